@@ -1,0 +1,396 @@
+"""The values that flow between the stages: frozen, without behaviour beyond reading themselves.
+
+Large columns are Arrow or numpy arrays. Times are ``int64`` seconds since 1970-01-01 UTC, with
+:data:`NO_TIME` where a row has none. Text that came out of a dump is attacker-written: whatever prints it
+escapes it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+__all__ = [
+    "FIELDS",
+    "NO_TIME",
+    "PROMPT_SCHEMA",
+    "TIERS",
+    "VIEWS",
+    "Batch",
+    "BenignExplanation",
+    "Campaign",
+    "Clusters",
+    "Corpus",
+    "Detection",
+    "Evidence",
+    "Family",
+    "FieldColumn",
+    "Finding",
+    "Member",
+    "Neighbors",
+    "Prompt",
+    "Prompts",
+    "Reject",
+    "SourceFile",
+    "StageCost",
+    "Template",
+    "TemplateCluster",
+    "Tier",
+    "View",
+]
+
+View: TypeAlias = Literal["wording", "meaning"]
+"""How texts are compared: a static embedding, or a transformer."""
+VIEWS: Final[tuple[View, ...]] = ("wording", "meaning")
+
+Tier: TypeAlias = Literal["urgent", "review", "watch"]
+TIERS: Final[tuple[Tier, ...]] = ("urgent", "review", "watch")
+"""From the strongest to the weakest."""
+
+Family: TypeAlias = Literal["text", "structure", "time", "infrastructure", "intent"]
+
+FIELDS: Final[tuple[str, ...]] = (
+    "org",
+    "ip",
+    "asn",
+    "user_agent",
+    "api_key",
+    "payment",
+    "email_domain",
+    "created_at",
+    "model",
+    "session",
+)
+"""Optional columns of a dump, besides account, timestamp and prompt."""
+
+NO_TIME: Final[int] = -(2**63)
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Ints32: TypeAlias = npt.NDArray[np.int32]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Floats32: TypeAlias = npt.NDArray[np.float32]
+
+PROMPT_SCHEMA: Final[pa.Schema] = pa.schema(
+    [
+        pa.field("file", pa.int32(), nullable=False),
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("account", pa.string(), nullable=False),
+        pa.field("time", pa.int64(), nullable=False),
+        pa.field("roles", pa.list_(pa.string()), nullable=False),
+        pa.field("parts", pa.list_(pa.string()), nullable=False),
+        *(pa.field(name, pa.string()) for name in FIELDS if name != "created_at"),
+        pa.field("created_at", pa.int64(), nullable=False),
+    ]
+)
+"""A block of prompts on its way from a dump to the corpus.
+
+``file`` is the position in the list of files read, ``line`` the line (JSON Lines, CSV record) or row
+(Parquet) in it, from 1. A plain text prompt is one part with the role ``user``; a list of chat messages is
+one part per message. ``time`` and ``created_at`` are seconds or :data:`NO_TIME`.
+"""
+
+
+# ---------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One request, for callers that hold prompts in memory rather than in files.
+
+    ``prompt`` is a text or a list of ``(role, text)``; ``time`` is in seconds since 1970-01-01 UTC;
+    ``fields`` may hold any of :data:`FIELDS`.
+    """
+
+    account: str
+    prompt: str | list[tuple[str, str]]
+    time: float | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A row that could not become a prompt: data, counted, and named in every report."""
+
+    file: str
+    line: int | None
+    """From 1; None where the reason concerns the file as a whole."""
+    byte: int | None
+    """Offset in the decompressed stream, where known."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file that was read, to its end or as far as it went."""
+
+    name: str
+    format: str
+    """``jsonl``, ``csv`` or ``parquet``, with ``+gzip`` or ``+zstd`` where compressed."""
+    bytes: int
+    sha256: str
+    """Of the bytes as stored, compressed where they are."""
+    rows: int
+    rejects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What reading yields: a block of prompts, the rejects met on the way, the files finished in it."""
+
+    prompts: pa.RecordBatch
+    """Of :data:`PROMPT_SCHEMA`; may be empty."""
+    rejects: tuple[Reject, ...] = ()
+    files: tuple[SourceFile, ...] = ()
+
+
+# ---------------------------------------------------------------- corpus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldColumn:
+    """One optional column over all prompts: codes into sorted values, -1 where missing."""
+
+    code: Ints32
+    values: pa.Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompts:
+    """The p prompts of a corpus, sorted by account, time and content: never by their place in a file."""
+
+    account: Ints32
+    """int32[p], into ``accounts``."""
+    time: Ints
+    """int64[p], seconds or NO_TIME."""
+    file: Ints32
+    """int32[p]."""
+    line: Ints
+    """int64[p]."""
+    whole: Ints32
+    """int32[p]: the segment that stands for the whole prompt."""
+    accounts: pa.Array
+    """The a distinct account ids, sorted."""
+    fields: Mapping[str, FieldColumn]
+    created_at: Ints
+    """int64[p], seconds or NO_TIME."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """The n distinct segments of all prompts, sorted by digest, and who sent them."""
+
+    digest: npt.NDArray[np.void]
+    """V16[n], ascending."""
+    text: pa.Array
+    """large_string[n]: normalised for comparison."""
+    display: pa.Array
+    """large_string[n]: an original that normalises to it, for people to read."""
+    kind: npt.NDArray[np.uint8]
+    """uint8[n], an index into ``corpus.KINDS``: how the segment stands in the prompts that hold it."""
+    senders: Ints32
+    """int32[n]: distinct accounts whose prompts hold the segment."""
+    posting_segment: Ints32
+    """int32[m], ascending: with ``posting_prompt``, which prompt holds which segment."""
+    posting_prompt: Ints32
+    """int32[m], ascending within a segment."""
+    prompts: Prompts
+
+
+# ---------------------------------------------------------------- geometry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbors:
+    """The k nearest of each of n points."""
+
+    index: Ints32
+    """int32[n, k], self excluded, -1 where fewer than k."""
+    distance: Floats32
+    """float32[n, k], chord distance sqrt(2 - 2 cos), ascending, inf where fewer than k."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clusters:
+    """Selected clusters: disjoint or nested sets of points, one row per membership.
+
+    ``label`` is the flat labelling, as HDBSCAN gives it.
+    """
+
+    label: Ints32
+    """int32[n]; -1 is noise."""
+    probability: Floats32
+    """float32[n], 0 to 1; 0 for noise."""
+    persistence: Floats
+    """float64[c], per cluster."""
+
+
+# ---------------------------------------------------------------- templates and campaigns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateCluster:
+    """A set of segments that look like fillings of one template, found in one channel."""
+
+    channel: str
+    """``wording``, ``wording/shared``, ``meaning``, ``meaning/shared`` or ``verbatim``."""
+    segments: Ints32
+    """int32[s], ascending."""
+    quality: float
+    """Of the selection that found it (higher is better)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """What the texts of a cluster share."""
+
+    template_id: str
+    channel: str
+    words: tuple[str | None, ...]
+    """Runs of fixed words, with None where a slot stands."""
+    slots: tuple[tuple[str, ...], ...]
+    """Examples of the values of each slot, in the order of the Nones in ``words``."""
+    medoid: str
+    exemplars: tuple[str, ...]
+    least_similar: str
+    signature: str
+    """Digest of the fixed words, for matching in later scans."""
+    segments: int
+    prompts: int
+    accounts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """Template clusters that the same accounts sent, and those accounts; before it is judged."""
+
+    clusters: Ints32
+    """int32[t], ascending: positions in the list of template clusters."""
+    accounts: Ints32
+    """int32[a], ascending: accounts taken as members."""
+    membership: Floats
+    """float64[a], 0 to 1: how surely the account is part of it."""
+    harvest_share: Floats
+    """float64[a]: the part of the account's prompts that belongs to the campaign."""
+    harvest_prompts: Ints32
+    """int32[a]: prompts of the account that belong to the campaign."""
+    prompts: Ints32
+    """int32[q], ascending: those prompts of all members, as positions in ``Corpus.prompts``."""
+    prompt_cluster: Ints32
+    """int32[q]: for each of them the template cluster it fits best."""
+    link_log_p: float
+    """Natural log of the least surprising link that holds the campaign together; 0 for one cluster."""
+
+
+# ---------------------------------------------------------------- judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One measure of a campaign against what chance would give."""
+
+    name: str
+    family: Family
+    value: float
+    null: str
+    """What the value was compared with, in words."""
+    expected: float
+    """The value that the null gives on average."""
+    p_value: float
+    sentence: str
+    """One sentence for an analyst; observation, not inference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenignExplanation:
+    """An innocent reading of a finding, tested."""
+
+    name: str
+    verdict: Literal["fits", "unlikely", "unknown"]
+    statistic: float | None
+    sentence: str
+    """The statistic for and against, in words; or what is missing to tell."""
+    caps: Tier | None = None
+    """The highest tier that a finding may reach while this explanation fits; None caps nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One account in one finding."""
+
+    account: str
+    membership: float
+    harvest_share: float
+    prompts: int
+    harvest_prompts: int
+    first_seen: int | None
+    last_seen: int | None
+    recommended: bool
+    """False where the account may well be innocent: it is listed apart and kept out of action lists."""
+    reasons: tuple[str, ...]
+    templates: Mapping[str, int]
+    """Harvest prompts by template id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A campaign and the judgement on it."""
+
+    campaign_id: str
+    tier: Tier
+    score: float
+    """Minus the decimal logarithm of the combined p-value; for ranking."""
+    q_value: float
+    """Expected share of false findings among those at least as strong (Benjamini-Hochberg)."""
+    summary: str
+    families: tuple[Family, ...]
+    """Independent families whose evidence stands, strongest first."""
+    accounts: int
+    prompts: int
+    orgs: int | None
+    first_seen: int | None
+    last_seen: int | None
+    days: tuple[tuple[str, int], ...]
+    """(``YYYY-MM-DD``, harvest prompts) for each day from first to last; empty without times."""
+    templates: tuple[Template, ...]
+    evidence: tuple[Evidence, ...]
+    benign_explanations: tuple[BenignExplanation, ...]
+    capability_targets: tuple[str, ...]
+    members: tuple[Member, ...]
+    """Sorted by falling membership, then by account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCost:
+    """What one stage took."""
+
+    stage: str
+    seconds: float
+    peak_memory_mb: float
+    """Peak resident memory of the process by the end of the stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """The whole answer of a scan."""
+
+    findings: tuple[Finding, ...]
+    """Strongest first."""
+    rejects: tuple[Reject, ...]
+    """The first rejects in full; ``counts['rejects']`` says how many there were."""
+    counts: Mapping[str, int]
+    settings: Mapping[str, Any]
+    models: Mapping[str, str]
+    """View -> digest of the model."""
+    versions: Mapping[str, str]
+    files: tuple[SourceFile, ...]
+    stages: tuple[StageCost, ...]
+    notes: tuple[str, ...] = ()
+    """What was decided on the way that a reader should know."""
+    prompts: pa.Table | None = field(default=None, compare=False)
+    """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign; not
+    part of the JSON form."""

@@ -1,0 +1,81 @@
+"""One family of exceptions.
+
+::
+
+    HarvestdetectError           anything this package raises on purpose
+    ├── UsageError               what was asked for cannot be done: a flag, a setting, a path (exit 2)
+    │   ├── SettingsError        a setting out of its range, or a settings file that cannot be read
+    │   └── ColumnsError         a dump lacks a needed column; names the columns found
+    ├── InputError               nothing usable could be read from the dumps (exit 1)
+    ├── OutputError              OUT cannot be written: permission, disk full (exit 1)
+    ├── EncoderError             a model cannot be found, loaded or trusted (exit 1)
+    ├── CacheError               the vector cache cannot be used (exit 1)
+    ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
+    └── LockedError              another scan holds the lock (exit 75)
+
+Each class carries the exit code the command line ends with. Messages say what is wrong, what was given
+and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CacheError",
+    "ColumnsError",
+    "EncoderError",
+    "HarvestdetectError",
+    "InputError",
+    "LockedError",
+    "OutputError",
+    "SettingsError",
+    "TooManyRejectsError",
+    "UsageError",
+]
+
+
+class HarvestdetectError(Exception):
+    """The root of the family."""
+
+    exit_code = 1
+
+
+class UsageError(HarvestdetectError):
+    """What was asked for cannot be done."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is out of its range, or a settings file cannot be read."""
+
+
+class ColumnsError(UsageError):
+    """A dump lacks a column that a scan needs."""
+
+
+class InputError(HarvestdetectError):
+    """Nothing usable could be read."""
+
+
+class OutputError(HarvestdetectError):
+    """The results cannot be written."""
+
+
+class EncoderError(HarvestdetectError):
+    """A model cannot be found, loaded or trusted."""
+
+
+class CacheError(HarvestdetectError):
+    """The vector cache cannot be used."""
+
+
+class TooManyRejectsError(HarvestdetectError):
+    """More bad rows than the settings allow."""
+
+    exit_code = 4
+
+
+class LockedError(HarvestdetectError):
+    """Another scan holds the lock."""
+
+    exit_code = 75

@@ -1,0 +1,228 @@
+"""One frozen :class:`Settings`, where every setting is described and every range is checked.
+
+Precedence: command-line flags, then environment variables (``HARVESTDETECT_ENCODER=fast``), then the
+settings file (TOML), then the defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harvestdetect.errors import SettingsError
+
+__all__ = ["ENVIRONMENT_PREFIX", "Settings", "load_settings"]
+
+ENVIRONMENT_PREFIX = "HARVESTDETECT_"
+
+ENCODERS = ("auto", "fast", "full")
+SELECTIONS = ("account", "leaf", "eom")
+FORMATS = ("auto", "jsonl", "csv", "parquet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a scan reads, compares, clusters, links and judges.
+
+    Raises:
+        SettingsError: a value is out of its range; the message names the setting, the range and the value.
+    """
+
+    # reading
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """Our name -> column (or dotted path) in the dump: ``{"prompt": "body.messages"}``."""
+    format: str = "auto"
+    max_rejects: float | None = None
+    """Bad rows allowed: a count when 1 or more, a share of the rows when below 1; None allows any."""
+    max_line_bytes: int = 16_000_000
+    """A longer line is a reject."""
+
+    # corpus
+    segment_characters: int = 300
+    """A part of a prompt longer than twice this is also compared in pieces of about this length."""
+    max_windows: int = 4
+    """At most so many windows between head and tail of a long part."""
+
+    # encoding
+    encoder: str = "auto"
+    model: str | None = None
+    """A sentence-transformers folder (or hub name, with ``allow_download``); None: the packaged MiniLM."""
+    allow_download: bool = False
+    cache: Path | None = None
+    """Folder of the vector cache and of distilled models; None: the user's cache folder."""
+    use_cache: bool = True
+    auto_budget_seconds: float = 60.0
+    """``auto`` embeds every segment by meaning while the estimate stays below this."""
+    batch_size: int = 64
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda`` or ``mps``."""
+
+    # neighbours and clusters
+    k: int = 32
+    """Nearest neighbours kept per segment."""
+    exact_below: int = 60_000
+    """Exact search up to so many segments, an inverted file above."""
+    min_samples: int = 5
+    """Core distance: to the min_samples-th nearest neighbour."""
+    min_cluster_size: int = 8
+    distance_floor: float = 0.1
+    distance_cap: float = 0.9
+    """Chord distance beyond which nothing is in one cluster."""
+    selection: str = "account"
+
+    # campaigns
+    min_accounts: int = 10
+    """A campaign has at least so many accounts."""
+    max_account_share: float = 0.25
+    """A cluster of which one account sent more than this share is that account's habit, not a campaign."""
+    link_log_p: float = -16.0
+    """Two clusters are linked when their shared accounts are less likely than this (natural log)."""
+    low_share: float = 0.2
+    """A member with a smaller harvest share is listed but not recommended for action."""
+
+    # judgement
+    fdr: float = 0.01
+    """False-discovery rate at which a finding counts as one."""
+
+    # running
+    seed: int = 0
+    threads: int = 0
+    """0: all cores."""
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        self._one_of("encoder", ENCODERS)
+        self._one_of("selection", SELECTIONS)
+        self._one_of("format", FORMATS)
+        self._one_of("device", ("auto", "cpu", "cuda", "mps"))
+        for name, low, high in (
+            ("max_line_bytes", 1_000, None),
+            ("segment_characters", 40, 100_000),
+            ("max_windows", 0, 1_000),
+            ("batch_size", 1, 65_536),
+            ("k", 2, 1_000),
+            ("exact_below", 1, None),
+            ("min_samples", 1, 1_000),
+            ("min_cluster_size", 2, None),
+            ("min_accounts", 2, None),
+            ("threads", 0, 1_024),
+            ("seed", 0, 2**32 - 1),
+            ("distance_floor", 0.0, 2.0),
+            ("distance_cap", 0.0, 2.0),
+            ("max_account_share", 0.0, 1.0),
+            ("low_share", 0.0, 1.0),
+            ("fdr", 0.0, 1.0),
+            ("auto_budget_seconds", 0.0, None),
+            ("link_log_p", None, 0.0),
+            ("max_rejects", 0.0, None),
+        ):
+            self._in_range(name, low, high)
+        if self.min_samples > self.k:
+            raise SettingsError(f"min_samples must be at most k = {self.k}, got {self.min_samples}")
+        if self.distance_floor >= self.distance_cap:
+            raise SettingsError(
+                f"distance_floor must be below distance_cap = {self.distance_cap}, got {self.distance_floor}"
+            )
+
+    def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value not in allowed:
+            raise SettingsError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+
+    def _in_range(self, name: str, low: float | None, high: float | None) -> None:
+        value = getattr(self, name)
+        if value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            raise SettingsError(f"{name} must be a number, got {value!r}")
+        if low is not None and value < low:
+            raise SettingsError(f"{name} must be at least {low:g}, got {value:g}")
+        if high is not None and value > high:
+            raise SettingsError(f"{name} must be at most {high:g}, got {value:g}")
+
+    def replace(self, **changes: Any) -> Settings:
+        """A copy with some settings changed.
+
+        Raises:
+            SettingsError: an unknown setting, or a value out of its range.
+        """
+        unknown = sorted(set(changes) - {f.name for f in dataclasses.fields(self)})
+        if unknown:
+            raise SettingsError(f"unknown setting {unknown[0]!r}; known: {', '.join(_names())}")
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for ``run.json``."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values["mapping"] = dict(self.mapping)
+        values["cache"] = None if self.cache is None else str(self.cache)
+        return values
+
+
+def _names() -> list[str]:
+    return [f.name for f in dataclasses.fields(Settings)]
+
+
+def load_settings(
+    file: str | Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Settings from a TOML file, environment variables and flags, the later winning.
+
+    Args:
+        file: TOML with the names of :class:`Settings` at the top level and a ``[mapping]`` table.
+        environment: variables that start with ``HARVESTDETECT_``; None reads the process's own.
+        flags: settings given explicitly; None values are ignored.
+
+    Raises:
+        SettingsError: the file cannot be read or parsed, a name is unknown, a value is out of its range.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values.update(tomllib.loads(Path(file).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise SettingsError(f"cannot read the settings file {file}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"the settings file {file} is not valid TOML: {error}") from None
+    values.update(_from_environment(os.environ if environment is None else environment))
+    for name, value in (flags or {}).items():
+        if value is None:
+            continue
+        values[name] = {**values.get("mapping", {}), **value} if name == "mapping" else value
+    if isinstance(values.get("cache"), str):
+        values["cache"] = Path(values["cache"]).expanduser()
+    mapping = values.get("mapping", {})
+    if not isinstance(mapping, Mapping) or not all(isinstance(v, str) for v in mapping.values()):
+        raise SettingsError(f"mapping must be a table of names to column names, got {mapping!r}")
+    return Settings().replace(**values)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for f in dataclasses.fields(Settings):
+        text = environment.get(ENVIRONMENT_PREFIX + f.name.upper())
+        if text is None or f.name == "mapping":
+            continue
+        kind = str(f.type)
+        try:
+            if kind == "bool":
+                values[f.name] = {"1": True, "true": True, "0": False, "false": False}[text.lower()]
+            elif "int" in kind:
+                values[f.name] = int(text)
+            elif "float" in kind:
+                values[f.name] = float(text)
+            else:
+                values[f.name] = text
+        except (KeyError, ValueError):
+            raise SettingsError(
+                f"the environment variable {ENVIRONMENT_PREFIX}{f.name.upper()} must be a {kind}, got {text!r}"
+            ) from None
+    return values
