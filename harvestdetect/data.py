@@ -171,8 +171,8 @@ class Prompts:
     """int32[p]."""
     line: Ints
     """int64[p]."""
-    whole: Ints32
-    """int32[p]: the segment that stands for the whole prompt."""
+    content: Ints32
+    """int32[p]: equal for prompts whose normalised parts are all equal."""
     accounts: pa.Array
     """The a distinct account ids, sorted."""
     fields: Mapping[str, FieldColumn]

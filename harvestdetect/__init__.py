@@ -1,0 +1,60 @@
+"""Find coordinated prompt harvesting (model extraction) campaigns across accounts.
+
+::
+
+    from harvestdetect import Settings, detect, read_dumps
+
+    detection = detect(read_dumps(["dump.jsonl.gz"]), settings=Settings(encoder="fast"))
+    for finding in detection.findings:
+        print(finding.tier, finding.summary)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harvestdetect.data import Detection, Finding, Prompt
+    from harvestdetect.dump import read_dumps
+    from harvestdetect.errors import HarvestdetectError
+    from harvestdetect.pipeline import detect
+    from harvestdetect.report import html_report, write_outputs
+    from harvestdetect.settings import Settings, load_settings
+
+__all__ = [
+    "Detection",
+    "Finding",
+    "HarvestdetectError",
+    "Prompt",
+    "Settings",
+    "__version__",
+    "detect",
+    "html_report",
+    "load_settings",
+    "read_dumps",
+    "write_outputs",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Detection": "data",
+    "Finding": "data",
+    "HarvestdetectError": "errors",
+    "Prompt": "data",
+    "Settings": "settings",
+    "detect": "pipeline",
+    "html_report": "report",
+    "load_settings": "settings",
+    "read_dumps": "dump",
+    "write_outputs": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name when it is first asked for, so that importing the package costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

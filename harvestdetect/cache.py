@@ -1,0 +1,407 @@
+"""What is kept between runs: vectors by model and text, and models made once.
+
+Two rules hold for everything in the folder. It is written under a temporary name, flushed to the disk and
+renamed, so that a name in its final form is whole. And it is trusted only by its content: a shard of
+vectors has a row in the manifest and page checksums, a made model has the digests of its files beside it.
+What fails the test is made again.
+
+::
+
+    FOLDER/models/<name>/          files of a made model, with digests.json
+    FOLDER/vectors/<model>/        manifest.sqlite, <shard>.parquet
+
+Several processes may read and write at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.errors import CacheError
+
+__all__ = ["Notes", "VectorCache", "cache_folder", "file_digest", "is_whole", "publish_folder"]
+
+Notes: TypeAlias = Callable[[str], None]
+"""Is told, in a sentence, what was done differently from what was asked."""
+
+DIGESTS = "digests.json"
+DIGEST_BYTES = 16
+ABANDONED_SECONDS = 3_600.0
+"""Files that no manifest names, and temporary ones, are removed when older."""
+LOCK_SECONDS = 30.0
+
+
+def cache_folder(folder: Path | None = None) -> Path:
+    """The folder asked for, or the user's: ``$XDG_CACHE_HOME/harvestdetect``, ``~/.cache/harvestdetect``."""
+    if folder is not None:
+        return Path(folder).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
+    return root / "harvestdetect"
+
+
+# ---------------------------------------------------------------- folders written once
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder written by :func:`publish_folder` still has exactly its content."""
+    try:
+        digests = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
+        return (
+            isinstance(digests, dict)
+            and sorted(digests) == _files(folder)
+            and all(file_digest(folder / name) == digest for name, digest in digests.items())
+        )
+    except (OSError, ValueError):
+        return False
+
+
+def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Have ``write`` fill a temporary folder, then put it at ``folder`` in one step.
+
+    Where another process was faster and its content is whole, that content stays. A folder that is not whole
+    is replaced.
+
+    Raises:
+        CacheError: the folder cannot be written.
+    """
+    temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        _remove_abandoned(folder.parent, suffix=".tmp")
+        write(temporary)
+        digests = {name: file_digest(temporary / name) for name in _files(temporary)}
+        (temporary / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
+        for name in [*digests, DIGESTS]:
+            _flush(temporary / name)
+        for inner in [temporary, *(path for path in temporary.rglob("*") if path.is_dir())]:
+            _flush(inner)
+        for _ in range(3):
+            try:
+                temporary.rename(folder)
+                break
+            except OSError:
+                if not folder.exists():
+                    raise
+            if is_whole(folder):
+                break
+            broken = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
+            try:
+                folder.rename(broken)
+            except FileNotFoundError:
+                continue
+            shutil.rmtree(broken, ignore_errors=True)
+        _flush(folder.parent)
+    except OSError as error:
+        raise CacheError(
+            f"cannot write {folder}: {error.strerror or error}; choose another cache folder"
+        ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[str]:
+    names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return sorted(name for name in names if name != DIGESTS)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_abandoned(folder: Path, *, suffix: str, keep: frozenset[str] = frozenset()) -> None:
+    limit = time.time() - ABANDONED_SECONDS
+    for path in folder.glob(f"*{suffix}"):
+        try:
+            if path.name in keep or path.stat().st_mtime > limit:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError:
+            continue
+
+
+# ---------------------------------------------------------------- vectors
+
+
+class VectorCache:
+    """Vectors of one model by the digests of their texts, in Parquet shards under an SQLite manifest.
+
+    Only shards that the manifest names are read. A shard that cannot be read, or whose checksums fail, is
+    dropped from the manifest and told to ``notes``; its texts are then simply not found.
+
+    Args:
+        folder: the cache folder as a whole; the vectors go below ``vectors`` and the model's digest.
+        model_digest: hex digest over everything a vector depends on besides the text.
+        notes: told about what was dropped.
+
+    Raises:
+        CacheError: the folder cannot be made, or the manifest cannot be opened.
+    """
+
+    def __init__(self, folder: Path, model_digest: str, *, notes: Notes | None = None) -> None:
+        self.folder = Path(folder) / "vectors" / model_digest[:32]
+        self._model = model_digest
+        self._notes: Notes = notes or (lambda note: None)
+        self._digests: dict[str, npt.NDArray[np.bytes_]] = {}
+        self._keys = np.empty(0, dtype=f"S{DIGEST_BYTES}")
+        self._shard = np.empty(0, dtype=np.int32)
+        self._row = np.empty(0, dtype=np.int32)
+        self._names: list[str] = []
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheError(
+                f"cannot make the vector cache {self.folder}: {error.strerror or error}; "
+                "choose another cache folder or none"
+            ) from None
+        try:
+            self._create()
+        except CacheError as error:
+            if not isinstance(error.__cause__, sqlite3.DatabaseError) or isinstance(
+                error.__cause__, sqlite3.OperationalError
+            ):
+                raise
+            self._notes(f"the manifest of the vector cache {self.folder} was unreadable; it starts afresh")
+            for suffix in ("", "-wal", "-shm"):
+                (self.folder / f"manifest.sqlite{suffix}").unlink(missing_ok=True)
+            self._create()
+        _remove_abandoned(self.folder, suffix=".tmp")
+        _remove_abandoned(self.folder, suffix=".parquet", keep=frozenset(self._manifest()))
+
+    def contains(self, digests: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+        """Which of the texts have a vector, without reading any.
+
+        Args:
+            digests: V16[n], in any order.
+
+        Returns:
+            bool[n].
+
+        Raises:
+            CacheError: the manifest cannot be read.
+        """
+        self._refresh()
+        return self._locate(digests)[0]
+
+    def get(self, digests: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float16]]:
+        """The vectors that are there.
+
+        Args:
+            digests: V16[n], in any order.
+
+        Returns:
+            ``found``, bool[n], and the vectors of the found ones in their order, float16[n_found, d]
+            (float16[0, 0] where there are none).
+
+        Raises:
+            CacheError: the manifest cannot be read.
+        """
+        self._refresh()
+        found, position = self._locate(digests)
+        pieces: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.float16]]] = []
+        shard_of = np.where(found, self._shard[position], -1) if len(self._keys) else np.full(len(found), -1)
+        order = np.argsort(shard_of, kind="stable")
+        bounds = np.searchsorted(shard_of[order], np.arange(len(self._names) + 1))
+        for shard, name in enumerate(self._names):
+            wanted = order[bounds[shard] : bounds[shard + 1]]
+            if not len(wanted):
+                continue
+            try:
+                vectors = self._read_vectors(name)
+                pieces.append((wanted, vectors[self._row[position[wanted]]]))
+            except (OSError, ValueError, IndexError) as error:
+                self._drop(name, error)
+                found[wanted] = False
+        if not pieces:
+            return found, np.empty((0, 0), dtype=np.float16)
+        width = pieces[0][1].shape[1]
+        place = np.cumsum(found) - 1
+        out = np.empty((int(found.sum()), width), dtype=np.float16)
+        for wanted, vectors in pieces:
+            out[place[wanted]] = vectors
+        return found, out
+
+    def put(self, digests: npt.NDArray[np.void], vectors: npt.NDArray[np.float16]) -> None:
+        """Keep vectors: one shard, on the disk and in the manifest when this returns.
+
+        Args:
+            digests: V16[n].
+            vectors: float16[n, d], finite.
+
+        Raises:
+            CacheError: the disk is full, permission is denied, or the manifest is locked for too long; then
+                nothing of this call is kept.
+        """
+        if not len(digests):
+            return
+        if vectors.dtype != np.float16 or vectors.ndim != 2 or len(vectors) != len(digests):
+            raise ValueError(
+                f"vectors must be float16[{len(digests)}, d], got {vectors.dtype}{vectors.shape}"
+            )
+        if not np.isfinite(vectors).all():
+            raise ValueError("vectors must be finite")
+
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table(
+            {
+                "digest": _binary(np.ascontiguousarray(digests).view(np.uint8), DIGEST_BYTES),
+                "vector": _binary(np.ascontiguousarray(vectors).view(np.uint8), vectors.shape[1] * 2),
+            }
+        ).replace_schema_metadata({"model": self._model})
+        name = f"{uuid.uuid4().hex}.parquet"
+        temporary = self.folder / f"{name}.tmp"
+        try:
+            with temporary.open("wb") as stream:
+                pq.write_table(
+                    table,
+                    stream,
+                    compression="none",
+                    use_dictionary=False,
+                    write_statistics=False,
+                    write_page_checksum=True,
+                )
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.rename(self.folder / name)
+            _flush(self.folder)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise CacheError(
+                f"cannot write to the vector cache {self.folder}: {error.strerror or error}"
+            ) from None
+        with self._connection() as connection:
+            connection.execute(
+                "INSERT INTO shards (name, rows, created) VALUES (?, ?, ?)", (name, len(digests), time.time())
+            )
+
+    # ------------------------------------------------------------ manifest
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose work is committed at the end; opened each time, so that any process may fork."""
+        try:
+            connection = sqlite3.connect(self.folder / "manifest.sqlite", timeout=LOCK_SECONDS)
+            try:
+                connection.execute("PRAGMA synchronous = FULL")
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise CacheError(f"cannot use the manifest of the vector cache {self.folder}: {error}") from error
+
+    def _create(self) -> None:
+        with self._connection() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS shards"
+                " (name TEXT PRIMARY KEY, rows INTEGER NOT NULL, created REAL NOT NULL) STRICT"
+            )
+
+    def _manifest(self) -> dict[str, int]:
+        """Name -> rows of every trusted shard."""
+        with self._connection() as connection:
+            return dict(connection.execute("SELECT name, rows FROM shards ORDER BY name"))
+
+    def _drop(self, name: str, reason: object) -> None:
+        self._digests.pop(name, None)
+        self._notes(
+            f"dropped an unreadable shard of the vector cache ({name}): {str(reason).splitlines()[0]}"
+        )
+        with self._connection() as connection:
+            connection.execute("DELETE FROM shards WHERE name = ?", (name,))
+        with suppress(OSError):  # no longer in the manifest: never read again
+            (self.folder / name).unlink(missing_ok=True)
+
+    # ------------------------------------------------------------ shards
+
+    def _refresh(self) -> None:
+        """Bring the sorted index up to the manifest, reading the digests of new shards only."""
+        manifest = self._manifest()
+        for name in set(self._digests) - set(manifest):
+            del self._digests[name]
+        for name, rows in manifest.items():
+            if name in self._digests:
+                continue
+            try:
+                digests = _column(self.folder / name, "digest").view(f"S{DIGEST_BYTES}").ravel()
+                if len(digests) != rows:
+                    raise ValueError(f"{rows} rows expected, {len(digests)} found")
+                self._digests[name] = digests
+            except (OSError, ValueError) as error:
+                self._drop(name, error)
+        names = sorted(self._digests)
+        if names == self._names:
+            return
+        columns = [self._digests[name] for name in names]
+        lengths = [len(column) for column in columns]
+        keys = np.concatenate(columns) if columns else np.empty(0, dtype=f"S{DIGEST_BYTES}")
+        order = np.argsort(keys, kind="stable")
+        self._names = names
+        self._keys = keys[order]
+        self._shard = np.repeat(np.arange(len(names), dtype=np.int32), lengths)[order]
+        rows_within = [np.arange(length, dtype=np.int32) for length in lengths]
+        self._row = (np.concatenate(rows_within) if rows_within else np.empty(0, dtype=np.int32))[order]
+
+    def _locate(self, digests: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+        # As fixed-width byte strings of the same length, digests compare byte by byte.
+        wanted = np.ascontiguousarray(digests).view(f"S{DIGEST_BYTES}")
+        if not len(self._keys):
+            return np.zeros(len(wanted), dtype=np.bool_), np.zeros(len(wanted), dtype=np.intp)
+        position = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        return self._keys[position] == wanted, position
+
+    def _read_vectors(self, name: str) -> npt.NDArray[np.float16]:
+        return _column(self.folder / name, "vector").view(np.float16)
+
+
+def _binary(values: npt.NDArray[np.uint8], width: int) -> Any:
+    import pyarrow as pa
+
+    buffer = pa.py_buffer(values.reshape(-1))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), values.size // width, [None, buffer])
+
+
+def _column(path: Path, name: str) -> npt.NDArray[np.uint8]:
+    """A fixed-width column of a shard, uint8[rows, width]; checksums are verified."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        if name not in file.schema_arrow.names or not pa.types.is_fixed_size_binary(
+            file.schema_arrow.field(name).type
+        ):
+            raise ValueError(f"no fixed-width column {name!r}")
+        chunked = file.read(columns=[name]).column(0)
+    column = pa.concat_arrays(chunked.chunks) if chunked.num_chunks != 1 else chunked.chunk(0)
+    width = column.type.byte_width
+    data = np.frombuffer(column.buffers()[1], dtype=np.uint8)
+    return data[column.offset * width : (column.offset + len(column)) * width].reshape(len(column), width)

@@ -1,0 +1,176 @@
+"""From template clusters to campaigns: which clusters the same accounts sent, and which accounts belong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.data import Campaign
+
+__all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership"]
+
+Ints32 = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+
+MIN_SHARED: Final = 3
+MIN_OVERLAP: Final = 0.2
+"""Share of the smaller cluster's accounts that a link needs besides being unlikely."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Two clusters with more accounts in common than their volumes explain."""
+
+    first: int
+    second: int
+    shared: int
+    expected: float
+    log_p: float
+    """Natural log of the Poisson tail, times the number of pairs."""
+    overlap: float
+    """Shared accounts over those of the smaller cluster."""
+
+
+def link_clusters(
+    accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume: Ints32, *, log_p: float
+) -> list[Link]:
+    """Links between clusters that share accounts beyond chance.
+
+    The null knows how much every account sent: the overlap to expect of clusters A and B is the sum, over the
+    accounts of A, of the chance that their other prompts fall into B, which holds a known part of all prompts. The
+    tail is Poisson, the larger of the two directions counts, and the number of pairs corrects it (Bonferroni).
+
+    Args:
+        accounts: for each cluster the distinct accounts, ascending; clusters share no prompt.
+        prompts: beside each account its prompts in that cluster.
+        volume: int32[a], prompts of each account.
+        log_p: links are less likely than this natural logarithm, corrected.
+    """
+    from scipy import sparse
+    from scipy.stats import poisson
+
+    count = len(accounts)
+    if count < 2:
+        return []
+    rows = np.repeat(np.arange(count), [len(a) for a in accounts])
+    columns = np.concatenate(list(accounts))
+    held = sparse.csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape=(count, len(volume)))
+    both = sparse.triu(held @ held.T, k=1).tocoo()
+    enough = both.data >= MIN_SHARED
+    share = np.array([p.sum() for p in prompts]) / max(int(volume.sum()), 1)
+    correction = np.log(count * (count - 1) / 2)
+    found = []
+    for a, b, shared in zip(both.row[enough], both.col[enough], both.data[enough], strict=True):
+        expected = max(
+            float((1 - (1 - share[y]) ** np.maximum(volume[accounts[x]] - prompts[x], 0)).sum())
+            for x, y in ((a, b), (b, a))
+        )
+        tail = float(poisson.logsf(shared - 1, expected)) + correction
+        overlap = shared / min(len(accounts[a]), len(accounts[b]))
+        if tail < log_p and overlap >= MIN_OVERLAP:
+            found.append(
+                Link(
+                    first=int(a),
+                    second=int(b),
+                    shared=int(shared),
+                    expected=expected,
+                    log_p=tail,
+                    overlap=float(overlap),
+                )
+            )
+    return sorted(found, key=lambda link: (link.first, link.second))
+
+
+def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[int]]:
+    """Groups of linked clusters (Louvain; Blondel et al. 2008), single ones included, by their first cluster."""
+    import networkx as nx
+
+    graph = nx.Graph()
+    graph.add_nodes_from(range(count))
+    graph.add_weighted_edges_from((link.first, link.second, link.overlap) for link in links)
+    groups: list[list[int]] = []
+    for component in nx.connected_components(graph):
+        part = graph.subgraph(sorted(component))
+        found = nx.community.louvain_communities(part, weight="weight", seed=seed) if len(part) > 3 else [component]
+        groups.extend(sorted(int(i) for i in group) for group in found)
+    return sorted(groups)
+
+
+def membership(hits: Ints32, volume: Ints32, *, total_prompts: int, total_accounts: int) -> Floats:
+    """How surely each account that sent a campaign's texts is part of it.
+
+    A mixture fitted by expectation-maximisation: members send a geometric number of the texts, others send them at
+    a constant rate per prompt (Poisson), at least one stray in ten corpora of this size.
+
+    Args:
+        hits: int32[a], at least 1: prompts of the account in the campaign.
+        volume: int32[a]: all prompts of the account.
+        total_prompts: of the corpus.
+        total_accounts: of the corpus.
+
+    Returns:
+        float64[a], 0 to 1.
+    """
+    k = hits.astype(np.float64)
+    n = volume.astype(np.float64)
+    sure = np.where(k > 1, 1.0, 0.5)
+    for _ in range(50):
+        mean = max(float((sure * k).sum() / max(sure.sum(), 1e-9)), 1.0 + 1e-6)
+        prior = min(max(float(sure.sum()) / total_accounts, 1e-9), 1 - 1e-9)
+        rate = max(float(((1 - sure) * k).sum()) / total_prompts, 0.1 / total_prompts)
+        log_member = np.log(prior) - np.log(mean) + (k - 1) * np.log1p(-1 / mean)
+        # P(k) of a Poisson, up to the factorial, which grows in its favour only where k is large
+        factorial = np.cumsum(np.log(np.arange(1, int(k.max()) + 1)))[hits - 1]
+        log_other = np.log(1 - prior) + k * np.log(n * rate) - n * rate - factorial
+        new = 1 / (1 + np.exp(np.clip(log_other - log_member, -500, 500)))
+        if np.abs(new - sure).max() < 1e-6:
+            break
+        sure = new
+    return np.asarray(sure)
+
+
+def form_campaign(
+    clusters: Sequence[int],
+    assigned: Sequence[Ints32],
+    links: Sequence[Link],
+    *,
+    account: Ints32,
+    volume: Ints32,
+    min_membership: float = 0.5,
+) -> Campaign:
+    """The campaign of a group of clusters.
+
+    Args:
+        clusters: positions in ``assigned``.
+        assigned: prompts of each cluster, disjoint.
+        links: between clusters.
+        account: int32[p], of every prompt.
+        volume: int32[a], prompts of each account.
+        min_membership: accounts below it are no members.
+    """
+    prompts = np.concatenate([assigned[c] for c in clusters])
+    cluster = np.repeat(np.array(clusters, np.int32), [len(assigned[c]) for c in clusters])
+    order = np.argsort(prompts, kind="stable")
+    prompts, cluster = prompts[order], cluster[order]
+    accounts, hits = np.unique(account[prompts], return_counts=True)
+    hits = hits.astype(np.int32)
+    sure = membership(hits, volume[accounts], total_prompts=int(volume.sum()), total_accounts=len(volume))
+    stay = sure >= min_membership
+    accounts, hits, sure = accounts[stay].astype(np.int32), hits[stay], sure[stay]
+    mine = np.isin(account[prompts], accounts)
+    inside = set(clusters)
+    held = [link.log_p for link in links if link.first in inside and link.second in inside]
+    return Campaign(
+        clusters=np.array(sorted(clusters), np.int32),
+        accounts=accounts,
+        membership=sure,
+        harvest_share=hits / volume[accounts],
+        harvest_prompts=hits,
+        prompts=prompts[mine].astype(np.int32),
+        prompt_cluster=cluster[mine],
+        link_log_p=max(held) if held else 0.0,
+    )

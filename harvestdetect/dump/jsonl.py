@@ -1,0 +1,178 @@
+"""JSON Lines: one typed decoding per line, each bad line a reject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+
+from harvestdetect.data import Reject
+from harvestdetect.dump.columns import ColumnPath, flatten, pick, resolve
+from harvestdetect.dump.rows import Block, repair_surrogates, to_text
+from harvestdetect.dump.streams import BrokenStreamError, LongLine, Run, runs
+from harvestdetect.settings import Settings
+
+__all__ = ["read_jsonl"]
+
+_SAMPLE_ROWS: Final = 100
+_SAMPLE_BYTES: Final = 32_000_000
+_BLOCK_BYTES: Final = 64_000_000
+_SURROGATE: Final = (b"\\ud", b"\\uD")
+
+Item = Run | LongLine | BrokenStreamError
+
+
+def read_jsonl(
+    chunks: Iterable[bytes], *, name: str, settings: Settings, batch_rows: int
+) -> Iterator[tuple[Block, list[Reject]]]:
+    """Blocks of at most ``batch_rows`` rows and rejects.
+
+    The columns are chosen over the first 100 objects; a later row that lacks one of them is judged as it
+    is. Blank lines are no rows.
+
+    Raises:
+        ColumnsError: no column for account or prompt.
+        BrokenStreamError: the stream breaks off, after everything that could be read.
+    """
+    items = runs(chunks, limit=settings.max_line_bytes)
+    while True:
+        window, objects = _window(items)
+        if not window:
+            return
+        if objects:
+            columns = _choose(objects, name=name, settings=settings)
+            yield from _decode(chain(window, items), columns, name, settings.max_line_bytes, batch_rows)
+            return
+        # Nothing but bad lines so far.
+        yield from _decode(window, {}, name, settings.max_line_bytes, batch_rows)
+
+
+def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:
+    """Enough of the file to choose columns: up to 100 objects or 32 MB."""
+    window: list[Item] = []
+    objects: list[dict[str, Any]] = []
+    size = 0
+    for item in items:
+        window.append(item)
+        if isinstance(item, Run):
+            for line in item.lines:
+                size += len(line) + 1
+                if len(objects) < _SAMPLE_ROWS:
+                    value = _tolerant(msgspec.json.decode, line)
+                    if isinstance(value, dict):
+                        objects.append(value)
+        if len(objects) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES:
+            break
+    return window, objects
+
+
+def _tolerant(decode: Callable[[bytes], Any], line: bytes) -> Any:
+    """The decoded line, or the reason (a text) why it cannot be."""
+    try:
+        try:
+            return decode(line)
+        except msgspec.DecodeError:
+            if not any(mark in line for mark in _SURROGATE):
+                raise
+            return decode(repair_surrogates(line))
+    except UnicodeDecodeError:
+        return "invalid UTF-8"
+    except RecursionError:
+        return "nested too deeply"
+    except msgspec.ValidationError as error:
+        return "not a JSON object" if "Expected `object`" in str(error) else f"malformed JSON: {error}"
+    except msgspec.DecodeError as error:
+        if "truncated" in str(error):
+            return "malformed JSON: the line is cut off"
+        return str(error).replace("JSON is malformed", "malformed JSON")
+
+
+def _choose(objects: list[dict[str, Any]], *, name: str, settings: Settings) -> dict[str, ColumnPath]:
+    seen: dict[ColumnPath, list[Any]] = {}
+    for row in objects:
+        for path, value in flatten(row):
+            seen.setdefault(path, []).append(value)
+    return resolve(
+        seen,
+        file=name,
+        mapping=settings.mapping,
+        usable=lambda field, path: any(_usable(field, value) for value in seen[path]),
+        open_ended=True,
+    )
+
+
+def _usable(field: str, value: Any) -> bool:
+    if field == "prompt":
+        return (isinstance(value, str | list) and bool(value)) or (
+            isinstance(value, dict) and "content" in value
+        )
+    return to_text(value) is not None or isinstance(value, float)
+
+
+@lru_cache(maxsize=64)
+def _decoder(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """Decodes only these keys of an object, into attributes ``k0``, ``k1``, ...; skips the others."""
+    fields = [(f"k{i}", Any, msgspec.field(default=None, name=key)) for i, key in enumerate(keys)]
+    return msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
+
+
+def _decode(
+    items: Iterable[Item], columns: dict[str, ColumnPath], name: str, limit: int, batch_rows: int
+) -> Iterator[tuple[Block, list[Reject]]]:
+    keys = tuple(dict.fromkeys(path[0] for path in columns.values()))
+    decode = _decoder(keys).decode
+    rows: list[Any] = []
+    numbers: list[int] = []
+    offsets: list[int] = []
+    rejects: list[Reject] = []
+    size = 0
+
+    def flush() -> tuple[Block, list[Reject]]:
+        values: dict[str, list[Any]] = {}
+        for field, path in columns.items():
+            column = list(map(attrgetter(f"k{keys.index(path[0])}"), rows))
+            values[field] = column if len(path) == 1 else [pick(value, path[1:]) for value in column]
+        done = Block(numbers.copy(), offsets.copy(), values), rejects.copy()
+        for held in (rows, numbers, offsets, rejects):
+            held.clear()
+        return done
+
+    for item in items:
+        if isinstance(item, BrokenStreamError):
+            if rows or rejects:
+                yield flush()
+            raise item
+        if isinstance(item, LongLine):
+            reason = f"the line is longer than max_line_bytes = {limit}"
+            rejects.append(Reject(file=name, line=item.number, byte=item.offset, reason=reason))
+            continue
+        offset = item.offset
+        for number, line in enumerate(item.lines, item.number):
+            start = offset
+            offset += len(line) + 1
+            try:
+                row = decode(line)
+            except (ValueError, RecursionError):
+                if not line.strip():
+                    continue
+                row = _tolerant(decode, line)
+                if isinstance(row, str):
+                    if not item.cut:  # else the reject of the stream speaks for it
+                        rejects.append(Reject(file=name, line=number, byte=start, reason=row))
+                    continue
+            rows.append(row)
+            numbers.append(number)
+            offsets.append(start)
+            if len(rows) >= batch_rows:
+                yield flush()
+                size = 0
+        size += offset - item.offset
+        if size >= _BLOCK_BYTES or len(rejects) >= batch_rows:
+            yield flush()
+            size = 0
+    if rows or rejects:
+        yield flush()

@@ -1,0 +1,71 @@
+"""Prompts that the caller holds in memory, as batches like those read from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+import pyarrow as pa
+
+from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Reject
+
+__all__ = ["batches_of"]
+
+BATCH_ROWS: Final = 20_000
+IN_MEMORY: Final = "(in memory)"
+"""Stands for the file in rejects."""
+
+
+def batches_of(source: Iterable[Batch] | Iterable[Prompt]) -> Iterator[Batch]:
+    """Batches as they are; prompts gathered into batches, ``line`` being their number from 1.
+
+    A prompt without an account or without text is a reject.
+
+    Raises:
+        TypeError: an item is neither a batch nor a prompt.
+    """
+    items = iter(source)
+    number = 0
+    for item in items:
+        if isinstance(item, Batch):
+            yield item
+            continue
+        chunk = [item, *islice(items, BATCH_ROWS - 1)]
+        yield _batch(chunk, number + 1)
+        number += len(chunk)
+
+
+def _batch(items: list[Prompt], first: int) -> Batch:
+    columns: dict[str, list[object]] = {name: [] for name in PROMPT_SCHEMA.names}
+    rejects = []
+    for line, item in enumerate(items, first):
+        if not isinstance(item, Prompt):
+            raise TypeError(f"detect takes batches or prompts, got {type(item).__name__}")
+        messages = [("user", item.prompt)] if isinstance(item.prompt, str) else list(item.prompt)
+        messages = [(role, _whole(text)) for role, text in messages if text and not text.isspace()]
+        account = item.account.strip()
+        if not account or not messages:
+            reason = "no account" if not account else "the prompt is empty"
+            rejects.append(Reject(file=IN_MEMORY, line=line, byte=None, reason=reason))
+            continue
+        created = item.fields.get("created_at")
+        row: dict[str, object] = {
+            "file": 0,
+            "line": line,
+            "account": _whole(account),
+            "time": NO_TIME if item.time is None or item.time != item.time else int(item.time),
+            "roles": [role for role, _ in messages],
+            "parts": [text for _, text in messages],
+            "created_at": NO_TIME if created is None else int(float(created)),
+            **{n: item.fields.get(n) for n in FIELDS if n != "created_at"},
+        }
+        for name, value in row.items():
+            columns[name].append(value)
+    arrays = [pa.array(columns[f.name], f.type) for f in PROMPT_SCHEMA]
+    return Batch(prompts=pa.RecordBatch.from_arrays(arrays, schema=PROMPT_SCHEMA), rejects=tuple(rejects))
+
+
+def _whole(text: str) -> str:
+    """Without lone surrogates, which Arrow cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,252 @@
+"""Dumps to batches of prompts, file by file."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO, Final, TypeAlias
+
+import pyarrow as pa
+
+from harvestdetect.data import PROMPT_SCHEMA, Batch, Reject, SourceFile
+from harvestdetect.dump.columns import check_mapping, resolve
+from harvestdetect.dump.delimited import header_of, read_csv
+from harvestdetect.dump.jsonl import read_jsonl
+from harvestdetect.dump.parquet import read_parquet
+from harvestdetect.dump.rows import Block, to_batch
+from harvestdetect.dump.sources import expand_sources, is_plain_file, open_source, source_size
+from harvestdetect.dump.streams import BrokenStreamError, Stored, compression, decompress, peek
+from harvestdetect.errors import ColumnsError, InputError, TooManyRejectsError, UsageError
+from harvestdetect.settings import Settings
+
+__all__ = ["check_rejects", "read_dumps"]
+
+_HEAD: Final = 1 << 16
+_OTHERS: Final = (
+    (b"PK\x03\x04", "a zip archive", "unpack it first"),
+    (b"BZh", "bzip2-compressed", "decompress it, or use gzip or zstd"),
+    (b"\xfd7zXZ\x00", "xz-compressed", "decompress it, or use gzip or zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
+    (b"\x04\x22\x4d\x18", "lz4-compressed", "decompress it, or use gzip or zstd"),
+    (b"ORC", "an ORC file", "convert it to Parquet"),
+    (b"Obj\x01", "an Avro file", "convert it to Parquet or JSON Lines"),
+    (b"SQLite format 3\x00", "an SQLite database", "export the table as CSV"),
+    (b"ARROW1", "an Arrow file", "convert it to Parquet"),
+    (b"\xff\xfe", "UTF-16 text", "convert it to UTF-8"),
+    (b"\xfe\xff", "UTF-16 text", "convert it to UTF-8"),
+)
+_ARRAY: Final = re.compile(rb"\[\s*\{")
+
+Blocks: TypeAlias = Generator[tuple[Block, list[Reject]], None, None]
+
+
+def read_dumps(
+    sources: Iterable[str | Path],
+    *,
+    settings: Settings = Settings(),  # noqa: B008 - frozen
+    stdin: BinaryIO | None = None,
+    batch_rows: int = 20_000,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Iterator[Batch]:
+    """Read dumps as a stream of batches.
+
+    JSON Lines, CSV and Parquet, each plain, gzip or zstd; the content decides which, not the name (which
+    only breaks ties). Memory is bounded by ``batch_rows``, 64 MB of text a batch and the longest line.
+
+    Args:
+        sources: files, globs, folders, ``-`` for standard input, ``s3://`` and ``gs://`` addresses; see
+            :func:`expand_sources`.
+        settings: ``mapping``, ``format`` and ``max_line_bytes`` count here. ``max_rejects`` is for the
+            caller to enforce, with :func:`check_rejects`.
+        stdin: what ``-`` reads; None: the process's standard input.
+        batch_rows: most rows of a batch.
+        progress: called with the bytes read so far, as stored, and the total (None where unknown).
+
+    Yields:
+        Batches, each of one file; the last of a file carries its :class:`SourceFile`. Every row is a
+        prompt or a reject. ``line`` is the physical line in JSON Lines and CSV (where a record starts),
+        the row in Parquet.
+
+    Raises:
+        InputError: a source is missing or cannot be read.
+        ColumnsError: a file has no column for account or prompt.
+        UsageError: no source, or standard input twice.
+    """
+    if batch_rows < 1:
+        raise UsageError(f"batch_rows must be at least 1, got {batch_rows}")
+    check_mapping(settings.mapping)
+    return _read_all(expand_sources(sources), settings, stdin, batch_rows, progress)
+
+
+def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:
+    """See that there are not too many rejects.
+
+    Args:
+        rejects: rows (and files) that could not be read.
+        rows: rows that could.
+        allowed: a count when 1 or more, a share of all rows when below 1; None allows any.
+
+    Raises:
+        TooManyRejectsError: there are more.
+    """
+    if allowed is None or not rejects:
+        return
+    total = rows + rejects
+    if allowed >= 1 and rejects > allowed:
+        raise TooManyRejectsError(
+            f"{rejects:,} of {total:,} rows were rejected, max_rejects allows {allowed:,.0f}"
+        )
+    if allowed < 1 and rejects > allowed * total:
+        share = f"{rejects / total:.2%}"
+        raise TooManyRejectsError(
+            f"{rejects:,} of {total:,} rows were rejected ({share}), max_rejects allows {allowed:.2%}"
+        )
+
+
+def _read_all(
+    names: list[str],
+    settings: Settings,
+    stdin: BinaryIO | None,
+    batch_rows: int,
+    progress: Callable[[int, int | None], None] | None,
+) -> Iterator[Batch]:
+    passed: Callable[[int], None] | None = None
+    if progress is not None:
+        passed = _counter(progress, list(map(source_size, names)))
+    for position, name in enumerate(names):
+        with open_source(name, stdin=stdin) as raw:
+            stored = Stored(raw, name=name, passed=passed)
+            yield from _read_file(stored, position, name, settings, batch_rows)
+
+
+def _counter(progress: Callable[[int, int | None], None], sizes: list[int | None]) -> Callable[[int], None]:
+    known = [size for size in sizes if size is not None]
+    total = sum(known) if len(known) == len(sizes) else None
+    done = 0
+
+    def passed(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(done, total)
+
+    return passed
+
+
+def _read_file(
+    stored: Stored, position: int, name: str, settings: Settings, batch_rows: int
+) -> Iterator[Batch]:
+    packed = compression(stored.peek(4))
+    head, chunks = peek(decompress(stored, packed), _HEAD)
+    kind, complaint = _kind(head, name, settings)
+    rows = 0
+    rejected = 0
+    last = 0
+    pending: Batch | None = None  # the last batch also tells that the file is done
+    final: list[Reject] = []
+    if complaint:
+        final.append(Reject(file=name, line=None, byte=None, reason=complaint))
+        _exhaust(chunks)
+    else:
+        with closing(_blocks(kind, chunks, head, stored, name, packed, settings, batch_rows)) as blocks:
+            try:
+                for block, bad in blocks:
+                    prompts, judged = to_batch(block, file=position, name=name)
+                    rejects = (*bad, *judged)
+                    rows += prompts.num_rows
+                    rejected += len(rejects)
+                    last = max([last, *block.lines[-1:], *(r.line or 0 for r in bad[-1:])])
+                    if pending is not None:
+                        yield pending
+                    pending = Batch(prompts=prompts, rejects=rejects)
+            except BrokenStreamError as error:
+                where = f"after {stored.bytes:,} stored bytes, behind line {last:,}; {rows:,} rows were read"
+                final.append(Reject(file=name, line=None, byte=None, reason=f"{error} {where}"))
+    stored.drain()
+    file = SourceFile(
+        name=name,
+        format=kind + (f"+{packed}" if packed else ""),
+        bytes=stored.bytes,
+        sha256=stored.sha256(),
+        rows=rows,
+        rejects=rejected + len(final),
+    )
+    if pending is None:
+        pending = Batch(prompts=pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA))
+    yield Batch(prompts=pending.prompts, rejects=(*pending.rejects, *final), files=(file,))
+
+
+def _exhaust(chunks: Iterator[bytes]) -> None:
+    """Nothing more is wanted of this stream; its digest is taken from the stored bytes."""
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()
+
+
+def _kind(head: bytes, name: str, settings: Settings) -> tuple[str, str]:
+    """The format, and why the file cannot be read (or "")."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    named = next((kind for kind in ("parquet", "csv") if f".{kind}" in Path(name).name.lower()), "")
+    if not named and re.search(r"\.(jsonl|ndjson)", Path(name).name.lower()):
+        named = "jsonl"
+    if not text and len(head) < _HEAD:
+        return named or "jsonl", "the file is empty"
+    if settings.format != "auto":
+        return settings.format, ""
+    if head.startswith(b"PAR1"):
+        return "parquet", ""
+    if text.startswith(b"{"):
+        return "jsonl", ""
+    for magic, what, remedy in _OTHERS:
+        if head.startswith(magic):
+            return named or "jsonl", f"the file is {what}; {remedy}"
+    if _ARRAY.match(text):
+        return "jsonl", "the file is one JSON array; convert it to JSON Lines: jq -c '.[]' FILE > FILE.jsonl"
+    columns, _, _ = header_of(head)
+    try:
+        resolve([(column,) for column in columns], file=name, mapping=settings.mapping)
+    except ColumnsError:
+        if named:
+            return named, ""
+        return "jsonl" if re.search(rb"^\s*\{", text, re.MULTILINE) else "csv", ""
+    return "csv", ""
+
+
+def _blocks(
+    kind: str,
+    chunks: Iterator[bytes],
+    head: bytes,
+    stored: Stored,
+    name: str,
+    packed: str | None,
+    settings: Settings,
+    batch_rows: int,
+) -> Blocks:
+    if kind == "jsonl":
+        yield from read_jsonl(chunks, name=name, settings=settings, batch_rows=batch_rows)
+    elif kind == "csv":
+        yield from read_csv(chunks, name=name, head=head, settings=settings, batch_rows=batch_rows)
+    elif packed is None and is_plain_file(name):
+        _exhaust(chunks)
+        stored.drain()
+        with open_source(name) as file:
+            yield from read_parquet(file, name=name, settings=settings, batch_rows=batch_rows)
+    else:
+        # Parquet is read from its end: what can only be read forward goes to an unnamed temporary file.
+        with tempfile.TemporaryFile(prefix="harvestdetect-") as spool:
+            broken: BrokenStreamError | None = None
+            try:
+                for chunk in chunks:
+                    spool.write(chunk)
+            except BrokenStreamError as error:
+                broken = error
+            except OSError as error:
+                raise InputError(
+                    f"cannot keep {name} in the temporary folder {tempfile.gettempdir()}: {error.strerror}"
+                ) from None
+            if broken is not None:
+                raise broken
+            spool.seek(0)
+            yield from read_parquet(spool, name=name, settings=settings, batch_rows=batch_rows)

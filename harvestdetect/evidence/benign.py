@@ -1,0 +1,157 @@
+"""Innocent readings of a finding, each tested, with the statistic for and against.
+
+An explanation that fits caps the tier. None of them asks where somebody comes from or which language they write.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.data import BenignExplanation
+
+__all__ = ["benign_explanations"]
+
+OWN_SUBJECTS: Final = 3.0
+"""Standard deviations of a shuffle from which accounts are said to have subjects of their own."""
+UNEVEN: Final = 0.6
+"""Load, as a share of a geometric distribution's variance, from which use is as uneven as people's."""
+COPIED: Final = 0.5
+FEW_EACH: Final = 2.5
+SHORT: Final = 5
+EVENT_DAYS: Final = 7
+
+
+def benign_explanations(
+    *,
+    copies: float,
+    counts: npt.NDArray[np.int32],
+    load_ratio: float,
+    own_subjects: float | None,
+    templates: int,
+    median_words: float,
+    days: float | None,
+    orgs: npt.NDArray[np.int32],
+) -> tuple[BenignExplanation, ...]:
+    """The explanations of one campaign.
+
+    Args:
+        copies: share of prompts that repeat an earlier one.
+        counts: int32[a], prompts of each account in the campaign.
+        load_ratio: see ``structure.even_load_ratio``.
+        own_subjects: deviations by which an account's prompts are alike, see ``structure.shared_list``; None where
+            it could not be tested.
+        templates: linked templates.
+        median_words: of the texts.
+        days: from first to last prompt; None without times.
+        orgs: int32[a], organisation of each account, -1 where unknown.
+    """
+    each = float(counts.mean())
+    return (
+        _passed_on(copies, each),
+        _common_phrase(median_words),
+        _product(load_ratio, own_subjects, each, templates),
+        _few_accounts(counts),
+        _one_organisation(orgs),
+        _event(days, each),
+    )
+
+
+def _passed_on(copies: float, each: float) -> BenignExplanation:
+    fits = copies >= COPIED and each < FEW_EACH
+    return BenignExplanation(
+        name="a text that people pass on (viral prompt, assignment)",
+        verdict="fits" if fits else "unlikely",
+        statistic=copies,
+        sentence=f"{copies:.0%} of the prompts repeat an earlier one word for word; an account sent {each:.1f} of them.",
+        caps="watch" if fits else None,
+    )
+
+
+def _common_phrase(median_words: float) -> BenignExplanation:
+    fits = median_words < SHORT
+    return BenignExplanation(
+        name="a common short phrase (greeting, test)",
+        verdict="fits" if fits else "unlikely",
+        statistic=median_words,
+        sentence=f"A prompt of usual length has {median_words:.0f} words.",
+        caps="watch" if fits else None,
+    )
+
+
+def _product(load_ratio: float, own_subjects: float | None, each: float, templates: int) -> BenignExplanation:
+    name = "a product's fixed template behind many customers"
+    load = f"The load is {load_ratio:.2f} times as uneven as that of independent users"
+    if own_subjects is None:
+        return BenignExplanation(
+            name=name,
+            verdict="unknown",
+            statistic=load_ratio,
+            sentence=f"{load}; too few accounts sent several prompts to tell whether they have subjects of their own.",
+        )
+    fits = own_subjects >= OWN_SUBJECTS and load_ratio >= UNEVEN
+    return BenignExplanation(
+        name=name,
+        verdict="fits" if fits else "unlikely",
+        statistic=own_subjects,
+        sentence=(
+            f"{load}, and an account's fillings are "
+            + (
+                f"alike by {own_subjects:.1f} standard deviations of a shuffle, as with customers who have their own data."
+                if own_subjects >= OWN_SUBJECTS
+                else f"no more alike than those of two accounts ({own_subjects:.1f} standard deviations of a shuffle)."
+            )
+        ),
+        caps="watch" if fits else None,
+    )
+
+
+def _few_accounts(counts: npt.NDArray[np.int32]) -> BenignExplanation:
+    top = float(np.sort(counts)[-3:].sum() / counts.sum())
+    fits = top >= 0.5
+    return BenignExplanation(
+        name="a few heavy users (benchmark, regression, batch)",
+        verdict="fits" if fits else "unlikely",
+        statistic=top,
+        sentence=f"The three busiest of {len(counts)} accounts sent {top:.0%} of the prompts.",
+        caps="watch" if fits else None,
+    )
+
+
+def _one_organisation(orgs: npt.NDArray[np.int32]) -> BenignExplanation:
+    name = "one organisation (class, team, batch)"
+    known = orgs[orgs >= 0]
+    if len(known) < 0.5 * len(orgs):
+        return BenignExplanation(
+            name=name,
+            verdict="unknown",
+            statistic=None,
+            sentence="The dump does not say which organisation most of the accounts belong to.",
+        )
+    share = float(np.bincount(known).max() / len(known))
+    fits = share >= 0.8
+    return BenignExplanation(
+        name=name,
+        verdict="fits" if fits else "unlikely",
+        statistic=share,
+        sentence=f"The largest organisation holds {share:.0%} of the accounts; there are {len(np.unique(known))}.",
+        caps="watch" if fits else None,
+    )
+
+
+def _event(days: float | None, each: float) -> BenignExplanation:
+    name = "an event or deadline"
+    if days is None:
+        return BenignExplanation(
+            name=name, verdict="unknown", statistic=None, sentence="The prompts carry no times."
+        )
+    fits = days <= EVENT_DAYS and each < FEW_EACH
+    return BenignExplanation(
+        name=name,
+        verdict="fits" if fits else "unlikely",
+        statistic=days,
+        sentence=f"The prompts came within {days:.0f} days, {each:.1f} from each account.",
+        caps="review" if fits else None,
+    )

@@ -1,0 +1,234 @@
+"""Puts a judged campaign into the words and numbers of a finding."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from harvestdetect.data import (
+    NO_TIME,
+    BenignExplanation,
+    Campaign,
+    Evidence,
+    Finding,
+    Member,
+    Prompts,
+    Template,
+)
+from harvestdetect.redact import redact
+from harvestdetect.template import Description
+from harvestdetect.triage import Judgement
+
+__all__ = ["finding_of", "prompt_table", "template_of"]
+
+SURE: Final = 0.8
+"""Membership from which an account may be recommended for action."""
+DAY: Final = 86_400
+
+
+def template_of(
+    description: Description, texts: Sequence[str], *, channel: str, segments: int, prompts: int, accounts: int
+) -> Template:
+    """The template of one cluster, examples redacted.
+
+    Args:
+        description: of ``texts``.
+        texts: that it speaks of.
+        channel: that found the cluster.
+        segments: distinct texts of the cluster.
+        prompts: of the cluster.
+        accounts: of the cluster.
+    """
+    return Template(
+        template_id=f"t-{description.signature[:10]}",
+        channel=channel,
+        words=tuple(None if w is None else redact(w) for w in description.words),
+        slots=tuple(tuple(redact(v) for v in values) for values in description.slots),
+        medoid=redact(texts[description.medoid]),
+        exemplars=tuple(redact(texts[i]) for i in description.exemplars),
+        least_similar=redact(texts[description.least_similar]),
+        signature=description.signature,
+        segments=segments,
+        prompts=prompts,
+        accounts=accounts,
+    )
+
+
+def finding_of(
+    campaign: Campaign,
+    judgement: Judgement,
+    *,
+    prompts: Prompts,
+    volume: npt.NDArray[np.int32],
+    templates: Mapping[int, Template],
+    evidence: Sequence[Evidence],
+    benign: Sequence[BenignExplanation],
+    low_share: float,
+) -> Finding:
+    """The finding of a campaign.
+
+    Args:
+        campaign: judged.
+        judgement: with a tier.
+        prompts: of the corpus.
+        volume: int32[a], prompts of every account.
+        templates: by cluster, of all the campaign's clusters.
+        evidence: of the campaign.
+        benign: explanations tested.
+        low_share: see ``Settings.low_share``.
+    """
+    if judgement.tier is None:
+        raise ValueError("a candidate without a tier is no finding")
+    shown = sorted((templates[int(c)] for c in campaign.clusters), key=lambda t: (-t.prompts, t.template_id))
+    members = _members(campaign, judgement, prompts, volume, templates, low_share)
+    time = prompts.time[campaign.prompts]
+    time = time[time != NO_TIME]
+    days = _days(time)
+    orgs = prompts.fields["org"].code[campaign.prompts]
+    known = np.unique(orgs[orgs >= 0])
+    digest = hashlib.blake2b("\n".join(sorted(t.signature for t in shown)).encode(), digest_size=5)
+    return Finding(
+        campaign_id=f"c-{digest.hexdigest()}",
+        tier=judgement.tier,
+        score=judgement.score,
+        q_value=judgement.q_value,
+        summary=_summary(campaign, shown, days, judgement, evidence),
+        families=judgement.families,
+        accounts=len(members),
+        prompts=len(campaign.prompts),
+        orgs=len(known) if len(known) else None,
+        first_seen=int(time.min()) if len(time) else None,
+        last_seen=int(time.max()) if len(time) else None,
+        days=days,
+        templates=tuple(shown),
+        evidence=tuple(sorted(evidence, key=lambda e: (e.family, e.p_value))),
+        benign_explanations=tuple(benign),
+        capability_targets=(),
+        members=members,
+    )
+
+
+def _members(
+    campaign: Campaign,
+    judgement: Judgement,
+    prompts: Prompts,
+    volume: npt.NDArray[np.int32],
+    templates: Mapping[int, Template],
+    low_share: float,
+) -> tuple[Member, ...]:
+    account = prompts.account[campaign.prompts]
+    usual = float(np.median(campaign.harvest_share)) if len(campaign.accounts) else 0.0
+    low = min(low_share, usual / 2)
+    found = []
+    for position, number in enumerate(campaign.accounts):
+        mine = account == number
+        time = prompts.time[campaign.prompts[mine]]
+        time = time[time != NO_TIME]
+        by_template = Counter(templates[int(c)].template_id for c in campaign.prompt_cluster[mine])
+        share, sure = float(campaign.harvest_share[position]), float(campaign.membership[position])
+        hits, total = int(campaign.harvest_prompts[position]), int(volume[number])
+        reasons = [f"{hits} of its {total} prompts ({share:.0%}) fit {len(by_template)} of the campaign's templates"]
+        if share < low:
+            reasons.append("low harvest share: may be an innocent customer of a reseller")
+        if hits < 2:
+            reasons.append("a single prompt: may be chance")
+        if sure < SURE:
+            reasons.append(f"membership is uncertain ({sure:.2f})")
+        action = judgement.tier in ("urgent", "review") and share >= low and sure >= SURE and hits >= 2
+        found.append(
+            Member(
+                account=prompts.accounts[int(number)].as_py(),
+                membership=round(sure, 4),
+                harvest_share=round(share, 4),
+                prompts=total,
+                harvest_prompts=hits,
+                first_seen=int(time.min()) if len(time) else None,
+                last_seen=int(time.max()) if len(time) else None,
+                recommended=action,
+                reasons=tuple(reasons),
+                templates=dict(sorted(by_template.items())),
+            )
+        )
+    return tuple(sorted(found, key=lambda m: (-m.membership, m.account)))
+
+
+def _days(time: npt.NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
+    if not len(time):
+        return ()
+    day = time // DAY
+    counts = np.bincount(day - day.min())
+    first = int(day.min())
+    return tuple(
+        (datetime.fromtimestamp((first + i) * DAY, UTC).strftime("%Y-%m-%d"), int(n)) for i, n in enumerate(counts)
+    )
+
+
+_STRONG: Final = {
+    "even load": "the load is spread evenly over them",
+    "one list of work": "their requests are dealt from one list",
+    "linked templates": "they share several templates",
+    "flat day": "they are active around the clock",
+    "no sittings": "they do not work in sittings",
+    "steady days": "the daily volume is steady",
+    "common start": "they started together",
+    "same hours": "they act in the same hours",
+}
+
+
+def _summary(
+    campaign: Campaign,
+    templates: Sequence[Template],
+    days: Sequence[tuple[str, int]],
+    judgement: Judgement,
+    evidence: Sequence[Evidence],
+) -> str:
+    """One line in plain words: observation first, then what makes it stand out."""
+    active = sum(1 for _, n in days if n)
+    what = "one template" if len(templates) == 1 else f"{len(templates)} linked templates"
+    over = f" on {active} days" if active > 1 else ""
+    line = f"{len(campaign.accounts)} accounts sent {len(campaign.prompts)} prompts of {what}{over}"
+    strongest = sorted((e for e in evidence if e.family in judgement.families and e.name in _STRONG), key=lambda e: e.p_value)
+    told = list(dict.fromkeys(_STRONG[e.name] for e in strongest if e.p_value < 0.01))[:3]
+    if told:
+        line += "; " + (", ".join(told[:-1]) + " and " + told[-1] if len(told) > 1 else told[0])
+    elif judgement.tier == "watch":
+        line += "; only the wording stands out"
+    return line + "."
+
+
+def prompt_table(
+    found: Sequence[tuple[Finding, Campaign]],
+    *,
+    prompts: Prompts,
+    templates: Mapping[int, Template],
+    files: Sequence[str],
+) -> pa.Table:
+    """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign, by file and line."""
+    parts = []
+    for finding, campaign in found:
+        rows = campaign.prompts
+        sure = campaign.membership[np.searchsorted(campaign.accounts, prompts.account[rows])]
+        parts.append(
+            pa.table(
+                {
+                    "file": pa.array([files[f] if 0 <= f < len(files) else "" for f in prompts.file[rows]], pa.string()),
+                    "line": pa.array(prompts.line[rows], pa.int64()),
+                    "account": prompts.accounts.take(pa.array(prompts.account[rows])),
+                    "campaign_id": pa.array([finding.campaign_id] * len(rows), pa.string()),
+                    "template_id": pa.array([templates[int(c)].template_id for c in campaign.prompt_cluster], pa.string()),
+                    "membership": pa.array(np.round(sure, 4), pa.float64()),
+                }
+            )
+        )
+    if not parts:
+        names = ("file", "account", "campaign_id", "template_id")
+        schema = pa.schema([*((n, pa.string()) for n in names), ("line", pa.int64()), ("membership", pa.float64())])
+        return schema.empty_table().select(["file", "line", "account", "campaign_id", "template_id", "membership"])
+    return pa.concat_tables(parts).sort_by([("file", "ascending"), ("line", "ascending"), ("campaign_id", "ascending")])

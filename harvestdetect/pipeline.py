@@ -1,0 +1,541 @@
+"""The main job, from prompts to findings: :func:`detect` reads as its table of contents."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from harvestdetect.assign import Assigned, Volumes, assign_prompts, verbatim_clusters, volumes
+from harvestdetect.campaign import communities, form_campaign, link_clusters
+from harvestdetect.cluster import (
+    Postings,
+    Tree,
+    build_tree,
+    core_distance,
+    select_by_accounts,
+    select_flat,
+    shared_distance,
+)
+from harvestdetect.corpus import CorpusBuilder
+from harvestdetect.data import (
+    NO_TIME,
+    Batch,
+    BenignExplanation,
+    Campaign,
+    Corpus,
+    Detection,
+    Evidence,
+    Neighbors,
+    Prompt,
+    Reject,
+    SourceFile,
+    StageCost,
+    Template,
+    TemplateCluster,
+    View,
+)
+from harvestdetect.dump import batches_of, check_rejects
+from harvestdetect.encode import encode_texts, estimate_seconds, load_encoder, open_cache
+from harvestdetect.evidence.benign import benign_explanations
+from harvestdetect.evidence.nulls import draw_groups, pool_of, spread
+from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
+from harvestdetect.evidence.text import DECIDING, copies_share, text_evidence
+from harvestdetect.evidence.time import DAY, time_evidence
+from harvestdetect.findings import finding_of, prompt_table, template_of
+from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
+from harvestdetect.neighbors import nearest
+from harvestdetect.settings import Settings
+from harvestdetect.template import SAMPLE, Description, common_words, describe, tokens
+from harvestdetect.triage import family_p_values, judge
+
+__all__ = ["detect"]
+
+Ints32 = npt.NDArray[np.int32]
+Floats32 = npt.NDArray[np.float32]
+Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""``progress(what, total)`` opens a bar and yields the function that is told how many more are done."""
+
+MAX_REJECTS_KEPT: Final = 100_000
+TEXTS_PER_CLUSTER: Final = 48
+BACKGROUND_TEXTS: Final = 1_000
+NEIGHBOURHOOD: Final = 12
+PROMPT_DIMENSIONS: Final = 48
+SHARED_FLOOR: Final = 0.02
+SHARED_CAP: Final = 0.95
+RIGID_WORDS: Final = 5
+"""Fixed words from which a cluster counts as a template in its own right."""
+
+
+def detect(
+    source: Iterable[Batch] | Iterable[Prompt],
+    *,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    notes: Callable[[str], None] | None = None,
+) -> Detection:
+    """Find campaigns in prompts.
+
+    Args:
+        source: what :func:`harvestdetect.read_dumps` yields, or prompts in memory.
+        settings: None takes the defaults.
+        progress: opens progress bars; None shows none.
+        notes: told, in a sentence each, what was decided on the way; they are in ``Detection.notes`` too.
+
+    Raises:
+        TooManyRejectsError: more bad rows than ``settings.max_rejects`` allows.
+        EncoderError: a model cannot be found, loaded or trusted.
+    """
+    settings = settings or Settings()
+    run = _Run(settings=settings, progress=progress or _silent, tell=notes)
+    with run.stage("read"):
+        corpus = _read(source, run)
+    if not len(corpus.prompts.account):
+        return run.detection((), None, corpus)
+    volume = volumes(corpus)
+    postings = _postings(corpus, volume)
+    with run.stage("encode wording"):
+        wording = _encode("wording", corpus, np.arange(len(corpus.text), dtype=np.int32), run)
+    with run.stage("cluster wording"):
+        neighbors = _nearest(wording, run)
+        clusters, core = _cluster("wording", neighbors, corpus, postings, run)
+    for extra in _meaning(corpus, postings, core, run):
+        clusters += extra
+    with run.stage("assign"):
+        clusters += verbatim_clusters(corpus, min_accounts=settings.min_accounts)
+        assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
+    with run.stage("templates"):
+        parts = parts_of(corpus)
+        described, templates = _describe(assigned, corpus, parts, wording)
+    with run.stage("campaigns"):
+        campaigns = _campaigns(assigned, corpus, volume, run)
+    with run.stage("evidence"):
+        case = _Case(
+            corpus=corpus, volume=volume, assigned=assigned, described=described, neighbors=neighbors, core=core,
+            vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
+        )  # fmt: skip
+        evidence, benign = _weigh(campaigns, case, run)
+    with run.stage("triage"):
+        judgements = judge(
+            [family_p_values(e, {"text": DECIDING}) for e in evidence], benign, fdr=settings.fdr
+        )
+        found = [
+            (
+                finding_of(
+                    campaign, judgement, prompts=corpus.prompts, volume=volume.prompts, templates=templates,
+                    evidence=e, benign=b, low_share=settings.low_share,
+                ),
+                campaign,
+            )
+            for campaign, judgement, e, b in zip(campaigns, judgements, evidence, benign, strict=True)
+            if judgement.tier is not None
+        ]  # fmt: skip
+        found.sort(key=lambda pair: (_TIER_ORDER[pair[0].tier], -pair[0].score, pair[0].campaign_id))
+        table = prompt_table(
+            found, prompts=corpus.prompts, templates=templates, files=[f.name for f in run.files]
+        )
+    run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
+    return run.detection([finding for finding, _ in found], table, corpus)
+
+
+_TIER_ORDER: Final = {"urgent": 0, "review": 1, "watch": 2}
+
+
+# ---------------------------------------------------------------- the run
+
+
+@contextmanager
+def _silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda count: None
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """What a run collects beside its values."""
+
+    settings: Settings
+    progress: Progress
+    tell: Callable[[str], None] | None
+    rejects: list[Reject] = field(default_factory=list)
+    files: list[SourceFile] = field(default_factory=list)
+    stages: list[StageCost] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Remembers a note and passes it on."""
+        self.told.append(sentence)
+        if self.tell is not None:
+            self.tell(sentence)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times a stage."""
+        start = time.perf_counter()
+        yield
+        self.stages.append(
+            StageCost(stage=name, seconds=round(time.perf_counter() - start, 3), peak_memory_mb=_peak_memory())
+        )
+
+    def detection(self, findings: Sequence[object], table: pa.Table | None, corpus: Corpus) -> Detection:
+        """The answer, with everything collected."""
+        seen = corpus.prompts.time[corpus.prompts.time != NO_TIME]
+        if len(seen):
+            self.counts.update(first_seen=int(seen.min()), last_seen=int(seen.max()))
+        return Detection(
+            findings=tuple(findings),  # type: ignore[arg-type]
+            rejects=tuple(self.rejects),
+            counts={
+                "prompts": len(corpus.prompts.account),
+                "accounts": len(corpus.prompts.accounts),
+                "files": len(self.files),
+                **self.counts,
+            },
+            settings=self.settings.to_dict(),
+            models=self.models,
+            versions=_versions(),
+            files=tuple(self.files),
+            stages=tuple(self.stages),
+            notes=tuple(self.told),
+            prompts=table,
+        )
+
+
+def _peak_memory() -> float:
+    """Peak resident memory of this process in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1_000_000 if sys.platform == "darwin" else 1_000), 1)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("harvestdetect", "numpy", "scipy", "faiss-cpu", "hdbscan", "pyarrow", "torch", "sentence-transformers"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+# ---------------------------------------------------------------- the stages, one by one
+
+
+def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
+    settings = run.settings
+    builder = CorpusBuilder(
+        segment_characters=settings.segment_characters,
+        max_windows=settings.max_windows,
+        min_senders=settings.min_accounts,
+    )
+    rejects = 0
+    for batch in batches_of(source):
+        builder.add(batch.prompts)
+        rejects += len(batch.rejects)
+        run.rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(run.rejects)])
+        run.files.extend(batch.files)
+    run.counts["rejects"] = rejects
+    if rejects > len(run.rejects):
+        run.note(f"the first {len(run.rejects):,} of {rejects:,} rejects are listed")
+    check_rejects(rejects, len(builder), settings.max_rejects)
+    return builder.finish()
+
+
+def _postings(corpus: Corpus, volume: Volumes) -> Postings:
+    prompts = corpus.prompts
+    return Postings(
+        start=np.searchsorted(corpus.posting_segment, np.arange(len(corpus.text) + 1)),
+        account=prompts.account[corpus.posting_prompt],
+        text=prompts.content[corpus.posting_prompt],
+        volume=volume.texts,
+    )
+
+
+def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Floats32:
+    """Vectors of some segments: float32[len(segments), d]."""
+    encoder = load_encoder(view, settings=run.settings, notes=run.note)
+    run.models[view] = encoder.digest
+    with run.progress(view, len(segments)) as advance:
+        return encode_texts(
+            encoder,
+            corpus.digest[segments],
+            corpus.text.take(pa.array(segments)),
+            cache=open_cache(view, encoder, settings=run.settings, notes=run.note),
+            batch_size=run.settings.batch_size,
+            progress=advance,
+            notes=run.note,
+        )
+
+
+def _nearest(vectors: Floats32, run: _Run) -> Neighbors:
+    settings = run.settings
+    done = 0
+    with run.progress("neighbours", len(vectors)) as advance:
+
+        def moved(rows: int) -> None:
+            nonlocal done
+            advance(rows - done)
+            done = rows
+
+        return nearest(
+            vectors,
+            k=settings.k,
+            exact_below=settings.exact_below,
+            threads=settings.threads,
+            seed=settings.seed,
+            progress=moved,
+        )
+
+
+def _cluster(
+    view: View, neighbors: Neighbors, corpus: Corpus, postings: Postings, run: _Run, among: Ints32 | None = None
+) -> tuple[list[TemplateCluster], Floats32]:
+    """Clusters of a view by plain and by shared-neighbour distance, and the core distances.
+
+    ``among`` names the segments that the rows of ``neighbors`` are; None: all.
+    """
+    settings = run.settings
+    own = postings if among is None else _restrict(postings, among)
+    senders = corpus.senders if among is None else corpus.senders[among]
+    core = core_distance(
+        neighbors, min_samples=settings.min_samples, account=own.account[own.start[:-1]], senders=senders
+    )
+    found: list[TemplateCluster] = []
+    for channel, distance, cores, floor, cap in (
+        (str(view), None, core, settings.distance_floor, settings.distance_cap),
+        (f"{view}/shared", shared_distance(neighbors), np.zeros_like(core), SHARED_FLOOR, SHARED_CAP),
+    ):
+        tree = build_tree(
+            neighbors, core=cores, distance=distance, floor=floor, cap=cap, min_cluster_size=settings.min_cluster_size
+        )
+        for points, quality in _select(tree, own, settings):
+            segments = points if among is None else among[points]
+            found.append(TemplateCluster(channel=channel, segments=np.sort(segments), quality=quality))
+    return found, core
+
+
+def _select(tree: Tree, postings: Postings, settings: Settings) -> Iterator[tuple[Ints32, float]]:
+    if settings.selection == "account":
+        nodes, quality = select_by_accounts(
+            tree, postings, min_accounts=settings.min_accounts, max_account_share=settings.max_account_share
+        )
+        yield from zip(nodes, quality.tolist(), strict=True)
+        return
+    flat = select_flat(tree, method=settings.selection)
+    order = np.argsort(flat.label, kind="stable").astype(np.int32)
+    borders = np.searchsorted(flat.label[order], np.arange(len(flat.persistence) + 1))
+    for number, persistence in enumerate(flat.persistence.tolist()):
+        yield order[borders[number] : borders[number + 1]], persistence
+
+
+def _restrict(postings: Postings, among: Ints32) -> Postings:
+    rows = postings.rows(among)
+    size = postings.start[among + 1] - postings.start[among]
+    return Postings(
+        start=np.concatenate(([0], np.cumsum(size))),
+        account=postings.account[rows],
+        text=postings.text[rows],
+        volume=postings.volume,
+    )
+
+
+def _meaning(
+    corpus: Corpus, postings: Postings, core: Floats32, run: _Run
+) -> Iterator[list[TemplateCluster]]:
+    """The clusters of the meaning view, where the settings ask for it.
+
+    ``auto`` embeds everything by meaning when the estimate allows, otherwise the segments that lie densest among
+    other accounts' in the wording view, as many as the budget allows.
+    """
+    settings = run.settings
+    if settings.encoder == "fast":
+        return
+    with run.stage("encode meaning"):
+        among = np.arange(len(corpus.text), dtype=np.int32)
+        if settings.encoder == "auto":
+            encoder = load_encoder("meaning", settings=settings, notes=run.note)
+            cache = open_cache("meaning", encoder, settings=settings, notes=run.note)
+            missing = among if cache is None else among[~cache.contains(corpus.digest)]
+            seconds = estimate_seconds(encoder, corpus.text.take(pa.array(missing)))
+            if seconds > settings.auto_budget_seconds:
+                allowed = len(among) - len(missing) + int(len(missing) * settings.auto_budget_seconds / seconds)
+                among = np.sort(np.argsort(core, kind="stable")[:allowed]).astype(np.int32)
+                run.note(
+                    f"encoder auto: wording for all {len(corpus.text):,} segments, meaning for the {len(among):,} densest "
+                    f"(all would take about {seconds:,.0f} s, the budget is {settings.auto_budget_seconds:,.0f} s)"
+                )
+            else:
+                run.note(f"encoder auto: wording and meaning for all {len(among):,} segments (about {seconds:,.0f} s)")
+        vectors = _encode("meaning", corpus, among, run)
+    with run.stage("cluster meaning"):
+        yield _cluster("meaning", _nearest(vectors, run), corpus, postings, run, among=among)[0]
+
+
+def _describe(
+    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Floats32
+) -> tuple[list[Description], dict[int, Template]]:
+    described, templates = [], {}
+    for number, item in enumerate(assigned):
+        texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
+        description = describe(texts, vectors[stands])
+        described.append(description)
+        templates[number] = template_of(
+            description,
+            texts,
+            channel=item.cluster.channel,
+            segments=len(np.unique(corpus.prompts.content[item.prompts])),
+            prompts=len(item.prompts),
+            accounts=len(np.unique(corpus.prompts.account[item.prompts])),
+        )
+    return described, templates
+
+
+def _campaigns(assigned: Sequence[Assigned], corpus: Corpus, volume: Volumes, run: _Run) -> list[Campaign]:
+    account = corpus.prompts.account
+    sets = [np.unique(account[item.prompts], return_counts=True) for item in assigned]
+    links = link_clusters(
+        [a for a, _ in sets], [h for _, h in sets], volume.prompts, log_p=run.settings.link_log_p
+    )
+    groups = communities(links, len(assigned), seed=run.settings.seed)
+    prompts = [item.prompts for item in assigned]
+    formed = (form_campaign(g, prompts, links, account=account, volume=volume.prompts) for g in groups)
+    return [c for c in formed if len(c.accounts) >= run.settings.min_accounts]
+
+
+# ---------------------------------------------------------------- evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What the evidence on all campaigns is drawn from."""
+
+    corpus: Corpus
+    volume: Volumes
+    assigned: Sequence[Assigned]
+    described: Sequence[Description]
+    neighbors: Neighbors
+    core: Floats32
+    vectors: Floats32
+
+
+def _weigh(
+    campaigns: Sequence[Campaign], case: _Case, run: _Run
+) -> tuple[list[list[Evidence]], list[tuple[BenignExplanation, ...]]]:
+    corpus, seed = case.corpus, run.settings.seed
+    prompts = corpus.prompts
+    taken = np.zeros(len(prompts.account), bool)
+    inside = np.zeros(len(prompts.accounts), bool)
+    for campaign in campaigns:
+        taken[campaign.prompts] = True
+        inside[campaign.accounts] = True
+    pool = pool_of(prompts.account, len(prompts.accounts), inside)
+    free = _free_segments(corpus, taken)
+    fixed, shared = _background_words(free, case, seed)
+    background = case.core[free]
+    background = background[np.isfinite(background)].astype(np.float64)
+    evidence, benign = [], []
+    with run.progress("evidence", len(campaigns)) as advance:
+        for campaign in campaigns:
+            rigid = max((case.described[int(c)] for c in campaign.clusters), key=lambda d: d.fixed)
+            segments = np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
+            distances = case.core[segments]
+            found = text_evidence(
+                fixed_words=rigid.fixed,
+                rigidity=rigid.rigidity,
+                shared_words=max(case.described[int(c)].shared for c in campaign.clusters),
+                background_fixed=fixed,
+                background_shared=shared,
+                distances=distances[np.isfinite(distances)].astype(np.float64),
+                background_distances=background,
+                contents=prompts.content[campaign.prompts],
+            )
+            templates = sum(case.described[int(c)].fixed >= RIGID_WORDS for c in campaign.clusters)
+            groups = draw_groups(pool, campaign.prompts, prompts.account, seed=seed)
+            own = None
+            if (load := even_load(campaign.harvest_prompts, seed=seed)) is not None:
+                found.append(load)
+            if (linked := linked_templates(templates, campaign.link_log_p, len(campaign.accounts))) is not None:
+                found.append(linked)
+            if groups is not None:
+                if (listed := shared_list(groups, case.vectors)) is not None:
+                    found.append(listed[0])
+                    own = listed[1]
+                found.extend(time_evidence(groups, prompts.time))
+            evidence.append(found)
+            benign.append(_benign(campaign, case, own, templates))
+            advance(1)
+    return evidence, benign
+
+
+def _free_segments(corpus: Corpus, taken: npt.NDArray[np.bool_]) -> Ints32:
+    """Segments of which no prompt is in a candidate."""
+    held = np.zeros(len(corpus.text), bool)
+    held[corpus.posting_segment[taken[corpus.posting_prompt]]] = True
+    return np.flatnonzero(~held).astype(np.int32)
+
+
+def _background_words(
+    free: Ints32, case: _Case, seed: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Fixed and shared words of texts outside every candidate and their nearest ones, one from each account."""
+    corpus = case.corpus
+    chosen = free[np.random.default_rng(seed).permutation(len(free))[:BACKGROUND_TEXTS]]
+    starts = np.searchsorted(corpus.posting_segment, np.arange(len(corpus.text) + 1))
+    sender = corpus.prompts.account[corpus.posting_prompt[starts[:-1]]]
+    cut: dict[int, list[str]] = {}
+
+    def words(segment: int) -> list[str]:
+        if segment not in cut:
+            cut[segment] = [t for t, _, _ in tokens(corpus.display[segment].as_py())]
+        return cut[segment]
+
+    found = []
+    for segment in chosen.tolist():
+        near = [i for i in case.neighbors.index[segment].tolist() if i >= 0]
+        others = {int(sender[i]): i for i in reversed(near) if sender[i] != sender[segment]}
+        nearest_first = sorted(others.values(), key=near.index)[:NEIGHBOURHOOD]
+        found.append(common_words([words(segment), *map(words, nearest_first)]))
+    values = np.array(found, np.float64).reshape(-1, 2)
+    return values[:, 0], values[:, 1]
+
+
+def _benign(
+    campaign: Campaign, case: _Case, own_subjects: float | None, templates: int
+) -> tuple[BenignExplanation, ...]:
+    corpus, prompts = case.corpus, case.corpus.prompts
+    time = prompts.time[campaign.prompts]
+    time = time[time != NO_TIME]
+    org = prompts.fields["org"].code
+    first = campaign.prompts[np.searchsorted(prompts.account[campaign.prompts], campaign.accounts)]
+    sample = campaign.prompts[spread(len(campaign.prompts), SAMPLE * 4)]
+    return benign_explanations(
+        copies=copies_share(prompts.content[campaign.prompts]),
+        counts=campaign.harvest_prompts,
+        load_ratio=even_load_ratio(campaign.harvest_prompts),
+        own_subjects=own_subjects,
+        templates=templates,
+        median_words=_median_words(corpus, sample),
+        days=float(time.max() - time.min()) / DAY if len(time) else None,
+        orgs=org[first],
+    )
+
+
+def _median_words(corpus: Corpus, prompts: Ints32) -> float:
+    """Words of a prompt of usual length, by its longest segment."""
+    wanted = np.isin(corpus.posting_prompt, prompts)
+    lengths: dict[int, int] = {}
+    for prompt, segment in zip(corpus.posting_prompt[wanted].tolist(), corpus.posting_segment[wanted].tolist(), strict=True):
+        lengths[prompt] = max(lengths.get(prompt, 0), corpus.text[segment].as_py().count(" ") + 1)
+    return float(np.median(list(lengths.values()))) if lengths else 0.0
+
+

@@ -1,0 +1,39 @@
+"""Everything that turns a :class:`~harvestdetect.data.Detection` into something to read.
+
+The functions return text; only :func:`write_outputs` writes. Prompts, account ids and file names are
+attacker-written, so each way out has its own escaping, all of it in :mod:`harvestdetect.report.escape`:
+nothing in a terminal, a spreadsheet, a browser or another program acts on what a prompt says.
+"""
+
+from __future__ import annotations
+
+from harvestdetect.report.escape import csv_cell, csv_text
+from harvestdetect.report.files import (
+    OUTPUT_NAMES,
+    accounts_csv,
+    campaigns_jsonl,
+    check_writable,
+    detection_from_json,
+    detection_json,
+    rejects_jsonl,
+    run_json,
+    write_outputs,
+)
+from harvestdetect.report.html import html_report
+from harvestdetect.report.terminal import summary_table
+
+__all__ = [
+    "OUTPUT_NAMES",
+    "accounts_csv",
+    "campaigns_jsonl",
+    "check_writable",
+    "csv_cell",
+    "csv_text",
+    "detection_from_json",
+    "detection_json",
+    "html_report",
+    "rejects_jsonl",
+    "run_json",
+    "summary_table",
+    "write_outputs",
+]

@@ -1,0 +1,324 @@
+"""The files of a scan: their contents as text, and the one function that writes them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import errno
+import io
+import json
+import math
+import os
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+import numpy as np
+
+from harvestdetect.data import Detection, Evidence, Finding, Member, StageCost
+from harvestdetect.errors import InputError, OutputError
+from harvestdetect.report.escape import csv_cell, json_text
+from harvestdetect.report.format import iso_time, seconds_of, tier_counts
+from harvestdetect.report.html import html_report
+
+__all__ = [
+    "ACCOUNT_COLUMNS",
+    "OUTPUT_NAMES",
+    "accounts_csv",
+    "campaigns_jsonl",
+    "check_writable",
+    "detection_from_json",
+    "detection_json",
+    "rejects_jsonl",
+    "run_json",
+    "write_outputs",
+]
+
+ACCOUNT_COLUMNS: Final = (
+    "account",
+    "campaign_id",
+    "tier",
+    "membership",
+    "harvest_share",
+    "prompts",
+    "harvest_prompts",
+    "first_seen",
+    "last_seen",
+    "recommended",
+    "reasons",
+)
+OUTPUT_NAMES: Final = (
+    "campaigns.jsonl",
+    "accounts.csv",
+    "prompts.parquet",
+    "rejects.jsonl",
+    "run.json",
+    "report.html",
+)
+_SCHEMA_VERSION: Final = 1
+_TIMES: Final = ("first_seen", "last_seen")
+_FLOATS: Final = {
+    f.name
+    for kind in (Evidence, Finding, Member, StageCost)
+    for f in dataclasses.fields(kind)
+    if f.type == "float"
+}
+
+
+# ---------------------------------------------------------------- contents
+
+
+def campaigns_jsonl(detection: Detection) -> str:
+    """One finding a line, strongest first.
+
+    ``accounts`` and ``prompts`` are counts: the members are in ``accounts.csv``. Times are ISO 8601 in UTC,
+    or null. Numbers that are not finite are null.
+    """
+    return "".join(json_text(_campaign(finding)) + "\n" for finding in detection.findings)
+
+
+def _campaign(finding: Finding) -> dict[str, Any]:
+    plain = _plain(finding)
+    first = ("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
+    later = ("templates", "evidence", "benign_explanations", "capability_targets", "families", "orgs")
+    days = [{"day": day, "prompts": prompts} for day, prompts in finding.days]
+    return {**{name: plain[name] for name in first + later}, "days": days}
+
+
+def accounts_csv(detection: Detection) -> str:
+    r"""A row per finding and account, the findings strongest first, its members as they are sorted.
+
+    UTF-8, comma, CRLF after each row, header first. ``account``, ``campaign_id`` and ``reasons`` (joined
+    with ``"; "``) are neutralised by :func:`~harvestdetect.report.escape.csv_cell`: a leading apostrophe
+    before what a spreadsheet would take for a formula, ``\u0000`` for controls.
+    :func:`~harvestdetect.report.escape.csv_text` gives the original back. Missing values are empty.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(ACCOUNT_COLUMNS)
+    for finding in detection.findings:
+        for member in finding.members:
+            writer.writerow(
+                (
+                    csv_cell(member.account),
+                    csv_cell(finding.campaign_id),
+                    finding.tier,
+                    _decimal(member.membership),
+                    _decimal(member.harvest_share),
+                    member.prompts,
+                    member.harvest_prompts,
+                    iso_time(member.first_seen),
+                    iso_time(member.last_seen),
+                    "true" if member.recommended else "false",
+                    csv_cell("; ".join(member.reasons)),
+                )
+            )
+    return buffer.getvalue()
+
+
+def rejects_jsonl(detection: Detection) -> str:
+    """One reject a line: ``file, line, byte, reason``. ``run.json`` has how many there were in all."""
+    return "".join(json_text(_plain(reject)) + "\n" for reject in detection.rejects)
+
+
+def run_json(detection: Detection) -> str:
+    """What was read, with what settings, models and versions, and what each stage took.
+
+    Keys: ``counts``, ``findings`` (by tier), ``rejects_by_reason`` (of the rejects listed), ``files`` (with
+    their digests), ``settings``, ``models``, ``versions``, ``stages``, ``notes``.
+    """
+    names = ("files", "settings", "models", "versions", "stages", "notes")
+    plain = _plain(dataclasses.replace(detection, findings=(), rejects=(), prompts=None))
+    reasons = Counter(reject.reason for reject in detection.rejects)
+    run = {
+        "counts": plain["counts"],
+        "findings": tier_counts(detection),
+        "rejects_by_reason": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        **{name: plain[name] for name in names},
+    }
+    return json_text(run, indent=2) + "\n"
+
+
+def detection_json(detection: Detection) -> str:
+    """The whole answer as one JSON object, without the table of prompts; for ``--format json``.
+
+    Times are ISO 8601 in UTC. An infinite number is written ``1e999``, NaN as null.
+    """
+    plain = _plain(dataclasses.replace(detection, prompts=None))
+    del plain["prompts"]
+    return json_text({"schema_version": _SCHEMA_VERSION, **plain}, infinity="1e999")
+
+
+def detection_from_json(text: str | bytes) -> Detection:
+    """What :func:`detection_json` wrote.
+
+    Raises:
+        InputError: not JSON, of another version, or a field is missing or of another type.
+    """
+    try:
+        plain = json.loads(text, object_hook=_restored)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"this is not the JSON of a detection: {error}") from None
+    version = plain.get("schema_version") if isinstance(plain, dict) else None
+    if version != _SCHEMA_VERSION:
+        raise InputError(
+            f"this is not the JSON of a detection: schema_version must be {_SCHEMA_VERSION}, got {version!r}"
+        )
+    try:
+        return msgspec.convert(plain, Detection)
+    except msgspec.ValidationError as error:
+        raise InputError(f"this is not the JSON of a detection: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Dicts, lists and scalars, with times as ISO 8601."""
+    return _with_times(msgspec.to_builtins(value, enc_hook=_unknown))
+
+
+def _with_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        timed = "first_seen" in value and "last_seen" in value
+        return {k: iso_time(v) if timed and k in _TIMES else _with_times(v) for k, v in value.items()}
+    return [_with_times(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _unknown(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value)
+
+
+def _restored(value: dict[str, Any]) -> dict[str, Any]:
+    if "first_seen" in value and "last_seen" in value:
+        value.update({name: seconds_of(value[name]) for name in _TIMES})
+    value.update({k: math.nan for k, v in value.items() if v is None and k in _FLOATS})
+    return value
+
+
+def _decimal(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else ""
+
+
+# ---------------------------------------------------------------- writing
+
+
+def check_writable(out: Path) -> None:
+    """Make the folder ``out`` and prove that a file can be written in it, before a long scan starts.
+
+    Raises:
+        OutputError: ``out`` is a file, may not be written, or its disk is full.
+    """
+    with _explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        probe = _temporary(out, "probe")
+        try:
+            _write(probe, lambda file: file.write(b"harvestdetect\n"))
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def write_outputs(detection: Detection, out: Path) -> list[Path]:
+    """Write :data:`OUTPUT_NAMES` into the folder ``out``, which is made where it is missing.
+
+    Every file is written and fsynced under a temporary name first; only when all of them are complete do
+    they take their names, ``run.json`` last. A failure leaves what stood there before.
+
+    Returns:
+        The paths, in the order of :data:`OUTPUT_NAMES`.
+
+    Raises:
+        OutputError: ``out`` is a file, may not be written, or its disk is full.
+    """
+    check_writable(out)
+    writers: dict[str, Callable[[BinaryIO], object]] = {
+        "campaigns.jsonl": lambda file: file.write(_utf8(campaigns_jsonl(detection))),
+        "accounts.csv": lambda file: file.write(_utf8(accounts_csv(detection))),
+        "prompts.parquet": lambda file: _write_prompts(detection, file),
+        "rejects.jsonl": lambda file: file.write(_utf8(rejects_jsonl(detection))),
+        "run.json": lambda file: file.write(_utf8(run_json(detection))),
+        "report.html": lambda file: file.write(_utf8(html_report(detection))),
+    }
+    temporary = {name: _temporary(out, name) for name in OUTPUT_NAMES}
+    try:
+        for name, path in temporary.items():
+            with _explained(out / name):
+                _write(path, writers[name])
+        for name in sorted(OUTPUT_NAMES, key=lambda name: name == "run.json"):
+            with _explained(out / name):
+                os.replace(temporary[name], out / name)
+    finally:
+        for path in temporary.values():
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+    _sync_folder(out)
+    return [out / name for name in OUTPUT_NAMES]
+
+
+def _write_prompts(detection: Detection, file: BinaryIO) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = detection.prompts
+    if table is None:
+        names = {"file": pa.string(), "line": pa.int64(), "account": pa.string()}
+        names |= {"campaign_id": pa.string(), "template_id": pa.string(), "membership": pa.float64()}
+        table = pa.schema(list(names.items())).empty_table()
+    pq.write_table(table, file, compression="zstd")
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _temporary(out: Path, name: str) -> Path:
+    return out / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+
+
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    with open(path, "xb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(out: Path) -> None:
+    """Make the renames last; not every system can open a folder."""
+    try:
+        handle = os.open(out, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "permission denied; give --out a folder that you may write to"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = "the disk is full" if error.errno == errno.ENOSPC else "the disk quota is used up"
+        return f"{what}; free some space or give --out a folder on another disk"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "a file stands where a folder is needed; give --out another folder"
+    if isinstance(error, IsADirectoryError):
+        return "a folder stands where a file is needed; remove it or give --out another folder"
+    if error.errno == errno.EROFS:
+        return "the disk is read-only; give --out a folder on another disk"
+    return f"{error.strerror or error}; give --out another folder"

@@ -1,0 +1,142 @@
+"""Numbers and times as people read them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Final
+
+from harvestdetect.data import NO_TIME, Detection, Finding
+
+__all__ = [
+    "active_days",
+    "count",
+    "day",
+    "files_read",
+    "iso_time",
+    "number",
+    "p_value",
+    "percent",
+    "period",
+    "plural",
+    "prompts_read",
+    "seconds_of",
+    "size",
+    "tier_counts",
+]
+
+_SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def iso_time(seconds: int | None) -> str | int | None:
+    """``2026-03-01T12:00:00Z``; None where missing; the number itself outside the years 1 to 9999."""
+    if seconds is None or seconds == NO_TIME:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return int(seconds)
+
+
+def seconds_of(time: str | int | None) -> int | None:
+    """The reverse of :func:`iso_time`.
+
+    Raises:
+        ValueError: not an ISO 8601 time.
+    """
+    return int(datetime.fromisoformat(time).timestamp()) if isinstance(time, str) else time
+
+
+def day(seconds: int | None) -> str:
+    """``2026-03-01``, or a dash."""
+    time = iso_time(seconds)
+    return "–" if time is None else str(time).split("T")[0]
+
+
+def period(first: int | None, last: int | None) -> str:
+    """``2026-03-01 – 2026-04-14``, one day, or a dash."""
+    return day(first) if day(first) == day(last) else f"{day(first)} – {day(last)}"
+
+
+def count(value: int) -> str:
+    """With thousands separators."""
+    return f"{value:,}"
+
+
+def plural(value: int, noun: str, nouns: str | None = None) -> str:
+    """``1 account``, ``1,200 accounts``."""
+    return f"{value:,} {noun if value == 1 else nouns or noun + 's'}"
+
+
+def number(value: float | None) -> str:
+    """About three significant digits."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == int(value) and abs(value) < 1e12:
+        return f"{int(value):,}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}" if abs(value) < 1e12 else _power(value)
+    return f"{value:.3g}" if abs(value) >= 0.001 else _power(value)
+
+
+def p_value(value: float | None) -> str:
+    """A probability: three decimals, or a power of ten where small."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value <= 1e-300:
+        return "below 10⁻³⁰⁰"
+    return f"{value:.3f}" if value >= 0.001 else _power(value)
+
+
+def percent(value: float | None) -> str:
+    """Of a share, 0 to 1; two significant digits below one per cent."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value and value < 1e-6:
+        return "under 0.0001 %"
+    if 0 < value < 0.01:
+        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0") + " %"
+    return f"{value * 100:.0f} %"
+
+
+def size(value: int) -> str:
+    """Bytes in decimal units."""
+    amount = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:,.1f} TB"
+
+
+def active_days(finding: Finding) -> int:
+    """Days on which the campaign sent something; 0 without times."""
+    return sum(1 for _, prompts in finding.days if prompts)
+
+
+def tier_counts(detection: Detection) -> dict[str, int]:
+    """Findings by tier, strongest first, without the empty ones."""
+    counts = dict.fromkeys(("urgent", "review", "watch"), 0)
+    for finding in detection.findings:
+        counts[finding.tier] += 1
+    return {tier: n for tier, n in counts.items() if n}
+
+
+def prompts_read(detection: Detection) -> int:
+    """``counts['prompts']``, or the rows of the files less their rejects."""
+    rows = sum(f.rows - f.rejects for f in detection.files)
+    return int(detection.counts.get("prompts", rows))
+
+
+def files_read(detection: Detection) -> int:
+    """``counts['files']``, or the number of files listed."""
+    return int(detection.counts.get("files", len(detection.files)))
+
+
+def _power(value: float) -> str:
+    mantissa, exponent = f"{value:.1e}".split("e")
+    digits = mantissa.removesuffix(".0")
+    power = "10" + str(int(exponent)).translate(_SUPERSCRIPT)
+    return power if digits == "1" else f"{digits} × {power}"

@@ -1,0 +1,142 @@
+"""The summary on the terminal."""
+
+from __future__ import annotations
+
+import io
+import shutil
+
+from harvestdetect.data import Detection, Finding
+from harvestdetect.report.escape import cut, visible
+from harvestdetect.report.format import (
+    active_days,
+    count,
+    files_read,
+    period,
+    plural,
+    prompts_read,
+    tier_counts,
+)
+
+__all__ = ["summary_table"]
+
+_STYLES = {"urgent": "bold red", "review": "yellow", "watch": "cyan"}
+_HEADINGS = ("tier", "campaign", "accounts", "prompts", "days", "first – last", "evidence")
+_NUMBERS = {2, 3, 4}
+_DROPPED = (6, 5, 4)
+"""Columns that move to a line of their own on a narrow terminal, in this order."""
+
+
+def summary_table(detection: Detection, *, width: int | None, color: bool) -> str:
+    """One entry per finding, strongest first, and a line of totals.
+
+    An entry is a row of figures and, under it, the summary in one sentence.
+
+    Args:
+        detection: the answer of a scan.
+        width: columns; None asks the terminal.
+        color: with ANSI colours; without them the text holds no escape sequence at all.
+
+    Returns:
+        Text that ends with a newline. Control characters and markup in ids and summaries are shown, never
+        acted on.
+    """
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    buffer = io.StringIO()
+    columns = max(40, width or shutil.get_terminal_size((100, 24)).columns)
+    console = Console(
+        file=buffer,
+        width=columns,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    if not detection.findings:
+        console.print(Text(_nothing(detection)))
+        return buffer.getvalue()
+
+    rows = [_cells(finding) for finding in detection.findings]
+    widths = [max(Text(row[i]).cell_len for row in [_HEADINGS, *rows]) for i in range(len(_HEADINGS))]
+    shown = list(range(len(_HEADINGS)))
+    for dropped in _DROPPED:
+        if sum(widths[i] + 2 for i in shown) - 2 <= columns:
+            break
+        shown.remove(dropped)
+    console.print(_line(_HEADINGS, widths, shown, "dim"))
+    for finding, row in zip(detection.findings, rows, strict=True):
+        console.print(_line(row, widths, shown, _STYLES[finding.tier]))
+        moved = [_labelled(i, row[i]) for i in (4, 5, 6) if i not in shown and row[i] not in ("", "–")]
+        if moved:
+            console.print(Padding(Text(" · ".join(moved), style="dim"), (0, 0, 0, widths[0] + 2)))
+        summary, left_out = cut(visible(finding.summary), 400)
+        console.print(Padding(Text(summary + ("…" if left_out else "")), (0, 0, 0, widths[0] + 2)))
+    console.print()
+    console.print(Text(_totals(detection)))
+    return (
+        "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
+        if not color
+        else buffer.getvalue()
+    )
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    days = active_days(finding)
+    return (
+        finding.tier,
+        cut(visible(finding.campaign_id), 24)[0],
+        count(finding.accounts),
+        count(finding.prompts),
+        count(days) if days else "–",
+        period(finding.first_seen, finding.last_seen),
+        ", ".join(finding.families) or "–",
+    )
+
+
+def _labelled(column: int, cell: str) -> str:
+    if column == 4:
+        return f"{cell} day" if cell == "1" else f"{cell} days"
+    return cell
+
+
+def _line(cells: tuple[str, ...], widths: list[int], shown: list[int], style: str) -> object:
+    from rich.text import Text
+
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for i in shown:
+        gap = " " * (widths[i] - Text(cells[i]).cell_len)
+        line.append(gap if i in _NUMBERS else "")
+        line.append(cells[i], style=style if i == 0 or style == "dim" else "")
+        line.append(("" if i in _NUMBERS else gap) + "  ")
+    line.rstrip()
+    return line
+
+
+def _totals(detection: Detection) -> str:
+    tiers = ", ".join(f"{n:,} {tier}" for tier, n in tier_counts(detection).items())
+    members = {member.account for finding in detection.findings for member in finding.members}
+    advised = {m.account for finding in detection.findings for m in finding.members if m.recommended}
+    parts = [
+        f"{plural(len(detection.findings), 'finding')}: {tiers}",
+        f"{plural(len(members), 'account')} in them, {len(advised):,} recommended for action",
+        _read(detection),
+    ]
+    return " · ".join(parts)
+
+
+def _read(detection: Detection) -> str:
+    accounts = detection.counts.get("accounts")
+    of = f" of {plural(int(accounts), 'account')}" if accounts is not None else ""
+    files = plural(files_read(detection), "file")
+    rejects = plural(int(detection.counts.get("rejects", len(detection.rejects))), "reject")
+    return f"read {plural(prompts_read(detection), 'prompt')}{of} in {files}, {rejects}"
+
+
+def _nothing(detection: Detection) -> str:
+    least = detection.settings.get("min_accounts")
+    needed = f"at least {least} accounts" if isinstance(least, int) else "several accounts"
+    return f"No campaign found; {_read(detection)}. A finding takes {needed} that send one template."

@@ -1,0 +1,263 @@
+"""A labelled dump to try a scan on: background, planted campaigns, look-alikes, and the truth beside it.
+
+Nothing in it is taken from anybody: accounts, networks and times are drawn, the texts come from grammars
+of this package or from files that the caller gives. Account ids are opaque; only ``truth.jsonl`` tells who
+belongs to which group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from random import Random
+from typing import IO, Any, Final
+
+import msgspec
+import numpy as np
+
+from harvestdetect.errors import InputError, OutputError, SettingsError
+from harvestdetect.simulate.groups import Plan, make_plan
+from harvestdetect.simulate.traffic import DAY
+
+__all__ = ["Simulation", "simulate"]
+
+_CHUNK: Final = 20_000
+_MAX_TEXTS: Final = 2_000_000
+_MAX_FILES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What was written."""
+
+    files: tuple[Path, ...]
+    """The dump, in the order of time: ``prompts-000.jsonl.gz`` and on."""
+    truth: Path
+    """``truth.jsonl``: one group a line, ``{"name", "kind", "what", "accounts"}``."""
+    counts: Mapping[str, int]
+    """``prompts`` and their parts ``harvest_prompts``, ``cover_prompts``, ``look_alike_prompts``,
+    ``background_prompts``; ``accounts``, ``campaign_accounts``, ``campaigns``, ``look_alikes``."""
+
+
+def simulate(
+    out: str | Path,
+    *,
+    prompts: int = 20_000,
+    harvest_share: float = 0.1,
+    days: int = 30,
+    seed: int = 0,
+    campaigns: int | None = None,
+    texts: Sequence[str | Path] = (),
+    metadata: bool = True,
+    start: str | date = "2026-06-01",
+) -> Simulation:
+    """Write a labelled dump: ``prompts-*.jsonl.gz``, rows in the order of time, and ``truth.jsonl``.
+
+    The same arguments give the same bytes with the same versions of Python, numpy and zlib. Files of an
+    earlier run in the folder are replaced.
+
+    Args:
+        out: the folder; made when it does not exist.
+        prompts: rows of the dump, at least 100.
+        harvest_share: the share of them that campaigns send to harvest, 0 to 0.9.
+        days: length of the window, 2 to 3,650.
+        seed: everything follows from it, 0 to 2**32 - 1.
+        campaigns: how many to plant, at least 40 harvest prompts each; None: 8 at the default size, growing
+            with the square root of the harvest prompts, up to 40.
+        texts: files whose texts the background writes instead of the grammar's: JSON Lines with a ``text``
+            key (``.jsonl``, ``.ndjson``), or one text a line; each also ``.gz``. Consecutive texts go to
+            one account; they start over when they run out.
+        metadata: write org, ip, asn, user_agent, api_key, created_at, model and session too. A missing
+            api_key is null.
+        start: first day, UTC.
+
+    Raises:
+        SettingsError: an argument is out of its range.
+        InputError: a file of texts cannot be read or holds none.
+        OutputError: the folder cannot be written.
+    """
+    first = _checked(prompts=prompts, harvest_share=harvest_share, days=days, seed=seed, start=start)
+    if campaigns is not None and campaigns < 0:
+        raise SettingsError(f"campaigns must be at least 0, got {campaigns}")
+    own = _read_texts([Path(p) for p in texts])
+    try:
+        plan = make_plan(
+            prompts=prompts,
+            harvest_share=harvest_share,
+            campaigns=campaigns,
+            seed=seed,
+            start=first,
+            end=first + days * DAY,
+            texts=own,
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    folder = Path(out)
+    count = int(np.clip(prompts // 5_000, 1, _MAX_FILES))
+    bounds = [prompts * i // count for i in range(count + 1)]
+    rows = _rows(plan, Random(seed + 1), seed=seed, metadata=metadata)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for number in range(count):
+            file = folder / f"prompts-{number:03d}.jsonl.gz"
+            with _written(file) as raw, _gzipped(raw) as stream:
+                for _ in range(bounds[number + 1] - bounds[number]):
+                    stream.write(next(rows))
+            files.append(file)
+        for number in range(count, _MAX_FILES):
+            (folder / f"prompts-{number:03d}.jsonl.gz").unlink(missing_ok=True)
+        truth = folder / "truth.jsonl"
+        identity = [account.identity for account in plan.network.accounts]
+        with _written(truth) as raw:
+            for group in plan.groups:
+                members = sorted(identity[a] for a in group.accounts)
+                line = {"name": group.name, "kind": group.kind, "what": group.what, "accounts": members}
+                raw.write(msgspec.json.encode(line) + b"\n")
+    except OSError as error:
+        raise OutputError(f"cannot write the simulated dump to {folder}: {error.strerror or error}") from None
+    planted = {a for group in plan.groups if group.kind == "campaign" for a in group.accounts}
+    kinds = [group.kind for group in plan.groups]
+    return Simulation(
+        files=tuple(files),
+        truth=truth,
+        counts={
+            "prompts": prompts,
+            **plan.counts,
+            "accounts": len(plan.network.accounts),
+            "campaign_accounts": len(planted),
+            "campaigns": kinds.count("campaign"),
+            "look_alikes": kinds.count("look-alike"),
+        },
+    )
+
+
+def _checked(*, prompts: int, harvest_share: float, days: int, seed: int, start: str | date) -> int:
+    """Check the ranges; the start in seconds since 1970."""
+    for name, value, low, high in (
+        ("prompts", prompts, 100, 10**9),
+        ("harvest_share", harvest_share, 0.0, 0.9),
+        ("days", days, 2, 3_650),
+        ("seed", seed, 0, 2**32 - 1),
+    ):
+        if not low <= value <= high:
+            raise SettingsError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
+    try:
+        day = date.fromisoformat(start) if isinstance(start, str) else start
+    except ValueError:
+        raise SettingsError(f"start must be a day such as 2026-06-01, got {start!r}") from None
+    if not 1980 <= day.year <= 2100:
+        raise SettingsError(f"start must be from 1980 to 2100, got {day.isoformat()}")
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+# ---------------------------------------------------------------- reading texts
+
+
+def _read_texts(files: Sequence[Path]) -> list[str]:
+    """The texts of all files, in their order, at most two million."""
+    texts: list[str] = []
+    for file in files:
+        before = len(texts)
+        try:
+            with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as lines:
+                for number, line in enumerate(lines, start=1):
+                    text = _text_of(line, file, number)
+                    if text and len(texts) < _MAX_TEXTS:
+                        texts.append(text)
+        except (OSError, EOFError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot read the texts in {file}: {reason}") from None
+        if len(texts) == before and before < _MAX_TEXTS:
+            raise InputError(f"{file} holds no text; expected JSON Lines with a text key, or one text a line")
+    return texts
+
+
+def _text_of(line: bytes, file: Path, number: int) -> str:
+    names = file.suffixes[-2:] if file.suffix == ".gz" else file.suffixes[-1:]
+    if not {".jsonl", ".ndjson"} & set(names):
+        return line.decode("utf-8", "replace").strip().replace("\0", "")
+    if not line.strip():
+        return ""
+    try:
+        row: Any = json.loads(line)
+        text = row["text"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        text = None
+    if not isinstance(text, str):
+        raise InputError(f"{file}, line {number}: expected a JSON object with a text key")
+    return text.encode("utf-8", "replace").decode().strip()
+
+
+# ---------------------------------------------------------------- writing
+
+
+def _rows(plan: Plan, random: Random, *, seed: int, metadata: bool) -> Iterator[bytes]:
+    """The lines of the dump in the order of time."""
+    writers = [writer for writer, _ in plan.streams]
+    events = [e for _, e in plan.streams]
+    time = np.concatenate([e.time for e in events])
+    order = np.argsort(time, kind="stable")
+    time = time[order]
+    columns = [
+        np.repeat(np.arange(len(events)), [len(e) for e in events])[order],
+        np.concatenate([e.account for e in events])[order],
+        np.concatenate([e.item for e in events])[order],
+        np.concatenate([e.session for e in events])[order],
+    ]
+    accounts = plan.network.accounts
+    created = np.array([a.created for a in accounts], dtype="datetime64[s]")
+    opened = np.datetime_as_string(created, timezone="UTC").tolist()
+    encode = msgspec.json.Encoder().encode
+    for low in range(0, len(time), _CHUNK):
+        high = low + _CHUNK
+        seconds = time[low:high]
+        stamps = np.datetime_as_string(seconds.astype("datetime64[s]"), timezone="UTC").tolist()
+        parts = (column[low:high].tolist() for column in columns)
+        for now, stamp, stream, a, item, session in zip(seconds.tolist(), stamps, *parts, strict=True):
+            account = accounts[a]
+            row: dict[str, Any] = {
+                "account": account.identity,
+                "timestamp": stamp,
+                "prompt": writers[stream](account, item, session, random),
+            }
+            if metadata:
+                row["org"] = account.org
+                row["ip"] = _one_of(account.addresses, random)
+                row["asn"] = f"AS{64_512 + account.asn}"
+                row["user_agent"] = _one_of(account.agents, random)
+                row["api_key"] = account.api_key
+                row["created_at"] = opened[a]
+                row["model"] = "large-3" if now >= account.moves else account.model
+                row["session"] = f"{(session * 0x9E3779B97F4A7C15 + seed + 0x51ED27) & 0xFFFFFFFFFFFF:012x}"
+            yield encode(row) + b"\n"
+
+
+def _one_of(values: tuple[str, ...], random: Random) -> str:
+    return values[0] if len(values) == 1 else values[int(random.random() * len(values))]
+
+
+@contextlib.contextmanager
+def _written(file: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when it is complete."""
+    partial = file.with_name(file.name + ".partial")
+    try:
+        with partial.open("wb") as raw:
+            yield raw
+        partial.replace(file)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def _gzipped(raw: IO[bytes]) -> io.BufferedWriter:
+    """A compressed stream without a name or a date in its header, so that equal rows give equal bytes."""
+    packed = gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=raw, mtime=0)
+    return io.BufferedWriter(packed, buffer_size=1 << 20)

@@ -1,0 +1,211 @@
+"""What the texts of a cluster share: fixed words with slots between them.
+
+Each text is aligned with the medoid by a longest common subsequence of tokens, computed with bit vectors
+(Hyyrö 2004, "Bit-parallel LCS-length computation revisited"); a token of the medoid that most texts keep is a fixed
+word, and what stands between fixed words is a slot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Description", "align", "common_words", "describe", "tokens"]
+
+SAMPLE: Final = 24
+"""Texts aligned per cluster."""
+KEPT_BY: Final = 0.8
+"""Share of the texts that must keep a token for it to be fixed."""
+MAX_TOKENS: Final = 700
+SLOT_EXAMPLES: Final = 6
+EXEMPLARS: Final = 3
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """The template of one cluster, in terms of positions in the list of texts."""
+
+    words: tuple[str | None, ...]
+    """Runs of fixed words as the medoid writes them, None for a slot."""
+    slots: tuple[tuple[str, ...], ...]
+    medoid: int
+    exemplars: tuple[int, ...]
+    least_similar: int
+    signature: str
+    fixed: int
+    """Fixed word tokens."""
+    shared: float
+    """Words of four letters or more that a text keeps of the medoid, on average."""
+    rigidity: float
+    """Fixed tokens over the tokens of a text of median length, 0 to 1."""
+
+
+def tokens(text: str) -> list[tuple[str, int, int]]:
+    """``(token in lower case, start, end)`` of the first :data:`MAX_TOKENS` words and marks of a text."""
+    found = []
+    for match in _TOKEN.finditer(text):
+        found.append((match.group().casefold(), match.start(), match.end()))
+        if len(found) == MAX_TOKENS:
+            break
+    return found
+
+
+def align(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int]]:
+    """One longest common subsequence of two token lists, as pairs of positions, ascending.
+
+    Where several alignments are as long, the one that keeps the later tokens of ``first`` is taken.
+    """
+    masks: dict[str, int] = {}
+    for i, token in enumerate(first):
+        masks[token] = masks.get(token, 0) | 1 << i
+    full = (1 << len(first)) - 1
+    state, states = full, [full]
+    for token in second:
+        kept = state & masks.get(token, 0)
+        state = ((state + kept) | (state - kept)) & full
+        states.append(state)
+    # a zero bit i after j tokens: the subsequence grows with token i of ``first``
+    pairs = []
+    i, j = len(first) - 1, len(second)
+    while i >= 0 and j > 0:
+        if states[j] >> i & 1:
+            i -= 1
+        elif not states[j - 1] >> i & 1:
+            j -= 1
+        else:
+            pairs.append((i, j - 1))
+            i -= 1
+            j -= 1
+    return pairs[::-1]
+
+
+def common_words(texts: Sequence[Sequence[str]]) -> tuple[int, float]:
+    """What the first text shares, in order, with the others.
+
+    Args:
+        texts: tokens of each text.
+
+    Returns:
+        its words that most of the others keep; and the mean number of words of four letters or more that one of the
+        others keeps.
+    """
+    if len(texts) < 2:
+        return 0, 0.0
+    return _common(texts[0], [align(texts[0], other) for other in texts[1:]])
+
+
+def _common(first: Sequence[str], alignments: Sequence[Sequence[tuple[int, int]]]) -> tuple[int, float]:
+    kept = np.zeros(len(first), np.int64)
+    for pairs in alignments:
+        for i, _ in pairs:
+            kept[i] += 1
+    fixed = kept >= KEPT_BY * len(alignments)
+    words = sum(1 for token, is_fixed in zip(first, fixed, strict=True) if is_fixed and token[0].isalnum())
+    long = sum(int(n) for token, n in zip(first, kept, strict=True) if len(token) > 3 and token.isalpha())
+    return words, long / max(len(alignments), 1)
+
+
+def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Description:
+    """The template of a cluster.
+
+    Args:
+        texts: originals, at least one; all are looked at for medoid and least similar member, up to
+            :data:`SAMPLE` evenly chosen ones are aligned.
+        vectors: float32[len(texts), d], unit rows.
+    """
+    centre = vectors.mean(axis=0)
+    closeness = vectors @ centre
+    order = np.argsort(-closeness, kind="stable")
+    medoid = int(order[0])
+    step = np.unique(np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int))
+    sample = [int(order[i]) for i in step if int(order[i]) != medoid]
+    base = tokens(texts[medoid])
+    base_tokens = [t for t, _, _ in base]
+    others = [tokens(texts[i]) for i in sample]
+    alignments = [align(base_tokens, [t for t, _, _ in other]) for other in others]
+    kept = np.zeros(len(base), np.int64)
+    for pairs in alignments:
+        for i, _ in pairs:
+            kept[i] += 1
+    fixed = _runs(base_tokens, kept >= max(1.0, KEPT_BY * len(sample)) if sample else np.ones(len(base), bool))
+    words, slots = _words_and_slots(texts[medoid], base, fixed, [texts[i] for i in sample], others, alignments)
+    count = sum(1 for i in np.flatnonzero(fixed) if base_tokens[i][0].isalnum())
+    lengths = [len(base), *(len(o) for o in others)]
+    shared = " ".join(base_tokens[i] for i in np.flatnonzero(fixed)) or texts[medoid].casefold()
+    return Description(
+        words=words,
+        slots=slots,
+        medoid=medoid,
+        exemplars=tuple(int(i) for i in order[1 : 1 + EXEMPLARS]),
+        least_similar=int(order[-1]),
+        signature=hashlib.blake2b(shared.encode(), digest_size=16).hexdigest(),
+        fixed=count,
+        shared=_common(base_tokens, alignments)[1],
+        rigidity=min(1.0, float(fixed.sum()) / max(float(np.median(lengths)), 1.0)),
+    )
+
+
+def _runs(base: Sequence[str], fixed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Drops fixed runs that chance explains: a lone mark or short word between two slots."""
+    fixed = fixed.copy()
+    start = 0
+    while start < len(fixed):
+        stop = start + 1
+        while stop < len(fixed) and fixed[stop] == fixed[start]:
+            stop += 1
+        inner = start > 0 and stop < len(fixed)
+        if fixed[start] and inner and sum(len(t) for t in base[start:stop] if t[0].isalnum()) <= 4:
+            fixed[start:stop] = False
+        start = stop
+    return fixed
+
+
+def _words_and_slots(
+    medoid: str,
+    base: Sequence[tuple[str, int, int]],
+    fixed: npt.NDArray[np.bool_],
+    texts: Sequence[str],
+    others: Sequence[Sequence[tuple[str, int, int]]],
+    alignments: Sequence[Sequence[tuple[int, int]]],
+) -> tuple[tuple[str | None, ...], tuple[tuple[str, ...], ...]]:
+    runs: list[tuple[int, int]] = []
+    for i in np.flatnonzero(fixed):
+        if runs and runs[-1][1] == i:
+            runs[-1] = (runs[-1][0], int(i) + 1)
+        else:
+            runs.append((int(i), int(i) + 1))
+    # gaps between runs, as (end of the run before, start of the run after) in tokens of the medoid
+    borders = [(0, 0), *runs, (len(base), len(base))]
+    words: list[str | None] = []
+    slots: list[tuple[str, ...]] = []
+    maps = [dict(pairs) for pairs in alignments]
+    for place, ((_, end), (start, stop)) in enumerate(zip(borders, borders[1:], strict=False)):
+        values: list[str] = []
+        inside = medoid[base[end - 1][2] if end else 0 : base[start][1] if start < len(base) else len(medoid)].strip()
+        values.append(inside)
+        for text, other, pairs in zip(texts, others, maps, strict=True):
+            before = next((pairs[i] for i in range(end - 1, -1, -1) if i in pairs and fixed[i]), None)
+            after = next((pairs[i] for i in range(start, len(base)) if i in pairs and fixed[i]), None)
+            left = other[before][2] if before is not None else 0
+            right = other[after][1] if after is not None else len(text)
+            values.append(text[left:right].strip() if left <= right else "")
+        distinct = tuple(dict.fromkeys(v for v in values if v))
+        filled = sum(1 for v in values if v and any(c.isalnum() for c in v))
+        if filled > 0.2 * len(values) or any(len(v) > 8 for v in distinct):
+            words.append(None)
+            slots.append(distinct[:SLOT_EXAMPLES])
+        if place + 1 < len(borders) - 1:
+            run = medoid[base[start][1] : base[stop - 1][2]]
+            if words and words[-1] is not None:
+                words[-1] = f"{words[-1]} {run}"
+            else:
+                words.append(run)
+    return tuple(words), tuple(slots)

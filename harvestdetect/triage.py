@@ -1,0 +1,110 @@
+"""From measures to a judgement: which families stand, how high a finding may go, in what words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.data import TIERS, BenignExplanation, Evidence, Family, Tier
+
+__all__ = ["Judgement", "family_p_values", "judge"]
+
+BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
+"""Families that may lift a finding above ``watch``."""
+_FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
+P_FLOOR: Final = 1e-30
+TEXT_FDR: Final = 0.05
+"""Rigid wording only qualifies what other families decide, so it may be less sure than they."""
+ALONE: Final = 0.01
+"""Without rigid wording a single family must pass at this fraction of the false-discovery rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What triage says of one candidate."""
+
+    tier: Tier | None
+    """None: no finding."""
+    score: float
+    q_value: float
+    families: tuple[Family, ...]
+
+
+def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[str, Sequence[str]]) -> dict[Family, float]:
+    """One p-value per family that was measured (Simes 1986).
+
+    Args:
+        evidence: of one campaign.
+        deciding: for some families the names of the measures that decide; all of the others do.
+    """
+    by_family: dict[Family, list[float]] = {}
+    for item in evidence:
+        if item.name in deciding.get(item.family, (item.name,)):
+            by_family.setdefault(item.family, []).append(max(item.p_value, P_FLOOR))
+    found: dict[Family, float] = {}
+    for family, values in by_family.items():
+        ordered = np.sort(values)
+        found[family] = float(min(1.0, (ordered * len(ordered) / np.arange(1, len(ordered) + 1)).min()))
+    return found
+
+
+def judge(
+    families: Sequence[Mapping[Family, float]],
+    benign: Sequence[Sequence[BenignExplanation]],
+    *,
+    fdr: float,
+) -> list[Judgement]:
+    """Judges all candidates of a scan together.
+
+    A family stands when its p-value passes Benjamini-Hochberg over all candidates at ``fdr`` (text at
+    :data:`TEXT_FDR`). ``urgent`` takes two standing families beyond text; ``review`` one, with rigid wording or at
+    :data:`ALONE` of the rate; ``watch`` rigid wording alone. A benign explanation that fits caps the tier. The q-value is Benjamini-Hochberg over the evidence beyond wording (Fisher's
+    combination), so wording alone never makes it small.
+
+    Args:
+        families: p-values of each candidate.
+        benign: explanations of each candidate.
+        fdr: false-discovery rate, per family.
+    """
+    from scipy.stats import chi2, false_discovery_control
+
+    count = len(families)
+    if count == 0:
+        return []
+    standing: list[dict[Family, float]] = [{} for _ in range(count)]
+    for family in _FAMILIES:
+        values = np.array([f.get(family, 1.0) for f in families])
+        adjusted = false_discovery_control(np.clip(values, P_FLOOR, 1.0))
+        for i in np.flatnonzero(adjusted <= (TEXT_FDR if family == "text" else fdr)):
+            standing[int(i)][family] = float(adjusted[i])
+    beyond_p = [[max(p, P_FLOOR) for x, p in f.items() if x in BEYOND_TEXT] or [1.0] for f in families]
+    combined = np.array([chi2.sf(-2 * np.log(p).sum(), 2 * len(p)) for p in beyond_p])
+    q_values = false_discovery_control(np.clip(combined, 1e-300, 1.0))
+    found = []
+    for i in range(count):
+        stands = standing[i]
+        beyond = [x for x in BEYOND_TEXT if x in stands]
+        tier: Tier | None = None
+        if len(beyond) >= 2:
+            tier = "urgent"
+        elif beyond and ("text" in stands or stands[beyond[0]] <= ALONE * fdr):
+            tier = "review"
+        elif "text" in stands:
+            tier = "watch"
+        for explanation in benign[i]:
+            if tier and explanation.caps and TIERS.index(explanation.caps) > TIERS.index(tier):
+                tier = explanation.caps
+        score = sum(-np.log10(max(p, P_FLOOR)) for x, p in families[i].items() if x in BEYOND_TEXT)
+        score += min(-np.log10(max(families[i].get("text", 1.0), P_FLOOR)), 3.0)
+        found.append(
+            Judgement(
+                tier=tier,
+                score=round(float(score), 4),
+                q_value=float(q_values[i]),
+                families=tuple(sorted(stands, key=lambda x: stands[x])),
+            )
+        )
+    return found

@@ -1,0 +1,704 @@
+"""What a detection becomes: files, a page, a summary. Every text in it is hostile."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import dataclasses
+import errno
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvestdetect import report
+from harvestdetect.data import (
+    NO_TIME,
+    BenignExplanation,
+    Detection,
+    Evidence,
+    Finding,
+    Member,
+    Reject,
+    SourceFile,
+    StageCost,
+    Template,
+)
+from harvestdetect.errors import InputError, OutputError
+from harvestdetect.report.escape import INVISIBLE, csv_cell, csv_text, html_text, json_text, visible
+from harvestdetect.report.format import iso_time, number, p_value, percent, seconds_of
+
+SCRIPT = (
+    "</script></style></title></details><img src=x onerror=alert(1)><script>document.title='owned'</script>"
+)
+HOSTILE = (
+    SCRIPT
+    + "\" onload='alert(2)' {{ 7 * 7 }} {% raw %} [bold red]markup[/] :smile: \x1b[31m\x1b]0;title\x07 "
+    + '=HYPERLINK("http://example.org") '
+    + "\u202eright to left\u202c zero\u200b\u200bwidth \u2028 \x00 \x9b31m \U000e0041"
+)
+T0 = 1_772_323_200
+"""2026-03-01T00:00:00Z"""
+
+
+def make_member(account: str, *, recommended: bool = True, **changes: Any) -> Member:
+    values: dict[str, Any] = {
+        "account": account,
+        "membership": 0.97,
+        "harvest_share": 0.8 if recommended else 0.05,
+        "prompts": 100,
+        "harvest_prompts": 80 if recommended else 5,
+        "first_seen": T0,
+        "last_seen": T0 + 86_400,
+        "recommended": recommended,
+        "reasons": ("sent 2 templates", HOSTILE),
+        "templates": {"t-1": 50, "t-2": 30},
+    }
+    return Member(**{**values, **changes})
+
+
+def make_template(template_id: str = "t-1", **changes: Any) -> Template:
+    values: dict[str, Any] = {
+        "template_id": template_id,
+        "channel": "wording",
+        "words": ("Explain", None, HOSTILE, None, "."),
+        "slots": (("gravity", HOSTILE), ()),
+        "medoid": HOSTILE,
+        "exemplars": (HOSTILE, "x" * 5_000),
+        "least_similar": "",
+        "signature": "ab" * 16,
+        "segments": 12,
+        "prompts": 80,
+        "accounts": 20,
+    }
+    return Template(**{**values, **changes})
+
+
+def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
+    accounts = [make_member(f"user{i}") for i in range(20)]
+    values: dict[str, Any] = {
+        "campaign_id": campaign_id,
+        "tier": "urgent",
+        "score": 31.5,
+        "q_value": 1e-9,
+        "summary": "23 accounts swept a template " + HOSTILE,
+        "families": ("structure", "time"),
+        "accounts": 23,
+        "prompts": 160,
+        "orgs": 4,
+        "first_seen": T0,
+        "last_seen": T0 + 2 * 86_400,
+        "days": (("2026-03-01", 100), ("2026-03-02", 0), ("2026-03-03", 60)),
+        "templates": (make_template(), make_template("t-2", words=(), slots=(), exemplars=())),
+        "evidence": (
+            Evidence(
+                name="overlap",
+                family="structure",
+                value=20.0,
+                null=HOSTILE,
+                expected=0.4,
+                p_value=0.0,
+                sentence=HOSTILE,
+            ),
+            Evidence(
+                name="density",
+                family="text",
+                value=0.5,
+                null="-",
+                expected=0.1,
+                p_value=0.02,
+                sentence="Dense.",
+            ),
+        ),
+        "benign_explanations": (
+            BenignExplanation(name=HOSTILE, verdict="fits", statistic=0.3, sentence=HOSTILE, caps="review"),
+            BenignExplanation(
+                name="classroom", verdict="unknown", statistic=None, sentence="No organisation."
+            ),
+        ),
+        "capability_targets": ("reasoning", HOSTILE),
+        "members": (
+            *accounts,
+            make_member('=HYPERLINK("http://example.org")'),
+            make_member("two\nlines\r\n\x00\ttab", first_seen=None, last_seen=None),
+            make_member(HOSTILE, recommended=False),
+        ),
+    }
+    return Finding(**{**values, **changes})
+
+
+def make_detection(*findings: Finding, **changes: Any) -> Detection:
+    values: dict[str, Any] = {
+        "findings": findings,
+        "rejects": (
+            Reject(file=HOSTILE, line=3, byte=120, reason=HOSTILE),
+            Reject(file="a.jsonl", line=None, byte=None, reason="the stream ends early"),
+        ),
+        "counts": {"prompts": 5_000, "accounts": 700, "rejects": 9},
+        "settings": {"min_accounts": 10, "fdr": 0.01, "low_share": 0.2, "mapping": {HOSTILE: HOSTILE}},
+        "models": {"wording": "9f" * 16},
+        "versions": {"harvestdetect": "0.1.0"},
+        "files": (
+            SourceFile(name=HOSTILE, format="jsonl", bytes=9_000_000, sha256="0" * 64, rows=5_009, rejects=9),
+        ),
+        "stages": (StageCost(stage="dump", seconds=1.25, peak_memory_mb=200.0),),
+        "notes": (HOSTILE,),
+    }
+    return Detection(**{**values, **changes})
+
+
+@pytest.fixture
+def detection() -> Detection:
+    timeless = make_finding(
+        "c-2",
+        tier="watch",
+        families=(),
+        orgs=None,
+        first_seen=None,
+        last_seen=None,
+        days=(),
+        templates=(),
+        evidence=(),
+        benign_explanations=(),
+        capability_targets=(),
+        members=(make_member("@late", first_seen=None, last_seen=None, templates={}),),
+    )
+    return make_detection(make_finding(), timeless)
+
+
+# ---------------------------------------------------------------- escaping
+
+
+def test_every_control_and_format_character_is_shown() -> None:
+    seen_as_signs = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
+    hieroglyph_joiners = range(0x13430, 0x13460)
+    missed = [
+        hex(code)
+        for code in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        and code not in seen_as_signs
+        and code not in hieroglyph_joiners
+        and code not in (9, 10)
+        and INVISIBLE.search(chr(code)) is None
+    ]
+    assert missed == []
+    assert visible("a\tb\n\u202e") == "a⟨U+0009⟩b⟨U+000A⟩⟨U+202E⟩"
+    assert visible("a\tb\r\n\x1b", keep_lines=True) == "a\tb\n⟨U+001B⟩"
+
+
+def test_html_text_shows_runs_cuts_and_keeps_an_emoji_whole() -> None:
+    assert html_text("a\u200b\u200b\u200b<b>") == 'a<b class="inv">U+200B ×3</b>&lt;b&gt;'
+    assert html_text("❤\ufe0f") == "❤\ufe0f"
+    assert "U+FE0F" in html_text("x\ufe0e\ufe0f")
+    assert html_text("x" * 1_234, 34).endswith('<span class="cut">… 1,200 more characters</span>')
+    assert html_text("x" * 35, 34).endswith("… 1 more character</span>")
+
+
+@given(st.text(alphabet=st.characters(), max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_html_text_leaves_nothing_hidden_and_no_tag_of_its_own(text: str) -> None:
+    page = html_text(text)
+    assert INVISIBLE.search(page) is None
+    assert set(re.findall(r"<[^>]*>", page)) <= {'<b class="inv">', "</b>"}
+
+
+@given(
+    st.text(alphabet=st.sampled_from("'=+-@\t\r\n\\u0041e aé＝\x00\u202e\U000e0041\ud800"), max_size=12)
+    | st.text()
+)
+@settings(max_examples=300, deadline=None)
+def test_csv_cells_are_harmless_and_reversible(text: str) -> None:
+    cell = csv_cell(text)
+    assert csv_text(cell) == text
+    assert re.match(r"\s*[=+\-@\t\r＝＋－＠]", cell) is None
+    assert INVISIBLE.search(cell) is None
+    assert "\n" not in cell
+
+
+def test_csv_cells_of_ordinary_ids_are_unchanged() -> None:
+    for text in ("user1", "a=b", r"DOMAIN\user", "Zoë", "it's", "a-b@example.org"):
+        assert csv_cell(text) == text
+    assert csv_cell("  =1+1") == "'  =1+1"
+    assert csv_cell("\tx") == r"'\u0009x"
+    assert csv_cell(r"\u0041") == r"\u005cu0041"
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
+@settings(max_examples=100, deadline=None)
+def test_json_text_reads_back_and_is_printable(value: Any) -> None:
+    text = json_text(value)
+    assert json.loads(text) == value
+    assert INVISIBLE.search(text) is None
+
+
+def test_json_text_of_what_json_cannot_say() -> None:
+    assert json_text("a\ud800\u2028") == '"a\\ufffd\\u2028"'
+    assert json_text({"NaN": [math.nan, math.inf, -math.inf, 'Infinity \\"NaN']}) == (
+        '{"NaN": [null, null, null, "Infinity \\\\\\"NaN"]}'
+    )
+    assert json_text([math.inf, -math.inf], infinity="1e999") == "[1e999, -1e999]"
+
+
+# ---------------------------------------------------------------- numbers and times
+
+
+def test_times_and_numbers_as_people_read_them() -> None:
+    assert iso_time(T0) == "2026-03-01T00:00:00Z"
+    assert iso_time(None) is None
+    assert iso_time(NO_TIME) is None
+    assert iso_time(10**15) == 10**15
+    for seconds in (T0, -1, None, 10**15):
+        assert seconds_of(iso_time(seconds)) == seconds
+    assert [p_value(p) for p in (0.0, 1e-310, 3e-5, 1e-7, 0.25, math.nan)] == [
+        "below 10⁻³⁰⁰",
+        "below 10⁻³⁰⁰",
+        "3 × 10⁻⁵",
+        "10⁻⁷",
+        "0.250",
+        "–",
+    ]
+    assert [number(v) for v in (3, 12_345.6, 0.1234, 2e-6, math.inf, None)] == [
+        "3",
+        "12,346",
+        "0.123",
+        "2 × 10⁻⁶",
+        "∞",
+        "–",
+    ]
+    assert [percent(v) for v in (0.0, 1.0, 0.0031, 1e-9)] == ["0 %", "100 %", "0.31 %", "under 0.0001 %"]
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None:
+    lines = report.campaigns_jsonl(detection).splitlines()
+    first, second = (json.loads(line) for line in lines)
+    assert list(first)[:13] == [
+        "campaign_id",
+        "tier",
+        "score",
+        "q_value",
+        "summary",
+        "accounts",
+        "prompts",
+        "first_seen",
+        "last_seen",
+        "templates",
+        "evidence",
+        "benign_explanations",
+        "capability_targets",
+    ]
+    assert first["accounts"] == 23
+    assert first["prompts"] == 160
+    assert first["first_seen"] == "2026-03-01T00:00:00Z"
+    assert first["summary"].endswith(HOSTILE)
+    assert first["templates"][0]["words"] == ["Explain", None, HOSTILE, None, "."]
+    assert first["days"][1] == {"day": "2026-03-02", "prompts": 0}
+    assert "members" not in first
+    assert (second["first_seen"], second["last_seen"], second["orgs"]) == (None, None, None)
+
+
+def test_accounts_parse_back_and_are_neutralised(detection: Detection) -> None:
+    text = report.accounts_csv(detection)
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert list(rows[0]) == [
+        "account",
+        "campaign_id",
+        "tier",
+        "membership",
+        "harvest_share",
+        "prompts",
+        "harvest_prompts",
+        "first_seen",
+        "last_seen",
+        "recommended",
+        "reasons",
+    ]
+    assert len(rows) == 24 == len(text.splitlines()) - 1
+    assert rows[20]["account"] == '\'=HYPERLINK("http://example.org")'
+    assert rows[21]["account"] == r"two\u000alines\u000d\u000a\u0000\u0009tab"
+    assert (rows[21]["first_seen"], rows[21]["last_seen"]) == ("", "")
+    assert rows[22]["recommended"] == "false"
+    assert rows[23]["account"] == "'@late"
+    members = [m.account for f in detection.findings for m in f.members]
+    assert [csv_text(row["account"]) for row in rows] == members
+    assert rows[0]["last_seen"] == "2026-03-02T00:00:00Z"
+
+
+def test_rejects_and_run(detection: Detection) -> None:
+    rejects = [json.loads(line) for line in report.rejects_jsonl(detection).splitlines()]
+    assert rejects[0] == {"file": HOSTILE, "line": 3, "byte": 120, "reason": HOSTILE}
+    assert rejects[1]["line"] is None
+    run = json.loads(report.run_json(detection))
+    assert run["counts"] == dict(detection.counts)
+    assert run["findings"] == {"urgent": 1, "watch": 1}
+    assert run["rejects_by_reason"]["the stream ends early"] == 1
+    assert run["files"][0]["sha256"] == "0" * 64
+    assert run["stages"] == [{"stage": "dump", "seconds": 1.25, "peak_memory_mb": 200.0}]
+    assert run["settings"]["mapping"] == {HOSTILE: HOSTILE}
+
+
+def test_detection_goes_through_json_unchanged(detection: Detection) -> None:
+    text = report.detection_json(detection)
+    assert report.detection_from_json(text) == detection
+    assert report.detection_from_json(text.encode()) == detection
+    assert '"first_seen": "2026-03-01T00:00:00Z"' in text
+
+
+def test_numbers_that_are_not_finite_survive_json() -> None:
+    evidence = Evidence(
+        name="x", family="time", value=math.nan, null="", expected=-math.inf, p_value=0.0, sentence=""
+    )
+    finding = make_finding(score=math.inf, evidence=(evidence,))
+    again = report.detection_from_json(report.detection_json(make_detection(finding)))
+    assert again.findings[0].score == math.inf
+    assert again.findings[0].evidence[0].expected == -math.inf
+    assert math.isnan(again.findings[0].evidence[0].value)
+    assert json.loads(report.campaigns_jsonl(make_detection(finding)))["score"] is None
+    assert "∞" in report.html_report(make_detection(finding))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "3", '{"schema_version": 99}', '{"schema_version": 1, "findings": 3}', "[" * 100_000],
+)
+def test_what_is_not_a_detection_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="not the JSON of a detection"):
+        report.detection_from_json(text)
+
+
+def test_lone_surrogates_do_not_break_the_outputs(tmp_path: Path) -> None:
+    finding = make_finding(summary="\ud800", members=(make_member("\udfff"),))
+    found = make_detection(finding)
+    report.write_outputs(found, tmp_path)
+    assert "U+D800" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert r"\udfff" in (tmp_path / "accounts.csv").read_text(encoding="utf-8")
+    assert "⟨U+D800⟩" in report.summary_table(found, width=80, color=False)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def test_write_outputs_writes_every_file_and_nothing_else(tmp_path: Path, detection: Detection) -> None:
+    table = pa.table({"file": ["a"], "line": [1], "account": ["u"], "campaign_id": ["c-1"]})
+    out = tmp_path / "new" / "out"
+    paths = report.write_outputs(dataclasses.replace(detection, prompts=table), out)
+    assert [path.name for path in paths] == list(report.OUTPUT_NAMES)
+    assert sorted(os.listdir(out)) == sorted(report.OUTPUT_NAMES)
+    assert pq.read_table(out / "prompts.parquet").equals(table)
+    assert (out / "accounts.csv").read_bytes().decode() == report.accounts_csv(detection)
+    assert (out / "report.html").read_text(encoding="utf-8") == report.html_report(detection)
+
+
+def test_prompts_without_a_table_are_an_empty_one(tmp_path: Path) -> None:
+    report.write_outputs(make_detection(), tmp_path)
+    table = pq.read_table(tmp_path / "prompts.parquet")
+    assert table.column_names == ["file", "line", "account", "campaign_id", "template_id", "membership"]
+    assert table.num_rows == 0
+    assert (tmp_path / "campaigns.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize("files_written_before", [0, 1, 2, 3, 4, 5, 6])
+def test_a_full_disk_leaves_the_files_of_the_scan_before(
+    tmp_path: Path, detection: Detection, monkeypatch: pytest.MonkeyPatch, files_written_before: int
+) -> None:
+    report.write_outputs(make_detection(), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    calls = 0
+
+    def fsync(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > files_written_before:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OutputError, match="the disk is full; free some space") as caught:
+        report.write_outputs(detection, tmp_path)
+    assert caught.value.exit_code == 1
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_disk_that_fills_while_parquet_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_table(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", write_table)
+    with pytest.raises(OutputError, match=r"cannot write .*prompts\.parquet: the disk is full"):
+        report.write_outputs(make_detection(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_parquet_hands_on_the_error_of_a_full_disk() -> None:
+    from harvestdetect.report.files import _explained, _write_prompts
+
+    with (
+        open("/dev/full", "wb", buffering=0) as file,
+        pytest.raises(OutputError, match="the disk is full"),
+        _explained(Path("x")),
+    ):
+        _write_prompts(make_detection(), file)
+
+
+def test_interrupted_writing_leaves_nothing_behind(
+    tmp_path: Path, detection: Detection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pq, "write_table", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        report.write_outputs(detection, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_out_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.write_text("kept")
+    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+        report.check_writable(file)
+    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+        report.write_outputs(make_detection(), file / "out")
+    assert file.read_text() == "kept"
+
+    (tmp_path / "out" / "run.json").mkdir(parents=True)
+    with pytest.raises(OutputError, match="a folder stands where a file is needed"):
+        report.write_outputs(make_detection(), tmp_path / "out")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OutputError, match=r"cannot write .*out: permission denied; give --out"):
+        report.check_writable(tmp_path / "out")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_write_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(OutputError, match="permission denied"):
+            report.check_writable(tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_check_writable_makes_the_folder_and_leaves_it_empty(tmp_path: Path) -> None:
+    report.check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+# ---------------------------------------------------------------- terminal
+
+
+def test_summary_without_colour_has_no_escape_and_fits(detection: Detection) -> None:
+    for width in (60, 80, 132):
+        text = report.summary_table(detection, width=width, color=False)
+        assert INVISIBLE.search(text) is None
+        assert max(len(line) for line in text.splitlines()) <= width
+        assert "[bold red]markup[/] :smile:" in " ".join(text.split())
+        for part in (
+            "urgent",
+            "c-1",
+            "23",
+            "160",
+            "2026-03-01",
+            "structure, time",
+            "watch",
+            "c-2",
+            "9 rejects",
+        ):
+            assert part in " ".join(text.split())
+
+
+def test_summary_in_colour_has_only_our_own_escapes(detection: Detection) -> None:
+    text = report.summary_table(detection, width=100, color=True)
+    assert "\x1b[1;31murgent" in text
+    assert INVISIBLE.search(re.sub(r"\x1b\[(0|2|1;31|33|36)m", "", text)) is None
+
+
+def test_summary_of_nothing_is_a_sentence() -> None:
+    text = report.summary_table(make_detection(), width=200, color=False)
+    assert text == (
+        "No campaign found; read 5,000 prompts of 700 accounts in 1 file, 9 rejects. "
+        "A finding takes at least 10 accounts that send one template.\n"
+    )
+    assert report.summary_table(make_detection(counts={}, settings={}), width=None, color=False)
+
+
+# ---------------------------------------------------------------- the page
+
+
+class Page(HTMLParser):
+    """Elements, attributes and the text of the style element."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.style = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> does not close what is open"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "style":
+            self.style += data
+        else:
+            self.text += data
+
+
+def test_page_is_inert_and_well_formed(detection: Detection) -> None:
+    text = report.html_report(detection)
+    page = Page(text)
+    assert page.open == []
+    assert not set(page.tags) & {
+        "script",
+        "img",
+        "link",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+        "base",
+        "image",
+        "use",
+        "foreignobject",
+    }
+    names = {name for _, name, _ in page.attributes}
+    assert not [name for name in names if name.startswith("on")]
+    assert not names & {"style", "src", "srcset", "action", "xlink:href", "background"}
+    assert {v for _, name, v in page.attributes if name == "href"} == {"#finding-1", "#finding-2"}
+    assert INVISIBLE.search(text) is None
+    assert page.text.count("</script></style></title></details><img src=x onerror=alert(1)>") > 10
+    assert "{{ 7 * 7 }}" in page.text
+
+
+def test_page_has_a_strict_policy_whose_hash_is_that_of_its_style(detection: Detection) -> None:
+    page = Page(report.html_report(detection))
+    assert page.tags["style"] == 1
+    assert "</" not in page.style
+    assert "url(" not in page.style
+    assert "@import" not in page.style
+    digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
+    policy = next(
+        value for tag, name, value in page.attributes if tag == "meta" and name == "content" and value
+    )
+    assert policy is not None
+    assert policy.split("; ") == [
+        "default-src 'none'",
+        f"style-src 'sha256-{digest}'",
+        "img-src 'none'",
+        "script-src 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+
+
+def test_page_says_what_was_found_and_what_was_left_out(detection: Detection) -> None:
+    text = Page(report.html_report(detection)).text
+    for part in (
+        "2 suspected campaigns: 1 urgent, 1 watch",
+        "5,000",
+        "How to read this",
+        "Nothing here is proof",
+        "No daily timeline",
+        "No fixed words in common",
+        "No template was derived",
+        "4,400 more characters",
+        "U+202E",
+        "Caps the tier at review",
+        "Listed apart",
+        "9 rows were left out",
+        "the stream ends early",
+        "below 10⁻³⁰⁰",
+        "(empty text)",
+    ):
+        assert part in text, part
+
+
+def test_page_without_findings_says_so() -> None:
+    text = " ".join(Page(report.html_report(make_detection(rejects=(), counts={}, settings={}))).text.split())
+    assert "No coordinated campaign was found" in text
+    assert "A finding takes several accounts" in text
+    text = " ".join(Page(report.html_report(make_detection())).text.split())
+    assert "A finding takes at least 10 accounts" in text
+
+
+def test_page_of_a_hundred_large_findings_stays_small() -> None:
+    templates = tuple(make_template(f"t-{i}") for i in range(30))
+    members = tuple(
+        make_member(f"account-{i:05}", templates={t.template_id: 3 for t in templates}) for i in range(1_000)
+    )
+    days = tuple(
+        (f"{year}-{m:02}-{d:02}", d) for year in (2025, 2026) for m in range(1, 13) for d in range(1, 29)
+    )
+    finding = make_finding(templates=templates, members=members, days=days, accounts=1_000)
+    text = report.html_report(make_detection(*[finding] * 100))
+    assert len(text.encode()) < 3_000_000
+    assert "shown in full below" in text
+    assert "more left out" in text
+    assert "smaller templates left out" in text
+    assert "one bar for each 4 days" in text
+    alone = report.html_report(make_detection(finding))
+    assert "800 more in <code>accounts.csv</code>" in alone
+    assert "940 more left out" in alone
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium to render the page with")
+def test_a_browser_runs_nothing_of_the_page(tmp_path: Path, detection: Detection) -> None:
+    assert BROWSER is not None
+    page = tmp_path / "report.html"
+    page.write_text(report.html_report(detection), encoding="utf-8")
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+    flags += " --disable-component-update --disable-sync --disable-quic --dump-dom"
+    command = [BROWSER, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=90, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip("the browser did not answer in time")
+    if done.returncode or not done.stdout:
+        pytest.skip(f"the browser could not render: {done.stderr[-200:]!r}")
+    before, after = Page(page.read_text(encoding="utf-8")), Page(done.stdout.decode())
+    assert not {"script", "img"} & set(after.tags)
+    assert not [name for _, name, _ in after.attributes if name.startswith("on")]
+    added = {"tbody"}  # what a browser adds around bare table rows
+    assert {t: n for t, n in after.tags.items() if t not in added} == {
+        t: n for t, n in before.tags.items() if t not in added
+    }
+    assert "<title>harvestdetect: 2 suspected campaigns" in done.stdout.decode()
