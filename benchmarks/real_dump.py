@@ -277,10 +277,10 @@ def _campaigns(b: _Builder, nq: list[str], titles: list[str]) -> None:
     b.plant("system", "campaign", "a fixed system prompt before varied questions",
             ([{"role": "system", "content": prefix}, {"role": "user", "content": next(payloads)}] for _ in range(10**6)),
             accounts=50, each=(4, 30), cover=0.5, flat=False, heavy_tail=True)  # fmt: skip
-    kind = "roleplay" if b.half == "tuning" else "codegen"
-    tasks = b.texts("gpteacher_distillation", lambda r: r["task"] == kind)
-    b.plant(kind, "campaign", f"{kind} tasks of a distillation set, without a template", iter(tasks),
-            accounts=70, each=(6, 14), cover=0.2)  # fmt: skip
+    for kind, pool in (("roleplay", 50), ("codegen", 60)):
+        tasks = b.texts("gpteacher_distillation", lambda r, kind=kind: r["task"] == kind)  # type: ignore[misc]
+        b.plant(kind, "campaign", f"{kind} tasks of a distillation set, without a template", iter(tasks),
+                accounts=pool, each=(6, 14), cover=0.2)  # fmt: skip
     tools = b.texts("gpteacher_distillation", lambda r: r["task"] == "toolformer")
     b.plant("toolformer", "campaign", "tool-use tasks with a fixed header", iter(tools),
             accounts=60, each=(5, 40), cover=0.3, flat=False, heavy_tail=True)  # fmt: skip

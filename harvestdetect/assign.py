@@ -1,8 +1,9 @@
 """Between clusters and campaigns: texts sent verbatim by many, and each prompt in at most one cluster.
 
 Views and channels find the same template several times, purer in one than in the other. Clusters are taken in the
-order of how clearly accounts come back to them; each keeps the prompts that no better one holds, and one that has
-lost most of its prompts is a twin and is left out. What remains is disjoint, so the accounts that two clusters share
+order of how clearly accounts come back to them; each keeps the prompts that no better one holds. One that has lost
+most of its prompts is a twin: the rest goes to the cluster that took most, as far as its accounts are in that one
+already, and is left out otherwise. What remains is disjoint, so the accounts that two clusters share
 have sent different texts.
 """
 
@@ -131,12 +132,24 @@ def assign_prompts(
             quality += 0.01 * accounts
         ranked.append((-quality, position, prompts))
     ranked.sort(key=lambda item: item[:2])
-    taken = np.zeros(len(corpus.prompts.account), bool)
-    kept = []
+    account = corpus.prompts.account
+    owner = np.full(len(account), -1, np.int32)
+    kept: list[TemplateCluster] = []
+    members: list[Ints32] = []
     for _, position, prompts in ranked:
-        rest = prompts[~taken[prompts]]
-        if len(rest) < TWIN * len(prompts) or len(np.unique(corpus.prompts.account[rest])) < min_accounts:
+        holders = owner[prompts]
+        rest = prompts[holders < 0]
+        if len(rest) < TWIN * len(prompts):
+            best = int(np.bincount(holders[holders >= 0]).argmax())
+            owner[rest[np.isin(account[rest], members[best])]] = best
             continue
-        taken[rest] = True
-        kept.append(Assigned(cluster=clusters[position], prompts=rest))
-    return kept
+        accounts = np.unique(account[rest])
+        if len(accounts) >= min_accounts:
+            owner[rest] = len(kept)
+            kept.append(clusters[position])
+            members.append(accounts)
+    order = np.argsort(owner, kind="stable").astype(np.int32)
+    borders = np.searchsorted(owner[order], np.arange(len(kept) + 1))
+    return [
+        Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)
+    ]

@@ -318,8 +318,9 @@ def select_by_accounts(
 ) -> tuple[list[Ints32], Floats]:
     """The disjoint nodes to which more accounts come back than chance would bring.
 
-    The quality of a node S is ``rep * log((rep + 1) / (E + 1))``: ``rep`` accounts have two or more texts in S,
-    ``E`` would if every account drew its texts at random, each from S with probability |S| / N.
+    The quality of a node S is ``rep * log((rep + 1) / (E + 1)) * sqrt(rep / a)``: of its ``a`` accounts ``rep`` have two or
+    more texts in S, ``E`` would if every account drew its texts at random, each from S with probability |S| / N. The
+    last factor prefers a pure node to the one around it.
 
     Args:
         tree: over n points.
@@ -349,7 +350,7 @@ def select_by_accounts(
             continue
         p = len(pairs) / texts
         expected = float(of_volume @ (1 - (1 - p) ** volumes - volumes * p * (1 - p) ** (volumes - 1)))
-        quality[node] = back * np.log((back + 1) / (expected + 1))
+        quality[node] = back * np.log((back + 1) / (expected + 1)) * np.sqrt(back / len(accounts))
     chosen = _best_antichain(tree.parent, np.maximum(quality, 0.0))
     chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
     return [np.sort(tree.points[tree.first[c] : tree.last[c]]) for c in chosen], quality[chosen]

@@ -75,6 +75,8 @@ SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
 RIGID_WORDS: Final = 5
 """Fixed words from which a cluster counts as a template in its own right."""
+SHARED_WORDS: Final = 8.0
+"""Longer words kept from text to text from which a reworded template counts as one."""
 
 
 def detect(
@@ -279,21 +281,14 @@ def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Floats32
 
 def _nearest(vectors: Floats32, run: _Run) -> Neighbors:
     settings = run.settings
-    done = 0
     with run.progress("neighbours", len(vectors)) as advance:
-
-        def moved(rows: int) -> None:
-            nonlocal done
-            advance(rows - done)
-            done = rows
-
         return nearest(
             vectors,
             k=settings.k,
             exact_below=settings.exact_below,
             threads=settings.threads,
             seed=settings.seed,
-            progress=moved,
+            progress=advance,
         )
 
 
@@ -459,7 +454,7 @@ def _weigh(
                 background_distances=background,
                 contents=prompts.content[campaign.prompts],
             )
-            templates = sum(case.described[int(c)].fixed >= RIGID_WORDS for c in campaign.clusters)
+            templates = sum(_is_template(case.described[int(c)]) for c in campaign.clusters)
             groups = draw_groups(pool, campaign.prompts, prompts.account, seed=seed)
             own = None
             if (load := even_load(campaign.harvest_prompts, seed=seed)) is not None:
@@ -468,13 +463,19 @@ def _weigh(
                 found.append(linked)
             if groups is not None:
                 if (listed := shared_list(groups, case.vectors)) is not None:
-                    found.append(listed[0])
                     own = listed[1]
+                    # in a narrow subject without a template every account's prompts are alike for that reason
+                    if templates:
+                        found.append(listed[0])
                 found.extend(time_evidence(groups, prompts.time))
             evidence.append(found)
             benign.append(_benign(campaign, case, own, templates))
             advance(1)
     return evidence, benign
+
+
+def _is_template(description: Description) -> bool:
+    return description.fixed >= RIGID_WORDS or description.shared >= SHARED_WORDS
 
 
 def _free_segments(corpus: Corpus, taken: npt.NDArray[np.bool_]) -> Ints32:

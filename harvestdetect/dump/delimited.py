@@ -116,7 +116,7 @@ def _records(
     """(row or reason, line, byte, length of its lines) of each record.
 
     A record that does not end within ``limit`` bytes has an unclosed quote. Looking for its end was in
-    vain; whenever that has cost a multiple of ``limit``, later records get half the room, so that the time stays linear.
+    vain; whenever that has cost a multiple of ``limit``, later records get half the room: time stays linear.
     """
     room = limit
     wasted = 0

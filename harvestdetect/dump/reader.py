@@ -138,6 +138,7 @@ def _counter(progress: Callable[[int, int | None], None], sizes: list[int | None
 def _read_file(
     stored: Stored, position: int, name: str, settings: Settings, batch_rows: int
 ) -> Iterator[Batch]:
+    source, name = name, name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
     packed = compression(stored.peek(4))
     head, chunks = peek(decompress(stored, packed), _HEAD)
     kind, complaint = _kind(head, name, settings)
@@ -150,7 +151,9 @@ def _read_file(
         final.append(Reject(file=name, line=None, byte=None, reason=complaint))
         _exhaust(chunks)
     else:
-        with closing(_blocks(kind, chunks, head, stored, name, packed, settings, batch_rows)) as blocks:
+        with closing(
+            _blocks(kind, chunks, head, stored, source, name, packed, settings, batch_rows)
+        ) as blocks:
             try:
                 for block, bad in blocks:
                     prompts, judged = to_batch(block, file=position, name=name)
@@ -219,6 +222,7 @@ def _blocks(
     chunks: Iterator[bytes],
     head: bytes,
     stored: Stored,
+    source: str,
     name: str,
     packed: str | None,
     settings: Settings,
@@ -228,10 +232,10 @@ def _blocks(
         yield from read_jsonl(chunks, name=name, settings=settings, batch_rows=batch_rows)
     elif kind == "csv":
         yield from read_csv(chunks, name=name, head=head, settings=settings, batch_rows=batch_rows)
-    elif packed is None and is_plain_file(name):
+    elif packed is None and is_plain_file(source):
         _exhaust(chunks)
         stored.drain()
-        with open_source(name) as file:
+        with open_source(source) as file:
             yield from read_parquet(file, name=name, settings=settings, batch_rows=batch_rows)
     else:
         # Parquet is read from its end: what can only be read forward goes to an unnamed temporary file.
