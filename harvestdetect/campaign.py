@@ -16,6 +16,8 @@ __all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership"
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
+STRAYS: Final = 0.5
+"""A cluster was chosen for accounts that come back, so its strays are rarer than the fit would have them."""
 MIN_SHARED: Final = 3
 MIN_OVERLAP: Final = 0.2
 """Share of the smaller cluster's accounts that a link needs besides being unlikely."""
@@ -103,8 +105,10 @@ def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[in
 def membership(hits: Ints32, volume: Ints32, *, total_prompts: int, total_accounts: int) -> Floats:
     """How surely each account that sent a campaign's texts is part of it.
 
-    A mixture fitted by expectation-maximisation: members send a geometric number of the texts, others send them at
-    a constant rate per prompt (Poisson), at least one stray in ten corpora of this size.
+    A mixture fitted by expectation-maximisation. Members send one of the texts and a negative binomial number more,
+    with a mean and a variance of their own (from Poisson, an even load, to geometric, an uneven one); others send them
+    at a constant rate per prompt (Poisson), at least one stray in ten corpora of this size. Clusters were chosen for
+    accounts that come back, so the rate of strays is held down to :data:`STRAYS` of what the fit asks for.
 
     Args:
         hits: int32[a], at least 1: prompts of the account in the campaign.
@@ -115,21 +119,33 @@ def membership(hits: Ints32, volume: Ints32, *, total_prompts: int, total_accoun
     Returns:
         float64[a], 0 to 1.
     """
-    k = hits.astype(np.float64)
-    n = volume.astype(np.float64)
-    sure = np.where(k > 1, 1.0, 0.5)
-    for _ in range(50):
-        mean = max(float((sure * k).sum() / max(sure.sum(), 1e-9)), 1.0 + 1e-6)
-        prior = min(max(float(sure.sum()) / total_accounts, 1e-9), 1 - 1e-9)
-        rate = max(float(((1 - sure) * k).sum()) / total_prompts, 0.1 / total_prompts)
-        log_member = np.log(prior) - np.log(mean) + (k - 1) * np.log1p(-1 / mean)
-        # P(k) of a Poisson, up to the factorial, which grows in its favour only where k is large
-        factorial = np.cumsum(np.log(np.arange(1, int(k.max()) + 1)))[hits - 1]
-        log_other = np.log(1 - prior) + k * np.log(n * rate) - n * rate - factorial
+    from scipy.special import gammaln
+
+    k, n = hits.astype(np.float64), volume.astype(np.float64)
+    sure = np.full(len(k), 0.99)
+    for _ in range(200):
+        weight = max(float(sure.sum()), 1e-9)
+        more = max(float((sure * (k - 1)).sum()) / weight, 1e-3)
+        variance = float((sure * (k - 1 - more) ** 2).sum()) / weight
+        shape = min(max(more**2 / max(variance - more, 1e-9), 1.0), 1e4)
+        prior = min(max(weight / total_accounts, 1e-9), 1 - 1e-9)
+        rate = max(STRAYS * float(((1 - sure) * k).sum()), 0.1) / total_prompts
+        log_member = (
+            np.log(prior)
+            + gammaln(k - 1 + shape)
+            - gammaln(shape)
+            - gammaln(k)
+            + shape * np.log(shape / (shape + more))
+            + (k - 1) * np.log(more / (shape + more))
+        )
+        log_other = np.log(1 - prior) + k * np.log(n * rate) - n * rate - gammaln(k + 1)
         new = 1 / (1 + np.exp(np.clip(log_other - log_member, -500, 500)))
-        if np.abs(new - sure).max() < 1e-6:
-            break
+        # whoever sends more than the usual number is no stray, however even the others' load
+        new = np.maximum(new, np.where(k > more + 1, sure, 0.0))
+        moved = float(np.abs(new - sure).max())
         sure = new
+        if moved < 1e-6:
+            break
     return np.asarray(sure)
 
 
@@ -160,6 +176,7 @@ def form_campaign(
     hits = hits.astype(np.int32)
     sure = membership(hits, volume[accounts], total_prompts=int(volume.sum()), total_accounts=len(volume))
     stay = sure >= min_membership
+    stray = int(hits[~stay].max(initial=0))
     accounts, hits, sure = accounts[stay].astype(np.int32), hits[stay], sure[stay]
     mine = np.isin(account[prompts], accounts)
     inside = set(clusters)
@@ -173,4 +190,5 @@ def form_campaign(
         prompts=prompts[mine].astype(np.int32),
         prompt_cluster=cluster[mine],
         link_log_p=max(held) if held else 0.0,
+        stray_hits=stray,
     )

@@ -284,6 +284,8 @@ class Campaign:
     """int32[q]: for each of them the template cluster it fits best."""
     link_log_p: float
     """Natural log of the least surprising link that holds the campaign together; 0 for one cluster."""
+    stray_hits: int = 0
+    """Most prompts of an account that was taken for a stray; the members were chosen down to here."""
 
 
 # ---------------------------------------------------------------- judgement

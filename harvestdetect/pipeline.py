@@ -45,7 +45,7 @@ from harvestdetect.data import (
     TemplateCluster,
     View,
 )
-from harvestdetect.dump import batches_of, check_rejects
+from harvestdetect.dump import batches_of
 from harvestdetect.encode import encode_texts, estimate_seconds, load_encoder, open_cache
 from harvestdetect.evidence.benign import benign_explanations
 from harvestdetect.evidence.nulls import draw_groups, pool_of, spread
@@ -57,7 +57,7 @@ from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
 from harvestdetect.neighbors import nearest
 from harvestdetect.settings import Settings
 from harvestdetect.template import SAMPLE, Description, common_words, describe, tokens
-from harvestdetect.triage import family_p_values, judge
+from harvestdetect.triage import judge
 
 __all__ = ["detect"]
 
@@ -75,6 +75,8 @@ SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
 RIGID_WORDS: Final = 5
 """Fixed words from which a cluster counts as a template in its own right."""
+NEED_TEMPLATE: Final = ("one list of work", "common start", "same hours")
+"""Measures that a common subject explains as well; they count only where a template is shared."""
 SHARED_WORDS: Final = 8.0
 """Longer words kept from text to text from which a reworded template counts as one."""
 
@@ -95,7 +97,6 @@ def detect(
         notes: told, in a sentence each, what was decided on the way; they are in ``Detection.notes`` too.
 
     Raises:
-        TooManyRejectsError: more bad rows than ``settings.max_rejects`` allows.
         EncoderError: a model cannot be found, loaded or trusted.
     """
     settings = settings or Settings()
@@ -126,11 +127,9 @@ def detect(
             corpus=corpus, volume=volume, assigned=assigned, described=described, neighbors=neighbors, core=core,
             vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
         )  # fmt: skip
-        evidence, benign = _weigh(campaigns, case, run)
+        evidence, benign, templated = _weigh(campaigns, case, run)
     with run.stage("triage"):
-        judgements = judge(
-            [family_p_values(e, {"text": DECIDING}) for e in evidence], benign, fdr=settings.fdr
-        )
+        judgements = judge(evidence, benign, templated, deciding={"text": DECIDING}, fdr=settings.fdr)
         found = [
             (
                 finding_of(
@@ -249,7 +248,6 @@ def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
     run.counts["rejects"] = rejects
     if rejects > len(run.rejects):
         run.note(f"the first {len(run.rejects):,} of {rejects:,} rejects are listed")
-    check_rejects(rejects, len(builder), settings.max_rejects)
     return builder.finish()
 
 
@@ -425,7 +423,7 @@ class _Case:
 
 def _weigh(
     campaigns: Sequence[Campaign], case: _Case, run: _Run
-) -> tuple[list[list[Evidence]], list[tuple[BenignExplanation, ...]]]:
+) -> tuple[list[list[Evidence]], list[tuple[BenignExplanation, ...]], list[bool]]:
     corpus, seed = case.corpus, run.settings.seed
     prompts = corpus.prompts
     taken = np.zeros(len(prompts.account), bool)
@@ -438,7 +436,7 @@ def _weigh(
     fixed, shared = _background_words(free, case, seed)
     background = case.core[free]
     background = background[np.isfinite(background)].astype(np.float64)
-    evidence, benign = [], []
+    evidence, benign, templated = [], [], []
     with run.progress("evidence", len(campaigns)) as advance:
         for campaign in campaigns:
             rigid = max((case.described[int(c)] for c in campaign.clusters), key=lambda d: d.fixed)
@@ -457,21 +455,23 @@ def _weigh(
             templates = sum(_is_template(case.described[int(c)]) for c in campaign.clusters)
             groups = draw_groups(pool, campaign.prompts, prompts.account, seed=seed)
             own = None
-            if (load := even_load(campaign.harvest_prompts, seed=seed)) is not None:
+            if (load := even_load(campaign.harvest_prompts, strays=campaign.stray_hits, seed=seed)) is not None:
                 found.append(load)
             if (linked := linked_templates(templates, campaign.link_log_p, len(campaign.accounts))) is not None:
                 found.append(linked)
             if groups is not None:
                 if (listed := shared_list(groups, case.vectors)) is not None:
-                    own = listed[1]
-                    # in a narrow subject without a template every account's prompts are alike for that reason
-                    if templates:
-                        found.append(listed[0])
+                    own = (listed[1].deviations, listed[1].of_usual)
+                    found.append(listed[0])
                 found.extend(time_evidence(groups, prompts.time))
+            if not templates:
+                # accounts with a common subject have alike prompts, and come together when something happens
+                found = [e for e in found if e.name not in NEED_TEMPLATE]
             evidence.append(found)
+            templated.append(templates > 0)
             benign.append(_benign(campaign, case, own, templates))
             advance(1)
-    return evidence, benign
+    return evidence, benign, templated
 
 
 def _is_template(description: Description) -> bool:
@@ -511,7 +511,7 @@ def _background_words(
 
 
 def _benign(
-    campaign: Campaign, case: _Case, own_subjects: float | None, templates: int
+    campaign: Campaign, case: _Case, own_subjects: tuple[float, float] | None, templates: int
 ) -> tuple[BenignExplanation, ...]:
     corpus, prompts = case.corpus, case.corpus.prompts
     time = prompts.time[campaign.prompts]

@@ -26,7 +26,7 @@ MAX_TOKENS: Final = 700
 SLOT_EXAMPLES: Final = 6
 EXEMPLARS: Final = 3
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+_TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Description:
 
 
 def tokens(text: str) -> list[tuple[str, int, int]]:
-    """``(token in lower case, start, end)`` of the first :data:`MAX_TOKENS` words and marks of a text."""
+    """``(token in lower case, start, end)`` of the first :data:`MAX_TOKENS` words, marks and line ends of a text."""
     found = []
     for match in _TOKEN.finditer(text):
         found.append((match.group().casefold(), match.start(), match.end()))
@@ -154,7 +154,7 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Descript
 
 
 def _runs(base: Sequence[str], fixed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Drops fixed runs that chance explains: a lone mark or short word between two slots."""
+    """Drops fixed runs that chance explains: a lone mark or short word between two slots, not at a line's start."""
     fixed = fixed.copy()
     start = 0
     while start < len(fixed):
@@ -162,7 +162,9 @@ def _runs(base: Sequence[str], fixed: npt.NDArray[np.bool_]) -> npt.NDArray[np.b
         while stop < len(fixed) and fixed[stop] == fixed[start]:
             stop += 1
         inner = start > 0 and stop < len(fixed)
-        if fixed[start] and inner and sum(len(t) for t in base[start:stop] if t[0].isalnum()) <= 4:
+        letters = sum(len(t) for t in base[start:stop] if t[0].isalnum())
+        label = letters and "\n" in base[start:stop]
+        if fixed[start] and inner and letters <= 4 and not label:
             fixed[start:stop] = False
         start = stop
     return fixed

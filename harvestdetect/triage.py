@@ -17,9 +17,11 @@ BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
 _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
 P_FLOOR: Final = 1e-30
 TEXT_FDR: Final = 0.05
-"""Rigid wording only qualifies what other families decide, so it may be less sure than they."""
-ALONE: Final = 0.01
-"""Without rigid wording a single family must pass at this fraction of the false-discovery rate."""
+"""Wording only qualifies what other families decide, so it may be less sure than they."""
+ALONE: Final = 0.001
+"""Without a template a single family must pass at this fraction of the false-discovery rate."""
+AGREES: Final = 0.01
+"""p-value from which a second measure agrees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class Judgement:
 
 
 def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[str, Sequence[str]]) -> dict[Family, float]:
-    """One p-value per family that was measured (Simes 1986).
+    """One p-value per family that was measured (Simes 1986, valid under positive dependence).
 
     Args:
         evidence: of one campaign.
@@ -51,29 +53,39 @@ def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[str, Sequenc
     return found
 
 
+def _corroborated(evidence: Sequence[Evidence], family: Family) -> bool:
+    """Whether a second measure of a family agrees with its first."""
+    return sum(e.family == family and e.p_value <= AGREES for e in evidence) > 1
+
+
 def judge(
-    families: Sequence[Mapping[Family, float]],
+    evidence: Sequence[Sequence[Evidence]],
     benign: Sequence[Sequence[BenignExplanation]],
+    templated: Sequence[bool],
     *,
+    deciding: Mapping[str, Sequence[str]],
     fdr: float,
 ) -> list[Judgement]:
     """Judges all candidates of a scan together.
 
     A family stands when its p-value passes Benjamini-Hochberg over all candidates at ``fdr`` (text at
-    :data:`TEXT_FDR`). ``urgent`` takes two standing families beyond text; ``review`` one, with rigid wording or at
-    :data:`ALONE` of the rate; ``watch`` rigid wording alone. A benign explanation that fits caps the tier. The q-value is Benjamini-Hochberg over the evidence beyond wording (Fisher's
+    :data:`TEXT_FDR`). ``urgent`` takes two standing families beyond text; ``review`` one, on a template; without a
+    template it must pass at :data:`ALONE` of the rate with two measures that agree; ``watch`` takes standing text alone. A benign explanation that fits caps the tier. The q-value is Benjamini-Hochberg over the evidence beyond wording (Fisher's
     combination), so wording alone never makes it small.
 
     Args:
-        families: p-values of each candidate.
+        evidence: of each candidate.
         benign: explanations of each candidate.
+        templated: whether each candidate has a template rather than only a subject.
+        deciding: see :func:`family_p_values`.
         fdr: false-discovery rate, per family.
     """
     from scipy.stats import chi2, false_discovery_control
 
-    count = len(families)
+    count = len(evidence)
     if count == 0:
         return []
+    families = [family_p_values(e, deciding) for e in evidence]
     standing: list[dict[Family, float]] = [{} for _ in range(count)]
     for family in _FAMILIES:
         values = np.array([f.get(family, 1.0) for f in families])
@@ -90,7 +102,11 @@ def judge(
         tier: Tier | None = None
         if len(beyond) >= 2:
             tier = "urgent"
-        elif beyond and ("text" in stands or stands[beyond[0]] <= ALONE * fdr):
+        elif beyond and (
+            "text" in stands
+            or templated[i]
+            or any(stands[x] <= ALONE * fdr and _corroborated(evidence[i], x) for x in beyond)
+        ):
             tier = "review"
         elif "text" in stands:
             tier = "watch"

@@ -238,7 +238,9 @@ def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
     many = simulate(tmp_path, prompts=10_000)
     few = simulate(tmp_path, prompts=400)
     assert len(many.files) == 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["prompts-000.jsonl.gz", "truth.jsonl"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["dump", "truth.jsonl"]
+    assert [p.name for p in (tmp_path / "dump").iterdir()] == ["prompts-000.jsonl.gz"]
+    assert many.truth == few.truth == tmp_path / "truth.jsonl"
     assert len(rows_of(few)) == 400
 
 

@@ -14,8 +14,10 @@ from harvestdetect.data import BenignExplanation
 
 __all__ = ["benign_explanations"]
 
-OWN_SUBJECTS: Final = 3.0
-"""Standard deviations of a shuffle from which accounts are said to have subjects of their own."""
+DEVIATIONS: Final = 3.0
+"""Standard deviations of a shuffle from which accounts are said to have subjects of their own..."""
+OF_USUAL: Final = 0.6
+"""...if they also reach this share of the likeness within other accounts."""
 UNEVEN: Final = 0.6
 """Load, as a share of a geometric distribution's variance, from which use is as uneven as people's."""
 COPIED: Final = 0.5
@@ -29,7 +31,7 @@ def benign_explanations(
     copies: float,
     counts: npt.NDArray[np.int32],
     load_ratio: float,
-    own_subjects: float | None,
+    own_subjects: tuple[float, float] | None,
     templates: int,
     median_words: float,
     days: float | None,
@@ -41,8 +43,8 @@ def benign_explanations(
         copies: share of prompts that repeat an earlier one.
         counts: int32[a], prompts of each account in the campaign.
         load_ratio: see ``structure.even_load_ratio``.
-        own_subjects: deviations by which an account's prompts are alike, see ``structure.shared_list``; None where
-            it could not be tested.
+        own_subjects: how alike an account's prompts are, in deviations of a shuffle and as a share of what is usual,
+            see ``structure.OwnSubjects``; None where it could not be tested.
         templates: linked templates.
         median_words: of the texts.
         days: from first to last prompt; None without times.
@@ -81,7 +83,9 @@ def _common_phrase(median_words: float) -> BenignExplanation:
     )
 
 
-def _product(load_ratio: float, own_subjects: float | None, each: float, templates: int) -> BenignExplanation:
+def _product(
+    load_ratio: float, own_subjects: tuple[float, float] | None, each: float, templates: int
+) -> BenignExplanation:
     name = "a product's fixed template behind many customers"
     load = f"The load is {load_ratio:.2f} times as uneven as that of independent users"
     if own_subjects is None:
@@ -91,18 +95,17 @@ def _product(load_ratio: float, own_subjects: float | None, each: float, templat
             statistic=load_ratio,
             sentence=f"{load}; too few accounts sent several prompts to tell whether they have subjects of their own.",
         )
-    fits = own_subjects >= OWN_SUBJECTS and load_ratio >= UNEVEN
+    deviations, of_usual = own_subjects
+    own = deviations >= DEVIATIONS and of_usual >= OF_USUAL
+    fits = own and load_ratio >= UNEVEN
     return BenignExplanation(
         name=name,
         verdict="fits" if fits else "unlikely",
-        statistic=own_subjects,
+        statistic=of_usual,
         sentence=(
-            f"{load}, and an account's fillings are "
-            + (
-                f"alike by {own_subjects:.1f} standard deviations of a shuffle, as with customers who have their own data."
-                if own_subjects >= OWN_SUBJECTS
-                else f"no more alike than those of two accounts ({own_subjects:.1f} standard deviations of a shuffle)."
-            )
+            f"{load}, and an account's fillings are alike by {of_usual:.0%} of what is usual within an account "
+            f"({deviations:.1f} standard deviations of a shuffle)"
+            + (", as with customers who have their own data." if own else "; customers have their own data.")
         ),
         caps="watch" if fits else None,
     )

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "pool_of", "simes", "spread", "tail_p"]
+__all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "pool_of", "spread", "tail_p"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -21,6 +21,8 @@ DRAWS: Final = 999
 """Groups drawn per campaign."""
 MAX_MEMBERS: Final = 100
 """A larger campaign is compared by so many of its accounts, evenly chosen."""
+HEAVY: Final = 4
+"""No member counts for more than so many times the usual number of prompts."""
 ENOUGH: Final = 20
 """A count that fewer other accounts reach is cut down to what so many reach."""
 
@@ -65,6 +67,9 @@ def draw_groups(
 ) -> Groups | None:
     """Groups of other accounts with as many prompts each as the members of a campaign.
 
+    A drawn account gives prompts spread over all its traffic, which makes it look less like a person at a keyboard than
+    it is: the comparison errs on the side of the accused.
+
     Args:
         pool: where to draw from.
         prompts: int32[q], ascending, of the campaign.
@@ -80,16 +85,16 @@ def draw_groups(
     rng = np.random.default_rng(seed)
     members, first, count = np.unique(account[prompts], return_index=True, return_counts=True)
     chosen = spread(len(members), MAX_MEMBERS)
-    first, count = first[chosen], np.minimum(count[chosen], pool.volume[ENOUGH - 1])
+    first, count = first[chosen], count[chosen]
+    count = np.minimum(count, min(int(pool.volume[ENOUGH - 1]), HEAVY * int(np.ceil(np.median(count)))))
     reach = np.searchsorted(-pool.volume, -count, side="right")  # accounts with at least that many prompts
     pick = (rng.random((draws, len(count))) * reach).astype(np.int64)
     room = pool.volume[pick]
-    stride = np.minimum(np.maximum(room // count, 1), 1 + rng.integers(0, 10, pick.shape))
-    slack = room - (count - 1) * stride
-    offset = (rng.random(pick.shape) * slack).astype(np.int64)
     member = np.repeat(np.arange(len(count)), count)
     step = np.arange(len(member)) - np.repeat(np.cumsum(count) - count, count)
-    drawn = (pool.start[pick] + offset)[:, member] + stride[:, member] * step
+    # one prompt out of each of as many equal stretches of the account's traffic
+    width = (room / count)[:, member]
+    drawn = pool.start[pick][:, member] + ((step + rng.random(width.shape)) * width).astype(np.int64)
     own = prompts[np.repeat(first, count) + step]
     return Groups(own=own.astype(np.int64), drawn=drawn, member=member)
 
@@ -124,10 +129,3 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
         return rank
     return float(min(rank, 0.1 * np.exp(-(value - threshold) / scale)))
 
-
-def simes(p_values: list[float]) -> float:
-    """One p-value for several measures of the same family (Simes 1986), valid under positive dependence."""
-    if not p_values:
-        return 1.0
-    ordered = np.sort(p_values)
-    return float(min(1.0, (ordered * len(ordered) / np.arange(1, len(ordered) + 1)).min()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import Groups, tail_p
 
-__all__ = ["coherence", "even_load", "even_load_ratio", "linked_templates", "shared_list"]
+__all__ = ["OwnSubjects", "coherence", "even_load", "even_load_ratio", "linked_templates", "shared_list"]
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -25,15 +26,23 @@ def even_load_ratio(counts: npt.NDArray[np.integer]) -> float:
     return float(counts.var() / (mean * (mean - 1))) if mean > 1 else 1.0
 
 
-def even_load(counts: npt.NDArray[np.int32], *, seed: int) -> Evidence | None:
+def even_load(counts: npt.NDArray[np.int32], *, strays: int = 0, seed: int) -> Evidence | None:
     """Whether the accounts send about as much each, as under a load balancer.
 
     The null shares the same total out among as many accounts so that every way is as likely (Bose-Einstein), which
-    is how independent users with a geometric number of requests look; people are rather more uneven.
+    is how independent users with a geometric number of requests look; people are rather more uneven. Only what members
+    sent beyond ``strays`` is compared: a geometric number has no memory, so leaving out accounts up to there as strays
+    cannot make the others look even.
+
+    Args:
+        counts: int32[a], prompts of each member.
+        strays: most prompts of an account that was left out as a stray.
+        seed: of the null.
 
     Returns:
         None where there is next to nothing to share out.
     """
+    counts = counts[counts > strays] - strays
     total, members = int(counts.sum()), len(counts)
     if total - members < 10 or members < 5:
         return None
@@ -52,7 +61,7 @@ def even_load(counts: npt.NDArray[np.int32], *, seed: int) -> Evidence | None:
         expected=float(np.exp(np.median(null))) / mean,
         p_value=tail_p(float(np.log(value + 1e-3)), null, small=True),
         sentence=(
-            f"{members} accounts sent {mean:.1f} of these prompts each with a variance-to-mean ratio of "
+            f"{members} accounts sent {mean + strays:.1f} of these prompts each with a variance-to-mean ratio of "
             f"{value / mean:.2f}; independent users would show about {np.exp(np.median(null)) / mean:.2f}."
         ),
     )
@@ -100,7 +109,17 @@ def coherence(vectors: Floats32, member: npt.NDArray[np.int64]) -> Floats:
     return ((sums**2).sum(axis=(1, 2)) - own).astype(np.float64) / max(pairs, 1.0)
 
 
-def shared_list(groups: Groups, vectors: Floats32) -> tuple[Evidence, float] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSubjects:
+    """Whether the accounts of a campaign have subjects of their own."""
+
+    deviations: float
+    """Standard deviations of a shuffle by which two prompts of one account are more alike."""
+    of_usual: float
+    """Their likeness over that within other accounts; 1 is how people are."""
+
+
+def shared_list(groups: Groups, vectors: Floats32) -> tuple[Evidence, OwnSubjects] | None:
     """Whether the accounts' requests are dealt out of one list, rather than each account's own.
 
     People come back to their own subjects: two prompts of one account are more alike than two of different ones.
@@ -111,8 +130,8 @@ def shared_list(groups: Groups, vectors: Floats32) -> tuple[Evidence, float] | N
         vectors: float32[p, d], of every prompt.
 
     Returns:
-        the evidence, and how many standard deviations of a shuffle the campaign's own coherence stands above
-        zero; None where too few accounts have several prompts.
+        the evidence, and how far the accounts have subjects of their own; None where too few accounts have several
+        prompts.
     """
     each = np.bincount(groups.member)
     if (each * (each - 1)).sum() / 2 < MIN_PAIRS:
@@ -141,4 +160,5 @@ def shared_list(groups: Groups, vectors: Floats32) -> tuple[Evidence, float] | N
             f"other accounts the figure is {float(np.median(null)):.2f}."
         ),
     )
-    return evidence, deviation
+    usual = max(float(np.median(null)), 0.02)
+    return evidence, OwnSubjects(deviations=deviation, of_usual=value / usual)

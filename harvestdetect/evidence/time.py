@@ -20,6 +20,8 @@ DAY: Final = 86_400
 SESSION: Final = 1_800
 """Two prompts of one account within so many seconds are one sitting."""
 MIN_PROMPTS: Final = 40
+MIN_RETURNING: Final = 10
+"""Accounts with several prompts that the measure of sittings needs."""
 
 
 def _hours(times: Ints, member: Ints) -> Floats:
@@ -31,10 +33,11 @@ def _hours(times: Ints, member: Ints) -> Floats:
 
 
 def _sittings(times: Ints, member: Ints) -> Floats:
-    """Share of an account's successive prompts that fall into one sitting."""
+    """Share of an account's successive prompts that fall into one sitting, every account counting alike."""
     same = member[1:] == member[:-1]
-    gaps = np.diff(times, axis=1)[:, same]
-    return np.asarray((gaps < SESSION).mean(axis=1))
+    close = np.diff(times, axis=1)[:, same] < SESSION
+    _, of, pairs = np.unique(member[1:][same], return_inverse=True, return_counts=True)
+    return np.asarray((close / pairs[of]).sum(axis=1) / len(pairs))
 
 
 def _days(times: Ints, member: Ints) -> Floats:
@@ -116,10 +119,13 @@ def time_evidence(groups: Groups, time: Ints) -> list[Evidence]:
     drawn = drawn[(drawn != NO_TIME).all(axis=1)]
     held = own != NO_TIME
     own, drawn, member = own[held][None], drawn[:, held], groups.member[held]
-    if len(drawn) < 99 or not (member[1:] == member[:-1]).any():
+    if len(drawn) < 99:
         return []
+    returning = int((np.bincount(member) > 1).sum())
     found = []
     for name, measure, small, sentence in _MEASURES:
+        if measure is _sittings and returning < MIN_RETURNING:
+            continue
         value = float(measure(own, member)[0])
         null = measure(drawn, member)
         expected = float(np.median(null))

@@ -27,6 +27,7 @@ from harvestdetect.simulate.traffic import DAY
 
 __all__ = ["Simulation", "simulate"]
 
+_DUMP: Final = "dump"
 _CHUNK: Final = 20_000
 _MAX_TEXTS: Final = 2_000_000
 _MAX_FILES: Final = 8
@@ -37,9 +38,9 @@ class Simulation:
     """What was written."""
 
     files: tuple[Path, ...]
-    """The dump, in the order of time: ``prompts-000.jsonl.gz`` and on."""
+    """The dump, in the order of time: ``dump/prompts-000.jsonl.gz`` and on."""
     truth: Path
-    """``truth.jsonl``: one group a line, ``{"name", "kind", "what", "accounts"}``."""
+    """``truth.jsonl`` beside the folder ``dump``: one group a line, ``{"name", "kind", "what", "accounts"}``."""
     counts: Mapping[str, int]
     """``prompts`` and their parts ``harvest_prompts``, ``cover_prompts``, ``look_alike_prompts``,
     ``background_prompts``; ``accounts``, ``campaign_accounts``, ``campaigns``, ``look_alikes``."""
@@ -57,10 +58,10 @@ def simulate(
     metadata: bool = True,
     start: str | date = "2026-06-01",
 ) -> Simulation:
-    """Write a labelled dump: ``prompts-*.jsonl.gz``, rows in the order of time, and ``truth.jsonl``.
+    """Write a labelled dump: ``dump/prompts-*.jsonl.gz``, rows in the order of time, and ``truth.jsonl``.
 
-    The same arguments give the same bytes with the same versions of Python, numpy and zlib. Files of an
-    earlier run in the folder are replaced.
+    A scan of the folder ``dump`` never meets the truth. The same arguments give the same bytes with the same
+    versions of Python, numpy and zlib. Files of an earlier run in the folder are replaced.
 
     Args:
         out: the folder; made when it does not exist.
@@ -99,20 +100,21 @@ def simulate(
     except ValueError as error:
         raise SettingsError(str(error)) from None
     folder = Path(out)
+    dump = folder / _DUMP
     count = int(np.clip(prompts // 5_000, 1, _MAX_FILES))
     bounds = [prompts * i // count for i in range(count + 1)]
     rows = _rows(plan, Random(seed + 1), seed=seed, metadata=metadata)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        dump.mkdir(parents=True, exist_ok=True)
         files = []
         for number in range(count):
-            file = folder / f"prompts-{number:03d}.jsonl.gz"
+            file = dump / f"prompts-{number:03d}.jsonl.gz"
             with _written(file) as raw, _gzipped(raw) as stream:
                 for _ in range(bounds[number + 1] - bounds[number]):
                     stream.write(next(rows))
             files.append(file)
         for number in range(count, _MAX_FILES):
-            (folder / f"prompts-{number:03d}.jsonl.gz").unlink(missing_ok=True)
+            (dump / f"prompts-{number:03d}.jsonl.gz").unlink(missing_ok=True)
         truth = folder / "truth.jsonl"
         identity = [account.identity for account in plan.network.accounts]
         with _written(truth) as raw:

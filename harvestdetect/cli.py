@@ -1,0 +1,495 @@
+"""The command line: a command reads its options, calls the library and prints.
+
+Standard output carries the answer and nothing else; progress, notes and errors go to standard error. Every
+error that the package raises on purpose ends as one line and an exit code, see :mod:`harvestdetect.errors`.
+Text that may come from a dump is printed with its control characters shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from harvestdetect import __version__
+from harvestdetect.errors import HarvestdetectError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from harvestdetect.data import Batch, Detection, Tier
+    from harvestdetect.settings import Settings
+
+__all__ = ["cli", "main"]
+
+NAME: Final = "harvestdetect"
+TIERS: Final = ("urgent", "review", "watch")
+"""As ``data.TIERS``, which would bring pyarrow into ``--help``."""
+MEGABYTE: Final = 1_000_000
+EXIT_FINDINGS: Final = 3
+EXIT_INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with its exit code.
+
+    Args:
+        arguments: None takes those of the process.
+    """
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name=NAME, help="Show the version and exit.")
+def cli() -> None:
+    """Find coordinated prompt harvesting across accounts in dumps of prompts.
+
+    \b
+    Try it:  harvestdetect simulate --out trial
+             harvestdetect scan trial/dump --out trial/scan
+             harvestdetect evaluate trial/scan trial/truth.jsonl
+    """
+
+
+# ---------------------------------------------------------------- scan
+
+
+def _allowed(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """A count (``20``), a share (``0.01``) or a percentage (``1%``), as ``Settings.max_rejects`` has it."""
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    if text.endswith("%") and 0 <= number <= 100:
+        return number / 100 if number < 100 else float("inf")
+    if text.endswith("%") or not (0 <= number < 1 or number.is_integer()) or number < 0:
+        what = "a count (20), a share below 1 (0.01) or a percentage (1%)"
+        raise click.BadParameter(f"{value!r} is not {what}", ctx, param)
+    return number
+
+
+def _mapping(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    mapping: dict[str, str] = {}
+    for value in values:
+        name, equals, column = value.partition("=")
+        if not equals:
+            raise click.BadParameter(
+                f"{value!r} is not NAME=COLUMN, such as prompt=body.messages", ctx, param
+            )
+        if name.strip() in mapping:
+            raise click.BadParameter(f"{name.strip()!r} is mapped twice", ctx, param)
+        mapping[name.strip()] = column.strip()
+    return mapping or None
+
+
+@cli.command()
+@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option(
+    "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_mapping,
+    help="Column of a field, dotted where nested: prompt=body.messages. Repeat for more. Fields: account, "
+    "timestamp, prompt, org, ip, asn, user_agent, api_key, payment, email_domain, created_at, model, "
+    "session. Common names are recognised by themselves.",
+)  # fmt: skip
+@click.option(
+    "--input-format", "format_", type=click.Choice(["auto", "jsonl", "csv", "parquet"]),
+    help="Format of the dumps.  [default: auto, by content]",
+)  # fmt: skip
+@click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="What standard output gets: the summary table, or the whole answer as one JSON object.",
+)  # fmt: skip
+@click.option(
+    "--settings", "settings_file", type=click.Path(), metavar="FILE",
+    help="TOML file with settings. Flags go before environment variables (HARVESTDETECT_ENCODER=fast), those "
+    "before the file.",
+)  # fmt: skip
+@click.option(
+    "--encoder", type=click.Choice(["auto", "fast", "full"]),
+    help="How texts are compared: fast by wording, full by wording and meaning, auto by meaning as far as "
+    "the time budget allows.  [default: auto]",
+)  # fmt: skip
+@click.option(
+    "--model",
+    metavar="MODEL",
+    help="sentence-transformers folder for the meaning view.  [default: the packaged one]",
+)
+@click.option(
+    "--allow-download", is_flag=True, help="Let --model name a model to download. Nothing else goes online."
+)
+@click.option(
+    "--cache", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder for vectors and made models.  [default: the user's cache folder]",
+)  # fmt: skip
+@click.option("--no-cache", is_flag=True, help="Neither read nor write cached vectors.")
+@click.option(
+    "--max-rejects", metavar="N", callback=_allowed,
+    help="Bad rows allowed, as a count (20), a share (0.01) or a percentage (1%). With more, the results are "
+    "written and the exit code is 4.  [default: any number]",
+)  # fmt: skip
+@click.option("--min-accounts", type=int, metavar="N", help="Fewest accounts of a campaign.  [default: 10]")
+@click.option(
+    "--selection", type=click.Choice(["account", "leaf", "eom"]),
+    help="How clusters are chosen from the tree: account looks at who sent the texts; leaf and eom are "
+    "those of HDBSCAN.  [default: account]",
+)  # fmt: skip
+@click.option("--seed", type=int, metavar="N", help="Seed of everything drawn at random.  [default: 0]")
+@click.option("--threads", type=int, metavar="N", help="Threads; 0 takes all cores.  [default: 0]")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="Where the model runs.  [default: auto]",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(TIERS),
+    help="Exit with 3 when a finding is at this tier or above.  [default: never]",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on standard error.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Tell what each stage took; a traceback for internal errors."
+)
+def scan(
+    dumps: tuple[str, ...],
+    out: Path,
+    mapping: dict[str, str] | None,
+    format_: str | None,
+    output: str,
+    settings_file: str | None,
+    allow_download: bool,
+    no_cache: bool,
+    fail_on: str | None,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> int:
+    """Scan dumps of prompts for campaigns and write the findings into a folder.
+
+    DUMP is a file, a glob, a folder, an s3:// or gs:// address, or - for standard input: JSON Lines, CSV or
+    Parquet, plain or compressed with gzip or zstd. Each row has an account, a prompt (text, or a list of chat
+    messages) and, when it is to be of use, a timestamp.
+
+    \b
+    OUT gets  report.html      the findings, to read
+              campaigns.jsonl  a finding a line
+              accounts.csv     a row per finding and account
+              prompts.parquet  which prompts are in which campaign
+              rejects.jsonl    rows that could not be read, and why
+              run.json         what was read, with what settings, how long it took
+
+    \b
+    Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
+                4 done, but more bad rows than --max-rejects allows   130 interrupted
+    """
+    from harvestdetect.settings import load_settings
+
+    flags |= {"mapping": mapping, "format": format_}
+    flags |= {"allow_download": allow_download or None, "use_cache": False if no_cache else None}
+    settings = load_settings(settings_file, flags=flags)
+
+    from harvestdetect.dump import check_rejects, expand_sources
+    from harvestdetect.pipeline import detect
+    from harvestdetect.report import check_writable, detection_json, summary_table, write_outputs
+
+    notes = (lambda sentence: None) if quiet else _note
+    names = _without_results(expand_sources(dumps), out, notes)
+    if "-" in names and sys.stdin is None:
+        raise InputError("standard input (-) is closed")
+    check_writable(out)
+    with closing(_batches(names, settings, quiet=quiet)) as batches:
+        detection = detect(batches, settings=settings, progress=partial(_bar, quiet=quiet), notes=notes)
+    write_outputs(detection, out)
+
+    if output == "json":
+        _print(detection_json(detection) + "\n", utf8=True)
+    else:
+        _print(
+            summary_table(detection, width=None, color=_colored()) + f"\n{_shown(str(out / 'report.html'))}\n"
+        )
+    if verbose:
+        for cost in detection.stages:
+            _tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+
+    rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
+    if not prompts:
+        raise InputError(_nothing(detection, rejects))
+    check_rejects(rejects, prompts, settings.max_rejects)
+    if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
+        return EXIT_FINDINGS
+    return 0
+
+
+def _without_results(names: list[str], out: Path, notes: Callable[[str], None]) -> list[str]:
+    """The files to read, without those that an earlier scan wrote into OUT."""
+    from harvestdetect.report import OUTPUT_NAMES
+    from harvestdetect.report.format import plural
+
+    own = {os.path.realpath(out / name) for name in OUTPUT_NAMES}
+    kept = [name for name in names if name == "-" or "://" in name or os.path.realpath(name) not in own]
+    if not kept:
+        raise UsageError(f"all that there is to read are results of an earlier scan in {out}; name the dumps")
+    if len(kept) < len(names):
+        left_out = plural(len(names) - len(kept), "file")
+        notes(f"left out {left_out} in {out} that an earlier scan wrote")
+    return kept
+
+
+def _batches(names: Sequence[str], settings: Settings, *, quiet: bool) -> Generator[Batch, None, None]:
+    """What ``read_dumps`` yields, under a progress bar in megabytes where the sizes are known."""
+    from harvestdetect.dump import read_dumps
+    from harvestdetect.dump.sources import source_size
+
+    sizes = [source_size(name) for name in names]
+    known = [size for size in sizes if size is not None]
+    shown = 0
+    with _bar("reading (MB)", -(-sum(known) // MEGABYTE), quiet=quiet or len(known) < len(sizes)) as advance:
+
+        def passed(done: int, total: int | None) -> None:
+            nonlocal shown
+            if done // MEGABYTE > shown:
+                advance(done // MEGABYTE - shown)
+                shown = done // MEGABYTE
+
+        yield from read_dumps(names, settings=settings, progress=passed)
+
+
+def _bar(what: str, total: int, *, quiet: bool) -> AbstractContextManager[Callable[[int], None]]:
+    from harvestdetect.progress import progress_bar
+
+    return progress_bar(what, total, quiet=quiet)
+
+
+def _nothing(detection: Detection, rejects: int) -> str:
+    from harvestdetect.report.format import plural
+
+    if not detection.rejects:
+        return "no prompt could be read: the dumps hold no rows"
+    first = detection.rejects[0]
+    line = "" if first.line is None else f", line {first.line:,}"
+    return (
+        f"no prompt could be read, {plural(rejects, 'reject')}; the first: {first.file}{line}: {first.reason}"
+    )
+
+
+# ---------------------------------------------------------------- simulate
+
+
+@cli.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder for the dump and the truth."
+)
+@click.option("--prompts", type=int, default=20_000, show_default=True, metavar="N", help="Rows of the dump.")
+@click.option(
+    "--harvest-share", type=float, default=0.1, show_default=True, metavar="SHARE",
+    help="Share of the prompts that campaigns send to harvest, 0 to 0.9.",
+)  # fmt: skip
+@click.option("--days", type=int, default=30, show_default=True, metavar="N", help="Length of the window.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="Everything follows from it."
+)
+@click.option(
+    "--campaigns",
+    type=int,
+    metavar="N",
+    help="Campaigns to plant.  [default: 8 at the default size, more with more]",
+)
+@click.option(
+    "--texts", multiple=True, metavar="FILE",
+    help="Texts that the background writes instead of made-up ones: JSON Lines with a text key, or one text "
+    "a line, each also .gz. More files may follow, or repeat the option.",
+)  # fmt: skip
+@click.option("--no-metadata", is_flag=True, help="Write account, timestamp and prompt only.")
+@click.option(
+    "--start", default="2026-06-01", show_default=True, metavar="DAY", help="First day of the window."
+)
+def simulate(
+    files: tuple[str, ...], out: Path, texts: tuple[str, ...], no_metadata: bool, **options: Any
+) -> int:
+    """Write a labelled dump to try a scan on: background, campaigns and look-alikes.
+
+    The dump goes to OUT/dump, and who belongs to which group to OUT/truth.jsonl. Accounts, networks and times
+    are made up, and so are the texts unless --texts is given. The same options write the same dump.
+    """
+    from harvestdetect.simulate import simulate as write
+
+    made = write(out, texts=(*texts, *files), metadata=not no_metadata, **options)
+    n = made.counts
+    from harvestdetect.report.format import plural
+
+    dump, results = _quoted(made.files[0].parent), _quoted(out / "scan")
+    files_made = plural(len(made.files), "file")
+    _print(
+        f"{n['prompts']:,} prompts of {n['accounts']:,} accounts are in {dump} ({files_made}).\n"
+        f"{n['harvest_prompts']:,} of them are the harvest of {n['campaigns']} campaigns with "
+        f"{n['campaign_accounts']:,} accounts; {n['look_alikes']} groups only look like campaigns.\n"
+        f"Who belongs to what is in {_quoted(made.truth)}.\n\n"
+        f"Next: {NAME} scan {dump} --out {results}\n"
+        f"Then: {NAME} evaluate {results} {_quoted(made.truth)}\n"
+    )
+    return 0
+
+
+# ---------------------------------------------------------------- evaluate
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.argument("truth", type=click.Path(path_type=Path), metavar="TRUTH")
+@click.option(
+    "--tier", type=click.Choice(TIERS), default="review", show_default=True,
+    help="Findings at this tier or above count.",
+)  # fmt: skip
+@click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="What standard output gets: a table, or one JSON object.",
+)  # fmt: skip
+def evaluate(out: Path, truth: Path, tier: Tier, output: str) -> int:
+    """Score the results of a scan against the truth of a labelled dump.
+
+    OUT is the folder that the scan wrote, TRUTH the truth.jsonl of the dump: one group a line, with name,
+    kind (campaign or look-alike), what and accounts.
+    """
+    from harvestdetect.data import TIERS as tiers
+    from harvestdetect.evaluate import evaluate as score
+    from harvestdetect.evaluate import read_findings, read_truth, render
+
+    scores = score(read_findings(out), read_truth(truth), tiers=tiers[: tiers.index(tier) + 1])
+    if output == "json":
+        import msgspec
+
+        from harvestdetect.report.escape import json_text
+
+        _print(json_text(msgspec.to_builtins(scores), indent=2) + "\n", utf8=True)
+    else:
+        _print(render(scores))
+    return 0
+
+
+# ---------------------------------------------------------------- ends
+
+
+def _exit_code(arguments: list[str]) -> int:
+    """Run a command; everything that goes wrong becomes a line and a number."""
+    verbose = any(a == "--verbose" or (a.startswith("-v") and not a.strip("-vq")) for a in arguments)
+    try:
+        with cli.make_context(NAME, arguments) as context:
+            code = cli.invoke(context)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        _drop(sys.stdout)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return _interrupted()
+    except Exception as error:
+        if _was_interrupted(error):
+            return _interrupted()
+        if isinstance(error, HarvestdetectError):
+            _tell(f"{NAME}: {error}")
+            return error.exit_code
+        if isinstance(error, MemoryError):
+            _tell(f"{NAME}: out of memory; scan fewer rows at a time, or with --encoder fast")
+            return 1
+        if isinstance(error, OSError):
+            _tell(f"{NAME}: {_explained(error)}")
+            return 1
+        if verbose:
+            _tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)
+        again = "" if verbose else "; run it again with -v for the traceback"
+        _tell(f"{NAME}: internal error: {type(error).__name__}: {error}{again}")
+        return 1
+
+
+def _interrupted() -> int:
+    print(f"{NAME}: interrupted", file=sys.stderr)
+    return EXIT_INTERRUPTED
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether an error came up while Ctrl-C was unwinding the stack."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _explained(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    where = f"{os.fspath(error.filename)!s}: " if isinstance(error.filename, str | os.PathLike) else ""
+    if error.errno == errno.ENOSPC and not where:
+        reason += "; free some space, or set TMPDIR and --cache to folders on another disk"
+    return where + reason
+
+
+# ---------------------------------------------------------------- printing
+
+
+def _shown(text: str, *, keep_lines: bool = False) -> str:
+    from harvestdetect.report.escape import visible
+
+    return visible(text, keep_lines=keep_lines)
+
+
+def _quoted(path: Path) -> str:
+    import shlex
+
+    return _shown(shlex.quote(str(path)))
+
+
+def _tell(text: str, *, keep_lines: bool = False) -> None:
+    """A line on standard error."""
+    with contextlib.suppress(OSError, ValueError):
+        print(_shown(text, keep_lines=keep_lines), file=sys.stderr, flush=True)
+
+
+def _note(sentence: str) -> None:
+    _tell(f"note: {sentence}")
+
+
+def _print(text: str, *, utf8: bool = False) -> None:
+    """The answer, on standard output; a reader that goes away does not change the exit code."""
+    stream = sys.stdout
+    if stream is None:
+        return
+    with contextlib.suppress(AttributeError, ValueError):
+        stream.reconfigure(errors="backslashreplace", **({"encoding": "utf-8"} if utf8 else {}))  # type: ignore[union-attr]
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _drop(stream)
+
+
+def _drop(stream: Any) -> None:
+    """Send what is still to be written nowhere, so that nothing is said about it when the process ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def _colored() -> bool:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain and sys.stdout is not None and sys.stdout.isatty()

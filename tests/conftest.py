@@ -1,0 +1,76 @@
+"""What several test files share: where models are kept, and one labelled dump with its scan."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harvestdetect.cache import cache_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+PROMPTS = 6_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """A simulated dump and what ``harvestdetect scan --encoder fast`` made of it, as a command."""
+
+    dump: Path
+    truth: Path
+    out: Path
+    done: subprocess.CompletedProcess[str]
+
+    def rows(self) -> list[dict[str, object]]:
+        """The rows of the dump."""
+        import gzip
+
+        rows: list[dict[str, object]] = []
+        for file in sorted(self.dump.iterdir()):
+            with gzip.open(file, "rt", encoding="utf-8") as lines:
+                rows += map(json.loads, lines)
+        return rows
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where made models are kept: ``HARVESTDETECT_CACHE`` or the user's cache folder, so that only the first
+    test run ever has to distil the wording model; a temporary folder where that cannot be written."""
+    folder = cache_folder(Path(named) if (named := os.environ.get("HARVESTDETECT_CACHE")) else None)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return tmp_path_factory.mktemp("cache")
+    return folder if os.access(folder, os.W_OK) else tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def environment(cache: Path) -> Mapping[str, str]:
+    """For a subprocess: this checkout, the shared cache, no settings of the developer, a plain terminal."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("HARVESTDETECT_")}
+    for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PYTHONWARNINGS"):
+        kept.pop(name, None)
+    return {**kept, "PYTHONPATH": str(ROOT), "HARVESTDETECT_CACHE": str(cache), "PYTHONUTF8": "1"}
+
+
+@pytest.fixture(scope="session")
+def scanned(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, str]) -> Scanned:
+    """Simulated, then scanned, both through the command line in a process of their own."""
+    folder = tmp_path_factory.mktemp("scanned")
+    command = [sys.executable, "-m", "harvestdetect"]
+    made = subprocess.run(
+        [*command, "simulate", "--out", folder, "--prompts", str(PROMPTS)],
+        env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    done = subprocess.run(
+        [*command, "scan", folder / "dump", "--out", folder / "scan", "--encoder", "fast"],
+        env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    return Scanned(dump=folder / "dump", truth=folder / "truth.jsonl", out=folder / "scan", done=done)

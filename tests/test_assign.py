@@ -1,0 +1,247 @@
+"""Between clusters and campaigns: verbatim texts, twins, and each prompt in at most one cluster."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvestdetect.assign import Assigned, assign_prompts, returns, verbatim_clusters, volumes
+from harvestdetect.corpus import build_corpus
+from harvestdetect.data import Corpus, Prompt, TemplateCluster
+from harvestdetect.dump import batches_of
+
+Ints32 = npt.NDArray[np.int32]
+Sent = Sequence[tuple[str, str]]
+
+
+def corpus_of(sent: Sent, *, min_senders: int = 99) -> Corpus:
+    """Of ``(account, text)``."""
+    return build_corpus(batches_of([Prompt(account=a, prompt=t) for a, t in sent]), min_senders=min_senders)
+
+
+def segments_of(corpus: Corpus, texts: Sequence[str]) -> Ints32:
+    places = {t: i for i, t in enumerate(corpus.text.to_pylist())}
+    return np.array(sorted(places[t] for t in texts), np.int32)
+
+
+def cluster(corpus: Corpus, texts: Sequence[str], channel: str = "wording") -> TemplateCluster:
+    return TemplateCluster(channel=channel, segments=segments_of(corpus, texts), quality=1.0)
+
+
+def texts_of(corpus: Corpus, prompts: Ints32) -> set[str]:
+    """Texts of the segments that some prompts hold."""
+    held = corpus.posting_segment[np.isin(corpus.posting_prompt, prompts)]
+    return {corpus.text[int(s)].as_py() for s in held}
+
+
+def check(assigned: Sequence[Assigned], corpus: Corpus, min_accounts: int) -> None:
+    """What holds of every answer."""
+    everything = np.concatenate([np.empty(0, np.int32), *(a.prompts for a in assigned)])
+    assert len(np.unique(everything)) == len(everything)
+    for item in assigned:
+        assert (np.diff(item.prompts) > 0).all()
+        assert len(np.unique(corpus.prompts.account[item.prompts])) >= min_accounts
+
+
+# ---------------------------------------------------------------- volumes and returns
+
+
+SENT = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from(["x", "y", "z", "u", "v", "w"])), max_size=30
+)
+
+
+@given(SENT)
+@settings(max_examples=60, deadline=None)
+def test_volumes_equal_a_count(sent: Sent) -> None:
+    corpus = corpus_of(sent)
+    found = volumes(corpus)
+    accounts = corpus.prompts.accounts.to_pylist()
+    assert accounts == sorted({a for a, _ in sent})
+    assert found.prompts.tolist() == [sum(b == a for b, _ in sent) for a in accounts]
+    assert found.texts.tolist() == [len({t for b, t in sent if b == a}) for a in accounts]
+
+
+@given(SENT.filter(bool), st.sets(st.sampled_from(["x", "y", "z"]), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_returns_equal_a_count(sent: Sent, chosen: set[str]) -> None:
+    corpus = corpus_of(sent)
+    prompts = np.flatnonzero([texts_of(corpus, np.array([i])) <= chosen for i in range(len(sent))]).astype(
+        np.int32
+    )
+    accounts, back, expected = returns(corpus, volumes(corpus), prompts)
+    inside = {a: {t for b, t in sent if b == a and t in chosen} for a, _ in sent}
+    assert accounts == sum(bool(t) for t in inside.values())
+    assert back == sum(len(t) > 1 for t in inside.values())
+    total = sum(len({t for b, t in sent if b == a}) for a in inside)
+    p = sum(map(len, inside.values())) / total
+    by_hand = 0.0
+    for a in inside:
+        n = len({t for b, t in sent if b == a})
+        by_hand += 1 - (1 - p) ** n - n * p * (1 - p) ** (n - 1)
+    assert expected == pytest.approx(by_hand, abs=1e-9)
+
+
+# ---------------------------------------------------------------- verbatim
+
+
+def brute_force_groups(corpus: Corpus, min_accounts: int) -> set[frozenset[int]]:
+    common = [i for i in range(len(corpus.text)) if corpus.senders[i] >= min_accounts]
+    held = {i: set(corpus.posting_prompt[corpus.posting_segment == i].tolist()) for i in common}
+    group = {i: {i} for i in common}
+    for a, b in itertools.combinations(common, 2):
+        if len(held[a] & held[b]) >= 0.5 * len(held[a] | held[b]) and group[a] is not group[b]:
+            group[a] |= group[b]
+            for i in group[b]:
+                group[i] = group[a]
+    return {frozenset(g) for g in group.values()}
+
+
+PARTS = [
+    "alpha beta gamma delta epsilon.",
+    "one two three four five six.",
+    "red green blue black white grey.",
+    "hm.",
+]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcdefgh"), st.lists(st.sampled_from(PARTS), min_size=1, max_size=3, unique=True)
+        ),
+        max_size=25,
+    ),
+    st.integers(2, 4),
+)
+@settings(max_examples=80, deadline=None)
+def test_verbatim_clusters_equal_brute_force(sent: list[tuple[str, list[str]]], min_accounts: int) -> None:
+    corpus = corpus_of([(a, " ".join(parts)) for a, parts in sent], min_senders=min_accounts)
+    found = verbatim_clusters(corpus, min_accounts=min_accounts)
+    assert {frozenset(c.segments.tolist()) for c in found} == brute_force_groups(corpus, min_accounts)
+    assert all(c.channel == "verbatim" and (np.diff(c.segments) > 0).all() for c in found)
+
+
+def test_a_text_of_many_accounts_is_a_verbatim_cluster() -> None:
+    corpus = corpus_of([(f"a{i}", "the same words") for i in range(10)] + [("b", "other"), ("c", "other")])
+    (found,) = verbatim_clusters(corpus, min_accounts=10)
+    assert found.segments.tolist() == segments_of(corpus, ["the same words"]).tolist()
+    assert verbatim_clusters(corpus, min_accounts=11) == []
+
+
+# ---------------------------------------------------------------- assignment
+
+
+def sweep(name: str, accounts: Sequence[str], each: int) -> list[tuple[str, str]]:
+    """Every account sends texts of its own of one template."""
+    return [(a, f"{name} filled by {a} for time {i}") for a in accounts for i in range(each)]
+
+
+def normal(sent: Sent) -> list[str]:
+    return [t.lower() for _, t in sent]
+
+
+ACCOUNTS = [f"a{i}" for i in range(12)]
+OTHERS = [f"b{i}" for i in range(300)]
+
+
+def background(each: int = 5) -> list[tuple[str, str]]:
+    return [(b, f"something else by {b}, {i}") for b in OTHERS for i in range(each)]
+
+
+def test_a_cluster_keeps_the_prompts_of_its_segments() -> None:
+    sent = sweep("first", ACCOUNTS, 3)
+    corpus = corpus_of(sent + background())
+    (found,) = assign_prompts([cluster(corpus, normal(sent))], corpus, volumes(corpus), min_accounts=10)
+    check([found], corpus, 10)
+    assert texts_of(corpus, found.prompts) == set(normal(sent))
+    assert len(found.prompts) == 36
+
+
+def test_a_cluster_of_too_few_accounts_is_left_out() -> None:
+    sent = sweep("first", ACCOUNTS[:9], 3)
+    corpus = corpus_of(sent + background())
+    assert assign_prompts([cluster(corpus, normal(sent))], corpus, volumes(corpus), min_accounts=10) == []
+
+
+def test_the_better_cluster_takes_shared_prompts_and_the_other_keeps_the_rest() -> None:
+    one, two = sweep("first", OTHERS[:16], 4), sweep("second", ACCOUNTS, 4)
+    corpus = corpus_of(one + two + background())
+    clusters = [cluster(corpus, normal(two) + normal(one[::4])), cluster(corpus, normal(one))]
+    found = assign_prompts(clusters, corpus, volumes(corpus), min_accounts=10)
+    check(found, corpus, 10)
+    assert [texts_of(corpus, f.prompts) for f in found] == [set(normal(one)), set(normal(two))]
+    assert [f.cluster for f in found] == [clusters[1], clusters[0]]
+
+
+def test_a_twin_gives_its_rest_to_the_better_cluster_as_far_as_its_accounts_are_there() -> None:
+    sent = sweep("first", ACCOUNTS, 6)
+    rest = [(ACCOUNTS[0], "a stray text of a member"), (OTHERS[0], "a stray text of another")]
+    corpus = corpus_of(sent + rest + background())
+    clusters = [cluster(corpus, normal(sent)), cluster(corpus, normal(sent[:60]) + normal(rest), "meaning")]
+    (found,) = assign_prompts(clusters, corpus, volumes(corpus), min_accounts=10)
+    check([found], corpus, 10)
+    assert found.cluster.channel == "wording"
+    assert texts_of(corpus, found.prompts) == {*normal(sent), "a stray text of a member"}
+
+
+def test_equal_clusters_of_two_views_are_one() -> None:
+    sent = sweep("first", ACCOUNTS, 3)
+    corpus = corpus_of(sent + background())
+    clusters = [cluster(corpus, normal(sent), c) for c in ("wording", "wording/shared", "meaning")]
+    (found,) = assign_prompts(clusters, corpus, volumes(corpus), min_accounts=10)
+    assert found.cluster.channel == "wording"
+
+
+def test_texts_of_many_accounts_are_left_to_the_verbatim_channel() -> None:
+    viral = [(a, "the text that all of them send") for a in ACCOUNTS]
+    sent = sweep("first", ACCOUNTS, 3)
+    corpus = corpus_of(sent + viral + background())
+    tree = cluster(corpus, [*normal(sent), viral[0][1]])
+    verbatim = verbatim_clusters(corpus, min_accounts=10)
+    found = assign_prompts([tree, *verbatim], corpus, volumes(corpus), min_accounts=10)
+    check(found, corpus, 10)
+    assert [(f.cluster.channel, texts_of(corpus, f.prompts)) for f in found] == [
+        ("wording", set(normal(sent))),
+        ("verbatim", {viral[0][1]}),
+    ]
+
+
+def test_nothing_to_assign() -> None:
+    corpus = corpus_of(background())
+    assert assign_prompts([], corpus, volumes(corpus), min_accounts=10) == []
+    empty = TemplateCluster(channel="wording", segments=np.empty(0, np.int32), quality=0.0)
+    assert assign_prompts([empty], corpus, volumes(corpus), min_accounts=2) == []
+
+
+@given(
+    sent=st.lists(
+        st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 15).map(str)), min_size=1, max_size=40
+    ),
+    groups=st.lists(
+        st.tuples(
+            st.sampled_from(["wording", "meaning", "verbatim"]), st.sets(st.integers(0, 15), min_size=1)
+        ),
+        max_size=6,
+    ),
+    min_accounts=st.integers(2, 4),
+)
+@settings(max_examples=80, deadline=None)
+def test_every_prompt_is_in_at_most_one_cluster(
+    sent: Sent, groups: list[tuple[str, set[int]]], min_accounts: int
+) -> None:
+    corpus = corpus_of(sent)
+    known = set(corpus.text.to_pylist())
+    clusters = [cluster(corpus, [str(i) for i in g if str(i) in known], c) for c, g in groups]
+    found = assign_prompts(clusters, corpus, volumes(corpus), min_accounts=min_accounts)
+    check(found, corpus, min_accounts)
+    offered = {t for c in clusters for t in (corpus.text[int(s)].as_py() for s in c.segments)}
+    for item in found:
+        assert texts_of(corpus, item.prompts) <= offered
+    assert len({id(item.cluster) for item in found}) == len(found)

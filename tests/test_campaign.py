@@ -1,0 +1,232 @@
+"""Campaigns: which clusters the same accounts sent, and which accounts belong."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvestdetect.campaign import Link, communities, form_campaign, link_clusters, membership
+
+Ints32 = npt.NDArray[np.int32]
+LOG_P = -16.0
+
+
+def volumes(count: int, *, seed: int = 0) -> Ints32:
+    """Heavy-tailed: most accounts send a few prompts, some hundreds."""
+    return np.ceil(np.random.default_rng(seed).pareto(1.2, count) * 5 + 1).clip(max=400).astype(np.int32)
+
+
+def chance_cluster(rng: np.random.Generator, volume: Ints32, size: int) -> tuple[Ints32, Ints32]:
+    """Accounts behind ``size`` prompts drawn from all."""
+    owner = np.repeat(np.arange(len(volume), dtype=np.int32), volume)
+    accounts, counts = np.unique(owner[rng.permutation(len(owner))[:size]], return_counts=True)
+    return accounts, counts.astype(np.int32)
+
+
+def link(first: int, second: int, *, overlap: float = 0.8, log_p: float = -30.0) -> Link:
+    return Link(first=first, second=second, shared=10, expected=0.1, log_p=log_p, overlap=overlap)
+
+
+# ---------------------------------------------------------------- links
+
+
+def test_clusters_that_the_same_accounts_sent_are_linked() -> None:
+    volume = volumes(2_000)
+    ring = np.flatnonzero(volume < 20)[:30].astype(np.int32)
+    other = np.flatnonzero(volume < 20)[100:130].astype(np.int32)
+    three = np.full(30, 3, np.int32)
+    found = link_clusters([ring, other, ring[5:]], [three, three, three[5:]], volume, log_p=LOG_P)
+    assert [(f.first, f.second, f.shared) for f in found] == [(0, 2, 25)]
+    assert found[0].log_p < LOG_P
+    assert found[0].expected < 2
+    assert found[0].overlap == 1.0
+
+
+def test_chance_links_nothing() -> None:
+    volume = volumes(3_000, seed=1)
+    rng = np.random.default_rng(2)
+    drawn = [chance_cluster(rng, volume, int(rng.integers(50, 400))) for _ in range(50)]
+    assert link_clusters([a for a, _ in drawn], [c for _, c in drawn], volume, log_p=LOG_P) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_fifty_pairs_drawn_at_random_are_not_linked(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    volume = volumes(1_500, seed=seed)
+    for _ in range(10):
+        one, two = (chance_cluster(rng, volume, 250) for _ in range(2))
+        assert link_clusters([one[0], two[0]], [one[1], two[1]], volume, log_p=LOG_P) == []
+
+
+def test_heavy_accounts_that_fall_into_every_subject_link_nothing() -> None:
+    # twenty-five accounts with a tenth of all prompts each hundredfold: they are in both clusters by their volume
+    volume = np.concatenate((np.full(25, 2_000), np.full(5_000, 10))).astype(np.int32)
+    heavy = np.arange(25, dtype=np.int32)
+    light = np.arange(25, 5_025, dtype=np.int32)
+    one, two = np.concatenate((heavy, light[:25])), np.concatenate((heavy, light[100:125]))
+    prompts = np.concatenate((np.full(25, 9), np.ones(25))).astype(np.int32)
+    assert link_clusters([one, two], [prompts, prompts], volume, log_p=LOG_P) == []
+    # the same overlap by light accounts is a link
+    ring = light[:50]
+    found = link_clusters(
+        [ring, np.concatenate((ring[:25], light[100:125]))], [prompts, prompts], volume, log_p=LOG_P
+    )
+    assert len(found) == 1
+
+
+def test_the_log_p_is_a_corrected_poisson_tail() -> None:
+    from scipy.stats import poisson
+
+    volume = np.full(1_000, 10, np.int32)
+    a, b, c = (np.arange(i, i + 20, dtype=np.int32) for i in (0, 10, 500))
+    two = np.full(20, 2, np.int32)
+    (found,) = link_clusters([a, b, c], [two, two, two], volume, log_p=-1.0)
+    share = 40 / 10_000
+    expected = 20 * (1 - (1 - share) ** 8)
+    assert found.expected == pytest.approx(expected)
+    assert found.log_p == pytest.approx(poisson.logsf(9, expected) + np.log(3))
+    assert found.overlap == 0.5
+
+
+def test_a_small_part_of_a_cluster_is_no_link() -> None:
+    volume = np.full(20_000, 5, np.int32)
+    a, b = np.arange(0, 200, dtype=np.int32), np.arange(180, 380, dtype=np.int32)
+    ones = np.ones(200, np.int32)
+    assert link_clusters([a, b], [ones, ones], volume, log_p=LOG_P) == []
+
+
+def test_few_clusters_have_no_links() -> None:
+    volume = np.full(10, 5, np.int32)
+    assert link_clusters([], [], volume, log_p=LOG_P) == []
+    assert link_clusters([np.arange(5, dtype=np.int32)], [np.ones(5, np.int32)], volume, log_p=LOG_P) == []
+
+
+# ---------------------------------------------------------------- communities
+
+
+def test_communities_are_the_linked_clusters_and_the_single_ones() -> None:
+    links = [link(0, 1), link(1, 4), link(0, 4), link(2, 6)]
+    assert communities(links, 8, seed=0) == [[0, 1, 4], [2, 6], [3], [5], [7]]
+    assert communities([], 3, seed=0) == [[0], [1], [2]]
+    assert communities([], 0, seed=0) == []
+
+
+def test_two_rings_that_one_weak_link_joins_are_two() -> None:
+    rings = [list(range(5)), list(range(5, 10))]
+    links = [link(a, b) for ring in rings for a in ring for b in ring if a < b] + [link(4, 5, overlap=0.2)]
+    assert communities(links, 10, seed=0) == rings
+    assert communities(links, 10, seed=7) == rings
+
+
+@given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda p: p[0] < p[1]), max_size=20))
+@settings(max_examples=40, deadline=None)
+def test_communities_are_a_partition_and_the_same_twice(pairs: list[tuple[int, int]]) -> None:
+    links = [link(a, b) for a, b in sorted(set(pairs))]
+    groups = communities(links, 12, seed=3)
+    assert sorted(i for g in groups for i in g) == list(range(12))
+    assert groups == communities(links, 12, seed=3)
+
+
+# ---------------------------------------------------------------- membership
+
+
+def test_members_are_told_from_strays() -> None:
+    hits = np.concatenate((np.full(40, 6), np.ones(30))).astype(np.int32)
+    volume = np.concatenate((np.full(40, 10), np.full(30, 300))).astype(np.int32)
+    sure = membership(hits, volume, total_prompts=40_000, total_accounts=3_000)
+    assert (sure[:40] > 0.9).all()
+    assert (sure[40:] < 0.5).all()
+
+
+def test_more_hits_make_a_member_and_more_volume_a_stray() -> None:
+    hits = np.concatenate((np.full(40, 6), [1, 2, 3, 4])).astype(np.int32)
+    volume = np.concatenate((np.full(40, 10), [50, 50, 50, 50])).astype(np.int32)
+    sure = membership(hits, volume, total_prompts=40_000, total_accounts=3_000)
+    assert (np.diff(sure[-4:]) >= -1e-9).all()
+    hits[-4:] = 1
+    volume[-4:] = [2, 20, 200, 400]
+    sure = membership(hits, volume, total_prompts=40_000, total_accounts=3_000)
+    assert (np.diff(sure[-4:]) <= 1e-9).all()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 200)), min_size=1, max_size=30),
+    st.integers(0, 5_000),
+)
+@settings(max_examples=80, deadline=None)
+def test_membership_is_a_finite_share(accounts: list[tuple[int, int]], others: int) -> None:
+    hits = np.array([h for h, _ in accounts], np.int32)
+    volume = np.array([h + more for h, more in accounts], np.int32)
+    sure = membership(
+        hits, volume, total_prompts=int(volume.sum()) + 3 * others, total_accounts=len(accounts) + others
+    )
+    assert sure.shape == hits.shape
+    assert np.isfinite(sure).all()
+    assert ((sure >= 0) & (sure <= 1)).all()
+
+
+# ---------------------------------------------------------------- forming
+
+
+@given(seed=st.integers(0, 200))
+@settings(max_examples=30, deadline=None)
+def test_a_campaign_adds_up(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    account = np.sort(rng.integers(0, 60, 600)).astype(np.int32)
+    volume = np.bincount(account, minlength=60).astype(np.int32)
+    chosen = rng.permutation(600)[:150].astype(np.int32)
+    assigned = [np.sort(part) for part in np.split(chosen, [40, 90])]
+    campaign = form_campaign([2, 0], assigned, [], account=account, volume=volume)
+    owner = {int(p): c for c in (0, 2) for p in assigned[c]}
+    members = set(campaign.accounts.tolist())
+    assert campaign.clusters.tolist() == [0, 2]
+    assert campaign.prompts.tolist() == sorted(p for p in owner if int(account[p]) in members)
+    assert campaign.prompt_cluster.tolist() == [owner[p] for p in campaign.prompts.tolist()]
+    assert campaign.accounts.tolist() == sorted(members)
+    assert (campaign.membership >= 0.5).all()
+    for a, hits, share in zip(
+        campaign.accounts, campaign.harvest_prompts, campaign.harvest_share, strict=True
+    ):
+        assert hits == sum(account[p] == a for p in owner)
+        assert share == pytest.approx(hits / volume[a])
+    assert campaign.link_log_p == 0.0
+
+
+def test_every_account_is_a_member_when_all_are_alike() -> None:
+    account = np.repeat(np.arange(300, dtype=np.int32), 10)
+    first, second = (
+        np.concatenate([np.arange(a * 10 + s, a * 10 + s + 4) for a in range(20)]) for s in (0, 4)
+    )
+    assigned = [first.astype(np.int32), second.astype(np.int32), np.array([2_990], np.int32)]
+    volume = np.bincount(account).astype(np.int32)
+    campaign = form_campaign([0, 1], assigned, [], account=account, volume=volume)
+    assert campaign.accounts.tolist() == list(range(20))
+    assert campaign.harvest_prompts.tolist() == [8] * 20
+    assert campaign.harvest_share.tolist() == [0.8] * 20
+
+
+def test_strays_are_left_out_with_their_prompts() -> None:
+    account = np.concatenate(
+        (np.repeat(np.arange(30), 10), np.repeat(np.arange(30, 40), 400), np.repeat(np.arange(40, 2_000), 5))
+    ).astype(np.int32)
+    ring = np.concatenate([np.arange(a * 10, a * 10 + 6) for a in range(30)])
+    strays = 300 + 400 * np.arange(10)
+    assigned = [np.sort(np.concatenate((ring, strays))).astype(np.int32)]
+    volume = np.bincount(account).astype(np.int32)
+    campaign = form_campaign([0], assigned, [], account=account, volume=volume)
+    assert campaign.accounts.tolist() == list(range(30))
+    assert campaign.prompts.tolist() == ring.tolist()
+    assert campaign.stray_hits == 1
+
+
+def test_the_weakest_link_inside_holds_the_campaign() -> None:
+    account = np.repeat(np.arange(40, dtype=np.int32), 10)
+    volume = np.bincount(account).astype(np.int32)
+    assigned = [np.arange(i, 400, 10, dtype=np.int32) for i in range(4)]
+    links = [link(0, 1, log_p=-40.0), link(1, 2, log_p=-20.0), link(2, 3, log_p=-17.0)]
+    assert form_campaign([0, 1, 2], assigned, links, account=account, volume=volume).link_log_p == -20.0
+    assert form_campaign([0, 1], assigned, links, account=account, volume=volume).link_log_p == -40.0
+    assert form_campaign([3], assigned, links, account=account, volume=volume).link_log_p == 0.0

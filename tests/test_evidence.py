@@ -1,0 +1,424 @@
+"""Every measure: significant on a planted effect, silent on its null; benign readings fit where they should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from harvestdetect.data import NO_TIME, BenignExplanation, Evidence
+from harvestdetect.evidence.benign import benign_explanations
+from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
+from harvestdetect.evidence.structure import (
+    coherence,
+    even_load,
+    even_load_ratio,
+    linked_templates,
+    shared_list,
+)
+from harvestdetect.evidence.text import copies_share, text_evidence
+from harvestdetect.evidence.time import time_evidence
+
+Ints = npt.NDArray[np.int64]
+HOUR, DAY = 3_600, 86_400
+T0 = 1_772_323_200
+DAYS = 28
+CAMPAIGN = 30
+"""Accounts of a campaign, the first ones."""
+OTHERS = 250
+EACH = 20
+
+
+def by_name(found: list[Evidence]) -> dict[str, Evidence]:
+    return {e.name: e for e in found}
+
+
+# ---------------------------------------------------------------- even load
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_even_load_is_found(seed: int) -> None:
+    counts = np.random.default_rng(seed).poisson(12, 40).astype(np.int32) + 1
+    found = even_load(counts, seed=0)
+    assert found is not None
+    assert found.p_value < 1e-4
+    assert found.value < found.expected
+    assert found.family == "structure"
+    assert "40 accounts" in found.sentence
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_load_of_independent_users_is_not(seed: int) -> None:
+    counts = np.random.default_rng(seed).geometric(1 / 12, 40).astype(np.int32)
+    found = even_load(counts, seed=0)
+    assert found is not None
+    assert found.p_value > 0.02
+
+
+def test_the_p_values_of_independent_users_are_about_uniform() -> None:
+    rng = np.random.default_rng(8)
+    found = [even_load(rng.geometric(1 / 8, 30).astype(np.int32), seed=0) for _ in range(150)]
+    p_values = np.array([f.p_value for f in found if f is not None])
+    assert len(p_values) == 150
+    assert (p_values <= 0.1).mean() < 0.2
+    assert (p_values <= 0.01).mean() < 0.04
+
+
+def test_leaving_out_strays_does_not_make_a_load_even() -> None:
+    rng = np.random.default_rng(3)
+    low = []
+    for _ in range(60):
+        counts = rng.geometric(1 / 6, 60).astype(np.int32)
+        found = even_load(counts[counts > 3], strays=3, seed=0)
+        low.append(found is not None and found.p_value < 0.01)
+    assert sum(low) <= 3
+
+
+def test_next_to_nothing_has_no_load() -> None:
+    assert even_load(np.ones(40, np.int32), seed=0) is None
+    assert even_load(np.array([50, 50, 50, 50], np.int32), seed=0) is None
+    assert even_load(np.array([], np.int32), seed=0) is None
+
+
+def test_the_same_seed_gives_the_same_load() -> None:
+    counts = np.random.default_rng(0).geometric(1 / 9, 25).astype(np.int32)
+    assert even_load(counts, seed=5) == even_load(counts, seed=5)
+
+
+def test_the_load_ratio_is_one_for_people_and_small_for_a_balancer() -> None:
+    rng = np.random.default_rng(1)
+    assert even_load_ratio(rng.geometric(1 / 10, 20_000)) == pytest.approx(1.0, abs=0.08)
+    assert even_load_ratio(rng.poisson(9, 20_000) + 1) == pytest.approx(0.1, abs=0.02)
+    assert even_load_ratio(np.full(10, 7)) == 0.0
+    assert even_load_ratio(np.ones(10, np.int32)) == 1.0
+
+
+# ---------------------------------------------------------------- linked templates
+
+
+def test_linked_templates() -> None:
+    assert linked_templates(1, -40.0, 20) is None
+    assert linked_templates(0, 0.0, 20) is None
+    found = linked_templates(3, -40.0, 20)
+    assert found is not None
+    assert found.p_value == pytest.approx(np.exp(-40.0))
+    assert found.sentence == "The same 20 accounts sent 3 different templates."
+    endless = linked_templates(2, -1e9, 20)
+    assert endless is not None
+    assert endless.p_value > 0
+
+
+# ---------------------------------------------------------------- matched groups
+
+
+def account_column(each: int = EACH) -> npt.NDArray[np.int32]:
+    return np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), each)
+
+
+def groups_of(account: npt.NDArray[np.int32]) -> Groups:
+    """The first accounts against the others."""
+    excluded = np.arange(CAMPAIGN + OTHERS) < CAMPAIGN
+    own = np.flatnonzero(account < CAMPAIGN).astype(np.int32)
+    groups = draw_groups(pool_of(account, CAMPAIGN + OTHERS, excluded), own, account, seed=0)
+    assert groups is not None
+    return groups
+
+
+def topics(rng: np.random.Generator, count: int, *, own: float, d: int = 24) -> npt.NDArray[np.float32]:
+    """Vectors of ``count`` accounts' prompts, each account near a subject of its own by the weight ``own``."""
+    subject = rng.standard_normal((count, 1, d))
+    rows = own * subject + rng.standard_normal((count, EACH, d))
+    rows /= np.linalg.norm(rows, axis=2, keepdims=True)
+    return np.asarray(rows.reshape(-1, d), np.float32)
+
+
+def test_coherence_is_the_mean_cosine_within_accounts() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((3, 12, 5)).astype(np.float32)
+    member = np.repeat(np.arange(4), 3)
+    found = coherence(vectors, member)
+    for g in range(3):
+        centred = vectors[g] - vectors[g].mean(axis=0)
+        centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+        cosines = [
+            float(centred[i] @ centred[j])
+            for i in range(12)
+            for j in range(12)
+            if i != j and member[i] == member[j]
+        ]
+        assert found[g] == pytest.approx(np.mean(cosines), abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_list_of_work_is_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = np.concatenate((topics(rng, CAMPAIGN, own=0.0), topics(rng, OTHERS, own=0.7)))
+    found = shared_list(groups_of(account_column()), vectors)
+    assert found is not None
+    evidence, own = found
+    assert evidence.p_value < 1e-3
+    assert evidence.value < evidence.expected
+    assert own.deviations < 3
+    assert own.of_usual < 0.3
+    assert "no more alike" in evidence.sentence
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_accounts_with_subjects_of_their_own_are_no_list(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = shared_list(groups_of(account_column()), topics(rng, CAMPAIGN + OTHERS, own=0.7))
+    assert found is not None
+    evidence, own = found
+    assert evidence.p_value > 0.02
+    assert own.deviations > 3
+    assert own.of_usual == pytest.approx(1.0, abs=0.35)
+
+
+def test_a_single_prompt_per_account_is_no_list() -> None:
+    account = account_column(each=1)
+    assert shared_list(groups_of(account), np.zeros((len(account), 4), np.float32)) is None
+
+
+def test_equal_vectors_do_not_divide_by_nought() -> None:
+    account = account_column()
+    found = shared_list(groups_of(account), np.ones((len(account), 4), np.float32))
+    assert found is not None
+    assert np.isfinite(found[0].p_value)
+    assert np.isfinite([found[1].deviations, found[1].of_usual]).all()
+
+
+# ---------------------------------------------------------------- time
+
+
+def people(rng: np.random.Generator, count: int, each: int = EACH) -> Ints:
+    """Sittings in waking hours, on days of their own: int64[count, each], ascending."""
+    rows = []
+    for _ in range(count):
+        first = rng.integers(0, DAYS - 8)
+        times: list[float] = []
+        while len(times) < each:
+            start = (first + rng.integers(0, DAYS - first)) * DAY + rng.normal(14, 3) * HOUR
+            times += (start + np.cumsum(rng.exponential(120, rng.integers(2, 8)))).tolist()
+        rows.append(sorted(times[:each]))
+    return T0 + np.array(rows).astype(np.int64)
+
+
+def machines(rng: np.random.Generator, count: int) -> Ints:
+    """At any hour of any day."""
+    return T0 + np.sort(rng.integers(0, DAYS * DAY, (count, EACH)), axis=1)
+
+
+def times_of(campaign: Ints, rng: np.random.Generator) -> Ints:
+    return np.concatenate((campaign.ravel(), people(rng, OTHERS, campaign.shape[1]).ravel()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_machines_at_work_around_the_clock_are_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = by_name(time_evidence(groups_of(account_column()), times_of(machines(rng, CAMPAIGN), rng)))
+    assert set(found) == {"flat day", "no sittings", "steady days", "common start", "same hours"}
+    for name in ("flat day", "no sittings", "steady days"):
+        assert found[name].p_value < 1e-3, name
+        assert found[name].value < found[name].expected
+    assert found["same hours"].p_value > 0.05
+    assert {e.family for e in found.values()} == {"time"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_people_are_not(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = time_evidence(groups_of(account_column()), times_of(people(rng, CAMPAIGN), rng))
+    assert len(found) == 5
+    assert min(e.p_value for e in found) > 0.01
+
+
+def test_accounts_that_start_together_are_found() -> None:
+    rng = np.random.default_rng(2)
+    times = people(rng, CAMPAIGN)
+    times[:, 0] = T0 + rng.integers(0, 2 * HOUR, CAMPAIGN)
+    found = by_name(time_evidence(groups_of(account_column()), times_of(times, rng)))
+    assert found["common start"].p_value < 1e-3
+    assert found["common start"].value < 0.1
+    assert found["flat day"].p_value > 0.01
+
+
+def test_accounts_that_act_at_the_same_hours_are_found() -> None:
+    rng = np.random.default_rng(5)
+    hours = np.sort(rng.permutation(DAYS * 24)[:EACH])
+    times = T0 + hours[None] * HOUR + rng.integers(0, 600, (CAMPAIGN, EACH))
+    found = by_name(time_evidence(groups_of(account_column()), times_of(times, rng)))
+    assert found["same hours"].p_value < 1e-3
+    assert found["same hours"].value > found["same hours"].expected
+
+
+def test_without_times_there_is_no_time_evidence() -> None:
+    account = account_column()
+    groups = groups_of(account)
+    assert time_evidence(groups, np.full(len(account), NO_TIME)) == []
+    rng = np.random.default_rng(0)
+    times = times_of(machines(rng, CAMPAIGN), rng)
+    some = times.copy()
+    some[::4] = NO_TIME
+    assert time_evidence(groups, some) == []
+    few = times.copy()
+    few[: CAMPAIGN * EACH : 30] = NO_TIME
+    found = by_name(time_evidence(groups, few))
+    assert found["no sittings"].p_value < 1e-3
+    assert all(np.isfinite([e.value, e.expected, e.p_value]).all() for e in found.values())
+
+
+def test_a_background_without_times_proves_nothing() -> None:
+    rng = np.random.default_rng(0)
+    times = times_of(machines(rng, CAMPAIGN), rng)
+    times[CAMPAIGN * EACH :] = NO_TIME
+    assert time_evidence(groups_of(account_column()), times) == []
+
+
+def test_few_prompts_have_no_time_evidence() -> None:
+    account = account_column(each=1)
+    assert time_evidence(groups_of(account), T0 + np.arange(len(account))) == []
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="evidence/time.py, _sittings: sums of one row and of many differ in the last bit, so a tie counts as extreme",
+)
+def test_all_at_one_moment() -> None:
+    account = account_column()
+    found = time_evidence(groups_of(account), np.full(len(account), T0))
+    assert all(np.isfinite([e.value, e.expected, e.p_value]).all() for e in found)
+    assert all(e.p_value > 0.5 for e in found)
+
+
+# ---------------------------------------------------------------- text
+
+
+def text(**changes: Any) -> dict[str, Evidence]:
+    rng = np.random.default_rng(0)
+    values: dict[str, Any] = {
+        "fixed_words": 3,
+        "rigidity": 0.1,
+        "shared_words": 3.0,
+        "background_fixed": rng.poisson(3, 500).astype(np.float64),
+        "background_shared": rng.gamma(4.0, 0.8, 500),
+        "distances": rng.normal(0.8, 0.1, 60),
+        "background_distances": rng.normal(0.8, 0.1, 500),
+        "contents": np.arange(200, dtype=np.int32),
+    }
+    return by_name(text_evidence(**{**values, **changes}))
+
+
+def test_a_planted_template_is_found_in_the_wording() -> None:
+    found = text(fixed_words=25, rigidity=0.8, shared_words=30.0, distances=np.full(60, 0.3))
+    for name in ("rigid wording", "shared wording", "density"):
+        assert found[name].p_value < 0.005, name
+    assert found["fillings, not copies"].p_value < 1e-6
+    assert {e.family for e in found.values()} == {"text"}
+    assert "25 words" in found["rigid wording"].sentence
+    assert "80%" in found["rigid wording"].sentence
+
+
+def test_ordinary_wording_is_not() -> None:
+    found = text()
+    for name in ("rigid wording", "shared wording", "density"):
+        assert found[name].p_value > 0.1, name
+
+
+def test_a_text_that_is_passed_on_repeats_itself() -> None:
+    contents = np.zeros(200, np.int32)
+    contents[:40] = np.arange(40)
+    found = text(contents=contents)["fillings, not copies"]
+    assert found.p_value > 0.5
+    assert found.value == pytest.approx(40 / 200)
+    assert text(contents=np.array([7], np.int32))["fillings, not copies"].p_value <= 1.0
+
+
+def test_without_a_background_wording_proves_nothing() -> None:
+    none = np.empty(0)
+    found = text(fixed_words=50, shared_words=50.0, background_fixed=none, background_shared=none,
+                 background_distances=none)  # fmt: skip
+    assert found["rigid wording"].p_value == found["shared wording"].p_value == 1.0
+    assert "density" not in found
+
+
+def test_copies_share() -> None:
+    assert copies_share(np.array([1, 1, 1, 2], np.int32)) == 0.5
+    assert copies_share(np.array([1, 2, 3], np.int32)) == 0.0
+    assert copies_share(np.array([], np.int32)) == 0.0
+
+
+# ---------------------------------------------------------------- benign readings
+
+
+CASE: dict[str, Any] = {
+    "copies": 0.02,
+    "counts": np.random.default_rng(0).poisson(8, 40).astype(np.int32) + 1,
+    "load_ratio": 0.15,
+    "own_subjects": (0.4, 0.05),
+    "templates": 2,
+    "median_words": 40.0,
+    "days": 25.0,
+    "orgs": np.arange(40, dtype=np.int32) % 13,
+}
+"""A planted campaign: even load, one list, weeks long, many organisations."""
+
+PASSED_ON, PHRASE, PRODUCT, FEW, ORGANISATION, EVENT = range(6)
+TWO_EACH = np.full(40, 2, np.int32)
+
+
+def benign(**changes: Any) -> tuple[BenignExplanation, ...]:
+    return benign_explanations(**{**CASE, **changes})
+
+
+def test_no_innocent_reading_fits_a_planted_campaign() -> None:
+    found = benign()
+    assert len({e.name for e in found}) == len(found) == 6
+    assert {e.verdict for e in found} == {"unlikely"}
+    assert all(e.caps is None for e in found)
+    assert all(e.statistic is not None and e.sentence.endswith(".") for e in found)
+
+
+@pytest.mark.parametrize(
+    ("which", "changes", "caps"),
+    [
+        (PASSED_ON, {"copies": 0.9, "counts": TWO_EACH}, "watch"),
+        (PHRASE, {"median_words": 2.0}, "watch"),
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, 0.95)}, "watch"),
+        (FEW, {"counts": np.array([300, 200, 100] + [1] * 30, np.int32)}, "watch"),
+        (ORGANISATION, {"orgs": np.array([3] * 38 + [1, 2], np.int32)}, "watch"),
+        (EVENT, {"days": 2.0, "counts": TWO_EACH}, "review"),
+    ],
+)
+def test_an_innocent_reading_fits_its_own_case_and_caps_it(
+    which: int, changes: dict[str, Any], caps: str
+) -> None:
+    found = benign(**changes)
+    assert (found[which].verdict, found[which].caps) == ("fits", caps)
+    assert [e.verdict for i, e in enumerate(found) if i != which] == ["unlikely"] * 5
+
+
+@pytest.mark.parametrize(
+    ("which", "changes"),
+    [
+        (PASSED_ON, {"copies": 0.9}),  # every account sends it many times
+        (PRODUCT, {"load_ratio": 1.1}),  # an uneven load, but one list of work
+        (PRODUCT, {"own_subjects": (12.0, 0.95)}),  # own subjects, but an even load
+        (EVENT, {"days": 2.0}),  # within two days, but many from each account
+        (EVENT, {"counts": TWO_EACH}),  # few from each account, but for weeks
+        (ORGANISATION, {"orgs": np.array([3] * 20 + list(range(20)), np.int32)}),
+    ],
+)
+def test_half_of_an_innocent_case_does_not_fit(which: int, changes: dict[str, Any]) -> None:
+    assert benign(**changes)[which].verdict == "unlikely"
+
+
+def test_what_cannot_be_told_is_unknown_and_caps_nothing() -> None:
+    found = benign(own_subjects=None, days=None, orgs=np.full(40, -1, np.int32))
+    for which in (PRODUCT, EVENT, ORGANISATION):
+        assert (found[which].verdict, found[which].caps) == ("unknown", None)
+        assert found[which].sentence
+    mostly = np.full(40, -1, np.int32)
+    mostly[:19] = 3
+    assert benign(orgs=mostly)[ORGANISATION].verdict == "unknown"

@@ -1,0 +1,188 @@
+"""The search against brute force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvestdetect.data import Neighbors
+from harvestdetect.neighbors import chord_distance, nearest, nearest_to
+
+Vectors = npt.NDArray[np.float32]
+
+
+def unit(rows: npt.NDArray[Any]) -> Vectors:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def random_rows(n: int, d: int = 16, seed: int = 0) -> Vectors:
+    return unit(np.random.default_rng(seed).standard_normal((n, d)))
+
+
+def blobs(n: int, groups: int, d: int = 24, width: float = 0.15, seed: int = 0) -> Vectors:
+    rng = np.random.default_rng(seed)
+    centres = unit(rng.standard_normal((groups, d)))
+    return unit(centres[rng.integers(0, groups, n)] + width * rng.standard_normal((n, d)))
+
+
+def brute(vectors: Vectors, k: int) -> npt.NDArray[np.float64]:
+    """Distances to the k nearest others: float64[n, min(k, n - 1)]."""
+    wide = vectors.astype(np.float64)
+    distance = np.linalg.norm(wide[:, None] - wide[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    return np.sort(distance, axis=1)[:, : min(k, len(vectors) - 1)]
+
+
+def check_shape(found: Neighbors, n: int, k: int) -> None:
+    """What holds for every answer."""
+    assert found.index.shape == found.distance.shape == (n, k)
+    assert found.index.dtype == np.int32
+    assert found.distance.dtype == np.float32
+    assert ((found.index >= -1) & (found.index < n)).all()
+    assert ((found.index == -1) == np.isinf(found.distance)).all()
+    assert not (found.index == np.arange(n)[:, None]).any()
+    held = np.where(np.isinf(found.distance), 9.0, found.distance)
+    assert (np.diff(held, axis=1) >= 0).all()
+    for row in found.index:
+        own = row[row >= 0]
+        assert len(set(own.tolist())) == len(own)
+
+
+@given(
+    n=st.integers(0, 40),
+    k=st.integers(1, 12),
+    seed=st.integers(0, 99),
+    copies=st.integers(1, 4),
+    d=st.integers(2, 8),
+)
+@settings(max_examples=60, deadline=None)
+def test_exact_search_equals_brute_force(n: int, k: int, seed: int, copies: int, d: int) -> None:
+    vectors = np.repeat(random_rows(n, d, seed), copies, axis=0)[:n]
+    found = nearest(vectors, k=k)
+    check_shape(found, n, k)
+    if n > 1:
+        expected = brute(vectors, k)
+        # float32 cosines leave about 1e-3 on the distance of equal points
+        assert np.allclose(found.distance[:, : expected.shape[1]], expected, atol=2e-3)
+        assert np.isinf(found.distance[:, expected.shape[1] :]).all()
+
+
+def test_indices_of_distinct_points_equal_brute_force() -> None:
+    vectors = random_rows(700, 12, seed=4)
+    found = nearest(vectors, k=9)
+    wide = vectors.astype(np.float64)
+    distance = np.linalg.norm(wide[:, None] - wide[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    order = np.argsort(distance, axis=1)[:, :9]
+    assert (found.index == order).mean() > 0.999
+    assert np.allclose(
+        np.take_along_axis(distance, found.index.astype(np.int64), 1), found.distance, atol=1e-5
+    )
+
+
+def test_more_rows_than_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harvestdetect import neighbors
+
+    vectors = random_rows(300, 8, seed=1)
+    whole = nearest(vectors, k=6)
+    monkeypatch.setattr(neighbors, "BLOCK", 64)
+    parts = nearest(vectors, k=6)
+    assert (whole.index == parts.index).mean() > 0.99
+    assert np.allclose(whole.distance, parts.distance, atol=1e-5)
+
+
+@pytest.mark.parametrize("exact_below", [60_000, 1])
+def test_fewer_rows_than_k(exact_below: int) -> None:
+    for n in (2, 3, 5):
+        found = nearest(random_rows(n, 6, seed=n), k=32, exact_below=exact_below)
+        check_shape(found, n, 32)
+        if exact_below > n:
+            assert ((found.index >= 0).sum(axis=1) == n - 1).all()
+
+
+@pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize("exact_below", [60_000, 1])
+def test_no_other_row(n: int, exact_below: int) -> None:
+    check_shape(nearest(random_rows(1, 6)[:n], k=4, exact_below=exact_below), n, 4)
+
+
+@pytest.mark.parametrize("exact_below", [60_000, 1])
+def test_equal_rows_are_neighbours_at_next_to_no_distance(exact_below: int) -> None:
+    vectors = np.repeat(random_rows(1, 6), 50, axis=0)
+    found = nearest(vectors, k=8, exact_below=exact_below)
+    check_shape(found, 50, 8)
+    assert (found.index >= 0).all()
+    assert (found.distance < 2e-3).all()
+
+
+def test_a_row_with_many_copies_does_not_lose_its_own_place() -> None:
+    # more copies than k: the search may not return the row itself at all
+    vectors = np.concatenate((np.repeat(random_rows(1, 6), 40, axis=0), random_rows(60, 6, seed=8)))
+    found = nearest(vectors, k=5)
+    check_shape(found, 100, 5)
+    assert (found.index[:40] < 40).all()
+
+
+def test_the_search_by_cells_finds_nine_of_ten_and_the_same_twice() -> None:
+    vectors = blobs(4_000, groups=80)
+    exact = nearest(vectors, k=10)
+    found = nearest(vectors, k=10, exact_below=1_000, seed=3)
+    check_shape(found, 4_000, 10)
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.index, found.index, strict=True)])
+    assert recall >= 0.9
+    assert (found.distance >= exact.distance - 1e-4).all()
+    again = nearest(vectors, k=10, exact_below=1_000, seed=3)
+    assert np.array_equal(found.index, again.index)
+    assert np.array_equal(found.distance, again.distance)
+
+
+def test_the_search_by_cells_tells_true_distances() -> None:
+    vectors = blobs(2_500, groups=30, seed=2)
+    found = nearest(vectors, k=6, exact_below=100)
+    held = found.index >= 0
+    other = vectors[np.where(held, found.index, 0)].astype(np.float64)
+    true = np.linalg.norm(vectors[:, None].astype(np.float64) - other, axis=2)
+    assert np.allclose(found.distance[held], true[held], atol=2e-3)
+
+
+@pytest.mark.parametrize("exact_below", [60_000, 500])
+def test_progress_adds_up_to_the_rows(exact_below: int) -> None:
+    seen: list[int] = []
+    nearest(blobs(2_300, groups=20), k=4, exact_below=exact_below, progress=seen.append)
+    assert sum(seen) == 2_300
+    assert min(seen) >= 0
+
+
+def test_the_arguments_are_left_as_they_are() -> None:
+    vectors = random_rows(50, 6)
+    before = vectors.copy()
+    nearest(vectors, k=3)
+    assert np.array_equal(vectors, before)
+
+
+def test_nearest_to_equals_brute_force() -> None:
+    queries, vectors = random_rows(20, 8, seed=1), random_rows(90, 8, seed=2)
+    found = nearest_to(queries, vectors, k=7)
+    distance = np.linalg.norm(queries[:, None].astype(np.float64) - vectors[None], axis=2)
+    assert np.array_equal(found.index, np.argsort(distance, axis=1)[:, :7])
+    assert np.allclose(found.distance, np.sort(distance, axis=1)[:, :7], atol=1e-5)
+
+
+def test_nearest_to_with_fewer_vectors_than_k_or_none() -> None:
+    found = nearest_to(random_rows(3, 8), random_rows(2, 8, seed=5), k=4)
+    assert (found.index[:, :2] >= 0).all()
+    assert (found.index[:, 2:] == -1).all()
+    assert np.isinf(found.distance[:, 2:]).all()
+    assert (nearest_to(random_rows(3, 8), np.empty((0, 8), np.float32), k=2).index == -1).all()
+    assert nearest_to(np.empty((0, 8), np.float32), random_rows(3, 8), k=2).index.shape == (0, 2)
+
+
+def test_chord_distance() -> None:
+    cosine = np.array([1.0, 0.5, 0.0, -1.0, 1.0000002, -1.0000002])
+    assert chord_distance(cosine).tolist() == pytest.approx([0.0, 1.0, 2**0.5, 2.0, 0.0, 2.0], abs=1e-3)
+    assert chord_distance(cosine).dtype == np.float32

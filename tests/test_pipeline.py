@@ -1,0 +1,469 @@
+"""The whole way from prompts to findings."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from harvestdetect import Prompt, Settings, detect, read_dumps
+from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
+from harvestdetect.evaluate import Scores, evaluate, found_of, read_truth
+from harvestdetect.report import detection_from_json, detection_json
+from harvestdetect.simulate import Simulation, simulate
+
+T0 = 1_772_323_200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A simulated dump, read, and what was found in it."""
+
+    simulation: Simulation
+    rows: pa.Table
+    detection: Detection
+
+
+@pytest.fixture(scope="module")
+def fast(cache: Path) -> Settings:
+    return Settings(encoder="fast", cache=cache)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, fast: Settings) -> Made:
+    simulation = simulate(tmp_path_factory.mktemp("made"), prompts=5_000)
+    batches = list(read_dumps(simulation.files))
+    return Made(
+        simulation=simulation,
+        rows=pa.Table.from_batches([b.prompts for b in batches]),
+        detection=detect(batches, settings=fast),
+    )
+
+
+def batches_of_rows(rows: pa.Table, order: Sequence[int], cuts: int) -> Iterator[Batch]:
+    """Rows in another order, in other batches."""
+    taken = rows.take(pa.array(order)).combine_chunks()
+    for part in np.array_split(np.arange(len(order)), cuts):
+        block = taken.slice(int(part[0]), len(part)).combine_chunks().to_batches()
+        assert len(block) == 1
+        yield Batch(prompts=block[0])
+
+
+def with_parts(rows: pa.Table, change: Callable[[str], str]) -> pa.Table:
+    parts = [[change(text) for text in messages] for messages in rows["parts"].to_pylist()]
+    return rows.set_column(
+        rows.schema.get_field_index("parts"), PROMPT_SCHEMA.field("parts"), pa.array(parts)
+    )
+
+
+def people(count: int = 60, each: int = 4, *, seed: int = 0) -> list[Prompt]:
+    """A small background: every account writes words of its own, at hours of its own."""
+    rng = random.Random(seed)
+    words = [
+        "river",
+        "engine",
+        "poem",
+        "tax",
+        "vector",
+        "bread",
+        "orbit",
+        "ledger",
+        "violin",
+        "glacier",
+        "seed",
+    ]
+    found = []
+    for a in range(count):
+        own = rng.choices(words, k=3)
+        for _ in range(each):
+            text = " ".join(rng.choices(own + rng.choices(words, k=4), k=rng.randrange(4, 14)))
+            found.append(Prompt(account=f"person {a}", prompt=text, time=T0 + rng.randrange(20 * 86_400)))
+    return found
+
+
+# ---------------------------------------------------------------- what is found
+
+
+def test_the_planted_campaigns_of_a_small_dump_are_found(made: Made) -> None:
+    scores = evaluate(found_of(made.detection), read_truth(made.simulation.truth))
+    assert scores.campaigns == 3
+    assert scores.campaign_recall == 1.0
+    assert scores.alarms_urgent == 0
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory: pytest.TempPathFactory, fast: Settings) -> Scores:
+    """The scores of a scan of the default dump."""
+    simulation = simulate(tmp_path_factory.mktemp("default"))
+    detection = detect(read_dumps(simulation.files), settings=fast)
+    return evaluate(found_of(detection), read_truth(simulation.truth))
+
+
+def test_the_planted_campaigns_of_the_default_dump_are_found(default: Scores) -> None:
+    assert default.campaigns == 8
+    assert default.campaign_recall == 1.0
+    assert default.account_recall is not None
+    assert default.account_recall > 0.9
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the scaffold look-alike, 60 accounts, is urgent by an even load and steady days"
+)
+def test_nothing_innocent_in_the_default_dump_is_urgent(default: Scores) -> None:
+    assert default.alarms_urgent == 0
+    assert default.look_alikes_urgent == 0
+
+
+def test_findings_hold_together(made: Made) -> None:
+    detection = made.detection
+    assert detection.counts["prompts"] == 5_000
+    assert detection.counts["accounts"] == len(set(made.rows["account"].to_pylist()))
+    assert detection.counts["first_seen"] == min(made.rows["time"].to_pylist())
+    order = [(TIERS.index(f.tier), -f.score) for f in detection.findings]
+    assert order == sorted(order)
+    assert len({f.campaign_id for f in detection.findings}) == len(detection.findings)
+    assert detection.prompts is not None
+    table = detection.prompts.to_pylist()
+    for finding in detection.findings:
+        own = [r for r in table if r["campaign_id"] == finding.campaign_id]
+        assert finding.prompts == len(own) == sum(m.harvest_prompts for m in finding.members)
+        assert finding.accounts == len(finding.members) == len({r["account"] for r in own}) >= 10
+        assert {r["template_id"] for r in own} <= {t.template_id for t in finding.templates}
+        assert sum(n for _, n in finding.days) == finding.prompts
+        assert all(0 < e.p_value <= 1 for e in finding.evidence)
+        assert 0 <= finding.q_value <= 1
+        if finding.tier == "urgent":
+            assert len(set(finding.families) - {"text"}) >= 2
+        if not set(finding.families) - {"text"}:
+            assert finding.tier == "watch"
+        assert finding.tier != "watch" or not any(m.recommended for m in finding.members)
+        for explanation in finding.benign_explanations:
+            if explanation.caps:
+                assert TIERS.index(finding.tier) >= TIERS.index(explanation.caps)
+
+
+def test_a_prompt_is_in_one_template_of_one_campaign(made: Made) -> None:
+    assert made.detection.prompts is not None
+    places = [(r["file"], r["line"]) for r in made.detection.prompts.to_pylist()]
+    assert len(set(places)) == len(places)
+
+
+def test_the_run_is_described(made: Made, fast: Settings) -> None:
+    detection = made.detection
+    assert detection.settings == fast.to_dict()
+    assert set(detection.models) == {"wording"}
+    assert len(detection.models["wording"]) == 64
+    assert {"python", "harvestdetect", "numpy", "hdbscan", "faiss-cpu"} <= set(detection.versions)
+    assert [s.stage for s in detection.stages] == [
+        "read", "encode wording", "cluster wording", "assign", "templates", "campaigns", "evidence", "triage",
+    ]  # fmt: skip
+    assert all(s.seconds >= 0 and s.peak_memory_mb > 0 for s in detection.stages)
+    assert [Path(f.name).name for f in detection.files] == [f.name for f in made.simulation.files]
+    assert sum(f.rows for f in detection.files) == 5_000
+
+
+def test_a_detection_comes_back_from_json(made: Made) -> None:
+    back = detection_from_json(detection_json(made.detection))
+    assert back == made.detection
+    assert detection_json(back) == detection_json(made.detection)
+
+
+# ---------------------------------------------------------------- the same rows
+
+
+def test_rows_in_any_order_and_any_batches_give_the_same_findings(made: Made, fast: Settings) -> None:
+    order = random.Random(3).sample(range(5_000), 5_000)
+    again = detect(batches_of_rows(made.rows, order, 7), settings=fast)
+    assert again.findings == made.detection.findings
+    assert {k: v for k, v in again.counts.items() if k != "files"} == {
+        k: v for k, v in made.detection.counts.items() if k != "files"
+    }
+    assert again.prompts is not None
+    assert made.detection.prompts is not None
+    columns = ["line", "account", "campaign_id", "template_id", "membership"]
+    assert again.prompts.select(columns).sort_by("line") == made.detection.prompts.select(columns).sort_by(
+        "line"
+    )
+
+
+def test_rows_split_over_other_files_give_the_same_findings(
+    made: Made, fast: Settings, tmp_path: Path
+) -> None:
+    lines = [line for file in made.simulation.files for line in gzip.open(file)]
+    random.Random(1).shuffle(lines)
+    (tmp_path / "one.jsonl").write_bytes(b"".join(lines[:1_200]))
+    (tmp_path / "two.ndjson.gz").write_bytes(gzip.compress(b"".join(lines[1_200:4_900])))
+    (tmp_path / "three.jsonl").write_bytes(b"".join(lines[4_900:]))
+    again = detect(read_dumps([tmp_path]), settings=fast)
+    assert again.counts["files"] == 3
+    assert again.findings == made.detection.findings
+
+
+def test_the_dump_twice_under_other_names_doubles_the_counts_only(
+    made: Made, fast: Settings, tmp_path: Path
+) -> None:
+    for file in made.simulation.files:
+        shutil.copy(file, tmp_path / f"copy-{file.name}")
+    again = detect(read_dumps([*made.simulation.files, tmp_path]), settings=fast)
+    before = {f.campaign_id: f for f in made.detection.findings if f.tier != "watch"}
+    after = {f.campaign_id: f for f in again.findings}
+    assert again.counts["prompts"] == 2 * made.detection.counts["prompts"]
+    for name in ("accounts", "segments", "clusters", "first_seen", "last_seen"):
+        assert again.counts[name] == made.detection.counts[name]
+    assert set(before) <= set(after)
+    for name, finding in before.items():
+        other = after[name]
+        assert other.tier == finding.tier
+        assert other.prompts == 2 * finding.prompts
+        assert [t.words for t in other.templates] == [t.words for t in finding.templates]
+        shares = {m.account: (2 * m.prompts, m.harvest_share) for m in finding.members}
+        assert {m.account: (m.prompts, m.harvest_share) for m in other.members} == shares
+    assert {n for n, f in after.items() if f.tier == "urgent"} == {
+        n for n, f in before.items() if f.tier == "urgent"
+    }
+
+
+def test_the_search_by_cells_finds_the_campaigns_too(made: Made, fast: Settings) -> None:
+    batches = batches_of_rows(made.rows, range(5_000), 1)
+    found = detect(batches, settings=fast.replace(exact_below=1_000))
+    scores = evaluate(found_of(found), read_truth(made.simulation.truth))
+    assert scores.campaign_recall == 1.0
+
+
+@pytest.mark.parametrize("selection", ["leaf", "eom"])
+def test_the_other_selections_run(made: Made, fast: Settings, selection: str) -> None:
+    found = detect(
+        batches_of_rows(made.rows, range(0, 5_000, 2), 1), settings=fast.replace(selection=selection)
+    )
+    assert found.counts["prompts"] == 2_500
+    assert found.counts["clusters"] > 0
+
+
+# ---------------------------------------------------------------- words of a finding
+
+
+def test_no_prompt_text_is_in_sentences_and_examples_alone_show_it(made: Made, fast: Settings) -> None:
+    rows = with_parts(made.rows, lambda text: re.sub(r"\w+", r"zq\g<0>", text))
+    found = detect(batches_of_rows(rows, range(5_000), 1), settings=fast)
+    assert found.findings
+    for finding in found.findings:
+        spoken = [
+            finding.summary,
+            *(e.sentence for e in finding.evidence),
+            *(e.null for e in finding.evidence),
+        ]
+        spoken += [e.sentence for e in finding.benign_explanations]
+        spoken += [reason for m in finding.members for reason in m.reasons]
+        assert not [s for s in spoken if "zq" in s]
+        assert all("zq" in t.medoid for t in finding.templates)
+
+
+def test_without_times_and_fields_the_other_evidence_stands(made: Made, fast: Settings) -> None:
+    rows = made.rows
+    for name in PROMPT_SCHEMA.names:
+        place = rows.schema.get_field_index(name)
+        if name in ("time", "created_at"):
+            rows = rows.set_column(place, PROMPT_SCHEMA.field(name), pa.array([NO_TIME] * 5_000, pa.int64()))
+        elif PROMPT_SCHEMA.field(name).nullable:
+            rows = rows.set_column(place, PROMPT_SCHEMA.field(name), pa.nulls(5_000, pa.string()))
+    found = detect(batches_of_rows(rows, range(5_000), 1), settings=fast)
+    assert "first_seen" not in found.counts
+    scores = evaluate(found_of(found), read_truth(made.simulation.truth))
+    assert scores.campaign_recall == 1.0
+    for finding in found.findings:
+        assert (finding.first_seen, finding.last_seen, finding.days, finding.orgs) == (None, None, (), None)
+        assert "time" not in finding.families
+    assert detection_from_json(detection_json(found)) == found
+
+
+# ---------------------------------------------------------------- small and odd dumps
+
+
+def check_empty(found: Detection, prompts: int) -> None:
+    assert found.findings == ()
+    assert found.counts["prompts"] == prompts
+    assert detection_from_json(detection_json(found)) == found
+
+
+@pytest.mark.parametrize(
+    "source", [[], iter([]), [Batch(prompts=pa.RecordBatch.from_pylist([], PROMPT_SCHEMA))]]
+)
+def test_an_empty_dump_has_no_findings(source: Any, fast: Settings) -> None:
+    found = detect(source, settings=fast)
+    check_empty(found, 0)
+    assert found.counts["accounts"] == found.counts["rejects"] == 0
+
+
+@pytest.mark.xfail(strict=True, reason="one segment alone: see test_shared_distance_of_one_point")
+def test_one_row(fast: Settings) -> None:
+    check_empty(detect([Prompt(account="a", prompt="Explain the tide to me.", time=T0)], settings=fast), 1)
+
+
+def test_two_rows(fast: Settings) -> None:
+    rows = [
+        Prompt(account="a", prompt="Explain the tide."),
+        Prompt(account="b", prompt="A poem about bread, please."),
+    ]
+    check_empty(detect(rows, settings=fast), 2)
+
+
+def test_one_account(fast: Settings) -> None:
+    rows = [
+        Prompt(
+            account="a",
+            prompt=f"Explain item number {i} of the list to a child in simple words.",
+            time=T0 + 60 * i,
+        )
+        for i in range(200)
+    ]
+    check_empty(detect(rows, settings=fast), 200)
+
+
+@pytest.mark.xfail(strict=True, reason="one segment alone: see test_shared_distance_of_one_point")
+def test_all_rows_equal(fast: Settings) -> None:
+    rows = [Prompt(account="a", prompt="Explain the tide to me.", time=T0)] * 80
+    check_empty(detect(rows, settings=fast), 80)
+
+
+@pytest.mark.xfail(strict=True, reason="one segment alone: see test_shared_distance_of_one_point")
+def test_one_text_from_many_accounts(fast: Settings) -> None:
+    rows = [
+        Prompt(account=f"a{i % 40}", prompt="Explain the tide to me in two words.", time=T0)
+        for i in range(80)
+    ]
+    found = detect(rows, settings=fast)
+    assert {f.tier for f in found.findings} <= {"watch"}
+    assert found.counts["segments"] == 1
+
+
+def test_prompts_that_are_empty_once_normalised(fast: Settings) -> None:
+    check_empty(
+        detect([Prompt(account=f"a{i}", prompt="\u200b\u2060") for i in range(20)], settings=fast), 20
+    )
+
+
+def test_people_alone_make_nothing_above_watch(fast: Settings) -> None:
+    found = detect(people(), settings=fast)
+    assert {f.tier for f in found.findings} <= {"watch"}
+
+
+def test_everything_in_one_sitting_is_no_evidence_of_time(fast: Settings) -> None:
+    sent = [replace(p, time=T0) for p in people()]
+    sent += [
+        Prompt(account=f"ring {i % 15}", prompt=f"Grade answer {i} of the list from one to ten, with reasons: item {i}.",
+               time=T0)
+        for i in range(90)
+    ]  # fmt: skip
+    for finding in detect(sent, settings=fast).findings:
+        assert "time" not in finding.families
+        assert finding.tier != "urgent"
+
+
+def test_hostile_texts_pass_through(fast: Settings) -> None:
+    hostile = [
+        "</script><img src=x onerror=alert(1)> {{ 7*7 }} ${jndi:ldap://x} %s {0}",
+        "\x1b[31mred\x1b]0;title\x07 \u202ereversed",
+        "a" * 50_000,
+        '=HYPERLINK("http://example.org")',
+        "🙂" * 400,
+        "[" * 2_000,
+        "\u0301" * 500,
+        "line\n" * 3_000,
+        "' OR 1=1; DROP TABLE prompts; --",
+    ]
+    rows = [
+        Prompt(account=f"<b>{i % 14}</b>", prompt=f"{text} {i // 9}", time=T0 + i, fields={"org": text[:50]})
+        for i, text in enumerate(hostile * 14)
+    ]
+    found = detect(rows, settings=fast)
+    assert found.counts["prompts"] == len(rows)
+    assert detection_from_json(detection_json(found)) == found
+
+
+def test_anything_but_prompts_is_a_type_error(fast: Settings) -> None:
+    with pytest.raises(TypeError, match="detect takes batches or prompts, got str"):
+        detect(["a text"], settings=fast)  # type: ignore[list-item]
+
+
+# ---------------------------------------------------------------- rejects, progress, notes
+
+
+def test_rejects_are_counted_and_kept(fast: Settings) -> None:
+    reject = Reject(file="dump.jsonl", line=3, byte=40, reason="not JSON")
+    empty = pa.RecordBatch.from_pylist([], PROMPT_SCHEMA)
+    found = detect([Batch(prompts=empty, rejects=(reject,) * 3), Batch(prompts=empty)], settings=fast)
+    assert found.counts["rejects"] == 3
+    assert found.rejects == (reject,) * 3
+
+
+def test_prompts_in_memory_without_account_are_rejects(fast: Settings) -> None:
+    found = detect([*people(30), Prompt(account="", prompt="lost")], settings=fast)
+    assert found.counts["rejects"] == 1
+    assert found.rejects[0].line == 121
+    assert found.counts["prompts"] == 120
+
+
+def test_progress_and_notes_are_told(cache: Path) -> None:
+    seen: dict[str, list[int]] = {}
+
+    @contextmanager
+    def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+        seen[what] = [total, 0]
+
+        def advance(count: int) -> None:
+            seen[what][1] += count
+
+        yield advance
+
+    detect(people(), settings=Settings(encoder="fast", cache=cache), progress=progress)
+    assert {"wording", "neighbours", "evidence"} <= set(seen)
+    assert all(total == done for total, done in seen.values())
+
+
+# ---------------------------------------------------------------- the meaning view and its cache
+
+
+@pytest.fixture
+def own_cache(cache: Path, tmp_path: Path, fast: Settings) -> Path:
+    """A vector cache of its own, with the models that are made already."""
+    detect([Prompt(account="a", prompt="one"), Prompt(account="b", prompt="two")], settings=fast)
+    if (cache / "models").is_dir():
+        shutil.copytree(cache / "models", tmp_path / "cache" / "models")
+    return tmp_path / "cache"
+
+
+def test_vectors_from_the_cache_give_the_same_findings(own_cache: Path) -> None:
+    sent = people(12) + [
+        Prompt(
+            account=f"ring {i % 12}", prompt=f"Grade answer {i} from one to ten, item {i}.", time=T0 + 977 * i
+        )
+        for i in range(48)
+    ]
+    settings = Settings(encoder="full", cache=own_cache)
+    first = detect(sent, settings=settings)
+    written = {p: p.read_bytes() for p in own_cache.rglob("*.parquet")}
+    assert written
+    second = detect(random.Random(0).sample(sent, len(sent)), settings=settings)
+    assert first.findings == second.findings
+    assert set(first.models) == {"wording", "meaning"}
+    assert {p: p.read_bytes() for p in own_cache.rglob("*.parquet")} == written
+
+
+@pytest.mark.parametrize("budget", [0.0, 600.0])
+def test_auto_embeds_what_the_budget_allows_and_says_so(cache: Path, budget: float) -> None:
+    notes: list[str] = []
+    settings = Settings(encoder="auto", auto_budget_seconds=budget, use_cache=False, cache=cache)
+    found = detect(people(10), settings=settings, notes=notes.append)
+    assert found.counts["prompts"] == 40
+    assert [n for n in notes if n.startswith("encoder auto: wording ")]
+    assert found.notes == tuple(notes)
