@@ -252,6 +252,14 @@ def _fill(template: str, payloads: Iterator[str]) -> str:
     return SLOT.sub(lambda m: "" if m.group().startswith("{%") else next(payloads), template.split("|||")[0]).strip()
 
 
+def _filler(template: str) -> Callable[[Iterator[str]], str]:
+    return lambda own: _fill(template, own)
+
+
+def _chat(system: str, user: str) -> list[Row]:
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
 def _cycle(items: list[str], rng: random.Random) -> Iterator[str]:
     while True:
         rng.shuffle(items)
@@ -267,15 +275,20 @@ def _campaigns(b: _Builder, nq: list[str], titles: list[str]) -> None:
     hard = b.texts("arena_hard")[-150:] + b.texts("arena_prompts")[-120:]
     payloads = _cycle(hard + titles, rng)
 
-    exams = [t for t in b.texts("lm_eval_templates", lambda r: "choices" in r["text"] and r["text"].isascii()) if 3 <= _slots(t) <= 8]
+    exams = [
+        t
+        for t in b.texts("lm_eval_templates", lambda r: "choices" in r["text"] and r["text"].isascii())
+        if 3 <= _slots(t) <= 8
+    ]
     b.plant("exam", "campaign", "multiple-choice items in one exam template",
-            (_fill(exams[0], short) for _ in range(10**6)), accounts=60, each=(5, 14), cover=0.3, flat=False)  # fmt: skip
+            (_fill(exams[0], short) for _ in range(10**6)),
+            accounts=60, each=(5, 14), cover=0.3, flat=False)  # fmt: skip
     b.plant("suffix", "campaign", "a fixed instruction after varied payloads",
             (f"{next(payloads)}\n\n{suffix}" for _ in range(10**6)), accounts=80, each=(4, 10), cover=0.4)  # fmt: skip
     b.plant("suffix-low-share", "campaign", "a fixed instruction after varied payloads, nine tenths cover traffic",
             (f"{next(payloads)} {suffix_low}" for _ in range(10**6)), accounts=60, each=(3, 5), cover=0.9)  # fmt: skip
     b.plant("system", "campaign", "a fixed system prompt before varied questions",
-            ([{"role": "system", "content": prefix}, {"role": "user", "content": next(payloads)}] for _ in range(10**6)),
+            (_chat(prefix, next(payloads)) for _ in range(10**6)),
             accounts=50, each=(4, 30), cover=0.5, flat=False, heavy_tail=True)  # fmt: skip
     for kind, pool in (("roleplay", 50), ("codegen", 60)):
         tasks = b.texts("gpteacher_distillation", lambda r, kind=kind: r["task"] == kind)  # type: ignore[misc]
@@ -292,28 +305,39 @@ def _campaigns(b: _Builder, nq: list[str], titles: list[str]) -> None:
     judged = b.texts("llm_judge_prompts", lambda r: r["task"] in grading)
     b.plant("judge", "campaign", "rubric and pairwise grading prompts", iter(judged),
             accounts=30, each=(3, 6), cover=0.3)  # fmt: skip
-    many = [t for t in b.texts("distillation_templates", lambda r: len(r["text"]) < 2500) if 1 <= _slots(t) <= 6][:6]
+    short_enough = b.texts("distillation_templates", lambda r: len(r["text"]) < 2500)
+    many = [t for t in short_enough if 1 <= _slots(t) <= 6][:6]
     b.plant("templates", "campaign", "six distillation templates rotated over one pool",
-            (_fill(rng.choice(many), short) for _ in range(10**6)), accounts=70, each=(6, 40), cover=0.3, flat=False, heavy_tail=True)  # fmt: skip
-    cot = [t for t in b.texts("lm_eval_templates", lambda r: r["text"].isascii() and "choices" not in r["text"]) if _slots(t) == 1 and len(t) > 90]
+            (_fill(rng.choice(many), short) for _ in range(10**6)),
+            accounts=70, each=(6, 40), cover=0.3, flat=False, heavy_tail=True)  # fmt: skip
+    cot = [
+        t
+        for t in b.texts("lm_eval_templates", lambda r: r["text"].isascii() and "choices" not in r["text"])
+        if _slots(t) == 1 and len(t) > 90
+    ]
     for window in ((0, 20), (22, b.days)):
         b.plant("handover", "campaign", "one template, handed over from a pool to the next",
-                (_fill(cot[0], payloads) for _ in range(10**6)), accounts=40, each=(5, 10), cover=0.2, days=window)  # fmt: skip
+                (_fill(cot[0], payloads) for _ in range(10**6)),
+                accounts=40, each=(5, 10), cover=0.2, days=window)  # fmt: skip
 
 
 def _look_alikes(b: _Builder, nq: list[str], titles: list[str]) -> None:
     rng = b.random
     private = _cycle([t for _, t in (rng.choice(b.trace(5, 60)) for _ in range(4000)) if len(t) > 30], rng)
-    products = [t for t in b.texts("promptsource_templates", lambda r: len(r["text"]) > 120) if 1 <= _slots(t.split("|||")[0]) <= 3]
+    products = [
+        t
+        for t in b.texts("promptsource_templates", lambda r: len(r["text"]) > 120)
+        if 1 <= _slots(t.split("|||")[0]) <= 3
+    ]
     products += [t for t in b.texts("app_templates", lambda r: len(r["text"]) > 200) if 1 <= _slots(t) <= 4]
     rng.shuffle(products)
     for i, size in enumerate((60, 120, 200)):
         b.plant(f"product-{i + 1}", "look-alike", "a product's fixed template behind many customers",
-                lambda own, template=products[i]: _fill(template, own), accounts=size, each=(1, 30), cover=0.2,
+                _filler(products[i]), accounts=size, each=(1, 30), cover=0.2,
                 flat=False, heavy_tail=True)  # fmt: skip
     scaffold = next(t for t in b.texts("fabric_patterns") if 600 < len(t) < 4000)
     b.plant("scaffold", "look-alike", "a coding assistant's system prompt before what people ask",
-            lambda own: [{"role": "system", "content": scaffold}, {"role": "user", "content": next(own)}],
+            lambda own: _chat(scaffold, next(own)),
             accounts=150, each=(1, 30), cover=0.3, flat=False, heavy_tail=True)  # fmt: skip
     viral = b.texts("arena_hard", lambda r: 150 < len(r["text"]) < 900)
     b.plant("viral", "look-alike", "one long text sent once by many", iter(viral[:1] * 180),
@@ -321,14 +345,25 @@ def _look_alikes(b: _Builder, nq: list[str], titles: list[str]) -> None:
     b.plant("classroom", "look-alike", "one assignment, sent by a class before its deadline",
             (f"{viral[1]}{rng.choice(['', ' please', ' thanks', '?', ' in simple words'])}" for _ in range(10**6)),
             accounts=45, each=(1, 2), flat=False, days=(30, 33))  # fmt: skip
-    bench = [t for t in products[5:] if _slots(t.split("|||")[0]) == 2][0]
+    bench = next(t for t in products[5:] if _slots(t.split("|||")[0]) == 2)
     questions = _cycle(list(nq), rng)
     b.plant("researcher", "look-alike", "a benchmark run by a few accounts",
             (_fill(bench, questions) for _ in range(10**6)), accounts=4, each=(120, 200), days=(5, 9))  # fmt: skip
     nightly = [_fill(products[3], private) for _ in range(12)]
     b.plant("nightly", "look-alike", "a nightly regression of fixed prompts", _cycle(nightly, rng),
             accounts=2, each=(400, 500))  # fmt: skip
-    greetings = ["hello", "hi", "hi there", "test", "are you there?", "what can you do?", "who are you", "thanks", "continue", "tell me a joke"]
+    greetings = [
+        "hello",
+        "hi",
+        "hi there",
+        "test",
+        "are you there?",
+        "what can you do?",
+        "who are you",
+        "thanks",
+        "continue",
+        "tell me a joke",
+    ]
     b.plant("greetings", "look-alike", "greetings and tester questions", _cycle(greetings, rng),
             accounts=400, each=(1, 3), cover=0.6, flat=False)  # fmt: skip
 

@@ -9,6 +9,7 @@ have sent different texts.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -101,7 +102,7 @@ def verbatim_clusters(corpus: Corpus, *, min_accounts: int) -> list[TemplateClus
     borders = np.searchsorted(group[order], np.arange(count + 1))
     return [
         TemplateCluster(channel="verbatim", segments=np.sort(common[order[a:b]]), quality=0.0)
-        for a, b in zip(borders, borders[1:], strict=False)
+        for a, b in itertools.pairwise(borders)
     ]
 
 
@@ -143,13 +144,11 @@ def assign_prompts(
             best = int(np.bincount(holders[holders >= 0]).argmax())
             owner[rest[np.isin(account[rest], members[best])]] = best
             continue
-        accounts = np.unique(account[rest])
-        if len(accounts) >= min_accounts:
+        senders = np.unique(account[rest])
+        if len(senders) >= min_accounts:
             owner[rest] = len(kept)
             kept.append(clusters[position])
-            members.append(accounts)
+            members.append(senders)
     order = np.argsort(owner, kind="stable").astype(np.int32)
     borders = np.searchsorted(owner[order], np.arange(len(kept) + 1))
-    return [
-        Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)
-    ]
+    return [Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)]

@@ -112,9 +112,7 @@ def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
             shutil.rmtree(broken, ignore_errors=True)
         _flush(folder.parent)
     except OSError as error:
-        raise CacheError(
-            f"cannot write {folder}: {error.strerror or error}; choose another cache folder"
-        ) from None
+        raise CacheError(f"cannot write {folder}: {error.strerror or error}; choose another cache folder") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -261,9 +259,7 @@ class VectorCache:
         if not len(digests):
             return
         if vectors.dtype != np.float16 or vectors.ndim != 2 or len(vectors) != len(digests):
-            raise ValueError(
-                f"vectors must be float16[{len(digests)}, d], got {vectors.dtype}{vectors.shape}"
-            )
+            raise ValueError(f"vectors must be float16[{len(digests)}, d], got {vectors.dtype}{vectors.shape}")
         if not np.isfinite(vectors).all():
             raise ValueError("vectors must be finite")
 
@@ -294,9 +290,7 @@ class VectorCache:
             _flush(self.folder)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise CacheError(
-                f"cannot write to the vector cache {self.folder}: {error.strerror or error}"
-            ) from None
+            raise CacheError(f"cannot write to the vector cache {self.folder}: {error.strerror or error}") from None
         with self._connection() as connection:
             connection.execute(
                 "INSERT INTO shards (name, rows, created) VALUES (?, ?, ?)", (name, len(digests), time.time())
@@ -333,9 +327,7 @@ class VectorCache:
 
     def _drop(self, name: str, reason: object) -> None:
         self._digests.pop(name, None)
-        self._notes(
-            f"dropped an unreadable shard of the vector cache ({name}): {str(reason).splitlines()[0]}"
-        )
+        self._notes(f"dropped an unreadable shard of the vector cache ({name}): {str(reason).splitlines()[0]}")
         with self._connection() as connection:
             connection.execute("DELETE FROM shards WHERE name = ?", (name,))
         with suppress(OSError):  # no longer in the manifest: never read again
@@ -396,9 +388,7 @@ def _column(path: Path, name: str) -> npt.NDArray[np.uint8]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        if name not in file.schema_arrow.names or not pa.types.is_fixed_size_binary(
-            file.schema_arrow.field(name).type
-        ):
+        if name not in file.schema_arrow.names or not pa.types.is_fixed_size_binary(file.schema_arrow.field(name).type):
             raise ValueError(f"no fixed-width column {name!r}")
         chunked = file.read(columns=[name]).column(0)
     column = pa.concat_arrays(chunked.chunks) if chunked.num_chunks != 1 else chunked.chunk(0)

@@ -37,9 +37,7 @@ class Link:
     """Shared accounts over those of the smaller cluster."""
 
 
-def link_clusters(
-    accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume: Ints32, *, log_p: float
-) -> list[Link]:
+def link_clusters(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume: Ints32, *, log_p: float) -> list[Link]:
     """Links between clusters that share accounts beyond chance.
 
     The null knows how much every account sent: the overlap to expect of clusters A and B is the sum, over the
@@ -172,8 +170,8 @@ def form_campaign(
     cluster = np.repeat(np.array(clusters, np.int32), [len(assigned[c]) for c in clusters])
     order = np.argsort(prompts, kind="stable")
     prompts, cluster = prompts[order], cluster[order]
-    accounts, hits = np.unique(account[prompts], return_counts=True)
-    hits = hits.astype(np.int32)
+    accounts, counts = np.unique(account[prompts], return_counts=True)
+    hits = counts.astype(np.int32)
     sure = membership(hits, volume[accounts], total_prompts=int(volume.sum()), total_accounts=len(volume))
     stay = sure >= min_membership
     stray = int(hits[~stay].max(initial=0))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from harvestdetect import __version__
-from harvestdetect.errors import HarvestdetectError, InputError, UsageError
+from harvestdetect.errors import HarvestdetectError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from harvestdetect.data import Batch, Detection, Tier
@@ -87,16 +87,14 @@ def _mapping(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     for value in values:
         name, equals, column = value.partition("=")
         if not equals:
-            raise click.BadParameter(
-                f"{value!r} is not NAME=COLUMN, such as prompt=body.messages", ctx, param
-            )
+            raise click.BadParameter(f"{value!r} is not NAME=COLUMN, such as prompt=body.messages", ctx, param)
         if name.strip() in mapping:
             raise click.BadParameter(f"{name.strip()!r} is mapped twice", ctx, param)
         mapping[name.strip()] = column.strip()
     return mapping or None
 
 
-@cli.command()
+@cli.command(short_help="Scan dumps for campaigns.")
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option(
@@ -128,9 +126,7 @@ def _mapping(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     metavar="MODEL",
     help="sentence-transformers folder for the meaning view.  [default: the packaged one]",
 )
-@click.option(
-    "--allow-download", is_flag=True, help="Let --model name a model to download. Nothing else goes online."
-)
+@click.option("--allow-download", is_flag=True, help="Let --model name a model to download. Nothing else goes online.")
 @click.option(
     "--cache", type=click.Path(path_type=Path), metavar="DIR",
     help="Folder for vectors and made models.  [default: the user's cache folder]",
@@ -160,9 +156,7 @@ def _mapping(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     help="Exit with 3 when a finding is at this tier or above.  [default: never]",
 )
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on standard error.")
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Tell what each stage took; a traceback for internal errors."
-)
+@click.option("--verbose", "-v", is_flag=True, help="Tell what each stage took; a traceback for internal errors.")
 def scan(
     dumps: tuple[str, ...],
     out: Path,
@@ -193,7 +187,8 @@ def scan(
 
     \b
     Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
-                4 done, but more bad rows than --max-rejects allows   130 interrupted
+                4 done, but more bad rows than --max-rejects allows (goes before 3)
+                130 interrupted
     """
     from harvestdetect.settings import load_settings
 
@@ -217,9 +212,7 @@ def scan(
     if output == "json":
         _print(detection_json(detection) + "\n", utf8=True)
     else:
-        _print(
-            summary_table(detection, width=None, color=_colored()) + f"\n{_shown(str(out / 'report.html'))}\n"
-        )
+        _print(summary_table(detection, width=None, color=_colored()) + f"\n{_shown(str(out / 'report.html'))}\n")
     if verbose:
         for cost in detection.stages:
             _tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
@@ -280,28 +273,22 @@ def _nothing(detection: Detection, rejects: int) -> str:
         return "no prompt could be read: the dumps hold no rows"
     first = detection.rejects[0]
     line = "" if first.line is None else f", line {first.line:,}"
-    return (
-        f"no prompt could be read, {plural(rejects, 'reject')}; the first: {first.file}{line}: {first.reason}"
-    )
+    return f"no prompt could be read, {plural(rejects, 'reject')}; the first: {first.file}{line}: {first.reason}"
 
 
 # ---------------------------------------------------------------- simulate
 
 
-@cli.command()
+@cli.command(short_help="Write a labelled dump to try a scan on.")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder for the dump and the truth."
-)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the dump and the truth.")
 @click.option("--prompts", type=int, default=20_000, show_default=True, metavar="N", help="Rows of the dump.")
 @click.option(
     "--harvest-share", type=float, default=0.1, show_default=True, metavar="SHARE",
     help="Share of the prompts that campaigns send to harvest, 0 to 0.9.",
 )  # fmt: skip
 @click.option("--days", type=int, default=30, show_default=True, metavar="N", help="Length of the window.")
-@click.option(
-    "--seed", type=int, default=0, show_default=True, metavar="N", help="Everything follows from it."
-)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Everything follows from it.")
 @click.option(
     "--campaigns",
     type=int,
@@ -314,12 +301,8 @@ def _nothing(detection: Detection, rejects: int) -> str:
     "a line, each also .gz. More files may follow, or repeat the option.",
 )  # fmt: skip
 @click.option("--no-metadata", is_flag=True, help="Write account, timestamp and prompt only.")
-@click.option(
-    "--start", default="2026-06-01", show_default=True, metavar="DAY", help="First day of the window."
-)
-def simulate(
-    files: tuple[str, ...], out: Path, texts: tuple[str, ...], no_metadata: bool, **options: Any
-) -> int:
+@click.option("--start", default="2026-06-01", show_default=True, metavar="DAY", help="First day of the window.")
+def simulate(files: tuple[str, ...], out: Path, texts: tuple[str, ...], no_metadata: bool, **options: Any) -> int:
     """Write a labelled dump to try a scan on: background, campaigns and look-alikes.
 
     The dump goes to OUT/dump, and who belongs to which group to OUT/truth.jsonl. Accounts, networks and times
@@ -347,7 +330,7 @@ def simulate(
 # ---------------------------------------------------------------- evaluate
 
 
-@cli.command()
+@cli.command(short_help="Score a scan against the truth.")
 @click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
 @click.argument("truth", type=click.Path(path_type=Path), metavar="TRUTH")
 @click.option(
@@ -480,6 +463,9 @@ def _print(text: str, *, utf8: bool = False) -> None:
         stream.flush()
     except BrokenPipeError:
         _drop(stream)
+    except OSError as error:
+        _drop(stream)
+        raise OutputError(f"cannot write to standard output: {error.strerror or error}") from None
 
 
 def _drop(stream: Any) -> None:

@@ -318,9 +318,9 @@ def select_by_accounts(
 ) -> tuple[list[Ints32], Floats]:
     """The disjoint nodes to which more accounts come back than chance would bring.
 
-    The quality of a node S is ``rep * log((rep + 1) / (E + 1)) * sqrt(rep / a)``: of its ``a`` accounts ``rep`` have two or
-    more texts in S, ``E`` would if every account drew its texts at random, each from S with probability |S| / N. The
-    last factor prefers a pure node to the one around it.
+    The quality of a node S is ``rep * log((rep + 1) / (E + 1)) * sqrt(rep / a)``: of its ``a`` accounts ``rep``
+    have two or more texts in S, ``E`` would if every account drew its texts at random, each from S with probability
+    |S| / N. The last factor prefers a pure node to the one around it.
 
     Args:
         tree: over n points.

@@ -1,10 +1,9 @@
 """From rows to segments: what is compared, and who sent it.
 
-A prompt is one or more parts (chat messages by role). A part is compared whole; a long part also by head, tail
-and windows; and a sentence, or the outline of labels at the beginnings of lines, that enough accounts sent is compared on
-its own, however varied the rest of the request was, so that a fixed instruction or form around a varying payload is
-found. Segments are unique by the digest
-of their normalised text.
+A prompt is one or more parts (chat messages by role). A part is compared whole; a long part also by head, tail and
+windows; and a sentence, or the outline of labels at the beginnings of lines, that enough accounts sent is compared
+on its own, however varied the rest of the request was, so that a fixed instruction or form around a varying payload
+is found. Segments are unique by the digest of their normalised text.
 
 Everything is sorted by content, so the order of rows and files changes nothing.
 """
@@ -15,13 +14,13 @@ import hashlib
 import re
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.data import FIELDS, NO_TIME, Batch, Corpus, FieldColumn, Prompts
+from harvestdetect.data import FIELDS, Batch, Corpus, FieldColumn, Prompts
 from harvestdetect.normalize import is_wordy, normalize, outline, sentences
 
 __all__ = ["KINDS", "CorpusBuilder", "build_corpus"]
@@ -116,7 +115,12 @@ class CorpusBuilder:
         """Takes a block of ``PROMPT_SCHEMA``; keeps distinct texts, ids and codes of it."""
         accounts = self._accounts
         for name in ("file", "line", "time", "created_at"):
-            target = {"file": self._file, "line": self._line, "time": self._time, "created_at": self._created}[name]
+            target = {
+                "file": self._file,
+                "line": self._line,
+                "time": self._time,
+                "created_at": self._created,
+            }[name]
             target.frombytes(np.ascontiguousarray(block.column(name).to_numpy(zero_copy_only=False)).tobytes())
         for name, values in self._field_values.items():
             self._field_code[name].extend(self._codes(block.column(name), values))
@@ -205,7 +209,8 @@ class CorpusBuilder:
         for name, values in self._field_values.items():
             code, sorted_values = _sorted_codes(np.frombuffer(self._field_code[name], np.int32), list(values))
             fields[name] = FieldColumn(code=code, values=sorted_values)
-        order = np.lexsort((line, file, *(f.code for f in fields.values()), created, content, time, account))
+        keys: list[npt.NDArray[Any]] = [line, file, *(f.code for f in fields.values()), created, content, time, account]
+        order = np.lexsort(keys)
         place = np.empty(len(order), np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
 
@@ -259,7 +264,9 @@ class CorpusBuilder:
         order = np.argsort(segment, kind="stable")
         starts = np.searchsorted(segment[order], np.arange(len(self._texts) + 1))
         counts = starts[parts + 1] - starts[parts]
-        where = np.repeat(starts[parts] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) + np.arange(counts.sum())
+        where = np.repeat(starts[parts] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) + np.arange(
+            counts.sum()
+        )
         of_sentence = np.repeat(inverse, counts)
         of_prompt = prompt[order][where]
         pairs = np.unique(np.stack((of_sentence, of_prompt)), axis=1)

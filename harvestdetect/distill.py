@@ -166,9 +166,7 @@ def _save(model: StaticModel, folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         modules = _modules(Tokenizer.from_str(model.tokenizer), model.matrix)
-        SentenceTransformer(modules=modules, device="cpu").save_pretrained(
-            str(folder), create_model_card=False
-        )
+        SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder), create_model_card=False)
 
 
 def _modules(tokenizer: object, matrix: npt.NDArray[np.float32]) -> list[object]:

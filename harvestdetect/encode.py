@@ -118,9 +118,7 @@ def load_encoder(view: View, *, settings: Settings, notes: Notes | None = None) 
     return _TorchEncoder(_load(folder, settings=settings), folder, batch_size=settings.batch_size)
 
 
-def open_cache(
-    view: View, encoder: Encoder, *, settings: Settings, notes: Notes | None = None
-) -> VectorCache | None:
+def open_cache(view: View, encoder: Encoder, *, settings: Settings, notes: Notes | None = None) -> VectorCache | None:
     """The cache for an encoder's vectors; None where the settings want none or it cannot be used.
 
     Never raises: a scan without a cache is only slower. ``notes`` is told the reason.
@@ -184,9 +182,7 @@ def encode_texts(
             out[block] = encoder.encode(texts.take(pa.array(block)).to_pylist())
             waiting.append(block)
             progress(len(block))
-            if cache is not None and (
-                sum(map(len, waiting)) >= SHARD_ROWS or time.monotonic() - last >= SHARD_SECONDS
-            ):
+            if cache is not None and (sum(map(len, waiting)) >= SHARD_ROWS or time.monotonic() - last >= SHARD_SECONDS):
                 cache = _keep(cache, digests, out, waiting, notes)
                 last = time.monotonic()
     finally:

@@ -254,9 +254,7 @@ def _csv_rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[s
             header = reader.fieldnames or []
             missing = [name for name in needed if name not in header]
             if missing:
-                raise InputError(
-                    f"{file} has no column {missing[0]}; found: {_short(', '.join(header) or 'none')}"
-                )
+                raise InputError(f"{file} has no column {missing[0]}; found: {_short(', '.join(header) or 'none')}")
             for cells in reader:
                 if None in cells or None in cells.values():
                     raise InputError(f"{file}, line {reader.line_num}: not as many cells as the header")

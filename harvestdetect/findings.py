@@ -34,7 +34,13 @@ DAY: Final = 86_400
 
 
 def template_of(
-    description: Description, texts: Sequence[str], *, channel: str, segments: int, prompts: int, accounts: int
+    description: Description,
+    texts: Sequence[str],
+    *,
+    channel: str,
+    segments: int,
+    prompts: int,
+    accounts: int,
 ) -> Template:
     """The template of one cluster, examples redacted.
 
@@ -194,7 +200,9 @@ def _summary(
     what = "one template" if len(templates) == 1 else f"{len(templates)} linked templates"
     over = f" on {active} days" if active > 1 else ""
     line = f"{len(campaign.accounts)} accounts sent {len(campaign.prompts)} prompts of {what}{over}"
-    strongest = sorted((e for e in evidence if e.family in judgement.families and e.name in _STRONG), key=lambda e: e.p_value)
+    strongest = sorted(
+        (e for e in evidence if e.family in judgement.families and e.name in _STRONG), key=lambda e: e.p_value
+    )
     told = list(dict.fromkeys(_STRONG[e.name] for e in strongest if e.p_value < 0.01))[:3]
     if told:
         line += "; " + (", ".join(told[:-1]) + " and " + told[-1] if len(told) > 1 else told[0])
@@ -218,11 +226,15 @@ def prompt_table(
         parts.append(
             pa.table(
                 {
-                    "file": pa.array([files[f] if 0 <= f < len(files) else "" for f in prompts.file[rows]], pa.string()),
+                    "file": pa.array(
+                        [files[f] if 0 <= f < len(files) else "" for f in prompts.file[rows]], pa.string()
+                    ),
                     "line": pa.array(prompts.line[rows], pa.int64()),
                     "account": prompts.accounts.take(pa.array(prompts.account[rows])),
                     "campaign_id": pa.array([finding.campaign_id] * len(rows), pa.string()),
-                    "template_id": pa.array([templates[int(c)].template_id for c in campaign.prompt_cluster], pa.string()),
+                    "template_id": pa.array(
+                        [templates[int(c)].template_id for c in campaign.prompt_cluster], pa.string()
+                    ),
                     "membership": pa.array(np.round(sure, 4), pa.float64()),
                 }
             )

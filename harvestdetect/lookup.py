@@ -91,7 +91,9 @@ def cluster_texts(
         shown = [s for s in of_prompt if s in own]
         if not shown and len(of_prompt) > 1:
             shown = [s for s in of_prompt if any(p in corpus.text[s].as_py() for p in pieces)]
-        longest = max((s for s in of_prompt if corpus.kind[s] != SYSTEM), key=lambda s: _length(corpus, s), default=None)
+        longest = max(
+            (s for s in of_prompt if corpus.kind[s] != SYSTEM), key=lambda s: _length(corpus, s), default=None
+        )
         if longest is not None and all(corpus.kind[s] == SYSTEM for s in shown):
             shown = [*shown, longest]
         shown = shown or of_prompt[:1]

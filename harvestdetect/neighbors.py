@@ -169,7 +169,11 @@ def _by_cells(
 
 
 def _merge(
-    cosine: Vectors, found: npt.NDArray[np.int64], rows: Ints32, new_cosine: Vectors, new: npt.NDArray[np.int64]
+    cosine: Vectors,
+    found: npt.NDArray[np.int64],
+    rows: Ints32,
+    new_cosine: Vectors,
+    new: npt.NDArray[np.int64],
 ) -> None:
     """Keeps the greatest of what each row had and what a cell adds."""
     k = cosine.shape[1]

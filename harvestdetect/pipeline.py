@@ -47,10 +47,11 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import batches_of
 from harvestdetect.encode import encode_texts, estimate_seconds, load_encoder, open_cache
+from harvestdetect.evidence import structure, text
 from harvestdetect.evidence.benign import benign_explanations
 from harvestdetect.evidence.nulls import draw_groups, pool_of, spread
 from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
-from harvestdetect.evidence.text import DECIDING, copies_share, text_evidence
+from harvestdetect.evidence.text import copies_share, text_evidence
 from harvestdetect.evidence.time import DAY, time_evidence
 from harvestdetect.findings import finding_of, prompt_table, template_of
 from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
@@ -73,6 +74,8 @@ NEIGHBOURHOOD: Final = 12
 PROMPT_DIMENSIONS: Final = 48
 SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
+DECIDING: Final = {"text": text.DECIDING, "structure": structure.DECIDING}
+"""Measures on which a family stands; those of other families all do."""
 RIGID_WORDS: Final = 5
 """Fixed words from which a cluster counts as a template in its own right."""
 NEED_TEMPLATE: Final = ("one list of work", "common start", "same hours")
@@ -129,7 +132,7 @@ def detect(
         )  # fmt: skip
         evidence, benign, templated = _weigh(campaigns, case, run)
     with run.stage("triage"):
-        judgements = judge(evidence, benign, templated, deciding={"text": DECIDING}, fdr=settings.fdr)
+        judgements = judge(evidence, benign, templated, deciding=DECIDING, fdr=settings.fdr)
         found = [
             (
                 finding_of(
@@ -142,9 +145,7 @@ def detect(
             if judgement.tier is not None
         ]  # fmt: skip
         found.sort(key=lambda pair: (_TIER_ORDER[pair[0].tier], -pair[0].score, pair[0].campaign_id))
-        table = prompt_table(
-            found, prompts=corpus.prompts, templates=templates, files=[f.name for f in run.files]
-        )
+        table = prompt_table(found, prompts=corpus.prompts, templates=templates, files=[f.name for f in run.files])
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
     return run.detection([finding for finding, _ in found], table, corpus)
 
@@ -221,7 +222,16 @@ def _peak_memory() -> float:
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for name in ("harvestdetect", "numpy", "scipy", "faiss-cpu", "hdbscan", "pyarrow", "torch", "sentence-transformers"):
+    for name in (
+        "harvestdetect",
+        "numpy",
+        "scipy",
+        "faiss-cpu",
+        "hdbscan",
+        "pyarrow",
+        "torch",
+        "sentence-transformers",
+    ):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -291,7 +301,12 @@ def _nearest(vectors: Floats32, run: _Run) -> Neighbors:
 
 
 def _cluster(
-    view: View, neighbors: Neighbors, corpus: Corpus, postings: Postings, run: _Run, among: Ints32 | None = None
+    view: View,
+    neighbors: Neighbors,
+    corpus: Corpus,
+    postings: Postings,
+    run: _Run,
+    among: Ints32 | None = None,
 ) -> tuple[list[TemplateCluster], Floats32]:
     """Clusters of a view by plain and by shared-neighbour distance, and the core distances.
 
@@ -309,7 +324,12 @@ def _cluster(
         (f"{view}/shared", shared_distance(neighbors), np.zeros_like(core), SHARED_FLOOR, SHARED_CAP),
     ):
         tree = build_tree(
-            neighbors, core=cores, distance=distance, floor=floor, cap=cap, min_cluster_size=settings.min_cluster_size
+            neighbors,
+            core=cores,
+            distance=distance,
+            floor=floor,
+            cap=cap,
+            min_cluster_size=settings.min_cluster_size,
         )
         for points, quality in _select(tree, own, settings):
             segments = points if among is None else among[points]
@@ -342,9 +362,7 @@ def _restrict(postings: Postings, among: Ints32) -> Postings:
     )
 
 
-def _meaning(
-    corpus: Corpus, postings: Postings, core: Floats32, run: _Run
-) -> Iterator[list[TemplateCluster]]:
+def _meaning(corpus: Corpus, postings: Postings, core: Floats32, run: _Run) -> Iterator[list[TemplateCluster]]:
     """The clusters of the meaning view, where the settings ask for it.
 
     ``auto`` embeds everything by meaning when the estimate allows, otherwise the segments that lie densest among
@@ -364,8 +382,8 @@ def _meaning(
                 allowed = len(among) - len(missing) + int(len(missing) * settings.auto_budget_seconds / seconds)
                 among = np.sort(np.argsort(core, kind="stable")[:allowed]).astype(np.int32)
                 run.note(
-                    f"encoder auto: wording for all {len(corpus.text):,} segments, meaning for the {len(among):,} densest "
-                    f"(all would take about {seconds:,.0f} s, the budget is {settings.auto_budget_seconds:,.0f} s)"
+                    f"encoder auto: wording for all {len(corpus.text):,} segments, meaning for {len(among):,} dense "
+                    f"ones (all would take about {seconds:,.0f} s, the budget is {settings.auto_budget_seconds:,.0f} s)"
                 )
             else:
                 run.note(f"encoder auto: wording and meaning for all {len(among):,} segments (about {seconds:,.0f} s)")
@@ -397,7 +415,7 @@ def _campaigns(assigned: Sequence[Assigned], corpus: Corpus, volume: Volumes, ru
     account = corpus.prompts.account
     sets = [np.unique(account[item.prompts], return_counts=True) for item in assigned]
     links = link_clusters(
-        [a for a, _ in sets], [h for _, h in sets], volume.prompts, log_p=run.settings.link_log_p
+        [a for a, _ in sets], [h.astype(np.int32) for _, h in sets], volume.prompts, log_p=run.settings.link_log_p
     )
     groups = communities(links, len(assigned), seed=run.settings.seed)
     prompts = [item.prompts for item in assigned]
@@ -434,21 +452,21 @@ def _weigh(
     pool = pool_of(prompts.account, len(prompts.accounts), inside)
     free = _free_segments(corpus, taken)
     fixed, shared = _background_words(free, case, seed)
-    background = case.core[free]
-    background = background[np.isfinite(background)].astype(np.float64)
+    distances = case.core[free]
+    background = distances[np.isfinite(distances)].astype(np.float64)
     evidence, benign, templated = [], [], []
     with run.progress("evidence", len(campaigns)) as advance:
         for campaign in campaigns:
             rigid = max((case.described[int(c)] for c in campaign.clusters), key=lambda d: d.fixed)
             segments = np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
-            distances = case.core[segments]
+            near = case.core[segments]
             found = text_evidence(
                 fixed_words=rigid.fixed,
                 rigidity=rigid.rigidity,
                 shared_words=max(case.described[int(c)].shared for c in campaign.clusters),
                 background_fixed=fixed,
                 background_shared=shared,
-                distances=distances[np.isfinite(distances)].astype(np.float64),
+                distances=near[np.isfinite(near)].astype(np.float64),
                 background_distances=background,
                 contents=prompts.content[campaign.prompts],
             )
@@ -457,7 +475,8 @@ def _weigh(
             own = None
             if (load := even_load(campaign.harvest_prompts, strays=campaign.stray_hits, seed=seed)) is not None:
                 found.append(load)
-            if (linked := linked_templates(templates, campaign.link_log_p, len(campaign.accounts))) is not None:
+            linked = linked_templates(len(campaign.clusters), templates, campaign.link_log_p, len(campaign.accounts))
+            if linked is not None:
                 found.append(linked)
             if groups is not None:
                 if (listed := shared_list(groups, case.vectors)) is not None:
@@ -485,9 +504,7 @@ def _free_segments(corpus: Corpus, taken: npt.NDArray[np.bool_]) -> Ints32:
     return np.flatnonzero(~held).astype(np.int32)
 
 
-def _background_words(
-    free: Ints32, case: _Case, seed: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _background_words(free: Ints32, case: _Case, seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Fixed and shared words of texts outside every candidate and their nearest ones, one from each account."""
     corpus = case.corpus
     chosen = free[np.random.default_rng(seed).permutation(len(free))[:BACKGROUND_TEXTS]]
@@ -535,8 +552,8 @@ def _median_words(corpus: Corpus, prompts: Ints32) -> float:
     """Words of a prompt of usual length, by its longest segment."""
     wanted = np.isin(corpus.posting_prompt, prompts)
     lengths: dict[int, int] = {}
-    for prompt, segment in zip(corpus.posting_prompt[wanted].tolist(), corpus.posting_segment[wanted].tolist(), strict=True):
+    for prompt, segment in zip(
+        corpus.posting_prompt[wanted].tolist(), corpus.posting_segment[wanted].tolist(), strict=True
+    ):
         lengths[prompt] = max(lengths.get(prompt, 0), corpus.text[segment].as_py().count(" ") + 1)
     return float(np.median(list(lengths.values()))) if lengths else 0.0
-
-

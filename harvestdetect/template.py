@@ -8,6 +8,7 @@ word, and what stands between fixed words is a slot.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -189,7 +190,7 @@ def _words_and_slots(
     words: list[str | None] = []
     slots: list[tuple[str, ...]] = []
     maps = [dict(pairs) for pairs in alignments]
-    for place, ((_, end), (start, stop)) in enumerate(zip(borders, borders[1:], strict=False)):
+    for place, ((_, end), (start, stop)) in enumerate(itertools.pairwise(borders)):
         values: list[str] = []
         inside = medoid[base[end - 1][2] if end else 0 : base[start][1] if start < len(base) else len(medoid)].strip()
         values.append(inside)

@@ -69,9 +69,10 @@ def judge(
     """Judges all candidates of a scan together.
 
     A family stands when its p-value passes Benjamini-Hochberg over all candidates at ``fdr`` (text at
-    :data:`TEXT_FDR`). ``urgent`` takes two standing families beyond text; ``review`` one, on a template; without a
-    template it must pass at :data:`ALONE` of the rate with two measures that agree; ``watch`` takes standing text alone. A benign explanation that fits caps the tier. The q-value is Benjamini-Hochberg over the evidence beyond wording (Fisher's
-    combination), so wording alone never makes it small.
+    :data:`TEXT_FDR`). ``urgent`` takes two standing families beyond text. ``review`` takes one, on a template;
+    without a template it must pass at :data:`ALONE` of the rate with two measures that agree. ``watch`` takes
+    standing text alone. A benign explanation that fits caps the tier. The q-value is Benjamini-Hochberg over the
+    evidence beyond wording (Fisher's combination), so wording alone never makes it small.
 
     Args:
         evidence: of each candidate.
@@ -90,8 +91,8 @@ def judge(
     for family in _FAMILIES:
         values = np.array([f.get(family, 1.0) for f in families])
         adjusted = false_discovery_control(np.clip(values, P_FLOOR, 1.0))
-        for i in np.flatnonzero(adjusted <= (TEXT_FDR if family == "text" else fdr)):
-            standing[int(i)][family] = float(adjusted[i])
+        for place in np.flatnonzero(adjusted <= (TEXT_FDR if family == "text" else fdr)).tolist():
+            standing[place][family] = float(adjusted[place])
     beyond_p = [[max(p, P_FLOOR) for x, p in f.items() if x in BEYOND_TEXT] or [1.0] for f in families]
     combined = np.array([chi2.sf(-2 * np.log(p).sum(), 2 * len(p)) for p in beyond_p])
     q_values = false_discovery_control(np.clip(combined, 1e-300, 1.0))

@@ -52,9 +52,7 @@ def check(assigned: Sequence[Assigned], corpus: Corpus, min_accounts: int) -> No
 # ---------------------------------------------------------------- volumes and returns
 
 
-SENT = st.lists(
-    st.tuples(st.sampled_from("abcdef"), st.sampled_from(["x", "y", "z", "u", "v", "w"])), max_size=30
-)
+SENT = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["x", "y", "z", "u", "v", "w"])), max_size=30)
 
 
 @given(SENT)
@@ -72,9 +70,7 @@ def test_volumes_equal_a_count(sent: Sent) -> None:
 @settings(max_examples=60, deadline=None)
 def test_returns_equal_a_count(sent: Sent, chosen: set[str]) -> None:
     corpus = corpus_of(sent)
-    prompts = np.flatnonzero([texts_of(corpus, np.array([i])) <= chosen for i in range(len(sent))]).astype(
-        np.int32
-    )
+    prompts = np.flatnonzero([texts_of(corpus, np.array([i])) <= chosen for i in range(len(sent))]).astype(np.int32)
     accounts, back, expected = returns(corpus, volumes(corpus), prompts)
     inside = {a: {t for b, t in sent if b == a and t in chosen} for a, _ in sent}
     assert accounts == sum(bool(t) for t in inside.values())
@@ -113,9 +109,7 @@ PARTS = [
 
 @given(
     st.lists(
-        st.tuples(
-            st.sampled_from("abcdefgh"), st.lists(st.sampled_from(PARTS), min_size=1, max_size=3, unique=True)
-        ),
+        st.tuples(st.sampled_from("abcdefgh"), st.lists(st.sampled_from(PARTS), min_size=1, max_size=3, unique=True)),
         max_size=25,
     ),
     st.integers(2, 4),
@@ -221,13 +215,9 @@ def test_nothing_to_assign() -> None:
 
 
 @given(
-    sent=st.lists(
-        st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 15).map(str)), min_size=1, max_size=40
-    ),
+    sent=st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 15).map(str)), min_size=1, max_size=40),
     groups=st.lists(
-        st.tuples(
-            st.sampled_from(["wording", "meaning", "verbatim"]), st.sets(st.integers(0, 15), min_size=1)
-        ),
+        st.tuples(st.sampled_from(["wording", "meaning", "verbatim"]), st.sets(st.integers(0, 15), min_size=1)),
         max_size=6,
     ),
     min_accounts=st.integers(2, 4),

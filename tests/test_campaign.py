@@ -62,7 +62,7 @@ def test_fifty_pairs_drawn_at_random_are_not_linked(seed: int) -> None:
 
 
 def test_heavy_accounts_that_fall_into_every_subject_link_nothing() -> None:
-    # twenty-five accounts with a tenth of all prompts each hundredfold: they are in both clusters by their volume
+    # twenty-five accounts that send two hundred times the usual: they are in both clusters by their volume
     volume = np.concatenate((np.full(25, 2_000), np.full(5_000, 10))).astype(np.int32)
     heavy = np.arange(25, dtype=np.int32)
     light = np.arange(25, 5_025, dtype=np.int32)
@@ -71,9 +71,7 @@ def test_heavy_accounts_that_fall_into_every_subject_link_nothing() -> None:
     assert link_clusters([one, two], [prompts, prompts], volume, log_p=LOG_P) == []
     # the same overlap by light accounts is a link
     ring = light[:50]
-    found = link_clusters(
-        [ring, np.concatenate((ring[:25], light[100:125]))], [prompts, prompts], volume, log_p=LOG_P
-    )
+    found = link_clusters([ring, np.concatenate((ring[:25], light[100:125]))], [prompts, prompts], volume, log_p=LOG_P)
     assert len(found) == 1
 
 
@@ -160,9 +158,7 @@ def test_more_hits_make_a_member_and_more_volume_a_stray() -> None:
 def test_membership_is_a_finite_share(accounts: list[tuple[int, int]], others: int) -> None:
     hits = np.array([h for h, _ in accounts], np.int32)
     volume = np.array([h + more for h, more in accounts], np.int32)
-    sure = membership(
-        hits, volume, total_prompts=int(volume.sum()) + 3 * others, total_accounts=len(accounts) + others
-    )
+    sure = membership(hits, volume, total_prompts=int(volume.sum()) + 3 * others, total_accounts=len(accounts) + others)
     assert sure.shape == hits.shape
     assert np.isfinite(sure).all()
     assert ((sure >= 0) & (sure <= 1)).all()
@@ -187,9 +183,7 @@ def test_a_campaign_adds_up(seed: int) -> None:
     assert campaign.prompt_cluster.tolist() == [owner[p] for p in campaign.prompts.tolist()]
     assert campaign.accounts.tolist() == sorted(members)
     assert (campaign.membership >= 0.5).all()
-    for a, hits, share in zip(
-        campaign.accounts, campaign.harvest_prompts, campaign.harvest_share, strict=True
-    ):
+    for a, hits, share in zip(campaign.accounts, campaign.harvest_prompts, campaign.harvest_share, strict=True):
         assert hits == sum(account[p] == a for p in owner)
         assert share == pytest.approx(hits / volume[a])
     assert campaign.link_log_p == 0.0
@@ -197,9 +191,7 @@ def test_a_campaign_adds_up(seed: int) -> None:
 
 def test_every_account_is_a_member_when_all_are_alike() -> None:
     account = np.repeat(np.arange(300, dtype=np.int32), 10)
-    first, second = (
-        np.concatenate([np.arange(a * 10 + s, a * 10 + s + 4) for a in range(20)]) for s in (0, 4)
-    )
+    first, second = (np.concatenate([np.arange(a * 10 + s, a * 10 + s + 4) for a in range(20)]) for s in (0, 4))
     assigned = [first.astype(np.int32), second.astype(np.int32), np.array([2_990], np.int32)]
     volume = np.bincount(account).astype(np.int32)
     campaign = form_campaign([0, 1], assigned, [], account=account, volume=volume)

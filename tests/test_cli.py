@@ -62,9 +62,7 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]
-) -> Run:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> Run:
     """Runs the command line in this process."""
     for name in [name for name in os.environ if name.startswith("HARVESTDETECT_")]:
         monkeypatch.delenv(name)
@@ -163,9 +161,7 @@ def test_evaluate_scores_the_scan(run: Run, scanned: Scanned) -> None:
     assert scores["campaigns"] == len([g for g in lines(scanned.truth) if g["kind"] == "campaign"])
     assert scores["campaign_recall"] >= 0.5
     assert scores["alarms_urgent"] == 0
-    strict = json.loads(
-        run("evaluate", scanned.out, scanned.truth, "--format", "json", "--tier", "urgent").out
-    )
+    strict = json.loads(run("evaluate", scanned.out, scanned.truth, "--format", "json", "--tier", "urgent").out)
     assert strict["tiers"] == ["urgent"]
     assert strict["alarms"] <= scores["alarms"]
     assert "no such" in run("evaluate", scanned.dump, scanned.truth).error.lower()
@@ -307,17 +303,13 @@ def test_help_is_instant(environment: Mapping[str, str]) -> None:
     took = []
     for _ in range(3):
         start = time.perf_counter()
-        done = subprocess.run(
-            [*COMMAND, "--help"], env=environment, capture_output=True, text=True, timeout=60
-        )
+        done = subprocess.run([*COMMAND, "--help"], env=environment, capture_output=True, text=True, timeout=60)
         took.append(time.perf_counter() - start)
         assert done.returncode == 0
         assert done.stdout.startswith("Usage: harvestdetect")
     assert min(took) < 0.5
     code = "import sys, harvestdetect, harvestdetect.cli; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     heavy = {"numpy", "pyarrow", "torch", "faiss", "scipy", "sklearn", "rich", "sentence_transformers"}
     assert not heavy & set(done.stdout.split())
 
@@ -369,8 +361,7 @@ def test_flags_go_before_environment_before_file_before_defaults(
     dump = jsonl(tmp_path / "dump.jsonl", [{**GOOD, "who": "w", "what": "some text"}])
     file = tmp_path / "settings.toml"
     file.write_text(
-        'seed = 1\nmin_accounts = 11\nk = 40\nselection = "leaf"\n'
-        '[mapping]\naccount = "who"\nprompt = "prompt"\n'
+        'seed = 1\nmin_accounts = 11\nk = 40\nselection = "leaf"\n[mapping]\naccount = "who"\nprompt = "prompt"\n'
     )
     monkeypatch.setenv("HARVESTDETECT_SEED", "2")
     monkeypatch.setenv("HARVESTDETECT_MIN_ACCOUNTS", "12")
@@ -395,9 +386,7 @@ def test_flags_go_before_environment_before_file_before_defaults(
     assert (settings["selection"], settings["threads"], settings["use_cache"]) == ("leaf", 1, False)
     assert (settings["max_rejects"], settings["format"], settings["device"]) == (0.01, "jsonl", "cpu")
     monkeypatch.setenv("HARVESTDETECT_SEED", "many")
-    assert (
-        "HARVESTDETECT_SEED must be a int, got 'many'" in run("scan", dump, "--out", tmp_path / "out").error
-    )
+    assert "HARVESTDETECT_SEED must be a int, got 'many'" in run("scan", dump, "--out", tmp_path / "out").error
 
 
 # ---------------------------------------------------------------- bad input
@@ -423,9 +412,7 @@ def test_flags_go_before_environment_before_file_before_defaults(
         ),
     ],
 )  # fmt: skip
-def test_dumps_without_a_prompt(
-    run: Run, tmp_path: Path, name: str, data: bytes, code: int, message: str
-) -> None:
+def test_dumps_without_a_prompt(run: Run, tmp_path: Path, name: str, data: bytes, code: int, message: str) -> None:
     file = tmp_path / name
     file.write_bytes(data)
     done = run("scan", file, "--out", tmp_path / "out")
@@ -485,9 +472,7 @@ def test_every_bad_line_is_a_reject(run: Run, tmp_path: Path, bad_dump: Path) ->
     assert "Traceback" not in done.err
     assert f"{len(BAD_LINES)} rejects" in " ".join(done.out.split())
     rejects = sorted(lines(tmp_path / "out" / "rejects.jsonl"), key=lambda reject: reject["line"])
-    assert [r["line"] for r in rejects] == list(
-        range(len(FINE_LINES) + 1, len(FINE_LINES) + len(BAD_LINES) + 1)
-    )
+    assert [r["line"] for r in rejects] == list(range(len(FINE_LINES) + 1, len(FINE_LINES) + len(BAD_LINES) + 1))
     for reject, (_, reason) in zip(rejects, BAD_LINES, strict=True):
         assert reason in reject["reason"]
         assert reject["file"] == str(bad_dump)
@@ -522,12 +507,8 @@ def test_max_rejects(run: Run, tmp_path: Path, bad_dump: Path, allowed: str, cod
 
 
 @pytest.mark.parametrize(("name", "pack"), [("dump.jsonl.gz", gzip.compress), ("dump.jsonl.zst", zstd)])
-def test_truncated_compressed_dumps(
-    run: Run, tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
-) -> None:
-    text = "".join(
-        json.dumps({**GOOD, "prompt": random.Random(i).randbytes(30).hex()}) + "\n" for i in range(5_000)
-    )
+def test_truncated_compressed_dumps(run: Run, tmp_path: Path, name: str, pack: Callable[[bytes], bytes]) -> None:
+    text = "".join(json.dumps({**GOOD, "prompt": random.Random(i).randbytes(30).hex()}) + "\n" for i in range(5_000))
     packed = pack(text.encode())
     file = tmp_path / name
     file.write_bytes(packed[: len(packed) // 2])
@@ -540,9 +521,7 @@ def test_truncated_compressed_dumps(
 
 def test_bad_csv_and_parquet_of_other_types(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b'account,prompt\na,fine\nshort\nb,"never closed\nc,fine too\n')
-    table = pa.table(
-        {"account": pa.array([1, 2, None], pa.int32()), "prompt": pa.array([b"x", b"\xff", b"z"])}
-    )
+    table = pa.table({"account": pa.array([1, 2, None], pa.int32()), "prompt": pa.array([b"x", b"\xff", b"z"])})
     pq.write_table(table, tmp_path / "b.parquet")
     pq.write_table(
         pa.table({"account": pa.array([1.5, 2.0]), "prompt": [3, 4]}), tmp_path / "c.parquet"
@@ -551,9 +530,7 @@ def test_bad_csv_and_parquet_of_other_types(run: Run, tmp_path: Path) -> None:
     done = run("scan", tmp_path, "--out", tmp_path / "out")
     assert done.code == 0
     assert "Traceback" not in done.err
-    reasons = {
-        (Path(r["file"]).name, r["line"]): r["reason"] for r in lines(tmp_path / "out" / "rejects.jsonl")
-    }
+    reasons = {(Path(r["file"]).name, r["line"]): r["reason"] for r in lines(tmp_path / "out" / "rejects.jsonl")}
     assert reasons["a.csv", 3] == "2 columns expected, 1 found"
     assert reasons["a.csv", 4] == "a quote is not closed"
     assert "invalid UTF-8" in reasons["b.parquet", 2]
@@ -606,9 +583,7 @@ def test_results_of_an_earlier_scan_are_not_read(run: Run, tmp_path: Path) -> No
     done = run("scan", tmp_path, "--out", tmp_path / "out")
     assert done.code == 0
     assert done.err == f"note: left out 4 files in {tmp_path}/out that an earlier scan wrote\n"
-    assert [f["name"] for f in json.loads((tmp_path / "out" / "run.json").read_text())["files"]] == [
-        str(dump)
-    ]
+    assert [f["name"] for f in json.loads((tmp_path / "out" / "run.json").read_text())["files"]] == [str(dump)]
     done = run("scan", tmp_path / "out", "--out", tmp_path / "out")
     assert done.code == 2
     assert "results of an earlier scan" in done.error
@@ -616,9 +591,7 @@ def test_results_of_an_earlier_scan_are_not_read(run: Run, tmp_path: Path) -> No
 
 def test_out_is_checked_before_the_scan(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dump = jsonl(tmp_path / "dump.jsonl", [GOOD])
-    monkeypatch.setattr(
-        harvestdetect.pipeline, "detect", lambda *_, **__: pytest.fail("the scan was started")
-    )
+    monkeypatch.setattr(harvestdetect.pipeline, "detect", lambda *_, **__: pytest.fail("the scan was started"))
     done = run("scan", dump, "--out", dump)
     assert done.code == 1
     assert f"cannot write {dump}: a file stands where a folder is needed" in done.error
@@ -714,6 +687,16 @@ def test_a_reader_that_goes_away(environment: Mapping[str, str], tmp_path: Path)
     assert (tmp_path / "out" / "report.html").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_standard_output_that_is_full(environment: Mapping[str, str], tmp_path: Path) -> None:
+    dump = jsonl(tmp_path / "dump.jsonl", [GOOD])
+    command = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "fast"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == b"harvestdetect: cannot write to standard output: No space left on device\n"
+
+
 def test_output_in_another_encoding(environment: Mapping[str, str], tmp_path: Path) -> None:
     rows = [{**GOOD, "account": f"Ünï-😀-{i}"} for i in range(40)]
     dump = jsonl(tmp_path / "dümp.jsonl", rows)
@@ -765,9 +748,15 @@ def test_interrupted_while_encoding_the_cache_is_whole(
     own = tmp_path / "cache"
     if (cache / "models").is_dir():
         shutil.copytree(cache / "models", own / "models")
-    command = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "full", "--cache", own]
+    command = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "full", "--threads", "1"]
     terminal, end = pty.openpty()
-    small_blocks = {**environment, "HARVESTDETECT_BATCH_SIZE": "1", "TERM": "xterm", "COLUMNS": "100"}
+    small_blocks = {
+        **environment,
+        "HARVESTDETECT_CACHE": str(own),
+        "HARVESTDETECT_BATCH_SIZE": "1",
+        "TERM": "xterm",
+        "COLUMNS": "100",
+    }
     with subprocess.Popen(command, env=small_blocks, stdout=subprocess.PIPE, stderr=end) as process:
         os.close(end)
         seen = b""
@@ -895,9 +884,7 @@ def test_simulate_says_what_to_do_next(run: Run, tmp_path: Path) -> None:
         (["--texts", "nowhere.txt"], 1, "cannot read the texts in nowhere.txt: No such file"),
     ],
 )
-def test_simulate_with_bad_options(
-    run: Run, tmp_path: Path, options: list[str], code: int, message: str
-) -> None:
+def test_simulate_with_bad_options(run: Run, tmp_path: Path, options: list[str], code: int, message: str) -> None:
     done = run("simulate", "--out", tmp_path / "out", *options)
     assert done.code == code
     assert message in done.error

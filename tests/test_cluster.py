@@ -94,16 +94,16 @@ def chords(vectors: Vectors) -> npt.NDArray[np.float64]:
 
 # ---------------------------------------------------------------- the guard
 #
-# label, condense_tree, compute_stability and get_clusters are private functions of the hdbscan package. These tests
-# hold them, and the tree that cluster.py feeds them, against the package's public, dense, quadratic way.
+# label, condense_tree, compute_stability and get_clusters are private functions of the hdbscan package. These
+# tests hold them, and the tree that cluster.py feeds them, against the package's public, dense, quadratic way.
 #
 # Correspondence: hdbscan says that min_samples counts the point itself, but its core distance is that to the
 # min_samples-th *other* point (entry min_samples of the sorted row, which begins with the point's own zero).
-# Here min_samples counts other accounts, so with every point from an account of its own the numbers are the same.
+# Here min_samples counts other accounts, so with every point from an account of its own the numbers agree.
 #
 # With min_samples = 1 mutual reachability is the distance itself and random points have no ties. Above, a core
-# distance is the length of several edges at once, and which of them are in the spanning tree, and with which child
-# a point between two clusters goes, is anybody's choice; there ties are broken before the comparison.
+# distance is the length of several edges at once, and which of them are in the spanning tree, and with which
+# child a point between two clusters goes, is anybody's choice; there ties are broken before the comparison.
 
 
 @pytest.mark.parametrize("method", ["leaf", "eom"])
@@ -139,14 +139,10 @@ def test_labels_equal_dense_hdbscan_on_mutual_reachability(method: str, min_samp
     np.fill_diagonal(reach, 0.0)
     distance = np.take_along_axis(reach, near.index.astype(np.int64), 1).astype(np.float32)
     ours = select_flat(
-        build_tree(
-            near, core=np.zeros(200, np.float32), distance=distance, floor=0.0, cap=2.0, min_cluster_size=8
-        ),
+        build_tree(near, core=np.zeros(200, np.float32), distance=distance, floor=0.0, cap=2.0, min_cluster_size=8),
         method=method,
     )
-    theirs = dense(
-        reach.astype(np.float32).astype(np.float64), method=method, min_samples=1, min_cluster_size=8
-    )
+    theirs = dense(reach.astype(np.float32).astype(np.float64), method=method, min_samples=1, min_cluster_size=8)
     assert renamed(ours.label) == renamed(theirs.labels_)
 
 
@@ -243,9 +239,7 @@ def check_tree(tree: Tree) -> None:
 
 @given(seed=st.integers(0, 50), cap=st.sampled_from([0.2, 0.5, 1.0, 2.0]), size=st.integers(2, 12))
 @settings(max_examples=25, deadline=None)
-def test_nodes_are_nested_ranges_over_the_points_with_a_near_neighbour(
-    seed: int, cap: float, size: int
-) -> None:
+def test_nodes_are_nested_ranges_over_the_points_with_a_near_neighbour(seed: int, cap: float, size: int) -> None:
     vectors = blobs(60, 4, width=0.2, seed=seed)
     tree = tree_of(vectors, k=10, min_samples=2, floor=0.05, cap=cap, min_cluster_size=size)
     check_tree(tree)
@@ -266,9 +260,7 @@ def test_nodes_that_span_more_than_the_cap_are_not_real() -> None:
     tree = tree_of(vectors, k=20, cap=0.6)
     rows = np.repeat(np.arange(150), 20)
     close = near.distance.ravel() <= 0.6
-    graph = csr_matrix(
-        (np.ones(int(close.sum())), (rows[close], near.index.ravel()[close])), shape=(150, 150)
-    )
+    graph = csr_matrix((np.ones(int(close.sum())), (rows[close], near.index.ravel()[close])), shape=(150, 150))
     count, part = connected_components(graph, directed=False)
     assert count > 1
     assert not tree.real[0]
@@ -289,9 +281,7 @@ def test_nodes_that_span_more_than_the_cap_are_not_real() -> None:
     k=st.integers(1, 12),
 )
 @settings(max_examples=60, deadline=None)
-def test_core_distance_counts_accounts_not_texts(
-    seed: int, min_samples: int, accounts: int, most: int, k: int
-) -> None:
+def test_core_distance_counts_accounts_not_texts(seed: int, min_samples: int, accounts: int, most: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     near = nearest(blobs(30, 3, seed=seed), k=k)
     account = rng.integers(0, accounts, 30).astype(np.int32)
@@ -418,7 +408,7 @@ def postings_of(account: Ints32, *, volume: Ints32 | None = None) -> Postings:
 
 
 def planted(accounts: Ints32, *, noise: int = 900, seed: int = 0) -> tuple[Tree, Postings]:
-    """A tight group, sent by ``accounts`` (one of each point), in a background of accounts with five texts each."""
+    """A tight group, sent by ``accounts`` (one a point), among accounts with five texts each."""
     vectors = lone_component(len(accounts), noise, seed=seed)
     others = accounts.max(initial=-1) + 1 + np.arange(noise, dtype=np.int32) // 5
     account = np.concatenate((accounts, others)).astype(np.int32)
@@ -469,9 +459,7 @@ def test_heavy_accounts_that_would_come_back_by_chance_count_for_less() -> None:
 
 def test_a_node_with_a_great_share_of_all_texts_is_a_topic() -> None:
     tree, postings = planted(np.repeat(np.arange(15, dtype=np.int32), 4))
-    assert (
-        select_by_accounts(tree, postings, min_accounts=10, max_account_share=0.25, max_share=0.03)[0] == []
-    )
+    assert select_by_accounts(tree, postings, min_accounts=10, max_account_share=0.25, max_share=0.03)[0] == []
 
 
 def test_one_text_behind_several_points_is_one_text() -> None:
@@ -486,9 +474,11 @@ def test_one_text_behind_several_points_is_one_text() -> None:
 def test_selected_clusters_are_disjoint_sorted_and_best_first() -> None:
     rng = np.random.default_rng(4)
     vectors = unit(
-        np.concatenate([unit(rng.standard_normal((1, 64))) + 0.02 * rng.standard_normal((60, 64)) for _ in range(5)]
-                       + [rng.standard_normal((2_700, 64))])
-    )  # fmt: skip
+        np.concatenate(
+            [unit(rng.standard_normal((1, 64))) + 0.02 * rng.standard_normal((60, 64)) for _ in range(5)]
+            + [rng.standard_normal((2_700, 64))]
+        )
+    )
     account = np.concatenate(
         [20 * g + rng.integers(0, 12 + g, 60) for g in range(5)] + [100 + np.arange(2_700) // 5]
     ).astype(np.int32)
@@ -513,12 +503,8 @@ def test_selection_does_not_depend_on_the_order_of_points() -> None:
         near = nearest(vectors[order], k=32)
         core = core_distance(near, min_samples=5, account=account[order], senders=np.ones(960, np.int32))
         tree = build_tree(near, core=core, floor=0.1, cap=0.9, min_cluster_size=8)
-        nodes, quality = select_by_accounts(
-            tree, postings_of(account[order]), min_accounts=10, max_account_share=0.25
-        )
-        found.append(
-            ([sorted(order[node].tolist()) for node in nodes], [round(float(q), 6) for q in quality])
-        )
+        nodes, quality = select_by_accounts(tree, postings_of(account[order]), min_accounts=10, max_account_share=0.25)
+        found.append(([sorted(order[node].tolist()) for node in nodes], [round(float(q), 6) for q in quality]))
     assert found[0][0] == [list(range(60))]
     assert all(f == found[0] for f in found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -34,9 +35,7 @@ def block(rows: Sequence[Row]) -> pa.RecordBatch:
 
 def build(rows: Sequence[Row], *, cuts: Sequence[int] = (), **settings: int) -> Corpus:
     borders = [0, *sorted(cuts), len(rows)]
-    return build_corpus(
-        (Batch(prompts=block(rows[a:b])) for a, b in zip(borders, borders[1:], strict=False)), **settings
-    )
+    return build_corpus((Batch(prompts=block(rows[a:b])) for a, b in itertools.pairwise(borders)), **settings)
 
 
 def plain(corpus: Corpus) -> dict[str, Any]:
@@ -50,10 +49,7 @@ def plain(corpus: Corpus) -> dict[str, Any]:
         "senders": corpus.senders.tolist(),
         "postings": list(zip(corpus.posting_segment.tolist(), corpus.posting_prompt.tolist(), strict=True)),
         "accounts": prompts.accounts.to_pylist(),
-        **{
-            n: getattr(prompts, n).tolist()
-            for n in ("account", "time", "file", "line", "content", "created_at")
-        },
+        **{n: getattr(prompts, n).tolist() for n in ("account", "time", "file", "line", "content", "created_at")},
         **{f"{n} code": f.code.tolist() for n, f in prompts.fields.items()},
         **{f"{n} values": f.values.to_pylist() for n, f in prompts.fields.items()},
     }
@@ -98,12 +94,10 @@ ROWS = st.lists(
 
 @given(rows=ROWS, data=st.data())
 @settings(max_examples=80)
-def test_the_same_rows_in_any_order_and_any_batches_give_the_same_corpus(
-    rows: list[Row], data: st.DataObject
-) -> None:
+def test_the_same_rows_in_any_order_and_any_batches_give_the_same_corpus(rows: list[Row], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(rows))
     cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=4))
-    limits = {"segment_characters": 40, "min_senders": 2, "max_windows": 2}
+    limits: dict[str, Any] = {"segment_characters": 40, "min_senders": 2, "max_windows": 2}
     assert plain(build(rows, **limits)) == plain(build(shuffled, cuts=cuts, **limits))
 
 
@@ -124,10 +118,7 @@ def test_spellings_of_one_text_give_the_same_corpus_in_any_order() -> None:
 
 
 def test_file_and_line_stay_with_their_prompt() -> None:
-    rows = [
-        row(f"a{i % 7}", f"text number {i % 11} of several", file=i % 3, line=i, time=i % 5)
-        for i in range(60)
-    ]
+    rows = [row(f"a{i % 7}", f"text number {i % 11} of several", file=i % 3, line=i, time=i % 5) for i in range(60)]
     corpus = build(random.Random(1).sample(rows, len(rows)))
     found = {
         (int(p.file[i]), int(p.line[i])): (p.accounts[int(p.account[i])].as_py(), int(p.time[i]))
@@ -285,9 +276,7 @@ def test_a_short_prompt_is_one_segment() -> None:
     assert len(build([row("a", "x " * 301)]).text) > 1
 
 
-@pytest.mark.parametrize(
-    "text", ["x" * 2_000, "あ" * 2_000, "x" * 700 + " " + "y" * 700, "\n".join("ab" * 700)]
-)
+@pytest.mark.parametrize("text", ["x" * 2_000, "あ" * 2_000, "x" * 700 + " " + "y" * 700, "\n".join("ab" * 700)])
 def test_long_texts_without_blanks_or_with_nothing_else(text: str) -> None:
     corpus = build([row("a", text)], segment_characters=100)
     assert normalize(text) in corpus.text.to_pylist()

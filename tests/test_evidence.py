@@ -1,4 +1,4 @@
-"""Every measure: significant on a planted effect, silent on its null; benign readings fit where they should."""
+"""Every measure: significant on a planted effect, silent on its null; benign readings on their own cases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from harvestdetect.data import NO_TIME, BenignExplanation, Evidence
 from harvestdetect.evidence.benign import benign_explanations
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.structure import (
+    DECIDING,
     coherence,
     even_load,
     even_load_ratio,
@@ -99,15 +100,24 @@ def test_the_load_ratio_is_one_for_people_and_small_for_a_balancer() -> None:
 
 
 def test_linked_templates() -> None:
-    assert linked_templates(1, -40.0, 20) is None
-    assert linked_templates(0, 0.0, 20) is None
-    found = linked_templates(3, -40.0, 20)
+    assert linked_templates(1, 1, -40.0, 20) is None
+    assert linked_templates(0, 0, 0.0, 20) is None
+    found = linked_templates(4, 3, -40.0, 20)
     assert found is not None
+    assert (found.name, found.value) == ("linked templates", 3.0)
     assert found.p_value == pytest.approx(np.exp(-40.0))
     assert found.sentence == "The same 20 accounts sent 3 different templates."
-    endless = linked_templates(2, -1e9, 20)
+    endless = linked_templates(2, 2, -1e9, 20)
     assert endless is not None
     assert endless.p_value > 0
+
+
+def test_linked_subjects_are_named_apart_and_do_not_decide() -> None:
+    found = linked_templates(4, 1, -40.0, 20)
+    assert found is not None
+    assert (found.name, found.value) == ("linked clusters", 4.0)
+    assert found.name not in DECIDING
+    assert "20 accounts sent 4 kinds of prompts" in found.sentence
 
 
 # ---------------------------------------------------------------- matched groups
@@ -127,7 +137,7 @@ def groups_of(account: npt.NDArray[np.int32]) -> Groups:
 
 
 def topics(rng: np.random.Generator, count: int, *, own: float, d: int = 24) -> npt.NDArray[np.float32]:
-    """Vectors of ``count`` accounts' prompts, each account near a subject of its own by the weight ``own``."""
+    """Vectors of ``count`` accounts' prompts, each account near its own subject by the weight ``own``."""
     subject = rng.standard_normal((count, 1, d))
     rows = own * subject + rng.standard_normal((count, EACH, d))
     rows /= np.linalg.norm(rows, axis=2, keepdims=True)
@@ -143,10 +153,7 @@ def test_coherence_is_the_mean_cosine_within_accounts() -> None:
         centred = vectors[g] - vectors[g].mean(axis=0)
         centred /= np.linalg.norm(centred, axis=1, keepdims=True)
         cosines = [
-            float(centred[i] @ centred[j])
-            for i in range(12)
-            for j in range(12)
-            if i != j and member[i] == member[j]
+            float(centred[i] @ centred[j]) for i in range(12) for j in range(12) if i != j and member[i] == member[j]
         ]
         assert found[g] == pytest.approx(np.mean(cosines), abs=1e-5)
 
@@ -283,7 +290,7 @@ def test_few_prompts_have_no_time_evidence() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="evidence/time.py, _sittings: sums of one row and of many differ in the last bit, so a tie counts as extreme",
+    reason="evidence/time.py, _sittings: sums of one row and of many differ in the last bit; no tie",
 )
 def test_all_at_one_moment() -> None:
     account = account_column()
@@ -391,9 +398,7 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         (EVENT, {"days": 2.0, "counts": TWO_EACH}, "review"),
     ],
 )
-def test_an_innocent_reading_fits_its_own_case_and_caps_it(
-    which: int, changes: dict[str, Any], caps: str
-) -> None:
+def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: dict[str, Any], caps: str) -> None:
     found = benign(**changes)
     assert (found[which].verdict, found[which].caps) == ("fits", caps)
     assert [e.verdict for i, e in enumerate(found) if i != which] == ["unlikely"] * 5

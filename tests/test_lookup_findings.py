@@ -75,10 +75,9 @@ def test_prompt_vectors_keep_inner_products(corpus: Corpus) -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     found = prompt_vectors(corpus, parts, vectors, dimensions=4_000, seed=1)
     count = len(corpus.prompts.account)
-    assert (found.shape, found.dtype) == ((count, 4_000), np.float32)
-    sums = np.stack(
-        [vectors[parts.segment[parts.start[p] : parts.start[p + 1]]].sum(axis=0) for p in range(count)]
-    )
+    assert found.shape == (count, 4_000)
+    assert found.dtype == np.float32
+    sums = np.stack([vectors[parts.segment[parts.start[p] : parts.start[p + 1]]].sum(axis=0) for p in range(count)])
     assert np.abs(found @ found.T - sums @ sums.T).max() < 0.3
     again = prompt_vectors(corpus, parts, vectors, dimensions=4_000, seed=1)
     assert np.array_equal(found, again)
@@ -87,10 +86,7 @@ def test_prompt_vectors_keep_inner_products(corpus: Corpus) -> None:
 
 def test_cluster_texts_are_the_parts_that_put_a_prompt_there() -> None:
     corpus = corpus_of(
-        [
-            Prompt(account=f"a{i}", prompt=[("user", f"Ask number {i}"), ("user", f"A rider {i}")])
-            for i in range(8)
-        ]
+        [Prompt(account=f"a{i}", prompt=[("user", f"Ask number {i}"), ("user", f"A rider {i}")]) for i in range(8)]
     )
     parts = parts_of(corpus)
     own = np.array([i for i, t in enumerate(corpus.text.to_pylist()) if t.startswith("ask")], np.int32)
@@ -105,10 +101,7 @@ def test_cluster_texts_are_the_parts_that_put_a_prompt_there() -> None:
 def test_a_shared_system_prompt_is_shown_with_what_varies() -> None:
     system = "You are a careful tutor who answers in rhyme."
     corpus = corpus_of(
-        [
-            Prompt(account=f"a{i}", prompt=[("system", system), ("user", f"Question number {i}")])
-            for i in range(6)
-        ]
+        [Prompt(account=f"a{i}", prompt=[("system", system), ("user", f"Question number {i}")]) for i in range(6)]
     )
     own = np.array([corpus.text.to_pylist().index(system.lower())], np.int32)
     texts, stands = cluster_texts(corpus, parts_of(corpus), np.arange(6, dtype=np.int32), own, at_most=9)
@@ -128,9 +121,7 @@ def test_one_text_is_shown_once_and_a_shared_piece_by_its_whole() -> None:
 def test_prompts_without_parts_have_no_text() -> None:
     corpus = corpus_of([Prompt(account="a", prompt="\u200b"), Prompt(account="b", prompt="words")])
     parts = parts_of(corpus)
-    texts, stands = cluster_texts(
-        corpus, parts, np.arange(2, dtype=np.int32), np.array([0], np.int32), at_most=9
-    )
+    texts, stands = cluster_texts(corpus, parts, np.arange(2, dtype=np.int32), np.array([0], np.int32), at_most=9)
     assert texts == ["words"]
     assert stands.tolist() == [0]
 
@@ -143,9 +134,7 @@ def test_examples_are_redacted_in_templates() -> None:
     rng = np.random.default_rng(0)
     vectors = (np.ones((12, 5)) + 0.1 * rng.standard_normal((12, 5))).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    made = template_of(
-        describe(texts, vectors), texts, channel="wording", segments=12, prompts=20, accounts=11
-    )
+    made = template_of(describe(texts, vectors), texts, channel="wording", segments=12, prompts=20, accounts=11)
     assert "@mail" not in made.medoid + made.least_similar + "".join(made.exemplars)
     assert "10.0.0." not in made.medoid + made.least_similar + "".join(made.exemplars)
     assert "[e-mail]" in made.medoid
@@ -179,9 +168,18 @@ ACCOUNTS = ("ada", "bob", "cyd", "dan", "eve", "fay")
 
 def template(name: str, prompts: int) -> Template:
     return Template(
-        template_id=f"t-{name}", channel="wording", words=("Explain", None), slots=(("x",),), medoid="Explain x",
-        exemplars=(), least_similar="Explain y", signature=name * 8, segments=prompts, prompts=prompts, accounts=6,
-    )  # fmt: skip
+        template_id=f"t-{name}",
+        channel="wording",
+        words=("Explain", None),
+        slots=(("x",),),
+        medoid="Explain x",
+        exemplars=(),
+        least_similar="Explain y",
+        signature=name * 8,
+        segments=prompts,
+        prompts=prompts,
+        accounts=6,
+    )
 
 
 TEMPLATES = {3: template("aaaa", 6), 5: template("bbbb", 12)}
@@ -359,9 +357,7 @@ COLUMNS = {
 def test_the_table_of_prompts_has_a_row_per_prompt_in_order(case: Case) -> None:
     finding = case.finding()
     prompts = case.corpus.prompts
-    table = prompt_table(
-        [(finding, case.campaign)], prompts=prompts, templates=TEMPLATES, files=["dump.jsonl"]
-    )
+    table = prompt_table([(finding, case.campaign)], prompts=prompts, templates=TEMPLATES, files=["dump.jsonl"])
     assert dict(zip(table.schema.names, table.schema.types, strict=True)) == COLUMNS
     assert table.num_rows == 23
     rows = table.to_pylist()

@@ -103,9 +103,7 @@ def test_lone_surrogates_are_replaced() -> None:
     assert (row["account"], row["parts"]) == ("a?", ["x?y"])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="dump/memory.py, _batch: roles and fields are not cleaned; UnicodeEncodeError"
-)
+@pytest.mark.xfail(strict=True, reason="dump/memory.py, _batch: roles and fields are not cleaned; UnicodeEncodeError")
 def test_lone_surrogates_in_roles_and_fields_are_replaced() -> None:
     (batch,) = batches_of([Prompt(account="a", prompt=[("us\ud800er", "x")], fields={"org": "o\udc00"})])
     (row,) = batch.prompts.to_pylist()
@@ -147,9 +145,7 @@ def test_an_unreadable_created_at_is_no_time(created: str) -> None:
                 ),
             ),
             time=st.one_of(st.none(), st.floats(-1e9, 4e9)),
-            fields=st.dictionaries(
-                st.sampled_from([f for f in FIELDS if f != "created_at"]), st.text(max_size=5)
-            ),
+            fields=st.dictionaries(st.sampled_from([f for f in FIELDS if f != "created_at"]), st.text(max_size=5)),
         ),
         max_size=12,
     )

@@ -80,9 +80,7 @@ def test_indices_of_distinct_points_equal_brute_force() -> None:
     np.fill_diagonal(distance, np.inf)
     order = np.argsort(distance, axis=1)[:, :9]
     assert (found.index == order).mean() > 0.999
-    assert np.allclose(
-        np.take_along_axis(distance, found.index.astype(np.int64), 1), found.distance, atol=1e-5
-    )
+    assert np.allclose(np.take_along_axis(distance, found.index.astype(np.int64), 1), found.distance, atol=1e-5)
 
 
 def test_more_rows_than_one_block(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,9 +61,7 @@ def batches_of_rows(rows: pa.Table, order: Sequence[int], cuts: int) -> Iterator
 
 def with_parts(rows: pa.Table, change: Callable[[str], str]) -> pa.Table:
     parts = [[change(text) for text in messages] for messages in rows["parts"].to_pylist()]
-    return rows.set_column(
-        rows.schema.get_field_index("parts"), PROMPT_SCHEMA.field("parts"), pa.array(parts)
-    )
+    return rows.set_column(rows.schema.get_field_index("parts"), PROMPT_SCHEMA.field("parts"), pa.array(parts))
 
 
 def people(count: int = 60, each: int = 4, *, seed: int = 0) -> list[Prompt]:
@@ -191,15 +189,14 @@ def test_rows_in_any_order_and_any_batches_give_the_same_findings(made: Made, fa
     assert again.prompts is not None
     assert made.detection.prompts is not None
     columns = ["line", "account", "campaign_id", "template_id", "membership"]
-    assert again.prompts.select(columns).sort_by("line") == made.detection.prompts.select(columns).sort_by(
-        "line"
-    )
+    assert again.prompts.select(columns).sort_by("line") == made.detection.prompts.select(columns).sort_by("line")
 
 
-def test_rows_split_over_other_files_give_the_same_findings(
-    made: Made, fast: Settings, tmp_path: Path
-) -> None:
-    lines = [line for file in made.simulation.files for line in gzip.open(file)]
+def test_rows_split_over_other_files_give_the_same_findings(made: Made, fast: Settings, tmp_path: Path) -> None:
+    lines: list[bytes] = []
+    for file in made.simulation.files:
+        with gzip.open(file) as opened:
+            lines += opened
     random.Random(1).shuffle(lines)
     (tmp_path / "one.jsonl").write_bytes(b"".join(lines[:1_200]))
     (tmp_path / "two.ndjson.gz").write_bytes(gzip.compress(b"".join(lines[1_200:4_900])))
@@ -209,9 +206,7 @@ def test_rows_split_over_other_files_give_the_same_findings(
     assert again.findings == made.detection.findings
 
 
-def test_the_dump_twice_under_other_names_doubles_the_counts_only(
-    made: Made, fast: Settings, tmp_path: Path
-) -> None:
+def test_the_dump_twice_under_other_names_doubles_the_counts_only(made: Made, fast: Settings, tmp_path: Path) -> None:
     for file in made.simulation.files:
         shutil.copy(file, tmp_path / f"copy-{file.name}")
     again = detect(read_dumps([*made.simulation.files, tmp_path]), settings=fast)
@@ -228,9 +223,7 @@ def test_the_dump_twice_under_other_names_doubles_the_counts_only(
         assert [t.words for t in other.templates] == [t.words for t in finding.templates]
         shares = {m.account: (2 * m.prompts, m.harvest_share) for m in finding.members}
         assert {m.account: (m.prompts, m.harvest_share) for m in other.members} == shares
-    assert {n for n, f in after.items() if f.tier == "urgent"} == {
-        n for n, f in before.items() if f.tier == "urgent"
-    }
+    assert {n for n, f in after.items() if f.tier == "urgent"} == {n for n, f in before.items() if f.tier == "urgent"}
 
 
 def test_the_search_by_cells_finds_the_campaigns_too(made: Made, fast: Settings) -> None:
@@ -242,9 +235,7 @@ def test_the_search_by_cells_finds_the_campaigns_too(made: Made, fast: Settings)
 
 @pytest.mark.parametrize("selection", ["leaf", "eom"])
 def test_the_other_selections_run(made: Made, fast: Settings, selection: str) -> None:
-    found = detect(
-        batches_of_rows(made.rows, range(0, 5_000, 2), 1), settings=fast.replace(selection=selection)
-    )
+    found = detect(batches_of_rows(made.rows, range(0, 5_000, 2), 1), settings=fast.replace(selection=selection))
     assert found.counts["prompts"] == 2_500
     assert found.counts["clusters"] > 0
 
@@ -295,9 +286,7 @@ def check_empty(found: Detection, prompts: int) -> None:
     assert detection_from_json(detection_json(found)) == found
 
 
-@pytest.mark.parametrize(
-    "source", [[], iter([]), [Batch(prompts=pa.RecordBatch.from_pylist([], PROMPT_SCHEMA))]]
-)
+@pytest.mark.parametrize("source", [[], iter([]), [Batch(prompts=pa.RecordBatch.from_pylist([], PROMPT_SCHEMA))]])
 def test_an_empty_dump_has_no_findings(source: Any, fast: Settings) -> None:
     found = detect(source, settings=fast)
     check_empty(found, 0)
@@ -337,19 +326,14 @@ def test_all_rows_equal(fast: Settings) -> None:
 
 @pytest.mark.xfail(strict=True, reason="one segment alone: see test_shared_distance_of_one_point")
 def test_one_text_from_many_accounts(fast: Settings) -> None:
-    rows = [
-        Prompt(account=f"a{i % 40}", prompt="Explain the tide to me in two words.", time=T0)
-        for i in range(80)
-    ]
+    rows = [Prompt(account=f"a{i % 40}", prompt="Explain the tide to me in two words.", time=T0) for i in range(80)]
     found = detect(rows, settings=fast)
     assert {f.tier for f in found.findings} <= {"watch"}
     assert found.counts["segments"] == 1
 
 
 def test_prompts_that_are_empty_once_normalised(fast: Settings) -> None:
-    check_empty(
-        detect([Prompt(account=f"a{i}", prompt="\u200b\u2060") for i in range(20)], settings=fast), 20
-    )
+    check_empty(detect([Prompt(account=f"a{i}", prompt="\u200b\u2060") for i in range(20)], settings=fast), 20)
 
 
 def test_people_alone_make_nothing_above_watch(fast: Settings) -> None:
@@ -360,10 +344,9 @@ def test_people_alone_make_nothing_above_watch(fast: Settings) -> None:
 def test_everything_in_one_sitting_is_no_evidence_of_time(fast: Settings) -> None:
     sent = [replace(p, time=T0) for p in people()]
     sent += [
-        Prompt(account=f"ring {i % 15}", prompt=f"Grade answer {i} of the list from one to ten, with reasons: item {i}.",
-               time=T0)
+        Prompt(account=f"ring {i % 15}", prompt=f"Grade answer {i} from one to ten, with reasons: {i}.", time=T0)
         for i in range(90)
-    ]  # fmt: skip
+    ]
     for finding in detect(sent, settings=fast).findings:
         assert "time" not in finding.families
         assert finding.tier != "urgent"
@@ -392,7 +375,7 @@ def test_hostile_texts_pass_through(fast: Settings) -> None:
 
 def test_anything_but_prompts_is_a_type_error(fast: Settings) -> None:
     with pytest.raises(TypeError, match="detect takes batches or prompts, got str"):
-        detect(["a text"], settings=fast)  # type: ignore[list-item]
+        detect(["a text"], settings=fast)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- rejects, progress, notes
@@ -444,9 +427,7 @@ def own_cache(cache: Path, tmp_path: Path, fast: Settings) -> Path:
 
 def test_vectors_from_the_cache_give_the_same_findings(own_cache: Path) -> None:
     sent = people(12) + [
-        Prompt(
-            account=f"ring {i % 12}", prompt=f"Grade answer {i} from one to ten, item {i}.", time=T0 + 977 * i
-        )
+        Prompt(account=f"ring {i % 12}", prompt=f"Grade answer {i} from one to ten, item {i}.", time=T0 + 977 * i)
         for i in range(48)
     ]
     settings = Settings(encoder="full", cache=own_cache)

@@ -12,9 +12,7 @@ import pytest
 import harvestdetect
 
 MODULES = sorted(
-    info.name
-    for info in pkgutil.walk_packages(harvestdetect.__path__, "harvestdetect.")
-    if "__main__" not in info.name
+    info.name for info in pkgutil.walk_packages(harvestdetect.__path__, "harvestdetect.") if "__main__" not in info.name
 )
 
 

@@ -134,9 +134,7 @@ def test_truth_is_about_accounts_of_the_dump_and_does_not_leak(
         assert group["what"].encode() not in raw
 
 
-def test_background_is_varied_and_repeats_like_people(
-    rows: list[dict[str, Any]], truth: list[dict[str, Any]]
-) -> None:
+def test_background_is_varied_and_repeats_like_people(rows: list[dict[str, Any]], truth: list[dict[str, Any]]) -> None:
     grouped = {a for g in truth for a in g["accounts"]}
     texts = [r["prompt"] for r in rows if r["account"] not in grouped and isinstance(r["prompt"], str)]
     lengths = np.array([len(t) for t in texts])
@@ -151,9 +149,7 @@ def test_background_is_varied_and_repeats_like_people(
     assert volumes[-1] > 30 * volumes[len(volumes) // 2]
 
 
-def test_campaigns_sweep_and_share_infrastructure(
-    rows: list[dict[str, Any]], truth: list[dict[str, Any]]
-) -> None:
+def test_campaigns_sweep_and_share_infrastructure(rows: list[dict[str, Any]], truth: list[dict[str, Any]]) -> None:
     by_account: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_account.setdefault(row["account"], []).append(row)

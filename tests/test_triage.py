@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,18 +33,28 @@ def evidence(name: str, family: Family, p_value: float) -> Evidence:
 
 
 def explanation(verdict: Any = "fits", caps: Tier | None = "watch") -> BenignExplanation:
-    return BenignExplanation(
-        name="a reading", verdict=verdict, statistic=1.0, sentence="A sentence.", caps=caps
-    )
+    return BenignExplanation(name="a reading", verdict=verdict, statistic=1.0, sentence="A sentence.", caps=caps)
+
+
+def measured(families: Mapping[Family, float], measures: int = 1) -> list[Evidence]:
+    """Evidence that gives these p-values per family: so many measures that say the same."""
+    return [evidence(f"{f} {i}", f, p) for f, p in families.items() for i in range(measures)]
 
 
 def judged(
     *families: Mapping[Family, float],
     benign: Sequence[BenignExplanation] = (),
     templated: bool = True,
-    fdr: float = FDR,
+    measures: int = 1,
 ) -> list[Judgement]:
-    return judge(list(families), [benign] * len(families), [templated] * len(families), fdr=fdr)
+    count = len(families)
+    return judge(
+        [measured(f, measures) for f in families],
+        [benign] * count,
+        [templated] * count,
+        deciding={},
+        fdr=FDR,
+    )
 
 
 def tier(families: Mapping[Family, float], **how: Any) -> Tier | None:
@@ -79,6 +90,13 @@ def test_only_the_deciding_measures_of_a_family_count() -> None:
     assert family_p_values([], {}) == {}
 
 
+@given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=8))
+def test_a_family_lies_between_its_least_p_value_and_bonferroni(p_values: list[float]) -> None:
+    found = family_p_values([evidence(str(i), "time", p) for i, p in enumerate(p_values)], {})["time"]
+    assert min(p_values) * (1 - 1e-12) <= found
+    assert found <= min(1.0, min(p_values) * len(p_values)) * (1 + 1e-12)
+
+
 def test_a_p_value_of_nought_is_held_above_it() -> None:
     assert 0 < family_p_values([evidence("x", "time", 0.0)], {})["time"] < 1e-20
 
@@ -98,9 +116,19 @@ def test_one_family_on_a_template_is_for_review() -> None:
         assert tier({family: FDR / 2, "text": SURE}, templated=False) == "review"
 
 
-def test_one_family_without_a_template_must_be_surer() -> None:
-    assert tier({"time": FDR / 2, "text": 1.0}, templated=False) is None
-    assert tier({"time": ALONE * FDR / 2, "text": 1.0}, templated=False) == "review"
+def test_one_family_without_a_template_must_be_surer_and_agree_with_itself() -> None:
+    sure: dict[Family, float] = {"time": ALONE * FDR / 2, "text": 1.0}
+    assert tier(sure, templated=False, measures=2) == "review"
+    assert tier(sure, templated=False) is None  # a single measure
+    assert tier({"time": FDR / 2, "text": 1.0}, templated=False, measures=2) is None
+    assert tier({"time": FDR / 2, "text": SURE}, templated=False) == "review"
+
+
+def test_only_the_deciding_measures_make_a_family_stand() -> None:
+    items = [evidence("rigid wording", "text", 0.9), evidence("density", "text", SURE)]
+    for names, expected in ((("rigid wording",), None), (("density",), "watch")):
+        found = judge([items], [()], [True], deciding={"text": names}, fdr=FDR)
+        assert found[0].tier == expected
 
 
 def test_text_alone_is_to_watch() -> None:
@@ -122,7 +150,8 @@ def test_intent_alone_lifts_nothing() -> None:
 @given(p_values=st.lists(P_VALUES, min_size=1, max_size=12), templated=st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_text_alone_never_makes_more_than_watch(p_values: list[float], templated: bool) -> None:
-    for found in judged(*({"text": p} for p in p_values), templated=templated):
+    wording: list[dict[Family, float]] = [{"text": p} for p in p_values]
+    for found in judged(*wording, templated=templated, measures=2):
         assert found.tier in (None, "watch")
         assert found.q_value > 0.99
         assert found.score <= 3.0
@@ -166,15 +195,15 @@ def test_the_strictest_cap_counts() -> None:
 
 
 def test_no_candidates_no_judgements() -> None:
-    assert judge([], [], [], fdr=FDR) == []
+    assert judge([], [], [], deciding={}, fdr=FDR) == []
 
 
 def test_many_candidates_need_surer_evidence() -> None:
     one: dict[Family, float] = {"structure": FDR / 2}
     assert judged(one)[0].tier == "review"
-    crowd = judged(one, *({"structure": 0.9} for _ in range(99)))
-    assert crowd[0].tier is None
-    assert judged({"structure": FDR / 200}, *({"structure": 0.9} for _ in range(99)))[0].tier == "review"
+    crowd: list[dict[Family, float]] = [{"structure": 0.9}] * 99
+    assert judged(one, *crowd)[0].tier is None
+    assert judged({"structure": FDR / 200}, *crowd)[0].tier == "review"
 
 
 def test_a_missing_family_counts_as_no_evidence() -> None:
@@ -189,10 +218,10 @@ def test_q_values_and_scores_are_monotone_in_p(p_values: list[float], family: Fa
     ordered = sorted(p_values)
     found = judged(*({family: p} for p in ordered))
     q_values = [f.q_value for f in found]
-    assert all(a <= b + 1e-12 for a, b in zip(q_values, q_values[1:], strict=False))
+    assert all(a <= b + 1e-12 for a, b in pairwise(q_values))
     assert all(max(p, 0.0) <= q + 1e-9 <= 1 + 1e-9 for p, q in zip(ordered, q_values, strict=True))
     scores = [f.score for f in found]
-    assert all(a >= b for a, b in zip(scores, scores[1:], strict=False))
+    assert all(a >= b for a, b in pairwise(scores))
     tiers = [len(TIERS) if f.tier is None else TIERS.index(f.tier) for f in found]
     assert tiers == sorted(tiers)
 

@@ -175,9 +175,7 @@ def _candidates(by_name: Mapping[str, ColumnPath], names: Sequence[str]) -> Iter
                 yield path
 
 
-def _settle_times(
-    chosen: dict[str, ColumnPath], by_name: Mapping[str, ColumnPath], mapping: Mapping[str, str]
-) -> None:
+def _settle_times(chosen: dict[str, ColumnPath], by_name: Mapping[str, ColumnPath], mapping: Mapping[str, str]) -> None:
     if "timestamp" in chosen:
         return
     taken = {path for field, path in chosen.items() if field != "created_at" or field in mapping}

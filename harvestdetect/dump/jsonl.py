@@ -107,9 +107,7 @@ def _choose(objects: list[dict[str, Any]], *, name: str, settings: Settings) -> 
 
 def _usable(field: str, value: Any) -> bool:
     if field == "prompt":
-        return (isinstance(value, str | list) and bool(value)) or (
-            isinstance(value, dict) and "content" in value
-        )
+        return (isinstance(value, str | list) and bool(value)) or (isinstance(value, dict) and "content" in value)
     return to_text(value) is not None or isinstance(value, float)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -25,13 +25,13 @@ def batches_of(source: Iterable[Batch] | Iterable[Prompt]) -> Iterator[Batch]:
     Raises:
         TypeError: an item is neither a batch nor a prompt.
     """
-    items = iter(source)
+    items: Iterator[Batch | Prompt] = iter(source)
     number = 0
     for item in items:
         if isinstance(item, Batch):
             yield item
             continue
-        chunk = [item, *islice(items, BATCH_ROWS - 1)]
+        chunk: list[Any] = [item, *islice(items, BATCH_ROWS - 1)]
         yield _batch(chunk, number + 1)
         number += len(chunk)
 

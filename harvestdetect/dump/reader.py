@@ -96,9 +96,7 @@ def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:
         return
     total = rows + rejects
     if allowed >= 1 and rejects > allowed:
-        raise TooManyRejectsError(
-            f"{rejects:,} of {total:,} rows were rejected, max_rejects allows {allowed:,.0f}"
-        )
+        raise TooManyRejectsError(f"{rejects:,} of {total:,} rows were rejected, max_rejects allows {allowed:,.0f}")
     if allowed < 1 and rejects > allowed * total:
         share = f"{rejects / total:.2%}"
         raise TooManyRejectsError(
@@ -135,9 +133,7 @@ def _counter(progress: Callable[[int, int | None], None], sizes: list[int | None
     return passed
 
 
-def _read_file(
-    stored: Stored, position: int, name: str, settings: Settings, batch_rows: int
-) -> Iterator[Batch]:
+def _read_file(stored: Stored, position: int, name: str, settings: Settings, batch_rows: int) -> Iterator[Batch]:
     source, name = name, name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
     packed = compression(stored.peek(4))
     head, chunks = peek(decompress(stored, packed), _HEAD)
@@ -151,9 +147,7 @@ def _read_file(
         final.append(Reject(file=name, line=None, byte=None, reason=complaint))
         _exhaust(chunks)
     else:
-        with closing(
-            _blocks(kind, chunks, head, stored, source, name, packed, settings, batch_rows)
-        ) as blocks:
+        with closing(_blocks(kind, chunks, head, stored, source, name, packed, settings, batch_rows)) as blocks:
             try:
                 for block, bad in blocks:
                     prompts, judged = to_batch(block, file=position, name=name)

@@ -124,19 +124,13 @@ def _parts(value: Any) -> list[tuple[str, str]] | str:
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list):
-        return (
-            "no prompt"
-            if value is None
-            else f"the prompt is not a text or a list of messages: {short(value)}"
-        )
+        return "no prompt" if value is None else f"the prompt is not a text or a list of messages: {short(value)}"
     parts = []
     for item in value:
         role: Any = "user"
         if isinstance(item, dict):
             role = item.get("role") or item.get("from")
-            content = next(
-                (v for k in ("content", "parts", "value", "text") if (v := item.get(k)) is not None), None
-            )
+            content = next((v for k in ("content", "parts", "value", "text") if (v := item.get(k)) is not None), None)
             if "role" not in item and item.get("type") not in _TEXT_PARTS:
                 continue
             text = _content_text(content)
@@ -202,8 +196,7 @@ def to_batch(block: Block, *, file: int, name: str) -> tuple[pa.RecordBatch, lis
     columns = block.columns
     count = len(block.lines)
     accounts = [
-        value.strip() if type(value) is str else to_text(value)
-        for value in columns.get("account") or [None] * count
+        value.strip() if type(value) is str else to_text(value) for value in columns.get("account") or [None] * count
     ]
     stamps = columns.get("timestamp")
     times = [NO_TIME] * count if stamps is None else _times(stamps)

@@ -67,7 +67,7 @@ def _passed_on(copies: float, each: float) -> BenignExplanation:
         name="a text that people pass on (viral prompt, assignment)",
         verdict="fits" if fits else "unlikely",
         statistic=copies,
-        sentence=f"{copies:.0%} of the prompts repeat an earlier one word for word; an account sent {each:.1f} of them.",
+        sentence=f"{copies:.0%} of the prompts repeat an earlier one word for word; an account sent {each:.1f}.",
         caps="watch" if fits else None,
     )
 
@@ -147,9 +147,7 @@ def _one_organisation(orgs: npt.NDArray[np.int32]) -> BenignExplanation:
 def _event(days: float | None, each: float) -> BenignExplanation:
     name = "an event or deadline"
     if days is None:
-        return BenignExplanation(
-            name=name, verdict="unknown", statistic=None, sentence="The prompts carry no times."
-        )
+        return BenignExplanation(name=name, verdict="unknown", statistic=None, sentence="The prompts carry no times.")
     fits = days <= EVENT_DAYS and each < FEW_EACH
     return BenignExplanation(
         name=name,

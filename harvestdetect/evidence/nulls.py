@@ -63,7 +63,12 @@ def pool_of(account: npt.NDArray[np.int32], accounts: int, excluded: npt.NDArray
 
 
 def draw_groups(
-    pool: Pool, prompts: npt.NDArray[np.int32], account: npt.NDArray[np.int32], *, seed: int, draws: int = DRAWS
+    pool: Pool,
+    prompts: npt.NDArray[np.int32],
+    account: npt.NDArray[np.int32],
+    *,
+    seed: int,
+    draws: int = DRAWS,
 ) -> Groups | None:
     """Groups of other accounts with as many prompts each as the members of a campaign.
 
@@ -101,7 +106,11 @@ def draw_groups(
 
 def spread(count: int, at_most: int) -> Ints:
     """At most ``at_most`` of ``count`` positions, evenly spread."""
-    return np.unique(np.linspace(0, max(count - 1, 0), min(count, at_most)).astype(np.int64)) if count else np.empty(0, np.int64)
+    return (
+        np.unique(np.linspace(0, max(count - 1, 0), min(count, at_most)).astype(np.int64))
+        if count
+        else np.empty(0, np.int64)
+    )
 
 
 def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
@@ -128,4 +137,3 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     if scale <= 0 or value <= threshold:
         return rank
     return float(min(rank, 0.1 * np.exp(-(value - threshold) / scale)))
-

@@ -11,11 +11,21 @@ import numpy.typing as npt
 from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import Groups, tail_p
 
-__all__ = ["OwnSubjects", "coherence", "even_load", "even_load_ratio", "linked_templates", "shared_list"]
+__all__ = [
+    "DECIDING",
+    "OwnSubjects",
+    "coherence",
+    "even_load",
+    "even_load_ratio",
+    "linked_templates",
+    "shared_list",
+]
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 
+DECIDING: Final = ("even load", "one list of work", "linked templates")
+"""The measures on which the family stands; linked clusters can only agree."""
 COMPOSITIONS: Final = 4999
 MIN_PAIRS: Final = 30
 
@@ -67,24 +77,32 @@ def even_load(counts: npt.NDArray[np.int32], *, strays: int = 0, seed: int) -> E
     )
 
 
-def linked_templates(templates: int, log_p: float, accounts: int) -> Evidence | None:
+def linked_templates(clusters: int, templates: int, log_p: float, accounts: int) -> Evidence | None:
     """Whether the same accounts sent several different templates.
 
+    Clusters that share a subject rather than a template are named apart: people have several interests.
+
     Args:
-        templates: rigid template clusters that are linked.
+        clusters: that are linked.
+        templates: how many of them are templates.
         log_p: natural log of the weakest link's corrected p-value.
         accounts: of the campaign.
     """
-    if templates < 2:
+    if clusters < 2:
         return None
+    named = templates > 1
     return Evidence(
-        name="linked templates",
+        name="linked templates" if named else "linked clusters",
         family="structure",
-        value=float(templates),
+        value=float(templates if named else clusters),
         null="overlap of accounts given how much each of them sent",
         expected=1.0,
         p_value=float(np.exp(max(log_p, -700.0))),
-        sentence=f"The same {accounts} accounts sent {templates} different templates.",
+        sentence=(
+            f"The same {accounts} accounts sent {templates} different templates."
+            if named
+            else f"The same {accounts} accounts sent {clusters} kinds of prompts."
+        ),
     )
 
 
@@ -106,7 +124,7 @@ def coherence(vectors: Floats32, member: npt.NDArray[np.int64]) -> Floats:
     each = np.diff(np.append(starts, len(member)))
     pairs = float((each * (each - 1)).sum())
     own = (centred**2).sum(axis=(1, 2))
-    return ((sums**2).sum(axis=(1, 2)) - own).astype(np.float64) / max(pairs, 1.0)
+    return np.asarray(((sums**2).sum(axis=(1, 2)) - own) / max(pairs, 1.0), np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

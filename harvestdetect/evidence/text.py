@@ -76,8 +76,8 @@ def text_evidence(
             expected=_mean(background_shared),
             p_value=tail_p(shared_words, background_shared) if len(background_shared) else 1.0,
             sentence=(
-                f"One of these prompts keeps {shared_words:.1f} longer words of another in their order; in neighbourhoods of "
-                f"other texts {_mean(background_shared):.1f}."
+                f"One of these prompts keeps {shared_words:.1f} longer words of another in their order; in "
+                f"neighbourhoods of other texts {_mean(background_shared):.1f}."
             ),
         )
     )

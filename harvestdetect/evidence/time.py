@@ -46,9 +46,11 @@ def _days(times: Ints, member: Ints) -> Floats:
     first = day.min(axis=1)
     span = int((day.max(axis=1) - first).max()) + 1
     g = len(times)
-    counts = np.bincount(
-        (np.arange(g)[:, None] * span + day - first[:, None]).ravel(), minlength=span * g
-    ).reshape(g, span).astype(np.float64)
+    counts = (
+        np.bincount((np.arange(g)[:, None] * span + day - first[:, None]).ravel(), minlength=span * g)
+        .reshape(g, span)
+        .astype(np.float64)
+    )
     length = day.max(axis=1) - first + 1
     mean = times.shape[1] / length
     square = (counts**2).sum(axis=1) / length - mean**2
@@ -72,8 +74,8 @@ _MEASURES: Final = (
         "flat day",
         _hours,
         True,
-        "The prompts spread over the 24 hours of the day with a chi-square of {value:.0f}; other accounts, who sleep and "
-        "work, show about {expected:.0f}.",
+        "The prompts spread over the 24 hours of the day with a chi-square of {value:.0f}; other accounts, who sleep "
+        "and work, show about {expected:.0f}.",
     ),
     (
         "no sittings",
@@ -93,8 +95,8 @@ _MEASURES: Final = (
         "common start",
         _starts,
         True,
-        "The accounts' first prompts of this kind lie {value:.1f} days apart (standard deviation); {expected:.1f} among "
-        "other accounts.",
+        "The accounts' first prompts of this kind lie {value:.1f} days apart (standard deviation); {expected:.1f} "
+        "among other accounts.",
     ),
     (
         "same hours",

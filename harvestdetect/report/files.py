@@ -62,10 +62,7 @@ OUTPUT_NAMES: Final = (
 _SCHEMA_VERSION: Final = 1
 _TIMES: Final = ("first_seen", "last_seen")
 _FLOATS: Final = {
-    f.name
-    for kind in (Evidence, Finding, Member, StageCost)
-    for f in dataclasses.fields(kind)
-    if f.type == "float"
+    f.name for kind in (Evidence, Finding, Member, StageCost) for f in dataclasses.fields(kind) if f.type == "float"
 }
 
 

@@ -140,9 +140,7 @@ def _tiles(detection: Detection) -> list[tuple[str, str, str]]:
     rejects = int(counts.get("rejects", len(detection.rejects)))
     tiles.append((count(rejects), "rows rejected", "could not be read" if rejects else "everything was read"))
     if detection.findings:
-        tiles.append(
-            (count(len(members)), "accounts in findings", f"{len(advised):,} recommended for action")
-        )
+        tiles.append((count(len(members)), "accounts in findings", f"{len(advised):,} recommended for action"))
     return tiles
 
 

@@ -42,9 +42,7 @@ def timeline(days: Sequence[tuple[str, int]]) -> Markup:
     for value in dict.fromkeys((0, top // 2, top)):
         y = _y(value, top)
         axis.append(
-            Markup('<text class="tick" x="100%" y="{:.0f}" text-anchor="end">{}</text>').format(
-                y + 4, count(value)
-            )
+            Markup('<text class="tick" x="100%" y="{:.0f}" text-anchor="end">{}</text>').format(y + 4, count(value))
         )
         plot.append(Markup('<line class="grid" x1="0" x2="100%" y1="{0:.0f}" y2="{0:.0f}"/>').format(y))
     slot = 100 / len(bars)
@@ -55,8 +53,7 @@ def timeline(days: Sequence[tuple[str, int]]) -> Markup:
         y = min(_y(n, top), _TOP + _PLOT - 1.5)
         plot.append(
             Markup(
-                '<rect class="bar" x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}">'
-                "<title>{}: {}</title></rect>"
+                '<rect class="bar" x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}"><title>{}: {}</title></rect>'
             ).format(
                 slot * i + (slot - bar) / 2,
                 y,
@@ -78,9 +75,7 @@ def timeline(days: Sequence[tuple[str, int]]) -> Markup:
                 visible(bars[i][0]),
             )
         )
-    label = (
-        f"Prompts per day from {days[0][0]} to {days[-1][0]}, at most {max(n for _, _, n in bars):,} in a bar"
-    )
+    label = f"Prompts per day from {days[0][0]} to {days[-1][0]}, at most {max(n for _, _, n in bars):,} in a bar"
     caption = "Prompts per day" if step == 1 else f"Prompts per {step} days (one bar for each {step} days)"
     return Markup(
         '<figure><figcaption>{}</figcaption><div class="chart">'
@@ -113,29 +108,22 @@ def matrix(members: Sequence[Member], templates: Sequence[str], *, names: Sequen
         name, left_out = cut(visible(member.account), 26)
         dim = "" if member.recommended else " apart"
         labels.append(
-            Markup('<text class="who{}" x="0" y="{}">{}</text>').format(
-                dim, top + 13, name + ("…" if left_out else "")
-            )
+            Markup('<text class="who{}" x="0" y="{}">{}</text>').format(dim, top + 13, name + ("…" if left_out else ""))
         )
         for x, template in enumerate(templates):
             n = member.templates.get(template, 0)
             if n:
                 cells.append(
                     Markup(
-                        '<rect class="c{}" x="{}" y="{}" width="26" height="16">'
-                        "<title>{}, {}: {}</title></rect>"
-                    ).format(
-                        _shade(n), left + cell * x + 1, top + 1, name, visible(names[x]), plural(n, "prompt")
-                    )
+                        '<rect class="c{}" x="{}" y="{}" width="26" height="16"><title>{}, {}: {}</title></rect>'
+                    ).format(_shade(n), left + cell * x + 1, top + 1, name, visible(names[x]), plural(n, "prompt"))
                 )
         cells.append(
             Markup('<text class="tick" x="{}" y="{}">{} / {}</text>').format(
                 end + 10, top + 13, count(member.harvest_prompts), count(member.prompts)
             )
         )
-    label = (
-        f"{plural(len(members), 'account')} by {plural(len(templates), 'template')}: who sent which how often"
-    )
+    label = f"{plural(len(members), 'account')} by {plural(len(templates), 'template')}: who sent which how often"
     return Markup(
         '<svg class="matrix" width="{}" height="{}" role="img" aria-label="{}">'
         '<rect class="field" x="{}" y="{}" width="{}" height="{}"/>'

@@ -77,11 +77,7 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
         console.print(Padding(Text(summary + ("…" if left_out else "")), (0, 0, 0, widths[0] + 2)))
     console.print()
     console.print(Text(_totals(detection)))
-    return (
-        "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
-        if not color
-        else buffer.getvalue()
-    )
+    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines()) if not color else buffer.getvalue()
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

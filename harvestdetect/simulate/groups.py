@@ -391,9 +391,7 @@ def _system_writer(system: str) -> Writer:
 
 def _spread(world: _World, rows: int, accounts: int) -> Ints:
     """int64[accounts], at least 1 each, ``rows`` in all."""
-    counts: Ints = 1 + world.dice.multinomial(rows - accounts, np.full(accounts, 1.0 / accounts)).astype(
-        np.int64
-    )
+    counts: Ints = 1 + world.dice.multinomial(rows - accounts, np.full(accounts, 1.0 / accounts)).astype(np.int64)
     return counts
 
 
@@ -414,9 +412,7 @@ def _viral(world: _World, rows: int) -> list[int]:
     old = [a for a in world.background if world.network.accounts[a].created < world.start - 60 * DAY]
     pool = old if len(old) >= rows else world.background
     accounts = [int(a) for a in world.dice.choice(pool, size=min(rows, len(pool)), replace=False)]
-    who = np.concatenate(
-        [np.arange(len(accounts)), world.dice.integers(0, len(accounts), rows - len(accounts))]
-    )
+    who = np.concatenate([np.arange(len(accounts)), world.dice.integers(0, len(accounts), rows - len(accounts))])
     seen = world.start + int(world.dice.uniform(0.1, 0.6) * world.span)
     since = world.dice.gamma(3.0, 0.8 * DAY, rows)
     time = np.clip(seen + since.astype(np.int64), world.start, world.end - 1)
@@ -428,16 +424,13 @@ def _viral(world: _World, rows: int) -> list[int]:
         return user_turn(_person(account, random), sent, random, session=session)
 
     session = np.arange(rows) + world.plan.new_sessions(rows)
-    world.plan.add(
-        writer, time, np.asarray(accounts, dtype=np.int64)[who], np.zeros(rows, dtype=np.int64), session
-    )
+    world.plan.add(writer, time, np.asarray(accounts, dtype=np.int64)[who], np.zeros(rows, dtype=np.int64), session)
     return sorted(accounts)
 
 
 def _product(world: _World, rows: int) -> list[int]:
     accounts = [
-        world.network.open(api=True, asns=[world.network.isp()], chat=False)
-        for _ in range(max(1, int(rows / 4.5)))
+        world.network.open(api=True, asns=[world.network.isp()], chat=False) for _ in range(max(1, int(rows / 4.5)))
     ]
     parts = GRAMMAR.freeze("{l_product}", world.words, keep=("q_seller", "q_item", "q_notes"))
 

@@ -399,15 +399,13 @@ SUFFIXES: Final[tuple[Form, ...]] = (
 GRADING: Final[tuple[Form, ...]] = (
     Form(
         "grading",
-        "{g_role} {g_rule} {g_rule} {g_out}\n\n[Question]\n{y_any}\n\n[Answer A]\n{y_answer}\n\n[Answer B]\n"
-        "{y_answer}",
+        "{g_role} {g_rule} {g_rule} {g_out}\n\n[Question]\n{y_any}\n\n[Answer A]\n{y_answer}\n\n[Answer B]\n{y_answer}",
         (),
         ("y_any", "y_answer"),
     ),
     Form(
         "grading",
-        "{g_role} {g_rule}\n### Task\n{y_any}\n### Response\n{y_answer}\n### Rubric\n{g_rule} {g_rule} "
-        "{g_out}",
+        "{g_role} {g_rule}\n### Task\n{y_any}\n### Response\n{y_answer}\n### Rubric\n{g_rule} {g_rule} {g_out}",
         (),
         ("y_any", "y_answer"),
     ),
@@ -415,9 +413,7 @@ GRADING: Final[tuple[Form, ...]] = (
 """Rubric grading and pairwise judging with a long payload."""
 
 SYSTEMS: Final[tuple[Form, ...]] = (
-    Form(
-        "reasoning traces", "{s_role} {h_strict} {s_before} inside {s_tag} {s_how} {s_after} {h_strict}", ()
-    ),
+    Form("reasoning traces", "{s_role} {h_strict} {s_before} inside {s_tag} {s_how} {s_after} {h_strict}", ()),
     Form("model answers", "{s_role} {h_examout} {h_strict} {s_after} {h_strict}", ()),
 )
 """Fixed system prompts; the user turn is any payload."""

@@ -50,9 +50,7 @@ class Person:
         self.typos = random.random() < 0.15
         self.terse = random.betavariate(1.2, 7.0)
         self.chat = chat
-        self.system = (
-            GRAMMAR.draw("assistant", random, self.bound) if chat and random.random() < 0.4 else None
-        )
+        self.system = GRAMMAR.draw("assistant", random, self.bound) if chat and random.random() < 0.4 else None
         self.session = -1
         self.last = ""
 

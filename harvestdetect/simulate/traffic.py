@@ -35,9 +35,7 @@ _BROWSERS: Final = tuple(
         ("Safari", (605,)),
     )
     for version in versions
-) + tuple(
-    f"ChatApp/{major}.{minor} ({os})" for major in (3, 4) for minor in range(5) for os in ("iOS", "Android")
-)
+) + tuple(f"ChatApp/{major}.{minor} ({os})" for major in (3, 4) for minor in range(5) for os in ("iOS", "Android"))
 _CLIENTS: Final = (
     *(f"llm-sdk-python/1.{minor}.0" for minor in range(40, 58)),
     *(f"llm-sdk-node/4.{minor}.1" for minor in range(10, 22)),
@@ -171,9 +169,7 @@ class Network:
         else:
             asn = self.isp()
         places = 1 + int(random.random() < 0.4) + int(random.random() < 0.2)
-        chosen = list(agents) or (
-            [self.clients(1)[0]] if server else [_BROWSERS[int(random.integers(len(_BROWSERS)))]]
-        )
+        chosen = list(agents) or ([self.clients(1)[0]] if server else [_BROWSERS[int(random.integers(len(_BROWSERS)))]])
         if not agents and not server and random.random() < 0.3:
             chosen.append(_BROWSERS[int(random.integers(len(_BROWSERS)))])
         lag = float(random.exponential(12.0)) * DAY
