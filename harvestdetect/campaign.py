@@ -100,19 +100,23 @@ def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[in
     return sorted(groups)
 
 
-def membership(hits: Ints32, volume: Ints32, *, total_prompts: int, total_accounts: int) -> Floats:
+def membership(
+    hits: Ints32, volume: Ints32, *, total_prompts: int, total_accounts: int, templates: Ints32 | None = None
+) -> Floats:
     """How surely each account that sent a campaign's texts is part of it.
 
     A mixture fitted by expectation-maximisation. Members send one of the texts and a negative binomial number more,
     with a mean and a variance of their own (from Poisson, an even load, to geometric, an uneven one); others send them
     at a constant rate per prompt (Poisson), at least one stray in ten corpora of this size. Clusters were chosen for
-    accounts that come back, so the rate of strays is held down to :data:`STRAYS` of what the fit asks for.
+    accounts that come back, so the rate of strays is held down to :data:`STRAYS` of what the fit asks for. The fit
+    starts from everybody; where most of those who come back sent several of the templates, from these alone.
 
     Args:
         hits: int32[a], at least 1: prompts of the account in the campaign.
         volume: int32[a]: all prompts of the account.
         total_prompts: of the corpus.
         total_accounts: of the corpus.
+        templates: int32[a]: how many of the campaign's clusters the account sent; None where there is one.
 
     Returns:
         float64[a], 0 to 1.
@@ -121,6 +125,8 @@ def membership(hits: Ints32, volume: Ints32, *, total_prompts: int, total_accoun
 
     k, n = hits.astype(np.float64), volume.astype(np.float64)
     sure = np.full(len(k), 0.99)
+    if templates is not None and (k > 1).any() and (templates[k > 1] > 1).mean() > 0.5:
+        sure[templates < 2] = 0.01
     for _ in range(200):
         weight = max(float(sure.sum()), 1e-9)
         more = max(float((sure * (k - 1)).sum()) / weight, 1e-3)
@@ -172,7 +178,14 @@ def form_campaign(
     prompts, cluster = prompts[order], cluster[order]
     accounts, counts = np.unique(account[prompts], return_counts=True)
     hits = counts.astype(np.int32)
-    sure = membership(hits, volume[accounts], total_prompts=int(volume.sum()), total_accounts=len(volume))
+    pairs = np.unique(account[prompts].astype(np.int64) << 32 | cluster)
+    sure = membership(
+        hits,
+        volume[accounts],
+        total_prompts=int(volume.sum()),
+        total_accounts=len(volume),
+        templates=np.bincount(np.searchsorted(accounts, pairs >> 32), minlength=len(accounts)).astype(np.int32),
+    )
     stay = sure >= min_membership
     stray = int(hits[~stay].max(initial=0))
     accounts, hits, sure = accounts[stay].astype(np.int32), hits[stay], sure[stay]

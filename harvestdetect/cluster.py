@@ -350,7 +350,7 @@ def select_by_accounts(
             continue
         p = len(pairs) / texts
         expected = float(of_volume @ (1 - (1 - p) ** volumes - volumes * p * (1 - p) ** (volumes - 1)))
-        quality[node] = back * np.log((back + 1) / (expected + 1)) * np.sqrt(back / len(accounts))
+        quality[node] = back * np.log((back + 1) / (expected + 1)) * back / len(accounts)
     chosen = _best_antichain(tree.parent, np.maximum(quality, 0.0))
     chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
     return [np.sort(tree.points[tree.first[c] : tree.last[c]]) for c in chosen], quality[chosen]

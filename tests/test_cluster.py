@@ -385,7 +385,7 @@ def trees(draw: st.DrawFn) -> tuple[list[int], list[float]]:
 
 
 @given(trees())
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_the_best_antichain_equals_brute_force(tree: tuple[list[int], list[float]]) -> None:
     parent, quality = tree
     chosen = tuple(_best_antichain(np.array(parent, np.int32), np.array(quality)).tolist())

@@ -93,7 +93,7 @@ ROWS = st.lists(
 
 
 @given(rows=ROWS, data=st.data())
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_the_same_rows_in_any_order_and_any_batches_give_the_same_corpus(rows: list[Row], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(rows))
     cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=4))
@@ -140,7 +140,7 @@ def test_prompts_are_sorted_by_account_and_time() -> None:
 
 
 @given(rows=ROWS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_segments_are_unique_and_sorted_by_the_digest_of_their_text(rows: list[Row]) -> None:
     corpus = build(rows, segment_characters=40, min_senders=2)
     digests = [d.tobytes() for d in corpus.digest]
@@ -154,7 +154,7 @@ def test_segments_are_unique_and_sorted_by_the_digest_of_their_text(rows: list[R
 
 
 @given(rows=ROWS, min_senders=st.integers(2, 4))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_senders_equal_a_brute_force_count(rows: list[Row], min_senders: int) -> None:
     corpus = build(rows, segment_characters=100_000, min_senders=min_senders)
     parts: dict[str, set[str]] = {}
@@ -384,7 +384,7 @@ def test_prompts_that_are_empty_once_normalised_are_kept_without_segments() -> N
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=6))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_any_text_becomes_a_valid_corpus(texts: list[str]) -> None:
     clean = [t.encode("utf-8", "replace").decode() for t in texts]
     corpus = build([row(f"a{i % 2}", t) for i, t in enumerate(clean)], segment_characters=40, min_senders=2)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt
@@ -150,6 +150,7 @@ def test_an_unreadable_created_at_is_no_time(created: str) -> None:
         max_size=12,
     )
 )
+@settings(deadline=None)
 def test_no_row_is_lost(prompts: list[Prompt]) -> None:
     batches = list(batches_of(prompts))
     lines = [r["line"] for r in rows(batches)] + [r.line for batch in batches for r in batch.rejects]

@@ -87,7 +87,7 @@ def test_an_invisible_character_anywhere_changes_nothing(mark: str) -> None:
 @given(TEXTS)
 @example("İstanbul")
 @example("\u0345a\u0301")
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_normalize_twice_is_normalize_once(text: str) -> None:
     once = normalize(text)
     assume(unicodedata.is_normalized("NFKC", once))  # see the next test
@@ -105,6 +105,7 @@ def test_an_accent_on_a_look_alike_letter() -> None:
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_what_is_left_has_single_blanks_and_no_case(text: str) -> None:
     clean = normalize(text)
     assert clean == " ".join(clean.split())
@@ -113,11 +114,13 @@ def test_what_is_left_has_single_blanks_and_no_case(text: str) -> None:
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_canonical_forms_of_a_text_are_the_same(text: str) -> None:
     assert normalize(unicodedata.normalize("NFD", text)) == normalize(unicodedata.normalize("NFC", text))
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=40))
+@settings(deadline=None)
 def test_plain_text_is_treated_like_any_other(text: str) -> None:
     # the short way for ASCII gives what the long way gives beside one letter that it leaves alone
     assert normalize(text + " é") == f"{normalize(text)} é".strip()
@@ -162,6 +165,7 @@ def test_sentences_without_blanks_between_them() -> None:
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_sentences_are_normalised_and_not_empty(text: str) -> None:
     for sentence in sentences(text):
         assert sentence
@@ -169,6 +173,7 @@ def test_sentences_are_normalised_and_not_empty(text: str) -> None:
 
 
 @given(st.lists(st.text(alphabet="abcd ", min_size=1, max_size=12).filter(str.strip), max_size=6))
+@settings(deadline=None)
 def test_lines_come_back_in_their_order(lines: list[str]) -> None:
     assert list(sentences("\n".join(lines))) == [" ".join(line.split()) for line in lines]
 
@@ -258,6 +263,7 @@ def test_how_many_labels_it_takes_can_be_set() -> None:
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_an_outline_never_fails(text: str) -> None:
     assert isinstance(outline(text.replace(" ", "\n")), str)
 

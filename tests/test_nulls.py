@@ -94,6 +94,7 @@ def test_a_p_value_is_never_nought() -> None:
 
 
 @given(st.integers(0, 500), st.integers(1, 120))
+@settings(deadline=None)
 def test_spread_takes_first_and_last_and_no_more_than_asked(count: int, at_most: int) -> None:
     found = spread(count, at_most).tolist()
     assert found == sorted(set(found))

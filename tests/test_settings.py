@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.errors import SettingsError, UsageError
@@ -285,6 +285,7 @@ def test_the_cache_folder_of_the_home_is_found(tmp_path: Path, monkeypatch: pyte
 
 
 @given(name=st.sampled_from(["k", "seed", "min_accounts", "fdr", "link_log_p"]), value=st.floats(allow_nan=True))
+@settings(deadline=None)
 def test_any_number_gives_settings_or_a_settings_error(name: str, value: Any) -> None:
     try:
         made = Settings(**{name: value})

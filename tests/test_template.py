@@ -48,7 +48,7 @@ def longest(first: Sequence[str], second: Sequence[str]) -> int:
 
 
 @given(TOKENS, TOKENS)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_align_is_a_longest_common_subsequence(first: list[str], second: list[str]) -> None:
     pairs = align(first, second)
     assert all(first[i] == second[j] for i, j in pairs)

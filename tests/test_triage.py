@@ -91,6 +91,7 @@ def test_only_the_deciding_measures_of_a_family_count() -> None:
 
 
 @given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=8))
+@settings(deadline=None)
 def test_a_family_lies_between_its_least_p_value_and_bonferroni(p_values: list[float]) -> None:
     found = family_p_values([evidence(str(i), "time", p) for i, p in enumerate(p_values)], {})["time"]
     assert min(p_values) * (1 - 1e-12) <= found
