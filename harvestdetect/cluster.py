@@ -104,6 +104,8 @@ def shared_distance(neighbors: Neighbors) -> Floats32:
         common = graph[start:stop] @ transposed
         mask = held[start:stop]
         rows = np.broadcast_to(np.arange(stop - start)[:, None], mask.shape)[mask]
+        if not rows.size:
+            continue
         values = np.asarray(common[rows, neighbors.index[start:stop][mask]]).ravel()
         out[start + rows, columns[start:stop][mask]] = 1.0 - values / (k + 1)
     return out

@@ -95,15 +95,12 @@ class CorpusBuilder:
         self._line = array("q")
         self._content_digest = bytearray()
         self._texts: list[str] = []
+        self._digests: list[bytes] = []
         self._kinds = bytearray()
         self._index: dict[bytes, int] = {}
         self._display: list[str] = []
         self._post_segment = array("i")
         self._post_prompt = array("i")
-        # pieces of unique parts: derived once per distinct text
-        self._children: dict[int, tuple[int, ...]] = {}
-        self._shared_hash = array("q")
-        self._shared_part = array("i")
         self._field_values: dict[str, dict[str, int]] = {name: {} for name in FIELDS if name != "created_at"}
         self._field_code: dict[str, array[int]] = {name: array("i") for name in self._field_values}
 
@@ -142,28 +139,17 @@ class CorpusBuilder:
         asked = [(r, t) for r, t in zip(roles, parts, strict=True) if r != "assistant"] or list(
             zip(roles, parts, strict=True)
         )
-        content = []
-        seen: set[int] = set()
+        whole = hashlib.blake2b(digest_size=8)
+        held: set[int] = set()
         for role, text in asked:
             part = self._segment(text, SYSTEM if role in ("system", "developer") else PART)
-            if part < 0:
-                continue
-            content.append(part)
-            seen.add(part)
-            children = self._children.get(part)
-            if children is None:
-                children = self._children[part] = self._derive(part, text)
-            seen.update(children)
-        for segment in seen:
-            self._post_segment.append(segment)
+            if part >= 0:
+                held.add(part)
+                whole.update(role.encode("utf-8", "replace") + b"\0" + self._digests[part])
+        for part in held:
+            self._post_segment.append(part)
             self._post_prompt.append(prompt)
-        whole = hashlib.blake2b(digest_size=8)
-        for (role, _), part in zip(asked, content, strict=False):
-            whole.update(role.encode() + self._digests(part))
         self._content_digest += whole.digest()
-
-    def _digests(self, part: int) -> bytes:
-        return _digest(self._texts[part])
 
     def _segment(self, original: str, kind: int) -> int:
         """The position of a segment, made if new; -1 for a text that is empty once normalised."""
@@ -174,6 +160,7 @@ class CorpusBuilder:
         found = self._index.get(key)
         if found is None:
             found = self._index[key] = len(self._texts)
+            self._digests.append(key)
             self._texts.append(text)
             self._display.append(original)
             self._kinds.append(kind)
@@ -183,43 +170,28 @@ class CorpusBuilder:
                 self._display[found] = min(self._display[found], original)
         return found
 
-    def _derive(self, part: int, original: str) -> tuple[int, ...]:
-        for text, _ in _shareable(original):
-            self._shared_hash.append(_short_digest(text))
-            self._shared_part.append(part)
-        if len(self._texts[part]) <= 2 * self._size:
-            return ()
-        pieces = (
-            self._segment(piece, kind)
-            for kind, piece in _pieces(original, size=self._size, max_windows=self._max_windows)
-        )
-        return tuple(sorted({p for p in pieces if p >= 0 and p != part}))
-
     # ------------------------------------------------------------ the end
 
     def finish(self) -> Corpus:
         """The corpus of all prompts taken."""
-        account, account_values = _sorted_codes(np.frombuffer(self._account, np.int32), list(self._accounts))
+        account, account_values = _sorted_codes(_ints(self._account), list(self._accounts))
         content = np.frombuffer(bytes(self._content_digest), dtype=">u8")
-        time = np.frombuffer(self._time, np.int64) if self._time else np.empty(0, np.int64)
-        created = np.frombuffer(self._created, np.int64) if self._created else np.empty(0, np.int64)
-        file = np.frombuffer(self._file, np.int32) if self._file else np.empty(0, np.int32)
-        line = np.frombuffer(self._line, np.int64) if self._line else np.empty(0, np.int64)
+        time, created = _ints(self._time, np.int64), _ints(self._created, np.int64)
+        file, line = _ints(self._file), _ints(self._line, np.int64)
         fields = {}
         for name, values in self._field_values.items():
-            code, sorted_values = _sorted_codes(np.frombuffer(self._field_code[name], np.int32), list(values))
+            code, sorted_values = _sorted_codes(_ints(self._field_code[name]), list(values))
             fields[name] = FieldColumn(code=code, values=sorted_values)
         keys: list[npt.NDArray[Any]] = [line, file, *(f.code for f in fields.values()), created, content, time, account]
         order = np.lexsort(keys)
         place = np.empty(len(order), np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
 
-        segment = np.frombuffer(self._post_segment, np.int32) if self._post_segment else np.empty(0, np.int32)
-        prompt = np.frombuffer(self._post_prompt, np.int32) if self._post_prompt else np.empty(0, np.int32)
-        segment, prompt = self._add_shared(segment, prompt, account)
+        segment, prompt = _ints(self._post_segment), _ints(self._post_prompt)
+        segment, prompt = self._add_pieces(segment, prompt, account)
         prompt = place[prompt]
 
-        digest = np.array([_digest(t) for t in self._texts], dtype=f"V{_DIGEST_BYTES}")
+        digest = np.array(self._digests, dtype=f"V{_DIGEST_BYTES}")
         by_digest = np.argsort(_sortable(digest), kind="stable")
         rank = np.empty(len(by_digest), np.int32)
         rank[by_digest] = np.arange(len(by_digest), dtype=np.int32)
@@ -247,44 +219,78 @@ class CorpusBuilder:
             ),
         )
 
-    def _add_shared(
+    def _add_pieces(
         self, segment: npt.NDArray[np.int32], prompt: npt.NDArray[np.int32], account: npt.NDArray[np.int32]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Makes segments of the sentences and outlines that at least ``min_senders`` accounts sent."""
-        if not self._shared_hash:
-            return segment, prompt
-        hashes = np.frombuffer(self._shared_hash, np.int64)
-        parts = np.frombuffer(self._shared_part, np.int32)
-        senders_of_part = _distinct(segment, account[prompt], len(self._texts))
+        """Makes segments of pieces of parts, and their postings.
+
+        Head, tail and windows of every long part; sentences and outlines that at least ``min_senders`` accounts sent.
+        """
+        parts = len(self._texts)
+        order = np.argsort(segment, kind="stable")
+        holders = prompt[order]
+        starts = np.searchsorted(segment[order], np.arange(parts + 1))
+        pieces, piece_part = array("i"), array("i")
+        hashes, hash_part = array("q"), array("i")
+        for part in range(parts):
+            original = self._display[part]
+            for text, _ in _shareable(original):
+                hashes.append(_short_digest(text))
+                hash_part.append(part)
+            if len(self._texts[part]) > 2 * self._size:
+                for kind, piece in _pieces(original, size=self._size, max_windows=self._max_windows):
+                    child = self._segment(piece, kind)
+                    if child >= 0:
+                        pieces.append(child)
+                        piece_part.append(part)
+        made = [
+            (segment, prompt),
+            _through(_ints(pieces), _ints(piece_part), starts, holders),
+            self._shared(_ints(hashes, np.int64), _ints(hash_part), starts, holders, account),
+        ]
+        both = np.unique(np.concatenate([s.astype(np.int64) << 32 | p for s, p in made]))
+        return (both >> 32).astype(np.int32), (both & 0xFFFFFFFF).astype(np.int32)
+
+    def _shared(
+        self,
+        hashes: npt.NDArray[np.int64],
+        parts: npt.NDArray[np.int32],
+        starts: npt.NDArray[np.int64],
+        holders: npt.NDArray[np.int32],
+        account: npt.NDArray[np.int32],
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Segments of the sentences and outlines that enough accounts sent: postings (segment, prompt)."""
         value, inverse = np.unique(hashes, return_inverse=True)
-        loose = np.bincount(inverse, weights=senders_of_part[parts])
+        loose = np.bincount(inverse, weights=(starts[parts + 1] - starts[parts]), minlength=len(value))
         maybe = loose[inverse] >= self._min_senders
         inverse, parts = inverse[maybe], parts[maybe]
-        # (sentence, prompt) pairs through the parts that hold it
-        order = np.argsort(segment, kind="stable")
-        starts = np.searchsorted(segment[order], np.arange(len(self._texts) + 1))
-        counts = starts[parts + 1] - starts[parts]
-        where = np.repeat(starts[parts] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) + np.arange(
-            counts.sum()
-        )
-        of_sentence = np.repeat(inverse, counts)
-        of_prompt = prompt[order][where]
-        pairs = np.unique(np.stack((of_sentence, of_prompt)), axis=1)
-        of_sentence, of_prompt = pairs[0], pairs[1].astype(np.int32)
-        shared = _distinct(of_sentence, account[of_prompt], len(value)) >= self._min_senders
-        ids = np.full(len(value), -1, np.int32)
+        of, prompt = _through(inverse.astype(np.int32), parts, starts, holders)
+        shared = _distinct(of, account[prompt], len(value)) >= self._min_senders
         holder = {int(s): int(p) for s, p in zip(inverse, parts, strict=True) if shared[s]}
-        for sentence, part in sorted(holder.items()):
-            wanted = int(value[sentence])
-            for text, kind in _shareable(self._display[part]):
-                if _short_digest(text) == wanted:
-                    ids[sentence] = self._segment(text, kind)
-                    break
-        keep = ids[of_sentence] >= 0
-        segment = np.concatenate((segment, ids[of_sentence[keep]]))
-        prompt = np.concatenate((prompt, of_prompt[keep]))
-        both = np.unique(segment.astype(np.int64) << 32 | prompt)
-        return (both >> 32).astype(np.int32), (both & 0xFFFFFFFF).astype(np.int32)
+        ids = np.full(len(value), -1, np.int32)
+        for number, part in sorted(holder.items()):
+            wanted = int(value[number])
+            text, kind = next(found for found in _shareable(self._display[part]) if _short_digest(found[0]) == wanted)
+            ids[number] = self._segment(text, kind)
+        keep = ids[of] >= 0
+        return ids[of[keep]], prompt[keep]
+
+
+def _ints(values: array[int], kind: type[np.signedinteger[Any]] = np.int32) -> npt.NDArray[Any]:
+    """The numbers of an array, which may be empty."""
+    return np.frombuffer(values, kind) if values else np.empty(0, kind)
+
+
+def _through(
+    item: npt.NDArray[np.int32],
+    part: npt.NDArray[np.int32],
+    starts: npt.NDArray[np.int64],
+    holders: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Joins (item, part) with (part, prompt): the pairs (item, prompt)."""
+    counts = starts[part + 1] - starts[part]
+    shift = np.repeat(starts[part] - (np.cumsum(counts) - counts), counts)
+    return np.repeat(item, counts), holders[shift + np.arange(int(counts.sum()))]
 
 
 def _sortable(digest: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,11 +23,10 @@ from harvestdetect.data import (
     Prompts,
     Template,
 )
-from harvestdetect.redact import redact
 from harvestdetect.template import Description
 from harvestdetect.triage import Judgement
 
-__all__ = ["finding_of", "prompt_table", "template_of"]
+__all__ = ["distinct_ids", "finding_of", "prompt_table", "template_of"]
 
 SURE: Final = 0.8
 """Membership from which an account may be recommended for action."""
@@ -42,11 +42,11 @@ def template_of(
     prompts: int,
     accounts: int,
 ) -> Template:
-    """The template of one cluster, examples redacted.
+    """The template of one cluster.
 
     Args:
         description: of ``texts``.
-        texts: that it speaks of.
+        texts: that it speaks of, redacted.
         channel: that found the cluster.
         segments: distinct texts of the cluster.
         prompts: of the cluster.
@@ -55,11 +55,11 @@ def template_of(
     return Template(
         template_id=f"t-{description.signature[:10]}",
         channel=channel,
-        words=tuple(None if w is None else redact(w) for w in description.words),
-        slots=tuple(tuple(redact(v) for v in values) for values in description.slots),
-        medoid=redact(texts[description.medoid]),
-        exemplars=tuple(redact(texts[i]) for i in description.exemplars),
-        least_similar=redact(texts[description.least_similar]),
+        words=description.words,
+        slots=description.slots,
+        medoid=texts[description.medoid],
+        exemplars=tuple(texts[i] for i in description.exemplars),
+        least_similar=texts[description.least_similar],
         signature=description.signature,
         segments=segments,
         prompts=prompts,
@@ -119,6 +119,20 @@ def finding_of(
         capability_targets=(),
         members=members,
     )
+
+
+def distinct_ids(findings: Sequence[Finding]) -> list[Finding]:
+    """Tells findings of the same template by different accounts apart: their ids take in the accounts."""
+    count = Counter(f.campaign_id for f in findings)
+    told = []
+    for finding in findings:
+        if count[finding.campaign_id] > 1:
+            names = "\n".join([finding.campaign_id, *sorted(m.account for m in finding.members)])
+            digest = hashlib.blake2b(names.encode(), digest_size=5).hexdigest()
+            told.append(replace(finding, campaign_id=f"c-{digest}"))
+        else:
+            told.append(finding)
+    return told
 
 
 def _members(

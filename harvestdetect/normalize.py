@@ -55,7 +55,7 @@ def normalize(text: str) -> str:
     text = unicodedata.normalize("NFKC", text.casefold())
     latin = sum("a" <= c <= "z" for c in text)
     if 2 * latin > sum(map(str.isalpha, text)):
-        text = text.translate(_CONFUSABLE)
+        text = unicodedata.normalize("NFKC", text.translate(_CONFUSABLE))
     return " ".join(text.split())
 
 

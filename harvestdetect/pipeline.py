@@ -36,6 +36,7 @@ from harvestdetect.data import (
     Corpus,
     Detection,
     Evidence,
+    Finding,
     Neighbors,
     Prompt,
     Reject,
@@ -53,9 +54,10 @@ from harvestdetect.evidence.nulls import draw_groups, pool_of, spread
 from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
 from harvestdetect.evidence.text import copies_share, text_evidence
 from harvestdetect.evidence.time import DAY, time_evidence
-from harvestdetect.findings import finding_of, prompt_table, template_of
+from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
 from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
 from harvestdetect.neighbors import nearest
+from harvestdetect.redact import redact
 from harvestdetect.settings import Settings
 from harvestdetect.template import SAMPLE, Description, common_words, describe, tokens
 from harvestdetect.triage import judge
@@ -133,21 +135,25 @@ def detect(
         evidence, benign, templated = _weigh(campaigns, case, run)
     with run.stage("triage"):
         judgements = judge(evidence, benign, templated, deciding=DECIDING, fdr=settings.fdr)
-        found = [
-            (
+        judged = [row for row in zip(campaigns, judgements, evidence, benign, strict=True) if row[1].tier is not None]
+        judged.sort(key=lambda row: (_TIER_ORDER[str(row[1].tier)], -row[1].score))
+        findings = distinct_ids(
+            [
                 finding_of(
                     campaign, judgement, prompts=corpus.prompts, volume=volume.prompts, templates=templates,
-                    evidence=e, benign=b, low_share=settings.low_share,
-                ),
-                campaign,
-            )
-            for campaign, judgement, e, b in zip(campaigns, judgements, evidence, benign, strict=True)
-            if judgement.tier is not None
-        ]  # fmt: skip
-        found.sort(key=lambda pair: (_TIER_ORDER[pair[0].tier], -pair[0].score, pair[0].campaign_id))
-        table = prompt_table(found, prompts=corpus.prompts, templates=templates, files=[f.name for f in run.files])
+                    evidence=measures, benign=explanations, low_share=settings.low_share,
+                )
+                for campaign, judgement, measures, explanations in judged
+            ]
+        )  # fmt: skip
+        table = prompt_table(
+            list(zip(findings, [row[0] for row in judged], strict=True)),
+            prompts=corpus.prompts,
+            templates=templates,
+            files=[f.name for f in run.files],
+        )
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
-    return run.detection([finding for finding, _ in found], table, corpus)
+    return run.detection(findings, table, corpus)
 
 
 _TIER_ORDER: Final = {"urgent": 0, "review": 1, "watch": 2}
@@ -190,13 +196,13 @@ class _Run:
             StageCost(stage=name, seconds=round(time.perf_counter() - start, 3), peak_memory_mb=_peak_memory())
         )
 
-    def detection(self, findings: Sequence[object], table: pa.Table | None, corpus: Corpus) -> Detection:
+    def detection(self, findings: Sequence[Finding], table: pa.Table | None, corpus: Corpus) -> Detection:
         """The answer, with everything collected."""
         seen = corpus.prompts.time[corpus.prompts.time != NO_TIME]
         if len(seen):
             self.counts.update(first_seen=int(seen.min()), last_seen=int(seen.max()))
         return Detection(
-            findings=tuple(findings),  # type: ignore[arg-type]
+            findings=tuple(findings),
             rejects=tuple(self.rejects),
             counts={
                 "prompts": len(corpus.prompts.account),
@@ -397,7 +403,8 @@ def _describe(
 ) -> tuple[list[Description], dict[int, Template]]:
     described, templates = [], {}
     for number, item in enumerate(assigned):
-        texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
+        shown, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
+        texts = [redact(text) for text in shown]
         description = describe(texts, vectors[stands])
         described.append(description)
         templates[number] = template_of(

@@ -13,7 +13,7 @@ _RULES: Final = (
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"), "[token]"),
     (re.compile(r"\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{32,}\b"), "[hex]"),
     (re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"), "[ip]"),
-    (re.compile(r"(?<![\w.])\+?\d(?:[ ()-]?\d){8,18}(?![\w.])"), "[number]"),
+    (re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()-]{0,3}\d){8,18}(?!\w)"), "[number]"),
 )
 
 

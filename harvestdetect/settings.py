@@ -22,6 +22,9 @@ ENVIRONMENT_PREFIX = "HARVESTDETECT_"
 
 ENCODERS = ("auto", "fast", "full")
 SELECTIONS = ("account", "leaf", "eom")
+_WHOLE = frozenset(
+    {"max_line_bytes", "segment_characters", "max_windows", "batch_size", "k", "exact_below"}
+) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "seed"})
 FORMATS = ("auto", "jsonl", "csv", "parquet")
 
 
@@ -122,6 +125,15 @@ class Settings:
             ("max_rejects", 0.0, None),
         ):
             self._in_range(name, low, high)
+        for name, kind, wanted in (
+            ("allow_download", bool, "true or false"),
+            ("use_cache", bool, "true or false"),
+            ("model", str | None, "a folder or name"),
+            ("cache", Path | None, "a folder"),
+            ("mapping", Mapping, "a table of names to column names"),
+        ):
+            if not isinstance(getattr(self, name), kind):
+                raise SettingsError(f"{name} must be {wanted}, got {getattr(self, name)!r}")
         if self.min_samples > self.k:
             raise SettingsError(f"min_samples must be at most k = {self.k}, got {self.min_samples}")
         if self.distance_floor >= self.distance_cap:
@@ -140,6 +152,8 @@ class Settings:
             return
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise SettingsError(f"{name} must be a number, got {value!r}")
+        if name in _WHOLE and not isinstance(value, int):
+            raise SettingsError(f"{name} must be a whole number, got {value!r}")
         if low is not None and value < low:
             raise SettingsError(f"{name} must be at least {low:g}, got {value:g}")
         if high is not None and value > high:
@@ -196,7 +210,9 @@ def load_settings(
     for name, value in (flags or {}).items():
         if value is None:
             continue
-        values[name] = {**values.get("mapping", {}), **value} if name == "mapping" else value
+        if name == "mapping" and isinstance(values.get("mapping", {}), Mapping):
+            value = {**values.get("mapping", {}), **value}
+        values[name] = value
     if isinstance(values.get("cache"), str):
         values["cache"] = Path(values["cache"]).expanduser()
     mapping = values.get("mapping", {})

@@ -60,10 +60,7 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
 
 
 def align(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int]]:
-    """One longest common subsequence of two token lists, as pairs of positions, ascending.
-
-    Where several alignments are as long, the one that keeps the later tokens of ``first`` is taken.
-    """
+    """One longest common subsequence of two token lists, as pairs of positions, ascending."""
     masks: dict[str, int] = {}
     for i, token in enumerate(first):
         masks[token] = masks.get(token, 0) | 1 << i

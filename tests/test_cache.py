@@ -149,9 +149,7 @@ def test_unreadable_manifest_starts_afresh(tmp_path: Path) -> None:
     assert cache.get(digests_of([1]))[0].all()
 
 
-def test_full_disk_is_a_cache_error_and_keeps_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_is_a_cache_error_and_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = VectorCache(tmp_path, MODEL)
 
     def full(handle: int) -> None:

@@ -337,10 +337,6 @@ def test_shared_distance_of_no_points() -> None:
     assert shared_distance(nearest(blobs(1, 1)[:0], k=4)).shape == (0, 4)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="cluster.py, shared_distance: indexing with nothing gives a sparse matrix; NotImplementedError",
-)
 def test_shared_distance_of_one_point() -> None:
     assert np.isinf(shared_distance(nearest(blobs(1, 1), k=4))).all()
 

@@ -101,9 +101,6 @@ def test_the_same_rows_in_any_order_and_any_batches_give_the_same_corpus(rows: l
     assert plain(build(rows, **limits)) == plain(build(shuffled, cuts=cuts, **limits))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="corpus.py, _add_prompt: pieces and sentences are derived from the first spelling met"
-)
 def test_spellings_of_one_text_give_the_same_corpus_in_any_order() -> None:
     # the same once normalised, cut into other sentences and pieces as written
     spellings = (

@@ -105,9 +105,7 @@ SAMPLE: list[Row] = [
 
 @pytest.mark.parametrize("compression", ["", "gzip", "zstd"])
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
-def test_every_format_and_compression_gives_the_same_rows(
-    tmp_path: Path, kind: str, compression: str
-) -> None:
+def test_every_format_and_compression_gives_the_same_rows(tmp_path: Path, kind: str, compression: str) -> None:
     data = encode(SAMPLE, kind)
     stored = pack(data, compression)
     # The name tells neither the format nor the compression.
@@ -152,9 +150,7 @@ def test_split_over_files_and_small_batches(tmp_path: Path) -> None:
 
 
 def test_lines_are_physical_lines(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(
-        b'\xef\xbb\xbf{"account":"a","prompt":"x"}\r\n\r\n{"account":"b","prompt":"y"}'
-    )
+    (tmp_path / "a.jsonl").write_bytes(b'\xef\xbb\xbf{"account":"a","prompt":"x"}\r\n\r\n{"account":"b","prompt":"y"}')
     (tmp_path / "b.csv").write_bytes(b'\xef\xbb\xbfaccount,prompt\r\na,"x\ny\r\nz"\n\nb,y')
     rows, rejects, _ = read(tmp_path)
     assert rejects == []
@@ -331,9 +327,7 @@ def test_mapping(tmp_path: Path) -> None:
     )
     with pytest.raises(ColumnsError, match="--map knows no field 'promt'"):
         read(tmp_path, settings=Settings(mapping={"promt": "x"}))
-    with pytest.raises(
-        ColumnsError, match=r"no column 'q' for the prompt.*a\.b, x, x\.y.*--map prompt=COLUMN"
-    ):
+    with pytest.raises(ColumnsError, match=r"no column 'q' for the prompt.*a\.b, x, x\.y.*--map prompt=COLUMN"):
         read(tmp_path, settings=Settings(mapping={"account": "a.b", "prompt": "q"}))
 
 
@@ -446,16 +440,12 @@ def test_system_beside_messages(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
 def test_messages_and_system_in_every_format(tmp_path: Path, kind: str) -> None:
-    rows = [
-        {"account": "a", "messages": [{"role": "user", "content": f"q{i}"}], "system": "s"} for i in range(3)
-    ]
+    rows = [{"account": "a", "messages": [{"role": "user", "content": f"q{i}"}], "system": "s"} for i in range(3)]
     data = encode(rows, kind)
     (tmp_path / "x").write_bytes(data)
     found, rejects, _ = read(tmp_path / "x")
     assert rejects == []
-    assert [(row["roles"], row["parts"]) for row in found] == [
-        (["system", "user"], ["s", f"q{i}"]) for i in range(3)
-    ]
+    assert [(row["roles"], row["parts"]) for row in found] == [(["system", "user"], ["s", f"q{i}"]) for i in range(3)]
 
 
 def test_parquet_types(tmp_path: Path) -> None:
@@ -502,9 +492,7 @@ def test_parquet_types(tmp_path: Path) -> None:
         rows, rejects, _ = read(tmp_path)
         assert rejects == []
         assert [row["time"] for row in rows] == [1_750_000_000, NO_TIME], array.type
-    table = pa.table(
-        {"account": ["a"], "prompt": ["p"], "date": [date(2025, 6, 15)], "created_at": [date(1800, 1, 1)]}
-    )
+    table = pa.table({"account": ["a"], "prompt": ["p"], "date": [date(2025, 6, 15)], "created_at": [date(1800, 1, 1)]})
     (tmp_path / "t.parquet").write_bytes(parquet_bytes(table))
     ((row,), rejects, _) = read(tmp_path)
     assert (row["time"], row["created_at"]) == (seconds("2025-06-15"), NO_TIME)
@@ -649,9 +637,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40
     ),
     st.sampled_from(["", "gzip", "zstd"]),
 )
-@hypothesis_settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_rows_survive_in_every_format(tmp_path: Path, rows: list[Row], compression: str) -> None:
     expected = [(row["account"], row["timestamp"], [row["prompt"]], row["ip"] or None) for row in rows]
     for data in (jsonl(rows), csv_bytes(rows), parquet_bytes(rows)):

@@ -141,9 +141,7 @@ def test_lone_surrogates_are_repaired(tmp_path: Path, text: bytes, expected: str
     assert rejects == []
     assert rows[0]["parts"] == [expected]
     chat = json.dumps([{"role": "user", "content": "@"}]).replace("@", text.decode())
-    rows, rejects, _ = read(
-        write(tmp_path, f'account,prompt\na,"{chat.replace(chr(34), chr(34) * 2)}"\n'.encode())
-    )
+    rows, rejects, _ = read(write(tmp_path, f'account,prompt\na,"{chat.replace(chr(34), chr(34) * 2)}"\n'.encode()))
     assert rejects == []
     assert rows[0]["parts"] == [expected]
 
@@ -408,9 +406,7 @@ def test_many_unclosed_quotes_do_not_take_forever(tmp_path: Path) -> None:
 
 def test_long_csv_values(tmp_path: Path) -> None:
     long = "line\n" * 200_000  # above the default limit of the csv module, over several chunks
-    rows, rejects, _ = read(
-        write(tmp_path, f'account,prompt\na,"{long}"\nb,"{long}"\nc,x\n'.encode(), "dump.csv")
-    )
+    rows, rejects, _ = read(write(tmp_path, f'account,prompt\na,"{long}"\nb,"{long}"\nc,x\n'.encode(), "dump.csv"))
     assert rejects == []
     assert [row["line"] for row in rows] == [2, 200_003, 400_004]
     assert rows[1]["parts"] == [long]
@@ -427,9 +423,7 @@ def test_csv_header_only_and_header_without_rows_needed(tmp_path: Path) -> None:
 
 def test_damaged_parquet(tmp_path: Path) -> None:
     sink = pa.BufferOutputStream()
-    table = pa.table(
-        {"account": [f"a{i}" for i in range(3_000)], "prompt": [f"text {i}" for i in range(3_000)]}
-    )
+    table = pa.table({"account": [f"a{i}" for i in range(3_000)], "prompt": [f"text {i}" for i in range(3_000)]})
     pq.write_table(table, sink, row_group_size=1_000, use_dictionary=False)
     data = bytearray(sink.getvalue().to_pybytes())
     rows, (reject,), _ = read(write(tmp_path, bytes(data[:-100])))
@@ -464,9 +458,7 @@ def test_check_rejects() -> None:
     check_rejects(1, 99, 0.01)
     with pytest.raises(TooManyRejectsError, match="6 of 106 rows were rejected, max_rejects allows 5"):
         check_rejects(6, 100, 5)
-    with pytest.raises(
-        TooManyRejectsError, match=r"2 of 101 rows were rejected \(1.98%\), max_rejects allows 1.00%"
-    ):
+    with pytest.raises(TooManyRejectsError, match=r"2 of 101 rows were rejected \(1.98%\), max_rejects allows 1.00%"):
         check_rejects(2, 99, 0.01)
     with pytest.raises(TooManyRejectsError):
         check_rejects(1, 1_000_000, 0)
@@ -517,12 +509,8 @@ FRAGMENTS = st.lists(
 ).map(b"".join)
 
 
-@given(
-    FRAGMENTS, st.sampled_from(["x.jsonl", "x.csv", "x.parquet", "x"]), st.sampled_from(["", "gzip", "zstd"])
-)
-@hypothesis_settings(
-    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@given(FRAGMENTS, st.sampled_from(["x.jsonl", "x.csv", "x.parquet", "x"]), st.sampled_from(["", "gzip", "zstd"]))
+@hypothesis_settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_bytes_break_the_reader(tmp_path: Path, data: bytes, name: str, compression: str) -> None:
     stored = {"": data, "gzip": gzip.compress(data), "zstd": zstd(data)}[compression]
     message = ""
@@ -534,25 +522,19 @@ def test_no_bytes_break_the_reader(tmp_path: Path, data: bytes, name: str, compr
 
 
 @given(FRAGMENTS)
-@hypothesis_settings(
-    max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@hypothesis_settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_every_line_is_a_row_or_a_reject(tmp_path: Path, tail: bytes) -> None:
     data = GOOD + b"\n" + tail
     rows, rejects, _ = read(write(tmp_path, data), batch_rows=3)
     numbered = {i for i, line in enumerate(data.split(b"\n"), 1) if line.strip()}
-    assert sorted([row["line"] for row in rows] + [reject.line or 0 for reject in rejects]) == sorted(
-        numbered
-    )
+    assert sorted([row["line"] for row in rows] + [reject.line or 0 for reject in rejects]) == sorted(numbered)
 
 
 CELLS = st.lists(st.lists(st.text('a",\n\r \u00e9', max_size=6), min_size=1, max_size=3), max_size=12)
 
 
 @given(CELLS)
-@hypothesis_settings(
-    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@hypothesis_settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_every_record_of_a_csv_is_a_row_or_a_reject(tmp_path: Path, records: list[list[str]]) -> None:
     out = io.StringIO()
     writer = csv.writer(out)

@@ -152,9 +152,7 @@ def test_objects_prefixes_and_globs() -> None:
 
 def test_rows_and_digests() -> None:
     heard: list[tuple[int, int | None]] = []
-    batches = list(
-        read_dumps(["s3://bucket/dumps"], progress=lambda done, total: heard.append((done, total)))
-    )
+    batches = list(read_dumps(["s3://bucket/dumps"], progress=lambda done, total: heard.append((done, total))))
     assert [reject for batch in batches for reject in batch.rejects] == []
     files = [file for batch in batches for file in batch.files]
     assert [(file.format, file.rows) for file in files] == [

@@ -179,9 +179,7 @@ def test_reduction_fixes_the_signs_and_keeps_the_distances() -> None:
     variances = full.var(axis=0)
     assert (np.diff(variances) <= 0).all()
     np.testing.assert_array_equal(distill_module.reduce_dimensions(points, 5), full[:, :5])
-    np.testing.assert_allclose(
-        distill_module.reduce_dimensions(points[::-1], 5)[::-1], full[:, :5], atol=1e-8
-    )
+    np.testing.assert_allclose(distill_module.reduce_dimensions(points[::-1], 5)[::-1], full[:, :5], atol=1e-8)
 
 
 def test_rare_tokens_weigh_more() -> None:
@@ -319,9 +317,7 @@ def test_only_missing_texts_are_encoded(tmp_path: Path) -> None:
     cache = VectorCache(tmp_path, Toy.digest)
     first, second = Toy(), Toy()
     encode_texts(first, digests_of(names[:200]), column(names[:200]), cache=cache, batch_size=1)
-    vectors = encode_texts(
-        second, digests_of(names), column(names), cache=cache, batch_size=1, progress=done.append
-    )
+    vectors = encode_texts(second, digests_of(names), column(names), cache=cache, batch_size=1, progress=done.append)
     assert sorted(first.encoded) == sorted(names[:200])
     assert sorted(second.encoded) == sorted(names[200:])
     assert sum(done) == 300
@@ -357,9 +353,7 @@ def test_full_disk_does_not_fail_the_scan(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(encode, "SHARD_ROWS", 64)
     names = [f"text {i}" for i in range(300)]
     notes: list[str] = []
-    vectors = encode_texts(
-        Toy(), digests_of(names), column(names), cache=cache, batch_size=1, notes=notes.append
-    )
+    vectors = encode_texts(Toy(), digests_of(names), column(names), cache=cache, batch_size=1, notes=notes.append)
     assert len(notes) == 1
     assert "No space left" in notes[0]
     np.testing.assert_array_equal(vectors, encode_texts(Toy(), digests_of(names), column(names)))

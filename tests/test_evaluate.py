@@ -16,9 +16,7 @@ from harvestdetect.errors import InputError, SettingsError
 from harvestdetect.evaluate import Found, Planted, evaluate, found_of, read_findings, read_truth, render
 
 
-def group(
-    name: str, accounts: Sequence[str], kind: Literal["campaign", "look-alike"] = "campaign"
-) -> Planted:
+def group(name: str, accounts: Sequence[str], kind: Literal["campaign", "look-alike"] = "campaign") -> Planted:
     return Planted(name=name, kind=kind, what="", accounts=frozenset(accounts))
 
 
@@ -30,9 +28,7 @@ def finding(
     recommended: Sequence[str] | None = None,
 ) -> Found:
     advised = frozenset(accounts if recommended is None else recommended)
-    return Found(
-        campaign_id=identity, tier=tier, score=score, accounts=frozenset(accounts), recommended=advised
-    )
+    return Found(campaign_id=identity, tier=tier, score=score, accounts=frozenset(accounts), recommended=advised)
 
 
 def some(letter: str, count: int, first: int = 0) -> list[str]:
@@ -81,9 +77,7 @@ def test_nothing_planted() -> None:
         (10, 11, False),
     ],
 )
-def test_found_needs_half_of_the_campaign_and_half_of_the_finding(
-    own: int, foreign: int, found: bool
-) -> None:
+def test_found_needs_half_of_the_campaign_and_half_of_the_finding(own: int, foreign: int, found: bool) -> None:
     scores = evaluate([finding("f", A[:own] + some("x", foreign))], [group("one", A)])
     assert scores.campaigns_found == found
     (row,) = scores.rows
@@ -206,9 +200,7 @@ accounts_sets = st.frozensets(names, min_size=1, max_size=8)
 
 
 @given(
-    st.lists(
-        st.tuples(accounts_sets, st.sampled_from(["urgent", "review", "watch"]), st.floats(0, 9)), max_size=6
-    ),
+    st.lists(st.tuples(accounts_sets, st.sampled_from(["urgent", "review", "watch"]), st.floats(0, 9)), max_size=6),
     st.lists(st.tuples(accounts_sets, st.sampled_from(["campaign", "look-alike"])), min_size=1, max_size=5),
 )
 @settings(max_examples=60, deadline=None)

@@ -288,10 +288,6 @@ def test_few_prompts_have_no_time_evidence() -> None:
     assert time_evidence(groups_of(account), T0 + np.arange(len(account))) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="evidence/time.py, _sittings: sums of one row and of many differ in the last bit; no tie",
-)
 def test_all_at_one_moment() -> None:
     account = account_column()
     found = time_evidence(groups_of(account), np.full(len(account), T0))

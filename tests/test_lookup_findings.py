@@ -142,10 +142,6 @@ def test_examples_are_redacted_in_templates() -> None:
     assert made.template_id == f"t-{made.signature[:10]}"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="findings.py, template_of: words and slots are redacted apart, so an address cut by a slot shows",
-)
 def test_an_address_that_a_slot_cuts_is_redacted_too() -> None:
     names = ["jane.doe", "bob.roe", "eve.poe", "dan.coe", "ann.moe", "tom.foe"]
     texts = [f"Write to {name}@mail.example.org about the open invoice" for name in names]

@@ -94,10 +94,6 @@ def test_normalize_twice_is_normalize_once(text: str) -> None:
     assert normalize(once) == once
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="normalize.py, normalize: look-alikes are replaced after the last NFKC, so an accent stays apart",
-)
 def test_an_accent_on_a_look_alike_letter() -> None:
     once = normalize("cafе\u0301 latte")  # a Cyrillic letter and a combining accent
     assert once == "café latte"

@@ -85,7 +85,6 @@ def test_equal_draws_claim_no_tail() -> None:
     assert tail_p(0.0, np.zeros(999)) == 1.0
 
 
-@pytest.mark.xfail(strict=True, reason="evidence/nulls.py, tail_p: the exponential tail underflows to 0")
 def test_a_p_value_is_never_nought() -> None:
     assert tail_p(1e9, np.random.default_rng(0).standard_normal(999)) > 0
 
@@ -157,9 +156,6 @@ def test_groups_are_of_other_accounts_with_as_many_prompts_each(seed: int, membe
         assert (np.diff(groups.drawn[:, mine], axis=1) >= 0).all()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="evidence/nulls.py, draw_groups: stretches of uneven width can give the same prompt twice"
-)
 def test_no_prompt_is_drawn_twice_for_one_member() -> None:
     volume = np.concatenate((np.full(10, 10), np.full(40, 13)))
     account = accounts_with(volume)

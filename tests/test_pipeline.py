@@ -114,9 +114,6 @@ def test_the_planted_campaigns_of_the_default_dump_are_found(default: Scores) ->
     assert default.account_recall > 0.9
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the scaffold look-alike, 60 accounts, is urgent by an even load and steady days"
-)
 def test_nothing_innocent_in_the_default_dump_is_urgent(default: Scores) -> None:
     assert default.alarms_urgent == 0
     assert default.look_alikes_urgent == 0
@@ -293,7 +290,6 @@ def test_an_empty_dump_has_no_findings(source: Any, fast: Settings) -> None:
     assert found.counts["accounts"] == found.counts["rejects"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="one segment alone: see test_shared_distance_of_one_point")
 def test_one_row(fast: Settings) -> None:
     check_empty(detect([Prompt(account="a", prompt="Explain the tide to me.", time=T0)], settings=fast), 1)
 
@@ -318,13 +314,11 @@ def test_one_account(fast: Settings) -> None:
     check_empty(detect(rows, settings=fast), 200)
 
 
-@pytest.mark.xfail(strict=True, reason="one segment alone: see test_shared_distance_of_one_point")
 def test_all_rows_equal(fast: Settings) -> None:
     rows = [Prompt(account="a", prompt="Explain the tide to me.", time=T0)] * 80
     check_empty(detect(rows, settings=fast), 80)
 
 
-@pytest.mark.xfail(strict=True, reason="one segment alone: see test_shared_distance_of_one_point")
 def test_one_text_from_many_accounts(fast: Settings) -> None:
     rows = [Prompt(account=f"a{i % 40}", prompt="Explain the tide to me in two words.", time=T0) for i in range(80)]
     found = detect(rows, settings=fast)

@@ -44,9 +44,7 @@ from harvestdetect.errors import InputError, OutputError
 from harvestdetect.report.escape import INVISIBLE, csv_cell, csv_text, html_text, json_text, visible
 from harvestdetect.report.format import iso_time, number, p_value, percent, seconds_of
 
-SCRIPT = (
-    "</script></style></title></details><img src=x onerror=alert(1)><script>document.title='owned'</script>"
-)
+SCRIPT = "</script></style></title></details><img src=x onerror=alert(1)><script>document.title='owned'</script>"
 HOSTILE = (
     SCRIPT
     + "\" onload='alert(2)' {{ 7 * 7 }} {% raw %} [bold red]markup[/] :smile: \x1b[31m\x1b]0;title\x07 "
@@ -128,9 +126,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
         ),
         "benign_explanations": (
             BenignExplanation(name=HOSTILE, verdict="fits", statistic=0.3, sentence=HOSTILE, caps="review"),
-            BenignExplanation(
-                name="classroom", verdict="unknown", statistic=None, sentence="No organisation."
-            ),
+            BenignExplanation(name="classroom", verdict="unknown", statistic=None, sentence="No organisation."),
         ),
         "capability_targets": ("reasoning", HOSTILE),
         "members": (
@@ -154,9 +150,7 @@ def make_detection(*findings: Finding, **changes: Any) -> Detection:
         "settings": {"min_accounts": 10, "fdr": 0.01, "low_share": 0.2, "mapping": {HOSTILE: HOSTILE}},
         "models": {"wording": "9f" * 16},
         "versions": {"harvestdetect": "0.1.0"},
-        "files": (
-            SourceFile(name=HOSTILE, format="jsonl", bytes=9_000_000, sha256="0" * 64, rows=5_009, rejects=9),
-        ),
+        "files": (SourceFile(name=HOSTILE, format="jsonl", bytes=9_000_000, sha256="0" * 64, rows=5_009, rejects=9),),
         "stages": (StageCost(stage="dump", seconds=1.25, peak_memory_mb=200.0),),
         "notes": (HOSTILE,),
     }
@@ -218,10 +212,7 @@ def test_html_text_leaves_nothing_hidden_and_no_tag_of_its_own(text: str) -> Non
     assert set(re.findall(r"<[^>]*>", page)) <= {'<b class="inv">', "</b>"}
 
 
-@given(
-    st.text(alphabet=st.sampled_from("'=+-@\t\r\n\\u0041e aé＝\x00\u202e\U000e0041\ud800"), max_size=12)
-    | st.text()
-)
+@given(st.text(alphabet=st.sampled_from("'=+-@\t\r\n\\u0041e aé＝\x00\u202e\U000e0041\ud800"), max_size=12) | st.text())
 @settings(max_examples=300, deadline=None)
 def test_csv_cells_are_harmless_and_reversible(text: str) -> None:
     cell = csv_cell(text)
@@ -363,9 +354,7 @@ def test_detection_goes_through_json_unchanged(detection: Detection) -> None:
 
 
 def test_numbers_that_are_not_finite_survive_json() -> None:
-    evidence = Evidence(
-        name="x", family="time", value=math.nan, null="", expected=-math.inf, p_value=0.0, sentence=""
-    )
+    evidence = Evidence(name="x", family="time", value=math.nan, null="", expected=-math.inf, p_value=0.0, sentence="")
     finding = make_finding(score=math.inf, evidence=(evidence,))
     again = report.detection_from_json(report.detection_json(make_detection(finding)))
     assert again.findings[0].score == math.inf
@@ -613,9 +602,7 @@ def test_page_has_a_strict_policy_whose_hash_is_that_of_its_style(detection: Det
     assert "url(" not in page.style
     assert "@import" not in page.style
     digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
-    policy = next(
-        value for tag, name, value in page.attributes if tag == "meta" and name == "content" and value
-    )
+    policy = next(value for tag, name, value in page.attributes if tag == "meta" and name == "content" and value)
     assert policy is not None
     assert policy.split("; ") == [
         "default-src 'none'",
@@ -662,9 +649,7 @@ def test_page_of_a_hundred_large_findings_stays_small() -> None:
     members = tuple(
         make_member(f"account-{i:05}", templates={t.template_id: 3 for t in templates}) for i in range(1_000)
     )
-    days = tuple(
-        (f"{year}-{m:02}-{d:02}", d) for year in (2025, 2026) for m in range(1, 13) for d in range(1, 29)
-    )
+    days = tuple((f"{year}-{m:02}-{d:02}", d) for year in (2025, 2026) for m in range(1, 13) for d in range(1, 29))
     finding = make_finding(templates=templates, members=members, days=days, accounts=1_000)
     text = report.html_report(make_detection(*[finding] * 100))
     assert len(text.encode()) < 3_000_000

@@ -92,9 +92,6 @@ def test_a_number_must_be_a_number(name: str, value: Any) -> None:
         Settings(**{name: value})
 
 
-@pytest.mark.xfail(
-    strict=True, reason="settings.py, _in_range: a fraction passes for a count and fails later as a TypeError"
-)
 @pytest.mark.parametrize("name", ["k", "min_samples", "min_cluster_size", "min_accounts", "batch_size", "seed"])
 def test_a_count_must_be_whole(name: str) -> None:
     value: Any = 12.5
@@ -232,10 +229,6 @@ def test_a_mapping_must_be_a_table_of_names(tmp_path: Path, value: str) -> None:
         load_settings(file, environment=NOTHING)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="settings.py, load_settings: the file's mapping is merged before it is checked; TypeError",
-)
 @pytest.mark.parametrize("value", ['"prompt"', "3", '["prompt"]'])
 def test_a_mapping_must_be_a_table_of_names_beside_flags(tmp_path: Path, value: str) -> None:
     file = write(tmp_path, f"mapping = {value}\n")
@@ -271,7 +264,6 @@ def test_a_bad_value_in_the_file_is_a_settings_error(tmp_path: Path, text: str) 
         load_settings(write(tmp_path, text), environment=NOTHING)
 
 
-@pytest.mark.xfail(strict=True, reason="settings.py: types of bool, text and path settings from a file are not checked")
 @pytest.mark.parametrize("text", ['use_cache = "no"', "model = 3", "cache = 3"])
 def test_other_types_in_the_file_are_settings_errors(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=f"^{text.split()[0]} must be "):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
@@ -13,6 +14,8 @@ from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Re
 __all__ = ["batches_of"]
 
 BATCH_ROWS: Final = 20_000
+EARLIEST: Final = 631_152_000
+LATEST: Final = 4_102_444_800
 IN_MEMORY: Final = "(in memory)"
 """Stands for the file in rejects."""
 
@@ -49,16 +52,15 @@ def _batch(items: list[Prompt], first: int) -> Batch:
             reason = "no account" if not account else "the prompt is empty"
             rejects.append(Reject(file=IN_MEMORY, line=line, byte=None, reason=reason))
             continue
-        created = item.fields.get("created_at")
         row: dict[str, object] = {
             "file": 0,
             "line": line,
             "account": _whole(account),
-            "time": NO_TIME if item.time is None or item.time != item.time else int(item.time),
-            "roles": [role for role, _ in messages],
+            "time": _seconds(item.time),
+            "roles": [_whole(role) for role, _ in messages],
             "parts": [text for _, text in messages],
-            "created_at": NO_TIME if created is None else int(float(created)),
-            **{n: item.fields.get(n) for n in FIELDS if n != "created_at"},
+            "created_at": _seconds(item.fields.get("created_at")),
+            **{n: _whole(item.fields[n]) if item.fields.get(n) else None for n in FIELDS if n != "created_at"},
         }
         for name, value in row.items():
             columns[name].append(value)
@@ -69,3 +71,12 @@ def _batch(items: list[Prompt], first: int) -> Batch:
 def _whole(text: str) -> str:
     """Without lone surrogates, which Arrow cannot hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _seconds(value: float | str | None) -> int:
+    """Whole seconds, NO_TIME for what is none or out of the years 1990 to 2100."""
+    try:
+        seconds = float(value) if value is not None else math.nan
+    except ValueError:
+        return NO_TIME
+    return int(seconds) if EARLIEST <= seconds < LATEST else NO_TIME

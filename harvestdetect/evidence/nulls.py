@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 
 DRAWS: Final = 999
 """Groups drawn per campaign."""
+LEAST: Final = 1e-300
+"""No p-value is smaller."""
 MAX_MEMBERS: Final = 100
 """A larger campaign is compared by so many of its accounts, evenly chosen."""
 HEAVY: Final = 4
@@ -98,8 +100,9 @@ def draw_groups(
     member = np.repeat(np.arange(len(count)), count)
     step = np.arange(len(member)) - np.repeat(np.cumsum(count) - count, count)
     # one prompt out of each of as many equal stretches of the account's traffic
-    width = (room / count)[:, member]
-    drawn = pool.start[pick][:, member] + ((step + rng.random(width.shape)) * width).astype(np.int64)
+    room, many = room[:, member], count[member]
+    low, high = step * room // many, (step + 1) * room // many
+    drawn = pool.start[pick][:, member] + low + (rng.random(low.shape) * (high - low)).astype(np.int64)
     own = prompts[np.repeat(first, count) + step]
     return Groups(own=own.astype(np.int64), drawn=drawn, member=member)
 
@@ -136,4 +139,4 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     scale = float((outer - threshold).mean())
     if scale <= 0 or value <= threshold:
         return rank
-    return float(min(rank, 0.1 * np.exp(-(value - threshold) / scale)))
+    return float(min(rank, max(0.1 * np.exp(-(value - threshold) / scale), LEAST)))

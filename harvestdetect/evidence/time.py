@@ -37,7 +37,7 @@ def _sittings(times: Ints, member: Ints) -> Floats:
     same = member[1:] == member[:-1]
     close = np.diff(times, axis=1)[:, same] < SESSION
     _, of, pairs = np.unique(member[1:][same], return_inverse=True, return_counts=True)
-    return np.asarray((close / pairs[of]).sum(axis=1) / len(pairs))
+    return np.asarray(np.round((close / pairs[of]).sum(axis=1) / len(pairs), 9))
 
 
 def _days(times: Ints, member: Ints) -> Floats:
