@@ -23,7 +23,8 @@ from harvestdetect.data import (
     Prompts,
     Template,
 )
-from harvestdetect.template import Description
+from harvestdetect.redact import redact
+from harvestdetect.template import Description, describe
 from harvestdetect.triage import Judgement
 
 __all__ = ["distinct_ids", "finding_of", "prompt_table", "template_of"]
@@ -34,32 +35,34 @@ DAY: Final = 86_400
 
 
 def template_of(
-    description: Description,
     texts: Sequence[str],
+    vectors: npt.NDArray[np.float32],
     *,
     channel: str,
     segments: int,
     prompts: int,
     accounts: int,
-) -> Template:
-    """The template of one cluster.
+) -> tuple[Description, Template]:
+    """The template of one cluster, made of redacted texts only.
 
     Args:
-        description: of ``texts``.
-        texts: that it speaks of, redacted.
+        texts: originals that show what the cluster is, at least one.
+        vectors: float32[len(texts), d], unit rows.
         channel: that found the cluster.
         segments: distinct texts of the cluster.
         prompts: of the cluster.
         accounts: of the cluster.
     """
-    return Template(
+    shown = [redact(text) for text in texts]
+    description = describe(shown, vectors)
+    return description, Template(
         template_id=f"t-{description.signature[:10]}",
         channel=channel,
         words=description.words,
         slots=description.slots,
-        medoid=texts[description.medoid],
-        exemplars=tuple(texts[i] for i in description.exemplars),
-        least_similar=texts[description.least_similar],
+        medoid=shown[description.medoid],
+        exemplars=tuple(shown[i] for i in description.exemplars),
+        least_similar=shown[description.least_similar],
         signature=description.signature,
         segments=segments,
         prompts=prompts,

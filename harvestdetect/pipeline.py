@@ -57,9 +57,8 @@ from harvestdetect.evidence.time import DAY, time_evidence
 from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
 from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
 from harvestdetect.neighbors import nearest
-from harvestdetect.redact import redact
 from harvestdetect.settings import Settings
-from harvestdetect.template import SAMPLE, Description, common_words, describe, tokens
+from harvestdetect.template import SAMPLE, Description, common_words, tokens
 from harvestdetect.triage import judge
 
 __all__ = ["detect"]
@@ -403,18 +402,16 @@ def _describe(
 ) -> tuple[list[Description], dict[int, Template]]:
     described, templates = [], {}
     for number, item in enumerate(assigned):
-        shown, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
-        texts = [redact(text) for text in shown]
-        description = describe(texts, vectors[stands])
-        described.append(description)
-        templates[number] = template_of(
-            description,
+        texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
+        description, templates[number] = template_of(
             texts,
+            vectors[stands],
             channel=item.cluster.channel,
             segments=len(np.unique(corpus.prompts.content[item.prompts])),
             prompts=len(item.prompts),
             accounts=len(np.unique(corpus.prompts.account[item.prompts])),
         )
+        described.append(description)
     return described, templates
 
 
@@ -495,7 +492,8 @@ def _weigh(
                 found = [e for e in found if e.name not in NEED_TEMPLATE]
             evidence.append(found)
             templated.append(templates > 0)
-            benign.append(_benign(campaign, case, own, templates))
+            sittings = next((e.p_value for e in found if e.name == "no sittings"), None)
+            benign.append(_benign(campaign, case, own, sittings))
             advance(1)
     return evidence, benign, templated
 
@@ -535,7 +533,7 @@ def _background_words(free: Ints32, case: _Case, seed: int) -> tuple[npt.NDArray
 
 
 def _benign(
-    campaign: Campaign, case: _Case, own_subjects: tuple[float, float] | None, templates: int
+    campaign: Campaign, case: _Case, own_subjects: tuple[float, float] | None, sittings_p: float | None
 ) -> tuple[BenignExplanation, ...]:
     corpus, prompts = case.corpus, case.corpus.prompts
     time = prompts.time[campaign.prompts]
@@ -548,7 +546,7 @@ def _benign(
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         own_subjects=own_subjects,
-        templates=templates,
+        sittings_p=sittings_p,
         median_words=_median_words(corpus, sample),
         days=float(time.max() - time.min()) / DAY if len(time) else None,
         orgs=org[first],

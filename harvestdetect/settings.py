@@ -210,15 +210,20 @@ def load_settings(
     for name, value in (flags or {}).items():
         if value is None:
             continue
-        if name == "mapping" and isinstance(values.get("mapping", {}), Mapping):
-            value = {**values.get("mapping", {}), **value}
+        if name == "mapping":
+            value = {**_mapping(values), **value}
         values[name] = value
     if isinstance(values.get("cache"), str):
         values["cache"] = Path(values["cache"]).expanduser()
+    _mapping(values)
+    return Settings().replace(**values)
+
+
+def _mapping(values: Mapping[str, Any]) -> Mapping[str, str]:
     mapping = values.get("mapping", {})
     if not isinstance(mapping, Mapping) or not all(isinstance(v, str) for v in mapping.values()):
         raise SettingsError(f"mapping must be a table of names to column names, got {mapping!r}")
-    return Settings().replace(**values)
+    return mapping
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

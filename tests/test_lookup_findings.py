@@ -25,7 +25,6 @@ from harvestdetect.data import (
 from harvestdetect.dump import batches_of
 from harvestdetect.findings import finding_of, prompt_table, template_of
 from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors
-from harvestdetect.template import describe
 from harvestdetect.triage import Judgement
 
 DAY = 86_400
@@ -134,7 +133,7 @@ def test_examples_are_redacted_in_templates() -> None:
     rng = np.random.default_rng(0)
     vectors = (np.ones((12, 5)) + 0.1 * rng.standard_normal((12, 5))).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    made = template_of(describe(texts, vectors), texts, channel="wording", segments=12, prompts=20, accounts=11)
+    _, made = template_of(texts, vectors, channel="wording", segments=12, prompts=20, accounts=11)
     assert "@mail" not in made.medoid + made.least_similar + "".join(made.exemplars)
     assert "10.0.0." not in made.medoid + made.least_similar + "".join(made.exemplars)
     assert "[e-mail]" in made.medoid
@@ -145,9 +144,9 @@ def test_examples_are_redacted_in_templates() -> None:
 def test_an_address_that_a_slot_cuts_is_redacted_too() -> None:
     names = ["jane.doe", "bob.roe", "eve.poe", "dan.coe", "ann.moe", "tom.foe"]
     texts = [f"Write to {name}@mail.example.org about the open invoice" for name in names]
-    made = template_of(
-        describe(texts, np.ones((6, 1), np.float32)),
+    _, made = template_of(
         texts,
+        np.ones((6, 1), np.float32),
         channel="wording",
         segments=6,
         prompts=6,

@@ -56,11 +56,6 @@ def test_align_is_a_longest_common_subsequence(first: list[str], second: list[st
     assert len(pairs) == longest(first, second)
 
 
-def test_align_keeps_the_later_tokens_of_the_first() -> None:
-    assert align(["a", "a", "b"], ["a", "b"]) == [(1, 0), (2, 1)]
-    assert align(["a", "a"], ["a"]) == [(1, 0)]
-
-
 def test_align_long_lists() -> None:
     first = [str(i % 7) for i in range(600)]
     assert align(first, first) == [(i, i) for i in range(600)]

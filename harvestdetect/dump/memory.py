@@ -14,7 +14,7 @@ from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Re
 __all__ = ["batches_of"]
 
 BATCH_ROWS: Final = 20_000
-EARLIEST: Final = 631_152_000
+EARLIEST: Final = 0
 LATEST: Final = 4_102_444_800
 IN_MEMORY: Final = "(in memory)"
 """Stands for the file in rejects."""
@@ -74,7 +74,7 @@ def _whole(text: str) -> str:
 
 
 def _seconds(value: float | str | None) -> int:
-    """Whole seconds, NO_TIME for what is none or out of the years 1990 to 2100."""
+    """Whole seconds, NO_TIME for what is none or out of the years 1970 to 2099."""
     try:
         seconds = float(value) if value is not None else math.nan
     except ValueError:

@@ -20,6 +20,8 @@ OF_USUAL: Final = 0.6
 """...if they also reach this share of the likeness within other accounts."""
 UNEVEN: Final = 0.6
 """Load, as a share of a geometric distribution's variance, from which use is as uneven as people's."""
+MACHINE: Final = 0.001
+"""p-value of "no sittings" down to which the accounts may still be people at a keyboard."""
 COPIED: Final = 0.5
 FEW_EACH: Final = 2.5
 SHORT: Final = 5
@@ -32,7 +34,7 @@ def benign_explanations(
     counts: npt.NDArray[np.int32],
     load_ratio: float,
     own_subjects: tuple[float, float] | None,
-    templates: int,
+    sittings_p: float | None,
     median_words: float,
     days: float | None,
     orgs: npt.NDArray[np.int32],
@@ -45,7 +47,7 @@ def benign_explanations(
         load_ratio: see ``structure.even_load_ratio``.
         own_subjects: how alike an account's prompts are, in deviations of a shuffle and as a share of what is usual,
             see ``structure.OwnSubjects``; None where it could not be tested.
-        templates: linked templates.
+        sittings_p: p-value of "no sittings" in ``time.time_evidence``; None where it was not measured.
         median_words: of the texts.
         days: from first to last prompt; None without times.
         orgs: int32[a], organisation of each account, -1 where unknown.
@@ -54,7 +56,7 @@ def benign_explanations(
     return (
         _passed_on(copies, each),
         _common_phrase(median_words),
-        _product(load_ratio, own_subjects, each, templates),
+        _product(load_ratio, own_subjects, sittings_p),
         _few_accounts(counts),
         _one_organisation(orgs),
         _event(days, each),
@@ -84,8 +86,9 @@ def _common_phrase(median_words: float) -> BenignExplanation:
 
 
 def _product(
-    load_ratio: float, own_subjects: tuple[float, float] | None, each: float, templates: int
+    load_ratio: float, own_subjects: tuple[float, float] | None, sittings_p: float | None
 ) -> BenignExplanation:
+    """Customers fill a product's template with their own data, and work when people work."""
     name = "a product's fixed template behind many customers"
     load = f"The load is {load_ratio:.2f} times as uneven as that of independent users"
     if own_subjects is None:
@@ -97,17 +100,18 @@ def _product(
         )
     deviations, of_usual = own_subjects
     own = deviations >= DEVIATIONS and of_usual >= OF_USUAL
-    fits = own and load_ratio >= UNEVEN
+    people = load_ratio >= UNEVEN or (sittings_p is not None and sittings_p > MACHINE)
     return BenignExplanation(
         name=name,
-        verdict="fits" if fits else "unlikely",
+        verdict="fits" if own and people else "unlikely",
         statistic=of_usual,
         sentence=(
             f"{load}, and an account's fillings are alike by {of_usual:.0%} of what is usual within an account "
             f"({deviations:.1f} standard deviations of a shuffle)"
             + (", as with customers who have their own data." if own else "; customers have their own data.")
+            + ("" if people else " But they neither work in sittings nor differ in load as people do.")
         ),
-        caps="watch" if fits else None,
+        caps="watch" if own and people else None,
     )
 
 
