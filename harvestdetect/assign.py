@@ -3,7 +3,7 @@
 Views and channels find the same template several times, purer in one than in the other. Clusters are taken in the
 order of how clearly accounts come back to them; each keeps the prompts that no better one holds. One that has lost
 most of its prompts is a twin: the rest goes to the cluster that took most, as far as its accounts are in that one
-already, and is left out otherwise. What remains is disjoint, so the accounts that two clusters share
+already; other accounts stay a cluster only if enough of them come back. What remains is disjoint, so the accounts that two clusters share
 have sent different texts.
 """
 
@@ -128,9 +128,10 @@ def assign_prompts(
         accounts, back, expected = returns(corpus, volume, prompts)
         if accounts < min_accounts:
             continue
-        quality = max(back * float(np.log((back + 1) / (expected + 1))), 0.0) * back / accounts
+        lift = max(float(np.log((back + 1) / (expected + 1))), 0.0)
+        quality = lift * back / accounts * float(np.log(accounts))
         if cluster.channel == "verbatim":
-            quality += 0.01 * accounts
+            quality += 0.0001 * accounts
         ranked.append((-quality, position, prompts))
     ranked.sort(key=lambda item: item[:2])
     account = corpus.prompts.account
@@ -142,8 +143,11 @@ def assign_prompts(
         rest = prompts[holders < 0]
         if len(rest) < TWIN * len(prompts):
             best = int(np.bincount(holders[holders >= 0]).argmax())
-            owner[rest[np.isin(account[rest], members[best])]] = best
-            continue
+            same = np.isin(account[rest], members[best])
+            owner[rest[same]] = best
+            rest = rest[~same]
+            if returns(corpus, volume, rest)[1] < min_accounts:
+                continue
         senders = np.unique(account[rest])
         if len(senders) >= min_accounts:
             owner[rest] = len(kept)

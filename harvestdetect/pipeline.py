@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Final, TypeAlias
 
@@ -58,7 +58,7 @@ from harvestdetect.findings import distinct_ids, finding_of, prompt_table, templ
 from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
 from harvestdetect.neighbors import nearest
 from harvestdetect.settings import Settings
-from harvestdetect.template import SAMPLE, Description, common_words, tokens
+from harvestdetect.template import SAMPLE, Description, common_words, same_templates, tokens
 from harvestdetect.triage import judge
 
 __all__ = ["detect"]
@@ -123,7 +123,7 @@ def detect(
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
     with run.stage("templates"):
         parts = parts_of(corpus)
-        described, templates = _describe(assigned, corpus, parts, wording)
+        assigned, described, templates = _describe(assigned, corpus, parts, wording)
     with run.stage("campaigns"):
         campaigns = _campaigns(assigned, corpus, volume, run)
     with run.stage("evidence"):
@@ -399,20 +399,37 @@ def _meaning(corpus: Corpus, postings: Postings, core: Floats32, run: _Run) -> I
 
 def _describe(
     assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Floats32
-) -> tuple[list[Description], dict[int, Template]]:
-    described, templates = [], {}
-    for number, item in enumerate(assigned):
-        texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
-        description, templates[number] = template_of(
-            texts,
-            vectors[stands],
-            channel=item.cluster.channel,
-            segments=len(np.unique(corpus.prompts.content[item.prompts])),
-            prompts=len(item.prompts),
-            accounts=len(np.unique(corpus.prompts.account[item.prompts])),
-        )
-        described.append(description)
-    return described, templates
+) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
+    """Template and description of every cluster, clusters of the same template made one."""
+    made = [_template(item, corpus, parts, vectors) for item in assigned]
+    merged = []
+    for group in same_templates([description for description, _ in made]):
+        item = assigned[group[0]]
+        if len(group) > 1:
+            item = Assigned(
+                cluster=replace(
+                    item.cluster, segments=np.unique(np.concatenate([assigned[i].cluster.segments for i in group]))
+                ),
+                prompts=np.sort(np.concatenate([assigned[i].prompts for i in group])),
+            )
+        merged.append((item, _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]))
+    return (
+        [item for item, _ in merged],
+        [description for _, (description, _) in merged],
+        {number: template for number, (_, (_, template)) in enumerate(merged)},
+    )
+
+
+def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Floats32) -> tuple[Description, Template]:
+    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
+    return template_of(
+        texts,
+        vectors[stands],
+        channel=item.cluster.channel,
+        segments=len(np.unique(corpus.prompts.content[item.prompts])),
+        prompts=len(item.prompts),
+        accounts=len(np.unique(corpus.prompts.account[item.prompts])),
+    )
 
 
 def _campaigns(assigned: Sequence[Assigned], corpus: Corpus, volume: Volumes, run: _Run) -> list[Campaign]:

@@ -17,12 +17,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Description", "align", "common_words", "describe", "tokens"]
+__all__ = ["Description", "align", "common_words", "describe", "same_templates", "tokens"]
 
 SAMPLE: Final = 24
 """Texts aligned per cluster."""
 KEPT_BY: Final = 0.8
 """Share of the texts that must keep a token for it to be fixed."""
+SAME: Final = 0.7
+"""Share of the longer template's fixed tokens that two descriptions of the same template have in common."""
+SAME_LEAST: Final = 8
+"""Fixed words from which templates are compared at all."""
 MAX_TOKENS: Final = 700
 SLOT_EXAMPLES: Final = 6
 EXEMPLARS: Final = 3
@@ -41,6 +45,8 @@ class Description:
     exemplars: tuple[int, ...]
     least_similar: int
     signature: str
+    kept: tuple[str, ...]
+    """The fixed tokens, in order, in lower case."""
     fixed: int
     """Fixed word tokens."""
     shared: float
@@ -111,6 +117,37 @@ def _common(first: Sequence[str], alignments: Sequence[Sequence[tuple[int, int]]
     return words, long / max(len(alignments), 1)
 
 
+def same_templates(descriptions: Sequence[Description]) -> list[list[int]]:
+    """Groups of descriptions whose fixed tokens are nearly all the same, by their first; single ones included.
+
+    Accounts that each fill a slot in their own way split one template into several clusters.
+    """
+    group = list(range(len(descriptions)))
+
+    def root(i: int) -> int:
+        while group[i] != i:
+            group[i] = group[group[i]]
+            i = group[i]
+        return i
+
+    bags = [frozenset(d.kept) for d in descriptions]
+    for i, first in enumerate(descriptions):
+        for j in range(i):
+            second = descriptions[j]
+            longest = max(len(first.kept), len(second.kept))
+            if min(first.fixed, second.fixed) < SAME_LEAST or len(bags[i] & bags[j]) < SAME * max(
+                len(bags[i]), len(bags[j])
+            ):
+                continue
+            if len(align(first.kept, second.kept)) >= SAME * longest:
+                low, high = sorted((root(i), root(j)))
+                group[high] = low
+    found: dict[int, list[int]] = {}
+    for i in range(len(descriptions)):
+        found.setdefault(root(i), []).append(i)
+    return list(found.values())
+
+
 def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Description:
     """The template of a cluster.
 
@@ -137,7 +174,8 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Descript
     words, slots = _words_and_slots(texts[medoid], base, fixed, [texts[i] for i in sample], others, alignments)
     count = sum(1 for i in np.flatnonzero(fixed) if base_tokens[i][0].isalnum())
     lengths = [len(base), *(len(o) for o in others)]
-    shared = " ".join(base_tokens[i] for i in np.flatnonzero(fixed)) or texts[medoid].casefold()
+    stays = tuple(base_tokens[i] for i in np.flatnonzero(fixed))
+    shared = " ".join(stays) or texts[medoid].casefold()
     return Description(
         words=words,
         slots=slots,
@@ -145,6 +183,7 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Descript
         exemplars=tuple(int(i) for i in order[1 : 1 + EXEMPLARS]),
         least_similar=int(order[-1]),
         signature=hashlib.blake2b(shared.encode(), digest_size=16).hexdigest(),
+        kept=stays,
         fixed=count,
         shared=_common(base_tokens, alignments)[1],
         rigidity=min(1.0, float(fixed.sum()) / max(float(np.median(lengths)), 1.0)),
