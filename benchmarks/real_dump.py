@@ -329,7 +329,11 @@ def _look_alikes(b: _Builder, nq: list[str], titles: list[str]) -> None:
         for t in b.texts("promptsource_templates", lambda r: len(r["text"]) > 120)
         if 1 <= _slots(t.split("|||")[0]) <= 3
     ]
-    products += [t for t in b.texts("app_templates", lambda r: len(r["text"]) > 200) if 1 <= _slots(t) <= 4]
+    products += [
+        t
+        for t in b.texts("app_templates", lambda r: len(r["text"]) > 200 and "evaluation" not in r["task"])
+        if 1 <= _slots(t) <= 4
+    ]
     rng.shuffle(products)
     for i, size in enumerate((60, 120, 200)):
         b.plant(f"product-{i + 1}", "look-alike", "a product's fixed template behind many customers",

@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from harvestdetect.data import Campaign
 
-__all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership"]
+__all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership", "split_users"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
 STRAYS: Final = 0.5
 """A cluster was chosen for accounts that come back, so its strays are rarer than the fit would have them."""
+SPLIT_LOG_P: Final = -16.0
+"""Accounts that use one template only are split off when chance is less likely than this (natural logarithm)."""
 MIN_SHARED: Final = 3
 MIN_OVERLAP: Final = 0.2
 """Share of the smaller cluster's accounts that a link needs besides being unlikely."""
@@ -98,6 +100,49 @@ def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[in
         found = nx.community.louvain_communities(part, weight="weight", seed=seed) if len(part) > 3 else [component]
         groups.extend(sorted(int(i) for i in group) for group in found)
     return sorted(groups)
+
+
+def split_users(
+    group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
+) -> list[tuple[list[int], list[Ints32]]]:
+    """Takes out of linked clusters the accounts that use one of them only, where chance does not explain it.
+
+    Two campaigns may share a template. Of accounts that rotate over several, a known part of the prompts falls into
+    each, so how many would miss all others by chance is known too (Poisson tail).
+
+    Args:
+        group: linked clusters.
+        assigned: int32 prompts of every cluster, disjoint.
+        account: int32[p], of every prompt.
+        min_accounts: that a part must have.
+
+    Returns:
+        parts, each as its clusters and, for all clusters, the prompts that are its own.
+    """
+    from scipy.stats import poisson
+
+    if len(group) < 2:
+        return [(list(group), list(assigned))]
+    held = list(assigned)
+    users = {c: np.unique(account[held[c]], return_counts=True) for c in group}
+    parts: list[tuple[list[int], list[Ints32]]] = []
+    for c in group:
+        others = np.unique(np.concatenate([users[o][0] for o in group if o != c]))
+        accounts, hits = users[c]
+        shared = np.isin(accounts, others)
+        alone = accounts[~shared]
+        if len(alone) < min_accounts or not shared.any():
+            continue
+        elsewhere = sum(int(users[o][1][np.isin(users[o][0], accounts)].sum()) for o in group if o != c)
+        share = elsewhere / (elsewhere + int(hits[shared].sum()))
+        expected = float(((1 - share) ** hits).sum())
+        if poisson.logsf(len(alone) - 1, expected) < SPLIT_LOG_P:
+            mine = np.isin(account[held[c]], alone)
+            own = list(assigned)
+            own[c] = held[c][mine]
+            parts.append(([c], own))
+            held[c] = held[c][~mine]
+    return [(list(group), held), *parts]
 
 
 def membership(

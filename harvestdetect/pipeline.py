@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.assign import Assigned, Volumes, assign_prompts, verbatim_clusters, volumes
-from harvestdetect.campaign import communities, form_campaign, link_clusters
+from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
 from harvestdetect.cluster import (
     Postings,
     Tree,
@@ -53,13 +53,13 @@ from harvestdetect.evidence.benign import benign_explanations
 from harvestdetect.evidence.nulls import draw_groups, pool_of, spread
 from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
 from harvestdetect.evidence.text import copies_share, text_evidence
-from harvestdetect.evidence.time import DAY, time_evidence
+from harvestdetect.evidence.time import DAY, MACHINE, time_evidence
 from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
 from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
 from harvestdetect.neighbors import nearest
 from harvestdetect.settings import Settings
 from harvestdetect.template import SAMPLE, Description, common_words, same_templates, tokens
-from harvestdetect.triage import judge
+from harvestdetect.triage import family_p_values, judge
 
 __all__ = ["detect"]
 
@@ -440,7 +440,11 @@ def _campaigns(assigned: Sequence[Assigned], corpus: Corpus, volume: Volumes, ru
     )
     groups = communities(links, len(assigned), seed=run.settings.seed)
     prompts = [item.prompts for item in assigned]
-    formed = (form_campaign(g, prompts, links, account=account, volume=volume.prompts) for g in groups)
+    formed = (
+        form_campaign(clusters, held, links, account=account, volume=volume.prompts)
+        for group in groups
+        for clusters, held in split_users(group, prompts, account=account, min_accounts=run.settings.min_accounts)
+    )
     return [c for c in formed if len(c.accounts) >= run.settings.min_accounts]
 
 
@@ -509,8 +513,8 @@ def _weigh(
                 found = [e for e in found if e.name not in NEED_TEMPLATE]
             evidence.append(found)
             templated.append(templates > 0)
-            sittings = next((e.p_value for e in found if e.name == "no sittings"), None)
-            benign.append(_benign(campaign, case, own, sittings))
+            machine = family_p_values([e for e in found if e.name in MACHINE], {}).get("time")
+            benign.append(_benign(campaign, case, own, machine))
             advance(1)
     return evidence, benign, templated
 
@@ -550,7 +554,7 @@ def _background_words(free: Ints32, case: _Case, seed: int) -> tuple[npt.NDArray
 
 
 def _benign(
-    campaign: Campaign, case: _Case, own_subjects: tuple[float, float] | None, sittings_p: float | None
+    campaign: Campaign, case: _Case, own_subjects: tuple[float, float] | None, machine_p: float | None
 ) -> tuple[BenignExplanation, ...]:
     corpus, prompts = case.corpus, case.corpus.prompts
     time = prompts.time[campaign.prompts]
@@ -563,7 +567,7 @@ def _benign(
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         own_subjects=own_subjects,
-        sittings_p=sittings_p,
+        machine_p=machine_p,
         median_words=_median_words(corpus, sample),
         days=float(time.max() - time.min()) / DAY if len(time) else None,
         orgs=org[first],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,8 @@ Floats32 = npt.NDArray[np.float32]
 DECIDING: Final = ("even load", "one list of work", "linked templates")
 """The measures on which the family stands; linked clusters can only agree."""
 COMPOSITIONS: Final = 4999
+DEALT: Final = 4.0
+"""Standard deviations of a shuffle from which requests are not dealt at random, whatever other accounts do."""
 MIN_PAIRS: Final = 30
 
 
@@ -178,5 +180,7 @@ def shared_list(groups: Groups, vectors: Floats32) -> tuple[Evidence, OwnSubject
             f"other accounts the figure is {float(np.median(null)):.2f}."
         ),
     )
+    if deviation >= DEALT:
+        evidence = replace(evidence, p_value=1.0)
     usual = max(float(np.median(null)), 0.02)
     return evidence, OwnSubjects(deviations=deviation, of_usual=value / usual)

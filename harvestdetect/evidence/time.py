@@ -10,13 +10,15 @@ import numpy.typing as npt
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.nulls import Groups, tail_p
 
-__all__ = ["time_evidence"]
+__all__ = ["DAY", "MACHINE", "time_evidence"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
+MACHINE: Final = ("flat day", "no sittings", "steady days")
+"""Measures that tell machines from people."""
 SESSION: Final = 1_800
 """Two prompts of one account within so many seconds are one sitting."""
 MIN_PROMPTS: Final = 40
