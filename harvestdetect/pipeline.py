@@ -53,13 +53,13 @@ from harvestdetect.evidence.benign import benign_explanations
 from harvestdetect.evidence.nulls import draw_groups, pool_of, spread
 from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
 from harvestdetect.evidence.text import copies_share, text_evidence
-from harvestdetect.evidence.time import DAY, MACHINE, time_evidence
+from harvestdetect.evidence.time import DAY, SITTINGS, time_evidence
 from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
 from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
 from harvestdetect.neighbors import nearest
 from harvestdetect.settings import Settings
 from harvestdetect.template import SAMPLE, Description, common_words, same_templates, tokens
-from harvestdetect.triage import family_p_values, judge
+from harvestdetect.triage import judge
 
 __all__ = ["detect"]
 
@@ -513,8 +513,8 @@ def _weigh(
                 found = [e for e in found if e.name not in NEED_TEMPLATE]
             evidence.append(found)
             templated.append(templates > 0)
-            machine = family_p_values([e for e in found if e.name in MACHINE], {}).get("time")
-            benign.append(_benign(campaign, case, own, machine))
+            sittings = next((e.p_value for e in found if e.name == SITTINGS), None)
+            benign.append(_benign(campaign, case, own, sittings))
             advance(1)
     return evidence, benign, templated
 
@@ -554,7 +554,7 @@ def _background_words(free: Ints32, case: _Case, seed: int) -> tuple[npt.NDArray
 
 
 def _benign(
-    campaign: Campaign, case: _Case, own_subjects: tuple[float, float] | None, machine_p: float | None
+    campaign: Campaign, case: _Case, own_subjects: tuple[float, float] | None, sittings_p: float | None
 ) -> tuple[BenignExplanation, ...]:
     corpus, prompts = case.corpus, case.corpus.prompts
     time = prompts.time[campaign.prompts]
@@ -567,7 +567,7 @@ def _benign(
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         own_subjects=own_subjects,
-        machine_p=machine_p,
+        sittings_p=sittings_p,
         median_words=_median_words(corpus, sample),
         days=float(time.max() - time.min()) / DAY if len(time) else None,
         orgs=org[first],

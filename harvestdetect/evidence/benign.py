@@ -21,7 +21,7 @@ OF_USUAL: Final = 0.35
 UNEVEN: Final = 0.6
 """Load, as a share of a geometric distribution's variance, from which use is as uneven as people's."""
 MACHINE: Final = 1e-5
-"""p-value of the hours and days down to which the accounts may still be people at a keyboard."""
+"""p-value of the sittings down to which the accounts may still be people at a keyboard."""
 COPIED: Final = 0.5
 FEW_EACH: Final = 2.5
 SHORT: Final = 5
@@ -34,7 +34,7 @@ def benign_explanations(
     counts: npt.NDArray[np.int32],
     load_ratio: float,
     own_subjects: tuple[float, float] | None,
-    machine_p: float | None,
+    sittings_p: float | None,
     median_words: float,
     days: float | None,
     orgs: npt.NDArray[np.int32],
@@ -47,7 +47,7 @@ def benign_explanations(
         load_ratio: see ``structure.even_load_ratio``.
         own_subjects: how alike an account's prompts are, in deviations of a shuffle and as a share of what is usual,
             see ``structure.OwnSubjects``; None where it could not be tested.
-        machine_p: p-value of the measures of hours and days, see ``time.MACHINE``; None where they were not taken.
+        sittings_p: p-value of ``time.SITTINGS``; None where it was not measured.
         median_words: of the texts.
         days: from first to last prompt; None without times.
         orgs: int32[a], organisation of each account, -1 where unknown.
@@ -56,7 +56,7 @@ def benign_explanations(
     return (
         _passed_on(copies, each),
         _common_phrase(median_words),
-        _product(load_ratio, own_subjects, machine_p),
+        _product(load_ratio, own_subjects, sittings_p),
         _few_accounts(counts),
         _one_organisation(orgs),
         _event(days, each),
@@ -85,7 +85,7 @@ def _common_phrase(median_words: float) -> BenignExplanation:
     )
 
 
-def _product(load_ratio: float, own_subjects: tuple[float, float] | None, machine_p: float | None) -> BenignExplanation:
+def _product(load_ratio: float, own_subjects: tuple[float, float] | None, sittings_p: float | None) -> BenignExplanation:
     """Customers fill a product's template with their own data, and work when people work."""
     name = "a product's fixed template behind many customers"
     load = f"The load is {load_ratio:.2f} times as uneven as that of independent users"
@@ -98,7 +98,7 @@ def _product(load_ratio: float, own_subjects: tuple[float, float] | None, machin
         )
     deviations, of_usual = own_subjects
     own = deviations >= DEVIATIONS and of_usual >= OF_USUAL
-    people = load_ratio >= UNEVEN or (machine_p is not None and machine_p > MACHINE)
+    people = load_ratio >= UNEVEN or (sittings_p is not None and sittings_p > MACHINE)
     return BenignExplanation(
         name=name,
         verdict="fits" if own and people else "unlikely",
@@ -107,7 +107,7 @@ def _product(load_ratio: float, own_subjects: tuple[float, float] | None, machin
             f"{load}, and an account's fillings are alike by {of_usual:.0%} of what is usual within an account "
             f"({deviations:.1f} standard deviations of a shuffle)"
             + (", as with customers who have their own data." if own else "; customers have their own data.")
-            + ("" if people else " But neither their hours nor their load are those of people.")
+            + ("" if people else " But neither their sittings nor their load are those of people.")
         ),
         caps="watch" if own and people else None,
     )

@@ -10,15 +10,15 @@ import numpy.typing as npt
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.nulls import Groups, tail_p
 
-__all__ = ["DAY", "MACHINE", "time_evidence"]
+__all__ = ["DAY", "SITTINGS", "time_evidence"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
-MACHINE: Final = ("flat day", "no sittings", "steady days")
-"""Measures that tell machines from people."""
+SITTINGS: Final = "no sittings"
+"""The measure that tells a machine from a person at a keyboard."""
 SESSION: Final = 1_800
 """Two prompts of one account within so many seconds are one sitting."""
 MIN_PROMPTS: Final = 40
@@ -80,7 +80,7 @@ _MEASURES: Final = (
         "and work, show about {expected:.0f}.",
     ),
     (
-        "no sittings",
+        SITTINGS,
         _sittings,
         True,
         "{value:.0%} of an account's successive prompts came within half an hour of each other; {expected:.0%} do "
