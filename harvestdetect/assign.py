@@ -3,8 +3,8 @@
 Views and channels find the same template several times, purer in one than in the other. Clusters are taken in the
 order of how clearly accounts come back to them; each keeps the prompts that no better one holds. One that has lost
 most of its prompts is a twin: the rest goes to the cluster that took most, as far as its accounts are in that one
-already; other accounts stay a cluster only if enough of them come back. What remains is disjoint, so the accounts that two clusters share
-have sent different texts.
+already; other accounts stay a cluster only if enough of them come back. What remains is disjoint, so the accounts
+that two clusters share have sent different texts.
 """
 
 from __future__ import annotations

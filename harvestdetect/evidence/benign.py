@@ -85,7 +85,9 @@ def _common_phrase(median_words: float) -> BenignExplanation:
     )
 
 
-def _product(load_ratio: float, own_subjects: tuple[float, float] | None, sittings_p: float | None) -> BenignExplanation:
+def _product(
+    load_ratio: float, own_subjects: tuple[float, float] | None, sittings_p: float | None
+) -> BenignExplanation:
     """Customers fill a product's template with their own data, and work when people work."""
     name = "a product's fixed template behind many customers"
     load = f"The load is {load_ratio:.2f} times as uneven as that of independent users"

@@ -369,8 +369,9 @@ def _form_writer(words: Random, forms: Sequence[Form]) -> Writer:
     ]
 
     def writer(account: Account, item: int, session: int, random: Random) -> Text:
-        parts, sweep = made[item % len(made)]
-        values = {"y_life": question(random)} if sweep is None else sweep.at(item // len(made), random)
+        # by chance, not in turn: in turn, a pool whose size the forms divide would give each account one form
+        parts, sweep = made[random.randrange(len(made))]
+        values = {"y_life": question(random)} if sweep is None else sweep.at(item, random)
         text = GRAMMAR.fill(parts, random, values)
         text = text[:1].upper() + text[1:]
         return [{"role": "user", "content": text}] if account.chat else text
