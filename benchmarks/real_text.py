@@ -1,0 +1,144 @@
+"""Real texts on real account traces: how well a scan finds what was planted.
+
+    python -m benchmarks.real_text --data DIR [--half reporting] [--seeds 3] [--encoder fast] [--docs FILE]
+
+``--data`` is a folder with the public texts that :mod:`benchmarks.real_dump` names; they are not part of the
+repository. The tuning part is what the detector was developed on, the reporting part it was not; report the second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.real_dump import Half, RealDump, build, data_missing
+from harvestdetect import Settings, detect, read_dumps
+from harvestdetect.data import Detection
+from harvestdetect.evaluate import Scores, evaluate, found_of, read_truth, render
+
+__all__ = ["Run", "main", "markdown", "run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One dump, scanned and scored."""
+
+    seed: int
+    dump: RealDump
+    scores: Scores
+    detection: Detection
+    seconds: float
+
+
+def run(folder: Path, *, data: Path, half: Half, seed: int, settings: Settings) -> Run:
+    """Lays a dump into ``folder``, scans it and scores the findings."""
+    dump = build(folder, data=data, half=half, seed=seed)
+    start = time.perf_counter()
+    detection = detect(read_dumps([folder / "prompts.jsonl.gz"], settings=settings), settings=settings)
+    seconds = time.perf_counter() - start
+    scores = evaluate(found_of(detection), read_truth(folder))
+    return Run(seed=seed, dump=dump, scores=scores, detection=detection, seconds=seconds)
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    known = [v for v in values if v is not None]
+    if not known:
+        return "–"
+    spread = f" ({min(known):.3f}–{max(known):.3f})" if len(known) > 1 else ""
+    return f"{statistics.mean(known):.3f}{spread}"
+
+
+def markdown(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
+    """The section of docs/benchmarks.md: what was run, the scores, a row per planted group."""
+    versions = runs[0].detection.versions
+    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    peak = max(stage.peak_memory_mb for r in runs for stage in r.detection.stages)
+    lines = [
+        f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --encoder {encoder}` on {os.cpu_count()} "
+        f"cores ({platform.machine()}), {told}. Seeds {', '.join(str(r.seed) for r in runs)}.",
+        "",
+        "| measure | mean (least–greatest) |",
+        "|---|---:|",
+        f"| rows | {_mean([r.dump.rows for r in runs]).replace('.000', '')} |",
+        f"| accounts | {_mean([r.dump.accounts for r in runs]).replace('.000', '')} |",
+        f"| campaign recall (urgent + review) | {_mean([r.scores.campaign_recall for r in runs])} |",
+        f"| account recall | {_mean([r.scores.account_recall for r in runs])} |",
+        f"| account precision | {_mean([r.scores.account_precision for r in runs])} |",
+        f"| account precision, recommended only | {_mean([r.scores.recommended_precision for r in runs])} |",
+        f"| ranking average precision | {_mean([r.scores.ranking_average_precision for r in runs])} |",
+        f"| alarms (urgent + review) | {_mean([r.scores.alarms for r in runs])} |",
+        f"| false findings at urgent | {sum(r.scores.alarms_urgent for r in runs)} in all |",
+        f"| look-alikes at urgent | {sum(r.scores.look_alikes_urgent for r in runs)} in all |",
+        f"| seconds per scan | {_mean([r.seconds for r in runs])} |",
+        f"| peak memory, MB | {peak:.0f} |",
+        "",
+        "| planted group | kind | accounts | found | tiers | account recall | account precision |",
+        "|---|---|---:|---:|---|---:|---:|",
+    ]
+    for rows in zip(*(r.scores.rows for r in runs), strict=True):
+        found = f"{sum(row.found for row in rows)}/{len(rows)}" if rows[0].kind == "campaign" else "–"
+        tiers = ", ".join(str(row.tier or "–") for row in rows)
+        if rows[0].kind == "campaign":
+            shares = f"{statistics.mean(row.recall for row in rows):.2f} | {_mean([row.precision for row in rows])[:5]}"
+        else:
+            shares = "– | –"
+        lines.append(f"| {rows[0].name} | {rows[0].kind} | {rows[0].accounts} | {found} | {tiers} | {shares} |")
+    return "\n".join(lines) + "\n"
+
+
+def _write_section(file: Path, name: str, text: str) -> None:
+    """Puts a section between its markers in a Markdown file."""
+    start, stop = f"<!-- {name} -->", f"<!-- /{name} -->"
+    old = file.read_text(encoding="utf-8")
+    if start not in old or stop not in old:
+        raise SystemExit(f"{file} lacks the markers {start} and {stop}")
+    head, rest = old.split(start, 1)
+    file.write_text(f"{head}{start}\n{text}{stop}{rest.split(stop, 1)[1]}", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with the public texts")
+    parser.add_argument("--half", choices=("tuning", "reporting"), default="reporting")
+    parser.add_argument("--seeds", type=int, default=3, help="how many dumps, seeds from 0")
+    parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
+    parser.add_argument("--work", type=Path, help="keep the dumps in this folder")
+    parser.add_argument("--docs", type=Path, help="Markdown file whose section is replaced")
+    parser.add_argument("--json", type=Path, help="write all scores here too")
+    chosen = parser.parse_args(arguments)
+    if missing := data_missing(chosen.data):
+        print(f"{chosen.data} lacks {', '.join(missing)}", file=sys.stderr)
+        return 2
+    settings = Settings(encoder=chosen.encoder)
+    with tempfile.TemporaryDirectory() as scratch:
+        work = chosen.work or Path(scratch)
+        runs = []
+        for seed in range(chosen.seeds):
+            runs.append(
+                run(work / f"{chosen.half}-{seed}", data=chosen.data, half=chosen.half, seed=seed, settings=settings)
+            )
+            print(f"seed {seed}: {runs[-1].dump.rows:,} rows, {runs[-1].seconds:.0f} s")
+            print(render(runs[-1].scores), flush=True)
+    text = markdown(runs, half=chosen.half, encoder=chosen.encoder)
+    print(text)
+    if chosen.docs:
+        _write_section(chosen.docs, f"real-text-{chosen.half}-{chosen.encoder}", text)
+    if chosen.json:
+        told: list[dict[str, Any]] = [{"seed": r.seed, "seconds": r.seconds, **asdict(r.scores)} for r in runs]
+        chosen.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
