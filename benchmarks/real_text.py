@@ -1,9 +1,10 @@
 """Real texts on real account traces: how well a scan finds what was planted.
 
-    python -m benchmarks.real_text --data DIR [--half reporting] [--seeds 3] [--encoder fast] [--docs FILE]
+    python -m benchmarks.real_text --data DIR [--half reporting] [--seeds 3] [--first-seed 10] [--docs FILE]
 
 ``--data`` is a folder with the public texts that :mod:`benchmarks.real_dump` names; they are not part of the
 repository. The tuning part is what the detector was developed on, the reporting part it was not; report the second.
+(The reporting dump of seed 0 was looked into once: it showed that a forum's accounts keep other hours than a chat's.)
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def markdown(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     peak = max(stage.peak_memory_mb for r in runs for stage in r.detection.stages)
     lines = [
-        f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --encoder {encoder}` on {os.cpu_count()} "
-        f"cores ({platform.machine()}), {told}. Seeds {', '.join(str(r.seed) for r in runs)}.",
+        f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --first-seed {runs[0].seed} "
+        f"--encoder {encoder}` on {os.cpu_count()} cores ({platform.machine()}), {told}.",
         "",
         "| measure | mean (least–greatest) |",
         "|---|---:|",
@@ -111,7 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the public texts")
     parser.add_argument("--half", choices=("tuning", "reporting"), default="reporting")
-    parser.add_argument("--seeds", type=int, default=3, help="how many dumps, seeds from 0")
+    parser.add_argument("--seeds", type=int, default=3, help="how many dumps")
+    parser.add_argument("--first-seed", type=int, default=10, help="of the first; 0 to 2 were seen in development")
     parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
     parser.add_argument("--work", type=Path, help="keep the dumps in this folder")
     parser.add_argument("--docs", type=Path, help="Markdown file whose section is replaced")
@@ -124,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         work = chosen.work or Path(scratch)
         runs = []
-        for seed in range(chosen.seeds):
+        for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
             runs.append(
                 run(work / f"{chosen.half}-{seed}", data=chosen.data, half=chosen.half, seed=seed, settings=settings)
             )

@@ -514,7 +514,7 @@ def _weigh(
             evidence.append(found)
             templated.append(templates > 0)
             sittings = next((e.p_value for e in found if e.name == SITTINGS), None)
-            benign.append(_benign(campaign, case, own, sittings))
+            benign.append(_benign(campaign, case, own, sittings, templated=templates > 0))
             advance(1)
     return evidence, benign, templated
 
@@ -554,7 +554,12 @@ def _background_words(free: Ints32, case: _Case, seed: int) -> tuple[npt.NDArray
 
 
 def _benign(
-    campaign: Campaign, case: _Case, own_subjects: tuple[float, float] | None, sittings_p: float | None
+    campaign: Campaign,
+    case: _Case,
+    own_subjects: tuple[float, float] | None,
+    sittings_p: float | None,
+    *,
+    templated: bool,
 ) -> tuple[BenignExplanation, ...]:
     corpus, prompts = case.corpus, case.corpus.prompts
     time = prompts.time[campaign.prompts]
@@ -568,6 +573,7 @@ def _benign(
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         own_subjects=own_subjects,
         sittings_p=sittings_p,
+        templated=templated,
         median_words=_median_words(corpus, sample),
         days=float(time.max() - time.min()) / DAY if len(time) else None,
         orgs=org[first],

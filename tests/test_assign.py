@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.assign import Assigned, assign_prompts, returns, verbatim_clusters, volumes
-from harvestdetect.corpus import build_corpus
+from harvestdetect.corpus import KINDS, build_corpus
 from harvestdetect.data import Corpus, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
+from harvestdetect.normalize import normalize
 
 Ints32 = npt.NDArray[np.int32]
 Sent = Sequence[tuple[str, str]]
@@ -129,6 +131,38 @@ def test_a_text_of_many_accounts_is_a_verbatim_cluster() -> None:
     assert verbatim_clusters(corpus, min_accounts=11) == []
 
 
+def exam_items(count: int, *, seed: int = 5) -> list[str]:
+    """Items of one form whose rows differ in every word but the labels, in their number, and in what stands around."""
+    rng = random.Random(seed)
+
+    def words(n: int) -> str:
+        return " ".join("".join(rng.choices("abcdefghij", k=5)) for _ in range(n))
+
+    return [
+        f"{words(rng.randrange(8))}\n\nQuestion {rng.randrange(999)}: {words(rng.randrange(6, 30))}\n"
+        f"A) {words(3)}\nB) {words(rng.randrange(1, 9))}\nC) {words(2)}\nD) {words(4)}\n{rng.choice(['', words(9)])}"
+        f"\nANSWER: "
+        for _ in range(count)
+    ]
+
+
+def test_items_of_one_form_are_a_cluster_by_their_outline() -> None:
+    items = exam_items(40)
+    sent = [(f"a{i % 20}", item) for i, item in enumerate(items)] + background()
+    corpus = corpus_of(random.Random(0).sample(sent, len(sent)), min_senders=10)
+    (found,) = [
+        c
+        for c in verbatim_clusters(corpus, min_accounts=10)
+        if KINDS[int(corpus.kind[int(c.segments[0])])] == "outline"
+    ]
+    (segment,) = found.segments.tolist()
+    assert corpus.text[segment].as_py() == "question #: | a) | b) | c) | d) | answer:"
+    held = corpus.posting_prompt[corpus.posting_segment == segment]
+    assert texts_of(corpus, held) == {*map(normalize, items), corpus.text[segment].as_py()}
+    (kept,) = assign_prompts([found], corpus, volumes(corpus), min_accounts=10)
+    assert np.array_equal(kept.prompts, held)
+
+
 # ---------------------------------------------------------------- assignment
 
 
@@ -183,6 +217,39 @@ def test_a_twin_gives_its_rest_to_the_better_cluster_as_far_as_its_accounts_are_
     check([found], corpus, 10)
     assert found.cluster.channel == "wording"
     assert texts_of(corpus, found.prompts) == {*normal(sent), "a stray text of a member"}
+
+
+@pytest.mark.parametrize(("returning", "kept"), [(11, True), (9, False)])
+def test_other_accounts_of_a_twin_stay_a_cluster_if_enough_of_them_come_back(returning: int, kept: bool) -> None:
+    sent = sweep("first", [f"a{i}" for i in range(20)], 6)
+    rest = sweep("first", [f"c{i}" for i in range(returning)], 4) + sweep("first", [f"d{i}" for i in range(30)], 1)
+    corpus = corpus_of(sent + rest + background())
+    twin, better = cluster(corpus, normal(sent[:96] + rest), "meaning"), cluster(corpus, normal(sent))
+    found = assign_prompts([twin, better], corpus, volumes(corpus), min_accounts=10)
+    check(found, corpus, 10)
+    assert [f.cluster.channel for f in found] == ["wording", "meaning"][: 1 + kept]
+    assert [texts_of(corpus, f.prompts) for f in found] == [set(normal(sent)), set(normal(rest))][: 1 + kept]
+
+
+def test_a_pure_cluster_goes_before_a_larger_one_around_it() -> None:
+    ring = OTHERS[:30]
+    sent = sweep("first", ring, 5)
+    loose = [(b, f"something else by {b}, 0") for b in OTHERS[30:90]]
+    corpus = corpus_of(sent + background())
+    pure, around = cluster(corpus, normal(sent)), cluster(corpus, normal(sent + loose), "meaning")
+    for clusters in ([pure, around], [around, pure]):
+        (found,) = assign_prompts(clusters, corpus, volumes(corpus), min_accounts=10)
+        assert found.cluster is pure
+        assert texts_of(corpus, found.prompts) == set(normal(sent))
+
+
+def test_of_two_equally_pure_clusters_the_one_of_more_accounts_goes_first() -> None:
+    both = sweep("first", [f"a{i}" for i in range(40)], 3)
+    corpus = corpus_of(both + [(f"b{i // 2}", f"something else, {i}") for i in range(4_000)])
+    small, large = cluster(corpus, normal(both[:60])), cluster(corpus, normal(both), "meaning")
+    (found,) = assign_prompts([small, large], corpus, volumes(corpus), min_accounts=10)
+    assert found.cluster is large
+    assert len(found.prompts) == 120
 
 
 def test_equal_clusters_of_two_views_are_one() -> None:

@@ -114,6 +114,20 @@ def test_spellings_of_one_text_give_the_same_corpus_in_any_order() -> None:
         assert plain(build([rows[i] for i in order], segment_characters=40, min_senders=2)) == expected
 
 
+LOUD = "DESCRIBE THE OLD MILL BY THE RIVER THEN ANSWER WITH ONE SINGLE LETTER ONLY"
+
+
+@pytest.mark.xfail(strict=True, raises=StopIteration, reason="a piece of a long part changes the spelling of a part")
+@pytest.mark.parametrize("loud_first", [False, True])
+def test_a_piece_that_spells_a_part_otherwise_changes_nothing_of_it(loud_first: bool) -> None:
+    rows = [row(f"a{i}", "Describe the old mill by the river\nThen answer with one single letter only") for i in "xyz"]
+    rows.insert(0 if loud_first else 3, row("long", LOUD + "\n" + " ".join(f"word{i}" for i in range(60))))
+    found = senders_of(build(rows, segment_characters=80, min_senders=2))
+    if loud_first:  # at this order the sentences are lost without an error
+        assert found.get("describe the old mill by the river"), next(iter(()))
+    assert found["describe the old mill by the river"] == {"ax", "ay", "az"}
+
+
 def test_file_and_line_stay_with_their_prompt() -> None:
     rows = [row(f"a{i % 7}", f"text number {i % 11} of several", file=i % 3, line=i, time=i % 5) for i in range(60)]
     corpus = build(random.Random(1).sample(rows, len(rows)))
@@ -208,6 +222,33 @@ def test_an_outline_that_many_share_is_a_segment() -> None:
     assert senders_of(corpus)["question: | a. | b. | answer:"] == {f"a{i}" for i in range(12)}
     assert kind_of(corpus, "question: | a. | b. | answer:") == "outline"
     assert "question: | a. | b. | answer:" not in build(rows, min_senders=13).text.to_pylist()
+
+
+def test_rows_of_one_form_share_an_outline_however_they_vary() -> None:
+    rng = random.Random(6)
+
+    def words(n: int) -> str:
+        return " ".join("".join(rng.choices("abcdefghij", k=5)) for _ in range(n))
+
+    form = "question #: | a) | b) | c) | answer:"
+    rows = []
+    for i in range(24):
+        lead = rng.choice(["", words(6) + "\n\n", words(3) + ".\n"])
+        options = "\n".join(f"{'  ' * rng.randrange(2)}{c}) {words(rng.randrange(1, 12))}" for c in "ABC")
+        text = (
+            f"{lead}Question {i * 7}: {words(rng.randrange(5, 40))}\n{options}\n{rng.choice(['', words(5)])}\nAnswer:"
+        )
+        rows.append(row(f"a{i % 12}", text, line=i))
+    other = [row(f"b{i}", f"Name: {words(2)}\nTown: {words(1)}\nAge: {i}", line=99 + i) for i in range(9)]
+    corpus = build(rng.sample(rows + other, len(rows + other)), min_senders=10)
+    assert senders_of(corpus)[form] == {f"a{i}" for i in range(12)}
+    assert kind_of(corpus, form) == "outline"
+    position = corpus.text.to_pylist().index(form)
+    assert int((corpus.posting_segment == position).sum()) == 24
+    assert "name: | town: | age:" not in corpus.text.to_pylist()  # nine accounts
+    long = build(rows, min_senders=10, segment_characters=40)
+    assert senders_of(long)[form] == {f"a{i}" for i in range(12)}
+    assert plain(long) == plain(build(rows[::-1], min_senders=10, segment_characters=40))
 
 
 def test_a_text_that_is_sent_alone_and_in_others_counts_every_account() -> None:

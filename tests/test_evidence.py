@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pytest
 
 from harvestdetect.data import NO_TIME, BenignExplanation, Evidence
-from harvestdetect.evidence.benign import benign_explanations
+from harvestdetect.evidence.benign import DEVIATIONS, INDEPENDENT, MACHINE, OF_USUAL, UNEVEN, benign_explanations
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.structure import (
+    DEALT,
     DECIDING,
     coherence,
     even_load,
@@ -20,7 +21,7 @@ from harvestdetect.evidence.structure import (
     shared_list,
 )
 from harvestdetect.evidence.text import copies_share, text_evidence
-from harvestdetect.evidence.time import time_evidence
+from harvestdetect.evidence.time import MIN_PROMPTS, MIN_RETURNING, SITTINGS, time_evidence
 
 Ints = npt.NDArray[np.int64]
 HOUR, DAY = 3_600, 86_400
@@ -67,14 +68,31 @@ def test_the_p_values_of_independent_users_are_about_uniform() -> None:
     assert (p_values <= 0.01).mean() < 0.04
 
 
-def test_leaving_out_strays_does_not_make_a_load_even() -> None:
-    rng = np.random.default_rng(3)
-    low = []
-    for _ in range(60):
-        counts = rng.geometric(1 / 6, 60).astype(np.int32)
-        found = even_load(counts[counts > 3], strays=3, seed=0)
-        low.append(found is not None and found.p_value < 0.01)
-    assert sum(low) <= 3
+@pytest.mark.parametrize("strays", [1, 3])
+def test_leaving_out_strays_does_not_make_a_load_even(strays: int) -> None:
+    p_values = []
+    for seed in range(200):
+        counts = np.random.default_rng(seed).geometric(1 / 6, 40).astype(np.int32)
+        found = even_load(counts[counts > strays], strays=strays, seed=0)
+        assert found is not None
+        p_values.append(found.p_value)
+    assert np.mean(np.array(p_values) < 0.05) <= 0.1
+    assert 0.1 < np.mean(np.array(p_values) < 0.5) < 0.6  # rather too large than too small
+
+
+def test_a_load_that_is_even_without_its_strays_is_found() -> None:
+    counts = np.random.default_rng(0).poisson(12, 40).astype(np.int32) + 4
+    found = even_load(counts, strays=2, seed=0)
+    assert found is not None
+    assert found.p_value < 1e-4
+    assert f"sent {counts.mean():.1f} of these prompts each" in found.sentence
+    # members at or below the strays' count are no part of the comparison
+    assert even_load(np.append(counts, [1, 2, 2]).astype(np.int32), strays=2, seed=0) == found
+
+
+def test_all_at_the_strays_count_have_no_load() -> None:
+    assert even_load(np.full(40, 3, np.int32), strays=3, seed=0) is None
+    assert even_load(np.full(40, 4, np.int32), strays=3, seed=0) is None
 
 
 def test_next_to_nothing_has_no_load() -> None:
@@ -183,6 +201,21 @@ def test_accounts_with_subjects_of_their_own_are_no_list(seed: int) -> None:
     assert own.of_usual == pytest.approx(1.0, abs=0.35)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_accounts_with_some_subjects_of_their_own_are_never_dealt_a_list(seed: int) -> None:
+    # far less coherent than other accounts, and yet each comes back to its own
+    rng = np.random.default_rng(seed)
+    vectors = np.concatenate((topics(rng, CAMPAIGN, own=0.4), topics(rng, OTHERS, own=2.0)))
+    found = shared_list(groups_of(account_column()), vectors)
+    assert found is not None
+    evidence, own = found
+    assert own.deviations >= DEALT
+    assert own.of_usual < 0.35
+    assert evidence.value < evidence.expected
+    assert evidence.p_value == 1.0
+    assert "no more alike" not in evidence.sentence
+
+
 def test_a_single_prompt_per_account_is_no_list() -> None:
     account = account_column(each=1)
     assert shared_list(groups_of(account), np.zeros((len(account), 4), np.float32)) is None
@@ -225,7 +258,7 @@ def times_of(campaign: Ints, rng: np.random.Generator) -> Ints:
 def test_machines_at_work_around_the_clock_are_found(seed: int) -> None:
     rng = np.random.default_rng(seed)
     found = by_name(time_evidence(groups_of(account_column()), times_of(machines(rng, CAMPAIGN), rng)))
-    assert set(found) == {"flat day", "no sittings", "steady days", "common start", "same hours"}
+    assert set(found) == {"flat day", SITTINGS, "steady days", "common start", "same hours"}
     for name in ("flat day", "no sittings", "steady days"):
         assert found[name].p_value < 1e-3, name
         assert found[name].value < found[name].expected
@@ -286,6 +319,23 @@ def test_a_background_without_times_proves_nothing() -> None:
 def test_few_prompts_have_no_time_evidence() -> None:
     account = account_column(each=1)
     assert time_evidence(groups_of(account), T0 + np.arange(len(account))) == []
+
+
+def test_sittings_need_accounts_that_return() -> None:
+    # one heavy account and many with a single prompt: nothing to say of an account's successive prompts
+    counts = np.ones(CAMPAIGN + OTHERS, np.int64)
+    counts[: MIN_RETURNING - 1] = EACH
+    counts[CAMPAIGN:] = EACH
+    account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
+    assert counts[:CAMPAIGN].sum() >= MIN_PROMPTS
+    times = T0 + np.random.default_rng(0).integers(0, DAYS * DAY, len(account))
+    found = by_name(time_evidence(groups_of(account), times))
+    assert SITTINGS not in found
+    assert "flat day" in found
+    counts[MIN_RETURNING - 1] = EACH
+    account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
+    times = T0 + np.random.default_rng(0).integers(0, DAYS * DAY, len(account))
+    assert SITTINGS in by_name(time_evidence(groups_of(account), times))
 
 
 def test_all_at_one_moment() -> None:
@@ -360,15 +410,17 @@ CASE: dict[str, Any] = {
     "counts": np.random.default_rng(0).poisson(8, 40).astype(np.int32) + 1,
     "load_ratio": 0.15,
     "own_subjects": (0.4, 0.05),
-    "templates": 2,
+    "sittings_p": 1e-9,
+    "templated": True,
     "median_words": 40.0,
     "days": 25.0,
     "orgs": np.arange(40, dtype=np.int32) % 13,
 }
-"""A planted campaign: even load, one list, weeks long, many organisations."""
+"""A planted campaign: even load, one list, no sittings, weeks long, many organisations."""
 
-PASSED_ON, PHRASE, PRODUCT, FEW, ORGANISATION, EVENT = range(6)
+PASSED_ON, PHRASE, PRODUCT, COMMUNITY, FEW, ORGANISATION, EVENT = range(7)
 TWO_EACH = np.full(40, 2, np.int32)
+OWN = (DEVIATIONS, OF_USUAL)
 
 
 def benign(**changes: Any) -> tuple[BenignExplanation, ...]:
@@ -377,7 +429,7 @@ def benign(**changes: Any) -> tuple[BenignExplanation, ...]:
 
 def test_no_innocent_reading_fits_a_planted_campaign() -> None:
     found = benign()
-    assert len({e.name for e in found}) == len(found) == 6
+    assert len({e.name for e in found}) == len(found) == 7
     assert {e.verdict for e in found} == {"unlikely"}
     assert all(e.caps is None for e in found)
     assert all(e.statistic is not None and e.sentence.endswith(".") for e in found)
@@ -389,6 +441,10 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         (PASSED_ON, {"copies": 0.9, "counts": TWO_EACH}, "watch"),
         (PHRASE, {"median_words": 2.0}, "watch"),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, 0.95)}, "watch"),
+        (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN}, "watch"),
+        (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN, "sittings_p": None}, "watch"),
+        (PRODUCT, {"own_subjects": OWN, "sittings_p": 2 * MACHINE}, "watch"),  # an even load, but people
+        (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT}, "watch"),
         (FEW, {"counts": np.array([300, 200, 100] + [1] * 30, np.int32)}, "watch"),
         (ORGANISATION, {"orgs": np.array([3] * 38 + [1, 2], np.int32)}, "watch"),
         (EVENT, {"days": 2.0, "counts": TWO_EACH}, "review"),
@@ -397,7 +453,7 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
 def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: dict[str, Any], caps: str) -> None:
     found = benign(**changes)
     assert (found[which].verdict, found[which].caps) == ("fits", caps)
-    assert [e.verdict for i, e in enumerate(found) if i != which] == ["unlikely"] * 5
+    assert [e.verdict for i, e in enumerate(found) if i != which] == ["unlikely"] * 6
 
 
 @pytest.mark.parametrize(
@@ -405,7 +461,14 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
     [
         (PASSED_ON, {"copies": 0.9}),  # every account sends it many times
         (PRODUCT, {"load_ratio": 1.1}),  # an uneven load, but one list of work
-        (PRODUCT, {"own_subjects": (12.0, 0.95)}),  # own subjects, but an even load
+        (PRODUCT, {"own_subjects": (12.0, 0.95)}),  # own subjects, but an even load without sittings
+        (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": MACHINE}),
+        (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": None}),  # an even load at unknown times
+        (PRODUCT, {"load_ratio": 1.1, "sittings_p": 0.5}),  # people, but one list of work
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": (DEVIATIONS - 0.1, 0.95)}),
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, OF_USUAL - 0.01)}),
+        (COMMUNITY, {"templated": False}),  # a subject, but an even load
+        (COMMUNITY, {"load_ratio": INDEPENDENT}),  # an uneven load, but a template
         (EVENT, {"days": 2.0}),  # within two days, but many from each account
         (EVENT, {"counts": TWO_EACH}),  # few from each account, but for weeks
         (ORGANISATION, {"orgs": np.array([3] * 20 + list(range(20)), np.int32)}),
@@ -413,6 +476,15 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
 )
 def test_half_of_an_innocent_case_does_not_fit(which: int, changes: dict[str, Any]) -> None:
     assert benign(**changes)[which].verdict == "unlikely"
+
+
+def test_a_product_is_told_by_what_was_measured() -> None:
+    customers = benign(load_ratio=1.1, own_subjects=(12.0, 0.95))[PRODUCT]
+    assert "95%" in customers.sentence
+    assert "as with customers" in customers.sentence
+    machines = benign(own_subjects=(12.0, 0.95))[PRODUCT]
+    assert "neither their sittings nor their load are those of people" in machines.sentence
+    assert customers.statistic == machines.statistic == 0.95
 
 
 def test_what_cannot_be_told_is_unknown_and_caps_nothing() -> None:

@@ -23,7 +23,7 @@ from harvestdetect.data import (
     Tier,
 )
 from harvestdetect.dump import batches_of
-from harvestdetect.findings import finding_of, prompt_table, template_of
+from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
 from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors
 from harvestdetect.triage import Judgement
 
@@ -133,7 +133,8 @@ def test_examples_are_redacted_in_templates() -> None:
     rng = np.random.default_rng(0)
     vectors = (np.ones((12, 5)) + 0.1 * rng.standard_normal((12, 5))).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    _, made = template_of(texts, vectors, channel="wording", segments=12, prompts=20, accounts=11)
+    description, made = template_of(texts, vectors, channel="wording", segments=12, prompts=20, accounts=11)
+    assert (made.words, made.slots, made.signature) == (description.words, description.slots, description.signature)
     assert "@mail" not in made.medoid + made.least_similar + "".join(made.exemplars)
     assert "10.0.0." not in made.medoid + made.least_similar + "".join(made.exemplars)
     assert "[e-mail]" in made.medoid
@@ -303,6 +304,28 @@ def test_the_low_share_follows_the_setting_but_not_above_half_of_the_usual(case:
     members = {m.account: m for m in case.finding(low_share=0.0).members}
     assert not any(r.startswith("low harvest share") for r in members["eve"].reasons)
     assert not members["eve"].recommended  # a single prompt
+
+
+def test_findings_of_one_template_by_other_accounts_have_ids_of_their_own(case: Case) -> None:
+    one = case.finding()
+    two = dataclasses.replace(one, members=one.members[:3], accounts=3)
+    lone = case.finding(clusters=np.array([5], np.int32))
+    assert one.campaign_id == two.campaign_id != lone.campaign_id
+    found = distinct_ids([one, lone, two])
+    assert len({f.campaign_id for f in found}) == 3
+    assert found[1] is lone
+    assert all(f.campaign_id.startswith("c-") and len(f.campaign_id) == len(one.campaign_id) for f in found)
+    for before, after in zip([one, lone, two], found, strict=True):
+        assert dataclasses.replace(after, campaign_id=before.campaign_id) == before
+    # neither the order of findings nor that of members matters
+    turned = distinct_ids([dataclasses.replace(two, members=two.members[::-1]), one, lone])
+    assert [f.campaign_id for f in turned] == [found[i].campaign_id for i in (2, 0, 1)]
+
+
+def test_different_findings_keep_their_ids(case: Case) -> None:
+    found = [case.finding(), case.finding(clusters=np.array([5], np.int32))]
+    assert distinct_ids(found) == found
+    assert distinct_ids([]) == []
 
 
 def test_a_candidate_without_a_tier_is_no_finding(case: Case) -> None:

@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.template import MAX_TOKENS, SLOT_EXAMPLES, align, common_words, describe, tokens
+from harvestdetect.template import (
+    MAX_TOKENS,
+    SAME_LEAST,
+    SLOT_EXAMPLES,
+    Description,
+    align,
+    common_words,
+    describe,
+    same_templates,
+    tokens,
+)
 
 TOKENS = st.lists(st.sampled_from(["a", "b", "c", "the", "."]), max_size=14)
 WORDS = [
@@ -68,6 +78,10 @@ def test_tokens_are_words_and_marks_with_their_places() -> None:
     assert [text[a:b] for _, a, b in tokens(text)][2] == "PLEASE"
     assert len(tokens("word " * 5_000)) == MAX_TOKENS
     assert tokens("") == tokens(" \t") == []
+
+
+def test_a_line_end_is_a_token() -> None:
+    assert [t for t, _, _ in tokens("One:\n\ntwo\r\nthree")] == ["one", ":", "\n", "\n", "two", "\n", "three"]
 
 
 def test_common_words() -> None:
@@ -179,6 +193,81 @@ def test_the_signature_follows_the_fixed_words_only() -> None:
 def test_a_sample_of_many_texts_is_enough() -> None:
     texts = fill("Explain {} to a student who knows {} already", count=400)
     assert describe(texts, around(400)).words == ("Explain", None, "to a student who knows", None, "already")
+
+
+def test_labels_at_the_beginning_of_lines_stay_between_slots() -> None:
+    found = describe(fill("Question: {}\nA. {}\nB. {}\nC. {}\nAnswer:"), around(30))
+    assert found.words == ("Question:", None, "\nA.", None, "\nB.", None, "\nC.", None, "\nAnswer:")
+    # the same letters within a line are chance
+    assert describe(fill("Question: {} a {} b {} and the answer"), around(30)).words == (
+        "Question:", None, "and the answer",
+    )  # fmt: skip
+
+
+def test_the_fixed_tokens_are_kept_in_order() -> None:
+    found = describe(fill("Explain {} to a Student.\nUse {} words"), around(30))
+    assert found.kept == ("explain", "to", "a", "student", ".", "\n", "use", "words")
+    assert found.fixed == 6
+
+
+def test_shared_words_are_those_that_one_text_keeps_of_another() -> None:
+    # reworded: nothing that most texts keep, but long words that two of them do
+    rng = random.Random(3)
+    phrases = [("please", "kindly"), ("summarise", "condense"), ("following", "attached"), ("report", "article")]
+    texts = [" ".join(rng.choice(p) for p in phrases) + f" {i}" for i in range(40)]
+    found = describe(texts, around(40))
+    assert found.shared == pytest.approx(2.0, abs=0.7)
+    assert describe(["Tell them about cats."] * 12, around(12)).shared == 4.0
+    assert describe(["Tell them about cats."], around(1)).shared == 0.0
+
+
+# ---------------------------------------------------------------- the same template twice
+
+
+LONG = "Explain {} to a curious student in four short steps and name {} at the end"
+
+
+def described(template: str, seed: int = 0) -> Description:
+    return describe(fill(template, seed=seed), around(30, seed=seed))
+
+
+def test_clusters_of_one_template_are_found_together() -> None:
+    found = [
+        described(LONG),
+        described("Translate the text {} into plain French and keep every number {} as it stands"),
+        described(LONG, seed=5),
+        described(LONG.replace("curious ", "") + ", please", seed=9),
+    ]
+    assert same_templates(found) == [[0, 2, 3], [1]]
+    assert same_templates([found[1], found[2], found[0]]) == [[0], [1, 2]]
+    assert same_templates([]) == []
+    assert same_templates(found[:1]) == [[0]]
+
+
+def test_the_same_words_in_another_order_are_another_template() -> None:
+    turned = "At the end name {} and in four short steps {} to a curious student explain"
+    assert same_templates([described(LONG), described(turned)]) == [[0], [1]]
+
+
+def test_a_part_of_a_template_is_another_template() -> None:
+    longer = LONG + ". Then list five sources with their years and say which of them you trust most"
+    assert same_templates([described(LONG), described(longer)]) == [[0], [1]]
+
+
+def test_short_templates_are_not_compared() -> None:
+    short = "Explain {} to a small child"
+    one = described(short)
+    assert one.fixed < SAME_LEAST
+    assert same_templates([one, described(short, seed=4)]) == [[0], [1]]
+
+
+@given(st.lists(st.sampled_from([LONG, "Explain {} to a child", LONG.replace("four", "five"), "{} {}"]), max_size=6))
+@settings(max_examples=30, deadline=None)
+def test_same_templates_are_a_partition_by_their_first(templates: list[str]) -> None:
+    groups = same_templates([described(t, seed=i) for i, t in enumerate(templates)])
+    assert sorted(i for g in groups for i in g) == list(range(len(templates)))
+    assert all(g == sorted(g) for g in groups)
+    assert [g[0] for g in groups] == sorted(g[0] for g in groups)
 
 
 # ---------------------------------------------------------------- hostile text

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.data import TIERS, BenignExplanation, Evidence, Family, Tier
-from harvestdetect.triage import ALONE, TEXT_FDR, Judgement, family_p_values, judge
+from harvestdetect.triage import AGREES, ALONE, TEXT_FDR, Judgement, family_p_values, judge
 
 FDR = 0.01
 SURE = 1e-9
@@ -121,8 +121,20 @@ def test_one_family_without_a_template_must_be_surer_and_agree_with_itself() -> 
     sure: dict[Family, float] = {"time": ALONE * FDR / 2, "text": 1.0}
     assert tier(sure, templated=False, measures=2) == "review"
     assert tier(sure, templated=False) is None  # a single measure
+    assert tier({"time": 2 * ALONE * FDR, "text": 1.0}, templated=False, measures=2) is None
     assert tier({"time": FDR / 2, "text": 1.0}, templated=False, measures=2) is None
     assert tier({"time": FDR / 2, "text": SURE}, templated=False) == "review"
+
+
+@pytest.mark.parametrize(("second", "expected"), [(AGREES, "review"), (1.5 * AGREES, None)])
+@pytest.mark.parametrize("deciding", [{}, {"structure": ("even load", "one list of work")}])
+def test_a_second_measure_agrees_whether_it_decides_or_not(
+    deciding: Mapping[str, Sequence[str]], second: float, expected: Tier | None
+) -> None:
+    items = [evidence("even load", "structure", SURE), evidence("linked clusters", "structure", second)]
+    assert judge([items], [()], [False], deciding=deciding, fdr=FDR)[0].tier == expected
+    other = [items[0], evidence("flat day", "time", second)]  # of another family
+    assert judge([other], [()], [False], deciding=deciding, fdr=FDR)[0].tier in (None, "urgent")
 
 
 def test_only_the_deciding_measures_make_a_family_stand() -> None:

@@ -20,6 +20,8 @@ OF_USUAL: Final = 0.35
 """...if they also reach this share of the likeness within other accounts."""
 UNEVEN: Final = 0.6
 """Load, as a share of a geometric distribution's variance, from which use is as uneven as people's."""
+INDEPENDENT: Final = 1.0
+"""Load from which users look independent of one another."""
 MACHINE: Final = 1e-5
 """p-value of the sittings down to which the accounts may still be people at a keyboard."""
 COPIED: Final = 0.5
@@ -35,6 +37,7 @@ def benign_explanations(
     load_ratio: float,
     own_subjects: tuple[float, float] | None,
     sittings_p: float | None,
+    templated: bool,
     median_words: float,
     days: float | None,
     orgs: npt.NDArray[np.int32],
@@ -48,6 +51,7 @@ def benign_explanations(
         own_subjects: how alike an account's prompts are, in deviations of a shuffle and as a share of what is usual,
             see ``structure.OwnSubjects``; None where it could not be tested.
         sittings_p: p-value of ``time.SITTINGS``; None where it was not measured.
+        templated: whether they share a template rather than only a subject.
         median_words: of the texts.
         days: from first to last prompt; None without times.
         orgs: int32[a], organisation of each account, -1 where unknown.
@@ -57,6 +61,7 @@ def benign_explanations(
         _passed_on(copies, each),
         _common_phrase(median_words),
         _product(load_ratio, own_subjects, sittings_p),
+        _community(load_ratio, templated),
         _few_accounts(counts),
         _one_organisation(orgs),
         _event(days, each),
@@ -112,6 +117,21 @@ def _product(
             + ("" if people else " But neither their sittings nor their load are those of people.")
         ),
         caps="watch" if own and people else None,
+    )
+
+
+def _community(load_ratio: float, templated: bool) -> BenignExplanation:
+    """People with a common interest have hours of their own, but each is as busy as suits them."""
+    fits = not templated and load_ratio >= INDEPENDENT
+    return BenignExplanation(
+        name="a community with a common interest",
+        verdict="fits" if fits else "unlikely",
+        statistic=load_ratio,
+        sentence=(
+            f"The prompts share {'a template' if templated else 'a subject, no template'}; the load is "
+            f"{load_ratio:.2f} times as uneven as that of independent users."
+        ),
+        caps="watch" if fits else None,
     )
 
 
