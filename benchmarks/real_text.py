@@ -27,7 +27,7 @@ from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import Detection
 from harvestdetect.evaluate import Scores, evaluate, found_of, read_truth, render
 
-__all__ = ["Run", "main", "markdown", "run"]
+__all__ = ["Run", "main", "markdown", "run", "summary"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +97,25 @@ def markdown(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def summary(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
+    """The short table of the README."""
+    return "\n".join(
+        [
+            "| | mean of the seeds (least–greatest) |",
+            "|---|---:|",
+            f"| campaigns found at urgent or review | {_mean([r.scores.campaign_recall for r in runs])} |",
+            f"| their accounts found | {_mean([r.scores.account_recall for r in runs])} |",
+            f"| accounts in such findings that are planted | {_mean([r.scores.account_precision for r in runs])} |",
+            f"| the same, of those recommended for action | {_mean([r.scores.recommended_precision for r in runs])} |",
+            f"| look-alikes at urgent | {sum(r.scores.look_alikes_urgent for r in runs)} in all |",
+            "",
+            f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --first-seed {runs[0].seed} "
+            f"--encoder {encoder}`, {runs[0].dump.rows:,} rows a dump.",
+            "",
+        ]
+    )
+
+
 def _write_section(file: Path, name: str, text: str) -> None:
     """Puts a section between its markers in a Markdown file."""
     start, stop = f"<!-- {name} -->", f"<!-- /{name} -->"
@@ -117,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
     parser.add_argument("--work", type=Path, help="keep the dumps in this folder")
     parser.add_argument("--docs", type=Path, help="Markdown file whose section is replaced")
+    parser.add_argument("--readme", type=Path, help="Markdown file whose summary is replaced")
     parser.add_argument("--json", type=Path, help="write all scores here too")
     chosen = parser.parse_args(arguments)
     if missing := data_missing(chosen.data):
@@ -136,6 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(text)
     if chosen.docs:
         _write_section(chosen.docs, f"real-text-{chosen.half}-{chosen.encoder}", text)
+    if chosen.readme:
+        _write_section(chosen.readme, "summary", summary(runs, half=chosen.half, encoder=chosen.encoder))
     if chosen.json:
         told: list[dict[str, Any]] = [{"seed": r.seed, "seconds": r.seconds, **asdict(r.scores)} for r in runs]
         chosen.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harvestdetect.assign import Assigned, Volumes, assign_prompts, verbatim_clusters, volumes
 from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
@@ -47,7 +48,7 @@ from harvestdetect.data import (
     View,
 )
 from harvestdetect.dump import batches_of
-from harvestdetect.encode import encode_texts, estimate_seconds, load_encoder, open_cache
+from harvestdetect.encode import encode_texts, load_encoder, open_cache
 from harvestdetect.evidence import structure, text
 from harvestdetect.evidence.benign import benign_explanations
 from harvestdetect.evidence.nulls import draw_groups, pool_of, spread
@@ -68,6 +69,8 @@ Floats32 = npt.NDArray[np.float32]
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """``progress(what, total)`` opens a bar and yields the function that is told how many more are done."""
 
+NOMINAL_SPEED: Final = 20_000.0
+"""Characters per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
 TEXTS_PER_CLUSTER: Final = 48
 BACKGROUND_TEXTS: Final = 1_000
@@ -370,8 +373,7 @@ def _restrict(postings: Postings, among: Ints32) -> Postings:
 def _meaning(corpus: Corpus, postings: Postings, core: Floats32, run: _Run) -> Iterator[list[TemplateCluster]]:
     """The clusters of the meaning view, where the settings ask for it.
 
-    ``auto`` embeds everything by meaning when the estimate allows, otherwise the segments that lie densest among
-    other accounts' in the wording view, as many as the budget allows.
+    ``auto`` embeds by meaning what the budget allows, see :func:`_affordable`.
     """
     settings = run.settings
     if settings.encoder == "fast":
@@ -379,22 +381,30 @@ def _meaning(corpus: Corpus, postings: Postings, core: Floats32, run: _Run) -> I
     with run.stage("encode meaning"):
         among = np.arange(len(corpus.text), dtype=np.int32)
         if settings.encoder == "auto":
-            encoder = load_encoder("meaning", settings=settings, notes=run.note)
-            cache = open_cache("meaning", encoder, settings=settings, notes=run.note)
-            missing = among if cache is None else among[~cache.contains(corpus.digest)]
-            seconds = estimate_seconds(encoder, corpus.text.take(pa.array(missing)))
-            if seconds > settings.auto_budget_seconds:
-                allowed = len(among) - len(missing) + int(len(missing) * settings.auto_budget_seconds / seconds)
-                among = np.sort(np.argsort(core, kind="stable")[:allowed]).astype(np.int32)
-                run.note(
-                    f"encoder auto: wording for all {len(corpus.text):,} segments, meaning for {len(among):,} dense "
-                    f"ones (all would take about {seconds:,.0f} s, the budget is {settings.auto_budget_seconds:,.0f} s)"
-                )
-            else:
-                run.note(f"encoder auto: wording and meaning for all {len(among):,} segments (about {seconds:,.0f} s)")
+            among = _affordable(corpus, core, run)
         vectors = _encode("meaning", corpus, among, run)
     with run.stage("cluster meaning"):
         yield _cluster("meaning", _nearest(vectors, run), corpus, postings, run, among=among)[0]
+
+
+def _affordable(corpus: Corpus, core: Floats32, run: _Run) -> Ints32:
+    """The segments that ``auto`` embeds by meaning: all, or the densest among other accounts' in the wording view.
+
+    The cost is reckoned at a nominal speed, not measured: neither the machine nor the cache may change findings.
+    """
+    characters = pc.utf8_length(corpus.text).to_numpy()
+    budget = run.settings.auto_budget_seconds
+    seconds = float(characters.sum()) / NOMINAL_SPEED
+    if seconds <= budget:
+        run.note(f"encoder auto: wording and meaning for all {len(characters):,} segments")
+        return np.arange(len(characters), dtype=np.int32)
+    densest = np.argsort(core, kind="stable")
+    among = densest[np.cumsum(characters[densest]) <= budget * NOMINAL_SPEED]
+    run.note(
+        f"encoder auto: wording for all {len(characters):,} segments, meaning for the {len(among):,} densest (all would "
+        f"take some {seconds:,.0f} s on two cores, the budget is {budget:,.0f} s)"
+    )
+    return np.sort(among).astype(np.int32)
 
 
 def _describe(

@@ -60,7 +60,7 @@ class Settings:
     """Folder of the vector cache and of distilled models; None: the user's cache folder."""
     use_cache: bool = True
     auto_budget_seconds: float = 60.0
-    """``auto`` embeds every segment by meaning while the estimate stays below this."""
+    """``auto`` embeds so much by meaning, reckoned at the speed of two cores."""
     batch_size: int = 64
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``mps``."""

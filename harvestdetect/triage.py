@@ -18,7 +18,7 @@ _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
 P_FLOOR: Final = 1e-30
 TEXT_FDR: Final = 0.05
 """Wording only qualifies what other families decide, so it may be less sure than they."""
-ALONE: Final = 0.001
+ALONE: Final = 0.01
 """Without a template a single family must pass at this fraction of the false-discovery rate."""
 AGREES: Final = 0.01
 """p-value from which a second measure agrees."""

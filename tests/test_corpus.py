@@ -114,18 +114,14 @@ def test_spellings_of_one_text_give_the_same_corpus_in_any_order() -> None:
         assert plain(build([rows[i] for i in order], segment_characters=40, min_senders=2)) == expected
 
 
-LOUD = "DESCRIBE THE OLD MILL BY THE RIVER THEN ANSWER WITH ONE SINGLE LETTER ONLY"
-
-
-@pytest.mark.xfail(strict=True, raises=StopIteration, reason="a piece of a long part changes the spelling of a part")
-@pytest.mark.parametrize("loud_first", [False, True])
-def test_a_piece_that_spells_a_part_otherwise_changes_nothing_of_it(loud_first: bool) -> None:
-    rows = [row(f"a{i}", "Describe the old mill by the river\nThen answer with one single letter only") for i in "xyz"]
-    rows.insert(0 if loud_first else 3, row("long", LOUD + "\n" + " ".join(f"word{i}" for i in range(60))))
-    found = senders_of(build(rows, segment_characters=80, min_senders=2))
-    if loud_first:  # at this order the sentences are lost without an error
-        assert found.get("describe the old mill by the river"), next(iter(()))
-    assert found["describe the old mill by the river"] == {"ax", "ay", "az"}
+@pytest.mark.xfail(strict=True, raises=StopIteration, reason="a piece of a long part changes how a part is spelt")
+def test_a_piece_that_spells_a_part_otherwise_changes_nothing_of_it() -> None:
+    text = "Describe the old mill by the river\nThen answer with one single letter only"
+    rows = [row(f"a{i}", text, line=i) for i in range(3)]
+    rows.append(row("b", text.upper().replace("\n", " ") + "\n" + " ".join(f"word{i}" for i in range(60)), line=3))
+    found = [build(order, segment_characters=80, min_senders=2) for order in (rows, rows[::-1])]
+    assert plain(found[0]) == plain(found[1])
+    assert senders_of(found[0])["describe the old mill by the river"] == {"a0", "a1", "a2"}
 
 
 def test_file_and_line_stay_with_their_prompt() -> None:

@@ -107,7 +107,7 @@ def test_a_vector_does_not_depend_on_its_batch(encoder: Encoder) -> None:
     whole = encoder.encode(TEXTS)
     alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
     backwards = encoder.encode(TEXTS[::-1])[::-1]
-    among_many = encoder.encode([*TEXTS, *(f"{text} {i}" for i in range(6) for text in TEXTS[1:7])])
+    among_many = encoder.encode([*TEXTS, *(f"{text} {i}" for i in range(2) for text in TEXTS[1:7])])
     for other in (alone, backwards, among_many[: len(TEXTS)]):
         assert np.abs(other - whole).max() < 1e-5
 

