@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.data import Corpus, TemplateCluster
+from harvestdetect.data import NO_TIME, Corpus, Prompts, TemplateCluster
 
-__all__ = ["Assigned", "Volumes", "assign_prompts", "returns", "verbatim_clusters", "volumes"]
+__all__ = ["Assigned", "Volumes", "assign_prompts", "requests", "returns", "verbatim_clusters", "volumes"]
 
 Ints32 = npt.NDArray[np.int32]
 
@@ -36,7 +36,7 @@ class Volumes:
     texts: Ints32
     """int32[a]: distinct contents per account."""
     prompts: Ints32
-    """int32[a]."""
+    """int32[a]: requests; a row that repeats account, time and content is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Assigned:
 
     cluster: TemplateCluster
     prompts: Ints32
-    """int32[q], ascending."""
+    """int32[q], ascending; of rows that repeat a request only the first."""
 
 
 def volumes(corpus: Corpus) -> Volumes:
@@ -55,8 +55,21 @@ def volumes(corpus: Corpus) -> Volumes:
     pairs = np.unique(prompts.account.astype(np.int64) << 32 | prompts.content)
     return Volumes(
         texts=np.bincount(pairs >> 32, minlength=count).astype(np.int32),
-        prompts=np.bincount(prompts.account, minlength=count).astype(np.int32),
+        prompts=np.bincount(prompts.account[np.diff(requests(prompts), prepend=-1) > 0], minlength=count).astype(
+            np.int32
+        ),
     )
+
+
+def requests(prompts: Prompts) -> Ints32:
+    """The number of every prompt when rows that repeat account, time and content count once: int32[p], ascending.
+
+    Dumps that overlap hold the same request twice; that makes nobody busier.
+    """
+    same = np.zeros(len(prompts.account), bool)
+    same[1:] = (prompts.time[1:] != NO_TIME) & (prompts.time[1:] == prompts.time[:-1])
+    same[1:] &= (prompts.account[1:] == prompts.account[:-1]) & (prompts.content[1:] == prompts.content[:-1])
+    return (np.cumsum(~same) - 1).astype(np.int32)
 
 
 def returns(corpus: Corpus, volume: Volumes, prompts: Ints32) -> tuple[int, int, float]:
@@ -153,6 +166,7 @@ def assign_prompts(
             owner[rest] = len(kept)
             kept.append(clusters[position])
             members.append(senders)
+    owner[np.diff(requests(corpus.prompts), prepend=-1) == 0] = -1
     order = np.argsort(owner, kind="stable").astype(np.int32)
     borders = np.searchsorted(owner[order], np.arange(len(kept) + 1))
     return [Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)]

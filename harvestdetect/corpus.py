@@ -98,6 +98,8 @@ class CorpusBuilder:
         self._digests: list[bytes] = []
         self._kinds = bytearray()
         self._index: dict[bytes, int] = {}
+        self._parts = 0
+        """Segments below it are parts and settled."""
         self._display: list[str] = []
         self._post_segment = array("i")
         self._post_prompt = array("i")
@@ -164,7 +166,8 @@ class CorpusBuilder:
             self._texts.append(text)
             self._display.append(original)
             self._kinds.append(kind)
-        else:
+        elif found >= self._parts:
+            # a piece that is a part as well leaves the part as it is spelt
             self._kinds[found] = min(self._kinds[found], kind)
             if original != self._display[found]:
                 self._display[found] = min(self._display[found], original)
@@ -226,7 +229,7 @@ class CorpusBuilder:
 
         Head, tail and windows of every long part; sentences and outlines that at least ``min_senders`` accounts sent.
         """
-        parts = len(self._texts)
+        parts = self._parts = len(self._texts)
         order = np.argsort(segment, kind="stable")
         holders = prompt[order]
         starts = np.searchsorted(segment[order], np.arange(parts + 1))

@@ -233,12 +233,20 @@ def prompt_table(
     *,
     prompts: Prompts,
     templates: Mapping[int, Template],
+    request: npt.NDArray[np.int32],
     files: Sequence[str],
 ) -> pa.Table:
-    """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign, by file and line."""
+    """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign, by file and line.
+
+    Rows that repeat a request are in it too: ``request`` numbers the requests, int32[p], ascending.
+    """
     parts = []
     for finding, campaign in found:
-        rows = campaign.prompts
+        first = request[campaign.prompts]
+        last = np.searchsorted(request, first, side="right")
+        times = last - campaign.prompts
+        rows = np.repeat(last - np.cumsum(times), times) + np.arange(int(times.sum()))
+        cluster = np.repeat(campaign.prompt_cluster, times)
         sure = campaign.membership[np.searchsorted(campaign.accounts, prompts.account[rows])]
         parts.append(
             pa.table(
@@ -249,9 +257,7 @@ def prompt_table(
                     "line": pa.array(prompts.line[rows], pa.int64()),
                     "account": prompts.accounts.take(pa.array(prompts.account[rows])),
                     "campaign_id": pa.array([finding.campaign_id] * len(rows), pa.string()),
-                    "template_id": pa.array(
-                        [templates[int(c)].template_id for c in campaign.prompt_cluster], pa.string()
-                    ),
+                    "template_id": pa.array([templates[int(c)].template_id for c in cluster], pa.string()),
                     "membership": pa.array(np.round(sure, 4), pa.float64()),
                 }
             )

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.assign import Assigned, Volumes, assign_prompts, verbatim_clusters, volumes
+from harvestdetect.assign import Assigned, Volumes, assign_prompts, requests, verbatim_clusters, volumes
 from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
 from harvestdetect.cluster import (
     Postings,
@@ -152,6 +152,7 @@ def detect(
             list(zip(findings, [row[0] for row in judged], strict=True)),
             prompts=corpus.prompts,
             templates=templates,
+            request=requests(corpus.prompts),
             files=[f.name for f in run.files],
         )
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
@@ -401,8 +402,8 @@ def _affordable(corpus: Corpus, core: Floats32, run: _Run) -> Ints32:
     densest = np.argsort(core, kind="stable")
     among = densest[np.cumsum(characters[densest]) <= budget * NOMINAL_SPEED]
     run.note(
-        f"encoder auto: wording for all {len(characters):,} segments, meaning for the {len(among):,} densest (all would "
-        f"take some {seconds:,.0f} s on two cores, the budget is {budget:,.0f} s)"
+        f"encoder auto: wording for all {len(characters):,} segments, meaning for the {len(among):,} densest (all "
+        f"would take some {seconds:,.0f} s on two cores, the budget is {budget:,.0f} s)"
     )
     return np.sort(among).astype(np.int32)
 
@@ -484,7 +485,11 @@ def _weigh(
     for campaign in campaigns:
         taken[campaign.prompts] = True
         inside[campaign.accounts] = True
-    pool = pool_of(prompts.account, len(prompts.accounts), inside)
+    place = requests(prompts)
+    once = np.flatnonzero(np.diff(place, prepend=-1) > 0)
+    account, time, content = prompts.account[once], prompts.time[once], prompts.content[once]
+    vectors = case.vectors[once]
+    pool = pool_of(account, len(prompts.accounts), inside)
     free = _free_segments(corpus, taken)
     fixed, shared = _background_words(free, case, seed)
     distances = case.core[free]
@@ -495,6 +500,7 @@ def _weigh(
             rigid = max((case.described[int(c)] for c in campaign.clusters), key=lambda d: d.fixed)
             segments = np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
             near = case.core[segments]
+            own = place[campaign.prompts]
             found = text_evidence(
                 fixed_words=rigid.fixed,
                 rigidity=rigid.rigidity,
@@ -503,28 +509,30 @@ def _weigh(
                 background_shared=shared,
                 distances=near[np.isfinite(near)].astype(np.float64),
                 background_distances=background,
-                contents=prompts.content[campaign.prompts],
+                contents=content[own],
             )
-            templates = sum(_is_template(case.described[int(c)]) for c in campaign.clusters)
-            groups = draw_groups(pool, campaign.prompts, prompts.account, seed=seed)
-            own = None
+            templates = len(
+                {d.signature for d in map(case.described.__getitem__, campaign.clusters) if _is_template(d)}
+            )
+            groups = draw_groups(pool, own, account, seed=seed)
+            subjects = None
             if (load := even_load(campaign.harvest_prompts, strays=campaign.stray_hits, seed=seed)) is not None:
                 found.append(load)
             linked = linked_templates(len(campaign.clusters), templates, campaign.link_log_p, len(campaign.accounts))
             if linked is not None:
                 found.append(linked)
             if groups is not None:
-                if (listed := shared_list(groups, case.vectors)) is not None:
-                    own = (listed[1].deviations, listed[1].of_usual)
+                if (listed := shared_list(groups, vectors)) is not None:
+                    subjects = (listed[1].deviations, listed[1].of_usual)
                     found.append(listed[0])
-                found.extend(time_evidence(groups, prompts.time))
+                found.extend(time_evidence(groups, time))
             if not templates:
                 # accounts with a common subject have alike prompts, and come together when something happens
                 found = [e for e in found if e.name not in NEED_TEMPLATE]
             evidence.append(found)
             templated.append(templates > 0)
             sittings = next((e.p_value for e in found if e.name == SITTINGS), None)
-            benign.append(_benign(campaign, case, own, sittings, templated=templates > 0))
+            benign.append(_benign(campaign, case, content[own], subjects, sittings, templates > 0))
             advance(1)
     return evidence, benign, templated
 
@@ -566,9 +574,9 @@ def _background_words(free: Ints32, case: _Case, seed: int) -> tuple[npt.NDArray
 def _benign(
     campaign: Campaign,
     case: _Case,
+    contents: Ints32,
     own_subjects: tuple[float, float] | None,
     sittings_p: float | None,
-    *,
     templated: bool,
 ) -> tuple[BenignExplanation, ...]:
     corpus, prompts = case.corpus, case.corpus.prompts
@@ -578,7 +586,7 @@ def _benign(
     first = campaign.prompts[np.searchsorted(prompts.account[campaign.prompts], campaign.accounts)]
     sample = campaign.prompts[spread(len(campaign.prompts), SAMPLE * 4)]
     return benign_explanations(
-        copies=copies_share(prompts.content[campaign.prompts]),
+        copies=copies_share(contents),
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         own_subjects=own_subjects,

@@ -114,7 +114,6 @@ def test_spellings_of_one_text_give_the_same_corpus_in_any_order() -> None:
         assert plain(build([rows[i] for i in order], segment_characters=40, min_senders=2)) == expected
 
 
-@pytest.mark.xfail(strict=True, raises=StopIteration, reason="a piece of a long part changes how a part is spelt")
 def test_a_piece_that_spells_a_part_otherwise_changes_nothing_of_it() -> None:
     text = "Describe the old mill by the river\nThen answer with one single letter only"
     rows = [row(f"a{i}", text, line=i) for i in range(3)]

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from harvestdetect.assign import requests
 from harvestdetect.corpus import KINDS, build_corpus
 from harvestdetect.data import (
     NO_TIME,
@@ -375,7 +376,13 @@ COLUMNS = {
 def test_the_table_of_prompts_has_a_row_per_prompt_in_order(case: Case) -> None:
     finding = case.finding()
     prompts = case.corpus.prompts
-    table = prompt_table([(finding, case.campaign)], prompts=prompts, templates=TEMPLATES, files=["dump.jsonl"])
+    table = prompt_table(
+        [(finding, case.campaign)],
+        prompts=prompts,
+        templates=TEMPLATES,
+        request=requests(prompts),
+        files=["dump.jsonl"],
+    )
     assert dict(zip(table.schema.names, table.schema.types, strict=True)) == COLUMNS
     assert table.num_rows == 23
     rows = table.to_pylist()
@@ -398,6 +405,7 @@ def test_prompts_of_several_findings_are_sorted_together(case: Case) -> None:
         [(two, case.campaign), (one, case.campaign)],
         prompts=case.corpus.prompts,
         templates=TEMPLATES,
+        request=requests(case.corpus.prompts),
         files=[],
     )
     rows = [(r["file"], r["line"], r["campaign_id"]) for r in table.to_pylist()]
@@ -407,7 +415,7 @@ def test_prompts_of_several_findings_are_sorted_together(case: Case) -> None:
 
 
 def test_without_findings_the_table_is_empty_with_the_same_columns(case: Case) -> None:
-    table = prompt_table([], prompts=case.corpus.prompts, templates={}, files=[])
+    table = prompt_table([], prompts=case.corpus.prompts, templates={}, request=requests(case.corpus.prompts), files=[])
     assert table.num_rows == 0
     assert list(zip(table.schema.names, table.schema.types, strict=True)) == list(COLUMNS.items())
 

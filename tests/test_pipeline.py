@@ -224,10 +224,6 @@ def test_rows_split_over_other_files_give_the_same_findings(made: Made, fast: Se
     assert again.findings == made.detection.findings
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="rows that repeat account, time and text count as further requests: sittings and subjects of an account",
-)
 def test_the_dump_twice_gives_the_same_campaigns(made: Made, fast: Settings, tmp_path: Path) -> None:
     for file in made.simulation.files:
         shutil.copy(file, tmp_path / f"copy-{file.name}")
@@ -316,7 +312,6 @@ def test_campaigns_of_one_template_by_other_accounts_have_ids_of_their_own(two_r
         assert accounts == {m.account for m in finding.members}
 
 
-@pytest.mark.xfail(strict=True, reason="clusters with the same fixed words count as different templates")
 def test_clusters_with_the_same_fixed_words_are_no_different_templates(two_rings: Detection) -> None:
     for finding in two_rings.findings:
         told = [e for e in finding.evidence if e.name == "linked templates"]
