@@ -39,7 +39,7 @@ from harvestdetect.settings import Settings
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["Encoder", "encode_texts", "estimate_seconds", "load_encoder", "open_cache"]
+__all__ = ["Encoder", "encode_texts", "load_encoder", "open_cache"]
 
 ENCODING_VERSION = 1
 """Raised when the same model would give other vectors; part of every digest."""
@@ -189,27 +189,6 @@ def encode_texts(
         if cache is not None:
             _keep(cache, digests, out, waiting, notes)
     return _unit(out.astype(np.float32))
-
-
-def estimate_seconds(encoder: Encoder, texts: pa.Array) -> float:
-    """How long encoding the texts will take, without a cache: measured on texts of nine typical lengths.
-
-    Takes a second or so with a transformer, and less than a tenth of that with a static model.
-
-    Args:
-        texts: large_string[n]; pass only those that ``cache.contains`` lacks.
-    """
-    if not len(texts):
-        return 0.0
-    by_length = np.argsort(_lengths(texts), kind="stable")
-    probes = by_length[np.linspace(0, len(texts) - 1, 9).round().astype(np.int64)]
-    encoder.encode(["warm up"])
-    seconds = []
-    for text in texts.take(pa.array(probes)).to_pylist():
-        start = time.perf_counter()
-        encoder.encode([text] * 8)
-        seconds.append((time.perf_counter() - start) / 8)
-    return float(np.trapezoid(seconds) / 8) * len(texts)
 
 
 def _blocks(texts: pa.Array, chosen: npt.NDArray[np.intp], size: int) -> Iterator[npt.NDArray[np.intp]]:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from harvestdetect import distill as distill_module
 from harvestdetect import encode
 from harvestdetect.cache import VectorCache, cache_folder
-from harvestdetect.encode import Encoder, encode_texts, estimate_seconds, load_encoder, open_cache
+from harvestdetect.encode import Encoder, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import EncoderError
 from harvestdetect.settings import Settings
 
@@ -110,25 +110,6 @@ def test_a_vector_does_not_depend_on_its_batch(encoder: Encoder) -> None:
     among_many = encoder.encode([*TEXTS, *(f"{text} {i}" for i in range(2) for text in TEXTS[1:7])])
     for other in (alone, backwards, among_many[: len(TEXTS)]):
         assert np.abs(other - whole).max() < 1e-5
-
-
-def test_close_texts_are_close(encoder: Encoder) -> None:
-    a, b, c = encoder.encode(
-        [
-            "How do I bake bread at home?",
-            "how can i bake bread at home",
-            "The invoice is overdue by ten days.",
-        ]
-    )
-    assert a @ b > 0.8
-    assert a @ c < 0.5
-
-
-def test_estimate_grows_with_the_texts(encoder: Encoder) -> None:
-    assert estimate_seconds(encoder, column([])) == 0.0
-    few = estimate_seconds(encoder, column(TEXTS[1:5]))
-    many = estimate_seconds(encoder, column(TEXTS[1:5] * 1_000))
-    assert 0 < few < many
 
 
 # ---------------------------------------------------------------- wording

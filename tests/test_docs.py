@@ -1,0 +1,57 @@
+"""The examples in the documentation run, and what it names exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+def blocks(name: str) -> list[str]:
+    return BLOCK.findall((ROOT / name).read_text(encoding="utf-8"))
+
+
+def test_the_first_example_of_the_python_page_finds_its_campaign(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", blocks("docs/python.md")[0]],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("urgent c-")
+    assert "40 accounts sent 480 prompts" in first
+
+
+@pytest.mark.parametrize("name", ["docs/python.md", "README.md"])
+def test_examples_are_valid_and_import_public_names(name: str) -> None:
+    import harvestdetect
+
+    for block in blocks(name):
+        compile(block, name, "exec")
+        for names in re.findall(r"^from harvestdetect import (.+)$", block, re.MULTILINE):
+            assert set(re.split(r",\s*", names)) <= set(harvestdetect.__all__)
+
+
+@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "docs/usage.md", "docs/python.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    file = ROOT / name
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", file.read_text(encoding="utf-8")):
+        assert (file.parent / target).exists(), target
+
+
+def test_every_module_named_in_the_architecture_exists() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = text.split("| module |", 1)[1].split("\n\n", 1)[0]
+    for row in table.splitlines()[2:]:
+        for name in re.findall(r"`([a-z_/]+)`", row.split("|")[1]):
+            base = ROOT / "harvestdetect" / name.rstrip("/")
+            assert base.is_dir() if name.endswith("/") else base.with_suffix(".py").is_file() or base.is_dir(), name
