@@ -45,12 +45,12 @@ def test_the_two_parts_of_the_real_texts_share_no_template(tmp_path: Path) -> No
 @pytest.mark.shared_data
 def test_the_real_text_table_replaces_its_section(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- real-text-tuning-fast -->\nold\n<!-- /real-text-tuning-fast -->\nafter\n")
+    page.write_text("before\n<!-- real-text-tuning-fast -->\nstale figures\n<!-- /real-text-tuning-fast -->\nafter\n")
     arguments = ["--data", str(DATA), "--half", "tuning", "--seeds", "1", "--first-seed", "0", "--docs", str(page)]
     assert real_text.main(arguments) == 0
     text = page.read_text()
     assert text.startswith("before\n<!-- real-text-tuning-fast -->\n`python -m benchmarks.real_text --half tuning")
     assert text.endswith("<!-- /real-text-tuning-fast -->\nafter\n")
-    assert "old" not in text
+    assert "stale figures" not in text
     assert "| look-alikes at urgent | 0 in all |" in text
     assert "campaign recall" in capsys.readouterr().out

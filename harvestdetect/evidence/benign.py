@@ -111,8 +111,8 @@ def _product(
         verdict="fits" if own and people else "unlikely",
         statistic=of_usual,
         sentence=(
-            f"{load}, and an account's fillings are alike by {of_usual:.0%} of what is usual within an account "
-            f"({deviations:.1f} standard deviations of a shuffle)"
+            f"{load}, and an account's fillings are alike by {max(of_usual, 0.0):.0%} of what is usual within an "
+            f"account ({deviations:.1f} standard deviations of a shuffle)"
             + (", as with customers who have their own data." if own else "; customers have their own data.")
             + ("" if people else " But neither their sittings nor their load are those of people.")
         ),
