@@ -105,6 +105,8 @@ def verbatim_clusters(corpus: Corpus, *, min_accounts: int) -> list[TemplateClus
         (np.ones(len(rows), np.int32), (rows, corpus.posting_prompt[where])),
         shape=(len(common), len(corpus.prompts.account)),
     )
+    held = held[:, np.diff(requests(corpus.prompts), prepend=-1) > 0]
+    size = np.asarray(held.sum(axis=1)).ravel()
     both = (held @ held.T).tocoo()
     same = both.data >= SAME_PROMPTS * (size[both.row] + size[both.col] - both.data)
     graph = sparse.csr_matrix(
@@ -131,6 +133,7 @@ def assign_prompts(
         the clusters that keep most of their prompts and at least ``min_accounts`` accounts, best first.
     """
     starts = np.searchsorted(corpus.posting_segment, np.arange(len(corpus.senders) + 1))
+    once = np.diff(requests(corpus.prompts), prepend=-1) > 0
     ranked: list[tuple[float, int, Ints32]] = []
     for position, cluster in enumerate(clusters):
         segments = cluster.segments
@@ -138,6 +141,7 @@ def assign_prompts(
             segments = segments[corpus.senders[segments] < min_accounts]
         pieces = [corpus.posting_prompt[starts[s] : starts[s + 1]] for s in segments]
         prompts = np.unique(np.concatenate(pieces)) if pieces else np.empty(0, np.int32)
+        prompts = prompts[once[prompts]]
         accounts, back, expected = returns(corpus, volume, prompts)
         if accounts < min_accounts:
             continue
@@ -166,7 +170,6 @@ def assign_prompts(
             owner[rest] = len(kept)
             kept.append(clusters[position])
             members.append(senders)
-    owner[np.diff(requests(corpus.prompts), prepend=-1) == 0] = -1
     order = np.argsort(owner, kind="stable").astype(np.int32)
     borders = np.searchsorted(owner[order], np.arange(len(kept) + 1))
     return [Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)]

@@ -225,8 +225,8 @@ def test_parts_hold_every_prompt_once(seed: int, sizes: list[int], least: int) -
     parts = split_users(group, assigned, account=account, min_accounts=least)
     assert parts[0][0] == group
     for c in group:
-        held = np.concatenate([h[c] for clusters, h in parts if c in clusters])
-        assert np.array_equal(np.sort(held), assigned[c])
+        prompts = np.concatenate([held[c] for clusters, held in parts if c in clusters])
+        assert np.array_equal(np.sort(prompts), assigned[c])
     for clusters, held in parts[1:]:
         assert len({int(a) for c in clusters for a in account[held[c]]}) >= least
 

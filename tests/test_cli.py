@@ -189,9 +189,12 @@ def as_parquet(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
 def as_many_files(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """Three files of different kinds, one in a folder below; other column names, times as milliseconds."""
     (folder / "below").mkdir()
-    for number, (name, pack) in enumerate(
-        (("c.jsonl", bytes), ("below/a.ndjson.gz", gzip.compress), ("b.jsonl.zst", zstd))
-    ):
+    ways: list[tuple[str, Callable[[bytes], bytes]]] = [
+        ("c.jsonl", bytes),
+        ("below/a.ndjson.gz", gzip.compress),
+        ("b.jsonl.zst", zstd),
+    ]
+    for number, (name, pack) in enumerate(ways):
         data = b""
         for row in rows[number::3]:
             renamed = {**row, "user_id": row["account"], "created": milliseconds(row["timestamp"])}
@@ -563,7 +566,7 @@ def test_dumps_with_little_in_them(run: Run, tmp_path: Path, rows: list[dict[str
 
 def test_standard_input(environment: Mapping[str, str], tmp_path: Path) -> None:
     data = gzip.compress(b'{"account":"a","prompt":"x"}\n{oops\n')
-    command = [*COMMAND, "scan", "-", "--out", tmp_path, "--encoder", "fast", "--max-rejects", "0"]
+    command: list[str | Path] = [*COMMAND, "scan", "-", "--out", tmp_path, "--encoder", "fast", "--max-rejects", "0"]
     done = subprocess.run(command, env=environment, input=data, capture_output=True, timeout=120)
     assert done.returncode == 4
     assert b"1 of 2 rows were rejected" in done.stderr
@@ -676,7 +679,7 @@ def test_unexpected_errors_are_one_line(
 
 def test_a_reader_that_goes_away(environment: Mapping[str, str], tmp_path: Path) -> None:
     dump = jsonl(tmp_path / "dump.jsonl", [GOOD])
-    command = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "fast"]
+    command: list[str | Path] = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "fast"]
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -690,7 +693,7 @@ def test_a_reader_that_goes_away(environment: Mapping[str, str], tmp_path: Path)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_standard_output_that_is_full(environment: Mapping[str, str], tmp_path: Path) -> None:
     dump = jsonl(tmp_path / "dump.jsonl", [GOOD])
-    command = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "fast"]
+    command: list[str | Path] = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "fast"]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, timeout=120)
     assert done.returncode == 1
@@ -701,7 +704,7 @@ def test_output_in_another_encoding(environment: Mapping[str, str], tmp_path: Pa
     rows = [{**GOOD, "account": f"Ünï-😀-{i}"} for i in range(40)]
     dump = jsonl(tmp_path / "dümp.jsonl", rows)
     ascii_only = {**environment, "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
-    command = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "fast"]
+    command: list[str | Path] = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "fast"]
     done = subprocess.run(command, env=ascii_only, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
@@ -722,7 +725,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 def test_interrupted_while_reading(environment: Mapping[str, str], tmp_path: Path) -> None:
-    command = [*COMMAND, "scan", "-", "--out", tmp_path / "out", "--encoder", "fast"]
+    command: list[str | Path] = [*COMMAND, "scan", "-", "--out", tmp_path / "out", "--encoder", "fast"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin is not None
@@ -748,7 +751,17 @@ def test_interrupted_while_encoding_the_cache_is_whole(
     own = tmp_path / "cache"
     if (cache / "models").is_dir():
         shutil.copytree(cache / "models", own / "models")
-    command = [*COMMAND, "scan", dump, "--out", tmp_path / "out", "--encoder", "full", "--threads", "1"]
+    command: list[str | Path] = [
+        *COMMAND,
+        "scan",
+        dump,
+        "--out",
+        tmp_path / "out",
+        "--encoder",
+        "full",
+        "--threads",
+        "1",
+    ]
     terminal, end = pty.openpty()
     small_blocks = {
         **environment,

@@ -239,6 +239,13 @@ def test_the_dump_twice_gives_the_same_campaigns(made: Made, fast: Settings, tmp
     assert after == before
 
 
+def test_dumps_that_overlap_give_the_same_findings(made: Made, fast: Settings) -> None:
+    half = range(ROWS // 2, ROWS)
+    again = detect(batches_of_rows(made.rows, [*range(ROWS), *half], 3), settings=fast)
+    assert again.counts["prompts"] == ROWS + len(half)
+    assert again.findings == made.detection.findings
+
+
 def test_the_search_by_cells_finds_the_campaigns_too(made: Made, fast: Settings) -> None:
     batches = batches_of_rows(made.rows, range(ROWS), 1)
     found = detect(batches, settings=fast.replace(exact_below=1_000))
