@@ -17,9 +17,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.data import NO_TIME, Corpus, Prompts, TemplateCluster
+from harvestdetect.arrays import pairs, ranges
+from harvestdetect.data import Corpus, TemplateCluster
+from harvestdetect.lookup import first_rows, segment_starts
+from harvestdetect.returning import Chance, chance_of, returning
 
-__all__ = ["Assigned", "Volumes", "assign_prompts", "requests", "returns", "verbatim_clusters", "volumes"]
+__all__ = ["Assigned", "Volumes", "assign_prompts", "returns", "verbatim_clusters", "volumes"]
 
 Ints32 = npt.NDArray[np.int32]
 
@@ -52,39 +55,20 @@ def volumes(corpus: Corpus) -> Volumes:
     """Distinct texts and prompts of every account."""
     prompts = corpus.prompts
     count = len(prompts.accounts)
-    pairs = np.unique(prompts.account.astype(np.int64) << 32 | prompts.content)
+    senders, _ = pairs(prompts.account, prompts.content)
     return Volumes(
-        texts=np.bincount(pairs >> 32, minlength=count).astype(np.int32),
-        prompts=np.bincount(prompts.account[np.diff(requests(prompts), prepend=-1) > 0], minlength=count).astype(
-            np.int32
-        ),
+        texts=np.bincount(senders, minlength=count).astype(np.int32),
+        prompts=np.bincount(prompts.account[first_rows(prompts)], minlength=count).astype(np.int32),
     )
 
 
-def requests(prompts: Prompts) -> Ints32:
-    """The number of every prompt when rows that repeat account, time and content count once: int32[p], ascending.
-
-    Dumps that overlap hold the same request twice; that makes nobody busier.
-    """
-    same = np.zeros(len(prompts.account), bool)
-    same[1:] = (prompts.time[1:] != NO_TIME) & (prompts.time[1:] == prompts.time[:-1])
-    same[1:] &= (prompts.account[1:] == prompts.account[:-1]) & (prompts.content[1:] == prompts.content[:-1])
-    return (np.cumsum(~same) - 1).astype(np.int32)
-
-
-def returns(corpus: Corpus, volume: Volumes, prompts: Ints32) -> tuple[int, int, float]:
+def returns(corpus: Corpus, chance: Chance, prompts: Ints32) -> tuple[int, int, float]:
     """Who comes back to a set of prompts.
 
     Returns:
-        accounts; accounts with two or more distinct texts in it; how many of those to expect if every account
-        drew its texts at random from all texts.
+        accounts; accounts with two or more distinct texts in it; how many of those to expect by chance.
     """
-    account, content = corpus.prompts.account[prompts], corpus.prompts.content[prompts]
-    pairs = np.unique(account.astype(np.int64) << 32 | content)
-    _, each = np.unique(pairs >> 32, return_counts=True)
-    p = len(pairs) / max(int(volume.texts.sum()), 1)
-    sizes, count = np.unique(volume.texts, return_counts=True)
-    expected = float(count @ (1 - (1 - p) ** sizes - sizes * p * (1 - p) ** (sizes - 1.0)))
+    each, expected = returning(corpus.prompts.account[prompts], corpus.prompts.content[prompts], chance)
     return len(each), int((each > 1).sum()), expected
 
 
@@ -96,16 +80,13 @@ def verbatim_clusters(corpus: Corpus, *, min_accounts: int) -> list[TemplateClus
     common = np.flatnonzero(corpus.senders >= min_accounts).astype(np.int32)
     if not len(common):
         return []
-    start = np.searchsorted(corpus.posting_segment, common, side="left")
-    stop = np.searchsorted(corpus.posting_segment, common, side="right")
-    size = stop - start
+    starts = segment_starts(corpus)
+    size = starts[common + 1] - starts[common]
     rows = np.repeat(np.arange(len(common)), size)
-    where = np.repeat(start - np.concatenate(([0], np.cumsum(size)[:-1])), size) + np.arange(size.sum())
     held = sparse.csr_matrix(
-        (np.ones(len(rows), np.int32), (rows, corpus.posting_prompt[where])),
+        (np.ones(len(rows), np.int32), (rows, corpus.posting_prompt[ranges(starts[common], size)])),
         shape=(len(common), len(corpus.prompts.account)),
-    )
-    held = held[:, np.diff(requests(corpus.prompts), prepend=-1) > 0]
+    )[:, first_rows(corpus.prompts)]
     size = np.asarray(held.sum(axis=1)).ravel()
     both = (held @ held.T).tocoo()
     same = both.data >= SAME_PROMPTS * (size[both.row] + size[both.col] - both.data)
@@ -132,17 +113,17 @@ def assign_prompts(
     Returns:
         the clusters that keep most of their prompts and at least ``min_accounts`` accounts, best first.
     """
-    starts = np.searchsorted(corpus.posting_segment, np.arange(len(corpus.senders) + 1))
-    once = np.diff(requests(corpus.prompts), prepend=-1) > 0
+    starts = segment_starts(corpus)
+    once = first_rows(corpus.prompts)
+    chance = chance_of(volume.texts)
     ranked: list[tuple[float, int, Ints32]] = []
     for position, cluster in enumerate(clusters):
         segments = cluster.segments
         if cluster.channel != "verbatim":
             segments = segments[corpus.senders[segments] < min_accounts]
-        pieces = [corpus.posting_prompt[starts[s] : starts[s + 1]] for s in segments]
-        prompts = np.unique(np.concatenate(pieces)) if pieces else np.empty(0, np.int32)
+        prompts = np.unique(corpus.posting_prompt[ranges(starts[segments], starts[segments + 1] - starts[segments])])
         prompts = prompts[once[prompts]]
-        accounts, back, expected = returns(corpus, volume, prompts)
+        accounts, back, expected = returns(corpus, chance, prompts)
         if accounts < min_accounts:
             continue
         lift = max(float(np.log((back + 1) / (expected + 1))), 0.0)
@@ -163,7 +144,7 @@ def assign_prompts(
             same = np.isin(account[rest], members[best])
             owner[rest[same]] = best
             rest = rest[~same]
-            if returns(corpus, volume, rest)[1] < min_accounts:
+            if returns(corpus, chance, rest)[1] < min_accounts:
                 continue
         senders = np.unique(account[rest])
         if len(senders) >= min_accounts:

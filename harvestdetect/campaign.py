@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import pairs
 from harvestdetect.data import Campaign
 
 __all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership", "split_users"]
@@ -223,13 +224,13 @@ def form_campaign(
     prompts, cluster = prompts[order], cluster[order]
     accounts, counts = np.unique(account[prompts], return_counts=True)
     hits = counts.astype(np.int32)
-    pairs = np.unique(account[prompts].astype(np.int64) << 32 | cluster)
+    users, _ = pairs(account[prompts], cluster)
     sure = membership(
         hits,
         volume[accounts],
         total_prompts=int(volume.sum()),
         total_accounts=len(volume),
-        templates=np.bincount(np.searchsorted(accounts, pairs >> 32), minlength=len(accounts)).astype(np.int32),
+        templates=np.bincount(np.searchsorted(accounts, users), minlength=len(accounts)).astype(np.int32),
     )
     stay = sure >= min_membership
     stray = int(hits[~stay].max(initial=0))

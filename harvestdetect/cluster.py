@@ -19,7 +19,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import ranges
 from harvestdetect.data import Clusters, Neighbors
+from harvestdetect.returning import chance_of, returning
 
 __all__ = [
     "Postings",
@@ -214,7 +216,6 @@ def _condense(n: int, inside: Ints32, edges: Floats, component: Ints32, min_clus
 
 def _number(n: int, q: int, inside: Ints32, condensed: Any) -> Tree:
     """Numbers the nodes of a condensed tree so that each is a range of points."""
-    total = q + max(int(condensed["child"].max(initial=0)), q) * 0 + int(condensed["parent"].min()) - q
     root = int(condensed["parent"].min())
     is_node = condensed["child_size"] > 1
     count = 1 + int(is_node.sum())
@@ -252,7 +253,6 @@ def _number(n: int, q: int, inside: Ints32, condensed: Any) -> Tree:
     ends = np.full(count, np.inf)
     np.minimum.at(ends, condensed["parent"] - root, condensed["lambda_val"])
     real = ends > 1.0 / BRIDGE * (1 + 1e-9)
-    del total
     rank = np.empty(count, np.int32)
     rank[order] = np.arange(count, dtype=np.int32)
     parent = parent[order]
@@ -305,9 +305,7 @@ class Postings:
 
     def rows(self, points: Ints32) -> Ints:
         """The rows of some points."""
-        counts = self.start[points + 1] - self.start[points]
-        shift = np.repeat(self.start[points] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
-        return shift + np.arange(len(shift))
+        return ranges(self.start[points], self.start[points + 1] - self.start[points])
 
 
 def select_by_accounts(
@@ -320,7 +318,7 @@ def select_by_accounts(
 ) -> tuple[list[Ints32], Floats]:
     """The disjoint nodes to which more accounts come back than chance would bring.
 
-    The quality of a node S is ``rep * log((rep + 1) / (E + 1)) * sqrt(rep / a)``: of its ``a`` accounts ``rep``
+    The quality of a node S is ``rep * log((rep + 1) / (E + 1)) * rep / a``: of its ``a`` accounts ``rep``
     have two or more texts in S, ``E`` would if every account drew its texts at random, each from S with probability
     |S| / N. The last factor prefers a pure node to the one around it.
 
@@ -334,7 +332,7 @@ def select_by_accounts(
     Returns:
         points of each selected node, ascending, best first; and their qualities.
     """
-    volumes, of_volume = np.unique(postings.volume, return_counts=True)
+    chance = chance_of(postings.volume)
     texts = int(postings.volume.sum())
     count = len(tree.parent)
     quality = np.zeros(count)
@@ -343,16 +341,12 @@ def select_by_accounts(
         if not tree.real[node] or size < 2 or size > 4 * max_share * tree.n:
             continue
         rows = postings.rows(tree.points[tree.first[node] : tree.last[node]])
-        pairs = np.unique(postings.account[rows].astype(np.int64) << 32 | postings.text[rows])
-        if len(pairs) > max_share * texts:
+        each, expected = returning(postings.account[rows], postings.text[rows], chance)
+        held, accounts, back = int(each.sum()), len(each), int((each > 1).sum())
+        if held > max_share * texts or accounts < min_accounts or back < min_accounts:
             continue
-        accounts, each = np.unique(pairs >> 32, return_counts=True)
-        back = int((each > 1).sum())
-        if len(accounts) < min_accounts or back < min_accounts or each.max() > max_account_share * len(pairs):
-            continue
-        p = len(pairs) / texts
-        expected = float(of_volume @ (1 - (1 - p) ** volumes - volumes * p * (1 - p) ** (volumes - 1)))
-        quality[node] = back * np.log((back + 1) / (expected + 1)) * back / len(accounts)
+        if each.max() <= max_account_share * held:
+            quality[node] = back * np.log((back + 1) / (expected + 1)) * back / accounts
     chosen = _best_antichain(tree.parent, np.maximum(quality, 0.0))
     chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
     return [np.sort(tree.points[tree.first[c] : tree.last[c]]) for c in chosen], quality[chosen]

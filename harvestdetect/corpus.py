@@ -14,28 +14,38 @@ import hashlib
 import re
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.data import FIELDS, Batch, Corpus, FieldColumn, Prompts
+from harvestdetect.arrays import pairs, ranges
+from harvestdetect.data import (
+    FIELDS,
+    HEAD,
+    KINDS,
+    OUTLINE,
+    PART,
+    SENTENCE,
+    SYSTEM,
+    TAIL,
+    WINDOW,
+    Batch,
+    Corpus,
+    FieldColumn,
+    Prompts,
+)
 from harvestdetect.normalize import is_wordy, normalize, outline, sentences
 
 __all__ = ["KINDS", "CorpusBuilder", "build_corpus"]
-
-KINDS: Final = ("part", "system", "head", "tail", "window", "sentence", "outline")
-"""How a segment stands in its prompts; where it stands in several ways, the first of these."""
-
-PART, SYSTEM, HEAD, TAIL, WINDOW, SENTENCE, OUTLINE = range(7)
 
 _PARAGRAPH = re.compile(r"[\n\r\u2028\u2029]+")
 _DIGEST_BYTES = 16
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
 def _short_digest(text: str) -> int:
@@ -113,13 +123,12 @@ class CorpusBuilder:
     def add(self, block: pa.RecordBatch) -> None:
         """Takes a block of ``PROMPT_SCHEMA``; keeps distinct texts, ids and codes of it."""
         accounts = self._accounts
-        for name in ("file", "line", "time", "created_at"):
-            target = {
-                "file": self._file,
-                "line": self._line,
-                "time": self._time,
-                "created_at": self._created,
-            }[name]
+        for name, target in (
+            ("file", self._file),
+            ("line", self._line),
+            ("time", self._time),
+            ("created_at", self._created),
+        ):
             target.frombytes(np.ascontiguousarray(block.column(name).to_numpy(zero_copy_only=False)).tobytes())
         for name, values in self._field_values.items():
             self._field_code[name].extend(self._codes(block.column(name), values))
@@ -205,7 +214,7 @@ class CorpusBuilder:
         return Corpus(
             digest=digest[by_digest],
             text=pa.array([self._texts[i] for i in by_digest], pa.large_string()),
-            display=pa.array([_clean(self._display[i]) for i in by_digest], pa.large_string()),
+            display=pa.array([self._display[i] for i in by_digest], pa.large_string()),
             kind=np.frombuffer(bytes(self._kinds), np.uint8)[by_digest],
             senders=_distinct(segment, account[prompt], len(by_digest)),
             posting_segment=segment,
@@ -251,8 +260,8 @@ class CorpusBuilder:
             _through(_ints(pieces), _ints(piece_part), starts, holders),
             self._shared(_ints(hashes, np.int64), _ints(hash_part), starts, holders, account),
         ]
-        both = np.unique(np.concatenate([s.astype(np.int64) << 32 | p for s, p in made]))
-        return (both >> 32).astype(np.int32), (both & 0xFFFFFFFF).astype(np.int32)
+        segments, prompts = pairs(np.concatenate([s for s, _ in made]), np.concatenate([p for _, p in made]))
+        return segments.astype(np.int32), prompts.astype(np.int32)
 
     def _shared(
         self,
@@ -292,8 +301,7 @@ def _through(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Joins (item, part) with (part, prompt): the pairs (item, prompt)."""
     counts = starts[part + 1] - starts[part]
-    shift = np.repeat(starts[part] - (np.cumsum(counts) - counts), counts)
-    return np.repeat(item, counts), holders[shift + np.arange(int(counts.sum()))]
+    return np.repeat(item, counts), holders[ranges(starts[part], counts)]
 
 
 def _sortable(digest: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
@@ -317,13 +325,7 @@ def _sorted_codes(code: npt.NDArray[np.int32], values: list[str]) -> tuple[npt.N
 
 def _distinct(group: npt.NDArray[np.integer], member: npt.NDArray[np.integer], groups: int) -> npt.NDArray[np.int32]:
     """How many distinct members each group has: int32[groups]."""
-    pairs = np.unique(group.astype(np.int64) << 32 | member.astype(np.int64))
-    return np.bincount(pairs >> 32, minlength=groups).astype(np.int32)
-
-
-def _clean(text: str) -> str:
-    """Without lone surrogates, which Arrow cannot hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return np.bincount(pairs(group, member)[0], minlength=groups).astype(np.int32)
 
 
 def build_corpus(

@@ -17,10 +17,18 @@ import pyarrow as pa
 
 __all__ = [
     "FIELDS",
+    "HEAD",
+    "KINDS",
     "NO_TIME",
+    "OUTLINE",
+    "PART",
     "PROMPT_SCHEMA",
+    "SENTENCE",
+    "SYSTEM",
+    "TAIL",
     "TIERS",
-    "VIEWS",
+    "WHOLE_KINDS",
+    "WINDOW",
     "Batch",
     "BenignExplanation",
     "Campaign",
@@ -46,7 +54,6 @@ __all__ = [
 
 View: TypeAlias = Literal["wording", "meaning"]
 """How texts are compared: a static embedding, or a transformer."""
-VIEWS: Final[tuple[View, ...]] = ("wording", "meaning")
 
 Tier: TypeAlias = Literal["urgent", "review", "watch"]
 TIERS: Final[tuple[Tier, ...]] = ("urgent", "review", "watch")
@@ -69,6 +76,12 @@ FIELDS: Final[tuple[str, ...]] = (
 """Optional columns of a dump, besides account, timestamp and prompt."""
 
 NO_TIME: Final[int] = -(2**63)
+
+KINDS: Final = ("part", "system", "head", "tail", "window", "sentence", "outline")
+"""How a segment stands in its prompts; where it stands in several ways, the first of these."""
+PART, SYSTEM, HEAD, TAIL, WINDOW, SENTENCE, OUTLINE = range(len(KINDS))
+WHOLE_KINDS: Final = 2
+"""Kinds below it are whole parts: a part, a system prompt; the others are pieces of parts."""
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Ints32: TypeAlias = npt.NDArray[np.int32]
@@ -191,7 +204,7 @@ class Corpus:
     display: pa.Array
     """large_string[n]: an original that normalises to it, for people to read."""
     kind: npt.NDArray[np.uint8]
-    """uint8[n], an index into ``corpus.KINDS``: how the segment stands in the prompts that hold it."""
+    """uint8[n], an index into :data:`KINDS`: how the segment stands in the prompts that hold it."""
     senders: Ints32
     """int32[n]: distinct accounts whose prompts hold the segment."""
     posting_segment: Ints32

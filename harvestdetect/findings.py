@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from harvestdetect.arrays import ranges
 from harvestdetect.data import (
     NO_TIME,
     BenignExplanation,
@@ -151,7 +152,7 @@ def _members(
     low = min(low_share, usual / 2)
     found = []
     for position, number in enumerate(campaign.accounts):
-        mine = account == number
+        mine = slice(*np.searchsorted(account, (number, number + 1)))
         time = prompts.time[campaign.prompts[mine]]
         time = time[time != NO_TIME]
         by_template = Counter(templates[int(c)].template_id for c in campaign.prompt_cluster[mine])
@@ -245,7 +246,7 @@ def prompt_table(
         first = request[campaign.prompts]
         last = np.searchsorted(request, first, side="right")
         times = last - campaign.prompts
-        rows = np.repeat(last - np.cumsum(times), times) + np.arange(int(times.sum()))
+        rows = ranges(campaign.prompts, times)
         cluster = np.repeat(campaign.prompt_cluster, times)
         sure = campaign.membership[np.searchsorted(campaign.accounts, prompts.account[rows])]
         parts.append(

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.data import Corpus
+from harvestdetect.arrays import spread
+from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
 
-__all__ = ["Parts", "cluster_texts", "parts_of", "prompt_vectors"]
+__all__ = [
+    "Parts",
+    "cluster_texts",
+    "first_rows",
+    "parts_of",
+    "prompt_vectors",
+    "requests",
+    "segment_starts",
+    "words_of",
+]
 
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
-
-WHOLE_KINDS: Final = 2
-"""Kinds below it are whole parts: a part, a system prompt; the others are pieces of parts."""
-SYSTEM: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,27 @@ class Parts:
     start: Ints
     """int64[p + 1]."""
     segment: Ints32
+
+
+def segment_starts(corpus: Corpus) -> Ints:
+    """Where the postings of each segment begin: int64[n + 1]."""
+    return np.searchsorted(corpus.posting_segment, np.arange(len(corpus.senders) + 1))
+
+
+def first_rows(prompts: Prompts) -> npt.NDArray[np.bool_]:
+    """Which rows are requests: bool[p], false for a row that repeats account, time and content of an earlier one.
+
+    Dumps that overlap hold the same request twice; that makes nobody busier.
+    """
+    first = np.ones(len(prompts.account), bool)
+    first[1:] = (prompts.time[1:] == NO_TIME) | (prompts.time[1:] != prompts.time[:-1])
+    first[1:] |= (prompts.account[1:] != prompts.account[:-1]) | (prompts.content[1:] != prompts.content[:-1])
+    return first
+
+
+def requests(prompts: Prompts) -> Ints32:
+    """The number of every row's request: int32[p], ascending; see :func:`first_rows`."""
+    return (np.cumsum(first_rows(prompts)) - 1).astype(np.int32)
 
 
 def parts_of(corpus: Corpus) -> Parts:
@@ -80,9 +106,7 @@ def cluster_texts(
     own = set(segments.tolist())
     pieces = [corpus.text[s].as_py() for s in segments[:200] if corpus.kind[s] >= WHOLE_KINDS]
     _, first = np.unique(corpus.prompts.content[prompts], return_index=True)
-    chosen = prompts[np.sort(first)]
-    if len(chosen) > at_most:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, at_most).astype(np.int64)]
+    chosen = prompts[np.sort(first)][spread(len(first), at_most)]
     texts, stands = [], []
     for prompt in chosen:
         of_prompt = parts.segment[parts.start[prompt] : parts.start[prompt + 1]].tolist()
@@ -100,6 +124,15 @@ def cluster_texts(
         texts.append("\n\n".join(corpus.display[s].as_py() for s in shown))
         stands.append(shown[-1])
     return texts, np.array(stands, np.int32)
+
+
+def words_of(corpus: Corpus, parts: Parts, prompts: Ints32) -> Ints:
+    """Words of the longest part of each prompt: int64[len(prompts)], 0 where it has none."""
+    words = []
+    for prompt in prompts:
+        of_prompt = parts.segment[parts.start[prompt] : parts.start[prompt + 1]]
+        words.append(max((corpus.text[s].as_py().count(" ") + 1 for s in of_prompt.tolist()), default=0))
+    return np.array(words, np.int64)
 
 
 def _length(corpus: Corpus, segment: int) -> int:

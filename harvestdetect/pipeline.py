@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.assign import Assigned, Volumes, assign_prompts, requests, verbatim_clusters, volumes
+from harvestdetect.arrays import spread
+from harvestdetect.assign import Assigned, Volumes, assign_prompts, verbatim_clusters, volumes
 from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
 from harvestdetect.cluster import (
     Postings,
@@ -31,6 +32,7 @@ from harvestdetect.cluster import (
 from harvestdetect.corpus import CorpusBuilder
 from harvestdetect.data import (
     NO_TIME,
+    TIERS,
     Batch,
     BenignExplanation,
     Campaign,
@@ -51,12 +53,21 @@ from harvestdetect.dump import batches_of
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
 from harvestdetect.evidence import structure, text
 from harvestdetect.evidence.benign import benign_explanations
-from harvestdetect.evidence.nulls import draw_groups, pool_of, spread
+from harvestdetect.evidence.nulls import draw_groups, pool_of
 from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
 from harvestdetect.evidence.text import copies_share, text_evidence
 from harvestdetect.evidence.time import DAY, SITTINGS, time_evidence
 from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
-from harvestdetect.lookup import Parts, cluster_texts, parts_of, prompt_vectors
+from harvestdetect.lookup import (
+    Parts,
+    cluster_texts,
+    first_rows,
+    parts_of,
+    prompt_vectors,
+    requests,
+    segment_starts,
+    words_of,
+)
 from harvestdetect.neighbors import nearest
 from harvestdetect.settings import Settings
 from harvestdetect.template import SAMPLE, Description, common_words, same_templates, tokens
@@ -119,8 +130,7 @@ def detect(
     with run.stage("cluster wording"):
         neighbors = _nearest(wording, run)
         clusters, core = _cluster("wording", neighbors, corpus, postings, run)
-    for extra in _meaning(corpus, postings, core, run):
-        clusters += extra
+    clusters += _meaning(corpus, postings, core, run)
     with run.stage("assign"):
         clusters += verbatim_clusters(corpus, min_accounts=settings.min_accounts)
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
@@ -131,14 +141,15 @@ def detect(
         campaigns = _campaigns(assigned, corpus, volume, run)
     with run.stage("evidence"):
         case = _Case(
-            corpus=corpus, volume=volume, assigned=assigned, described=described, neighbors=neighbors, core=core,
+            corpus=corpus, postings=postings, parts=parts, assigned=assigned, described=described, neighbors=neighbors,
+            core=core,
             vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
         )  # fmt: skip
         evidence, benign, templated = _weigh(campaigns, case, run)
     with run.stage("triage"):
         judgements = judge(evidence, benign, templated, deciding=DECIDING, fdr=settings.fdr)
         judged = [row for row in zip(campaigns, judgements, evidence, benign, strict=True) if row[1].tier is not None]
-        judged.sort(key=lambda row: (_TIER_ORDER[str(row[1].tier)], -row[1].score))
+        judged.sort(key=lambda row: (TIERS.index(row[1].tier), -row[1].score))
         findings = distinct_ids(
             [
                 finding_of(
@@ -157,9 +168,6 @@ def detect(
         )
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
     return run.detection(findings, table, corpus)
-
-
-_TIER_ORDER: Final = {"urgent": 0, "review": 1, "watch": 2}
 
 
 # ---------------------------------------------------------------- the run
@@ -273,7 +281,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
 def _postings(corpus: Corpus, volume: Volumes) -> Postings:
     prompts = corpus.prompts
     return Postings(
-        start=np.searchsorted(corpus.posting_segment, np.arange(len(corpus.text) + 1)),
+        start=segment_starts(corpus),
         account=prompts.account[corpus.posting_prompt],
         text=prompts.content[corpus.posting_prompt],
         volume=volume.texts,
@@ -371,21 +379,21 @@ def _restrict(postings: Postings, among: Ints32) -> Postings:
     )
 
 
-def _meaning(corpus: Corpus, postings: Postings, core: Floats32, run: _Run) -> Iterator[list[TemplateCluster]]:
+def _meaning(corpus: Corpus, postings: Postings, core: Floats32, run: _Run) -> list[TemplateCluster]:
     """The clusters of the meaning view, where the settings ask for it.
 
     ``auto`` embeds by meaning what the budget allows, see :func:`_affordable`.
     """
     settings = run.settings
     if settings.encoder == "fast":
-        return
+        return []
     with run.stage("encode meaning"):
         among = np.arange(len(corpus.text), dtype=np.int32)
         if settings.encoder == "auto":
             among = _affordable(corpus, core, run)
         vectors = _encode("meaning", corpus, among, run)
     with run.stage("cluster meaning"):
-        yield _cluster("meaning", _nearest(vectors, run), corpus, postings, run, among=among)[0]
+        return _cluster("meaning", _nearest(vectors, run), corpus, postings, run, among=among)[0]
 
 
 def _affordable(corpus: Corpus, core: Floats32, run: _Run) -> Ints32:
@@ -467,7 +475,8 @@ class _Case:
     """What the evidence on all campaigns is drawn from."""
 
     corpus: Corpus
-    volume: Volumes
+    postings: Postings
+    parts: Parts
     assigned: Sequence[Assigned]
     described: Sequence[Description]
     neighbors: Neighbors
@@ -486,7 +495,7 @@ def _weigh(
         taken[campaign.prompts] = True
         inside[campaign.accounts] = True
     place = requests(prompts)
-    once = np.flatnonzero(np.diff(place, prepend=-1) > 0)
+    once = first_rows(prompts)
     account, time, content = prompts.account[once], prompts.time[once], prompts.content[once]
     vectors = case.vectors[once]
     pool = pool_of(account, len(prompts.accounts), inside)
@@ -552,8 +561,7 @@ def _background_words(free: Ints32, case: _Case, seed: int) -> tuple[npt.NDArray
     """Fixed and shared words of texts outside every candidate and their nearest ones, one from each account."""
     corpus = case.corpus
     chosen = free[np.random.default_rng(seed).permutation(len(free))[:BACKGROUND_TEXTS]]
-    starts = np.searchsorted(corpus.posting_segment, np.arange(len(corpus.text) + 1))
-    sender = corpus.prompts.account[corpus.posting_prompt[starts[:-1]]]
+    sender = case.postings.account[case.postings.start[:-1]]
     cut: dict[int, list[str]] = {}
 
     def words(segment: int) -> list[str]:
@@ -579,7 +587,7 @@ def _benign(
     sittings_p: float | None,
     templated: bool,
 ) -> tuple[BenignExplanation, ...]:
-    corpus, prompts = case.corpus, case.corpus.prompts
+    prompts = case.corpus.prompts
     time = prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
     org = prompts.fields["org"].code
@@ -592,18 +600,7 @@ def _benign(
         own_subjects=own_subjects,
         sittings_p=sittings_p,
         templated=templated,
-        median_words=_median_words(corpus, sample),
+        median_words=float(np.median(words_of(case.corpus, case.parts, sample))),
         days=float(time.max() - time.min()) / DAY if len(time) else None,
         orgs=org[first],
     )
-
-
-def _median_words(corpus: Corpus, prompts: Ints32) -> float:
-    """Words of a prompt of usual length, by its longest segment."""
-    wanted = np.isin(corpus.posting_prompt, prompts)
-    lengths: dict[int, int] = {}
-    for prompt, segment in zip(
-        corpus.posting_prompt[wanted].tolist(), corpus.posting_segment[wanted].tolist(), strict=True
-    ):
-        lengths[prompt] = max(lengths.get(prompt, 0), corpus.text[segment].as_py().count(" ") + 1)
-    return float(np.median(list(lengths.values()))) if lengths else 0.0

@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import spread
+
 __all__ = ["Description", "align", "common_words", "describe", "same_templates", "tokens"]
 
 SAMPLE: Final = 24
@@ -160,8 +162,7 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Descript
     closeness = vectors @ centre
     order = np.argsort(-closeness, kind="stable")
     medoid = int(order[0])
-    step = np.unique(np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int))
-    sample = [int(order[i]) for i in step if int(order[i]) != medoid]
+    sample = [int(i) for i in order[spread(len(texts), SAMPLE)] if i != medoid]
     base = tokens(texts[medoid])
     base_tokens = [t for t, _, _ in base]
     others = [tokens(texts[i]) for i in sample]

@@ -20,6 +20,8 @@ TEXT_FDR: Final = 0.05
 """Wording only qualifies what other families decide, so it may be less sure than they."""
 ALONE: Final = 0.01
 """Without a template a single family must pass at this fraction of the false-discovery rate."""
+TEXT_SCORE: Final = 3.0
+"""Most that wording adds to a score."""
 AGREES: Final = 0.01
 """p-value from which a second measure agrees."""
 
@@ -89,11 +91,10 @@ def judge(
     families = [family_p_values(e, deciding) for e in evidence]
     standing: list[dict[Family, float]] = [{} for _ in range(count)]
     for family in _FAMILIES:
-        values = np.array([f.get(family, 1.0) for f in families])
-        adjusted = false_discovery_control(np.clip(values, P_FLOOR, 1.0))
+        adjusted = false_discovery_control([f.get(family, 1.0) for f in families])
         for place in np.flatnonzero(adjusted <= (TEXT_FDR if family == "text" else fdr)).tolist():
             standing[place][family] = float(adjusted[place])
-    beyond_p = [[max(p, P_FLOOR) for x, p in f.items() if x in BEYOND_TEXT] or [1.0] for f in families]
+    beyond_p = [[p for x, p in f.items() if x in BEYOND_TEXT] or [1.0] for f in families]
     combined = np.array([chi2.sf(-2 * np.log(p).sum(), 2 * len(p)) for p in beyond_p])
     q_values = false_discovery_control(np.clip(combined, 1e-300, 1.0))
     found = []
@@ -114,8 +115,7 @@ def judge(
         for explanation in benign[i]:
             if tier and explanation.caps and TIERS.index(explanation.caps) > TIERS.index(tier):
                 tier = explanation.caps
-        score = sum(-np.log10(max(p, P_FLOOR)) for x, p in families[i].items() if x in BEYOND_TEXT)
-        score += min(-np.log10(max(families[i].get("text", 1.0), P_FLOOR)), 3.0)
+        score = -np.log10(beyond_p[i]).sum() + min(-np.log10(families[i].get("text", 1.0)), TEXT_SCORE)
         found.append(
             Judgement(
                 tier=tier,

@@ -17,6 +17,7 @@ from harvestdetect.corpus import KINDS, build_corpus
 from harvestdetect.data import Corpus, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
 from harvestdetect.normalize import normalize
+from harvestdetect.returning import chance_of
 
 Ints32 = npt.NDArray[np.int32]
 Sent = Sequence[tuple[str, str]]
@@ -73,7 +74,7 @@ def test_volumes_equal_a_count(sent: Sent) -> None:
 def test_returns_equal_a_count(sent: Sent, chosen: set[str]) -> None:
     corpus = corpus_of(sent)
     prompts = np.flatnonzero([texts_of(corpus, np.array([i])) <= chosen for i in range(len(sent))]).astype(np.int32)
-    accounts, back, expected = returns(corpus, volumes(corpus), prompts)
+    accounts, back, expected = returns(corpus, chance_of(volumes(corpus).texts), prompts)
     inside = {a: {t for b, t in sent if b == a and t in chosen} for a, _ in sent}
     assert accounts == sum(bool(t) for t in inside.values())
     assert back == sum(len(t) > 1 for t in inside.values())

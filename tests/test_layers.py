@@ -18,7 +18,10 @@ LAYERS = (
     ("errors", {"errors"}),
     ("settings", {"settings"}),
     ("data", {"data"}),
-    ("helpers", {"cache", "distill", "evidence.nulls", "lookup", "normalize", "progress", "redact"}),
+    (
+        "helpers",
+        {"arrays", "cache", "distill", "evidence.nulls", "lookup", "normalize", "progress", "redact", "returning"},
+    ),
     (
         "stages",
         {

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harvestdetect.assign import requests
 from harvestdetect.corpus import KINDS, build_corpus
 from harvestdetect.data import (
     NO_TIME,
@@ -25,7 +24,7 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import batches_of
 from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
-from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors
+from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors, requests
 from harvestdetect.triage import Judgement
 
 DAY = 86_400

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.arrays import spread
 from harvestdetect.evidence.nulls import (
     ENOUGH,
     MAX_MEMBERS,
     Pool,
     draw_groups,
     pool_of,
-    spread,
     tail_p,
 )
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.data import BenignExplanation
+from harvestdetect.data import BenignExplanation, Tier
 
 __all__ = ["benign_explanations"]
 
@@ -68,25 +68,34 @@ def benign_explanations(
     )
 
 
+def _tested(name: str, *, fits: bool, statistic: float, sentence: str, caps: Tier = "watch") -> BenignExplanation:
+    """An explanation with a verdict, which caps the tier if it fits."""
+    return BenignExplanation(
+        name=name,
+        verdict="fits" if fits else "unlikely",
+        statistic=statistic,
+        sentence=sentence,
+        caps=caps if fits else None,
+    )
+
+
 def _passed_on(copies: float, each: float) -> BenignExplanation:
     fits = copies >= COPIED and each < FEW_EACH
-    return BenignExplanation(
-        name="a text that people pass on (viral prompt, assignment)",
-        verdict="fits" if fits else "unlikely",
+    return _tested(
+        "a text that people pass on (viral prompt, assignment)",
+        fits=fits,
         statistic=copies,
         sentence=f"{copies:.0%} of the prompts repeat an earlier one word for word; an account sent {each:.1f}.",
-        caps="watch" if fits else None,
     )
 
 
 def _common_phrase(median_words: float) -> BenignExplanation:
     fits = median_words < SHORT
-    return BenignExplanation(
-        name="a common short phrase (greeting, test)",
-        verdict="fits" if fits else "unlikely",
+    return _tested(
+        "a common short phrase (greeting, test)",
+        fits=fits,
         statistic=median_words,
         sentence=f"A prompt of usual length has {median_words:.0f} words.",
-        caps="watch" if fits else None,
     )
 
 
@@ -106,9 +115,9 @@ def _product(
     deviations, of_usual = own_subjects
     own = deviations >= DEVIATIONS and of_usual >= OF_USUAL
     people = load_ratio >= UNEVEN or (sittings_p is not None and sittings_p > MACHINE)
-    return BenignExplanation(
-        name=name,
-        verdict="fits" if own and people else "unlikely",
+    return _tested(
+        name,
+        fits=own and people,
         statistic=of_usual,
         sentence=(
             f"{load}, and an account's fillings are alike by {max(of_usual, 0.0):.0%} of what is usual within an "
@@ -116,34 +125,31 @@ def _product(
             + (", as with customers who have their own data." if own else "; customers have their own data.")
             + ("" if people else " But neither their sittings nor their load are those of people.")
         ),
-        caps="watch" if own and people else None,
     )
 
 
 def _community(load_ratio: float, templated: bool) -> BenignExplanation:
     """People with a common interest have hours of their own, but each is as busy as suits them."""
     fits = not templated and load_ratio >= INDEPENDENT
-    return BenignExplanation(
-        name="a community with a common interest",
-        verdict="fits" if fits else "unlikely",
+    return _tested(
+        "a community with a common interest",
+        fits=fits,
         statistic=load_ratio,
         sentence=(
             f"The prompts share {'a template' if templated else 'a subject, no template'}; the load is "
             f"{load_ratio:.2f} times as uneven as that of independent users."
         ),
-        caps="watch" if fits else None,
     )
 
 
 def _few_accounts(counts: npt.NDArray[np.int32]) -> BenignExplanation:
     top = float(np.sort(counts)[-3:].sum() / counts.sum())
     fits = top >= 0.5
-    return BenignExplanation(
-        name="a few heavy users (benchmark, regression, batch)",
-        verdict="fits" if fits else "unlikely",
+    return _tested(
+        "a few heavy users (benchmark, regression, batch)",
+        fits=fits,
         statistic=top,
         sentence=f"The three busiest of {len(counts)} accounts sent {top:.0%} of the prompts.",
-        caps="watch" if fits else None,
     )
 
 
@@ -159,12 +165,11 @@ def _one_organisation(orgs: npt.NDArray[np.int32]) -> BenignExplanation:
         )
     share = float(np.bincount(known).max() / len(known))
     fits = share >= 0.8
-    return BenignExplanation(
-        name=name,
-        verdict="fits" if fits else "unlikely",
+    return _tested(
+        name,
+        fits=fits,
         statistic=share,
         sentence=f"The largest organisation holds {share:.0%} of the accounts; there are {len(np.unique(known))}.",
-        caps="watch" if fits else None,
     )
 
 
@@ -173,10 +178,10 @@ def _event(days: float | None, each: float) -> BenignExplanation:
     if days is None:
         return BenignExplanation(name=name, verdict="unknown", statistic=None, sentence="The prompts carry no times.")
     fits = days <= EVENT_DAYS and each < FEW_EACH
-    return BenignExplanation(
-        name=name,
-        verdict="fits" if fits else "unlikely",
+    return _tested(
+        name,
+        fits=fits,
         statistic=days,
         sentence=f"The prompts came within {days:.0f} days, {each:.1f} from each account.",
-        caps="review" if fits else None,
+        caps="review",
     )

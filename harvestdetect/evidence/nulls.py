@@ -12,7 +12,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "pool_of", "spread", "tail_p"]
+from harvestdetect.arrays import ranges, spread
+
+__all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "pool_of", "tail_p"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -103,17 +105,8 @@ def draw_groups(
     room, many = room[:, member], count[member]
     low, high = step * room // many, (step + 1) * room // many
     drawn = pool.start[pick][:, member] + low + (rng.random(low.shape) * (high - low)).astype(np.int64)
-    own = prompts[np.repeat(first, count) + step]
+    own = prompts[ranges(first, count)]
     return Groups(own=own.astype(np.int64), drawn=drawn, member=member)
-
-
-def spread(count: int, at_most: int) -> Ints:
-    """At most ``at_most`` of ``count`` positions, evenly spread."""
-    return (
-        np.unique(np.linspace(0, max(count - 1, 0), min(count, at_most)).astype(np.int64))
-        if count
-        else np.empty(0, np.int64)
-    )
 
 
 def tail_p(value: float, null: Floats, *, small: bool = False) -> float:

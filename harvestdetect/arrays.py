@@ -1,0 +1,29 @@
+"""Small things that several stages do with index arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["AnyInts", "pairs", "ranges", "spread"]
+
+Ints = npt.NDArray[np.int64]
+AnyInts = npt.NDArray[np.integer[Any]]
+
+
+def ranges(start: AnyInts, count: AnyInts) -> Ints:
+    """``start[i], start[i] + 1, ..., start[i] + count[i] - 1`` for every i in turn: int64[sum of count]."""
+    return np.repeat(start - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+
+
+def pairs(first: AnyInts, second: AnyInts) -> tuple[Ints, Ints]:
+    """The distinct pairs of two arrays of numbers from 0 to 2**31 - 1, ascending, as two arrays."""
+    packed = np.unique(first.astype(np.int64) << 32 | second.astype(np.int64))
+    return packed >> 32, packed & 0xFFFFFFFF
+
+
+def spread(count: int, at_most: int) -> Ints:
+    """At most ``at_most`` of ``count`` positions, evenly spread, ascending."""
+    return np.unique(np.linspace(0, max(count - 1, 0), min(count, at_most)).astype(np.int64))
