@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.arrays import spread
 from harvestdetect.assign import Assigned, Volumes, assign_prompts, verbatim_clusters, volumes
 from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
 from harvestdetect.cluster import (
@@ -34,11 +33,9 @@ from harvestdetect.data import (
     NO_TIME,
     TIERS,
     Batch,
-    BenignExplanation,
     Campaign,
     Corpus,
     Detection,
-    Evidence,
     Finding,
     Neighbors,
     Prompt,
@@ -51,27 +48,20 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import batches_of
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
-from harvestdetect.evidence import structure, text
-from harvestdetect.evidence.benign import benign_explanations
-from harvestdetect.evidence.nulls import draw_groups, pool_of
-from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
-from harvestdetect.evidence.text import copies_share, text_evidence
-from harvestdetect.evidence.time import DAY, SITTINGS, time_evidence
 from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
 from harvestdetect.lookup import (
     Parts,
     cluster_texts,
-    first_rows,
     parts_of,
     prompt_vectors,
     requests,
     segment_starts,
-    words_of,
 )
 from harvestdetect.neighbors import nearest
 from harvestdetect.settings import Settings
-from harvestdetect.template import SAMPLE, Description, common_words, same_templates, tokens
+from harvestdetect.template import Description, same_templates
 from harvestdetect.triage import judge
+from harvestdetect.weigh import DECIDING, Case, weigh
 
 __all__ = ["detect"]
 
@@ -84,19 +74,9 @@ NOMINAL_SPEED: Final = 20_000.0
 """Characters per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
 TEXTS_PER_CLUSTER: Final = 48
-BACKGROUND_TEXTS: Final = 1_000
-NEIGHBOURHOOD: Final = 12
 PROMPT_DIMENSIONS: Final = 48
 SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
-DECIDING: Final = {"text": text.DECIDING, "structure": structure.DECIDING}
-"""Measures on which a family stands; those of other families all do."""
-RIGID_WORDS: Final = 5
-"""Fixed words from which a cluster counts as a template in its own right."""
-NEED_TEMPLATE: Final = ("one list of work", "common start", "same hours")
-"""Measures that a common subject explains as well; they count only where a template is shared."""
-SHARED_WORDS: Final = 8.0
-"""Longer words kept from text to text from which a reworded template counts as one."""
 
 
 def detect(
@@ -140,23 +120,27 @@ def detect(
     with run.stage("campaigns"):
         campaigns = _campaigns(assigned, corpus, volume, run)
     with run.stage("evidence"):
-        case = _Case(
+        case = Case(
             corpus=corpus, postings=postings, parts=parts, assigned=assigned, described=described, neighbors=neighbors,
             core=core,
             vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
         )  # fmt: skip
-        evidence, benign, templated = _weigh(campaigns, case, run)
+        with run.progress("evidence", len(campaigns)) as advance:
+            weighed = weigh(campaigns, case, seed=settings.seed, advance=advance)
     with run.stage("triage"):
-        judgements = judge(evidence, benign, templated, deciding=DECIDING, fdr=settings.fdr)
-        judged = [row for row in zip(campaigns, judgements, evidence, benign, strict=True) if row[1].tier is not None]
+        judgements = judge(
+            [w.evidence for w in weighed], [w.benign for w in weighed], [w.templated for w in weighed],
+            deciding=DECIDING, fdr=settings.fdr,
+        )  # fmt: skip
+        judged = [row for row in zip(campaigns, judgements, weighed, strict=True) if row[1].tier is not None]
         judged.sort(key=lambda row: (TIERS.index(row[1].tier), -row[1].score))
         findings = distinct_ids(
             [
                 finding_of(
                     campaign, judgement, prompts=corpus.prompts, volume=volume.prompts, templates=templates,
-                    evidence=measures, benign=explanations, low_share=settings.low_share,
+                    evidence=held.evidence, benign=held.benign, low_share=settings.low_share,
                 )
-                for campaign, judgement, measures, explanations in judged
+                for campaign, judgement, held in judged
             ]
         )  # fmt: skip
         table = prompt_table(
@@ -465,142 +449,3 @@ def _campaigns(assigned: Sequence[Assigned], corpus: Corpus, volume: Volumes, ru
         for clusters, held in split_users(group, prompts, account=account, min_accounts=run.settings.min_accounts)
     )
     return [c for c in formed if len(c.accounts) >= run.settings.min_accounts]
-
-
-# ---------------------------------------------------------------- evidence
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """What the evidence on all campaigns is drawn from."""
-
-    corpus: Corpus
-    postings: Postings
-    parts: Parts
-    assigned: Sequence[Assigned]
-    described: Sequence[Description]
-    neighbors: Neighbors
-    core: Floats32
-    vectors: Floats32
-
-
-def _weigh(
-    campaigns: Sequence[Campaign], case: _Case, run: _Run
-) -> tuple[list[list[Evidence]], list[tuple[BenignExplanation, ...]], list[bool]]:
-    corpus, seed = case.corpus, run.settings.seed
-    prompts = corpus.prompts
-    taken = np.zeros(len(prompts.account), bool)
-    inside = np.zeros(len(prompts.accounts), bool)
-    for campaign in campaigns:
-        taken[campaign.prompts] = True
-        inside[campaign.accounts] = True
-    place = requests(prompts)
-    once = first_rows(prompts)
-    account, time, content = prompts.account[once], prompts.time[once], prompts.content[once]
-    vectors = case.vectors[once]
-    pool = pool_of(account, len(prompts.accounts), inside)
-    free = _free_segments(corpus, taken)
-    fixed, shared = _background_words(free, case, seed)
-    distances = case.core[free]
-    background = distances[np.isfinite(distances)].astype(np.float64)
-    evidence, benign, templated = [], [], []
-    with run.progress("evidence", len(campaigns)) as advance:
-        for campaign in campaigns:
-            rigid = max((case.described[int(c)] for c in campaign.clusters), key=lambda d: d.fixed)
-            segments = np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
-            near = case.core[segments]
-            own = place[campaign.prompts]
-            found = text_evidence(
-                fixed_words=rigid.fixed,
-                rigidity=rigid.rigidity,
-                shared_words=max(case.described[int(c)].shared for c in campaign.clusters),
-                background_fixed=fixed,
-                background_shared=shared,
-                distances=near[np.isfinite(near)].astype(np.float64),
-                background_distances=background,
-                contents=content[own],
-            )
-            templates = len(
-                {d.signature for d in map(case.described.__getitem__, campaign.clusters) if _is_template(d)}
-            )
-            groups = draw_groups(pool, own, account, seed=seed)
-            subjects = None
-            if (load := even_load(campaign.harvest_prompts, strays=campaign.stray_hits, seed=seed)) is not None:
-                found.append(load)
-            linked = linked_templates(len(campaign.clusters), templates, campaign.link_log_p, len(campaign.accounts))
-            if linked is not None:
-                found.append(linked)
-            if groups is not None:
-                if (listed := shared_list(groups, vectors)) is not None:
-                    subjects = (listed[1].deviations, listed[1].of_usual)
-                    found.append(listed[0])
-                found.extend(time_evidence(groups, time))
-            if not templates:
-                # accounts with a common subject have alike prompts, and come together when something happens
-                found = [e for e in found if e.name not in NEED_TEMPLATE]
-            evidence.append(found)
-            templated.append(templates > 0)
-            sittings = next((e.p_value for e in found if e.name == SITTINGS), None)
-            benign.append(_benign(campaign, case, content[own], subjects, sittings, templates > 0))
-            advance(1)
-    return evidence, benign, templated
-
-
-def _is_template(description: Description) -> bool:
-    return description.fixed >= RIGID_WORDS or description.shared >= SHARED_WORDS
-
-
-def _free_segments(corpus: Corpus, taken: npt.NDArray[np.bool_]) -> Ints32:
-    """Segments of which no prompt is in a candidate."""
-    held = np.zeros(len(corpus.text), bool)
-    held[corpus.posting_segment[taken[corpus.posting_prompt]]] = True
-    return np.flatnonzero(~held).astype(np.int32)
-
-
-def _background_words(free: Ints32, case: _Case, seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Fixed and shared words of texts outside every candidate and their nearest ones, one from each account."""
-    corpus = case.corpus
-    chosen = free[np.random.default_rng(seed).permutation(len(free))[:BACKGROUND_TEXTS]]
-    sender = case.postings.account[case.postings.start[:-1]]
-    cut: dict[int, list[str]] = {}
-
-    def words(segment: int) -> list[str]:
-        if segment not in cut:
-            cut[segment] = [t for t, _, _ in tokens(corpus.display[segment].as_py())]
-        return cut[segment]
-
-    found = []
-    for segment in chosen.tolist():
-        near = [i for i in case.neighbors.index[segment].tolist() if i >= 0]
-        others = {int(sender[i]): i for i in reversed(near) if sender[i] != sender[segment]}
-        nearest_first = sorted(others.values(), key=near.index)[:NEIGHBOURHOOD]
-        found.append(common_words([words(segment), *map(words, nearest_first)]))
-    values = np.array(found, np.float64).reshape(-1, 2)
-    return values[:, 0], values[:, 1]
-
-
-def _benign(
-    campaign: Campaign,
-    case: _Case,
-    contents: Ints32,
-    own_subjects: tuple[float, float] | None,
-    sittings_p: float | None,
-    templated: bool,
-) -> tuple[BenignExplanation, ...]:
-    prompts = case.corpus.prompts
-    time = prompts.time[campaign.prompts]
-    time = time[time != NO_TIME]
-    org = prompts.fields["org"].code
-    first = campaign.prompts[np.searchsorted(prompts.account[campaign.prompts], campaign.accounts)]
-    sample = campaign.prompts[spread(len(campaign.prompts), SAMPLE * 4)]
-    return benign_explanations(
-        copies=copies_share(contents),
-        counts=campaign.harvest_prompts,
-        load_ratio=even_load_ratio(campaign.harvest_prompts),
-        own_subjects=own_subjects,
-        sittings_p=sittings_p,
-        templated=templated,
-        median_words=float(np.median(words_of(case.corpus, case.parts, sample))),
-        days=float(time.max() - time.min()) / DAY if len(time) else None,
-        orgs=org[first],
-    )

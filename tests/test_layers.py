@@ -29,7 +29,7 @@ LAYERS = (
             *("evidence", "evidence.benign", "evidence.structure", "evidence.text", "evidence.time"),
         },
     ),
-    ("around", {"evaluate", "findings", "report", "simulate"}),
+    ("around", {"evaluate", "findings", "report", "simulate", "weigh"}),
     ("pipeline", {"pipeline"}),
     ("command line", {"cli"}),
     ("ends", {"__init__", "__main__", "benchmarks"}),
