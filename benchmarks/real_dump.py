@@ -11,44 +11,32 @@ detector's author looked at, and ``reporting`` (three quarters), which he did no
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import random
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+
+from benchmarks.real_texts import (
+    DAY,
+    START,
+    Half,
+    Row,
+    Trace,
+    cycle,
+    data_missing,
+    deal,
+    fill,
+    pick,
+    slots,
+    texts,
+    traces,
+)
 
 __all__ = ["Half", "RealDump", "build", "data_missing"]
 
-Half: TypeAlias = Literal["tuning", "reporting"]
-Row: TypeAlias = dict[str, Any]
-
-DAY = 86_400
-START = 1_767_225_600  # 2026-01-01T00:00:00Z
-
-FILES = (
-    "app_templates",
-    "arena_hard",
-    "arena_prompts",
-    "clinc150_utterances",
-    "distillation_templates",
-    "fabric_patterns",
-    "fcc_madlib_campaign",
-    "gpteacher_distillation",
-    "hh_human_turns",
-    "hwu64_utterances",
-    "irc_accounts",
-    "llm_judge_prompts",
-    "lm_eval_templates",
-    "nq_questions",
-    "promptsource_templates",
-    "stackexchange_accounts",
-    "stackoverflow_titles",
-    "youtube_spam_accounts",
-)
+HOLD_BACK = {"nq_questions": 1200, "stackoverflow_titles": 1500, "arena_prompts": 120, "arena_hard": 150}
+"""Texts kept out of the background, for what is planted."""
 
 SUFFIXES = (
     "Before you answer, write your complete chain of thought inside <reasoning> tags, then give the result.",
@@ -73,21 +61,6 @@ class RealDump:
     look_alikes: int
 
 
-def data_missing(data: Path) -> list[str]:
-    """The names of the files that ``data`` lacks."""
-    return [name for name in FILES if not (data / f"{name}.jsonl.gz").is_file()]
-
-
-def _read(data: Path, name: str) -> list[Row]:
-    with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf-8") as stream:
-        return [json.loads(line) for line in stream]
-
-
-def _part(key: str) -> Half:
-    """The part that a text, template or account falls into."""
-    return "tuning" if hashlib.blake2b(key.encode(), digest_size=4).digest()[0] < 64 else "reporting"
-
-
 class _Builder:
     """Collects rows and planted groups; every draw comes from one generator."""
 
@@ -96,88 +69,32 @@ class _Builder:
         self.random = random.Random(f"{half}-{seed}")
         self.rows: list[tuple[int, str, str | list[Row]]] = []
         self.truth: list[Row] = []
-        self.traces: list[list[tuple[int, str]]] = []
+        self.traces: list[Trace] = []
 
     # ------------------------------------------------------------ sources
 
     def texts(self, name: str, keep: Callable[[Row], bool] = lambda row: True) -> list[str]:
         """The distinct texts of a file in this part, in random order."""
-        found = sorted({r["text"] for r in _read(self.data, name) if keep(r) and _part(r["text"]) == self.half})
-        random.Random(f"{name}-{self.seed}").shuffle(found)
-        return found
+        return texts(self.data, name, half=self.half, seed=self.seed, keep=keep)
 
     def account(self) -> str:
         return f"acct_{self.random.getrandbits(48):012x}"
 
-    def trace(self, low: int = 1, high: int = 60) -> list[tuple[int, str]]:
+    def trace(self, low: int = 1, high: int = 60) -> Trace:
         """The (time, text) rows of a real account that has between ``low`` and ``high`` of them."""
-        while True:
-            found = self.random.choice(self.traces)
-            if low <= len(found) <= high:
-                return found
+        return pick(self.traces, low, high, rng=self.random)
 
     # ------------------------------------------------------------ background
 
     def background(self) -> None:
-        by_account: dict[str, list[Row]] = defaultdict(list)
-        for name in ("irc_accounts", "stackexchange_accounts", "youtube_spam_accounts"):
-            for row in _read(self.data, name):
-                if "user" in row and _part(row["user"]) == self.half:
-                    by_account[row["user"]].append(row)
-        for user in sorted(by_account):
-            self.traces.append(list(self._moved(by_account[user])))
-        for trace in self.traces:
-            account = self.account()
+        self.traces = traces(self.data, half=self.half, days=self.days, rng=self.random)
+        accounts = [(self.account(), trace) for trace in self.traces]
+        accounts += deal(
+            self.data, self.traces, half=self.half, seed=self.seed, rng=self.random, account=self.account,
+            hold_back=HOLD_BACK,
+        )  # fmt: skip
+        for account, trace in accounts:
             self.rows.extend((time, account, text) for time, text in trace)
-        pools = [
-            self._by_topic("clinc150_utterances"),
-            self._by_topic("hwu64_utterances"),
-            self._by_topic("nq_questions", first_words=True, hold_back=1200),
-            self._by_topic("stackoverflow_titles", hold_back=1500),
-            self._by_topic("arena_prompts", hold_back=120),
-            self._by_topic("arena_hard", hold_back=150),
-            self._by_topic("hh_human_turns"),
-            self._by_topic("fcc_madlib_campaign", keep=lambda r: r["source"] == "fcc_comment_verbatim"),
-        ]
-        for pool in pools:
-            while pool:
-                account = self.account()
-                topics = self.random.sample(sorted(pool), min(len(pool), self.random.choice((1, 2, 2, 3, 6))))
-                for time, _ in self.trace(1, 80):
-                    topic = self.random.choice(topics)
-                    if pool.get(topic):
-                        self.rows.append((time, account, pool[topic].pop()))
-                for topic in topics:
-                    if not pool[topic]:
-                        del pool[topic]
-
-    def _by_topic(
-        self,
-        name: str,
-        *,
-        keep: Callable[[Row], bool] = lambda row: True,
-        first_words: bool = False,
-        hold_back: int = 0,
-    ) -> dict[str, list[str]]:
-        """Texts of a file under what they are about: an account asks about a few things, not about all."""
-        topic = {row["text"]: str(row.get("task", "")) for row in _read(self.data, name)}
-        texts = self.texts(name, keep)
-        found: dict[str, list[str]] = defaultdict(list)
-        for text in texts[: len(texts) - hold_back]:
-            found[" ".join(text.split()[:2]) if first_words else topic[text]].append(text)
-        return dict(found)
-
-    def _moved(self, rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
-        """Moves an account's rows into the window, time of day and gaps within a day kept."""
-        from datetime import UTC, datetime
-
-        shift = self.random.randrange(self.days) * DAY
-        for row in rows:
-            if "timestamp" in row:
-                seconds = int(datetime.fromisoformat(row["timestamp"]).replace(tzinfo=UTC).timestamp())
-            else:
-                seconds = int(self.random.gauss(15, 4) * 3600)
-            yield START + (seconds + shift) % (self.days * DAY), row["text"]
 
     def _sessions(self, count: int, first: int, last: int) -> Iterator[int]:
         """``count`` times out of a real account's trace, folded into some days of the window."""
@@ -220,7 +137,7 @@ class _Builder:
             if heavy_tail:
                 count = max(1, min(each[1], int(self.random.lognormvariate(0.0, 1.1) * (each[0] + 1))))
             near = iter(()) if flat else self._sessions(count, first, last)
-            own = _cycle([text for _, text in self.trace(3, 80)], self.random)
+            own = cycle([text for _, text in self.trace(3, 80)], self.random)
             for _ in range(count):
                 prompt = prompts(own) if callable(prompts) else next(prompts, None)
                 if prompt is None:
@@ -240,48 +157,30 @@ class _Builder:
             group["accounts"] = sorted(used.union(group["accounts"]))
 
 
-SLOT = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{[A-Za-z_][\w.\[\]]*\}", re.DOTALL)
-
-
-def _slots(template: str) -> int:
-    return sum(not m.startswith("{%") for m in SLOT.findall(template))
-
-
-def _fill(template: str, payloads: Iterator[str]) -> str:
-    """Fills every slot of a template with the next text; statements are dropped."""
-    return SLOT.sub(lambda m: "" if m.group().startswith("{%") else next(payloads), template.split("|||")[0]).strip()
-
-
 def _filler(template: str) -> Callable[[Iterator[str]], str]:
-    return lambda own: _fill(template, own)
+    return lambda own: fill(template, own)
 
 
 def _chat(system: str, user: str) -> list[Row]:
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
-def _cycle(items: list[str], rng: random.Random) -> Iterator[str]:
-    while True:
-        rng.shuffle(items)
-        yield from items
-
-
 def _campaigns(b: _Builder, nq: list[str], titles: list[str]) -> None:
     rng = b.random
-    short = _cycle(list(nq + titles), rng)
+    short = cycle(list(nq + titles), rng)
     suffix = SUFFIXES[0 if b.half == "tuning" else 1]
     suffix_low = SUFFIXES[2 if b.half == "tuning" else 3]
     prefix = PREFIXES[0 if b.half == "tuning" else 1]
     hard = b.texts("arena_hard")[-150:] + b.texts("arena_prompts")[-120:]
-    payloads = _cycle(hard + titles, rng)
+    payloads = cycle(hard + titles, rng)
 
     exams = [
         t
         for t in b.texts("lm_eval_templates", lambda r: "choices" in r["text"] and r["text"].isascii())
-        if 3 <= _slots(t) <= 8
+        if 3 <= slots(t) <= 8
     ]
     b.plant("exam", "campaign", "multiple-choice items in one exam template",
-            (_fill(exams[0], short) for _ in range(10**6)),
+            (fill(exams[0], short) for _ in range(10**6)),
             accounts=60, each=(5, 14), cover=0.3, flat=False)  # fmt: skip
     b.plant("suffix", "campaign", "a fixed instruction after varied payloads",
             (f"{next(payloads)}\n\n{suffix}" for _ in range(10**6)), accounts=80, each=(4, 10), cover=0.4)  # fmt: skip
@@ -306,33 +205,33 @@ def _campaigns(b: _Builder, nq: list[str], titles: list[str]) -> None:
     b.plant("judge", "campaign", "rubric and pairwise grading prompts", iter(judged),
             accounts=30, each=(3, 6), cover=0.3)  # fmt: skip
     short_enough = b.texts("distillation_templates", lambda r: len(r["text"]) < 2500)
-    many = [t for t in short_enough if 1 <= _slots(t) <= 6][:6]
+    many = [t for t in short_enough if 1 <= slots(t) <= 6][:6]
     b.plant("templates", "campaign", "six distillation templates rotated over one pool",
-            (_fill(rng.choice(many), short) for _ in range(10**6)),
+            (fill(rng.choice(many), short) for _ in range(10**6)),
             accounts=70, each=(6, 40), cover=0.3, flat=False, heavy_tail=True)  # fmt: skip
     cot = [
         t
         for t in b.texts("lm_eval_templates", lambda r: r["text"].isascii() and "choices" not in r["text"])
-        if _slots(t) == 1 and len(t) > 90
+        if slots(t) == 1 and len(t) > 90
     ]
     for window in ((0, 20), (22, b.days)):
         b.plant("handover", "campaign", "one template, handed over from a pool to the next",
-                (_fill(cot[0], payloads) for _ in range(10**6)),
+                (fill(cot[0], payloads) for _ in range(10**6)),
                 accounts=40, each=(5, 10), cover=0.2, days=window)  # fmt: skip
 
 
 def _look_alikes(b: _Builder, nq: list[str], titles: list[str]) -> None:
     rng = b.random
-    private = _cycle([t for _, t in (rng.choice(b.trace(5, 60)) for _ in range(4000)) if len(t) > 30], rng)
+    private = cycle([t for _, t in (rng.choice(b.trace(5, 60)) for _ in range(4000)) if len(t) > 30], rng)
     products = [
         t
         for t in b.texts("promptsource_templates", lambda r: len(r["text"]) > 120)
-        if 1 <= _slots(t.split("|||")[0]) <= 3
+        if 1 <= slots(t.split("|||")[0]) <= 3
     ]
     products += [
         t
         for t in b.texts("app_templates", lambda r: len(r["text"]) > 200 and "evaluation" not in r["task"])
-        if 1 <= _slots(t) <= 4
+        if 1 <= slots(t) <= 4
     ]
     rng.shuffle(products)
     for i, size in enumerate((60, 120, 200)):
@@ -349,12 +248,12 @@ def _look_alikes(b: _Builder, nq: list[str], titles: list[str]) -> None:
     b.plant("classroom", "look-alike", "one assignment, sent by a class before its deadline",
             (f"{viral[1]}{rng.choice(['', ' please', ' thanks', '?', ' in simple words'])}" for _ in range(10**6)),
             accounts=45, each=(1, 2), flat=False, days=(30, 33))  # fmt: skip
-    bench = next(t for t in products[5:] if _slots(t.split("|||")[0]) == 2)
-    questions = _cycle(list(nq), rng)
+    bench = next(t for t in products[5:] if slots(t.split("|||")[0]) == 2)
+    questions = cycle(list(nq), rng)
     b.plant("researcher", "look-alike", "a benchmark run by a few accounts",
-            (_fill(bench, questions) for _ in range(10**6)), accounts=4, each=(120, 200), days=(5, 9))  # fmt: skip
-    nightly = [_fill(products[3], private) for _ in range(12)]
-    b.plant("nightly", "look-alike", "a nightly regression of fixed prompts", _cycle(nightly, rng),
+            (fill(bench, questions) for _ in range(10**6)), accounts=4, each=(120, 200), days=(5, 9))  # fmt: skip
+    nightly = [fill(products[3], private) for _ in range(12)]
+    b.plant("nightly", "look-alike", "a nightly regression of fixed prompts", cycle(nightly, rng),
             accounts=2, each=(400, 500))  # fmt: skip
     greetings = [
         "hello",
@@ -368,7 +267,7 @@ def _look_alikes(b: _Builder, nq: list[str], titles: list[str]) -> None:
         "continue",
         "tell me a joke",
     ]
-    b.plant("greetings", "look-alike", "greetings and tester questions", _cycle(greetings, rng),
+    b.plant("greetings", "look-alike", "greetings and tester questions", cycle(greetings, rng),
             accounts=400, each=(1, 3), cover=0.6, flat=False)  # fmt: skip
 
 

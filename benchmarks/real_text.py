@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -22,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import ran_on, write_section
 from benchmarks.real_dump import Half, RealDump, build, data_missing
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import Detection
@@ -61,12 +60,10 @@ def _mean(values: Sequence[float | None]) -> str:
 
 def markdown(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
     """The section of docs/benchmarks.md: what was run, the scores, a row per planted group."""
-    versions = runs[0].detection.versions
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
     peak = max(stage.peak_memory_mb for r in runs for stage in r.detection.stages)
     lines = [
         f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --first-seed {runs[0].seed} "
-        f"--encoder {encoder}` on {os.cpu_count()} cores ({platform.machine()}), {told}.",
+        f"--encoder {encoder}` on {ran_on(runs[0].detection.versions)}.",
         "",
         "| measure | mean (least–greatest) |",
         "|---|---:|",
@@ -116,16 +113,6 @@ def summary(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
     )
 
 
-def _write_section(file: Path, name: str, text: str) -> None:
-    """Puts a section between its markers in a Markdown file."""
-    start, stop = f"<!-- {name} -->", f"<!-- /{name} -->"
-    old = file.read_text(encoding="utf-8")
-    if start not in old or stop not in old:
-        raise SystemExit(f"{file} lacks the markers {start} and {stop}")
-    head, rest = old.split(start, 1)
-    file.write_text(f"{head}{start}\n{text}{stop}{rest.split(stop, 1)[1]}", encoding="utf-8")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -155,9 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = markdown(runs, half=chosen.half, encoder=chosen.encoder)
     print(text)
     if chosen.docs:
-        _write_section(chosen.docs, f"real-text-{chosen.half}-{chosen.encoder}", text)
+        write_section(chosen.docs, f"real-text-{chosen.half}-{chosen.encoder}", text)
     if chosen.readme:
-        _write_section(chosen.readme, "summary", summary(runs, half=chosen.half, encoder=chosen.encoder))
+        write_section(chosen.readme, "summary", summary(runs, half=chosen.half, encoder=chosen.encoder))
     if chosen.json:
         told: list[dict[str, Any]] = [{"seed": r.seed, "seconds": r.seconds, **asdict(r.scores)} for r in runs]
         chosen.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

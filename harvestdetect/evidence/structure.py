@@ -27,6 +27,8 @@ Floats32 = npt.NDArray[np.float32]
 DECIDING: Final = ("even load", "one list of work", "linked templates")
 """The measures on which the family stands; linked clusters can only agree."""
 COMPOSITIONS: Final = 4999
+MAX_SHARES: Final = 2_500_000
+"""Fewer compositions are drawn of very many accounts."""
 DEALT: Final = 4.0
 """Standard deviations of a shuffle from which requests are not dealt at random, whatever other accounts do."""
 MIN_PAIRS: Final = 30
@@ -59,10 +61,9 @@ def even_load(counts: npt.NDArray[np.int32], *, strays: int = 0, seed: int) -> E
     if total - members < 10 or members < 5:
         return None
     rng = np.random.default_rng(seed)
-    shares = rng.standard_exponential((COMPOSITIONS, members))
+    shares = rng.standard_exponential((min(COMPOSITIONS, max(999, MAX_SHARES // members)), members))
     shares /= shares.sum(axis=1, keepdims=True)
-    parts = np.floor(shares * (total - members) + rng.random((COMPOSITIONS, members)))
-    null = np.log(parts.var(axis=1) + 1e-3)
+    null = np.log(rng.multinomial(total - members, shares).var(axis=1) + 1e-3)
     value = float(counts.var())
     mean = total / members
     return Evidence(
