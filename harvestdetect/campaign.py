@@ -106,10 +106,12 @@ def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[in
 def split_users(
     group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
 ) -> list[tuple[list[int], list[Ints32]]]:
-    """Takes out of linked clusters the accounts that use one of them only, where chance does not explain it.
+    """Takes linked clusters apart where chance does not explain who uses which.
 
-    Two campaigns may share a template. Of accounts that rotate over several, a known part of the prompts falls into
-    each, so how many would miss all others by chance is known too (Poisson tail).
+    Two campaigns may share a template. Of accounts that rotate over several templates, a known part of the prompts
+    falls into each, so it is known too how many accounts chance would keep to one of them, or to one side of them
+    (Poisson tails). First, clusters that hold together only by one template between them are told apart by their
+    accounts; then accounts that use one cluster only are taken out.
 
     Args:
         group: linked clusters.
@@ -120,6 +122,77 @@ def split_users(
     Returns:
         parts, each as its clusters and, for all clusters, the prompts that are its own.
     """
+    parts: list[tuple[list[int], list[Ints32]]] = []
+    for clusters, held in _split_sides(group, assigned, account=account, min_accounts=min_accounts):
+        parts.extend(_split_single(clusters, held, account=account, min_accounts=min_accounts))
+    return parts
+
+
+def _split_sides(
+    group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
+) -> list[tuple[list[int], list[Ints32]]]:
+    """Campaigns that have one template in common, and others each."""
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
+    whole = [(list(group), list(assigned))]
+    if len(group) < 3:
+        return whole
+    accounts = np.unique(np.concatenate([account[assigned[c]] for c in group]))
+    hits = np.zeros((len(group), len(accounts)))
+    for row, c in enumerate(group):
+        np.add.at(hits[row], np.searchsorted(accounts, account[assigned[c]]), 1)
+    together = ~_apart(hits)
+    for shared in np.argsort(-hits.sum(axis=1), kind="stable"):
+        rest = np.delete(np.arange(len(group)), shared)
+        count, side = csgraph.connected_components(sparse.csr_matrix(together[np.ix_(rest, rest)]), directed=False)
+        if count < 2:
+            continue
+        by_side = np.array([hits[rest[side == s]].sum(axis=0) for s in range(count)])
+        most = by_side.argmax(axis=0)
+        # accounts that sent the shared template only stay with the larger side
+        most[by_side.sum(axis=0) == 0] = int(np.bincount(most[by_side.sum(axis=0) > 0], minlength=count).argmax())
+        if np.bincount(most, minlength=count).min() < min_accounts:
+            continue
+        parts = []
+        for s in range(count):
+            mine = accounts[most == s]
+            held = list(assigned)
+            for c in group:
+                held[c] = assigned[c][np.isin(account[assigned[c]], mine)]
+            clusters = [int(group[i]) for i in sorted([shared, *rest[side == s]]) if len(held[int(group[i])])]
+            parts.append((clusters, held))
+        return parts
+    return whole
+
+
+def _apart(hits: Floats) -> npt.NDArray[np.bool_]:
+    """Pairs of clusters with fewer accounts in common than accounts that rotate over both would give.
+
+    Args:
+        hits: float64[c, a], prompts of each account in each cluster.
+
+    Returns:
+        bool[c, c], symmetric.
+    """
+    from scipy.stats import poisson
+
+    found = np.zeros((len(hits), len(hits)), bool)
+    for i in range(len(hits)):
+        for j in range(i):
+            each = hits[i] + hits[j]
+            share = hits[i].sum() / each.sum()
+            used = each > 0
+            expected = float((1 - share ** each[used] - (1 - share) ** each[used]).sum())
+            both = int(((hits[i] > 0) & (hits[j] > 0)).sum())
+            found[i, j] = found[j, i] = poisson.logcdf(both, max(expected, 1e-9)) < SPLIT_LOG_P
+    return found
+
+
+def _split_single(
+    group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
+) -> list[tuple[list[int], list[Ints32]]]:
+    """Takes out the accounts that use one cluster only."""
     from scipy.stats import poisson
 
     if len(group) < 2:
