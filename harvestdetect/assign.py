@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.arrays import pairs, ranges
-from harvestdetect.data import Corpus, TemplateCluster
+from harvestdetect.data import Corpus, Neighbors, TemplateCluster
 from harvestdetect.lookup import first_rows, segment_starts
 from harvestdetect.returning import Chance, chance_of, returning
 
-__all__ = ["Assigned", "Volumes", "assign_prompts", "returns", "verbatim_clusters", "volumes"]
+__all__ = ["Assigned", "Volumes", "assign_prompts", "nearby", "returns", "verbatim_clusters", "volumes"]
 
 Ints32 = npt.NDArray[np.int32]
 
@@ -30,6 +30,10 @@ SAME_PROMPTS: Final = 0.5
 """Two verbatim segments whose prompts overlap by this Jaccard index or more are parts of one text."""
 TWIN: Final = 0.5
 """A cluster that keeps a smaller share of its prompts is a twin of those that took them."""
+AMONG: Final = 16
+"""Nearest neighbours that say whether a text lies among those of a cluster..."""
+AMONG_SHARE: Final = 0.2
+"""...when so many of them, other accounts' only, are the cluster's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,3 +158,36 @@ def assign_prompts(
     order = np.argsort(owner, kind="stable").astype(np.int32)
     borders = np.searchsorted(owner[order], np.arange(len(kept) + 1))
     return [Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)]
+
+
+def nearby(held: Ints32, taken: npt.NDArray[np.bool_], corpus: Corpus, neighbors: Neighbors) -> Ints32:
+    """Free prompts of the same accounts that lie among some prompts.
+
+    Where only a subject is shared, a cluster holds the core of it and misses much of what its accounts sent. Accounts
+    that strayed into it once have nothing more nearby.
+
+    Args:
+        held: int32[q], the prompts.
+        taken: bool[p], prompts of any cluster.
+        corpus: that they are of.
+        neighbors: of all segments.
+
+    Returns:
+        int32[r], ascending; of rows that repeat a request only the first.
+    """
+    prompts = corpus.prompts
+    inside = np.zeros(len(taken), bool)
+    inside[held] = True
+    theirs = np.zeros(len(prompts.accounts), bool)
+    theirs[prompts.account[held]] = True
+    own = np.zeros(len(corpus.senders), bool)
+    own[corpus.posting_segment[inside[corpus.posting_prompt]]] = True
+    free = (~taken & first_rows(prompts) & theirs[prompts.account])[corpus.posting_prompt]
+    segments = np.unique(corpus.posting_segment[free])
+    sender = prompts.account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
+    around = neighbors.index[segments, :AMONG]
+    others = (around >= 0) & (sender[around] != sender[segments][:, None])
+    share = (own[around] & others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
+    among = np.zeros(len(own), bool)
+    among[segments[share > AMONG_SHARE]] = True
+    return np.unique(corpus.posting_prompt[free & among[corpus.posting_segment]]).astype(np.int32)

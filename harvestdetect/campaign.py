@@ -279,6 +279,7 @@ def form_campaign(
     *,
     account: Ints32,
     volume: Ints32,
+    nearby: Ints32 | None = None,
     min_membership: float = 0.5,
 ) -> Campaign:
     """The campaign of a group of clusters.
@@ -289,6 +290,8 @@ def form_campaign(
         links: between clusters.
         account: int32[p], of every prompt.
         volume: int32[a], prompts of each account.
+        nearby: int32[r], the accounts of prompts that lie among these without being in a cluster, where the clusters
+            share a subject and no template: one such prompt makes nobody a member, as a filling of a template may.
         min_membership: accounts below it are no members.
     """
     prompts = np.concatenate([assigned[c] for c in clusters])
@@ -306,6 +309,8 @@ def form_campaign(
         templates=np.bincount(np.searchsorted(accounts, users), minlength=len(accounts)).astype(np.int32),
     )
     stay = sure >= min_membership
+    if nearby is not None:
+        stay &= (hits > 1) | np.isin(accounts, nearby)
     stray = int(hits[~stay].max(initial=0))
     accounts, hits, sure = accounts[stay].astype(np.int32), hits[stay], sure[stay]
     mine = np.isin(account[prompts], accounts)

@@ -96,7 +96,13 @@ def finding_of(
     """
     if judgement.tier is None:
         raise ValueError("a candidate without a tier is no finding")
-    shown = sorted((templates[int(c)] for c in campaign.clusters), key=lambda t: (-t.prompts, t.template_id))
+    shown = sorted(
+        (
+            _counted(templates[int(c)], campaign.prompts[campaign.prompt_cluster == c], prompts)
+            for c in campaign.clusters
+        ),
+        key=lambda t: (-t.prompts, t.template_id),
+    )
     members = _members(campaign, judgement, prompts, volume, templates, low_share)
     time = prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
@@ -122,6 +128,16 @@ def finding_of(
         benign_explanations=tuple(benign),
         capability_targets=(),
         members=members,
+    )
+
+
+def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -> Template:
+    """A template with the counts of one campaign's prompts."""
+    return replace(
+        template,
+        segments=len(np.unique(prompts.content[own])),
+        prompts=len(own),
+        accounts=len(np.unique(prompts.account[own])),
     )
 
 

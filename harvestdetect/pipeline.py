@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.assign import Assigned, Volumes, assign_prompts, verbatim_clusters, volumes
+from harvestdetect.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
 from harvestdetect.cluster import (
     Postings,
@@ -59,7 +59,7 @@ from harvestdetect.lookup import (
 )
 from harvestdetect.neighbors import nearest
 from harvestdetect.settings import Settings
-from harvestdetect.template import Description, same_templates
+from harvestdetect.template import Description, is_template, same_templates
 from harvestdetect.triage import judge
 from harvestdetect.weigh import DECIDING, Case, weigh
 
@@ -118,7 +118,7 @@ def detect(
         parts = parts_of(corpus)
         assigned, described, templates = _describe(assigned, corpus, parts, wording)
     with run.stage("campaigns"):
-        campaigns = _campaigns(assigned, corpus, volume, run)
+        campaigns = _campaigns(assigned, described, corpus, volume, neighbors, run)
     with run.stage("evidence"):
         case = Case(
             corpus=corpus, postings=postings, parts=parts, assigned=assigned, described=described, neighbors=neighbors,
@@ -435,17 +435,29 @@ def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Floats32) -
     )
 
 
-def _campaigns(assigned: Sequence[Assigned], corpus: Corpus, volume: Volumes, run: _Run) -> list[Campaign]:
-    account = corpus.prompts.account
-    sets = [np.unique(account[item.prompts], return_counts=True) for item in assigned]
+def _campaigns(
+    assigned: Sequence[Assigned],
+    described: Sequence[Description],
+    corpus: Corpus,
+    volume: Volumes,
+    neighbors: Neighbors,
+    run: _Run,
+) -> list[Campaign]:
+    least, account = run.settings.min_accounts, corpus.prompts.account
+    prompts = [item.prompts for item in assigned]
+    sets = [np.unique(account[held], return_counts=True) for held in prompts]
     links = link_clusters(
         [a for a, _ in sets], [h.astype(np.int32) for _, h in sets], volume.prompts, log_p=run.settings.link_log_p
     )
-    groups = communities(links, len(assigned), seed=run.settings.seed)
-    prompts = [item.prompts for item in assigned]
-    formed = (
-        form_campaign(clusters, held, links, account=account, volume=volume.prompts)
-        for group in groups
-        for clusters, held in split_users(group, prompts, account=account, min_accounts=run.settings.min_accounts)
-    )
-    return [c for c in formed if len(c.accounts) >= run.settings.min_accounts]
+    taken = np.zeros(len(account), bool)
+    taken[np.concatenate([np.empty(0, np.int32), *prompts])] = True
+    found = []
+    for group in communities(links, len(assigned), seed=run.settings.seed):
+        for clusters, held in split_users(group, prompts, account=account, min_accounts=least):
+            more = None
+            if not any(is_template(described[c]) for c in clusters):
+                more = account[nearby(np.concatenate([held[c] for c in clusters]), taken, corpus, neighbors)]
+            campaign = form_campaign(clusters, held, links, account=account, volume=volume.prompts, nearby=more)
+            if len(campaign.accounts) >= least:
+                found.append(campaign)
+    return found

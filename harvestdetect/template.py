@@ -35,6 +35,11 @@ EXEMPLARS: Final = 3
 
 _TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 
+RIGID_WORDS: Final = 5
+"""Fixed words from which a cluster counts as a template."""
+SHARED_WORDS: Final = 8.0
+"""Longer words kept from text to text from which a reworded template counts as one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
@@ -55,6 +60,11 @@ class Description:
     """Words of four letters or more that a text keeps of the medoid, on average."""
     rigidity: float
     """Fixed tokens over the tokens of a text of median length, 0 to 1."""
+
+
+def is_template(description: Description) -> bool:
+    """Whether the texts share a template in its own right, rather than only a subject."""
+    return description.fixed >= RIGID_WORDS or description.shared >= SHARED_WORDS
 
 
 def tokens(text: str) -> list[tuple[str, int, int]]:

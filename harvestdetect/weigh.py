@@ -20,7 +20,7 @@ from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_
 from harvestdetect.evidence.text import copies_share, text_evidence
 from harvestdetect.evidence.time import DAY, SITTINGS, time_evidence
 from harvestdetect.lookup import Parts, first_rows, requests, words_of
-from harvestdetect.template import SAMPLE, Description, common_words, tokens
+from harvestdetect.template import SAMPLE, Description, common_words, is_template, tokens
 
 __all__ = ["DECIDING", "Case", "Weighed", "weigh"]
 
@@ -32,10 +32,6 @@ DECIDING: Final = {"text": text.DECIDING, "structure": structure.DECIDING}
 """Measures on which a family stands; those of other families all do."""
 BACKGROUND_TEXTS: Final = 1_000
 NEIGHBOURHOOD: Final = 12
-RIGID_WORDS: Final = 5
-"""Fixed words from which a cluster counts as a template in its own right."""
-SHARED_WORDS: Final = 8.0
-"""Longer words kept from text to text from which a reworded template counts as one."""
 NEED_TEMPLATE: Final = ("one list of work", "common start", "same hours")
 """Measures that a common subject explains as well; they count only where a template is shared."""
 
@@ -103,7 +99,7 @@ def weigh(campaigns: Sequence[Campaign], case: Case, *, seed: int, advance: Call
 
 def _weigh(campaign: Campaign, case: Case, background: _Background, seed: int) -> Weighed:
     described = [case.described[int(c)] for c in campaign.clusters]
-    templates = len({d.signature for d in described if _is_template(d)})
+    templates = len({d.signature for d in described if is_template(d)})
     own = background.place[campaign.prompts]
     contents = background.content[own]
     found = _text(campaign, case, background, described, contents)
@@ -128,10 +124,6 @@ def _weigh(campaign: Campaign, case: Case, background: _Background, seed: int) -
         benign=_benign(campaign, case, contents, subjects, sittings, templates > 0),
         templated=templates > 0,
     )
-
-
-def _is_template(description: Description) -> bool:
-    return description.fixed >= RIGID_WORDS or description.shared >= SHARED_WORDS
 
 
 def _text(
