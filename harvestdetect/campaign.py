@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harvestdetect.arrays import pairs
 from harvestdetect.data import Campaign
 
-__all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership", "split_users"]
+__all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership", "split_users", "without"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -312,6 +312,7 @@ def form_campaign(
     if nearby is not None:
         stay &= (hits > 1) | np.isin(accounts, nearby)
     stray = int(hits[~stay].max(initial=0))
+    outside = accounts[~stay].astype(np.int32), sure[~stay], hits[~stay]
     accounts, hits, sure = accounts[stay].astype(np.int32), hits[stay], sure[stay]
     mine = np.isin(account[prompts], accounts)
     inside = set(clusters)
@@ -325,5 +326,31 @@ def form_campaign(
         prompts=prompts[mine].astype(np.int32),
         prompt_cluster=cluster[mine],
         link_log_p=max(held) if held else 0.0,
+        outside=outside[0],
+        outside_membership=outside[1],
+        outside_hits=outside[2],
         stray_hits=stray,
+    )
+
+
+def without(campaign: Campaign, accounts: Ints32, *, account: Ints32) -> Campaign:
+    """A campaign less some accounts and their prompts.
+
+    Args:
+        campaign: any.
+        accounts: to leave out.
+        account: int32[p], of every prompt.
+    """
+    stay = ~np.isin(campaign.accounts, accounts)
+    mine = ~np.isin(account[campaign.prompts], accounts)
+    held = campaign.prompt_cluster[mine]
+    return replace(
+        campaign,
+        clusters=np.unique(held),
+        accounts=campaign.accounts[stay],
+        membership=campaign.membership[stay],
+        harvest_share=campaign.harvest_share[stay],
+        harvest_prompts=campaign.harvest_prompts[stay],
+        prompts=campaign.prompts[mine],
+        prompt_cluster=held,
     )

@@ -94,69 +94,93 @@ def _mapping(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     return mapping or None
 
 
+_SCANNING: Final = (
+    click.option(
+        "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_mapping,
+        help="Column of a field, dotted where nested: prompt=body.messages. Repeat for more. Fields: account, "
+        "timestamp, prompt, org, ip, asn, user_agent, api_key, payment, email_domain, created_at, model, "
+        "session. Common names are recognised by themselves.",
+    ),
+    click.option(
+        "--input-format", "format_", type=click.Choice(["auto", "jsonl", "csv", "parquet"]),
+        help="Format of the dumps.  [default: auto, by content]",
+    ),
+    click.option(
+        "--settings", "settings_file", type=click.Path(), metavar="FILE",
+        help="TOML file with settings. Flags go before environment variables (HARVESTDETECT_ENCODER=fast), those "
+        "before the file.",
+    ),
+    click.option(
+        "--encoder", type=click.Choice(["auto", "fast", "full"]),
+        help="How texts are compared: fast by wording, full by wording and meaning, auto by meaning as far as "
+        "the time budget allows.  [default: auto]",
+    ),
+    click.option(
+        "--model",
+        metavar="MODEL",
+        help="sentence-transformers folder for the meaning view.  [default: the packaged one]",
+    ),
+    click.option(
+        "--allow-download", is_flag=True, help="Let --model name a model to download. Nothing else goes online."
+    ),
+    click.option(
+        "--cache", type=click.Path(path_type=Path), metavar="DIR",
+        help="Folder for vectors and made models.  [default: the user's cache folder]",
+    ),
+    click.option("--no-cache", is_flag=True, help="Neither read nor write cached vectors."),
+    click.option(
+        "--registry", type=click.Path(path_type=Path), metavar="FILE",
+        help="TOML file with known scaffolds and viral prompts of your own. Scaffolds are taken out of requests "
+        "before they are compared.  [default: the shipped ones alone]",
+    ),
+    click.option("--no-registry", is_flag=True, help="Use no registry, not even the shipped one."),
+    click.option("--min-accounts", type=int, metavar="N", help="Fewest accounts of a campaign.  [default: 10]"),
+    click.option(
+        "--selection", type=click.Choice(["account", "leaf", "eom"]),
+        help="How clusters are chosen from the tree: account looks at who sent the texts; leaf and eom are "
+        "those of HDBSCAN.  [default: account]",
+    ),
+    click.option("--seed", type=int, metavar="N", help="Seed of everything drawn at random.  [default: 0]"),
+    click.option("--threads", type=int, metavar="N", help="Threads; 0 takes all cores.  [default: 0]"),
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        help="Where the model runs.  [default: auto]",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on standard error."),
+    click.option("--verbose", "-v", is_flag=True, help="Tell what each stage took; a traceback for internal errors."),
+)  # fmt: skip
+"""Options of the commands that scan."""
+
+
+def _scanning(command: Callable[..., int]) -> Callable[..., int]:
+    for option in reversed(_SCANNING):
+        command = option(command)
+    return command
+
+
 @cli.command(short_help="Scan dumps for campaigns.")
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
-@click.option(
-    "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_mapping,
-    help="Column of a field, dotted where nested: prompt=body.messages. Repeat for more. Fields: account, "
-    "timestamp, prompt, org, ip, asn, user_agent, api_key, payment, email_domain, created_at, model, "
-    "session. Common names are recognised by themselves.",
-)  # fmt: skip
-@click.option(
-    "--input-format", "format_", type=click.Choice(["auto", "jsonl", "csv", "parquet"]),
-    help="Format of the dumps.  [default: auto, by content]",
-)  # fmt: skip
 @click.option(
     "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="What standard output gets: the summary table, or the whole answer as one JSON object.",
 )  # fmt: skip
 @click.option(
-    "--settings", "settings_file", type=click.Path(), metavar="FILE",
-    help="TOML file with settings. Flags go before environment variables (HARVESTDETECT_ENCODER=fast), those "
-    "before the file.",
+    "--calibration", type=click.Path(path_type=Path), metavar="FILE",
+    help="What calibrate made of benign traffic: p-values are taken from it.  [default: the dump's own]",
 )  # fmt: skip
-@click.option(
-    "--encoder", type=click.Choice(["auto", "fast", "full"]),
-    help="How texts are compared: fast by wording, full by wording and meaning, auto by meaning as far as "
-    "the time budget allows.  [default: auto]",
-)  # fmt: skip
-@click.option(
-    "--model",
-    metavar="MODEL",
-    help="sentence-transformers folder for the meaning view.  [default: the packaged one]",
-)
-@click.option("--allow-download", is_flag=True, help="Let --model name a model to download. Nothing else goes online.")
-@click.option(
-    "--cache", type=click.Path(path_type=Path), metavar="DIR",
-    help="Folder for vectors and made models.  [default: the user's cache folder]",
-)  # fmt: skip
-@click.option("--no-cache", is_flag=True, help="Neither read nor write cached vectors.")
 @click.option(
     "--max-rejects", metavar="N", callback=_allowed,
     help="Bad rows allowed, as a count (20), a share (0.01) or a percentage (1%). With more, the results are "
     "written and the exit code is 4.  [default: any number]",
 )  # fmt: skip
-@click.option("--min-accounts", type=int, metavar="N", help="Fewest accounts of a campaign.  [default: 10]")
-@click.option(
-    "--selection", type=click.Choice(["account", "leaf", "eom"]),
-    help="How clusters are chosen from the tree: account looks at who sent the texts; leaf and eom are "
-    "those of HDBSCAN.  [default: account]",
-)  # fmt: skip
-@click.option("--seed", type=int, metavar="N", help="Seed of everything drawn at random.  [default: 0]")
-@click.option("--threads", type=int, metavar="N", help="Threads; 0 takes all cores.  [default: 0]")
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    help="Where the model runs.  [default: auto]",
-)
 @click.option(
     "--fail-on",
     type=click.Choice(TIERS),
     help="Exit with 3 when a finding is at this tier or above.  [default: never]",
 )
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on standard error.")
-@click.option("--verbose", "-v", is_flag=True, help="Tell what each stage took; a traceback for internal errors.")
+@_scanning
 def scan(
     dumps: tuple[str, ...],
     out: Path,
@@ -166,6 +190,7 @@ def scan(
     settings_file: str | None,
     allow_download: bool,
     no_cache: bool,
+    no_registry: bool,
     fail_on: str | None,
     quiet: bool,
     verbose: bool,
@@ -178,12 +203,14 @@ def scan(
     messages) and, when it is to be of use, a timestamp.
 
     \b
-    OUT gets  report.html      the findings, to read
-              campaigns.jsonl  a finding a line
-              accounts.csv     a row per finding and account
-              prompts.parquet  which prompts are in which campaign
-              rejects.jsonl    rows that could not be read, and why
-              run.json         what was read, with what settings, how long it took
+    OUT gets  report.html            the findings, to read
+              campaigns.jsonl        a finding a line
+              accounts.csv           a row per finding and account
+              prompts.parquet        which prompts are in which campaign
+              candidates.jsonl       all that was weighed, for explain
+              accounts_seen.parquet  digests of the accounts there were, for explain
+              rejects.jsonl          rows that could not be read, and why
+              run.json               what was read, with what settings, how long it took
 
     \b
     Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
@@ -194,6 +221,7 @@ def scan(
 
     flags |= {"mapping": mapping, "format": format_}
     flags |= {"allow_download": allow_download or None, "use_cache": False if no_cache else None}
+    flags |= {"use_registry": False if no_registry else None}
     settings = load_settings(settings_file, flags=flags)
 
     from harvestdetect.dump import check_rejects, expand_sources
@@ -274,6 +302,104 @@ def _nothing(detection: Detection, rejects: int) -> str:
     first = detection.rejects[0]
     line = "" if first.line is None else f", line {first.line:,}"
     return f"no prompt could be read, {plural(rejects, 'reject')}; the first: {first.file}{line}: {first.reason}"
+
+
+# ---------------------------------------------------------------- calibrate
+
+
+@cli.command(short_help="Learn from benign traffic what innocent groups look like.")
+@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="File to write.")
+@_scanning
+def calibrate(
+    dumps: tuple[str, ...],
+    out: Path,
+    mapping: dict[str, str] | None,
+    format_: str | None,
+    settings_file: str | None,
+    allow_download: bool,
+    no_cache: bool,
+    no_registry: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> int:
+    """Learn from a dump of benign traffic what innocent groups look like, for scan --calibration FILE.
+
+    DUMP is as for scan, and holds traffic of the same kind that is known to be benign: a campaign in it would hide
+    others like it. It is scanned three times, whole and by halves of its accounts. The settings must be those of the
+    later scans.
+    """
+    from datetime import UTC, datetime
+
+    from harvestdetect.settings import load_settings
+
+    flags |= {"mapping": mapping, "format": format_}
+    flags |= {"allow_download": allow_download or None, "use_cache": False if no_cache else None}
+    flags |= {"use_registry": False if no_registry else None}
+    settings = load_settings(settings_file, flags=flags).replace(calibration=None)
+
+    from harvestdetect.calibration import Half, fit_calibration, half_of, save_calibration, summary
+    from harvestdetect.dump import check_rejects, expand_sources
+    from harvestdetect.pipeline import detect
+    from harvestdetect.report.format import plural
+    from harvestdetect.weigh import DECIDING, Weighed
+
+    names = [name for name in expand_sources(dumps) if name == "-" or os.path.realpath(name) != os.path.realpath(out)]
+    if "-" in names:
+        raise UsageError("the dumps are read three times, and standard input (-) cannot be: name files")
+    if out.is_dir():
+        raise UsageError(f"--out must be a file, and {out} is a folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+    def scanned(half: int | None) -> tuple[Detection, list[Weighed]]:
+        candidates: list[Weighed] = []
+        with closing(_batches(names, settings, quiet=quiet)) as batches:
+            detection = detect(
+                batches if half is None else half_of(batches, half),
+                settings=settings,
+                progress=partial(_bar, quiet=quiet),
+                notes=None if quiet or half is not None else _note,
+                candidates=candidates,
+            )
+        return detection, candidates
+
+    whole, candidates = scanned(None)
+    rejects, prompts = whole.counts["rejects"], whole.counts["prompts"]
+    if not prompts:
+        raise InputError(_nothing(whole, rejects))
+    check_rejects(rejects, prompts, settings.max_rejects)
+    halves = []
+    for half in (0, 1):
+        detection, held = scanned(half)
+        halves.append(Half(candidates=held, prompts=detection.counts["prompts"]))
+    calibration = fit_calibration(
+        whole,
+        candidates,
+        halves,
+        settings=settings,
+        deciding=DECIDING,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    save_calibration(calibration, out)
+
+    high = sum(f.tier != "watch" for f in whole.findings)
+    if high and not quiet:
+        _note(
+            f"without calibration the dump has {plural(high, 'finding')} at urgent or review: see with scan that they "
+            "are innocent, or they will hide others"
+        )
+    _print(
+        f"{prompts:,} prompts of {whole.counts['accounts']:,} accounts held {plural(len(candidates), 'candidate')}; no "
+        f"innocent reading holds {calibration.counts['calibrating']:,} of them down to watch, and those are learnt "
+        f"from.\n\n"
+        f"{_shown(summary(calibration, fdr=settings.fdr), keep_lines=True)}\n\n"
+        f"Next: {NAME} scan DUMP --calibration {_quoted(out)} --out OUT\n"
+    )
+    if verbose:
+        for cost in whole.stages:
+            _tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+    return 0
 
 
 # ---------------------------------------------------------------- simulate
@@ -360,6 +486,37 @@ def evaluate(out: Path, truth: Path, tier: Tier, output: str) -> int:
         _print(json_text(msgspec.to_builtins(scores), indent=2) + "\n", utf8=True)
     else:
         _print(render(scores))
+    return 0
+
+
+# ---------------------------------------------------------------- explain
+
+
+@cli.command(short_help="Tell why a campaign or an account was judged so.")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.argument("target", metavar="CAMPAIGN|ACCOUNT")
+@click.option("--account", is_flag=True, help="Take the second argument for an account, also where a campaign has it.")
+@click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="What standard output gets: plain words, or one JSON object.",
+)  # fmt: skip
+def explain(out: Path, target: str, account: bool, output: str) -> int:
+    """Tell why a campaign or an account was judged as it was, and what would change that.
+
+    OUT is the folder that a scan wrote. CAMPAIGN is an id, or the beginning of one that no other has. For a campaign:
+    the evidence by family, the accounts and candidates beside it that were not taken, and what would lift or drop it.
+    For an account: every campaign that it is in or near, and what would make it recommended for action or not.
+
+    It reads the files of the scan only. Accounts that are no members are named too: take care of what it prints.
+    """
+    from harvestdetect.explain import explain as explained
+    from harvestdetect.explain import explanation_json, render
+
+    explanation = explained(out, target, account=account)
+    if output == "json":
+        _print(explanation_json(explanation), utf8=True)
+    else:
+        _print(render(explanation, width=None, color=_colored()))
     return 0
 
 

@@ -5,6 +5,10 @@ windows; and a sentence, or the outline of labels at the beginnings of lines, th
 on its own, however varied the rest of the request was, so that a fixed instruction or form around a varying payload
 is found. Segments are unique by the digest of their normalised text.
 
+The words of known scaffolds (:mod:`harvestdetect.registry`) are taken out of a part before anything else, so all that
+is cut, compared and displayed is what remains of it; the file and line of a prompt lead to the request as it was sent.
+A prompt of which nothing remains stays a prompt of its account, without segments.
+
 Everything is sorted by content, so the order of rows and files changes nothing.
 """
 
@@ -13,7 +17,9 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -37,6 +43,7 @@ from harvestdetect.data import (
     Prompts,
 )
 from harvestdetect.normalize import is_wordy, normalize, outline, sentences
+from harvestdetect.registry import Registry, strip
 
 __all__ = ["KINDS", "CorpusBuilder", "build_corpus"]
 
@@ -91,12 +98,25 @@ class CorpusBuilder:
         segment_characters: a part longer than twice this is also compared in pieces of about this length.
         max_windows: pieces of a long part besides head and tail.
         min_senders: a sentence is a segment when at least so many accounts sent it.
+        registry: of scaffolds to take out; None takes out nothing.
     """
 
-    def __init__(self, *, segment_characters: int = 300, max_windows: int = 4, min_senders: int = 10) -> None:
+    known: Counter[str]
+    """Id of an entry of the registry -> prompts with a part of which it is the entry with the most words."""
+
+    def __init__(
+        self,
+        *,
+        segment_characters: int = 300,
+        max_windows: int = 4,
+        min_senders: int = 10,
+        registry: Registry | None = None,
+    ) -> None:
         self._size = segment_characters
         self._max_windows = max_windows
         self._min_senders = min_senders
+        self._registry = registry
+        self.known = Counter()
         self._accounts: dict[str, int] = {}
         self._account = array("i")
         self._time = array("q")
@@ -135,10 +155,7 @@ class CorpusBuilder:
         first = len(self._account)
         for account in block.column("account").to_pylist():
             self._account.append(accounts.setdefault(account, len(accounts)))
-        for offset, (roles, parts) in enumerate(
-            zip(block.column("roles").to_pylist(), block.column("parts").to_pylist(), strict=True)
-        ):
-            self._add_prompt(first + offset, roles, parts)
+        self._add_prompts(first, block.column("roles").to_pylist(), block.column("parts").to_pylist())
 
     @staticmethod
     def _codes(column: pa.Array, values: dict[str, int]) -> Iterator[int]:
@@ -146,25 +163,49 @@ class CorpusBuilder:
             return iter([-1] * len(column))
         return (-1 if v is None else values.setdefault(v, len(values)) for v in column.to_pylist())
 
-    def _add_prompt(self, prompt: int, roles: list[str], parts: list[str]) -> None:
-        asked = [(r, t) for r, t in zip(roles, parts, strict=True) if r != "assistant"] or list(
-            zip(roles, parts, strict=True)
-        )
-        whole = hashlib.blake2b(digest_size=8)
-        held: set[int] = set()
-        for role, text in asked:
-            part = self._segment(text, SYSTEM if role in ("system", "developer") else PART)
-            if part >= 0:
-                held.add(part)
-                whole.update(role.encode("utf-8", "replace") + b"\0" + self._digests[part])
-        for part in held:
-            self._post_segment.append(part)
-            self._post_prompt.append(prompt)
-        self._content_digest += whole.digest()
+    def _add_prompts(self, first: int, roles: list[list[str]], parts: list[list[str]]) -> None:
+        texts: list[str] = []
+        for i, own in enumerate(roles):
+            asked = [j for j, role in enumerate(own) if role != "assistant"] if "assistant" in own else None
+            if asked:
+                roles[i] = [own[j] for j in asked]
+                texts.extend([parts[i][j] for j in asked])
+            else:
+                texts.extend(parts[i])
+        remains = self._remains(texts)
+        for prompt, own in enumerate(roles, first):
+            whole = hashlib.blake2b(digest_size=8)
+            held: set[int] = set()
+            known: set[str] = set()
+            for role, (original, text, entry) in zip(own, islice(remains, len(own)), strict=True):
+                part = self._segment(original, text, SYSTEM if role in ("system", "developer") else PART)
+                if part < 0 and not entry:
+                    continue
+                whole.update(role.encode("utf-8", "replace") + b"\0")
+                if entry:
+                    # what remains of requests with different scaffolds may be the same; the requests are not
+                    known.add(entry)
+                    whole.update(entry.encode() + b"\0")
+                if part >= 0:
+                    held.add(part)
+                    whole.update(self._digests[part])
+            if known:
+                self.known.update(known)
+            for part in held:
+                self._post_segment.append(part)
+                self._post_prompt.append(prompt)
+            self._content_digest += whole.digest()
 
-    def _segment(self, original: str, kind: int) -> int:
+    def _remains(self, texts: list[str]) -> Iterator[tuple[str, str, str]]:
+        """What remains of texts, the same normalised, and the id of the entry that is in them, "" for none."""
+        if self._registry is None:
+            return ((text, normalize(text), "") for text in texts)
+        found = strip(self._registry, texts)
+        ids = [entry.id for entry in self._registry.entries] + [""]
+        return zip(found.texts, found.compared, [ids[entry] for entry in found.entry.tolist()], strict=True)
+
+    def _segment(self, original: str, text: str, kind: int) -> int:
         """The position of a segment, made if new; -1 for a text that is empty once normalised."""
-        text = normalize(original)
         if not text:
             return -1
         key = _digest(text)
@@ -251,7 +292,7 @@ class CorpusBuilder:
                 hash_part.append(part)
             if len(self._texts[part]) > 2 * self._size:
                 for kind, piece in _pieces(original, size=self._size, max_windows=self._max_windows):
-                    child = self._segment(piece, kind)
+                    child = self._segment(piece, normalize(piece), kind)
                     if child >= 0:
                         pieces.append(child)
                         piece_part.append(part)
@@ -283,7 +324,7 @@ class CorpusBuilder:
         for number, part in sorted(holder.items()):
             wanted = int(value[number])
             text, kind = next(found for found in _shareable(self._display[part]) if _short_digest(found[0]) == wanted)
-            ids[number] = self._segment(text, kind)
+            ids[number] = self._segment(text, normalize(text), kind)
         keep = ids[of] >= 0
         return ids[of[keep]], prompt[keep]
 
@@ -329,10 +370,17 @@ def _distinct(group: npt.NDArray[np.integer], member: npt.NDArray[np.integer], g
 
 
 def build_corpus(
-    batches: Iterable[Batch], *, segment_characters: int = 300, max_windows: int = 4, min_senders: int = 10
+    batches: Iterable[Batch],
+    *,
+    segment_characters: int = 300,
+    max_windows: int = 4,
+    min_senders: int = 10,
+    registry: Registry | None = None,
 ) -> Corpus:
     """The corpus of all prompts in ``batches``; see :class:`CorpusBuilder`."""
-    builder = CorpusBuilder(segment_characters=segment_characters, max_windows=max_windows, min_senders=min_senders)
+    builder = CorpusBuilder(
+        segment_characters=segment_characters, max_windows=max_windows, min_senders=min_senders, registry=registry
+    )
     for batch in batches:
         builder.add(batch.prompts)
     return builder.finish()

@@ -32,18 +32,25 @@ __all__ = [
     "Batch",
     "BenignExplanation",
     "Campaign",
+    "Candidate",
     "Clusters",
     "Corpus",
+    "Cut",
     "Detection",
     "Evidence",
     "Family",
+    "FamilyResult",
     "FieldColumn",
     "Finding",
     "Member",
+    "Near",
     "Neighbors",
+    "Outside",
     "Prompt",
     "Prompts",
+    "RateStep",
     "Reject",
+    "SharedValue",
     "SourceFile",
     "StageCost",
     "Template",
@@ -297,6 +304,12 @@ class Campaign:
     """int32[q]: for each of them the template cluster it fits best."""
     link_log_p: float
     """Natural log of the least surprising link that holds the campaign together; 0 for one cluster."""
+    outside: Ints32 = field(default_factory=lambda: np.empty(0, np.int32))
+    """int32[b], ascending: accounts that sent its texts and were not taken as members."""
+    outside_membership: Floats = field(default_factory=lambda: np.empty(0))
+    """float64[b]."""
+    outside_hits: Ints32 = field(default_factory=lambda: np.empty(0, np.int32))
+    """int32[b]: their prompts that fit."""
     stray_hits: int = 0
     """Most prompts of an account that was taken for a stray; the members were chosen down to here."""
 
@@ -331,6 +344,23 @@ class BenignExplanation:
     """The statistic for and against, in words; or what is missing to tell."""
     caps: Tier | None = None
     """The highest tier that a finding may reach while this explanation fits; None caps nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedValue:
+    """A value that several members hold, and how common it is."""
+
+    field: str
+    value: str
+    """Masked."""
+    members: int
+    """Members that hold it."""
+    known: int
+    """Members that hold any value of the field."""
+    accounts: int
+    """Accounts of the dump that hold it, the members included."""
+    population: int
+    """Accounts of the dump that hold any value of the field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,6 +407,123 @@ class Finding:
     capability_targets: tuple[str, ...]
     members: tuple[Member, ...]
     """Sorted by falling membership, then by account."""
+    shared_values: tuple[SharedValue, ...] = ()
+    """Infrastructure that members share beyond what is common, masked."""
+    changes: tuple[str, ...] = ()
+    """What would change the tier, a sentence each, the nearest change first."""
+
+
+Failed: TypeAlias = Literal["shared", "chance", "overlap", "none", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyResult:
+    """How one family of evidence came out."""
+
+    family: Family
+    p_value: float
+    """Over its measures (Simes)."""
+    adjusted: float
+    """Over all candidates (Benjamini-Hochberg)."""
+    cut: float
+    """What ``adjusted`` was held to."""
+    stands: bool
+    agreed: bool = False
+    """Whether a second measure of the family agrees."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """An account that sent some of a candidate's texts, and how surely it is part of it.
+
+    Of a finding: accounts that were not taken as members. It is personal data of people about whom nothing is said.
+    """
+
+    account: str
+    membership: float
+    hits: int
+    """Its prompts that fit."""
+    volume: int
+    """All its prompts."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """Another candidate, which shares accounts or wording, and why the two are not one."""
+
+    campaign_id: str
+    shared: int
+    """Accounts that are members of both."""
+    expected: float
+    """Accounts that would be, given how much each of them sent."""
+    log_p: float
+    """Natural log of the Poisson tail, times the number of pairs."""
+    log_p_cut: float
+    overlap: float
+    """``shared`` over the accounts of the smaller one."""
+    overlap_cut: float
+    distance: float | None
+    """Chord distance between the mean vectors of their prompts, less the mean of all: 0 alike, 1.41 unrelated. None
+    where it was not measured."""
+    failed: Failed
+    """The first test for a link that they failed. With ``none`` they passed as wholes, yet no link between their
+    clusters held them together, or their accounts were told apart. ``unknown``: the scan did not keep it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateStep:
+    """From this false-discovery rate on a candidate has this tier."""
+
+    fdr: float
+    tier: Tier | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A set of accounts that was weighed, and what came of it."""
+
+    campaign_id: str
+    """As in ``campaigns.jsonl`` where there is a tier."""
+    tier: Tier | None
+    """None: no finding."""
+    score: float
+    q_value: float
+    accounts: int
+    prompts: int
+    uncapped: Tier | None = None
+    """The tier that it would have without benign explanations."""
+    capped_by: tuple[str, ...] = ()
+    """Names of the benign explanations that hold it down to ``tier``; none where it is not held down."""
+    templated: bool = True
+    """Whether it has a template rather than only a subject."""
+    templates: int = 1
+    excerpt: str = ""
+    """Fixed words of its largest template, redacted."""
+    families: tuple[FamilyResult, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    benign_explanations: tuple[BenignExplanation, ...] = ()
+    members: tuple[Outside, ...] = ()
+    """Without a tier: its surest accounts. Of a finding: none, they are in ``accounts.csv``."""
+    outside: tuple[Outside, ...] = ()
+    """Accounts with a membership below the cut that sent its texts, the surest first."""
+    outside_count: int = 0
+    """How many such accounts there are."""
+    neighbors: tuple[Near, ...] = ()
+    steps: tuple[RateStep, ...] = ()
+    """The tier by rising false-discovery rate, the first step at 0."""
+    missing: tuple[str, ...] = ()
+    """Fields that most of its prompts lack; ``timestamp`` is one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A scan at one false-discovery rate."""
+
+    fdr: float
+    findings: Mapping[Tier, int]
+    expected_false: Mapping[Tier, float]
+    """See ``triage.expected_false``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,6 +553,16 @@ class Detection:
     stages: tuple[StageCost, ...]
     notes: tuple[str, ...] = ()
     """What was decided on the way that a reader should know."""
+    expected_false: Mapping[str, float] = field(default_factory=dict)
+    """Tier -> false findings to expect at it by chance, an upper estimate (``triage.expected_false``)."""
+    what_if: tuple[Cut, ...] = ()
+    """The same scan at neighbouring false-discovery rates, by rising rate."""
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    """Where the scan was calibrated: of which file, and by tier the benign findings to expect of this many prompts."""
+    candidates: tuple[Candidate, ...] = field(default=(), compare=False)
+    """All that was weighed, also what became no finding; not part of the JSON form."""
+    seen: pa.Table | None = field(default=None, compare=False)
+    """``digest, prompts`` of every account; not part of the JSON form."""
     prompts: pa.Table | None = field(default=None, compare=False)
     """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign; not
     part of the JSON form."""

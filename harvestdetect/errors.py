@@ -5,6 +5,7 @@
     HarvestdetectError           anything this package raises on purpose
     ├── UsageError               what was asked for cannot be done: a flag, a setting, a path (exit 2)
     │   ├── SettingsError        a setting out of its range, or a settings file that cannot be read
+    │   ├── CalibrationError     a calibration that cannot be read, or was made for another kind of scan
     │   └── ColumnsError         a dump lacks a needed column; names the columns found
     ├── InputError               nothing usable could be read from the dumps (exit 1)
     ├── OutputError              OUT cannot be written: permission, disk full (exit 1)
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 __all__ = [
     "CacheError",
+    "CalibrationError",
     "ColumnsError",
     "EncoderError",
     "HarvestdetectError",
@@ -47,6 +49,10 @@ class UsageError(HarvestdetectError):
 
 class SettingsError(UsageError):
     """A setting is out of its range, or a settings file cannot be read."""
+
+
+class CalibrationError(UsageError):
+    """A calibration file cannot be read, or was made for another kind of scan."""
 
 
 class ColumnsError(UsageError):

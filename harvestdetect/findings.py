@@ -14,21 +14,26 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.arrays import ranges
+from harvestdetect.campaign import MIN_OVERLAP, MIN_SHARED
+from harvestdetect.candidates import excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.data import (
     NO_TIME,
     BenignExplanation,
     Campaign,
+    Candidate,
     Evidence,
+    FamilyResult,
     Finding,
     Member,
     Prompts,
+    SharedValue,
     Template,
 )
 from harvestdetect.redact import redact
 from harvestdetect.template import Description, describe
-from harvestdetect.triage import Judgement
+from harvestdetect.triage import Judgement, steps
 
-__all__ = ["distinct_ids", "finding_of", "prompt_table", "template_of"]
+__all__ = ["campaign_ids", "candidates_of", "finding_of", "prompt_table", "template_of"]
 
 SURE: Final = 0.8
 """Membership from which an account may be recommended for action."""
@@ -75,11 +80,15 @@ def finding_of(
     campaign: Campaign,
     judgement: Judgement,
     *,
+    campaign_id: str,
     prompts: Prompts,
     volume: npt.NDArray[np.int32],
     templates: Mapping[int, Template],
     evidence: Sequence[Evidence],
     benign: Sequence[BenignExplanation],
+    targets: Sequence[str],
+    shared_values: Sequence[SharedValue],
+    changes: Sequence[str],
     low_share: float,
 ) -> Finding:
     """The finding of a campaign.
@@ -87,11 +96,15 @@ def finding_of(
     Args:
         campaign: judged.
         judgement: with a tier.
+        campaign_id: see :func:`campaign_ids`.
         prompts: of the corpus.
         volume: int32[a], prompts of every account.
         templates: by cluster, of all the campaign's clusters.
         evidence: of the campaign.
         benign: explanations tested.
+        targets: names of its capability targets.
+        shared_values: infrastructure that members share.
+        changes: what would change the tier, in sentences.
         low_share: see ``Settings.low_share``.
     """
     if judgement.tier is None:
@@ -109,9 +122,8 @@ def finding_of(
     days = _days(time)
     orgs = prompts.fields["org"].code[campaign.prompts]
     known = np.unique(orgs[orgs >= 0])
-    digest = hashlib.blake2b("\n".join(sorted(t.signature for t in shown)).encode(), digest_size=5)
     return Finding(
-        campaign_id=f"c-{digest.hexdigest()}",
+        campaign_id=campaign_id,
         tier=judgement.tier,
         score=judgement.score,
         q_value=judgement.q_value,
@@ -126,9 +138,88 @@ def finding_of(
         templates=tuple(shown),
         evidence=tuple(sorted(evidence, key=lambda e: (e.family, e.p_value))),
         benign_explanations=tuple(benign),
-        capability_targets=(),
+        capability_targets=tuple(targets),
         members=members,
+        shared_values=tuple(shared_values),
+        changes=tuple(changes),
     )
+
+
+def candidates_of(
+    campaigns: Sequence[Campaign],
+    judgements: Sequence[Judgement],
+    ids: Sequence[str],
+    *,
+    evidence: Sequence[Sequence[Evidence]],
+    benign: Sequence[Sequence[BenignExplanation]],
+    prompts: Prompts,
+    volume: npt.NDArray[np.int32],
+    vectors: npt.NDArray[np.float32],
+    templates: Mapping[int, Template],
+    link_log_p: float,
+) -> tuple[Candidate, ...]:
+    """All that was weighed, with what explains the judgement.
+
+    Args:
+        campaigns: the candidates.
+        judgements: of each.
+        ids: of each, see :func:`campaign_ids`.
+        evidence: of each.
+        benign: explanations of each.
+        prompts: of the corpus.
+        volume: int32[a], prompts of every account.
+        vectors: float32[p, d], of every prompt.
+        templates: by cluster.
+        link_log_p: see ``Settings.link_log_p``.
+    """
+    centre = vectors.mean(axis=0) if len(vectors) else 0.0
+    means = np.array([vectors[c.prompts].mean(axis=0) - centre for c in campaigns], np.float32)
+    near = near_candidates(
+        ids, [c.accounts for c in campaigns], [c.harvest_prompts for c in campaigns], volume=volume,
+        vectors=means if len(means) else None, log_p=link_log_p, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+    )  # fmt: skip
+    found = []
+    for i, (campaign, judgement) in enumerate(zip(campaigns, judgements, strict=True)):
+        largest = max((templates[int(c)] for c in campaign.clusters), key=lambda t: (t.prompts, t.template_id))
+        found.append(
+            Candidate(
+                campaign_id=ids[i],
+                tier=judgement.tier,
+                score=judgement.score,
+                q_value=judgement.q_value,
+                accounts=len(campaign.accounts),
+                prompts=len(campaign.prompts),
+                uncapped=judgement.uncapped,
+                capped_by=judgement.capped_by if judgement.uncapped != judgement.tier else (),
+                templated=judgement.templated,
+                templates=len(campaign.clusters),
+                excerpt=excerpt_of(largest.words),
+                families=tuple(
+                    FamilyResult(
+                        family=s.family, p_value=s.p_value, adjusted=s.adjusted, cut=s.cut, stands=s.stands,
+                        agreed=s.agreed,
+                    )
+                    for s in judgement.standings
+                ),
+                evidence=tuple(evidence[i]),
+                benign_explanations=tuple(benign[i]),
+                members=()
+                if judgement.tier
+                else outside_accounts(
+                    campaign.accounts, campaign.membership, campaign.harvest_prompts, volume=volume,
+                    names=prompts.accounts,
+                ),
+                outside=outside_accounts(
+                    campaign.outside, campaign.outside_membership, campaign.outside_hits, volume=volume,
+                    names=prompts.accounts,
+                ),
+                outside_count=len(campaign.outside),
+                neighbors=near[i],
+                steps=steps(judgement),
+                missing=missing_fields(prompts, campaign),
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
 def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -> Template:
@@ -141,18 +232,26 @@ def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -
     )
 
 
-def distinct_ids(findings: Sequence[Finding]) -> list[Finding]:
-    """Tells findings of the same template by different accounts apart: their ids take in the accounts."""
-    count = Counter(f.campaign_id for f in findings)
-    told = []
-    for finding in findings:
-        if count[finding.campaign_id] > 1:
-            names = "\n".join([finding.campaign_id, *sorted(m.account for m in finding.members)])
-            digest = hashlib.blake2b(names.encode(), digest_size=5).hexdigest()
-            told.append(replace(finding, campaign_id=f"c-{digest}"))
-        else:
-            told.append(finding)
-    return told
+def campaign_ids(campaigns: Sequence[Campaign], templates: Mapping[int, Template], accounts: pa.Array) -> list[str]:
+    """An id for each candidate, by its templates; those of the same templates are told apart by their accounts.
+
+    Args:
+        campaigns: all candidates of a scan.
+        templates: by cluster.
+        accounts: ids of all accounts.
+    """
+    ids = [f"c-{_digest(sorted(templates[int(c)].signature for c in campaign.clusters))}" for campaign in campaigns]
+    count = Counter(ids)
+    return [
+        f"c-{_digest([name, *sorted(accounts.take(pa.array(campaign.accounts)).to_pylist())])}"
+        if count[name] > 1
+        else name
+        for name, campaign in zip(ids, campaigns, strict=True)
+    ]
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
 def _members(
@@ -219,6 +318,14 @@ _STRONG: Final = {
     "steady days": "the daily volume is steady",
     "common start": "they started together",
     "same hours": "they act in the same hours",
+    "synchrony": "they act at the same times day after day",
+    "hand-over": "one pool of them took over from another",
+    "sign-up cohort": "they signed up together",
+    "shared address": "they share addresses",
+    "shared network": "they share networks",
+    "shared API key": "they share keys",
+    "shared means of payment": "they share means of payment",
+    "shared e-mail domain": "they share an e-mail domain",
 }
 
 

@@ -6,11 +6,11 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvestdetect.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
-from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
+from harvestdetect.calibration import (
+    Calibration,
+    calibrated,
+    check_calibration,
+    expected_findings,
+    load_calibration,
+)
+from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users, without
+from harvestdetect.candidates import seen_accounts
 from harvestdetect.cluster import (
     Postings,
     Tree,
@@ -36,7 +44,6 @@ from harvestdetect.data import (
     Campaign,
     Corpus,
     Detection,
-    Finding,
     Neighbors,
     Prompt,
     Reject,
@@ -48,7 +55,8 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import batches_of
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
-from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
+from harvestdetect.evidence.intent import Encode
+from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table, template_of
 from harvestdetect.lookup import (
     Parts,
     cluster_texts,
@@ -58,10 +66,11 @@ from harvestdetect.lookup import (
     segment_starts,
 )
 from harvestdetect.neighbors import nearest
+from harvestdetect.registry import Registry, load_registry
 from harvestdetect.settings import Settings
 from harvestdetect.template import Description, is_template, same_templates
-from harvestdetect.triage import judge
-from harvestdetect.weigh import DECIDING, Case, weigh
+from harvestdetect.triage import Judgement, changes, expected_false, judge, what_if
+from harvestdetect.weigh import DECIDING, Case, Weighed, less_sure, weigh
 
 __all__ = ["detect"]
 
@@ -77,6 +86,8 @@ TEXTS_PER_CLUSTER: Final = 48
 PROMPT_DIMENSIONS: Final = 48
 SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
+SHARED_MEMBERS: Final = 0.1
+"""Share of a candidate's accounts in surer ones from which the others must speak for themselves."""
 
 
 def detect(
@@ -85,6 +96,7 @@ def detect(
     settings: Settings | None = None,
     progress: Progress | None = None,
     notes: Callable[[str], None] | None = None,
+    candidates: list[Weighed] | None = None,
 ) -> Detection:
     """Find campaigns in prompts.
 
@@ -93,16 +105,20 @@ def detect(
         settings: None takes the defaults.
         progress: opens progress bars; None shows none.
         notes: told, in a sentence each, what was decided on the way; they are in ``Detection.notes`` too.
+        candidates: takes what was measured on every candidate, before any calibration.
 
     Raises:
+        CalibrationError: ``settings.calibration`` cannot be read, or was made for other settings or models.
+        SettingsError: ``settings.registry`` cannot be read.
         EncoderError: a model cannot be found, loaded or trusted.
     """
     settings = settings or Settings()
     run = _Run(settings=settings, progress=progress or _silent, tell=notes)
+    run.open()
     with run.stage("read"):
         corpus = _read(source, run)
     if not len(corpus.prompts.account):
-        return run.detection((), None, corpus)
+        return run.detection(corpus)
     volume = volumes(corpus)
     postings = _postings(corpus, volume)
     with run.stage("encode wording"):
@@ -122,36 +138,19 @@ def detect(
     with run.stage("evidence"):
         case = Case(
             corpus=corpus, postings=postings, parts=parts, assigned=assigned, described=described, neighbors=neighbors,
-            core=core,
+            core=core, encode=run.encode["wording"], registry=run.registry,
             vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
         )  # fmt: skip
         with run.progress("evidence", len(campaigns)) as advance:
             weighed = weigh(campaigns, case, seed=settings.seed, advance=advance)
+        weighed = _apart(campaigns, weighed, case, run)
+        if candidates is not None:
+            candidates.extend(weighed)
     with run.stage("triage"):
-        judgements = judge(
-            [w.evidence for w in weighed], [w.benign for w in weighed], [w.templated for w in weighed],
-            deciding=DECIDING, fdr=settings.fdr,
-        )  # fmt: skip
-        judged = [row for row in zip(campaigns, judgements, weighed, strict=True) if row[1].tier is not None]
-        judged.sort(key=lambda row: (TIERS.index(row[1].tier), -row[1].score))
-        findings = distinct_ids(
-            [
-                finding_of(
-                    campaign, judgement, prompts=corpus.prompts, volume=volume.prompts, templates=templates,
-                    evidence=held.evidence, benign=held.benign, low_share=settings.low_share,
-                )
-                for campaign, judgement, held in judged
-            ]
-        )  # fmt: skip
-        table = prompt_table(
-            list(zip(findings, [row[0] for row in judged], strict=True)),
-            prompts=corpus.prompts,
-            templates=templates,
-            request=requests(corpus.prompts),
-            files=[f.name for f in run.files],
-        )
+        weighed = run.calibrate(weighed, prompts=len(corpus.prompts.account))
+        run.judged(campaigns, _judge(weighed, run), weighed, case, volume.prompts, templates)
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
-    return run.detection(findings, table, corpus)
+    return run.detection(corpus)
 
 
 # ---------------------------------------------------------------- the run
@@ -175,6 +174,81 @@ class _Run:
     counts: dict[str, int] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    encode: dict[View, Encode] = field(default_factory=dict)
+    registry: Registry | None = None
+    calibration: Calibration | None = None
+    results: dict[str, Any] = field(default_factory=dict)
+    """Fields of the detection, as they come to be known."""
+
+    def open(self) -> None:
+        """Reads the files that the settings name, before any work is done."""
+        settings = self.settings
+        if settings.use_registry:
+            self.registry = load_registry(settings.registry)
+            if self.registry.expired:
+                self.note(f"expired in the registry, and not used: {', '.join(e.id for e in self.registry.expired)}")
+        if settings.calibration is not None:
+            self.calibration = load_calibration(settings.calibration)
+            check_calibration(self.calibration, settings=settings, version=_versions()["harvestdetect"])
+
+    def calibrate(self, weighed: Sequence[Weighed], *, prompts: int) -> list[Weighed]:
+        """The p-values as the calibration has them, where there is one."""
+        calibration, settings = self.calibration, self.settings
+        if calibration is None:
+            return list(weighed)
+        check_calibration(calibration, settings=settings, version=_versions()["harvestdetect"], models=self.models)
+        rates = expected_findings(calibration, prompts=prompts, fdr=settings.fdr)
+        self.results["calibration"] = {
+            "file": str(settings.calibration),
+            "created": calibration.created,
+            "candidates": calibration.counts.get("calibrating", 0),
+            "expected_findings": {
+                tier: {"found": r.found, "expected": r.expected, "at_most": r.at_most} for tier, r in rates.items()
+            },
+        }
+        return [replace(w, evidence=tuple(calibrated(calibration, w.evidence))) for w in weighed]
+
+    def judged(
+        self,
+        campaigns: Sequence[Campaign],
+        judgements: Sequence[Judgement],
+        weighed: Sequence[Weighed],
+        case: Case,
+        volume: Ints32,
+        templates: Mapping[int, Template],
+    ) -> None:
+        """Puts the judgements into findings, strongest first, and into what is said of the scan as a whole."""
+        prompts, settings = case.corpus.prompts, self.settings
+        ids = campaign_ids(campaigns, templates, prompts.accounts)
+        rows = [i for i, judgement in enumerate(judgements) if judgement.tier is not None]
+        rows.sort(key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
+        findings = [
+            finding_of(
+                campaigns[i], judgements[i], campaign_id=ids[i], prompts=prompts, volume=volume, templates=templates,
+                evidence=weighed[i].evidence, benign=weighed[i].benign, targets=weighed[i].targets,
+                shared_values=weighed[i].shared_values, changes=changes(judgements[i], fdr=settings.fdr),
+                low_share=settings.low_share,
+            )
+            for i in rows
+        ]  # fmt: skip
+        self.results.update(
+            findings=tuple(findings),
+            prompts=prompt_table(
+                list(zip(findings, [campaigns[i] for i in rows], strict=True)),
+                prompts=prompts,
+                templates=templates,
+                request=requests(prompts),
+                files=[f.name for f in self.files],
+            ),
+            expected_false=expected_false(judgements, fdr=settings.fdr),
+            what_if=what_if(judgements, fdr=settings.fdr),
+            candidates=candidates_of(
+                campaigns, judgements, ids, evidence=[w.evidence for w in weighed],
+                benign=[w.benign for w in weighed], prompts=prompts, volume=volume, vectors=case.vectors,
+                templates=templates, link_log_p=settings.link_log_p,
+            ),
+            seen=seen_accounts(prompts.accounts, volume),
+        )  # fmt: skip
 
     def note(self, sentence: str) -> None:
         """Remembers a note and passes it on."""
@@ -191,13 +265,12 @@ class _Run:
             StageCost(stage=name, seconds=round(time.perf_counter() - start, 3), peak_memory_mb=_peak_memory())
         )
 
-    def detection(self, findings: Sequence[Finding], table: pa.Table | None, corpus: Corpus) -> Detection:
+    def detection(self, corpus: Corpus) -> Detection:
         """The answer, with everything collected."""
         seen = corpus.prompts.time[corpus.prompts.time != NO_TIME]
         if len(seen):
             self.counts.update(first_seen=int(seen.min()), last_seen=int(seen.max()))
         return Detection(
-            findings=tuple(findings),
             rejects=tuple(self.rejects),
             counts={
                 "prompts": len(corpus.prompts.account),
@@ -211,7 +284,7 @@ class _Run:
             files=tuple(self.files),
             stages=tuple(self.stages),
             notes=tuple(self.told),
-            prompts=table,
+            **{"findings": (), **self.results},
         )
 
 
@@ -276,6 +349,7 @@ def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Floats32
     """Vectors of some segments: float32[len(segments), d]."""
     encoder = load_encoder(view, settings=run.settings, notes=run.note)
     run.models[view] = encoder.digest
+    run.encode[view] = encoder.encode
     with run.progress(view, len(segments)) as advance:
         return encode_texts(
             encoder,
@@ -460,4 +534,41 @@ def _campaigns(
             campaign = form_campaign(clusters, held, links, account=account, volume=volume.prompts, nearby=more)
             if len(campaign.accounts) >= least:
                 found.append(campaign)
+    return found
+
+
+def _judge(weighed: Sequence[Weighed], run: _Run) -> list[Judgement]:
+    return judge(
+        [w.evidence for w in weighed],
+        [w.benign for w in weighed],
+        [w.templated for w in weighed],
+        deciding=DECIDING,
+        fdr=run.settings.fdr,
+    )
+
+
+def _apart(campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case, run: _Run) -> list[Weighed]:
+    """Candidates as they stand without the members of surer ones, where they share accounts.
+
+    What else a campaign's accounts send falls into clusters too, and brings their sign-ups, networks and hours along.
+    So of a candidate that would be for review and shares :data:`SHARED_MEMBERS` of its accounts with surer ones, the
+    others are weighed alone; the larger p-value of each measure counts.
+    """
+    account = case.corpus.prompts.account
+    judgements = _judge(weighed, run)
+    high = [i for i, j in enumerate(judgements) if j.tier in ("urgent", "review")]
+    high.sort(key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
+    taken = np.empty(0, np.int32)
+    found, again = list(weighed), {}
+    for i in high:
+        members = campaigns[i].accounts
+        shared = np.isin(members, taken)
+        rest = len(members) - int(shared.sum())
+        if shared.mean() >= SHARED_MEMBERS and rest >= run.settings.min_accounts:
+            again[i] = without(campaigns[i], taken, account=account)
+        taken = np.union1d(taken, members)
+    if again:
+        alone = weigh(list(again.values()), case, seed=run.settings.seed, among=campaigns, advance=lambda count: None)
+        for i, held in zip(again, alone, strict=True):
+            found[i] = less_sure(found[i], held)
     return found

@@ -26,6 +26,7 @@ _WHOLE = frozenset(
     {"max_line_bytes", "segment_characters", "max_windows", "batch_size", "k", "exact_below"}
 ) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "seed"})
 FORMATS = ("auto", "jsonl", "csv", "parquet")
+PATHS = ("cache", "calibration", "registry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,10 @@ class Settings:
     """A part of a prompt longer than twice this is also compared in pieces of about this length."""
     max_windows: int = 4
     """At most so many windows between head and tail of a long part."""
+    registry: Path | None = None
+    """TOML file with known scaffolds and viral prompts of your own, beside the shipped ones."""
+    use_registry: bool = True
+    """Take known scaffolds out of the texts before these are compared, and say of a template that it is known."""
 
     # encoding
     encoder: str = "auto"
@@ -91,6 +96,8 @@ class Settings:
     # judgement
     fdr: float = 0.01
     """False-discovery rate at which a finding counts as one."""
+    calibration: Path | None = None
+    """What ``harvestdetect calibrate`` made of a provider's own benign traffic; None: nulls from the dump itself."""
 
     # running
     seed: int = 0
@@ -128,8 +135,11 @@ class Settings:
         for name, kind, wanted in (
             ("allow_download", bool, "true or false"),
             ("use_cache", bool, "true or false"),
+            ("use_registry", bool, "true or false"),
             ("model", str | None, "a folder or name"),
             ("cache", Path | None, "a folder"),
+            ("calibration", Path | None, "a file"),
+            ("registry", Path | None, "a file"),
             ("mapping", Mapping, "a table of names to column names"),
         ):
             if not isinstance(getattr(self, name), kind):
@@ -174,7 +184,8 @@ class Settings:
         """Plain values, for ``run.json``."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values["mapping"] = dict(self.mapping)
-        values["cache"] = None if self.cache is None else str(self.cache)
+        for name in PATHS:
+            values[name] = None if values[name] is None else str(values[name])
         return values
 
 
@@ -213,8 +224,9 @@ def load_settings(
         if name == "mapping":
             value = {**_mapping(values), **value}
         values[name] = value
-    if isinstance(values.get("cache"), str):
-        values["cache"] = Path(values["cache"]).expanduser()
+    for name in PATHS:
+        if isinstance(values.get(name), str):
+            values[name] = Path(values[name]).expanduser()
     _mapping(values)
     return Settings().replace(**values)
 

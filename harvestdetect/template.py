@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import spread
 
-__all__ = ["Description", "align", "common_words", "describe", "same_templates", "tokens"]
+__all__ = ["Description", "align", "common_words", "describe", "is_template", "same_templates", "tokens"]
 
 SAMPLE: Final = 24
 """Texts aligned per cluster."""

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from harvestdetect.data import TIERS, BenignExplanation, Evidence, Family, Tier
+from harvestdetect.data import TIERS, BenignExplanation, Cut, Evidence, Family, RateStep, Tier
 
-__all__ = ["Judgement", "family_p_values", "judge"]
+__all__ = [
+    "Cut",
+    "Judgement",
+    "Standing",
+    "changes",
+    "expected_false",
+    "family_p_values",
+    "judge",
+    "steps",
+    "tier_at",
+    "what_if",
+]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
 """Families that may lift a finding above ``watch``."""
@@ -24,6 +40,26 @@ TEXT_SCORE: Final = 3.0
 """Most that wording adds to a score."""
 AGREES: Final = 0.01
 """p-value from which a second measure agrees."""
+NEIGHBOURS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
+"""Cuts that a what-if looks at, as multiples of the false-discovery rate."""
+LEAST_CUT: Final = 1e-6
+"""Changes of tier at smaller rates are not put into words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one measured family of a candidate came out."""
+
+    family: Family
+    p_value: float
+    """Simes' over the deciding measures."""
+    adjusted: float
+    """Benjamini-Hochberg over all candidates: the least false-discovery rate at which the family stands."""
+    cut: float
+    """What ``adjusted`` was held to."""
+    stands: bool
+    agreed: bool
+    """Whether a second measure of the family agrees, see :data:`AGREES`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +71,19 @@ class Judgement:
     score: float
     q_value: float
     families: tuple[Family, ...]
+    """Those that stand, surest first."""
+    standings: tuple[Standing, ...] = ()
+    """Of every family that was measured and can decide."""
+    templated: bool = True
+    uncapped: Tier | None = None
+    """The tier if no benign explanation fitted."""
+    cap: Tier | None = None
+    """The highest tier that the benign explanations allow; None: any."""
+    capped_by: tuple[str, ...] = ()
+    """Names of the benign explanations that set ``cap``, whether it was reached or not."""
+    reach: Mapping[Tier, float] = field(default_factory=dict)
+    """For each tier the least false-discovery rate at which the candidate comes to it or above, caps aside;
+    infinite where it never does, 0 where it always does."""
 
 
 def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[str, Sequence[str]]) -> dict[Family, float]:
@@ -55,7 +104,7 @@ def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[str, Sequenc
     return found
 
 
-def _corroborated(evidence: Sequence[Evidence], family: Family) -> bool:
+def _agreed(evidence: Sequence[Evidence], family: Family) -> bool:
     """Whether a second measure of a family agrees with its first."""
     return sum(e.family == family and e.p_value <= AGREES for e in evidence) > 1
 
@@ -89,39 +138,211 @@ def judge(
     if count == 0:
         return []
     families = [family_p_values(e, deciding) for e in evidence]
-    standing: list[dict[Family, float]] = [{} for _ in range(count)]
+    standings: list[list[Standing]] = [[] for _ in range(count)]
     for family in _FAMILIES:
-        adjusted = false_discovery_control([f.get(family, 1.0) for f in families])
-        for place in np.flatnonzero(adjusted <= (TEXT_FDR if family == "text" else fdr)).tolist():
-            standing[place][family] = float(adjusted[place])
+        cut = TEXT_FDR if family == "text" else fdr
+        adjusted = false_discovery_control([f.get(family, 1.0) for f in families]).tolist()
+        for i, measured in enumerate(families):
+            if family in measured:
+                standings[i].append(
+                    Standing(
+                        family=family,
+                        p_value=measured[family],
+                        adjusted=adjusted[i],
+                        cut=cut,
+                        stands=adjusted[i] <= cut,
+                        agreed=_agreed(evidence[i], family),
+                    )
+                )
     beyond_p = [[p for x, p in f.items() if x in BEYOND_TEXT] or [1.0] for f in families]
     combined = np.array([chi2.sf(-2 * np.log(p).sum(), 2 * len(p)) for p in beyond_p])
     q_values = false_discovery_control(np.clip(combined, 1e-300, 1.0))
     found = []
     for i in range(count):
-        stands = standing[i]
-        beyond = [x for x in BEYOND_TEXT if x in stands]
-        tier: Tier | None = None
-        if len(beyond) >= 2:
-            tier = "urgent"
-        elif beyond and (
-            "text" in stands
-            or templated[i]
-            or any(stands[x] <= ALONE * fdr and _corroborated(evidence[i], x) for x in beyond)
-        ):
-            tier = "review"
-        elif "text" in stands:
-            tier = "watch"
-        for explanation in benign[i]:
-            if tier and explanation.caps and TIERS.index(explanation.caps) > TIERS.index(tier):
-                tier = explanation.caps
+        reach = _reach(standings[i], templated=templated[i])
+        caps = [(e.caps, e.name) for e in benign[i] if e.caps]
+        cap = max((c for c, _ in caps), key=TIERS.index, default=None)
+        uncapped = _best(reach, fdr)
         score = -np.log10(beyond_p[i]).sum() + min(-np.log10(families[i].get("text", 1.0)), TEXT_SCORE)
         found.append(
             Judgement(
-                tier=tier,
+                tier=_capped(uncapped, cap),
                 score=round(float(score), 4),
                 q_value=float(q_values[i]),
-                families=tuple(sorted(stands, key=lambda x: stands[x])),
+                families=tuple(s.family for s in sorted(standings[i], key=lambda s: s.adjusted) if s.stands),
+                standings=tuple(standings[i]),
+                templated=templated[i],
+                uncapped=uncapped,
+                cap=cap,
+                capped_by=tuple(name for c, name in caps if c == cap),
+                reach=reach,
             )
         )
     return found
+
+
+def _reach(standings: Sequence[Standing], *, templated: bool) -> dict[Tier, float]:
+    """See :attr:`Judgement.reach`: the rules of :func:`judge`, solved for the false-discovery rate."""
+    text = any(s.stands for s in standings if s.family == "text")
+    beyond = sorted((s for s in standings if s.family in BEYOND_TEXT), key=lambda s: s.adjusted)
+    urgent = beyond[1].adjusted if len(beyond) > 1 else math.inf
+    if templated or text:
+        alone = [s.adjusted for s in beyond]
+    else:
+        alone = [s.adjusted / ALONE for s in beyond if s.agreed and s.adjusted <= ALONE]
+    review = min([urgent, *alone])
+    return {"urgent": urgent, "review": review, "watch": 0.0 if text else review}
+
+
+def _best(reach: Mapping[Tier, float], fdr: float) -> Tier | None:
+    return next((t for t in TIERS if reach.get(t, math.inf) <= fdr), None)
+
+
+def _capped(tier: Tier | None, cap: Tier | None) -> Tier | None:
+    return max(tier, cap, key=TIERS.index) if tier and cap else tier
+
+
+# ---------------------------------------------------------------- other cuts
+
+
+def tier_at(judgement: Judgement, fdr: float) -> Tier | None:
+    """The tier that a candidate would have at another false-discovery rate (text is always held to its own)."""
+    return _capped(_best(judgement.reach, fdr), judgement.cap)
+
+
+def steps(judgement: Judgement) -> tuple[RateStep, ...]:
+    """The tier as a function of the false-discovery rate, exactly.
+
+    Adjusted p-values do not depend on the rate, so no candidate has to be judged again.
+
+    Returns:
+        the steps by rising rate, the first at 0; each has another tier than the one before.
+    """
+    found: list[RateStep] = []
+    for fdr in sorted({0.0, *(r for r in judgement.reach.values() if r <= 1)}):
+        tier = tier_at(judgement, fdr)
+        if not found or found[-1].tier != tier:
+            found.append(RateStep(fdr=fdr, tier=tier))
+    return tuple(found)
+
+
+def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
+    """What would change the tier, a sentence each: another false-discovery rate, or no benign explanation.
+
+    A stricter rate first, the nearest change first.
+    """
+    looser, stricter = [], []
+    past = RateStep(fdr=0.0, tier=None)
+    for step in steps(judgement):
+        if step.fdr > fdr:
+            looser.append(f"It would be {_named(step.tier)} at a false-discovery rate of {step.fdr:.2g} or more.")
+        elif step.fdr >= LEAST_CUT:
+            stricter.append(f"It would be {_named(past.tier)} at a false-discovery rate below {step.fdr:.2g}.")
+        past = step
+    found = [*reversed(stricter), *looser]
+    if judgement.uncapped != judgement.tier:
+        found.append(
+            f"It would be {_named(judgement.uncapped)} if no innocent reading fitted: {'; '.join(judgement.capped_by)}."
+        )
+    return tuple(found)
+
+
+def _named(tier: Tier | None) -> str:
+    return {None: "no finding", "urgent": "urgent", "review": "for review", "watch": "to watch"}[tier]
+
+
+def what_if(judgements: Sequence[Judgement], *, fdr: float) -> tuple[Cut, ...]:
+    """The scan at neighbouring cuts, :data:`NEIGHBOURS` of its false-discovery rate, by rising rate."""
+    found = []
+    for rate in sorted({min(1.0, fdr * times) for times in NEIGHBOURS}):
+        tiers = [tier_at(j, rate) for j in judgements]
+        found.append(
+            Cut(
+                fdr=rate,
+                findings={t: tiers.count(t) for t in TIERS},
+                expected_false=expected_false(judgements, fdr=rate),
+            )
+        )
+    return tuple(found)
+
+
+# ---------------------------------------------------------------- expected false findings
+
+
+def expected_false(judgements: Sequence[Judgement], *, fdr: float) -> dict[Tier, float]:
+    """How many findings at each tier to expect by chance, at a cut; an upper estimate.
+
+    A finding at ``review`` is false when no family beyond text truly departs from chance, at ``watch`` when the
+    wording does not, and at ``urgent`` already when no more than *one* family beyond text does: an innocent group may
+    well have hours of its own (the partial-conjunction null of Benjamini & Heller 2008).
+
+    Summing q-values would be wrong: the q-value of a finding (Storey 2002) is an average over all that are surer, so
+    ten doubtful findings beside ninety sure ones have small q-values and are false all the same. What adds up is the
+    chance of each innocent candidate to be let in. Benjamini & Hochberg (1995) let candidate i in when its p-value is
+    at most ``fdr * R / m`` (m candidates, R let in). If it is innocent, its p-value is uniform and independent of R',
+    the number let in if its own p-value were 0, and it is let in just when its p-value is at most ``fdr * R' / m``
+    (leave-one-out, as Storey, Taylor & Siegmund 2004): R' is R for one that is let in, and about R + 1 for another. So
+    ``fdr * R' / m`` summed over candidates is on average at least the number of false ones, all candidates being
+    counted as innocent. The sum is
+
+    * for ``review`` over the families, with :data:`ALONE` of the rate for candidates that have no template;
+    * for ``urgent`` over the families other than one that stands (held to be real), or, where none stands, over pairs
+      of families, products of two small chances. So it is the smallest of the three by far, unless families stand
+      for innocent reasons;
+    * for a capped candidate at its cap; without a cap only at tiers that it has not passed.
+
+    It holds for p-values that are valid, and independent between the families of a candidate and between candidates;
+    candidates that share accounts make it vary more, not grow. That it is a property of the cut means that it does not
+    shrink when all findings are far beyond the cut: see :func:`what_if`.
+
+    Args:
+        judgements: of all candidates of a scan, those without a tier included.
+        fdr: false-discovery rate of the cut.
+    """
+    count = len(judgements)
+    if count == 0:
+        return dict.fromkeys(TIERS, 0.0)
+    by_family = [{s.family: s for s in j.standings} for j in judgements]
+    sure = np.array([j.templated or any(s.family == "text" and s.stands for s in j.standings) for j in judgements])
+    p_value = np.array([[f[x].p_value if x in f else np.nan for x in BEYOND_TEXT] for f in by_family])
+    stands = np.array([[x in f and f[x].adjusted <= fdr for x in BEYOND_TEXT] for f in by_family])
+    chance = np.column_stack([_chance(p, fdr) for p in p_value.T])
+    alone = np.column_stack([_chance(p, ALONE * fdr) for p in p_value.T])
+    wording = _chance(np.array([f["text"].p_value if "text" in f else np.nan for f in by_family]), TEXT_FDR)
+    total = chance.sum(axis=1)
+    pairs = (total**2 - (chance**2).sum(axis=1)) / 2
+    one_real = total - np.where(stands, chance, np.inf).min(axis=1)
+    urgent = np.where(stands.any(axis=1), one_real, pairs)
+    review = np.where(sure, total, alone.sum(axis=1) + pairs)
+
+    place = {tier: i for i, tier in enumerate((*TIERS, None))}
+    cap = np.array([place[j.cap or "urgent"] for j in judgements])
+    tier = np.array([place[tier_at(j, fdr)] for j in judgements])
+    at_cap = (urgent, review, review + wording)
+    by_rule = (urgent, review, wording)
+    return {
+        name: float(
+            np.minimum(at_cap[i], 1.0)[cap == i].sum() + np.minimum(by_rule[i], 1.0)[(cap < i) & (tier >= i)].sum()
+        )
+        for i, name in enumerate(TIERS)
+    }
+
+
+def _chance(p_value: Floats, fdr: float) -> Floats:
+    """The chance of each candidate, were it innocent, to pass Benjamini-Hochberg beside the others.
+
+    Args:
+        p_value: float64[m], nan where not measured.
+        fdr: level.
+
+    Returns:
+        float64[m], 0 where not measured.
+    """
+    count = len(p_value)
+    rank = np.arange(1, count + 1)
+    ordered = np.sort(np.nan_to_num(p_value, nan=1.0))
+    within = np.searchsorted(ordered, fdr * rank / count, side="right")
+    passed = int(rank[within >= rank].max(initial=0))
+    with_one_more = int(rank[within + 1 >= rank].max(initial=1))
+    let_in = np.where(p_value <= fdr * passed / count, passed, with_one_more)
+    return np.where(np.isnan(p_value), 0.0, fdr * let_in / count)

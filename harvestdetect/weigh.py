@@ -3,36 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from harvestdetect.arrays import spread
 from harvestdetect.assign import Assigned
 from harvestdetect.cluster import Postings
-from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Corpus, Evidence, Neighbors
-from harvestdetect.evidence import structure, text
+from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Corpus, Evidence, Neighbors, SharedValue
+from harvestdetect.evidence import infrastructure, structure, text, time
 from harvestdetect.evidence.benign import benign_explanations
+from harvestdetect.evidence.infrastructure import (
+    AccountFields,
+    account_values,
+    concentration,
+    infrastructure_evidence,
+    shared_infrastructure,
+)
+from harvestdetect.evidence.intent import Encode, Prototypes, intent_evidence, load_prototypes, margins, targets_of
 from harvestdetect.evidence.nulls import Pool, draw_groups, pool_of
 from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
 from harvestdetect.evidence.text import copies_share, text_evidence
-from harvestdetect.evidence.time import DAY, SITTINGS, time_evidence
-from harvestdetect.lookup import Parts, first_rows, requests, words_of
+from harvestdetect.evidence.time import (
+    DAY,
+    SITTINGS,
+    SignUps,
+    coordination_evidence,
+    sign_up_evidence,
+    sign_ups,
+    time_evidence,
+)
+from harvestdetect.lookup import Parts, cluster_texts, first_rows, requests, words_of
+from harvestdetect.registry import Registry, known
 from harvestdetect.template import SAMPLE, Description, common_words, is_template, tokens
 
-__all__ = ["DECIDING", "Case", "Weighed", "weigh"]
+__all__ = ["DECIDING", "Case", "Weighed", "less_sure", "weigh"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 
-DECIDING: Final = {"text": text.DECIDING, "structure": structure.DECIDING}
-"""Measures on which a family stands; those of other families all do."""
+DECIDING: Final = {
+    "text": text.DECIDING,
+    "structure": structure.DECIDING,
+    "time": time.DECIDING,
+    "infrastructure": infrastructure.DECIDING,
+}
+"""Measures on which a family stands; the others can only agree."""
 BACKGROUND_TEXTS: Final = 1_000
+TEXTS: Final = 48
+"""Texts of a candidate that are read for what they are after."""
 NEIGHBOURHOOD: Final = 12
-NEED_TEMPLATE: Final = ("one list of work", "common start", "same hours")
+NEED_TEMPLATE: Final = ("one list of work", *time.NEED_TEMPLATE)
 """Measures that a common subject explains as well; they count only where a template is shared."""
 
 
@@ -52,6 +77,10 @@ class Case:
     """float32[n]: chord distance of every segment to its neighbours from other accounts."""
     vectors: Floats32
     """float32[p, d], of every prompt."""
+    encode: Encode
+    """Of the wording view."""
+    registry: Registry | None
+    """Known scaffolds and viral prompts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +91,10 @@ class Weighed:
     benign: tuple[BenignExplanation, ...]
     templated: bool
     """Whether it has a template rather than only a subject."""
+    targets: tuple[str, ...]
+    """Names of the capabilities that its prompts seem to be after, the clearest first."""
+    shared_values: tuple[SharedValue, ...]
+    """Infrastructure that its members share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +106,28 @@ class _Background:
     account: Ints32
     time: npt.NDArray[np.int64]
     content: Ints32
+    model: Ints32
     vectors: Floats32
     pool: Pool
+    others: npt.NDArray[np.bool_]
+    """bool[a]: accounts outside every candidate."""
+    sign_ups: SignUps
+    fields: AccountFields
+    prototypes: Prototypes
+    margins: Floats
     fixed: Floats
     shared: Floats
     distances: Floats
 
 
-def weigh(campaigns: Sequence[Campaign], case: Case, *, seed: int, advance: Callable[[int], None]) -> list[Weighed]:
+def weigh(
+    campaigns: Sequence[Campaign],
+    case: Case,
+    *,
+    seed: int,
+    advance: Callable[[int], None],
+    among: Sequence[Campaign] | None = None,
+) -> list[Weighed]:
     """Weighs candidates.
 
     Args:
@@ -88,13 +135,24 @@ def weigh(campaigns: Sequence[Campaign], case: Case, *, seed: int, advance: Call
         case: what they were found in.
         seed: of every draw.
         advance: told how many more are done.
+        among: all candidates, which nothing is compared with; None: those that are weighed.
     """
-    background = _background(campaigns, case, seed)
+    if not campaigns:
+        return []
+    background = _background(campaigns if among is None else among, case, seed)
     found = []
     for campaign in campaigns:
         found.append(_weigh(campaign, case, background, seed))
         advance(1)
     return found
+
+
+def less_sure(first: Weighed, second: Weighed) -> Weighed:
+    """The first, with the larger p-value wherever the second has the same measure; a measure it lacks counts as 1."""
+    other = {e.name: e.p_value for e in second.evidence}
+    return replace(
+        first, evidence=tuple(replace(e, p_value=max(e.p_value, other.get(e.name, 1.0))) for e in first.evidence)
+    )
 
 
 def _weigh(campaign: Campaign, case: Case, background: _Background, seed: int) -> Weighed:
@@ -115,15 +173,28 @@ def _weigh(campaign: Campaign, case: Case, background: _Background, seed: int) -
             subjects = (listed[1].deviations, listed[1].of_usual)
             found.append(listed[0])
         found.extend(time_evidence(groups, background.time))
+        found.extend(coordination_evidence(groups, background.time, model=background.model))
+    found.extend(sign_up_evidence(background.sign_ups, campaign.accounts, others=background.others, seed=seed))
     if not templates:
         # accounts with a common subject have alike prompts, and come together when something happens
         found = [e for e in found if e.name not in NEED_TEMPLATE]
-    sittings = next((e.p_value for e in found if e.name == SITTINGS), None)
-    return Weighed(
-        evidence=tuple(found),
-        benign=_benign(campaign, case, contents, subjects, sittings, templates > 0),
-        templated=templates > 0,
+    found.extend(infrastructure_evidence(background.fields, campaign.accounts))
+    targets = targets_of(
+        _sample(campaign, case), background.prototypes, fixed=[" ".join(filter(None, d.words)) for d in described]
     )
+    return Weighed(
+        evidence=(*found, *intent_evidence(targets, background.margins, seed=seed)),
+        benign=_benign(campaign, case, background, found, contents, subjects, templates > 0),
+        templated=templates > 0,
+        targets=tuple(t.name for t in targets),
+        shared_values=shared_infrastructure(background.fields, campaign.accounts),
+    )
+
+
+def _sample(campaign: Campaign, case: Case) -> list[str]:
+    """Texts of a candidate, as its clusters show them."""
+    segments = np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
+    return cluster_texts(case.corpus, case.parts, campaign.prompts, segments, at_most=TEXTS)[0]
 
 
 def _text(
@@ -146,27 +217,30 @@ def _text(
 def _benign(
     campaign: Campaign,
     case: Case,
+    background: _Background,
+    evidence: Sequence[Evidence],
     contents: Ints32,
     own_subjects: tuple[float, float] | None,
-    sittings_p: float | None,
     templated: bool,
 ) -> tuple[BenignExplanation, ...]:
-    prompts = case.corpus.prompts
-    time = prompts.time[campaign.prompts]
+    time = case.corpus.prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
-    org = prompts.fields["org"].code
-    first = campaign.prompts[np.searchsorted(prompts.account[campaign.prompts], campaign.accounts)]
     sample = campaign.prompts[spread(len(campaign.prompts), SAMPLE * 4)]
+    largest = max(campaign.clusters, key=lambda c: int((campaign.prompt_cluster == c).sum()))
+    entry = known(case.registry, case.described[int(largest)].words) if case.registry else None
+    infra = [e.p_value for e in evidence if e.name in infrastructure.DECIDING]
     return benign_explanations(
         copies=copies_share(contents),
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         own_subjects=own_subjects,
-        sittings_p=sittings_p,
+        sittings_p=next((e.p_value for e in evidence if e.name == SITTINGS), None),
+        infrastructure_p=min(infra, default=None),
         templated=templated,
         median_words=float(np.median(words_of(case.corpus, case.parts, sample))),
-        days=float(time.max() - time.min()) / DAY if len(time) else None,
-        orgs=org[first],
+        days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,
+        shares=concentration(background.fields, campaign.accounts),
+        known_as=None if entry is None else (entry.kind, entry.id),
     )
 
 
@@ -185,13 +259,21 @@ def _background(campaigns: Sequence[Campaign], case: Case, seed: int) -> _Backgr
     free = _free_segments(case.corpus, taken)
     fixed, shared = _background_words(free, case, seed)
     distances = case.core[free]
+    chosen = free[np.random.default_rng(seed).permutation(len(free))[:BACKGROUND_TEXTS]]
+    prototypes = load_prototypes(case.encode)
     return _Background(
         place=requests(prompts),
         account=account,
         time=prompts.time[once],
         content=prompts.content[once],
+        model=prompts.fields["model"].code[once],
         vectors=case.vectors[once],
         pool=pool_of(account, len(prompts.accounts), inside),
+        others=~inside,
+        sign_ups=sign_ups(account, prompts.created_at[once], prompts.time[once], accounts=len(inside)),
+        fields=account_values(prompts),
+        prototypes=prototypes,
+        margins=margins(case.corpus.display.take(pa.array(chosen)).to_pylist(), prototypes),
         fixed=fixed,
         shared=shared,
         distances=distances[np.isfinite(distances)].astype(np.float64),

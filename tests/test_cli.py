@@ -116,7 +116,7 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
         assert list(finding) == [
             *("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", "first_seen"),
             *("last_seen", "templates", "evidence", "benign_explanations", "capability_targets", "families"),
-            *("orgs", "days"),
+            *("orgs", "days", "shared_values", "changes"),
         ]
         assert finding["campaign_id"] in done.stdout
         assert finding["first_seen"] <= finding["last_seen"]
@@ -141,8 +141,8 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     assert (scanned.out / "rejects.jsonl").read_text() == ""
     ran = json.loads((scanned.out / "run.json").read_text(encoding="utf-8"))
     assert list(ran) == [
-        *("counts", "findings", "rejects_by_reason", "files", "settings", "models", "versions", "stages"),
-        "notes",
+        *("counts", "findings", "expected_false", "what_if", "calibration", "rejects_by_reason", "files"),
+        *("settings", "models", "versions", "stages", "notes"),
     ]
     assert (ran["counts"]["prompts"], ran["counts"]["rejects"]) == (PROMPTS, 0)
     assert ran["settings"]["encoder"] == "fast"
@@ -585,7 +585,7 @@ def test_results_of_an_earlier_scan_are_not_read(run: Run, tmp_path: Path) -> No
     assert (first.code, first.err) == (0, "")
     done = run("scan", tmp_path, "--out", tmp_path / "out")
     assert done.code == 0
-    assert done.err == f"note: left out 4 files in {tmp_path}/out that an earlier scan wrote\n"
+    assert done.err == f"note: left out 6 files in {tmp_path}/out that an earlier scan wrote\n"
     assert [f["name"] for f in json.loads((tmp_path / "out" / "run.json").read_text())["files"]] == [str(dump)]
     done = run("scan", tmp_path / "out", "--out", tmp_path / "out")
     assert done.code == 2

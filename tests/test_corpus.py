@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
+from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,11 @@ from hypothesis import strategies as st
 from harvestdetect.corpus import KINDS, CorpusBuilder, build_corpus
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Corpus
 from harvestdetect.normalize import is_wordy, normalize, sentences
+from harvestdetect.registry import load_registry
 
 Row = dict[str, Any]
+SHIPPED = load_registry(today=date(2026, 11, 24))
+HELPFUL = "You are a helpful assistant."
 
 
 def row(account: str, prompt: str | list[tuple[str, str]], **values: Any) -> Row:
@@ -33,7 +38,7 @@ def block(rows: Sequence[Row]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=PROMPT_SCHEMA)
 
 
-def build(rows: Sequence[Row], *, cuts: Sequence[int] = (), **settings: int) -> Corpus:
+def build(rows: Sequence[Row], *, cuts: Sequence[int] = (), **settings: Any) -> Corpus:
     borders = [0, *sorted(cuts), len(rows)]
     return build_corpus((Batch(prompts=block(rows[a:b])) for a, b in itertools.pairwise(borders)), **settings)
 
@@ -363,6 +368,96 @@ def test_content_tells_prompts_apart_by_their_normalised_parts() -> None:
     content = dict(zip(prompts.line.tolist(), prompts.content.tolist(), strict=True))
     assert content[1] == content[2] == content[4]
     assert len({content[i] for i in (1, 3, 5, 6)}) == 4
+
+
+# ---------------------------------------------------------------- known scaffolds
+
+
+SCAFFOLDS = {
+    "": None,
+    f"{HELPFUL} ": "helpful-assistant",
+    "YOU are a  helpful\u200b assistant.\n": "helpful-assistant",
+    "You are an expert programmer. ": "expert-programmer",
+}
+
+
+@given(rows=ROWS, data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_requests_in_a_scaffold_are_compared_like_those_without(rows: list[Row], data: st.DataObject) -> None:
+    limits: dict[str, Any] = {"segment_characters": 40, "min_senders": 2, "max_windows": 2}
+    assert plain(build(rows, registry=SHIPPED, **limits)) == plain(build(rows, **limits))
+    wraps = data.draw(st.lists(st.sampled_from(list(SCAFFOLDS)), min_size=len(rows), max_size=len(rows)))
+    place = [next((i for i, role in enumerate(r["roles"]) if role != "assistant"), 0) for r in rows]
+    wrapped = [
+        r | {"parts": [wrap + text if i == at else text for i, text in enumerate(r["parts"])]}
+        for r, wrap, at in zip(rows, wraps, place, strict=True)
+    ]
+
+    def shown(corpus: Corpus) -> Any:
+        prompts, found = corpus.prompts, plain(corpus)
+        sent = [
+            (corpus.text[s].as_py(), *(int(getattr(prompts, n)[p]) for n in ("account", "time", "line")))
+            for s, p in found["postings"]
+        ]
+        return sorted(sent), [found[name] for name in ("text", "display", "kind", "senders", "accounts")]
+
+    found = build(wrapped, registry=SHIPPED, **limits)
+    assert shown(found) == shown(build(rows, **limits))
+    shuffled = data.draw(st.permutations(wrapped))
+    cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=4))
+    assert plain(build(shuffled, cuts=cuts, registry=SHIPPED, **limits)) == plain(found)
+    builder = CorpusBuilder(registry=SHIPPED)
+    builder.add(block(wrapped))
+    assert builder.known == Counter(SCAFFOLDS[wrap] for wrap in wraps if wrap)
+
+
+def test_requests_in_different_scaffolds_stay_different_requests() -> None:
+    asked = "Where is the old mill?"
+    rows = [
+        row("a", f"{HELPFUL} {asked}", line=1),
+        row("b", f"{asked} you are a\nHELPFUL assistant", line=2),
+        row("c", asked, line=3),
+        row("d", f"You are an expert programmer. {asked}", line=4),
+        row("e", [("system", HELPFUL), ("user", asked)], line=5),
+        row("f", [("system", HELPFUL), ("user", asked), ("assistant", HELPFUL)], line=6),
+        row("g", [("user", asked), ("system", HELPFUL)], line=7),
+    ]
+    corpus = build(rows, registry=SHIPPED)
+    content = dict(zip(corpus.prompts.line.tolist(), corpus.prompts.content.tolist(), strict=True))
+    assert content[1] == content[2]
+    assert content[5] == content[6]
+    assert len({content[i] for i in (1, 3, 4, 5, 7)}) == 5
+    assert corpus.display.to_pylist() == ["Where is the old mill?"]
+    assert senders_of(corpus) == {normalize(asked): set("abcdefg")}
+
+
+def test_prompts_that_are_nothing_but_a_scaffold_are_kept_without_segments() -> None:
+    rows = [
+        row("a", HELPFUL, line=1),
+        row("b", "You are an expert programmer!", line=2),
+        row("c", HELPFUL.upper(), line=3),
+        row("d", "\u200b", line=4),
+        row("e", [("assistant", HELPFUL)], line=5),
+        row("f", [("system", HELPFUL), ("user", "some text")], line=6),
+    ]
+    builder = CorpusBuilder(registry=SHIPPED)
+    builder.add(block(rows))
+    corpus = builder.finish()
+    content = dict(zip(corpus.prompts.line.tolist(), corpus.prompts.content.tolist(), strict=True))
+    assert corpus.prompts.accounts.to_pylist() == list("abcdef")
+    assert senders_of(corpus) == {"some text": {"f"}}
+    assert content[1] == content[3]
+    assert len({content[i] for i in (1, 2, 4, 5, 6)}) == 5
+    assert builder.known == {"helpful-assistant": 4, "expert-programmer": 1}
+
+
+def test_a_scaffold_counts_once_per_prompt_and_a_viral_prompt_stays() -> None:
+    builder = CorpusBuilder(registry=SHIPPED)
+    builder.add(block([row("a", [("system", HELPFUL), ("user", f"{HELPFUL} Hello there")])]))
+    builder.add(block([row("b", "Tell me a joke!")]))
+    assert builder.known == {"helpful-assistant": 1, "tell-me-a-joke": 1}
+    assert sorted(builder.finish().display.to_pylist()) == ["Hello there", "Tell me a joke!"]
+    assert not CorpusBuilder().known
 
 
 # ---------------------------------------------------------------- fields

@@ -9,7 +9,15 @@ import numpy.typing as npt
 import pytest
 
 from harvestdetect.data import NO_TIME, BenignExplanation, Evidence
-from harvestdetect.evidence.benign import DEVIATIONS, INDEPENDENT, MACHINE, OF_USUAL, UNEVEN, benign_explanations
+from harvestdetect.evidence.benign import (
+    DEVIATIONS,
+    INDEPENDENT,
+    MACHINE,
+    OF_USUAL,
+    SHARED,
+    UNEVEN,
+    benign_explanations,
+)
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.structure import (
     DEALT,
@@ -414,11 +422,13 @@ CASE: dict[str, Any] = {
     "templated": True,
     "median_words": 40.0,
     "days": 25.0,
-    "orgs": np.arange(40, dtype=np.int32) % 13,
+    "infrastructure_p": 0.4,
+    "shares": {"org": 0.1, "network": 0.05, "asn": 0.3},
+    "known_as": None,
 }
 """A planted campaign: even load, one list, no sittings, weeks long, many organisations."""
 
-PASSED_ON, PHRASE, PRODUCT, COMMUNITY, FEW, ORGANISATION, EVENT = range(7)
+PASSED_ON, PHRASE, KNOWN, PRODUCT, COMMUNITY, FEW, ORGANISATION, EVENT = range(8)
 TWO_EACH = np.full(40, 2, np.int32)
 OWN = (DEVIATIONS, OF_USUAL)
 
@@ -429,7 +439,7 @@ def benign(**changes: Any) -> tuple[BenignExplanation, ...]:
 
 def test_no_innocent_reading_fits_a_planted_campaign() -> None:
     found = benign()
-    assert len({e.name for e in found}) == len(found) == 7
+    assert len({e.name for e in found}) == len(found) == 8
     assert {e.verdict for e in found} == {"unlikely"}
     assert all(e.caps is None for e in found)
     assert all(e.statistic is not None and e.sentence.endswith(".") for e in found)
@@ -446,14 +456,16 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         (PRODUCT, {"own_subjects": OWN, "sittings_p": 2 * MACHINE}, "watch"),  # an even load, but people
         (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT}, "watch"),
         (FEW, {"counts": np.array([300, 200, 100] + [1] * 30, np.int32)}, "watch"),
-        (ORGANISATION, {"orgs": np.array([3] * 38 + [1, 2], np.int32)}, "watch"),
+        (KNOWN, {"known_as": ("viral", "strawberry")}, "watch"),
+        (ORGANISATION, {"shares": {"org": 0.95, "network": 0.1}}, "watch"),
+        (ORGANISATION, {"shares": {"network": 0.95}, "counts": TWO_EACH}, "watch"),
         (EVENT, {"days": 2.0, "counts": TWO_EACH}, "review"),
     ],
 )
 def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: dict[str, Any], caps: str) -> None:
     found = benign(**changes)
     assert (found[which].verdict, found[which].caps) == ("fits", caps)
-    assert [e.verdict for i, e in enumerate(found) if i != which] == ["unlikely"] * 6
+    assert [e.verdict for i, e in enumerate(found) if i != which] == ["unlikely"] * 7
 
 
 @pytest.mark.parametrize(
@@ -471,7 +483,10 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (COMMUNITY, {"load_ratio": INDEPENDENT}),  # an uneven load, but a template
         (EVENT, {"days": 2.0}),  # within two days, but many from each account
         (EVENT, {"counts": TWO_EACH}),  # few from each account, but for weeks
-        (ORGANISATION, {"orgs": np.array([3] * 20 + list(range(20)), np.int32)}),
+        (ORGANISATION, {"shares": {"org": 0.5, "network": 0.95}}),
+        (ORGANISATION, {"shares": {"network": 0.95}}),  # one network, but many from each account: a proxy
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, 0.95), "infrastructure_p": SHARED / 2}),
+        (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT, "infrastructure_p": SHARED / 2}),
     ],
 )
 def test_half_of_an_innocent_case_does_not_fit(which: int, changes: dict[str, Any]) -> None:
@@ -488,10 +503,7 @@ def test_a_product_is_told_by_what_was_measured() -> None:
 
 
 def test_what_cannot_be_told_is_unknown_and_caps_nothing() -> None:
-    found = benign(own_subjects=None, days=None, orgs=np.full(40, -1, np.int32))
+    found = benign(own_subjects=None, days=None, shares={"asn": 0.9})
     for which in (PRODUCT, EVENT, ORGANISATION):
         assert (found[which].verdict, found[which].caps) == ("unknown", None)
         assert found[which].sentence
-    mostly = np.full(40, -1, np.int32)
-    mostly[:19] = 3
-    assert benign(orgs=mostly)[ORGANISATION].verdict == "unknown"

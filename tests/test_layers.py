@@ -20,16 +20,20 @@ LAYERS = (
     ("data", {"data"}),
     (
         "helpers",
-        {"arrays", "cache", "distill", "evidence.nulls", "lookup", "normalize", "progress", "redact", "returning"},
+        {
+            *("arrays", "cache", "candidates", "distill", "evidence.nulls", "lookup", "normalize", "progress"),
+            *("redact", "registry", "returning"),
+        },
     ),
     (
         "stages",
         {
             *("assign", "campaign", "cluster", "corpus", "dump", "encode", "neighbors", "template", "triage"),
-            *("evidence", "evidence.benign", "evidence.structure", "evidence.text", "evidence.time"),
+            *("evidence", "evidence.benign", "evidence.infrastructure", "evidence.intent", "evidence.structure"),
+            *("evidence.text", "evidence.time"),
         },
     ),
-    ("around", {"evaluate", "findings", "report", "simulate", "weigh"}),
+    ("around", {"calibration", "evaluate", "explain", "findings", "report", "simulate", "weigh"}),
     ("pipeline", {"pipeline"}),
     ("command line", {"cli"}),
     ("ends", {"__init__", "__main__", "benchmarks"}),
@@ -38,9 +42,9 @@ LAYERS = (
 may import one another; so may the helpers. In any other layer a module imports from lower layers alone."""
 
 AMONG_THEMSELVES = {"helpers"}
-BESIDE = {("evaluate", "report")}
+BESIDE = {("evaluate", "report"), ("explain", "report")}
 """Imports within a layer that are meant."""
-WHOLE = ("dump", "report", "simulate", "benchmarks")
+WHOLE = ("dump", "explain", "report", "simulate", "benchmarks")
 
 LEVEL = {name: number for number, (_, names) in enumerate(LAYERS) for name in names}
 

@@ -23,7 +23,7 @@ from harvestdetect.data import (
     Tier,
 )
 from harvestdetect.dump import batches_of
-from harvestdetect.findings import distinct_ids, finding_of, prompt_table, template_of
+from harvestdetect.findings import campaign_ids, finding_of, prompt_table, template_of
 from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors, requests
 from harvestdetect.triage import Judgement
 
@@ -193,6 +193,7 @@ class Case:
         return finding_of(
             campaign,
             Judgement(tier=tier, score=12.5, q_value=1e-6, families=("structure", "text")),
+            campaign_id="c-1",
             prompts=prompts,
             volume=volume,
             templates=TEMPLATES,
@@ -202,6 +203,9 @@ class Case:
                 evidence("rigid wording", "text", 0.2),
             ],
             benign=(),
+            targets=("coding",),
+            shared_values=(),
+            changes=("It would be urgent.",),
             low_share=low_share,
         )
 
@@ -306,26 +310,26 @@ def test_the_low_share_follows_the_setting_but_not_above_half_of_the_usual(case:
     assert not members["eve"].recommended  # a single prompt
 
 
-def test_findings_of_one_template_by_other_accounts_have_ids_of_their_own(case: Case) -> None:
-    one = case.finding()
-    two = dataclasses.replace(one, members=one.members[:3], accounts=3)
-    lone = case.finding(clusters=np.array([5], np.int32))
-    assert one.campaign_id == two.campaign_id != lone.campaign_id
-    found = distinct_ids([one, lone, two])
-    assert len({f.campaign_id for f in found}) == 3
-    assert found[1] is lone
-    assert all(f.campaign_id.startswith("c-") and len(f.campaign_id) == len(one.campaign_id) for f in found)
-    for before, after in zip([one, lone, two], found, strict=True):
-        assert dataclasses.replace(after, campaign_id=before.campaign_id) == before
-    # neither the order of findings nor that of members matters
-    turned = distinct_ids([dataclasses.replace(two, members=two.members[::-1]), one, lone])
-    assert [f.campaign_id for f in turned] == [found[i].campaign_id for i in (2, 0, 1)]
+def test_candidates_of_one_template_by_other_accounts_have_ids_of_their_own(case: Case) -> None:
+    names = case.corpus.prompts.accounts
+    one = case.campaign
+    two = dataclasses.replace(one, accounts=one.accounts[:3])
+    lone = dataclasses.replace(one, clusters=np.array([5], np.int32))
+    ids = campaign_ids([one, lone, two], TEMPLATES, names)
+    assert len(set(ids)) == 3
+    assert all(name.startswith("c-") and len(name) == 12 for name in ids)
+    # the order of candidates does not matter, and an id without a twin is that of the templates alone
+    assert campaign_ids([two, one, lone], TEMPLATES, names) == [ids[2], ids[0], ids[1]]
+    assert campaign_ids([lone], TEMPLATES, names) == [ids[1]]
+    assert campaign_ids([one], TEMPLATES, names) == campaign_ids([two], TEMPLATES, names) != [ids[0]]
+    assert campaign_ids([], TEMPLATES, names) == []
 
 
-def test_different_findings_keep_their_ids(case: Case) -> None:
-    found = [case.finding(), case.finding(clusters=np.array([5], np.int32))]
-    assert distinct_ids(found) == found
-    assert distinct_ids([]) == []
+def test_a_template_is_counted_in_its_campaign(case: Case) -> None:
+    by_id = {t.template_id: t for t in case.finding().templates}
+    held = case.campaign.prompt_cluster
+    assert by_id["t-aaaa"].prompts == int((held == 3).sum())
+    assert by_id["t-bbbb"].prompts == int((held == 5).sum())
 
 
 def test_a_candidate_without_a_tier_is_no_finding(case: Case) -> None:

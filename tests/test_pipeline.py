@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harvestdetect import Prompt, Settings, detect, read_dumps, weigh
+from harvestdetect import Prompt, Settings, detect, read_dumps, template, weigh
 from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
 from harvestdetect.evaluate import Scores, evaluate, found_of, read_truth
 from harvestdetect.report import detection_from_json, detection_json
@@ -363,8 +363,8 @@ def test_without_a_template_what_a_subject_explains_does_not_count(
 ) -> None:
     before = {e.name for f in made.detection.findings for e in f.evidence}
     assert {*weigh.NEED_TEMPLATE, "linked templates"} <= before
-    monkeypatch.setattr(weigh, "RIGID_WORDS", 10**6)
-    monkeypatch.setattr(weigh, "SHARED_WORDS", 1e6)
+    monkeypatch.setattr(template, "RIGID_WORDS", 10**6)
+    monkeypatch.setattr(template, "SHARED_WORDS", 1e6)
     found = detect(batches_of_rows(made.rows, range(ROWS), 1), settings=fast)
     names = {e.name for f in found.findings for e in f.evidence}
     assert not names & {*weigh.NEED_TEMPLATE, "linked templates"}

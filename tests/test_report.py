@@ -28,21 +28,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect import report
+from harvestdetect.candidates import candidate_from_dict
 from harvestdetect.data import (
     NO_TIME,
+    TIERS,
     BenignExplanation,
+    Candidate,
+    Cut,
     Detection,
     Evidence,
+    FamilyResult,
     Finding,
     Member,
+    Near,
+    Outside,
+    RateStep,
     Reject,
+    SharedValue,
     SourceFile,
     StageCost,
     Template,
 )
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.report.escape import INVISIBLE, csv_cell, csv_text, html_text, json_text, visible
-from harvestdetect.report.format import iso_time, number, p_value, percent, seconds_of
+from harvestdetect.report.format import by_chance, iso_time, number, p_value, percent, rough, seconds_of
 
 SCRIPT = "</script></style></title></details><img src=x onerror=alert(1)><script>document.title='owned'</script>"
 HOSTILE = (
@@ -123,6 +132,15 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
                 p_value=0.02,
                 sentence="Dense.",
             ),
+            Evidence(
+                name="target: reasoning",
+                family="intent",
+                value=0.25,
+                null="the best target of other texts",
+                expected=0.01,
+                p_value=0.03,
+                sentence="The fixed words ask for reasons. " + HOSTILE,
+            ),
         ),
         "benign_explanations": (
             BenignExplanation(name=HOSTILE, verdict="fits", statistic=0.3, sentence=HOSTILE, caps="review"),
@@ -135,6 +153,11 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
             make_member("two\nlines\r\n\x00\ttab", first_seen=None, last_seen=None),
             make_member(HOSTILE, recommended=False),
         ),
+        "shared_values": (
+            SharedValue(field="ip", value="203.0.113.*", members=12, known=20, accounts=14, population=640),
+            SharedValue(field=HOSTILE, value=HOSTILE, members=0, known=0, accounts=0, population=0),
+        ),
+        "changes": ("It would be for review at a false-discovery rate below 0.0002.", HOSTILE),
     }
     return Finding(**{**values, **changes})
 
@@ -153,8 +176,54 @@ def make_detection(*findings: Finding, **changes: Any) -> Detection:
         "files": (SourceFile(name=HOSTILE, format="jsonl", bytes=9_000_000, sha256="0" * 64, rows=5_009, rejects=9),),
         "stages": (StageCost(stage="dump", seconds=1.25, peak_memory_mb=200.0),),
         "notes": (HOSTILE,),
+        "expected_false": {"urgent": 0.0002, "review": 0.34567891, "watch": 1.5},
+        "what_if": (make_cut(0.003, 0.1), make_cut(0.01, 0.34567891), make_cut(0.03, 2.0)),
+        "calibration": {
+            "file": HOSTILE,
+            "sha256": "cd" * 32,
+            "created": "2026-02-01T08:00:00+00:00",
+            "candidates": 134,
+            "expected_findings": {tier: {"found": 1, "expected": 0.0123456, "at_most": 0.0511} for tier in TIERS},
+        },
     }
     return Detection(**{**values, **changes})
+
+
+def make_cut(fdr: float, review: float) -> Cut:
+    return Cut(
+        fdr=fdr,
+        findings={"urgent": 1, "review": 0, "watch": 1},
+        expected_false={"urgent": 0.0002, "review": review, "watch": 1.5},
+    )
+
+
+def make_candidate(**changes: Any) -> Candidate:
+    family = FamilyResult(family="time", p_value=1e-9, adjusted=1e-8, cut=0.01, stands=True)
+    other = Outside(account=HOSTILE, membership=0.2, hits=3, volume=100, why=HOSTILE)
+    near = Near(
+        campaign_id="c-2", shared=1, expected=0.5, log_p=-2.0, log_p_cut=-16.0, overlap=0.05, overlap_cut=0.2,
+        distance=None, failed="chance",
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "campaign_id": HOSTILE,
+        "tier": None,
+        "score": 2.5,
+        "q_value": 0.3,
+        "accounts": 11,
+        "prompts": 40,
+        "capped_by": (HOSTILE,),
+        "excerpt": HOSTILE,
+        "families": (family,),
+        "evidence": make_finding().evidence,
+        "benign_explanations": make_finding().benign_explanations,
+        "members": (other,),
+        "outside": (other,),
+        "outside_count": 1,
+        "neighbors": (near,),
+        "steps": (RateStep(fdr=0.0, tier=None), RateStep(fdr=0.02, tier="review")),
+        "missing": ("timestamp",),
+    }
+    return Candidate(**{**values, **changes})
 
 
 @pytest.fixture
@@ -172,6 +241,8 @@ def detection() -> Detection:
         benign_explanations=(),
         capability_targets=(),
         members=(make_member("@late", first_seen=None, last_seen=None, templates={}),),
+        shared_values=(),
+        changes=(),
     )
     return make_detection(make_finding(), timeless)
 
@@ -273,6 +344,16 @@ def test_times_and_numbers_as_people_read_them() -> None:
         "–",
     ]
     assert [percent(v) for v in (0.0, 1.0, 0.0031, 1e-9)] == ["0 %", "100 %", "0.31 %", "under 0.0001 %"]
+    assert [rough(v) for v in (0.019086, 0.3, 12.34, 1_234.0, math.inf, math.nan, None)] == [
+        *("0.019", "0.3", "12", "1,200", "∞", "–", "–"),
+    ]
+
+
+def test_what_chance_may_give_is_said_as_an_estimate_from_above() -> None:
+    assert by_chance(0.3456, 4) == "of these, at most about 0.35 to be expected by chance"
+    assert by_chance(0.3456, 1) == "at most about 0.35 to be expected by chance"
+    assert by_chance(0.0, 2) == "of these, fewer than 0.001 to be expected by chance"
+    assert by_chance(4.0, 4) == by_chance(7.2, 4) == "chance alone may give as many"
 
 
 # ---------------------------------------------------------------- files
@@ -303,6 +384,13 @@ def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None
     assert first["templates"][0]["words"] == ["Explain", None, HOSTILE, None, "."]
     assert first["days"][1] == {"day": "2026-03-02", "prompts": 0}
     assert "members" not in first
+    assert list(first)[13:] == ["families", "orgs", "days", "shared_values", "changes"]
+    assert first["shared_values"] == [
+        {"field": "ip", "value": "203.0.113.*", "members": 12, "known": 20, "accounts": 14, "population": 640},
+        {"field": HOSTILE, "value": HOSTILE, "members": 0, "known": 0, "accounts": 0, "population": 0},
+    ]
+    assert first["changes"] == ["It would be for review at a false-discovery rate below 0.0002.", HOSTILE]
+    assert (second["shared_values"], second["changes"]) == ([], [])
     assert (second["first_seen"], second["last_seen"], second["orgs"]) == (None, None, None)
 
 
@@ -346,9 +434,43 @@ def test_rejects_and_run(detection: Detection) -> None:
     assert run["settings"]["mapping"] == {HOSTILE: HOSTILE}
 
 
+def test_run_says_what_may_be_false_and_keeps_the_rates_exact() -> None:
+    found = make_detection(make_finding(), settings={"fdr": 1 / 30}, what_if=(make_cut(1 / 30, 1 / 3),))
+    run = json.loads(report.run_json(found))
+    assert run["expected_false"] == {"urgent": 0.0002, "review": 0.3457, "watch": 1.5}
+    assert run["what_if"] == [
+        {
+            "fdr": run["settings"]["fdr"],
+            "findings": {"urgent": 1, "review": 0, "watch": 1},
+            "expected_false": {"urgent": 0.0002, "review": 0.3333, "watch": 1.5},
+        }
+    ]
+    assert run["calibration"]["file"] == HOSTILE
+    assert run["calibration"]["expected_findings"]["watch"] == {"found": 1, "expected": 0.01235, "at_most": 0.0511}
+    plain = json.loads(report.run_json(make_detection(expected_false={}, what_if=(), calibration={})))
+    assert (plain["expected_false"], plain["what_if"], plain["calibration"]) == ({}, [], {})
+
+
+def test_candidates_are_a_line_each_and_read_back() -> None:
+    candidates = (make_candidate(), make_candidate(campaign_id="c-1", tier="urgent", score=math.inf, members=()))
+    text = report.candidates_jsonl(make_detection(candidates=candidates))
+    assert INVISIBLE.search(text) is None
+    first, second = (candidate_from_dict(json.loads(line)) for line in text.splitlines())
+    assert first == candidates[0]
+    assert math.isnan(second.score)
+    assert dataclasses.replace(second, score=math.inf) == candidates[1]
+    assert report.candidates_jsonl(make_detection()) == ""
+
+
 def test_detection_goes_through_json_unchanged(detection: Detection) -> None:
-    text = report.detection_json(detection)
+    seen = pa.table({"digest": pa.array([7], pa.uint64()), "prompts": pa.array([3], pa.int32())})
+    text = report.detection_json(dataclasses.replace(detection, candidates=(make_candidate(),), seen=seen))
+    assert not {"candidates", "seen", "prompts"} & json.loads(text).keys()
+    assert report.detection_from_json(text).candidates == ()
+    assert report.detection_from_json(text).seen is None
     assert report.detection_from_json(text) == detection
+    assert report.detection_from_json(text).what_if == detection.what_if
+    assert report.detection_from_json(text).findings[0].shared_values == detection.findings[0].shared_values
     assert report.detection_from_json(text.encode()) == detection
     assert '"first_seen": "2026-03-01T00:00:00Z"' in text
 
@@ -387,11 +509,15 @@ def test_lone_surrogates_do_not_break_the_outputs(tmp_path: Path) -> None:
 
 def test_write_outputs_writes_every_file_and_nothing_else(tmp_path: Path, detection: Detection) -> None:
     table = pa.table({"file": ["a"], "line": [1], "account": ["u"], "campaign_id": ["c-1"]})
+    seen = pa.table({"digest": pa.array([7, 9], pa.uint64()), "prompts": pa.array([3, 1], pa.int32())})
+    detection = dataclasses.replace(detection, prompts=table, candidates=(make_candidate(),), seen=seen)
     out = tmp_path / "new" / "out"
-    paths = report.write_outputs(dataclasses.replace(detection, prompts=table), out)
+    paths = report.write_outputs(detection, out)
     assert [path.name for path in paths] == list(report.OUTPUT_NAMES)
     assert sorted(os.listdir(out)) == sorted(report.OUTPUT_NAMES)
     assert pq.read_table(out / "prompts.parquet").equals(table)
+    assert pq.read_table(out / "accounts_seen.parquet").equals(seen)
+    assert (out / "candidates.jsonl").read_text(encoding="utf-8") == report.candidates_jsonl(detection) != ""
     assert (out / "accounts.csv").read_bytes().decode() == report.accounts_csv(detection)
     assert (out / "report.html").read_text(encoding="utf-8") == report.html_report(detection)
 
@@ -402,9 +528,13 @@ def test_prompts_without_a_table_are_an_empty_one(tmp_path: Path) -> None:
     assert table.column_names == ["file", "line", "account", "campaign_id", "template_id", "membership"]
     assert table.num_rows == 0
     assert (tmp_path / "campaigns.jsonl").read_bytes() == b""
+    assert (tmp_path / "candidates.jsonl").read_bytes() == b""
+    seen = pq.read_table(tmp_path / "accounts_seen.parquet")
+    assert seen.num_rows == 0
+    assert seen.schema.equals(pa.schema({"digest": pa.uint64(), "prompts": pa.int32()}))
 
 
-@pytest.mark.parametrize("files_written_before", [0, 1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("files_written_before", range(len(report.OUTPUT_NAMES) + 1))
 def test_a_full_disk_leaves_the_files_of_the_scan_before(
     tmp_path: Path, detection: Detection, monkeypatch: pytest.MonkeyPatch, files_written_before: int
 ) -> None:
@@ -524,6 +654,16 @@ def test_summary_in_colour_has_only_our_own_escapes(detection: Detection) -> Non
     assert INVISIBLE.search(re.sub(r"\x1b\[(0|2|1;31|33|36)m", "", text)) is None
 
 
+def test_summary_says_of_each_tier_in_use_how_many_may_be_chance(detection: Detection) -> None:
+    lines = report.summary_table(detection, width=132, color=False).splitlines()
+    assert lines[-2:] == [
+        "urgent: 1 finding; fewer than 0.001 to be expected by chance",
+        "watch: 1 finding; chance alone may give as many",
+    ]
+    plain = report.summary_table(dataclasses.replace(detection, expected_false={}), width=132, color=False)
+    assert plain.splitlines() == lines[:-2]
+
+
 def test_summary_of_nothing_is_a_sentence() -> None:
     text = report.summary_table(make_detection(), width=200, color=False)
     assert text == (
@@ -634,6 +774,68 @@ def test_page_says_what_was_found_and_what_was_left_out(detection: Detection) ->
         "(empty text)",
     ):
         assert part in text, part
+
+
+def words_of(detection: Detection) -> str:
+    """The text of the page, with cells of tables apart."""
+    return " ".join(Page(report.html_report(detection).replace("</t", " </t")).text.split())
+
+
+def test_page_says_how_many_findings_may_be_chance(detection: Detection) -> None:
+    text = words_of(detection)
+    assert "urgent 1 finding; fewer than 0.001 to be expected by chance" in text
+    assert "watch 1 finding; chance alone may give as many" in text
+    assert "False-discovery rate urgent review watch 0.003 1 < 0.001 0 ≤ 0.1 1 ≤ 1.5 0.01 in force 1 " in text
+    assert text.count("in force") == 1
+    assert f"in the traffic behind {' '.join(visible(SCRIPT).split())}" in text
+    assert "made 2026-02-01, with 134 innocent groups to learn from" in text
+    assert "cd" * 32 in text
+    assert "watch 1 0.012 ≤ 0.051 Held out" in text
+
+
+def test_page_says_nothing_of_chance_where_nothing_is_known(detection: Detection) -> None:
+    text = words_of(dataclasses.replace(detection, expected_false={}, what_if=(), calibration={}))
+    assert "urgent 1 finding watch 1 finding" in text
+    assert "by chance" not in text
+    assert "How many may be chance" not in text
+    bare = make_detection(make_finding(), settings={}, what_if=(make_cut(0.01, 0.2),), calibration={"file": ""})
+    few = words_of(bare)
+    assert "in force" not in few
+    assert "Calibrated on benign traffic" in few
+    assert "Held out" not in few
+
+
+def test_page_explains_a_finding(detection: Detection) -> None:
+    text = words_of(detection)
+    assert text.count("What it is after") == 1
+    assert "does not raise its tier" in text
+    assert "The fixed words ask for reasons." in text
+    assert "0.25 above ordinary requests; 0.01 expected (the best target of other texts); p 0.030" in text
+    assert "nothing to compare it with" in text
+    assert text.count("Shared infrastructure: 2 values") == 1
+    assert "address 203.0.113.* 12 of 20 60 % 14 of 640 2 %" in text
+    assert "0 of 0 0 of 0" in text
+    assert text.count("What would change this") == 1
+    assert "It would be for review at a false-discovery rate below 0.0002." in text
+
+
+def test_evidence_of_intent_that_names_no_target_of_the_finding_is_still_shown() -> None:
+    text = words_of(make_detection(make_finding(capability_targets=())))
+    assert "What it is after" not in text
+    assert "target: reasoning" in text
+
+
+def test_page_of_very_many_shared_values_and_changes_is_cut() -> None:
+    shared = tuple(
+        SharedValue(field="ip", value=f"198.51.{i}.*", members=3, known=9, accounts=3, population=90)
+        for i in range(200)
+    )
+    text = words_of(make_detection(make_finding(shared_values=shared, changes=("A change.",) * 40)))
+    assert "198.51.19.*" in text
+    assert "198.51.20.*" not in text
+    assert "180 more in campaigns.jsonl" in text
+    assert text.count("A change.") == 12
+    assert "28 more in campaigns.jsonl" in text
 
 
 def test_page_without_findings_says_so() -> None:

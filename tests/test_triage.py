@@ -11,8 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.data import TIERS, BenignExplanation, Evidence, Family, Tier
-from harvestdetect.triage import AGREES, ALONE, TEXT_FDR, Judgement, family_p_values, judge
+from harvestdetect.data import TIERS, BenignExplanation, Evidence, Family, RateStep, Tier
+from harvestdetect.triage import (
+    AGREES,
+    ALONE,
+    BEYOND_TEXT,
+    NEIGHBOURS,
+    TEXT_FDR,
+    Judgement,
+    changes,
+    expected_false,
+    family_p_values,
+    judge,
+    steps,
+    tier_at,
+    what_if,
+)
 
 FDR = 0.01
 SURE = 1e-9
@@ -266,3 +280,189 @@ def test_the_q_value_is_small_for_evidence_beyond_wording() -> None:
     assert found[0].score > found[1].score
     assert found[1].q_value > 0.9
     assert np.isfinite([f.score for f in judged({"structure": 0.0, "time": 0.0, "text": 0.0})]).all()
+
+
+# ---------------------------------------------------------------- what an explanation needs
+
+
+def test_a_judgement_says_how_each_family_came_out() -> None:
+    found = judged({"structure": 0.004, "text": 1e-6, "intent": SURE}, {"structure": 0.5, "time": 0.3})
+    first, second = found
+    assert [(s.family, s.p_value, s.adjusted, s.cut, s.stands) for s in first.standings] == [
+        ("text", pytest.approx(1e-6), pytest.approx(2e-6), TEXT_FDR, True),
+        ("structure", pytest.approx(0.004), pytest.approx(0.008), FDR, True),
+    ]
+    assert [s.family for s in second.standings] == ["structure", "time"]
+    assert not any(s.stands for s in second.standings)
+
+
+def test_a_judgement_says_what_capped_it() -> None:
+    free = judged({"structure": SURE, "time": SURE})[0]
+    assert (free.tier, free.uncapped, free.cap, free.capped_by) == ("urgent", "urgent", None, ())
+    several = [explanation(caps="review"), explanation(caps="watch"), explanation("unlikely", None)]
+    held = judged({"structure": SURE, "time": SURE}, benign=several)[0]
+    assert (held.tier, held.uncapped, held.cap, held.capped_by) == ("watch", "urgent", "watch", ("a reading",))
+    below = judged({"text": SURE}, benign=several[:1])[0]
+    assert (below.tier, below.uncapped, below.cap) == ("watch", "watch", "review")
+    assert changes(held, fdr=FDR)[-1] == "It would be urgent if no innocent reading fitted: a reading."
+    assert not any("reading" in sentence for sentence in changes(below, fdr=FDR))
+
+
+CANDIDATES = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from(["text", *BEYOND]), P_VALUES),
+        st.booleans(),  # templated
+        st.sampled_from([None, None, "review", "watch"]),
+        st.integers(1, 2),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def weighed(candidates: Any, fdr: float) -> list[Judgement]:
+    return judge(
+        [measured(families, measures) for families, _, _, measures in candidates],
+        [[explanation(caps=cap)] if cap else [] for _, _, cap, _ in candidates],
+        [templated for _, templated, _, _ in candidates],
+        deciding={},
+        fdr=fdr,
+    )
+
+
+@given(CANDIDATES, st.floats(1e-12, 1))
+@settings(max_examples=200, deadline=None)
+def test_the_tier_at_another_cut_is_that_of_judging_again(candidates: Any, fdr: float) -> None:
+    for here, there in zip(weighed(candidates, FDR), weighed(candidates, fdr), strict=True):
+        assert tier_at(here, FDR) == here.tier
+        assert tier_at(here, fdr) == there.tier
+        assert here.reach == there.reach
+
+
+@given(CANDIDATES)
+@settings(max_examples=100, deadline=None)
+def test_steps_are_where_the_tier_changes(candidates: Any) -> None:
+    for judgement in weighed(candidates, FDR):
+        found = steps(judgement)
+        assert found[0].fdr == 0
+        rank = [3 if s.tier is None else TIERS.index(s.tier) for s in found]
+        assert rank == sorted(set(rank), reverse=True)
+        assert [s.fdr for s in found] == sorted({s.fdr for s in found})
+        for before, step in pairwise(found):
+            assert tier_at(judgement, step.fdr) == step.tier
+            assert tier_at(judgement, float(np.nextafter(step.fdr, 0))) == before.tier
+        assert tier_at(judgement, 1.0) == found[-1].tier
+
+
+def test_what_would_change_the_tier_in_words() -> None:
+    one = judged({"structure": 0.0004, "time": 0.03})[0]
+    assert steps(one) == (
+        RateStep(fdr=0.0, tier=None),
+        RateStep(fdr=pytest.approx(0.0004), tier="review"),
+        RateStep(fdr=pytest.approx(0.03), tier="urgent"),
+    )
+    assert changes(one, fdr=FDR) == (
+        "It would be no finding at a false-discovery rate below 0.0004.",
+        "It would be urgent at a false-discovery rate of 0.03 or more.",
+    )
+    assert changes(judged({"text": SURE})[0], fdr=FDR) == ()
+    assert changes(judged({"structure": SURE})[0], fdr=FDR) == ()  # too far below to speak of
+    without = judged({"time": ALONE * 0.02, "text": 1.0}, templated=False, measures=2)[0]
+    assert changes(without, fdr=FDR) == ("It would be for review at a false-discovery rate of 0.02 or more.",)
+
+
+def test_the_nearest_change_comes_first() -> None:
+    one = judged({"structure": 1e-5, "time": 1e-4, "text": SURE})[0]
+    assert changes(one, fdr=FDR) == (
+        "It would be for review at a false-discovery rate below 0.0001.",
+        "It would be to watch at a false-discovery rate below 1e-05.",
+    )
+
+
+@given(CANDIDATES, st.sampled_from([0.0, 0.01, 0.05, 0.5, 1.0]))
+@settings(max_examples=60, deadline=None)
+def test_what_if_counts_what_judging_again_would_give(candidates: Any, fdr: float) -> None:
+    cuts = what_if(weighed(candidates, fdr), fdr=fdr)
+    assert [c.fdr for c in cuts] == sorted({min(1.0, fdr * times) for times in NEIGHBOURS})
+    for cut in cuts:
+        again = weighed(candidates, cut.fdr)
+        assert cut.findings == {t: sum(j.tier == t for j in again) for t in TIERS}
+        assert cut.expected_false == pytest.approx(expected_false(again, fdr=cut.fdr))
+
+
+# ---------------------------------------------------------------- expected false findings
+
+
+def test_expected_false_of_nothing() -> None:
+    assert expected_false([], fdr=FDR) == {"urgent": 0.0, "review": 0.0, "watch": 0.0}
+    unmeasured = judged({}, {}, {})
+    assert expected_false(unmeasured, fdr=FDR) == {"urgent": 0.0, "review": 0.0, "watch": 0.0}
+
+
+def test_expected_false_by_hand() -> None:
+    one = judged({"structure": 0.5, "time": 0.5, "text": 0.5})
+    assert expected_false(one, fdr=FDR) == pytest.approx({"urgent": FDR**2, "review": 2 * FDR, "watch": TEXT_FDR})
+    # Four candidates, two of them let in by structure; the other two would be let in as the third.
+    strong: dict[Family, float] = {"structure": SURE}
+    weak: dict[Family, float] = {"structure": 0.9}
+    four = judged(strong, strong, weak, weak)
+    assert expected_false(four, fdr=FDR)["review"] == pytest.approx(FDR * (2 + 2 + 3 + 3) / 4)
+    assert expected_false(four, fdr=FDR)["urgent"] == 0  # no second family was measured
+    bare = judged(strong, strong, weak, weak, templated=False, measures=2)
+    assert expected_false(bare, fdr=FDR)["review"] == pytest.approx(ALONE * FDR * (2 + 2 + 3 + 3) / 4)
+
+
+def test_a_family_that_stands_makes_a_false_urgent_more_likely_than_chance_alone() -> None:
+    none = expected_false(judged({"structure": 0.5, "time": 0.5}), fdr=FDR)["urgent"]
+    one = expected_false(judged({"structure": SURE, "time": 0.5}), fdr=FDR)["urgent"]
+    assert none == pytest.approx(FDR**2)
+    assert one == pytest.approx(FDR)
+
+
+def test_a_capped_candidate_can_be_false_at_its_cap_only() -> None:
+    innocent: dict[Family, float] = {"structure": 0.5, "time": 0.5, "text": 0.5}
+    held = judged(innocent, benign=[explanation(caps="watch")])
+    assert expected_false(held, fdr=FDR) == pytest.approx({"urgent": 0, "review": 0, "watch": TEXT_FDR + 2 * FDR})
+    held = judged(innocent, benign=[explanation(caps="review")])
+    assert expected_false(held, fdr=FDR) == pytest.approx({"urgent": 0, "review": 2 * FDR, "watch": TEXT_FDR})
+
+
+@pytest.mark.parametrize(("both", "single"), [(0, 0), (1, 0), (0, 6), (8, 4), (20, 10)])
+def test_the_stated_number_is_at_least_the_realised_one(both: int, single: int) -> None:
+    """Candidates with two real families, with one, with none; text by chance or not; some capped, some templated."""
+    count, times, fdr = 40, 150, 0.2
+    rng = np.random.default_rng(both * 100 + single)
+    stated, realised = np.zeros((times, 3)), np.zeros((times, 3))
+    deciding = {family: (f"{family} 0",) for family in ("text", *BEYOND)}
+    for round_ in range(times):
+        wording = rng.random(count) < 0.5  # by chance
+        templated = (rng.random(count) < 0.5).tolist()
+        caps = [rng.choice(["review", "watch"]) if rng.random() < 0.1 else None for _ in range(count)]
+        real = [
+            set(rng.choice(BEYOND, 2 if i < both else 1 if i < both + single else 0, replace=False).tolist())
+            for i in range(count)
+        ]
+        items = []
+        for i in range(count):
+            own = [evidence("text 0", "text", float(rng.random()) if wording[i] else SURE)]
+            for family in BEYOND:
+                own.append(evidence(f"{family} 0", family, float(rng.random() ** (6 if family in real[i] else 1))))
+                if rng.random() < 0.5:
+                    own.append(evidence(f"{family} 1", family, AGREES / 2))  # agrees, does not decide
+            items.append(own)
+        benign = [[explanation(caps=c)] if c else [] for c in caps]
+        found = judge(items, benign, templated, deciding=deciding, fdr=fdr)
+        stated[round_] = [expected_false(found, fdr=fdr)[t] for t in TIERS]
+        for i, judgement in enumerate(found):
+            if judgement.tier == "urgent":
+                realised[round_, 0] += len(real[i]) < 2
+            elif judgement.tier == "review" or judgement.uncapped in ("urgent", "review"):
+                realised[round_, TIERS.index(judgement.tier or "watch")] += not real[i]
+            elif judgement.tier == "watch":
+                realised[round_, 2] += wording[i]
+    error = (realised - stated).std(axis=0) / np.sqrt(times)
+    assert (stated.mean(axis=0) >= realised.mean(axis=0) - 3 * error).all()
+    # An estimate, not a blanket: where nothing is real it is near what comes about.
+    if not both + single:
+        assert stated[:, 1].mean() <= 1.5 * realised[:, 1].mean()
+    assert set(BEYOND) == set(BEYOND_TEXT)

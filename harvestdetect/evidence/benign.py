@@ -5,6 +5,7 @@ An explanation that fits caps the tier. None of them asks where somebody comes f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,10 @@ INDEPENDENT: Final = 1.0
 """Load from which users look independent of one another."""
 MACHINE: Final = 1e-5
 """p-value of the sittings down to which the accounts may still be people at a keyboard."""
+SHARED: Final = 1e-6
+"""p-value of shared infrastructure down to which accounts may still be strangers."""
+ONE: Final = 0.8
+"""Share of the accounts in one organisation or network from which it is one."""
 COPIED: Final = 0.5
 FEW_EACH: Final = 2.5
 SHORT: Final = 5
@@ -37,10 +42,12 @@ def benign_explanations(
     load_ratio: float,
     own_subjects: tuple[float, float] | None,
     sittings_p: float | None,
+    infrastructure_p: float | None,
     templated: bool,
     median_words: float,
     days: float | None,
-    orgs: npt.NDArray[np.int32],
+    shares: Mapping[str, float],
+    known_as: tuple[str, str] | None,
 ) -> tuple[BenignExplanation, ...]:
     """The explanations of one campaign.
 
@@ -51,19 +58,23 @@ def benign_explanations(
         own_subjects: how alike an account's prompts are, in deviations of a shuffle and as a share of what is usual,
             see ``structure.OwnSubjects``; None where it could not be tested.
         sittings_p: p-value of ``time.SITTINGS``; None where it was not measured.
+        infrastructure_p: least p-value of the deciding measures of infrastructure; None where no field is known.
         templated: whether they share a template rather than only a subject.
         median_words: of the texts.
-        days: from first to last prompt; None without times.
-        orgs: int32[a], organisation of each account, -1 where unknown.
+        days: from first to last prompt, the outermost twentieths left out; None without times.
+        shares: ``infrastructure.concentration``: the share of accounts in the largest ``org``, ``network``, ``asn``.
+        known_as: kind and id of the entry of the registry that the template is, if it is one.
     """
     each = float(counts.mean())
+    apart = infrastructure_p is None or infrastructure_p > SHARED
     return (
         _passed_on(copies, each),
         _common_phrase(median_words),
-        _product(load_ratio, own_subjects, sittings_p),
-        _community(load_ratio, templated),
+        _known(known_as),
+        _product(load_ratio, own_subjects, sittings_p, apart),
+        _community(load_ratio, templated, apart),
         _few_accounts(counts),
-        _one_organisation(orgs),
+        _one_organisation(shares, each),
         _event(days, each),
     )
 
@@ -99,8 +110,21 @@ def _common_phrase(median_words: float) -> BenignExplanation:
     )
 
 
+def _known(known_as: tuple[str, str] | None) -> BenignExplanation:
+    return _tested(
+        "a known scaffold or viral prompt",
+        fits=known_as is not None,
+        statistic=float(known_as is not None),
+        sentence=(
+            "The template is no entry of the registry."
+            if known_as is None
+            else f"The template is the {known_as[0]} {known_as[1]} of the registry."
+        ),
+    )
+
+
 def _product(
-    load_ratio: float, own_subjects: tuple[float, float] | None, sittings_p: float | None
+    load_ratio: float, own_subjects: tuple[float, float] | None, sittings_p: float | None, apart: bool
 ) -> BenignExplanation:
     """Customers fill a product's template with their own data, and work when people work."""
     name = "a product's fixed template behind many customers"
@@ -117,20 +141,21 @@ def _product(
     people = load_ratio >= UNEVEN or (sittings_p is not None and sittings_p > MACHINE)
     return _tested(
         name,
-        fits=own and people,
+        fits=own and people and apart,
         statistic=of_usual,
         sentence=(
             f"{load}, and an account's fillings are alike by {max(of_usual, 0.0):.0%} of what is usual within an "
             f"account ({deviations:.1f} standard deviations of a shuffle)"
             + (", as with customers who have their own data." if own else "; customers have their own data.")
             + ("" if people else " But neither their sittings nor their load are those of people.")
+            + ("" if apart else " But they share infrastructure, which customers of a product do not.")
         ),
     )
 
 
-def _community(load_ratio: float, templated: bool) -> BenignExplanation:
+def _community(load_ratio: float, templated: bool, apart: bool) -> BenignExplanation:
     """People with a common interest have hours of their own, but each is as busy as suits them."""
-    fits = not templated and load_ratio >= INDEPENDENT
+    fits = not templated and load_ratio >= INDEPENDENT and apart
     return _tested(
         "a community with a common interest",
         fits=fits,
@@ -138,6 +163,7 @@ def _community(load_ratio: float, templated: bool) -> BenignExplanation:
         sentence=(
             f"The prompts share {'a template' if templated else 'a subject, no template'}; the load is "
             f"{load_ratio:.2f} times as uneven as that of independent users."
+            + ("" if apart else " But they share infrastructure.")
         ),
     )
 
@@ -153,23 +179,32 @@ def _few_accounts(counts: npt.NDArray[np.int32]) -> BenignExplanation:
     )
 
 
-def _one_organisation(orgs: npt.NDArray[np.int32]) -> BenignExplanation:
+def _one_organisation(shares: Mapping[str, float], each: float) -> BenignExplanation:
     name = "one organisation (class, team, batch)"
-    known = orgs[orgs >= 0]
-    if len(known) < 0.5 * len(orgs):
-        return BenignExplanation(
-            name=name,
-            verdict="unknown",
-            statistic=None,
-            sentence="The dump does not say which organisation most of the accounts belong to.",
+    org, network = shares.get("org"), shares.get("network")
+    if org is not None:
+        return _tested(
+            name,
+            fits=org >= ONE,
+            statistic=org,
+            sentence=f"The largest organisation holds {org:.0%} of the accounts.",
         )
-    share = float(np.bincount(known).max() / len(known))
-    fits = share >= 0.8
-    return _tested(
-        name,
-        fits=fits,
-        statistic=share,
-        sentence=f"The largest organisation holds {share:.0%} of the accounts; there are {len(np.unique(known))}.",
+    if network is not None:
+        # a proxy is one network too, but does not stop at a prompt or two
+        return _tested(
+            name,
+            fits=network >= ONE and each < FEW_EACH,
+            statistic=network,
+            sentence=(
+                f"Organisations are not known; the largest network holds {network:.0%} of the accounts, which sent "
+                f"{each:.1f} each."
+            ),
+        )
+    return BenignExplanation(
+        name=name,
+        verdict="unknown",
+        statistic=None,
+        sentence="The dump does not say which organisation or network most of the accounts belong to.",
     )
 
 

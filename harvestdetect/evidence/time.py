@@ -1,19 +1,35 @@
-"""When the prompts came, against groups of other accounts with as many prompts each."""
+"""When the prompts came and the accounts were opened, against groups of other accounts."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import spread
 from harvestdetect.data import NO_TIME, Evidence
-from harvestdetect.evidence.nulls import Groups, tail_p
+from harvestdetect.evidence.nulls import DRAWS, MAX_MEMBERS, Groups, tail_p
 
-__all__ = ["DAY", "SITTINGS", "time_evidence"]
+__all__ = [
+    "DAY",
+    "DECIDING",
+    "NEED_TEMPLATE",
+    "SITTINGS",
+    "SignUps",
+    "coordination_evidence",
+    "sign_up_evidence",
+    "sign_ups",
+    "time_evidence",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Ints32 = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
@@ -24,6 +40,68 @@ SESSION: Final = 1_800
 MIN_PROMPTS: Final = 40
 MIN_RETURNING: Final = 10
 """Accounts with several prompts that the measure of sittings needs."""
+DECIDING: Final = (
+    "flat day",
+    SITTINGS,
+    "steady days",
+    "common start",
+    "same hours",
+    "synchrony",
+    "hand-over",
+    "sign-up cohort",
+)
+"""The measures on which the family stands. People who take up something new together also move to a model, sign up and
+are busy from the first day together: those measures can only agree."""
+NEED_TEMPLATE: Final = (
+    "common start",
+    "same hours",
+    "synchrony",
+    "no ramp-up",
+    "model pivot",
+    "sign-up cohort",
+    "sign-up gap",
+)
+"""Measures that a common interest explains as well: people who share one come, and sign up, when something happens, and
+take to a new model sooner or later than most. They count only where a template is shared."""
+MIN_DRAWN: Final = 99
+"""Drawn groups that a comparison needs."""
+MISSING: Final = 0.1
+"""Share of a campaign's prompts without a time, or a model, from which the measure is not taken."""
+MAX_DAYS: Final = 1_500
+"""A time further than this from the campaign's median is a mistake."""
+
+SYNC_HOURS: Final = 3
+"""Accounts active in the same bin of so many hours of one day are together."""
+SYNC_DAYS: Final = 5
+"""Active days that synchrony needs."""
+SYNC_LEFT_OUT: Final = 0.1
+"""Share of a group's days, those on which it is most together, that are left out: one event is not synchrony."""
+RAMP_DAYS: Final = 2
+"""Days between an account's first and last prompt from which it shows a usual rate."""
+RAMP_PROMPTS: Final = 4
+STEP: Final = 6 * HOUR
+"""Grid on which the moment of a hand-over or of a pivot is sought."""
+STEPS: Final = DAY // STEP
+LASTING_DAYS: Final = 2
+"""An account belongs to a pool when its activity lasts so long."""
+HANDED: Final = 0.1
+"""What a smaller share of the accounts does is no hand-over, however seldom chance does it."""
+VOLUME_DAYS: Final = 3
+"""Days before and after the two days of a hand-over whose volumes are compared with theirs."""
+PIVOT_BEFORE: Final = 2
+"""Prompts to other models that an account sends before it can be said to go over to a new one."""
+PIVOT_MODELS: Final = 8
+"""Models, the most used of the campaign, that it may have moved to."""
+
+MIN_SIGN_UPS: Final = 8
+"""Members with a known creation that sign-ups need."""
+MATCHED: Final = 60
+"""Other accounts, those nearest in time, that a member is compared with, or three times the members if that is more."""
+
+
+SAME_NUMBER: Final = "groups of other accounts with as many prompts each"
+_Measure: TypeAlias = Callable[[Ints, Ints], Floats]
+"""Of int64[g, t], times of g groups, and int64[t], members from 0 ascending: float64[g]."""
 
 
 def _hours(times: Ints, member: Ints) -> Floats:
@@ -109,6 +187,43 @@ _MEASURES: Final = (
 )
 
 
+def _timed(groups: Groups, time: Ints) -> tuple[Bools, Bools] | None:
+    """Which prompts and which drawn groups have times to compare: bool[t] and bool[g]; None where too few have."""
+    own = time[groups.own]
+    held = own != NO_TIME
+    if len(own) < MIN_PROMPTS or (~held).mean() > MISSING:
+        return None
+    middle = int(np.median(own[held]))
+    held &= abs(own - middle) <= MAX_DAYS * DAY
+    drawn = time[groups.drawn]
+    near = (drawn >= middle - MAX_DAYS * DAY) & (drawn <= middle + MAX_DAYS * DAY)
+    rows = np.asarray(near.all(axis=1))
+    return (np.asarray(held), rows) if rows.sum() >= MIN_DRAWN else None
+
+
+def _compared(
+    name: str,
+    value: float,
+    null: Floats,
+    *,
+    small: bool,
+    sentence: str,
+    against: str = SAME_NUMBER,
+    logs: bool = False,
+) -> Evidence:
+    """The evidence of a value among drawn ones; ``logs`` says that they are logarithms of what is to be shown."""
+    shown, expected = (float(np.exp(x) if logs else x) for x in (value, np.median(null)))
+    return Evidence(
+        name=name,
+        family="time",
+        value=shown,
+        null=against,
+        expected=expected,
+        p_value=tail_p(value, null, small=small),
+        sentence=sentence.format(value=shown, expected=expected),
+    )
+
+
 def time_evidence(groups: Groups, time: Ints) -> list[Evidence]:
     """The time measures of a campaign; none where too few of its prompts have a time.
 
@@ -116,32 +231,369 @@ def time_evidence(groups: Groups, time: Ints) -> list[Evidence]:
         groups: matched with the campaign.
         time: int64[p], seconds of every prompt, or NO_TIME.
     """
-    own = time[groups.own]
-    if len(own) < MIN_PROMPTS or (own == NO_TIME).mean() > 0.1:
+    if (timed := _timed(groups, time)) is None:
         return []
-    drawn = time[groups.drawn]
-    drawn = drawn[(drawn != NO_TIME).all(axis=1)]
-    held = own != NO_TIME
-    own, drawn, member = own[held][None], drawn[:, held], groups.member[held]
-    if len(drawn) < 99:
-        return []
+    held, rows = timed
+    own, drawn, member = time[groups.own[held]][None], time[groups.drawn[rows][:, held]], groups.member[held]
     returning = int((np.bincount(member) > 1).sum())
     found = []
     for name, measure, small, sentence in _MEASURES:
         if measure is _sittings and returning < MIN_RETURNING:
             continue
         value = float(measure(own, member)[0])
-        null = measure(drawn, member)
-        expected = float(np.median(null))
+        found.append(_compared(name, value, measure(drawn, member), small=small, sentence=sentence))
+    return found
+
+
+# ---------------------------------------------------------------- coordination
+
+
+def coordination_evidence(groups: Groups, time: Ints, *, model: Ints32 | None = None) -> list[Evidence]:
+    """How far the accounts act as one: synchrony, no ramp-up, a hand-over between pools, a pivot to another model.
+
+    A measure that the campaign is too short, too small or too little known for is left out; drawn groups for which it
+    cannot be told are left out too.
+
+    Args:
+        groups: matched with the campaign.
+        time: int64[p], seconds of every prompt, or NO_TIME.
+        model: int32[p], which model every prompt went to, -1 where unknown; None where the dump does not say.
+    """
+    if (timed := _timed(groups, time)) is None:
+        return []
+    held, rows = timed
+    member = np.unique(groups.member[held], return_inverse=True)[1].astype(np.int64)
+    times = np.concatenate((time[groups.own[held]][None], time[groups.drawn[rows][:, held]]))
+    found = []
+    for name, measure, small, logs, sentence in _COORDINATION:
+        value, null = _told(_in_blocks(measure, times, member))
+        if value is not None:
+            evidence = _compared(name, value, null, small=small, logs=logs, sentence=sentence)
+            too_little = measure is _hand_over and value < HANDED
+            found.append(replace(evidence, p_value=1.0) if too_little else evidence)
+    if model is not None:
+        models = np.concatenate((model[groups.own[held]][None], model[groups.drawn[rows][:, held]]))
+        if (models[0] < 0).mean() <= MISSING and (pivot := _pivot(times, models, member)) is not None:
+            found.append(pivot)
+    return found
+
+
+def _told(values: Floats) -> tuple[float | None, Floats]:
+    """The campaign's value, the first, and those of the drawn groups that have one; None where there is nothing to
+    compare."""
+    null = values[1:][~np.isnan(values[1:])]
+    return (None if np.isnan(values[0]) or len(null) < MIN_DRAWN else float(values[0])), null
+
+
+def _in_blocks(measure: _Measure, times: Ints, member: Ints) -> Floats:
+    """A measure of many groups, so many at a time that memory stays small: float64[g], NaN where it cannot be told."""
+    days = int((times.max() - times.min()) // DAY) + 2
+    block = max(1, 4_000_000 // max(times.shape[1], days * DAY // HOUR))
+    return np.concatenate([measure(times[i : i + block], member) for i in range(0, len(times), block)])
+
+
+def _lifetimes(times: Ints, member: Ints) -> tuple[Ints, Ints, Ints]:
+    """First and last prompt of each account, int64[g, m] each, and where each account begins, int64[m]."""
+    start = np.flatnonzero(np.concatenate(([True], member[1:] != member[:-1])))
+    return np.minimum.reduceat(times, start, axis=1), np.maximum.reduceat(times, start, axis=1), start
+
+
+def _synchrony(times: Ints, member: Ints) -> Floats:
+    """How much oftener two accounts act in the same hours of one day than at these hours of neighbouring days (log).
+
+    SynchroTrap (Cao et al., CCS 2014) counts how often two accounts act in the same bin. People of one time zone, or
+    of one week, do so without knowing one another; the neighbouring days take that away.
+    """
+    g = len(times)
+    size = DAY // (SYNC_HOURS * HOUR)
+    own = times // (SYNC_HOURS * HOUR) - int(times.min() // DAY) * size
+    days = int(own.max()) // size + 2  # a day more, so that an account's next day is its own
+    bins, accounts = days * size, int(member[-1]) + 1
+    seen = np.unique((np.arange(g)[:, None] * accounts + member) * bins + own)
+    row, where = seen // (accounts * bins), seen % bins
+    active = np.bincount(row * bins + where, minlength=g * bins).reshape(g, days, size)
+    together = (active * (active - 1)).sum(axis=2)
+    again = np.searchsorted(seen, seen + size)
+    again = seen[np.minimum(again, len(seen) - 1)] == seen + size
+    alone = np.bincount((row * days + where // size)[again], minlength=g * days).reshape(g, days)
+    following = (active[:, :-1] * active[:, 1:]).sum(axis=2) - alone[:, :-1]
+    apart = np.zeros((g, days))
+    apart[:, :-1] += following / 2
+    apart[:, 1:] += following / 2
+    order = np.argsort(together - apart, axis=1, kind="stable")
+    lived = (active.sum(axis=2) > 0).sum(axis=1)
+    kept = days - 1 - np.ceil(SYNC_LEFT_OUT * lived).astype(np.int64)
+    rows = np.arange(g)
+    near = np.take_along_axis(together, order, axis=1).cumsum(axis=1)[rows, kept]
+    far = np.take_along_axis(apart, order, axis=1).cumsum(axis=1)[rows, kept]
+    return np.where(lived >= SYNC_DAYS, np.log((near + 1) / (far + 1)), np.nan)
+
+
+def _ramp(times: Ints, member: Ints) -> Floats:
+    """How far the rate of an account's first day is from its rate thereafter (mean absolute log ratio).
+
+    First and last prompt are not counted: they define the time that is looked at.
+    """
+    first, last, start = _lifetimes(times, member)
+    count = np.diff(np.append(start, len(member)))
+    early = np.add.reduceat((times < first[:, member] + DAY).astype(np.int64), start, axis=1)
+    span = (last - first) / DAY
+    shown = (count >= RAMP_PROMPTS) & (span >= RAMP_DAYS)
+    usual = (count - early - 1) / np.maximum(span - 1, 1)
+    distance = np.where(shown, abs(np.log(early - 0.5) - np.log(np.maximum(usual, 0) + 0.5)), 0)
+    enough = shown.sum(axis=1)
+    return np.where(enough >= MIN_RETURNING, distance.sum(axis=1) / np.maximum(enough, 1), np.nan)
+
+
+def _hand_over(times: Ints, member: Ints) -> Floats:
+    """At the best moment, the smaller of the shares of accounts that end and that begin within a day of it, times how
+    even the volumes before, in and after these two days are.
+
+    An event at which all come together is the last that some accounts do and the first that others do; but then more
+    comes than before and after.
+    """
+    g = len(times)
+    first, last, _ = _lifetimes(times, member)
+    base = int(times.min()) // STEP
+    bins = int(times.max()) // STEP - base + 1
+    lasting = last - first >= LASTING_DAYS * DAY
+
+    def counted(of: Ints, weight: Bools | None = None) -> Ints:
+        """Up to each border of the grid: int64[g, bins + 1]."""
+        place = np.arange(g)[:, None] * bins + of // STEP - base
+        counts = np.bincount(place.ravel() if weight is None else place[weight], minlength=g * bins).reshape(g, bins)
+        return np.concatenate((np.zeros((g, 1), np.int64), counts.cumsum(axis=1)), axis=1)
+
+    def around(upto: Ints, before: int, after: int) -> Ints:
+        """Counts from ``before`` steps before to ``after`` steps after each border."""
+        border = np.arange(bins + 1)
+        return upto[:, np.clip(border + after, 0, bins)] - upto[:, np.clip(border - before, 0, bins)]
+
+    changed = np.minimum(
+        around(counted(last, lasting), STEPS, STEPS), around(counted(first, lasting), STEPS, STEPS)
+    ) / (int(member[-1]) + 1)
+    volume = counted(times)
+    margin = (VOLUME_DAYS + 1) * STEPS
+    rates = np.array(
+        [
+            around(volume, margin, -STEPS) / VOLUME_DAYS,
+            around(volume, STEPS, STEPS) / 2,
+            around(volume, -STEPS, margin) / VOLUME_DAYS,
+        ]
+    )
+    even = rates.min(axis=0) / np.maximum(rates.max(axis=0), 1e-9)
+    border = np.arange(bins + 1)[None]
+    inside = (border >= times.min(axis=1)[:, None] // STEP - base + margin) & (
+        border <= times.max(axis=1)[:, None] // STEP - base + 1 - margin
+    )
+    return np.where(inside.any(axis=1), np.where(inside, changed * even, 0).max(axis=1), np.nan)
+
+
+def _pivot(times: Ints, models: Ints32, member: Ints) -> Evidence | None:
+    """The largest share of accounts that went over to one model within a day, beyond the mean of the drawn groups on
+    that day; None where too few accounts could show it.
+
+    Accounts are counted, not prompts: a sitting in one model is one choice.
+    """
+    start = np.flatnonzero(np.concatenate(([True], member[1:] != member[:-1])))
+    known = models >= 0
+    total = np.add.reduceat(known.astype(np.int64), start, axis=1)
+    if (total[0] >= RAMP_PROMPTS).sum() < MIN_RETURNING:
+        return None
+    g, accounts = total.shape
+    step = times // STEP - int(times.min()) // STEP
+    bins = int(step.max()) + 1
+
+    def before(which: Bools) -> Ints:
+        """How many of an account's prompts come before each: int64[g, t]."""
+        upto = which.cumsum(axis=1) - which
+        return np.asarray(upto - upto[:, start][:, member])
+
+    seen = before(known)
+    used, count = np.unique(models[0][known[0]], return_counts=True)
+    best = np.full(g, -np.inf)
+    at, usual = 0, 0.0
+    for code in used[np.argsort(-count, kind="stable")[:PIVOT_MODELS]].tolist():
+        uses = models == code
+        after = np.add.reduceat(uses.astype(np.int64), start, axis=1)[:, member]
+        moves = uses & (before(uses) == 0) & (seen >= PIVOT_BEFORE) & (2 * after >= total[:, member] - seen)
+        row, place = np.nonzero(moves)
+        counts = np.bincount(row * bins + step[row, place], minlength=g * bins).reshape(g, bins)
+        upto = np.concatenate((np.zeros((g, 1), np.int64), counts.cumsum(axis=1)), axis=1)
+        border = np.arange(bins)
+        share = (upto[:, np.minimum(border + STEPS, bins)] - upto[:, border]) / accounts
+        mean = share[1:].mean(axis=0)
+        beyond = share - mean
+        where = int(beyond[0].argmax())
+        if beyond[0, where] > best[0]:
+            at, usual = where, float(mean[where])
+        best = np.maximum(best, beyond.max(axis=1))
+    day = datetime.fromtimestamp((at + int(times.min()) // STEP) * STEP, UTC).strftime("%Y-%m-%d %H:%M")
+    return _compared(
+        "model pivot",
+        float(best[0]),
+        best[1:],
+        small=False,
+        sentence=(
+            f"In the 24 hours from {day} UTC {float(best[0]) + usual:.0%} of the accounts went over to one model; "
+            f"{usual:.0%} of other accounts did at that time."
+        ),
+        against="groups of other accounts, each compared with all of them on the same day",
+    )
+
+
+_COORDINATION: Final[tuple[tuple[str, _Measure, bool, bool, str], ...]] = (
+    (
+        "synchrony",
+        _synchrony,
+        False,
+        True,
+        "Two accounts were active in the same 3 hours of one day {value:.1f} times as often as at those hours of the "
+        "days beside it, their busiest days left out; {expected:.1f} times among other accounts.",
+    ),
+    (
+        "no ramp-up",
+        _ramp,
+        True,
+        True,
+        "An account's rate on its first day and its rate thereafter differ by a factor of {value:.1f}; by "
+        "{expected:.1f} among other accounts.",
+    ),
+    (
+        "hand-over",
+        _hand_over,
+        False,
+        False,
+        "Within a day of one moment {value:.0%} of the accounts fell silent and as many began while the volume went on "
+        "(the smaller share, times how even the volumes are); {expected:.0%} in groups of other accounts.",
+    ),
+)
+"""Name, measure, whether small values are the extreme ones, whether they are logarithms, sentence."""
+
+
+# ---------------------------------------------------------------- sign-ups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignUps:
+    """When each of the a accounts of a dump was opened and first seen."""
+
+    created: Ints
+    """int64[a], seconds or NO_TIME."""
+    first: Ints
+    """int64[a], seconds of its first prompt, or NO_TIME."""
+
+
+def sign_ups(account: Ints32, created_at: Ints, time: Ints, *, accounts: int) -> SignUps:
+    """Creation and first prompt of every account; where its prompts name several creations, the earliest.
+
+    Args:
+        account: int32[p], ascending, of every prompt.
+        created_at: int64[p], seconds or NO_TIME.
+        time: int64[p], seconds or NO_TIME.
+        accounts: how many there are.
+    """
+
+    def earliest(of: Ints) -> Ints:
+        found = np.full(accounts, NO_TIME)
+        known = of != NO_TIME
+        whose, start = np.unique(account[known], return_index=True)
+        if len(whose):
+            found[whose] = np.minimum.reduceat(of[known], start)
+        return found
+
+    return SignUps(created=earliest(created_at), first=earliest(time))
+
+
+def sign_up_evidence(of: SignUps, members: Ints32, *, others: Bools, seed: int) -> list[Evidence]:
+    """Whether the members were opened together, and put to use after the same time.
+
+    A member is compared with accounts that were first seen at about the same time (for the gap: opened at about the
+    same time), so that a wave of newcomers to the whole service is no evidence. Accounts without a creation are left
+    out of both sides; where most members lack one, nothing is said.
+
+    Args:
+        of: all accounts.
+        members: int32[a], ascending.
+        others: bool[accounts], those to compare with; members are never among them.
+        seed: of the draws.
+    """
+    known = of.created != NO_TIME
+    own = members[known[members]]
+    if len(own) < MIN_SIGN_UPS or len(own) < len(members) / 2:
+        return []
+    free = others & known
+    free[members] = False
+    rng = np.random.default_rng(seed)
+    found = []
+    pool = np.flatnonzero(free)
+    chosen = own[spread(len(own), MAX_MEMBERS)]
+    if len(pool) >= MIN_DRAWN:
+        drawn = pool[_matched(of.first[chosen], of.first[pool], rng)]
+        value = float(_same_day(of.created[chosen][None])[0])
+        busiest = np.sort(np.unique(of.created[own] // DAY, return_counts=True)[1])[-3:].sum()
         found.append(
-            Evidence(
-                name=name,
-                family="time",
-                value=value,
-                null="groups of other accounts with as many prompts each",
-                expected=expected,
-                p_value=tail_p(value, null, small=small),
-                sentence=sentence.format(value=value, expected=expected),
+            _compared(
+                "sign-up cohort",
+                value,
+                _same_day(of.created[drawn]),
+                small=False,
+                sentence=(
+                    "Two of the accounts were opened on the same day in {value:.1%} of cases, in {expected:.1%} among "
+                    f"other accounts first seen at the same time; {busiest} of {len(own)} on the three busiest days."
+                ),
+                against="as many other accounts, first seen at about the same time",
+            )
+        )
+    seen = of.first != NO_TIME
+    if not seen.any():
+        return found
+    # only an account that was opened within the dump shows its first prompt
+    fresh = known & seen & (of.created >= of.first[seen].min()) & (of.first >= of.created)
+    newly, pool = own[fresh[own]], np.flatnonzero(free & fresh)
+    if len(newly) >= max(MIN_SIGN_UPS, len(own) / 2) and len(pool) >= MIN_DRAWN:
+        chosen = newly[spread(len(newly), MAX_MEMBERS)]
+        drawn = pool[_matched(of.created[chosen], of.created[pool], rng)]
+        gap = np.log(np.where(fresh, of.first - of.created, 0) + 60.0)
+        usual = float(np.exp(np.median(gap[newly])) / HOUR)
+        found.append(
+            _compared(
+                "sign-up gap",
+                float(_middle_half(gap[chosen][None])[0]),
+                _middle_half(gap[drawn]),
+                small=True,
+                sentence=(
+                    f"{usual:.1f} hours lie between sign-up and first prompt (median of {len(newly)} accounts); the "
+                    "quartiles differ by a factor of {value:.1f}, among other new accounts by {expected:.1f}."
+                ),
+                against="as many other accounts, opened within the dump at about the same time",
+                logs=True,
             )
         )
     return found
+
+
+def _matched(own: Ints, others: Ints, rng: np.random.Generator) -> Ints:
+    """For each of m moments others near it: positions int64[DRAWS, m] in ``others``; any others where it is NO_TIME."""
+    order = np.argsort(others, kind="stable")
+    window = min(len(others), max(MATCHED, 3 * len(own)))
+    low = np.clip(np.searchsorted(others[order], own) - window // 2, 0, len(others) - window)
+    size = np.where(own == NO_TIME, len(others), window)
+    low = np.where(own == NO_TIME, 0, low)
+    return np.asarray(order[low + (rng.random((DRAWS, len(own))) * size).astype(np.int64)])
+
+
+def _same_day(created: Ints) -> Floats:
+    """Share of pairs opened on one day: float64[g] of int64[g, m]."""
+    g, m = created.shape
+    day = created // DAY
+    day = np.unique(day, return_inverse=True)[1].reshape(g, m)
+    row, count = np.unique(np.arange(g)[:, None] * (int(day.max()) + 1) + day, return_counts=True)
+    pairs = np.bincount(row // (int(day.max()) + 1), count * (count - 1.0), minlength=g)
+    return np.asarray(pairs / (m * (m - 1)), np.float64)
+
+
+def _middle_half(values: Floats) -> Floats:
+    """Distance of the quartiles: float64[g] of float64[g, m]."""
+    low, high = np.quantile(values, (0.25, 0.75), axis=1)
+    return np.asarray(high - low)

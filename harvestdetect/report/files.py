@@ -19,7 +19,8 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
-from harvestdetect.data import Detection, Evidence, Finding, Member, StageCost
+from harvestdetect.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
+from harvestdetect.data import Cut, Detection, Evidence, Finding, Member, StageCost
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.report.escape import csv_cell, json_text
 from harvestdetect.report.format import iso_time, seconds_of, tier_counts
@@ -30,6 +31,7 @@ __all__ = [
     "OUTPUT_NAMES",
     "accounts_csv",
     "campaigns_jsonl",
+    "candidates_jsonl",
     "check_writable",
     "detection_from_json",
     "detection_json",
@@ -55,14 +57,21 @@ OUTPUT_NAMES: Final = (
     "campaigns.jsonl",
     "accounts.csv",
     "prompts.parquet",
+    CANDIDATES,
+    SEEN,
     "rejects.jsonl",
     "run.json",
     "report.html",
 )
 _SCHEMA_VERSION: Final = 1
 _TIMES: Final = ("first_seen", "last_seen")
+_FILES_ONLY: Final = ("candidates", "seen", "prompts")
+"""Fields of a detection that have files of their own and no place in its JSON form."""
 _FLOATS: Final = {
-    f.name for kind in (Evidence, Finding, Member, StageCost) for f in dataclasses.fields(kind) if f.type == "float"
+    f.name
+    for kind in (Cut, Evidence, Finding, Member, StageCost)
+    for f in dataclasses.fields(kind)
+    if f.type == "float"
 }
 
 
@@ -83,7 +92,8 @@ def _campaign(finding: Finding) -> dict[str, Any]:
     first = ("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
     later = ("templates", "evidence", "benign_explanations", "capability_targets", "families", "orgs")
     days = [{"day": day, "prompts": prompts} for day, prompts in finding.days]
-    return {**{name: plain[name] for name in first + later}, "days": days}
+    last = ("shared_values", "changes")
+    return {**{name: plain[name] for name in first + later}, "days": days, **{name: plain[name] for name in last}}
 
 
 def accounts_csv(detection: Detection) -> str:
@@ -117,6 +127,11 @@ def accounts_csv(detection: Detection) -> str:
     return buffer.getvalue()
 
 
+def candidates_jsonl(detection: Detection) -> str:
+    """Everything that was weighed, a line each, see :mod:`harvestdetect.candidates`; numbers not finite are null."""
+    return "".join(json_text(candidate_to_dict(candidate)) + "\n" for candidate in detection.candidates)
+
+
 def rejects_jsonl(detection: Detection) -> str:
     """One reject a line: ``file, line, byte, reason``. ``run.json`` has how many there were in all."""
     return "".join(json_text(_plain(reject)) + "\n" for reject in detection.rejects)
@@ -125,15 +140,20 @@ def rejects_jsonl(detection: Detection) -> str:
 def run_json(detection: Detection) -> str:
     """What was read, with what settings, models and versions, and what each stage took.
 
-    Keys: ``counts``, ``findings`` (by tier), ``rejects_by_reason`` (of the rejects listed), ``files`` (with
-    their digests), ``settings``, ``models``, ``versions``, ``stages``, ``notes``.
+    Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, an upper estimate), ``what_if`` (the same at
+    neighbouring false-discovery rates), ``calibration`` (empty without one), ``rejects_by_reason`` (of the rejects
+    listed), ``files`` (with their digests), ``settings``, ``models``, ``versions``, ``stages``, ``notes``. Numbers of
+    false findings have four significant digits.
     """
     names = ("files", "settings", "models", "versions", "stages", "notes")
-    plain = _plain(dataclasses.replace(detection, findings=(), rejects=(), prompts=None))
+    plain = _plain(_without_tables(dataclasses.replace(detection, findings=(), rejects=())))
     reasons = Counter(reject.reason for reject in detection.rejects)
     run = {
         "counts": plain["counts"],
         "findings": tier_counts(detection),
+        "expected_false": _rounded(plain["expected_false"]),
+        "what_if": [{**cut, "expected_false": _rounded(cut["expected_false"])} for cut in plain["what_if"]],
+        "calibration": _rounded(plain["calibration"]),
         "rejects_by_reason": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         **{name: plain[name] for name in names},
     }
@@ -141,12 +161,14 @@ def run_json(detection: Detection) -> str:
 
 
 def detection_json(detection: Detection) -> str:
-    """The whole answer as one JSON object, without the table of prompts; for ``--format json``.
+    """The whole answer as one JSON object, for ``--format json``.
 
-    Times are ISO 8601 in UTC. An infinite number is written ``1e999``, NaN as null.
+    The prompts, the candidates and the accounts seen are left out. Times are ISO 8601 in UTC. An infinite number is
+    written ``1e999``, NaN as null.
     """
-    plain = _plain(dataclasses.replace(detection, prompts=None))
-    del plain["prompts"]
+    plain = _plain(_without_tables(detection))
+    for name in _FILES_ONLY:
+        del plain[name]
     return json_text({"schema_version": _SCHEMA_VERSION, **plain}, infinity="1e999")
 
 
@@ -169,6 +191,10 @@ def detection_from_json(text: str | bytes) -> Detection:
         return msgspec.convert(plain, Detection)
     except msgspec.ValidationError as error:
         raise InputError(f"this is not the JSON of a detection: {error}") from None
+
+
+def _without_tables(detection: Detection) -> Detection:
+    return dataclasses.replace(detection, candidates=(), seen=None, prompts=None)
 
 
 def _plain(value: Any) -> Any:
@@ -196,6 +222,15 @@ def _restored(value: dict[str, Any]) -> dict[str, Any]:
         value.update({name: seconds_of(value[name]) for name in _TIMES})
     value.update({k: math.nan for k, v in value.items() if v is None and k in _FLOATS})
     return value
+
+
+def _rounded(value: Any) -> Any:
+    """Every float in it to four significant digits."""
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _decimal(value: float) -> str:
@@ -237,6 +272,8 @@ def write_outputs(detection: Detection, out: Path) -> list[Path]:
         "campaigns.jsonl": lambda file: file.write(_utf8(campaigns_jsonl(detection))),
         "accounts.csv": lambda file: file.write(_utf8(accounts_csv(detection))),
         "prompts.parquet": lambda file: _write_prompts(detection, file),
+        CANDIDATES: lambda file: file.write(_utf8(candidates_jsonl(detection))),
+        SEEN: lambda file: _write_seen(detection, file),
         "rejects.jsonl": lambda file: file.write(_utf8(rejects_jsonl(detection))),
         "run.json": lambda file: file.write(_utf8(run_json(detection))),
         "report.html": lambda file: file.write(_utf8(html_report(detection))),
@@ -266,6 +303,16 @@ def _write_prompts(detection: Detection, file: BinaryIO) -> None:
         names = {"file": pa.string(), "line": pa.int64(), "account": pa.string()}
         names |= {"campaign_id": pa.string(), "template_id": pa.string(), "membership": pa.float64()}
         table = pa.schema(list(names.items())).empty_table()
+    pq.write_table(table, file, compression="zstd")
+
+
+def _write_seen(detection: Detection, file: BinaryIO) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = detection.seen
+    if table is None:
+        table = seen_accounts(pa.array([], pa.string()), np.zeros(0, np.int32))
     pq.write_table(table, file, compression="zstd")
 
 

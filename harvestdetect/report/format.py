@@ -10,6 +10,7 @@ from harvestdetect.data import NO_TIME, Detection, Finding
 
 __all__ = [
     "active_days",
+    "by_chance",
     "count",
     "day",
     "files_read",
@@ -20,6 +21,7 @@ __all__ = [
     "period",
     "plural",
     "prompts_read",
+    "rough",
     "seconds_of",
     "size",
     "tier_counts",
@@ -99,6 +101,24 @@ def percent(value: float | None) -> str:
     if 0 < value < 0.01:
         return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0") + " %"
     return f"{value * 100:.0f} %"
+
+
+def rough(value: float | None) -> str:
+    """About two significant digits."""
+    return number(value if value is None or not math.isfinite(value) else float(f"{value:.2g}"))
+
+
+def by_chance(expected: float, findings: int) -> str:
+    """How far findings may be chance: ``of these, at most about 0.3 to be expected by chance``.
+
+    Args:
+        expected: false findings to expect, an upper estimate.
+        findings: how many there are.
+    """
+    if expected >= findings:
+        return "chance alone may give as many"
+    amount = "fewer than 0.001" if expected < 0.001 else f"at most about {rough(expected)}"
+    return f"{'of these, ' if findings > 1 else ''}{amount} to be expected by chance"
 
 
 def size(value: int) -> str:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from harvestdetect.data import Detection, Evidence, Finding, Member, Template
+from harvestdetect.data import TIERS, Detection, Evidence, Finding, Member, Template
 from harvestdetect.report import svg
 from harvestdetect.report.escape import cut, html_text, json_text, visible
 from harvestdetect.report.format import (
     active_days,
+    by_chance,
     count,
     day,
     files_read,
@@ -28,6 +29,7 @@ from harvestdetect.report.format import (
     period,
     plural,
     prompts_read,
+    rough,
     size,
     tier_counts,
 )
@@ -41,6 +43,16 @@ _COLUMNS: Final = 24
 """Templates shown in a matrix."""
 _BLOCK: Final = 30
 """Rows of a matrix before the next one is set beside it."""
+
+_FIELDS: Final[Mapping[str, str]] = {
+    "ip": "address",
+    "asn": "network operator",
+    "user_agent": "client",
+    "api_key": "API key",
+    "payment": "means of payment",
+    "email_domain": "e-mail domain",
+}
+"""Fields of shared values in words; the others are words already."""
 
 _NO_SPACE_BEFORE: Final = re.compile(r"[\s.,;:!?)\]}»”]|$")
 
@@ -62,6 +74,9 @@ class _Limits:
     slots: int = 10
     rejects: int = 25
     files: int = 100
+    shared: int = 20
+    """Shared values."""
+    changes: int = 12
 
 
 def _limits(findings: int) -> _Limits:
@@ -101,6 +116,9 @@ def _render(detection: Detection, limits: _Limits) -> str:
         limits=limits,
         headline=_headline(detection),
         tiles=_tiles(detection),
+        standing=_standing(detection),
+        tiers=TIERS,
+        calibration=_calibration(detection),
         least=_setting(detection, "min_accounts"),
         fdr=_setting(detection, "fdr"),
         low_share=_setting(detection, "low_share"),
@@ -123,6 +141,30 @@ def _headline(detection: Detection) -> str:
         return "No coordinated campaign was found"
     parts = [f"{n:,} {tier}" for tier, n in tiers.items()]
     return f"{plural(len(detection.findings), 'suspected campaign')}: {', '.join(parts)}"
+
+
+def _standing(detection: Detection) -> list[tuple[str, str, str]]:
+    """(tier, findings, how far they may be chance) of each tier in use."""
+    expected = detection.expected_false
+    return [
+        (tier, plural(n, "finding"), by_chance(expected[tier], n) if tier in expected else "")
+        for tier, n in tier_counts(detection).items()
+    ]
+
+
+def _calibration(detection: Detection) -> dict[str, Any] | None:
+    """What is told of a calibration; None without one."""
+    held = detection.calibration
+    if not held:
+        return None
+    rates = held.get("expected_findings") or {}
+    return {
+        "file": str(held.get("file", "")),
+        "digest": held.get("sha256"),
+        "created": held.get("created"),
+        "candidates": held.get("candidates"),
+        "rates": [(tier, rates[tier]) for tier in TIERS if tier in rates],
+    }
 
 
 def _tiles(detection: Detection) -> list[tuple[str, str, str]]:
@@ -186,6 +228,7 @@ def _finding(finding: Finding, limits: _Limits, position: int) -> dict[str, Any]
         "matrix_rows": len(active),
         "matrix_columns": len(shown),
         "templates": [(names[t.template_id], t, _running(t), _slots(t)) for t in columns[: limits.templates]],
+        "targets": _targets(finding),
         "evidence": _by_family(finding),
         "member_groups": [
             ("recommended", advised[: limits.members], len(advised)),
@@ -241,12 +284,19 @@ def _inference(f: Finding) -> str:
     return text
 
 
+def _targets(f: Finding) -> list[tuple[str, Evidence | None]]:
+    """Each capability target with the evidence for it."""
+    intent = {e.name: e for e in f.evidence if e.family == "intent"}
+    return [(target, intent.get(f"target: {target}")) for target in f.capability_targets]
+
+
 def _by_family(f: Finding) -> list[tuple[str, bool, list[Evidence]]]:
-    """(family, whether its evidence stands, measures) each: families that stand first."""
+    """(family, whether its evidence stands, measures) each: families that stand first, those of targets left out."""
+    told = {e for _, e in _targets(f) if e is not None}
     order = [*f.families, *(e.family for e in f.evidence if e.family not in f.families)]
     groups = []
     for family in dict.fromkeys(order):
-        measures = sorted((e for e in f.evidence if e.family == family), key=lambda e: e.p_value)
+        measures = sorted((e for e in f.evidence if e.family == family and e not in told), key=lambda e: e.p_value)
         if measures:
             groups.append((str(family), family in f.families, measures))
     return groups
@@ -318,6 +368,8 @@ def _template() -> Any:
         "n": count,
         "number": number,
         "p": p_value,
+        "rough": rough,
+        "field": lambda name: _FIELDS.get(name, name),
         "percent": percent,
         "plural": plural,
         "day": day,

@@ -9,6 +9,7 @@ from harvestdetect.data import Detection, Finding
 from harvestdetect.report.escape import cut, visible
 from harvestdetect.report.format import (
     active_days,
+    by_chance,
     count,
     files_read,
     period,
@@ -27,7 +28,7 @@ _DROPPED = (6, 5, 4)
 
 
 def summary_table(detection: Detection, *, width: int | None, color: bool) -> str:
-    """One entry per finding, strongest first, and a line of totals.
+    """One entry per finding, strongest first, a line of totals, and a line per tier on how far it may be chance.
 
     An entry is a row of figures and, under it, the summary in one sentence.
 
@@ -77,6 +78,11 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
         console.print(Padding(Text(summary + ("…" if left_out else "")), (0, 0, 0, widths[0] + 2)))
     console.print()
     console.print(Text(_totals(detection)))
+    for tier, found in tier_counts(detection).items():
+        if tier in detection.expected_false:
+            console.print(
+                Text(f"{tier}: {plural(found, 'finding')}; {by_chance(detection.expected_false[tier], found)}")
+            )
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines()) if not color else buffer.getvalue()
 
 

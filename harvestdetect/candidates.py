@@ -1,0 +1,289 @@
+"""Everything a scan weighed, also what became no finding: the lines of ``candidates.jsonl``.
+
+``harvestdetect explain`` answers from them why a set of accounts was taken, why its neighbours were not, and what
+would change that. A line names a few accounts that are **no members** (:class:`Outside`, and the surest accounts of
+a candidate that became no finding). Their ids are personal data of people about whom nothing is said: there are at
+most :data:`MOST_OUTSIDE` of them to a candidate, they are never recommended for anything, and the file wants the
+same care as the dump.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from harvestdetect.data import (
+    NO_TIME,
+    Campaign,
+    Candidate,
+    Near,
+    Outside,
+    Prompts,
+)
+from harvestdetect.errors import InputError
+from harvestdetect.redact import redact
+
+__all__ = [
+    "CANDIDATES",
+    "SEEN",
+    "account_digest",
+    "candidate_from_dict",
+    "candidate_to_dict",
+    "excerpt_of",
+    "missing_fields",
+    "near_candidates",
+    "outside_accounts",
+    "seen_accounts",
+    "with_nan",
+]
+
+Ints32 = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+
+CANDIDATES: Final = "candidates.jsonl"
+SEEN: Final = "accounts_seen.parquet"
+MOST_OUTSIDE: Final = 50
+MOST_NEAR: Final = 10
+EXCERPT: Final = 200
+"""Most characters of a template that a line holds."""
+SLOT: Final = "…"
+CLOSE: Final = 0.7
+"""Chord distance up to which two candidates count as neighbours in wording; of unrelated ones 1 % lie within 0.8."""
+WEIGHED: Final = 200
+"""Candidates that share the most accounts with one, of which the overlap is tested."""
+LEAST_LOG_P: Final = -1e6
+OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
+
+# ---------------------------------------------------------------- to and from JSON
+
+_FLOATS: Final = frozenset(
+    {"score", "q_value", "value", "expected", "p_value", "adjusted", "cut", "log_p", "log_p_cut", "overlap"}
+)
+
+
+def candidate_to_dict(candidate: Candidate) -> dict[str, Any]:
+    """Dicts, lists and scalars, for a line of ``candidates.jsonl``; print it with ``json_text``."""
+    plain: dict[str, Any] = msgspec.to_builtins(candidate, enc_hook=_scalar)
+    return plain
+
+
+def candidate_from_dict(plain: Mapping[str, Any]) -> Candidate:
+    """What :func:`candidate_to_dict` gave, after a way through JSON: a number that was not finite is NaN.
+
+    Raises:
+        InputError: a field is missing or of another type.
+    """
+    try:
+        return msgspec.convert(with_nan(dict(plain)), Candidate)
+    except msgspec.ValidationError as error:
+        raise InputError(f"not a candidate: {error}") from None
+
+
+def with_nan(value: Any) -> Any:
+    """The value with NaN where a number that cannot be missing is null."""
+    if isinstance(value, dict):
+        return {k: math.nan if v is None and k in _FLOATS else with_nan(v) for k, v in value.items()}
+    return [with_nan(item) for item in value] if isinstance(value, list) else value
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+# ---------------------------------------------------------------- what the scan puts into them
+
+
+def excerpt_of(words: Sequence[str | None]) -> str:
+    """The fixed words of a template with a mark at each slot, redacted, at most :data:`EXCERPT` characters.
+
+    White space is folded; a template without fixed words gives an empty text.
+    """
+    if not any(run and run.strip() for run in words):
+        return ""
+    text = redact(" ".join(" ".join(SLOT if run is None else run for run in words).split()))
+    return text if len(text) <= EXCERPT else text[: EXCERPT - 1] + SLOT
+
+
+def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:
+    """The fields that more than half of a campaign's prompts lack, ``timestamp`` first."""
+    rows = campaign.prompts
+    if not len(rows):
+        return ()
+    lacks = {
+        "timestamp": prompts.time[rows] == NO_TIME,
+        **{name: prompts.fields[name].code[rows] < 0 for name in OPTIONAL if name in prompts.fields},
+        "created_at": prompts.created_at[rows] == NO_TIME,
+    }
+    return tuple(name for name, lack in lacks.items() if float(lack.mean()) > 0.5)
+
+
+def outside_accounts(
+    accounts: Ints32, membership: Floats, hits: Ints32, *, volume: Ints32, names: pa.Array, member_from: float = 0.5
+) -> tuple[Outside, ...]:
+    """Some of the accounts that sent a campaign's texts, in words: the surest :data:`MOST_OUTSIDE`.
+
+    Args:
+        accounts: int32[b], numbers of the accounts to tell of.
+        membership: float64[b], of each.
+        hits: int32[b], prompts of each that fit.
+        volume: int32[a], prompts of every account of the corpus.
+        names: the ids of all accounts.
+        member_from: membership from which an account is a member.
+    """
+    order = np.lexsort((accounts, -hits, -membership))[:MOST_OUTSIDE]
+    found = []
+    for i in order.tolist():
+        sure, fit, total = float(membership[i]), int(hits[i]), int(volume[accounts[i]])
+        found.append(
+            Outside(
+                account=names[int(accounts[i])].as_py(),
+                membership=round(sure, 4),
+                hits=fit,
+                volume=total,
+                why=_why(sure, fit, total, member_from),
+            )
+        )
+    return tuple(found)
+
+
+def _why(sure: float, fit: int, total: int, member_from: float) -> str:
+    of = f"{fit:,} of its {total:,} prompts ({fit / max(total, 1):.0%})"
+    if sure >= member_from:
+        return f"{of} fit"
+    if fit == 1:
+        return f"1 of its {total:,} prompts fits: an account that is no member sends as many by chance"
+    return f"{of} fit: members send more, or a larger share; this may be chance"
+
+
+def near_candidates(
+    ids: Sequence[str],
+    accounts: Sequence[Ints32],
+    hits: Sequence[Ints32],
+    *,
+    volume: Ints32,
+    vectors: Floats32 | None,
+    log_p: float,
+    min_shared: int,
+    min_overlap: float,
+) -> list[tuple[Near, ...]]:
+    """For each candidate at most :data:`MOST_NEAR` others that share accounts or wording, and the test they failed.
+
+    The figures are those of ``campaign.link_clusters`` for candidates as wholes: the overlap that the accounts'
+    volumes explain, its Poisson tail, times the number of pairs. Named are those that share more accounts than that,
+    the least likely overlap first, and those whose wording is within :data:`CLOSE`, the closest first.
+
+    Args:
+        ids: of c candidates.
+        accounts: for each the members, int32 ascending.
+        hits: beside each member its prompts in the candidate.
+        volume: int32[a], prompts of every account.
+        vectors: float32[c, d], mean vector of each candidate's prompts, less the mean of all prompts (or subjects that
+            many share would make all alike); None: wording is not compared.
+        log_p: ``Settings.link_log_p``.
+        min_shared: ``campaign.MIN_SHARED``.
+        min_overlap: ``campaign.MIN_OVERLAP``.
+    """
+    from scipy import sparse
+    from scipy.stats import poisson
+
+    count = len(ids)
+    if count < 2:
+        return [()] * count
+    size = np.array([len(a) for a in accounts])
+    rows = np.repeat(np.arange(count), size)
+    held = sparse.csr_matrix(
+        (np.ones(len(rows), np.int32), (rows, np.concatenate(list(accounts)))), (count, len(volume))
+    )
+    both = (held @ held.T).tocsr()
+    share = np.array([int(h.sum()) for h in hits]) / max(int(volume.sum()), 1)
+    rest = [np.maximum(volume[a] - h, 0).astype(np.float64) for a, h in zip(accounts, hits, strict=True)]
+    correction = math.log(count * (count - 1) / 2)
+    unit = None if vectors is None else _unit(vectors)
+    found = []
+    for x in range(count):
+        others = both.indices[both.indptr[x] : both.indptr[x + 1]]
+        shared = both.data[both.indptr[x] : both.indptr[x + 1]]
+        others, shared = others[others != x], shared[others != x]
+        most = np.argsort(-shared, kind="stable")[:WEIGHED]
+        apart = None if unit is None else np.sqrt(np.maximum(2 - 2 * (unit @ unit[x]), 0))
+        closest = np.zeros(0, np.int64)
+        if apart is not None:
+            closest = np.argsort(apart, kind="stable")[: MOST_NEAR + 1]
+            closest = closest[(closest != x) & (apart[closest] <= CLOSE)]
+        weighed = np.unique(np.concatenate([others[most], closest])).astype(np.int64)
+        common = np.zeros(count, np.int64)
+        common[others] = shared
+        n = common[weighed]
+        expected = np.maximum(
+            _by_chance(rest[x], share[weighed]), [_by_chance(rest[y], share[x : x + 1])[0] for y in weighed]
+        )
+        tail = np.maximum(poisson.logsf(n - 1, expected), LEAST_LOG_P) + correction
+        tail = np.where(n > 0, tail, 0.0)
+        distance = np.full(len(weighed), np.inf) if apart is None else apart[weighed]
+        likely = np.lexsort((weighed, distance, tail))
+        by_accounts = likely[n[likely] > expected[likely]]
+        by_wording = np.lexsort((weighed, distance))
+        by_wording = by_wording[distance[by_wording] <= CLOSE]
+        half = MOST_NEAR - min(len(by_wording), MOST_NEAR // 2)
+        chosen = list(dict.fromkeys([*by_accounts[:half].tolist(), *by_wording.tolist(), *by_accounts.tolist()]))
+        near = []
+        for i in chosen[:MOST_NEAR]:
+            y = int(weighed[i])
+            overlap = float(n[i]) / max(min(int(size[x]), int(size[y])), 1)
+            near.append(
+                Near(
+                    campaign_id=ids[y],
+                    shared=int(n[i]),
+                    expected=round(float(expected[i]), 4),
+                    log_p=round(min(float(tail[i]), 0.0), 4),
+                    log_p_cut=log_p,
+                    overlap=round(overlap, 4),
+                    overlap_cut=min_overlap,
+                    distance=None if apart is None else round(float(apart[y]), 4),
+                    failed=(
+                        "shared" if n[i] < min_shared
+                        else "chance" if tail[i] >= log_p
+                        else "overlap" if overlap < min_overlap
+                        else "none"
+                    ),
+                )
+            )  # fmt: skip
+        found.append(tuple(near))
+    return found
+
+
+def _by_chance(rest: Floats, share: Floats) -> Floats:
+    """Accounts of one candidate to expect in others that hold a share of all prompts: float64[len(share)]."""
+    return np.asarray(-np.expm1(rest[:, None] * np.log1p(-np.minimum(share, 1 - 1e-12))).sum(axis=0))
+
+
+def _unit(vectors: Floats32) -> Floats32:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0), np.float32)
+
+
+# ---------------------------------------------------------------- which accounts there were
+
+
+def account_digest(account: str) -> int:
+    """64 bits that stand for an account in :data:`SEEN`."""
+    return int.from_bytes(hashlib.blake2b(account.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def seen_accounts(accounts: pa.Array, volume: Ints32) -> pa.Table:
+    """``digest`` (uint64, ascending) and ``prompts`` of every account of the dump, for :data:`SEEN`.
+
+    It tells an account that is in no finding from one that the dump does not hold, without a list of ids. Who can
+    guess an id can still look it up.
+    """
+    digest = np.fromiter(map(account_digest, accounts.to_pylist()), np.uint64, len(accounts))
+    order = np.argsort(digest, kind="stable")
+    return pa.table({"digest": digest[order], "prompts": np.asarray(volume, np.int32)[order]})

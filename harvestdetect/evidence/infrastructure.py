@@ -1,0 +1,395 @@
+"""What the accounts share besides their words: addresses, networks, clients, keys, cards, e-mail domains.
+
+A shared value speaks by its rarity. People with a common interest also have a country, an employer or a tool in common,
+so a value counts as if it were :data:`FAMILIAR` times as common among them as among all accounts, and a provider,
+client or e-mail domain only where most of the members hold it. A missing field is unknown and never evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from harvestdetect.arrays import pairs, ranges
+from harvestdetect.data import Evidence, FieldColumn, Prompts, SharedValue
+
+__all__ = [
+    "COARSE",
+    "DECIDING",
+    "FIELDS",
+    "AccountField",
+    "AccountFields",
+    "account_values",
+    "concentration",
+    "infrastructure_evidence",
+    "masked",
+    "network_of",
+    "shared_infrastructure",
+]
+
+Ints = npt.NDArray[np.int64]
+Ints32 = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+
+FIELDS: Final = ("ip", "network", "asn", "user_agent", "api_key", "payment", "email_domain")
+"""Fields that are evidence; ``network`` is the /24 or /48 of ``ip``."""
+DECIDING: Final = (
+    "shared address",
+    "shared network",
+    "shared API key",
+    "shared means of payment",
+    "shared e-mail domain",
+)
+"""The measures on which the family stands. A product gives its customers one client, often on one cloud: the client and
+the operator can only agree."""
+FAMILIAR: Final = 20.0
+"""How much more common a value may innocently be among accounts with a common interest."""
+COARSE: Final[Mapping[str, float]] = {"asn": 0.5, "user_agent": 0.25, "email_domain": 0.5}
+"""Fields whose values a country or a trade has in common, with the share of an innocent group that may hold one value,
+however rare it is among all accounts."""
+RARE: Final = (3, 10, 100)
+"""Pairs of members that share a value are counted among values of at most so many accounts, each bound in turn."""
+MIN_KNOWN: Final = 5
+"""Members with a known value that a field needs."""
+MIN_OTHERS: Final = 20
+"""Other accounts with a known value that a field needs, or nothing is known of how common its values are."""
+LISTED: Final = 0.01
+"""p-value, of one value alone, up to which a value is listed as shared."""
+SHOWN: Final = 40
+"""Characters of a value that are shown."""
+P_FLOOR: Final = 1e-300
+_NAMES: Final[Mapping[str, str]] = {
+    "ip": "address",
+    "network": "network",
+    "asn": "network operator",
+    "user_agent": "client",
+    "api_key": "API key",
+    "payment": "means of payment",
+    "email_domain": "e-mail domain",
+}
+
+
+# ---------------------------------------------------------------- who holds what
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountField:
+    """Which accounts hold which values of one field."""
+
+    start: Ints
+    """int64[a + 1]: where the values of each account begin in ``value``."""
+    value: Ints32
+    """int32[k]: distinct per account, ascending."""
+    holders: Ints
+    """int64[v]: accounts that hold each value."""
+    known: int
+    """Accounts that hold any."""
+    values: pa.Array
+    """The v values, sorted; attacker-written."""
+
+    def of(self, accounts: npt.NDArray[np.integer]) -> tuple[Ints, Ints32]:
+        """The values that some accounts hold: the position of the account, ascending, and the value."""
+        count = self.start[accounts + 1] - self.start[accounts]
+        return np.repeat(np.arange(len(accounts)), count), self.value[ranges(self.start[accounts], count)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFields:
+    """All fields that a dump has."""
+
+    accounts: int
+    fields: Mapping[str, AccountField]
+    """By name: those of :data:`FIELDS` and ``org``, without the ones that no prompt has."""
+
+
+def account_values(prompts: Prompts) -> AccountFields:
+    """Who holds which values, once for all campaigns.
+
+    Args:
+        prompts: with their optional fields. An e-mail domain is compared in small letters, without a leading ``@``; an
+            address that cannot be read has no network.
+    """
+    columns: dict[str, FieldColumn] = dict(prompts.fields)
+    if "ip" in columns:
+        columns["network"] = _mapped(columns["ip"], network_of)
+    if "email_domain" in columns:
+        columns["email_domain"] = _mapped(columns["email_domain"], _domain)
+    found: dict[str, AccountField] = {}
+    for name in (*FIELDS, "org"):
+        if name in columns and (columns[name].code >= 0).any():
+            found[name] = _held(prompts.account, columns[name], len(prompts.accounts))
+    return AccountFields(accounts=len(prompts.accounts), fields=found)
+
+
+def _held(account: Ints32, column: FieldColumn, accounts: int) -> AccountField:
+    known = column.code >= 0
+    who, value = pairs(account[known], column.code[known])
+    start = np.searchsorted(who, np.arange(accounts + 1))
+    return AccountField(
+        start=start,
+        value=value.astype(np.int32),
+        holders=np.bincount(value, minlength=len(column.values)),
+        known=int((np.diff(start) > 0).sum()),
+        values=column.values,
+    )
+
+
+def _mapped(column: FieldColumn, to: Callable[[str], str | None]) -> FieldColumn:
+    """The column of what its values map to; None is missing."""
+    mapped = [to(value) for value in column.values.to_pylist()]
+    values = sorted({value for value in mapped if value is not None})
+    place = {value: number for number, value in enumerate(values)}
+    # one more, the last, for what is missing
+    code = np.array([*(-1 if value is None else place[value] for value in mapped), -1], np.int32)
+    return FieldColumn(code=code[column.code], values=pa.array(values, pa.string()))
+
+
+def _domain(value: str) -> str | None:
+    return value.strip().lstrip("@").lower() or None
+
+
+def network_of(address: str) -> str | None:
+    """The network of an address: ``203.0.113.*`` (/24) or ``2001:db8:1:*`` (/48); None where it cannot be read.
+
+    An IPv4 address written as an IPv6 one counts as itself.
+    """
+    address = address[:64].strip()
+    try:
+        if ":" not in address:
+            return str(IPv4Address(address)).rpartition(".")[0] + ".*"
+        wide = IPv6Address(address.partition("%")[0])
+    except AddressValueError:
+        return None
+    if wide.ipv4_mapped is not None:
+        return str(wide.ipv4_mapped).rpartition(".")[0] + ".*"
+    return ":".join(f"{int(wide) >> shift & 0xFFFF:x}" for shift in (112, 96, 80)) + ":*"
+
+
+def masked(field: str, value: str) -> str:
+    """A value as a report may show it: an address as its network, of a key or a card the first 4 characters.
+
+    At most half of a secret is shown, and :data:`SHOWN` characters of anything. What cannot be printed becomes ``?``;
+    whatever shows the result escapes it for its own format.
+    """
+    if field == "ip":
+        network = network_of(value)
+        shown = network if network is not None else value[: min(4, len(value) // 2)] + "…"
+    elif field in ("api_key", "payment"):
+        shown = value[: min(4, len(value) // 2)] + "…"
+    else:
+        shown = value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"
+    return "".join(c if c.isprintable() else "?" for c in shown)
+
+
+# ---------------------------------------------------------------- what is shared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sharing:
+    """The values of one field that at least two members hold."""
+
+    n: int
+    """Members with the field known."""
+    who: Ints
+    """int64[h]: with ``which``, what each member holds, of these values."""
+    which: Ints
+    """int64[h], positions in ``value``."""
+    value: Ints32
+    """int32[s]."""
+    members: Ints
+    """int64[s]: members that hold each."""
+    log_p: Floats
+    """float64[s]: natural log of the chance that so many of n innocent accounts hold it, each value by itself."""
+    reach: float
+    """How many times as many values a member holds as other accounts do; at least 1."""
+
+
+def _sharing(name: str, field: AccountField, members: Ints32) -> _Sharing | None:
+    """What members share; None where too little is known of the field."""
+    from scipy.stats import binom
+
+    who, held = field.of(members)
+    n = int((np.diff(who, prepend=-1) > 0).sum())
+    others = field.known - n
+    if n < max(MIN_KNOWN, len(members) / 2) or others < MIN_OTHERS:
+        return None
+    value, place, count = np.unique(held, return_inverse=True, return_counts=True)
+    shared = count > 1
+    kept = shared[place]
+    x, k = count[shared], field.holders[value[shared]]
+    # an account that holds more values holds any one of them more easily
+    reach = max(1.0, len(held) / n / max((len(field.value) - len(held)) / others, 1e-9))
+    chance = np.maximum(k / field.known, FAMILIAR * (k - x + 1) / (others + 1)) * reach
+    chance = np.minimum(np.maximum(chance, COARSE.get(name, 0.0)), 1.0)
+    return _Sharing(
+        n=n,
+        who=who[kept],
+        which=(np.cumsum(shared) - 1)[place[kept]],
+        value=value[shared],
+        members=x,
+        log_p=np.asarray(binom.logsf(x - 1, n, chance), np.float64),
+        reach=reach,
+    )
+
+
+def infrastructure_evidence(fields: AccountFields, members: Ints32) -> list[Evidence]:
+    """What the members share, one measure per field; none for a field that most members lack.
+
+    The null takes accounts at random among those with the field known, from a community in which each value is
+    :data:`FAMILIAR` times as common as among the accounts outside the campaign (and never less common than among all).
+    Two questions are asked of a field, each at half the level. *One value*: the binomial tail of the members that
+    hold the most telling one, Bonferroni over all values of the dump that two accounts share (over those of the members
+    alone would not do: they were chosen by being shared). *Many values* (not for :data:`COARSE` fields): the members
+    are put into d disjoint pairs, each sharing a value of at most t accounts. Where such a community would show l pairs
+    that share such a value (:data:`FAMILIAR` squared times as many as random accounts), d disjoint ones come with a
+    chance of at most l^d / d!, the expected number of sets of d such pairs; for each t of :data:`RARE`.
+
+    Args:
+        fields: of the dump, see :func:`account_values`.
+        members: int32[a], ascending, distinct.
+    """
+    found = []
+    for name in FIELDS:
+        if name in fields.fields:
+            field = fields.fields[name]
+            sharing = _sharing(name, field, members)
+            if sharing is not None:
+                found.append(_evidence(name, field, sharing, len(members)))
+    return found
+
+
+def _evidence(name: str, field: AccountField, sharing: _Sharing, members: int) -> Evidence:
+    n, known = sharing.n, field.known
+    of = f"of {n} members" if n == members else f"of {n} members of whom it is known (of {members})"
+    null = f"as many accounts at random, each value {FAMILIAR:.0f} times as common among them as in the dump" + (
+        f" and up to {COARSE[name]:.0%} holding one value" if name in COARSE else ""
+    )
+    label = _NAMES[name]
+    ways = 1 if name in COARSE else 2
+    if not len(sharing.value):
+        return Evidence(
+            name=f"shared {label}", family="infrastructure", value=0.0, null=null, expected=0.0, p_value=1.0,
+            sentence=f"No two {of} share one {label}.",
+        )  # fmt: skip
+    best = int(np.lexsort((sharing.value, -sharing.members, sharing.log_p))[0])
+    count, holders = int(sharing.members[best]), int(field.holders[sharing.value[best]])
+    tried = int((field.holders > 1).sum())
+    log_p = float(sharing.log_p[best]) + np.log(tried * ways)
+    value, expected = float(count), n * holders / known
+    shown = masked(name, str(field.values[int(sharing.value[best])].as_py()))
+    sentence = (
+        f"{count} {of} share one {label} ({shown}), which {holders:,} of {known:,} accounts in the dump hold "
+        f"({100 * holders / known:.2g} %)."
+    )
+    if name not in COARSE:
+        for rare in RARE:
+            many = _pairs(field, sharing, rare)
+            if many is None:
+                continue
+            together, chance, usual = many
+            if chance + np.log(ways * len(RARE)) < log_p:
+                log_p = chance + np.log(ways * len(RARE))
+                value, expected = float(together), 2 * usual
+                sentence = (
+                    f"{together} {of} share one of several values ({label}) that at most {rare} accounts in the dump "
+                    f"hold; {2 * usual:.2g} of as many random accounts would."
+                )
+    return Evidence(
+        name=f"shared {label}",
+        family="infrastructure",
+        value=value,
+        null=null,
+        expected=expected,
+        p_value=float(np.exp(np.clip(log_p, np.log(P_FLOOR), 0.0))),
+        sentence=sentence,
+    )
+
+
+def _pairs(field: AccountField, sharing: _Sharing, rare: int) -> tuple[int, float, float] | None:
+    """Members that share a rare value, in disjoint pairs.
+
+    Returns:
+        the members that share one, the natural log of the chance of so many disjoint pairs, and how many pairs random
+        accounts would show; None where no member shares one.
+    """
+    from scipy.special import gammaln
+
+    holders = field.holders[sharing.value]
+    kept = holders[sharing.which] <= rare
+    if not kept.any():
+        return None
+    who, which = sharing.who[kept], sharing.which[kept]
+    # each member goes to the rarest value it shares; members of one value pair off
+    order = np.lexsort((which, holders[which], who))
+    first = np.concatenate(([True], np.diff(who[order]) > 0))
+    d = int((np.bincount(which[order[first]], minlength=len(holders)) // 2).sum())
+    if d == 0:
+        return None
+    shareable = field.holders[field.holders <= rare]
+    total = float((shareable * (shareable - 1) / 2).sum())
+    x = sharing.members[holders <= rare]
+    inside = float((x * (x - 1) / 2).sum())
+    n, known = sharing.n, field.known
+    both = n * (n - 1) / (known * (known - 1))
+    rate = max(total, FAMILIAR**2 * (total - inside + 1)) * both * sharing.reach**2
+    log_p = d * np.log(rate) - float(gammaln(d + 1)) if d > rate else 0.0
+    return int(first.sum()), min(float(log_p), 0.0), total * both
+
+
+def shared_infrastructure(fields: AccountFields, members: Ints32, *, at_most: int = 20) -> tuple[SharedValue, ...]:
+    """The values that members share beyond chance, for a report: the most telling of each field first.
+
+    Args:
+        fields: of the dump.
+        members: int32[a], ascending, distinct.
+        at_most: so many values.
+    """
+    found = []
+    for number, name in enumerate(FIELDS):
+        if name not in fields.fields:
+            continue
+        field = fields.fields[name]
+        sharing = _sharing(name, field, members)
+        if sharing is None:
+            continue
+        order = np.lexsort((sharing.value, -sharing.members, sharing.log_p))
+        for rank, i in enumerate(order[:at_most].tolist()):
+            if sharing.log_p[i] > np.log(LISTED):
+                break
+            value = int(sharing.value[i])
+            row = SharedValue(
+                field=name,
+                value=masked(name, str(field.values[value].as_py())),
+                members=int(sharing.members[i]),
+                known=sharing.n,
+                accounts=int(field.holders[value]),
+                population=field.known,
+            )
+            found.append(((rank, number), row))
+    return tuple(row for _, row in sorted(found, key=lambda x: x[0])[:at_most])
+
+
+def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
+    """The share of members that hold the commonest value among them, for what is to be told about one office.
+
+    Args:
+        fields: of the dump.
+        members: int32[a], ascending, distinct.
+
+    Returns:
+        for ``org``, ``asn`` and ``network``, among the members with it known; a field that no member has is left out.
+    """
+    found = {}
+    for name in ("org", "asn", "network"):
+        if name in fields.fields:
+            who, held = fields.fields[name].of(members)
+            if len(held):
+                largest = int(np.unique(held, return_counts=True)[1].max())
+                found[name] = largest / len(np.unique(who))
+    return found

@@ -1,0 +1,202 @@
+"""Where an account stands: in which findings, near which, and what would change that."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final, Literal
+
+from harvestdetect.candidates import SEEN, excerpt_of
+from harvestdetect.data import TIERS, Candidate, Outside
+from harvestdetect.errors import UsageError
+from harvestdetect.explain.campaign import SURE, low_share, named, shortfall
+from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
+from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
+from harvestdetect.report.format import percent
+
+__all__ = ["explain_account", "is_named", "similar", "some"]
+
+NEAREST: Final = 5
+COMPARED: Final = 64
+"""Characters of an id that are compared when looking for the nearest ones."""
+EXAMPLES: Final = 5
+"""Prompts of an account that are pointed at."""
+MEMBER_FROM: Final = 0.5
+"""Membership from which an account is a member, as ``campaign.form_campaign`` has it."""
+
+
+def is_named(scan: Scan, account: str) -> bool:
+    """Whether the results name an account."""
+    return any(m.account == account for members in scan.members.values() for m in members) or any(
+        o.account == account for c in scan.candidates.values() for o in (*c.members, *c.outside)
+    )
+
+
+def explain_account(scan: Scan, account: str) -> AccountExplanation:
+    """Where an account stands.
+
+    Raises:
+        UsageError: the dump does not hold it.
+    """
+    missing = list(scan.missing)
+    total, seen = prompts_seen(scan.out, account)
+    places = [
+        _as_member(scan, candidate, member)
+        for identity, candidate in scan.candidates.items()
+        for member in scan.members.get(identity, ())
+        if member.account == account
+    ]
+    inside = {place.campaign_id for place in places}
+    for identity, candidate in scan.candidates.items():
+        if identity in inside:
+            continue
+        places += [_near_by(candidate, o, "candidate") for o in candidate.members if o.account == account]
+        places += [_near_by(candidate, o, "outside") for o in candidate.outside if o.account == account]
+    if any(place.role == "member" for place in places):
+        places = _with_templates(scan, account, places, missing)
+    nearest: list[str] = []
+    if not places:
+        names = {m.account for members in scan.members.values() for m in members}
+        nearest = similar(account, names, at_least=0.6)
+        if seen is None:
+            missing.append(f"{SEEN} cannot be read: whether the dump holds this account at all is not known")
+        if seen is False:
+            near = f"; the nearest ids in the results: {some(nearest)}" if nearest else ""
+            raise UsageError(f"the dump holds no account {account!r}{near}")
+    order = {"member": 0, "outside": 1, "candidate": 2}
+    places.sort(key=lambda p: (order[p.role], TIERS.index(p.tier) if p.tier else len(TIERS), -p.membership))
+    if total is None and places:
+        total = places[0].prompts
+    return AccountExplanation(
+        account=account, prompts=total, places=tuple(places), nearest=tuple(nearest), missing=tuple(missing)
+    )
+
+
+def _as_member(scan: Scan, candidate: Candidate, member: MemberRow) -> Place:
+    shares = [m.harvest_share for m in scan.members[candidate.campaign_id]]
+    return Place(
+        campaign_id=candidate.campaign_id,
+        tier=candidate.tier,
+        role="member",
+        membership=member.membership,
+        harvest_share=member.harvest_share,
+        prompts=member.prompts,
+        harvest_prompts=member.harvest_prompts,
+        first_seen=member.first_seen,
+        last_seen=member.last_seen,
+        recommended=member.recommended,
+        reasons=member.reasons,
+        templates=(),
+        examples=(),
+        changes=_member_changes(candidate, member, low_share(scan.run, shares)),
+    )
+
+
+def _member_changes(candidate: Candidate, member: MemberRow, low: float) -> tuple[Change, ...]:
+    """What makes a member recommended, or would."""
+    share, enough = percent(member.harvest_share), max(math.ceil(low * member.prompts - 1e-9), 0)
+    tests = (
+        (
+            "tier",
+            candidate.tier in ("urgent", "review"),
+            None,
+            None,
+            f"its campaign must be at review or above; it is at {named(candidate.tier)}",
+        ),
+        (
+            "harvest share",
+            member.harvest_share >= low,
+            member.harvest_share,
+            low,
+            f"its harvest share must be at least {percent(low)} ({enough:,} of its {member.prompts:,} prompts); it is "
+            f"{share}",
+        ),
+        (
+            "membership",
+            member.membership >= SURE,
+            member.membership,
+            SURE,
+            f"its membership must be at least {SURE:g}; it is {member.membership:.2f}",
+        ),
+        (
+            "prompts",
+            member.harvest_prompts >= 2,
+            float(member.harvest_prompts),
+            2.0,
+            f"at least 2 of its prompts must fit; {member.harvest_prompts:,} {_do(member.harvest_prompts)}",
+        ),
+    )
+    wanted = "To stay recommended" if member.recommended else "To be recommended"
+    return tuple(
+        Change(kind="account", name=name, now=now, needed=needed, tier=None, sentence=f"{wanted}, {why}.")
+        for name, passed, now, needed, why in tests
+        if passed == member.recommended
+    )
+
+
+def _do(number: int) -> str:
+    return "does" if number == 1 else "do"
+
+
+def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", "outside"]) -> Place:
+    if role == "candidate":
+        sentence = f"The candidate is no finding: {shortfall(candidate)}."
+        name, now, needed = "candidate", None, None
+    else:
+        name, now, needed = "membership", account.membership, MEMBER_FROM
+        sentence = f"It would be a member from a membership of {MEMBER_FROM:g} on; it is {account.membership:.2f}."
+    return Place(
+        campaign_id=candidate.campaign_id,
+        tier=candidate.tier,
+        role=role,
+        membership=account.membership,
+        harvest_share=round(account.hits / max(account.volume, 1), 4),
+        prompts=account.volume,
+        harvest_prompts=account.hits,
+        first_seen=None,
+        last_seen=None,
+        recommended=False,
+        reasons=(account.why,),
+        templates=(),
+        examples=(),
+        changes=(Change(kind="account", name=name, now=now, needed=needed, tier=None, sentence=sentence),),
+    )
+
+
+def _with_templates(scan: Scan, account: str, places: Sequence[Place], missing: list[str]) -> list[Place]:
+    """The places with the templates that the account sent, from ``prompts.parquet``."""
+    sent = prompts_of(scan.out, account, missing)
+    told = []
+    for place in places:
+        rows = [row for row in sent if row["campaign_id"] == place.campaign_id]
+        words = {t.template_id: t.words for t in scan.found[place.campaign_id].templates} if rows else {}
+        by_template = Counter(str(row["template_id"]) for row in rows)
+        told.append(
+            replace(
+                place,
+                templates=tuple(
+                    TemplateView(template_id=t, prompts=n, accounts=None, excerpt=excerpt_of(words.get(t, ())))
+                    for t, n in sorted(by_template.items(), key=lambda item: (-item[1], item[0]))
+                ),
+                examples=tuple(f"{row['file']}:{row['line']}" for row in rows[:EXAMPLES]),
+            )
+        )
+    return told
+
+
+def some(ids: Sequence[str]) -> str:
+    """The first of some ids, and how many more there are."""
+    shown = (i if len(i) <= COMPARED else i[:COMPARED] + "…" for i in ids[:NEAREST])
+    return ", ".join(shown) + (f" and {len(ids) - NEAREST} more" if len(ids) > NEAREST else "")
+
+
+def similar(target: str, names: Collection[str], *, at_least: float) -> list[str]:
+    """The names most like a text, best first."""
+    from difflib import get_close_matches
+
+    short: dict[str, str] = {}
+    for name in names:
+        short.setdefault(name[:COMPARED], name)
+    return [short[s] for s in get_close_matches(target[:COMPARED], list(short), NEAREST, at_least)]

@@ -1,0 +1,428 @@
+"""Why a candidate got its tier, why its neighbours are not in it, and what would change that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from harvestdetect.candidates import excerpt_of
+from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, Near, Tier
+from harvestdetect.evidence import benign
+from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
+from harvestdetect.explain.values import (
+    CampaignExplanation,
+    Change,
+    FamilyView,
+    NeighborView,
+    Spread,
+    TemplateView,
+)
+from harvestdetect.report.format import number, p_value, percent, plural
+from harvestdetect.triage import ALONE, BEYOND_TEXT, LEAST_CUT
+
+__all__ = ["SURE", "explain_campaign", "low_share", "named", "setting", "shortfall"]
+
+SURE: Final = 0.8
+"""Membership from which an account may be recommended, as ``findings.SURE``."""
+LOW_SHARE: Final = 0.2
+"""``Settings.low_share`` where ``run.json`` does not tell it."""
+LOOSEST: Final = 0.25
+"""No change is told beyond this false-discovery rate: nobody would scan at it."""
+
+_LIFTS: Final = {
+    "a text that people pass on (viral prompt, assignment)": (
+        f"fewer than {benign.COPIED:.0%} copies, or at least {benign.FEW_EACH:g} prompts from each account"
+    ),
+    "a common short phrase (greeting, test)": f"prompts of {benign.SHORT} words or more",
+    "a known scaffold or viral prompt": "a template that is no entry of the registry",
+    "a product's fixed template behind many customers": (
+        f"shared infrastructure (p at most {benign.SHARED:g}), accounts less alike within themselves "
+        f"(below {benign.OF_USUAL:.0%} of what is usual), or a load below "
+        f"{benign.UNEVEN:g} with sittings that no person keeps (p at most {benign.MACHINE:g})"
+    ),
+    "a community with a common interest": (
+        f"a shared template, a load below {benign.INDEPENDENT:g}, or shared infrastructure (p at most "
+        f"{benign.SHARED:g})"
+    ),
+    "a few heavy users (benchmark, regression, batch)": "less than half of the prompts from the three busiest accounts",
+    "one organisation (class, team, batch)": f"less than {benign.ONE:.0%} of the accounts in the largest organisation",
+    "an event or deadline": (
+        f"prompts over more than {benign.EVENT_DAYS} days, or at least {benign.FEW_EACH:g} from each account"
+    ),
+}
+"""What would make each benign explanation fit no more."""
+
+_FIELDS: Final = {
+    "timestamp": "times would let the family time be measured at all, and tell an event or a deadline",
+    "org": "organisations would tell whether this is one class, team or customer",
+    "ip": "addresses would show shared networks (family infrastructure)",
+    "asn": "network numbers would show shared providers (family infrastructure)",
+    "user_agent": "user agents would show a shared client (family infrastructure)",
+    "api_key": "keys would show accounts that share one (family infrastructure)",
+    "payment": "payment marks would show accounts that one payer pays for (family infrastructure)",
+    "email_domain": "e-mail domains would show accounts made together (family infrastructure)",
+    "created_at": "sign-up times would show accounts made together (family time)",
+    "model": "model names would show a move to a new model on one day (family time)",
+}
+"""What a missing field would tell."""
+
+
+def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
+    """Why a candidate got its tier, why its neighbours are not in it, and what would change that."""
+    row = scan.found.get(candidate.campaign_id)
+    members = scan.members.get(candidate.campaign_id, ())
+    shares = np.array([m.harvest_share for m in members])
+    if row is None and len(candidate.members) == candidate.accounts:
+        shares = np.array([m.hits / max(m.volume, 1) for m in candidate.members])
+    uncapped = candidate.uncapped or _tier_of(candidate, _standing(candidate))
+    return CampaignExplanation(
+        campaign_id=candidate.campaign_id,
+        tier=candidate.tier,
+        uncapped=uncapped,
+        capped_by=candidate.capped_by or _binding(candidate, uncapped),
+        score=candidate.score,
+        q_value=candidate.q_value,
+        expected_false=_expected_false(scan, candidate),
+        expected_false_at_tier=_stated(scan.run, candidate.tier),
+        summary=row.summary if row else "",
+        accounts=candidate.accounts,
+        prompts=candidate.prompts,
+        families=_families(candidate),
+        templates=_templates(row, candidate),
+        benign_explanations=candidate.benign_explanations,
+        harvest_share=_spread(shares),
+        recommended=sum(m.recommended for m in members) if members else None,
+        apart=_apart(members, candidate.tier, low_share(scan.run, shares)),
+        outside=candidate.outside,
+        outside_count=max(candidate.outside_count, len(candidate.outside)),
+        neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
+        changes=_changes(scan, candidate),
+        missing=scan.missing,
+    )
+
+
+def _spread(values: Any) -> Spread | None:
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    least, lower, median, upper, most = (round(float(v), 4) for v in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
+    return Spread(least=least, lower=lower, median=median, upper=upper, most=most)
+
+
+def low_share(run: Mapping[str, Any], shares: Any) -> float:
+    """Harvest share below which a member is not recommended: half of the usual one at most."""
+    low = setting(run, "low_share")
+    low = LOW_SHARE if low is None else low
+    return min(low, float(np.median(shares)) / 2) if len(shares) else low
+
+
+def setting(run: Mapping[str, Any], name: str) -> float | None:
+    """A number among the settings of the scan; None where ``run.json`` does not tell it."""
+    settings = run.get("settings")
+    value = settings.get(name) if isinstance(settings, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _apart(members: Sequence[MemberRow], tier: Tier | None, low: float) -> dict[str, int]:
+    if tier not in ("urgent", "review"):
+        return {}
+    apart = [m for m in members if not m.recommended]
+    found = {
+        "low harvest share": sum(m.harvest_share < low for m in apart),
+        "uncertain membership": sum(m.membership < SURE for m in apart),
+        "a single prompt": sum(m.harvest_prompts < 2 for m in apart),
+    }
+    return {why: n for why, n in found.items() if n}
+
+
+def _families(candidate: Candidate) -> tuple[FamilyView, ...]:
+    told = {result.family: result for result in candidate.families}
+    order = [r.family for r in candidate.families if r.stands] + [r.family for r in candidate.families]
+    order += [e.family for e in candidate.evidence]
+    found = []
+    for family in dict.fromkeys(order):
+        result = told.get(family)
+        measures = (e for e in candidate.evidence if e.family == family)
+        found.append(
+            FamilyView(
+                family=family,
+                stands=result is not None and result.stands,
+                p_value=result.p_value if result else math.nan,
+                adjusted=result.adjusted if result else math.nan,
+                cut=result.cut if result else math.nan,
+                measures=tuple(sorted(measures, key=lambda e: e.p_value if e.p_value == e.p_value else 2.0)),
+            )
+        )
+    return tuple(found)
+
+
+def _templates(row: FoundCampaign | None, candidate: Candidate) -> tuple[TemplateView, ...]:
+    if row is not None and row.templates:
+        return tuple(
+            TemplateView(template_id=t.template_id, prompts=t.prompts, accounts=t.accounts, excerpt=excerpt_of(t.words))
+            for t in row.templates
+        )
+    if not candidate.excerpt:
+        return ()
+    return (
+        TemplateView(template_id="", prompts=candidate.prompts, accounts=candidate.accounts, excerpt=candidate.excerpt),
+    )
+
+
+def _expected_false(scan: Scan, candidate: Candidate) -> float | None:
+    """False ones to expect among the findings at least as sure: their number times the q-value."""
+    if candidate.tier is None or not candidate.q_value >= 0:
+        return None
+    sure = sum(c.tier is not None and c.q_value <= candidate.q_value for c in scan.candidates.values())
+    return sure * candidate.q_value
+
+
+def _stated(run: Mapping[str, Any], tier: Tier | None) -> float | None:
+    stated = run.get("expected_false")
+    value = stated.get(tier) if isinstance(stated, dict) and tier else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+# ---------------------------------------------------------------- neighbours
+
+
+def _near(scan: Scan, candidate: Candidate) -> tuple[Near, ...]:
+    """The neighbours that the scan kept; for an older scan the findings that share members."""
+    if scan.complete:
+        return candidate.neighbors
+    own = {m.account for m in scan.members.get(candidate.campaign_id, ())}
+    found = []
+    for other, members in scan.members.items():
+        shared = len(own & {m.account for m in members}) if other != candidate.campaign_id else 0
+        if shared:
+            found.append(
+                Near(
+                    campaign_id=other,
+                    shared=shared,
+                    expected=math.nan,
+                    log_p=math.nan,
+                    log_p_cut=math.nan,
+                    overlap=shared / max(min(len(own), len(members)), 1),
+                    overlap_cut=math.nan,
+                    distance=None,
+                    failed="unknown",
+                )
+            )
+    return tuple(sorted(found, key=lambda n: (-n.shared, n.campaign_id)))
+
+
+def _neighbor(scan: Scan, candidate: Candidate, near: Near) -> NeighborView:
+    other = scan.candidates.get(near.campaign_id)
+    sentence = _why_apart(near)
+    if near.distance is not None:
+        sentence += f" Their wording is {near.distance:.2f} apart (0 is alike, 1.41 unrelated)."
+    if other is not None and other.tier is None:
+        sentence += f" By itself it is no finding: {shortfall(other)}."
+    return NeighborView(
+        near=near,
+        tier=other.tier if other else None,
+        accounts=other.accounts if other else None,
+        excerpt=other.excerpt if other else "",
+        sentence=sentence,
+    )
+
+
+def _why_apart(near: Near) -> str:
+    shared = f"{plural(near.shared, 'account')} in both"
+    chance = f"{number(near.expected)} expected by chance"
+    if near.failed == "unknown":
+        return f"{shared}; this scan did not keep why the two were not linked."
+    if near.failed == "shared":
+        return (
+            f"Not linked: {shared} ({chance}), too few to test." if near.shared else "Not linked: no account in both."
+        )
+    if near.failed == "chance":
+        return f"Not linked: {shared}, {chance}; log p {near.log_p:.1f}, a link needs less than {near.log_p_cut:.1f}."
+    if near.failed == "overlap":
+        return (
+            f"Not linked: {shared} are {percent(near.overlap)} of the smaller one, a link needs "
+            f"{percent(near.overlap_cut)} (log p {near.log_p:.1f})."
+        )
+    return (
+        f"{shared}, {chance} (log p {near.log_p:.1f}): more than chance, but no link between their texts held, or "
+        "accounts that use one of them only were told apart."
+    )
+
+
+def shortfall(candidate: Candidate) -> str:
+    """Which figure came nearest to make a candidate a finding."""
+    stands = [f for f in candidate.families if f.stands]
+    if stands:
+        best = min(stands, key=lambda f: f.adjusted)
+        agree = "" if best.agreed else " with two measures that agree"
+        return (
+            f"{best.family} stands alone, without a template or standing wording; that takes an adjusted p of "
+            f"{ALONE * best.cut:g}{agree}, it is {p_value(best.adjusted)}"
+        )
+    fell = [f for f in candidate.families if f.adjusted == f.adjusted and f.cut > 0]
+    if not fell:
+        return "no family of evidence stands"
+    best = min(fell, key=lambda f: f.adjusted / f.cut)
+    return f"no family stands; the nearest is {best.family}, adjusted p {p_value(best.adjusted)} against {best.cut:g}"
+
+
+# ---------------------------------------------------------------- what would change it
+
+
+def _tier_of(candidate: Candidate, stands: Collection[Family]) -> Tier | None:
+    """The tier if these families stood and no benign explanation fitted, by the rule of ``triage.judge``."""
+    beyond = {x for x in BEYOND_TEXT if x in stands}
+    if len(beyond) >= 2:
+        return "urgent"
+    alone = {f.family for f in candidate.families if f.agreed and f.adjusted <= ALONE * f.cut}
+    if beyond and ("text" in stands or candidate.templated or alone & beyond):
+        return "review"
+    return "watch" if "text" in stands else None
+
+
+def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tier | None:
+    for explanation in explanations:
+        if tier and explanation.caps and TIERS.index(explanation.caps) > TIERS.index(tier):
+            tier = explanation.caps
+    return tier
+
+
+def _binding(candidate: Candidate, uncapped: Tier | None) -> tuple[str, ...]:
+    """The explanations that hold the tier down, where the scan did not name them."""
+    if uncapped == candidate.tier:
+        return ()
+    return tuple(b.name for b in candidate.benign_explanations if b.caps and b.caps == candidate.tier)
+
+
+def _standing(candidate: Candidate) -> set[Family]:
+    return {f.family for f in candidate.families if f.stands}
+
+
+def _changes(scan: Scan, candidate: Candidate) -> tuple[Change, ...]:
+    return (
+        *_by_rate(scan, candidate),
+        *_by_family(candidate),
+        *_by_benign(candidate),
+        *_by_template(candidate),
+        *(
+            Change(kind="field", name=name, now=None, needed=None, tier=None, sentence=_lacks(name))
+            for name in _missing(scan, candidate)
+        ),
+    )
+
+
+def _lacks(name: str) -> str:
+    return f"Most of its prompts lack {name}: {_FIELDS[name]}."
+
+
+def _by_rate(scan: Scan, candidate: Candidate) -> list[Change]:
+    """The tier at other false-discovery rates, upwards from that of the scan and then downwards."""
+    cuts = [f.cut for f in candidate.families if f.family in BEYOND_TEXT and f.cut == f.cut]
+    fdr = cuts[0] if cuts else setting(scan.run, "fdr")
+    if fdr is None:
+        return []
+    up, down = [], []
+    for past, step in pairwise(candidate.steps):
+        if fdr < step.fdr <= LOOSEST:
+            up.append((f"of {p_value(step.fdr)} or more", step.fdr, step.tier))
+        elif LEAST_CUT <= step.fdr <= fdr:
+            down.append((f"below {p_value(step.fdr)}", step.fdr, past.tier))
+    return [
+        Change(
+            kind="rate",
+            name="fdr",
+            now=fdr,
+            needed=needed,
+            tier=tier,
+            sentence=f"At a false-discovery rate {at} (the scan took {fdr:g}) it would be {named(tier)}.",
+        )
+        for at, needed, tier in (*up, *reversed(down))
+    ]
+
+
+def _by_family(candidate: Candidate) -> list[Change]:
+    """What each family does, taken away or added."""
+    stands = _standing(candidate)
+    told = {f.family: f for f in candidate.families}
+    found = []
+    for family in ("text", *BEYOND_TEXT):
+        result = told.get(family)
+        other = stands ^ {family}
+        tier = _capped(_tier_of(candidate, other), candidate.benign_explanations)
+        if tier == candidate.tier:
+            continue
+        now = result.adjusted if result and result.adjusted == result.adjusted else None
+        needed = result.cut if result and result.cut == result.cut else None
+        if family in stands:
+            sentence = f"Without the evidence of {family} it would be {named(tier)}."
+        elif result is None or now is None:
+            sentence = f"There is no figure for {family}; were it to stand, this would be {named(tier)}."
+        else:
+            sentence = (
+                f"If {family} stood (adjusted p at most {result.cut:g}; it is {p_value(now)}), this would be "
+                f"{named(tier)}."
+            )
+        found.append(Change(kind="family", name=family, now=now, needed=needed, tier=tier, sentence=sentence))
+    return found
+
+
+def _by_benign(candidate: Candidate) -> list[Change]:
+    """What the tier would be without each explanation that fits."""
+    uncapped = candidate.uncapped or _tier_of(candidate, _standing(candidate))
+    found = []
+    for explanation in candidate.benign_explanations:
+        if not explanation.caps or _capped(uncapped, (explanation,)) == uncapped:
+            continue
+        rest = [b for b in candidate.benign_explanations if b is not explanation]
+        tier = _capped(uncapped, rest)
+        lifts = _LIFTS.get(explanation.name, "a figure at which it fits no more")
+        sentence = f"Held down to {explanation.caps} by: {explanation.name}. {explanation.sentence} "
+        if tier == candidate.tier:
+            holds = next(b.name for b in rest if b.caps and _capped(uncapped, (b,)) == tier)
+            sentence += f"Without it the tier stays {named(tier)}, for this fits too: {holds}."
+        else:
+            sentence += f"It would be {named(tier)} with {lifts}."
+        found.append(
+            Change(
+                kind="benign",
+                name=explanation.name,
+                now=explanation.statistic,
+                needed=None,
+                tier=tier,
+                sentence=sentence,
+            )
+        )
+    return found
+
+
+def _by_template(candidate: Candidate) -> list[Change]:
+    if candidate.templated:
+        return []
+    with_one = replace(candidate, templated=True)
+    tier = _capped(_tier_of(with_one, _standing(candidate)), candidate.benign_explanations)
+    if tier == candidate.tier:
+        return []
+    sentence = (
+        "The accounts share a subject, no template. With a template one family beyond text is enough: it would be "
+        f"{named(tier)}."
+    )
+    return [Change(kind="template", name="template", now=None, needed=None, tier=tier, sentence=sentence)]
+
+
+def _missing(scan: Scan, candidate: Candidate) -> tuple[str, ...]:
+    """Fields that were not there; of an older scan only those that its findings tell of."""
+    row = scan.found.get(candidate.campaign_id)
+    if scan.complete or row is None:
+        return tuple(name for name in candidate.missing if name in _FIELDS)
+    return tuple(name for name, lacks in (("timestamp", not row.days), ("org", row.orgs is None)) if lacks)
+
+
+def named(tier: Tier | None) -> str:
+    """The tier in words."""
+    return tier or "no finding"

@@ -1,0 +1,253 @@
+"""Reads what a scan wrote into its folder, as far as an explanation needs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from harvestdetect.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
+from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier
+from harvestdetect.errors import InputError
+from harvestdetect.report.escape import csv_text
+
+__all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_seen", "read_scan"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    day: str
+    prompts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCampaign:
+    """A line of ``campaigns.jsonl``."""
+
+    campaign_id: str
+    tier: Tier
+    score: float
+    accounts: int
+    prompts: int
+    q_value: float = math.nan
+    summary: str = ""
+    templates: tuple[Template, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    benign_explanations: tuple[BenignExplanation, ...] = ()
+    families: tuple[Family, ...] = ()
+    orgs: int | None = None
+    days: tuple[Day, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRow:
+    """A row of ``accounts.csv``."""
+
+    account: str
+    membership: float
+    harvest_share: float
+    prompts: int
+    harvest_prompts: int
+    first_seen: str | None
+    last_seen: str | None
+    recommended: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The files of a scan."""
+
+    out: Path
+    found: dict[str, FoundCampaign]
+    members: dict[str, list[MemberRow]]
+    candidates: dict[str, Candidate]
+    """Findings first; of an older scan made of its findings."""
+    run: dict[str, Any]
+    complete: bool
+    """Whether the scan kept its candidates."""
+    missing: tuple[str, ...] = ()
+    """What is not there, a sentence each."""
+
+
+def read_scan(out: Path) -> Scan:
+    """The results in a folder.
+
+    Raises:
+        InputError: a file that is needed is missing or malformed.
+    """
+    missing: list[str] = []
+    found: dict[str, FoundCampaign] = {}
+    for where, row in _lines(out / "campaigns.jsonl"):
+        finding = _converted(where, partial(msgspec.convert, with_nan(row), FoundCampaign))
+        if finding.campaign_id in found:
+            raise InputError(f"{where}: campaign {finding.campaign_id!a} occurs twice")
+        found[finding.campaign_id] = finding
+    members = _members(out / "accounts.csv", found)
+    kept: dict[str, Candidate] = {}
+    complete = (out / CANDIDATES).exists()
+    if complete:
+        for where, row in _lines(out / CANDIDATES):
+            candidate = _converted(where, partial(candidate_from_dict, row))
+            kept[candidate.campaign_id] = candidate
+        if any(identity not in kept for identity in found):
+            missing.append(f"{CANDIDATES} is of another scan than campaigns.jsonl: some findings are not in it")
+    else:
+        missing.append(
+            f"{CANDIDATES} is not there (an older scan wrote this folder; scan again to have it): accounts that were "
+            "not taken, candidates that became no finding, adjusted p-values and tiers at other rates are not known"
+        )
+    candidates = {identity: kept.get(identity) or _candidate_of(row) for identity, row in found.items()}
+    candidates |= {identity: c for identity, c in kept.items() if identity not in found}
+    return Scan(
+        out=out,
+        found=found,
+        members=members,
+        candidates=candidates,
+        run=_run(out / "run.json", missing),
+        complete=complete,
+        missing=tuple(missing),
+    )
+
+
+def _candidate_of(row: FoundCampaign) -> Candidate:
+    """A candidate from what its finding tells."""
+    return Candidate(
+        campaign_id=row.campaign_id,
+        tier=row.tier,
+        score=row.score,
+        q_value=row.q_value,
+        accounts=row.accounts,
+        prompts=row.prompts,
+        templates=len(row.templates),
+        excerpt=excerpt_of(row.templates[0].words) if row.templates else "",
+        families=tuple(
+            FamilyResult(family=f, p_value=math.nan, adjusted=math.nan, cut=math.nan, stands=True) for f in row.families
+        ),
+        evidence=row.evidence,
+        benign_explanations=row.benign_explanations,
+    )
+
+
+def _converted(where: str, convert: Callable[[], T]) -> T:
+    try:
+        return convert()
+    except (msgspec.ValidationError, InputError) as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place and object of every line."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="\n") as lines:
+            for position, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                where = f"{file}, line {position}"
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError):
+                    raise InputError(f"{where}: not a JSON object") from None
+                if not isinstance(row, dict):
+                    raise InputError(f"{where}: not a JSON object")
+                yield where, row
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}; give the folder that scan --out named") from None
+    except UnicodeDecodeError:
+        raise InputError(f"cannot read {file}: it is not UTF-8 text") from None
+
+
+def _members(file: Path, found: Mapping[str, FoundCampaign]) -> dict[str, list[MemberRow]]:
+    """The members of every finding."""
+    members: dict[str, list[MemberRow]] = {identity: [] for identity in found}
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines, strict=True)
+            for cells in reader:
+                where = f"{file}, line {reader.line_num}"
+                try:
+                    identity = csv_text(cells["campaign_id"])
+                    row = MemberRow(
+                        account=csv_text(cells["account"]),
+                        membership=_float(cells["membership"]),
+                        harvest_share=_float(cells["harvest_share"]),
+                        prompts=int(cells["prompts"]),
+                        harvest_prompts=int(cells["harvest_prompts"]),
+                        first_seen=cells["first_seen"] or None,
+                        last_seen=cells["last_seen"] or None,
+                        recommended=cells["recommended"].strip().lower() == "true",
+                        reasons=tuple(csv_text(cells["reasons"]).split("; ")) if cells["reasons"] else (),
+                    )
+                except KeyError as error:
+                    raise InputError(f"{file} has no column {error.args[0]}") from None
+                except (ValueError, TypeError, AttributeError):
+                    raise InputError(f"{where}: a cell is missing or is not a number") from None
+                if identity not in members:
+                    raise InputError(f"{where}: campaign {identity!a} is not in campaigns.jsonl")
+                members[identity].append(row)
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {file}: not a valid CSV file ({error})") from None
+    return members
+
+
+def _float(cell: str) -> float:
+    return float(cell) if cell else math.nan
+
+
+def _run(file: Path, missing: list[str]) -> dict[str, Any]:
+    try:
+        run = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        run = None
+    if isinstance(run, dict):
+        return run
+    missing.append("run.json cannot be read: its settings are not known")
+    return {}
+
+
+def prompts_of(out: Path, account: str, missing: list[str]) -> list[dict[str, Any]]:
+    """The rows of an account, a block at a time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    columns = ["file", "line", "account", "campaign_id", "template_id"]
+    try:
+        with pq.ParquetFile(out / "prompts.parquet") as file:
+            return [
+                row
+                for batch in file.iter_batches(columns=columns)
+                for row in batch.filter(pc.equal(batch.column("account"), account)).to_pylist()
+            ]
+    except (OSError, pa.ArrowException, KeyError, ValueError):
+        missing.append("prompts.parquet cannot be read: which templates the account sent is not known")
+        return []
+
+
+def prompts_seen(out: Path, account: str) -> tuple[int | None, bool | None]:
+    """Prompts of an account, and whether the dump holds it; None where the scan did not keep it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = account_digest(account)
+    try:
+        table = pq.read_table(out / SEEN, columns=["digest", "prompts"])
+        digest = table.column("digest").to_numpy()
+        place = int(np.searchsorted(digest, np.uint64(wanted)))
+        if place < len(digest) and int(digest[place]) == wanted:
+            return int(table.column("prompts")[place].as_py()), True
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return None, None
+    return None, False

@@ -1,0 +1,254 @@
+"""An explanation as JSON and for a terminal."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from harvestdetect.explain.campaign import named
+from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, FamilyView, Spread
+from harvestdetect.report.escape import cut, json_text, visible
+from harvestdetect.report.format import count, number, p_value, percent, plural
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+__all__ = ["explanation_json", "render"]
+
+SCHEMA_VERSION: Final = 1
+LONGEST: Final = 600
+"""Characters of a sentence that the terminal shows."""
+SHOWN: Final = 12
+"""Accounts and neighbours that the terminal shows; JSON has all that the file holds."""
+
+
+def explanation_json(explanation: CampaignExplanation | AccountExplanation) -> str:
+    """One JSON object: ``schema_version``, ``kind`` (``campaign`` or ``account``) and the fields of the value.
+
+    Numbers that are not finite are null; controls and invisible characters are escaped.
+    """
+    kind = "campaign" if isinstance(explanation, CampaignExplanation) else "account"
+    plain = msgspec.to_builtins(explanation)
+    return json_text({"schema_version": SCHEMA_VERSION, "kind": kind, **plain}, indent=2) + "\n"
+
+
+def render(explanation: CampaignExplanation | AccountExplanation, *, width: int | None, color: bool) -> str:
+    """The explanation for a terminal.
+
+    Args:
+        explanation: of a campaign or an account.
+        width: columns; None asks the terminal.
+        color: with ANSI colours; without them the text holds no escape sequence at all.
+
+    Returns:
+        Text that ends with a newline. Control characters and markup in ids and texts are shown, never acted on.
+    """
+    page = _Page(width=width, color=color)
+    if isinstance(explanation, CampaignExplanation):
+        _show_campaign(page, explanation)
+    else:
+        _show_account(page, explanation)
+    if explanation.missing:
+        page.heading("What this explanation lacks")
+        for sentence in explanation.missing:
+            page.item(sentence)
+    return page.text()
+
+
+_STYLES: Final = {"urgent": "bold red", "review": "yellow", "watch": "cyan", None: "dim"}
+
+
+class _Page:
+    """Lines for a terminal; every text is made safe on its way in."""
+
+    def __init__(self, *, width: int | None, color: bool) -> None:
+
+        from rich.console import Console
+
+        self._buffer = io.StringIO()
+        self._color = color
+        self._console = Console(
+            file=self._buffer,
+            width=max(40, width or shutil.get_terminal_size((100, 24)).columns),
+            force_terminal=color,
+            color_system="standard" if color else None,
+            legacy_windows=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def text(self) -> str:
+        value = self._buffer.getvalue()
+        return value if self._color else "".join(line.rstrip() + "\n" for line in value.splitlines())
+
+    def heading(self, text: str) -> None:
+        self._console.print()
+        self.line(text, style="bold")
+
+    def line(self, text: str, *, style: str = "", indent: int = 0, first: str = "", first_style: str = "") -> None:
+        from rich.padding import Padding
+
+        shown = _shown(first, first_style, len(first))
+        shown.append_text(_shown(text, style))
+        self._console.print(Padding(shown, (0, 0, 0, indent)))
+
+    def item(self, text: str, *, style: str = "", indent: int = 2) -> None:
+        from rich.padding import Padding
+        from rich.table import Table
+
+        row = Table.grid(padding=(0, 1))
+        row.add_row("·", _shown(text, style))
+        self._console.print(Padding(row, (0, 0, 0, indent)))
+
+
+def _shown(text: str, style: str, limit: int = LONGEST) -> Text:
+    from rich.text import Text
+
+    told, left_out = cut(visible(text), limit)
+    return Text(told + ("…" if left_out else ""), style=style)
+
+
+def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
+    size = f"  {_id(e.campaign_id)}  {plural(e.accounts, 'account')}  {plural(e.prompts, 'prompt')}"
+    page.line(f"{size}  score {number(e.score)}", first=named(e.tier), first_style=_STYLES[e.tier])
+    if e.summary:
+        page.item(e.summary)
+    if e.capped_by and e.uncapped != e.tier:
+        page.item(f"By its evidence alone it would be {named(e.uncapped)}; capped by: {'; '.join(e.capped_by)}.")
+
+    page.heading("Why these")
+    for family in e.families:
+        page.line(_family_line(family), indent=2, first=family.family, first_style="bold" if family.stands else "dim")
+        for m in family.measures:
+            figures = f"{m.name}: {number(m.value)}, chance gives {number(m.expected)}, p {p_value(m.p_value)}"
+            page.line(figures, indent=4)
+            page.line(m.sentence, indent=6, style="dim")
+    if e.harvest_share is not None:
+        page.item(_share_line(e.harvest_share))
+    if e.recommended is not None:
+        apart = ", ".join(f"{why} {n:,}" for why, n in e.apart.items())
+        page.item(f"{plural(e.recommended, 'member')} recommended for action" + (f"; apart: {apart}" if apart else ""))
+    for template in e.templates[:SHOWN]:
+        of = f" of {plural(template.accounts, 'account')}" if template.accounts is not None else ""
+        what = f"template {_id(template.template_id)}" if template.template_id else "largest template"
+        page.item(f"{what}, {plural(template.prompts, 'prompt')}{of}: {template.excerpt or '(no fixed words)'}")
+    _more(page, len(e.templates), "template")
+
+    page.heading("Benign explanations")
+    for explanation in sorted(e.benign_explanations, key=lambda b: ("fits", "unknown", "unlikely").index(b.verdict)):
+        caps = f" (caps at {explanation.caps})" if explanation.caps else ""
+        page.item(f"{explanation.verdict}{caps}: {explanation.name}. {explanation.sentence}")
+    if not e.benign_explanations:
+        page.item("none was tested")
+
+    page.heading("Why not the neighbours")
+    _show_outside(page, e)
+    for view in e.neighbors[:SHOWN]:
+        size = f", {plural(view.accounts, 'account')}" if view.accounts is not None else ""
+        page.item(f"{_id(view.near.campaign_id)} ({named(view.tier)}{size}): {view.sentence}")
+        if view.excerpt:
+            page.line(view.excerpt, indent=4, style="dim")
+    _more(page, len(e.neighbors), "neighbour")
+    if not e.neighbors and not e.outside:
+        page.item("none is known")
+
+    page.heading("What would change the verdict")
+    for change in e.changes:
+        page.item(change.sentence)
+    if not e.changes:
+        page.item("nothing that the scan kept figures of")
+    page.item(_false_line(e))
+
+
+def _family_line(family: FamilyView) -> str:
+    if family.adjusted != family.adjusted:
+        return " stands" if family.stands else " does not decide"
+    verdict = "stands" if family.stands else "does not stand"
+    return (
+        f" {verdict}: adjusted p {p_value(family.adjusted)}, cut {family.cut:g} "
+        f"(p {p_value(family.p_value)} before adjusting)"
+    )
+
+
+def _share_line(share: Spread) -> str:
+    return (
+        f"harvest share of the members: half lie between {percent(share.lower)} and {percent(share.upper)}, median "
+        f"{percent(share.median)}, from {percent(share.least)} to {percent(share.most)}"
+    )
+
+
+def _show_outside(page: _Page, e: CampaignExplanation) -> None:
+    if not e.outside:
+        return
+    page.item(f"not taken as members, though they sent some of its texts: {plural(e.outside_count, 'account')}")
+    for account in e.outside[:SHOWN]:
+        page.item(f"{_id(account.account)}  membership {account.membership:.2f}: {account.why}", indent=4)
+    if e.outside_count > min(len(e.outside), SHOWN):
+        page.line(f"… and {count(e.outside_count - min(len(e.outside), SHOWN))} more", indent=4, style="dim")
+
+
+def _false_line(e: CampaignExplanation) -> str:
+    if e.tier is None:
+        return "It is no finding, so it adds no false one."
+    parts = []
+    if e.expected_false is not None:
+        parts.append(
+            f"Of the findings at least as sure as this one (q-value {p_value(e.q_value)}) "
+            f"{_expected(e.expected_false)} are expected to be false"
+        )
+    if e.expected_false_at_tier is not None:
+        parts.append(f"{_expected(e.expected_false_at_tier)} at {e.tier} in all")
+    return "; ".join(parts) + "." if parts else "How many findings to expect false at this cut is not known."
+
+
+def _expected(value: float) -> str:
+    return number(value) if value >= 0.001 else "fewer than 0.001"
+
+
+def _show_account(page: _Page, e: AccountExplanation) -> None:
+    inside = sum(place.role == "member" for place in e.places)
+    sent = f", {plural(e.prompts, 'prompt')}" if e.prompts is not None else ""
+    near = len(e.places) - inside
+    where = "in no finding" if not inside else f"in {plural(inside, 'finding')}"
+    where += f", near {near:,}" if near else "" if inside else " and near none"
+    page.line(f"{sent}: {where}", first=f"account {_id(e.account)}", first_style="bold")
+    for place in e.places:
+        page.heading(f"{_id(place.campaign_id)} ({named(place.tier)})")
+        page.item(
+            f"{_ROLES[place.role]}: {place.harvest_prompts:,} of its {plural(place.prompts, 'prompt')} fit, harvest "
+            f"share {percent(place.harvest_share)}, membership {place.membership:.2f}"
+        )
+        if place.first_seen:
+            page.item(f"from {place.first_seen} to {place.last_seen}")
+        for reason in place.reasons:
+            page.item(reason)
+        for template in place.templates[:SHOWN]:
+            page.item(f"template {_id(template.template_id)}, {plural(template.prompts, 'prompt')}: {template.excerpt}")
+        _more(page, len(place.templates), "template")
+        if place.examples:
+            page.item(f"to read: {', '.join(place.examples)}")
+        if place.role == "member":
+            page.item("recommended for action" if place.recommended else "listed apart, not recommended for action")
+        for change in place.changes:
+            page.item(change.sentence)
+    if not e.places:
+        nearest = ", ".join(map(_id, e.nearest))
+        page.item(f"accounts in the results with similar ids: {nearest}" if nearest else "no account id comes near it")
+
+
+_ROLES: Final = {"member": "member", "candidate": "in a candidate that became no finding", "outside": "not a member"}
+
+
+def _more(page: _Page, total: int, noun: str) -> None:
+    if total > SHOWN:
+        page.line(f"… and {plural(total - SHOWN, 'more ' + noun)}", indent=2, style="dim")
+
+
+def _id(text: str) -> str:
+    """An id, not longer than a line."""
+    shown, left_out = cut(text, 64)
+    return shown + ("…" if left_out else "")

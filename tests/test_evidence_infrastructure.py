@@ -1,0 +1,412 @@
+"""Shared infrastructure: rarity decides, common values and missing ones say nothing, secrets stay masked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvestdetect.data import NO_TIME, Evidence, FieldColumn, Prompts
+from harvestdetect.evidence.infrastructure import (
+    FIELDS,
+    SHOWN,
+    AccountFields,
+    account_values,
+    concentration,
+    infrastructure_evidence,
+    masked,
+    network_of,
+    shared_infrastructure,
+)
+
+Ints32 = npt.NDArray[np.int32]
+
+
+def column(values: Sequence[str | None]) -> FieldColumn:
+    distinct = sorted({v for v in values if v is not None})
+    place = {v: i for i, v in enumerate(distinct)}
+    return FieldColumn(
+        code=np.array([-1 if v is None else place[v] for v in values], np.int32), values=pa.array(distinct, pa.string())
+    )
+
+
+def prompts_of(account: npt.NDArray[np.integer], fields: Mapping[str, FieldColumn], accounts: int) -> Prompts:
+    p = len(account)
+    return Prompts(
+        account=account.astype(np.int32),
+        time=np.full(p, NO_TIME),
+        file=np.zeros(p, np.int32),
+        line=np.arange(p),
+        content=np.arange(p, dtype=np.int32),
+        accounts=pa.array([f"a{i:06}" for i in range(accounts)]),
+        fields=fields,
+        created_at=np.full(p, NO_TIME),
+    )
+
+
+def one_each(**fields: Sequence[str | None]) -> AccountFields:
+    """One prompt per account."""
+    accounts = len(next(iter(fields.values())))
+    columns = {name: column(values) for name, values in fields.items()}
+    return account_values(prompts_of(np.arange(accounts), columns, accounts))
+
+
+def by_name(fields: AccountFields, members: npt.NDArray[np.integer]) -> dict[str, Evidence]:
+    return {e.name: e for e in infrastructure_evidence(fields, np.sort(members).astype(np.int32))}
+
+
+N = 4_000
+MEMBERS = np.arange(40)
+
+
+def unique(prefix: str, count: int = N) -> list[str | None]:
+    return [f"{prefix}{i}" for i in range(count)]
+
+
+# ---------------------------------------------------------------- under the null
+
+
+def ordinary(rng: np.random.Generator, accounts: int) -> AccountFields:
+    """A population with a few huge providers, households, offices, carrier networks and many clients."""
+    per = rng.integers(1, 4, accounts)
+    account = np.repeat(np.arange(accounts), per)
+    p = len(account)
+    weight = 1.0 / (np.arange(150) + 2.0)
+    asn = rng.choice(150, accounts, p=weight / weight.sum())[account]
+    # networks within the provider: small ones for most, a few that a tenth of its accounts pass through
+    place = np.where(rng.random(p) < 0.1, rng.integers(0, 2, p), 2 + rng.integers(0, accounts // 4, p))
+    host = np.where(place < 2, rng.integers(0, 30, p), rng.integers(0, 3, p))
+    household = (np.arange(accounts) // 2)[account]
+    payment = np.where(rng.random(accounts)[account] < 0.2, household, account + accounts)
+    agent = np.minimum(rng.geometric(0.05, accounts), 90)[account]
+    domain = np.where(rng.random(accounts) < 0.7, rng.integers(0, 3, accounts), rng.integers(3, accounts, accounts))
+
+    def coded(value: npt.NDArray[np.integer], text: str) -> FieldColumn:
+        distinct, code = np.unique(value, return_inverse=True)
+        return FieldColumn(code=code.astype(np.int32), values=pa.array([text.format(v) for v in distinct.tolist()]))
+
+    distinct, code = np.unique(asn * 10_000_000 + place * 100 + host, return_inverse=True)
+    v = distinct
+    addresses = [
+        f"{10 + a // 200}.{a % 200}.{n % 250}.{(n // 250 * 40 + h) % 250}"
+        for a, n, h in zip(v // 10_000_000, v // 100 % 100_000, v % 100, strict=True)
+    ]
+    ip = column([addresses[c] for c in code])
+    return account_values(
+        prompts_of(
+            account,
+            {
+                "ip": ip,
+                "asn": coded(asn, "AS{}"),
+                "user_agent": coded(agent, "client/{}"),
+                "payment": coded(payment, "card{:09}"),
+                "email_domain": coded(domain[account], "mail{}.example"),
+            },
+            accounts,
+        )
+    )
+
+
+def test_random_accounts_are_seldom_said_to_share() -> None:
+    rng = np.random.default_rng(0)
+    found: dict[str, list[float]] = {}
+    for _ in range(4):
+        fields = ordinary(rng, N)
+        for size in (8, 40, 400):
+            for _ in range(25):
+                for name, evidence in by_name(fields, rng.choice(N, size, replace=False)).items():
+                    found.setdefault(name, []).append(evidence.p_value)
+    assert len(found) == 6
+    for name, values in found.items():
+        assert len(values) == 300
+        assert (np.array(values) <= 0.05).mean() <= 0.05, name
+
+
+def test_pairs_that_every_account_has_are_no_evidence() -> None:
+    # each account shares a card with one other: random groups hold some such pairs, each of them very unlikely itself
+    rng = np.random.default_rng(1)
+    fields = one_each(payment=[f"card{i // 2}" for i in range(N)])
+    p = [by_name(fields, rng.choice(N, 200, replace=False))["shared means of payment"].p_value for _ in range(100)]
+    assert (np.array(p) <= 0.05).mean() <= 0.05
+
+
+def test_a_country_in_common_is_no_evidence() -> None:
+    # a tenth of the accounts live in a country with four providers of its own and carrier networks of many customers
+    rng = np.random.default_rng(2)
+    home = np.arange(N) < N // 10
+    asn = np.where(home, rng.integers(0, 4, N), 4 + rng.integers(0, 100, N))
+    third = np.where(home, rng.integers(0, 20, N), rng.integers(20, 250, N))
+    ip = [f"10.{a}.{t}.{h}" for a, t, h in zip(asn, third, rng.integers(0, 255, N), strict=True)]
+    fields = one_each(ip=ip, asn=[f"AS{a}" for a in asn])
+    for _ in range(20):
+        found = by_name(fields, rng.choice(N // 10, 60, replace=False))
+        assert min(e.p_value for e in found.values()) > 0.05
+
+
+# ---------------------------------------------------------------- rarity
+
+
+def test_a_rare_value_speaks_and_a_common_one_does_not() -> None:
+    rare = ["rare" if i < 10 else f"own{i}" for i in range(N)]
+    common = ["common" if i < 10 or i >= N - 2_000 else f"own{i}" for i in range(N)]
+    for field in ("ip", "api_key", "payment"):
+        (low,) = infrastructure_evidence(one_each(**{field: rare}), MEMBERS.astype(np.int32))
+        (high,) = infrastructure_evidence(one_each(**{field: common}), MEMBERS.astype(np.int32))
+        assert low.p_value < 1e-6
+        assert low.value == 10
+        assert low.expected == pytest.approx(0.1)
+        assert high.p_value == 1.0
+
+
+@pytest.mark.parametrize("field", ["asn", "user_agent", "email_domain"])
+def test_what_nine_of_ten_members_and_one_in_a_hundred_accounts_hold_speaks(field: str) -> None:
+    values = [f"v{i % 50}" for i in range(N)]
+    for i in range(36):
+        values[i] = "theirs"
+    (found,) = infrastructure_evidence(one_each(**{field: values}), MEMBERS.astype(np.int32))
+    assert found.p_value < 1e-4
+    assert (found.value, found.family) == (36.0, "infrastructure")
+    assert "36 of 40 members" in found.sentence
+    assert "36 of 4,000 accounts" in found.sentence
+
+
+@pytest.mark.parametrize("field", ["asn", "user_agent", "email_domain"])
+def test_what_half_of_all_accounts_hold_does_not(field: str) -> None:
+    values = ["big" if i < 40 or i % 2 else f"v{i % 50}" for i in range(N)]
+    (found,) = infrastructure_evidence(one_each(**{field: values}), MEMBERS.astype(np.int32))
+    assert found.p_value == 1.0
+
+
+def test_a_fifth_of_members_at_a_small_provider_are_no_evidence() -> None:
+    values = ["small" if i < 8 else f"v{i % 50}" for i in range(N)]
+    (found,) = infrastructure_evidence(one_each(asn=values), MEMBERS.astype(np.int32))
+    assert found.p_value == 1.0
+
+
+@given(holders=st.integers(2, 30), more=st.integers(1, 1_000))
+@settings(max_examples=40, deadline=None)
+def test_the_commoner_the_value_the_weaker(holders: int, more: int) -> None:
+    def p(outside: int) -> float:
+        values = ["v" if i < holders or 40 <= i < 40 + outside else f"own{i}" for i in range(N)]
+        return infrastructure_evidence(one_each(api_key=values), MEMBERS.astype(np.int32))[0].p_value
+
+    assert p(more) >= p(0)
+
+
+def test_many_small_shares_add_up() -> None:
+    # no value is held by more than two, but every member has a partner
+    values = [f"pair{i // 2}" if i < 40 else f"own{i}" for i in range(N)]
+    (found,) = infrastructure_evidence(one_each(payment=values), MEMBERS.astype(np.int32))
+    assert found.p_value < 1e-10
+    assert found.value == 40
+    assert "40 of 40 members share one of several values" in found.sentence
+    values[2:40] = [f"own{i}" for i in range(2, 40)]
+    (single,) = infrastructure_evidence(one_each(payment=values), MEMBERS.astype(np.int32))
+    assert single.p_value > 1e-3
+
+
+def test_a_campaign_that_is_a_large_part_of_the_dump_is_still_seen() -> None:
+    members = np.arange(1_500)
+    values = [f"proxy{i % 30}" if i < 1_500 else f"own{i}" for i in range(N)]
+    agents = ["bot/1" if i < 1_500 else f"v{i % 50}" for i in range(N)]
+    found = by_name(one_each(ip=values, user_agent=agents), members)
+    assert found["shared client"].p_value < 1e-10
+    pairs = [f"pair{i // 2}" if i < 1_500 else f"own{i}" for i in range(N)]
+    assert by_name(one_each(api_key=pairs), members)["shared API key"].p_value < 1e-10
+
+
+def test_networks_come_from_addresses() -> None:
+    ip = [f"203.0.113.{i}" if i < 20 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
+    found = by_name(one_each(ip=ip), MEMBERS)
+    assert found["shared address"].p_value == 1.0
+    assert found["shared network"].p_value < 1e-10
+    assert "203.0.113.*" in found["shared network"].sentence
+
+
+# ---------------------------------------------------------------- missing
+
+
+def test_a_field_that_most_members_lack_says_nothing() -> None:
+    values: list[str | None] = ["rare" if i < 15 else f"own{i}" for i in range(N)]
+    values[15:40] = [None] * 25
+    assert infrastructure_evidence(one_each(payment=values), MEMBERS.astype(np.int32)) == []
+    assert shared_infrastructure(one_each(payment=values), MEMBERS.astype(np.int32)) == ()
+    values[15:25] = [f"own{i}" for i in range(10)]
+    (found,) = infrastructure_evidence(one_each(payment=values), MEMBERS.astype(np.int32))
+    assert found.p_value < 1e-6
+    assert "of 25 members of whom it is known (of 40)" in found.sentence
+
+
+def test_unknown_accounts_are_no_population() -> None:
+    # a value that is rare among all accounts, but common among those with the field known
+    values: list[str | None] = ["v" if i < 30 or 40 <= i < 60 else None for i in range(N)]
+    values[30:40] = [f"own{i}" for i in range(10)]
+    values[60:80] = [f"own{i}" for i in range(60, 80)]
+    (found,) = infrastructure_evidence(one_each(payment=values), MEMBERS.astype(np.int32))
+    assert found.p_value == 1.0
+    # nobody else known: nothing is known of how common it is
+    values[40:] = [None] * (N - 40)
+    assert infrastructure_evidence(one_each(payment=values), MEMBERS.astype(np.int32)) == []
+
+
+def test_no_field_at_all() -> None:
+    fields = account_values(prompts_of(np.arange(N), {name: column([None] * N) for name in ("ip", "asn")}, N))
+    assert dict(fields.fields) == {}
+    assert infrastructure_evidence(fields, MEMBERS.astype(np.int32)) == []
+    assert concentration(fields, MEMBERS.astype(np.int32)) == {}
+
+
+def test_nothing_shared() -> None:
+    (found,) = infrastructure_evidence(one_each(api_key=unique("k")), MEMBERS.astype(np.int32))
+    assert (found.p_value, found.value) == (1.0, 0.0)
+    assert found.sentence == "No two of 40 members share one API key."
+
+
+# ---------------------------------------------------------------- order, volume
+
+
+@given(seed=st.integers(0, 1_000))
+@settings(max_examples=20, deadline=None)
+def test_neither_prompts_nor_names_of_accounts_decide(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    account = np.repeat(np.arange(300), 3)
+    values = np.array([f"10.0.{a}.{b}" for a, b in rng.integers(0, 40, (900, 2))])
+    fields = account_values(prompts_of(account, {"ip": column(values.tolist())}, 300))
+    members = np.sort(rng.choice(300, 30, replace=False)).astype(np.int32)
+    renamed = rng.permutation(300)
+    order = np.argsort(renamed[account], kind="stable")
+    shuffled = order[np.lexsort((rng.random(900), renamed[account][order]))]
+    again = account_values(prompts_of(renamed[account][shuffled], {"ip": column(values[shuffled].tolist())}, 300))
+    moved = np.sort(renamed[members]).astype(np.int32)
+    assert infrastructure_evidence(fields, members) == infrastructure_evidence(again, moved)
+    assert shared_infrastructure(fields, members) == shared_infrastructure(again, moved)
+    assert concentration(fields, members) == concentration(again, moved)
+
+
+def test_repeating_a_request_adds_nothing() -> None:
+    values = ["rare" if i < 10 else f"own{i}" for i in range(N)]
+    once = one_each(api_key=values)
+    account = np.repeat(np.arange(N), 3)
+    thrice = account_values(prompts_of(account, {"api_key": column(np.repeat(values, 3).tolist())}, N))
+    members = MEMBERS.astype(np.int32)
+    assert infrastructure_evidence(once, members) == infrastructure_evidence(thrice, members)
+
+
+def test_accounts_with_many_values_share_more_easily() -> None:
+    rng = np.random.default_rng(0)
+    per = np.where(np.arange(N) < 40, 60, 1)
+    account = np.repeat(np.arange(N), per)
+    places = [f"10.0.{v // 200}.{v % 200}" for v in rng.integers(0, 3_000, len(account))]
+    found = by_name(account_values(prompts_of(account, {"ip": column(places)}, N)), MEMBERS)
+    assert found["shared address"].p_value > 0.05
+
+
+def test_five_thousand_members_of_a_hundred_thousand_are_judged_quickly() -> None:
+    rng = np.random.default_rng(0)
+    fields = ordinary(rng, 100_000)
+    members = np.sort(rng.choice(100_000, 5_000, replace=False)).astype(np.int32)
+    infrastructure_evidence(fields, members[:10])
+    start = time.perf_counter()
+    found = infrastructure_evidence(fields, members)
+    shared_infrastructure(fields, members)
+    assert time.perf_counter() - start < 2.0
+    assert len(found) == 6
+    assert min(e.p_value for e in found) > 0.05
+
+
+# ---------------------------------------------------------------- for the report
+
+
+def test_shared_values_are_listed_with_their_frequency() -> None:
+    ip = ["198.51.100.7" if i < 20 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
+    key = ["sk-secret-0001" if i < 9 else f"sk-other-{i}" for i in range(N)]
+    asn = ["AS1" if i % 2 else f"AS{i % 50 + 2}" for i in range(N)]
+    fields = one_each(ip=ip, api_key=key, asn=asn)
+    found = shared_infrastructure(fields, MEMBERS.astype(np.int32))
+    assert [(v.field, v.value, v.members, v.known, v.accounts, v.population) for v in found] == [
+        ("ip", "198.51.100.*", 20, 40, 20, N),
+        ("network", "198.51.100.*", 20, 40, 20, N),
+        ("api_key", "sk-s…", 9, 40, 9, N),
+    ]
+    assert shared_infrastructure(fields, MEMBERS.astype(np.int32), at_most=1) == found[:1]
+    assert shared_infrastructure(fields, MEMBERS.astype(np.int32), at_most=0) == ()
+
+
+def test_concentration() -> None:
+    org: list[str | None] = ["one" if i < 30 else f"o{i}" for i in range(N)]
+    org[36:40] = [None] * 4
+    ip = [f"192.0.2.{i}" if i < 10 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
+    fields = one_each(org=org, ip=ip)
+    assert concentration(fields, MEMBERS.astype(np.int32)) == {
+        "org": pytest.approx(30 / 36),
+        "network": pytest.approx(0.25),
+    }
+    assert "org" not in {
+        e.name.removeprefix("shared ") for e in infrastructure_evidence(fields, MEMBERS.astype(np.int32))
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.*"),
+        (" 203.0.113.77 ", "203.0.113.*"),
+        ("2001:db8:1:2::3", "2001:db8:1:*"),
+        ("2001:0DB8:0001::", "2001:db8:1:*"),
+        ("fe80::1%eth0", "fe80:0:0:*"),
+        ("::ffff:203.0.113.77", "203.0.113.*"),
+        ("203.0.113.777", None),
+        ("not an address", None),
+        ("", None),
+        ("1" * 10_000, None),
+    ],
+)
+def test_network_of(address: str, network: str | None) -> None:
+    assert network_of(address) == network
+
+
+def test_addresses_keys_and_cards_are_masked() -> None:
+    assert masked("ip", "203.0.113.77") == "203.0.113.*"
+    assert masked("ip", "proxy.internal.example") == "prox…"
+    assert masked("api_key", "sk-abcdefgh") == "sk-a…"
+    assert masked("payment", "4242") == "42…"
+    assert masked("payment", "4") == "…"
+    assert masked("email_domain", "mail.example") == "mail.example"
+    assert masked("email_domain", "x" * 60) == "x" * (SHOWN - 1) + "…"
+    assert masked("user_agent", "bot\x1b[31m\u202e/1\n") == "bot?[31m?/1?"
+
+
+@given(field=st.sampled_from(FIELDS), value=st.text(max_size=80))
+@settings(max_examples=200, deadline=None)
+def test_no_secret_and_no_control_leaves_by_the_mask(field: str, value: str) -> None:
+    shown = masked(field, value)
+    assert shown.isprintable()
+    assert len(shown) <= SHOWN
+    if field in ("api_key", "payment"):
+        assert len(shown) - 1 <= min(4, len(value) / 2)
+
+
+def test_sentences_hold_no_raw_secret() -> None:
+    fields = one_each(
+        ip=["198.51.100.7"] * 20 + unique("10.0.0.", N - 20),
+        api_key=["sk-very-secret"] * 20 + unique("k", N - 20),
+        payment=["card-very-secret"] * 20 + unique("p", N - 20),
+    )
+    found = infrastructure_evidence(fields, MEMBERS.astype(np.int32))
+    assert len(found) == 4
+    for evidence in found:
+        assert evidence.p_value < 1e-6
+        for raw in ("198.51.100.7", "secret"):
+            assert raw not in evidence.sentence
+
+
+def test_e_mail_domains_are_compared_in_small_letters() -> None:
+    values = [("@Mail.Example" if i % 2 else "mail.example ") if i < 36 else f"d{i}" for i in range(N)]
+    (found,) = infrastructure_evidence(one_each(email_domain=values), MEMBERS.astype(np.int32))
+    assert found.value == 36

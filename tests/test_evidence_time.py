@@ -1,0 +1,383 @@
+"""Coordination and sign-ups: each measure on a planted effect, on its null, and on what people do for good reasons."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvestdetect.data import NO_TIME, Evidence
+from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
+from harvestdetect.evidence.time import (
+    HANDED,
+    MIN_SIGN_UPS,
+    NEED_TEMPLATE,
+    SignUps,
+    coordination_evidence,
+    sign_up_evidence,
+    sign_ups,
+    time_evidence,
+)
+
+Ints = npt.NDArray[np.int64]
+Ints32 = npt.NDArray[np.int32]
+HOUR, DAY = 3_600, 86_400
+T0 = 1_772_323_200
+DAYS = 28
+CAMPAIGN, OTHERS, EACH = 30, 300, 20
+ACCOUNT = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), EACH)
+NAMES = {"synchrony", "no ramp-up", "hand-over", "model pivot"}
+
+
+def people(
+    rng: np.random.Generator, count: int, *, hour: float | None = None, days: tuple[int, int] = (0, DAYS)
+) -> Ints:
+    """Sittings in waking hours: int64[count, EACH], ascending; ``hour`` is the common middle of the day."""
+    rows = []
+    for _ in range(count):
+        first = rng.integers(days[0], days[1] - 8)
+        middle = rng.uniform(0, 24) if hour is None else hour
+        times: list[float] = []
+        while len(times) < EACH:
+            start = rng.integers(first, days[1]) * DAY + rng.normal(middle, 3) * HOUR
+            times += (start + np.cumsum(rng.exponential(120, rng.integers(2, 8)))).tolist()
+        rows.append(sorted(times[:EACH]))
+    return T0 + np.array(rows).astype(np.int64)
+
+
+def groups_of(draws: int = 199) -> Groups:
+    excluded = np.arange(CAMPAIGN + OTHERS) < CAMPAIGN
+    own = np.flatnonzero(ACCOUNT < CAMPAIGN).astype(np.int32)
+    groups = draw_groups(pool_of(ACCOUNT, CAMPAIGN + OTHERS, excluded), own, ACCOUNT, seed=0, draws=draws)
+    assert groups is not None
+    return groups
+
+
+GROUPS = groups_of()
+
+
+def weighed(campaign: Ints, others: Ints, model: Ints32 | None = None) -> dict[str, Evidence]:
+    time = np.concatenate((campaign.ravel(), others.ravel()))
+    return {e.name: e for e in coordination_evidence(GROUPS, time, model=model)}
+
+
+def adopted(rng: np.random.Generator, time: Ints, *, launch: int = 8, lag: float = 10.0) -> Ints32:
+    """Models of people who move to the new one some days after its launch."""
+    moves = T0 + launch * DAY + rng.exponential(lag * DAY, CAMPAIGN + OTHERS)
+    return (time >= moves[ACCOUNT]).astype(np.int32)
+
+
+# ---------------------------------------------------------------- under the null
+
+
+def test_groups_of_the_same_people_are_seldom_called_coordinated() -> None:
+    rng = np.random.default_rng(1)
+    found: dict[str, list[float]] = {}
+    runs = 120
+    for _ in range(runs):
+        campaign, others = people(rng, CAMPAIGN), people(rng, OTHERS)
+        time = np.concatenate((campaign.ravel(), others.ravel()))
+        for name, evidence in weighed(campaign, others, adopted(rng, time)).items():
+            found.setdefault(name, []).append(evidence.p_value)
+    assert set(found) == NAMES
+    for name, values in found.items():
+        p = np.array(values)
+        assert len(p) == runs
+        assert (p <= 0.05).mean() <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / runs), name
+        assert (p <= 0.005).mean() <= 0.03, name
+        assert p.max() > 0.5, name
+
+
+def test_a_time_zone_and_a_week_in_common_are_not_synchrony() -> None:
+    rng = np.random.default_rng(2)
+    p = [
+        weighed(people(rng, CAMPAIGN, hour=14.0, days=(6, 18)), people(rng, OTHERS))["synchrony"].p_value
+        for _ in range(25)
+    ]
+    assert (np.array(p) <= 0.05).mean() <= 0.12
+
+
+# ---------------------------------------------------------------- planted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_accounts_that_come_together_on_many_days_are_synchronous(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    bins = np.sort(rng.choice(DAYS * 8, EACH, replace=False))
+    campaign = T0 + bins * 3 * HOUR + rng.integers(0, 3 * HOUR, (CAMPAIGN, EACH))
+    found = weighed(np.sort(campaign, axis=1), people(rng, OTHERS))["synchrony"]
+    assert found.p_value < 1e-3
+    assert found.value > 2 * found.expected
+
+
+def test_one_event_is_not_synchrony() -> None:
+    rng = np.random.default_rng(3)
+    campaign = people(rng, CAMPAIGN)
+    campaign[:, 10] = T0 + 14 * DAY + rng.integers(0, 3 * HOUR, CAMPAIGN)
+    found = weighed(np.sort(campaign, axis=1), people(rng, OTHERS))["synchrony"]
+    assert found.p_value > 0.05
+
+
+def test_a_common_hour_every_day_is_not_synchrony() -> None:
+    rng = np.random.default_rng(4)
+    day = np.sort(np.array([rng.choice(DAYS, EACH, replace=False) for _ in range(CAMPAIGN)]), axis=1)
+    campaign = T0 + day * DAY + 9 * HOUR + rng.integers(0, HOUR, (CAMPAIGN, EACH))
+    assert weighed(campaign, people(rng, OTHERS))["synchrony"].p_value > 0.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_accounts_at_full_rate_from_the_first_day_have_no_ramp(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    campaign = T0 + np.sort(rng.integers(0, 5 * DAY, (CAMPAIGN, EACH)), axis=1)
+    found = weighed(campaign, people(rng, OTHERS))["no ramp-up"]
+    assert found.p_value < 1e-2
+    assert found.value < found.expected
+
+
+def test_accounts_that_work_up_to_their_rate_have_one() -> None:
+    rng = np.random.default_rng(0)
+    campaign = T0 + np.sort(rng.beta(4, 1, (CAMPAIGN, EACH)) * 8 * DAY, axis=1).astype(np.int64)
+    found = weighed(campaign, people(rng, OTHERS))["no ramp-up"]
+    steady = T0 + np.sort(rng.random((CAMPAIGN, EACH)) * 8 * DAY, axis=1).astype(np.int64)
+    assert found.value > weighed(steady, people(rng, OTHERS))["no ramp-up"].value
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pool_that_takes_over_is_a_hand_over(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    campaign = np.sort(rng.integers(0, 12 * DAY, (CAMPAIGN, EACH)), axis=1)
+    campaign[CAMPAIGN // 2 :] += 12 * DAY
+    found = weighed(T0 + campaign, people(rng, OTHERS))["hand-over"]
+    assert found.p_value < 1e-3
+    assert found.value > 0.2
+    assert "%" in found.sentence
+
+
+def test_a_pool_that_stays_is_no_hand_over() -> None:
+    rng = np.random.default_rng(0)
+    campaign = T0 + np.sort(rng.integers(0, DAYS * DAY, (CAMPAIGN, EACH)), axis=1)
+    found = weighed(campaign, people(rng, OTHERS))["hand-over"]
+    assert found.value < HANDED
+    assert found.p_value == 1.0
+
+
+def test_an_event_at_which_some_end_and_some_begin_is_no_hand_over() -> None:
+    rng = np.random.default_rng(1)
+    event = 12 * DAY + rng.integers(0, 4 * HOUR, (CAMPAIGN, EACH // 2))
+    rest = rng.integers(0, 12 * DAY, (CAMPAIGN, EACH // 2))
+    rest[CAMPAIGN // 2 :] += 13 * DAY
+    campaign = T0 + np.sort(np.concatenate((rest, event), axis=1), axis=1)
+    assert weighed(campaign, people(rng, OTHERS))["hand-over"].p_value == 1.0
+
+
+def machines(rng: np.random.Generator) -> Ints:
+    return T0 + np.sort(rng.integers(0, DAYS * DAY, (CAMPAIGN, EACH)), axis=1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pool_that_moves_to_a_model_at_once_is_a_pivot(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    campaign, others = machines(rng), people(rng, OTHERS)
+    time = np.concatenate((campaign.ravel(), others.ravel()))
+    model = np.where(ACCOUNT < CAMPAIGN, time >= T0 + 14 * DAY, adopted(rng, time)).astype(np.int32)
+    found = weighed(campaign, others, model)["model pivot"]
+    assert found.p_value < 1e-2
+    assert found.value > 0.3
+    assert "2026-03-1" in found.sentence
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_launch_at_which_everybody_moves_is_no_pivot(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    campaign, others = people(rng, CAMPAIGN), people(rng, OTHERS)
+    time = np.concatenate((campaign.ravel(), others.ravel()))
+    model = adopted(rng, time, launch=16, lag=0.3)
+    assert weighed(campaign, others, model)["model pivot"].p_value > 0.01
+
+
+def test_models_used_side_by_side_are_no_pivot() -> None:
+    rng = np.random.default_rng(6)
+    campaign, others = machines(rng), people(rng, OTHERS)
+    model = rng.integers(0, 3, len(ACCOUNT)).astype(np.int32)
+    assert weighed(campaign, others, model)["model pivot"].p_value > 0.01
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+def test_an_unknown_model_is_no_evidence() -> None:
+    rng = np.random.default_rng(0)
+    campaign, others = machines(rng), people(rng, OTHERS)
+    model = np.full(len(ACCOUNT), -1, np.int32)
+    assert "model pivot" not in weighed(campaign, others, model)
+    assert "model pivot" not in weighed(campaign, others)
+    model[ACCOUNT >= CAMPAIGN] = 0
+    assert "model pivot" not in weighed(campaign, others, model)
+
+
+def test_without_times_there_is_nothing_to_say() -> None:
+    rng = np.random.default_rng(0)
+    time = np.concatenate((machines(rng).ravel(), people(rng, OTHERS).ravel()))
+    assert coordination_evidence(GROUPS, np.full(len(time), NO_TIME)) == []
+    some = time.copy()
+    some[::4] = NO_TIME
+    assert coordination_evidence(GROUPS, some) == []
+    background = time.copy()
+    background[CAMPAIGN * EACH :] = NO_TIME
+    assert coordination_evidence(GROUPS, background) == []
+
+
+def test_a_time_far_from_all_others_costs_no_memory() -> None:
+    rng = np.random.default_rng(0)
+    time = np.concatenate((machines(rng).ravel(), people(rng, OTHERS).ravel()))
+    time[0], time[EACH * CAMPAIGN] = 0, 253_402_300_799
+    found = coordination_evidence(GROUPS, time) + time_evidence(GROUPS, time)
+    assert len(found) == 8
+    assert all(np.isfinite([e.value, e.expected, e.p_value]).all() for e in found)
+
+
+def test_short_bursts_have_no_lifetimes_to_compare() -> None:
+    rng = np.random.default_rng(0)
+    campaign = T0 + np.sort(rng.integers(0, DAY, (CAMPAIGN, EACH)), axis=1)
+    found = weighed(campaign, people(rng, OTHERS))
+    assert set(found) == set()
+
+
+@given(shift=st.integers(-300, 300), seed=st.integers(0, 50))
+@settings(max_examples=15, deadline=None)
+def test_another_year_gives_the_same_evidence(shift: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    campaign, others = machines(rng), people(rng, OTHERS)
+    before = weighed(campaign, others)
+    after = weighed(campaign + shift * DAY, others + shift * DAY)
+    assert {n: (e.value, e.p_value) for n, e in before.items()} == {n: (e.value, e.p_value) for n, e in after.items()}
+
+
+# ---------------------------------------------------------------- sign-ups
+
+
+ACCOUNTS = 1_500
+WINDOW = 40 * DAY
+
+
+def newcomers(rng: np.random.Generator, accounts: int = ACCOUNTS) -> SignUps:
+    """Half of the accounts older than the dump, the others opened within it; seen at any time after."""
+    created = np.where(
+        rng.random(accounts) < 0.5,
+        T0 - rng.exponential(200 * DAY, accounts),
+        T0 + rng.random(accounts) * 0.9 * WINDOW,
+    ).astype(np.int64)
+    low = np.maximum(created, T0)
+    first = low + (rng.random(accounts) ** 3 * (T0 + WINDOW - low)).astype(np.int64)
+    return SignUps(created=created, first=first)
+
+
+def judged(
+    of: SignUps, members: npt.NDArray[np.integer], others: npt.NDArray[np.bool_] | None = None
+) -> dict[str, Evidence]:
+    everybody = np.ones(len(of.created), bool)
+    found = sign_up_evidence(
+        of, np.sort(members).astype(np.int32), others=everybody if others is None else others, seed=0
+    )
+    return {e.name: e for e in found}
+
+
+def test_sign_ups_take_the_earliest_creation_and_the_first_prompt() -> None:
+    account = np.array([0, 0, 2, 2, 3], np.int32)
+    created = np.array([50, 40, NO_TIME, NO_TIME, 7])
+    time = np.array([NO_TIME, 90, 80, 85, NO_TIME])
+    found = sign_ups(account, created, time, accounts=5)
+    assert found.created.tolist() == [40, NO_TIME, NO_TIME, 7, NO_TIME]
+    assert found.first.tolist() == [90, NO_TIME, 80, NO_TIME, NO_TIME]
+    none = np.full(5, NO_TIME)
+    assert sign_ups(account, none, none, accounts=5).created.tolist() == [NO_TIME] * 5
+
+
+def test_random_accounts_are_seldom_a_cohort() -> None:
+    rng = np.random.default_rng(3)
+    found: dict[str, list[float]] = {}
+    runs = 150
+    for _ in range(runs):
+        of = newcomers(rng)
+        fresh = np.flatnonzero(of.created >= T0)
+        for members in (rng.choice(ACCOUNTS, 30, replace=False), rng.choice(fresh, 30, replace=False)):
+            for name, evidence in judged(of, members).items():
+                found.setdefault(name, []).append(evidence.p_value)
+    # accounts that are all new stand out as a cohort among old and new ones, so only the first kind is a null for it
+    cohort = np.array(found["sign-up cohort"][::2])
+    gap = np.array(found["sign-up gap"])
+    for p in (cohort, gap):
+        assert len(p) >= runs
+        assert (p <= 0.05).mean() <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / runs)
+        assert p.max() > 0.5
+
+
+def test_accounts_opened_within_days_are_a_cohort() -> None:
+    rng = np.random.default_rng(0)
+    of = newcomers(rng)
+    members = np.arange(40)
+    of.created[members] = T0 + 5 * DAY + rng.integers(0, 3 * DAY, 40)
+    of.first[members] = T0 + 9 * DAY + rng.integers(0, DAY, 40)
+    found = judged(of, members)
+    assert set(found) == {"sign-up cohort", "sign-up gap"}
+    assert found["sign-up cohort"].p_value < 1e-4
+    assert found["sign-up gap"].p_value < 1e-2
+    assert "40 of 40 on the three busiest days" in found["sign-up cohort"].sentence
+    assert {e.family for e in found.values()} == {"time"}
+
+
+def test_a_wave_of_newcomers_to_the_whole_service_is_no_cohort() -> None:
+    # on one day hundreds sign up and write; the group is first seen then, as others are
+    rng = np.random.default_rng(1)
+    wave_days = []
+    anyone = []
+    for _ in range(40):
+        of = newcomers(rng)
+        wave = rng.choice(ACCOUNTS, 500, replace=False)
+        of.created[wave] = T0 + 20 * DAY + rng.integers(0, DAY, 500)
+        of.first[wave] = of.created[wave] + rng.integers(0, DAY, 500)
+        seen = np.flatnonzero((of.first >= T0 + 20 * DAY) & (of.first < T0 + 22 * DAY))
+        members = rng.choice(seen, 30, replace=False)
+        wave_days.append(judged(of, members)["sign-up cohort"].p_value)
+        unmatched = SignUps(created=of.created, first=np.full(ACCOUNTS, NO_TIME))
+        anyone.append(judged(unmatched, members)["sign-up cohort"].p_value)
+    assert (np.array(wave_days) <= 0.05).mean() <= 0.15
+    assert (np.array(anyone) <= 0.001).mean() > 0.9  # what the matching takes away
+
+
+def test_unknown_sign_ups_are_no_evidence() -> None:
+    rng = np.random.default_rng(0)
+    of = newcomers(rng)
+    of.created[:21] = NO_TIME
+    assert judged(of, np.arange(40)) == {}
+    of.created[:40] = T0
+    of.created[5:] = NO_TIME
+    assert judged(of, np.arange(MIN_SIGN_UPS - 3)) == {}
+    assert judged(of, np.arange(40)) == {}
+    # nobody to compare with
+    of.created[:] = T0
+    others = np.zeros(ACCOUNTS, bool)
+    others[:60] = True
+    assert judged(of, np.arange(40), others) == {}
+
+
+def test_members_without_any_time_are_compared_with_all() -> None:
+    rng = np.random.default_rng(0)
+    of = newcomers(rng)
+    of.first[:] = NO_TIME
+    of.created[:30] = T0 + rng.integers(0, DAY, 30)
+    found = judged(of, np.arange(30))
+    assert set(found) == {"sign-up cohort"}
+    assert found["sign-up cohort"].p_value < 1e-4
+
+
+def test_what_a_common_interest_explains_needs_a_template() -> None:
+    rng = np.random.default_rng(0)
+    time = np.concatenate((machines(rng).ravel(), people(rng, OTHERS).ravel()))
+    model = adopted(rng, time)
+    names = {e.name for e in time_evidence(GROUPS, time) + coordination_evidence(GROUPS, time, model=model)}
+    names |= {"sign-up cohort", "sign-up gap"}
+    assert set(NEED_TEMPLATE) < names
+    assert "hand-over" not in NEED_TEMPLATE
