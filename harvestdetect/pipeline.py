@@ -322,6 +322,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
         segment_characters=settings.segment_characters,
         max_windows=settings.max_windows,
         min_senders=settings.min_accounts,
+        registry=run.registry,
     )
     rejects = 0
     for batch in batches_of(source):
@@ -330,6 +331,9 @@ def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
         run.rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(run.rejects)])
         run.files.extend(batch.files)
     run.counts["rejects"] = rejects
+    known = run.registry.entries if run.registry else ()
+    if cut := [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]:
+        run.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
     if rejects > len(run.rejects):
         run.note(f"the first {len(run.rejects):,} of {rejects:,} rejects are listed")
     return builder.finish()

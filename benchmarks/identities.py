@@ -1,0 +1,190 @@
+"""What a provider knows of an account beside its prompts: organisation, network, client, payment, sign-up.
+
+Ordinary accounts share things too: households and offices an address, strangers the exit of a private network, nearly
+everybody one of a few mail providers. Campaigns share what they are alleged to share.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from benchmarks.real_texts import DAY, START
+from harvestdetect.simulate.traffic import Network, opaque
+
+__all__ = ["Identities", "Identity"]
+
+LAUNCH: Final = 20
+"""Day of the window on which a new model appears."""
+NEW_MODEL: Final = "large-3"
+_TWO_YEARS: Final = 730
+_MAIL: Final = (("freemail-1.example", 60), ("freemail-2.example", 20), ("freemail-3.example", 12), ("isp.example", 8))
+_EXITS: Final = 40
+
+
+@dataclass(slots=True, kw_only=True)
+class Identity:
+    """The fields of one account."""
+
+    org: str
+    addresses: tuple[str, ...]
+    asn: int
+    agents: tuple[str, ...]
+    api_key: str | None
+    payment: str | None
+    email_domain: str
+    created: int
+    model: str
+    moves: int
+    """From when it uses the new model, in seconds."""
+
+    def fields(self, time: int, rng: random.Random) -> dict[str, str | int]:
+        """The optional columns of one row; what is not known is left out."""
+        found: dict[str, str | int | None] = {
+            "org": self.org,
+            "ip": rng.choice(self.addresses),
+            "asn": f"AS{64_512 + self.asn}",
+            "user_agent": rng.choice(self.agents),
+            "api_key": self.api_key,
+            "payment": self.payment,
+            "email_domain": self.email_domain,
+            "created_at": self.created,
+            "model": NEW_MODEL if time >= self.moves else self.model,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Identities:
+    """Opens accounts.
+
+    Args:
+        seed: goes into every id.
+        days: length of the window.
+        at_once: most accounts move to the new model within a day, rather than over weeks.
+    """
+
+    def __init__(self, *, seed: str, days: int, at_once: bool) -> None:
+        self._seed = seed
+        self._rng = random.Random(f"{seed}-identities")
+        self._end = START + days * DAY
+        self._at_once = at_once
+        whole = int(opaque(seed, "network", size=4), 16)
+        self._network = Network(
+            np.random.default_rng(whole), seed=whole, start=START, end=self._end, launch=START + LAUNCH * DAY
+        )
+        hosts = self._network.hosters(6)
+        self._exits = [(asn, self._network.address(asn)) for asn in (hosts[i % 6] for i in range(_EXITS))]
+        self._offices: list[Identity] = []
+        self._last: Identity | None = None
+        self._drawn = 0
+
+    def ordinary(self, *, agents: tuple[str, ...] = (), created: int | None = None) -> Identity:
+        """An account like most."""
+        rng = self._rng
+        found = self._open(agents=agents, created=self._signed_up() if created is None else created)
+        chance = rng.random()
+        if chance < 0.06:
+            found.asn, address = rng.choice(self._exits)
+            found.addresses = (address,)
+        elif chance < 0.16 and self._last is not None:
+            found.asn, found.addresses = self._last.asn, self._last.addresses
+            if rng.random() < 0.5:
+                found.payment = self._last.payment
+        elif chance < 0.28 and self._offices and rng.random() < 0.9:
+            office = rng.choice(self._offices)
+            found.org, found.email_domain = office.org, office.email_domain
+            if rng.random() < 0.5:
+                found.asn, found.addresses = office.asn, office.addresses
+            self._offices.append(office)  # large ones grow
+        elif chance < 0.3:
+            found.email_domain = f"{self._id('domain')}.example"
+            self._offices.append(found)
+        self._last = found
+        return found
+
+    def campaign(self, count: int, *, first: int, network: Literal["proxy", "residential"]) -> list[Identity]:
+        """A pool of accounts opened for a campaign that starts ``first`` days into the window."""
+        rng = self._rng
+        hosts = self._network.hosters(3)
+        nets = [(asn, rng.randrange(256)) for asn in hosts]
+        bursts = [START + int((first - rng.uniform(3, 30)) * DAY) for _ in range(rng.choice((2, 3)))]
+        domains = [f"{self._id('domain')}.example" for _ in range(3)]
+        agents = self._network.clients(1)
+        cards = [self._id("card") for _ in range(count // 5 + 1)]
+        found = []
+        for i in range(count):
+            one = self._open(agents=agents, created=rng.choice(bursts) + int(rng.gauss(0, 3) * 3_600))
+            if network == "proxy":
+                one.asn, third = rng.choice(nets)
+                one.addresses = tuple(self._network.address(one.asn, third) for _ in range(2))
+            else:
+                one.asn = self._network.isp()
+                one.addresses = (self._network.address(one.asn),)
+            one.payment = cards[i // 5]
+            if rng.random() < 0.7:
+                one.email_domain = rng.choice(domains)
+            found.append(one)
+        return found
+
+    def organisation(self, count: int) -> list[Identity]:
+        """Accounts of one organisation: one network, one bill, one mail domain."""
+        asn = self._network.hosters(1)[0]
+        addresses = tuple(self._network.address(asn, 7) for _ in range(2))
+        org, card, domain = self._network.org(), self._id("card"), f"{self._id('domain')}.example"
+        agents = self._network.clients(1)
+        found = []
+        for _ in range(count):
+            one = self._open(agents=agents, created=self._signed_up())
+            one.org, one.asn, one.addresses, one.payment, one.email_domain = org, asn, addresses, card, domain
+            found.append(one)
+        return found
+
+    def classroom(self, count: int, *, first: int) -> list[Identity]:
+        """A class behind one address, signed up before the assignment."""
+        asn = self._network.isp()
+        addresses = (self._network.address(asn, 3),)
+        domain = f"{self._id('domain')}.example"
+        found = []
+        for _ in range(count):
+            one = self.ordinary(created=START + int((first - self._rng.uniform(0, 10)) * DAY))
+            one.asn, one.addresses, one.email_domain = asn, addresses, domain
+            found.append(one)
+        return found
+
+    def moved_at(self, day: float) -> int:
+        """A moment within the 24 hours after a day of the window."""
+        return START + int((day + self._rng.random()) * DAY)
+
+    def _open(self, *, agents: Sequence[str], created: int) -> Identity:
+        rng = self._rng
+        held = self._network.accounts[self._network.open(agents=agents, created=created)]
+        moves = self.moved_at(LAUNCH) if self._at_once and rng.random() < 0.8 else held.moves
+        return Identity(
+            org=held.org,
+            addresses=held.addresses,
+            asn=held.asn,
+            agents=held.agents,
+            api_key=held.api_key,
+            payment=self._id("card") if rng.random() < 0.7 else None,
+            email_domain=rng.choices([m for m, _ in _MAIL], [w for _, w in _MAIL])[0]
+            if rng.random() < 0.85
+            else f"{self._id('domain')}.example",
+            created=created,
+            model=held.model,
+            moves=moves,
+        )
+
+    def _signed_up(self) -> int:
+        """Over two years, ever more of them; a few within the window."""
+        rng = self._rng
+        if rng.random() < 0.1:
+            return int(rng.uniform(START, self._end))
+        return int(START - (1 - rng.random() ** 0.5) * _TWO_YEARS * DAY) - 1
+
+    def _id(self, what: str) -> str:
+        self._drawn += 1
+        return opaque(self._seed, what, self._drawn, size=6)

@@ -1,0 +1,427 @@
+"""The recall benchmark: what is found of planted campaigns, by one factor at a time, and what is not.
+
+    python -m benchmarks.recall [--data DIR] [--half reporting] [--seeds 3] [--part grid,evasions] [--docs FILE]
+
+``--data`` is a folder with the public texts that :mod:`benchmarks.real_texts` names; without it the texts come from the
+package's own grammar, to try it out. What is planted stands in :mod:`benchmarks.scenarios`, how in
+:mod:`benchmarks.planting`. The tuning part of the texts is what the detector was developed on; report the other. Every
+dump's result is kept in ``--work``, so an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from benchmarks.pages import write_section
+from benchmarks.planting import WINDOW, Laid, NotEnough, grammar_sources, lay, real_sources, write
+from benchmarks.real_texts import DAY, START, Half, data_missing
+from benchmarks.results import COUNTED, OURS, Finding, Group, Result
+from benchmarks.scenarios import PARTS, Dump, Part, dumps
+from benchmarks.tables import render_parts
+from harvestdetect import Settings, detect, read_dumps
+from harvestdetect.data import TIERS, Detection, Tier
+from harvestdetect.evaluate import Found, Planted, Scores, evaluate, found_of
+
+__all__ = ["Job", "jobs", "main", "run"]
+
+ABLATIONS: Final[tuple[tuple[str, str, Mapping[str, Any]], ...]] = (
+    ("everything", "", {}),
+    ("without text", "text", {}),
+    ("without structure", "structure", {}),
+    ("without time", "time", {}),
+    ("without infrastructure", "infrastructure", {}),
+    ("without segments", "", {"segment_characters": 100_000, "max_windows": 0}),
+    ("without links", "", {"link_log_p": -1e9}),
+    ("meaning view too", "", {"encoder": "auto"}),
+)
+"""Name, family left out, settings changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One dump for one detector."""
+
+    dump: Dump
+    seed: int
+    half: Half
+    rows: int
+    data: str | None
+    settings: Mapping[str, Any]
+    detector: str = OURS
+    variant: str = ""
+    """Of :data:`ABLATIONS`."""
+    every: int = 0
+    """Days between the prefixes that are scanned; 0 scans the whole dump once."""
+
+    def key(self) -> str:
+        """Digest of all that decides the result: settings, scenarios, seed, code of the package and the benchmark."""
+        told = repr((self, _source_digest(self.detector)))
+        return hashlib.sha256(told.encode()).hexdigest()[:20]
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.dump.name, f"seed {self.seed}", self.detector, self.variant)))
+
+
+# ---------------------------------------------------------------- one job
+
+
+def run(job: Job, work: Path) -> Result:
+    """Lays the dump of a job, scans it and scores the findings; or takes the result kept in ``work``."""
+    kept = work / "results" / f"{job.key()}.json"
+    if kept.is_file():
+        return msgspec.json.decode(kept.read_bytes(), type=Result)
+    result = _run(job, work)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.encode(result))
+    partial.replace(kept)
+    return result
+
+
+def _run(job: Job, work: Path) -> Result:
+    seed = f"recall-{job.half}-{job.seed}-{job.dump.name}"
+    rows = round(job.rows * job.dump.rows)
+    try:
+        if job.data is None:
+            sources = grammar_sources(seed=seed, rows=rows)
+        else:
+            sources = real_sources(Path(job.data), half=job.half, seed=seed, rows=rows)
+        laid = lay(job.dump, sources, half=job.half, seed=seed)
+    except NotEnough as error:
+        return _left_out(job, str(error))
+    truth = [
+        Planted(name=g["name"], kind=g["kind"], what=g["what"], accounts=frozenset(g["accounts"])) for g in laid.truth
+    ]
+    if job.detector != OURS:
+        from benchmarks.baselines import BASELINES
+
+        start = time.perf_counter()
+        found = BASELINES[job.detector](laid.rows, seed=job.seed)
+        seconds = time.perf_counter() - start
+        return _result(job, laid, truth, found, [None] * len(found), seconds=seconds)
+    _, family, changes = next((a for a in ABLATIONS if a[0] == job.variant), ("", "", {}))
+    settings = Settings(**{**job.settings, **changes})
+    with tempfile.TemporaryDirectory(dir=work) as folder, _without(family) if family else nullcontext():
+        file = write(laid, Path(folder))
+        start = time.perf_counter()
+        days = _prefixes(job, laid, truth, settings, Path(folder)) if job.every else {}
+        detection = detect(read_dumps([file], settings=settings), settings=settings)
+        seconds = time.perf_counter() - start
+    return _result(
+        job,
+        laid,
+        truth,
+        found_of(detection),
+        [f.q_value for f in detection.findings],
+        seconds=seconds,
+        detection=detection,
+        days=days,
+    )
+
+
+def _prefixes(job: Job, laid: Laid, truth: Sequence[Planted], settings: Settings, folder: Path) -> dict[str, float]:
+    """Days from a campaign's first harvest prompt to the end of the first prefix in which it is found."""
+    days: dict[str, float] = {}
+    for day in range(job.every, WINDOW + 1, job.every):
+        end = START + day * DAY
+        begun = [g for g in truth if g.kind == "campaign" and laid.first[g.name] < end and g.name not in days]
+        if not begun:
+            continue
+        file = write(dataclasses.replace(laid, rows=[r for r in laid.rows if r["timestamp"] < end]), folder / "prefix")
+        detection = detect(read_dumps([file], settings=settings), settings=settings)
+        # of those who have sent nothing yet nobody can tell
+        seen = {r["account"] for r in laid.rows if r["timestamp"] < end}
+        known = [dataclasses.replace(g, accounts=g.accounts & seen) for g in truth if g.accounts & seen]
+        for row in evaluate(found_of(detection), known).rows:
+            if row.kind == "campaign" and row.found and row.name not in days:
+                days[row.name] = (end - laid.first[row.name]) / DAY
+    return days
+
+
+@contextmanager
+def _without(family: str) -> Iterator[None]:
+    """Scans as if the evidence of one family had not been measured."""
+    from harvestdetect import pipeline
+
+    weigh: Callable[..., Any] = vars(pipeline)["weigh"]
+
+    def weighed(*given: Any, **named: Any) -> list[Any]:
+        return [
+            dataclasses.replace(w, evidence=tuple(e for e in w.evidence if e.family != family))
+            for w in weigh(*given, **named)
+        ]
+
+    setattr(pipeline, "weigh", weighed)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(pipeline, "weigh", weigh)  # noqa: B010
+
+
+def _result(
+    job: Job,
+    laid: Laid,
+    truth: Sequence[Planted],
+    found: Sequence[Found],
+    q_values: Sequence[float | None],
+    *,
+    seconds: float,
+    detection: Detection | None = None,
+    days: Mapping[str, float] | None = None,
+) -> Result:
+    scores: Scores = evaluate(found, truth)
+    guilty = frozenset[str]().union(*(g.accounts for g in truth if g.kind == "campaign"))
+    flagged = frozenset[str]().union(*(f.accounts for f in found if f.tier in COUNTED))
+    scenario_of = {s.name: s.name for s in job.dump.scenarios}
+    for scenario in job.dump.scenarios:
+        scenario_of |= {f"{scenario.name}-a": scenario.name, f"{scenario.name}-b": scenario.name}
+    return Result(
+        part=job.dump.part,
+        dump=job.dump.name,
+        metadata=job.dump.metadata,
+        seed=job.seed,
+        detector=job.detector,
+        variant=job.variant,
+        told=laid.told,
+        rows=len(laid.rows),
+        benign_rows=len(laid.rows) - sum(laid.harvest.values()),
+        accounts=laid.accounts,
+        seconds=round(seconds, 2),
+        memory_mb=max((s.peak_memory_mb for s in detection.stages), default=0.0) if detection else 0.0,
+        campaign_recall=scores.campaign_recall,
+        account_recall=scores.account_recall,
+        account_precision=scores.account_precision,
+        recommended_precision=scores.recommended_precision,
+        average_precision=scores.ranking_average_precision,
+        flagged=len(flagged),
+        flagged_guilty=len(flagged & guilty),
+        look_alikes_urgent=scores.look_alikes_urgent,
+        groups=tuple(
+            Group(
+                name=row.name,
+                scenario=scenario_of.get(row.name, row.name),
+                kind=row.kind,
+                accounts=row.accounts,
+                harvest=laid.harvest.get(row.name, 0),
+                found=row.found,
+                tier=row.tier if row.kind == "campaign" else _tier_of(planted, found, guilty),
+                recall=row.recall,
+                precision=row.precision,
+                covered=len(planted.accounts & flagged),
+                days=(days or {}).get(row.name),
+            )
+            for row, planted in zip(scores.rows, truth, strict=True)
+        ),
+        findings=tuple(
+            Finding(
+                tier=f.tier,
+                score=f.score,
+                q=q,
+                accounts=len(f.accounts),
+                false=2 * len(f.accounts & guilty) < len(f.accounts),
+            )
+            for f, q in zip(found, q_values, strict=True)
+        ),
+        versions=dict(detection.versions) if detection else {},
+    )
+
+
+def _left_out(job: Job, why: str) -> Result:
+    return Result(
+        part=job.dump.part, dump=job.dump.name, metadata=job.dump.metadata, seed=job.seed, detector=job.detector,
+        variant=job.variant, left_out=why,
+    )  # fmt: skip
+
+
+def _tier_of(planted: Planted, found: Sequence[Found], guilty: frozenset[str]) -> Tier | None:
+    """The strongest tier among findings that are of a look-alike: mostly its accounts, or most of its accounts.
+
+    A finding that finds a campaign and draws in an innocent account is not the look-alike's.
+    """
+    own = [
+        TIERS.index(f.tier)
+        for f in found
+        if 2 * len(f.accounts & guilty) < len(f.accounts)
+        and 2 * len(f.accounts & planted.accounts) >= min(len(f.accounts), len(planted.accounts))
+    ]
+    return TIERS[min(own)] if own else None
+
+
+_DIGESTS: dict[bool, str] = {}
+
+
+def _source_digest(detector: str) -> str:
+    """Digest of the package's code, and of the benchmark's that lays and scores (with the baselines where used)."""
+    ours = detector == OURS
+    if ours not in _DIGESTS:
+        root = Path(__file__).resolve().parents[1]
+        names = [
+            "identities",
+            "planting",
+            "real_texts",
+            "recall",
+            "results",
+            "scenarios",
+            *([] if ours else ["baselines"]),
+        ]
+        files = [root / "benchmarks" / f"{name}.py" for name in names]
+        files += sorted(f for f in (root / "harvestdetect").rglob("*") if f.suffix in (".py", ".toml"))
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(file.read_bytes())
+        _DIGESTS[ours] = digest.hexdigest()
+    return _DIGESTS[ours]
+
+
+# ---------------------------------------------------------------- all jobs
+
+
+def jobs(
+    parts: Sequence[Part],
+    *,
+    seeds: Sequence[int],
+    half: Half,
+    rows: int,
+    data: Path | None,
+    settings: Mapping[str, Any],
+    only: Sequence[str] = (),
+    benign: int = 1,
+    every: int = 3,
+    baselines: Sequence[str] = (),
+) -> list[Job]:
+    """All jobs of some parts, seed by seed."""
+
+    def job(dump: Dump, seed: int) -> Job:
+        folder = None if data is None else str(data)
+        return Job(dump=dump, seed=seed, half=half, rows=rows, data=folder, settings=settings)
+
+    found = []
+    for seed in seeds:
+        for dump in (d for part in parts if part != "benign" for d in dumps(part, rows=rows, only=only)):
+            one = job(dump, seed)
+            if dump.part == "days":
+                found.append(dataclasses.replace(one, every=every))
+            elif dump.part == "ablations":
+                names = [a[0] for a in ABLATIONS if dump.metadata or a[1] != "infrastructure"]
+                found += [dataclasses.replace(one, variant=name) for name in names]
+            else:
+                found += [one, *(dataclasses.replace(one, detector=name) for name in baselines)]
+    if "benign" in parts:
+        found += [job(dump, seeds[0] + i) for i in range(benign) for dump in dumps("benign")]
+    return found
+
+
+def _work(job: Job, work: Path) -> Result:
+    result = run(job, work)
+    tiers = ", ".join(
+        f"{g.name} {g.tier or '–'}{'' if g.found or g.kind != 'campaign' else ' MISSED'}" for g in result.groups
+    )
+    told = (
+        result.left_out
+        or f"{result.rows:,} rows, {result.seconds:.0f} s: {tiers or f'{len(result.findings)} findings'}"
+    )
+    print(f"{job}: {told}", flush=True)
+    return result
+
+
+def _all(todo: Sequence[Job], *, work: Path, workers: int) -> list[Result]:
+    if workers <= 1:
+        return [_work(job, work) for job in todo]
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(_work, todo, [work] * len(todo)))
+
+
+def _listed(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder with the public texts; without it the package's grammar")
+    parser.add_argument("--half", choices=("tuning", "reporting"), default="reporting")
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--first-seed", type=int, help="100 for the reporting part, 0 for the tuning part")
+    parser.add_argument("--rows", type=int, default=50_000, help="background rows of a dump")
+    parser.add_argument("--part", type=_listed, default=list(PARTS), help="some of: " + ",".join(PARTS))
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="a scenario or look-alike; repeatable"
+    )
+    parser.add_argument("--benign", type=int, default=10, help="seeds of the dumps of background alone")
+    parser.add_argument("--every", type=int, default=3, help="days between the prefixes of the part days")
+    parser.add_argument("--baselines", nargs="?", const="all", default="", metavar="NAMES", help="run these too; all")
+    parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
+    parser.add_argument("--workers", type=int, default=1, help="processes, one thread each where more than one")
+    parser.add_argument("--docs", type=Path, help="Markdown file whose sections are replaced")
+    parser.add_argument("--plots", type=Path, help="folder for the plots")
+    parser.add_argument("--json", type=Path, help="write all results here too")
+    parser.add_argument("--work", type=Path, help="keep results in this folder")
+    chosen = parser.parse_args(arguments)
+    unknown = [p for p in chosen.part if p not in PARTS]
+    if unknown:
+        parser.error(f"--part knows {', '.join(PARTS)}, not {unknown[0]!r}")
+    if chosen.data is not None and (missing := data_missing(chosen.data)):
+        print(f"{chosen.data} lacks {', '.join(missing)}", file=sys.stderr)
+        return 2
+    first = chosen.first_seed if chosen.first_seed is not None else (100 if chosen.half == "reporting" else 0)
+    settings = {"encoder": chosen.encoder, "use_cache": False} | ({"threads": 1} if chosen.workers > 1 else {})
+    todo = jobs(
+        chosen.part, seeds=range(first, first + chosen.seeds), half=chosen.half, rows=chosen.rows, data=chosen.data,
+        settings=settings, only=chosen.only, benign=chosen.benign, every=chosen.every,
+        baselines=_baselines(chosen.baselines),
+    )  # fmt: skip
+    if not todo:
+        parser.error("nothing is left to run; does --only name a scenario of these parts?")
+    with tempfile.TemporaryDirectory() as scratch:
+        work = chosen.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        results = _all(todo, work=work, workers=chosen.workers)
+    command = (
+        f"python -m benchmarks.recall --half {chosen.half} --seeds {chosen.seeds} --first-seed {first} "
+        f"--rows {chosen.rows} --encoder {chosen.encoder}"
+    )
+    for part, text in render_parts(results, command=command).items():
+        print(text)
+        if chosen.docs:
+            write_section(chosen.docs, f"recall-{part}", text)
+    if chosen.plots:
+        from benchmarks.plots import write_plots
+
+        write_plots(results, chosen.plots)
+    if chosen.json:
+        chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
+    left_out = [r for r in results if r.left_out]
+    for r in left_out:
+        print(f"left out: {r.dump}, seed {r.seed}, {r.detector}: {r.left_out}", file=sys.stderr)
+    return 1 if left_out else 0
+
+
+def _baselines(text: str) -> list[str]:
+    if not text:
+        return []
+    from benchmarks.baselines import BASELINES
+
+    names = list(BASELINES) if text == "all" else _listed(text)
+    for name in names:
+        if name not in BASELINES:
+            raise SystemExit(f"no baseline {name!r}; known: {', '.join(BASELINES)}")
+    return [name for name in names if BASELINES[name].available()]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,142 @@
+"""What a scan of one dump of the recall benchmark gave, and means with their intervals over several."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["COUNTED", "OURS", "Finding", "Group", "Interval", "Result", "interval", "wilson"]
+
+OURS: Final = "harvestdetect"
+"""Name of the detector that is not a baseline."""
+COUNTED: Final = ("urgent", "review")
+"""Tiers at which a finding counts."""
+ENOUGH_SEEDS: Final = 5
+"""Seeds from which they are resampled."""
+DRAWS: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A planted group and what became of it."""
+
+    name: str
+    scenario: str
+    kind: str
+    accounts: int
+    harvest: int
+    found: bool
+    tier: str | None
+    recall: float
+    """Of the best finding."""
+    precision: float | None
+    covered: int
+    """Accounts in any finding at urgent or review."""
+    days: float | None = None
+    """From its first harvest prompt to the end of the first prefix in which it is found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What counts of a finding."""
+
+    tier: str
+    score: float
+    q: float | None
+    accounts: int
+    false: bool
+    """Fewer than half of its accounts are planted in a campaign."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One dump, scanned and scored."""
+
+    part: str
+    dump: str
+    metadata: bool
+    seed: int
+    detector: str
+    variant: str
+    told: str = ""
+    rows: int = 0
+    benign_rows: int = 0
+    accounts: int = 0
+    seconds: float = 0.0
+    memory_mb: float = 0.0
+    campaign_recall: float | None = None
+    account_recall: float | None = None
+    account_precision: float | None = None
+    recommended_precision: float | None = None
+    average_precision: float | None = None
+    flagged: int = 0
+    """Accounts in findings at urgent or review."""
+    flagged_guilty: int = 0
+    look_alikes_urgent: int = 0
+    """Look-alikes that are the largest planted group of a false urgent finding."""
+    groups: tuple[Group, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    left_out: str = ""
+    """Why the dump could not be laid."""
+
+
+# ---------------------------------------------------------------- means
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean and where it may lie."""
+
+    mean: float
+    low: float
+    high: float
+    how: str
+    """``bootstrap``, ``wilson`` or ``range``."""
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ({self.low:.3f}–{self.high:.3f})"
+
+
+def wilson(hits: int, count: int, *, z: float = 1.959964) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927); (0, 1) for none."""
+    if not count:
+        return 0.0, 1.0
+    share = hits / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def interval(by_seed: Mapping[int, Sequence[float]], *, counts: bool = False) -> Interval | None:
+    """Mean over all values and its 95 % interval; None where there is no value.
+
+    From :data:`ENOUGH_SEEDS` seeds the seeds are resampled as wholes, for the values of one seed hang together. With
+    fewer, the interval is Wilson's over the values where they are counts, zeros and ones; of other values it is the
+    least and the greatest seed.
+    """
+    held = {seed: list(values) for seed, values in by_seed.items() if values}
+    everything = [v for values in held.values() for v in values]
+    if not everything:
+        return None
+    mean = statistics.fmean(everything)
+    if len(held) >= ENOUGH_SEEDS:
+        rng = random.Random(0)
+        groups = list(held.values())
+        means = []
+        for _ in range(DRAWS):
+            drawn = rng.choices(groups, k=len(groups))
+            means.append(sum(map(sum, drawn)) / sum(map(len, drawn)))
+        means.sort()
+        return Interval(
+            mean=mean, low=means[round(0.025 * DRAWS)], high=means[round(0.975 * DRAWS) - 1], how="bootstrap"
+        )
+    if counts:
+        low, high = wilson(round(sum(everything)), len(everything))
+        return Interval(mean=mean, low=low, high=high, how="wilson")
+    means = [statistics.fmean(values) for values in held.values()]
+    return Interval(mean=mean, low=min(means), high=max(means), how="range")
