@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 
 STRAYS: Final = 0.5
 """A cluster was chosen for accounts that come back, so its strays are rarer than the fit would have them."""
+FILLED: Final = 0.9
+"""Membership, at least, of an account that filled a rigid template."""
 SPLIT_LOG_P: Final = -16.0
 """Accounts that use one template only are split off when chance is less likely than this (natural logarithm)."""
 MIN_SHARED: Final = 3
@@ -44,7 +46,7 @@ def link_clusters(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume:
     """Links between clusters that share accounts beyond chance.
 
     The null knows how much every account sent: the overlap to expect of clusters A and B is the sum, over the
-    accounts of A, of the chance that their other prompts fall into B, which holds a known part of all prompts. The
+    accounts of A, of the chance that their other prompts fall into B as often as those of all other accounts do. The
     tail is Poisson, the larger of the two directions counts, and the number of pairs corrects it (Bonferroni).
 
     Args:
@@ -64,14 +66,18 @@ def link_clusters(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume:
     held = sparse.csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape=(count, len(volume)))
     both = sparse.triu(held @ held.T, k=1).tocoo()
     enough = both.data >= MIN_SHARED
-    share = np.array([p.sum() for p in prompts]) / max(int(volume.sum()), 1)
+    total, sent = int(volume.sum()), np.array([int(p.sum()) for p in prompts])
+    own = np.array([int(volume[a].sum()) for a in accounts])
+    amount = sparse.csr_matrix((np.concatenate(list(prompts)), (rows, columns)), shape=held.shape)
+    inside = (held @ amount.T).tocsr()  # prompts of y by the accounts of x
     correction = np.log(count * (count - 1) / 2)
     found = []
     for a, b, shared in zip(both.row[enough], both.col[enough], both.data[enough], strict=True):
-        expected = max(
-            float((1 - (1 - share[y]) ** np.maximum(volume[accounts[x]] - prompts[x], 0)).sum())
-            for x, y in ((a, b), (b, a))
-        )
+        expected = 0.0
+        for x, y in ((a, b), (b, a)):
+            rate = (sent[y] - inside[x, y] + 1) / max(total - own[x], 1)
+            rest = np.maximum(volume[accounts[x]] - prompts[x], 0)
+            expected = max(expected, float((1 - (1 - min(rate, 1.0)) ** rest).sum()))
         tail = float(poisson.logsf(shared - 1, expected)) + correction
         overlap = shared / min(len(accounts[a]), len(accounts[b]))
         if tail < log_p and overlap >= MIN_OVERLAP:
@@ -280,6 +286,7 @@ def form_campaign(
     account: Ints32,
     volume: Ints32,
     nearby: Ints32 | None = None,
+    rigid: bool = False,
     min_membership: float = 0.5,
 ) -> Campaign:
     """The campaign of a group of clusters.
@@ -292,6 +299,7 @@ def form_campaign(
         volume: int32[a], prompts of each account.
         nearby: int32[r], the accounts of prompts that lie among these without being in a cluster, where the clusters
             share a subject and no template: one such prompt makes nobody a member, as a filling of a template may.
+        rigid: whether the clusters are templates of so many fixed words that nobody fills one by chance.
         min_membership: accounts below it are no members.
     """
     prompts = np.concatenate([assigned[c] for c in clusters])
@@ -308,6 +316,8 @@ def form_campaign(
         total_accounts=len(volume),
         templates=np.bincount(np.searchsorted(accounts, users), minlength=len(accounts)).astype(np.int32),
     )
+    if rigid:
+        sure = np.maximum(sure, FILLED)
     stay = sure >= min_membership
     if nearby is not None:
         stay &= (hits > 1) | np.isin(accounts, nearby)

@@ -257,7 +257,7 @@ class TemplateCluster:
     """A set of segments that look like fillings of one template, found in one channel."""
 
     channel: str
-    """``wording``, ``wording/shared``, ``meaning``, ``meaning/shared`` or ``verbatim``."""
+    """``wording``, ``meaning``, each also with ``/shared`` or ``/leaf`` behind it, or ``verbatim``."""
     segments: Ints32
     """int32[s], ascending."""
     quality: float

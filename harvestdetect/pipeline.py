@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 import resource
 import sys
@@ -68,7 +69,7 @@ from harvestdetect.lookup import (
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
 from harvestdetect.settings import Settings
-from harvestdetect.template import Description, is_template, same_templates
+from harvestdetect.template import Description, is_rigid, is_template, same_templates
 from harvestdetect.triage import Judgement, changes, expected_false, judge, what_if
 from harvestdetect.weigh import DECIDING, Case, Weighed, less_sure, weigh
 
@@ -413,6 +414,10 @@ def _cluster(
         for points, quality in _select(tree, own, settings):
             segments = points if among is None else among[points]
             found.append(TemplateCluster(channel=channel, segments=np.sort(segments), quality=quality))
+        if distance is None and settings.selection == "account":
+            for points in _select_leaves(tree, own, settings):
+                segments = points if among is None else among[points]
+                found.append(TemplateCluster(channel=f"{view}/leaf", segments=np.sort(segments), quality=0.0))
     return found, core
 
 
@@ -423,11 +428,26 @@ def _select(tree: Tree, postings: Postings, settings: Settings) -> Iterator[tupl
         )
         yield from zip(nodes, quality.tolist(), strict=True)
         return
-    flat = select_flat(tree, method=settings.selection)
+    yield from _select_flat(tree, settings.selection)
+
+
+def _select_flat(tree: Tree, method: str) -> Iterator[tuple[Ints32, float]]:
+    flat = select_flat(tree, method=method)
     order = np.argsort(flat.label, kind="stable").astype(np.int32)
     borders = np.searchsorted(flat.label[order], np.arange(len(flat.persistence) + 1))
     for number, persistence in enumerate(flat.persistence.tolist()):
         yield order[borders[number] : borders[number + 1]], persistence
+
+
+def _select_leaves(tree: Tree, postings: Postings, settings: Settings) -> Iterator[Ints32]:
+    """The densest places that enough accounts share, whether they come back to them or not.
+
+    Over several templates each account may send one filling of each. Such leaves count where they turn out to be
+    templates.
+    """
+    for points, _ in _select_flat(tree, "leaf"):
+        if len(np.unique(postings.account[postings.rows(points)])) >= settings.min_accounts:
+            yield points
 
 
 def _restrict(postings: Postings, among: Ints32) -> Postings:
@@ -483,6 +503,12 @@ def _describe(
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster, clusters of the same template made one."""
     made = [_template(item, corpus, parts, vectors) for item in assigned]
+    stays = [
+        not item.cluster.channel.endswith("/leaf") or is_template(description)
+        for item, (description, _) in zip(assigned, made, strict=True)
+    ]
+    assigned = list(itertools.compress(assigned, stays))
+    made = list(itertools.compress(made, stays))
     merged = []
     for group in same_templates([description for description, _ in made]):
         item = assigned[group[0]]
@@ -535,7 +561,10 @@ def _campaigns(
             more = None
             if not any(is_template(described[c]) for c in clusters):
                 more = account[nearby(np.concatenate([held[c] for c in clusters]), taken, corpus, neighbors)]
-            campaign = form_campaign(clusters, held, links, account=account, volume=volume.prompts, nearby=more)
+            campaign = form_campaign(
+                clusters, held, links, account=account, volume=volume.prompts, nearby=more,
+                rigid=all(is_rigid(described[c]) for c in clusters),
+            )  # fmt: skip
             if len(campaign.accounts) >= least:
                 found.append(campaign)
     return found

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import spread
 
-__all__ = ["Description", "align", "common_words", "describe", "is_template", "same_templates", "tokens"]
+__all__ = ["Description", "align", "common_words", "describe", "is_rigid", "is_template", "same_templates", "tokens"]
 
 SAMPLE: Final = 24
 """Texts aligned per cluster."""
@@ -37,6 +37,8 @@ _TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 
 RIGID_WORDS: Final = 5
 """Fixed words from which a cluster counts as a template."""
+LONG_WORDS: Final = 12
+"""Fixed words from which nobody fills a template by chance."""
 SHARED_WORDS: Final = 8.0
 """Longer words kept from text to text from which a reworded template counts as one."""
 
@@ -65,6 +67,11 @@ class Description:
 def is_template(description: Description) -> bool:
     """Whether the texts share a template in its own right, rather than only a subject."""
     return description.fixed >= RIGID_WORDS or description.shared >= SHARED_WORDS
+
+
+def is_rigid(description: Description) -> bool:
+    """Whether nobody writes such a text by chance."""
+    return description.fixed >= LONG_WORDS
 
 
 def tokens(text: str) -> list[tuple[str, int, int]]:

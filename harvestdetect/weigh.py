@@ -25,8 +25,16 @@ from harvestdetect.evidence.infrastructure import (
 )
 from harvestdetect.evidence.intent import Encode, Prototypes, intent_evidence, load_prototypes, margins, targets_of
 from harvestdetect.evidence.nulls import Pool, draw_groups, pool_of
-from harvestdetect.evidence.structure import even_load, even_load_ratio, linked_templates, shared_list
-from harvestdetect.evidence.text import copies_share, text_evidence
+from harvestdetect.evidence.structure import (
+    block_density,
+    cohort_coverage,
+    even_load,
+    even_load_ratio,
+    focus,
+    linked_templates,
+    shared_list,
+)
+from harvestdetect.evidence.text import READ, copies_share, duplicate_types, paired, slot_sweep, text_evidence
 from harvestdetect.evidence.time import (
     DAY,
     SITTINGS,
@@ -38,7 +46,7 @@ from harvestdetect.evidence.time import (
 )
 from harvestdetect.lookup import Parts, cluster_texts, first_rows, requests, words_of
 from harvestdetect.registry import Registry, known
-from harvestdetect.template import SAMPLE, Description, common_words, is_template, tokens
+from harvestdetect.template import SAMPLE, Description, align, common_words, is_template, tokens
 
 __all__ = ["DECIDING", "Case", "Weighed", "less_sure", "weigh"]
 
@@ -57,7 +65,7 @@ BACKGROUND_TEXTS: Final = 1_000
 TEXTS: Final = 48
 """Texts of a candidate that are read for what they are after."""
 NEIGHBOURHOOD: Final = 12
-NEED_TEMPLATE: Final = ("one list of work", *time.NEED_TEMPLATE)
+NEED_TEMPLATE: Final = (*structure.NEED_TEMPLATE, *time.NEED_TEMPLATE)
 """Measures that a common subject explains as well; they count only where a template is shared."""
 
 
@@ -109,6 +117,12 @@ class _Background:
     model: Ints32
     vectors: Floats32
     pool: Pool
+    sent: npt.NDArray[np.int64]
+    """int64[a]: requests of every account."""
+    users: npt.NDArray[np.int64]
+    """int64[c]: accounts with prompts in each cluster..."""
+    cluster_share: Floats
+    """float64[c]: ...and its share of the requests."""
     others: npt.NDArray[np.bool_]
     """bool[a]: accounts outside every candidate."""
     sign_ups: SignUps
@@ -160,7 +174,7 @@ def _weigh(campaign: Campaign, case: Case, background: _Background, seed: int) -
     templates = len({d.signature for d in described if is_template(d)})
     own = background.place[campaign.prompts]
     contents = background.content[own]
-    found = _text(campaign, case, background, described, contents)
+    found = [*_text(campaign, case, background, described, contents), *_duplicates(campaign, case, described, seed)]
     if (load := even_load(campaign.harvest_prompts, strays=campaign.stray_hits, seed=seed)) is not None:
         found.append(load)
     linked = linked_templates(len(campaign.clusters), templates, campaign.link_log_p, len(campaign.accounts))
@@ -172,8 +186,11 @@ def _weigh(campaign: Campaign, case: Case, background: _Background, seed: int) -
         if (listed := shared_list(groups, background.vectors)) is not None:
             subjects = (listed[1].deviations, listed[1].of_usual)
             found.append(listed[0])
+        if (narrow := focus(groups, background.vectors)) is not None:
+            found.append(narrow)
         found.extend(time_evidence(groups, background.time))
         found.extend(coordination_evidence(groups, background.time, model=background.model))
+    found.extend(_shape(campaign, case, background, seed))
     found.extend(sign_up_evidence(background.sign_ups, campaign.accounts, others=background.others, seed=seed))
     if not templates:
         # accounts with a common subject have alike prompts, and come together when something happens
@@ -212,6 +229,54 @@ def _text(
         background_distances=background.distances,
         contents=contents,
     )
+
+
+def _duplicates(campaign: Campaign, case: Case, described: Sequence[Description], seed: int) -> list[Evidence]:
+    """Fillings of the largest template, and what pairs of texts are to one another."""
+    shown = case.parts.start[campaign.prompts + 1] > case.parts.start[campaign.prompts]
+    prompts, cluster = campaign.prompts[shown], campaign.prompt_cluster[shown]
+    by_size = np.argsort([-int((cluster == c).sum()) for c in campaign.clusters], kind="stable")
+    largest, own = described[by_size[0]], prompts[cluster == campaign.clusters[by_size[0]]]
+    sweep = None
+    if is_template(largest):
+        copied = np.ones(len(own), bool)
+        copied[np.unique(case.corpus.prompts.content[own], return_index=True)[1]] = False
+        read = spread(len(own), TEXTS)
+        cut = [[t for t, _, _ in tokens(text)] for text in _texts_of(own[read], campaign, case)]
+        sweep = slot_sweep(cut, [align(largest.kept, text) for text in cut], copied=copied[read])
+    account = case.corpus.prompts.account[prompts]
+    pairs = paired(account, cluster, seed=seed)
+    kinds = duplicate_types(
+        _texts_of(prompts[pairs], campaign, case),
+        account=account[pairs],
+        vectors=case.vectors[prompts[pairs]],
+        templates=[described[i].kept for i in by_size if is_template(described[i])],
+    )
+    return [e for e in (sweep, kinds) if e is not None]
+
+
+def _texts_of(prompts: Ints32, campaign: Campaign, case: Case) -> list[str]:
+    """The beginning of the text of each prompt, as its clusters show it."""
+    _, first, back = np.unique(case.corpus.prompts.content[prompts], return_index=True, return_inverse=True)
+    segments = np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
+    shown, _ = cluster_texts(case.corpus, case.parts, prompts, segments, at_most=len(first))
+    return [shown[i][:READ] for i in np.argsort(np.argsort(first))[back]]
+
+
+def _shape(campaign: Campaign, case: Case, background: _Background, seed: int) -> list[Evidence]:
+    density = block_density(
+        case.corpus.prompts.account[campaign.prompts],
+        np.searchsorted(campaign.clusters, campaign.prompt_cluster),
+        popularity=background.users[campaign.clusters],
+        share=background.cluster_share[campaign.clusters],
+        sent=background.sent[campaign.accounts],
+        strays=campaign.stray_hits,
+        seed=seed,
+    )
+    cohort = cohort_coverage(
+        background.sign_ups.first, background.sent, campaign.accounts, outside=len(campaign.outside), seed=seed
+    )
+    return [e for e in (density, cohort) if e is not None]
 
 
 def _benign(
@@ -269,6 +334,9 @@ def _background(campaigns: Sequence[Campaign], case: Case, seed: int) -> _Backgr
         model=prompts.fields["model"].code[once],
         vectors=case.vectors[once],
         pool=pool_of(account, len(prompts.accounts), inside),
+        sent=np.bincount(account, minlength=len(inside)),
+        users=np.array([len(np.unique(prompts.account[a.prompts])) for a in case.assigned], np.int64),
+        cluster_share=np.array([len(a.prompts) for a in case.assigned], np.float64) / len(account),
         others=~inside,
         sign_ups=sign_ups(account, prompts.created_at[once], prompts.time[once], accounts=len(inside)),
         fields=account_values(prompts),

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,6 +15,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from harvestdetect.data import TIERS, Detection, Evidence, Finding, Member, Template
+from harvestdetect.evidence import infrastructure, structure, text, time
 from harvestdetect.report import svg
 from harvestdetect.report.escape import cut, html_text, json_text, visible
 from harvestdetect.report.format import (
@@ -39,6 +40,10 @@ __all__ = ["html_report"]
 _MAX_BYTES: Final = 3_000_000
 _TEXT: Final = 600
 """Characters of a prompt shown."""
+_SAYS: Final = 0.05
+"""p-value up to which a measure is shown; the others are folded away."""
+_DECIDING: Final = frozenset({*text.DECIDING, *structure.DECIDING, *time.DECIDING, *infrastructure.DECIDING})
+"""Measures on which a family stands."""
 _COLUMNS: Final = 24
 """Templates shown in a matrix."""
 _BLOCK: Final = 30
@@ -229,7 +234,8 @@ def _finding(finding: Finding, limits: _Limits, position: int) -> dict[str, Any]
         "matrix_columns": len(shown),
         "templates": [(names[t.template_id], t, _running(t), _slots(t)) for t in columns[: limits.templates]],
         "targets": _targets(finding),
-        "evidence": _by_family(finding),
+        "evidence": _by_family(finding, lambda e: e.p_value <= _SAYS),
+        "quiet": _by_family(finding, lambda e: not e.p_value <= _SAYS),
         "member_groups": [
             ("recommended", advised[: limits.members], len(advised)),
             ("apart", apart[: limits.members], len(apart)),
@@ -290,13 +296,16 @@ def _targets(f: Finding) -> list[tuple[str, Evidence | None]]:
     return [(target, intent.get(f"target: {target}")) for target in f.capability_targets]
 
 
-def _by_family(f: Finding) -> list[tuple[str, bool, list[Evidence]]]:
-    """(family, whether its evidence stands, measures) each: families that stand first, those of targets left out."""
+def _by_family(f: Finding, which: Callable[[Evidence], bool]) -> list[tuple[str, bool, list[Evidence]]]:
+    """(family, whether its evidence stands, such measures) each: families that stand first, those of targets left
+    out."""
     told = {e for _, e in _targets(f) if e is not None}
     order = [*f.families, *(e.family for e in f.evidence if e.family not in f.families)]
     groups = []
     for family in dict.fromkeys(order):
-        measures = sorted((e for e in f.evidence if e.family == family and e not in told), key=lambda e: e.p_value)
+        measures = sorted(
+            (e for e in f.evidence if e.family == family and e not in told and which(e)), key=lambda e: e.p_value
+        )
         if measures:
             groups.append((str(family), family in f.families, measures))
     return groups
@@ -380,7 +389,7 @@ def _template() -> Any:
         "list": list,
         "comma": _join,
     }
-    environment.globals |= {"period": period, "SHADES": svg.SHADES}
+    environment.globals |= {"period": period, "SHADES": svg.SHADES, "DECIDING": _DECIDING}
     return environment.from_string(_resource("report.html.j2"))
 
 
