@@ -21,6 +21,8 @@ STRAYS: Final = 0.5
 """A cluster was chosen for accounts that come back, so its strays are rarer than the fit would have them."""
 FILLED: Final = 0.9
 """Membership, at least, of an account that filled a rigid template."""
+RIGID_LOG_P: Final = -7.0
+"""Links between rigid templates are less likely than this (natural logarithm, corrected)."""
 SPLIT_LOG_P: Final = -16.0
 """Accounts that use one template only are split off when chance is less likely than this (natural logarithm)."""
 MIN_SHARED: Final = 3
@@ -42,7 +44,14 @@ class Link:
     """Shared accounts over those of the smaller cluster."""
 
 
-def link_clusters(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume: Ints32, *, log_p: float) -> list[Link]:
+def link_clusters(
+    accounts: Sequence[Ints32],
+    prompts: Sequence[Ints32],
+    volume: Ints32,
+    *,
+    log_p: float,
+    rigid: Sequence[bool] | None = None,
+) -> list[Link]:
     """Links between clusters that share accounts beyond chance.
 
     The null knows how much every account sent: the overlap to expect of clusters A and B is the sum, over the
@@ -54,6 +63,8 @@ def link_clusters(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume:
         prompts: beside each account its prompts in that cluster.
         volume: int32[a], prompts of each account.
         log_p: links are less likely than this natural logarithm, corrected.
+        rigid: for each cluster, whether it is a template of so many fixed words that nobody fills one by chance: two of
+            them are linked from :data:`RIGID_LOG_P`, for they are no two interests of the same people. None: none is.
     """
     from scipy import sparse
     from scipy.stats import poisson
@@ -80,7 +91,8 @@ def link_clusters(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume:
             expected = max(expected, float((1 - (1 - min(rate, 1.0)) ** rest).sum()))
         tail = float(poisson.logsf(shared - 1, expected)) + correction
         overlap = shared / min(len(accounts[a]), len(accounts[b]))
-        if tail < log_p and overlap >= MIN_OVERLAP:
+        cut = max(log_p, RIGID_LOG_P) if rigid is not None and rigid[a] and rigid[b] else log_p
+        if tail < cut and overlap >= MIN_OVERLAP:
             found.append(
                 Link(
                     first=int(a),
@@ -198,7 +210,7 @@ def _apart(hits: Floats) -> npt.NDArray[np.bool_]:
 def _split_single(
     group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
 ) -> list[tuple[list[int], list[Ints32]]]:
-    """Takes out the accounts that use one cluster only."""
+    """Takes out the accounts that use one cluster only, as long as enough others remain."""
     from scipy.stats import poisson
 
     if len(group) < 2:
@@ -211,7 +223,8 @@ def _split_single(
         accounts, hits = users[c]
         shared = np.isin(accounts, others)
         alone = accounts[~shared]
-        if len(alone) < min_accounts or not shared.any():
+        left = np.union1d(others, accounts[shared])
+        if len(alone) < min_accounts or not shared.any() or len(left) < min_accounts:
             continue
         elsewhere = sum(int(users[o][1][np.isin(users[o][0], accounts)].sum()) for o in group if o != c)
         share = elsewhere / (elsewhere + int(hits[shared].sum()))

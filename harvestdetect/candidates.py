@@ -203,7 +203,10 @@ def near_candidates(
         (np.ones(len(rows), np.int32), (rows, np.concatenate(list(accounts)))), (count, len(volume))
     )
     both = (held @ held.T).tocsr()
-    share = np.array([int(h.sum()) for h in hits]) / max(int(volume.sum()), 1)
+    amount = sparse.csr_matrix((np.concatenate(list(hits)), (rows, np.concatenate(list(accounts)))), held.shape)
+    inside = (held @ amount.T).tocsr()  # prompts of y by the accounts of x
+    total, sent = int(volume.sum()), np.array([int(h.sum()) for h in hits])
+    own = np.array([int(volume[a].sum()) for a in accounts])
     rest = [np.maximum(volume[a] - h, 0).astype(np.float64) for a, h in zip(accounts, hits, strict=True)]
     correction = math.log(count * (count - 1) / 2)
     unit = None if vectors is None else _unit(vectors)
@@ -222,8 +225,11 @@ def near_candidates(
         common = np.zeros(count, np.int64)
         common[others] = shared
         n = common[weighed]
+        there = (sent[weighed] - inside[x, weighed].toarray().ravel() + 1) / max(total - int(own[x]), 1)
+        back = (sent[x] - inside[weighed, x].toarray().ravel() + 1) / np.maximum(total - own[weighed], 1)
         expected = np.maximum(
-            _by_chance(rest[x], share[weighed]), [_by_chance(rest[y], share[x : x + 1])[0] for y in weighed]
+            _by_chance(rest[x], there),
+            [_by_chance(rest[y], back[i : i + 1])[0] for i, y in enumerate(weighed)],
         )
         tail = np.maximum(poisson.logsf(n - 1, expected), LEAST_LOG_P) + correction
         tail = np.where(n > 0, tail, 0.0)

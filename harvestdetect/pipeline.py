@@ -550,9 +550,11 @@ def _campaigns(
     least, account = run.settings.min_accounts, corpus.prompts.account
     prompts = [item.prompts for item in assigned]
     sets = [np.unique(account[held], return_counts=True) for held in prompts]
+    rigid = [is_rigid(description) for description in described]
     links = link_clusters(
-        [a for a, _ in sets], [h.astype(np.int32) for _, h in sets], volume.prompts, log_p=run.settings.link_log_p
-    )
+        [a for a, _ in sets], [h.astype(np.int32) for _, h in sets], volume.prompts, log_p=run.settings.link_log_p,
+        rigid=rigid,
+    )  # fmt: skip
     taken = np.zeros(len(account), bool)
     taken[np.concatenate([np.empty(0, np.int32), *prompts])] = True
     found = []
@@ -563,7 +565,7 @@ def _campaigns(
                 more = account[nearby(np.concatenate([held[c] for c in clusters]), taken, corpus, neighbors)]
             campaign = form_campaign(
                 clusters, held, links, account=account, volume=volume.prompts, nearby=more,
-                rigid=all(is_rigid(described[c]) for c in clusters),
+                rigid=all(rigid[c] for c in clusters),
             )  # fmt: skip
             if len(campaign.accounts) >= least:
                 found.append(campaign)

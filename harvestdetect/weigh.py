@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from harvestdetect.arrays import spread
 from harvestdetect.assign import Assigned
+from harvestdetect.campaign import without
 from harvestdetect.cluster import Postings
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Corpus, Evidence, Neighbors, SharedValue
 from harvestdetect.evidence import infrastructure, structure, text, time
@@ -61,6 +62,10 @@ DECIDING: Final = {
     "infrastructure": infrastructure.DECIDING,
 }
 """Measures on which a family stands; the others can only agree."""
+OUTLYING: Final = 8.0
+"""A candidate is weighed without accounts that send more than so many times the usual number..."""
+FEW: Final = 0.1
+"""...where they are no more than this share of its accounts."""
 BACKGROUND_TEXTS: Final = 1_000
 TEXTS: Final = 48
 """Texts of a candidate that are read for what they are after."""
@@ -169,15 +174,29 @@ def less_sure(first: Weighed, second: Weighed) -> Weighed:
     )
 
 
-def _weigh(campaign: Campaign, case: Case, background: _Background, seed: int) -> Weighed:
+def _body(campaign: Campaign, case: Case) -> Campaign:
+    """A candidate less a few accounts that send many times as much as the others.
+
+    They may be a heavy user with texts of the kind, and would decide every sum.
+    """
+    counts = campaign.harvest_prompts
+    heavy = counts > OUTLYING * np.median(counts)
+    if not 0 < heavy.sum() <= FEW * len(counts):
+        return campaign
+    return without(campaign, campaign.accounts[heavy], account=case.corpus.prompts.account)
+
+
+def _weigh(whole: Campaign, case: Case, background: _Background, seed: int) -> Weighed:
+    campaign = _body(whole, case)
     described = [case.described[int(c)] for c in campaign.clusters]
     templates = len({d.signature for d in described if is_template(d)})
     own = background.place[campaign.prompts]
     contents = background.content[own]
     found = [*_text(campaign, case, background, described, contents), *_duplicates(campaign, case, described, seed)]
-    if (load := even_load(campaign.harvest_prompts, strays=campaign.stray_hits, seed=seed)) is not None:
+    # all of them: leaving out whoever sends most would make any load even
+    if (load := even_load(whole.harvest_prompts, strays=whole.stray_hits, seed=seed)) is not None:
         found.append(load)
-    linked = linked_templates(len(campaign.clusters), templates, campaign.link_log_p, len(campaign.accounts))
+    linked = linked_templates(len(whole.clusters), templates, whole.link_log_p, len(whole.accounts))
     if linked is not None:
         found.append(linked)
     subjects = None

@@ -37,6 +37,7 @@ from harvestdetect.data import (
     Cut,
     Detection,
     Evidence,
+    Family,
     FamilyResult,
     Finding,
     Member,
@@ -52,6 +53,7 @@ from harvestdetect.data import (
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.report.escape import INVISIBLE, csv_cell, csv_text, html_text, json_text, visible
 from harvestdetect.report.format import by_chance, iso_time, number, p_value, percent, rough, seconds_of
+from harvestdetect.weigh import DECIDING
 
 SCRIPT = "</script></style></title></details><img src=x onerror=alert(1)><script>document.title='owned'</script>"
 HOSTILE = (
@@ -823,6 +825,70 @@ def test_evidence_of_intent_that_names_no_target_of_the_finding_is_still_shown()
     text = words_of(make_detection(make_finding(capability_targets=())))
     assert "What it is after" not in text
     assert "target: reasoning" in text
+
+
+def measures(*p_values: float, family: Family = "time", name: str = "flat day") -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(
+            name=name, family=family, value=1.0, null="-", expected=1.0, p_value=p, sentence=f"Measured {family} {p}."
+        )
+        for p in p_values
+    )
+
+
+def folded(text: str) -> str:
+    """What stands in the fold of measures that show nothing."""
+    _, _, rest = text.partition('<details class="quiet">')
+    return " ".join(Page(f"<p>{rest[: rest.find('</details>')]}</p>").text.split()) if rest else ""
+
+
+def test_measures_that_show_nothing_are_folded_away() -> None:
+    evidence = measures(0.2, 0.05, 0.9, math.nan) + measures(0.001, 0.051, family="structure", name="focus")
+    text = report.html_report(make_detection(make_finding(evidence=evidence, capability_targets=())))
+    inside = folded(text)
+    assert inside.startswith("4 measures that show nothing")
+    for said in ("time 0.2", "time 0.9", "time nan", "structure 0.051"):
+        assert f"Measured {said}." in inside
+        assert text.count(f"Measured {said}.") == 1
+    for said in ("time 0.05", "structure 0.001"):
+        assert f"Measured {said}." not in inside
+        assert text.count(f"Measured {said}.") == 1
+    one = report.html_report(make_detection(make_finding(evidence=measures(0.01, 0.3), capability_targets=())))
+    assert folded(one).startswith("1 measure that shows nothing")
+
+
+def test_what_is_folded_away_is_inert_too() -> None:
+    hostile = Evidence(
+        name=HOSTILE, family="time", value=math.nan, null=HOSTILE, expected=math.inf, p_value=0.7, sentence=HOSTILE
+    )
+    page = Page(report.html_report(make_detection(make_finding(evidence=(hostile,), capability_targets=()))))
+    assert page.open == []
+    assert not set(page.tags) & {"script", "img"}
+    assert [v for tag, name, v in page.attributes if (tag, name, v) == ("details", "class", "quiet")] == ["quiet"]
+
+
+def test_a_finding_whose_measures_all_show_something_has_no_fold() -> None:
+    text = report.html_report(make_detection(make_finding(evidence=measures(0.01, 0.05), capability_targets=())))
+    assert folded(text) == ""
+    assert "show nothing" not in text
+
+
+def test_a_finding_without_any_measure_that_shows_something_says_so() -> None:
+    text = report.html_report(make_detection(make_finding(evidence=measures(0.06), capability_targets=())))
+    assert "No measure departs from what chance gives." in text
+    assert "No measure was taken." not in text
+    bare = report.html_report(make_detection(make_finding(evidence=(), capability_targets=())))
+    assert "No measure was taken." in bare
+    assert folded(bare) == ""
+
+
+def test_measures_that_decide_are_marked_wherever_they_stand() -> None:
+    names = [name for held in DECIDING.values() for name in held]
+    for p in (0.001, 0.5):
+        for name in (*names, "focus", "slot sweep"):
+            evidence = measures(p, name=name)
+            text = words_of(make_detection(make_finding(evidence=evidence, capability_targets=())))
+            assert (f"{name} decides" in text) == (name in names)
 
 
 def test_page_of_very_many_shared_values_and_changes_is_cut() -> None:

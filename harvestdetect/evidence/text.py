@@ -360,7 +360,7 @@ def _shared_letters(plain: Sequence[str]) -> Floats32:
     """Dice coefficient of the sets of three letters in a row of any two texts: float32[t, t]; of equal texts 1."""
     held = np.zeros((len(plain), BUCKETS), np.float32)
     for row, text in enumerate(plain):
-        codes = np.frombuffer(f"\n{text}\n".encode("utf-32-le", "replace"), np.uint32)
+        codes = np.frombuffer(f"\n{text}\n\n".encode("utf-32-le", "replace"), np.uint32)
         held[row, ((codes[:-2] * 31 + codes[1:-1]) * 1_000_003 + codes[2:]) * np.uint32(2_654_435_761) >> 17] = 1
     size = held.sum(axis=1)
     return np.asarray(2 * (held @ held.T) / np.maximum(size[:, None] + size, 1), np.float32)
