@@ -587,7 +587,7 @@ def _apart(campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case
 
     What else a campaign's accounts send falls into clusters too, and brings their sign-ups, networks and hours along.
     So of a candidate that would be for review and shares :data:`SHARED_MEMBERS` of its accounts with surer ones, the
-    others are weighed alone; the larger p-value of each measure counts.
+    others are weighed alone; the larger p-value of each measure counts. Too few others for a campaign show nothing.
     """
     account = case.corpus.prompts.account
     judgements = _judge(weighed, run)
@@ -599,8 +599,11 @@ def _apart(campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case
         members = campaigns[i].accounts
         shared = np.isin(members, taken)
         rest = len(members) - int(shared.sum())
-        if shared.mean() >= SHARED_MEMBERS and rest >= run.settings.min_accounts:
-            again[i] = without(campaigns[i], taken, account=account)
+        if shared.mean() >= SHARED_MEMBERS:
+            if rest >= run.settings.min_accounts:
+                again[i] = without(campaigns[i], taken, account=account)
+            else:
+                found[i] = less_sure(found[i], replace(found[i], evidence=()))
         taken = np.union1d(taken, members)
     if again:
         alone = weigh(list(again.values()), case, seed=run.settings.seed, among=campaigns, advance=lambda count: None)

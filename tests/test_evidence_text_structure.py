@@ -532,3 +532,11 @@ def test_a_large_campaign_is_measured_in_a_second() -> None:
     ]
     assert time.process_time() - start < 1.0
     assert all(e is not None and 0 <= e.p_value <= 1 for e in done)
+
+
+def test_many_slots_that_only_repeat_are_no_sweep() -> None:
+    # three slots, each always filled alike: every p-value is 1, before any correction
+    texts = [["a", "x", "b", "y", "c", "z"]] * 12
+    found = slot_sweep(texts, [[(0, 0), (1, 2), (2, 4)]] * 12, copied=np.ones(12, bool))
+    assert found is not None
+    assert (found.p_value, found.value) == (1.0, 0.0)

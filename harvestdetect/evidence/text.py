@@ -180,7 +180,7 @@ def slot_sweep(
     slots = [held for held in fillings.values() if len(held) >= max(2.0, FILLED * len(texts))]
     if not slots:
         return None
-    best, distinct, filled = 2.0, 0, 0
+    best, distinct, filled = float("inf"), 0, 0
     for slot in slots:
         seen: set[tuple[str, ...]] = set()
         again = 0
