@@ -21,8 +21,8 @@ STRAYS: Final = 0.5
 """A cluster was chosen for accounts that come back, so its strays are rarer than the fit would have them."""
 FILLED: Final = 0.9
 """Membership, at least, of an account that filled a rigid template."""
-RIGID_LOG_P: Final = -7.0
-"""Links between rigid templates are less likely than this (natural logarithm, corrected)."""
+RIGID_RELIEF: Final = 0.45
+"""Links between rigid templates need only this part of the logarithm that others need."""
 SPLIT_LOG_P: Final = -16.0
 """Accounts that use one template only are split off when chance is less likely than this (natural logarithm)."""
 MIN_SHARED: Final = 3
@@ -64,7 +64,8 @@ def link_clusters(
         volume: int32[a], prompts of each account.
         log_p: links are less likely than this natural logarithm, corrected.
         rigid: for each cluster, whether it is a template of so many fixed words that nobody fills one by chance: two of
-            them are linked from :data:`RIGID_LOG_P`, for they are no two interests of the same people. None: none is.
+            them are linked from :data:`RIGID_RELIEF` of ``log_p``, for they are no two interests of the same
+            people. None: none is.
     """
     from scipy import sparse
     from scipy.stats import poisson
@@ -91,7 +92,7 @@ def link_clusters(
             expected = max(expected, float((1 - (1 - min(rate, 1.0)) ** rest).sum()))
         tail = float(poisson.logsf(shared - 1, expected)) + correction
         overlap = shared / min(len(accounts[a]), len(accounts[b]))
-        cut = max(log_p, RIGID_LOG_P) if rigid is not None and rigid[a] and rigid[b] else log_p
+        cut = log_p * RIGID_RELIEF if rigid is not None and rigid[a] and rigid[b] else log_p
         if tail < cut and overlap >= MIN_OVERLAP:
             found.append(
                 Link(

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.campaign import Link, communities, form_campaign, link_clusters, membership, split_users
+from harvestdetect.campaign import (
+    Link,
+    communities,
+    form_campaign,
+    link_clusters,
+    membership,
+    split_users,
+    without,
+)
 
 Ints32 = npt.NDArray[np.int32]
 LOG_P = -16.0
@@ -351,3 +359,46 @@ def test_the_weakest_link_inside_holds_the_campaign() -> None:
     assert form_campaign([0, 1, 2], assigned, links, account=account, volume=volume).link_log_p == -20.0
     assert form_campaign([0, 1], assigned, links, account=account, volume=volume).link_log_p == -40.0
     assert form_campaign([3], assigned, links, account=account, volume=volume).link_log_p == 0.0
+
+
+def test_rigid_templates_are_linked_sooner() -> None:
+    volume = np.full(3_000, 30, np.int32)
+    one, two = np.arange(0, 40, dtype=np.int32), np.arange(34, 74, dtype=np.int32)
+    each = np.ones(40, np.int32)
+    (first,) = link_clusters([one, two], [each, each], volume, log_p=-5.0)
+    assert -16 < first.log_p < 0.45 * -16
+    for rigid, links in (([True, True], 1), ([True, False], 0), ([False, True], 0), (None, 0)):
+        assert len(link_clusters([one, two], [each, each], volume, log_p=-16.0, rigid=rigid)) == links
+
+
+def test_who_fills_a_rigid_template_is_a_member() -> None:
+    # twenty accounts fill it four times, ten once
+    account = np.repeat(np.arange(30, dtype=np.int32), 8)
+    assigned = [np.concatenate([np.arange(8 * a, 8 * a + (4 if a < 20 else 1)) for a in range(30)]).astype(np.int32)]
+    volume = np.full(3_000, 8, np.int32)
+    loose = form_campaign([0], assigned, [], account=account, volume=volume)
+    rigid = form_campaign([0], assigned, [], account=account, volume=volume, rigid=True)
+    assert (len(loose.accounts), len(rigid.accounts)) == (20, 30)
+    assert (rigid.membership >= 0.9).all()
+
+
+def test_where_a_subject_is_shared_one_prompt_makes_no_member_unless_more_lie_nearby() -> None:
+    account = np.repeat(np.arange(30, dtype=np.int32), 8)
+    assigned = [np.concatenate([np.arange(8 * a, 8 * a + (3 if a < 20 else 1)) for a in range(30)]).astype(np.int32)]
+    volume = np.full(3_000, 8, np.int32)
+    everybody = form_campaign([0], assigned, [], account=account, volume=volume)
+    assert len(everybody.accounts) == 30
+    found = form_campaign([0], assigned, [], account=account, volume=volume, nearby=np.array([25, 25], np.int32))
+    assert found.accounts.tolist() == [*range(20), 25]
+    assert set(found.outside.tolist()) == set(range(20, 30)) - {25}
+
+
+def test_a_campaign_without_some_of_its_accounts() -> None:
+    account = np.repeat(np.arange(20, dtype=np.int32), 4)
+    assigned = [np.arange(0, 40, dtype=np.int32), np.arange(40, 80, dtype=np.int32)]
+    whole = form_campaign([0, 1], assigned, [], account=account, volume=np.full(2_000, 4, np.int32))
+    part = without(whole, np.arange(10, 20, dtype=np.int32), account=account)
+    assert part.accounts.tolist() == list(range(10))
+    assert part.clusters.tolist() == [0]
+    assert set(account[part.prompts].tolist()) == set(range(10))
+    assert len(part.prompts) == len(part.prompt_cluster) == int(part.harvest_prompts.sum())
