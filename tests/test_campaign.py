@@ -362,8 +362,8 @@ def test_the_weakest_link_inside_holds_the_campaign() -> None:
 
 
 def test_rigid_templates_are_linked_sooner() -> None:
-    volume = np.full(3_000, 60, np.int32)
-    one, two = np.arange(0, 40, dtype=np.int32), np.arange(32, 72, dtype=np.int32)
+    volume = np.full(800, 60, np.int32)
+    one, two = np.arange(0, 40, dtype=np.int32), np.arange(30, 70, dtype=np.int32)
     each = np.ones(40, np.int32)
     (first,) = link_clusters([one, two], [each, each], volume, log_p=-5.0)
     assert -16 < first.log_p < 0.45 * -16

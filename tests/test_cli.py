@@ -279,7 +279,7 @@ def test_fail_on_means_at_or_above(
 
 def test_every_command_and_option_is_documented() -> None:
     assert cli.help
-    assert set(cli.commands) == {"scan", "simulate", "evaluate"}
+    assert set(cli.commands) == {"scan", "calibrate", "simulate", "evaluate", "explain"}
     for name, command in cli.commands.items():
         assert command.help, name
         assert command.help.strip().splitlines()[0].endswith("."), name
