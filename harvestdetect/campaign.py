@@ -150,7 +150,7 @@ def split_users(
 def _split_sides(
     group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
 ) -> list[tuple[list[int], list[Ints32]]]:
-    """Campaigns that have one template in common, and others each."""
+    """Campaigns that have one template in common, and others each: its prompts are dealt out by account."""
     from scipy import sparse
     from scipy.sparse import csgraph
 
@@ -175,11 +175,11 @@ def _split_sides(
             continue
         parts = []
         for s in range(count):
-            mine = accounts[most == s]
-            held = list(assigned)
-            for c in group:
-                held[c] = assigned[c][np.isin(account[assigned[c]], mine)]
-            clusters = [int(group[i]) for i in sorted([shared, *rest[side == s]]) if len(held[int(group[i])])]
+            mine = np.isin(account[assigned[group[shared]]], accounts[most == s])
+            inside = {int(group[i]) for i in rest[side == s]}
+            held = [prompts if c in inside else prompts[:0] for c, prompts in enumerate(assigned)]
+            held[group[shared]] = assigned[group[shared]][mine]
+            clusters = sorted(inside | ({int(group[shared])} if mine.any() else set()))
             parts.append((clusters, held))
         return parts
     return whole
