@@ -288,8 +288,8 @@ def test_every_command_and_option_is_documented() -> None:
                 assert param.help, f"{name} {param.opts}"
                 assert param.help.rstrip("]").strip(), f"{name} {param.opts}"
             else:
-                shown = (param.metavar or "").strip("[].")
-                assert shown in command.help or shown == "FILE", f"{name} {shown}"
+                for shown in (param.metavar or "").strip("[].").split("|"):
+                    assert shown in command.help or shown == "FILE", f"{name} {shown}"
 
 
 def test_settings_of_the_command_line_are_settings() -> None:
@@ -297,7 +297,7 @@ def test_settings_of_the_command_line_are_settings() -> None:
 
     from harvestdetect.settings import Settings
 
-    own = {"dumps", "out", "output", "settings_file", "no_cache", "fail_on", "quiet", "verbose"}
+    own = {"dumps", "out", "output", "settings_file", "no_cache", "no_registry", "fail_on", "quiet", "verbose"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
 
