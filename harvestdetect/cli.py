@@ -503,7 +503,8 @@ def evaluate(out: Path, truth: Path, tier: Tier, output: str) -> int:
 def explain(out: Path, target: str, account: bool, output: str) -> int:
     """Tell why a campaign or an account was judged as it was, and what would change that.
 
-    OUT is the folder that a scan wrote. CAMPAIGN is an id, or the beginning of one that no other has. For a campaign:
+    OUT is the folder that a scan wrote. CAMPAIGN is an id, or the beginning of one that no other has; ACCOUNT is an
+    account id. For a campaign:
     the evidence by family, the accounts and candidates beside it that were not taken, and what would lift or drop it.
     For an account: every campaign that it is in or near, and what would make it recommended for action or not.
 
