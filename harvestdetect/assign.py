@@ -160,7 +160,7 @@ def assign_prompts(
     return [Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)]
 
 
-def nearby(held: Ints32, taken: npt.NDArray[np.bool_], corpus: Corpus, neighbors: Neighbors) -> Ints32:
+def nearby(held: Ints32, free: npt.NDArray[np.bool_], corpus: Corpus, neighbors: Neighbors, sender: Ints32) -> Ints32:
     """Free prompts of the same accounts that lie among some prompts.
 
     Where only a subject is shared, a cluster holds the core of it and misses much of what its accounts sent. Accounts
@@ -168,26 +168,26 @@ def nearby(held: Ints32, taken: npt.NDArray[np.bool_], corpus: Corpus, neighbors
 
     Args:
         held: int32[q], the prompts.
-        taken: bool[p], prompts of any cluster.
+        free: bool[p], requests outside every cluster.
         corpus: that they are of.
         neighbors: of all segments.
+        sender: int32[n], the first account of each segment.
 
     Returns:
-        int32[r], ascending; of rows that repeat a request only the first.
+        int32[r], ascending.
     """
     prompts = corpus.prompts
-    inside = np.zeros(len(taken), bool)
+    inside = np.zeros(len(free), bool)
     inside[held] = True
     theirs = np.zeros(len(prompts.accounts), bool)
     theirs[prompts.account[held]] = True
     own = np.zeros(len(corpus.senders), bool)
     own[corpus.posting_segment[inside[corpus.posting_prompt]]] = True
-    free = (~taken & first_rows(prompts) & theirs[prompts.account])[corpus.posting_prompt]
-    segments = np.unique(corpus.posting_segment[free])
-    sender = prompts.account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
+    rest = (free & theirs[prompts.account])[corpus.posting_prompt]
+    segments = np.unique(corpus.posting_segment[rest])
     around = neighbors.index[segments, :AMONG]
     others = (around >= 0) & (sender[around] != sender[segments][:, None])
     share = (own[around] & others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
     among = np.zeros(len(own), bool)
     among[segments[share > AMONG_SHARE]] = True
-    return np.unique(corpus.posting_prompt[free & among[corpus.posting_segment]]).astype(np.int32)
+    return np.unique(corpus.posting_prompt[rest & among[corpus.posting_segment]]).astype(np.int32)

@@ -22,7 +22,6 @@ from harvestdetect.data import (
     Campaign,
     Candidate,
     Evidence,
-    FamilyResult,
     Finding,
     Member,
     Prompts,
@@ -194,13 +193,7 @@ def candidates_of(
                 templated=judgement.templated,
                 templates=len(campaign.clusters),
                 excerpt=excerpt_of(largest.words),
-                families=tuple(
-                    FamilyResult(
-                        family=s.family, p_value=s.p_value, adjusted=s.adjusted, cut=s.cut, stands=s.stands,
-                        agreed=s.agreed,
-                    )
-                    for s in judgement.standings
-                ),
+                families=judgement.standings,
                 evidence=tuple(evidence[i]),
                 benign_explanations=tuple(benign[i]),
                 members=()

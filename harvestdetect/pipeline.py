@@ -40,7 +40,6 @@ from harvestdetect.cluster import (
 from harvestdetect.corpus import CorpusBuilder
 from harvestdetect.data import (
     NO_TIME,
-    TIERS,
     Batch,
     Campaign,
     Corpus,
@@ -61,6 +60,7 @@ from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prom
 from harvestdetect.lookup import (
     Parts,
     cluster_texts,
+    first_rows,
     parts_of,
     prompt_vectors,
     requests,
@@ -70,8 +70,8 @@ from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
 from harvestdetect.settings import Settings
 from harvestdetect.template import Description, is_rigid, is_template, same_templates
-from harvestdetect.triage import Judgement, changes, expected_false, judge, what_if
-from harvestdetect.weigh import DECIDING, Case, Weighed, less_sure, weigh
+from harvestdetect.triage import Judgement, changes, expected_false, judge, ranked, what_if
+from harvestdetect.weigh import DECIDING, Background, Case, Weighed, background_of, less_sure, weigh
 
 __all__ = ["detect"]
 
@@ -143,8 +143,9 @@ def detect(
             vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
         )  # fmt: skip
         with run.progress("evidence", len(campaigns)) as advance:
-            weighed = weigh(campaigns, case, seed=settings.seed, advance=advance)
-        weighed = _apart(campaigns, weighed, case, run)
+            background = background_of(campaigns, case, seed=settings.seed)
+            weighed = weigh(campaigns, case, background, seed=settings.seed, advance=advance)
+        weighed = _apart(campaigns, weighed, case, background, run)
         if candidates is not None:
             candidates.extend(weighed)
     with run.stage("triage"):
@@ -221,8 +222,7 @@ class _Run:
         """Puts the judgements into findings, strongest first, and into what is said of the scan as a whole."""
         prompts, settings = case.corpus.prompts, self.settings
         ids = campaign_ids(campaigns, templates, prompts.accounts)
-        rows = [i for i, judgement in enumerate(judgements) if judgement.tier is not None]
-        rows.sort(key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
+        rows = ranked(judgements)
         findings = [
             finding_of(
                 campaigns[i], judgements[i], campaign_id=ids[i], prompts=prompts, volume=volume, templates=templates,
@@ -555,14 +555,16 @@ def _campaigns(
         [a for a, _ in sets], [h.astype(np.int32) for _, h in sets], volume.prompts, log_p=run.settings.link_log_p,
         rigid=rigid,
     )  # fmt: skip
-    taken = np.zeros(len(account), bool)
-    taken[np.concatenate([np.empty(0, np.int32), *prompts])] = True
+    free = first_rows(corpus.prompts)
+    for held_prompts in prompts:
+        free[held_prompts] = False
+    sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
     found = []
     for group in communities(links, len(assigned), seed=run.settings.seed):
         for clusters, held in split_users(group, prompts, account=account, min_accounts=least):
             more = None
             if not any(is_template(described[c]) for c in clusters):
-                more = account[nearby(np.concatenate([held[c] for c in clusters]), taken, corpus, neighbors)]
+                more = account[nearby(np.concatenate([held[c] for c in clusters]), free, corpus, neighbors, sender)]
             campaign = form_campaign(
                 clusters, held, links, account=account, volume=volume.prompts, nearby=more,
                 rigid=all(rigid[c] for c in clusters),
@@ -582,7 +584,9 @@ def _judge(weighed: Sequence[Weighed], run: _Run) -> list[Judgement]:
     )
 
 
-def _apart(campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case, run: _Run) -> list[Weighed]:
+def _apart(
+    campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case, background: Background, run: _Run
+) -> list[Weighed]:
     """Candidates as they stand without the members of surer ones, where they share accounts.
 
     What else a campaign's accounts send falls into clusters too, and brings their sign-ups, networks and hours along.
@@ -591,11 +595,11 @@ def _apart(campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case
     """
     account = case.corpus.prompts.account
     judgements = _judge(weighed, run)
-    high = [i for i, j in enumerate(judgements) if j.tier in ("urgent", "review")]
-    high.sort(key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
     taken = np.empty(0, np.int32)
     found, again = list(weighed), {}
-    for i in high:
+    for i in ranked(judgements):
+        if judgements[i].tier == "watch":
+            break
         members = campaigns[i].accounts
         shared = np.isin(members, taken)
         rest = len(members) - int(shared.sum())
@@ -605,8 +609,7 @@ def _apart(campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case
             else:
                 found[i] = less_sure(found[i], replace(found[i], evidence=()))
         taken = np.union1d(taken, members)
-    if again:
-        alone = weigh(list(again.values()), case, seed=run.settings.seed, among=campaigns, advance=lambda count: None)
-        for i, held in zip(again, alone, strict=True):
-            found[i] = less_sure(found[i], held)
+    alone = weigh(list(again.values()), case, background, seed=run.settings.seed)
+    for i, held in zip(again, alone, strict=True):
+        found[i] = less_sure(found[i], held)
     return found

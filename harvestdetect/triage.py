@@ -10,16 +10,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.data import TIERS, BenignExplanation, Cut, Evidence, Family, RateStep, Tier
+from harvestdetect.data import TIERS, BenignExplanation, Cut, Evidence, Family, FamilyResult, RateStep, Tier
 
 __all__ = [
     "Cut",
     "Judgement",
-    "Standing",
     "changes",
     "expected_false",
     "family_p_values",
     "judge",
+    "ranked",
     "steps",
     "tier_at",
     "what_if",
@@ -47,22 +47,6 @@ LEAST_CUT: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How one measured family of a candidate came out."""
-
-    family: Family
-    p_value: float
-    """Simes' over the deciding measures."""
-    adjusted: float
-    """Benjamini-Hochberg over all candidates: the least false-discovery rate at which the family stands."""
-    cut: float
-    """What ``adjusted`` was held to."""
-    stands: bool
-    agreed: bool
-    """Whether a second measure of the family agrees, see :data:`AGREES`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What triage says of one candidate."""
 
@@ -72,7 +56,7 @@ class Judgement:
     q_value: float
     families: tuple[Family, ...]
     """Those that stand, surest first."""
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[FamilyResult, ...] = ()
     """Of every family that was measured and can decide."""
     templated: bool = True
     uncapped: Tier | None = None
@@ -138,14 +122,14 @@ def judge(
     if count == 0:
         return []
     families = [family_p_values(e, deciding) for e in evidence]
-    standings: list[list[Standing]] = [[] for _ in range(count)]
+    standings: list[list[FamilyResult]] = [[] for _ in range(count)]
     for family in _FAMILIES:
         cut = TEXT_FDR if family == "text" else fdr
         adjusted = false_discovery_control([f.get(family, 1.0) for f in families]).tolist()
         for i, measured in enumerate(families):
             if family in measured:
                 standings[i].append(
-                    Standing(
+                    FamilyResult(
                         family=family,
                         p_value=measured[family],
                         adjusted=adjusted[i],
@@ -181,7 +165,13 @@ def judge(
     return found
 
 
-def _reach(standings: Sequence[Standing], *, templated: bool) -> dict[Tier, float]:
+def ranked(judgements: Sequence[Judgement]) -> list[int]:
+    """Positions of the candidates with a tier, strongest first."""
+    rows = [i for i, judgement in enumerate(judgements) if judgement.tier]
+    return sorted(rows, key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
+
+
+def _reach(standings: Sequence[FamilyResult], *, templated: bool) -> dict[Tier, float]:
     """See :attr:`Judgement.reach`: the rules of :func:`judge`, solved for the false-discovery rate."""
     text = any(s.stands for s in standings if s.family == "text")
     beyond = sorted((s for s in standings if s.family in BEYOND_TEXT), key=lambda s: s.adjusted)

@@ -49,7 +49,7 @@ from harvestdetect.lookup import Parts, cluster_texts, first_rows, requests, wor
 from harvestdetect.registry import Registry, known
 from harvestdetect.template import SAMPLE, Description, align, common_words, is_template, tokens
 
-__all__ = ["DECIDING", "Case", "Weighed", "less_sure", "weigh"]
+__all__ = ["DECIDING", "Background", "Case", "Weighed", "background_of", "less_sure", "weigh"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -111,7 +111,7 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Background:
+class Background:
     """What lies outside every candidate, and the requests that are compared."""
 
     place: Ints32
@@ -142,23 +142,20 @@ class _Background:
 def weigh(
     campaigns: Sequence[Campaign],
     case: Case,
+    background: Background,
     *,
     seed: int,
-    advance: Callable[[int], None],
-    among: Sequence[Campaign] | None = None,
+    advance: Callable[[int], None] = lambda count: None,
 ) -> list[Weighed]:
     """Weighs candidates.
 
     Args:
         campaigns: the candidates.
         case: what they were found in.
+        background: what they are compared with.
         seed: of every draw.
         advance: told how many more are done.
-        among: all candidates, which nothing is compared with; None: those that are weighed.
     """
-    if not campaigns:
-        return []
-    background = _background(campaigns if among is None else among, case, seed)
     found = []
     for campaign in campaigns:
         found.append(_weigh(campaign, case, background, seed))
@@ -186,7 +183,7 @@ def _body(campaign: Campaign, case: Case) -> Campaign:
     return without(campaign, campaign.accounts[heavy], account=case.corpus.prompts.account)
 
 
-def _weigh(whole: Campaign, case: Case, background: _Background, seed: int) -> Weighed:
+def _weigh(whole: Campaign, case: Case, background: Background, seed: int) -> Weighed:
     campaign = _body(whole, case)
     described = [case.described[int(c)] for c in campaign.clusters]
     templates = len({d.signature for d in described if is_template(d)})
@@ -229,15 +226,18 @@ def _weigh(whole: Campaign, case: Case, background: _Background, seed: int) -> W
 
 def _sample(campaign: Campaign, case: Case) -> list[str]:
     """Texts of a candidate, as its clusters show them."""
-    segments = np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
-    return cluster_texts(case.corpus, case.parts, campaign.prompts, segments, at_most=TEXTS)[0]
+    return cluster_texts(case.corpus, case.parts, campaign.prompts, _segments(campaign, case), at_most=TEXTS)[0]
+
+
+def _segments(campaign: Campaign, case: Case) -> Ints32:
+    return np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
 
 
 def _text(
-    campaign: Campaign, case: Case, background: _Background, described: Sequence[Description], contents: Ints32
+    campaign: Campaign, case: Case, background: Background, described: Sequence[Description], contents: Ints32
 ) -> list[Evidence]:
     rigid = max(described, key=lambda d: d.fixed)
-    near = case.core[np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])]
+    near = case.core[_segments(campaign, case)]
     return text_evidence(
         fixed_words=rigid.fixed,
         rigidity=rigid.rigidity,
@@ -277,12 +277,11 @@ def _duplicates(campaign: Campaign, case: Case, described: Sequence[Description]
 def _texts_of(prompts: Ints32, campaign: Campaign, case: Case) -> list[str]:
     """The beginning of the text of each prompt, as its clusters show it."""
     _, first, back = np.unique(case.corpus.prompts.content[prompts], return_index=True, return_inverse=True)
-    segments = np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
-    shown, _ = cluster_texts(case.corpus, case.parts, prompts, segments, at_most=len(first))
+    shown, _ = cluster_texts(case.corpus, case.parts, prompts, _segments(campaign, case), at_most=len(first))
     return [shown[i][:READ] for i in np.argsort(np.argsort(first))[back]]
 
 
-def _shape(campaign: Campaign, case: Case, background: _Background, seed: int) -> list[Evidence]:
+def _shape(campaign: Campaign, case: Case, background: Background, seed: int) -> list[Evidence]:
     density = block_density(
         case.corpus.prompts.account[campaign.prompts],
         np.searchsorted(campaign.clusters, campaign.prompt_cluster),
@@ -301,7 +300,7 @@ def _shape(campaign: Campaign, case: Case, background: _Background, seed: int) -
 def _benign(
     campaign: Campaign,
     case: Case,
-    background: _Background,
+    background: Background,
     evidence: Sequence[Evidence],
     contents: Ints32,
     own_subjects: tuple[float, float] | None,
@@ -331,7 +330,14 @@ def _benign(
 # ---------------------------------------------------------------- background
 
 
-def _background(campaigns: Sequence[Campaign], case: Case, seed: int) -> _Background:
+def background_of(campaigns: Sequence[Campaign], case: Case, *, seed: int) -> Background:
+    """What candidates are compared with.
+
+    Args:
+        campaigns: all candidates.
+        case: what they were found in.
+        seed: of the sample of other texts.
+    """
     prompts = case.corpus.prompts
     taken = np.zeros(len(prompts.account), bool)
     inside = np.zeros(len(prompts.accounts), bool)
@@ -341,11 +347,11 @@ def _background(campaigns: Sequence[Campaign], case: Case, seed: int) -> _Backgr
     once = first_rows(prompts)
     account = prompts.account[once]
     free = _free_segments(case.corpus, taken)
-    fixed, shared = _background_words(free, case, seed)
-    distances = case.core[free]
     chosen = free[np.random.default_rng(seed).permutation(len(free))[:BACKGROUND_TEXTS]]
+    fixed, shared = _background_words(chosen, case)
+    distances = case.core[free]
     prototypes = load_prototypes(case.encode)
-    return _Background(
+    return Background(
         place=requests(prompts),
         account=account,
         time=prompts.time[once],
@@ -374,10 +380,9 @@ def _free_segments(corpus: Corpus, taken: npt.NDArray[np.bool_]) -> Ints32:
     return np.flatnonzero(~held).astype(np.int32)
 
 
-def _background_words(free: Ints32, case: Case, seed: int) -> tuple[Floats, Floats]:
-    """Fixed and shared words of texts outside every candidate and their nearest ones, one from each account."""
+def _background_words(chosen: Ints32, case: Case) -> tuple[Floats, Floats]:
+    """Fixed and shared words of some texts and their nearest ones, one from each account."""
     corpus = case.corpus
-    chosen = free[np.random.default_rng(seed).permutation(len(free))[:BACKGROUND_TEXTS]]
     sender = case.postings.account[case.postings.start[:-1]]
     cut: dict[int, list[str]] = {}
 
