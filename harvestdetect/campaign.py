@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import pairs
 from harvestdetect.data import Campaign
+from harvestdetect.overlap import by_chance, log_tail, overlaps_of
 
 __all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership", "split_users", "without"]
 
@@ -54,9 +55,8 @@ def link_clusters(
 ) -> list[Link]:
     """Links between clusters that share accounts beyond chance.
 
-    The null knows how much every account sent: the overlap to expect of clusters A and B is the sum, over the
-    accounts of A, of the chance that their other prompts fall into B as often as those of all other accounts do. The
-    tail is Poisson, the larger of the two directions counts, and the number of pairs corrects it (Bonferroni).
+    The null knows how much every account sent, see :func:`harvestdetect.overlap.by_chance`; the tail is Poisson,
+    corrected for the number of pairs.
 
     Args:
         accounts: for each cluster the distinct accounts, ascending; clusters share no prompt.
@@ -67,43 +67,30 @@ def link_clusters(
             them are linked from :data:`RIGID_RELIEF` of ``log_p``, for they are no two interests of the same
             people. None: none is.
     """
-    from scipy import sparse
-    from scipy.stats import poisson
-
     count = len(accounts)
     if count < 2:
         return []
-    rows = np.repeat(np.arange(count), [len(a) for a in accounts])
-    columns = np.concatenate(list(accounts))
-    held = sparse.csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape=(count, len(volume)))
-    both = sparse.triu(held @ held.T, k=1).tocoo()
-    enough = both.data >= MIN_SHARED
-    total, sent = int(volume.sum()), np.array([int(p.sum()) for p in prompts])
-    own = np.array([int(volume[a].sum()) for a in accounts])
-    amount = sparse.csr_matrix((np.concatenate(list(prompts)), (rows, columns)), shape=held.shape)
-    inside = (held @ amount.T).tocsr()  # prompts of y by the accounts of x
-    correction = np.log(count * (count - 1) / 2)
+    overlaps = overlaps_of(accounts, prompts, volume)
     found = []
-    for a, b, shared in zip(both.row[enough], both.col[enough], both.data[enough], strict=True):
-        expected = 0.0
-        for x, y in ((a, b), (b, a)):
-            rate = (sent[y] - inside[x, y] + 1) / max(total - own[x], 1)
-            rest = np.maximum(volume[accounts[x]] - prompts[x], 0)
-            expected = max(expected, float((1 - (1 - min(rate, 1.0)) ** rest).sum()))
-        tail = float(poisson.logsf(shared - 1, expected)) + correction
-        overlap = shared / min(len(accounts[a]), len(accounts[b]))
-        cut = log_p * RIGID_RELIEF if rigid is not None and rigid[a] and rigid[b] else log_p
-        if tail < cut and overlap >= MIN_OVERLAP:
-            found.append(
-                Link(
-                    first=int(a),
-                    second=int(b),
-                    shared=int(shared),
-                    expected=expected,
-                    log_p=tail,
-                    overlap=float(overlap),
+    for x in range(count):
+        row = overlaps.shared[x].tocoo()
+        later = (row.col > x) & (row.data >= MIN_SHARED)
+        others, shared = row.col[later], row.data[later]
+        expected = by_chance(overlaps, x, others)
+        for y, both, chance, tail in zip(others, shared, expected, log_tail(overlaps, shared, expected), strict=True):
+            overlap = both / min(len(accounts[x]), len(accounts[y]))
+            cut = log_p * RIGID_RELIEF if rigid is not None and rigid[x] and rigid[y] else log_p
+            if tail < cut and overlap >= MIN_OVERLAP:
+                found.append(
+                    Link(
+                        first=x,
+                        second=int(y),
+                        shared=int(both),
+                        expected=float(chance),
+                        log_p=float(tail),
+                        overlap=float(overlap),
+                    )
                 )
-            )
     return sorted(found, key=lambda link: (link.first, link.second))
 
 

@@ -28,6 +28,7 @@ from harvestdetect.data import (
     Prompts,
 )
 from harvestdetect.errors import InputError
+from harvestdetect.overlap import by_chance, log_tail, overlaps_of
 from harvestdetect.redact import redact
 
 __all__ = [
@@ -59,7 +60,6 @@ CLOSE: Final = 0.7
 """Chord distance up to which two candidates count as neighbours in wording; of unrelated ones 1 % lie within 0.8."""
 WEIGHED: Final = 200
 """Candidates that share the most accounts with one, of which the overlap is tested."""
-LEAST_LOG_P: Final = -1e6
 OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
 
 # ---------------------------------------------------------------- to and from JSON
@@ -191,24 +191,12 @@ def near_candidates(
         min_shared: ``campaign.MIN_SHARED``.
         min_overlap: ``campaign.MIN_OVERLAP``.
     """
-    from scipy import sparse
-    from scipy.stats import poisson
-
     count = len(ids)
     if count < 2:
         return [()] * count
+    overlaps = overlaps_of(accounts, hits, volume)
     size = np.array([len(a) for a in accounts])
-    rows = np.repeat(np.arange(count), size)
-    held = sparse.csr_matrix(
-        (np.ones(len(rows), np.int32), (rows, np.concatenate(list(accounts)))), (count, len(volume))
-    )
-    both = (held @ held.T).tocsr()
-    amount = sparse.csr_matrix((np.concatenate(list(hits)), (rows, np.concatenate(list(accounts)))), held.shape)
-    inside = (held @ amount.T).tocsr()  # prompts of y by the accounts of x
-    total, sent = int(volume.sum()), np.array([int(h.sum()) for h in hits])
-    own = np.array([int(volume[a].sum()) for a in accounts])
-    rest = [np.maximum(volume[a] - h, 0).astype(np.float64) for a, h in zip(accounts, hits, strict=True)]
-    correction = math.log(count * (count - 1) / 2)
+    both = overlaps.shared
     unit = None if vectors is None else _unit(vectors)
     found = []
     for x in range(count):
@@ -225,13 +213,8 @@ def near_candidates(
         common = np.zeros(count, np.int64)
         common[others] = shared
         n = common[weighed]
-        there = (sent[weighed] - inside[x, weighed].toarray().ravel() + 1) / max(total - int(own[x]), 1)
-        back = (sent[x] - inside[weighed, x].toarray().ravel() + 1) / np.maximum(total - own[weighed], 1)
-        expected = np.maximum(
-            _by_chance(rest[x], there),
-            [_by_chance(rest[y], back[i : i + 1])[0] for i, y in enumerate(weighed)],
-        )
-        tail = np.maximum(poisson.logsf(n - 1, expected), LEAST_LOG_P) + correction
+        expected = by_chance(overlaps, x, weighed)
+        tail = log_tail(overlaps, n, expected)
         tail = np.where(n > 0, tail, 0.0)
         distance = np.full(len(weighed), np.inf) if apart is None else apart[weighed]
         likely = np.lexsort((weighed, distance, tail))
@@ -264,11 +247,6 @@ def near_candidates(
             )  # fmt: skip
         found.append(tuple(near))
     return found
-
-
-def _by_chance(rest: Floats, share: Floats) -> Floats:
-    """Accounts of one candidate to expect in others that hold a share of all prompts: float64[len(share)]."""
-    return np.asarray(-np.expm1(rest[:, None] * np.log1p(-np.minimum(share, 1 - 1e-12))).sum(axis=0))
 
 
 def _unit(vectors: Floats32) -> Floats32:

@@ -21,7 +21,8 @@ LAYERS = (
     (
         "helpers",
         {
-            *("arrays", "cache", "candidates", "distill", "evidence.nulls", "lookup", "normalize", "progress"),
+            *("arrays", "cache", "candidates", "distill", "evidence.nulls", "lookup", "normalize"),
+            *("overlap", "progress"),
             *("redact", "registry", "returning"),
         },
     ),
