@@ -7,18 +7,18 @@ writes ``campaigns.jsonl`` and ``accounts.csv`` can be scored by the same rule.
 from __future__ import annotations
 
 import csv
-import json
 import math
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from harvestdetect.data import TIERS, Detection, Tier
 from harvestdetect.errors import InputError, SettingsError
 from harvestdetect.report.escape import csv_text
+from harvestdetect.report.read import json_lines, short
 
 __all__ = [
     "Found",
@@ -136,20 +136,20 @@ def read_truth(path: str | Path) -> list[Planted]:
         file = file / "truth.jsonl"
     groups: list[Planted] = []
     names: set[str] = set()
-    for number, row in _json_lines(file):
+    for number, row in json_lines(file):
         where = f"{file}, line {number}"
         name, kind, accounts = row.get("name"), row.get("kind"), row.get("accounts")
         if not isinstance(name, str) or not name:
-            raise InputError(f"{where}: name must be a text, got {_short(name)}")
+            raise InputError(f"{where}: name must be a text, got {short(name)}")
         if kind not in ("campaign", "look-alike"):
-            raise InputError(f"{where}: kind must be campaign or look-alike, got {_short(kind)}")
+            raise InputError(f"{where}: kind must be campaign or look-alike, got {short(kind)}")
         if not isinstance(accounts, list) or not accounts:
-            raise InputError(f"{where}: accounts must be a list of account ids, got {_short(accounts)}")
+            raise InputError(f"{where}: accounts must be a list of account ids, got {short(accounts)}")
         bad = [a for a in accounts if isinstance(a, bool) or not isinstance(a, str | int)]
         if bad:
-            raise InputError(f"{where}: an account id must be a text or an integer, got {_short(bad[0])}")
+            raise InputError(f"{where}: an account id must be a text or an integer, got {short(bad[0])}")
         if name in names:
-            raise InputError(f"{where}: a second group is named {_short(name)}; give each its own name")
+            raise InputError(f"{where}: a second group is named {short(name)}; give each its own name")
         names.add(name)
         groups.append(
             Planted(
@@ -177,17 +177,17 @@ def read_findings(out: str | Path) -> list[Found]:
     folder = Path(out)
     table = folder / "campaigns.jsonl"
     judged: dict[str, tuple[Tier, float]] = {}
-    for number, row in _json_lines(table):
+    for number, row in json_lines(table):
         where = f"{table}, line {number}"
         identity, tier, score = row.get("campaign_id"), row.get("tier"), row.get("score")
         if not isinstance(identity, str):
-            raise InputError(f"{where}: campaign_id must be a text, got {_short(identity)}")
+            raise InputError(f"{where}: campaign_id must be a text, got {short(identity)}")
         if tier not in TIERS:
-            raise InputError(f"{where}: tier must be one of {', '.join(TIERS)}, got {_short(tier)}")
+            raise InputError(f"{where}: tier must be one of {', '.join(TIERS)}, got {short(tier)}")
         if isinstance(score, bool) or not isinstance(score, int | float):
-            raise InputError(f"{where}: score must be a number, got {_short(score)}")
+            raise InputError(f"{where}: score must be a number, got {short(score)}")
         if identity in judged:
-            raise InputError(f"{where}: campaign_id {_short(identity)} occurs twice")
+            raise InputError(f"{where}: campaign_id {short(identity)} occurs twice")
         judged[identity] = (cast(Tier, tier), float(score))
     members: dict[str, set[str]] = {identity: set() for identity in judged}
     recommended: dict[str, set[str]] = {identity: set() for identity in judged}
@@ -196,7 +196,7 @@ def read_findings(out: str | Path) -> list[Found]:
         account, identity = (csv_text(cells[name]) for name in ("account", "campaign_id"))
         if identity not in judged:
             raise InputError(
-                f"{accounts}, line {number}: campaign_id {_short(identity)} is not in {table.name}; "
+                f"{accounts}, line {number}: campaign_id {short(identity)} is not in {table.name}; "
                 "are both files of the same scan?"
             )
         members[identity].add(account)
@@ -228,25 +228,6 @@ def found_of(detection: Detection) -> list[Found]:
     ]
 
 
-def _json_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="\n") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError):
-                    raise InputError(f"{file}, line {number}: not a JSON object: {_short(line)}") from None
-                if not isinstance(row, dict):
-                    raise InputError(f"{file}, line {number}: not a JSON object: {_short(line)}")
-                yield number, row
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"cannot read {file}: it is not UTF-8 text") from None
-
-
 def _csv_rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -254,7 +235,7 @@ def _csv_rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[s
             header = reader.fieldnames or []
             missing = [name for name in needed if name not in header]
             if missing:
-                raise InputError(f"{file} has no column {missing[0]}; found: {_short(', '.join(header) or 'none')}")
+                raise InputError(f"{file} has no column {missing[0]}; found: {short(', '.join(header) or 'none')}")
             for cells in reader:
                 if None in cells or None in cells.values():
                     raise InputError(f"{file}, line {reader.line_num}: not as many cells as the header")
@@ -263,11 +244,6 @@ def _csv_rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[s
         raise InputError(f"cannot read {file}: {error.strerror}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {file}: not a valid CSV file ({error})") from None
-
-
-def _short(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 # ---------------------------------------------------------------- scoring
@@ -292,7 +268,7 @@ def evaluate(
     counted = tuple(dict.fromkeys(tiers))
     unknown = [t for t in counted if t not in TIERS]
     if unknown or not counted:
-        given = _short(unknown[0]) if unknown else "none"
+        given = short(unknown[0]) if unknown else "none"
         raise SettingsError(f"tiers must be among {', '.join(TIERS)}, got {given}")
     groups = list(planted)
     ranked = sorted(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,10 +18,12 @@ from harvestdetect.candidates import CANDIDATES, SEEN, account_digest, candidate
 from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier
 from harvestdetect.errors import InputError
 from harvestdetect.report.escape import csv_text
+from harvestdetect.report.read import json_lines
 
 __all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_seen", "read_scan"]
 
 T = TypeVar("T")
+_ADVICE: Final = "; give the folder that scan --out named"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,8 @@ def read_scan(out: Path) -> Scan:
     """
     missing: list[str] = []
     found: dict[str, FoundCampaign] = {}
-    for where, row in _lines(out / "campaigns.jsonl"):
+    for number, row in json_lines(out / "campaigns.jsonl", advice=_ADVICE):
+        where = f"{out / 'campaigns.jsonl'}, line {number}"
         finding = _converted(where, partial(msgspec.convert, with_nan(row), FoundCampaign))
         if finding.campaign_id in found:
             raise InputError(f"{where}: campaign {finding.campaign_id!a} occurs twice")
@@ -97,8 +100,8 @@ def read_scan(out: Path) -> Scan:
     kept: dict[str, Candidate] = {}
     complete = (out / CANDIDATES).exists()
     if complete:
-        for where, row in _lines(out / CANDIDATES):
-            candidate = _converted(where, partial(candidate_from_dict, row))
+        for number, row in json_lines(out / CANDIDATES, advice=_ADVICE):
+            candidate = _converted(f"{out / CANDIDATES}, line {number}", partial(candidate_from_dict, row))
             kept[candidate.campaign_id] = candidate
         if any(identity not in kept for identity in found):
             missing.append(f"{CANDIDATES} is of another scan than campaigns.jsonl: some findings are not in it")
@@ -144,27 +147,6 @@ def _converted(where: str, convert: Callable[[], T]) -> T:
         return convert()
     except (msgspec.ValidationError, InputError) as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def _lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Place and object of every line."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="\n") as lines:
-            for position, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                where = f"{file}, line {position}"
-                try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError):
-                    raise InputError(f"{where}: not a JSON object") from None
-                if not isinstance(row, dict):
-                    raise InputError(f"{where}: not a JSON object")
-                yield where, row
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}; give the folder that scan --out named") from None
-    except UnicodeDecodeError:
-        raise InputError(f"cannot read {file}: it is not UTF-8 text") from None
 
 
 def _members(file: Path, found: Mapping[str, FoundCampaign]) -> dict[str, list[MemberRow]]:
