@@ -392,7 +392,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work.mkdir(parents=True, exist_ok=True)
         results = _all(todo, work=work, workers=chosen.workers)
     command = (
-        f"python -m benchmarks.recall --half {chosen.half} --seeds {chosen.seeds} --first-seed {first} "
+        f"python -m benchmarks.recall {'--data DIR ' if chosen.data else ''}--half {chosen.half} "
+        f"--seeds {chosen.seeds} --first-seed {first} "
         f"--rows {chosen.rows} --encoder {chosen.encoder}"
     )
     for part, text in render_parts(results, command=command).items():
