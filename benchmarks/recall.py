@@ -16,8 +16,7 @@ import hashlib
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,22 +30,22 @@ from benchmarks.results import COUNTED, OURS, Finding, Group, Result
 from benchmarks.scenarios import PARTS, Dump, Part, dumps
 from benchmarks.tables import render_parts
 from harvestdetect import Settings, detect, read_dumps
-from harvestdetect.data import TIERS, Detection, Tier
+from harvestdetect.data import TIERS, Detection, Family, Tier
 from harvestdetect.evaluate import Found, Planted, Scores, evaluate, found_of
 
 __all__ = ["Job", "jobs", "main", "run"]
 
-ABLATIONS: Final[tuple[tuple[str, str, Mapping[str, Any]], ...]] = (
-    ("everything", "", {}),
-    ("without text", "text", {}),
-    ("without structure", "structure", {}),
-    ("without time", "time", {}),
-    ("without infrastructure", "infrastructure", {}),
-    ("without segments", "", {"segment_characters": 100_000, "max_windows": 0}),
-    ("without links", "", {"link_log_p": -1e9}),
-    ("meaning view too", "", {"encoder": "auto"}),
+ABLATIONS: Final[tuple[tuple[str, tuple[Family, ...], Mapping[str, Any]], ...]] = (
+    ("everything", (), {}),
+    ("without text", ("text",), {}),
+    ("without structure", ("structure",), {}),
+    ("without time", ("time",), {}),
+    ("without infrastructure", ("infrastructure",), {}),
+    ("without segments", (), {"segment_characters": 100_000, "max_windows": 0}),
+    ("without links", (), {"link_log_p": -1e9}),
+    ("meaning view too", (), {"encoder": "auto"}),
 )
-"""Name, family left out, settings changed."""
+"""Name, families left out, settings changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +110,13 @@ def _run(job: Job, work: Path) -> Result:
         found = BASELINES[job.detector](laid.rows, seed=job.seed)
         seconds = time.perf_counter() - start
         return _result(job, laid, truth, found, [None] * len(found), seconds=seconds)
-    _, family, changes = next((a for a in ABLATIONS if a[0] == job.variant), ("", "", {}))
+    _, leave_out, changes = next((a for a in ABLATIONS if a[0] == job.variant), ABLATIONS[0])
     settings = Settings(**{**job.settings, **changes})
-    with tempfile.TemporaryDirectory(dir=work) as folder, _without(family) if family else nullcontext():
+    with tempfile.TemporaryDirectory(dir=work) as folder:
         file = write(laid, Path(folder))
         start = time.perf_counter()
-        days = _prefixes(job, laid, truth, settings, Path(folder)) if job.every else {}
-        detection = detect(read_dumps([file], settings=settings), settings=settings)
+        days = _prefixes(job, laid, truth, settings, leave_out, Path(folder)) if job.every else {}
+        detection = detect(read_dumps([file], settings=settings), settings=settings, leave_out=leave_out)
         seconds = time.perf_counter() - start
     return _result(
         job,
@@ -131,7 +130,9 @@ def _run(job: Job, work: Path) -> Result:
     )
 
 
-def _prefixes(job: Job, laid: Laid, truth: Sequence[Planted], settings: Settings, folder: Path) -> dict[str, float]:
+def _prefixes(
+    job: Job, laid: Laid, truth: Sequence[Planted], settings: Settings, leave_out: Sequence[Family], folder: Path
+) -> dict[str, float]:
     """Days from a campaign's first harvest prompt to the end of the first prefix in which it is found."""
     days: dict[str, float] = {}
     for day in range(job.every, WINDOW + 1, job.every):
@@ -140,7 +141,7 @@ def _prefixes(job: Job, laid: Laid, truth: Sequence[Planted], settings: Settings
         if not begun:
             continue
         file = write(dataclasses.replace(laid, rows=[r for r in laid.rows if r["timestamp"] < end]), folder / "prefix")
-        detection = detect(read_dumps([file], settings=settings), settings=settings)
+        detection = detect(read_dumps([file], settings=settings), settings=settings, leave_out=leave_out)
         # of those who have sent nothing yet nobody can tell
         seen = {r["account"] for r in laid.rows if r["timestamp"] < end}
         known = [dataclasses.replace(g, accounts=g.accounts & seen) for g in truth if g.accounts & seen]
@@ -148,26 +149,6 @@ def _prefixes(job: Job, laid: Laid, truth: Sequence[Planted], settings: Settings
             if row.kind == "campaign" and row.found and row.name not in days:
                 days[row.name] = (end - laid.first[row.name]) / DAY
     return days
-
-
-@contextmanager
-def _without(family: str) -> Iterator[None]:
-    """Scans as if the evidence of one family had not been measured."""
-    from harvestdetect import pipeline
-
-    weigh: Callable[..., Any] = vars(pipeline)["weigh"]
-
-    def weighed(*given: Any, **named: Any) -> list[Any]:
-        return [
-            dataclasses.replace(w, evidence=tuple(e for e in w.evidence if e.family != family))
-            for w in weigh(*given, **named)
-        ]
-
-    setattr(pipeline, "weigh", weighed)  # noqa: B010
-    try:
-        yield
-    finally:
-        setattr(pipeline, "weigh", weigh)  # noqa: B010
 
 
 def _result(
@@ -259,25 +240,33 @@ def _tier_of(planted: Planted, found: Sequence[Found], guilty: frozenset[str]) -
     return TIERS[min(own)] if own else None
 
 
+CODE: Final = (".py", ".toml")
+BASELINES_USE: Final = (
+    "arrays.py",
+    "distill.py",
+    "dump/times.py",
+    "encode.py",
+    "evaluate.py",
+    "neighbors.py",
+    "normalize.py",
+    "simulate",
+)
 _DIGESTS: dict[bool, str] = {}
 
 
 def _source_digest(detector: str) -> str:
-    """Digest of the package's code, and of the benchmark's that lays and scores (with the baselines where used)."""
+    """Digest of the code that decides a result: what lays and scores a dump, and the detector.
+
+    Of the package a baseline takes only :data:`BASELINES_USE`.
+    """
     ours = detector == OURS
     if ours not in _DIGESTS:
         root = Path(__file__).resolve().parents[1]
-        names = [
-            "identities",
-            "planting",
-            "real_texts",
-            "recall",
-            "results",
-            "scenarios",
-            *([] if ours else ["baselines"]),
-        ]
-        files = [root / "benchmarks" / f"{name}.py" for name in names]
-        files += sorted(f for f in (root / "harvestdetect").rglob("*") if f.suffix in (".py", ".toml"))
+        names = ["identities", "planting", "real_texts", "recall", "results", "scenarios"]
+        files = [root / "benchmarks" / f"{name}.py" for name in (names if ours else [*names, "baselines"])]
+        package = root / "harvestdetect"
+        used = [package] if ours else [package / name for name in BASELINES_USE]
+        files += sorted(f for one in used for f in ([one] if one.is_file() else one.rglob("*")) if f.suffix in CODE)
         digest = hashlib.sha256()
         for file in files:
             digest.update(file.read_bytes())
@@ -314,7 +303,7 @@ def jobs(
             if dump.part == "days":
                 found.append(dataclasses.replace(one, every=every))
             elif dump.part == "ablations":
-                names = [a[0] for a in ABLATIONS if dump.metadata or a[1] != "infrastructure"]
+                names = [a[0] for a in ABLATIONS if dump.metadata or "infrastructure" not in a[1]]
                 found += [dataclasses.replace(one, variant=name) for name in names]
             else:
                 found += [one, *(dataclasses.replace(one, detector=name) for name in baselines)]

@@ -20,8 +20,8 @@ import secrets
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -150,6 +150,8 @@ class Calibration:
     versions: Mapping[str, str]
     created: str
     """ISO 8601."""
+    sha256: str = field(default="", compare=False)
+    """Of the file that it was read from; empty for one that was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -495,7 +497,8 @@ def load_calibration(path: Path) -> Calibration:
     import msgspec
 
     try:
-        values = msgspec.json.decode(path.read_bytes())
+        data = path.read_bytes()
+        values = msgspec.json.decode(data)
     except OSError as error:
         raise CalibrationError(f"cannot read the calibration {path}: {error.strerror or error}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -528,6 +531,7 @@ def load_calibration(path: Path) -> Calibration:
         models=stored.models,
         versions=stored.versions,
         created=stored.created,
+        sha256=sha256(data).hexdigest(),
     )
 
 

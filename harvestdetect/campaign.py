@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import pairs
+from harvestdetect.arrays import AnyInts, pairs
 from harvestdetect.data import Campaign
 from harvestdetect.overlap import by_chance, log_tail, overlaps_of
 
-__all__ = ["Link", "communities", "form_campaign", "link_clusters", "membership", "split_users", "without"]
+__all__ = ["Link", "communities", "form_campaign", "joined", "link_clusters", "membership", "split_users", "without"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -365,3 +365,44 @@ def without(campaign: Campaign, accounts: Ints32, *, account: Ints32) -> Campaig
         prompts=campaign.prompts[mine],
         prompt_cluster=held,
     )
+
+
+def joined(campaigns: Sequence[Campaign], *, volume: Ints32) -> Campaign:
+    """Several campaigns as one.
+
+    An account is as surely a member as in the campaign where it is surest. What its accounts have sent in common is no
+    more surprising than the weakest of the links.
+
+    Args:
+        campaigns: at least one; they may share accounts, and share no prompt.
+        volume: int32[a], prompts of each account.
+    """
+    accounts, place = np.unique(np.concatenate([c.accounts for c in campaigns]), return_inverse=True)
+    sure, hits = _summed(place, len(accounts), [(c.membership, c.harvest_prompts) for c in campaigns])
+    outside, at = np.unique(np.concatenate([c.outside for c in campaigns]), return_inverse=True)
+    outside_sure, outside_hits = _summed(at, len(outside), [(c.outside_membership, c.outside_hits) for c in campaigns])
+    still = ~np.isin(outside, accounts)
+    prompts = np.concatenate([c.prompts for c in campaigns])
+    order = np.argsort(prompts, kind="stable")
+    return Campaign(
+        clusters=np.unique(np.concatenate([c.clusters for c in campaigns])),
+        accounts=accounts,
+        membership=sure,
+        harvest_share=hits / volume[accounts],
+        harvest_prompts=hits,
+        prompts=prompts[order],
+        prompt_cluster=np.concatenate([c.prompt_cluster for c in campaigns])[order],
+        link_log_p=max(c.link_log_p for c in campaigns),
+        outside=outside[still],
+        outside_membership=outside_sure[still],
+        outside_hits=outside_hits[still],
+        stray_hits=max(c.stray_hits for c in campaigns),
+    )
+
+
+def _summed(place: AnyInts, count: int, parts: Sequence[tuple[Floats, Ints32]]) -> tuple[Floats, Ints32]:
+    """The largest membership and all hits of each account."""
+    sure, hits = np.zeros(count), np.zeros(count, np.int32)
+    np.maximum.at(sure, place, np.concatenate([s for s, _ in parts]))
+    np.add.at(hits, place, np.concatenate([h for _, h in parts]))
+    return sure, hits

@@ -170,7 +170,9 @@ def near_candidates(
     *,
     volume: Ints32,
     vectors: Floats32 | None,
+    rigid: Sequence[bool],
     log_p: float,
+    rigid_log_p: float,
     min_shared: int,
     min_overlap: float,
 ) -> list[tuple[Near, ...]]:
@@ -187,7 +189,9 @@ def near_candidates(
         volume: int32[a], prompts of every account.
         vectors: float32[c, d], mean vector of each candidate's prompts, less the mean of all prompts (or subjects that
             many share would make all alike); None: wording is not compared.
+        rigid: whether a candidate has a template that nobody fills by chance.
         log_p: ``Settings.link_log_p``.
+        rigid_log_p: the same between two rigid templates, so what two rigid candidates are held to.
         min_shared: ``campaign.MIN_SHARED``.
         min_overlap: ``campaign.MIN_OVERLAP``.
     """
@@ -227,19 +231,20 @@ def near_candidates(
         for i in chosen[:MOST_NEAR]:
             y = int(weighed[i])
             overlap = float(n[i]) / max(min(int(size[x]), int(size[y])), 1)
+            cut = rigid_log_p if rigid[x] and rigid[y] else log_p
             near.append(
                 Near(
                     campaign_id=ids[y],
                     shared=int(n[i]),
                     expected=round(float(expected[i]), 4),
                     log_p=round(min(float(tail[i]), 0.0), 4),
-                    log_p_cut=log_p,
+                    log_p_cut=cut,
                     overlap=round(overlap, 4),
                     overlap_cut=min_overlap,
                     distance=None if apart is None else round(float(apart[y]), 4),
                     failed=(
                         "shared" if n[i] < min_shared
-                        else "chance" if tail[i] >= log_p
+                        else "chance" if tail[i] >= cut
                         else "overlap" if overlap < min_overlap
                         else "none"
                     ),

@@ -429,7 +429,7 @@ class FamilyResult:
     """What ``adjusted`` was held to."""
     stands: bool
     agreed: bool = False
-    """Whether a second measure of the family agrees."""
+    """Whether a second measure of the family agrees, be it one that does not decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -460,6 +460,7 @@ class Near:
     log_p: float
     """Natural log of the Poisson tail, times the number of pairs."""
     log_p_cut: float
+    """What ``log_p`` must lie below for a link; between candidates with rigid templates it is looser."""
     overlap: float
     """``shared`` over the accounts of the smaller one."""
     overlap_cut: float
@@ -558,7 +559,8 @@ class Detection:
     what_if: tuple[Cut, ...] = ()
     """The same scan at neighbouring false-discovery rates, by rising rate."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
-    """Where the scan was calibrated: of which file, and by tier the benign findings to expect of this many prompts."""
+    """Where the scan was calibrated: ``file``, its ``sha256``, when it was ``created``, of how many ``candidates``, and
+    ``expected_findings``: by tier the benign findings to expect of this many prompts."""
     candidates: tuple[Candidate, ...] = field(default=(), compare=False)
     """All that was weighed, also what became no finding; not part of the JSON form."""
     seen: pa.Table | None = field(default=None, compare=False)

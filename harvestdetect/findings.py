@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.arrays import ranges
-from harvestdetect.campaign import MIN_OVERLAP, MIN_SHARED
+from harvestdetect.campaign import MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF
 from harvestdetect.candidates import excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.data import (
     NO_TIME,
@@ -155,6 +155,7 @@ def candidates_of(
     volume: npt.NDArray[np.int32],
     vectors: npt.NDArray[np.float32],
     templates: Mapping[int, Template],
+    rigid: Sequence[bool],
     link_log_p: float,
 ) -> tuple[Candidate, ...]:
     """All that was weighed, with what explains the judgement.
@@ -169,13 +170,15 @@ def candidates_of(
         volume: int32[a], prompts of every account.
         vectors: float32[p, d], of every prompt.
         templates: by cluster.
+        rigid: for each cluster, whether nobody fills its template by chance.
         link_log_p: see ``Settings.link_log_p``.
     """
     centre = vectors.mean(axis=0) if len(vectors) else 0.0
     means = np.array([vectors[c.prompts].mean(axis=0) - centre for c in campaigns], np.float32)
     near = near_candidates(
         ids, [c.accounts for c in campaigns], [c.harvest_prompts for c in campaigns], volume=volume,
-        vectors=means if len(means) else None, log_p=link_log_p, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+        vectors=means if len(means) else None, rigid=[any(rigid[int(c)] for c in one.clusters) for one in campaigns],
+        log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
     )  # fmt: skip
     found = []
     for i, (campaign, judgement) in enumerate(zip(campaigns, judgements, strict=True)):

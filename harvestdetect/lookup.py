@@ -18,6 +18,7 @@ __all__ = [
     "prompt_vectors",
     "requests",
     "segment_starts",
+    "texts_of",
     "words_of",
 ]
 
@@ -124,6 +125,22 @@ def cluster_texts(
         texts.append("\n\n".join(corpus.display[s].as_py() for s in shown))
         stands.append(shown[-1])
     return texts, np.array(stands, np.int32)
+
+
+def texts_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) -> list[str]:
+    """The text of each prompt as :func:`cluster_texts` shows it; empty where the prompt has no part.
+
+    Args:
+        prompts: int32[q], of a cluster.
+        segments: int32[s], of the cluster.
+    """
+    shown = np.flatnonzero(parts.start[prompts + 1] > parts.start[prompts])
+    _, first, back = np.unique(corpus.prompts.content[prompts[shown]], return_index=True, return_inverse=True)
+    texts, _ = cluster_texts(corpus, parts, prompts[shown], segments, at_most=len(first))
+    found = [""] * len(prompts)
+    for place, i in zip(shown.tolist(), np.argsort(np.argsort(first))[back].tolist(), strict=True):
+        found[place] = texts[i]
+    return found
 
 
 def words_of(corpus: Corpus, parts: Parts, prompts: Ints32) -> Ints:

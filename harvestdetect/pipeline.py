@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from harvestdetect.calibration import (
     expected_findings,
     load_calibration,
 )
-from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users, without
+from harvestdetect.campaign import communities, form_campaign, joined, link_clusters, split_users, without
 from harvestdetect.candidates import seen_accounts
 from harvestdetect.cluster import (
     Postings,
@@ -40,10 +40,12 @@ from harvestdetect.cluster import (
 from harvestdetect.corpus import CorpusBuilder
 from harvestdetect.data import (
     NO_TIME,
+    TIERS,
     Batch,
     Campaign,
     Corpus,
     Detection,
+    Family,
     Neighbors,
     Prompt,
     Reject,
@@ -55,6 +57,8 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import batches_of
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
+from harvestdetect.errors import SettingsError
+from harvestdetect.evidence.infrastructure import common_infrastructure
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table, template_of
 from harvestdetect.lookup import (
@@ -65,11 +69,20 @@ from harvestdetect.lookup import (
     prompt_vectors,
     requests,
     segment_starts,
+    texts_of,
 )
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
 from harvestdetect.settings import Settings
-from harvestdetect.template import Description, is_rigid, is_template, same_templates
+from harvestdetect.template import (
+    Description,
+    has_words,
+    is_rigid,
+    is_template,
+    kept_share,
+    same_templates,
+    templates_within,
+)
 from harvestdetect.triage import Judgement, changes, expected_false, judge, ranked, what_if
 from harvestdetect.weigh import DECIDING, Background, Case, Weighed, background_of, less_sure, weigh
 
@@ -84,11 +97,19 @@ NOMINAL_SPEED: Final = 20_000.0
 """Characters per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
 TEXTS_PER_CLUSTER: Final = 48
+MIXED_WORDS: Final = 4.0
+"""Words that the texts of a cluster share from which it is looked at whether they are of several templates..."""
+MIXED_TEXTS: Final = 96
+"""...by so many of them."""
+FILLS: Final = 0.5
+"""Share of a template's fixed words that a text must keep to be a filling."""
 PROMPT_DIMENSIONS: Final = 48
 SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
 SHARED_MEMBERS: Final = 0.1
 """Share of a candidate's accounts in surer ones from which the others must speak for themselves."""
+LINKED: Final = ("linked templates", "linked clusters")
+"""What is said of templates that the same accounts sent."""
 
 
 def detect(
@@ -98,6 +119,7 @@ def detect(
     progress: Progress | None = None,
     notes: Callable[[str], None] | None = None,
     candidates: list[Weighed] | None = None,
+    leave_out: Sequence[Family] = (),
 ) -> Detection:
     """Find campaigns in prompts.
 
@@ -107,14 +129,17 @@ def detect(
         progress: opens progress bars; None shows none.
         notes: told, in a sentence each, what was decided on the way; they are in ``Detection.notes`` too.
         candidates: takes what was measured on every candidate, before any calibration.
+        leave_out: families of evidence that are not weighed, for ablations; the benign explanations still see what was
+            measured.
 
     Raises:
         CalibrationError: ``settings.calibration`` cannot be read, or was made for other settings or models.
-        SettingsError: ``settings.registry`` cannot be read.
+        SettingsError: ``settings.registry`` cannot be read, or ``leave_out`` names no family.
         EncoderError: a model cannot be found, loaded or trusted.
     """
     settings = settings or Settings()
     run = _Run(settings=settings, progress=progress or _silent, tell=notes)
+    left_out = _left_out(leave_out, run)
     run.open()
     with run.stage("read"):
         corpus = _read(source, run)
@@ -133,7 +158,7 @@ def detect(
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
     with run.stage("templates"):
         parts = parts_of(corpus)
-        assigned, described, templates = _describe(assigned, corpus, parts, wording)
+        assigned, described, templates = _describe(assigned, corpus, parts, wording, least=settings.min_accounts)
     with run.stage("campaigns"):
         campaigns = _campaigns(assigned, described, corpus, volume, neighbors, run)
     with run.stage("evidence"):
@@ -141,10 +166,12 @@ def detect(
             corpus=corpus, postings=postings, parts=parts, assigned=assigned, described=described, neighbors=neighbors,
             core=core, encode=run.encode["wording"], registry=run.registry,
             vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
+            leave_out=left_out,
         )  # fmt: skip
         with run.progress("evidence", len(campaigns)) as advance:
             background = background_of(campaigns, case, seed=settings.seed)
             weighed = weigh(campaigns, case, background, seed=settings.seed, advance=advance)
+        campaigns, weighed = _joined(campaigns, weighed, case, background, run)
         weighed = _apart(campaigns, weighed, case, background, run)
         if candidates is not None:
             candidates.extend(weighed)
@@ -153,6 +180,17 @@ def detect(
         run.judged(campaigns, _judge(weighed, run), weighed, case, volume.prompts, templates)
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
     return run.detection(corpus)
+
+
+def _left_out(names: Sequence[Family], run: _Run) -> frozenset[Family]:
+    """The families of evidence that are not weighed; a note says so."""
+    known = get_args(Family)
+    for name in names:
+        if name not in known:
+            raise SettingsError(f"leave_out knows {', '.join(known)}, not {name!r}")
+    if names:
+        run.note(f"not weighed: {', '.join(sorted(set(names)))}")
+    return frozenset(names)
 
 
 # ---------------------------------------------------------------- the run
@@ -202,6 +240,7 @@ class _Run:
         rates = expected_findings(calibration, prompts=prompts, fdr=settings.fdr)
         self.results["calibration"] = {
             "file": str(settings.calibration),
+            "sha256": calibration.sha256,
             "created": calibration.created,
             "candidates": calibration.counts.get("calibrating", 0),
             "expected_findings": {
@@ -246,7 +285,7 @@ class _Run:
             candidates=candidates_of(
                 campaigns, judgements, ids, evidence=[w.evidence for w in weighed],
                 benign=[w.benign for w in weighed], prompts=prompts, volume=volume, vectors=case.vectors,
-                templates=templates, link_log_p=settings.link_log_p,
+                templates=templates, rigid=[is_rigid(d) for d in case.described], link_log_p=settings.link_log_p,
             ),
             seen=seen_accounts(prompts.accounts, volume),
         )  # fmt: skip
@@ -499,17 +538,23 @@ def _affordable(corpus: Corpus, core: Floats32, run: _Run) -> Ints32:
 
 
 def _describe(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Floats32
+    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Floats32, *, least: int
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster, clusters of the same template made one."""
-    made = [_template(item, corpus, parts, vectors) for item in assigned]
+    held: list[Assigned] = []
+    made: list[tuple[Description, Template]] = []
+    for item in assigned:
+        whole = _template(item, corpus, parts, vectors)
+        inside = _unmixed(item, whole[0], corpus, parts, vectors, least=least)
+        held.extend(inside or [item])
+        made.extend([_template(part, corpus, parts, vectors) for part in inside] or [whole])
     stays = [
         not item.cluster.channel.endswith("/leaf") or is_template(description)
-        for item, (description, _) in zip(assigned, made, strict=True)
+        for item, (description, _) in zip(held, made, strict=True)
     ]
-    assigned = list(itertools.compress(assigned, stays))
+    assigned = list(itertools.compress(held, stays))
     made = list(itertools.compress(made, stays))
-    merged = []
+    found = []
     for group in same_templates([description for description, _ in made]):
         item = assigned[group[0]]
         if len(group) > 1:
@@ -519,11 +564,56 @@ def _describe(
                 ),
                 prompts=np.sort(np.concatenate([assigned[i].prompts for i in group])),
             )
-        merged.append((item, _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]))
+        description, template = _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]
+        item = _filled(item, description, corpus, parts)
+        found.append((item, description, _counted(template, item, corpus)))
     return (
-        [item for item, _ in merged],
-        [description for _, (description, _) in merged],
-        {number: template for number, (_, (_, template)) in enumerate(merged)},
+        [item for item, _, _ in found],
+        [description for _, description, _ in found],
+        {number: template for number, (_, _, template) in enumerate(found)},
+    )
+
+
+def _unmixed(
+    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Floats32, *, least: int
+) -> list[Assigned]:
+    """The templates that lie in one cluster side by side, each with the prompts that fill it, and what is left.
+
+    Nothing where it has no such template. Only what ``least`` accounts sent is a part: a template of fewer is
+    somebody's own.
+    """
+    if is_rigid(description) or description.shared < MIXED_WORDS:
+        return []
+    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
+    inside = templates_within(texts, vectors[stands])
+    if not inside:
+        return []
+    texts = texts_of(corpus, parts, item.prompts, item.cluster.segments)
+    share = np.stack([kept_share(one.kept, texts) for one in inside])
+    best = np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(inside))
+    found = [item.prompts[best == i] for i in range(len(inside) + 1)]
+    return [
+        replace(item, prompts=prompts) for prompts in found if len(np.unique(corpus.prompts.account[prompts])) >= least
+    ]
+
+
+def _filled(item: Assigned, description: Description, corpus: Corpus, parts: Parts) -> Assigned:
+    """A cluster less the prompts that do not fill its template: a few others always lie as near."""
+    if not has_words(description):
+        return item
+    texts = texts_of(corpus, parts, item.prompts, item.cluster.segments)
+    # of a prompt without a part nothing can be said
+    fills = (kept_share(description.kept, texts) >= FILLS) | np.array([not text for text in texts])
+    return item if fills.all() else replace(item, prompts=item.prompts[fills])
+
+
+def _counted(template: Template, item: Assigned, corpus: Corpus) -> Template:
+    """The template with the counts of its cluster as it stands."""
+    return replace(
+        template,
+        segments=len(np.unique(corpus.prompts.content[item.prompts])),
+        prompts=len(item.prompts),
+        accounts=len(np.unique(corpus.prompts.account[item.prompts])),
     )
 
 
@@ -581,6 +671,50 @@ def _judge(weighed: Sequence[Weighed], run: _Run) -> list[Judgement]:
         [w.templated for w in weighed],
         deciding=DECIDING,
         fdr=run.settings.fdr,
+    )
+
+
+def _joined(
+    campaigns: list[Campaign], weighed: list[Weighed], case: Case, background: Background, run: _Run
+) -> tuple[list[Campaign], list[Weighed]]:
+    """Candidates that hold the same infrastructure made one.
+
+    Accounts that send one prompt each link no templates, and their networks look common outside each part because the
+    other parts use them. Candidates with a tier are joined, except those that an innocent reading holds at ``watch``
+    (the whole might lose that) and pairs that share :data:`SHARED_MEMBERS` of the smaller one's accounts (left to
+    :func:`_apart`). The whole must stand on its infrastructure and may not come below the surest of its parts.
+    """
+    from scipy.sparse import csgraph, csr_matrix
+
+    judgements = _judge(weighed, run)
+    able = sorted(i for i in ranked(judgements) if judgements[i].cap != "watch")
+    sets = [campaigns[i].accounts for i in able]
+    links = np.zeros((len(able), len(able)), bool)
+    for pair in common_infrastructure(background.fields, sets, log_p=run.settings.link_log_p):
+        a, b = sets[pair.first], sets[pair.second]
+        links[pair.first, pair.second] = np.isin(a, b).sum() < SHARED_MEMBERS * min(len(a), len(b))
+    if not links.any():
+        return campaigns, weighed
+    _, component = csgraph.connected_components(csr_matrix(links), directed=False)
+    groups = [[able[i] for i in np.flatnonzero(component == c)] for c in np.flatnonzero(np.bincount(component) > 1)]
+    wholes = [joined([campaigns[i] for i in group], volume=background.sent.astype(np.int32)) for group in groups]
+    anew = [
+        # that their accounts sent several templates is what the parts do not show
+        replace(w, evidence=tuple(e for e in w.evidence if e.name not in LINKED))
+        for w in weigh(wholes, case, background, seed=run.settings.seed)
+    ]
+    parts = set(itertools.chain.from_iterable(groups))
+    after = _judge([*(w for i, w in enumerate(weighed) if i not in parts), *anew], run)[-len(anew) :]
+    better = [
+        "infrastructure" in judgement.families
+        and judgement.tier in TIERS[: 1 + min(TIERS.index(judgements[i].tier or "watch") for i in group)]
+        for group, judgement in zip(groups, after, strict=True)
+    ]
+    gone = set(itertools.chain.from_iterable(itertools.compress(groups, better)))
+    stay = [i not in gone for i in range(len(campaigns))]
+    return (
+        [*itertools.compress(campaigns, stay), *itertools.compress(wholes, better)],
+        [*itertools.compress(weighed, stay), *itertools.compress(anew, better)],
     )
 
 

@@ -19,7 +19,19 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import spread
 
-__all__ = ["Description", "align", "common_words", "describe", "is_rigid", "is_template", "same_templates", "tokens"]
+__all__ = [
+    "Description",
+    "align",
+    "common_words",
+    "describe",
+    "has_words",
+    "is_rigid",
+    "is_template",
+    "kept_share",
+    "same_templates",
+    "templates_within",
+    "tokens",
+]
 
 SAMPLE: Final = 24
 """Texts aligned per cluster."""
@@ -29,6 +41,10 @@ SAME: Final = 0.7
 """Share of the longer template's fixed tokens that two descriptions of the same template have in common."""
 SAME_LEAST: Final = 8
 """Fixed words from which templates are compared at all."""
+DEPTH: Final = 4
+"""How often a mixture of templates is halved at most..."""
+LEAST_TEXTS: Final = 6
+"""...and the texts that a part of it needs."""
 MAX_TOKENS: Final = 700
 SLOT_EXAMPLES: Final = 6
 EXEMPLARS: Final = 3
@@ -64,9 +80,14 @@ class Description:
     """Fixed tokens over the tokens of a text of median length, 0 to 1."""
 
 
+def has_words(description: Description) -> bool:
+    """Whether the texts have enough fixed words for a template, whatever else they share."""
+    return description.fixed >= RIGID_WORDS
+
+
 def is_template(description: Description) -> bool:
     """Whether the texts share a template in its own right, rather than only a subject."""
-    return description.fixed >= RIGID_WORDS or description.shared >= SHARED_WORDS
+    return has_words(description) or description.shared >= SHARED_WORDS
 
 
 def is_rigid(description: Description) -> bool:
@@ -108,6 +129,35 @@ def align(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int]]:
             i -= 1
             j -= 1
     return pairs[::-1]
+
+
+def kept_share(fixed: Sequence[str], texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Which part of the fixed words of a template each text keeps, in order.
+
+    Args:
+        fixed: tokens of the template; only words count.
+        texts: any; one longer than :data:`MAX_TOKENS` may keep the rest where it is not read, and counts as 1.
+
+    Returns:
+        float64[len(texts)], 0 to 1; 1 where the template has no fixed word.
+    """
+    words = [token for token in fixed if token[0].isalnum()]
+    masks: dict[str, int] = {}
+    for i, token in enumerate(words):
+        masks[token] = masks.get(token, 0) | 1 << i
+    full = (1 << len(words)) - 1
+    found = np.ones(len(texts))
+    for number, text in enumerate(texts):
+        own = tokens(text)
+        if not words or len(own) == MAX_TOKENS:
+            continue
+        state = full
+        for token, _, _ in own:
+            if mask := masks.get(token):
+                kept = state & mask
+                state = ((state + kept) | (state - kept)) & full
+        found[number] = 1 - state.bit_count() / len(words)
+    return found
 
 
 def common_words(texts: Sequence[Sequence[str]]) -> tuple[int, float]:
@@ -165,6 +215,39 @@ def same_templates(descriptions: Sequence[Description]) -> list[list[int]]:
     for i in range(len(descriptions)):
         found.setdefault(root(i), []).append(i)
     return list(found.values())
+
+
+def templates_within(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[Description]:
+    """The templates that a mixture of texts is made of, each of at least :data:`SAME_LEAST` fixed words.
+
+    The texts are halved along their vectors' first principal axis, and the halves again, until a part is one template
+    or too small. Descriptions of the same template are given once, by the first.
+
+    Args:
+        texts: originals.
+        vectors: float32[len(texts), d], unit rows.
+    """
+    found: list[Description] = []
+    halves = _halves(vectors, np.arange(len(texts)))
+    for _ in range(DEPTH):
+        deeper: list[npt.NDArray[np.int64]] = []
+        for part in halves:
+            if len(part) < LEAST_TEXTS:
+                continue
+            description = describe([texts[i] for i in part], vectors[part])
+            if description.fixed >= SAME_LEAST:
+                found.append(description)
+            else:
+                deeper.extend(_halves(vectors, part))
+        halves = deeper
+    return [found[group[0]] for group in same_templates(found)]
+
+
+def _halves(vectors: npt.NDArray[np.float32], part: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    centred = vectors[part] - vectors[part].mean(axis=0)
+    axis = np.linalg.svd(centred, full_matrices=False)[2][0] if len(part) else np.zeros(vectors.shape[1])
+    side = centred @ axis > 0
+    return [part[side], part[~side]]
 
 
 def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Description:

@@ -22,6 +22,7 @@ __all__ = [
     "ranked",
     "steps",
     "tier_at",
+    "tier_of",
     "what_if",
 ]
 
@@ -39,7 +40,7 @@ ALONE: Final = 0.01
 TEXT_SCORE: Final = 3.0
 """Most that wording adds to a score."""
 AGREES: Final = 0.01
-"""p-value from which a second measure agrees."""
+"""p-value from which a second measure agrees, whether it decides or not; no less than :data:`ALONE`."""
 NEIGHBOURS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Cuts that a what-if looks at, as multiples of the false-discovery rate."""
 LEAST_CUT: Final = 1e-6
@@ -89,7 +90,11 @@ def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[str, Sequenc
 
 
 def _agreed(evidence: Sequence[Evidence], family: Family) -> bool:
-    """Whether a second measure of a family agrees with its first."""
+    """Whether a second measure of a family agrees with the first; the second may be one that does not decide.
+
+    The first decides wherever this is asked: a family's p-value is never below the least of its deciding measures, so
+    one that is at most :data:`ALONE` has such a measure at :data:`AGREES` or below.
+    """
     return sum(e.family == family and e.p_value <= AGREES for e in evidence) > 1
 
 
@@ -105,9 +110,10 @@ def judge(
 
     A family stands when its p-value passes Benjamini-Hochberg over all candidates at ``fdr`` (text at
     :data:`TEXT_FDR`). ``urgent`` takes two standing families beyond text. ``review`` takes one, on a template;
-    without a template it must pass at :data:`ALONE` of the rate with two measures that agree. ``watch`` takes
-    standing text alone. A benign explanation that fits caps the tier. The q-value is Benjamini-Hochberg over the
-    evidence beyond wording (Fisher's combination), so wording alone never makes it small.
+    without a template or standing text it must pass at :data:`ALONE` of the rate, and a second measure of the family,
+    deciding or not, must agree with the deciding one. ``watch`` takes standing text alone. A benign explanation that
+    fits caps the tier. The q-value is Benjamini-Hochberg over the evidence beyond wording (Fisher's combination), so
+    wording alone never makes it small.
 
     Args:
         evidence: of each candidate.
@@ -182,6 +188,11 @@ def _reach(standings: Sequence[FamilyResult], *, templated: bool) -> dict[Tier, 
         alone = [s.adjusted / ALONE for s in beyond if s.agreed and s.adjusted <= ALONE]
     review = min([urgent, *alone])
     return {"urgent": urgent, "review": review, "watch": 0.0 if text else review}
+
+
+def tier_of(standings: Sequence[FamilyResult], *, templated: bool, fdr: float) -> Tier | None:
+    """The tier that these families give at a false-discovery rate, caps aside, by the rules of :func:`judge`."""
+    return _best(_reach(standings, templated=templated), fdr)
 
 
 def _best(reach: Mapping[Tier, float], fdr: float) -> Tier | None:

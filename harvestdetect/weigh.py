@@ -14,7 +14,7 @@ from harvestdetect.arrays import spread
 from harvestdetect.assign import Assigned
 from harvestdetect.campaign import without
 from harvestdetect.cluster import Postings
-from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Corpus, Evidence, Neighbors, SharedValue
+from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Corpus, Evidence, Family, Neighbors, SharedValue
 from harvestdetect.evidence import infrastructure, structure, text, time
 from harvestdetect.evidence.benign import benign_explanations
 from harvestdetect.evidence.infrastructure import (
@@ -45,7 +45,7 @@ from harvestdetect.evidence.time import (
     sign_ups,
     time_evidence,
 )
-from harvestdetect.lookup import Parts, cluster_texts, first_rows, requests, words_of
+from harvestdetect.lookup import Parts, cluster_texts, first_rows, requests, texts_of, words_of
 from harvestdetect.registry import Registry, known
 from harvestdetect.template import SAMPLE, Description, align, common_words, is_template, tokens
 
@@ -94,6 +94,8 @@ class Case:
     """Of the wording view."""
     registry: Registry | None
     """Known scaffolds and viral prompts."""
+    leave_out: frozenset[Family] = frozenset()
+    """Families that are no evidence; the benign explanations still see what was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +218,11 @@ def _weigh(whole: Campaign, case: Case, background: Background, seed: int) -> We
         _sample(campaign, case), background.prototypes, fixed=[" ".join(filter(None, d.words)) for d in described]
     )
     return Weighed(
-        evidence=(*found, *intent_evidence(targets, background.margins, seed=seed)),
+        evidence=tuple(
+            e
+            for e in (*found, *intent_evidence(targets, background.margins, seed=seed))
+            if e.family not in case.leave_out
+        ),
         benign=_benign(campaign, case, background, found, contents, subjects, templates > 0),
         templated=templates > 0,
         targets=tuple(t.name for t in targets),
@@ -276,9 +282,7 @@ def _duplicates(campaign: Campaign, case: Case, described: Sequence[Description]
 
 def _texts_of(prompts: Ints32, campaign: Campaign, case: Case) -> list[str]:
     """The beginning of the text of each prompt, as its clusters show it."""
-    _, first, back = np.unique(case.corpus.prompts.content[prompts], return_index=True, return_inverse=True)
-    shown, _ = cluster_texts(case.corpus, case.parts, prompts, _segments(campaign, case), at_most=len(first))
-    return [shown[i][:READ] for i in np.argsort(np.argsort(first))[back]]
+    return [text[:READ] for text in texts_of(case.corpus, case.parts, prompts, _segments(campaign, case))]
 
 
 def _shape(campaign: Campaign, case: Case, background: Background, seed: int) -> list[Evidence]:

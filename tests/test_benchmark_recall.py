@@ -40,6 +40,7 @@ from benchmarks.scenarios import (
     technique,
 )
 from benchmarks.tables import render_parts
+from harvestdetect import Settings
 from harvestdetect.data import Tier
 from harvestdetect.evaluate import Found, Planted
 from harvestdetect.normalize import normalize
@@ -480,24 +481,27 @@ def test_a_look_alike_has_the_tier_of_findings_that_are_its_own() -> None:
     assert recall._tier_of(look, [found("watch", "abcd"), found("review", "ab")], guilty) == "review"
 
 
-def test_one_family_left_out_is_left_out_for_that_scan_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harvestdetect import pipeline
-    from harvestdetect.data import Evidence
+@pytest.mark.parametrize("variant", [name for name, _, _ in recall.ABLATIONS])
+def test_an_ablation_scans_without_its_families_and_with_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str
+) -> None:
+    job = recall.jobs(
+        ["grid"], seeds=[0], half="tuning", rows=3_000, data=None, settings={"encoder": "fast"}, only=["centre"]
+    )[0]  # fmt: skip
+    seen: list[tuple[Any, Any]] = []
 
-    def made(family: Any) -> Evidence:
-        return Evidence(name="x", family=family, value=0.0, null="", expected=0.0, p_value=0.5, sentence="")
+    class Scanned(Exception):
+        """Ends the job."""
 
-    @dataclasses.dataclass(frozen=True)
-    class Weighed:
-        evidence: tuple[Evidence, ...]
+    def detect(source: Any, *, settings: Any, leave_out: Any) -> None:
+        seen.append((settings, leave_out))
+        raise Scanned
 
-    def weigh() -> list[Weighed]:
-        return [Weighed(evidence=(made("text"), made("time")))]
-
-    monkeypatch.setattr(pipeline, "weigh", weigh)
-    with recall._without("time"):
-        assert [e.family for e in vars(pipeline)["weigh"]()[0].evidence] == ["text"]
-    assert vars(pipeline)["weigh"] is weigh
+    monkeypatch.setattr(recall, "detect", detect)
+    with pytest.raises(Scanned):
+        recall.run(dataclasses.replace(job, variant=variant), tmp_path)
+    _, families, changes = next(a for a in recall.ABLATIONS if a[0] == variant)
+    assert seen == [(Settings(**{"encoder": "fast", **changes}), families)]
 
 
 def test_the_command_refuses_what_it_does_not_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

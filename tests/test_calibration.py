@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import harvestdetect.pipeline
 from harvestdetect import __version__
+from harvestdetect.cache import file_digest
 from harvestdetect.calibration import (
     CONFIDENCE,
     FEW,
@@ -366,6 +367,7 @@ def test_a_calibration_survives_its_file(
     assert first.isascii()
     assert first.endswith(b"}\n")
     assert load_calibration(file) == found
+    assert load_calibration(file).sha256 == file_digest(file)
     save_calibration(load_calibration(file), file)
     assert file.read_bytes() == first
     assert [f.name for f in file.parent.iterdir()] == [file.name]

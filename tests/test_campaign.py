@@ -14,11 +14,13 @@ from harvestdetect.campaign import (
     Link,
     communities,
     form_campaign,
+    joined,
     link_clusters,
     membership,
     split_users,
     without,
 )
+from harvestdetect.data import Campaign
 
 Ints32 = npt.NDArray[np.int32]
 LOG_P = -16.0
@@ -402,3 +404,53 @@ def test_a_campaign_without_some_of_its_accounts() -> None:
     assert part.clusters.tolist() == [0]
     assert set(account[part.prompts].tolist()) == set(range(10))
     assert len(part.prompts) == len(part.prompt_cluster) == int(part.harvest_prompts.sum())
+
+
+# ---------------------------------------------------------------- joining
+
+
+@given(seed=st.integers(0, 200))
+@settings(max_examples=30, deadline=None)
+def test_a_joined_campaign_adds_up(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    account = np.sort(rng.integers(0, 60, 600)).astype(np.int32)
+    volume = np.bincount(account, minlength=60).astype(np.int32)
+    assigned = [np.sort(part) for part in np.split(rng.permutation(600)[:150].astype(np.int32), [30, 60, 110])]
+    parts = [
+        form_campaign(clusters, assigned, [], account=account, volume=volume, min_membership=0.9)
+        for clusters in ([3], [0, 2], [1])
+    ]
+    whole = joined(parts, volume=volume)
+    members = {a for part in parts for a in part.accounts.tolist()}
+    assert whole.accounts.tolist() == sorted(members)
+    assert whole.clusters.tolist() == [0, 1, 2, 3]
+    owner = {p: c for part in parts for p, c in zip(part.prompts.tolist(), part.prompt_cluster.tolist(), strict=True)}
+    assert whole.prompts.tolist() == sorted(owner)
+    assert whole.prompt_cluster.tolist() == [owner[p] for p in sorted(owner)]
+    accounts, hits = np.unique(account[whole.prompts], return_counts=True)
+    assert whole.accounts.tolist() == accounts.tolist()
+    assert whole.harvest_prompts.tolist() == hits.tolist()
+    assert whole.harvest_share.tolist() == pytest.approx((hits / volume[accounts]).tolist())
+    for a, sure in zip(whole.accounts, whole.membership, strict=True):
+        assert sure == max(float(part.membership[part.accounts == a].max(initial=0)) for part in parts)
+    outside = {a for part in parts for a in part.outside.tolist()} - members
+    assert whole.outside.tolist() == sorted(outside)
+    for a, hit in zip(whole.outside, whole.outside_hits, strict=True):
+        assert hit == sum(int(part.outside_hits[part.outside == a].sum()) for part in parts)
+    assert len(whole.outside) == len(whole.outside_membership)
+    assert whole.stray_hits == max(part.stray_hits for part in parts)
+    for name in ("accounts", "clusters", "harvest_prompts", "prompts", "prompt_cluster", "outside", "outside_hits"):
+        assert getattr(whole, name).dtype == np.int32, name
+    back = joined(parts[::-1], volume=volume)
+    for name in Campaign.__slots__:
+        assert np.array_equal(getattr(back, name), getattr(whole, name)), name
+
+
+def test_the_weakest_link_of_any_part_holds_the_whole() -> None:
+    account = np.repeat(np.arange(40, dtype=np.int32), 10)
+    volume = np.bincount(account).astype(np.int32)
+    assigned = [np.arange(i, 400, 10, dtype=np.int32) for i in range(5)]
+    links = [link(0, 1, log_p=-40.0), link(2, 3, log_p=-20.0)]
+    one, two, three = (form_campaign(c, assigned, links, account=account, volume=volume) for c in ([0, 1], [2, 3], [4]))
+    assert joined([one, two], volume=volume).link_log_p == -20.0
+    assert joined([one, three], volume=volume).link_log_p == 0.0

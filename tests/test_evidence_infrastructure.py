@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.data import NO_TIME, Evidence, FieldColumn, Prompts
+from harvestdetect import Prompt, Settings, detect
+from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts
 from harvestdetect.evidence.infrastructure import (
     FIELDS,
+    MIN_COMMON,
     SHOWN,
     AccountFields,
+    Common,
     account_values,
+    common_infrastructure,
     concentration,
     infrastructure_evidence,
     masked,
@@ -26,6 +32,8 @@ from harvestdetect.evidence.infrastructure import (
 )
 
 Ints32 = npt.NDArray[np.int32]
+
+T0 = 1_772_323_200
 
 
 def column(values: Sequence[str | None]) -> FieldColumn:
@@ -410,3 +418,205 @@ def test_e_mail_domains_are_compared_in_small_letters() -> None:
     values = [("@Mail.Example" if i % 2 else "mail.example ") if i < 36 else f"d{i}" for i in range(N)]
     (found,) = infrastructure_evidence(one_each(email_domain=values), MEMBERS.astype(np.int32))
     assert found.value == 36
+
+
+# ---------------------------------------------------------------- what groups have in common
+
+
+CUT = -16.0
+PARTS = [np.arange(i * 20, (i + 1) * 20, dtype=np.int32) for i in range(5)]
+"""Five groups of 20 accounts."""
+OURS = 100
+
+
+def pairs_of(found: Sequence[Common]) -> set[tuple[int, int]]:
+    return {(c.first, c.second) for c in found}
+
+
+def proxies(networks: int, accounts: int = OURS) -> list[str]:
+    """One address per account: the first in a few networks in turn, the others each in one of their own."""
+    return [
+        f"198.51.{i % networks}.{i // networks}" if i < accounts else f"10.{i // 250}.{i % 250}.1" for i in range(N)
+    ]
+
+
+def test_parts_that_share_networks_are_linked_though_each_part_alone_shows_nothing() -> None:
+    fields = one_each(ip=proxies(3))
+    for part in PARTS:
+        assert by_name(fields, part)["shared network"].p_value > 0.01
+    found = common_infrastructure(fields, PARTS, log_p=CUT)
+    assert pairs_of(found) == {(i, j) for i in range(5) for j in range(i + 1, 5)}
+    assert {(c.field, c.shared, c.known) for c in found} == {("network", 20, 20)}
+    assert all(c.log_p < CUT for c in found)
+    assert common_infrastructure(fields, PARTS, log_p=min(c.log_p for c in found)) == []
+
+
+def test_many_cards_of_five_accounts_each_link_the_parts_that_hold_them() -> None:
+    # every card in every part once: no two members of a part share one
+    fields = one_each(payment=[f"card{i % 20 if i < OURS else i}" for i in range(N)])
+    found = common_infrastructure(fields, PARTS, log_p=CUT)
+    assert len(found) == 10
+    assert {c.field for c in found} == {"payment"}
+
+
+def test_a_field_that_most_members_lack_links_nothing() -> None:
+    cards: list[str | None] = [f"card{i % 20 if i < OURS else i}" for i in range(N)]
+    cards[:20] = [cards[i] if i < 9 else None for i in range(20)]
+    found = common_infrastructure(one_each(payment=cards), PARTS, log_p=CUT)
+    assert pairs_of(found) == {(i, j) for i in range(1, 5) for j in range(i + 1, 5)}
+
+
+def test_values_that_others_hold_too_link_nothing() -> None:
+    # the same three networks, each with fifty customers more
+    ip = [f"198.51.{i % 3}.{i}" if i < OURS + 150 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
+    assert common_infrastructure(one_each(ip=ip), PARTS, log_p=CUT) == []
+
+
+def test_one_domain_of_half_of_the_members_is_no_link_and_one_of_all_is() -> None:
+    half = [f"firm{i % 2 or i}.example" if i < OURS else f"d{i}.example" for i in range(N)]
+    assert common_infrastructure(one_each(email_domain=half), PARTS, log_p=CUT) == []
+    big = [np.arange(i * 60, (i + 1) * 60, dtype=np.int32) for i in range(2)]
+    everybody = ["firm.example" if i < 120 else f"d{i}.example" for i in range(N)]
+    assert pairs_of(common_infrastructure(one_each(email_domain=everybody), big, log_p=CUT)) == {(0, 1)}
+
+
+def test_client_and_operator_link_nothing() -> None:
+    fields = one_each(
+        asn=["AS1" if i < OURS else f"AS{i}" for i in range(N)],
+        user_agent=["bot" if i < OURS else f"client {i}" for i in range(N)],
+    )
+    assert common_infrastructure(fields, PARTS, log_p=CUT) == []
+
+
+def test_few_of_either_group_make_no_link() -> None:
+    # a fifth of two hundred members in one network is far beyond chance, and still few
+    groups = [np.arange(i * 200, (i + 1) * 200, dtype=np.int32) for i in range(2)]
+    enough = int(200 * MIN_COMMON)
+    for first, second, linked in (
+        (enough, enough, True),
+        (enough - 1, enough, False),
+        (enough, enough - 1, False),
+        (200, enough - 1, False),
+    ):
+        ip = [f"10.{i // 250}.{i % 250}.1" for i in range(N)]
+        for i in (*range(first), *range(200, 200 + second)):
+            ip[i] = f"198.51.100.{i % 256}"
+        found = common_infrastructure(one_each(ip=ip), groups, log_p=CUT)
+        assert [(c.field, c.shared, c.known) for c in found] == ([("network", enough, 200)] if linked else [])
+
+
+def test_members_of_both_groups_do_not_count() -> None:
+    fields = one_each(ip=[f"10.{i // 250}.{i % 250}.1" for i in range(N)])
+    groups = [np.arange(0, 30, dtype=np.int32), np.arange(5, 35, dtype=np.int32)]
+    assert common_infrastructure(fields, groups, log_p=CUT) == []
+
+
+def test_nothing_is_in_common_without_groups_fields_or_others() -> None:
+    fields = one_each(ip=proxies(3))
+    assert common_infrastructure(fields, [], log_p=CUT) == []
+    assert common_infrastructure(fields, PARTS[:1], log_p=CUT) == []
+    assert common_infrastructure(AccountFields(accounts=N, fields={}), PARTS, log_p=CUT) == []
+    few = one_each(ip=proxies(3)[: OURS + 10])
+    assert common_infrastructure(few, PARTS, log_p=CUT) == []
+
+
+@given(seed=st.integers(0, 1_000), size=st.sampled_from([8, 40, 300]))
+@settings(max_examples=15, deadline=None)
+def test_strangers_are_not_linked(seed: int, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = [np.sort(part).astype(np.int32) for part in np.split(rng.permutation(N)[: 6 * size], 6)]
+    assert common_infrastructure(ordinary(rng, N), groups, log_p=np.log(0.05)) == []
+
+
+@given(seed=st.integers(0, 1_000))
+@settings(max_examples=15, deadline=None)
+def test_neither_the_order_of_groups_nor_that_of_accounts_matters(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ip = proxies(3)
+    # a fifth group of strangers, sizes of their own, members of two groups
+    groups = [np.sort(rng.choice(OURS, int(rng.integers(10, 40)), replace=False)) for _ in range(4)]
+    groups.append(np.arange(OURS, OURS + 30))
+    found = common_infrastructure(one_each(ip=ip), [g.astype(np.int32) for g in groups], log_p=CUT)
+    order = rng.permutation(5)
+    renamed = rng.permutation(N)
+    moved = [""] * N
+    for i, address in enumerate(ip):
+        moved[int(renamed[i])] = address
+    again = common_infrastructure(
+        one_each(ip=moved), [np.sort(renamed[groups[int(g)]]).astype(np.int32) for g in order], log_p=CUT
+    )
+    back = {
+        (*sorted((int(order[c.first]), int(order[c.second]))), c.field, c.shared, c.known, round(c.log_p, 6))
+        for c in again
+    }
+    assert back == {(c.first, c.second, c.field, c.shared, c.known, round(c.log_p, 6)) for c in found}
+    assert not any(4 in pair for pair in pairs_of(found))
+
+
+# ---------------------------------------------------------------- the whole way
+
+
+TEMPLATES = (
+    "Write ten hard exam questions on {} and {} with a key and a mark for every single one of them",
+    "You are a patient tutor of {}: walk me through {} step by step and check every step before the next",
+    "Compare {} with {} in a table of five rows, name your sources below it and say how sure you are",
+    "Solve this problem about {} and {} in two ways, show all of the working and grade both of your answers",
+    "Take the side of {} in a debate against {} and answer the three strongest objections to your own case",
+)
+SUBJECTS = "quasars pulsars comets nebulae asteroids supernovae galaxies eclipses meteors neutrinos sunspots cepheids"
+
+
+def one_prompt_each(*, networks: int) -> list[Prompt]:
+    """Five templates, each sent once by twelve accounts of its own, amid other people.
+
+    They all share a few networks and a mail domain; without networks no fields are known.
+    """
+    rng = random.Random(0)
+    words = [a + b + c for a in "bdfgklmnprstvz" for b in ("ad", "el", "om", "ur", "in") for c in ("an", "or", "ish")]
+    found = []
+
+    def sent(account: str, prompt: str, time: int, **held: str) -> None:
+        found.append(Prompt(account=account, prompt=prompt, time=time, fields=held if networks else {}))
+
+    for i in range(1_200):
+        own = rng.sample(words, 12)
+        ip, domain = f"10.{i // 250}.{i % 250}.1", rng.choice(("mail-1.example", "mail-2.example", f"d{i}.example"))
+        for _ in range(4):
+            text = " ".join(rng.choices(own + rng.sample(words, 12), k=rng.randrange(4, 14)))
+            sent(f"person {i}", text, T0 + rng.randrange(20 * 86_400), ip=ip, email_domain=domain)
+    for i in range(60):
+        text = TEMPLATES[i % 5].format(*rng.sample(SUBJECTS.split(), 2))
+        sent(
+            f"ring {i}",
+            text,
+            T0 + 9 * 86_400 + i * 60,
+            ip=f"198.51.{i % max(networks, 1)}.{i}",
+            email_domain="ring.example",
+        )
+    return found
+
+
+def found_of_one_each(networks: int, cache: Path) -> Detection:
+    return detect(one_prompt_each(networks=networks), settings=Settings(encoder="fast", cache=cache))
+
+
+def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_is_known(cache: Path) -> None:
+    (finding,) = found_of_one_each(3, cache).findings
+    assert {m.account for m in finding.members} == {f"ring {i}" for i in range(60)}
+    assert finding.tier in ("urgent", "review")
+    assert "infrastructure" in finding.families
+    assert len(finding.templates) == 5
+    # no account sent two of them
+    assert not any(e.name in ("linked templates", "linked clusters") for e in finding.evidence)
+    assert all(m.harvest_prompts == 1 and m.harvest_share == 1.0 for m in finding.members)
+
+
+@pytest.mark.parametrize("networks", [0, 1])
+def test_without_fields_or_where_it_may_be_one_organisation_nothing_is_joined(networks: int, cache: Path) -> None:
+    findings = found_of_one_each(networks, cache).findings
+    assert [(f.tier, len(f.templates)) for f in findings] == [("watch", 1)] * 5
+    for finding in findings:
+        numbers = [int(m.account.removeprefix("ring ")) for m in finding.members]
+        assert sorted(numbers) == list(range(numbers[0] % 5, 60, 5))
+        fits = [b.name for b in finding.benign_explanations if b.verdict == "fits" and b.caps == "watch"]
+        assert fits == ["one organisation (class, team, batch)"] * networks

@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_report import HOSTILE, make_detection, make_finding, make_member, make_template
 
 from harvestdetect import campaign as campaign_stage
 from harvestdetect import findings
-from harvestdetect.campaign import MIN_OVERLAP, MIN_SHARED, link_clusters
+from harvestdetect.campaign import MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, Link, link_clusters
 from harvestdetect.candidates import (
     CANDIDATES,
     CLOSE,
@@ -759,7 +759,7 @@ def test_fields_that_most_prompts_lack() -> None:
 
 
 def neighbours(
-    accounts: Sequence[Sequence[int]], *, vectors: Any = None, population: int = 400
+    accounts: Sequence[Sequence[int]], *, vectors: Any = None, population: int = 400, rigid: Sequence[int] = ()
 ) -> list[tuple[Near, ...]]:
     held = [np.array(a, np.int32) for a in accounts]
     return near_candidates(
@@ -768,7 +768,9 @@ def neighbours(
         [np.full(len(a), 3, np.int32) for a in held],
         volume=np.full(population, 20, np.int32),
         vectors=None if vectors is None else np.array(vectors, np.float32),
+        rigid=[i in rigid for i in range(len(held))],
         log_p=-5.0,
+        rigid_log_p=-5.0 * RIGID_RELIEF,
         min_shared=MIN_SHARED,
         min_overlap=MIN_OVERLAP,
     )
@@ -783,35 +785,54 @@ def test_neighbours_and_the_test_they_failed() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=40), min_size=2, max_size=6))
-def test_neighbours_have_the_figures_of_links(sets: list[set[int]]) -> None:
+@given(
+    st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=40), min_size=2, max_size=6), st.sets(st.integers(0, 5))
+)
+@example([set(range(20)), {*range(5), *range(30, 45)}], {0, 1})
+def test_neighbours_have_the_figures_of_links(sets: list[set[int]], rigid: set[int]) -> None:
     accounts = [sorted(s) for s in sets]
-    links = {
-        (link.first, link.second): link
-        for link in link_clusters(
+
+    def linked(log_p: float) -> dict[tuple[int, int], Link]:
+        found = link_clusters(
             [np.array(a, np.int32) for a in accounts],
             [np.full(len(a), 3, np.int32) for a in accounts],
             np.full(400, 20, np.int32),
-            log_p=1e9,
+            log_p=log_p,
+            rigid=[i in rigid for i in range(len(accounts))],
         )
-    }
-    found = neighbours(accounts)
+        return {(link.first, link.second): link for link in found}
+
+    links, held = linked(1e9), linked(-5.0)
+    found = neighbours(accounts, rigid=sorted(rigid))
     for x, row in enumerate(found):
         for near in row:
             y = int(near.campaign_id.removeprefix("c-"))
+            assert near.log_p_cut == (-5.0 * RIGID_RELIEF if {x, y} <= rigid else -5.0)
             assert near.shared == len(sets[x] & sets[y]) > 0
             link = links.get((min(x, y), max(x, y)))
             if link is not None:
                 assert near.expected == pytest.approx(link.expected, abs=1e-3)
                 assert near.log_p == pytest.approx(min(link.log_p, 0.0), abs=1e-3)
                 assert near.overlap == pytest.approx(link.overlap, abs=1e-3)
-                linked = link.log_p < -5.0
-                assert (near.failed == "none") == linked
+                assert (near.failed == "none") == ((link.first, link.second) in held)
     named = {(x, int(n.campaign_id.removeprefix("c-"))) for x, row in enumerate(found) for n in row}
     assert named == {(y, x) for x, y in named}, "neighbours are mutual"
     for (x, y), link in links.items():
         if abs(link.shared - link.expected) > 1e-9:
             assert ((x, y) in named) == (link.shared > link.expected)
+
+
+@pytest.mark.parametrize(
+    ("rigid", "failed", "cut"), [((), "chance", -5.0), ((0,), "chance", -5.0), ((0, 1), "none", -2.25)]
+)
+def test_neighbours_are_held_to_the_cut_of_their_templates(rigid: Sequence[int], failed: str, cut: float) -> None:
+    accounts = [range(20), [*range(5), *range(30, 45)]]
+    near = neighbours(accounts, rigid=rigid)[0][0]
+    assert (near.failed, near.log_p_cut) == (failed, cut)
+    if failed == "chance":
+        assert "log p -3.0, a link needs less than -5.0" in of_campaigns._why_apart(near)
+    loose = neighbours([range(20), [*range(4), *range(30, 46)]], rigid=rigid)[0][0]
+    assert of_campaigns._why_apart(loose).endswith(f"log p -1.8, a link needs less than {cut:.1f}.")
 
 
 def test_neighbours_in_wording_share_no_account() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from harvestdetect.campaign import RIGID_RELIEF
 from harvestdetect.corpus import KINDS, build_corpus
 from harvestdetect.data import (
     NO_TIME,
@@ -23,7 +24,7 @@ from harvestdetect.data import (
     Tier,
 )
 from harvestdetect.dump import batches_of
-from harvestdetect.findings import campaign_ids, finding_of, prompt_table, template_of
+from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table, template_of
 from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors, requests
 from harvestdetect.triage import Judgement
 
@@ -323,6 +324,21 @@ def test_candidates_of_one_template_by_other_accounts_have_ids_of_their_own(case
     assert campaign_ids([lone], TEMPLATES, names) == [ids[1]]
     assert campaign_ids([one], TEMPLATES, names) == campaign_ids([two], TEMPLATES, names) != [ids[0]]
     assert campaign_ids([], TEMPLATES, names) == []
+
+
+@pytest.mark.parametrize(("rigid", "relief"), [((), 1.0), ((3,), 1.0), ((5,), RIGID_RELIEF), ((3, 5), RIGID_RELIEF)])
+def test_candidates_with_a_rigid_template_each_are_held_to_the_cut_between_two(
+    case: Case, rigid: tuple[int, ...], relief: float
+) -> None:
+    lone = dataclasses.replace(case.campaign, clusters=np.array([5], np.int32))
+    judgement = Judgement(tier="review", score=1.0, q_value=0.1, families=())
+    vectors = np.eye(60, dtype=np.float32)
+    found = candidates_of(
+        [case.campaign, lone], [judgement] * 2, ["c-1", "c-2"], evidence=[()] * 2, benign=[()] * 2,
+        prompts=case.corpus.prompts, volume=np.full(6, 10, np.int32), vectors=vectors, templates=TEMPLATES,
+        rigid=[c in rigid for c in range(6)], link_log_p=-10.0,
+    )  # fmt: skip
+    assert [n.log_p_cut for c in found for n in c.neighbors] == [-10.0 * relief] * 2
 
 
 def test_a_template_is_counted_in_its_campaign(case: Case) -> None:

@@ -17,7 +17,10 @@ import pyarrow as pa
 import pytest
 
 from harvestdetect import Prompt, Settings, detect, read_dumps, template, weigh
+from harvestdetect.cache import file_digest
+from harvestdetect.calibration import Half, fit_calibration, save_calibration
 from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
+from harvestdetect.errors import SettingsError
 from harvestdetect.evaluate import Scores, evaluate, found_of, read_truth
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
@@ -504,6 +507,50 @@ def test_hostile_texts_pass_through(fast: Settings) -> None:
 def test_anything_but_prompts_is_a_type_error(fast: Settings) -> None:
     with pytest.raises(TypeError, match="detect takes batches or prompts, got str"):
         detect(["a text"], settings=fast)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- families left out, calibrated scans
+
+
+def test_families_left_out_are_no_evidence(made: Made, fast: Settings) -> None:
+    candidates: list[weigh.Weighed] = []
+    notes: list[str] = []
+    found = detect(
+        read_dumps(made.simulation.files), settings=fast, notes=notes.append, candidates=candidates,
+        leave_out=("time", "intent"),
+    )  # fmt: skip
+    assert "not weighed: intent, time" in notes
+    assert {e.family for w in candidates for e in w.evidence} == {"text", "structure", "infrastructure"}
+    assert {s.family for c in found.candidates for s in c.families} == {"text", "structure", "infrastructure"}
+    whole = {f.campaign_id: f for f in made.detection.findings}
+    both = [(whole[f.campaign_id], f) for f in found.findings if f.campaign_id in whole and f.tier == "urgent"]
+    assert both
+    for before, after in both:
+        assert [e for e in before.evidence if e.family not in ("time", "intent")] == list(after.evidence)
+        assert before.benign_explanations == after.benign_explanations
+
+
+@pytest.mark.parametrize("names", [("wording",), "time", (None,)])
+def test_what_is_no_family_cannot_be_left_out(fast: Settings, names: Any) -> None:
+    with pytest.raises(SettingsError, match=r"^leave_out knows text, structure, time, infrastructure, intent, not "):
+        detect([], settings=fast, leave_out=names)
+
+
+def test_a_calibrated_scan_names_the_file_by_its_digest(fast: Settings, tmp_path: Path) -> None:
+    candidates: list[weigh.Weighed] = []
+    benign = detect(people(), settings=fast, candidates=candidates)
+    half = Half(candidates=candidates, prompts=120)
+    file = tmp_path / "benign.json"
+    save_calibration(
+        fit_calibration(
+            benign, candidates, [half, half], settings=fast, deciding=weigh.DECIDING, created="2026-01-01T00:00:00Z"
+        ),
+        file,
+    )
+    found = detect(people(seed=1), settings=fast.replace(calibration=file)).calibration
+    assert (found["file"], found["sha256"]) == (str(file), file_digest(file))
+    assert found["created"] == "2026-01-01T00:00:00Z"
+    assert set(found["expected_findings"]) == set(TIERS)
 
 
 # ---------------------------------------------------------------- rejects, progress, notes

@@ -447,7 +447,7 @@ def test_run_says_what_may_be_false_and_keeps_the_rates_exact() -> None:
             "expected_false": {"urgent": 0.0002, "review": 0.3333, "watch": 1.5},
         }
     ]
-    assert run["calibration"]["file"] == HOSTILE
+    assert (run["calibration"]["file"], run["calibration"]["sha256"]) == (HOSTILE, "cd" * 32)
     assert run["calibration"]["expected_findings"]["watch"] == {"found": 1, "expected": 0.01235, "at_most": 0.0511}
     plain = json.loads(report.run_json(make_detection(expected_false={}, what_if=(), calibration={})))
     assert (plain["expected_false"], plain["what_if"], plain["calibration"]) == ({}, [], {})

@@ -151,6 +151,27 @@ def test_a_second_measure_agrees_whether_it_decides_or_not(
     assert judge([other], [()], [False], deciding=deciding, fdr=FDR)[0].tier in (None, "urgent")
 
 
+@given(
+    st.lists(st.tuples(st.booleans(), P_VALUES), min_size=1, max_size=5),
+    st.integers(0, 20),
+    st.floats(0.001, 1),
+)
+def test_measures_that_do_not_decide_agree_only_with_one_that_does(
+    measures: list[tuple[bool, float]], others: int, fdr: float
+) -> None:
+    items = [evidence(f"{'first' if d else 'second'} {i}", "time", p) for i, (d, p) in enumerate(measures)]
+    deciding = {"time": [e.name for e in items if e.name.startswith("first")]}
+    sets = [items, *[[evidence("first 0", "time", 1.0)]] * others]
+    count = len(sets)
+    found = judge(sets, [()] * count, [False] * count, deciding=deciding, fdr=fdr)[0]
+    agreeing = [d for d, p in measures if p <= AGREES]
+    if found.tier == "review":
+        assert any(agreeing)
+        assert len(agreeing) >= 2
+    sure = any(d and p <= ALONE * fdr / (len(deciding["time"]) * count) for d, p in measures)
+    assert found.tier == "review" or not (sure and len(agreeing) >= 2)
+
+
 def test_only_the_deciding_measures_make_a_family_stand() -> None:
     items = [evidence("rigid wording", "text", 0.9), evidence("density", "text", SURE)]
     for names, expected in ((("rigid wording",), None), (("density",), "watch")):

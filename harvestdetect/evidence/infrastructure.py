@@ -7,7 +7,7 @@ client or e-mail domain only where most of the members hold it. A missing field 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
@@ -25,7 +25,9 @@ __all__ = [
     "FIELDS",
     "AccountField",
     "AccountFields",
+    "Common",
     "account_values",
+    "common_infrastructure",
     "concentration",
     "infrastructure_evidence",
     "masked",
@@ -59,6 +61,10 @@ MIN_KNOWN: Final = 5
 """Members with a known value that a field needs."""
 MIN_OTHERS: Final = 20
 """Other accounts with a known value that a field needs, or nothing is known of how common its values are."""
+MIN_COMMON: Final = 0.4
+"""Share of either group that must hold what the other holds, or most of the whole would have nothing in common."""
+JOINING: Final = ("ip", "network", "api_key", "payment", "email_domain")
+"""Fields behind :data:`DECIDING`, by which groups may be said to have infrastructure in common."""
 LISTED: Final = 0.01
 """p-value, of one value alone, up to which a value is listed as shared."""
 SHOWN: Final = 40
@@ -392,4 +398,116 @@ def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
             if len(held):
                 largest = int(np.unique(held, return_counts=True)[1].max())
                 found[name] = largest / len(np.unique(who))
+    return found
+
+
+# ---------------------------------------------------------------- what groups have in common
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """Two groups of accounts that hold the same rare values."""
+
+    first: int
+    second: int
+    field: str
+    """The most telling one."""
+    shared: int
+    """Members of one group, outside the other, that hold a value which the other holds too..."""
+    known: int
+    """...of so many with the field known; of the group where it is the smaller share."""
+    log_p: float
+    """Natural log of the larger of the two tails, corrected for pairs, fields and :data:`RARE`."""
+
+
+def common_infrastructure(fields: AccountFields, groups: Sequence[Ints32], *, log_p: float) -> list[Common]:
+    """Pairs of groups that hold the same rare values beyond chance.
+
+    Groups formed by what their accounts wrote may be parts of one, each with a share of its addresses, keys and cards.
+    Of group A, take all values that at most t accounts outside every group hold; any of them counts, for a card of five
+    accounts tells little by itself. Then take the members of B that are not in A. The null: they are accounts at random
+    from a community in which it is :data:`FAMILIAR` times as common to hold one of these values as among the accounts
+    outside every group (and at least as common as :data:`COARSE` says), times how many more values they hold each.
+    As the values were taken without regard to B, the number of its members that hold one is binomial. The same is asked
+    of A by the values of B; of the two tails the larger counts, for each t of :data:`RARE` and each field of
+    :data:`JOINING`, Bonferroni over all of these and over the pairs. At least :data:`MIN_COMMON` of either group (of
+    those with the field known) must hold one.
+
+    The accounts outside *every* group are asked, not those outside the two: in a third part the same values are as
+    common as in these.
+
+    Args:
+        fields: of the dump, see :func:`account_values`.
+        groups: int32[a] each, ascending, distinct; they may overlap.
+        log_p: pairs are less likely than this natural logarithm, corrected.
+
+    Returns:
+        by pair, ascending; ``first < second``.
+    """
+    count = len(groups)
+    if count < 2:
+        return []
+    tests = count * (count - 1) // 2 * len(RARE) * sum(name in fields.fields for name in JOINING)
+    found: dict[tuple[int, int], Common] = {}
+    for name in JOINING:
+        if name not in fields.fields:
+            continue
+        for shared, known, tail in _common(name, fields.fields[name], groups):
+            share = shared / np.maximum(known, 1)
+            corrected = np.minimum(np.maximum(tail, tail.T) + np.log(tests), 0.0)
+            both = (corrected < log_p) & (np.minimum(share, share.T) >= MIN_COMMON)
+            for i, j in np.argwhere(np.triu(both, 1)).tolist():
+                before = found.get((i, j))
+                if before is None or corrected[i, j] < before.log_p:
+                    of = min((i, j), (j, i), key=lambda pair: (float(share[pair]), int(known[pair])))
+                    found[i, j] = Common(
+                        first=i, second=j, field=name, shared=int(shared[of]), known=int(known[of]),
+                        log_p=float(corrected[i, j]),
+                    )  # fmt: skip
+    return [found[pair] for pair in sorted(found)]
+
+
+def _common(name: str, field: AccountField, groups: Sequence[Ints32]) -> list[tuple[Ints, Ints, Floats]]:
+    """For each bound of :data:`RARE`, of the members of group [., j] outside group [i, .]: those that hold a rare value
+    of i, those with the field known, and the log of the binomial tail; 0 where too little is known.
+    """
+    from scipy import sparse
+    from scipy.stats import binom
+
+    accounts = len(field.start) - 1
+    each = np.diff(field.start)
+    member = sparse.csr_matrix(
+        (
+            np.ones(sum(map(len, groups)), np.int64),
+            np.concatenate(groups),
+            np.concatenate(([0], np.cumsum([len(group) for group in groups]))),
+        ),
+        shape=(len(groups), accounts),
+    )
+    holds = sparse.csr_matrix(
+        (np.ones(len(field.value), np.int64), field.value, field.start), shape=(accounts, len(field.values))
+    )
+    free = np.asarray(member.sum(axis=0)).ravel() == 0
+    others = int((free & (each > 0)).sum())
+    if others < MIN_OTHERS:
+        return []
+    size = np.asarray(member.sum(axis=1)).ravel()
+    has = member.multiply(each > 0).tocsr()
+    known = np.asarray(has.sum(axis=1)).ravel() - (has @ has.T).toarray()
+    enough = known >= np.maximum(MIN_KNOWN, (size - (member @ member.T).toarray()) / 2)
+    per_member = (member @ each) / np.maximum(np.asarray(has.sum(axis=1)).ravel(), 1)
+    reach = np.maximum(1.0, per_member / max(each[free].sum() / others, 1e-9))
+    outside = np.bincount(field.value[np.repeat(free, each)], minlength=len(field.values))
+    held = member @ holds
+    found = []
+    for rare in RARE:
+        values = held.multiply(outside <= rare).tocsr()
+        values.eliminate_zeros()
+        holding = (values @ holds.T).tocsr()
+        holding.data[:] = 1
+        elsewhere = np.asarray(holding.multiply(free).sum(axis=1)).ravel()
+        shared = ((holding - holding.multiply(member)) @ member.T).toarray()
+        chance = np.minimum(FAMILIAR * (elsewhere[:, None] + 1) / (others + 1) * reach, 1.0)
+        chance = np.maximum(chance, COARSE.get(name, 0.0))
+        found.append((shared, known, np.where(enough, binom.logsf(shared - 1, known, chance), 0.0)))
     return found

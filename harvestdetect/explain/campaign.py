@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.candidates import excerpt_of
-from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, Near, Tier
+from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, FamilyResult, Near, Tier
 from harvestdetect.evidence import benign
 from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
 from harvestdetect.explain.values import (
@@ -23,7 +23,7 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.report.format import number, p_value, percent, plural
-from harvestdetect.triage import ALONE, BEYOND_TEXT, LEAST_CUT
+from harvestdetect.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
 
 __all__ = ["SURE", "explain_campaign", "low_share", "named", "setting", "shortfall"]
 
@@ -276,14 +276,18 @@ def shortfall(candidate: Candidate) -> str:
 
 
 def _tier_of(candidate: Candidate, stands: Collection[Family]) -> Tier | None:
-    """The tier if these families stood and no benign explanation fitted, by the rule of ``triage.judge``."""
-    beyond = {x for x in BEYOND_TEXT if x in stands}
-    if len(beyond) >= 2:
-        return "urgent"
-    alone = {f.family for f in candidate.families if f.agreed and f.adjusted <= ALONE * f.cut}
-    if beyond and ("text" in stands or candidate.templated or alone & beyond):
-        return "review"
-    return "watch" if "text" in stands else None
+    """The tier if just these families stood and no benign explanation fitted.
+
+    One that does not, or of which there is no figure, is taken to stand barely.
+    """
+    told = {f.family: f for f in candidate.families}
+    fdr = next((f.cut for f in candidate.families if f.family in BEYOND_TEXT and f.cut == f.cut), 1.0)
+    standings = []
+    for family in stands:
+        held = told.get(family) or FamilyResult(family=family, p_value=fdr, adjusted=fdr, cut=fdr, stands=True)
+        adjusted = held.adjusted if held.adjusted <= fdr else fdr
+        standings.append(replace(held, adjusted=adjusted, stands=True))
+    return tier_of(standings, templated=candidate.templated, fdr=fdr)
 
 
 def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tier | None:

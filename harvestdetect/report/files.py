@@ -141,9 +141,9 @@ def run_json(detection: Detection) -> str:
     """What was read, with what settings, models and versions, and what each stage took.
 
     Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, an upper estimate), ``what_if`` (the same at
-    neighbouring false-discovery rates), ``calibration`` (empty without one), ``rejects_by_reason`` (of the rejects
-    listed), ``files`` (with their digests), ``settings``, ``models``, ``versions``, ``stages``, ``notes``. Numbers of
-    false findings have four significant digits.
+    neighbouring false-discovery rates), ``calibration`` (its file with the digest, and the findings to expect; empty
+    without one), ``rejects_by_reason`` (of the rejects listed), ``files`` (with their digests), ``settings``,
+    ``models``, ``versions``, ``stages``, ``notes``. Numbers of false findings have four significant digits.
     """
     names = ("files", "settings", "models", "versions", "stages", "notes")
     plain = _plain(_without_tables(dataclasses.replace(detection, findings=(), rejects=())))
