@@ -286,7 +286,8 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """Template clusters that the same accounts sent, and those accounts; before it is judged."""
+    """Template clusters that belong together, mostly as the same accounts sent them, and those accounts; before it is
+    judged."""
 
     clusters: Ints32
     """int32[t], ascending: positions in the list of template clusters."""
@@ -312,6 +313,9 @@ class Campaign:
     """int32[b]: their prompts that fit."""
     stray_hits: int = 0
     """Most prompts of an account that was taken for a stray; the members were chosen down to here."""
+    joined_by: Evidence | None = None
+    """What its parts hold in common, where that and not their accounts puts them together. It is shown and not weighed:
+    the values that decided it are weighed as what the members share."""
 
 
 # ---------------------------------------------------------------- judgement

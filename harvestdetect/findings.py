@@ -28,51 +28,13 @@ from harvestdetect.data import (
     SharedValue,
     Template,
 )
-from harvestdetect.redact import redact
-from harvestdetect.template import Description, describe
 from harvestdetect.triage import Judgement, steps
 
-__all__ = ["campaign_ids", "candidates_of", "finding_of", "prompt_table", "template_of"]
+__all__ = ["campaign_ids", "candidates_of", "finding_of", "prompt_table"]
 
 SURE: Final = 0.8
 """Membership from which an account may be recommended for action."""
 DAY: Final = 86_400
-
-
-def template_of(
-    texts: Sequence[str],
-    vectors: npt.NDArray[np.float32],
-    *,
-    channel: str,
-    segments: int,
-    prompts: int,
-    accounts: int,
-) -> tuple[Description, Template]:
-    """The template of one cluster, made of redacted texts only.
-
-    Args:
-        texts: originals that show what the cluster is, at least one.
-        vectors: float32[len(texts), d], unit rows.
-        channel: that found the cluster.
-        segments: distinct texts of the cluster.
-        prompts: of the cluster.
-        accounts: of the cluster.
-    """
-    shown = [redact(text) for text in texts]
-    description = describe(shown, vectors)
-    return description, Template(
-        template_id=f"t-{description.signature[:10]}",
-        channel=channel,
-        words=description.words,
-        slots=description.slots,
-        medoid=shown[description.medoid],
-        exemplars=tuple(shown[i] for i in description.exemplars),
-        least_similar=shown[description.least_similar],
-        signature=description.signature,
-        segments=segments,
-        prompts=prompts,
-        accounts=accounts,
-    )
 
 
 def finding_of(
@@ -135,7 +97,7 @@ def finding_of(
         last_seen=int(time.max()) if len(time) else None,
         days=days,
         templates=tuple(shown),
-        evidence=tuple(sorted(evidence, key=lambda e: (e.family, e.p_value))),
+        evidence=tuple(sorted(_shown(campaign, evidence), key=lambda e: (e.family, e.p_value))),
         benign_explanations=tuple(benign),
         capability_targets=tuple(targets),
         members=members,
@@ -197,7 +159,7 @@ def candidates_of(
                 templates=len(campaign.clusters),
                 excerpt=excerpt_of(largest.words),
                 families=judgement.standings,
-                evidence=tuple(evidence[i]),
+                evidence=_shown(campaign, evidence[i]),
                 benign_explanations=tuple(benign[i]),
                 members=()
                 if judgement.tier
@@ -216,6 +178,11 @@ def candidates_of(
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _shown(campaign: Campaign, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """What was weighed, and what the campaign's parts have in common."""
+    return (*evidence, campaign.joined_by) if campaign.joined_by else tuple(evidence)
 
 
 def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -> Template:
@@ -334,11 +301,21 @@ def _summary(
 ) -> str:
     """One line in plain words: observation first, then what makes it stand out."""
     active = sum(1 for _, n in days if n)
-    what = "one template" if len(templates) == 1 else f"{len(templates)} linked templates"
+    joined = campaign.joined_by is not None
+    if len(templates) == 1:
+        what = "one template"
+    elif joined:
+        other = sum(t.accounts for t in templates) == len(campaign.accounts)
+        what = f"{len(templates)} templates{', each by other accounts,' if other else ''}"
+    else:
+        what = f"{len(templates)} linked templates"
     over = f" on {active} days" if active > 1 else ""
-    line = f"{len(campaign.accounts)} accounts sent {len(campaign.prompts)} prompts of {what}{over}"
+    who = f"{len(campaign.accounts)} accounts{' linked by infrastructure' if joined else ''}"
+    line = f"{who} sent {len(campaign.prompts)} prompts of {what}{over}".rstrip(",")
     strongest = sorted(
-        (e for e in evidence if e.family in judgement.families and e.name in _STRONG), key=lambda e: e.p_value
+        (e for e in evidence if e.family in judgement.families and e.name in _STRONG),
+        # what the parts have in common is what makes them one
+        key=lambda e: (joined and e.family != "infrastructure", e.p_value),
     )
     told = list(dict.fromkeys(_STRONG[e.name] for e in strongest if e.p_value < 0.01))[:3]
     if told:

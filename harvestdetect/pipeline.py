@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import platform
 import resource
 import sys
@@ -26,7 +25,7 @@ from harvestdetect.calibration import (
     expected_findings,
     load_calibration,
 )
-from harvestdetect.campaign import communities, form_campaign, joined, link_clusters, split_users, without
+from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
 from harvestdetect.candidates import seen_accounts
 from harvestdetect.cluster import (
     Postings,
@@ -40,7 +39,6 @@ from harvestdetect.cluster import (
 from harvestdetect.corpus import CorpusBuilder
 from harvestdetect.data import (
     NO_TIME,
-    TIERS,
     Batch,
     Campaign,
     Corpus,
@@ -55,36 +53,20 @@ from harvestdetect.data import (
     TemplateCluster,
     View,
 )
+from harvestdetect.describe import describe_clusters
 from harvestdetect.dump import batches_of
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
 from harvestdetect.errors import SettingsError
-from harvestdetect.evidence.infrastructure import common_infrastructure
 from harvestdetect.evidence.intent import Encode
-from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table, template_of
-from harvestdetect.lookup import (
-    Parts,
-    cluster_texts,
-    first_rows,
-    parts_of,
-    prompt_vectors,
-    requests,
-    segment_starts,
-    texts_of,
-)
+from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.lookup import first_rows, parts_of, prompt_vectors, requests, segment_starts
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
+from harvestdetect.regroup import join_parts, without_surer
 from harvestdetect.settings import Settings
-from harvestdetect.template import (
-    Description,
-    has_words,
-    is_rigid,
-    is_template,
-    kept_share,
-    same_templates,
-    templates_within,
-)
-from harvestdetect.triage import Judgement, changes, expected_false, judge, ranked, what_if
-from harvestdetect.weigh import DECIDING, Background, Case, Weighed, background_of, less_sure, weigh
+from harvestdetect.template import Description, is_rigid, is_template
+from harvestdetect.triage import Judgement, changes, expected_false, ranked, what_if
+from harvestdetect.weigh import Case, Weighed, background_of, judgements_of, weigh
 
 __all__ = ["detect"]
 
@@ -96,20 +78,9 @@ Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int]
 NOMINAL_SPEED: Final = 20_000.0
 """Characters per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
-TEXTS_PER_CLUSTER: Final = 48
-MIXED_WORDS: Final = 4.0
-"""Words that the texts of a cluster share from which it is looked at whether they are of several templates..."""
-MIXED_TEXTS: Final = 96
-"""...by so many of them."""
-FILLS: Final = 0.5
-"""Share of a template's fixed words that a text must keep to be a filling."""
 PROMPT_DIMENSIONS: Final = 48
 SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
-SHARED_MEMBERS: Final = 0.1
-"""Share of a candidate's accounts in surer ones from which the others must speak for themselves."""
-LINKED: Final = ("linked templates", "linked clusters")
-"""What is said of templates that the same accounts sent."""
 
 
 def detect(
@@ -158,7 +129,9 @@ def detect(
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
     with run.stage("templates"):
         parts = parts_of(corpus)
-        assigned, described, templates = _describe(assigned, corpus, parts, wording, least=settings.min_accounts)
+        assigned, described, templates = describe_clusters(
+            assigned, corpus, parts, wording, least=settings.min_accounts
+        )
     with run.stage("campaigns"):
         campaigns = _campaigns(assigned, described, corpus, volume, neighbors, run)
     with run.stage("evidence"):
@@ -171,13 +144,13 @@ def detect(
         with run.progress("evidence", len(campaigns)) as advance:
             background = background_of(campaigns, case, seed=settings.seed)
             weighed = weigh(campaigns, case, background, seed=settings.seed, advance=advance)
-        campaigns, weighed = _joined(campaigns, weighed, case, background, run)
-        weighed = _apart(campaigns, weighed, case, background, run)
+        campaigns, weighed = join_parts(campaigns, weighed, case, background, settings=settings)
+        weighed = without_surer(campaigns, weighed, case, background, settings=settings)
         if candidates is not None:
             candidates.extend(weighed)
     with run.stage("triage"):
         weighed = run.calibrate(weighed, prompts=len(corpus.prompts.account))
-        run.judged(campaigns, _judge(weighed, run), weighed, case, volume.prompts, templates)
+        run.judged(campaigns, judgements_of(weighed, fdr=settings.fdr), weighed, case, volume.prompts, templates)
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
     return run.detection(corpus)
 
@@ -537,98 +510,6 @@ def _affordable(corpus: Corpus, core: Floats32, run: _Run) -> Ints32:
     return np.sort(among).astype(np.int32)
 
 
-def _describe(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Floats32, *, least: int
-) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
-    """Template and description of every cluster, clusters of the same template made one."""
-    held: list[Assigned] = []
-    made: list[tuple[Description, Template]] = []
-    for item in assigned:
-        whole = _template(item, corpus, parts, vectors)
-        inside = _unmixed(item, whole[0], corpus, parts, vectors, least=least)
-        held.extend(inside or [item])
-        made.extend([_template(part, corpus, parts, vectors) for part in inside] or [whole])
-    stays = [
-        not item.cluster.channel.endswith("/leaf") or is_template(description)
-        for item, (description, _) in zip(held, made, strict=True)
-    ]
-    assigned = list(itertools.compress(held, stays))
-    made = list(itertools.compress(made, stays))
-    found = []
-    for group in same_templates([description for description, _ in made]):
-        item = assigned[group[0]]
-        if len(group) > 1:
-            item = Assigned(
-                cluster=replace(
-                    item.cluster, segments=np.unique(np.concatenate([assigned[i].cluster.segments for i in group]))
-                ),
-                prompts=np.sort(np.concatenate([assigned[i].prompts for i in group])),
-            )
-        description, template = _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]
-        item = _filled(item, description, corpus, parts)
-        found.append((item, description, _counted(template, item, corpus)))
-    return (
-        [item for item, _, _ in found],
-        [description for _, description, _ in found],
-        {number: template for number, (_, _, template) in enumerate(found)},
-    )
-
-
-def _unmixed(
-    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Floats32, *, least: int
-) -> list[Assigned]:
-    """The templates that lie in one cluster side by side, each with the prompts that fill it, and what is left.
-
-    Nothing where it has no such template. Only what ``least`` accounts sent is a part: a template of fewer is
-    somebody's own.
-    """
-    if is_rigid(description) or description.shared < MIXED_WORDS:
-        return []
-    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
-    inside = templates_within(texts, vectors[stands])
-    if not inside:
-        return []
-    texts = texts_of(corpus, parts, item.prompts, item.cluster.segments)
-    share = np.stack([kept_share(one.kept, texts) for one in inside])
-    best = np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(inside))
-    found = [item.prompts[best == i] for i in range(len(inside) + 1)]
-    return [
-        replace(item, prompts=prompts) for prompts in found if len(np.unique(corpus.prompts.account[prompts])) >= least
-    ]
-
-
-def _filled(item: Assigned, description: Description, corpus: Corpus, parts: Parts) -> Assigned:
-    """A cluster less the prompts that do not fill its template: a few others always lie as near."""
-    if not has_words(description):
-        return item
-    texts = texts_of(corpus, parts, item.prompts, item.cluster.segments)
-    # of a prompt without a part nothing can be said
-    fills = (kept_share(description.kept, texts) >= FILLS) | np.array([not text for text in texts])
-    return item if fills.all() else replace(item, prompts=item.prompts[fills])
-
-
-def _counted(template: Template, item: Assigned, corpus: Corpus) -> Template:
-    """The template with the counts of its cluster as it stands."""
-    return replace(
-        template,
-        segments=len(np.unique(corpus.prompts.content[item.prompts])),
-        prompts=len(item.prompts),
-        accounts=len(np.unique(corpus.prompts.account[item.prompts])),
-    )
-
-
-def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Floats32) -> tuple[Description, Template]:
-    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
-    return template_of(
-        texts,
-        vectors[stands],
-        channel=item.cluster.channel,
-        segments=len(np.unique(corpus.prompts.content[item.prompts])),
-        prompts=len(item.prompts),
-        accounts=len(np.unique(corpus.prompts.account[item.prompts])),
-    )
-
-
 def _campaigns(
     assigned: Sequence[Assigned],
     described: Sequence[Description],
@@ -661,89 +542,4 @@ def _campaigns(
             )  # fmt: skip
             if len(campaign.accounts) >= least:
                 found.append(campaign)
-    return found
-
-
-def _judge(weighed: Sequence[Weighed], run: _Run) -> list[Judgement]:
-    return judge(
-        [w.evidence for w in weighed],
-        [w.benign for w in weighed],
-        [w.templated for w in weighed],
-        deciding=DECIDING,
-        fdr=run.settings.fdr,
-    )
-
-
-def _joined(
-    campaigns: list[Campaign], weighed: list[Weighed], case: Case, background: Background, run: _Run
-) -> tuple[list[Campaign], list[Weighed]]:
-    """Candidates that hold the same infrastructure made one.
-
-    Accounts that send one prompt each link no templates, and their networks look common outside each part because the
-    other parts use them. Candidates with a tier are joined, except those that an innocent reading holds at ``watch``
-    (the whole might lose that) and pairs that share :data:`SHARED_MEMBERS` of the smaller one's accounts (left to
-    :func:`_apart`). The whole must stand on its infrastructure and may not come below the surest of its parts.
-    """
-    from scipy.sparse import csgraph, csr_matrix
-
-    judgements = _judge(weighed, run)
-    able = sorted(i for i in ranked(judgements) if judgements[i].cap != "watch")
-    sets = [campaigns[i].accounts for i in able]
-    links = np.zeros((len(able), len(able)), bool)
-    for pair in common_infrastructure(background.fields, sets, log_p=run.settings.link_log_p):
-        a, b = sets[pair.first], sets[pair.second]
-        links[pair.first, pair.second] = np.isin(a, b).sum() < SHARED_MEMBERS * min(len(a), len(b))
-    if not links.any():
-        return campaigns, weighed
-    _, component = csgraph.connected_components(csr_matrix(links), directed=False)
-    groups = [[able[i] for i in np.flatnonzero(component == c)] for c in np.flatnonzero(np.bincount(component) > 1)]
-    wholes = [joined([campaigns[i] for i in group], volume=background.sent.astype(np.int32)) for group in groups]
-    anew = [
-        # that their accounts sent several templates is what the parts do not show
-        replace(w, evidence=tuple(e for e in w.evidence if e.name not in LINKED))
-        for w in weigh(wholes, case, background, seed=run.settings.seed)
-    ]
-    parts = set(itertools.chain.from_iterable(groups))
-    after = _judge([*(w for i, w in enumerate(weighed) if i not in parts), *anew], run)[-len(anew) :]
-    better = [
-        "infrastructure" in judgement.families
-        and judgement.tier in TIERS[: 1 + min(TIERS.index(judgements[i].tier or "watch") for i in group)]
-        for group, judgement in zip(groups, after, strict=True)
-    ]
-    gone = set(itertools.chain.from_iterable(itertools.compress(groups, better)))
-    stay = [i not in gone for i in range(len(campaigns))]
-    return (
-        [*itertools.compress(campaigns, stay), *itertools.compress(wholes, better)],
-        [*itertools.compress(weighed, stay), *itertools.compress(anew, better)],
-    )
-
-
-def _apart(
-    campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case, background: Background, run: _Run
-) -> list[Weighed]:
-    """Candidates as they stand without the members of surer ones, where they share accounts.
-
-    What else a campaign's accounts send falls into clusters too, and brings their sign-ups, networks and hours along.
-    So of a candidate that would be for review and shares :data:`SHARED_MEMBERS` of its accounts with surer ones, the
-    others are weighed alone; the larger p-value of each measure counts. Too few others for a campaign show nothing.
-    """
-    account = case.corpus.prompts.account
-    judgements = _judge(weighed, run)
-    taken = np.empty(0, np.int32)
-    found, again = list(weighed), {}
-    for i in ranked(judgements):
-        if judgements[i].tier == "watch":
-            break
-        members = campaigns[i].accounts
-        shared = np.isin(members, taken)
-        rest = len(members) - int(shared.sum())
-        if shared.mean() >= SHARED_MEMBERS:
-            if rest >= run.settings.min_accounts:
-                again[i] = without(campaigns[i], taken, account=account)
-            else:
-                found[i] = less_sure(found[i], replace(found[i], evidence=()))
-        taken = np.union1d(taken, members)
-    alone = weigh(list(again.values()), case, background, seed=run.settings.seed)
-    for i, held in zip(again, alone, strict=True):
-        found[i] = less_sure(found[i], held)
     return found

@@ -245,9 +245,9 @@ def templates_within(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> 
 
 def _halves(vectors: npt.NDArray[np.float32], part: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
     centred = vectors[part] - vectors[part].mean(axis=0)
-    axis = np.linalg.svd(centred, full_matrices=False)[2][0] if len(part) else np.zeros(vectors.shape[1])
-    side = centred @ axis > 0
-    return [part[side], part[~side]]
+    # of few texts in many dimensions the products are the smaller matrix
+    along = np.linalg.eigh(centred @ centred.T)[1][:, -1] if len(part) else np.empty(0)
+    return [part[along > 0], part[along <= 0]]
 
 
 def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Description:

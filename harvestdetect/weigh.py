@@ -48,8 +48,9 @@ from harvestdetect.evidence.time import (
 from harvestdetect.lookup import Parts, cluster_texts, first_rows, requests, texts_of, words_of
 from harvestdetect.registry import Registry, known
 from harvestdetect.template import SAMPLE, Description, align, common_words, is_template, tokens
+from harvestdetect.triage import Judgement, judge
 
-__all__ = ["DECIDING", "Background", "Case", "Weighed", "background_of", "less_sure", "weigh"]
+__all__ = ["DECIDING", "Background", "Case", "Weighed", "background_of", "judgements_of", "less_sure", "weigh"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -163,6 +164,17 @@ def weigh(
         found.append(_weigh(campaign, case, background, seed))
         advance(1)
     return found
+
+
+def judgements_of(weighed: Sequence[Weighed], *, fdr: float) -> list[Judgement]:
+    """The judgement on each of the candidates of a scan, see :func:`harvestdetect.triage.judge`."""
+    return judge(
+        [w.evidence for w in weighed],
+        [w.benign for w in weighed],
+        [w.templated for w in weighed],
+        deciding=DECIDING,
+        fdr=fdr,
+    )
 
 
 def less_sure(first: Weighed, second: Weighed) -> Weighed:

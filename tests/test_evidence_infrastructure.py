@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from harvestdetect import Prompt, Settings, detect
 from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts
 from harvestdetect.evidence.infrastructure import (
+    DECIDING,
     FIELDS,
     MIN_COMMON,
     SHOWN,
@@ -26,10 +29,12 @@ from harvestdetect.evidence.infrastructure import (
     common_infrastructure,
     concentration,
     infrastructure_evidence,
+    joining_evidence,
     masked,
     network_of,
     shared_infrastructure,
 )
+from harvestdetect.weigh import Weighed
 
 Ints32 = npt.NDArray[np.int32]
 
@@ -553,6 +558,58 @@ def test_neither_the_order_of_groups_nor_that_of_accounts_matters(seed: int) -> 
     assert not any(4 in pair for pair in pairs_of(found))
 
 
+def test_what_other_accounts_would_share_is_expected() -> None:
+    # two accounts outside the parts are in their networks
+    found = common_infrastructure(one_each(ip=proxies(3, accounts=42)), PARTS[:2], log_p=CUT)
+    assert [(c.shared, c.known) for c in found] == [(20, 20)]
+    assert found[0].expected == pytest.approx(20 * 2 / (N - 40))
+    (found_alone,) = common_infrastructure(one_each(ip=proxies(3, accounts=40)), PARTS[:2], log_p=CUT)
+    assert found_alone.expected == 0
+
+
+def linked(first: int, second: int, **changes: Any) -> Common:
+    one = Common(first=first, second=second, field="network", shared=18, known=20, expected=0.25, log_p=-40.0)
+    return dataclasses.replace(one, **changes)
+
+
+def test_the_least_sure_link_speaks_for_joined_parts() -> None:
+    links = [linked(0, 1), linked(1, 2, field="payment", shared=9, log_p=-20.0), linked(2, 3)]
+    found = joining_evidence(PARTS[:4], links)
+    assert (found.name, found.family) == ("common infrastructure", "infrastructure")
+    assert (found.value, found.expected) == (9.0, 0.25)
+    assert found.p_value == pytest.approx(np.exp(-20))
+    assert found.sentence == (
+        "Its 4 parts, which share no account, hold the same rare values (network, means of payment); in the least sure "
+        "of 3 linked pairs 9 of 20 accounts of one part share one (means of payment) with the other part, where 0.25 "
+        "of as many other accounts would."
+    )
+    assert found.name not in DECIDING
+
+
+def test_two_parts_that_share_accounts_say_so() -> None:
+    groups = [np.arange(0, 30, dtype=np.int32), np.arange(28, 60, dtype=np.int32)]
+    found = joining_evidence(groups, [linked(0, 1, field="email_domain", log_p=-1e6)])
+    assert found.sentence.startswith(
+        "Its 2 parts, which share 2 of 60 accounts, hold the same rare values (e-mail domain); 18 of 20 accounts of one"
+    )
+    assert found.null.endswith("and up to 50% holding one value")
+    assert 0 < found.p_value < 1e-290
+
+
+@given(seed=st.integers(0, 1_000))
+@settings(max_examples=10, deadline=None)
+def test_no_value_is_in_what_is_said_of_joined_parts(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ip = [f"198.51.{i % 3}.{i}" if i < OURS else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
+    fields = one_each(ip=ip)
+    groups = [np.sort(rng.choice(OURS, 30, replace=False)).astype(np.int32) for _ in range(3)]
+    links = common_infrastructure(fields, groups, log_p=CUT)
+    found = joining_evidence(groups, links)
+    assert found.p_value == pytest.approx(np.exp(max(link.log_p for link in links)))
+    assert found.value <= 30
+    assert "198.51" not in found.sentence
+
+
 # ---------------------------------------------------------------- the whole way
 
 
@@ -596,18 +653,30 @@ def one_prompt_each(*, networks: int) -> list[Prompt]:
     return found
 
 
-def found_of_one_each(networks: int, cache: Path) -> Detection:
-    return detect(one_prompt_each(networks=networks), settings=Settings(encoder="fast", cache=cache))
+def found_of_one_each(networks: int, cache: Path, weighed: list[Weighed] | None = None) -> Detection:
+    settings = Settings(encoder="fast", cache=cache)
+    return detect(one_prompt_each(networks=networks), settings=settings, candidates=weighed)
 
 
 def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_is_known(cache: Path) -> None:
-    (finding,) = found_of_one_each(3, cache).findings
+    weighed: list[Weighed] = []
+    detection = found_of_one_each(3, cache, weighed)
+    (finding,) = detection.findings
     assert {m.account for m in finding.members} == {f"ring {i}" for i in range(60)}
     assert finding.tier in ("urgent", "review")
     assert "infrastructure" in finding.families
     assert len(finding.templates) == 5
     # no account sent two of them
     assert not any(e.name in ("linked templates", "linked clusters") for e in finding.evidence)
+    assert finding.summary.startswith(
+        "60 accounts linked by infrastructure sent 60 prompts of 5 templates, each by other accounts; they share "
+    )
+    (why,) = (e for e in finding.evidence if e.name == "common infrastructure")
+    assert why.sentence.startswith("Its 5 parts, which share no account, hold the same rare values (network)")
+    # shown, and not weighed beside what all members share
+    assert not any(e.name == why.name for w in weighed for e in w.evidence)
+    (candidate,) = (c for c in detection.candidates if c.campaign_id == finding.campaign_id)
+    assert why in candidate.evidence
     assert all(m.harvest_prompts == 1 and m.harvest_share == 1.0 for m in finding.members)
 
 

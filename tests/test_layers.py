@@ -34,7 +34,10 @@ LAYERS = (
             *("evidence.text", "evidence.time"),
         },
     ),
-    ("around", {"calibration", "evaluate", "explain", "findings", "report", "simulate", "weigh"}),
+    (
+        "around",
+        {"calibration", "describe", "evaluate", "explain", "findings", "regroup", "report", "simulate", "weigh"},
+    ),
     ("pipeline", {"pipeline"}),
     ("command line", {"cli"}),
     ("ends", {"__init__", "__main__", "benchmarks"}),
@@ -43,7 +46,7 @@ LAYERS = (
 may import one another; so may the helpers. In any other layer a module imports from lower layers alone."""
 
 AMONG_THEMSELVES = {"helpers"}
-BESIDE = {("evaluate", "report"), ("explain", "report")}
+BESIDE = {("evaluate", "report"), ("explain", "report"), ("regroup", "weigh")}
 """Imports within a layer that are meant."""
 WHOLE = ("dump", "explain", "report", "simulate", "benchmarks")
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harvestdetect.campaign import RIGID_RELIEF
 from harvestdetect.corpus import KINDS, build_corpus
@@ -23,9 +25,10 @@ from harvestdetect.data import (
     Template,
     Tier,
 )
+from harvestdetect.describe import template_of
 from harvestdetect.dump import batches_of
-from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table, template_of
-from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors, requests
+from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors, requests, texts_of
 from harvestdetect.triage import Judgement
 
 DAY = 86_400
@@ -124,6 +127,47 @@ def test_prompts_without_parts_have_no_text() -> None:
     texts, stands = cluster_texts(corpus, parts, np.arange(2, dtype=np.int32), np.array([0], np.int32), at_most=9)
     assert texts == ["words"]
     assert stands.tolist() == [0]
+
+
+def test_every_prompt_has_its_text_whether_repeated_or_without_a_part() -> None:
+    sent = ["Ask a thing", "\u200b", "Ask another", "ask a  thing", "Ask a thing", "\u200b", "Something else"]
+    corpus = corpus_of([Prompt(account=f"a{i}", prompt=text) for i, text in enumerate(sent)])
+    prompts = np.arange(len(sent), dtype=np.int32)
+    own = np.array([i for i, t in enumerate(corpus.text.to_pylist()) if t.startswith("ask")], np.int32)
+    found = texts_of(corpus, parts_of(corpus), prompts, own)
+    accounts = corpus.prompts.accounts.take(pa.array(corpus.prompts.account)).to_pylist()
+    by_account = dict(zip(accounts, found, strict=True))
+    shown = by_account["a0"]
+    assert shown in ("Ask a thing", "ask a  thing")
+    assert [by_account[f"a{i}"] for i in range(7)] == [shown, "", "Ask another", shown, shown, "", "Something else"]
+    assert texts_of(corpus, parts_of(corpus), prompts[::-1], own) == found[::-1]
+    assert texts_of(corpus, parts_of(corpus), prompts[:0], own) == []
+
+
+@given(
+    sent=st.lists(
+        st.lists(
+            st.tuples(st.sampled_from(["user", "system"]), st.sampled_from(["ask", "Ask", "tell", "go on", "\u200b"])),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    data=st.data(),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_text_of_a_prompt_does_not_hang_on_the_others(
+    sent: list[list[tuple[str, str]]], data: st.DataObject
+) -> None:
+    corpus = corpus_of([Prompt(account=f"a{i}", prompt=parts) for i, parts in enumerate(sent)])
+    if not len(corpus.text):
+        return
+    parts = parts_of(corpus)
+    prompts = np.array(data.draw(st.lists(st.integers(0, len(sent) - 1), max_size=12)), np.int32)
+    own = np.array(data.draw(st.lists(st.integers(0, len(corpus.text) - 1), unique=True)), np.int32)
+    alone = [cluster_texts(corpus, parts, prompts[i : i + 1], own, at_most=1)[0] for i in range(len(prompts))]
+    assert texts_of(corpus, parts, prompts, own) == ["".join(texts) for texts in alone]
 
 
 # ---------------------------------------------------------------- templates
@@ -376,6 +420,46 @@ def test_the_summary_is_one_plain_line(case: Case) -> None:
     assert summary.endswith(".")
     assert "\n" not in summary
     assert "arvest ada" not in summary
+
+
+def test_what_infrastructure_links_is_not_said_to_be_linked_templates(case: Case) -> None:
+    why = evidence("common infrastructure", "infrastructure", 1e-9)
+    finding = case.finding(joined_by=why)
+    # the accounts send both templates all the same
+    assert finding.summary.startswith("6 accounts linked by infrastructure sent 23 prompts of 2 templates on 5 days; ")
+    assert [e for e in finding.evidence if e.family == "infrastructure"] == [why]
+    assert [e.name for e in finding.evidence] == [e.name for e in sorted(finding.evidence, key=lambda e: e.family)]
+    first = case.corpus.prompts.account[case.campaign.prompts] < 3
+    apart = case.finding(joined_by=why, prompt_cluster=np.where(first, 3, 5).astype(np.int32))
+    assert apart.summary.startswith(
+        "6 accounts linked by infrastructure sent 23 prompts of 2 templates, each by other accounts, on 5 days; "
+    )
+    still = make_case(times=False)
+    first = still.corpus.prompts.account[still.campaign.prompts] < 3
+    apart = still.finding(joined_by=why, prompt_cluster=np.where(first, 3, 5).astype(np.int32))
+    assert "2 templates, each by other accounts; the load is" in apart.summary
+
+
+def test_of_joined_parts_the_infrastructure_is_told_first(case: Case) -> None:
+    held = [
+        evidence("even load", "structure", 1e-30),
+        evidence("flat day", "time", 1e-20),
+        evidence("same hours", "time", 1e-25),
+        evidence("shared network", "infrastructure", 1e-5),
+    ]
+    prompts = case.corpus.prompts
+
+    def told(campaign: Campaign) -> str:
+        return finding_of(
+            campaign,
+            Judgement(tier="urgent", score=1.0, q_value=0.0, families=("structure", "time", "infrastructure")),
+            campaign_id="c-1", prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES, evidence=held,
+            benign=(), targets=(), shared_values=(), changes=(), low_share=0.2,
+        ).summary.partition("; ")[2]  # fmt: skip
+
+    assert "networks" not in told(case.campaign)
+    why = evidence("common infrastructure", "infrastructure", 1e-9)
+    assert told(dataclasses.replace(case.campaign, joined_by=why)).startswith("they share networks, ")
 
 
 # ---------------------------------------------------------------- the table of prompts

@@ -361,6 +361,24 @@ def test_two_campaigns_that_share_a_template_are_two_findings(fast: Settings) ->
     assert all(m.recommended for f in (both, one) for m in f.members)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_who_writes_of_a_fillings_subject_without_the_template_is_no_member(fast: Settings, seed: int) -> None:
+    rng = random.Random(seed)
+    asked = ("how long does {} keep", "recipe for {}", "is {} good with {}", "my {} and {} went wrong again, what now")
+    innocent = [
+        Prompt(
+            account=f"cook {a}",
+            prompt=rng.choice(asked).format(*rng.sample(COOK.split(), 2)),
+            time=T0 + rng.randrange(20 * 86_400),
+        )
+        for a in range(40)
+    ]
+    found = detect(invented(seed=seed) + ring("ring", LONG, COOK, seed=seed) + innocent, settings=fast)
+    (finding,) = [f for f in found.findings if any(m.account.startswith("ring") for m in f.members)]
+    assert {m.account for m in finding.members} == {f"ring {a}" for a in range(15)}
+    assert not any(m.account.startswith("cook") for f in found.findings for m in f.members)
+
+
 def test_without_a_template_what_a_subject_explains_does_not_count(
     made: Made, fast: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

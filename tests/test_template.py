@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.template import (
+    LEAST_TEXTS,
     MAX_TOKENS,
     SAME_LEAST,
     SLOT_EXAMPLES,
@@ -20,7 +22,9 @@ from harvestdetect.template import (
     align,
     common_words,
     describe,
+    kept_share,
     same_templates,
+    templates_within,
     tokens,
 )
 
@@ -305,3 +309,144 @@ def test_any_texts_are_described(texts: list[str]) -> None:
     assert found.words.count(None) == len(found.slots)
     assert len(found.signature) == 32
     assert all(a is not None or b is not None for a, b in pairwise(found.words))
+
+
+# ---------------------------------------------------------------- what a text keeps of a template
+
+
+def kept(fixed: str, *texts: str) -> list[float]:
+    return [float(share) for share in kept_share([t for t, _, _ in tokens(fixed)], texts)]
+
+
+def test_words_count_that_a_text_keeps_in_order() -> None:
+    found = kept("compare the rivers", "Compare, in a table, THE long rivers!", "the rivers compare", "bread", "")
+    assert found == pytest.approx([1, 2 / 3, 0, 0])
+
+
+def test_marks_do_not_count() -> None:
+    assert kept("compare: the rivers?!", "compare the rivers", ":?!") == [1, 0]
+
+
+def test_a_word_counts_as_often_as_the_text_has_it() -> None:
+    assert kept("step by step by step", "step by step", "step step step step", "by") == pytest.approx([0.6, 0.6, 0.2])
+
+
+def test_every_text_keeps_a_template_without_words() -> None:
+    assert kept("", "bread", "") == [1, 1]
+    assert kept(": \n .", "bread", "") == [1, 1]
+
+
+def test_of_a_text_that_is_not_read_to_its_end_nothing_is_missing() -> None:
+    short, long = ("bread " * count for count in (MAX_TOKENS - 1, MAX_TOKENS))
+    assert kept("compare the rivers", short, long, long + "compare") == [0, 1, 1]
+
+
+@given(
+    fixed=st.lists(st.sampled_from(["a", "b", "c", "the", ".", "_", "\n", "é", "次"]), max_size=14),
+    texts=st.lists(
+        st.text(max_size=30)
+        | st.lists(st.sampled_from(["a", "b", "c", "the", "The", ".", "_", "é", "次"]), max_size=20).map(" ".join),
+        max_size=4,
+    ),
+)
+def test_what_is_kept_is_a_longest_common_subsequence_of_the_words(fixed: list[str], texts: list[str]) -> None:
+    words = [t for t in fixed if t[0].isalnum()]
+    expected = [len(align(words, [t for t, _, _ in tokens(text)])) / len(words) if words else 1.0 for text in texts]
+    assert kept_share(fixed, texts) == pytest.approx(expected)
+
+
+@given(
+    parts=st.lists(st.tuples(st.sampled_from(WORDS), st.text(max_size=12)), min_size=1, max_size=20),
+    first=st.text(max_size=12),
+)
+def test_a_filling_keeps_all_of_its_template(parts: list[tuple[str, str]], first: str) -> None:
+    text = " ".join([first, *(piece for part in parts for piece in part)])
+    assert kept_share([word for word, _ in parts], [text, text.upper()]).tolist() == [1, 1]
+
+
+# ---------------------------------------------------------------- mixed templates
+
+
+MIXED = (
+    "Write ten hard exam questions on {} together with {} and with a key and a mark for every single one of them",
+    "You are a patient tutor of {}: walk me through {} step by step and check every step before the next",
+    "Compare {} carefully with {} in a table of five rows, name your sources below it and say how sure you are",
+)
+
+
+@cache
+def direction(word: str) -> npt.NDArray[np.float64]:
+    return np.random.default_rng(list(word.encode())).standard_normal(64)
+
+
+def bags(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Unit rows: the sum of a direction per word, so texts with the same words lie near one another."""
+    rows = np.array([np.sum([direction(t) for t, _, _ in tokens(text)], axis=0) for text in texts])
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def unrelated(count: int, seed: int = 0, words: tuple[int, int] = (6, 20)) -> list[str]:
+    """Texts of words that no other text has."""
+    rng = random.Random(seed)
+    return [
+        " ".join("".join(rng.choices("bcdfghjklmnpqrstvwxz", k=7)) for _ in range(rng.randrange(*words)))
+        for _ in range(count)
+    ]
+
+
+def fill_anew(template: str, count: int, seed: int = 0) -> list[str]:
+    """Fillings of a template with two slots that share no word."""
+    values = unrelated(2 * count, seed, (1, 4))
+    return [template.format(*pair) for pair in zip(values[::2], values[1::2], strict=True)]
+
+
+def fixed_words(template: str) -> list[str]:
+    return [t for t, _, _ in tokens(template.replace("{}", "")) if t[0].isalnum()]
+
+
+def words_within(texts: Sequence[str]) -> list[list[str]]:
+    """The fixed words of each template found, sorted."""
+    return sorted([t for t in d.kept if t[0].isalnum()] for d in templates_within(texts, bags(texts)))
+
+
+@given(sizes=st.tuples(*[st.integers(14, 24)] * 3), strays=st.integers(0, 10), seed=st.integers(0, 1_000))
+@settings(max_examples=15, deadline=None)
+def test_a_mixture_gives_the_templates_it_is_made_of(sizes: tuple[int, int, int], strays: int, seed: int) -> None:
+    texts = [text for i in range(3) for text in fill_anew(MIXED[i], sizes[i], seed + i)]
+    texts += unrelated(strays, seed + 3)
+    random.Random(seed).shuffle(texts)
+    assert words_within(texts) == sorted(map(fixed_words, MIXED))
+
+
+@given(seed=st.integers(0, 1_000))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_texts_decides_nothing_about_the_templates_in_them(seed: int) -> None:
+    texts = [text for template in MIXED for text in fill_anew(template, 16)] + unrelated(8)
+    mixed = random.Random(seed).sample(texts, len(texts))
+    before, after = (sorted(d.kept for d in templates_within(held, bags(held))) for held in (texts, mixed))
+    assert len(before) == len(MIXED)
+    assert before == after
+
+
+def test_a_common_subject_is_no_template() -> None:
+    rng = random.Random(3)
+    texts = [" ".join(rng.choices(WORDS, k=rng.randrange(8, 16))) for _ in range(60)]
+    assert templates_within(texts, bags(texts)) == []
+    assert templates_within(unrelated(60), bags(unrelated(60))) == []
+
+
+def test_one_template_in_both_halves_is_given_once() -> None:
+    texts = fill_anew(MIXED[0], 40)
+    assert words_within(texts) == [fixed_words(MIXED[0])]
+    halves = np.repeat(np.eye(2, 8, dtype=np.float32), 20, axis=0)
+    (found,) = templates_within(texts, halves)
+    assert found.fixed == len(fixed_words(MIXED[0]))
+
+
+def test_few_texts_show_no_template() -> None:
+    texts = fill(MIXED[0], 2 * LEAST_TEXTS)
+    for count in range(1, LEAST_TEXTS):
+        assert templates_within(texts[:count], around(count)) == []
+    halves = np.repeat(np.eye(2, 8, dtype=np.float32), LEAST_TEXTS, axis=0)
+    assert len(templates_within(texts, halves)) == 1
+    assert templates_within(texts[1:-1], halves[1:-1]) == []

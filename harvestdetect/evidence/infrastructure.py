@@ -30,6 +30,7 @@ __all__ = [
     "common_infrastructure",
     "concentration",
     "infrastructure_evidence",
+    "joining_evidence",
     "masked",
     "network_of",
     "shared_infrastructure",
@@ -416,6 +417,8 @@ class Common:
     """Members of one group, outside the other, that hold a value which the other holds too..."""
     known: int
     """...of so many with the field known; of the group where it is the smaller share."""
+    expected: float
+    """As many as ``shared`` among ``known`` random accounts outside every group."""
     log_p: float
     """Natural log of the larger of the two tails, corrected for pairs, fields and :data:`RARE`."""
 
@@ -452,7 +455,7 @@ def common_infrastructure(fields: AccountFields, groups: Sequence[Ints32], *, lo
     for name in JOINING:
         if name not in fields.fields:
             continue
-        for shared, known, tail in _common(name, fields.fields[name], groups):
+        for shared, known, usual, tail in _common(name, fields.fields[name], groups):
             share = shared / np.maximum(known, 1)
             corrected = np.minimum(np.maximum(tail, tail.T) + np.log(tests), 0.0)
             both = (corrected < log_p) & (np.minimum(share, share.T) >= MIN_COMMON)
@@ -462,14 +465,48 @@ def common_infrastructure(fields: AccountFields, groups: Sequence[Ints32], *, lo
                     of = min((i, j), (j, i), key=lambda pair: (float(share[pair]), int(known[pair])))
                     found[i, j] = Common(
                         first=i, second=j, field=name, shared=int(shared[of]), known=int(known[of]),
-                        log_p=float(corrected[i, j]),
+                        expected=float(usual[of]), log_p=float(corrected[i, j]),
                     )  # fmt: skip
     return [found[pair] for pair in sorted(found)]
 
 
-def _common(name: str, field: AccountField, groups: Sequence[Ints32]) -> list[tuple[Ints, Ints, Floats]]:
+def joining_evidence(groups: Sequence[Ints32], links: Sequence[Common]) -> Evidence:
+    """Why groups were taken for parts of one, by the least sure of the pairs that are linked.
+
+    It is for show: triage must not count it beside :func:`infrastructure_evidence` on the whole, which sees the same
+    values.
+
+    Args:
+        groups: int32[a] each: the accounts of each part.
+        links: between them, at least one; see :func:`common_infrastructure`.
+    """
+    members, parts = np.unique(np.concatenate(groups), return_counts=True)
+    several = int((parts > 1).sum())
+    least = max(links, key=lambda link: link.log_p)
+    label = _NAMES[least.field]
+    by = ", ".join(_NAMES[name] for name in JOINING if any(link.field == name for link in links))
+    share = f"{several} of {len(members)} accounts" if several else "no account"
+    where = f"in the least sure of {len(links)} linked pairs " if len(links) > 1 else ""
+    return Evidence(
+        name="common infrastructure",
+        family="infrastructure",
+        value=float(least.shared),
+        null=f"as many accounts at random from outside all findings, each value {FAMILIAR:.0f} times as common among "
+        "them" + (f" and up to {COARSE[least.field]:.0%} holding one value" if least.field in COARSE else ""),
+        expected=least.expected,
+        p_value=float(np.exp(np.clip(least.log_p, np.log(P_FLOOR), 0.0))),
+        sentence=(
+            f"Its {len(groups)} parts, which share {share}, hold the same rare values ({by}); {where}{least.shared} of "
+            f"{least.known} accounts of one part share one ({label}) with the other part, where {least.expected:.2g} "
+            "of as many other accounts would."
+        ),
+    )
+
+
+def _common(name: str, field: AccountField, groups: Sequence[Ints32]) -> list[tuple[Ints, Ints, Floats, Floats]]:
     """For each bound of :data:`RARE`, of the members of group [., j] outside group [i, .]: those that hold a rare value
-    of i, those with the field known, and the log of the binomial tail; 0 where too little is known.
+    of i, those with the field known, how many of as many outside every group would, and the log of the binomial tail;
+    0 where too little is known.
     """
     from scipy import sparse
     from scipy.stats import binom
@@ -507,7 +544,8 @@ def _common(name: str, field: AccountField, groups: Sequence[Ints32]) -> list[tu
         holding.data[:] = 1
         elsewhere = np.asarray(holding.multiply(free).sum(axis=1)).ravel()
         shared = ((holding - holding.multiply(member)) @ member.T).toarray()
+        usual = known * elsewhere[:, None] / others
         chance = np.minimum(FAMILIAR * (elsewhere[:, None] + 1) / (others + 1) * reach, 1.0)
         chance = np.maximum(chance, COARSE.get(name, 0.0))
-        found.append((shared, known, np.where(enough, binom.logsf(shared - 1, known, chance), 0.0)))
+        found.append((shared, known, usual, np.where(enough, binom.logsf(shared - 1, known, chance), 0.0)))
     return found

@@ -358,12 +358,24 @@ def _language(plain: str, words: frozenset[str]) -> str | None:
 
 def _shared_letters(plain: Sequence[str]) -> Floats32:
     """Dice coefficient of the sets of three letters in a row of any two texts: float32[t, t]; of equal texts 1."""
-    held = np.zeros((len(plain), BUCKETS), np.float32)
-    for row, text in enumerate(plain):
+    from scipy import sparse
+
+    rows = []
+    for text in plain:
         codes = np.frombuffer(f"\n{text}\n\n".encode("utf-32-le", "replace"), np.uint32)
-        held[row, ((codes[:-2] * 31 + codes[1:-1]) * 1_000_003 + codes[2:]) * np.uint32(2_654_435_761) >> 17] = 1
-    size = held.sum(axis=1)
-    return np.asarray(2 * (held @ held.T) / np.maximum(size[:, None] + size, 1), np.float32)
+        mixed = ((codes[:-2] * 31 + codes[1:-1]) * 1_000_003 + codes[2:]) * np.uint32(2_654_435_761) >> 17
+        rows.append(np.unique(mixed).astype(np.int32))
+    size = np.array([len(row) for row in rows], np.float32)
+    held = sparse.csr_matrix(
+        (
+            np.ones(int(size.sum()), np.float32),
+            np.concatenate([np.empty(0, np.int32), *rows]),
+            np.concatenate(([0], np.cumsum(size, dtype=np.int64))),
+        ),
+        shape=(len(rows), BUCKETS),
+    )
+    shared = (held @ held.T).toarray()
+    return np.asarray(2 * shared / np.maximum(size[:, None] + size, 1), np.float32)
 
 
 def _same_template(words: Sequence[frozenset[str]], templates: Sequence[Sequence[str]]) -> Bools:

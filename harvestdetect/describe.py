@@ -1,0 +1,180 @@
+"""The templates of clusters: of a mixed cluster each, of several clusters with the same one just one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.assign import Assigned
+from harvestdetect.data import Corpus, Template
+from harvestdetect.lookup import Parts, cluster_texts, texts_of
+from harvestdetect.redact import redact
+from harvestdetect.template import (
+    Description,
+    describe,
+    has_words,
+    is_rigid,
+    is_template,
+    kept_share,
+    same_templates,
+    templates_within,
+)
+
+__all__ = ["describe_clusters", "template_of"]
+
+Ints32 = npt.NDArray[np.int32]
+Floats32 = npt.NDArray[np.float32]
+
+TEXTS_PER_CLUSTER: Final = 48
+MIXED_WORDS: Final = 4.0
+"""Words that the texts of a cluster share from which it is looked at whether they are of several templates..."""
+MIXED_TEXTS: Final = 96
+"""...by so many of them."""
+FILLS: Final = 0.5
+"""Share of a template's fixed words that a text must keep to be a filling."""
+
+
+def describe_clusters(
+    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Floats32, *, least: int
+) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
+    """Template and description of every cluster; mixed ones come apart, those of the same template are made one.
+
+    Args:
+        assigned: all clusters.
+        corpus: that they are of.
+        parts: of its prompts.
+        vectors: float32[n, d], unit rows, of all segments in the wording view.
+        least: accounts that a part of a mixed cluster needs.
+
+    Returns:
+        the clusters, each with the prompts that fill its template; a description of each; and the templates by their
+        position in the list.
+    """
+    held: list[Assigned] = []
+    made: list[tuple[Description, Template]] = []
+    for item in assigned:
+        whole = _template(item, corpus, parts, vectors)
+        inside = _unmixed(item, whole[0], corpus, parts, vectors, least=least)
+        held.extend(inside or [item])
+        made.extend([_template(part, corpus, parts, vectors) for part in inside] or [whole])
+    stays = [
+        not item.cluster.channel.endswith("/leaf") or is_template(description)
+        for item, (description, _) in zip(held, made, strict=True)
+    ]
+    assigned = list(itertools.compress(held, stays))
+    made = list(itertools.compress(made, stays))
+    found = []
+    for group in same_templates([description for description, _ in made]):
+        item = assigned[group[0]]
+        if len(group) > 1:
+            item = Assigned(
+                cluster=replace(
+                    item.cluster, segments=np.unique(np.concatenate([assigned[i].cluster.segments for i in group]))
+                ),
+                prompts=np.sort(np.concatenate([assigned[i].prompts for i in group])),
+            )
+        description, template = _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]
+        item = _filled(item, description, corpus, parts)
+        found.append((item, description, _counted(template, item, corpus)))
+    return (
+        [item for item, _, _ in found],
+        [description for _, description, _ in found],
+        {number: template for number, (_, _, template) in enumerate(found)},
+    )
+
+
+def _unmixed(
+    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Floats32, *, least: int
+) -> list[Assigned]:
+    """The templates that lie in one cluster side by side, each with the prompts that fill it, and what is left.
+
+    Nothing where it has no such template. Only what ``least`` accounts sent is a part: a template of fewer is
+    somebody's own.
+    """
+    if is_rigid(description) or description.shared < MIXED_WORDS:
+        return []
+    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
+    inside = templates_within(texts, vectors[stands])
+    if not inside:
+        return []
+    texts = texts_of(corpus, parts, item.prompts, item.cluster.segments)
+    share = np.stack([kept_share(one.kept, texts) for one in inside])
+    best = np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(inside))
+    found = [item.prompts[best == i] for i in range(len(inside) + 1)]
+    return [
+        replace(item, prompts=prompts) for prompts in found if len(np.unique(corpus.prompts.account[prompts])) >= least
+    ]
+
+
+def _filled(item: Assigned, description: Description, corpus: Corpus, parts: Parts) -> Assigned:
+    """A cluster less the prompts that do not fill its template: a few others always lie as near."""
+    if not has_words(description):
+        return item
+    # as the template was made
+    texts = [redact(text) for text in texts_of(corpus, parts, item.prompts, item.cluster.segments)]
+    # of a prompt without a part nothing can be said
+    fills = (kept_share(description.kept, texts) >= FILLS) | np.array([not text for text in texts])
+    return item if fills.all() else replace(item, prompts=item.prompts[fills])
+
+
+def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Floats32) -> tuple[Description, Template]:
+    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
+    return template_of(
+        texts,
+        vectors[stands],
+        channel=item.cluster.channel,
+        segments=len(np.unique(corpus.prompts.content[item.prompts])),
+        prompts=len(item.prompts),
+        accounts=len(np.unique(corpus.prompts.account[item.prompts])),
+    )
+
+
+def _counted(template: Template, item: Assigned, corpus: Corpus) -> Template:
+    """The template with the counts of its cluster as it stands."""
+    return replace(
+        template,
+        segments=len(np.unique(corpus.prompts.content[item.prompts])),
+        prompts=len(item.prompts),
+        accounts=len(np.unique(corpus.prompts.account[item.prompts])),
+    )
+
+
+def template_of(
+    texts: Sequence[str],
+    vectors: npt.NDArray[np.float32],
+    *,
+    channel: str,
+    segments: int,
+    prompts: int,
+    accounts: int,
+) -> tuple[Description, Template]:
+    """The template of one cluster, made of redacted texts only.
+
+    Args:
+        texts: originals that show what the cluster is, at least one.
+        vectors: float32[len(texts), d], unit rows.
+        channel: that found the cluster.
+        segments: distinct texts of the cluster.
+        prompts: of the cluster.
+        accounts: of the cluster.
+    """
+    shown = [redact(text) for text in texts]
+    description = describe(shown, vectors)
+    return description, Template(
+        template_id=f"t-{description.signature[:10]}",
+        channel=channel,
+        words=description.words,
+        slots=description.slots,
+        medoid=shown[description.medoid],
+        exemplars=tuple(shown[i] for i in description.exemplars),
+        least_similar=shown[description.least_similar],
+        signature=description.signature,
+        segments=segments,
+        prompts=prompts,
+        accounts=accounts,
+    )
