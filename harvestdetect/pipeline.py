@@ -127,14 +127,14 @@ def detect(
     with run.stage("assign"):
         clusters += verbatim_clusters(corpus, min_accounts=settings.min_accounts)
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
-    with run.stage("templates"):
+    with run.stage("templates", blas_threads=1):
         parts = parts_of(corpus)
         assigned, described, templates = describe_clusters(
             assigned, corpus, parts, wording, least=settings.min_accounts
         )
-    with run.stage("campaigns"):
+    with run.stage("campaigns", blas_threads=1):
         campaigns = _campaigns(assigned, described, corpus, volume, neighbors, run)
-    with run.stage("evidence"):
+    with run.stage("evidence", blas_threads=1):
         case = Case(
             corpus=corpus, postings=postings, parts=parts, assigned=assigned, described=described, neighbors=neighbors,
             core=core, encode=run.encode["wording"], registry=run.registry,
@@ -148,7 +148,7 @@ def detect(
         weighed = without_surer(campaigns, weighed, case, background, settings=settings)
         if candidates is not None:
             candidates.extend(weighed)
-    with run.stage("triage"):
+    with run.stage("triage", blas_threads=1):
         weighed = run.calibrate(weighed, prompts=len(corpus.prompts.account))
         run.judged(campaigns, judgements_of(weighed, fdr=settings.fdr), weighed, case, volume.prompts, templates)
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
@@ -270,10 +270,19 @@ class _Run:
             self.tell(sentence)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Times a stage."""
+    def stage(self, name: str, *, blas_threads: int | None = None) -> Iterator[None]:
+        """Times a stage.
+
+        Args:
+            name: of the stage.
+            blas_threads: of matrix products. Many small ones are not shared out: beside another busy process a thread
+                waits for the other longer than the product takes. None leaves it to the library.
+        """
+        from threadpoolctl import threadpool_limits
+
         start = time.perf_counter()
-        yield
+        with threadpool_limits(blas_threads, user_api="blas"):
+            yield
         self.stages.append(
             StageCost(stage=name, seconds=round(time.perf_counter() - start, 3), peak_memory_mb=_peak_memory())
         )

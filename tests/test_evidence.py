@@ -13,8 +13,10 @@ from harvestdetect.evidence.benign import (
     DEVIATIONS,
     INDEPENDENT,
     MACHINE,
+    MOSTLY,
     OF_USUAL,
     SHARED,
+    STRANGERS,
     UNEVEN,
     benign_explanations,
 )
@@ -422,7 +424,7 @@ CASE: dict[str, Any] = {
     "templated": True,
     "median_words": 40.0,
     "days": 25.0,
-    "infrastructure_p": 0.4,
+    "infrastructure_p": None,
     "shares": {"org": 0.1, "network": 0.05, "asn": 0.3},
     "known_as": None,
 }
@@ -454,6 +456,8 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN}, "watch"),
         (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN, "sittings_p": None}, "watch"),
         (PRODUCT, {"own_subjects": OWN, "sittings_p": 2 * MACHINE}, "watch"),  # an even load, but people
+        # an even load without sittings, but strangers with data of their own
+        (PRODUCT, {"own_subjects": (12.0, MOSTLY), "infrastructure_p": 2 * STRANGERS}, "watch"),
         (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT}, "watch"),
         (FEW, {"counts": np.array([300, 200, 100] + [1] * 30, np.int32)}, "watch"),
         (KNOWN, {"known_as": ("viral", "strawberry")}, "watch"),
@@ -478,6 +482,8 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": None}),  # an even load at unknown times
         (PRODUCT, {"load_ratio": 1.1, "sittings_p": 0.5}),  # people, but one list of work
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": (DEVIATIONS - 0.1, 0.95)}),
+        (PRODUCT, {"own_subjects": (12.0, 0.95), "infrastructure_p": STRANGERS / 2}),  # not quite strangers
+        (PRODUCT, {"own_subjects": (12.0, MOSTLY - 0.01), "infrastructure_p": 2 * STRANGERS}),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, OF_USUAL - 0.01)}),
         (COMMUNITY, {"templated": False}),  # a subject, but an even load
         (COMMUNITY, {"load_ratio": INDEPENDENT}),  # an uneven load, but a template

@@ -19,6 +19,10 @@ DEVIATIONS: Final = 5.0
 """Standard deviations of a shuffle from which accounts are said to have subjects of their own..."""
 OF_USUAL: Final = 0.35
 """...if they also reach this share of the likeness within other accounts."""
+MOSTLY: Final = 0.6
+"""Share of that likeness from which strangers with subjects of their own are customers, however even their load."""
+STRANGERS: Final = 0.05
+"""p-value of shared infrastructure, where it is known, from which accounts are strangers."""
 UNEVEN: Final = 0.6
 """Load, as a share of a geometric distribution's variance, from which use is as uneven as people's."""
 INDEPENDENT: Final = 1.0
@@ -71,7 +75,7 @@ def benign_explanations(
         _passed_on(copies, each),
         _common_phrase(median_words),
         _known(known_as),
-        _product(load_ratio, own_subjects, sittings_p, apart),
+        _product(load_ratio, own_subjects, sittings_p, infrastructure_p),
         _community(load_ratio, templated, apart),
         _few_accounts(counts),
         _one_organisation(shares, each),
@@ -124,9 +128,15 @@ def _known(known_as: tuple[str, str] | None) -> BenignExplanation:
 
 
 def _product(
-    load_ratio: float, own_subjects: tuple[float, float] | None, sittings_p: float | None, apart: bool
+    load_ratio: float,
+    own_subjects: tuple[float, float] | None,
+    sittings_p: float | None,
+    infrastructure_p: float | None,
 ) -> BenignExplanation:
-    """Customers fill a product's template with their own data, and work when people work."""
+    """Customers fill a product's template with their own data, and work when people work.
+
+    Or they share nothing of what is known of them, and have as much data of their own as anybody.
+    """
     name = "a product's fixed template behind many customers"
     load = f"The load is {load_ratio:.2f} times as uneven as that of independent users"
     if own_subjects is None:
@@ -138,7 +148,9 @@ def _product(
         )
     deviations, of_usual = own_subjects
     own = deviations >= DEVIATIONS and of_usual >= OF_USUAL
-    people = load_ratio >= UNEVEN or (sittings_p is not None and sittings_p > MACHINE)
+    apart = infrastructure_p is None or infrastructure_p > SHARED
+    strangers = infrastructure_p is not None and infrastructure_p > STRANGERS and of_usual >= MOSTLY
+    people = strangers or load_ratio >= UNEVEN or (sittings_p is not None and sittings_p > MACHINE)
     return _tested(
         name,
         fits=own and people and apart,

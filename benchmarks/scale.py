@@ -1,0 +1,451 @@
+"""Speed and memory of a scan, and what it finds, as the dump grows.
+
+    python -m benchmarks.scale [--rows 100000,1000000] [--encoder fast] [--work DIR] [--seed 0] [--docs FILE]
+
+A dump is a simulated one (:mod:`harvestdetect.simulate`) in which people also send what they or others sent before
+and paste longer texts, see :func:`lay`. The scan is the command of the package in a process of its own; its stages are
+those of ``run.json``. The models are made beforehand; vectors are not kept from one scan to the next. Dumps that
+``--work`` holds already are used again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import itertools
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from benchmarks.pages import ran_on, write_section
+from harvestdetect.cache import cache_folder
+from harvestdetect.evaluate import evaluate, read_findings, read_truth
+from harvestdetect.simulate import simulate
+
+__all__ = ["Laid", "Scanned", "exponent", "lay", "main", "scan", "tables"]
+
+HARVEST: Final = 0.005
+"""Share of the rows that campaigns send."""
+DAYS: Final = 45
+CAMPAIGNS: Final = 8
+"""Campaigns at 100,000 rows; they grow with the square root of the rows..."""
+MOST_CAMPAIGNS: Final = 40
+"""...up to so many..."""
+LEAST_HARVEST: Final = 50
+"""...with so many harvest prompts each, on average."""
+AGAIN: Final = 0.3
+"""Share of the plain texts of ordinary people that repeat what the same account sent last: a retry, a loop..."""
+POPULAR: Final = 0.13
+"""...and share of those that many people send word for word."""
+PER_POPULAR: Final = 250
+"""Rows for each text that is popular."""
+PASTES: Final = 0.09
+"""Share of the plain texts of ordinary people with a long text pasted below."""
+PASTED: Final = (6.2, 0.9)
+"""Logarithm of the length of what is pasted, mean and deviation..."""
+MOST_PASTED: Final = 20_000
+"""...and the most characters."""
+SENTENCES: Final = 20_000
+"""Sentences kept to paste from."""
+REST: Final = "start and files"
+"""What is not a stage of the scan."""
+
+
+# ---------------------------------------------------------------- the dump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """What a dump holds."""
+
+    rows: int
+    accounts: int
+    campaigns: int
+    look_alikes: int
+    harvest: int
+    """Rows that campaigns harvest with."""
+    characters: float
+    """Of a row's prompt, mean."""
+    repeated: float
+    """Share of the rows whose text was in an earlier row."""
+    bytes: int
+    """Of the dump, compressed."""
+    seconds: float
+    """That it took to lay."""
+
+
+@dataclass(slots=True)
+class _Rewriter:
+    """Makes plain texts of people outside every planted group longer and more alike, row by row."""
+
+    planted: frozenset[str]
+    random: Random
+    popular_at_most: int
+    last: dict[str, str]
+    popular: list[str]
+    sentences: list[str]
+    seen: set[int]
+    characters: int = 0
+    again: int = 0
+    """Rows with a text that was in an earlier one."""
+
+    def rewrite(self, account: str, prompt: Any) -> Any:
+        """The prompt that goes into the row."""
+        if isinstance(prompt, str) and account not in self.planted:
+            prompt = self._text(account, prompt)
+        told = prompt if isinstance(prompt, str) else "\n".join(m["content"] for m in prompt)
+        self.characters += len(told)
+        key = hash(told)
+        if key in self.seen:
+            self.again += 1
+        else:
+            self.seen.add(key)
+        return prompt
+
+    def _text(self, account: str, text: str) -> str:
+        random = self.random
+        self._learn(text)
+        draw = random.random()
+        if draw < AGAIN and account in self.last:
+            return self.last[account]
+        if draw > 1 - POPULAR and self.popular:
+            # the n-th text is sent about 1 / n as often as the first
+            text = self.popular[int(len(self.popular) ** random.random()) - 1]
+        elif draw > 1 - POPULAR - PASTES and self.sentences:
+            text = f"{text}\n\n{self._paste()}"
+        self.last[account] = text
+        return text
+
+    def _learn(self, text: str) -> None:
+        if len(self.popular) < self.popular_at_most and 30 < len(text) < 1_500:
+            self.popular.append(text)
+        if len(text) > 60:
+            for sentence in text.split(". "):
+                if len(sentence) <= 20:
+                    continue
+                if len(self.sentences) < SENTENCES:
+                    self.sentences.append(sentence)
+                else:
+                    self.sentences[int(self.random.random() * SENTENCES)] = sentence
+
+    def _paste(self) -> str:
+        """Sentences of other people put together anew, and a number, as records and logs have them."""
+        random, sentences = self.random, self.sentences
+        left = min(random.lognormvariate(*PASTED), MOST_PASTED)
+        found = [f"#{random.getrandbits(40)}"]
+        while left > 0:
+            found.append(sentences[int(random.random() * len(sentences))])
+            left -= len(found[-1]) + 2
+        return ". ".join(found)
+
+
+def lay(folder: Path, *, rows: int, seed: int, harvest: float = HARVEST) -> Laid:
+    """Writes ``dump/*.jsonl.gz``, ``truth.jsonl`` and ``laid.json``, unless the folder holds a dump already.
+
+    Background, campaigns and look-alikes are those of :func:`harvestdetect.simulate.simulate`. Of the people outside
+    every planted group some repeat themselves (:data:`AGAIN`) or send popular texts (:data:`POPULAR`), and some paste
+    long texts (:data:`PASTES`). What grows with the rows is a hash per distinct text, one text per account and what
+    the simulation plans.
+
+    Args:
+        folder: made when it does not exist.
+        rows: of the dump, at least 100.
+        seed: of every draw.
+        harvest: share of the rows that campaigns send.
+    """
+    known = folder / "laid.json"
+    if known.is_file():
+        return msgspec.json.decode(known.read_bytes(), type=Laid)
+    start = time.perf_counter()
+    campaigns = min(round(CAMPAIGNS * math.sqrt(rows / 100_000)) or 1, MOST_CAMPAIGNS)
+    campaigns = min(campaigns, int(rows * harvest / LEAST_HARVEST))
+    made = simulate(folder, prompts=rows, harvest_share=harvest, days=DAYS, seed=seed, campaigns=campaigns)
+    planted = frozenset(account for group in read_truth(made.truth) for account in group.accounts)
+    rewriter = _Rewriter(
+        planted=planted, random=Random(f"scale-{seed}"), popular_at_most=max(rows // PER_POPULAR, 20),
+        last={}, popular=[], sentences=[], seen=set(),
+    )  # fmt: skip
+    size = 0
+    for file in made.files:
+        partial = file.with_suffix(".partial")
+        with gzip.open(file, "rb") as lines, gzip.open(partial, "wb", compresslevel=1) as out:
+            _rewrite(lines, out, rewriter)
+        partial.replace(file)
+        size += file.stat().st_size
+    laid = Laid(
+        rows=rows,
+        accounts=made.counts["accounts"],
+        campaigns=made.counts["campaigns"],
+        look_alikes=made.counts["look_alikes"],
+        harvest=made.counts["harvest_prompts"],
+        characters=round(rewriter.characters / rows, 1),
+        repeated=round(rewriter.again / rows, 4),
+        bytes=size,
+        seconds=round(time.perf_counter() - start, 1),
+    )
+    known.write_bytes(msgspec.json.encode(laid))
+    return laid
+
+
+def _rewrite(lines: gzip.GzipFile, out: gzip.GzipFile, rewriter: _Rewriter) -> None:
+    decode, encode = msgspec.json.Decoder(dict[str, Any]).decode, msgspec.json.Encoder().encode
+    for block in _batched(lines, 5_000):
+        done = []
+        for line in block:
+            row = decode(line)
+            row["prompt"] = rewriter.rewrite(row["account"], row["prompt"])
+            done.append(encode(row))
+        out.write(b"\n".join(done) + b"\n")
+
+
+def _batched(lines: gzip.GzipFile, size: int) -> Iterator[list[bytes]]:
+    while block := list(itertools.islice(lines, size)):
+        yield block
+
+
+def _lay_apart(folder: Path, *, rows: int, seed: int, harvest: float) -> Laid:
+    """The same in a process of its own: what that held would count as the peak memory of a process started later."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(lay, folder, rows=rows, seed=seed, harvest=harvest).result()
+
+
+# ---------------------------------------------------------------- the scan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """What a scan took and found."""
+
+    laid: Laid
+    stages: Mapping[str, tuple[float, float]]
+    """Stage -> seconds, and peak memory of the process until its end, MB; :data:`REST` last."""
+    seconds: float
+    """From the start of the process to its end."""
+    processor_seconds: float
+    """Of all cores; what other processes take does not count."""
+    peak_memory_mb: float
+    counts: Mapping[str, Any]
+    versions: Mapping[str, str]
+    campaign_recall: float | None
+    account_recall: float | None
+    account_precision: float | None
+    alarms: int
+    alarms_urgent: int
+
+
+def scan(folder: Path, laid: Laid, *, encoder: str, cache: Path, options: Sequence[str] = ()) -> Scanned:
+    """Scans a dump by the command of the package.
+
+    Args:
+        folder: what :func:`lay` filled; the results go into ``out``.
+        laid: what it holds.
+        encoder: of the scan.
+        cache: a folder with the models; it is copied, so that no vector is kept.
+        options: further ones of ``harvestdetect scan``.
+
+    Raises:
+        SystemExit: the scan failed.
+    """
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        copied = Path(own) / "cache"
+        if cache.is_dir():
+            shutil.copytree(cache, copied)
+        start = time.perf_counter()
+        processor, peak = _command(
+            [str(folder / "dump"), "--out", str(out), "--encoder", encoder, "--cache", str(copied), *options]
+        )
+        seconds = time.perf_counter() - start
+    run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    stages = {s["stage"]: (float(s["seconds"]), float(s["peak_memory_mb"])) for s in run["stages"]}
+    stages[REST] = (round(seconds - sum(took for took, _ in stages.values()), 3), peak)
+    scores = evaluate(read_findings(out), read_truth(folder))
+    return Scanned(
+        laid=laid, stages=stages, seconds=round(seconds, 1), processor_seconds=processor, peak_memory_mb=peak,
+        counts=run["counts"], versions=run["versions"], campaign_recall=scores.campaign_recall,
+        account_recall=scores.account_recall, account_precision=scores.account_precision, alarms=scores.alarms,
+        alarms_urgent=scores.alarms_urgent,
+    )  # fmt: skip
+
+
+def _command(arguments: Sequence[str]) -> tuple[float, float]:
+    """Runs ``harvestdetect scan``; its processor seconds and its peak resident memory, MB."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HARVESTDETECT_")}
+    command = [sys.executable, "-m", "harvestdetect", "scan", *arguments, "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=kept)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"the scan failed with exit code {process.returncode}")
+    peak = used.ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000)
+    return round(used.ru_utime + used.ru_stime, 1), round(peak, 1)
+
+
+def _warm(work: Path, *, encoder: str) -> Path:
+    """A cache with the models that an encoder needs, taken from the user's where they are there, and no vectors."""
+    cache = work / f"models-{encoder}"
+    if not cache.is_dir():
+        named = os.environ.get("HARVESTDETECT_CACHE")
+        usual = cache_folder(Path(named) if named else None)
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            made = simulate(folder, prompts=100, seed=2**32 - 1, campaigns=0)
+            partial = Path(folder) / "cache"
+            if usual.is_dir():
+                shutil.copytree(usual, partial, ignore=shutil.ignore_patterns("vectors", "*.tmp"))
+            dump = str(made.files[0].parent)
+            _command([dump, "--out", f"{folder}/out", "--encoder", encoder, "--cache", str(partial)])
+            shutil.rmtree(partial / "vectors", ignore_errors=True)
+            partial.replace(cache)
+    return cache
+
+
+# ---------------------------------------------------------------- tables
+
+
+def exponent(first: tuple[float, float], second: tuple[float, float]) -> float | None:
+    """How a cost grows between two sizes: e where cost ~ size ** e.
+
+    Args:
+        first, second: size and cost of each.
+
+    Returns:
+        None where a cost is zero or the sizes are equal.
+    """
+    (size, cost), (other_size, other_cost) = first, second
+    if min(cost, other_cost) <= 0 or size == other_size:
+        return None
+    return math.log(other_cost / cost) / math.log(other_size / size)
+
+
+def tables(scans: Sequence[Scanned], *, command: str) -> str:
+    """The results in Markdown: the dumps and what was found, then what each stage took at each size."""
+    head = (
+        "rows", "accounts", "characters", "repeated", "seconds", "processor seconds", "rows/s",
+        "peak MB", "growth", "campaigns",
+        "campaign recall", "account recall", "account precision", "alarms (urgent)",
+    )  # fmt: skip
+    body = [
+        [
+            f"{s.laid.rows:,}",
+            f"{s.laid.accounts:,}",
+            f"{s.laid.characters:.0f}",
+            f"{s.laid.repeated:.2f}",
+            f"{s.seconds:,.1f}",
+            f"{s.processor_seconds:,.1f}",
+            f"{s.laid.rows / s.seconds:,.0f}",
+            f"{s.peak_memory_mb:,.0f}",
+            _grown(scans, i, [other.seconds for other in scans]),
+            f"{s.laid.campaigns}",
+            _number(s.campaign_recall),
+            _number(s.account_recall),
+            _number(s.account_precision),
+            f"{s.alarms} ({s.alarms_urgent})",
+        ]
+        for i, s in enumerate(scans)
+    ]
+    names = [*dict.fromkeys(name for s in scans for name in s.stages if name != REST), REST]
+    stage_head = ["stage"]
+    for s in scans:
+        stage_head += [f"{s.laid.rows:,}: seconds", "rows/s", "peak MB", "growth"]
+    stage_body = []
+    for name in names:
+        line = [name]
+        for i, s in enumerate(scans):
+            seconds, peak = s.stages.get(name, (0.0, 0.0))
+            rate = f"{s.laid.rows / seconds:,.0f}" if seconds > 0 else "-"
+            grown = _grown(scans, i, [other.stages.get(name, (0.0, 0.0))[0] for other in scans])
+            line += [f"{seconds:,.1f}", rate, f"{peak:,.0f}", grown]
+        stage_body.append(line)
+    return (
+        f"`{command}`, {ran_on(scans[0].versions)}.\n\n"
+        f"{_table(head, body)}\n"
+        "Growth is e in seconds ~ rows^e from the size before. "
+        "The peak of a stage is that of the process until its end.\n\n"
+        f"{_table(stage_head, stage_body)}"
+    )
+
+
+def _grown(scans: Sequence[Scanned], i: int, seconds: Sequence[float]) -> str:
+    if i == 0:
+        return "-"
+    found = exponent((scans[i - 1].laid.rows, seconds[i - 1]), (scans[i].laid.rows, seconds[i]))
+    return "-" if found is None else f"{found:.2f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, rule, *body))
+
+
+# ---------------------------------------------------------------- the command
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = sorted({int(float(size)) for size in text.split(",") if size})
+    if not sizes or sizes[0] < 100:
+        raise argparse.ArgumentTypeError("sizes of at least 100 rows, such as 100000,1000000")
+    return sizes
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rows", type=_sizes, default=[100_000, 1_000_000], help="sizes, separated by commas")
+    parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
+    parser.add_argument("--harvest", type=float, default=HARVEST, help="share of the rows that campaigns send")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0, help="of the scan; 0 takes all cores")
+    parser.add_argument("--work", type=Path, help="keep dumps, models and results in this folder")
+    parser.add_argument("--docs", type=Path, help="Markdown file whose section scale-ENCODER is replaced")
+    parser.add_argument("--json", type=Path, help="write all results here too")
+    chosen = parser.parse_args(arguments)
+    scans = []
+    with tempfile.TemporaryDirectory() as scratch:
+        work = chosen.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        cache = _warm(work, encoder=chosen.encoder)
+        for rows in chosen.rows:
+            folder = work / f"rows-{rows}-seed-{chosen.seed}-harvest-{chosen.harvest:g}"
+            laid = _lay_apart(folder, rows=rows, seed=chosen.seed, harvest=chosen.harvest)
+            print(
+                f"{rows:,} rows laid in {laid.seconds:.1f} s: {laid.bytes / 1e6:,.0f} MB, {laid.characters:.0f} "
+                f"characters on average, {laid.repeated:.0%} of the rows repeat a text",
+                file=sys.stderr,
+            )
+            options = ["--threads", str(chosen.threads)]
+            scans.append(scan(folder, laid, encoder=chosen.encoder, cache=cache, options=options))
+            print(f"{rows:,} rows scanned in {scans[-1].seconds:,.1f} s", file=sys.stderr)
+    command = (
+        f"python -m benchmarks.scale --rows {','.join(map(str, chosen.rows))} --encoder {chosen.encoder} "
+        f"--harvest {chosen.harvest:g} --seed {chosen.seed} --threads {chosen.threads}"
+    )
+    text = tables(scans, command=command)
+    print(text)
+    if chosen.docs:
+        write_section(chosen.docs, f"scale-{chosen.encoder}", text)
+    if chosen.json:
+        chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode([asdict(s) for s in scans])))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
