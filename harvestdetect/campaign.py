@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import AnyInts, pairs
 from harvestdetect.data import Campaign
-from harvestdetect.overlap import by_chance, log_tail, overlaps_of
+from harvestdetect.overlap import blocks, by_chance, log_tail, overlaps_of, shared_pairs
 
 __all__ = ["Link", "communities", "form_campaign", "joined", "link_clusters", "membership", "split_users", "without"]
 
@@ -53,7 +53,7 @@ def link_clusters(
     log_p: float,
     rigid: Sequence[bool] | None = None,
 ) -> list[Link]:
-    """Links between clusters that share accounts beyond chance.
+    """Links between clusters that share accounts beyond chance, by the first, then by the second.
 
     The null knows how much every account sent, see :func:`harvestdetect.overlap.by_chance`; the tail is Poisson,
     corrected for the number of pairs.
@@ -71,27 +71,28 @@ def link_clusters(
     if count < 2:
         return []
     overlaps = overlaps_of(accounts, prompts, volume)
-    found = []
-    for x in range(count):
-        row = overlaps.shared[x].tocoo()
-        later = (row.col > x) & (row.data >= MIN_SHARED)
-        others, shared = row.col[later], row.data[later]
-        expected = by_chance(overlaps, x, others)
-        for y, both, chance, tail in zip(others, shared, expected, log_tail(overlaps, shared, expected), strict=True):
-            overlap = both / min(len(accounts[x]), len(accounts[y]))
-            cut = log_p * RIGID_RELIEF if rigid is not None and rigid[x] and rigid[y] else log_p
-            if tail < cut and overlap >= MIN_OVERLAP:
-                found.append(
-                    Link(
-                        first=x,
-                        second=int(y),
-                        shared=int(both),
-                        expected=float(chance),
-                        log_p=float(tail),
-                        overlap=float(overlap),
-                    )
-                )
-    return sorted(found, key=lambda link: (link.first, link.second))
+    fixed = np.zeros(count, bool) if rigid is None else np.asarray(rigid, bool)
+    found: list[Link] = []
+    for block in blocks(overlaps):
+        held = shared_pairs(overlaps, block)
+        held = held.at((held.first < held.second) & (held.shared >= MIN_SHARED))
+        overlap = held.shared / np.minimum(overlaps.size[held.first], overlaps.size[held.second])
+        held, overlap = held.at(overlap >= MIN_OVERLAP), overlap[overlap >= MIN_OVERLAP]
+        expected = by_chance(overlaps, held)
+        tail = log_tail(overlaps, held.shared, expected)
+        linked = np.flatnonzero(tail < np.where(fixed[held.first] & fixed[held.second], log_p * RIGID_RELIEF, log_p))
+        found.extend(
+            Link(
+                first=int(held.first[i]),
+                second=int(held.second[i]),
+                shared=int(held.shared[i]),
+                expected=float(expected[i]),
+                log_p=float(tail[i]),
+                overlap=float(overlap[i]),
+            )
+            for i in linked
+        )
+    return found
 
 
 def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[int]]:

@@ -28,7 +28,7 @@ from harvestdetect.data import (
     Prompts,
 )
 from harvestdetect.errors import InputError
-from harvestdetect.overlap import by_chance, log_tail, overlaps_of
+from harvestdetect.overlap import Overlaps, Pairs, blocks, by_chance, log_tail, overlaps_of, shared_pairs
 from harvestdetect.redact import redact
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
 CANDIDATES: Final = "candidates.jsonl"
 SEEN: Final = "accounts_seen.parquet"
@@ -59,7 +60,7 @@ SLOT: Final = "…"
 CLOSE: Final = 0.7
 """Chord distance up to which two candidates count as neighbours in wording; of unrelated ones 1 % lie within 0.8."""
 WEIGHED: Final = 200
-"""Candidates that share the most accounts with one, of which the overlap is tested."""
+"""Candidates that share the most accounts with one, of equals the first, of which the overlap is tested."""
 OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
 
 # ---------------------------------------------------------------- to and from JSON
@@ -199,59 +200,92 @@ def near_candidates(
     if count < 2:
         return [()] * count
     overlaps = overlaps_of(accounts, hits, volume)
-    size = np.array([len(a) for a in accounts])
-    both = overlaps.shared
     unit = None if vectors is None else _unit(vectors)
-    found = []
-    for x in range(count):
-        others = both.indices[both.indptr[x] : both.indptr[x + 1]]
-        shared = both.data[both.indptr[x] : both.indptr[x + 1]]
-        others, shared = others[others != x], shared[others != x]
-        most = np.argsort(-shared, kind="stable")[:WEIGHED]
-        apart = None if unit is None else np.sqrt(np.maximum(2 - 2 * (unit @ unit[x]), 0))
-        closest = np.zeros(0, np.int64)
-        if apart is not None:
-            closest = np.argsort(apart, kind="stable")[: MOST_NEAR + 1]
-            closest = closest[(closest != x) & (apart[closest] <= CLOSE)]
-        weighed = np.unique(np.concatenate([others[most], closest])).astype(np.int64)
-        common = np.zeros(count, np.int64)
-        common[others] = shared
-        n = common[weighed]
-        expected = by_chance(overlaps, x, weighed)
-        tail = log_tail(overlaps, n, expected)
-        tail = np.where(n > 0, tail, 0.0)
-        distance = np.full(len(weighed), np.inf) if apart is None else apart[weighed]
-        likely = np.lexsort((weighed, distance, tail))
-        by_accounts = likely[n[likely] > expected[likely]]
-        by_wording = np.lexsort((weighed, distance))
-        by_wording = by_wording[distance[by_wording] <= CLOSE]
-        half = MOST_NEAR - min(len(by_wording), MOST_NEAR // 2)
-        chosen = list(dict.fromkeys([*by_accounts[:half].tolist(), *by_wording.tolist(), *by_accounts.tolist()]))
-        near = []
-        for i in chosen[:MOST_NEAR]:
-            y = int(weighed[i])
-            overlap = float(n[i]) / max(min(int(size[x]), int(size[y])), 1)
+    found: list[list[Near]] = [[] for _ in ids]
+    for block in blocks(overlaps):
+        weighed, distance = _weighed(overlaps, block, unit)
+        expected = by_chance(overlaps, weighed)
+        tail = np.where(weighed.shared > 0, log_tail(overlaps, weighed.shared, expected), 0.0)
+        overlap = weighed.shared / np.maximum(
+            np.minimum(overlaps.size[weighed.first], overlaps.size[weighed.second]), 1
+        )
+        for i in _nearest(weighed, expected, tail, distance):
+            x, y, n = int(weighed.first[i]), int(weighed.second[i]), int(weighed.shared[i])
             cut = rigid_log_p if rigid[x] and rigid[y] else log_p
-            near.append(
+            found[x].append(
                 Near(
                     campaign_id=ids[y],
-                    shared=int(n[i]),
+                    shared=n,
                     expected=round(float(expected[i]), 4),
                     log_p=round(min(float(tail[i]), 0.0), 4),
                     log_p_cut=cut,
-                    overlap=round(overlap, 4),
+                    overlap=round(float(overlap[i]), 4),
                     overlap_cut=min_overlap,
-                    distance=None if apart is None else round(float(apart[y]), 4),
+                    distance=None if unit is None else round(float(distance[i]), 4),
                     failed=(
-                        "shared" if n[i] < min_shared
+                        "shared" if n < min_shared
                         else "chance" if tail[i] >= cut
-                        else "overlap" if overlap < min_overlap
+                        else "overlap" if overlap[i] < min_overlap
                         else "none"
                     ),
                 )
             )  # fmt: skip
-        found.append(tuple(near))
-    return found
+    return [tuple(row) for row in found]
+
+
+def _weighed(overlaps: Overlaps, block: slice, unit: Floats32 | None) -> tuple[Pairs, Floats32]:
+    """The pairs to weigh of some candidates, by the first, then by the second, and how far each is apart in wording.
+
+    They are the :data:`WEIGHED` that share the most accounts, and the closest in wording.
+    """
+    count = len(overlaps.sent)
+    shared = shared_pairs(overlaps, block)
+    known = shared.first * count + shared.second
+    keys = known[_places(shared.first, -shared.shared, shared.second) < WEIGHED]
+    apart = None
+    if unit is not None:
+        apart = np.sqrt(np.maximum(2 - 2 * (unit[block] @ unit.T), 0))
+        row, other = np.nonzero(apart <= CLOSE)
+        # the candidate itself is among them
+        closest = _places(row, apart[row, other], other) < MOST_NEAR + 1
+        row, other = row[closest] + block.start, other[closest]
+        keys = np.union1d(keys, (row * count + other)[row != other])
+    first, second = keys // count, keys % count
+    at = np.minimum(np.searchsorted(known, keys), max(len(known) - 1, 0))
+    share = known[at] == keys if len(known) else np.zeros(len(keys), bool)
+    values = np.zeros((3, len(keys)), np.int64)
+    values[:, share] = np.array([shared.shared, shared.inside, shared.back])[:, at[share]]
+    distance = np.full(len(keys), np.inf, np.float32) if apart is None else apart[first - block.start, second]
+    return Pairs(first=first, second=second, shared=values[0], inside=values[1], back=values[2]), distance
+
+
+def _nearest(weighed: Pairs, expected: Floats, tail: Floats, distance: Floats32) -> Ints:
+    """Positions of at most :data:`MOST_NEAR` pairs of each candidate, in the order in which they are named.
+
+    Half of the places are kept for those close in wording, as far as there are such.
+    """
+    first, second = weighed.first, weighed.second
+    many = np.flatnonzero(weighed.shared > expected)
+    close = np.flatnonzero(distance <= CLOSE)
+    by_accounts = _places(first[many], tail[many], distance[many], second[many])
+    by_wording = _places(first[close], distance[close], second[close])
+    kept = np.minimum(np.bincount(first[close], minlength=int(first.max(initial=-1)) + 1), MOST_NEAR // 2)
+    late = len(first)
+    turn = np.full(late, 3 * late)
+    turn[many] = np.where(by_accounts < MOST_NEAR - kept[first[many]], by_accounts, 2 * late + by_accounts)
+    turn[close] = np.minimum(turn[close], late + by_wording)
+    named = np.flatnonzero(turn < 3 * late)
+    named = named[_places(first[named], turn[named]) < MOST_NEAR]
+    return named[np.lexsort((turn[named], first[named]))]
+
+
+def _places(group: Ints, *keys: npt.NDArray[Any]) -> Ints:
+    """The place of each item among those of its group, from 0, by some keys, the first one first."""
+    order = np.lexsort((*keys[::-1], group))
+    held = group[order]
+    places = np.empty(len(group), np.int64)
+    places[order] = np.arange(len(group)) - np.searchsorted(held, held)
+    return places
 
 
 def _unit(vectors: Floats32) -> Floats32:

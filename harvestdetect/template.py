@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +45,10 @@ DEPTH: Final = 4
 """How often a mixture of templates is halved at most..."""
 LEAST_TEXTS: Final = 6
 """...and the texts that a part of it needs."""
+PAIRS: Final = 1 << 20
+"""Pairs of templates compared at a time by their rarest tokens..."""
+PAIRS_AT_ONCE: Final = 1 << 13
+"""...and by all."""
 MAX_TOKENS: Final = 700
 SLOT_EXAMPLES: Final = 6
 EXEMPLARS: Final = 3
@@ -199,22 +203,55 @@ def same_templates(descriptions: Sequence[Description]) -> list[list[int]]:
             i = group[i]
         return i
 
-    bags = [frozenset(d.kept) for d in descriptions]
-    for i, first in enumerate(descriptions):
-        for j in range(i):
-            second = descriptions[j]
-            longest = max(len(first.kept), len(second.kept))
-            if min(first.fixed, second.fixed) < SAME_LEAST or len(bags[i] & bags[j]) < SAME * max(
-                len(bags[i]), len(bags[j])
-            ):
-                continue
-            if len(align(first.kept, second.kept)) >= SAME * longest:
-                low, high = sorted((root(i), root(j)))
-                group[high] = low
+    distinct: dict[tuple[str, ...], int] = {}
+    for i, description in enumerate(descriptions):
+        if description.fixed >= SAME_LEAST:
+            group[i] = distinct.setdefault(description.kept, i)
+    compared = list(distinct.items())
+    for x, y in _alike([frozenset(kept) for kept, _ in compared]):
+        (first, i), (second, j) = compared[x], compared[y]
+        low, high = sorted((root(i), root(j)))
+        if low != high and len(align(first, second)) >= SAME * max(len(first), len(second)):
+            group[high] = low
     found: dict[int, list[int]] = {}
     for i in range(len(descriptions)):
         found.setdefault(root(i), []).append(i)
     return list(found.values())
+
+
+def _alike(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
+    """The pairs of bags that have :data:`SAME` of the larger one's tokens in common, the second before the first.
+
+    Of their tokens in one order, the rarest first, two such bags share one that is early in both (prefix filtering;
+    Chaudhuri, Ganti and Kaushik 2006, "A primitive operator for similarity joins in data cleaning").
+    """
+    from scipy import sparse
+
+    if len(bags) < 2:
+        return
+    size = np.array([len(bag) for bag in bags])
+    numbers: dict[str, int] = {}
+    token = np.array([numbers.setdefault(t, len(numbers)) for bag in bags for t in bag], np.int64)
+    row = np.repeat(np.arange(len(bags)), size)
+    shape = (len(bags), len(numbers))
+    held = sparse.csr_matrix((np.ones(len(row), np.int32), (row, token)), shape)
+    order = np.lexsort((token, np.bincount(token)[token], row))
+    place = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
+    early = order[place <= (size - np.ceil(SAME * size))[row]]
+    prefix = sparse.csr_matrix((np.ones(len(early), np.int32), (row[early], token[early])), shape)
+    prefix_by = prefix.T.tocsr()
+    step = max(PAIRS // len(bags), 1)
+    for start in range(0, len(bags), step):
+        near = (prefix[start : start + step] @ prefix_by).tocoo()
+        x, y = near.row + start, near.col
+        least = SAME * np.maximum(size[x], size[y])
+        may = (y < x) & (np.minimum(size[x], size[y]) >= least)
+        x, y, least = x[may], y[may], least[may]
+        for part in range(0, len(x), PAIRS_AT_ONCE):
+            at = slice(part, part + PAIRS_AT_ONCE)
+            common = np.asarray(held[x[at]].multiply(held[y[at]]).sum(axis=1)).ravel()
+            same = common >= least[at]
+            yield from zip(x[at][same].tolist(), y[at][same].tolist(), strict=True)
 
 
 def templates_within(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[Description]:

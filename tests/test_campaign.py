@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from harvestdetect import overlap
 from harvestdetect.campaign import (
+    MIN_OVERLAP,
+    MIN_SHARED,
+    RIGID_RELIEF,
     Link,
     communities,
     form_campaign,
@@ -106,6 +111,78 @@ def test_a_small_part_of_a_cluster_is_no_link() -> None:
     a, b = np.arange(0, 200, dtype=np.int32), np.arange(180, 380, dtype=np.int32)
     ones = np.ones(200, np.int32)
     assert link_clusters([a, b], [ones, ones], volume, log_p=LOG_P) == []
+
+
+SENDERS = st.dictionaries(st.integers(0, 39), st.integers(1, 9), min_size=1, max_size=30)
+
+
+def sent(clusters: Sequence[dict[int, int]]) -> tuple[list[Ints32], list[Ints32]]:
+    """Accounts and prompts of clusters that are given as prompts by account."""
+    return (
+        [np.array(sorted(c), np.int32) for c in clusters],
+        [np.array([c[a] for a in sorted(c)], np.int32) for c in clusters],
+    )
+
+
+def shared_by_chance(one: dict[int, int], other: dict[int, int], volume: Ints32) -> float:
+    """Account by account: those of the first set that would send into the second as often as the rest of all do."""
+    outside = sum(n for a, n in other.items() if a not in one)
+    rate = min((outside + 1) / max(int(volume.sum()) - sum(int(volume[a]) for a in one), 1), 1 - 1e-12)
+    return sum(1 - (1 - rate) ** max(int(volume[a]) - n, 0) for a, n in one.items())
+
+
+@given(
+    st.lists(SENDERS, max_size=9),
+    st.lists(st.integers(1, 60), min_size=40, max_size=40),
+    st.sets(st.integers(0, 8)),
+    st.sampled_from([-6.0, -1.0, 0.5, 1e9]),
+    st.sampled_from([1, 5, overlap.CELLS]),
+)
+@settings(max_examples=200, deadline=None)
+def test_links_are_those_of_a_loop_over_pairs(
+    clusters: list[dict[int, int]], load: list[int], rigid: set[int], log_p: float, cells: int
+) -> None:
+    from scipy.stats import poisson
+
+    volume = np.array(load, np.int32)
+    wanted = []
+    for i, j in combinations(range(len(clusters)), 2):
+        shared = len(clusters[i].keys() & clusters[j].keys())
+        expected = max(
+            shared_by_chance(clusters[i], clusters[j], volume), shared_by_chance(clusters[j], clusters[i], volume)
+        )
+        part = shared / min(len(clusters[i]), len(clusters[j]))
+        tail = poisson.logsf(shared - 1, expected) + np.log(len(clusters) * (len(clusters) - 1) / 2)
+        cut = log_p * RIGID_RELIEF if {i, j} <= rigid else log_p
+        assume(abs(tail - cut) > 1e-9)
+        if shared >= MIN_SHARED and part >= MIN_OVERLAP and tail < cut:
+            wanted.append((i, j, shared, expected, tail, part))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlap, "CELLS", cells)
+        found = link_clusters(*sent(clusters), volume, log_p=log_p, rigid=[i in rigid for i in range(len(clusters))])
+    assert [(f.first, f.second, f.shared) for f in found] == [w[:3] for w in wanted]
+    for link, (_, _, _, expected, tail, part) in zip(found, wanted, strict=True):
+        assert (link.expected, link.log_p, link.overlap) == pytest.approx((expected, tail, part), rel=1e-6, abs=1e-9)
+
+
+@given(st.lists(SENDERS, min_size=1, max_size=9), st.sampled_from([1, 20, overlap.CELLS]))
+def test_each_shared_pair_is_given_once_in_order(clusters: list[dict[int, int]], cells: int) -> None:
+    overlaps = overlap.overlaps_of(*sent(clusters), np.full(40, 50, np.int32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlap, "CELLS", cells)
+        parts = [overlap.shared_pairs(overlaps, block) for block in overlap.blocks(overlaps)]
+    assert all(len(part.first) <= max(cells, len(clusters)) for part in parts)
+    found = [
+        row
+        for p in parts
+        for row in zip(*(v.tolist() for v in (p.first, p.second, p.shared, p.inside, p.back)), strict=True)
+    ]
+    assert found == [
+        (i, j, len(both), sum(clusters[j][a] for a in both), sum(clusters[i][a] for a in both))
+        for i in range(len(clusters))
+        for j in range(len(clusters))
+        if i != j and (both := clusters[i].keys() & clusters[j].keys())
+    ]
 
 
 def test_few_clusters_have_no_links() -> None:

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from test_report import HOSTILE, make_detection, make_finding, make_member, make_template
 
 from harvestdetect import campaign as campaign_stage
-from harvestdetect import findings
+from harvestdetect import candidates, findings, overlap
 from harvestdetect.campaign import MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, Link, link_clusters
 from harvestdetect.candidates import (
     CANDIDATES,
@@ -833,6 +834,66 @@ def test_neighbours_are_held_to_the_cut_of_their_templates(rigid: Sequence[int],
         assert "log p -3.0, a link needs less than -5.0" in of_campaigns._why_apart(near)
     loose = neighbours([range(20), [*range(4), *range(30, 46)]], rigid=rigid)[0][0]
     assert of_campaigns._why_apart(loose).endswith(f"log p -1.8, a link needs less than {cut:.1f}.")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=30), min_size=2, max_size=16),
+    st.lists(st.integers(0, 90), min_size=16, max_size=16, unique=True),
+    st.sampled_from([1, 40, overlap.CELLS]),
+)
+def test_neighbours_are_chosen_as_a_loop_chooses(sets: list[set[int]], angles: list[int], cells: int) -> None:
+    from scipy.stats import poisson
+
+    # angles that differ by distinct amounts: no two neighbours are equally far
+    turns = [np.pi / 180 * angle * (1 + angle / 997) for angle in angles[: len(sets)]]
+
+    def falling(x: set[int], y: set[int]) -> float:
+        rate = (3 * len(y - x) + 1) / (20 * 400 - 20 * len(x))
+        return len(x) * float(-np.expm1(17 * np.log1p(-rate)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlap, "CELLS", cells)
+        found = neighbours([sorted(s) for s in sets], vectors=[[np.cos(t), np.sin(t)] for t in turns])
+    for x, one in enumerate(sets):
+        far = {y: 2 * abs(np.sin((turns[y] - turns[x]) / 2)) for y in range(len(sets)) if y != x}
+        assume(all(abs(far[a] - far[b]) > 1e-4 for a, b in combinations(far, 2)))
+        assume(all(abs(d - CLOSE) > 1e-4 for d in far.values()))
+        wording = sorted((y for y in far if far[y] <= CLOSE), key=far.__getitem__)[:MOST_NEAR]
+        tail = {}
+        for y in far:
+            shared, expected = len(one & sets[y]), max(falling(one, sets[y]), falling(sets[y], one))
+            assume(not shared or abs(shared - expected) > 1e-9)
+            if shared > expected:
+                tail[y] = float(poisson.logsf(shared - 1, expected))
+        assume(all(abs(tail[a] - tail[b]) > 1e-9 or tail[a] == tail[b] for a, b in combinations(tail, 2)))
+        accounts = sorted(tail, key=lambda y: (round(tail[y], 9), far[y]))
+        # other close ones are weighed too when they share accounts
+        close = sorted((y for y in far if far[y] <= CLOSE and (y in wording or one & sets[y])), key=far.__getitem__)
+        half = MOST_NEAR - min(len(close), MOST_NEAR // 2)
+        named = list(dict.fromkeys([*accounts[:half], *close, *accounts]))[:MOST_NEAR]
+        assert [n.campaign_id for n in found[x]] == [f"c-{y}" for y in named]
+        assert [n.distance for n in found[x]] == pytest.approx([far[y] for y in named], abs=1e-3)
+
+
+def test_neighbours_that_send_unequally_have_the_figures_of_the_link() -> None:
+    accounts = [np.arange(20, dtype=np.int32), np.arange(10, 30, dtype=np.int32)]
+    hits = [np.where(a < 20, n, 4).astype(np.int32) for a, n in zip(accounts, (1, 7), strict=True)]
+    volume = np.full(400, 20, np.int32)
+    (link,) = link_clusters(accounts, hits, volume, log_p=1e9)
+    found = near_candidates(
+        ["c-0", "c-1"], accounts, hits, volume=volume, vectors=None, rigid=[False, False], log_p=-5.0,
+        rigid_log_p=-2.0, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+    )  # fmt: skip
+    for (near,) in found:
+        assert near.expected == pytest.approx(link.expected, abs=1e-4)
+        assert near.log_p == pytest.approx(min(link.log_p, 0.0), abs=1e-4)
+
+
+def test_of_many_that_share_accounts_those_with_the_most_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "WEIGHED", 2)
+    sets = [range(20), range(3), range(6), range(4), range(6)]
+    assert [n.campaign_id for n in neighbours(sets, population=4_000)[0]] == ["c-2", "c-4"]
 
 
 def test_neighbours_in_wording_share_no_account() -> None:

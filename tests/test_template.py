@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 
+import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from harvestdetect import template
 from harvestdetect.template import (
     LEAST_TEXTS,
     MAX_TOKENS,
+    SAME,
     SAME_LEAST,
     SLOT_EXAMPLES,
     Description,
@@ -272,6 +275,56 @@ def test_same_templates_are_a_partition_by_their_first(templates: list[str]) -> 
     assert sorted(i for g in groups for i in g) == list(range(len(templates)))
     assert all(g == sorted(g) for g in groups)
     assert [g[0] for g in groups] == sorted(g[0] for g in groups)
+
+
+def of_tokens(kept: Sequence[str]) -> Description:
+    return Description(
+        words=(),
+        slots=(),
+        medoid=0,
+        exemplars=(),
+        least_similar=0,
+        signature="",
+        kept=tuple(kept),
+        fixed=sum(token[0].isalnum() for token in kept),
+        shared=0.0,
+        rigidity=1.0,
+    )
+
+
+def same_pair(first: Description, second: Description) -> bool:
+    bags = set(first.kept), set(second.kept)
+    return (
+        min(first.fixed, second.fixed) >= SAME_LEAST
+        and len(bags[0] & bags[1]) >= SAME * max(map(len, bags))
+        and len(align(first.kept, second.kept)) >= SAME * max(len(first.kept), len(second.kept))
+    )
+
+
+@st.composite
+def variants(draw: st.DrawFn) -> list[str]:
+    """Fixed tokens of a few templates, some left out, put in, or moved to the front."""
+    whole = draw(st.sampled_from([WORDS[:10], WORDS[4:14], [*WORDS[:9], ".", "the", ",", "the"], WORDS[:3] * 4]))
+    gone = draw(st.sets(st.integers(0, 13), max_size=5))
+    kept = [token for i, token in enumerate(whole) if i not in gone]
+    kept += draw(st.lists(st.sampled_from([*WORDS, ".", "the"]), max_size=4))
+    turn = draw(st.sampled_from([0, 0, 0, 5]))
+    return kept[turn:] + kept[:turn]
+
+
+@given(st.lists(variants(), max_size=12), st.sampled_from([1, 7, 1 << 15]))
+@example([WORDS[:10], [*WORDS[:7], "a", "b", "c"], [*WORDS[:6], "d", "e", "f", "g"]], 7)
+@settings(max_examples=200, deadline=None)
+def test_same_templates_are_those_of_a_loop_over_pairs(kept: list[list[str]], at_once: int) -> None:
+    found = [of_tokens(k) for k in kept]
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(found)))
+    graph.add_edges_from((i, j) for i, j in combinations(range(len(found)), 2) if same_pair(found[i], found[j]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(template, "PAIRS", at_once)
+        patch.setattr(template, "PAIRS_AT_ONCE", at_once)
+        groups = same_templates(found)
+    assert groups == sorted(sorted(part) for part in nx.connected_components(graph))
 
 
 # ---------------------------------------------------------------- hostile text
