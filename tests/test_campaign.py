@@ -152,7 +152,9 @@ def test_links_are_those_of_a_loop_over_pairs(
             shared_by_chance(clusters[i], clusters[j], volume), shared_by_chance(clusters[j], clusters[i], volume)
         )
         part = shared / min(len(clusters[i]), len(clusters[j]))
-        tail = poisson.logsf(shared - 1, expected) + np.log(len(clusters) * (len(clusters) - 1) / 2)
+        tail = max(poisson.logsf(shared - 1, expected), overlap.LEAST_LOG_P) + np.log(
+            len(clusters) * (len(clusters) - 1) / 2
+        )
         cut = log_p * RIGID_RELIEF if {i, j} <= rigid else log_p
         assume(abs(tail - cut) > 1e-9)
         if shared >= MIN_SHARED and part >= MIN_OVERLAP and tail < cut:

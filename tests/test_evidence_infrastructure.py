@@ -352,14 +352,40 @@ def test_shared_values_are_listed_with_their_frequency() -> None:
 
 
 def test_concentration() -> None:
+    ip = [f"192.0.2.{i}" if i < 10 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
+    members = MEMBERS.astype(np.int32)
+    assert concentration(one_each(ip=ip), members) == {"network": pytest.approx(0.25)}
     org: list[str | None] = ["one" if i < 30 else f"o{i}" for i in range(N)]
     org[36:40] = [None] * 4
-    ip = [f"192.0.2.{i}" if i < 10 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
-    fields = one_each(org=org, ip=ip)
-    assert concentration(fields, MEMBERS.astype(np.int32)) == {
-        "org": pytest.approx(30 / 36),
-        "network": pytest.approx(0.25),
+    # two more organisations, of one account each; the thirty of the first count as one holder of networks
+    assert concentration(one_each(org=org, ip=ip), members) == {
+        "org": pytest.approx(32 / 36),
+        "network": pytest.approx(1 / 11),
     }
+
+
+def in_office(org: Sequence[str | None]) -> dict[str, float]:
+    """p-values where the first twenty accounts share an address, with these organisations."""
+    ip = ["198.51.100.7" if i < 20 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
+    return {e.name: e.p_value for e in infrastructure_evidence(one_each(org=org, ip=ip), MEMBERS.astype(np.int32))}
+
+
+def test_accounts_of_one_organisation_share_its_office() -> None:
+    alone: list[str | None] = [f"o{i}" for i in range(N)]
+    assert in_office(alone)["shared address"] < 1e-6
+    office: list[str | None] = ["office" if i < 20 else f"o{i}" for i in range(N)]
+    assert in_office(office)["shared address"] == 1.0
+    # the name for having no organisation is none
+    everybody: list[str | None] = ["default"] * N
+    assert in_office(everybody) == in_office([None] * (N - 1) + ["o"])
+
+
+def test_an_account_of_two_organisations_counts_for_itself() -> None:
+    account = np.concatenate((np.arange(N), [0]))
+    org = column(["office" if i < 20 else f"o{i}" for i in range(N)] + ["other"])
+    ip = column(["198.51.100.7" if i < 20 else f"10.{i // 250}.{i % 250}.1" for i in range(N)] + ["198.51.100.7"])
+    fields = account_values(prompts_of(account, {"org": org, "ip": ip}, N))
+    assert fields.counted(np.arange(20, dtype=np.int32)).tolist() == [0, 1]
     assert "org" not in {
         e.name.removeprefix("shared ") for e in infrastructure_evidence(fields, MEMBERS.astype(np.int32))
     }

@@ -32,7 +32,7 @@ MACHINE: Final = 1e-5
 SHARED: Final = 1e-6
 """p-value of shared infrastructure down to which accounts may still be strangers."""
 ONE: Final = 0.8
-"""Share of the accounts in one organisation or network from which it is one."""
+"""Share of the accounts in a few organisations, or one network, from which the group is theirs."""
 COPIED: Final = 0.5
 FEW_EACH: Final = 2.5
 SHORT: Final = 5
@@ -66,7 +66,8 @@ def benign_explanations(
         templated: whether they share a template rather than only a subject.
         median_words: of the texts.
         days: from first to last prompt, the outermost twentieths left out; None without times.
-        shares: ``infrastructure.concentration``: the share of accounts in the largest ``org``, ``network``, ``asn``.
+        shares: ``infrastructure.concentration``: the share of accounts in the largest ``network`` and ``asn``, and
+            in the three largest ``org``.
         known_as: kind and id of the entry of the registry that the template is, if it is one.
     """
     each = float(counts.mean())
@@ -199,7 +200,7 @@ def _one_organisation(shares: Mapping[str, float], each: float) -> BenignExplana
             name,
             fits=org >= ONE,
             statistic=org,
-            sentence=f"The largest organisation holds {org:.0%} of the accounts.",
+            sentence=f"The largest organisations, up to three, hold {org:.0%} of the accounts.",
         )
     if network is not None:
         # a proxy is one network too, but does not stop at a prompt or two

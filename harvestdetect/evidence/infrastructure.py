@@ -2,7 +2,8 @@
 
 A shared value speaks by its rarity. People with a common interest also have a country, an employer or a tool in common,
 so a value counts as if it were :data:`FAMILIAR` times as common among them as among all accounts, and a provider,
-client or e-mail domain only where most of the members hold it. A missing field is unknown and never evidence.
+client or e-mail domain only where most of the members hold it. The accounts of one organisation have an office and a
+bill in common: they count once. A missing field is unknown and never evidence.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ COARSE: Final[Mapping[str, float]] = {"asn": 0.5, "user_agent": 0.25, "email_dom
 however rare it is among all accounts."""
 RARE: Final = (3, 10, 100)
 """Pairs of members that share a value are counted among values of at most so many accounts, each bound in turn."""
+ORGANISATION: Final = 0.05
+"""Share of all accounts up to which a value of ``org`` is an organisation, and not the name for having none."""
+LARGEST: Final = 3
+"""Organisations whose accounts are taken together to tell whether a group is that of a few."""
 MIN_KNOWN: Final = 5
 """Members with a known value that a field needs."""
 MIN_OTHERS: Final = 20
@@ -112,7 +117,14 @@ class AccountFields:
 
     accounts: int
     fields: Mapping[str, AccountField]
-    """By name: those of :data:`FIELDS` and ``org``, without the ones that no prompt has."""
+    """By name: those of :data:`FIELDS` and ``org``, without the ones that no prompt has. All but ``org`` are of
+    organisations: their first account holds what any of their accounts does."""
+    first: Ints32 | None = None
+    """int32[a]: the first account of each one's organisation, itself where it has none; None: nobody has one."""
+
+    def counted(self, accounts: Ints32) -> Ints32:
+        """The accounts that count, one of each organisation, ascending."""
+        return accounts if self.first is None else np.unique(self.first[accounts])
 
 
 def account_values(prompts: Prompts) -> AccountFields:
@@ -127,11 +139,31 @@ def account_values(prompts: Prompts) -> AccountFields:
         columns["network"] = _mapped(columns["ip"], network_of)
     if "email_domain" in columns:
         columns["email_domain"] = _mapped(columns["email_domain"], _domain)
+    count = len(prompts.accounts)
+    first = None
+    if "org" in columns and (columns["org"].code >= 0).any():
+        first = _first_of_organisation(prompts.account, columns["org"], count)
     found: dict[str, AccountField] = {}
     for name in (*FIELDS, "org"):
         if name in columns and (columns[name].code >= 0).any():
-            found[name] = _held(prompts.account, columns[name], len(prompts.accounts))
-    return AccountFields(accounts=len(prompts.accounts), fields=found)
+            account = prompts.account if first is None or name == "org" else first[prompts.account]
+            found[name] = _held(account, columns[name], count)
+    return AccountFields(accounts=count, fields=found, first=first)
+
+
+def _first_of_organisation(account: Ints32, org: FieldColumn, accounts: int) -> Ints32:
+    """See :attr:`AccountFields.first`; an account of several organisations has none."""
+    who, value = pairs(account[org.code >= 0], org.code[org.code >= 0])
+    single = np.bincount(who, minlength=accounts)[who] == 1
+    who, value = who[single], value[single]
+    size = np.bincount(value, minlength=len(org.values))
+    small = size[value] <= max(ORGANISATION * accounts, 1)
+    who, value = who[small], value[small]
+    lead = np.full(len(org.values), accounts, np.int32)
+    np.minimum.at(lead, value, who.astype(np.int32))
+    first = np.arange(accounts, dtype=np.int32)
+    first[who] = lead[value]
+    return first
 
 
 def _held(account: Ints32, column: FieldColumn, accounts: int) -> AccountField:
@@ -262,6 +294,7 @@ def infrastructure_evidence(fields: AccountFields, members: Ints32) -> list[Evid
         members: int32[a], ascending, distinct.
     """
     found = []
+    members = fields.counted(members)
     for name in FIELDS:
         if name in fields.fields:
             field = fields.fields[name]
@@ -358,6 +391,7 @@ def shared_infrastructure(fields: AccountFields, members: Ints32, *, at_most: in
         at_most: so many values.
     """
     found = []
+    members = fields.counted(members)
     for number, name in enumerate(FIELDS):
         if name not in fields.fields:
             continue
@@ -383,7 +417,8 @@ def shared_infrastructure(fields: AccountFields, members: Ints32, *, at_most: in
 
 
 def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
-    """The share of members that hold the commonest value among them, for what is to be told about one office.
+    """The share of members that hold the commonest value among them, for what is to be told about one office; of
+    ``org`` the commonest :data:`LARGEST`.
 
     Args:
         fields: of the dump.
@@ -395,10 +430,11 @@ def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
     found = {}
     for name in ("org", "asn", "network"):
         if name in fields.fields:
-            who, held = fields.fields[name].of(members)
+            who, held = fields.fields[name].of(members if name == "org" else fields.counted(members))
             if len(held):
-                largest = int(np.unique(held, return_counts=True)[1].max())
-                found[name] = largest / len(np.unique(who))
+                most = LARGEST if name == "org" else 1
+                largest = int(np.sort(np.unique(held, return_counts=True)[1])[-most:].sum())
+                found[name] = min(largest / len(np.unique(who)), 1.0)
     return found
 
 
@@ -450,6 +486,7 @@ def common_infrastructure(fields: AccountFields, groups: Sequence[Ints32], *, lo
     count = len(groups)
     if count < 2:
         return []
+    groups = [fields.counted(group) for group in groups]
     tests = count * (count - 1) // 2 * len(RARE) * sum(name in fields.fields for name in JOINING)
     found: dict[tuple[int, int], Common] = {}
     for name in JOINING:

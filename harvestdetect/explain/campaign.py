@@ -50,7 +50,9 @@ _LIFTS: Final = {
         f"{benign.SHARED:g})"
     ),
     "a few heavy users (benchmark, regression, batch)": "less than half of the prompts from the three busiest accounts",
-    "one organisation (class, team, batch)": f"less than {benign.ONE:.0%} of the accounts in the largest organisation",
+    "one organisation (class, team, batch)": (
+        f"less than {benign.ONE:.0%} of the accounts in the largest organisations"
+    ),
     "an event or deadline": (
         f"prompts over more than {benign.EVENT_DAYS} days, or at least {benign.FEW_EACH:g} from each account"
     ),
