@@ -12,10 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect import cluster
 from harvestdetect.cluster import (
     Postings,
     Tree,
     _best_antichain,
+    _limits,
+    _link,
+    _senders,
     build_tree,
     core_distance,
     select_by_accounts,
@@ -24,6 +28,7 @@ from harvestdetect.cluster import (
 )
 from harvestdetect.data import Clusters, Neighbors
 from harvestdetect.neighbors import nearest
+from harvestdetect.returning import chance_of, returning
 
 Vectors = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
@@ -251,6 +256,123 @@ def test_nodes_are_nested_ranges_over_the_points_with_a_near_neighbour(seed: int
     assert set(tree.points.tolist()) == linked
 
 
+def random_graph(n: int, k: int, *, levels: int, seed: int) -> tuple[Neighbors, npt.NDArray[np.float32]]:
+    """Neighbours at random, most with ties, some missing, and core distances."""
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(n) for _ in range(n)]
+    index = np.stack([order[order != i][:k] for i, order in enumerate(orders)]).astype(np.int32)
+    distance = np.sort(rng.integers(1, levels + 1, index.shape) / np.float32(levels), axis=1).astype(np.float32)
+    missing = np.arange(index.shape[1]) >= rng.integers(1, 4 * k, n)[:, None]
+    index[missing], distance[missing] = -1, np.inf
+    core = (rng.integers(0, levels, n) / np.float32(levels)).astype(np.float32)
+    core[rng.random(n) < 0.05] = np.inf
+    return Neighbors(index=index, distance=distance), core
+
+
+def plain_condensed(near: Neighbors, core: Any, *, floor: float, cap: float, size: int) -> tuple[Any, Any]:
+    """The condensed tree, from all edges at once, and the points in it."""
+    from hdbscan._hdbscan_linkage import label
+    from hdbscan._hdbscan_tree import condense_tree
+    from scipy.sparse import csgraph, csr_matrix
+
+    least: dict[tuple[int, int], float] = {}
+    for i, j in zip(*np.nonzero(near.index >= 0), strict=True):
+        other = int(near.index[i, j])
+        edge = (min(int(i), other), max(int(i), other))
+        reach = max(float(core[i]), float(core[other]), float(near.distance[i, j]), floor)
+        if reach <= cap:
+            least[edge] = min(reach, least.get(edge, np.inf))
+    inside = np.unique(np.array(list(least), np.int64).reshape(-1, 2))
+    q = len(inside)
+    place = {int(point): at for at, point in enumerate(inside)}
+    rows = [(place[a], place[b]) for a, b in sorted(least)]
+    ends = np.array(rows, np.int64).reshape(-1, 2)
+    graph = csr_matrix((np.array([least[e] for e in sorted(least)]), (ends[:, 0], ends[:, 1])), shape=(q, q))
+    spanning = csgraph.minimum_spanning_tree(graph).tocoo()
+    part = csgraph.connected_components(graph, directed=False)[1]
+    edges = sorted(zip(spanning.data.tolist(), spanning.row.tolist(), spanning.col.tolist(), strict=True))
+    edges += [(2.0, a, a + 1) for a in range(q, q + size - 1)]
+    heads = [*np.unique(part, return_index=True)[1].tolist(), q]
+    while len(heads) > 1:
+        edges += [(4.0, a, b) for a, b in zip(heads[::2], heads[1::2], strict=False)]
+        heads = heads[::2]
+    return condense_tree(label(np.array([(a, b, reach) for reach, a, b in edges], float)), size), inside
+
+
+def plain_nodes(condensed: Any, inside: Any) -> list[tuple[int, list[int]]]:
+    """The nodes of a condensed tree in preorder: each one's parent, and its points in theirs."""
+    below: dict[int, list[tuple[int, int]]] = {}
+    for row in condensed:
+        below.setdefault(int(row["parent"]), []).append((int(row["child"]), int(row["child_size"])))
+    nodes: list[tuple[int, list[int]]] = []
+
+    def visit(node: int, parent: int) -> list[int]:
+        number = len(nodes)
+        nodes.append((parent, []))
+        points = [int(inside[c]) for c, size in below[node] if size == 1 and c < len(inside)]
+        for child in sorted(c for c, size in below[node] if size > 1):
+            points += visit(child, number)
+        nodes[number][1].extend(points)
+        return points
+
+    visit(int(condensed["parent"].min()), -1)
+    return nodes
+
+
+@given(
+    seed=st.integers(0, 9_999),
+    n=st.integers(3, 70),
+    k=st.integers(1, 14),
+    levels=st.sampled_from([1, 3, 9, 10_000]),
+    floor=st.sampled_from([0.1, 0.35]),
+    cap=st.sampled_from([0.3, 0.7, 1.0]),
+    size=st.integers(2, 6),
+    block=st.sampled_from([1, 20, 1 << 20]),
+)
+@settings(max_examples=120, deadline=None)
+def test_a_tree_by_bands_and_blocks_equals_one_of_all_edges_at_once(
+    seed: int, n: int, k: int, levels: int, floor: float, cap: float, size: int, block: int
+) -> None:
+    near, core = random_graph(n, k, levels=levels, seed=seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "BLOCK", block)
+        patch.setattr(cluster, "MERGES", 1 + block % 7)
+        tree = build_tree(near, core=core, floor=floor, cap=cap, min_cluster_size=size)
+    condensed, inside = plain_condensed(near, core, floor=floor, cap=cap, size=size)
+    assert (tree.condensed == condensed).all()
+    check_tree(tree)
+    nodes = list(zip(tree.parent.tolist(), tree.first.tolist(), tree.last.tolist(), strict=True))
+    assert [(up, tree.points[a:b].tolist()) for up, a, b in nodes] == plain_nodes(condensed, inside)
+    assert inside[tree.local].tolist() == tree.points.tolist()
+
+
+@given(seed=st.integers(0, 9_999), n=st.integers(2, 60), merges=st.integers(1, 70))
+@settings(max_examples=60, deadline=None)
+def test_linking_in_steps_equals_linking_at_once(seed: int, n: int, merges: int) -> None:
+    from hdbscan._hdbscan_linkage import label
+
+    rng = np.random.default_rng(seed)
+    ends = np.stack(([rng.integers(0, i) for i in range(1, n)], np.arange(1, n)), axis=1)
+    ends = rng.permutation(rng.permuted(ends, axis=1))
+    edges = np.column_stack((rng.permutation(n)[ends], np.sort(rng.random(n - 1)))).astype(float)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "MERGES", merges)
+        assert (_link(edges) == label(edges)).all()
+
+
+def test_points_at_no_distance_are_joined() -> None:
+    tree = tree_of(np.repeat(blobs(3, 3), 20, axis=0), k=19, floor=0.0, cap=0.5)
+    nodes = {tuple(sorted(tree.points[a:b].tolist())) for a, b in zip(tree.first, tree.last, strict=True)}
+    assert nodes >= {tuple(range(start, start + 20)) for start in (0, 20, 40)}
+
+
+def test_bands_end_at_quantiles_of_all_columns() -> None:
+    reach = np.tile(np.arange(1, 33, dtype=np.float32) / 32, (200_000, 1))
+    assert _limits(reach, 1.0) == pytest.approx([4 / 32, 8 / 32, 16 / 32, 1.0], abs=1 / 32)
+    assert _limits(np.full((4, 3), np.inf, np.float32), 0.9) == [0.9]
+    assert _limits(np.full((4, 3), 0.5, np.float32), 0.5) == [0.5]
+
+
 def test_nodes_that_span_more_than_the_cap_are_not_real() -> None:
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
@@ -412,6 +534,95 @@ def planted(accounts: Ints32, *, noise: int = 900, seed: int = 0) -> tuple[Tree,
     core = core_distance(near, min_samples=5, account=account, senders=np.ones(len(account), np.int32))
     tree = build_tree(near, core=core, floor=0.1, cap=0.9, min_cluster_size=8)
     return tree, postings_of(account)
+
+
+def plain_qualities(
+    tree: Tree, postings: Postings, *, min_accounts: int, max_account_share: float, max_share: float
+) -> list[float]:
+    """Node by node, each from all its rows."""
+    chance = chance_of(postings.volume)
+    quality = []
+    for node, (a, b) in enumerate(zip(tree.first.tolist(), tree.last.tolist(), strict=True)):
+        quality.append(0.0)
+        if not tree.real[node] or b - a < 2 or b - a > 4 * max_share * tree.n:
+            continue
+        rows = postings.rows(tree.points[a:b])
+        each, expected = returning(postings.account[rows], postings.text[rows], chance)
+        held, accounts, back = int(each.sum()), len(each), int((each > 1).sum())
+        if held > max_share * int(postings.volume.sum()) or min(accounts, back) < min_accounts:
+            continue
+        if each.max() <= max_account_share * held:
+            quality[-1] = back * np.log((back + 1) / (expected + 1)) * back / accounts
+    return quality
+
+
+def plain_antichain(parent: list[int], quality: list[float]) -> list[int]:
+    below, covered, taken = [0.0] * len(parent), [False] * len(parent), []
+    for node in range(len(parent) - 1, 0, -1):
+        below[parent[node]] += max(below[node], quality[node])
+    for node, up in enumerate(parent):
+        covered[node] = up >= 0 and covered[up]
+        if not covered[node] and quality[node] > 0 and quality[node] >= below[node]:
+            taken.append(node)
+            covered[node] = True
+    return taken
+
+
+@given(
+    seed=st.integers(0, 9_999),
+    n=st.integers(6, 90),
+    accounts=st.integers(1, 12),
+    texts=st.integers(1, 60),
+    rows=st.integers(1, 4),
+    size=st.integers(2, 5),
+    least=st.integers(1, 3),
+    account_share=st.sampled_from([0.25, 0.5, 1.0]),
+    share=st.sampled_from([0.1, 0.3, 0.9]),
+)
+@settings(max_examples=150, deadline=None)
+def test_selection_equals_one_node_by_node(
+    seed: int, n: int, accounts: int, texts: int, rows: int, size: int, least: int, account_share: float, share: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    near, core = random_graph(n, 4, levels=int(rng.choice([3, 10_000])), seed=seed)
+    tree = build_tree(near, core=core / 4, floor=0.05, cap=0.9, min_cluster_size=size)
+    start = np.concatenate(([0], np.cumsum(rng.integers(0, rows + 1, n))))
+    account = rng.integers(0, accounts, start[-1]).astype(np.int32)
+    text = rng.integers(0, texts, start[-1]).astype(np.int32)
+    volume = (np.bincount(account, minlength=accounts) + rng.integers(1, 40, accounts)).astype(np.int32)
+    postings = Postings(start=start, account=account, text=text, volume=volume)
+    limits = {"max_account_share": account_share, "max_share": share}
+    found, quality = select_by_accounts(tree, postings, min_accounts=least, **limits)
+    expected = plain_qualities(tree, postings, min_accounts=least, **limits)
+    chosen = plain_antichain(tree.parent.tolist(), [max(q, 0.0) for q in expected])
+    chosen.sort(key=lambda c: -expected[c])
+    assert quality == pytest.approx([expected[c] for c in chosen], abs=1e-9)
+    assert [f.tolist() for f in found] == [sorted(tree.points[tree.first[c] : tree.last[c]].tolist()) for c in chosen]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_of_deep_trees_equal_those_node_by_node(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    depth, own = 300, 3
+    n = depth * own
+    first = (own * np.arange(depth)).astype(np.int32)
+    tree = Tree(
+        n=n,
+        parent=np.arange(-1, depth - 1, dtype=np.int32),
+        first=first,
+        last=np.full(depth, n, np.int32),
+        points=rng.permutation(n).astype(np.int32),
+        real=np.ones(depth, bool),
+        condensed=None,
+        local=np.arange(n, dtype=np.int32),
+    )
+    account, text = rng.integers(0, 40, 2 * n).astype(np.int32), rng.integers(0, 200, 2 * n).astype(np.int32)
+    postings = Postings(start=np.arange(0, 2 * n + 1, 2), account=account, text=text, volume=np.full(40, 90, np.int32))
+    counts = np.stack(_senders(tree, postings, np.ones(depth, bool)), axis=1)
+    for node in range(depth):
+        rows = postings.rows(tree.points[first[node] :])
+        each = np.bincount([a for a, _ in set(zip(account[rows].tolist(), text[rows].tolist(), strict=True))])
+        assert counts[node].tolist() == [each.sum(), (each > 0).sum(), (each > 1).sum(), each.max()]
 
 
 def test_accounts_that_come_back_make_a_cluster() -> None:
