@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import AnyInts, ranges
 from harvestdetect.data import Clusters, Neighbors
-from harvestdetect.returning import Chance, chance_of
+from harvestdetect.returning import chance_of, expected_returning
 
 __all__ = [
     "Postings",
@@ -459,7 +459,7 @@ def select_by_accounts(
     able &= most <= max_account_share * held
     held, accounts, back = held[able], accounts[able], back[able]
     quality = np.zeros(len(able))
-    expected = _expected(held, chance_of(postings.volume))
+    expected = expected_returning(held, chance_of(postings.volume))
     quality[able] = back * np.log((back + 1) / (expected + 1)) * back / accounts
     chosen = _best_antichain(tree.parent, np.maximum(quality, 0.0))
     chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
@@ -551,19 +551,6 @@ def _over(doubled: AnyInts, best: np.ufunc, start: Ints, stop: Ints) -> Ints:
     """The best of ``values[start:stop]`` for each of many ranges, none of them empty."""
     level = np.frexp(stop - start)[1] - 1
     return np.asarray(best(doubled[level, start], doubled[level, stop - (1 << level)]), np.int64)
-
-
-def _expected(held: Ints, chance: Chance) -> Floats:
-    """For sets with so many texts, the accounts with two or more of them by chance, as :func:`returning` has it."""
-    sizes, which = np.unique(held, return_inverse=True)
-    out = np.empty(len(sizes))
-    total = max(int(chance.texts @ chance.accounts), 1)
-    block = max(1, BLOCK // max(len(chance.texts), 1))
-    for start in range(0, len(sizes), block):
-        p = sizes[start : start + block, None] / total
-        none, one = (1 - p) ** chance.texts, chance.texts * p * (1 - p) ** (chance.texts - 1.0)
-        out[start : start + block] = (1 - none - one) @ chance.accounts
-    return out[which]
 
 
 def _best_antichain(parent: Ints32, quality: Floats) -> Ints:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.arrays import AnyInts, pairs
 
-__all__ = ["Chance", "chance_of", "returning"]
+__all__ = ["Chance", "chance_of", "expected_returning", "returning"]
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+BLOCK: Final = 1 << 20
+"""Pairs of a set and a number of texts worked on at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,25 @@ def returning(account: AnyInts, text: AnyInts, chance: Chance) -> tuple[Ints, fl
         random from all texts.
     """
     each = np.unique(pairs(account, text)[0], return_counts=True)[1]
-    p = float(each.sum()) / max(int(chance.texts @ chance.accounts), 1)
-    none, one = (1 - p) ** chance.texts, chance.texts * p * (1 - p) ** (chance.texts - 1.0)
-    return each, float(chance.accounts @ (1 - none - one))
+    return each, float(expected_returning(np.array([each.sum()]), chance)[0])
+
+
+def expected_returning(texts: AnyInts, chance: Chance) -> Floats:
+    """For sets with so many texts, the accounts to expect with two or more of them, see :func:`returning`.
+
+    Args:
+        texts: int[s], of each set, an account's text counted once.
+        chance: of the corpus.
+
+    Returns:
+        float64[s].
+    """
+    sizes, which = np.unique(texts, return_inverse=True)
+    out = np.empty(len(sizes))
+    total = max(int(chance.texts @ chance.accounts), 1)
+    block = max(1, BLOCK // max(len(chance.texts), 1))
+    for start in range(0, len(sizes), block):
+        p = sizes[start : start + block, None] / total
+        none, one = (1 - p) ** chance.texts, chance.texts * p * (1 - p) ** (chance.texts - 1.0)
+        out[start : start + block] = (1 - none - one) @ chance.accounts
+    return out[which]

@@ -258,7 +258,8 @@ def templates_within(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> 
     """The templates that a mixture of texts is made of, each of at least :data:`SAME_LEAST` fixed words.
 
     The texts are halved along their vectors' first principal axis, and the halves again, until a part is one template
-    or too small. Descriptions of the same template are given once, by the first.
+    or too small. Descriptions of the same template are given once, by the first; positions in a description are
+    of its part.
 
     Args:
         texts: originals.
