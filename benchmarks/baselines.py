@@ -24,9 +24,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from harvestdetect.arrays import AnyInts, pairs, ranges
+from harvestdetect.arrays import AnyInts, pairs, ranges, unit
 from harvestdetect.data import NO_TIME, View
 from harvestdetect.dump.times import seconds
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
@@ -35,6 +34,7 @@ from harvestdetect.evaluate import Found
 from harvestdetect.neighbors import chord_distance
 from harvestdetect.normalize import normalize
 from harvestdetect.settings import Settings
+from harvestdetect.texts import write_texts
 
 __all__ = ["BASELINES", "Baseline", "Row", "WindowRates", "window_detection_rate"]
 
@@ -207,8 +207,8 @@ def _vectors(texts: tuple[str, ...], view: View) -> Vectors:
     settings = Settings()
     encoder = load_encoder(view, settings=settings)
     digests = np.array([_digest(text) for text in texts], dtype="V16")
-    column = pa.array(texts, pa.large_string())
-    return encode_texts(encoder, digests, column, cache=open_cache(view, encoder, settings=settings))
+    found = encode_texts(encoder, digests, write_texts(texts), cache=open_cache(view, encoder, settings=settings))
+    return unit(found)
 
 
 # ---------------------------------------------------------------- groups of texts

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect import Settings, read_dumps
+from harvestdetect.arrays import unit
 from harvestdetect.corpus import build_corpus
 from harvestdetect.encode import encode_texts, load_encoder
 from harvestdetect.neighbors import TARGET_RECALL, nearest
@@ -29,11 +30,11 @@ K = 32
 
 
 def wording_vectors(prompts: int, seed: int) -> npt.NDArray[np.float32]:
-    """float32[n, d]: the wording view of a simulated dump's segments."""
+    """float32[n, d], unit rows: the wording view of a simulated dump's segments."""
     with tempfile.TemporaryDirectory() as folder:
         simulate(folder, prompts=prompts, seed=seed)
         corpus = build_corpus(read_dumps([Path(folder) / "dump"]))
-    return encode_texts(load_encoder("wording", settings=Settings()), corpus.digest, corpus.text)
+    return unit(encode_texts(load_encoder("wording", settings=Settings()), corpus.digest, corpus.text))
 
 
 def _inverted_file(vectors: npt.NDArray[np.float32], truth: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AnyInts", "pairs", "ranges", "spread"]
+__all__ = ["AnyInts", "pairs", "ranges", "spread", "unit"]
 
 Ints = npt.NDArray[np.int64]
 AnyInts = npt.NDArray[np.integer[Any]]
@@ -27,3 +27,11 @@ def pairs(first: AnyInts, second: AnyInts) -> tuple[Ints, Ints]:
 def spread(count: int, at_most: int) -> Ints:
     """At most ``at_most`` of ``count`` positions, evenly spread, ascending."""
     return np.unique(np.linspace(0, max(count - 1, 0), min(count, at_most)).astype(np.int64))
+
+
+def unit(vectors: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """Rows scaled to length 1, float32[n, d]; a row's result depends on that row only."""
+    out = vectors.astype(np.float32)
+    norms = np.sqrt(np.einsum("ij,ij->i", out, out, dtype=np.float64))
+    out /= np.maximum(norms, 1e-12).astype(np.float32)[:, None]
+    return out

@@ -44,6 +44,7 @@ from harvestdetect.data import (
 )
 from harvestdetect.normalize import is_wordy, normalize, outline, sentences
 from harvestdetect.registry import Registry, strip
+from harvestdetect.texts import write_texts
 
 __all__ = ["KINDS", "CorpusBuilder", "build_corpus"]
 
@@ -254,8 +255,8 @@ class CorpusBuilder:
         account = account[order]
         return Corpus(
             digest=digest[by_digest],
-            text=pa.array([self._texts[i] for i in by_digest], pa.large_string()),
-            display=pa.array([self._display[i] for i in by_digest], pa.large_string()),
+            text=write_texts(self._texts[i] for i in by_digest),
+            display=write_texts(self._display[i] for i in by_digest),
             kind=np.frombuffer(bytes(self._kinds), np.uint8)[by_digest],
             senders=_distinct(segment, account[prompt], len(by_digest)),
             posting_segment=segment,

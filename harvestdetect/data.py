@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from harvestdetect.texts import Texts
+
 __all__ = [
     "FIELDS",
     "HEAD",
@@ -206,10 +208,10 @@ class Corpus:
 
     digest: npt.NDArray[np.void]
     """V16[n], ascending."""
-    text: pa.Array
-    """large_string[n]: normalised for comparison."""
-    display: pa.Array
-    """large_string[n]: an original that normalises to it, for people to read."""
+    text: Texts
+    """n texts: normalised for comparison."""
+    display: Texts
+    """n texts: an original that normalises to it, for people to read."""
     kind: npt.NDArray[np.uint8]
     """uint8[n], an index into :data:`KINDS`: how the segment stands in the prompts that hold it."""
     senders: Ints32

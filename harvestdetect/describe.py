@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import unit
 from harvestdetect.assign import Assigned
 from harvestdetect.data import Corpus, Template
 from harvestdetect.lookup import Parts, cluster_texts, texts_of
@@ -28,7 +29,7 @@ from harvestdetect.template import (
 __all__ = ["describe_clusters", "template_of"]
 
 Ints32 = npt.NDArray[np.int32]
-Floats32 = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float16]
 
 TEXTS_PER_CLUSTER: Final = 48
 MIXED_WORDS: Final = 4.0
@@ -40,7 +41,7 @@ FILLS: Final = 0.5
 
 
 def describe_clusters(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Floats32, *, least: int
+    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Vectors, *, least: int
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster; mixed ones come apart, those of the same template are made one.
 
@@ -48,7 +49,7 @@ def describe_clusters(
         assigned: all clusters.
         corpus: that they are of.
         parts: of its prompts.
-        vectors: float32[n, d], unit rows, of all segments in the wording view.
+        vectors: float16[n, d], unit rows but for rounding, of all segments in the wording view.
         least: accounts that a part of a mixed cluster needs.
 
     Returns:
@@ -89,7 +90,7 @@ def describe_clusters(
 
 
 def _unmixed(
-    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Floats32, *, least: int
+    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Vectors, *, least: int
 ) -> list[Assigned]:
     """The templates that lie in one cluster side by side, each with the prompts that fill it, and what is left.
 
@@ -99,7 +100,7 @@ def _unmixed(
     if is_rigid(description) or description.shared < MIXED_WORDS:
         return []
     texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
-    inside = templates_within(texts, vectors[stands])
+    inside = templates_within(texts, unit(vectors[stands]))
     if not inside:
         return []
     texts = texts_of(corpus, parts, item.prompts, item.cluster.segments)
@@ -122,11 +123,11 @@ def _filled(item: Assigned, description: Description, corpus: Corpus, parts: Par
     return item if fills.all() else replace(item, prompts=item.prompts[fills])
 
 
-def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Floats32) -> tuple[Description, Template]:
+def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Vectors) -> tuple[Description, Template]:
     texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
     return template_of(
         texts,
-        vectors[stands],
+        unit(vectors[stands]),
         channel=item.cluster.channel,
         segments=len(np.unique(corpus.prompts.content[item.prompts])),
         prompts=len(item.prompts),

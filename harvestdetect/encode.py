@@ -28,13 +28,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from harvestdetect.arrays import unit
 from harvestdetect.cache import Notes, VectorCache, cache_folder, file_digest, is_whole, publish_folder
 from harvestdetect.data import View
 from harvestdetect.distill import StaticModel, static_model
 from harvestdetect.errors import CacheError, EncoderError
 from harvestdetect.settings import Settings
+from harvestdetect.texts import Texts
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -136,13 +137,13 @@ def open_cache(view: View, encoder: Encoder, *, settings: Settings, notes: Notes
 def encode_texts(
     encoder: Encoder,
     digests: npt.NDArray[np.void],
-    texts: pa.Array,
+    texts: Texts,
     *,
     cache: VectorCache | None = None,
     batch_size: int = 64,
     progress: Callable[[int], None] | None = None,
     notes: Notes | None = None,
-) -> Vectors:
+) -> npt.NDArray[np.float16]:
     """The vectors of all texts, from the cache where they are there.
 
     What has been encoded is in the cache also when this ends by an exception, Ctrl-C included. A cache that
@@ -150,14 +151,15 @@ def encode_texts(
 
     Args:
         digests: V16[n], of the texts.
-        texts: large_string[n], without nulls.
+        texts: the n of them.
         cache: vectors of this encoder; None encodes everything.
         batch_size: texts per batch; blocks of 64 batches are encoded at a time.
         progress: called with the number of further texts done.
         notes: told when the cache had to be given up.
 
     Returns:
-        float32[n, d], unit rows; each depends on the encoder and its text only.
+        float16[n, d], unit rows but for rounding (:func:`harvestdetect.arrays.unit` mends that); each depends on the
+        encoder and its text only.
     """
     if len(digests) != len(texts):
         raise ValueError(f"as many digests as texts are needed, got {len(digests)} and {len(texts)}")
@@ -179,7 +181,7 @@ def encode_texts(
     last = time.monotonic()
     try:
         for block in _blocks(texts, missing, batch_size * BATCHES_PER_BLOCK):
-            out[block] = encoder.encode(texts.take(pa.array(block)).to_pylist())
+            out[block] = encoder.encode(texts.take(block))
             waiting.append(block)
             progress(len(block))
             if cache is not None and (sum(map(len, waiting)) >= SHARD_ROWS or time.monotonic() - last >= SHARD_SECONDS):
@@ -188,23 +190,16 @@ def encode_texts(
     finally:
         if cache is not None:
             _keep(cache, digests, out, waiting, notes)
-    return _unit(out.astype(np.float32))
+    return out
 
 
-def _blocks(texts: pa.Array, chosen: npt.NDArray[np.intp], size: int) -> Iterator[npt.NDArray[np.intp]]:
+def _blocks(texts: Texts, chosen: npt.NDArray[np.intp], size: int) -> Iterator[npt.NDArray[np.intp]]:
     """Blocks of texts of about the same length, long and short ones in turn so that the rate stays even."""
-    ordered = chosen[np.argsort(_lengths(texts)[chosen], kind="stable")]
+    ordered = chosen[np.argsort(texts.size[chosen], kind="stable")]
     starts = range(0, len(ordered), size)
     turn = np.random.default_rng(0).permutation(len(starts))
     for i in turn:
         yield ordered[starts[i] : starts[i] + size]
-
-
-def _lengths(texts: pa.Array) -> npt.NDArray[np.int64]:
-    """Bytes of each text, int64[n]."""
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.binary_length(texts).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _keep(
@@ -230,13 +225,6 @@ def _keep(
 def _give_up(error: CacheError, notes: Notes | None) -> None:
     if notes is not None:
         notes(f"going on without the vector cache: {error}")
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    """Rows scaled to length 1, in place; a row's result depends on that row only."""
-    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-    vectors /= np.maximum(norms, 1e-12).astype(np.float32)[:, None]
-    return vectors
 
 
 # ---------------------------------------------------------------- wording
@@ -277,7 +265,7 @@ class _StaticEncoder:
         sums = np.asarray(counts @ self._matrix, dtype=np.float32)
         for row in np.flatnonzero(~sums.any(axis=1)).tolist():
             sums[row] = _vector_of_unknown(texts[row], self.dimensions)
-        return _unit(sums)
+        return unit(sums)
 
 
 def _vector_of_unknown(text: str, dimensions: int) -> Vectors:
@@ -304,7 +292,7 @@ class _TorchEncoder:
         out = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for rows, repeats in _batches(self._token_counts(texts), self._batch_size):
             out[rows] = self._encode([texts[i] for i in rows] * repeats)[: len(rows)]
-        return _unit(out)
+        return unit(out)
 
     def _encode(self, texts: list[str]) -> Vectors:
         vectors = self._model.encode(
@@ -374,7 +362,7 @@ class _OnnxEncoder:
             tokens = np.array([ids[i] for i in rows] * repeats, dtype=np.int64)
             feed = {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}
             out[rows] = self._session.run(None, feed)[0][: len(rows)]
-        return _unit(out)
+        return unit(out)
 
 
 def _has_onnx() -> bool:

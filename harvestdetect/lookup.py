@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import spread
+from harvestdetect.arrays import spread, unit
 from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
 
 __all__ = [
@@ -25,6 +26,10 @@ __all__ = [
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float16]
+
+BLOCK: Final = 1 << 16
+"""Vectors projected at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +71,11 @@ def parts_of(corpus: Corpus) -> Parts:
     return Parts(start=start, segment=segment[order])
 
 
-def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Floats32, *, dimensions: int, seed: int) -> Floats32:
+def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Vectors, *, dimensions: int, seed: int) -> Floats32:
     """A short vector per prompt: the sum of its parts' vectors, projected at random.
 
     Args:
-        vectors: float32[n, d], of the segments.
+        vectors: float16[n, d], unit rows but for rounding, of the segments.
         dimensions: of the result; inner products keep to about 1 / sqrt(dimensions).
         seed: of the projection.
 
@@ -81,11 +86,14 @@ def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Floats32, *, dimension
 
     rng = np.random.default_rng(seed)
     projection = rng.standard_normal((vectors.shape[1], dimensions), dtype=np.float32) / np.float32(np.sqrt(dimensions))
+    projected = np.empty((len(vectors), dimensions), np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        projected[start : start + BLOCK] = unit(vectors[start : start + BLOCK]) @ projection
     held = sparse.csr_matrix(
         (np.ones(len(parts.segment), np.float32), parts.segment, parts.start),
         shape=(len(parts.start) - 1, len(vectors)),
     )
-    return np.asarray(held @ (vectors @ projection), dtype=np.float32)
+    return np.asarray(held @ projected, dtype=np.float32)
 
 
 def cluster_texts(
@@ -105,7 +113,7 @@ def cluster_texts(
         the texts, and for each the segment whose vector stands for it.
     """
     own = set(segments.tolist())
-    pieces = [corpus.text[s].as_py() for s in segments[:200] if corpus.kind[s] >= WHOLE_KINDS]
+    pieces = [corpus.text[s] for s in segments[:200] if corpus.kind[s] >= WHOLE_KINDS]
     _, first = np.unique(corpus.prompts.content[prompts], return_index=True)
     chosen = prompts[np.sort(first)][spread(len(first), at_most)]
     texts, stands = [], []
@@ -115,14 +123,14 @@ def cluster_texts(
             continue
         shown = [s for s in of_prompt if s in own]
         if not shown and len(of_prompt) > 1:
-            shown = [s for s in of_prompt if any(p in corpus.text[s].as_py() for p in pieces)]
+            shown = [s for s in of_prompt if any(p in corpus.text[s] for p in pieces)]
         longest = max(
             (s for s in of_prompt if corpus.kind[s] != SYSTEM), key=lambda s: _length(corpus, s), default=None
         )
         if longest is not None and all(corpus.kind[s] == SYSTEM for s in shown):
             shown = [*shown, longest]
         shown = shown or of_prompt[:1]
-        texts.append("\n\n".join(corpus.display[s].as_py() for s in shown))
+        texts.append("\n\n".join(corpus.display[s] for s in shown))
         stands.append(shown[-1])
     return texts, np.array(stands, np.int32)
 
@@ -148,9 +156,9 @@ def words_of(corpus: Corpus, parts: Parts, prompts: Ints32) -> Ints:
     words = []
     for prompt in prompts:
         of_prompt = parts.segment[parts.start[prompt] : parts.start[prompt + 1]]
-        words.append(max((corpus.text[s].as_py().count(" ") + 1 for s in of_prompt.tolist()), default=0))
+        words.append(max((corpus.text[s].count(" ") + 1 for s in of_prompt.tolist()), default=0))
     return np.array(words, np.int64)
 
 
 def _length(corpus: Corpus, segment: int) -> int:
-    return len(corpus.text[segment].as_py())
+    return len(corpus.text[segment])

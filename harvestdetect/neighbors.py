@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import unit
 from harvestdetect.data import Neighbors
 
 __all__ = ["chord_distance", "nearest", "nearest_to"]
@@ -34,7 +35,7 @@ def chord_distance(cosine: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def nearest(
-    vectors: Vectors,
+    vectors: npt.NDArray[np.floating[Any]],
     *,
     k: int,
     exact_below: int = 60_000,
@@ -45,7 +46,7 @@ def nearest(
     """The k nearest other rows of each row.
 
     Args:
-        vectors: float32[n, d], unit rows.
+        vectors: float16 or float32[n, d], unit rows but for rounding.
         k: how many; rows of the result end with -1 / inf where fewer than k others were found.
         exact_below: exact search up to so many rows; above, only the cells nearest to a row are searched, as many as
             reach :data:`TARGET_RECALL` on a sample.
@@ -60,7 +61,7 @@ def nearest(
     distance = np.full((n, k), np.inf, np.float32)
     if n < 2:
         return Neighbors(index=ids, distance=distance)
-    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    vectors = unit(vectors)
     faiss.omp_set_num_threads(threads or _cores())
     done = progress or (lambda rows: None)
     if n <= exact_below:

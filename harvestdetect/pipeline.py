@@ -14,8 +14,6 @@ from typing import Any, Final, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from harvestdetect.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.calibration import (
@@ -72,11 +70,12 @@ __all__ = ["detect"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float16]
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """``progress(what, total)`` opens a bar and yields the function that is told how many more are done."""
 
 NOMINAL_SPEED: Final = 20_000.0
-"""Characters per second that the meaning view is reckoned at."""
+"""Characters (of UTF-8) per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
 PROMPT_DIMENSIONS: Final = 48
 SHARED_FLOOR: Final = 0.02
@@ -371,8 +370,8 @@ def _postings(corpus: Corpus, volume: Volumes) -> Postings:
     )
 
 
-def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Floats32:
-    """Vectors of some segments: float32[len(segments), d]."""
+def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Vectors:
+    """Vectors of some segments: float16[len(segments), d]."""
     encoder = load_encoder(view, settings=run.settings, notes=run.note)
     run.models[view] = encoder.digest
     run.encode[view] = encoder.encode
@@ -380,7 +379,7 @@ def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Floats32
         return encode_texts(
             encoder,
             corpus.digest[segments],
-            corpus.text.take(pa.array(segments)),
+            corpus.text.select(segments),
             cache=open_cache(view, encoder, settings=run.settings, notes=run.note),
             batch_size=run.settings.batch_size,
             progress=advance,
@@ -388,7 +387,7 @@ def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Floats32
         )
 
 
-def _nearest(vectors: Floats32, run: _Run) -> Neighbors:
+def _nearest(vectors: Vectors, run: _Run) -> Neighbors:
     settings = run.settings
     with run.progress("neighbours", len(vectors)) as advance:
         return nearest(
@@ -504,7 +503,7 @@ def _affordable(corpus: Corpus, core: Floats32, run: _Run) -> Ints32:
 
     The cost is reckoned at a nominal speed, not measured: neither the machine nor the cache may change findings.
     """
-    characters = pc.utf8_length(corpus.text).to_numpy()
+    characters = corpus.text.size
     budget = run.settings.auto_budget_seconds
     seconds = float(characters.sum()) / NOMINAL_SPEED
     if seconds <= budget:

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from harvestdetect.arrays import spread
 from harvestdetect.assign import Assigned
@@ -382,7 +381,7 @@ def background_of(campaigns: Sequence[Campaign], case: Case, *, seed: int) -> Ba
         sign_ups=sign_ups(account, prompts.created_at[once], prompts.time[once], accounts=len(inside)),
         fields=account_values(prompts),
         prototypes=prototypes,
-        margins=margins(case.corpus.display.take(pa.array(chosen)).to_pylist(), prototypes),
+        margins=margins(case.corpus.display.take(chosen), prototypes),
         fixed=fixed,
         shared=shared,
         distances=distances[np.isfinite(distances)].astype(np.float64),
@@ -404,7 +403,7 @@ def _background_words(chosen: Ints32, case: Case) -> tuple[Floats, Floats]:
 
     def words(segment: int) -> list[str]:
         if segment not in cut:
-            cut[segment] = [t for t, _, _ in tokens(corpus.display[segment].as_py())]
+            cut[segment] = [t for t, _, _ in tokens(corpus.display[segment])]
         return cut[segment]
 
     found = []

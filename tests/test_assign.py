@@ -29,7 +29,7 @@ def corpus_of(sent: Sent, *, min_senders: int = 99) -> Corpus:
 
 
 def segments_of(corpus: Corpus, texts: Sequence[str]) -> Ints32:
-    places = {t: i for i, t in enumerate(corpus.text.to_pylist())}
+    places = {t: i for i, t in enumerate(list(corpus.text))}
     return np.array(sorted(places[t] for t in texts), np.int32)
 
 
@@ -40,7 +40,7 @@ def cluster(corpus: Corpus, texts: Sequence[str], channel: str = "wording") -> T
 def texts_of(corpus: Corpus, prompts: Ints32) -> set[str]:
     """Texts of the segments that some prompts hold."""
     held = corpus.posting_segment[np.isin(corpus.posting_prompt, prompts)]
-    return {corpus.text[int(s)].as_py() for s in held}
+    return {corpus.text[int(s)] for s in held}
 
 
 def check(assigned: Sequence[Assigned], corpus: Corpus, min_accounts: int) -> None:
@@ -157,9 +157,9 @@ def test_items_of_one_form_are_a_cluster_by_their_outline() -> None:
         if KINDS[int(corpus.kind[int(c.segments[0])])] == "outline"
     ]
     (segment,) = found.segments.tolist()
-    assert corpus.text[segment].as_py() == "question #: | a) | b) | c) | d) | answer:"
+    assert corpus.text[segment] == "question #: | a) | b) | c) | d) | answer:"
     held = corpus.posting_prompt[corpus.posting_segment == segment]
-    assert texts_of(corpus, held) == {*map(normalize, items), corpus.text[segment].as_py()}
+    assert texts_of(corpus, held) == {*map(normalize, items), corpus.text[segment]}
     (kept,) = assign_prompts([found], corpus, volumes(corpus), min_accounts=10)
     assert np.array_equal(kept.prompts, held)
 
@@ -295,11 +295,11 @@ def test_every_prompt_is_in_at_most_one_cluster(
     sent: Sent, groups: list[tuple[str, set[int]]], min_accounts: int
 ) -> None:
     corpus = corpus_of(sent)
-    known = set(corpus.text.to_pylist())
+    known = set(corpus.text)
     clusters = [cluster(corpus, [str(i) for i in g if str(i) in known], c) for c, g in groups]
     found = assign_prompts(clusters, corpus, volumes(corpus), min_accounts=min_accounts)
     check(found, corpus, min_accounts)
-    offered = {t for c in clusters for t in (corpus.text[int(s)].as_py() for s in c.segments)}
+    offered = {t for c in clusters for t in (corpus.text[int(s)] for s in c.segments)}
     for item in found:
         assert texts_of(corpus, item.prompts) <= offered
     assert len({id(item.cluster) for item in found}) == len(found)

@@ -48,8 +48,8 @@ def plain(corpus: Corpus) -> dict[str, Any]:
     prompts = corpus.prompts
     return {
         "digest": corpus.digest.tobytes(),
-        "text": corpus.text.to_pylist(),
-        "display": corpus.display.to_pylist(),
+        "text": list(corpus.text),
+        "display": list(corpus.display),
         "kind": corpus.kind.tolist(),
         "senders": corpus.senders.tolist(),
         "postings": list(zip(corpus.posting_segment.tolist(), corpus.posting_prompt.tolist(), strict=True)),
@@ -62,15 +62,15 @@ def plain(corpus: Corpus) -> dict[str, Any]:
 
 def senders_of(corpus: Corpus) -> dict[str, set[str]]:
     """Accounts behind each segment, by its postings."""
-    found: dict[str, set[str]] = {t: set() for t in corpus.text.to_pylist()}
+    found: dict[str, set[str]] = {t: set() for t in list(corpus.text)}
     for segment, prompt in zip(corpus.posting_segment, corpus.posting_prompt, strict=True):
         account = corpus.prompts.accounts[int(corpus.prompts.account[prompt])].as_py()
-        found[corpus.text[int(segment)].as_py()].add(account)
+        found[corpus.text[int(segment)]].add(account)
     return found
 
 
 def kind_of(corpus: Corpus, text: str) -> str:
-    return KINDS[int(corpus.kind[corpus.text.to_pylist().index(text)])]
+    return KINDS[int(corpus.kind[list(corpus.text).index(text)])]
 
 
 SENTENCES = (
@@ -156,9 +156,9 @@ def test_segments_are_unique_and_sorted_by_the_digest_of_their_text(rows: list[R
     corpus = build(rows, segment_characters=40, min_senders=2)
     digests = [d.tobytes() for d in corpus.digest]
     assert digests == sorted(set(digests))
-    texts = corpus.text.to_pylist()
+    texts = list(corpus.text)
     assert digests == [hashlib.blake2b(t.encode(), digest_size=16).digest() for t in texts]
-    assert all(normalize(d) == t for d, t in zip(corpus.display.to_pylist(), texts, strict=True))
+    assert all(normalize(d) == t for d, t in zip(list(corpus.display), texts, strict=True))
     pairs = list(zip(corpus.posting_segment.tolist(), corpus.posting_prompt.tolist(), strict=True))
     assert pairs == sorted(set(pairs))
     assert {s for s, _ in pairs} == set(range(len(texts)))
@@ -183,7 +183,7 @@ def test_senders_equal_a_brute_force_count(rows: list[Row], min_senders: int) ->
         if len(accounts) >= min_senders:
             expected.setdefault(text, set()).update(accounts)
     assert senders_of(corpus) == expected
-    assert dict(zip(corpus.text.to_pylist(), corpus.senders.tolist(), strict=True)) == {
+    assert dict(zip(list(corpus.text), corpus.senders.tolist(), strict=True)) == {
         text: len(accounts) for text, accounts in expected.items()
     }
 
@@ -205,10 +205,10 @@ def test_a_sentence_that_many_send_in_varied_prompts_is_a_segment() -> None:
     expected = {r["account"] for i, r in enumerate(rows) if i % 3 == 0}
     assert senders_of(corpus)[normalize(fixed)] == expected
     assert kind_of(corpus, normalize(fixed)) == "sentence"
-    position = corpus.text.to_pylist().index(normalize(fixed))
+    position = list(corpus.text).index(normalize(fixed))
     assert int(corpus.senders[position]) == len(expected)
     assert int((corpus.posting_segment == position).sum()) == 100
-    assert normalize(rare) not in corpus.text.to_pylist()
+    assert normalize(rare) not in list(corpus.text)
 
 
 def test_an_outline_that_many_share_is_a_segment() -> None:
@@ -221,7 +221,7 @@ def test_an_outline_that_many_share_is_a_segment() -> None:
     corpus = build(rows, min_senders=10)
     assert senders_of(corpus)["question: | a. | b. | answer:"] == {f"a{i}" for i in range(12)}
     assert kind_of(corpus, "question: | a. | b. | answer:") == "outline"
-    assert "question: | a. | b. | answer:" not in build(rows, min_senders=13).text.to_pylist()
+    assert "question: | a. | b. | answer:" not in list(build(rows, min_senders=13).text)
 
 
 def test_rows_of_one_form_share_an_outline_however_they_vary() -> None:
@@ -243,9 +243,9 @@ def test_rows_of_one_form_share_an_outline_however_they_vary() -> None:
     corpus = build(rng.sample(rows + other, len(rows + other)), min_senders=10)
     assert senders_of(corpus)[form] == {f"a{i}" for i in range(12)}
     assert kind_of(corpus, form) == "outline"
-    position = corpus.text.to_pylist().index(form)
+    position = list(corpus.text).index(form)
     assert int((corpus.posting_segment == position).sum()) == 24
-    assert "name: | town: | age:" not in corpus.text.to_pylist()  # nine accounts
+    assert "name: | town: | age:" not in list(corpus.text)  # nine accounts
     long = build(rows, min_senders=10, segment_characters=40)
     assert senders_of(long)[form] == {f"a{i}" for i in range(12)}
     assert plain(long) == plain(build(rows[::-1], min_senders=10, segment_characters=40))
@@ -268,7 +268,7 @@ def test_long_prompts_are_also_compared_in_pieces() -> None:
     text = "\n".join(paragraphs)
     corpus = build([row("a", text), row("b", "short text")], segment_characters=120, max_windows=3)
     by_kind: dict[str, list[str]] = {}
-    for kind, segment in zip(corpus.kind, corpus.text.to_pylist(), strict=True):
+    for kind, segment in zip(corpus.kind, list(corpus.text), strict=True):
         by_kind.setdefault(KINDS[int(kind)], []).append(segment)
     whole = normalize(text)
     assert set(by_kind) == {"part", "head", "tail", "window"}
@@ -303,22 +303,22 @@ def test_a_prefix_does_not_move_the_windows_behind_it() -> None:
     one = build([row("a", body)], segment_characters=80, max_windows=20)
     two = build([row("a", "Something quite else to begin with, said at some length.\n" + body)],
                 segment_characters=80, max_windows=20)  # fmt: skip
-    windows = {t for t in one.text.to_pylist() if kind_of(one, t) == "window"}
+    windows = {t for t in list(one.text) if kind_of(one, t) == "window"}
     assert len(windows) >= 3
-    assert windows <= set(two.text.to_pylist())
+    assert windows <= set(two.text)
 
 
 def test_a_short_prompt_is_one_segment() -> None:
     corpus = build([row("a", "x" * 600)])
-    assert corpus.text.to_pylist() == ["x" * 600]
+    assert list(corpus.text) == ["x" * 600]
     assert len(build([row("a", "x " * 301)]).text) > 1
 
 
 @pytest.mark.parametrize("text", ["x" * 2_000, "あ" * 2_000, "x" * 700 + " " + "y" * 700, "\n".join("ab" * 700)])
 def test_long_texts_without_blanks_or_with_nothing_else(text: str) -> None:
     corpus = build([row("a", text)], segment_characters=100)
-    assert normalize(text) in corpus.text.to_pylist()
-    assert all(corpus.text.to_pylist())
+    assert normalize(text) in list(corpus.text)
+    assert all(list(corpus.text))
 
 
 # ---------------------------------------------------------------- roles
@@ -334,7 +334,7 @@ def test_roles_stand_apart_and_assistants_are_left_out() -> None:
         ("developer", "reply in markdown"),
     ]
     corpus = build([row("a", messages)])
-    kinds = {t: kind_of(corpus, t) for t in corpus.text.to_pylist()}
+    kinds = {t: kind_of(corpus, t) for t in list(corpus.text)}
     assert kinds == {
         "you are a careful tutor": "system",
         "reply in markdown": "system",
@@ -346,7 +346,7 @@ def test_roles_stand_apart_and_assistants_are_left_out() -> None:
 
 def test_a_prompt_of_assistant_messages_only_is_kept() -> None:
     corpus = build([row("a", [("assistant", "only this one")])])
-    assert corpus.text.to_pylist() == ["only this one"]
+    assert list(corpus.text) == ["only this one"]
 
 
 def test_a_text_in_two_roles_takes_the_first_kind() -> None:
@@ -396,7 +396,7 @@ def test_requests_in_a_scaffold_are_compared_like_those_without(rows: list[Row],
     def shown(corpus: Corpus) -> Any:
         prompts, found = corpus.prompts, plain(corpus)
         sent = [
-            (corpus.text[s].as_py(), *(int(getattr(prompts, n)[p]) for n in ("account", "time", "line")))
+            (corpus.text[s], *(int(getattr(prompts, n)[p]) for n in ("account", "time", "line")))
             for s, p in found["postings"]
         ]
         return sorted(sent), [found[name] for name in ("text", "display", "kind", "senders", "accounts")]
@@ -427,7 +427,7 @@ def test_requests_in_different_scaffolds_stay_different_requests() -> None:
     assert content[1] == content[2]
     assert content[5] == content[6]
     assert len({content[i] for i in (1, 3, 4, 5, 7)}) == 5
-    assert corpus.display.to_pylist() == ["Where is the old mill?"]
+    assert list(corpus.display) == ["Where is the old mill?"]
     assert senders_of(corpus) == {normalize(asked): set("abcdefg")}
 
 
@@ -456,7 +456,7 @@ def test_a_scaffold_counts_once_per_prompt_and_a_viral_prompt_stays() -> None:
     builder.add(block([row("a", [("system", HELPFUL), ("user", f"{HELPFUL} Hello there")])]))
     builder.add(block([row("b", "Tell me a joke!")]))
     assert builder.known == {"helpful-assistant": 1, "tell-me-a-joke": 1}
-    assert sorted(builder.finish().display.to_pylist()) == ["Hello there", "Tell me a joke!"]
+    assert sorted(builder.finish().display) == ["Hello there", "Tell me a joke!"]
     assert not CorpusBuilder().known
 
 
@@ -490,8 +490,8 @@ def test_no_rows_give_an_empty_corpus() -> None:
 
 def test_one_row() -> None:
     corpus = build([row("a", "Only  One", time=7)])
-    assert corpus.text.to_pylist() == ["only one"]
-    assert corpus.display.to_pylist() == ["Only  One"]
+    assert list(corpus.text) == ["only one"]
+    assert list(corpus.display) == ["Only  One"]
     assert corpus.senders.tolist() == [1]
     assert (corpus.posting_segment.tolist(), corpus.posting_prompt.tolist()) == ([0], [0])
 
@@ -499,7 +499,7 @@ def test_one_row() -> None:
 def test_equal_rows_count_their_accounts_once() -> None:
     rows = [row(f"a{i % 4}", "The same text", line=i) for i in range(40)]
     corpus = build(rows)
-    assert corpus.text.to_pylist() == ["the same text"]
+    assert list(corpus.text) == ["the same text"]
     assert corpus.senders.tolist() == [4]
     assert len(corpus.posting_prompt) == 40
     assert set(corpus.prompts.content.tolist()) == {0}
@@ -517,9 +517,7 @@ def test_any_text_becomes_a_valid_corpus(texts: list[str]) -> None:
     clean = [t.encode("utf-8", "replace").decode() for t in texts]
     corpus = build([row(f"a{i % 2}", t) for i, t in enumerate(clean)], segment_characters=40, min_senders=2)
     assert len(corpus.prompts.account) == len(texts)
-    assert {normalize(t) for t in clean} - {""} <= set(corpus.text.to_pylist())
-    corpus.text.validate(full=True)
-    corpus.display.validate(full=True)
+    assert {normalize(t) for t in clean} - {""} <= set(corpus.text)
 
 
 def test_the_builder_counts_what_it_took() -> None:
@@ -531,4 +529,4 @@ def test_the_builder_counts_what_it_took() -> None:
     corpus = builder.finish()
     assert corpus.posting_segment.dtype == corpus.posting_prompt.dtype == corpus.senders.dtype == np.int32
     assert corpus.digest.dtype == np.dtype("V16")
-    assert corpus.text.type == corpus.display.type == pa.large_string()
+    assert len(corpus.text) == len(corpus.display) == len(corpus.digest)

@@ -96,7 +96,7 @@ class Case:
 
 def case_of(sent: Sent) -> Case:
     corpus = build_corpus(batches_of([Prompt(account=a, prompt=text) for a, text in sent]), min_senders=99)
-    vectors = np.array([bag(text) for text in corpus.text.to_pylist()], np.float32)
+    vectors = np.array([bag(text) for text in list(corpus.text)], np.float32)
     return Case(corpus=corpus, parts=parts_of(corpus), vectors=vectors)
 
 

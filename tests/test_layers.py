@@ -17,11 +17,12 @@ PACKAGE = "harvestdetect"
 LAYERS = (
     ("errors", {"errors"}),
     ("settings", {"settings"}),
+    ("ground", {"arrays", "texts"}),
     ("data", {"data"}),
     (
         "helpers",
         {
-            *("arrays", "cache", "candidates", "distill", "evidence.nulls", "lookup", "normalize"),
+            *("cache", "candidates", "distill", "evidence.nulls", "lookup", "normalize"),
             *("overlap", "progress"),
             *("redact", "registry", "returning"),
         },
@@ -45,7 +46,7 @@ LAYERS = (
 """From the bottom to the top. ``dump``, ``report`` and ``simulate`` stand for all modules of theirs, which
 may import one another; so may the helpers. In any other layer a module imports from lower layers alone."""
 
-AMONG_THEMSELVES = {"helpers"}
+AMONG_THEMSELVES = {"ground", "helpers"}
 BESIDE = {("evaluate", "report"), ("explain", "report"), ("regroup", "weigh")}
 """Imports within a layer that are meant."""
 WHOLE = ("dump", "explain", "report", "simulate", "benchmarks")

@@ -92,10 +92,10 @@ def test_cluster_texts_are_the_parts_that_put_a_prompt_there() -> None:
         [Prompt(account=f"a{i}", prompt=[("user", f"Ask number {i}"), ("user", f"A rider {i}")]) for i in range(8)]
     )
     parts = parts_of(corpus)
-    own = np.array([i for i, t in enumerate(corpus.text.to_pylist()) if t.startswith("ask")], np.int32)
+    own = np.array([i for i, t in enumerate(list(corpus.text)) if t.startswith("ask")], np.int32)
     texts, stands = cluster_texts(corpus, parts, np.arange(8, dtype=np.int32), own, at_most=50)
     assert sorted(texts) == [f"Ask number {i}" for i in range(8)]
-    assert [corpus.display[int(s)].as_py() for s in stands] == texts
+    assert [corpus.display[int(s)] for s in stands] == texts
     few, _ = cluster_texts(corpus, parts, np.arange(8, dtype=np.int32), own, at_most=3)
     assert len(few) == 3
     assert set(few) <= set(texts)
@@ -106,17 +106,17 @@ def test_a_shared_system_prompt_is_shown_with_what_varies() -> None:
     corpus = corpus_of(
         [Prompt(account=f"a{i}", prompt=[("system", system), ("user", f"Question number {i}")]) for i in range(6)]
     )
-    own = np.array([corpus.text.to_pylist().index(system.lower())], np.int32)
+    own = np.array([list(corpus.text).index(system.lower())], np.int32)
     texts, stands = cluster_texts(corpus, parts_of(corpus), np.arange(6, dtype=np.int32), own, at_most=9)
     assert sorted(texts) == [f"{system}\n\nQuestion number {i}" for i in range(6)]
-    assert all(corpus.text[int(s)].as_py().startswith("question") for s in stands)
+    assert all(corpus.text[int(s)].startswith("question") for s in stands)
 
 
 def test_one_text_is_shown_once_and_a_shared_piece_by_its_whole() -> None:
     fixed = "End with the final result inside double square brackets."
     prompts = [Prompt(account=f"a{i}", prompt=f"A question about item {i % 5}. {fixed}") for i in range(12)]
     corpus = corpus_of(prompts, min_senders=10)
-    own = np.array([corpus.text.to_pylist().index(fixed.lower())], np.int32)
+    own = np.array([list(corpus.text).index(fixed.lower())], np.int32)
     texts, _ = cluster_texts(corpus, parts_of(corpus), np.arange(12, dtype=np.int32), own, at_most=50)
     assert sorted(texts) == [f"A question about item {i}. {fixed}" for i in range(5)]
 
@@ -133,7 +133,7 @@ def test_every_prompt_has_its_text_whether_repeated_or_without_a_part() -> None:
     sent = ["Ask a thing", "\u200b", "Ask another", "ask a  thing", "Ask a thing", "\u200b", "Something else"]
     corpus = corpus_of([Prompt(account=f"a{i}", prompt=text) for i, text in enumerate(sent)])
     prompts = np.arange(len(sent), dtype=np.int32)
-    own = np.array([i for i, t in enumerate(corpus.text.to_pylist()) if t.startswith("ask")], np.int32)
+    own = np.array([i for i, t in enumerate(list(corpus.text)) if t.startswith("ask")], np.int32)
     found = texts_of(corpus, parts_of(corpus), prompts, own)
     accounts = corpus.prompts.accounts.take(pa.array(corpus.prompts.account)).to_pylist()
     by_account = dict(zip(accounts, found, strict=True))
@@ -278,7 +278,7 @@ def make_case(*, times: bool = True) -> Case:
             fields = {"org": f"o{number % 3}"} if account != "fay" else {}
             prompts.append(Prompt(account=account, prompt=f"{kind} {account} {i}", time=time, fields=fields))
     corpus = corpus_of(prompts)
-    texts = corpus.text.to_pylist()
+    texts = list(corpus.text)
     rows = np.zeros(60, np.int32)
     rows[corpus.posting_prompt] = corpus.posting_segment
     chosen = np.array([p for p in range(60) if texts[rows[p]].startswith("harvest")], np.int32)
