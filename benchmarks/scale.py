@@ -1,18 +1,18 @@
 """Speed and memory of a scan, and what it finds, as the dump grows.
 
     python -m benchmarks.scale [--rows 100000,1000000] [--encoder fast] [--work DIR] [--seed 0] [--docs FILE]
+    python -m benchmarks.scale --rows 1000000 --again 0.05
 
 A dump is a simulated one (:mod:`harvestdetect.simulate`) in which people also send what they or others sent before
 and paste longer texts, see :func:`lay`. The scan is the command of the package in a process of its own; its stages are
 those of ``run.json``. The models are made beforehand; vectors are not kept from one scan to the next. Dumps that
-``--work`` holds already are used again.
+``--work`` holds already are used again. With ``--again`` every dump is scanned a second time, with that share of rows
+beside it that came later; the scans keep their work in one folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import itertools
 import json
 import math
 import os
@@ -21,26 +21,39 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
+import numpy as np
 
 from benchmarks.pages import ran_on, write_section
 from harvestdetect.cache import cache_folder
 from harvestdetect.evaluate import evaluate, read_findings, read_truth
-from harvestdetect.simulate import simulate
+from harvestdetect.simulate import simulate, write_plan
+from harvestdetect.simulate.groups import Plan, Writer, make_plan
+from harvestdetect.simulate.people import Text
+from harvestdetect.simulate.traffic import DAY, Account
 
-__all__ = ["Laid", "Scanned", "exponent", "lay", "main", "scan", "tables"]
+__all__ = [
+    "DAYS", "REST", "START", "Laid", "Scanned",
+    "apart", "exponent", "lay", "main", "number", "read_laid", "scan", "table", "tables", "tell", "warm", "write_laid",
+]  # fmt: skip
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 HARVEST: Final = 0.005
 """Share of the rows that campaigns send."""
 DAYS: Final = 45
+START: Final = 1_780_272_000
+"""First second of a dump, 2026-06-01 in UTC."""
 CAMPAIGNS: Final = 8
 """Campaigns at 100,000 rows; they grow with the square root of the rows..."""
 MOST_CAMPAIGNS: Final = 40
@@ -61,6 +74,8 @@ MOST_PASTED: Final = 20_000
 """...and the most characters."""
 SENTENCES: Final = 20_000
 """Sentences kept to paste from."""
+LEAST_LATER: Final = 250
+"""Fewest rows that come later: from so many there is a look-alike among them."""
 REST: Final = "start and files"
 """What is not a stage of the scan."""
 
@@ -95,26 +110,34 @@ class _Rewriter:
     planted: frozenset[str]
     random: Random
     popular_at_most: int
-    last: dict[str, str]
-    popular: list[str]
-    sentences: list[str]
-    seen: set[int]
+    last: dict[str, str] = field(default_factory=dict)
+    popular: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
     characters: int = 0
-    again: int = 0
-    """Rows with a text that was in an earlier one."""
+    hashes: array[int] = field(default_factory=lambda: array("q"))
+    """Of the text of every row."""
 
-    def rewrite(self, account: str, prompt: Any) -> Any:
+    def around(self, writer: Writer) -> Writer:
+        """A writer of prompts as they go into the rows."""
+
+        def rewriting(account: Account, item: int, session: int, random: Random) -> Text:
+            return self.rewrite(account.identity, writer(account, item, session, random))
+
+        return rewriting
+
+    def rewrite(self, account: str, prompt: Text) -> Text:
         """The prompt that goes into the row."""
         if isinstance(prompt, str) and account not in self.planted:
             prompt = self._text(account, prompt)
         told = prompt if isinstance(prompt, str) else "\n".join(m["content"] for m in prompt)
         self.characters += len(told)
-        key = hash(told)
-        if key in self.seen:
-            self.again += 1
-        else:
-            self.seen.add(key)
+        self.hashes.append(hash(told))
         return prompt
+
+    def again(self) -> int:
+        """Rows with a text that was in an earlier one."""
+        hashes = np.sort(np.frombuffer(self.hashes, dtype=np.int64))
+        return int((hashes[1:] == hashes[:-1]).sum())
 
     def _text(self, account: str, text: str) -> str:
         random = self.random
@@ -153,39 +176,60 @@ class _Rewriter:
         return ". ".join(found)
 
 
-def lay(folder: Path, *, rows: int, seed: int, harvest: float = HARVEST) -> Laid:
+def lay(
+    folder: Path, *, rows: int, seed: int, harvest: float = HARVEST, start: int = START, files: int | None = None
+) -> Laid:
     """Writes ``dump/*.jsonl.gz``, ``truth.jsonl`` and ``laid.json``, unless the folder holds a dump already.
 
     Background, campaigns and look-alikes are those of :func:`harvestdetect.simulate.simulate`. Of the people outside
     every planted group some repeat themselves (:data:`AGAIN`) or send popular texts (:data:`POPULAR`), and some paste
-    long texts (:data:`PASTES`). What grows with the rows is a hash per distinct text, one text per account and what
-    the simulation plans.
+    long texts (:data:`PASTES`). What grows with the rows is a hash per row, one text per account and what the
+    simulation plans.
 
     Args:
         folder: made when it does not exist.
         rows: of the dump, at least 100.
         seed: of every draw.
         harvest: share of the rows that campaigns send.
+        start: first second, since 1970.
+        files: of the dump; None: by its rows.
     """
-    known = folder / "laid.json"
-    if known.is_file():
-        return msgspec.json.decode(known.read_bytes(), type=Laid)
-    start = time.perf_counter()
+    known = read_laid(folder)
+    if known is not None:
+        return known
+    begun = time.perf_counter()
     campaigns = min(round(CAMPAIGNS * math.sqrt(rows / 100_000)) or 1, MOST_CAMPAIGNS)
     campaigns = min(campaigns, int(rows * harvest / LEAST_HARVEST))
-    made = simulate(folder, prompts=rows, harvest_share=harvest, days=DAYS, seed=seed, campaigns=campaigns)
-    planted = frozenset(account for group in read_truth(made.truth) for account in group.accounts)
+    plan = make_plan(
+        prompts=rows, harvest_share=harvest, campaigns=campaigns, seed=seed, start=start, end=start + DAYS * DAY
+    )
+    return write_laid(folder, plan, seed=seed, begun=begun, files=files)
+
+
+def read_laid(folder: Path) -> Laid | None:
+    """What was said of the dump that the folder holds; None where it holds none."""
+    known = folder / "laid.json"
+    return msgspec.json.decode(known.read_bytes(), type=Laid) if known.is_file() else None
+
+
+def write_laid(folder: Path, plan: Plan, *, seed: int, begun: float, files: int | None = None) -> Laid:
+    """Writes what was planned, rewritten as :func:`lay` says, and ``laid.json``.
+
+    Args:
+        folder: made when it does not exist.
+        plan: its streams will write as the rows do.
+        seed: of every draw.
+        begun: when planning began, as ``time.perf_counter()`` tells it.
+        files: of the dump; None: by its rows.
+    """
+    rows = sum(len(events) for _, events in plan.streams)
     rewriter = _Rewriter(
-        planted=planted, random=Random(f"scale-{seed}"), popular_at_most=max(rows // PER_POPULAR, 20),
-        last={}, popular=[], sentences=[], seen=set(),
-    )  # fmt: skip
-    size = 0
-    for file in made.files:
-        partial = file.with_suffix(".partial")
-        with gzip.open(file, "rb") as lines, gzip.open(partial, "wb", compresslevel=1) as out:
-            _rewrite(lines, out, rewriter)
-        partial.replace(file)
-        size += file.stat().st_size
+        planted=frozenset(plan.network.accounts[a].identity for group in plan.groups for a in group.accounts),
+        random=Random(f"scale-{seed}"),
+        popular_at_most=max(rows // PER_POPULAR, 20),
+    )
+    plan.streams = [(rewriter.around(writer), events) for writer, events in plan.streams]
+    made = write_plan(folder, plan, seed=seed, files=files)
     laid = Laid(
         rows=rows,
         accounts=made.counts["accounts"],
@@ -193,34 +237,27 @@ def lay(folder: Path, *, rows: int, seed: int, harvest: float = HARVEST) -> Laid
         look_alikes=made.counts["look_alikes"],
         harvest=made.counts["harvest_prompts"],
         characters=round(rewriter.characters / rows, 1),
-        repeated=round(rewriter.again / rows, 4),
-        bytes=size,
-        seconds=round(time.perf_counter() - start, 1),
+        repeated=round(rewriter.again() / rows, 4),
+        bytes=sum(file.stat().st_size for file in made.files),
+        seconds=round(time.perf_counter() - begun, 1),
     )
-    known.write_bytes(msgspec.json.encode(laid))
+    (folder / "laid.json").write_bytes(msgspec.json.encode(laid))
     return laid
 
 
-def _rewrite(lines: gzip.GzipFile, out: gzip.GzipFile, rewriter: _Rewriter) -> None:
-    decode, encode = msgspec.json.Decoder(dict[str, Any]).decode, msgspec.json.Encoder().encode
-    for block in _batched(lines, 5_000):
-        done = []
-        for line in block:
-            row = decode(line)
-            row["prompt"] = rewriter.rewrite(row["account"], row["prompt"])
-            done.append(encode(row))
-        out.write(b"\n".join(done) + b"\n")
-
-
-def _batched(lines: gzip.GzipFile, size: int) -> Iterator[list[bytes]]:
-    while block := list(itertools.islice(lines, size)):
-        yield block
-
-
-def _lay_apart(folder: Path, *, rows: int, seed: int, harvest: float) -> Laid:
-    """The same in a process of its own: what that held would count as the peak memory of a process started later."""
+def apart(function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
+    """Calls a function in a process of its own: what that held would count as the peak of a process started later."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(lay, folder, rows=rows, seed=seed, harvest=harvest).result()
+        return pool.submit(function, *arguments, **named).result()
+
+
+def tell(laid: Laid) -> None:
+    """Says on standard error what was laid."""
+    print(
+        f"{laid.rows:,} rows laid in {laid.seconds:.1f} s: {laid.bytes / 1e6:,.0f} MB, {laid.characters:.0f} "
+        f"characters on average, {laid.repeated:.0%} of the rows repeat a text",
+        file=sys.stderr,
+    )
 
 
 # ---------------------------------------------------------------- the scan
@@ -245,36 +282,42 @@ class Scanned:
     account_precision: float | None
     alarms: int
     alarms_urgent: int
+    again: Scanned | None = None
+    """The scan of the same rows and later ones; what it says of ``laid`` are the later rows."""
 
 
-def scan(folder: Path, laid: Laid, *, encoder: str, cache: Path, options: Sequence[str] = ()) -> Scanned:
+def scan(
+    folder: Path, laid: Laid, *, encoder: str, cache: Path, options: Sequence[str] = (), later: Path | None = None
+) -> Scanned:
     """Scans a dump by the command of the package.
 
     Args:
         folder: what :func:`lay` filled; the results go into ``out``.
-        laid: what it holds.
+        laid: what it holds, or what ``later`` holds.
         encoder: of the scan.
         cache: a folder with the models; it is copied, so that no vector is kept.
         options: further ones of ``harvestdetect scan``.
+        later: another folder that :func:`lay` filled; its dump is scanned along.
 
     Raises:
         SystemExit: the scan failed.
     """
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
+    folders = [folder] if later is None else [folder, later]
+    dumps = [str(held / "dump") for held in folders]
+    planted = [replace(g, name=f"{held.name} {g.name}") for held in folders for g in read_truth(held)]
     with tempfile.TemporaryDirectory(dir=folder) as own:
         copied = Path(own) / "cache"
         if cache.is_dir():
             shutil.copytree(cache, copied)
         start = time.perf_counter()
-        processor, peak = _command(
-            [str(folder / "dump"), "--out", str(out), "--encoder", encoder, "--cache", str(copied), *options]
-        )
+        processor, peak = _command([*dumps, "--out", str(out), "--encoder", encoder, "--cache", str(copied), *options])
         seconds = time.perf_counter() - start
     run = json.loads((out / "run.json").read_text(encoding="utf-8"))
     stages = {s["stage"]: (float(s["seconds"]), float(s["peak_memory_mb"])) for s in run["stages"]}
     stages[REST] = (round(seconds - sum(took for took, _ in stages.values()), 3), peak)
-    scores = evaluate(read_findings(out), read_truth(folder))
+    scores = evaluate(read_findings(out), planted)
     return Scanned(
         laid=laid, stages=stages, seconds=round(seconds, 1), processor_seconds=processor, peak_memory_mb=peak,
         counts=run["counts"], versions=run["versions"], campaign_recall=scores.campaign_recall,
@@ -296,7 +339,7 @@ def _command(arguments: Sequence[str]) -> tuple[float, float]:
     return round(used.ru_utime + used.ru_stime, 1), round(peak, 1)
 
 
-def _warm(work: Path, *, encoder: str) -> Path:
+def warm(work: Path, *, encoder: str) -> Path:
     """A cache with the models that an encoder needs, taken from the user's where they are there, and no vectors."""
     cache = work / f"models-{encoder}"
     if not cache.is_dir():
@@ -351,9 +394,9 @@ def tables(scans: Sequence[Scanned], *, command: str) -> str:
             f"{s.peak_memory_mb:,.0f}",
             _grown(scans, i, [other.seconds for other in scans]),
             f"{s.laid.campaigns}",
-            _number(s.campaign_recall),
-            _number(s.account_recall),
-            _number(s.account_precision),
+            number(s.campaign_recall),
+            number(s.account_recall),
+            number(s.account_precision),
             f"{s.alarms} ({s.alarms_urgent})",
         ]
         for i, s in enumerate(scans)
@@ -373,11 +416,42 @@ def tables(scans: Sequence[Scanned], *, command: str) -> str:
         stage_body.append(line)
     return (
         f"`{command}`, {ran_on(scans[0].versions)}.\n\n"
-        f"{_table(head, body)}\n"
+        f"{table(head, body)}\n"
         "Growth is e in seconds ~ rows^e from the size before. "
         "The peak of a stage is that of the process until its end.\n\n"
-        f"{_table(stage_head, stage_body)}"
+        f"{table(stage_head, stage_body)}"
+        f"{_again_table(scans)}"
     )
+
+
+def _again_table(scans: Sequence[Scanned]) -> str:
+    """What the second scans took, as a share of the first; empty where there is none."""
+    pairs = [(s, s.again) for s in scans if s.again is not None]
+    if not pairs:
+        return ""
+    names = [*dict.fromkeys(name for s, _ in pairs for name in s.stages if name != REST), REST]
+    head = ["stage"]
+    for first, second in pairs:
+        head += [f"{first.laid.rows:,}: seconds", f"and {second.laid.rows:,} later: seconds", "share"]
+    body: list[list[str]] = [[name] for name in names]
+    for first, second in pairs:
+        for name, line in zip(names, body, strict=True):
+            line += _shared(first.stages.get(name, (0.0, 0.0))[0], second.stages.get(name, (0.0, 0.0))[0])
+    body.append(["all", *(cell for first, second in pairs for cell in _shared(first.seconds, second.seconds))])
+    found = "; ".join(
+        f"{first.laid.rows + second.laid.rows:,} rows: campaign recall {number(second.campaign_recall)}, account "
+        f"recall {number(second.account_recall)}, precision {number(second.account_precision)}, alarms (urgent) "
+        f"{second.alarms} ({second.alarms_urgent}), peak {second.peak_memory_mb:,.0f} MB"
+        for first, second in pairs
+    )
+    return (
+        "\nThe same rows with later ones, by a scan that takes up the work of the first; "
+        f"the share is that of the first scan's seconds.\n\n{table(head, body)}\n{found}.\n"
+    )
+
+
+def _shared(first: float, second: float) -> list[str]:
+    return [f"{first:,.1f}", f"{second:,.1f}", f"{second / first:.2f}" if first > 0 else "-"]
 
 
 def _grown(scans: Sequence[Scanned], i: int, seconds: Sequence[float]) -> str:
@@ -387,11 +461,13 @@ def _grown(scans: Sequence[Scanned], i: int, seconds: Sequence[float]) -> str:
     return "-" if found is None else f"{found:.2f}"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A share in three decimals."""
     return "-" if value is None else f"{value:.3f}"
 
 
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, its first column to the left."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, rule, *body))
 
@@ -406,6 +482,36 @@ def _sizes(text: str) -> list[int]:
     return sizes
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError("a share above 0 and up to 1, such as 0.05")
+    return share
+
+
+def _scanned(folder: Path, laid: Laid, chosen: argparse.Namespace, *, cache: Path, options: Sequence[str]) -> Scanned:
+    """One size: a scan, and where it was asked for a second one that takes up the first one's work."""
+    if not chosen.again:
+        return scan(folder, laid, encoder=chosen.encoder, cache=cache, options=options)
+    keep = folder / "keep"
+    shutil.rmtree(keep, ignore_errors=True)
+    keeping = [*options, "--work", str(keep)]
+    first = scan(folder, laid, encoder=chosen.encoder, cache=cache, options=keeping)
+    later = folder / f"later-{chosen.again:g}"
+    more = apart(
+        lay,
+        later,
+        rows=max(round(laid.rows * chosen.again), LEAST_LATER),
+        seed=chosen.seed + 1,
+        harvest=chosen.harvest,
+        start=START + DAYS * DAY,
+        files=1,
+    )
+    tell(more)
+    second = scan(folder, more, encoder=chosen.encoder, cache=cache, options=keeping, later=later)
+    return replace(first, again=second)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -413,6 +519,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
     parser.add_argument("--harvest", type=float, default=HARVEST, help="share of the rows that campaigns send")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", type=_share, metavar="SHARE", help="scan again, with so many later rows beside")
     parser.add_argument("--threads", type=int, default=0, help="of the scan; 0 takes all cores")
     parser.add_argument("--work", type=Path, help="keep dumps, models and results in this folder")
     parser.add_argument("--docs", type=Path, help="Markdown file whose section scale-ENCODER is replaced")
@@ -422,22 +529,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         work = chosen.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        cache = _warm(work, encoder=chosen.encoder)
+        cache = warm(work, encoder=chosen.encoder)
         for rows in chosen.rows:
             folder = work / f"rows-{rows}-seed-{chosen.seed}-harvest-{chosen.harvest:g}"
-            laid = _lay_apart(folder, rows=rows, seed=chosen.seed, harvest=chosen.harvest)
-            print(
-                f"{rows:,} rows laid in {laid.seconds:.1f} s: {laid.bytes / 1e6:,.0f} MB, {laid.characters:.0f} "
-                f"characters on average, {laid.repeated:.0%} of the rows repeat a text",
-                file=sys.stderr,
-            )
+            laid = apart(lay, folder, rows=rows, seed=chosen.seed, harvest=chosen.harvest)
+            tell(laid)
             options = ["--threads", str(chosen.threads)]
-            scans.append(scan(folder, laid, encoder=chosen.encoder, cache=cache, options=options))
+            scans.append(_scanned(folder, laid, chosen, cache=cache, options=options))
             print(f"{rows:,} rows scanned in {scans[-1].seconds:,.1f} s", file=sys.stderr)
     command = (
         f"python -m benchmarks.scale --rows {','.join(map(str, chosen.rows))} --encoder {chosen.encoder} "
         f"--harvest {chosen.harvest:g} --seed {chosen.seed} --threads {chosen.threads}"
     )
+    if chosen.again:
+        command += f" --again {chosen.again:g}"
     text = tables(scans, command=command)
     print(text)
     if chosen.docs:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, pairs
+from harvestdetect.arrays import AnyInts, pairs, ranges
 from harvestdetect.data import Campaign
 from harvestdetect.overlap import blocks, by_chance, log_tail, overlaps_of, shared_pairs
 
@@ -17,6 +18,8 @@ __all__ = ["Link", "communities", "form_campaign", "joined", "link_clusters", "m
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
+Held: TypeAlias = Mapping[int, Ints32] | Sequence[Ints32]
+"""Prompts of clusters, by cluster."""
 
 STRAYS: Final = 0.5
 """A cluster was chosen for accounts that come back, so its strays are rarer than the fit would have them."""
@@ -26,6 +29,8 @@ RIGID_RELIEF: Final = 0.45
 """Links between rigid templates need only this part of the logarithm that others need."""
 SPLIT_LOG_P: Final = -16.0
 """Accounts that use one template only are split off when chance is less likely than this (natural logarithm)."""
+TERMS: Final = 1 << 20
+"""Accounts that two clusters share, over all pairs of a cluster with others, worked on at once."""
 MIN_SHARED: Final = 3
 MIN_OVERLAP: Final = 0.2
 """Share of the smaller cluster's accounts that a link needs besides being unlikely."""
@@ -104,15 +109,17 @@ def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[in
     graph.add_weighted_edges_from((link.first, link.second, link.overlap) for link in links)
     groups: list[list[int]] = []
     for component in nx.connected_components(graph):
-        part = graph.subgraph(sorted(component))
-        found = nx.community.louvain_communities(part, weight="weight", seed=seed) if len(part) > 3 else [component]
+        found = [component]
+        if len(component) > 3:
+            part = graph.subgraph(sorted(component))
+            found = nx.community.louvain_communities(part, weight="weight", seed=seed)
         groups.extend(sorted(int(i) for i in group) for group in found)
     return sorted(groups)
 
 
 def split_users(
-    group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
-) -> list[tuple[list[int], list[Ints32]]]:
+    group: Sequence[int], assigned: Held, *, account: Ints32, min_accounts: int
+) -> list[tuple[list[int], dict[int, Ints32]]]:
     """Takes linked clusters apart where chance does not explain who uses which.
 
     Two campaigns may share a template. Of accounts that rotate over several templates, a known part of the prompts
@@ -122,107 +129,191 @@ def split_users(
 
     Args:
         group: linked clusters.
-        assigned: int32 prompts of every cluster, disjoint.
+        assigned: int32 prompts of every cluster, disjoint; others than those of the group are not looked at.
         account: int32[p], of every prompt.
         min_accounts: that a part must have.
 
     Returns:
-        parts, each as its clusters and, for all clusters, the prompts that are its own.
+        parts, each as its clusters and, for each of these, the prompts that are its own.
     """
-    parts: list[tuple[list[int], list[Ints32]]] = []
+    parts: list[tuple[list[int], dict[int, Ints32]]] = []
     for clusters, held in _split_sides(group, assigned, account=account, min_accounts=min_accounts):
         parts.extend(_split_single(clusters, held, account=account, min_accounts=min_accounts))
     return parts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Users:
+    """Who sent what into c clusters."""
+
+    accounts: Ints32
+    """int32[a], ascending: all accounts."""
+    hits: Any
+    """Sparse int64[c, a] (CSR): prompts of each account in each cluster."""
+
+    def of(self, row: int) -> tuple[AnyInts, AnyInts]:
+        """Columns of the accounts of one cluster, and their prompts there."""
+        part = slice(self.hits.indptr[row], self.hits.indptr[row + 1])
+        return self.hits.indices[part], self.hits.data[part]
+
+
+def _users(clusters: Sequence[int], held: Held, account: Ints32) -> _Users:
+    from scipy import sparse
+
+    sets = [np.unique(account[held[c]], return_counts=True) for c in clusters]
+    accounts, column = np.unique(np.concatenate([a for a, _ in sets]), return_inverse=True)
+    start = np.concatenate(([0], np.cumsum([len(a) for a, _ in sets])))
+    hits = np.concatenate([n for _, n in sets]).astype(np.int64)
+    return _Users(
+        accounts=accounts, hits=sparse.csr_matrix((hits, column, start), shape=(len(clusters), len(accounts)))
+    )
+
+
 def _split_sides(
-    group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
-) -> list[tuple[list[int], list[Ints32]]]:
+    group: Sequence[int], assigned: Held, *, account: Ints32, min_accounts: int
+) -> list[tuple[list[int], dict[int, Ints32]]]:
     """Campaigns that have one template in common, and others each: its prompts are dealt out by account."""
     from scipy import sparse
     from scipy.sparse import csgraph
 
-    whole = [(list(group), list(assigned))]
+    whole = [(list(group), {c: assigned[c] for c in group})]
     if len(group) < 3:
         return whole
-    accounts = np.unique(np.concatenate([account[assigned[c]] for c in group]))
-    hits = np.zeros((len(group), len(accounts)))
-    for row, c in enumerate(group):
-        np.add.at(hits[row], np.searchsorted(accounts, account[assigned[c]]), 1)
-    together = ~_apart(hits)
-    for shared in np.argsort(-hits.sum(axis=1), kind="stable"):
+    users = _users(group, assigned, account)
+    together = ~_apart(users)
+    for shared in np.argsort(-users.hits.sum(axis=1).A1, kind="stable").tolist():
+        if _hold_together(together, shared):
+            continue
         rest = np.delete(np.arange(len(group)), shared)
         count, side = csgraph.connected_components(sparse.csr_matrix(together[np.ix_(rest, rest)]), directed=False)
-        if count < 2:
-            continue
-        by_side = np.array([hits[rest[side == s]].sum(axis=0) for s in range(count)])
-        most = by_side.argmax(axis=0)
-        # accounts that sent the shared template only stay with the larger side
-        most[by_side.sum(axis=0) == 0] = int(np.bincount(most[by_side.sum(axis=0) > 0], minlength=count).argmax())
+        most = _sides(users, rest, side, count)
         if np.bincount(most, minlength=count).min() < min_accounts:
             continue
         parts = []
         for s in range(count):
-            mine = np.isin(account[assigned[group[shared]]], accounts[most == s])
-            inside = {int(group[i]) for i in rest[side == s]}
-            held = [prompts if c in inside else prompts[:0] for c, prompts in enumerate(assigned)]
-            held[group[shared]] = assigned[group[shared]][mine]
-            clusters = sorted(inside | ({int(group[shared])} if mine.any() else set()))
-            parts.append((clusters, held))
+            mine = np.isin(account[assigned[group[shared]]], users.accounts[most == s])
+            held = {int(group[i]): assigned[group[i]] for i in rest[side == s]}
+            if mine.any():
+                held[int(group[shared])] = assigned[group[shared]][mine]
+            parts.append((sorted(held), held))
         return parts
     return whole
 
 
-def _apart(hits: Floats) -> npt.NDArray[np.bool_]:
-    """Pairs of clusters with fewer accounts in common than accounts that rotate over both would give.
+def _hold_together(together: npt.NDArray[np.bool_], without: int) -> bool:
+    """Whether all rows of a symmetric matrix are reached from one another without one of them."""
+    left = np.ones(len(together), bool)
+    left[without] = False
+    first = int(left.argmax())
+    fresh = np.zeros(len(together), bool)
+    fresh[first] = True
+    while fresh.any():
+        left &= ~fresh
+        if not left.any():
+            return True
+        fresh = together[fresh].any(axis=0) & left
+    return False
 
-    Args:
-        hits: float64[c, a], prompts of each account in each cluster.
+
+def _sides(users: _Users, rest: AnyInts, side: AnyInts, count: int) -> AnyInts:
+    """The side that each account sends most to, the first of several: int[a].
+
+    Accounts that sent the shared template only stay with the larger side.
+    """
+    from scipy import sparse
+
+    by_side = sparse.csr_matrix((np.ones(len(rest), np.int64), (side, rest)), shape=(count, users.hits.shape[0]))
+    sent = (by_side @ users.hits).tocoo()
+    order = np.lexsort((sent.row, -sent.data, sent.col))
+    first = np.ones(len(order), bool)
+    first[1:] = sent.col[order[1:]] != sent.col[order[:-1]]
+    row, column = sent.row[order[first]], sent.col[order[first]]
+    most = np.full(len(users.accounts), int(np.bincount(row, minlength=count).argmax()))
+    most[column] = row
+    return most
+
+
+def _apart(users: _Users) -> npt.NDArray[np.bool_]:
+    """Pairs of clusters with fewer accounts in common than accounts that rotate over both would give.
 
     Returns:
         bool[c, c], symmetric.
     """
     from scipy.stats import poisson
 
-    found = np.zeros((len(hits), len(hits)), bool)
-    for i in range(len(hits)):
-        for j in range(i):
-            each = hits[i] + hits[j]
-            share = hits[i].sum() / each.sum()
-            used = each > 0
-            expected = float((1 - share ** each[used] - (1 - share) ** each[used]).sum())
-            both = int(((hits[i] > 0) & (hits[j] > 0)).sum())
-            found[i, j] = found[j, i] = poisson.logcdf(both, max(expected, 1e-9)) < SPLIT_LOG_P
+    count = users.hits.shape[0]
+    sent = users.hits.sum(axis=1).A1
+    by_account = users.hits.T.tocsr()
+    # how many accounts of each cluster sent how much, cluster after cluster
+    values = [np.unique(users.of(i)[1], return_counts=True) for i in range(count)]
+    borders = np.cumsum([0, *(len(v) for v, _ in values)])
+    hits, times = np.concatenate([v for v, _ in values]), np.concatenate([n for _, n in values])
+    found = np.zeros((count, count), bool)
+    for i in range(1, count):
+        share = sent[i] / (sent[i] + sent[:i])
+        # accounts that use both, if each used one only...
+        expected = _both(values[i][0][:, None], share).T @ values[i][1]
+        earlier = np.repeat(np.arange(i), np.diff(borders[: i + 1]))
+        alone = _both(hits[: borders[i]], share[earlier]) * times[: borders[i]]
+        expected = expected + np.bincount(earlier, alone, i)
+        # ...and what is more where it did not
+        shared = np.zeros(i, np.int64)
+        for own, other, theirs in _met(users, by_account, i):
+            shared += np.bincount(other, minlength=i)
+            part = share[other]
+            more = _both(own + theirs, part) - _both(own, part) - _both(theirs, part)
+            expected += np.bincount(other, more, i)
+        found[i, :i] = found[:i, i] = poisson.logcdf(shared, np.maximum(expected, 1e-9)) < SPLIT_LOG_P
     return found
 
 
+def _both(sent: AnyInts, share: Floats) -> Floats:
+    """How likely it is that of so many prompts to one of two clusters, a share to the first, some went to each."""
+    return np.asarray(1 - share**sent - (1 - share) ** sent)
+
+
+def _met(users: _Users, by_account: Any, row: int) -> Iterator[tuple[AnyInts, AnyInts, AnyInts]]:
+    """The accounts that a cluster shares with earlier ones, some at a time: their prompts in it, the other, those
+    there."""
+    accounts, hits = users.of(row)
+    start = by_account.indptr[accounts]
+    size = by_account.indptr[accounts + 1] - start
+    done = np.cumsum(size)
+    low = 0
+    while low < len(accounts):
+        high = max(int(np.searchsorted(done, (done[low - 1] if low else 0) + TERMS, side="right")), low + 1)
+        where = ranges(start[low:high], size[low:high])
+        other = by_account.indices[where]
+        earlier = other < row
+        yield np.repeat(hits[low:high], size[low:high])[earlier], other[earlier], by_account.data[where][earlier]
+        low = high
+
+
 def _split_single(
-    group: Sequence[int], assigned: Sequence[Ints32], *, account: Ints32, min_accounts: int
-) -> list[tuple[list[int], list[Ints32]]]:
+    group: Sequence[int], assigned: Mapping[int, Ints32], *, account: Ints32, min_accounts: int
+) -> list[tuple[list[int], dict[int, Ints32]]]:
     """Takes out the accounts that use one cluster only, as long as enough others remain."""
     from scipy.stats import poisson
 
+    held = {c: assigned[c] for c in group}
     if len(group) < 2:
-        return [(list(group), list(assigned))]
-    held = list(assigned)
-    users = {c: np.unique(account[held[c]], return_counts=True) for c in group}
-    parts: list[tuple[list[int], list[Ints32]]] = []
-    for c in group:
-        others = np.unique(np.concatenate([users[o][0] for o in group if o != c]))
-        accounts, hits = users[c]
-        shared = np.isin(accounts, others)
-        alone = accounts[~shared]
-        left = np.union1d(others, accounts[shared])
-        if len(alone) < min_accounts or not shared.any() or len(left) < min_accounts:
+        return [(list(group), held)]
+    users = _users(group, assigned, account)
+    uses, sent = users.hits.getnnz(axis=0), users.hits.sum(axis=0).A1
+    parts: list[tuple[list[int], dict[int, Ints32]]] = []
+    for row, c in enumerate(group):
+        accounts, hits = users.of(row)
+        shared = uses[accounts] > 1
+        alone = users.accounts[accounts[~shared]]
+        left = len(users.accounts) - len(alone)
+        if len(alone) < min_accounts or not shared.any() or left < min_accounts:
             continue
-        elsewhere = sum(int(users[o][1][np.isin(users[o][0], accounts)].sum()) for o in group if o != c)
+        elsewhere = int((sent[accounts] - hits).sum())
         share = elsewhere / (elsewhere + int(hits[shared].sum()))
         expected = float(((1 - share) ** hits).sum())
         if poisson.logsf(len(alone) - 1, expected) < SPLIT_LOG_P:
             mine = np.isin(account[held[c]], alone)
-            own = list(assigned)
-            own[c] = held[c][mine]
-            parts.append(([c], own))
+            parts.append(([c], {c: held[c][mine]}))
             held[c] = held[c][~mine]
     return [(list(group), held), *parts]
 
@@ -251,25 +342,27 @@ def membership(
     from scipy.special import gammaln
 
     k, n = hits.astype(np.float64), volume.astype(np.float64)
+    extra, gamma, gamma_next = k - 1, gammaln(k), gammaln(k + 1)
     sure = np.full(len(k), 0.99)
     if templates is not None and (k > 1).any() and (templates[k > 1] > 1).mean() > 0.5:
         sure[templates < 2] = 0.01
     for _ in range(200):
         weight = max(float(sure.sum()), 1e-9)
-        more = max(float((sure * (k - 1)).sum()) / weight, 1e-3)
-        variance = float((sure * (k - 1 - more) ** 2).sum()) / weight
+        more = max(float((sure * extra).sum()) / weight, 1e-3)
+        variance = float((sure * (extra - more) ** 2).sum()) / weight
         shape = min(max(more**2 / max(variance - more, 1e-9), 1.0), 1e4)
         prior = min(max(weight / total_accounts, 1e-9), 1 - 1e-9)
         rate = max(STRAYS * float(((1 - sure) * k).sum()), 0.1) / total_prompts
         log_member = (
             np.log(prior)
-            + gammaln(k - 1 + shape)
+            + gammaln(extra + shape)
             - gammaln(shape)
-            - gammaln(k)
+            - gamma
             + shape * np.log(shape / (shape + more))
-            + (k - 1) * np.log(more / (shape + more))
+            + extra * np.log(more / (shape + more))
         )
-        log_other = np.log(1 - prior) + k * np.log(n * rate) - n * rate - gammaln(k + 1)
+        strays = n * rate
+        log_other = np.log(1 - prior) + k * np.log(strays) - strays - gamma_next
         new = 1 / (1 + np.exp(np.clip(log_other - log_member, -500, 500)))
         # whoever sends more than the usual number is no stray, however even the others' load
         new = np.maximum(new, np.where(k > more + 1, sure, 0.0))
@@ -282,11 +375,12 @@ def membership(
 
 def form_campaign(
     clusters: Sequence[int],
-    assigned: Sequence[Ints32],
+    assigned: Held,
     links: Sequence[Link],
     *,
     account: Ints32,
     volume: Ints32,
+    total_prompts: int | None = None,
     nearby: Ints32 | None = None,
     rigid: bool = False,
     min_membership: float = 0.5,
@@ -296,9 +390,10 @@ def form_campaign(
     Args:
         clusters: positions in ``assigned``.
         assigned: prompts of each cluster, disjoint.
-        links: between clusters.
+        links: between clusters, ascending by the first of each.
         account: int32[p], of every prompt.
         volume: int32[a], prompts of each account.
+        total_prompts: their sum; None: it is computed.
         nearby: int32[r], the accounts of prompts that lie among these without being in a cluster, where the clusters
             share a subject and no template: one such prompt makes nobody a member, as a filling of a template may.
         rigid: whether the clusters are templates of so many fixed words that nobody fills one by chance.
@@ -314,7 +409,7 @@ def form_campaign(
     sure = membership(
         hits,
         volume[accounts],
-        total_prompts=int(volume.sum()),
+        total_prompts=int(volume.sum()) if total_prompts is None else total_prompts,
         total_accounts=len(volume),
         templates=np.bincount(np.searchsorted(accounts, users), minlength=len(accounts)).astype(np.int32),
     )
@@ -327,8 +422,7 @@ def form_campaign(
     outside = accounts[~stay].astype(np.int32), sure[~stay], hits[~stay]
     accounts, hits, sure = accounts[stay].astype(np.int32), hits[stay], sure[stay]
     mine = np.isin(account[prompts], accounts)
-    inside = set(clusters)
-    held = [link.log_p for link in links if link.first in inside and link.second in inside]
+    held = [link.log_p for link in _inside(clusters, links)]
     return Campaign(
         clusters=np.array(sorted(clusters), np.int32),
         accounts=accounts,
@@ -343,6 +437,17 @@ def form_campaign(
         outside_hits=outside[2],
         stray_hits=stray,
     )
+
+
+def _inside(clusters: Sequence[int], links: Sequence[Link]) -> Iterator[Link]:
+    """The links, ascending by the first of each, that lie between some clusters."""
+    inside = set(clusters)
+    for c in clusters:
+        place = bisect_left(links, c, key=lambda link: link.first)
+        while place < len(links) and links[place].first == c:
+            if links[place].second in inside:
+                yield links[place]
+            place += 1
 
 
 def without(campaign: Campaign, accounts: Ints32, *, account: Ints32) -> Campaign:

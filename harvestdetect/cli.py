@@ -25,7 +25,8 @@ from harvestdetect import __version__
 from harvestdetect.errors import HarvestdetectError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from harvestdetect.data import Batch, Detection, Tier
+    from harvestdetect.data import Detection, Tier
+    from harvestdetect.dump import Dumps
     from harvestdetect.settings import Settings
 
 __all__ = ["cli", "main"]
@@ -143,6 +144,19 @@ _SCANNING: Final = (
     click.option("--seed", type=int, metavar="N", help="Seed of everything drawn at random.  [default: 0]"),
     click.option("--threads", type=int, metavar="N", help="Threads; 0 takes all cores.  [default: 0]"),
     click.option(
+        "--workers", type=int, metavar="N",
+        help="Processes that prepare texts while another reads; 1: one does both, 0: one for each core.  [default: 0]",
+    ),
+    click.option(
+        "--memory", "memory_gb", type=float, metavar="GB",
+        help="What a scan may hold. With less, large arrays go into files.  [default: half of the machine's]",
+    ),
+    click.option(
+        "--work", type=click.Path(path_type=Path), metavar="DIR",
+        help="Keep files as read, vectors and neighbours here: a scan that was stopped, or one of the same dumps and "
+        "some more, takes them from there.  [default: nothing is kept]",
+    ),
+    click.option(
         "--device",
         type=click.Choice(["auto", "cpu", "cuda", "mps"]),
         help="Where the model runs.  [default: auto]",
@@ -233,8 +247,8 @@ def scan(
     if "-" in names and sys.stdin is None:
         raise InputError("standard input (-) is closed")
     check_writable(out)
-    with closing(_batches(names, settings, quiet=quiet)) as batches:
-        detection = detect(batches, settings=settings, progress=partial(_bar, quiet=quiet), notes=notes)
+    with _dumps(names, settings, quiet=quiet) as dumps_read:
+        detection = detect(dumps_read, settings=settings, progress=partial(_bar, quiet=quiet), notes=notes)
     write_outputs(detection, out)
 
     if output == "json":
@@ -269,8 +283,9 @@ def _without_results(names: list[str], out: Path, notes: Callable[[str], None]) 
     return kept
 
 
-def _batches(names: Sequence[str], settings: Settings, *, quiet: bool) -> Generator[Batch, None, None]:
-    """What ``read_dumps`` yields, under a progress bar in megabytes where the sizes are known."""
+@contextlib.contextmanager
+def _dumps(names: Sequence[str], settings: Settings, *, quiet: bool) -> Generator[Dumps, None, None]:
+    """What ``read_dumps`` gives, under a progress bar in megabytes where the sizes are known."""
     from harvestdetect.dump import read_dumps
     from harvestdetect.dump.sources import source_size
 
@@ -285,7 +300,8 @@ def _batches(names: Sequence[str], settings: Settings, *, quiet: bool) -> Genera
                 advance(done // MEGABYTE - shown)
                 shown = done // MEGABYTE
 
-        yield from read_dumps(names, settings=settings, progress=passed)
+        with closing(read_dumps(names, settings=settings, progress=passed)) as dumps:
+            yield dumps
 
 
 def _bar(what: str, total: int, *, quiet: bool) -> AbstractContextManager[Callable[[int], None]]:
@@ -354,9 +370,9 @@ def calibrate(
 
     def scanned(half: int | None) -> tuple[Detection, list[Weighed]]:
         candidates: list[Weighed] = []
-        with closing(_batches(names, settings, quiet=quiet)) as batches:
+        with _dumps(names, settings, quiet=quiet) as dumps_read:
             detection = detect(
-                batches if half is None else half_of(batches, half),
+                dumps_read if half is None else half_of(dumps_read, half),
                 settings=settings,
                 progress=partial(_bar, quiet=quiet),
                 notes=None if quiet or half is not None else _note,

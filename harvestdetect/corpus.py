@@ -14,96 +14,157 @@ Everything is sorted by content, so the order of rows and files changes nothing.
 
 from __future__ import annotations
 
-import hashlib
-import re
+import weakref
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from harvestdetect.arrays import pairs, ranges
+from harvestdetect.arrays import AnyInts, pairs, ranges
 from harvestdetect.data import (
-    FIELDS,
-    HEAD,
     KINDS,
-    OUTLINE,
-    PART,
-    SENTENCE,
-    SYSTEM,
-    TAIL,
-    WINDOW,
+    PROMPT_SCHEMA,
+    WHOLE_KINDS,
     Batch,
     Corpus,
     FieldColumn,
     Prompts,
 )
-from harvestdetect.normalize import is_wordy, normalize, outline, sentences
-from harvestdetect.registry import Registry, strip
-from harvestdetect.texts import write_texts
+from harvestdetect.normalize import normalize
+from harvestdetect.registry import Registry
+from harvestdetect.segments import CODED, Cutting, Prepared, begin, digests, prepare, prepare_here, shareable
+from harvestdetect.shards import ShardFolder, ShardWriter
+from harvestdetect.texts import TextFile, Texts, unpack
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 __all__ = ["KINDS", "CorpusBuilder", "build_corpus"]
 
-_PARAGRAPH = re.compile(r"[\n\r\u2028\u2029]+")
-_DIGEST_BYTES = 16
+START_ROWS: Final = 50_000
+"""Other processes are started when there are more rows: it takes a second."""
+AHEAD: Final = 1
+"""Blocks that wait beyond those that processes prepare."""
+COMPARED_BYTES: Final = 16_000_000
+"""Spellings are compared in lots of about so many bytes."""
+LOOKED_AT: Final = 20_000
+"""Texts are cut again in lots of so many."""
+EXPANDED: Final = 20_000_000
+"""Senders of sentences are counted in lots of about so many."""
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Ints32: TypeAlias = npt.NDArray[np.int32]
+Words: TypeAlias = npt.NDArray[np.uint64]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
+class _Columns:
+    """Columns of numbers, grown block by block in a file and read whole.
 
-
-def _short_digest(text: str) -> int:
-    return int.from_bytes(_digest(text)[:8], "big", signed=True)
-
-
-def _shareable(original: str) -> Iterator[tuple[str, int]]:
-    """What of a part is compared on its own if enough accounts sent it: its sentences and its outline."""
-    if len(original) <= 24:
-        return
-    found = list(sentences(original))
-    if len(found) > 1:
-        for sentence in dict.fromkeys(found):
-            if is_wordy(sentence):
-                yield sentence, SENTENCE
-    if labels := outline(original):
-        yield labels, OUTLINE
-
-
-def _pieces(text: str, *, size: int, max_windows: int) -> Iterator[tuple[int, str]]:
-    """Head, tail and windows of a long part: ``(kind, original text)``.
-
-    A window starts at a paragraph, so that what stands before it in the request does not move its borders.
+    Args:
+        folder: of the file, which has no name; None: the system's.
     """
-    clean = text.strip()
-    yield HEAD, clean[:size].rsplit(maxsplit=1)[0]
-    yield TAIL, clean[-size:].split(maxsplit=1)[-1]
-    left = max_windows
-    for paragraph in _PARAGRAPH.split(clean):
-        for start in range(0, len(paragraph), size):
-            if left == 0:
-                return
-            piece = paragraph[start : start + size]
-            if len(piece) >= size // 3:
-                left -= 1
-                yield WINDOW, piece
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = TextFile(folder)
+        self._chunks: dict[str, array[int]] = {}
+
+    def add(self, name: str, values: npt.NDArray[Any]) -> None:
+        """Puts numbers at the end of a column."""
+        if values.size:
+            place = self._file.append(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+            self._chunks.setdefault(name, array("q")).extend((place, values.nbytes))
+
+    def read(self, name: str, kind: type[Any], width: int = 1) -> npt.NDArray[Any]:
+        """A column: kind[n], or kind[n, width]."""
+        chunks = self._chunks.get(name, array("q"))
+        out = np.empty(sum(chunks[1::2]), np.uint8)
+        done = 0
+        for place, size in zip(chunks[::2], chunks[1::2], strict=True):
+            self._file.read_into(place, out[done : done + size])
+            done += size
+        found: npt.NDArray[Any] = out.view(kind)
+        return found if width == 1 else found.reshape(-1, width)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Segments:
+    """n segments, of which some may be the same: their texts are places and sizes in a file."""
+
+    digest: Words
+    """uint64[n, 2]."""
+    kind: Bytes
+    text: Ints
+    text_size: Ints32
+    shown: Ints
+    shown_size: Ints32
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def take(self, rows: AnyInts) -> _Segments:
+        return _Segments(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def plus(self, other: _Segments) -> _Segments:
+        return _Segments(
+            **{f.name: np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """Which of p parts each of m pairs (part, prompt) are of: ``prompt[start[i] : start[i + 1]]`` hold part i."""
+
+    start: Ints
+    """int64[p + 1]."""
+    prompt: Ints32
+    """int32[m], ascending for each part."""
+
+    def through(self, item: AnyInts, part: AnyInts) -> tuple[Ints, Ints]:
+        """Joins (item, part) with (part, prompt): the distinct pairs (item, prompt)."""
+        item, part = pairs(item, part)
+        counts = self.start[part + 1] - self.start[part]
+        return np.repeat(item, counts), self.prompt[ranges(self.start[part], counts)].astype(np.int64)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A block that is being prepared, or the end of a file."""
+
+    block: pa.RecordBatch | None
+    file: Ints32
+    writer: ShardWriter | None
+    result: Future[Prepared] | None = None
 
 
 class CorpusBuilder:
     """Takes blocks of prompts and builds a :class:`Corpus` of them.
+
+    What is taken goes to files without names; in memory is one block for each process, and what :meth:`finish` needs.
+    The result depends neither on the order of blocks nor on the number of processes. To be closed where it is not
+    finished; it is its own context manager.
 
     Args:
         segment_characters: a part longer than twice this is also compared in pieces of about this length.
         max_windows: pieces of a long part besides head and tail.
         min_senders: a sentence is a segment when at least so many accounts sent it.
         registry: of scaffolds to take out; None takes out nothing.
-    """
+        workers: processes that prepare blocks beside this one, once there are many; below 2 there are none.
+        shards: keeps what was prepared of whole files, see :meth:`add_file`; its cutting must be the one given here.
+        folder: of the files; None: the system's temporary folder.
 
-    known: Counter[str]
-    """Id of an entry of the registry -> prompts with a part of which it is the entry with the most words."""
+    Raises:
+        ValueError: ``shards`` holds what was cut otherwise.
+    """
 
     def __init__(
         self,
@@ -112,262 +173,471 @@ class CorpusBuilder:
         max_windows: int = 4,
         min_senders: int = 10,
         registry: Registry | None = None,
+        workers: int = 1,
+        shards: ShardFolder | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self._size = segment_characters
-        self._max_windows = max_windows
+        self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)
+        if shards is not None and shards.cutting != self._cutting:
+            raise ValueError(f"the shards in {shards.folder} are not cut as the corpus is to be")
         self._min_senders = min_senders
-        self._registry = registry
-        self.known = Counter()
-        self._accounts: dict[str, int] = {}
-        self._account = array("i")
-        self._time = array("q")
-        self._created = array("q")
-        self._file = array("i")
-        self._line = array("q")
-        self._content_digest = bytearray()
-        self._texts: list[str] = []
-        self._digests: list[bytes] = []
-        self._kinds = bytearray()
-        self._index: dict[bytes, int] = {}
-        self._parts = 0
-        """Segments below it are parts and settled."""
-        self._display: list[str] = []
-        self._post_segment = array("i")
-        self._post_prompt = array("i")
-        self._field_values: dict[str, dict[str, int]] = {name: {} for name in FIELDS if name != "created_at"}
-        self._field_code: dict[str, array[int]] = {name: array("i") for name in self._field_values}
+        self._workers = workers
+        self._shards = shards
+        self._folder = folder
+        self._known: Counter[str] = Counter()
+        self._rows = 0
+        self._items = 0
+        self._prompts = 0
+        self._values = np.zeros(len(CODED), np.int32)
+        self._columns = _Columns(folder)
+        self._texts = TextFile(folder)
+        self._pool: ProcessPoolExecutor | None = None
+        self._wanted: deque[_Wanted] = deque()
 
     def __len__(self) -> int:
         """Prompts taken so far."""
-        return len(self._account)
+        return self._rows
+
+    def __enter__(self) -> CorpusBuilder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def known(self) -> Counter[str]:
+        """Id of an entry of the registry -> prompts with a part of which it is the entry with the most words."""
+        self._go_on(0)
+        return self._known
+
+    def close(self) -> None:
+        """Ends the processes; what is still to be prepared is dropped."""
+        for wanted in self._wanted:
+            if wanted.writer is not None:
+                wanted.writer.discard()
+        self._wanted.clear()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    # ------------------------------------------------------------ taking
 
     def add(self, block: pa.RecordBatch) -> None:
-        """Takes a block of ``PROMPT_SCHEMA``; keeps distinct texts, ids and codes of it."""
-        accounts = self._accounts
-        for name, target in (
-            ("file", self._file),
-            ("line", self._line),
-            ("time", self._time),
-            ("created_at", self._created),
+        """Takes a block of ``PROMPT_SCHEMA``."""
+        self._want(block, block.column("file").to_numpy(zero_copy_only=False), None)
+
+    def add_file(self, batches: Iterable[Batch], *, file: int, name: str, sha256: str | None = None) -> Iterator[Batch]:
+        """Takes a file of a dump: from its shard where there is one, else from ``batches``; a shard is then made.
+
+        Args:
+            batches: of this file alone; iterated only where there is no shard.
+            file: its position in the list of files, whatever the batches say.
+            name: of the file.
+            sha256: of its bytes as stored, as hex; None: not known before reading, so no shard is looked for.
+
+        Yields:
+            The batches; for a file from its shard one without prompts, with its rejects and the file.
+
+        Raises:
+            CacheError: the shard cannot be written.
+        """
+        shards = self._shards
+        held = shards.open(name, sha256) if shards is not None and sha256 is not None else None
+        if held is not None:
+            try:
+                for block in held:
+                    self._rows += len(block.line)
+                    self._take(block, np.full(len(block.line), file, np.int32))
+            finally:
+                held.close()
+            yield Batch(prompts=_NOTHING, rejects=held.rejects, files=(held.file,))
+            return
+        writer = shards.writer(name) if shards is not None else None
+        whole = False
+        try:
+            for batch in batches:
+                if writer is not None:
+                    writer.tell(batch)
+                if batch.prompts.num_rows:
+                    self._want(batch.prompts, np.full(batch.prompts.num_rows, file, np.int32), writer)
+                yield batch
+            whole = True
+        finally:
+            if writer is not None and not whole:
+                writer.discard()
+        if writer is not None:
+            self._wanted.append(_Wanted(None, np.empty(0, np.int32), writer))
+            self._go_on()
+
+    def _want(self, block: pa.RecordBatch, file: Ints32, writer: ShardWriter | None) -> None:
+        """Has a block prepared, here or in a process; takes those that must be done first."""
+        self._rows += block.num_rows
+        wanted = _Wanted(block, file, writer)
+        self._wanted.append(wanted)
+        if self._workers > 1 and self._rows > START_ROWS:
+            try:
+                wanted.result = self._processes().submit(prepare_here, block)
+            except BrokenExecutor:
+                self._give_up()
+        self._go_on()
+
+    def _processes(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            from concurrent.futures import ProcessPoolExecutor
+            from multiprocessing import get_context
+
+            self._pool = ProcessPoolExecutor(
+                self._workers, mp_context=get_context("spawn"), initializer=begin, initargs=(self._cutting,)
+            )
+            weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
+        return self._pool
+
+    def _give_up(self) -> None:
+        """A process was killed, or none can be started: what they were to do is done here, and all that follows."""
+        self._workers = 1
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _go_on(self, ahead: int = AHEAD) -> None:
+        """Takes what is wanted, in order, until no more waits than may."""
+        try:
+            while len(self._wanted) > (ahead + self._workers if ahead and self._pool is not None else 0):
+                self._settle()
+        except BaseException:
+            self.close()
+            raise
+
+    def _settle(self) -> None:
+        """Takes the first block that is wanted, when it is prepared."""
+        wanted = self._wanted[0]
+        if wanted.block is None:
+            assert wanted.writer is not None
+            wanted.writer.publish()
+        else:
+            block = None
+            if wanted.result is not None:
+                try:
+                    block = wanted.result.result()
+                except (BrokenExecutor, CancelledError):
+                    self._give_up()
+            if block is None:
+                block = prepare(wanted.block, self._cutting)
+            if wanted.writer is not None:
+                wanted.writer.append(block)
+            self._take(block, wanted.file)
+        self._wanted.popleft()
+
+    def _take(self, block: Prepared, file: Ints32) -> None:
+        add = self._columns.add
+        for name in ("line", "time", "created_at", "content", "digest", "kind"):
+            add(name, getattr(block, name))
+        add("file", file)
+        borders = np.cumsum(block.value_count)[:-1]
+        value_bytes = np.cumsum(block.value_size, dtype=np.int64)
+        stops = [int(value_bytes[border - 1]) if border else 0 for border in borders.tolist()]
+        for number, name in enumerate(CODED):
+            code = block.code[:, number]
+            add(f"{name} code", np.where(code < 0, -1, code + self._values[number]).astype(np.int32))
+        for name, size, data in zip(
+            CODED, np.split(block.value_size, borders), np.split(block.value_bytes, stops), strict=True
         ):
-            target.frombytes(np.ascontiguousarray(block.column(name).to_numpy(zero_copy_only=False)).tobytes())
-        for name, values in self._field_values.items():
-            self._field_code[name].extend(self._codes(block.column(name), values))
-        first = len(self._account)
-        for account in block.column("account").to_pylist():
-            self._account.append(accounts.setdefault(account, len(accounts)))
-        self._add_prompts(first, block.column("roles").to_pylist(), block.column("parts").to_pylist())
-
-    @staticmethod
-    def _codes(column: pa.Array, values: dict[str, int]) -> Iterator[int]:
-        if column.null_count == len(column):
-            return iter([-1] * len(column))
-        return (-1 if v is None else values.setdefault(v, len(values)) for v in column.to_pylist())
-
-    def _add_prompts(self, first: int, roles: list[list[str]], parts: list[list[str]]) -> None:
-        texts: list[str] = []
-        for i, own in enumerate(roles):
-            asked = [j for j, role in enumerate(own) if role != "assistant"] if "assistant" in own else None
-            if asked:
-                roles[i] = [own[j] for j in asked]
-                texts.extend([parts[i][j] for j in asked])
-            else:
-                texts.extend(parts[i])
-        remains = self._remains(texts)
-        for prompt, own in enumerate(roles, first):
-            whole = hashlib.blake2b(digest_size=8)
-            held: set[int] = set()
-            known: set[str] = set()
-            for role, (original, text, entry) in zip(own, islice(remains, len(own)), strict=True):
-                part = self._segment(original, text, SYSTEM if role in ("system", "developer") else PART)
-                if part < 0 and not entry:
-                    continue
-                whole.update(role.encode("utf-8", "replace") + b"\0")
-                if entry:
-                    # what remains of requests with different scaffolds may be the same; the requests are not
-                    known.add(entry)
-                    whole.update(entry.encode() + b"\0")
-                if part >= 0:
-                    held.add(part)
-                    whole.update(self._digests[part])
-            if known:
-                self.known.update(known)
-            for part in held:
-                self._post_segment.append(part)
-                self._post_prompt.append(prompt)
-            self._content_digest += whole.digest()
-
-    def _remains(self, texts: list[str]) -> Iterator[tuple[str, str, str]]:
-        """What remains of texts, the same normalised, and the id of the entry that is in them, "" for none."""
-        if self._registry is None:
-            return ((text, normalize(text), "") for text in texts)
-        found = strip(self._registry, texts)
-        ids = [entry.id for entry in self._registry.entries] + [""]
-        return zip(found.texts, found.compared, [ids[entry] for entry in found.entry.tolist()], strict=True)
-
-    def _segment(self, original: str, text: str, kind: int) -> int:
-        """The position of a segment, made if new; -1 for a text that is empty once normalised."""
-        if not text:
-            return -1
-        key = _digest(text)
-        found = self._index.get(key)
-        if found is None:
-            found = self._index[key] = len(self._texts)
-            self._digests.append(key)
-            self._texts.append(text)
-            self._display.append(original)
-            self._kinds.append(kind)
-        elif found >= self._parts:
-            # a piece that is a part as well leaves the part as it is spelt
-            self._kinds[found] = min(self._kinds[found], kind)
-            if original != self._display[found]:
-                self._display[found] = min(self._display[found], original)
-        return found
+            add(f"{name} size", size)
+            add(f"{name} bytes", data)
+        self._values += block.value_count
+        add("owner", block.owner + np.int32(self._items))
+        add("shared_count", block.shared_count)
+        add("shared", block.shared)
+        add("shared_kind", block.shared_kind)
+        add("held", block.held + np.int32(self._items))
+        add("holder", block.holder + np.int32(self._prompts))
+        text = np.cumsum(block.text_size, dtype=np.int64) - block.text_size
+        own = block.shown_size >= 0
+        size = np.maximum(block.shown_size, 0)
+        shown = np.cumsum(size, dtype=np.int64) - size
+        text += self._texts.append(block.text_bytes.data)
+        shown += self._texts.append(block.shown_bytes.data)
+        add("text", text)
+        add("text size", block.text_size)
+        add("shown", np.where(own, shown, text))
+        add("shown size", np.where(own, block.shown_size, block.text_size))
+        self._items += len(block.kind)
+        self._prompts += len(block.line)
+        entries = self._cutting.registry.entries if self._cutting.registry else ()
+        self._known.update({e.id: n for e, n in zip(entries, block.known.tolist(), strict=True) if n})
 
     # ------------------------------------------------------------ the end
 
     def finish(self) -> Corpus:
         """The corpus of all prompts taken."""
-        account, account_values = _sorted_codes(_ints(self._account), list(self._accounts))
-        content = np.frombuffer(bytes(self._content_digest), dtype=">u8")
-        time, created = _ints(self._time, np.int64), _ints(self._created, np.int64)
-        file, line = _ints(self._file), _ints(self._line, np.int64)
-        fields = {}
-        for name, values in self._field_values.items():
-            code, sorted_values = _sorted_codes(_ints(self._field_code[name]), list(values))
-            fields[name] = FieldColumn(code=code, values=sorted_values)
-        keys: list[npt.NDArray[Any]] = [line, file, *(f.code for f in fields.values()), created, content, time, account]
-        order = np.lexsort(keys)
-        place = np.empty(len(order), np.int32)
-        place[order] = np.arange(len(order), dtype=np.int32)
+        try:
+            self._go_on(0)
+        finally:
+            self.close()
+        pa.default_memory_pool().release_unused()
+        prompts, place = self._sorted_prompts()
+        pa.default_memory_pool().release_unused()
+        read = self._columns.read
+        every = _Segments(
+            digest=read("digest", np.uint64, 2),
+            kind=read("kind", np.uint8),
+            text=read("text", np.int64),
+            text_size=read("text size", np.int32),
+            shown=read("shown", np.int64),
+            shown_size=read("shown size", np.int32),
+        )
+        rows = np.flatnonzero(every.kind < WHOLE_KINDS)
+        parts = every.take(rows)
+        group, best, kind = self._collapse(parts)
+        part = np.full(len(every), -1, np.int32)
+        part[rows] = group
+        counts = np.zeros(len(every), np.bool_)
+        counts[rows[best]] = True
+        parts = parts.take(best)
+        parts.kind[:] = kind
+        pa.default_memory_pool().release_unused()
+        held = _held(part[read("held", np.int32)], place[read("holder", np.int32)], len(parts))
 
-        segment, prompt = _ints(self._post_segment), _ints(self._post_prompt)
-        segment, prompt = self._add_pieces(segment, prompt, account)
-        prompt = place[prompt]
+        owner = read("owner", np.int32)
+        rows = np.flatnonzero((every.kind >= WHOLE_KINDS) & counts[owner])
+        pieces, piece_part = every.take(rows), part[owner[rows]]
+        del every, owner, rows
+        shared, shared_item, shared_part = self._shared(parts, part, counts, held, prompts.account)
+        del part, counts
+        others = pieces.plus(shared)
+        piece_count, part_count = len(pieces), len(parts)
+        del pieces, shared
+        group, best, kind = self._collapse(others)
+        others = others.take(best)
+        others.kind[:] = kind
 
-        digest = np.array(self._digests, dtype=f"V{_DIGEST_BYTES}")
-        by_digest = np.argsort(_sortable(digest), kind="stable")
-        rank = np.empty(len(by_digest), np.int32)
-        rank[by_digest] = np.arange(len(by_digest), dtype=np.int32)
-        segment = rank[segment]
-        by_posting = np.lexsort((prompt, segment))
-        segment, prompt = segment[by_posting], prompt[by_posting]
-        account = account[order]
+        # a piece that is a part as well leaves the part as it is spelt
+        both = parts.plus(others)
+        del parts, others
+        order, new = _by_digest(both.digest)
+        number = np.empty(len(both), np.int32)
+        number[order] = np.cumsum(new) - 1
+        segments = both.take(order[new])
+        del both, order, new
+        other = number[part_count:][group]
+        packed = np.concatenate(
+            [
+                _pack(np.repeat(number[:part_count], np.diff(held.start)), held.prompt),
+                _pack(*held.through(other[:piece_count], piece_part)),
+                _pack(*held.through(other[piece_count:][shared_item], shared_part)),
+            ]
+        )
+        packed.sort()
+        packed = packed[_changes(packed)]
+        segment, prompt = (packed >> 32).astype(np.int32), (packed & 0xFFFFFFFF).astype(np.int32)
+        del packed
         return Corpus(
-            digest=digest[by_digest],
-            text=write_texts(self._texts[i] for i in by_digest),
-            display=write_texts(self._display[i] for i in by_digest),
-            kind=np.frombuffer(bytes(self._kinds), np.uint8)[by_digest],
-            senders=_distinct(segment, account[prompt], len(by_digest)),
+            digest=segments.digest.astype(">u8").view("V16").reshape(-1),
+            text=Texts(self._texts, segments.text, segments.text_size),
+            display=Texts(self._texts, segments.shown, segments.shown_size),
+            kind=segments.kind,
+            # prompts are sorted by account
+            senders=np.bincount(segment[_changes(segment, prompts.account[prompt])], minlength=len(segments)).astype(
+                np.int32
+            ),
             posting_segment=segment,
             posting_prompt=prompt,
-            prompts=Prompts(
-                account=account,
-                time=time[order],
-                file=file[order],
-                line=line[order],
-                content=np.unique(content[order], return_inverse=True)[1].astype(np.int32),
-                accounts=account_values,
-                fields={n: FieldColumn(code=f.code[order], values=f.values) for n, f in fields.items()},
-                created_at=created[order],
-            ),
+            prompts=prompts,
         )
 
-    def _add_pieces(
-        self, segment: npt.NDArray[np.int32], prompt: npt.NDArray[np.int32], account: npt.NDArray[np.int32]
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Makes segments of pieces of parts, and their postings.
+    def _sorted_prompts(self) -> tuple[Prompts, Ints32]:
+        """The p prompts in their order, and the place of each in it as it was taken, int32[p]."""
+        read = self._columns.read
+        content = np.unique(read("content", np.uint64), return_inverse=True)[1].astype(np.int32)
+        account, accounts = self._coded("account")
+        time = read("time", np.int64)
+        order = np.lexsort((content, time, account))
+        account, time, content = account[order], time[order], content[order]
+        created, file, line = read("created_at", np.int64), read("file", np.int32), read("line", np.int64)
+        coded = {name: self._coded(name) for name in CODED[1:]}
+        # the other columns decide only among prompts that agree in these three
+        same = ~_changes(account, time, content)
+        tied = np.flatnonzero(same | np.append(same[1:], False)[: len(same)])
+        rows, run = order[tied], np.cumsum(~same)[tied]
+        others = (line, file, *(code for code, _ in coded.values()), created)
+        order[tied] = rows[np.lexsort((*(column[rows] for column in others), run))]
+        del others, same, tied, rows, run
+        place = np.empty(len(order), np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        created, file, line = created[order], file[order], line[order]
+        prompts = Prompts(
+            account=account,
+            time=time,
+            file=file,
+            line=line,
+            content=content,
+            accounts=accounts,
+            fields={n: FieldColumn(code=coded[n][0][order], values=coded.pop(n)[1]) for n in CODED[1:]},
+            created_at=created,
+        )
+        return prompts, place
 
-        Head, tail and windows of every long part; sentences and outlines that at least ``min_senders`` accounts sent.
+    def _coded(self, name: str) -> tuple[Ints32, pa.Array]:
+        """Codes of a column into its sorted values, -1 kept."""
+        read = self._columns.read
+        values = unpack(read(f"{name} size", np.int32), read(f"{name} bytes", np.uint8)).dictionary_encode()
+        order = pc.sort_indices(values.dictionary)
+        rank = np.empty(len(order), np.int32)
+        rank[order.to_numpy(zero_copy_only=False)] = np.arange(len(order), dtype=np.int32)
+        code = np.append(rank[values.indices.to_numpy(zero_copy_only=False)], np.int32(-1))
+        return code[read(f"{name} code", np.int32)], values.dictionary.take(order).cast(pa.string())
+
+    def _collapse(self, segments: _Segments) -> tuple[Ints32, Ints, Bytes]:
+        """The g distinct ones of n segments, by ascending digest.
+
+        Returns:
+            Which of them each segment is, int32[n]; of each the row with the least original, int64[g]; and the least
+            kind of each, uint8[g].
         """
-        parts = self._parts = len(self._texts)
-        order = np.argsort(segment, kind="stable")
-        holders = prompt[order]
-        starts = np.searchsorted(segment[order], np.arange(parts + 1))
-        pieces, piece_part = array("i"), array("i")
-        hashes, hash_part = array("q"), array("i")
-        for part in range(parts):
-            original = self._display[part]
-            for text, _ in _shareable(original):
-                hashes.append(_short_digest(text))
-                hash_part.append(part)
-            if len(self._texts[part]) > 2 * self._size:
-                for kind, piece in _pieces(original, size=self._size, max_windows=self._max_windows):
-                    child = self._segment(piece, normalize(piece), kind)
-                    if child >= 0:
-                        pieces.append(child)
-                        piece_part.append(part)
-        made = [
-            (segment, prompt),
-            _through(_ints(pieces), _ints(piece_part), starts, holders),
-            self._shared(_ints(hashes, np.int64), _ints(hash_part), starts, holders, account),
-        ]
-        segments, prompts = pairs(np.concatenate([s for s, _ in made]), np.concatenate([p for _, p in made]))
-        return segments.astype(np.int32), prompts.astype(np.int32)
+        order, new = _by_digest(segments.digest)
+        group = np.empty(len(order), np.int32)
+        group[order] = np.cumsum(new) - 1
+        start = np.flatnonzero(new)
+        best = order[start]
+        kind = np.minimum.reduceat(segments.kind[order], start) if len(start) else segments.kind
+        size = np.diff(np.append(start, len(order)))
+        rows = order[np.repeat(size > 1, size)]
+        if not len(rows):
+            return group, best, kind
+        several = group[rows]
+        lot = np.cumsum(segments.shown_size[rows] + 16, dtype=np.int64) // COMPARED_BYTES
+        lot = lot[np.searchsorted(several, several)]  # a group is in the lot of its first row
+        for a, b in _runs(lot):
+            texts = Texts(self._texts, segments.shown[rows[a:b]], segments.shown_size[rows[a:b]])
+            table = pa.table({"group": several[a:b], "shown": texts.column(np.arange(b - a))})
+            sorted_ = pc.sort_indices(table, sort_keys=[("group", "ascending"), ("shown", "ascending")])
+            by_text = rows[a:b][sorted_.to_numpy()]
+            first = by_text[_changes(group[by_text])]
+            best[group[first]] = first
+        return group, best, kind
 
     def _shared(
-        self,
-        hashes: npt.NDArray[np.int64],
-        parts: npt.NDArray[np.int32],
-        starts: npt.NDArray[np.int64],
-        holders: npt.NDArray[np.int32],
-        account: npt.NDArray[np.int32],
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Segments of the sentences and outlines that enough accounts sent: postings (segment, prompt)."""
-        value, inverse = np.unique(hashes, return_inverse=True)
-        loose = np.bincount(inverse, weights=(starts[parts + 1] - starts[parts]), minlength=len(value))
-        maybe = loose[inverse] >= self._min_senders
-        inverse, parts = inverse[maybe], parts[maybe]
-        of, prompt = _through(inverse.astype(np.int32), parts, starts, holders)
-        shared = _distinct(of, account[prompt], len(value)) >= self._min_senders
-        holder = {int(s): int(p) for s, p in zip(inverse, parts, strict=True) if shared[s]}
-        ids = np.full(len(value), -1, np.int32)
-        for number, part in sorted(holder.items()):
-            wanted = int(value[number])
-            text, kind = next(found for found in _shareable(self._display[part]) if _short_digest(found[0]) == wanted)
-            ids[number] = self._segment(text, normalize(text), kind)
-        keep = ids[of] >= 0
-        return ids[of[keep]], prompt[keep]
+        self, parts: _Segments, part: Ints32, counts: Bools, held: _Held, account: Ints32
+    ) -> tuple[_Segments, Ints, Ints32]:
+        """The sentences and outlines that enough accounts sent.
+
+        Args:
+            parts: p distinct ones.
+            part: int32[n], which of them each segment taken is.
+            counts: bool[n]: the one segment of each part whose spelling counts.
+            held: prompts of the parts.
+            account: of the prompts.
+
+        Returns:
+            h segments, and in which parts they are: int64[m] into the h, and int32[m] into the p.
+        """
+        read = self._columns.read
+        count = read("shared_count", np.int32)
+        mine = np.repeat(counts, count)
+        digest, kind = read("shared", np.int64)[mine], read("shared_kind", np.uint8)[mine]
+        of = np.repeat(part[counts], count[counts])
+        del count, mine
+        volume = np.diff(held.start)
+        order = np.argsort(digest, kind="stable")
+        start = np.flatnonzero(_changes(digest[order]))
+        size = np.diff(np.append(start, len(order)))
+        loose = np.add.reduceat(volume[of[order]], start) if len(start) else size
+        maybe = loose >= self._min_senders
+        order, size = order[np.repeat(maybe, size)], size[maybe]
+        digest, kind, of = digest[order], kind[order], of[order]
+
+        value = np.repeat(np.arange(len(size)), size)
+        sent = account[held.prompt]
+        once = _changes(np.repeat(np.arange(len(parts)), volume), sent)
+        start = np.concatenate([[0], np.cumsum(once)])[held.start]
+        senders = _Held(start=start, prompt=sent[once])
+        shared = np.zeros(len(size), np.bool_)
+        lot = np.cumsum(np.diff(start)[of]) // EXPANDED
+        for a, b in _runs(lot[np.searchsorted(value, value)]):
+            item, _ = pairs(*senders.through(value[a:b], of[a:b]))
+            shared |= np.bincount(item, minlength=len(size)) >= self._min_senders
+        keep = shared[value]
+        digest, kind, of = digest[keep], kind[keep], of[keep]
+        new = _changes(digest)
+        start, value = np.flatnonzero(new), np.cumsum(new) - 1
+        kind = np.minimum.reduceat(kind, start) if len(start) else kind
+        found = self._cut_again(parts, digest[start], of[start])
+        text = [normalize(sentence) for sentence in found]
+        full = np.array([bool(t) for t in text], np.bool_)
+        keep = full[value] if len(full) else np.zeros(0, np.bool_)
+        made = self._keep(
+            [t.encode() for t in text if t], [s.encode() for s, t in zip(found, text, strict=True) if t], kind[full]
+        )
+        return made, (np.cumsum(full) - 1)[value[keep]], of[keep]
+
+    def _cut_again(self, parts: _Segments, digest: Ints, of: Ints32) -> list[str]:
+        """Sentences and outlines, of which these are the (ascending) digests, each from a part that has it."""
+        found = [""] * len(digest)
+        shown = Texts(self._texts, parts.shown, parts.shown_size)
+        holders = np.unique(of)
+        for first in range(0, len(holders), LOOKED_AT):
+            rows = holders[first : first + LOOKED_AT]
+            cut = shareable(shown.column(rows).cast(pa.large_string()))
+            value = np.minimum(np.searchsorted(digest, cut.digest), len(digest) - 1)
+            right = (digest[value] == cut.digest) & (of[value] == rows[cut.owner])
+            for i in np.flatnonzero(right).tolist():
+                found[value[i]] = cut.text[i]
+        return found
+
+    def _keep(self, text: list[bytes], shown: list[bytes], kind: Bytes) -> _Segments:
+        """Segments that were not taken with a block."""
+        sizes = [np.array([len(t) for t in texts], np.int32) for texts in (text, shown)]
+        places = [
+            self._texts.append(b"".join(texts)) + np.cumsum(size, dtype=np.int64) - size
+            for texts, size in zip((text, shown), sizes, strict=True)
+        ]
+        return _Segments(
+            digest=digests(text), kind=kind, text=places[0], text_size=sizes[0], shown=places[1], shown_size=sizes[1]
+        )
 
 
-def _ints(values: array[int], kind: type[np.signedinteger[Any]] = np.int32) -> npt.NDArray[Any]:
-    """The numbers of an array, which may be empty."""
-    return np.frombuffer(values, kind) if values else np.empty(0, kind)
+_NOTHING: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
 
 
-def _through(
-    item: npt.NDArray[np.int32],
-    part: npt.NDArray[np.int32],
-    starts: npt.NDArray[np.int64],
-    holders: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Joins (item, part) with (part, prompt): the pairs (item, prompt)."""
-    counts = starts[part + 1] - starts[part]
-    return np.repeat(item, counts), holders[ranges(starts[part], counts)]
+def _pack(first: AnyInts, second: AnyInts) -> Ints:
+    """Pairs of numbers from 0 to 2**31 - 1, as one that sorts as they do."""
+    packed = first.astype(np.int64)
+    packed <<= 32
+    packed |= second
+    return packed
 
 
-def _sortable(digest: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
-    """The rank of each 16-byte digest; numpy neither sorts void values nor keeps trailing zeros of bytes."""
-    if not len(digest):
-        return np.empty(0, np.int64)
-    halves = np.frombuffer(digest.tobytes(), dtype=">u8").reshape(-1, 2)
-    rank = np.empty(len(digest), np.int64)
-    rank[np.lexsort((halves[:, 1], halves[:, 0]))] = np.arange(len(digest))
-    return rank
+def _held(part: Ints32, prompt: Ints32, parts: int) -> _Held:
+    packed = _pack(part, prompt)
+    packed.sort()
+    start = np.concatenate([[0], np.cumsum(np.bincount(packed >> 32, minlength=parts))])
+    return _Held(start=start, prompt=(packed & 0xFFFFFFFF).astype(np.int32))
 
 
-def _sorted_codes(code: npt.NDArray[np.int32], values: list[str]) -> tuple[npt.NDArray[np.int32], pa.Array]:
-    """Codes into the sorted values, -1 kept."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    rank = np.empty(len(values) + 1, np.int32)
-    rank[order] = np.arange(len(values), dtype=np.int32)
-    rank[-1] = -1
-    return rank[code], pa.array([values[i] for i in order], pa.string())
+def _by_digest(digest: Words) -> tuple[Ints, Bools]:
+    """The stable order of digests, uint64[n, 2], and which of them differ from the one before, in that order."""
+    high = np.ascontiguousarray(digest[:, 0])
+    order = np.argsort(high, kind="stable")
+    new = _changes(digest[order, 0], digest[order, 1])
+    if np.any(new[1:] & (np.diff(high[order]) == 0)):
+        order = np.lexsort((digest[:, 1], high))
+        new = _changes(digest[order, 0], digest[order, 1])
+    return order, new
 
 
-def _distinct(group: npt.NDArray[np.integer], member: npt.NDArray[np.integer], groups: int) -> npt.NDArray[np.int32]:
-    """How many distinct members each group has: int32[groups]."""
-    return np.bincount(pairs(group, member)[0], minlength=groups).astype(np.int32)
+def _changes(*columns: npt.NDArray[Any]) -> Bools:
+    """Where any of some columns differs from the row before; the first row does."""
+    new = np.zeros(len(columns[0]), np.bool_)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
+
+
+def _runs(value: AnyInts) -> Iterator[tuple[int, int]]:
+    """Start and stop of each run of equal values."""
+    start = np.flatnonzero(_changes(value))
+    yield from zip(start.tolist(), [*start[1:].tolist(), len(value)], strict=True) if len(start) else ()
 
 
 def build_corpus(
@@ -377,11 +647,16 @@ def build_corpus(
     max_windows: int = 4,
     min_senders: int = 10,
     registry: Registry | None = None,
+    workers: int = 1,
 ) -> Corpus:
     """The corpus of all prompts in ``batches``; see :class:`CorpusBuilder`."""
-    builder = CorpusBuilder(
-        segment_characters=segment_characters, max_windows=max_windows, min_senders=min_senders, registry=registry
-    )
-    for batch in batches:
-        builder.add(batch.prompts)
-    return builder.finish()
+    with CorpusBuilder(
+        segment_characters=segment_characters,
+        max_windows=max_windows,
+        min_senders=min_senders,
+        registry=registry,
+        workers=workers,
+    ) as builder:
+        for batch in batches:
+            builder.add(batch.prompts)
+        return builder.finish()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harvestdetect.arrays import unit
 from harvestdetect.assign import Assigned
 from harvestdetect.data import Corpus, Template
-from harvestdetect.lookup import Parts, cluster_texts, texts_of
+from harvestdetect.lookup import READ, Parts, cluster_texts, shown_of, shown_texts
 from harvestdetect.redact import redact
 from harvestdetect.template import (
     Description,
@@ -21,15 +21,15 @@ from harvestdetect.template import (
     has_words,
     is_rigid,
     is_template,
-    kept_share,
+    kept_shares,
     same_templates,
     templates_within,
 )
+from harvestdetect.vectors import Rows
 
 __all__ = ["describe_clusters", "template_of"]
 
 Ints32 = npt.NDArray[np.int32]
-Vectors = npt.NDArray[np.float16]
 
 TEXTS_PER_CLUSTER: Final = 48
 MIXED_WORDS: Final = 4.0
@@ -41,7 +41,7 @@ FILLS: Final = 0.5
 
 
 def describe_clusters(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Vectors, *, least: int
+    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Rows, *, least: int
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster; mixed ones come apart, those of the same template are made one.
 
@@ -90,7 +90,7 @@ def describe_clusters(
 
 
 def _unmixed(
-    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Vectors, *, least: int
+    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Rows, *, least: int
 ) -> list[Assigned]:
     """The templates that lie in one cluster side by side, each with the prompts that fill it, and what is left.
 
@@ -103,8 +103,7 @@ def _unmixed(
     inside = templates_within(texts, unit(vectors[stands]))
     if not inside:
         return []
-    texts = texts_of(corpus, parts, item.prompts, item.cluster.segments)
-    share = np.stack([kept_share(one.kept, texts) for one in inside])
+    share, _ = _shares([one.kept for one in inside], item, corpus, parts)
     best = np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(inside))
     found = [item.prompts[best == i] for i in range(len(inside) + 1)]
     return [
@@ -117,13 +116,43 @@ def _filled(item: Assigned, description: Description, corpus: Corpus, parts: Par
     if not has_words(description):
         return item
     # as the template was made
-    texts = [redact(text) for text in texts_of(corpus, parts, item.prompts, item.cluster.segments)]
+    share, known = _shares([description.kept], item, corpus, parts, prepare=redact)
     # of a prompt without a part nothing can be said
-    fills = (kept_share(description.kept, texts) >= FILLS) | np.array([not text for text in texts])
+    fills = (share[0] >= FILLS) | ~known
     return item if fills.all() else replace(item, prompts=item.prompts[fills])
 
 
-def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Vectors) -> tuple[Description, Template]:
+def _shares(
+    templates: Sequence[Sequence[str]],
+    item: Assigned,
+    corpus: Corpus,
+    parts: Parts,
+    *,
+    prepare: Callable[[str], str] = str,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Which part of the fixed words of some templates each prompt of a cluster keeps; each of its texts is read once.
+
+    Args:
+        templates: fixed tokens of each.
+        item: the cluster.
+        corpus: that it is of.
+        parts: of its prompts.
+        prepare: done to the texts.
+
+    Returns:
+        float64[len(templates), q], 0 where a prompt has no part; and bool[q], where it has one.
+    """
+    shown = shown_of(corpus, parts, item.prompts, item.cluster.segments)
+    count = len(shown.start) - 1
+    share = np.zeros((len(templates), count + 1))
+    for first in range(0, count, READ):
+        last = min(first + READ, count)
+        texts = [prepare(text) for text in shown_texts(corpus, shown, first, last)]
+        share[:, first:last] = kept_shares(templates, texts)
+    return share[:, shown.back], shown.back >= 0
+
+
+def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Rows) -> tuple[Description, Template]:
     texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
     return template_of(
         texts,

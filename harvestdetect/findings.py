@@ -338,23 +338,25 @@ def prompt_table(
     Rows that repeat a request are in it too: ``request`` numbers the requests, int32[p], ascending.
     """
     parts = []
+    names = pa.array([*files, ""], pa.string())  # the last: a file without a name
     for finding, campaign in found:
         first = request[campaign.prompts]
         last = np.searchsorted(request, first, side="right")
         times = last - campaign.prompts
         rows = ranges(campaign.prompts, times)
         cluster = np.repeat(campaign.prompt_cluster, times)
+        used, which = np.unique(cluster, return_inverse=True)
+        shown = pa.array([templates[int(c)].template_id for c in used], pa.string())
+        file = prompts.file[rows]
         sure = campaign.membership[np.searchsorted(campaign.accounts, prompts.account[rows])]
         parts.append(
             pa.table(
                 {
-                    "file": pa.array(
-                        [files[f] if 0 <= f < len(files) else "" for f in prompts.file[rows]], pa.string()
-                    ),
+                    "file": names.take(pa.array(np.where((file >= 0) & (file < len(files)), file, len(files)))),
                     "line": pa.array(prompts.line[rows], pa.int64()),
                     "account": prompts.accounts.take(pa.array(prompts.account[rows])),
-                    "campaign_id": pa.array([finding.campaign_id] * len(rows), pa.string()),
-                    "template_id": pa.array([templates[int(c)].template_id for c in cluster], pa.string()),
+                    "campaign_id": pa.repeat(finding.campaign_id, len(rows)),
+                    "template_id": shown.take(pa.array(which)),
                     "membership": pa.array(np.round(sure, 4), pa.float64()),
                 }
             )

@@ -2,48 +2,83 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import spread, unit
+from harvestdetect.arrays import AnyInts, ranges, spread, unit
 from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
+from harvestdetect.vectors import Rows
 
 __all__ = [
     "Parts",
+    "Shown",
+    "among",
     "cluster_texts",
     "first_rows",
     "parts_of",
     "prompt_vectors",
     "requests",
     "segment_starts",
+    "segments_of",
+    "shown_of",
+    "shown_texts",
     "texts_of",
     "words_of",
 ]
 
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
-Floats32 = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 Vectors = npt.NDArray[np.float16]
 
-BLOCK: Final = 1 << 16
-"""Vectors projected at once."""
+BLOCK: Final = 1 << 15
+"""Prompts whose vectors are projected at once."""
+READ: Final = 1 << 12
+"""Texts held at once."""
+PIECES: Final = 200
+"""Pieces of parts, of a cluster, that are looked for in the parts of its prompts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The whole parts of every prompt in compressed form."""
+    """Segments of every prompt in compressed form: its whole parts, or all."""
 
     start: Ints
     """int64[p + 1]."""
     segment: Ints32
+    """int32[start[-1]], ascending within a prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Of q prompts, the t texts that show why a cluster has them, unread: one for all prompts of a content."""
+
+    back: Ints
+    """int64[q]: the text of each prompt, -1 where it has no part."""
+    start: Ints
+    """int64[t + 1]: where each text begins in ``segment``."""
+    segment: Ints32
+    """int32[start[-1]]: the segments whose originals a text is put together of; the last one's vector stands for it."""
 
 
 def segment_starts(corpus: Corpus) -> Ints:
     """Where the postings of each segment begin: int64[n + 1]."""
-    return np.searchsorted(corpus.posting_segment, np.arange(len(corpus.senders) + 1))
+    start = np.zeros(len(corpus.senders) + 1, np.int64)
+    np.cumsum(np.bincount(corpus.posting_segment, minlength=len(corpus.senders)), out=start[1:])
+    return start
+
+
+def among(values: AnyInts, ascending: AnyInts) -> Bools:
+    """Which values are in an ascending array, in time that hardly grows with it: bool, as ``values``."""
+    if not len(ascending):
+        return np.zeros(values.shape, bool)
+    place = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
+    return np.asarray(ascending[place] == values)
 
 
 def first_rows(prompts: Prompts) -> npt.NDArray[np.bool_]:
@@ -63,15 +98,30 @@ def requests(prompts: Prompts) -> Ints32:
 
 
 def parts_of(corpus: Corpus) -> Parts:
-    """Turns the postings round, pieces of parts left out."""
-    whole = corpus.kind[corpus.posting_segment] < WHOLE_KINDS
-    prompt, segment = corpus.posting_prompt[whole], corpus.posting_segment[whole]
-    order = np.argsort(prompt, kind="stable")
-    start = np.searchsorted(prompt[order], np.arange(len(corpus.prompts.account) + 1))
-    return Parts(start=start, segment=segment[order])
+    """The whole parts of every prompt."""
+    return _turned(corpus, corpus.kind < WHOLE_KINDS)
 
 
-def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Vectors, *, dimensions: int, seed: int) -> Floats32:
+def segments_of(corpus: Corpus) -> Parts:
+    """All segments of every prompt, pieces of parts too."""
+    return _turned(corpus, np.ones(len(corpus.kind), bool))
+
+
+def _turned(corpus: Corpus, chosen: Bools) -> Parts:
+    """The postings of some segments by prompt."""
+    from scipy import sparse
+
+    mine = chosen[corpus.posting_segment]
+    prompt = corpus.posting_prompt if mine.all() else corpus.posting_prompt[mine]
+    start = np.zeros(len(chosen) + 1, np.int64)
+    np.cumsum(np.where(chosen, np.diff(segment_starts(corpus)), 0), out=start[1:])
+    held = sparse.csr_matrix(
+        (np.ones(len(prompt), np.int8), prompt, start), shape=(len(chosen), len(corpus.prompts.account)), copy=False
+    ).tocsc()  # in time linear in the postings
+    return Parts(start=held.indptr.astype(np.int64), segment=held.indices.astype(np.int32, copy=False))
+
+
+def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Rows, *, dimensions: int, seed: int) -> Vectors:
     """A short vector per prompt: the sum of its parts' vectors, projected at random.
 
     Args:
@@ -80,20 +130,22 @@ def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Vectors, *, dimensions
         seed: of the projection.
 
     Returns:
-        float32[p, dimensions].
+        float16[p, dimensions].
     """
     from scipy import sparse
 
     rng = np.random.default_rng(seed)
     projection = rng.standard_normal((vectors.shape[1], dimensions), dtype=np.float32) / np.float32(np.sqrt(dimensions))
-    projected = np.empty((len(vectors), dimensions), np.float32)
-    for start in range(0, len(vectors), BLOCK):
-        projected[start : start + BLOCK] = unit(vectors[start : start + BLOCK]) @ projection
-    held = sparse.csr_matrix(
-        (np.ones(len(parts.segment), np.float32), parts.segment, parts.start),
-        shape=(len(parts.start) - 1, len(vectors)),
-    )
-    return np.asarray(held @ projected, dtype=np.float32)
+    count = len(parts.start) - 1
+    found = np.empty((count, dimensions), np.float16)
+    for first in range(0, count, BLOCK):
+        start = parts.start[first : first + BLOCK + 1]
+        segments, place = np.unique(parts.segment[start[0] : start[-1]], return_inverse=True)
+        held = sparse.csr_matrix(
+            (np.ones(len(place), np.float32), place, start - start[0]), shape=(len(start) - 1, len(segments))
+        )
+        found[first : first + BLOCK] = held @ (unit(vectors[segments]) @ projection)
+    return found
 
 
 def cluster_texts(
@@ -112,27 +164,10 @@ def cluster_texts(
     Returns:
         the texts, and for each the segment whose vector stands for it.
     """
-    own = set(segments.tolist())
-    pieces = [corpus.text[s] for s in segments[:200] if corpus.kind[s] >= WHOLE_KINDS]
     _, first = np.unique(corpus.prompts.content[prompts], return_index=True)
-    chosen = prompts[np.sort(first)][spread(len(first), at_most)]
-    texts, stands = [], []
-    for prompt in chosen:
-        of_prompt = parts.segment[parts.start[prompt] : parts.start[prompt + 1]].tolist()
-        if not of_prompt:
-            continue
-        shown = [s for s in of_prompt if s in own]
-        if not shown and len(of_prompt) > 1:
-            shown = [s for s in of_prompt if any(p in corpus.text[s] for p in pieces)]
-        longest = max(
-            (s for s in of_prompt if corpus.kind[s] != SYSTEM), key=lambda s: _length(corpus, s), default=None
-        )
-        if longest is not None and all(corpus.kind[s] == SYSTEM for s in shown):
-            shown = [*shown, longest]
-        shown = shown or of_prompt[:1]
-        texts.append("\n\n".join(corpus.display[s] for s in shown))
-        stands.append(shown[-1])
-    return texts, np.array(stands, np.int32)
+    chosen = prompts[np.sort(first)[spread(len(first), at_most)]]
+    shown = shown_of(corpus, parts, chosen, segments)
+    return shown_texts(corpus, shown, 0, len(shown.start) - 1), shown.segment[shown.start[1:] - 1]
 
 
 def texts_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) -> list[str]:
@@ -142,23 +177,112 @@ def texts_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) ->
         prompts: int32[q], of a cluster.
         segments: int32[s], of the cluster.
     """
-    shown = np.flatnonzero(parts.start[prompts + 1] > parts.start[prompts])
-    _, first, back = np.unique(corpus.prompts.content[prompts[shown]], return_index=True, return_inverse=True)
-    texts, _ = cluster_texts(corpus, parts, prompts[shown], segments, at_most=len(first))
-    found = [""] * len(prompts)
-    for place, i in zip(shown.tolist(), np.argsort(np.argsort(first))[back].tolist(), strict=True):
-        found[place] = texts[i]
-    return found
+    shown = shown_of(corpus, parts, prompts, segments)
+    texts = shown_texts(corpus, shown, 0, len(shown.start) - 1)
+    return [texts[i] if i >= 0 else "" for i in shown.back.tolist()]
+
+
+def shown_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) -> Shown:
+    """What :func:`cluster_texts` shows of each prompt, for :func:`shown_texts` to read; texts in the order of prompts.
+
+    Args:
+        prompts: int32[q], of a cluster.
+        segments: int32[s], of the cluster.
+    """
+    size = parts.start[prompts + 1] - parts.start[prompts]
+    has = np.flatnonzero(size)
+    _, first, content = np.unique(corpus.prompts.content[prompts[has]], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    back = np.full(len(prompts), -1, np.int64)
+    back[has] = rank[content]
+    one = has[first[order]]
+    start, segment = _shown(corpus, _of_prompts(parts, prompts[one]), size[one], segments)
+    return Shown(back=back, start=start, segment=segment)
+
+
+def shown_texts(corpus: Corpus, shown: Shown, first: int, last: int) -> list[str]:
+    """The texts from the first to before the last."""
+    start = (shown.start[first : last + 1] - shown.start[first]).tolist()
+    parts = corpus.display.take(shown.segment[shown.start[first] : shown.start[last]])
+    if len(parts) == last - first:
+        return parts
+    return ["\n\n".join(parts[a:b]) for a, b in itertools.pairwise(start)]
+
+
+def _of_prompts(parts: Parts, prompts: Ints32) -> Ints32:
+    """The segments of some prompts, one prompt after another."""
+    start = parts.start[prompts]
+    return parts.segment[ranges(start, parts.start[prompts + 1] - start)]
+
+
+def _shown(corpus: Corpus, segment: Ints32, size: Ints, segments: Ints32) -> tuple[Ints, Ints32]:
+    """Of prompts that have ``size`` parts each, ``segment`` all told, those that are shown: start and segment."""
+    count = len(size)
+    row = np.repeat(np.arange(count), size)
+    shown = among(segment, segments if (segments[1:] > segments[:-1]).all() else np.unique(segments))
+    system = corpus.kind[segment] == SYSTEM
+    # of several parts, none the cluster's as a whole: those that hold a piece that is
+    none = np.bincount(row[shown], minlength=count) == 0
+    sought = np.flatnonzero((none & (size > 1))[row])
+    pieces = segments[:PIECES][corpus.kind[segments[:PIECES]] >= WHOLE_KINDS]
+    if len(sought) and len(pieces):
+        shown[sought] = _holds(corpus, segment[sought], corpus.text.take(pieces))
+    # only system parts, or nothing: the longest other part with them
+    bare = np.bincount(row[shown & ~system], minlength=count) == 0
+    other = np.flatnonzero(bare[row] & ~system)
+    longest = _longest(corpus, segment[other], row[other], other)
+    none = np.bincount(row[shown], minlength=count) == 0
+    none[row[longest]] = False
+    begin = np.cumsum(size) - size
+    shown[begin[none]] = True
+    # the longest after the system parts, where these follow it too
+    place = np.concatenate((np.flatnonzero(shown), longest))
+    last = np.repeat((0, 1), (len(place) - len(longest), len(longest)))
+    place = place[np.lexsort((place, last, row[place]))]
+    start = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(row[place], minlength=count), out=start[1:])
+    return start, segment[place]
+
+
+def _holds(corpus: Corpus, segment: Ints32, pieces: list[str]) -> Bools:
+    """Which segments hold one of some pieces."""
+    distinct, back = np.unique(segment, return_inverse=True)
+    found = np.zeros(len(distinct), bool)
+    for first in range(0, len(distinct), READ):
+        texts = corpus.text.take(distinct[first : first + READ])
+        found[first : first + READ] = [any(piece in text for piece in pieces) for text in texts]
+    return found[back]
+
+
+def _longest(corpus: Corpus, segment: Ints32, row: Ints, place: Ints) -> Ints:
+    """For each row in an ascending ``row`` the place of its longest segment, the first of several."""
+    several = np.flatnonzero(np.bincount(row)[row] > 1) if len(row) else row
+    length = np.zeros(len(segment), np.int64)
+    length[several] = _measured(corpus, segment[several], len)
+    order = np.lexsort((place, -length, row))
+    first = np.ones(len(order), bool)
+    first[1:] = row[order[1:]] != row[order[:-1]]
+    return place[order[first]]
+
+
+def _measured(corpus: Corpus, segment: Ints32, measure: Callable[[str], int]) -> Ints:
+    """A number of the text of each segment, each text read once."""
+    distinct, back = np.unique(segment, return_inverse=True)
+    found = np.zeros(len(distinct), np.int64)
+    for first in range(0, len(distinct), READ):
+        texts = corpus.text.take(distinct[first : first + READ])
+        found[first : first + READ] = [measure(text) for text in texts]
+    return found[back]
 
 
 def words_of(corpus: Corpus, parts: Parts, prompts: Ints32) -> Ints:
     """Words of the longest part of each prompt: int64[len(prompts)], 0 where it has none."""
-    words = []
-    for prompt in prompts:
-        of_prompt = parts.segment[parts.start[prompt] : parts.start[prompt + 1]]
-        words.append(max((corpus.text[s].count(" ") + 1 for s in of_prompt.tolist()), default=0))
-    return np.array(words, np.int64)
-
-
-def _length(corpus: Corpus, segment: int) -> int:
-    return len(corpus.text[segment])
+    size = parts.start[prompts + 1] - parts.start[prompts]
+    has = size > 0
+    found = np.zeros(len(prompts), np.int64)
+    if has.any():
+        words = _measured(corpus, _of_prompts(parts, prompts), lambda text: text.count(" ") + 1)
+        found[has] = np.maximum.reduceat(words, (np.cumsum(size) - size)[has])
+    return found

@@ -28,11 +28,16 @@ _CONFUSABLE: Final = str.maketrans(
 )  # fmt: skip
 
 _CONTROL: Final = {c: None for c in range(32) if chr(c) not in "\t\n\v\f\r\x1c\x1d\x1e\x1f"} | {127: None}
+_CONTROLS: Final = re.compile("[" + "".join(rf"\x{c:02x}" for c in _CONTROL) + "]+")
+_CONFUSABLES: Final = re.compile("[" + "".join(map(chr, _CONFUSABLE)) + "]")
+_ASCII: Final = re.compile("[\0-\x7f]+")
+_SMALL: Final = b"abcdefghijklmnopqrstuvwxyz"
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
-_BREAK: Final = re.compile(r"[\n\r\u2028\u2029]+|(?<=[.!?…。！？])(?:[\"')\]»”]*\s+|(?=[^\s.!?\d\w]))|(?<=[。！？])")
+_STOP: Final = re.compile(r"([.!?…。！？])(?:[\"')\]»”]*\s+|(?=[^\s.!?\d\w])|(?<=[。！？]))")
+_LINE: Final = re.compile(r"[\n\r\u2028\u2029]+")
 
 _LABEL: Final = re.compile(
     r"^[ \t]*(?:(#{1,6} [^\n]{1,60}|\[[^\]\n]{2,60}\]|<[^>\n]{2,60}>)[ \t]*$"
@@ -51,19 +56,28 @@ def normalize(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.translate(_CONTROL).lower().split())
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_CONTROL)
+    text = _CONTROLS.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
     text = unicodedata.normalize("NFKC", text.casefold())
-    latin = sum("a" <= c <= "z" for c in text)
-    if 2 * latin > sum(map(str.isalpha, text)):
+    if _CONFUSABLES.search(text) and _is_latin(text):
         text = unicodedata.normalize("NFKC", text.translate(_CONFUSABLE))
     return " ".join(text.split())
 
 
+def _is_latin(text: str) -> bool:
+    """Whether more than half of the letters are from a to z."""
+    ascii_part = text.encode("ascii", "ignore")
+    latin = len(ascii_part) - len(ascii_part.translate(None, _SMALL))
+    letters = sum(map(str.isalpha, _ASCII.sub("", text)))
+    return latin > letters + len(ascii_part) - len(ascii_part.translate(None, _SMALL.upper()))
+
+
 def sentences(text: str) -> Iterator[str]:
     """The lines and sentences of an original text, normalised, empty ones left out."""
-    for piece in _BREAK.split(text):
-        if piece and (clean := normalize(piece)):
-            yield clean
+    cut = _STOP.split(text)
+    for piece, stop in zip(cut[::2], [*cut[1::2], ""], strict=True):
+        for line in _LINE.split(piece + stop):
+            if line and (clean := normalize(line)):
+                yield clean
 
 
 def is_wordy(text: str, *, characters: int = 24, words: int = 4) -> bool:

@@ -112,10 +112,14 @@ def overlaps_of(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume: I
 
 
 def blocks(overlaps: Overlaps) -> Iterator[slice]:
-    """All sets in turn, as many at a time as have at most :data:`CELLS` pairs with all the others, or one."""
-    count = len(overlaps.sent)
-    step = max(CELLS // max(count, 1), 1)
-    return (slice(i, min(i + step, count)) for i in range(0, count, step))
+    """All sets in turn, as many at a time as share accounts with others :data:`CELLS` times at most, or one."""
+    met = np.diff(overlaps.held_by.indptr)  # sets of each account
+    done = np.cumsum(overlaps.held @ met)
+    low = 0
+    while low < len(done):
+        high = max(int(np.searchsorted(done, (done[low - 1] if low else 0) + CELLS, side="right")), low + 1)
+        yield slice(low, high)
+        low = high
 
 
 def shared_pairs(overlaps: Overlaps, block: slice) -> Pairs:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +13,7 @@ from typing import Any, Final, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import pairs
 from harvestdetect.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.calibration import (
     Calibration,
@@ -52,31 +51,38 @@ from harvestdetect.data import (
     View,
 )
 from harvestdetect.describe import describe_clusters
-from harvestdetect.dump import batches_of
+from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
-from harvestdetect.errors import SettingsError
+from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
-from harvestdetect.lookup import first_rows, parts_of, prompt_vectors, requests, segment_starts
+from harvestdetect.lookup import first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
+from harvestdetect.machine import cores, peak_memory_mb
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
 from harvestdetect.regroup import join_parts, without_surer
+from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
+from harvestdetect.shards import ShardFolder
 from harvestdetect.template import Description, is_rigid, is_template
 from harvestdetect.triage import Judgement, changes, expected_false, ranked, what_if
+from harvestdetect.vectors import Rows
 from harvestdetect.weigh import Case, Weighed, background_of, judgements_of, weigh
+from harvestdetect.work import Kept, keep_neighbors, kept_neighbors, key_of, places
 
 __all__ = ["detect"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
-Vectors = npt.NDArray[np.float16]
+Digests = npt.NDArray[np.void]
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """``progress(what, total)`` opens a bar and yields the function that is told how many more are done."""
 
 NOMINAL_SPEED: Final = 20_000.0
 """Characters (of UTF-8) per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
+LEAST_KNOWN: Final = 0.5
+"""Neighbours of an earlier scan are of use where so many of the segments were in it."""
 PROMPT_DIMENSIONS: Final = 48
 SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
@@ -120,7 +126,7 @@ def detect(
     with run.stage("encode wording"):
         wording = _encode("wording", corpus, np.arange(len(corpus.text), dtype=np.int32), run)
     with run.stage("cluster wording"):
-        neighbors = _nearest(wording, run)
+        neighbors = _nearest("wording", wording, corpus.digest, run)
         clusters, core = _cluster("wording", neighbors, corpus, postings, run)
     clusters += _meaning(corpus, postings, core, run)
     with run.stage("assign"):
@@ -283,7 +289,7 @@ class _Run:
         with threadpool_limits(blas_threads, user_api="blas"):
             yield
         self.stages.append(
-            StageCost(stage=name, seconds=round(time.perf_counter() - start, 3), peak_memory_mb=_peak_memory())
+            StageCost(stage=name, seconds=round(time.perf_counter() - start, 3), peak_memory_mb=peak_memory_mb())
         )
 
     def detection(self, corpus: Corpus) -> Detection:
@@ -307,12 +313,6 @@ class _Run:
             notes=tuple(self.told),
             **{"findings": (), **self.results},
         )
-
-
-def _peak_memory() -> float:
-    """Peak resident memory of this process in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1_000_000 if sys.platform == "darwin" else 1_000), 1)
 
 
 def _versions() -> dict[str, str]:
@@ -339,25 +339,39 @@ def _versions() -> dict[str, str]:
 
 def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
     settings = run.settings
-    builder = CorpusBuilder(
-        segment_characters=settings.segment_characters,
-        max_windows=settings.max_windows,
-        min_senders=settings.min_accounts,
-        registry=run.registry,
+    cutting = Cutting(
+        segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry
     )
+    shards = None
+    if settings.work is not None and isinstance(source, Dumps):
+        shards = ShardFolder(settings.work / "read", settings=settings, cutting=cutting)
     rejects = 0
+    with CorpusBuilder(
+        segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry,
+        min_senders=settings.min_accounts, workers=settings.workers or cores(), shards=shards, folder=settings.work,
+    ) as builder:  # fmt: skip
+        for batch in _taken(source, builder, by_file=shards is not None):
+            rejects += len(batch.rejects)
+            run.rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(run.rejects)])
+            run.files.extend(batch.files)
+        run.counts["rejects"] = rejects
+        known = run.registry.entries if run.registry else ()
+        if cut := [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]:
+            run.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
+        if rejects > len(run.rejects):
+            run.note(f"the first {len(run.rejects):,} of {rejects:,} rejects are listed")
+        return builder.finish()
+
+
+def _taken(source: Iterable[Batch] | Iterable[Prompt], builder: CorpusBuilder, *, by_file: bool) -> Iterator[Batch]:
+    """The batches, when the builder has them; ``by_file`` those of files that are kept, as they were kept."""
+    if by_file and isinstance(source, Dumps):
+        for file in source.files():
+            yield from builder.add_file(file.batches, file=file.position, name=file.name, sha256=file.sha256())
+        return
     for batch in batches_of(source):
         builder.add(batch.prompts)
-        rejects += len(batch.rejects)
-        run.rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(run.rejects)])
-        run.files.extend(batch.files)
-    run.counts["rejects"] = rejects
-    known = run.registry.entries if run.registry else ()
-    if cut := [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]:
-        run.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
-    if rejects > len(run.rejects):
-        run.note(f"the first {len(run.rejects):,} of {rejects:,} rejects are listed")
-    return builder.finish()
+        yield batch
 
 
 def _postings(corpus: Corpus, volume: Volumes) -> Postings:
@@ -370,7 +384,7 @@ def _postings(corpus: Corpus, volume: Volumes) -> Postings:
     )
 
 
-def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Vectors:
+def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Rows:
     """Vectors of some segments: float16[len(segments), d]."""
     encoder = load_encoder(view, settings=run.settings, notes=run.note)
     run.models[view] = encoder.digest
@@ -387,17 +401,33 @@ def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Vectors:
         )
 
 
-def _nearest(vectors: Vectors, run: _Run) -> Neighbors:
+def _nearest(view: View, vectors: Rows, digest: Digests, run: _Run) -> Neighbors:
+    """Neighbours of segments; those that an earlier scan left in the work folder are taken from there."""
     settings = run.settings
+    key = key_of({"model": run.models[view], **{n: getattr(settings, n) for n in ("k", "exact_below", "seed")}})
+    kept = None if settings.work is None else kept_neighbors(settings.work, key, notes=run.note)
+    known = None
+    if kept is not None:
+        place = places(kept.digest, digest)
+        known = (kept.neighbors, place) if (place >= 0).sum() >= LEAST_KNOWN * len(digest) else None
     with run.progress("neighbours", len(vectors)) as advance:
-        return nearest(
+        found = nearest(
             vectors,
             k=settings.k,
             exact_below=settings.exact_below,
             threads=settings.threads,
             seed=settings.seed,
             progress=advance,
+            notes=run.note,
+            known=known,
+            folder=settings.work,
         )
+    if settings.work is not None:
+        try:
+            keep_neighbors(settings.work, key, Kept(digest=digest, neighbors=found))
+        except CacheError as error:
+            run.note(f"the neighbours are not kept: {error}")
+    return found
 
 
 def _cluster(
@@ -419,13 +449,13 @@ def _cluster(
         neighbors, min_samples=settings.min_samples, account=own.account[own.start[:-1]], senders=senders
     )
     found: list[TemplateCluster] = []
-    for channel, distance, cores, floor, cap in (
+    for channel, distance, own_core, floor, cap in (
         (str(view), None, core, settings.distance_floor, settings.distance_cap),
         (f"{view}/shared", shared_distance(neighbors), np.zeros_like(core), SHARED_FLOOR, SHARED_CAP),
     ):
         tree = build_tree(
             neighbors,
-            core=cores,
+            core=own_core,
             distance=distance,
             floor=floor,
             cap=cap,
@@ -465,9 +495,16 @@ def _select_leaves(tree: Tree, postings: Postings, settings: Settings) -> Iterat
     Over several templates each account may send one filling of each. Such leaves count where they turn out to be
     templates.
     """
-    for points, _ in _select_flat(tree, "leaf"):
-        if len(np.unique(postings.account[postings.rows(points)])) >= settings.min_accounts:
-            yield points
+    leaves = [points for points, _ in _select_flat(tree, "leaf")]
+    if not leaves:
+        return
+    points = np.concatenate(leaves)
+    of = np.repeat(np.arange(len(leaves)), [len(leaf) for leaf in leaves])
+    rows = np.repeat(of, postings.start[points + 1] - postings.start[points])
+    accounts = np.bincount(pairs(rows, postings.account[postings.rows(points)])[0], minlength=len(leaves))
+    for leaf, count in zip(leaves, accounts.tolist(), strict=True):
+        if count >= settings.min_accounts:
+            yield leaf
 
 
 def _restrict(postings: Postings, among: Ints32) -> Postings:
@@ -495,7 +532,9 @@ def _meaning(corpus: Corpus, postings: Postings, core: Floats32, run: _Run) -> l
             among = _affordable(corpus, core, run)
         vectors = _encode("meaning", corpus, among, run)
     with run.stage("cluster meaning"):
-        return _cluster("meaning", _nearest(vectors, run), corpus, postings, run, among=among)[0]
+        return _cluster(
+            "meaning", _nearest("meaning", vectors, corpus.digest[among], run), corpus, postings, run, among=among
+        )[0]
 
 
 def _affordable(corpus: Corpus, core: Floats32, run: _Run) -> Ints32:
@@ -538,14 +577,17 @@ def _campaigns(
     for held_prompts in prompts:
         free[held_prompts] = False
     sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
+    segments, total = segments_of(corpus), int(volume.prompts.sum())
     found = []
     for group in communities(links, len(assigned), seed=run.settings.seed):
         for clusters, held in split_users(group, prompts, account=account, min_accounts=least):
             more = None
             if not any(is_template(described[c]) for c in clusters):
-                more = account[nearby(np.concatenate([held[c] for c in clusters]), free, corpus, neighbors, sender)]
+                more = account[
+                    nearby(np.concatenate([held[c] for c in clusters]), free, corpus, neighbors, sender, segments)
+                ]
             campaign = form_campaign(
-                clusters, held, links, account=account, volume=volume.prompts, nearby=more,
+                clusters, held, links, account=account, volume=volume.prompts, total_prompts=total, nearby=more,
                 rigid=all(rigid[c] for c in clusters),
             )  # fmt: skip
             if len(campaign.accounts) >= least:

@@ -88,20 +88,20 @@ def without_surer(
     """
     account = case.corpus.prompts.account
     judgements = judgements_of(weighed, fdr=settings.fdr)
-    taken = np.empty(0, np.int32)
+    taken = np.zeros(len(case.corpus.prompts.accounts), bool)
     found, again = list(weighed), {}
     for i in ranked(judgements):
         if judgements[i].tier == "watch":
             break
         members = campaigns[i].accounts
-        shared = np.isin(members, taken)
+        shared = taken[members]
         rest = len(members) - int(shared.sum())
         if shared.mean() >= SHARED_MEMBERS:
             if rest >= settings.min_accounts:
-                again[i] = without(campaigns[i], taken, account=account)
+                again[i] = without(campaigns[i], members[shared], account=account)
             else:
                 found[i] = less_sure(found[i], replace(found[i], evidence=()))
-        taken = np.union1d(taken, members)
+        taken[members] = True
     alone = weigh(list(again.values()), case, background, seed=settings.seed)
     for i, held in zip(again, alone, strict=True):
         found[i] = less_sure(found[i], held)

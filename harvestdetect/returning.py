@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import AnyInts, pairs
 
-__all__ = ["Chance", "chance_of", "expected_returning", "returning"]
+__all__ = ["Chance", "chance_of", "expected_returning", "returning", "texts_of_each"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -35,6 +35,16 @@ def chance_of(volume: AnyInts) -> Chance:
     return Chance(texts=texts.astype(np.int64), accounts=accounts)
 
 
+def texts_of_each(account: AnyInts, text: AnyInts) -> Ints:
+    """Distinct texts of each account in a set: int64[a].
+
+    Args:
+        account: int[r], of the rows of the set.
+        text: int[r], of the same rows.
+    """
+    return np.unique(pairs(account, text)[0], return_counts=True)[1]
+
+
 def returning(account: AnyInts, text: AnyInts, chance: Chance) -> tuple[Ints, float]:
     """Distinct texts of each account in a set, and the accounts to expect with two or more.
 
@@ -47,7 +57,7 @@ def returning(account: AnyInts, text: AnyInts, chance: Chance) -> tuple[Ints, fl
         int64[a], for each account in the set; and how many would have two or more if every account drew its texts at
         random from all texts.
     """
-    each = np.unique(pairs(account, text)[0], return_counts=True)[1]
+    each = texts_of_each(account, text)
     return each, float(expected_returning(np.array([each.sum()]), chance)[0])
 
 

@@ -24,9 +24,9 @@ ENCODERS = ("auto", "fast", "full")
 SELECTIONS = ("account", "leaf", "eom")
 _WHOLE = frozenset(
     {"max_line_bytes", "segment_characters", "max_windows", "batch_size", "k", "exact_below"}
-) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "seed"})
+) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "workers", "seed"})
 FORMATS = ("auto", "jsonl", "csv", "parquet")
-PATHS = ("cache", "calibration", "registry")
+PATHS = ("cache", "calibration", "registry", "work")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +103,13 @@ class Settings:
     seed: int = 0
     threads: int = 0
     """0: all cores."""
+    workers: int = 0
+    """Processes that prepare texts while another reads them; 1: one does both, 0: one for each core."""
+    memory_gb: float | None = None
+    """What a scan may hold, 10**9 bytes; None: half of the machine's. Where that is too little, large arrays go into
+    files and blocks are smaller; a scan that held more in the end says so."""
+    work: Path | None = None
+    """Folder in which a scan keeps files as read, vectors and neighbours for the next one; None: nothing is kept."""
 
     def __post_init__(self) -> None:
         """Check every range."""
@@ -121,6 +128,8 @@ class Settings:
             ("min_cluster_size", 2, None),
             ("min_accounts", 2, None),
             ("threads", 0, 1_024),
+            ("workers", 0, 1_024),
+            ("memory_gb", 0.25, None),
             ("seed", 0, 2**32 - 1),
             ("distance_floor", 0.0, 2.0),
             ("distance_cap", 0.0, 2.0),
@@ -138,6 +147,7 @@ class Settings:
             ("use_registry", bool, "true or false"),
             ("model", str | None, "a folder or name"),
             ("cache", Path | None, "a folder"),
+            ("work", Path | None, "a folder"),
             ("calibration", Path | None, "a file"),
             ("registry", Path | None, "a file"),
             ("mapping", Mapping, "a table of names to column names"),

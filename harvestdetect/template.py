@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,11 +23,12 @@ __all__ = [
     "Description",
     "align",
     "common_words",
+    "cut",
     "describe",
     "has_words",
     "is_rigid",
     "is_template",
-    "kept_share",
+    "kept_shares",
     "same_templates",
     "templates_within",
     "tokens",
@@ -50,10 +51,13 @@ PAIRS: Final = 1 << 20
 PAIRS_AT_ONCE: Final = 1 << 13
 """...and by all."""
 MAX_TOKENS: Final = 700
+HEAD: Final = 8_000
+"""Characters that a text's first :data:`MAX_TOKENS` tokens are looked for in at first."""
 SLOT_EXAMPLES: Final = 6
 EXEMPLARS: Final = 3
 
 _TOKEN = re.compile(r"\w+|[^\w\s]|\n")
+_WORD = re.compile(r"\w+")
 
 RIGID_WORDS: Final = 5
 """Fixed words from which a cluster counts as a template."""
@@ -109,58 +113,92 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
     return found
 
 
+def cut(text: str) -> list[str]:
+    """The tokens of :func:`tokens` without their places, in much less time."""
+    head = text[:HEAD]
+    found = _folded(_TOKEN, head)
+    if len(found) <= MAX_TOKENS and len(head) < len(text):
+        return [match.group().casefold() for match in itertools.islice(_TOKEN.finditer(text), MAX_TOKENS)]
+    return found[:MAX_TOKENS]
+
+
+def _folded(pattern: re.Pattern[str], text: str) -> list[str]:
+    """What a pattern finds, in lower case."""
+    # beyond ASCII a letter may become several, and these no part of the same word
+    return pattern.findall(text.lower()) if text.isascii() else [t.casefold() for t in pattern.findall(text)]
+
+
+def _spans(text: str, count: int) -> list[tuple[int, int]]:
+    """Where the first ``count`` tokens begin and end."""
+    return [match.span() for match in itertools.islice(_TOKEN.finditer(text), count)]
+
+
 def align(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int]]:
     """One longest common subsequence of two token lists, as pairs of positions, ascending."""
+    return _align(_masks(first), len(first), second)
+
+
+def _masks(tokens: Sequence[str]) -> dict[str, int]:
+    """For each token a number with the bits set that are its positions."""
     masks: dict[str, int] = {}
-    for i, token in enumerate(first):
+    for i, token in enumerate(tokens):
         masks[token] = masks.get(token, 0) | 1 << i
-    full = (1 << len(first)) - 1
-    state, states = full, [full]
-    for token in second:
-        kept = state & masks.get(token, 0)
-        state = ((state + kept) | (state - kept)) & full
-        states.append(state)
-    # a zero bit i after j tokens: the subsequence grows with token i of ``first``
+    return masks
+
+
+def _align(masks: Mapping[str, int], count: int, second: Sequence[str]) -> list[tuple[int, int]]:
+    """:func:`align` of the ``count`` tokens that ``masks`` are of."""
+    state = full = (1 << count) - 1
+    states, places = [full], []
+    for j, token in enumerate(second):
+        if kept := state & masks.get(token, 0):
+            state = ((state + kept) | (state - kept)) & full
+            states.append(state)
+            places.append(j)
+    # a zero bit i: up to there the subsequence grows with token i of the first
     pairs = []
-    i, j = len(first) - 1, len(second)
-    while i >= 0 and j > 0:
-        if states[j] >> i & 1:
-            i -= 1
-        elif not states[j - 1] >> i & 1:
+    below, j = full, len(places)
+    while zeros := below & ~states[j]:
+        i = zeros.bit_length() - 1
+        bit = 1 << i
+        j -= 1
+        while not states[j] & bit:
             j -= 1
-        else:
-            pairs.append((i, j - 1))
-            i -= 1
-            j -= 1
+        pairs.append((i, places[j]))
+        below = bit - 1
     return pairs[::-1]
 
 
-def kept_share(fixed: Sequence[str], texts: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Which part of the fixed words of a template each text keeps, in order.
+def _times_kept(count: int, alignments: Sequence[Sequence[tuple[int, int]]]) -> npt.NDArray[np.int64]:
+    """How many of some texts keep each of ``count`` tokens."""
+    kept = [i for pairs in alignments for i, _ in pairs]
+    return np.bincount(np.array(kept, np.int64), minlength=count)
+
+
+def kept_shares(templates: Sequence[Sequence[str]], texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Which part of the fixed words of some templates each text keeps, in order.
 
     Args:
-        fixed: tokens of the template; only words count.
+        templates: fixed tokens of each; only words count.
         texts: any; one longer than :data:`MAX_TOKENS` may keep the rest where it is not read, and counts as 1.
 
     Returns:
-        float64[len(texts)], 0 to 1; 1 where the template has no fixed word.
+        float64[len(templates), len(texts)], 0 to 1; 1 where the template has no fixed word.
     """
-    words = [token for token in fixed if token[0].isalnum()]
-    masks: dict[str, int] = {}
-    for i, token in enumerate(words):
-        masks[token] = masks.get(token, 0) | 1 << i
-    full = (1 << len(words)) - 1
-    found = np.ones(len(texts))
+    found = np.ones((len(templates), len(texts)))
+    held = [[token for token in fixed if token[0].isalnum()] for fixed in templates]
+    used = [(row, _masks(words), len(words)) for row, words in enumerate(held) if words]
     for number, text in enumerate(texts):
-        own = tokens(text)
-        if not words or len(own) == MAX_TOKENS:
+        # so short a text is read to its end, and of its tokens only words count
+        own = _folded(_WORD, text) if len(text) < MAX_TOKENS else cut(text)
+        if len(own) == MAX_TOKENS:
             continue
-        state = full
-        for token, _, _ in own:
-            if mask := masks.get(token):
-                kept = state & mask
-                state = ((state + kept) | (state - kept)) & full
-        found[number] = 1 - state.bit_count() / len(words)
+        for row, masks, count in used:
+            state = full = (1 << count) - 1
+            for token in own:
+                if kept := state & masks.get(token, 0):
+                    state = ((state + kept) | (state - kept)) & full
+            found[row, number] = 1 - state.bit_count() / count
     return found
 
 
@@ -176,18 +214,20 @@ def common_words(texts: Sequence[Sequence[str]]) -> tuple[int, float]:
     """
     if len(texts) < 2:
         return 0, 0.0
-    return _common(texts[0], [align(texts[0], other) for other in texts[1:]])
-
-
-def _common(first: Sequence[str], alignments: Sequence[Sequence[tuple[int, int]]]) -> tuple[int, float]:
-    kept = np.zeros(len(first), np.int64)
-    for pairs in alignments:
-        for i, _ in pairs:
-            kept[i] += 1
-    fixed = kept >= KEPT_BY * len(alignments)
+    first, others = texts[0], texts[1:]
+    masks = _masks(first)
+    kept = _times_kept(len(first), [_align(masks, len(first), other) for other in others])
+    fixed = (kept >= KEPT_BY * len(others)).tolist()
     words = sum(1 for token, is_fixed in zip(first, fixed, strict=True) if is_fixed and token[0].isalnum())
-    long = sum(int(n) for token, n in zip(first, kept, strict=True) if len(token) > 3 and token.isalpha())
-    return words, long / max(len(alignments), 1)
+    return words, _shared(first, kept, len(others))
+
+
+def _shared(first: Sequence[str], kept: npt.NDArray[np.int64], others: int) -> float:
+    """Words of four letters or more that one of the others keeps, on average."""
+    long: int = sum(
+        n for token, n in zip(first, kept.tolist(), strict=True) if n and len(token) > 3 and token.isalpha()
+    )
+    return long / max(others, 1)
 
 
 def same_templates(descriptions: Sequence[Description]) -> list[list[int]]:
@@ -266,15 +306,19 @@ def templates_within(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> 
         vectors: float32[len(texts), d], unit rows.
     """
     found: list[Description] = []
+    read = [cut(text) for text in texts]
+    holders: dict[str, int] = {}
+    for i, own in enumerate(read):
+        for token in set(own):
+            holders[token] = holders.get(token, 0) | 1 << i
     halves = _halves(vectors, np.arange(len(texts)))
     for _ in range(DEPTH):
         deeper: list[npt.NDArray[np.int64]] = []
         for part in halves:
             if len(part) < LEAST_TEXTS:
                 continue
-            description = describe([texts[i] for i in part], vectors[part])
-            if description.fixed >= SAME_LEAST:
-                found.append(description)
+            if _is_one(read, part, vectors[part], holders):
+                found.append(describe([texts[i] for i in part], vectors[part]))
             else:
                 deeper.extend(_halves(vectors, part))
         halves = deeper
@@ -288,6 +332,48 @@ def _halves(vectors: npt.NDArray[np.float32], part: npt.NDArray[np.int64]) -> li
     return [part[along > 0], part[along <= 0]]
 
 
+def _is_one(
+    texts: Sequence[list[str]],
+    part: npt.NDArray[np.int64],
+    vectors: npt.NDArray[np.float32],
+    holders: Mapping[str, int],
+) -> bool:
+    """Whether :func:`describe` finds :data:`SAME_LEAST` fixed words in some of the texts.
+
+    Args:
+        texts: tokens of all.
+        part: positions of some, at least one.
+        vectors: float32[len(part), d], of these.
+        holders: for each token a number with the bits set that are positions of texts that have it.
+    """
+    order, others = _middle(vectors)
+    base, sample = texts[part[order[0]]], part[others].tolist()
+    weights, need, chosen = _weights(base), _needed(len(sample)), sum(1 << i for i in sample)
+    able = np.array([(holders[token] & chosen).bit_count() for token in base], np.int64) >= need
+    masks = _masks(base) if able.any() else {}
+    kept = np.zeros(len(base), np.int64)
+    for left in range(len(sample), -1, -1):
+        # a token that can be fixed still; more of these make no run fewer
+        able &= kept + left >= need
+        if np.count_nonzero(weights[0][_runs(weights, able)]) < SAME_LEAST:
+            return False
+        if left:
+            pairs = _align(masks, len(base), texts[sample[-left]])
+            kept[[i for i, _ in pairs]] += 1
+    return True
+
+
+def _middle(vectors: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int64], list[int]]:
+    """All positions, those nearest the centre first; and the sample that is aligned with the first of them."""
+    order = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")
+    return order, [int(i) for i in order[spread(len(order), SAMPLE)] if i != order[0]]
+
+
+def _needed(others: int) -> float:
+    """Texts that must keep a token for it to be fixed."""
+    return max(1.0, KEPT_BY * others)
+
+
 def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Description:
     """The template of a cluster.
 
@@ -296,24 +382,16 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Descript
             :data:`SAMPLE` evenly chosen ones are aligned.
         vectors: float32[len(texts), d], unit rows.
     """
-    centre = vectors.mean(axis=0)
-    closeness = vectors @ centre
-    order = np.argsort(-closeness, kind="stable")
+    order, sample = _middle(vectors)
     medoid = int(order[0])
-    sample = [int(i) for i in order[spread(len(texts), SAMPLE)] if i != medoid]
-    base = tokens(texts[medoid])
-    base_tokens = [t for t, _, _ in base]
-    others = [tokens(texts[i]) for i in sample]
-    alignments = [align(base_tokens, [t for t, _, _ in other]) for other in others]
-    kept = np.zeros(len(base), np.int64)
-    for pairs in alignments:
-        for i, _ in pairs:
-            kept[i] += 1
-    fixed = _runs(base_tokens, kept >= max(1.0, KEPT_BY * len(sample)) if sample else np.ones(len(base), bool))
-    words, slots = _words_and_slots(texts[medoid], base, fixed, [texts[i] for i in sample], others, alignments)
-    count = sum(1 for i in np.flatnonzero(fixed) if base_tokens[i][0].isalnum())
+    base, others = cut(texts[medoid]), [cut(texts[i]) for i in sample]
+    masks, weights = _masks(base), _weights(base)
+    alignments = [_align(masks, len(base), other) for other in others]
+    kept = _times_kept(len(base), alignments)
+    fixed = _runs(weights, kept >= _needed(len(sample)) if sample else np.ones(len(base), bool))
+    words, slots = _words_and_slots(texts[medoid], fixed, [texts[i] for i in sample], alignments)
     lengths = [len(base), *(len(o) for o in others)]
-    stays = tuple(base_tokens[i] for i in np.flatnonzero(fixed))
+    stays = tuple(base[i] for i in np.flatnonzero(fixed))
     shared = " ".join(stays) or texts[medoid].casefold()
     return Description(
         words=words,
@@ -323,67 +401,89 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Descript
         least_similar=int(order[-1]),
         signature=hashlib.blake2b(shared.encode(), digest_size=16).hexdigest(),
         kept=stays,
-        fixed=count,
-        shared=_common(base_tokens, alignments)[1],
+        fixed=int(np.count_nonzero(weights[0][fixed])),
+        shared=_shared(base, kept, len(sample)),
         rigidity=min(1.0, float(fixed.sum()) / max(float(np.median(lengths)), 1.0)),
     )
 
 
-def _runs(base: Sequence[str], fixed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Drops fixed runs that chance explains: a lone mark or short word between two slots, not at a line's start."""
-    fixed = fixed.copy()
-    start = 0
-    while start < len(fixed):
-        stop = start + 1
-        while stop < len(fixed) and fixed[stop] == fixed[start]:
-            stop += 1
-        inner = start > 0 and stop < len(fixed)
-        letters = sum(len(t) for t in base[start:stop] if t[0].isalnum())
-        label = letters and "\n" in base[start:stop]
-        if fixed[start] and inner and letters <= 4 and not label:
-            fixed[start:stop] = False
-        start = stop
-    return fixed
+def _weights(base: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Letters of each token, 0 for a mark; and which are line ends."""
+    return (
+        np.array([len(token) if token[0].isalnum() else 0 for token in base], np.int64),
+        np.array([token == "\n" for token in base], bool),
+    )
+
+
+def _runs(
+    weights: tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]], fixed: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Drops fixed runs that chance explains: a lone mark or short word between two slots, not at a line's start.
+
+    Args:
+        weights: :func:`_weights` of the tokens.
+        fixed: bool[len(tokens)].
+    """
+    if not fixed.any():
+        return fixed.copy()
+    start = np.flatnonzero(np.concatenate(([True], fixed[1:] != fixed[:-1])))
+    stop = np.append(start[1:], len(fixed))
+    letters = np.add.reduceat(weights[0], start)
+    label = (letters > 0) & np.logical_or.reduceat(weights[1], start)
+    dropped = (start > 0) & (stop < len(fixed)) & (letters <= 4) & ~label
+    return fixed & ~np.repeat(dropped, stop - start)
 
 
 def _words_and_slots(
     medoid: str,
-    base: Sequence[tuple[str, int, int]],
     fixed: npt.NDArray[np.bool_],
     texts: Sequence[str],
-    others: Sequence[Sequence[tuple[str, int, int]]],
     alignments: Sequence[Sequence[tuple[int, int]]],
 ) -> tuple[tuple[str | None, ...], tuple[tuple[str, ...], ...]]:
-    runs: list[tuple[int, int]] = []
-    for i in np.flatnonzero(fixed):
-        if runs and runs[-1][1] == i:
-            runs[-1] = (runs[-1][0], int(i) + 1)
-        else:
-            runs.append((int(i), int(i) + 1))
-    # gaps between runs, as (end of the run before, start of the run after) in tokens of the medoid
-    borders = [(0, 0), *runs, (len(base), len(base))]
+    """The fixed words of the medoid, and the values of the slots between them in it and in other texts."""
+    place = np.flatnonzero(fixed)
+    # runs, as places among the fixed tokens
+    begins = np.flatnonzero(np.diff(place, prepend=-2) > 1)
+    runs = list(zip(begins.tolist(), np.append(begins, len(place))[1:].tolist(), strict=True))
+    gaps = [_gaps(medoid, [(i, i) for i in place.tolist()], place, runs)]
+    gaps += [_gaps(text, pairs, place, runs) for text, pairs in zip(texts, alignments, strict=True)]
+    base = _spans(medoid, int(place[-1]) + 1) if len(place) else []
     words: list[str | None] = []
     slots: list[tuple[str, ...]] = []
-    maps = [dict(pairs) for pairs in alignments]
-    for place, ((_, end), (start, stop)) in enumerate(itertools.pairwise(borders)):
-        values: list[str] = []
-        inside = medoid[base[end - 1][2] if end else 0 : base[start][1] if start < len(base) else len(medoid)].strip()
-        values.append(inside)
-        for text, other, pairs in zip(texts, others, maps, strict=True):
-            before = next((pairs[i] for i in range(end - 1, -1, -1) if i in pairs and fixed[i]), None)
-            after = next((pairs[i] for i in range(start, len(base)) if i in pairs and fixed[i]), None)
-            left = other[before][2] if before is not None else 0
-            right = other[after][1] if after is not None else len(text)
-            values.append(text[left:right].strip() if left <= right else "")
+    for number in range(len(runs) + 1):
+        values = [gap[number] for gap in gaps]
         distinct = tuple(dict.fromkeys(v for v in values if v))
         filled = sum(1 for v in values if v and any(c.isalnum() for c in v))
         if filled > 0.2 * len(values) or any(len(v) > 8 for v in distinct):
             words.append(None)
             slots.append(distinct[:SLOT_EXAMPLES])
-        if place + 1 < len(borders) - 1:
-            run = medoid[base[start][1] : base[stop - 1][2]]
+        if number < len(runs):
+            start, stop = runs[number]
+            run = medoid[base[place[start]][0] : base[place[stop - 1]][1]]
             if words and words[-1] is not None:
                 words[-1] = f"{words[-1]} {run}"
             else:
                 words.append(run)
     return tuple(words), tuple(slots)
+
+
+def _gaps(
+    text: str, pairs: Sequence[tuple[int, int]], place: npt.NDArray[np.int64], runs: Sequence[tuple[int, int]]
+) -> list[str]:
+    """What a text has between the fixed words before and after each gap that it keeps: one more than runs."""
+    if not runs:
+        return [text.strip()]
+    at = dict(pairs)
+    kept = [at.get(i) for i in place.tolist()]
+    own = _spans(text, max((j for j in kept if j is not None), default=-1) + 1)
+    ends = list(itertools.accumulate((own[j][1] if j is not None else 0 for j in kept), max, initial=0))
+    begins = list(
+        itertools.accumulate(
+            (own[j][0] if j is not None else len(text) for j in reversed(kept)), min, initial=len(text)
+        )
+    )[::-1]
+    found = []
+    for before, after in itertools.pairwise([(0, 0), *runs, (len(kept), len(kept))]):
+        left, right = ends[before[1]], begins[after[0]]
+        found.append(text[left:right].strip() if left <= right else "")
+    return found

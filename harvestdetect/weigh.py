@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,45 +15,68 @@ from harvestdetect.campaign import without
 from harvestdetect.cluster import Postings
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Corpus, Evidence, Family, Neighbors, SharedValue
 from harvestdetect.evidence import infrastructure, structure, text, time
-from harvestdetect.evidence.benign import benign_explanations
+from harvestdetect.evidence.benign import DEVIATIONS, MOSTLY, OF_USUAL, benign_explanations
 from harvestdetect.evidence.infrastructure import (
     AccountFields,
     account_values,
     concentration,
     infrastructure_evidence,
     shared_infrastructure,
+    sharing_of,
 )
-from harvestdetect.evidence.intent import Encode, Prototypes, intent_evidence, load_prototypes, margins, targets_of
-from harvestdetect.evidence.nulls import Pool, draw_groups, pool_of
+from harvestdetect.evidence.intent import (
+    Encode,
+    Ordinary,
+    Prototypes,
+    Target,
+    intent_evidence,
+    load_prototypes,
+    margins,
+    targets_of,
+)
+from harvestdetect.evidence.nulls import Groups, Pool, draw_groups, pool_of
 from harvestdetect.evidence.structure import (
+    Joined,
     block_density,
     cohort_coverage,
     even_load,
     even_load_ratio,
     focus,
+    joined_when,
     linked_templates,
     shared_list,
 )
-from harvestdetect.evidence.text import READ, copies_share, duplicate_types, paired, slot_sweep, text_evidence
+from harvestdetect.evidence.text import (
+    PAIRS,
+    READ,
+    copies_share,
+    distinct,
+    duplicate_types,
+    paired,
+    slot_sweep,
+    text_evidence,
+)
 from harvestdetect.evidence.time import (
     DAY,
     SITTINGS,
-    SignUps,
+    Opened,
     coordination_evidence,
+    opened_when,
     sign_up_evidence,
     sign_ups,
     time_evidence,
 )
-from harvestdetect.lookup import Parts, cluster_texts, first_rows, requests, texts_of, words_of
+from harvestdetect.lookup import Parts, cluster_texts, first_rows, texts_of, words_of
 from harvestdetect.registry import Registry, known
-from harvestdetect.template import SAMPLE, Description, align, common_words, is_template, tokens
-from harvestdetect.triage import Judgement, judge
+from harvestdetect.template import SAMPLE, Description, align, common_words, cut, is_template
+from harvestdetect.triage import TEXT_FDR, Judgement, judge
 
 __all__ = ["DECIDING", "Background", "Case", "Weighed", "background_of", "judgements_of", "less_sure", "weigh"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.floating[Any]]
 
 DECIDING: Final = {
     "text": text.DECIDING,
@@ -70,8 +93,24 @@ BACKGROUND_TEXTS: Final = 1_000
 TEXTS: Final = 48
 """Texts of a candidate that are read for what they are after."""
 NEIGHBOURHOOD: Final = 12
+READ_AMONG: Final = 4_000
+"""Texts that are read are chosen among so many prompts of a candidate, evenly chosen; its distances are taken from so
+many of its segments."""
 NEED_TEMPLATE: Final = (*structure.NEED_TEMPLATE, *time.NEED_TEMPLATE)
 """Measures that a common subject explains as well; they count only where a template is shared."""
+DESCRIBING: Final = tuple(n for n in NEED_TEMPLATE if n not in {*structure.DECIDING, *time.DECIDING})
+"""Measures that decide nothing, and change no tier either where there is a template, as they need."""
+DESCRIBED: Final = TEXT_FDR
+"""What changes no tier (these measures, how the texts stand to one another, what they are after) is looked at only
+where a measure that decides has a p-value of at most this. No other candidate becomes a finding at a false-discovery
+rate up to here: a family passes (Benjamini-Hochberg over candidates, Simes over its measures) only with a measure at or
+below the rate."""
+FAMILIES: Final = {family: place for place, family in enumerate(get_args(Family))}
+"""The order in which evidence is given."""
+GLANCE: Final = 8
+"""Pairs that are compared at first, and twice as many texts whose slots are read..."""
+GLANCE_P: Final = 0.1
+"""...and the p-value up to which all are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +127,8 @@ class Case:
     """In the wording view."""
     core: Floats32
     """float32[n]: chord distance of every segment to its neighbours from other accounts."""
-    vectors: Floats32
-    """float32[p, d], of every prompt."""
+    vectors: Vectors
+    """float16 or float32[p, d], of every prompt."""
     encode: Encode
     """Of the wording view."""
     registry: Registry | None
@@ -103,6 +142,7 @@ class Weighed:
     """All that was measured on one candidate."""
 
     evidence: tuple[Evidence, ...]
+    """Those that only describe are left out where nothing could make it a finding, see :data:`DESCRIBED`."""
     benign: tuple[BenignExplanation, ...]
     templated: bool
     """Whether it has a template rather than only a subject."""
@@ -114,15 +154,8 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Background:
-    """What lies outside every candidate, and the requests that are compared."""
+    """What lies outside every candidate."""
 
-    place: Ints32
-    """int32[p]: the request that a prompt is."""
-    account: Ints32
-    time: npt.NDArray[np.int64]
-    content: Ints32
-    model: Ints32
-    vectors: Floats32
     pool: Pool
     sent: npt.NDArray[np.int64]
     """int64[a]: requests of every account."""
@@ -130,15 +163,15 @@ class Background:
     """int64[c]: accounts with prompts in each cluster..."""
     cluster_share: Floats
     """float64[c]: ...and its share of the requests."""
-    others: npt.NDArray[np.bool_]
-    """bool[a]: accounts outside every candidate."""
-    sign_ups: SignUps
+    joined: Joined
+    opened: Opened
     fields: AccountFields
     prototypes: Prototypes
-    margins: Floats
+    ordinary: Ordinary
     fixed: Floats
     shared: Floats
     distances: Floats
+    """float64[.], ascending."""
 
 
 def weigh(
@@ -196,107 +229,175 @@ def _body(campaign: Campaign, case: Case) -> Campaign:
     return without(campaign, campaign.accounts[heavy], account=case.corpus.prompts.account)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A candidate, and what several measures take from it."""
+
+    campaign: Campaign
+    described: Sequence[Description]
+    """Of each of its clusters."""
+    sizes: npt.NDArray[np.int64]
+    """int64[t]: its prompts in each cluster."""
+    segments: Ints32
+    """Of all its clusters."""
+    contents: Ints32
+    """int32[q], of its prompts."""
+    templates: int
+    """How many different templates its clusters are."""
+
+
+def _seen(campaign: Campaign, case: Case) -> _Seen:
+    described = [case.described[int(c)] for c in campaign.clusters]
+    segments = [case.assigned[int(c)].cluster.segments for c in campaign.clusters]
+    return _Seen(
+        campaign=campaign,
+        described=described,
+        sizes=np.bincount(
+            np.searchsorted(campaign.clusters, campaign.prompt_cluster), minlength=len(campaign.clusters)
+        ),
+        segments=np.concatenate(segments) if len(segments) > 1 else segments[0],
+        contents=case.corpus.prompts.content[campaign.prompts],
+        templates=len({d.signature for d in described if is_template(d)}),
+    )
+
+
 def _weigh(whole: Campaign, case: Case, background: Background, seed: int) -> Weighed:
     campaign = _body(whole, case)
-    described = [case.described[int(c)] for c in campaign.clusters]
-    templates = len({d.signature for d in described if is_template(d)})
-    own = background.place[campaign.prompts]
-    contents = background.content[own]
-    found = [*_text(campaign, case, background, described, contents), *_duplicates(campaign, case, described, seed)]
+    seen = _seen(campaign, case)
+    prompts = case.corpus.prompts
+    # accounts with a common subject have alike prompts, and come together when something happens
+    unfit = NEED_TEMPLATE if not seen.templates else ()
+    groups = draw_groups(background.pool, campaign.prompts, prompts.account, seed=seed)
+    sharing = sharing_of(background.fields, campaign.accounts)
+
+    def acting(leave_out: Collection[str]) -> list[Evidence]:
+        """The measures of time."""
+        found = []
+        if groups is not None:
+            found.extend(time_evidence(groups, prompts.time, leave_out=leave_out))
+            model = prompts.fields["model"].code
+            found.extend(coordination_evidence(groups, prompts.time, model=model, leave_out=leave_out))
+        if seen.templates:
+            found.extend(sign_up_evidence(background.opened, campaign.accounts, seed=seed, leave_out=leave_out))
+        return found
+
+    found = _text(seen, case, background)
     # all of them: leaving out whoever sends most would make any load even
     if (load := even_load(whole.harvest_prompts, strays=whole.stray_hits, seed=seed)) is not None:
         found.append(load)
-    linked = linked_templates(len(whole.clusters), templates, whole.link_log_p, len(whole.accounts))
+    linked = linked_templates(len(whole.clusters), seen.templates, whole.link_log_p, len(whole.accounts))
     if linked is not None:
         found.append(linked)
     subjects = None
-    groups = draw_groups(background.pool, own, background.account, seed=seed)
     if groups is not None:
-        if (listed := shared_list(groups, background.vectors)) is not None:
+        listed = shared_list(groups, case.vectors, told_at=(DEVIATIONS, (OF_USUAL, MOSTLY)))
+        if listed is not None:
             subjects = (listed[1].deviations, listed[1].of_usual)
-            found.append(listed[0])
-        if (narrow := focus(groups, background.vectors)) is not None:
-            found.append(narrow)
-        found.extend(time_evidence(groups, background.time))
-        found.extend(coordination_evidence(groups, background.time, model=background.model))
-    found.extend(_shape(campaign, case, background, seed))
-    found.extend(sign_up_evidence(background.sign_ups, campaign.accounts, others=background.others, seed=seed))
-    if not templates:
-        # accounts with a common subject have alike prompts, and come together when something happens
-        found = [e for e in found if e.name not in NEED_TEMPLATE]
-    found.extend(infrastructure_evidence(background.fields, campaign.accounts))
-    targets = targets_of(
-        _sample(campaign, case), background.prototypes, fixed=[" ".join(filter(None, d.words)) for d in described]
-    )
+            found.extend(e for e in listed[:1] if e.name not in unfit)
+    found.extend(acting({*unfit, *DESCRIBING}))
+    found.extend(infrastructure_evidence(background.fields, campaign.accounts, sharing=sharing))
+    targets: tuple[Target, ...] = ()
+    if any(e.p_value <= DESCRIBED and e.name in DECIDING[e.family] for e in found):
+        targets = _targets(seen, case, background)
+        found.extend(_duplicates(seen, case, seed))
+        if seen.templates:
+            found.extend(_shape(seen, case, background, groups, seed))
+            found.extend(acting({e.name for e in found}))
+        found.extend(intent_evidence(targets, background.ordinary))
     return Weighed(
-        evidence=tuple(
-            e
-            for e in (*found, *intent_evidence(targets, background.margins, seed=seed))
-            if e.family not in case.leave_out
-        ),
-        benign=_benign(campaign, case, background, found, contents, subjects, templates > 0),
-        templated=templates > 0,
+        evidence=tuple(sorted((e for e in found if e.family not in case.leave_out), key=lambda e: FAMILIES[e.family])),
+        benign=_benign(seen, case, background, found, subjects),
+        templated=seen.templates > 0,
         targets=tuple(t.name for t in targets),
-        shared_values=shared_infrastructure(background.fields, campaign.accounts),
+        shared_values=shared_infrastructure(background.fields, campaign.accounts, sharing=sharing),
     )
 
 
-def _sample(campaign: Campaign, case: Case) -> list[str]:
-    """Texts of a candidate, as its clusters show them."""
-    return cluster_texts(case.corpus, case.parts, campaign.prompts, _segments(campaign, case), at_most=TEXTS)[0]
+def _targets(seen: _Seen, case: Case, background: Background) -> tuple[Target, ...]:
+    prompts = _some(seen.campaign.prompts)
+    return targets_of(
+        cluster_texts(case.corpus, case.parts, prompts, seen.segments, at_most=TEXTS)[0],
+        background.prototypes,
+        fixed=[" ".join(filter(None, d.words)) for d in seen.described],
+    )
 
 
-def _segments(campaign: Campaign, case: Case) -> Ints32:
-    return np.concatenate([case.assigned[int(c)].cluster.segments for c in campaign.clusters])
+def _some(of: Ints32) -> Ints32:
+    """At most :data:`READ_AMONG` of them, evenly chosen."""
+    return of if len(of) <= READ_AMONG else of[spread(len(of), READ_AMONG)]
 
 
-def _text(
-    campaign: Campaign, case: Case, background: Background, described: Sequence[Description], contents: Ints32
-) -> list[Evidence]:
-    rigid = max(described, key=lambda d: d.fixed)
-    near = case.core[_segments(campaign, case)]
+def _text(seen: _Seen, case: Case, background: Background) -> list[Evidence]:
+    rigid = max(seen.described, key=lambda d: d.fixed)
+    near = case.core[_some(seen.segments)]
     return text_evidence(
         fixed_words=rigid.fixed,
         rigidity=rigid.rigidity,
-        shared_words=max(d.shared for d in described),
+        shared_words=max(d.shared for d in seen.described),
         background_fixed=background.fixed,
         background_shared=background.shared,
         distances=near[np.isfinite(near)].astype(np.float64),
         background_distances=background.distances,
-        contents=contents,
+        contents=seen.contents,
     )
 
 
-def _duplicates(campaign: Campaign, case: Case, described: Sequence[Description], seed: int) -> list[Evidence]:
-    """Fillings of the largest template, and what pairs of texts are to one another."""
+def _duplicates(seen: _Seen, case: Case, seed: int) -> list[Evidence]:
+    """Fillings of the largest template, and what pairs of texts are to one another.
+
+    Of a candidate whose first few texts look like copies the others are not read. The p-value is then that of the first
+    few; it is above :data:`GLANCE_P`, and otherwise that of all texts.
+    """
+    campaign = seen.campaign
     shown = case.parts.start[campaign.prompts + 1] > case.parts.start[campaign.prompts]
     prompts, cluster = campaign.prompts[shown], campaign.prompt_cluster[shown]
-    by_size = np.argsort([-int((cluster == c).sum()) for c in campaign.clusters], kind="stable")
-    largest, own = described[by_size[0]], prompts[cluster == campaign.clusters[by_size[0]]]
-    sweep = None
-    if is_template(largest):
-        copied = np.ones(len(own), bool)
-        copied[np.unique(case.corpus.prompts.content[own], return_index=True)[1]] = False
-        read = spread(len(own), TEXTS)
-        cut = [[t for t, _, _ in tokens(text)] for text in _texts_of(own[read], campaign, case)]
-        sweep = slot_sweep(cut, [align(largest.kept, text) for text in cut], copied=copied[read])
-    account = case.corpus.prompts.account[prompts]
-    pairs = paired(account, cluster, seed=seed)
-    kinds = duplicate_types(
-        _texts_of(prompts[pairs], campaign, case),
-        account=account[pairs],
-        vectors=case.vectors[prompts[pairs]],
-        templates=[described[i].kept for i in by_size if is_template(described[i])],
-    )
-    return [e for e in (sweep, kinds) if e is not None]
+    by_size = np.argsort(-seen.sizes, kind="stable")
+    found = []
+    if is_template(seen.described[by_size[0]]):
+        largest = prompts[cluster == campaign.clusters[by_size[0]]]
+        copied = np.ones(len(largest), bool)
+        copied[np.unique(case.corpus.prompts.content[largest], return_index=True)[1]] = False
+        kept = seen.described[by_size[0]].kept
+
+        def swept(count: int) -> Evidence | None:
+            read = spread(len(largest), count)
+            texts = [cut(one) for one in _texts_of(largest[read], seen, case)]
+            return slot_sweep(texts, [align(kept, one) for one in texts], copied=copied[read])
+
+        found.append(_glanced(swept, (2 * GLANCE, TEXTS)))
+    among = spread(len(prompts), READ_AMONG)
+    account = case.corpus.prompts.account[prompts[among]]
+    pairs = paired(account, cluster[among], seed=seed)
+    templates = [seen.described[i].kept for i in by_size if is_template(seen.described[i])]
+
+    def kinds(count: int) -> Evidence | None:
+        first = 2 * spread(len(pairs) // 2, count)
+        chosen = pairs[np.column_stack((first, first + 1)).ravel()]
+        return duplicate_types(
+            _texts_of(prompts[among[chosen]], seen, case),
+            account=account[chosen],
+            vectors=case.vectors[prompts[among[chosen]]].astype(np.float32),
+            templates=templates,
+        )
+
+    found.append(_glanced(kinds, (GLANCE, PAIRS)))
+    return [e for e in found if e is not None]
 
 
-def _texts_of(prompts: Ints32, campaign: Campaign, case: Case) -> list[str]:
+def _glanced(measure: Callable[[int], Evidence | None], counts: tuple[int, int]) -> Evidence | None:
+    """A measure of a few texts and, unless these say that there is nothing to it, of many."""
+    few = measure(counts[0])
+    return few if few is None or few.p_value > GLANCE_P else measure(counts[1])
+
+
+def _texts_of(prompts: Ints32, seen: _Seen, case: Case) -> list[str]:
     """The beginning of the text of each prompt, as its clusters show it."""
-    return [text[:READ] for text in texts_of(case.corpus, case.parts, prompts, _segments(campaign, case))]
+    return [text[:READ] for text in texts_of(case.corpus, case.parts, prompts, seen.segments)]
 
 
-def _shape(campaign: Campaign, case: Case, background: Background, seed: int) -> list[Evidence]:
+def _shape(seen: _Seen, case: Case, background: Background, groups: Groups | None, seed: int) -> list[Evidence]:
+    campaign = seen.campaign
+    narrow = focus(groups, case.vectors) if groups is not None else None
     density = block_density(
         case.corpus.prompts.account[campaign.prompts],
         np.searchsorted(campaign.clusters, campaign.prompt_cluster),
@@ -306,35 +407,32 @@ def _shape(campaign: Campaign, case: Case, background: Background, seed: int) ->
         strays=campaign.stray_hits,
         seed=seed,
     )
-    cohort = cohort_coverage(
-        background.sign_ups.first, background.sent, campaign.accounts, outside=len(campaign.outside), seed=seed
-    )
-    return [e for e in (density, cohort) if e is not None]
+    cohort = cohort_coverage(background.joined, campaign.accounts, outside=len(campaign.outside), seed=seed)
+    return [e for e in (narrow, density, cohort) if e is not None]
 
 
 def _benign(
-    campaign: Campaign,
+    seen: _Seen,
     case: Case,
     background: Background,
     evidence: Sequence[Evidence],
-    contents: Ints32,
     own_subjects: tuple[float, float] | None,
-    templated: bool,
 ) -> tuple[BenignExplanation, ...]:
+    campaign = seen.campaign
     time = case.corpus.prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
     sample = campaign.prompts[spread(len(campaign.prompts), SAMPLE * 4)]
-    largest = max(campaign.clusters, key=lambda c: int((campaign.prompt_cluster == c).sum()))
-    entry = known(case.registry, case.described[int(largest)].words) if case.registry else None
+    largest = seen.described[int(seen.sizes.argmax())]
+    entry = known(case.registry, largest.words) if case.registry else None
     infra = [e.p_value for e in evidence if e.name in infrastructure.DECIDING]
     return benign_explanations(
-        copies=copies_share(contents),
+        copies=copies_share(seen.contents),
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         own_subjects=own_subjects,
         sittings_p=next((e.p_value for e in evidence if e.name == SITTINGS), None),
         infrastructure_p=min(infra, default=None),
-        templated=templated,
+        templated=seen.templates > 0,
         median_words=float(np.median(words_of(case.corpus, case.parts, sample))),
         days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,
         shares=concentration(background.fields, campaign.accounts),
@@ -359,32 +457,29 @@ def background_of(campaigns: Sequence[Campaign], case: Case, *, seed: int) -> Ba
     for campaign in campaigns:
         taken[campaign.prompts] = True
         inside[campaign.accounts] = True
-    once = first_rows(prompts)
-    account = prompts.account[once]
+    first = first_rows(prompts)
+    row = None if first.all() else np.flatnonzero(first).astype(np.int32)
+    account = prompts.account if row is None else prompts.account[row]
+    sent = np.bincount(account, minlength=len(inside))
+    signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=len(inside))
     free = _free_segments(case.corpus, taken)
     chosen = free[np.random.default_rng(seed).permutation(len(free))[:BACKGROUND_TEXTS]]
     fixed, shared = _background_words(chosen, case)
     distances = case.core[free]
     prototypes = load_prototypes(case.encode)
     return Background(
-        place=requests(prompts),
-        account=account,
-        time=prompts.time[once],
-        content=prompts.content[once],
-        model=prompts.fields["model"].code[once],
-        vectors=case.vectors[once],
-        pool=pool_of(account, len(prompts.accounts), inside),
-        sent=np.bincount(account, minlength=len(inside)),
-        users=np.array([len(np.unique(prompts.account[a.prompts])) for a in case.assigned], np.int64),
+        pool=pool_of(account, len(inside), inside, row=row),
+        sent=sent,
+        users=np.array([distinct(prompts.account[a.prompts]) for a in case.assigned], np.int64),
         cluster_share=np.array([len(a.prompts) for a in case.assigned], np.float64) / len(account),
-        others=~inside,
-        sign_ups=sign_ups(account, prompts.created_at[once], prompts.time[once], accounts=len(inside)),
+        joined=joined_when(signed.first, sent),
+        opened=opened_when(signed, ~inside),
         fields=account_values(prompts),
         prototypes=prototypes,
-        margins=margins(case.corpus.display.take(chosen), prototypes),
+        ordinary=Ordinary(margins=margins(case.corpus.display.take(chosen), prototypes), seed=seed),
         fixed=fixed,
         shared=shared,
-        distances=distances[np.isfinite(distances)].astype(np.float64),
+        distances=np.sort(distances[np.isfinite(distances)]).astype(np.float64),
     )
 
 
@@ -399,12 +494,12 @@ def _background_words(chosen: Ints32, case: Case) -> tuple[Floats, Floats]:
     """Fixed and shared words of some texts and their nearest ones, one from each account."""
     corpus = case.corpus
     sender = case.postings.account[case.postings.start[:-1]]
-    cut: dict[int, list[str]] = {}
+    held: dict[int, list[str]] = {}
 
     def words(segment: int) -> list[str]:
-        if segment not in cut:
-            cut[segment] = [t for t, _, _ in tokens(corpus.display[segment])]
-        return cut[segment]
+        if segment not in held:
+            held[segment] = cut(corpus.display[segment])
+        return held[segment]
 
     found = []
     for segment in chosen.tolist():

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.assign import Assigned, assign_prompts, returns, verbatim_clusters, volumes
+from harvestdetect import assign, lookup
+from harvestdetect.assign import Assigned, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.corpus import KINDS, build_corpus
-from harvestdetect.data import Corpus, Prompt, TemplateCluster
+from harvestdetect.data import Corpus, Neighbors, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
+from harvestdetect.lookup import first_rows
 from harvestdetect.normalize import normalize
-from harvestdetect.returning import chance_of
+from harvestdetect.returning import chance_of, returning
 
 Ints32 = npt.NDArray[np.int32]
 Sent = Sequence[tuple[str, str]]
@@ -71,13 +73,13 @@ def test_volumes_equal_a_count(sent: Sent) -> None:
 
 @given(SENT.filter(bool), st.sets(st.sampled_from(["x", "y", "z"]), min_size=1))
 @settings(max_examples=60, deadline=None)
-def test_returns_equal_a_count(sent: Sent, chosen: set[str]) -> None:
+def test_who_comes_back_equals_a_count(sent: Sent, chosen: set[str]) -> None:
     corpus = corpus_of(sent)
     prompts = np.flatnonzero([texts_of(corpus, np.array([i])) <= chosen for i in range(len(sent))]).astype(np.int32)
-    accounts, back, expected = returns(corpus, chance_of(volumes(corpus).texts), prompts)
+    chance = chance_of(volumes(corpus).texts)
+    each, expected = returning(corpus.prompts.account[prompts], corpus.prompts.content[prompts], chance)
     inside = {a: {t for b, t in sent if b == a and t in chosen} for a, _ in sent}
-    assert accounts == sum(bool(t) for t in inside.values())
-    assert back == sum(len(t) > 1 for t in inside.values())
+    assert sorted(each.tolist()) == sorted(len(t) for t in inside.values() if t)
     total = sum(len({t for b, t in sent if b == a}) for a in inside)
     p = sum(map(len, inside.values())) / total
     by_hand = 0.0
@@ -116,11 +118,16 @@ PARTS = [
         max_size=25,
     ),
     st.integers(2, 4),
+    st.sampled_from([1, 20, assign.TERMS]),
 )
 @settings(max_examples=80, deadline=None)
-def test_verbatim_clusters_equal_brute_force(sent: list[tuple[str, list[str]]], min_accounts: int) -> None:
+def test_verbatim_clusters_equal_brute_force(
+    sent: list[tuple[str, list[str]]], min_accounts: int, at_once: int
+) -> None:
     corpus = corpus_of([(a, " ".join(parts)) for a, parts in sent], min_senders=min_accounts)
-    found = verbatim_clusters(corpus, min_accounts=min_accounts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assign, "TERMS", at_once)
+        found = verbatim_clusters(corpus, min_accounts=min_accounts)
     assert {frozenset(c.segments.tolist()) for c in found} == brute_force_groups(corpus, min_accounts)
     assert all(c.channel == "verbatim" and (np.diff(c.segments) > 0).all() for c in found)
 
@@ -303,3 +310,43 @@ def test_every_prompt_is_in_at_most_one_cluster(
     for item in found:
         assert texts_of(corpus, item.prompts) <= offered
     assert len({id(item.cluster) for item in found}) == len(found)
+
+
+# ---------------------------------------------------------------- nearby
+
+
+def around_by_loop(held: Sequence[int], free: Sequence[int], corpus: Corpus, neighbors: Neighbors) -> list[int]:
+    """Free prompts of the accounts of some prompts with a segment of whose neighbours enough are of these prompts."""
+    segments = [
+        set(corpus.posting_segment[corpus.posting_prompt == p].tolist()) for p in range(len(corpus.prompts.account))
+    ]
+    account = corpus.prompts.account.tolist()
+    first = [int(corpus.posting_prompt[corpus.posting_segment == s].min()) for s in range(len(corpus.text))]
+    sender = [account[p] for p in first]
+    own = set().union(*(segments[p] for p in held))
+
+    def inside(segment: int) -> bool:
+        near = [i for i in neighbors.index[segment, : assign.AMONG].tolist() if i >= 0 and sender[i] != sender[segment]]
+        return sum(i in own for i in near) > assign.AMONG_SHARE * len(near)
+
+    theirs = {account[p] for p in held}
+    return [p for p in free if account[p] in theirs and any(map(inside, segments[p]))]
+
+
+@given(seed=st.integers(0, 10_000), accounts=st.integers(1, 6), width=st.integers(1, 20))
+@settings(max_examples=60, deadline=None)
+def test_what_lies_nearby_is_that_of_a_loop(seed: int, accounts: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    sent = [(f"a{rng.integers(accounts)}", " ".join(rng.choice(PARTS, rng.integers(1, 4)))) for _ in range(30)]
+    corpus = corpus_of(sent, min_senders=2)
+    count = len(corpus.text)
+    neighbors = Neighbors(
+        index=rng.integers(-1, count, (count, width)).astype(np.int32), distance=np.zeros((count, width), np.float32)
+    )
+    held = np.flatnonzero(rng.random(30) < 0.2).astype(np.int32)
+    free = first_rows(corpus.prompts)
+    free[held] = False
+    starts = np.searchsorted(corpus.posting_segment, np.arange(count))
+    sender = corpus.prompts.account[corpus.posting_prompt[starts]]
+    found = nearby(held, free, corpus, neighbors, sender, lookup.segments_of(corpus))
+    assert found.tolist() == around_by_loop(held.tolist(), np.flatnonzero(free).tolist(), corpus, neighbors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,18 @@ def test_the_same_arguments_lay_the_same_rows(laid: tuple[Path, Laid], tmp_path:
 
 def test_a_dump_that_is_there_is_used_again(laid: tuple[Path, Laid], monkeypatch: pytest.MonkeyPatch) -> None:
     folder, held = laid
-    monkeypatch.setattr(scale, "simulate", None)
+    monkeypatch.setattr(scale, "make_plan", None)
     assert lay(folder, rows=ROWS, seed=3, harvest=0.05) == held
+
+
+def test_later_rows_come_later_from_others_in_one_file(laid: tuple[Path, Laid], tmp_path: Path) -> None:
+    folder, _ = laid
+    lay(tmp_path, rows=10_000, seed=4, harvest=0.05, start=scale.START + scale.DAYS * scale.DAY, files=1)
+    before, later = _rows(folder), _rows(tmp_path)
+    assert len(list((tmp_path / "dump").iterdir())) == 1
+    assert max(r["timestamp"] for r in before) < min(r["timestamp"] for r in later)
+    assert min(r["timestamp"] for r in before) >= "2026-06-01"
+    assert not {r["account"] for r in before} & {r["account"] for r in later}
 
 
 @given(
@@ -113,6 +124,25 @@ def test_the_tables_show_growth_and_leave_out_what_is_unknown() -> None:
     assert lines[-1] == f"| {scale.REST} | 1.0 | 1,000 | 100 | - | 2.0 | 1,000 | 700 | 1.00 |"
 
 
+def test_a_second_scan_is_told_as_a_share_of_the_first() -> None:
+    first = _scanned(1_000, {"read": (8.0, 100.0), scale.REST: (2.0, 100.0)})
+    second = _scanned(50, {"read": (1.0, 100.0), scale.REST: (1.0, 100.0)})
+    text = tables([replace(first, again=second)], command="python -m benchmarks.scale")
+    lines = text.splitlines()
+    assert "| stage | 1,000: seconds | and 50 later: seconds | share |" in lines
+    assert "| read | 8.0 | 1.0 | 0.12 |" in lines
+    assert "| all | 10.0 | 2.0 | 0.20 |" in lines
+    assert lines[-1].startswith("1,050 rows: campaign recall 0.500, account recall 0.250, precision -, ")
+    assert text.startswith(tables([first], command="python -m benchmarks.scale"))
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "some"])
+def test_a_share_of_later_rows_is_checked(share: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        scale.main(["--again", share])
+    assert "--again" in capsys.readouterr().err
+
+
 def test_sizes_are_sorted_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         scale.main(["--rows", "20"])
@@ -151,3 +181,28 @@ def test_the_benchmark_replaces_its_section(
         assert held["peak_memory_mb"] >= max(peak for _, peak in held["stages"].values())
     # no vector is kept for a later scan
     assert not list((tmp_path / "work").rglob("vectors"))
+
+
+def test_a_second_scan_of_the_same_and_later_rows_keeps_its_work(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
+    kept = tmp_path / "kept.json"
+    stale = tmp_path / "work" / "rows-600-seed-0-harvest-0.1" / "keep" / "stale"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    arguments = ["--rows", "600", "--harvest", "0.1", "--threads", "1", "--work", str(tmp_path / "work")]
+    assert scale.main([*arguments, "--again", "0.5", "--json", str(kept)]) == 0
+    (held,) = json.loads(kept.read_text())
+    assert held["counts"]["prompts"] == 600
+    assert held["again"]["counts"]["prompts"] == 900
+    assert held["again"]["laid"]["rows"] == 300
+    assert held["again"]["again"] is None
+    told = capsys.readouterr().out
+    assert "--threads 1 --again 0.5`" in told
+    share = held["again"]["seconds"] / held["seconds"]
+    assert f"| all | {held['seconds']:,.1f} | {held['again']['seconds']:,.1f} | {share:.2f} |" in told
+    # the first scan starts afresh, the second takes it up
+    assert not stale.exists()
+    run = json.loads((stale.parents[1] / "out" / "run.json").read_text())
+    assert run["settings"]["work"] == str(stale.parent)

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.stats import poisson
 
+from harvestdetect import campaign as stage
 from harvestdetect import overlap
 from harvestdetect.campaign import (
     MIN_OVERLAP,
@@ -174,6 +176,7 @@ def test_each_shared_pair_is_given_once_in_order(clusters: list[dict[int, int]],
         patch.setattr(overlap, "CELLS", cells)
         parts = [overlap.shared_pairs(overlaps, block) for block in overlap.blocks(overlaps)]
     assert all(len(part.first) <= max(cells, len(clusters)) for part in parts)
+    assert cells < overlap.CELLS or len(parts) == 1
     found = [
         row
         for p in parts
@@ -238,11 +241,11 @@ def dealt(rings: Sequence[tuple[int, int, Sequence[int]]], *, clusters: int = 3,
     ]
 
 
-def accounts_by_part(parts: Sequence[tuple[list[int], list[Ints32]]], account: Ints32) -> list[set[int]]:
+def accounts_by_part(parts: Sequence[tuple[list[int], dict[int, Ints32]]], account: Ints32) -> list[set[int]]:
     return [{int(a) for c in clusters for a in account[held[c]]} for clusters, held in parts]
 
 
-def check_parts(parts: Sequence[tuple[list[int], list[Ints32]]], assigned: Sequence[Ints32]) -> None:
+def check_parts(parts: Sequence[tuple[list[int], dict[int, Ints32]]], assigned: Sequence[Ints32]) -> None:
     """Every prompt of every cluster is in one part."""
     for c in range(len(assigned)):
         held = np.concatenate([h[c] for clusters, h in parts if c in clusters])
@@ -280,7 +283,8 @@ def test_a_campaign_that_rotates_its_templates_is_not_split(seed: int) -> None:
     assigned = [np.flatnonzero(where == c).astype(np.int32) for c in range(3)]
     ((clusters, held),) = split_users([0, 1, 2], assigned, account=account, min_accounts=10)
     assert clusters == [0, 1, 2]
-    assert all(np.array_equal(a, b) for a, b in zip(held, assigned, strict=True))
+    assert sorted(held) == [0, 1, 2]
+    assert all(np.array_equal(held[c], assigned[c]) for c in range(3))
 
 
 def test_too_few_users_of_one_template_are_left_in() -> None:
@@ -290,9 +294,9 @@ def test_too_few_users_of_one_template_are_left_in() -> None:
 
 def test_a_single_cluster_has_no_other_users() -> None:
     account, *assigned = dealt([(20, 8, (0, 1, 2))])
-    parts = split_users([1], assigned, account=account, min_accounts=2)
-    assert [clusters for clusters, _ in parts] == [[1]]
-    assert all(np.array_equal(a, b) for a, b in zip(parts[0][1], assigned, strict=True))
+    ((clusters, held),) = split_users([1], assigned, account=account, min_accounts=2)
+    assert clusters == list(held) == [1]
+    assert np.array_equal(held[1], assigned[1])
 
 
 def test_clusters_outside_the_group_do_not_matter() -> None:
@@ -317,6 +321,46 @@ def test_parts_hold_every_prompt_once(seed: int, sizes: list[int], least: int) -
         assert np.array_equal(np.sort(prompts), assigned[c])
     for clusters, held in parts[1:]:
         assert len({int(a) for c in clusters for a in account[held[c]]}) >= least
+
+
+def apart_by_loop(hits: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Pairs of rows with fewer accounts in common than accounts that rotate over both would give."""
+    found = np.zeros((len(hits), len(hits)), bool)
+    for i, j in combinations(range(len(hits)), 2):
+        each = hits[i] + hits[j]
+        share = hits[i].sum() / each.sum()
+        used = each > 0
+        expected = float((1 - share ** each[used] - (1 - share) ** each[used]).sum())
+        both = int(((hits[i] > 0) & (hits[j] > 0)).sum())
+        found[i, j] = found[j, i] = poisson.logcdf(both, max(expected, 1e-9)) < stage.SPLIT_LOG_P
+    return found
+
+
+@given(seed=st.integers(0, 10_000), count=st.integers(2, 6), at_once=st.sampled_from([1, 50, stage.TERMS]))
+@settings(max_examples=60, deadline=None)
+def test_clusters_are_apart_as_in_a_loop_over_pairs(seed: int, count: int, at_once: int) -> None:
+    rng = np.random.default_rng(seed)
+    sides = rng.integers(0, 3, 80)
+    hits = rng.poisson(rng.choice([0.02, 0.5, 3.0], (count, 3))[:, sides])
+    hits[:, 0] = 1
+    account = np.repeat(np.tile(np.arange(80), count), hits.ravel()).astype(np.int32)
+    assigned = np.split(np.arange(len(account), dtype=np.int32), np.cumsum(hits.sum(axis=1))[:-1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "TERMS", at_once)
+        found = stage._apart(stage._users(range(count), assigned, account))
+    assert np.array_equal(found, apart_by_loop(hits))
+
+
+def test_rings_that_share_one_template_are_told_apart_whatever_its_place() -> None:
+    for shared in range(5):
+        first, second = np.split(np.delete(np.arange(5), shared), 2)
+        rings = [(30, 30, [shared, *first.tolist()]), (25, 30, [shared, *second.tolist()]), (12, 3, [shared])]
+        account, *assigned = dealt(rings, clusters=5)
+        parts = split_users(list(range(5)), assigned, account=account, min_accounts=10)
+        check_parts(parts, assigned)
+        # who sent the shared template only is with the larger ring, and then taken out of it
+        assert sorted(map(min, accounts_by_part(parts, account))) == [0, 30, 55]
+        assert [c for c, _ in parts if len(c) == 1] == [[shared]]
 
 
 # ---------------------------------------------------------------- membership
@@ -440,6 +484,9 @@ def test_the_weakest_link_inside_holds_the_campaign() -> None:
     assert form_campaign([0, 1, 2], assigned, links, account=account, volume=volume).link_log_p == -20.0
     assert form_campaign([0, 1], assigned, links, account=account, volume=volume).link_log_p == -40.0
     assert form_campaign([3], assigned, links, account=account, volume=volume).link_log_p == 0.0
+    assert form_campaign([2, 0, 1], assigned, links, account=account, volume=volume).link_log_p == -20.0
+    crossed = [link(0, 2, log_p=-30.0), link(0, 3, log_p=-25.0), link(2, 3, log_p=-19.0)]
+    assert form_campaign([3, 0], assigned, crossed, account=account, volume=volume).link_log_p == -25.0
 
 
 def test_rigid_templates_are_linked_sooner() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import multiprocessing
+import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -16,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import harvestdetect.corpus as corpus_module
 from harvestdetect.corpus import KINDS, CorpusBuilder, build_corpus
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Corpus
 from harvestdetect.normalize import is_wordy, normalize, sentences
@@ -530,3 +534,88 @@ def test_the_builder_counts_what_it_took() -> None:
     assert corpus.posting_segment.dtype == corpus.posting_prompt.dtype == corpus.senders.dtype == np.int32
     assert corpus.digest.dtype == np.dtype("V16")
     assert len(corpus.text) == len(corpus.display) == len(corpus.digest)
+
+
+# ---------------------------------------------------------------- several processes
+
+
+def many(count: int = 240) -> list[Row]:
+    rng = random.Random(9)
+    fixed = "End with the final result inside double square brackets."
+    return [
+        row(f"a{rng.randrange(40)}", f"{rng.choice(['Hi', 'HI'])} number {rng.randrange(90)}. {fixed}", line=i)
+        for i in range(count)
+    ]
+
+
+def children() -> set[int]:
+    return {process.pid for process in multiprocessing.active_children() if process.pid is not None}
+
+
+def test_processes_change_nothing_and_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_module, "START_ROWS", 60)
+    rows, before = many(), children()
+    expected = plain(build(rows, min_senders=5))
+    assert plain(build(rows, cuts=range(0, 240, 30), min_senders=5, workers=2)) == expected
+    assert children() == before
+
+
+def test_what_a_killed_process_was_to_do_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_module, "START_ROWS", 0)
+    rows, before = many(), children()
+    with CorpusBuilder(min_senders=5, workers=2, registry=SHIPPED) as builder:
+        for at in range(0, 240, 30):
+            builder.add(block(rows[at : at + 30]))
+            if at == 60:
+                for pid in children() - before:
+                    os.kill(pid, signal.SIGKILL)
+        assert plain(builder.finish()) == plain(build(rows, min_senders=5))
+    assert children() == before
+
+
+def test_an_error_in_a_process_is_raised_here_and_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_module, "START_ROWS", 0)
+    before = children()
+    builder = CorpusBuilder(workers=2)
+    wrong = block([row("a", "text")]).drop_columns(["roles"])
+
+    def fill() -> None:
+        for _ in range(9):
+            builder.add(wrong)
+
+    with pytest.raises(KeyError, match="roles"):
+        fill()
+    assert children() == before
+
+
+def test_a_builder_that_is_not_finished_ends_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_module, "START_ROWS", 0)
+    before = children()
+
+    def interrupted() -> None:
+        with CorpusBuilder(workers=2) as builder:
+            builder.add(block([row("a", "text")]))
+            assert children() - before
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert children() == before
+
+
+def test_few_rows_start_no_process() -> None:
+    before = children()
+    with CorpusBuilder(workers=2) as builder:
+        builder.add(block([row("a", "text")]))
+        assert children() == before
+
+
+def test_spellings_are_compared_in_lots(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row(f"a{i % 7}", f"{'Hi' if i % 3 else 'HI'} there number {i // 3}", line=i) for i in range(90)]
+    cuts = range(90)
+    expected, shared = plain(build(rows)), plain(build(many(), min_senders=5))
+    monkeypatch.setattr(corpus_module, "COMPARED_BYTES", 50)
+    monkeypatch.setattr(corpus_module, "EXPANDED", 3)
+    monkeypatch.setattr(corpus_module, "LOOKED_AT", 2)
+    assert plain(build(rows, cuts=cuts)) == expected
+    assert plain(build(many(), min_senders=5, cuts=range(240))) == shared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.structure import (
     DEALT,
     DECIDING,
+    _if_dealt,
     coherence,
     even_load,
     even_load_ratio,
@@ -226,6 +228,56 @@ def test_accounts_with_some_subjects_of_their_own_are_never_dealt_a_list(seed: i
     assert "no more alike" not in evidence.sentence
 
 
+def test_a_deal_is_compared_with_all_ways_to_deal() -> None:
+    rng = np.random.default_rng(0)
+    member = np.repeat(np.arange(3), (3, 2, 1))
+    vectors = rng.standard_normal((6, 5)).astype(np.float32)
+    every = [coherence(vectors[list(order)][None], member)[0] for order in permutations(range(6))]
+    value, mean, deviation = _if_dealt(vectors, member)
+    assert value == pytest.approx(coherence(vectors[None], member)[0], abs=1e-6)
+    assert mean == pytest.approx(np.mean(every), abs=1e-6)
+    assert deviation == pytest.approx(np.std(every), abs=1e-6)
+
+
+def test_of_one_text_sent_by_all_nothing_is_told() -> None:
+    rng = np.random.default_rng(0)
+    vectors = topics(rng, CAMPAIGN + OTHERS, own=0.7)
+    vectors[: CAMPAIGN * EACH] = vectors[0]
+    found = shared_list(groups_of(account_column()), vectors)
+    assert found is not None
+    assert found[0].p_value == 1.0
+    assert found[1].deviations == 0.0
+
+
+def test_half_precision_gives_the_same_list() -> None:
+    vectors = topics(np.random.default_rng(2), CAMPAIGN + OTHERS, own=0.7)
+    vectors[: CAMPAIGN * EACH] = np.random.default_rng(3).standard_normal((CAMPAIGN * EACH, 24))
+    half, full = (shared_list(groups_of(account_column()), vectors.astype(kind)) for kind in (np.float16, np.float32))
+    assert half is not None
+    assert full is not None
+    assert half[0].p_value == pytest.approx(full[0].p_value, rel=0.2)
+    assert half[1].deviations == pytest.approx(full[1].deviations, abs=0.05)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_groups_are_drawn_until_it_is_told_on_which_side_of_a_bound_the_likeness_lies(share: float) -> None:
+    rng = np.random.default_rng(5)
+    vectors = topics(rng, CAMPAIGN + OTHERS, own=0.7)
+    groups, asked = groups_of(account_column()), groups_of(account_column())
+    plain = shared_list(groups, vectors)
+    assert plain is not None
+    assert plain[1].deviations > DEALT
+    assert len(groups.held) == 1
+    at = plain[1].of_usual
+    told = shared_list(asked, vectors, told_at=(DEALT, (at * share, at / share)))
+    assert told is not None
+    assert at * share < told[1].of_usual < at / share
+    assert len(asked.held) == 1  # far from either bound the first groups tell
+    doubtful = groups_of(account_column())
+    shared_list(doubtful, vectors, told_at=(DEALT, (at,)))
+    assert len(doubtful.held) > 1
+
+
 def test_a_single_prompt_per_account_is_no_list() -> None:
     account = account_column(each=1)
     assert shared_list(groups_of(account), np.zeros((len(account), 4), np.float32)) is None
@@ -367,7 +419,7 @@ def text(**changes: Any) -> dict[str, Evidence]:
         "background_fixed": rng.poisson(3, 500).astype(np.float64),
         "background_shared": rng.gamma(4.0, 0.8, 500),
         "distances": rng.normal(0.8, 0.1, 60),
-        "background_distances": rng.normal(0.8, 0.1, 500),
+        "background_distances": np.sort(rng.normal(0.8, 0.1, 500)),
         "contents": np.arange(200, dtype=np.int32),
     }
     return by_name(text_evidence(**{**values, **changes}))

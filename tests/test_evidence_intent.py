@@ -19,15 +19,19 @@ from harvestdetect.encode import load_encoder
 from harvestdetect.evidence.intent import (
     AT_MOST,
     FIXED_MARGIN,
+    GLANCE,
     SAMPLE,
     TEXTS_MARGIN,
+    Ordinary,
     Prototypes,
     Target,
+    _described,
     intent_evidence,
     load_prototypes,
     margins,
     targets_of,
 )
+from harvestdetect.normalize import normalize
 from harvestdetect.settings import Settings
 from harvestdetect.triage import judge
 
@@ -131,6 +135,25 @@ def test_a_minority_of_the_texts_names_nothing(prototypes: Prototypes) -> None:
     assert targets_of([*ORDINARY[:3], *graded], prototypes)[0].name == "rubric grading"
 
 
+def test_where_a_few_texts_are_ordinary_the_others_are_not_read() -> None:
+    read: list[str] = []
+
+    def counted(texts: list[str]) -> npt.NDArray[np.float32]:
+        read.extend(texts)
+        return hashed(texts)
+
+    prototypes = load_prototypes(counted)
+    read.clear()
+    plain = [normalize(f"{text} {i}") for i in range(4) for text in ORDINARY]
+    assert targets_of(plain, prototypes) == ()
+    assert len(read) == GLANCE
+    read.clear()
+    name, _, like = _described()[0][0]
+    found = targets_of([normalize(like[0])] * 40, prototypes)[0]
+    assert (found.name, found.texts) == (name, 40)
+    assert len(read) == 40
+
+
 def test_each_template_of_a_campaign_speaks_for_itself(prototypes: Prototypes) -> None:
     fixed = [INSTRUCTIONS["coding"], INSTRUCTIONS["rubric grading"]]
     assert {t.name for t in targets_of(ORDINARY, prototypes, fixed=fixed)} == {"coding", "rubric grading"}
@@ -214,11 +237,15 @@ def background(rows: int = 400) -> npt.NDArray[np.float64]:
     return np.random.default_rng(1).normal(-0.15, 0.05, size=(rows, len(TARGETS)))
 
 
+def ordinary(margin: npt.NDArray[np.float64]) -> Ordinary:
+    return Ordinary(margins=margin, seed=0)
+
+
 def test_what_no_other_text_reaches_is_surprising_and_what_many_reach_is_not() -> None:
     null = background()
     best = null.max(axis=1)
-    (rare,) = intent_evidence([target(float(best.max()) + 0.2)], null, seed=0)
-    (usual,) = intent_evidence([target(float(np.median(best)))], null, seed=0)
+    (rare,) = intent_evidence([target(float(best.max()) + 0.2)], ordinary(null))
+    (usual,) = intent_evidence([target(float(np.median(best)))], ordinary(null))
     assert rare.family == usual.family == "intent"
     assert rare.name == "target: coding"
     assert rare.p_value < 1e-3
@@ -229,20 +256,20 @@ def test_what_no_other_text_reaches_is_surprising_and_what_many_reach_is_not() -
 def test_every_reading_tried_is_paid_for() -> None:
     null = background()
     margin = float(np.quantile(null.max(axis=1), 0.98))
-    (one,) = intent_evidence([target(margin)], null, seed=0)
-    (many,) = intent_evidence([target(margin, tried=7)], null, seed=0)
+    (one,) = intent_evidence([target(margin)], ordinary(null))
+    (many,) = intent_evidence([target(margin, tried=7)], ordinary(null))
     assert many.p_value == pytest.approx(7 * one.p_value)
 
 
 def test_the_median_of_many_texts_is_held_against_medians_of_as_many() -> None:
     null = background()
     margin = float(null.max(axis=1).mean())
-    (single,) = intent_evidence([target(margin)], null, seed=0)
-    (several,) = intent_evidence([target(margin, texts=20)], null, seed=0)
+    (single,) = intent_evidence([target(margin)], ordinary(null))
+    (several,) = intent_evidence([target(margin, texts=20)], ordinary(null))
     assert several.p_value < 0.01 < single.p_value
-    assert intent_evidence([target(margin, texts=20)], null, seed=0) == [several]
-    (most,) = intent_evidence([target(margin, texts=100_000)], null, seed=0)
-    (sample,) = intent_evidence([target(margin, texts=SAMPLE)], null, seed=0)
+    assert intent_evidence([target(margin, texts=20)], ordinary(null)) == [several]
+    (most,) = intent_evidence([target(margin, texts=100_000)], ordinary(null))
+    (sample,) = intent_evidence([target(margin, texts=SAMPLE)], ordinary(null))
     assert most.p_value == sample.p_value
 
 
@@ -252,19 +279,19 @@ def test_random_groups_of_the_background_are_not_surprising() -> None:
     p_values = []
     for _ in range(200):
         group = np.median(null[rng.integers(len(null), size=12)], axis=0)
-        (found,) = intent_evidence([target(float(group.max()), texts=12)], null, seed=0)
+        (found,) = intent_evidence([target(float(group.max()), texts=12)], ordinary(null))
         p_values.append(found.p_value)
     assert np.mean(np.array(p_values) <= 0.05) < 0.1
     assert 0.3 < np.mean(p_values) < 0.7
 
 
 def test_without_other_texts_nothing_is_measured() -> None:
-    assert intent_evidence([target(0.5)], np.empty((0, len(TARGETS))), seed=0) == []
-    assert intent_evidence([], background(), seed=0) == []
+    assert intent_evidence([target(0.5)], ordinary(np.empty((0, len(TARGETS))))) == []
+    assert intent_evidence([], ordinary(background())) == []
 
 
 def test_intent_alone_lifts_no_tier() -> None:
-    found = intent_evidence([target(0.9)], background(), seed=0)
+    found = intent_evidence([target(0.9)], ordinary(background()))
     nothing: tuple[BenignExplanation, ...] = ()
     (judgement,) = judge([found], [nothing], [True], deciding={}, fdr=0.05)
     assert judgement.tier is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence import structure, text
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
-from harvestdetect.evidence.structure import MIN_COHORT, block_density, cohort_coverage, focus
+from harvestdetect.evidence.structure import MIN_COHORT, block_density, cohort_coverage, focus, joined_when
 from harvestdetect.evidence.text import PAIRS, duplicate_types, paired, slot_sweep
 from harvestdetect.normalize import normalize
 from harvestdetect.template import align, tokens
@@ -444,7 +444,25 @@ def test_one_prompt_each_has_no_density() -> None:
 
 def cohort(first: Ints, members: Ints, volume: Ints | None = None, outside: int = 3) -> Evidence | None:
     volume = np.full(len(first), 5) if volume is None else volume
-    return cohort_coverage(first, volume, members.astype(np.int32), outside=outside, seed=0)
+    return cohort_coverage(joined_when(first, volume), members.astype(np.int32), outside=outside, seed=0)
+
+
+@given(
+    accounts=st.lists(st.tuples(st.one_of(st.none(), st.integers(0, 30)), st.integers(1, 6)), min_size=1, max_size=80),
+    time=st.tuples(st.floats(-2, 32), st.floats(-2, 32)),
+    requests=st.tuples(st.floats(0, 7), st.floats(0, 7)),
+)
+@settings(deadline=None)
+def test_accounts_are_counted_by_time_and_volume(
+    accounts: list[tuple[int | None, int]], time: tuple[float, float], requests: tuple[float, float]
+) -> None:
+    first = np.array([NO_TIME if a is None else a for a, _ in accounts])
+    volume = np.array([v for _, v in accounts])
+    (low, high), (least, most) = sorted(time), sorted(requests)
+    held = (first != NO_TIME) & (volume >= least) & (volume <= most)
+    counted = joined_when(first, volume)
+    assert counted.count(least, most) == held.sum()
+    assert counted.count(least, most, low, high) == (held & (first >= low) & (first <= high)).sum()
 
 
 def joined(rng: np.random.Generator, count: int = 600) -> Ints:

@@ -16,6 +16,7 @@ from harvestdetect.evidence.time import (
     NEED_TEMPLATE,
     SignUps,
     coordination_evidence,
+    opened_when,
     sign_up_evidence,
     sign_ups,
     time_evidence,
@@ -255,6 +256,31 @@ def test_another_year_gives_the_same_evidence(shift: int, seed: int) -> None:
     assert {n: (e.value, e.p_value) for n, e in before.items()} == {n: (e.value, e.p_value) for n, e in after.items()}
 
 
+def test_a_measure_that_is_not_wanted_is_not_there_and_changes_no_other() -> None:
+    rng = np.random.default_rng(0)
+    campaign, others = machines(rng), people(rng, OTHERS)
+    time = np.concatenate((campaign.ravel(), others.ravel()))
+    model = adopted(rng, time)
+    both = time_evidence(GROUPS, time) + coordination_evidence(GROUPS, time, model=model)
+    for name in NAMES | {"flat day"}:
+        left = time_evidence(GROUPS, time, leave_out=(name,)) + coordination_evidence(
+            GROUPS, time, model=model, leave_out=(name,)
+        )
+        assert left == [e for e in both if e.name != name]
+
+
+def test_groups_without_times_cost_no_measure_while_enough_have_them() -> None:
+    rng = np.random.default_rng(0)
+    time = np.concatenate((machines(rng).ravel(), people(rng, OTHERS).ravel()))
+    groups = groups_of(999)
+    time[CAMPAIGN * EACH :: 4 * EACH] = NO_TIME
+    # some one in eight hundred groups has times throughout, were every account as likely to be drawn
+    assert time_evidence(groups, time) == []
+    time = np.where(time == NO_TIME, T0, time)
+    time[CAMPAIGN * EACH : CAMPAIGN * EACH + 3 * EACH] = NO_TIME
+    assert {"flat day", "same hours"} <= {e.name for e in time_evidence(groups, time)}
+
+
 # ---------------------------------------------------------------- sign-ups
 
 
@@ -278,9 +304,9 @@ def judged(
     of: SignUps, members: npt.NDArray[np.integer], others: npt.NDArray[np.bool_] | None = None
 ) -> dict[str, Evidence]:
     everybody = np.ones(len(of.created), bool)
-    found = sign_up_evidence(
-        of, np.sort(members).astype(np.int32), others=everybody if others is None else others, seed=0
-    )
+    free = everybody if others is None else others.copy()
+    free[members] = False
+    found = sign_up_evidence(opened_when(of, free), np.sort(members).astype(np.int32), seed=0)
     return {e.name: e for e in found}
 
 

@@ -17,13 +17,13 @@ PACKAGE = "harvestdetect"
 LAYERS = (
     ("errors", {"errors"}),
     ("settings", {"settings"}),
-    ("ground", {"arrays", "texts"}),
+    ("ground", {"arrays", "machine", "texts", "vectors"}),
     ("data", {"data"}),
     (
         "helpers",
         {
             *("cache", "candidates", "distill", "evidence.nulls", "lookup", "normalize"),
-            *("overlap", "progress"),
+            *("overlap", "progress", "segments", "shards", "work"),
             *("redact", "registry", "returning"),
         },
     ),

@@ -8,15 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect import lookup
 from harvestdetect.campaign import RIGID_RELIEF
 from harvestdetect.corpus import KINDS, build_corpus
 from harvestdetect.data import (
     NO_TIME,
+    SYSTEM,
+    WHOLE_KINDS,
     Campaign,
     Corpus,
     Evidence,
@@ -28,8 +32,22 @@ from harvestdetect.data import (
 from harvestdetect.describe import template_of
 from harvestdetect.dump import batches_of
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
-from harvestdetect.lookup import cluster_texts, parts_of, prompt_vectors, requests, texts_of
+from harvestdetect.lookup import (
+    Parts,
+    among,
+    cluster_texts,
+    parts_of,
+    prompt_vectors,
+    requests,
+    segments_of,
+    shown_of,
+    shown_texts,
+    texts_of,
+    words_of,
+)
 from harvestdetect.triage import Judgement
+
+Ints32 = npt.NDArray[np.int32]
 
 DAY = 86_400
 T0 = 1_772_323_200
@@ -79,9 +97,9 @@ def test_prompt_vectors_keep_inner_products(corpus: Corpus) -> None:
     found = prompt_vectors(corpus, parts, vectors, dimensions=4_000, seed=1)
     count = len(corpus.prompts.account)
     assert found.shape == (count, 4_000)
-    assert found.dtype == np.float32
+    assert found.dtype == np.float16
     sums = np.stack([vectors[parts.segment[parts.start[p] : parts.start[p + 1]]].sum(axis=0) for p in range(count)])
-    assert np.abs(found @ found.T - sums @ sums.T).max() < 0.3
+    assert np.abs(found.astype(np.float32) @ found.T.astype(np.float32) - sums @ sums.T).max() < 0.3
     again = prompt_vectors(corpus, parts, vectors, dimensions=4_000, seed=1)
     assert np.array_equal(found, again)
     assert not np.array_equal(found, prompt_vectors(corpus, parts, vectors, dimensions=4_000, seed=2))
@@ -168,6 +186,84 @@ def test_the_text_of_a_prompt_does_not_hang_on_the_others(
     own = np.array(data.draw(st.lists(st.integers(0, len(corpus.text) - 1), unique=True)), np.int32)
     alone = [cluster_texts(corpus, parts, prompts[i : i + 1], own, at_most=1)[0] for i in range(len(prompts))]
     assert texts_of(corpus, parts, prompts, own) == ["".join(texts) for texts in alone]
+
+
+def shown_by_rule(corpus: Corpus, parts: Parts, prompt: int, segments: Ints32) -> list[int]:
+    """The segments that show why a cluster has a prompt, one step of the rule after another."""
+    of_prompt = parts.segment[parts.start[prompt] : parts.start[prompt + 1]].tolist()
+    shown = [s for s in of_prompt if s in set(segments.tolist())]
+    if not shown and len(of_prompt) > 1:
+        pieces = [corpus.text[s] for s in segments[: lookup.PIECES].tolist() if corpus.kind[s] >= WHOLE_KINDS]
+        shown = [s for s in of_prompt if any(piece in corpus.text[s] for piece in pieces)]
+    others = [s for s in of_prompt if corpus.kind[s] != SYSTEM]
+    if others and all(corpus.kind[s] == SYSTEM for s in shown):
+        shown.append(max(others, key=lambda s: len(corpus.text[s])))
+    return shown or of_prompt[:1]
+
+
+FIXED = "End with the final result inside brackets."
+PIECED = [
+    "Ask a thing.",
+    f"Ask a thing. {FIXED}",
+    f"Tell me more. {FIXED}",
+    "Été, été, été.",
+    "Go on.",
+    "\u200b",
+    "x" * 13,
+]
+
+
+@given(
+    sent=st.lists(
+        st.lists(st.tuples(st.sampled_from(["user", "system"]), st.sampled_from(PIECED)), min_size=1, max_size=4),
+        min_size=4,
+        max_size=14,
+    ),
+    data=st.data(),
+    at_once=st.sampled_from([1, 3, lookup.READ]),
+)
+@settings(max_examples=80, deadline=None)
+def test_what_is_shown_of_a_prompt_follows_the_rule(
+    sent: list[list[tuple[str, str]]], data: st.DataObject, at_once: int
+) -> None:
+    corpus = corpus_of([Prompt(account=f"a{i}", prompt=parts) for i, parts in enumerate(sent)], min_senders=2)
+    parts = parts_of(corpus)
+    count = len(corpus.text)
+    own = np.array(data.draw(st.lists(st.integers(0, count - 1), unique=True)) if count else [], np.int32)
+    prompts = np.array(data.draw(st.lists(st.integers(0, len(sent) - 1), max_size=14)), np.int32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookup, "READ", at_once)
+        shown = shown_of(corpus, parts, prompts, own)
+    distinct = len(shown.start) - 1
+    assert sorted({i for i in shown.back.tolist() if i >= 0}) == list(range(distinct))
+    for prompt, text in zip(prompts.tolist(), shown.back.tolist(), strict=True):
+        wanted = shown_by_rule(corpus, parts, prompt, own)
+        assert (text < 0) == (not wanted)
+        if wanted:
+            assert shown.segment[shown.start[text] : shown.start[text + 1]].tolist() == wanted
+            assert shown_texts(corpus, shown, text, text + 1) == ["\n\n".join(corpus.display.take(np.array(wanted)))]
+    assert len(shown_texts(corpus, shown, 0, distinct)) == distinct
+
+
+def test_the_segments_of_a_prompt_are_its_parts_and_their_pieces(corpus: Corpus) -> None:
+    everything = segments_of(corpus)
+    for prompt in range(len(corpus.prompts.account)):
+        held = corpus.posting_segment[corpus.posting_prompt == prompt].tolist()
+        assert everything.segment[everything.start[prompt] : everything.start[prompt + 1]].tolist() == held
+
+
+@given(st.lists(st.integers(-5, 20), max_size=9), st.lists(st.integers(0, 15), max_size=9, unique=True).map(sorted))
+def test_values_among_others(values: list[int], ascending: list[int]) -> None:
+    found = among(np.array(values, np.int64), np.array(ascending, np.int64))
+    assert found.tolist() == [value in ascending for value in values]
+
+
+def test_the_words_of_a_prompt_are_those_of_its_longest_part() -> None:
+    sent = [[("user", "one two three"), ("user", "one")], [("user", "\u200b")], [("user", "one two")]]
+    corpus = corpus_of([Prompt(account=f"a{i}", prompt=parts) for i, parts in enumerate(sent)])
+    parts = parts_of(corpus)
+    assert words_of(corpus, parts, np.array([2, 0, 1, 0], np.int32)).tolist() == [2, 3, 0, 3]
+    assert words_of(corpus, parts, np.empty(0, np.int32)).tolist() == []
 
 
 # ---------------------------------------------------------------- templates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -13,10 +14,16 @@ from hypothesis import strategies as st
 from harvestdetect.arrays import spread
 from harvestdetect.evidence.nulls import (
     ENOUGH,
+    LEAST_MEMBERS,
     MAX_MEMBERS,
+    MAX_PROMPTS,
+    SETTLED,
+    STEPS,
     Pool,
     draw_groups,
+    draw_until_settled,
     pool_of,
+    steps,
     tail_p,
 )
 
@@ -87,6 +94,66 @@ def test_equal_draws_claim_no_tail() -> None:
 
 def test_a_p_value_is_never_nought() -> None:
     assert tail_p(1e9, np.random.default_rng(0).standard_normal(999)) > 0
+
+
+# ---------------------------------------------------------------- drawing in steps
+
+
+def drawn_from(null: Floats, asked: list[int] | None = None) -> Callable[[int, int], Floats]:
+    def draw(low: int, high: int) -> Floats:
+        if asked is not None:
+            asked.append(high)
+        return null[low:high]
+
+    return draw
+
+
+def test_the_steps_cover_all_draws_once() -> None:
+    for draws in (1, 99, 100, 250, 999, 1_999):
+        bounds = list(steps(draws))
+        assert [low for low, _ in bounds] == [0, *(high for _, high in bounds[:-1])]
+        assert bounds[-1][1] == draws
+        assert all(low < high for low, high in bounds)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-4, 4), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_what_is_extreme_gets_all_draws_and_the_rest_the_first(seed: int, value: float, small: bool) -> None:
+    null = np.random.default_rng(seed).standard_normal(999)
+    asked: list[int] = []
+    found = draw_until_settled(value, drawn_from(null, asked), small=small)
+    assert np.array_equal(found, null[: len(found)])
+    assert asked == [n for n in STEPS if n <= len(found)]
+    extreme = (null <= value) if small else (null >= value)
+    for n in asked[:-1]:
+        assert extreme[:n].sum() < SETTLED
+    if len(found) < 999:
+        # a settled measure has the rank among what was drawn
+        assert extreme[: len(found)].sum() >= SETTLED
+        assert tail_p(value, found, small=small) == (1 + extreme[: len(found)].sum()) / (len(found) + 1)
+
+
+def test_p_values_of_draws_in_steps_are_valid() -> None:
+    rng = np.random.default_rng(4)
+    runs = 4_000
+    found = []
+    for _ in range(runs):
+        null = rng.standard_normal(999)
+        value = float(rng.standard_normal())
+        drawn = draw_until_settled(value, drawn_from(null))
+        found.append((1 + int((drawn >= value).sum())) / (len(drawn) + 1))
+    p_values = np.array(found)
+    for level in (0.005, 0.01, 0.03, 0.04, 0.05, 0.1, 0.11, 0.2, 0.5):
+        assert (p_values <= level).mean() < level + 3.5 * np.sqrt(level * (1 - level) / runs)
+    assert (p_values <= 0.2).mean() > 0.17  # and they do not waste much
+
+
+def test_draws_without_a_value_do_not_count() -> None:
+    null = np.zeros(999)
+    null[::2] = np.nan
+    found = draw_until_settled(0.0, drawn_from(null), least=99)
+    assert len(found) == 149
+    assert not np.isnan(found).any()
 
 
 # ---------------------------------------------------------------- spread
@@ -173,6 +240,46 @@ def test_the_counts_are_those_of_the_campaign() -> None:
     assert groups is not None
     assert np.bincount(groups.member).tolist() == [2, 3, 4, 5]
     assert groups.own.tolist() == own.tolist()
+
+
+def test_the_first_groups_are_the_same_whatever_is_asked_for_later() -> None:
+    account = accounts_with(np.full(80, 20))
+    pool = pool_of(account, 80, np.arange(80) < 4)
+    own = np.arange(80, dtype=np.int32)
+    some, every = (draw_groups(pool, own, account, seed=1) for _ in range(2))
+    assert some is not None
+    assert every is not None
+    assert np.array_equal(some.some(0, 99), every.drawn[:99])
+    assert len(some.held) == 1
+    assert np.array_equal(some.some(299, 999), every.drawn[299:])
+    assert np.array_equal(some.drawn, every.drawn)
+
+
+def test_rows_that_repeat_a_request_are_never_drawn() -> None:
+    account = accounts_with(np.full(50, 8))
+    row = np.flatnonzero(np.arange(len(account)) % 4 != 1).astype(np.int32)
+    pool = pool_of(account[row], 50, np.arange(50) < 5, row=row)
+    groups = draw_groups(pool, row[account[row] < 5], account, seed=0, draws=99)
+    assert groups is not None
+    assert set(groups.drawn.ravel().tolist()) <= set(row.tolist())
+    assert (account[groups.drawn] >= 5).all()
+
+
+@pytest.mark.parametrize(("members", "each"), [(3_000, 20), (500, 400), (30, 2_000)])
+def test_a_large_campaign_is_compared_by_a_part(members: int, each: int) -> None:
+    volume = np.concatenate((np.full(members, each), np.full(60, 2_100)))
+    account = accounts_with(volume)
+    inside = np.arange(len(volume)) < members
+    own = np.arange(members * each, dtype=np.int32)
+    groups = draw_groups(pool_of(account, len(volume), inside), own, account, seed=0, draws=9)
+    assert groups is not None
+    assert len(groups.own) <= MAX_PROMPTS
+    assert len(groups.own) > 0.3 * min(MAX_PROMPTS, MAX_MEMBERS * each)
+    count = np.bincount(groups.member)
+    assert min(LEAST_MEMBERS, members) <= len(count) <= MAX_MEMBERS
+    # each by its first prompts
+    first = np.searchsorted(groups.member, np.arange(len(count)))
+    assert (groups.own[first] % each == 0).all()
 
 
 def test_the_draws_follow_the_seed() -> None:

@@ -24,8 +24,9 @@ from harvestdetect.template import (
     Description,
     align,
     common_words,
+    cut,
     describe,
-    kept_share,
+    kept_shares,
     same_templates,
     templates_within,
     tokens,
@@ -85,6 +86,17 @@ def test_tokens_are_words_and_marks_with_their_places() -> None:
     assert [text[a:b] for _, a, b in tokens(text)][2] == "PLEASE"
     assert len(tokens("word " * 5_000)) == MAX_TOKENS
     assert tokens("") == tokens(" \t") == []
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from(["a", "Straße", "ǰ", "İ", "\u0345", ",", "\n"])).map(" ".join))
+def test_tokens_are_the_same_without_their_places(text: str) -> None:
+    assert cut(text) == [token for token, _, _ in tokens(text)]
+
+
+@pytest.mark.parametrize("piece", ["word ", "a" * 50 + " ", " " * 60 + "b", "x" * 7_999 + "y", "é, "])
+@pytest.mark.parametrize("count", [1, MAX_TOKENS - 1, MAX_TOKENS, MAX_TOKENS + 1, 3 * MAX_TOKENS])
+def test_of_a_long_text_the_same_tokens_are_read(piece: str, count: int) -> None:
+    assert cut(piece * count) == [token for token, _, _ in tokens(piece * count)]
 
 
 def test_a_line_end_is_a_token() -> None:
@@ -368,7 +380,7 @@ def test_any_texts_are_described(texts: list[str]) -> None:
 
 
 def kept(fixed: str, *texts: str) -> list[float]:
-    return [float(share) for share in kept_share([t for t, _, _ in tokens(fixed)], texts)]
+    return [float(share) for share in kept_shares([[t for t, _, _ in tokens(fixed)]], texts)[0]]
 
 
 def test_words_count_that_a_text_keeps_in_order() -> None:
@@ -405,7 +417,8 @@ def test_of_a_text_that_is_not_read_to_its_end_nothing_is_missing() -> None:
 def test_what_is_kept_is_a_longest_common_subsequence_of_the_words(fixed: list[str], texts: list[str]) -> None:
     words = [t for t in fixed if t[0].isalnum()]
     expected = [len(align(words, [t for t, _, _ in tokens(text)])) / len(words) if words else 1.0 for text in texts]
-    assert kept_share(fixed, texts) == pytest.approx(expected)
+    assert kept_shares([fixed, fixed[::2]], texts)[0] == pytest.approx(expected)
+    assert np.array_equal(kept_shares([fixed[::2]], texts)[0], kept_shares([fixed, fixed[::2]], texts)[1])
 
 
 @given(
@@ -414,7 +427,7 @@ def test_what_is_kept_is_a_longest_common_subsequence_of_the_words(fixed: list[s
 )
 def test_a_filling_keeps_all_of_its_template(parts: list[tuple[str, str]], first: str) -> None:
     text = " ".join([first, *(piece for part in parts for piece in part)])
-    assert kept_share([word for word, _ in parts], [text, text.upper()]).tolist() == [1, 1]
+    assert kept_shares([[word for word, _ in parts]], [text, text.upper()]).tolist() == [[1, 1]]
 
 
 # ---------------------------------------------------------------- mixed templates
@@ -494,6 +507,39 @@ def test_one_template_in_both_halves_is_given_once() -> None:
     halves = np.repeat(np.eye(2, 8, dtype=np.float32), 20, axis=0)
     (found,) = templates_within(texts, halves)
     assert found.fixed == len(fixed_words(MIXED[0]))
+
+
+def within_by_description(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[Description]:
+    """The templates within some texts where every part is described in full."""
+    found: list[Description] = []
+    halves = template._halves(vectors, np.arange(len(texts)))
+    for _ in range(template.DEPTH):
+        parts = [part for part in halves if len(part) >= LEAST_TEXTS]
+        made = [describe([texts[i] for i in part], vectors[part]) for part in parts]
+        found += [one for one in made if one.fixed >= SAME_LEAST]
+        halves = [
+            half
+            for part, one in zip(parts, made, strict=True)
+            if one.fixed < SAME_LEAST
+            for half in template._halves(vectors, part)
+        ]
+    return [found[group[0]] for group in same_templates(found)]
+
+
+@given(seed=st.integers(0, 10_000), words=st.integers(6, 12), strays=st.integers(0, 12), gone=st.floats(0, 0.3))
+@settings(max_examples=80, deadline=None)
+def test_the_templates_within_are_those_of_full_descriptions(seed: int, words: int, strays: int, gone: float) -> None:
+    rng = random.Random(seed)
+    fixed = ["of", "the", "write", "answer", ",", "\n", "questions", "a", "step", "every", "on", "the"]
+    texts = unrelated(strays, seed)
+    for number in range(2):
+        order = rng.sample(fixed, words)
+        texts += [
+            " ".join(t for token in order for t in (rng.choice([*WORDS, ""]), token) if rng.random() >= gone)
+            for _ in range(12 + 12 * number)
+        ]
+    vectors = bags([text + " word" for text in texts])
+    assert templates_within(texts, vectors) == within_by_description(texts, vectors)
 
 
 def test_few_texts_show_no_template() -> None:

@@ -8,7 +8,7 @@ formats by column, :mod:`rows` and :mod:`times` judge the values, :mod:`reader` 
 from __future__ import annotations
 
 from harvestdetect.dump.memory import batches_of
-from harvestdetect.dump.reader import check_rejects, read_dumps
+from harvestdetect.dump.reader import DumpFile, Dumps, check_rejects, read_dumps
 from harvestdetect.dump.sources import expand_sources
 
-__all__ = ["batches_of", "check_rejects", "expand_sources", "read_dumps"]
+__all__ = ["DumpFile", "Dumps", "batches_of", "check_rejects", "expand_sources", "read_dumps"]

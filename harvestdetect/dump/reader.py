@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
@@ -22,7 +24,7 @@ from harvestdetect.dump.streams import BrokenStreamError, Stored, compression, d
 from harvestdetect.errors import ColumnsError, InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
 
-__all__ = ["check_rejects", "read_dumps"]
+__all__ = ["DumpFile", "Dumps", "check_rejects", "read_dumps"]
 
 _HEAD: Final = 1 << 16
 _OTHERS: Final = (
@@ -43,6 +45,87 @@ _ARRAY: Final = re.compile(rb"\[\s*\{")
 Blocks: TypeAlias = Generator[tuple[Block, list[Reject]], None, None]
 
 
+class Dumps(Iterator[Batch]):
+    """Dumps as they are read: one stream of batches, or file by file; either once.
+
+    Args:
+        names: of the files.
+        settings: see :func:`read_dumps`, as all that follows.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        settings: Settings,
+        stdin: BinaryIO | None,
+        batch_rows: int,
+        progress: Callable[[int, int | None], None] | None,
+    ) -> None:
+        self.names = tuple(names)
+        self._settings = settings
+        self._stdin = stdin
+        self._batch_rows = batch_rows
+        self._progress = progress
+        self._batches: Generator[Batch, None, None] | None = None
+
+    def __next__(self) -> Batch:
+        if self._batches is None:
+            self._batches = self._all()
+        return next(self._batches)
+
+    def close(self) -> None:
+        """Leaves off reading."""
+        if self._batches is not None:
+            self._batches.close()
+
+    def files(self) -> Iterator[DumpFile]:
+        """The files one by one; whatever of one is not read when the next is asked for is passed over."""
+        sizes = list(map(source_size, self.names))
+        count = _counter(self._progress, sizes) if self._progress is not None else None
+        for position, (name, size) in enumerate(zip(self.names, sizes, strict=True)):
+            done = 0
+
+            def passed(more: int) -> None:
+                nonlocal done
+                done += more
+                if count is not None:
+                    count(more)
+
+            with closing(self._read(position, name, passed)) as batches:
+                yield DumpFile(position=position, name=name, batches=batches)
+            if size is not None and count is not None and done < size:
+                count(size - done)
+
+    def _all(self) -> Generator[Batch, None, None]:
+        for file in self.files():
+            yield from file.batches
+
+    def _read(self, position: int, name: str, passed: Callable[[int], None]) -> Generator[Batch, None, None]:
+        with open_source(name, stdin=self._stdin) as raw:
+            stored = Stored(raw, name=name, passed=passed)
+            yield from _read_file(stored, position, name, self._settings, self._batch_rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpFile:
+    """A file that is to be read."""
+
+    position: int
+    """In the list of files."""
+    name: str
+    batches: Iterator[Batch]
+
+    def sha256(self) -> str | None:
+        """Of its bytes as stored, as hex; None for what cannot be read twice, or only over a network."""
+        if not is_plain_file(self.name):
+            return None
+        try:
+            with open(self.name, "rb") as raw:
+                return hashlib.file_digest(raw, "sha256").hexdigest()
+        except OSError:  # whoever reads it will say so
+            return None
+
+
 def read_dumps(
     sources: Iterable[str | Path],
     *,
@@ -50,7 +133,7 @@ def read_dumps(
     stdin: BinaryIO | None = None,
     batch_rows: int = 20_000,
     progress: Callable[[int, int | None], None] | None = None,
-) -> Iterator[Batch]:
+) -> Dumps:
     """Read dumps as a stream of batches.
 
     JSON Lines, CSV and Parquet, each plain, gzip or zstd; the content decides which, not the name (which
@@ -78,7 +161,7 @@ def read_dumps(
     if batch_rows < 1:
         raise UsageError(f"batch_rows must be at least 1, got {batch_rows}")
     check_mapping(settings.mapping)
-    return _read_all(expand_sources(sources), settings, stdin, batch_rows, progress)
+    return Dumps(expand_sources(sources), settings, stdin, batch_rows, progress)
 
 
 def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:
@@ -102,22 +185,6 @@ def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:
         raise TooManyRejectsError(
             f"{rejects:,} of {total:,} rows were rejected ({share}), max_rejects allows {allowed:.2%}"
         )
-
-
-def _read_all(
-    names: list[str],
-    settings: Settings,
-    stdin: BinaryIO | None,
-    batch_rows: int,
-    progress: Callable[[int, int | None], None] | None,
-) -> Iterator[Batch]:
-    passed: Callable[[int], None] | None = None
-    if progress is not None:
-        passed = _counter(progress, list(map(source_size, names)))
-    for position, name in enumerate(names):
-        with open_source(name, stdin=stdin) as raw:
-            stored = Stored(raw, name=name, passed=passed)
-            yield from _read_file(stored, position, name, settings, batch_rows)
 
 
 def _counter(progress: Callable[[int, int | None], None], sizes: list[int | None]) -> Callable[[int], None]:

@@ -27,6 +27,7 @@ __all__ = [
     "AccountField",
     "AccountFields",
     "Common",
+    "Sharing",
     "account_values",
     "common_infrastructure",
     "concentration",
@@ -35,6 +36,7 @@ __all__ = [
     "masked",
     "network_of",
     "shared_infrastructure",
+    "sharing_of",
 ]
 
 Ints = npt.NDArray[np.int64]
@@ -104,6 +106,10 @@ class AccountField:
     """Accounts that hold any."""
     values: pa.Array
     """The v values, sorted; attacker-written."""
+    twice: int
+    """Values that two accounts or more hold."""
+    rare_pairs: tuple[float, ...]
+    """For each bound of :data:`RARE` the pairs of accounts that share a value of at most so many."""
 
     def of(self, accounts: npt.NDArray[np.integer]) -> tuple[Ints, Ints32]:
         """The values that some accounts hold: the position of the account, ascending, and the value."""
@@ -170,10 +176,13 @@ def _held(account: Ints32, column: FieldColumn, accounts: int) -> AccountField:
     known = column.code >= 0
     who, value = pairs(account[known], column.code[known])
     start = np.searchsorted(who, np.arange(accounts + 1))
+    holders = np.bincount(value, minlength=len(column.values))
     return AccountField(
         start=start,
         value=value.astype(np.int32),
-        holders=np.bincount(value, minlength=len(column.values)),
+        holders=holders,
+        twice=int((holders > 1).sum()),
+        rare_pairs=tuple(float((h * (h - 1) / 2).sum()) for h in (holders[holders <= rare] for rare in RARE)),
         known=int((np.diff(start) > 0).sum()),
         values=column.values,
     )
@@ -230,7 +239,7 @@ def masked(field: str, value: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sharing:
+class Sharing:
     """The values of one field that at least two members hold."""
 
     n: int
@@ -249,9 +258,9 @@ class _Sharing:
     """How many times as many values a member holds as other accounts do; at least 1."""
 
 
-def _sharing(name: str, field: AccountField, members: Ints32) -> _Sharing | None:
+def _sharing(name: str, field: AccountField, members: Ints32) -> Sharing | None:
     """What members share; None where too little is known of the field."""
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
     who, held = field.of(members)
     n = int((np.diff(who, prepend=-1) > 0).sum())
@@ -266,18 +275,34 @@ def _sharing(name: str, field: AccountField, members: Ints32) -> _Sharing | None
     reach = max(1.0, len(held) / n / max((len(field.value) - len(held)) / others, 1e-9))
     chance = np.maximum(k / field.known, FAMILIAR * (k - x + 1) / (others + 1)) * reach
     chance = np.minimum(np.maximum(chance, COARSE.get(name, 0.0)), 1.0)
-    return _Sharing(
+    with np.errstate(divide="ignore"):
+        log_p = np.asarray(np.log(bdtrc(x - 1, n, chance)), np.float64)
+    return Sharing(
         n=n,
         who=who[kept],
         which=(np.cumsum(shared) - 1)[place[kept]],
         value=value[shared],
         members=x,
-        log_p=np.asarray(binom.logsf(x - 1, n, chance), np.float64),
+        log_p=log_p,
         reach=reach,
     )
 
 
-def infrastructure_evidence(fields: AccountFields, members: Ints32) -> list[Evidence]:
+def sharing_of(fields: AccountFields, members: Ints32) -> dict[str, Sharing]:
+    """What the members share, by field; without the fields that too little is known of.
+
+    Args:
+        fields: of the dump, see :func:`account_values`.
+        members: int32[a], ascending, distinct.
+    """
+    members = fields.counted(members)
+    found = {name: _sharing(name, fields.fields[name], members) for name in FIELDS if name in fields.fields}
+    return {name: sharing for name, sharing in found.items() if sharing is not None}
+
+
+def infrastructure_evidence(
+    fields: AccountFields, members: Ints32, *, sharing: Mapping[str, Sharing] | None = None
+) -> list[Evidence]:
     """What the members share, one measure per field; none for a field that most members lack.
 
     The null takes accounts at random among those with the field known, from a community in which each value is
@@ -292,19 +317,14 @@ def infrastructure_evidence(fields: AccountFields, members: Ints32) -> list[Evid
     Args:
         fields: of the dump, see :func:`account_values`.
         members: int32[a], ascending, distinct.
+        sharing: :func:`sharing_of` the same, where it is at hand.
     """
-    found = []
-    members = fields.counted(members)
-    for name in FIELDS:
-        if name in fields.fields:
-            field = fields.fields[name]
-            sharing = _sharing(name, field, members)
-            if sharing is not None:
-                found.append(_evidence(name, field, sharing, len(members)))
-    return found
+    sharing = sharing_of(fields, members) if sharing is None else sharing
+    count = len(fields.counted(members))
+    return [_evidence(name, fields.fields[name], held, count) for name, held in sharing.items()]
 
 
-def _evidence(name: str, field: AccountField, sharing: _Sharing, members: int) -> Evidence:
+def _evidence(name: str, field: AccountField, sharing: Sharing, members: int) -> Evidence:
     n, known = sharing.n, field.known
     of = f"of {n} members" if n == members else f"of {n} members of whom it is known (of {members})"
     null = f"as many accounts at random, each value {FAMILIAR:.0f} times as common among them as in the dump" + (
@@ -319,8 +339,7 @@ def _evidence(name: str, field: AccountField, sharing: _Sharing, members: int) -
         )  # fmt: skip
     best = int(np.lexsort((sharing.value, -sharing.members, sharing.log_p))[0])
     count, holders = int(sharing.members[best]), int(field.holders[sharing.value[best]])
-    tried = int((field.holders > 1).sum())
-    log_p = float(sharing.log_p[best]) + np.log(tried * ways)
+    log_p = float(sharing.log_p[best]) + np.log(field.twice * ways)
     value, expected = float(count), n * holders / known
     shown = masked(name, str(field.values[int(sharing.value[best])].as_py()))
     sentence = (
@@ -328,8 +347,8 @@ def _evidence(name: str, field: AccountField, sharing: _Sharing, members: int) -
         f"({100 * holders / known:.2g} %)."
     )
     if name not in COARSE:
-        for rare in RARE:
-            many = _pairs(field, sharing, rare)
+        for rare, all_pairs in zip(RARE, field.rare_pairs, strict=True):
+            many = _pairs(field, sharing, rare, all_pairs)
             if many is None:
                 continue
             together, chance, usual = many
@@ -351,8 +370,14 @@ def _evidence(name: str, field: AccountField, sharing: _Sharing, members: int) -
     )
 
 
-def _pairs(field: AccountField, sharing: _Sharing, rare: int) -> tuple[int, float, float] | None:
+def _pairs(field: AccountField, sharing: Sharing, rare: int, total: float) -> tuple[int, float, float] | None:
     """Members that share a rare value, in disjoint pairs.
+
+    Args:
+        field: of the dump.
+        sharing: of the members.
+        rare: accounts that may hold a value.
+        total: pairs of accounts of the dump that share such a value.
 
     Returns:
         the members that share one, the natural log of the chance of so many disjoint pairs, and how many pairs random
@@ -371,8 +396,6 @@ def _pairs(field: AccountField, sharing: _Sharing, rare: int) -> tuple[int, floa
     d = int((np.bincount(which[order[first]], minlength=len(holders)) // 2).sum())
     if d == 0:
         return None
-    shareable = field.holders[field.holders <= rare]
-    total = float((shareable * (shareable - 1) / 2).sum())
     x = sharing.members[holders <= rare]
     inside = float((x * (x - 1) / 2).sum())
     n, known = sharing.n, field.known
@@ -382,33 +405,30 @@ def _pairs(field: AccountField, sharing: _Sharing, rare: int) -> tuple[int, floa
     return int(first.sum()), min(float(log_p), 0.0), total * both
 
 
-def shared_infrastructure(fields: AccountFields, members: Ints32, *, at_most: int = 20) -> tuple[SharedValue, ...]:
+def shared_infrastructure(
+    fields: AccountFields, members: Ints32, *, at_most: int = 20, sharing: Mapping[str, Sharing] | None = None
+) -> tuple[SharedValue, ...]:
     """The values that members share beyond chance, for a report: the most telling of each field first.
 
     Args:
         fields: of the dump.
         members: int32[a], ascending, distinct.
         at_most: so many values.
+        sharing: :func:`sharing_of` the same, where it is at hand.
     """
     found = []
-    members = fields.counted(members)
-    for number, name in enumerate(FIELDS):
-        if name not in fields.fields:
-            continue
-        field = fields.fields[name]
-        sharing = _sharing(name, field, members)
-        if sharing is None:
-            continue
-        order = np.lexsort((sharing.value, -sharing.members, sharing.log_p))
+    for name, held in (sharing_of(fields, members) if sharing is None else sharing).items():
+        field, number = fields.fields[name], FIELDS.index(name)
+        order = np.lexsort((held.value, -held.members, held.log_p))
         for rank, i in enumerate(order[:at_most].tolist()):
-            if sharing.log_p[i] > np.log(LISTED):
+            if held.log_p[i] > np.log(LISTED):
                 break
-            value = int(sharing.value[i])
+            value = int(held.value[i])
             row = SharedValue(
                 field=name,
                 value=masked(name, str(field.values[value].as_py())),
-                members=int(sharing.members[i]),
-                known=sharing.n,
+                members=int(held.members[i]),
+                known=held.n,
                 accounts=int(field.holders[value]),
                 population=field.known,
             )

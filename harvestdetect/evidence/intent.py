@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Final, TypeAlias
@@ -22,6 +22,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import spread
 from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import DRAWS, tail_p
 from harvestdetect.normalize import normalize
@@ -30,6 +31,7 @@ __all__ = [
     "FIXED_MARGIN",
     "SAMPLE",
     "TEXTS_MARGIN",
+    "Ordinary",
     "Prototypes",
     "Target",
     "intent_evidence",
@@ -59,6 +61,10 @@ BEGINNING: Final = 300
 """Characters of longer fixed words that are read by themselves too: instructions stand first, examples follow."""
 SAMPLE: Final = 48
 """Texts of a campaign that are enough to read."""
+GLANCE: Final = 12
+"""Texts that are read at first, evenly chosen..."""
+GLANCE_MARGIN: Final = 0.02
+"""...and the median margin from which the others are read too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +174,8 @@ def margins(texts: Sequence[str], prototypes: Prototypes) -> Floats:
 def targets_of(texts: Sequence[str], prototypes: Prototypes, *, fixed: Sequence[str] = ()) -> tuple[Target, ...]:
     """The capability targets of a campaign, the clearest first; none where its prompts read like ordinary ones.
 
+    Where :data:`GLANCE` of the texts read so, the others are not read.
+
     Args:
         texts: a sample of its texts, :data:`SAMPLE` are enough; their median is taken.
         prototypes: see :func:`load_prototypes`.
@@ -181,8 +189,14 @@ def targets_of(texts: Sequence[str], prototypes: Prototypes, *, fixed: Sequence[
     alone += [words[:BEGINNING] for words in alone if len(words) > 2 * BEGINNING]
     if not alone and not texts:
         return ()
-    score, ordinary = _scores([*alone, *texts], prototypes)
-    margin, split = score - ordinary[:, None], len(alone)
+    first = spread(len(texts), GLANCE)
+    score, ordinary = _scores([*alone, *(texts[i] for i in first)], prototypes)
+    split = len(alone)
+    if len(texts) > GLANCE and np.median(score[split:] - ordinary[split:, None], axis=0).max() >= GLANCE_MARGIN:
+        others = np.setdiff1d(np.arange(len(texts)), first)
+        rest = _scores([texts[i] for i in others], prototypes)
+        score, ordinary = np.vstack((score, rest[0])), np.append(ordinary, rest[1])
+    margin = score - ordinary[:, None]
     least = np.full(split, FIXED_MARGIN)
     if texts:
         score = np.vstack((score[:split], np.median(score[split:], axis=0)))
@@ -214,7 +228,32 @@ def targets_of(texts: Sequence[str], prototypes: Prototypes, *, fixed: Sequence[
     return tuple(found)
 
 
-def intent_evidence(targets: Sequence[Target], background: Floats, *, seed: int) -> list[Evidence]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordinary:
+    """How texts outside every candidate read, single ones and groups of them."""
+
+    margins: Floats
+    """float64[b, t], see :func:`margins`."""
+    seed: int
+    """Of the draws of groups."""
+    held: dict[int, Floats] = field(default_factory=dict)
+    """The best margins, by how many texts a group has, as far as they were asked for."""
+
+    def best(self, texts: int) -> Floats:
+        """The best median margin of groups of so many texts: of single ones float64[b], of several float64[DRAWS]."""
+        texts = min(texts, SAMPLE)
+        if texts not in self.held:
+            if texts == 1:
+                found = self.margins.max(axis=1)
+            else:
+                rng = np.random.default_rng(self.seed)
+                drawn = rng.integers(len(self.margins), size=(DRAWS, texts))
+                found = np.median(self.margins[drawn], axis=1).max(axis=1)
+            self.held[texts] = np.asarray(found, np.float64)
+        return self.held[texts]
+
+
+def intent_evidence(targets: Sequence[Target], ordinary: Ordinary) -> list[Evidence]:
     """One measure per target, against other texts read in the same way.
 
     Each of the other texts, or each group of as many of them, counts with its own best target, and the p-value is
@@ -222,14 +261,13 @@ def intent_evidence(targets: Sequence[Target], background: Floats, *, seed: int)
 
     Args:
         targets: of a campaign.
-        background: float64[b, t], margins of texts outside every candidate, see :func:`margins`.
-        seed: of the draws of groups.
+        ordinary: how texts outside every candidate read.
     """
-    if not len(background):
+    if not len(ordinary.margins):
         return []
     found = []
     for target in targets:
-        null = _null(background, target.texts, seed)
+        null = ordinary.best(target.texts)
         found.append(
             Evidence(
                 name=f"target: {target.name}",
@@ -244,12 +282,3 @@ def intent_evidence(targets: Sequence[Target], background: Floats, *, seed: int)
             )
         )
     return found
-
-
-def _null(background: Floats, texts: int, seed: int) -> Floats:
-    """The best median margin of groups of other texts: of single ones float64[b], of several float64[DRAWS]."""
-    if texts == 1:
-        return np.asarray(background.max(axis=1))
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(background), size=(DRAWS, min(texts, SAMPLE)))
-    return np.asarray(np.median(background[drawn], axis=1).max(axis=1))

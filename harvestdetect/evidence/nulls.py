@@ -2,25 +2,41 @@
 
 A campaign is compared with groups of accounts that no candidate holds, as many accounts with as many prompts each.
 Such a group keeps what people do (sessions, days, habits, own topics), which a shuffle would destroy.
+
+Most candidates are innocent and lie in the middle of what is drawn; a hundred draws say so. So draws are made in steps
+(:data:`STEPS`), and a measure is settled at the first one at which :data:`SETTLED` of the draws are at least as extreme
+as the candidate: its p-value is then its rank among these (sequential Monte Carlo p-values, Besag & Clifford 1991, with
+a look at each step instead of after each draw). That is valid. Take a level a, and the first step whose n draws let a
+settled measure come down to it, ``(SETTLED + 1) / (n + 1) <= a``. A measure settled before has a p-value above a. At
+this step one that is not settled has fewer than SETTLED draws that are as extreme, and one that is settled is let in
+by its rank. So whatever comes to a or below has a rank of at most ``a (n + 1)`` among these n draws, the chance of
+which is at most a. What may matter gets all draws, the same as without steps.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.arrays import ranges, spread
 
-__all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "pool_of", "tail_p"]
+__all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "draw_until_settled", "pool_of", "steps", "tail_p"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 DRAWS: Final = 999
 """Groups drawn per campaign."""
+STEPS: Final = (99, 299, 999)
+"""Draws after which it is looked at whether a measure is settled..."""
+SETTLED: Final = 10
+"""...as it is when so many of them are at least as extreme: its p-value is above a thirtieth, and above a tenth at the
+first step."""
 LEAST: Final = 1e-300
 """No p-value is smaller."""
 MAX_MEMBERS: Final = 100
@@ -29,41 +45,79 @@ HEAVY: Final = 4
 """No member counts for more than so many times the usual number of prompts."""
 ENOUGH: Final = 20
 """A count that fewer other accounts reach is cut down to what so many reach."""
+MAX_PROMPTS: Final = 5_000
+"""Prompts of a campaign that are compared. Where its members send more, fewer of them are, evenly chosen..."""
+LEAST_MEMBERS: Final = 40
+"""...but at least so many, each then with its first prompts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Accounts to draw from, by falling volume; their prompts are runs of ``Corpus.prompts``."""
+    """Accounts to draw from, by falling volume; their requests are runs."""
 
     start: Ints
     volume: Ints
+    row: npt.NDArray[np.integer[Any]] | None = None
+    """int[r]: the row of ``Corpus.prompts`` of each request; None where every row is one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Groups:
-    """Matched groups, and the part of the campaign that they are matched with."""
+    """Matched groups, and the part of the campaign that they are matched with.
+
+    The groups are drawn when they are asked for; how many were asked for before changes none of them.
+    """
 
     own: Ints
     """int64[t]: prompts of the campaign that are compared."""
-    drawn: Ints
-    """int64[g, t]: prompts of g groups in the same order of members."""
     member: Ints
     """int64[t]: 0..m-1, ascending."""
+    draws: int
+    """How many groups there are, g."""
+    more: Callable[[int, int], Ints]
+    """Draws some groups, given the first of them and the one after the last; called in turn."""
+    held: list[Ints] = field(default_factory=list)
+    """Those of each of :func:`steps`, as far as they are drawn."""
+
+    def some(self, first: int, last: int) -> Ints:
+        """int64[last - first, t]: prompts of the groups of one of :func:`steps`, in the same order of members."""
+        for low, high in list(steps(self.draws))[len(self.held) :]:
+            if low > first:
+                break
+            self.held.append(self.more(low, high))
+        return self.held[[low for low, _ in steps(self.draws)].index(first)]
+
+    @property
+    def drawn(self) -> Ints:
+        """int64[g, t]: prompts of all groups."""
+        return np.concatenate([self.some(low, high) for low, high in steps(self.draws)])
 
 
-def pool_of(account: npt.NDArray[np.int32], accounts: int, excluded: npt.NDArray[np.bool_]) -> Pool:
+def steps(draws: int) -> Iterator[tuple[int, int]]:
+    """The first draw of each step and the one after its last: ``0, 99``, ``99, 299`` and ``299, 999``."""
+    return pairwise((0, *(n for n in STEPS if n < draws), draws))
+
+
+def pool_of(
+    account: npt.NDArray[np.int32],
+    accounts: int,
+    excluded: npt.NDArray[np.bool_],
+    *,
+    row: npt.NDArray[np.integer[Any]] | None = None,
+) -> Pool:
     """The accounts outside every candidate.
 
     Args:
-        account: int32[p], ascending, of every prompt.
+        account: int32[r], ascending, of every request.
         accounts: how many there are.
         excluded: bool[accounts].
+        row: see :attr:`Pool.row`.
     """
-    borders = np.searchsorted(account, np.arange(accounts + 1))
+    borders = np.concatenate(([0], np.cumsum(np.bincount(account, minlength=accounts))))
     volume = np.diff(borders)
     free = np.flatnonzero(~excluded & (volume > 0))
     order = free[np.argsort(-volume[free], kind="stable")]
-    return Pool(start=borders[order], volume=volume[order])
+    return Pool(start=borders[order], volume=volume[order], row=row)
 
 
 def draw_groups(
@@ -81,8 +135,8 @@ def draw_groups(
 
     Args:
         pool: where to draw from.
-        prompts: int32[q], ascending, of the campaign.
-        account: int32[p], of every prompt.
+        prompts: int32[q], ascending, of the campaign, at least one.
+        account: int32[p], of every prompt, ascending.
         seed: of the draws.
         draws: how many groups.
 
@@ -92,21 +146,72 @@ def draw_groups(
     if len(pool.volume) < ENOUGH:
         return None
     rng = np.random.default_rng(seed)
-    members, first, count = np.unique(account[prompts], return_index=True, return_counts=True)
-    chosen = spread(len(members), MAX_MEMBERS)
-    first, count = first[chosen], count[chosen]
-    count = np.minimum(count, min(int(pool.volume[ENOUGH - 1]), HEAVY * int(np.ceil(np.median(count)))))
+    own = account[prompts]
+    first = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
+    count = np.diff(np.append(first, len(own)))
+    first, count = _compared(first, count, int(pool.volume[ENOUGH - 1]))
     reach = np.searchsorted(-pool.volume, -count, side="right")  # accounts with at least that many prompts
     pick = (rng.random((draws, len(count))) * reach).astype(np.int64)
-    room = pool.volume[pick]
     member = np.repeat(np.arange(len(count)), count)
     step = np.arange(len(member)) - np.repeat(np.cumsum(count) - count, count)
-    # one prompt out of each of as many equal stretches of the account's traffic
-    room, many = room[:, member], count[member]
-    low, high = step * room // many, (step + 1) * room // many
-    drawn = pool.start[pick][:, member] + low + (rng.random(low.shape) * (high - low)).astype(np.int64)
-    own = prompts[ranges(first, count)]
-    return Groups(own=own.astype(np.int64), drawn=drawn, member=member)
+    many = count[member]
+
+    def more(low: int, high: int) -> Ints:
+        """One prompt out of each of as many equal stretches of the account's traffic."""
+        room = pool.volume[pick[low:high]][:, member]
+        begin = step * room // many
+        room = (step + 1) * room // many - begin
+        begin += pool.start[pick[low:high]][:, member]
+        begin += (rng.random(room.shape) * room).astype(np.int64)
+        return begin if pool.row is None else pool.row[begin].astype(np.int64)
+
+    return Groups(own=prompts[ranges(first, count)].astype(np.int64), member=member, draws=draws, more=more)
+
+
+def _compared(first: Ints, count: Ints, most: int) -> tuple[Ints, Ints]:
+    """Which members are compared, and by how many of their prompts: where these begin, and how many they are.
+
+    Args:
+        first: int64[m], where the prompts of each member begin.
+        count: int64[m], how many they are.
+        most: that any member may be compared by.
+    """
+    chosen = spread(len(count), MAX_MEMBERS)
+    cut = np.minimum(count[chosen], min(most, HEAVY * int(np.ceil(np.median(count[chosen])))))
+    if cut.sum() > MAX_PROMPTS:
+        fewer = spread(len(chosen), max(LEAST_MEMBERS, int(len(chosen) * MAX_PROMPTS / cut.sum())))
+        chosen, cut = chosen[fewer], np.minimum(cut[fewer], max(MAX_PROMPTS // len(fewer), 1))
+    return first[chosen], cut
+
+
+def draw_until_settled(
+    value: float,
+    draw: Callable[[int, int], Floats],
+    *,
+    draws: int = DRAWS,
+    small: bool = False,
+    least: int = 1,
+) -> Floats:
+    """Draws from a null, as many as its p-value takes: see the top of this module.
+
+    Args:
+        value: observed.
+        draw: gives the values of some draws, from the first of them to before the last; NaN for one that has none.
+        draws: most draws.
+        small: whether small values are the extreme ones.
+        least: draws with a value that are to be there before a measure is settled.
+
+    Returns:
+        float64[n], for :func:`tail_p`.
+    """
+    found = np.empty(0)
+    for low, high in steps(draws):
+        more = draw(low, high)
+        found = np.concatenate((found, more[~np.isnan(more)]))
+        extreme = int(((found <= value) if small else (found >= value)).sum())
+        if extreme >= SETTLED and len(found) >= least:
+            break
+    return found
 
 
 def tail_p(value: float, null: Floats, *, small: bool = False) -> float:

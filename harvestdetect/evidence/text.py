@@ -5,6 +5,7 @@ Wording alone never makes more than a finding to watch: people repeat templates 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -17,7 +18,17 @@ from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import tail_p
 from harvestdetect.normalize import normalize
 
-__all__ = ["DECIDING", "READ", "copies_share", "duplicate_types", "paired", "slot_sweep", "text_evidence"]
+__all__ = [
+    "DECIDING",
+    "PAIRS",
+    "READ",
+    "copies_share",
+    "distinct",
+    "duplicate_types",
+    "paired",
+    "slot_sweep",
+    "text_evidence",
+]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -51,9 +62,15 @@ LENGTHS: Final = 2.5
 BUCKETS: Final = 1 << 15
 
 
+def distinct(values: AnyInts) -> int:
+    """How many different ones there are."""
+    ordered = np.sort(values)
+    return int((ordered[1:] != ordered[:-1]).sum()) + 1 if len(ordered) else 0
+
+
 def copies_share(contents: npt.NDArray[np.int32]) -> float:
     """The share of prompts that repeat an earlier one word for word (after normalisation)."""
-    return 1.0 - len(np.unique(contents)) / len(contents) if len(contents) else 0.0
+    return 1.0 - distinct(contents) / len(contents) if len(contents) else 0.0
 
 
 def text_evidence(
@@ -76,10 +93,10 @@ def text_evidence(
         background_fixed: float64[b], fixed words of neighbourhoods outside every candidate.
         background_shared: float64[b], shared words of the same.
         distances: float64[s], chord distance of its segments to their neighbours from other accounts.
-        background_distances: float64[b], the same outside every candidate.
+        background_distances: float64[b], the same outside every candidate, ascending.
         contents: int32[q], content ids of its prompts.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     found = [
         Evidence(
@@ -111,31 +128,33 @@ def text_evidence(
     )
     if len(distances) and len(background_distances):
         value = float(np.median(distances))
+        middle = len(background_distances) // 2
+        usual = float(background_distances[[middle, -middle - 1]].mean())
         found.append(
             Evidence(
                 name="density",
                 family="text",
                 value=value,
                 null="other texts and their neighbours",
-                expected=float(np.median(background_distances)),
-                p_value=(1 + int((background_distances <= value).sum())) / (len(background_distances) + 1),
+                expected=usual,
+                p_value=(1 + int(np.searchsorted(background_distances, value, side="right")))
+                / (len(background_distances) + 1),
                 sentence=(
-                    f"The nearest texts of other accounts lie at a distance of {value:.2f}; elsewhere at "
-                    f"{float(np.median(background_distances)):.2f}."
+                    f"The nearest texts of other accounts lie at a distance of {value:.2f}; elsewhere at {usual:.2f}."
                 ),
             )
         )
-    distinct = len(np.unique(contents))
-    copies = len(contents) - distinct
+    different = distinct(contents)
+    copies = len(contents) - different
     found.append(
         Evidence(
             name="fillings, not copies",
             family="text",
-            value=distinct / len(contents),
+            value=different / len(contents),
             null="a text that is passed on: half of the prompts or more are copies",
             expected=1 - PASSED_ON,
-            p_value=float(binom.cdf(copies, len(contents), PASSED_ON)),
-            sentence=f"{distinct} of {len(contents)} prompts are different; a text that is passed on repeats itself.",
+            p_value=float(bdtr(copies, len(contents), PASSED_ON)),
+            sentence=f"{different} of {len(contents)} prompts are different; a text that is passed on repeats itself.",
         )
     )
     return found
@@ -166,21 +185,17 @@ def slot_sweep(
     Returns:
         None where no slot is filled by :data:`FILLED` of the texts.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     fillings: dict[int, dict[int, list[str]]] = {}
     for row, (text, aligned) in enumerate(zip(texts, alignments, strict=True)):
-        fixed = {j: i for i, j in aligned}
-        gap = 0
-        for j, token in enumerate(text):
-            if j in fixed:
-                gap = fixed[j] + 1
-            elif token[0].isalnum():
-                fillings.setdefault(gap, {}).setdefault(row, []).append(token)
+        for (i, j), (_, end) in itertools.pairwise(((-1, -1), *aligned, (0, len(text)))):
+            if words := [token for token in text[j + 1 : end] if token[0].isalnum()]:
+                fillings.setdefault(i + 1, {})[row] = words
     slots = [held for held in fillings.values() if len(held) >= max(2.0, FILLED * len(texts))]
     if not slots:
         return None
-    best, distinct, filled = float("inf"), 0, 0
+    best, new, filled = float("inf"), 0, 0
     for slot in slots:
         seen: set[tuple[str, ...]] = set()
         again = 0
@@ -189,19 +204,19 @@ def slot_sweep(
             again += filling in seen or bool(copied[row])
             seen.add(filling)
         # the first filling of all cannot repeat another
-        p_value = float(binom.cdf(again, len(slot) - 1, PASSED_ON)) * len(slots)
+        p_value = float(bdtr(min(again, len(slot) - 1), len(slot) - 1, PASSED_ON)) * len(slots)
         if p_value < best:
-            best, distinct, filled = p_value, len(slot) - again, len(slot)
+            best, new, filled = p_value, len(slot) - again, len(slot)
     return Evidence(
         name="slot sweep",
         family="text",
-        value=distinct / filled,
+        value=new / filled,
         null="fillings that are passed on: half of them or more repeat an earlier one",
         expected=1 - PASSED_ON,
         p_value=min(1.0, best),
         sentence=(
             f"{f'The most varied of {len(slots)} slots' if len(slots) > 1 else 'The slot'} of the largest template has "
-            f"a new filling in {distinct} of {filled} prompts looked at; fillings that are passed on repeat in half of "
+            f"a new filling in {new} of {filled} prompts looked at; fillings that are passed on repeat in half of "
             "them or more."
         ),
     )
@@ -256,7 +271,7 @@ def duplicate_types(
     Returns:
         None where no pair is related.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     plain = [normalize(text[:READ]) for text in texts]
     words = [frozenset(_WORD.findall(text)) for text in plain]
@@ -289,7 +304,7 @@ def duplicate_types(
         value=(related - own) / max(related, 1),
         null="a text that is passed on: half of the related pairs or more are copies",
         expected=1 - PASSED_ON,
-        p_value=float(binom.cdf(own, related, PASSED_ON)),
+        p_value=float(bdtr(own, related, PASSED_ON)),
         sentence=(
             f"Of {pairs:,} pairs of these texts by different accounts {copies / pairs:.0%} are copies, "
             f"{reworded / pairs:.0%} rewordings or other fillings, {translated / pairs:.0%} translations and "
@@ -338,6 +353,18 @@ _SHAPED: Final = 3
 
 def _language(plain: str, words: frozenset[str]) -> str | None:
     """The script of most letters or, of Latin ones, the language with the most function words; None where unsure."""
+    if plain.isascii():
+        script = "latin" if max(plain, default="") >= "a" else None
+    else:
+        script = _script(plain)
+    if script != "latin":
+        return script
+    (most, name), (second, _) = sorted(((len(words & held), name) for name, held in _FUNCTION_WORDS.items()))[:-3:-1]
+    return name if most >= _FEW_WORDS and most > second else None
+
+
+def _script(plain: str) -> str | None:
+    """The script of most letters; None where there is none, or one of several is in doubt."""
     codes = np.frombuffer(plain.encode("utf-32-le", "replace"), np.uint32)
     place = np.searchsorted(_STARTS, codes, side="right") - 1
     count = np.bincount(place[(codes >= 0x61) & (place >= 0)], minlength=len(_NAMES))
@@ -348,32 +375,31 @@ def _language(plain: str, words: frozenset[str]) -> str | None:
     if total["kana"] > 0.1 * (total["kana"] + total["han"]):
         return "kana" if total["kana"] + total["han"] > total["latin"] else None
     script = max(total, key=lambda name: total[name])
-    if not total[script]:
-        return None
-    if script != "latin":
-        return script
-    (most, name), (second, _) = sorted(((len(words & held), name) for name, held in _FUNCTION_WORDS.items()))[:-3:-1]
-    return name if most >= _FEW_WORDS and most > second else None
+    return script if total[script] else None
 
 
 def _shared_letters(plain: Sequence[str]) -> Floats32:
     """Dice coefficient of the sets of three letters in a row of any two texts: float32[t, t]; of equal texts 1."""
     from scipy import sparse
 
-    rows = []
-    for text in plain:
-        codes = np.frombuffer(f"\n{text}\n\n".encode("utf-32-le", "replace"), np.uint32)
-        mixed = ((codes[:-2] * 31 + codes[1:-1]) * 1_000_003 + codes[2:]) * np.uint32(2_654_435_761) >> 17
-        rows.append(np.unique(mixed).astype(np.int32))
-    size = np.array([len(row) for row in rows], np.float32)
+    codes = np.frombuffer("".join(f"\n{text}\n\n" for text in plain).encode("utf-32-le", "replace"), np.uint32)
+    length = np.array([len(text) + 3 for text in plain], np.int64)
+    row = np.repeat(np.arange(len(plain)), length)[:-2]
+    mixed = ((codes[:-2] * 31 + codes[1:-1]) * 1_000_003 + codes[2:]) * np.uint32(2_654_435_761) >> 17
+    inside = np.ones(len(row), bool)
+    ends = np.cumsum(length)[:-1]
+    inside[np.concatenate((ends - 1, ends - 2))] = False  # letters of two texts
+    packed = np.sort((row * BUCKETS + mixed)[inside])
+    packed = packed[np.diff(packed, prepend=-1) > 0]
     held = sparse.csr_matrix(
         (
-            np.ones(int(size.sum()), np.float32),
-            np.concatenate([np.empty(0, np.int32), *rows]),
-            np.concatenate(([0], np.cumsum(size, dtype=np.int64))),
+            np.ones(len(packed), np.float32),
+            packed % BUCKETS,
+            np.searchsorted(packed, np.arange(len(plain) + 1) * BUCKETS),
         ),
-        shape=(len(rows), BUCKETS),
+        shape=(len(plain), BUCKETS),
     )
+    size = np.diff(held.indptr).astype(np.float32)
     shared = (held @ held.T).toarray()
     return np.asarray(2 * shared / np.maximum(size[:, None] + size, 1), np.float32)
 

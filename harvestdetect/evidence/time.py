@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import spread
+from harvestdetect.arrays import AnyInts, spread
 from harvestdetect.data import NO_TIME, Evidence
-from harvestdetect.evidence.nulls import DRAWS, MAX_MEMBERS, Groups, tail_p
+from harvestdetect.evidence.nulls import MAX_MEMBERS, SETTLED, Groups, draw_until_settled, steps, tail_p
 
 __all__ = [
     "DAY",
     "DECIDING",
     "NEED_TEMPLATE",
     "SITTINGS",
+    "Opened",
     "SignUps",
     "coordination_evidence",
+    "opened_when",
     "sign_up_evidence",
     "sign_ups",
     "time_evidence",
@@ -63,6 +65,11 @@ NEED_TEMPLATE: Final = (
 )
 """Measures that a common interest explains as well: people who share one come, and sign up, when something happens, and
 take to a new model sooner or later than most. They count only where a template is shared."""
+PIVOT: Final = "model pivot"
+COHORT: Final = "sign-up cohort"
+GAP: Final = "sign-up gap"
+AT_ONCE: Final = 1 << 20
+"""Times, or hours of all groups, that are worked on at once."""
 MIN_DRAWN: Final = 99
 """Drawn groups that a comparison needs."""
 MISSING: Final = 0.1
@@ -187,18 +194,64 @@ _MEASURES: Final = (
 )
 
 
-def _timed(groups: Groups, time: Ints) -> tuple[Bools, Bools] | None:
-    """Which prompts and which drawn groups have times to compare: bool[t] and bool[g]; None where too few have."""
+@dataclass(slots=True, kw_only=True)
+class _Timed:
+    """The prompts of a campaign that have a time, and the times of the groups, as far as they are asked for."""
+
+    groups: Groups
+    time: Ints
+    held: Bools
+    """bool[t]: which prompts are compared."""
+    middle: int
+    """Median of the campaign's times, from which others may be :data:`MAX_DAYS` away."""
+    own: Ints
+    """int64[1, t]: the campaign's."""
+    member: Ints
+    """int64[t], from 0, ascending."""
+    asked: dict[int, Ints] = field(default_factory=dict)
+
+    def rows(self, low: int, high: int) -> Bools:
+        """Which groups of one of :func:`~harvestdetect.evidence.nulls.steps` have times throughout."""
+        drawn = self.time[self.groups.some(low, high)]
+        near = (drawn >= self.middle - MAX_DAYS * DAY) & (drawn <= self.middle + MAX_DAYS * DAY)
+        return np.asarray(near.all(axis=1))
+
+    def drawn(self, low: int, high: int) -> Ints:
+        """Their times: int64[g, t]."""
+        if low not in self.asked:
+            prompts = self.groups.some(low, high)
+            self.asked[low] = self.time[prompts[self.rows(low, high)][:, self.held]]
+        return self.asked[low]
+
+
+def _timed(groups: Groups, time: Ints) -> _Timed | None:
+    """None where too few of the campaign's prompts have a time."""
     own = time[groups.own]
     held = own != NO_TIME
     if len(own) < MIN_PROMPTS or (~held).mean() > MISSING:
         return None
     middle = int(np.median(own[held]))
     held &= abs(own - middle) <= MAX_DAYS * DAY
-    drawn = time[groups.drawn]
-    near = (drawn >= middle - MAX_DAYS * DAY) & (drawn <= middle + MAX_DAYS * DAY)
-    rows = np.asarray(near.all(axis=1))
-    return (np.asarray(held), rows) if rows.sum() >= MIN_DRAWN else None
+    member = groups.member[held]
+    return _Timed(
+        groups=groups,
+        time=time,
+        held=np.asarray(held),
+        middle=middle,
+        own=own[held][None],
+        member=np.cumsum(np.diff(member, prepend=member[:1]) > 0),
+    )
+
+
+def _null(timed: _Timed, measure: _Measure, value: float, *, small: bool) -> Floats:
+    """A measure of drawn groups, as many as it takes; fewer than :data:`MIN_DRAWN` where too few have a value."""
+    return draw_until_settled(
+        value,
+        lambda low, high: _in_blocks(measure, timed.drawn(low, high), timed.member),
+        draws=timed.groups.draws,
+        small=small,
+        least=MIN_DRAWN,
+    )
 
 
 def _compared(
@@ -224,31 +277,35 @@ def _compared(
     )
 
 
-def time_evidence(groups: Groups, time: Ints) -> list[Evidence]:
+def time_evidence(groups: Groups, time: Ints, *, leave_out: Collection[str] = ()) -> list[Evidence]:
     """The time measures of a campaign; none where too few of its prompts have a time.
 
     Args:
         groups: matched with the campaign.
         time: int64[p], seconds of every prompt, or NO_TIME.
+        leave_out: names of measures that are not wanted.
     """
     if (timed := _timed(groups, time)) is None:
         return []
-    held, rows = timed
-    own, drawn, member = time[groups.own[held]][None], time[groups.drawn[rows][:, held]], groups.member[held]
-    returning = int((np.bincount(member) > 1).sum())
+    returning = int((np.bincount(timed.member) > 1).sum())
     found = []
     for name, measure, small, sentence in _MEASURES:
-        if measure is _sittings and returning < MIN_RETURNING:
+        if name in leave_out or (measure is _sittings and returning < MIN_RETURNING):
             continue
-        value = float(measure(own, member)[0])
-        found.append(_compared(name, value, measure(drawn, member), small=small, sentence=sentence))
+        value = float(measure(timed.own, timed.member)[0])
+        null = _null(timed, measure, value, small=small)
+        if len(null) < MIN_DRAWN:
+            return []
+        found.append(_compared(name, value, null, small=small, sentence=sentence))
     return found
 
 
 # ---------------------------------------------------------------- coordination
 
 
-def coordination_evidence(groups: Groups, time: Ints, *, model: Ints32 | None = None) -> list[Evidence]:
+def coordination_evidence(
+    groups: Groups, time: Ints, *, model: Ints32 | None = None, leave_out: Collection[str] = ()
+) -> list[Evidence]:
     """How far the accounts act as one: synchrony, no ramp-up, a hand-over between pools, a pivot to another model.
 
     A measure that the campaign is too short, too small or too little known for is left out; drawn groups for which it
@@ -258,37 +315,53 @@ def coordination_evidence(groups: Groups, time: Ints, *, model: Ints32 | None = 
         groups: matched with the campaign.
         time: int64[p], seconds of every prompt, or NO_TIME.
         model: int32[p], which model every prompt went to, -1 where unknown; None where the dump does not say.
+        leave_out: names of measures that are not wanted.
     """
     if (timed := _timed(groups, time)) is None:
         return []
-    held, rows = timed
-    member = np.unique(groups.member[held], return_inverse=True)[1].astype(np.int64)
-    times = np.concatenate((time[groups.own[held]][None], time[groups.drawn[rows][:, held]]))
     found = []
     for name, measure, small, logs, sentence in _COORDINATION:
-        value, null = _told(_in_blocks(measure, times, member))
-        if value is not None:
+        value = np.nan if name in leave_out else float(measure(timed.own, timed.member)[0])
+        if np.isnan(value):
+            continue
+        null = _null(timed, measure, value, small=small)
+        if len(null) >= MIN_DRAWN:
             evidence = _compared(name, value, null, small=small, logs=logs, sentence=sentence)
             too_little = measure is _hand_over and value < HANDED
             found.append(replace(evidence, p_value=1.0) if too_little else evidence)
-    if model is not None:
-        models = np.concatenate((model[groups.own[held]][None], model[groups.drawn[rows][:, held]]))
-        if (models[0] < 0).mean() <= MISSING and (pivot := _pivot(times, models, member)) is not None:
-            found.append(pivot)
+    if model is None or PIVOT in leave_out or (model[groups.own[timed.held]] < 0).mean() > MISSING:
+        return found
+    return [*found, pivot] if (pivot := _moved(timed, model)) is not None else found
+
+
+def _moved(timed: _Timed, model: Ints32) -> Evidence | None:
+    """:func:`_pivot` of as many groups as it takes; None where it cannot be told.
+
+    Each group is compared with all of them, so those of the steps before are looked at again.
+    """
+    groups, times = timed.groups, [timed.own]
+    models = [model[groups.own[timed.held]][None]]
+    found = None
+    for low, high in steps(groups.draws):
+        times.append(timed.drawn(low, high))
+        models.append(model[groups.some(low, high)[timed.rows(low, high)][:, timed.held]])
+        if sum(map(len, times)) <= MIN_DRAWN:
+            continue
+        told = _pivot(np.concatenate(times), np.concatenate(models), timed.member)
+        if told is None:
+            return None
+        found, settled = told
+        if settled:
+            break
     return found
-
-
-def _told(values: Floats) -> tuple[float | None, Floats]:
-    """The campaign's value, the first, and those of the drawn groups that have one; None where there is nothing to
-    compare."""
-    null = values[1:][~np.isnan(values[1:])]
-    return (None if np.isnan(values[0]) or len(null) < MIN_DRAWN else float(values[0])), null
 
 
 def _in_blocks(measure: _Measure, times: Ints, member: Ints) -> Floats:
     """A measure of many groups, so many at a time that memory stays small: float64[g], NaN where it cannot be told."""
+    if not len(times):
+        return np.empty(0)
     days = int((times.max() - times.min()) // DAY) + 2
-    block = max(1, 4_000_000 // max(times.shape[1], days * DAY // HOUR))
+    block = max(1, AT_ONCE // max(times.shape[1], days * DAY // HOUR))
     return np.concatenate([measure(times[i : i + block], member) for i in range(0, len(times), block)])
 
 
@@ -357,23 +430,26 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     base = int(times.min()) // STEP
     bins = int(times.max()) // STEP - base + 1
     lasting = last - first >= LASTING_DAYS * DAY
+    margin = (VOLUME_DAYS + 1) * STEPS
 
     def counted(of: Ints, weight: Bools | None = None) -> Ints:
-        """Up to each border of the grid: int64[g, bins + 1]."""
+        """Up to each border of the grid, and to ``margin`` further ones on either side: int64[g, bins + 1 + ...]."""
         place = np.arange(g)[:, None] * bins + of // STEP - base
         counts = np.bincount(place.ravel() if weight is None else place[weight], minlength=g * bins).reshape(g, bins)
-        return np.concatenate((np.zeros((g, 1), np.int64), counts.cumsum(axis=1)), axis=1)
+        upto = np.zeros((g, bins + 1 + 2 * margin), np.int64)
+        np.cumsum(counts, axis=1, out=upto[:, margin + 1 : -margin])
+        upto[:, -margin:] = upto[:, -margin - 1, None]
+        return upto
 
     def around(upto: Ints, before: int, after: int) -> Ints:
         """Counts from ``before`` steps before to ``after`` steps after each border."""
-        border = np.arange(bins + 1)
-        return upto[:, np.clip(border + after, 0, bins)] - upto[:, np.clip(border - before, 0, bins)]
+        low, high = margin - before, margin + after
+        return upto[:, high : high + bins + 1] - upto[:, low : low + bins + 1]
 
     changed = np.minimum(
         around(counted(last, lasting), STEPS, STEPS), around(counted(first, lasting), STEPS, STEPS)
     ) / (int(member[-1]) + 1)
     volume = counted(times)
-    margin = (VOLUME_DAYS + 1) * STEPS
     rates = np.array(
         [
             around(volume, margin, -STEPS) / VOLUME_DAYS,
@@ -389,9 +465,9 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     return np.where(inside.any(axis=1), np.where(inside, changed * even, 0).max(axis=1), np.nan)
 
 
-def _pivot(times: Ints, models: Ints32, member: Ints) -> Evidence | None:
+def _pivot(times: Ints, models: Ints32, member: Ints) -> tuple[Evidence, bool] | None:
     """The largest share of accounts that went over to one model within a day, beyond the mean of the drawn groups on
-    that day; None where too few accounts could show it.
+    that day, and whether so many groups show as much that it is settled; None where too few accounts could show it.
 
     Accounts are counted, not prompts: a sitting in one model is one choice.
     """
@@ -429,8 +505,8 @@ def _pivot(times: Ints, models: Ints32, member: Ints) -> Evidence | None:
             at, usual = where, float(mean[where])
         best = np.maximum(best, beyond.max(axis=1))
     day = datetime.fromtimestamp((at + int(times.min()) // STEP) * STEP, UTC).strftime("%Y-%m-%d %H:%M")
-    return _compared(
-        "model pivot",
+    evidence = _compared(
+        PIVOT,
         float(best[0]),
         best[1:],
         small=False,
@@ -440,6 +516,7 @@ def _pivot(times: Ints, models: Ints32, member: Ints) -> Evidence | None:
         ),
         against="groups of other accounts, each compared with all of them on the same day",
     )
+    return evidence, int((best[1:] >= best[0]).sum()) >= SETTLED
 
 
 _COORDINATION: Final[tuple[tuple[str, _Measure, bool, bool, str], ...]] = (
@@ -505,7 +582,54 @@ def sign_ups(account: Ints32, created_at: Ints, time: Ints, *, accounts: int) ->
     return SignUps(created=earliest(created_at), first=earliest(time))
 
 
-def sign_up_evidence(of: SignUps, members: Ints32, *, others: Bools, seed: int) -> list[Evidence]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The accounts whose opening is compared, in the orders in which others near in time are looked up."""
+
+    of: SignUps
+    seen_from: int | None
+    """First prompt of the dump; None where no prompt has a time."""
+    by_first: Ints
+    """int64[b]: those to compare with, by their first prompt..."""
+    first: Ints
+    """int64[b]: ...and that."""
+    by_created: Ints
+    """int64[c]: those of them that were opened within the dump, by their creation..."""
+    created: Ints
+    """int64[c]: ...and that."""
+
+    def fresh(self, accounts: AnyInts) -> Bools:
+        """Which accounts were opened within the dump: only they show their first prompt."""
+        if self.seen_from is None:
+            return np.zeros(len(accounts), bool)
+        created, first = self.of.created[accounts], self.of.first[accounts]
+        return np.asarray((created >= self.seen_from) & (first >= created))
+
+
+def opened_when(of: SignUps, others: Bools) -> Opened:
+    """What sign-ups are compared with, once for all campaigns.
+
+    Args:
+        of: all accounts.
+        others: bool[accounts], those to compare with: outside every campaign.
+    """
+    free = np.flatnonzero(others & (of.created != NO_TIME))
+    seen = of.first[of.first != NO_TIME]
+    by_first = free[np.argsort(of.first[free], kind="stable")]
+    found = Opened(
+        of=of,
+        seen_from=int(seen.min()) if len(seen) else None,
+        by_first=by_first,
+        first=of.first[by_first],
+        by_created=by_first[:0],
+        created=of.created[:0],
+    )
+    new = free[found.fresh(free)]
+    new = new[np.argsort(of.created[new], kind="stable")]
+    return replace(found, by_created=new, created=of.created[new])
+
+
+def sign_up_evidence(opened: Opened, members: Ints32, *, seed: int, leave_out: Collection[str] = ()) -> list[Evidence]:
     """Whether the members were opened together, and put to use after the same time.
 
     A member is compared with accounts that were first seen at about the same time (for the gap: opened at about the
@@ -513,30 +637,30 @@ def sign_up_evidence(of: SignUps, members: Ints32, *, others: Bools, seed: int) 
     out of both sides; where most members lack one, nothing is said.
 
     Args:
-        of: all accounts.
+        opened: all accounts, and which of them to compare with; no member is one of these.
         members: int32[a], ascending.
-        others: bool[accounts], those to compare with; members are never among them.
         seed: of the draws.
+        leave_out: names of measures that are not wanted.
     """
-    known = of.created != NO_TIME
-    own = members[known[members]]
+    of = opened.of
+    own = members[of.created[members] != NO_TIME]
     if len(own) < MIN_SIGN_UPS or len(own) < len(members) / 2:
         return []
-    free = others & known
-    free[members] = False
-    rng = np.random.default_rng(seed)
     found = []
-    pool = np.flatnonzero(free)
     chosen = own[spread(len(own), MAX_MEMBERS)]
-    if len(pool) >= MIN_DRAWN:
-        drawn = pool[_matched(of.first[chosen], of.first[pool], rng)]
+    if COHORT not in leave_out and len(opened.first) >= MIN_DRAWN:
+        rng = np.random.default_rng(seed)
+        near = _near(of.first[chosen], opened.first)
         value = float(_same_day(of.created[chosen][None])[0])
+        null = draw_until_settled(
+            value, lambda low, high: _same_day(of.created[opened.by_first[_matched(near, high - low, rng)]])
+        )
         busiest = np.sort(np.unique(of.created[own] // DAY, return_counts=True)[1])[-3:].sum()
         found.append(
             _compared(
-                "sign-up cohort",
+                COHORT,
                 value,
-                _same_day(of.created[drawn]),
+                null,
                 small=False,
                 sentence=(
                     "Two of the accounts were opened on the same day in {value:.1%} of cases, in {expected:.1%} among "
@@ -545,22 +669,27 @@ def sign_up_evidence(of: SignUps, members: Ints32, *, others: Bools, seed: int) 
                 against="as many other accounts, first seen at about the same time",
             )
         )
-    seen = of.first != NO_TIME
-    if not seen.any():
-        return found
-    # only an account that was opened within the dump shows its first prompt
-    fresh = known & seen & (of.created >= of.first[seen].min()) & (of.first >= of.created)
-    newly, pool = own[fresh[own]], np.flatnonzero(free & fresh)
-    if len(newly) >= max(MIN_SIGN_UPS, len(own) / 2) and len(pool) >= MIN_DRAWN:
+    newly = own[opened.fresh(own)] if GAP not in leave_out else own[:0]
+    if len(newly) >= max(MIN_SIGN_UPS, len(own) / 2) and len(opened.created) >= MIN_DRAWN:
         chosen = newly[spread(len(newly), MAX_MEMBERS)]
-        drawn = pool[_matched(of.created[chosen], of.created[pool], rng)]
-        gap = np.log(np.where(fresh, of.first - of.created, 0) + 60.0)
-        usual = float(np.exp(np.median(gap[newly])) / HOUR)
+        near = _near(of.created[chosen], opened.created)
+        new_rng = np.random.default_rng(seed)
+
+        def gap(accounts: AnyInts) -> Floats:
+            return np.asarray(np.log(of.first[accounts] - of.created[accounts] + 60.0))
+
+        value = float(_middle_half(gap(chosen)[None])[0])
+        null = draw_until_settled(
+            value,
+            lambda low, high: _middle_half(gap(opened.by_created[_matched(near, high - low, new_rng)])),
+            small=True,
+        )
+        usual = float(np.exp(np.median(gap(newly))) / HOUR)
         found.append(
             _compared(
-                "sign-up gap",
-                float(_middle_half(gap[chosen][None])[0]),
-                _middle_half(gap[drawn]),
+                GAP,
+                value,
+                null,
                 small=True,
                 sentence=(
                     f"{usual:.1f} hours lie between sign-up and first prompt (median of {len(newly)} accounts); the "
@@ -573,23 +702,29 @@ def sign_up_evidence(of: SignUps, members: Ints32, *, others: Bools, seed: int) 
     return found
 
 
-def _matched(own: Ints, others: Ints, rng: np.random.Generator) -> Ints:
-    """For each of m moments others near it: positions int64[DRAWS, m] in ``others``; any others where it is NO_TIME."""
-    order = np.argsort(others, kind="stable")
+def _near(own: Ints, others: Ints) -> tuple[Ints, Ints]:
+    """Of m moments, where in ``others``, ascending, those near each begin, and how many they are; all of them where it
+    is NO_TIME."""
     window = min(len(others), max(MATCHED, 3 * len(own)))
-    low = np.clip(np.searchsorted(others[order], own) - window // 2, 0, len(others) - window)
-    size = np.where(own == NO_TIME, len(others), window)
-    low = np.where(own == NO_TIME, 0, low)
-    return np.asarray(order[low + (rng.random((DRAWS, len(own))) * size).astype(np.int64)])
+    low = np.clip(np.searchsorted(others, own) - window // 2, 0, len(others) - window)
+    return np.where(own == NO_TIME, 0, low), np.where(own == NO_TIME, len(others), window)
+
+
+def _matched(near: tuple[Ints, Ints], draws: int, rng: np.random.Generator) -> Ints:
+    """Positions int64[draws, m] of others near each of m moments."""
+    low, size = near
+    return np.asarray(low + (rng.random((draws, len(low))) * size).astype(np.int64))
 
 
 def _same_day(created: Ints) -> Floats:
     """Share of pairs opened on one day: float64[g] of int64[g, m]."""
     g, m = created.shape
-    day = created // DAY
-    day = np.unique(day, return_inverse=True)[1].reshape(g, m)
-    row, count = np.unique(np.arange(g)[:, None] * (int(day.max()) + 1) + day, return_counts=True)
-    pairs = np.bincount(row // (int(day.max()) + 1), count * (count - 1.0), minlength=g)
+    day = np.sort(created // DAY, axis=1)
+    new = np.ones((g, m), bool)
+    new[:, 1:] = day[:, 1:] != day[:, :-1]
+    start = np.flatnonzero(new)
+    count = np.diff(np.append(start, g * m))
+    pairs = np.bincount(start // m, count * (count - 1.0), minlength=g)
     return np.asarray(pairs / (m * (m - 1)), np.float64)
 
 

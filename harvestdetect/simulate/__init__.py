@@ -25,7 +25,7 @@ from harvestdetect.errors import InputError, OutputError, SettingsError
 from harvestdetect.simulate.groups import Plan, make_plan
 from harvestdetect.simulate.traffic import DAY
 
-__all__ = ["Simulation", "simulate"]
+__all__ = ["Simulation", "simulate", "write_plan"]
 
 _DUMP: Final = "dump"
 _CHUNK: Final = 20_000
@@ -99,20 +99,39 @@ def simulate(
         )
     except ValueError as error:
         raise SettingsError(str(error)) from None
+    return write_plan(out, plan, seed=seed, metadata=metadata)
+
+
+def write_plan(
+    out: str | Path, plan: Plan, *, seed: int, metadata: bool = True, files: int | None = None
+) -> Simulation:
+    """Write what was planned, see :func:`simulate`.
+
+    Args:
+        out: the folder; made when it does not exist.
+        plan: of :func:`harvestdetect.simulate.groups.make_plan`.
+        seed: of every draw in writing.
+        metadata: write more than account, timestamp and prompt.
+        files: of the dump, at most 8; None: by its rows.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
     folder = Path(out)
     dump = folder / _DUMP
-    count = int(np.clip(prompts // 5_000, 1, _MAX_FILES))
+    prompts = sum(len(events) for _, events in plan.streams)
+    count = files or int(np.clip(prompts // 5_000, 1, _MAX_FILES))
     bounds = [prompts * i // count for i in range(count + 1)]
     rows = _rows(plan, Random(seed + 1), seed=seed, metadata=metadata)
     try:
         dump.mkdir(parents=True, exist_ok=True)
-        files = []
+        written = []
         for number in range(count):
             file = dump / f"prompts-{number:03d}.jsonl.gz"
             with _written(file) as raw, _gzipped(raw) as stream:
                 for _ in range(bounds[number + 1] - bounds[number]):
                     stream.write(next(rows))
-            files.append(file)
+            written.append(file)
         for number in range(count, _MAX_FILES):
             (dump / f"prompts-{number:03d}.jsonl.gz").unlink(missing_ok=True)
         truth = folder / "truth.jsonl"
@@ -127,7 +146,7 @@ def simulate(
     planted = {a for group in plan.groups if group.kind == "campaign" for a in group.accounts}
     kinds = [group.kind for group in plan.groups]
     return Simulation(
-        files=tuple(files),
+        files=tuple(written),
         truth=truth,
         counts={
             "prompts": prompts,

@@ -1,0 +1,25 @@
+"""What the machine has, and what this process has taken of it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+
+__all__ = ["cores", "memory_gb", "peak_memory_mb"]
+
+
+def cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_gb() -> float:
+    """Of the machine, 10**9 bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process, 10**6 bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1_000_000 if sys.platform == "darwin" else 1_000), 1)
