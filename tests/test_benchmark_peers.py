@@ -30,10 +30,15 @@ FAKES = {
     "bertopic": """
         import logging
         class BERTopic:
-            def __init__(self, verbose):
+            def __init__(self, verbose, embedding_model=None):
                 assert verbose
+                self.model = embedding_model
             def fit_transform(self, texts, embeddings):
-                assert embeddings.shape == (len(texts), 384)
+                if self.model is None:
+                    assert embeddings.shape == (len(texts), 384)
+                else:  # every row is a document, and embedded here
+                    assert embeddings is None and len(texts) > len(set(texts))
+                    assert self.model.encode(texts[:2]).shape == (2, 384)
                 logging.getLogger("BERTopic").warning("Cluster - Start")
                 return [len(text) % 2 - 1 for text in texts], None
     """,
@@ -180,7 +185,7 @@ def test_every_peer_runs_and_is_scored_by_one_rule(
         assert found[name]["scores"]["campaign_recall"] == 0
     # noise is no cluster
     assert found["EVoC"]["findings"] == 0
-    assert found["BERTopic"]["findings"] == 1
+    assert found["BERTopic"]["findings"] == found["BERTopic of rows"]["findings"] == 1
     folder = tmp_path / "work" / f"rows-{ROWS}-seed-0-harvest-0.2" / "peers"
     assert (folder / "BERTopic.steps").read_text().splitlines() == ["reading", "imports", "Cluster", "findings"]
 
@@ -426,7 +431,9 @@ def test_an_installed_peer_keeps_heaps_apart(name: str, cache: Path) -> None:
     steps: list[str] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        group = peer.group(Given(texts=texts, vectors=vectors, cache=cache, seed=0, step=steps.append))
+        group = peer.group(
+            Given(texts=texts, vectors=vectors, row=np.arange(len(texts)), cache=cache, seed=0, step=steps.append)
+        )
     assert group.shape == (len(texts),)
     assert steps
     grouped = group >= 0
