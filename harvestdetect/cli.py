@@ -236,7 +236,7 @@ def scan(
     flags |= {"mapping": mapping, "format": format_}
     flags |= {"allow_download": allow_download or None, "use_cache": False if no_cache else None}
     flags |= {"use_registry": False if no_registry else None}
-    settings = load_settings(settings_file, flags=flags)
+    settings = _on_all_cores(load_settings(settings_file, flags=flags))
 
     from harvestdetect.dump import check_rejects, expand_sources
     from harvestdetect.pipeline import detect
@@ -266,6 +266,10 @@ def scan(
     if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
         return EXIT_FINDINGS
     return 0
+
+
+def _on_all_cores(settings: Settings) -> Settings:
+    return settings.replace(workers=0) if settings.workers is None else settings
 
 
 def _without_results(names: list[str], out: Path, notes: Callable[[str], None]) -> list[str]:
@@ -353,7 +357,7 @@ def calibrate(
     flags |= {"mapping": mapping, "format": format_}
     flags |= {"allow_download": allow_download or None, "use_cache": False if no_cache else None}
     flags |= {"use_registry": False if no_registry else None}
-    settings = load_settings(settings_file, flags=flags).replace(calibration=None)
+    settings = _on_all_cores(load_settings(settings_file, flags=flags)).replace(calibration=None)
 
     from harvestdetect.calibration import Half, fit_calibration, half_of, save_calibration, summary
     from harvestdetect.dump import check_rejects, expand_sources

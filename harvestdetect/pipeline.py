@@ -348,7 +348,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
     rejects = 0
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry,
-        min_senders=settings.min_accounts, workers=settings.workers or cores(), shards=shards, folder=settings.work,
+        min_senders=settings.min_accounts, workers=1 if settings.workers is None else settings.workers or cores(), shards=shards, folder=settings.work,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
             rejects += len(batch.rejects)

@@ -103,8 +103,9 @@ class Settings:
     seed: int = 0
     threads: int = 0
     """0: all cores."""
-    workers: int = 0
-    """Processes that prepare texts while another reads them; 1: one does both, 0: one for each core."""
+    workers: int | None = None
+    """Processes that prepare texts while another reads them; 1: one does both, 0: one for each core. None: one for each
+    core in the command line, else 1, since a script that starts processes needs ``if __name__ == "__main__"``."""
     memory_gb: float | None = None
     """What a scan may hold, 10**9 bytes; None: half of the machine's. Where that is too little, large arrays go into
     files and blocks are smaller; a scan that held more in the end says so."""

@@ -68,7 +68,7 @@ from harvestdetect.evidence.time import (
 )
 from harvestdetect.lookup import Parts, cluster_texts, first_rows, texts_of, words_of
 from harvestdetect.registry import Registry, known
-from harvestdetect.template import SAMPLE, Description, align, common_words, cut, is_template
+from harvestdetect.template import SAMPLE, Description, align, common_words, cut, is_rigid, is_template
 from harvestdetect.triage import TEXT_FDR, Judgement, judge
 
 __all__ = ["DECIDING", "Background", "Case", "Weighed", "background_of", "judgements_of", "less_sure", "weigh"]
@@ -285,7 +285,9 @@ def _weigh(whole: Campaign, case: Case, background: Background, seed: int) -> We
     # all of them: leaving out whoever sends most would make any load even
     if (load := even_load(whole.harvest_prompts, strays=whole.stray_hits, seed=seed)) is not None:
         found.append(load)
-    linked = linked_templates(len(whole.clusters), seen.templates, whole.link_log_p, len(whole.accounts))
+    # people with one interest ask several short questions of its kind; what nobody writes by chance is another matter
+    sure = seen.templates if any(map(is_rigid, seen.described)) else 0
+    linked = linked_templates(len(whole.clusters), sure, whole.link_log_p, len(whole.accounts))
     if linked is not None:
         found.append(linked)
     subjects = None

@@ -47,6 +47,18 @@ def test_p_values_are_uniform_under_the_null() -> None:
         assert abs(share - level) < 4 * np.sqrt(level * (1 - level) / 4_000) + 0.005
 
 
+@pytest.mark.parametrize("rate", [0.004, 0.02, 0.1, 0.5, 3.0])
+def test_tail_of_counts(rate: float) -> None:
+    """A measure that is nearly always nought has no tail to fit but that of the draws that are more."""
+    rng = np.random.default_rng(3)
+    found = np.array([tail_p(float(rng.poisson(rate)), rng.poisson(rate, 999) / 1.0) for _ in range(4_000)])
+    for level in (0.01, 0.002):
+        assert (found <= level).mean() <= 1.5 * level + 0.001
+    null = np.append(np.zeros(990), np.full(9, 0.02))
+    assert tail_p(0.04, null) >= 1e-3 * 0.9
+    assert tail_p(1.0, null) < 1e-15
+
+
 def test_the_tail_does_not_claim_much_more_than_its_rate() -> None:
     rng = np.random.default_rng(1)
     found = np.array([tail_p(float(rng.standard_exponential()), rng.standard_exponential(299)) for _ in range(6_000)])

@@ -217,9 +217,9 @@ def draw_until_settled(
 def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     """The chance that the null gives a value as extreme.
 
-    The rank among the draws; beyond the most extreme draws an exponential tail fitted to the outermost tenth (the
-    generalised Pareto approximation of Knijnenburg et al. 2009 with its shape held at zero, which never claims a
-    bounded tail).
+    The rank among the draws; beyond the most extreme draws an exponential tail fitted to the outermost tenth, or what of
+    it is not all the same (the generalised Pareto approximation of Knijnenburg et al. 2009 with its shape held at
+    zero, which never claims a bounded tail).
 
     Args:
         value: observed.
@@ -232,9 +232,10 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     if rank * (len(null) + 1) > 10 or len(null) < 50:
         return rank
     ordered = np.sort(null)
-    outer = ordered[-len(null) // 10 :]
-    threshold = (outer[0] + ordered[-len(null) // 10 - 1]) / 2
-    scale = float((outer - threshold).mean())
-    if scale <= 0 or value <= threshold:
+    threshold = (ordered[-len(null) // 10] + ordered[-len(null) // 10 - 1]) / 2
+    # of a measure with few values many draws may lie at the threshold: they are no part of the tail
+    outer = ordered[ordered > threshold]
+    if not len(outer) or value <= threshold:
         return rank
-    return float(min(rank, max(0.1 * np.exp(-(value - threshold) / scale), LEAST)))
+    scale = float((outer - threshold).mean())
+    return float(min(rank, max(len(outer) / len(null) * np.exp(-(value - threshold) / scale), LEAST)))

@@ -6,7 +6,7 @@ that writes the prompt of one event, so that a dump of any size is written row b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Literal, TypeAlias
@@ -27,6 +27,10 @@ Ints = npt.NDArray[np.int64]
 Writer: TypeAlias = Callable[[Account, int, int, Random], Text]
 """(account, item, session, random) -> prompt."""
 
+TRIES: Final = 50
+"""Times that a template is drawn anew..."""
+ALIKE: Final = 0.5
+"""...until it shares no greater part of its fixed words with any other."""
 MIN_HARVEST: Final = 40
 """Harvest prompts of the smallest campaign that may be asked for: ten accounts with four each."""
 
@@ -100,6 +104,23 @@ class _World:
     end: int
     launch: int
     background: list[int] = field(default_factory=list)
+    said: list[frozenset[str]] = field(default_factory=list)
+    """Fixed words of the templates so far."""
+
+    def template(self, text: str, *, keep: Collection[str]) -> Parts:
+        """A form frozen in words of its own: two groups that did not hear of one another do not write the same."""
+        best, least = None, 2.0
+        for _ in range(TRIES):
+            parts = GRAMMAR.freeze(text, self.words, keep=keep)
+            words = frozenset(word for part in parts if isinstance(part, str) for word in part.split())
+            alike = max((len(words & other) / max(len(words), len(other), 1) for other in self.said), default=0.0)
+            if alike < least:
+                best, least = (parts, words), alike
+            if alike <= ALIKE:
+                break
+        assert best is not None
+        self.said.append(best[1])
+        return best[0]
 
     @property
     def span(self) -> int:
@@ -348,22 +369,22 @@ def _harvest_writer(world: _World, name: str, number: int) -> Writer:
     elif name == "grading":
         forms = [_form(harvest.GRADING, turn)]
     elif name == "system-prompt":
-        return _system_writer(GRAMMAR.fill(GRAMMAR.compile(_form(harvest.SYSTEMS, turn).text), world.words))
+        return _system_writer(GRAMMAR.fill(world.template(_form(harvest.SYSTEMS, turn).text, keep=()), world.words))
     else:
         first = {"slot-sweep": 0, "hand-over": 4, "low-share": 5}[name]
         forms = [_form(harvest.SWEEPS, first + turn)]
-    return _form_writer(world.words, forms)
+    return _form_writer(world, forms)
 
 
 def _form(forms: Sequence[Form], turn: int) -> Form:
     return forms[turn % len(forms)]
 
 
-def _form_writer(words: Random, forms: Sequence[Form]) -> Writer:
+def _form_writer(world: _World, forms: Sequence[Form]) -> Writer:
     made: list[tuple[Parts, Sweep | None]] = [
         (
-            GRAMMAR.freeze(form.text, words, keep=form.sweep + form.free),
-            Sweep(GRAMMAR, form.sweep, words) if form.sweep else None,
+            world.template(form.text, keep=form.sweep + form.free),
+            Sweep(GRAMMAR, form.sweep, world.words) if form.sweep else None,
         )
         for form in forms
     ]
@@ -502,7 +523,7 @@ def _benchmark(world: _World, rows: int) -> list[int]:
         for _ in range(min(3, rows))
     ]
     keep = ("x_topic", "x_level", "b_stem", "clause")
-    parts = GRAMMAR.freeze("{l_bench}", world.words, keep=keep)
+    parts = world.template("{l_bench}", keep=keep)
     length = min(2 * DAY, world.span // 2)
     begin = world.start + int(world.dice.random() * (world.span - length))
     time = machine_times(world.dice, count=rows, start=begin, end=begin + length, tempo="steady")

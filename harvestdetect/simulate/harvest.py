@@ -344,7 +344,12 @@ _LISTS: Final[dict[str, str]] = {
         normalise to third normal form and justify every foreign key.""",
     "l_bench": r"""The following is a multiple choice question about {x_topic}. {b_stem}\nA. {clause}\nB.
         {clause}\nC. {clause}\nD. {clause}\nAnswer:|Question ({x_topic}, {x_level}): {b_stem}\n(A)
-        {clause}\n(B) {clause}\n(C) {clause}\n(D) {clause}\nReply with the letter only.""",
+        {clause}\n(B) {clause}\n(C) {clause}\n(D) {clause}\nReply with the letter only.|Choose the correct option and
+        justify your choice in one sentence.\nSubject: {x_topic}\n{b_stem}\n1) {clause}\n2) {clause}\n3)
+        {clause}|### Exam item ({x_level})\n{b_stem}\n### Options\na. {clause}\nb. {clause}\nc. {clause}\n### Key|
+        Below is a problem in {x_topic}. Solve it and put the final result between two bars.\n{b_stem}
+        Assume that {clause}.|True or false? Statement from {x_topic}, {x_level}: {clause}, because {clause}.
+        End with one word.""",
     "l_nightly": r"""Classify the ticket into one of: billing, outage, feature, abuse, other. Return the
         label only.\nTicket #{y_number}: {sentence} {sentence}|Translate the product text to
         {language}. Keep placeholders.\nSKU {y_number}: {adjective} {noun}, {sentence}|
