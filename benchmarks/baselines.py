@@ -208,7 +208,7 @@ def _vectors(texts: tuple[str, ...], view: View) -> Vectors:
     encoder = load_encoder(view, settings=settings)
     digests = np.array([_digest(text) for text in texts], dtype="V16")
     found = encode_texts(encoder, digests, write_texts(texts), cache=open_cache(view, encoder, settings=settings))
-    return unit(found)
+    return unit(found[:])
 
 
 # ---------------------------------------------------------------- groups of texts

@@ -34,7 +34,7 @@ def wording_vectors(prompts: int, seed: int) -> npt.NDArray[np.float32]:
     with tempfile.TemporaryDirectory() as folder:
         simulate(folder, prompts=prompts, seed=seed)
         corpus = build_corpus(read_dumps([Path(folder) / "dump"]))
-    return unit(encode_texts(load_encoder("wording", settings=Settings()), corpus.digest, corpus.text))
+    return unit(encode_texts(load_encoder("wording", settings=Settings()), corpus.digest, corpus.text)[:])
 
 
 def _inverted_file(vectors: npt.NDArray[np.float32], truth: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.errors import CacheError
+from harvestdetect.vectors import Rows
 
 __all__ = ["Notes", "VectorCache", "cache_folder", "file_digest", "is_whole", "publish_folder"]
 
@@ -222,20 +223,7 @@ class VectorCache:
         """
         self._refresh()
         found, position = self._locate(digests)
-        pieces: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.float16]]] = []
-        shard_of = np.where(found, self._shard[position], -1) if len(self._keys) else np.full(len(found), -1)
-        order = np.argsort(shard_of, kind="stable")
-        bounds = np.searchsorted(shard_of[order], np.arange(len(self._names) + 1))
-        for shard, name in enumerate(self._names):
-            wanted = order[bounds[shard] : bounds[shard + 1]]
-            if not len(wanted):
-                continue
-            try:
-                vectors = self._read_vectors(name)
-                pieces.append((wanted, vectors[self._row[position[wanted]]]))
-            except (OSError, ValueError, IndexError) as error:
-                self._drop(name, error)
-                found[wanted] = False
+        pieces = list(self._pieces(found, position))
         if not pieces:
             return found, np.empty((0, 0), dtype=np.float16)
         width = pieces[0][1].shape[1]
@@ -244,6 +232,47 @@ class VectorCache:
         for wanted, vectors in pieces:
             out[place[wanted]] = vectors
         return found, out
+
+    def fill(self, digests: npt.NDArray[np.void], out: Rows) -> npt.NDArray[np.bool_]:
+        """Puts the vectors that are there into their rows of an array, shard by shard.
+
+        Args:
+            digests: V16[n], in any order.
+            out: float16[n, d], in memory or in a file; vectors of another length are not found.
+
+        Returns:
+            bool[n], which rows were filled.
+
+        Raises:
+            CacheError: the manifest cannot be read.
+        """
+        self._refresh()
+        found, position = self._locate(digests)
+        for wanted, vectors in self._pieces(found, position):
+            if vectors.shape[1] == out.shape[1]:
+                out[wanted] = vectors
+            else:
+                found[wanted] = False
+        return found
+
+    def _pieces(
+        self, found: npt.NDArray[np.bool_], position: npt.NDArray[np.intp]
+    ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.float16]]]:
+        """Of each shard the rows found in it and their vectors; what of ``found`` cannot be read becomes false."""
+        shard_of = np.where(found, self._shard[position], -1) if len(self._keys) else np.full(len(found), -1)
+        order = np.argsort(shard_of, kind="stable")
+        bounds = np.searchsorted(shard_of[order], np.arange(len(self._names) + 1))
+        for shard, name in enumerate(self._names):
+            wanted = order[bounds[shard] : bounds[shard + 1]]
+            if not len(wanted):
+                continue
+            try:
+                vectors = self._read_vectors(name)[self._row[position[wanted]]]
+            except (OSError, ValueError, IndexError) as error:
+                self._drop(name, error)
+                found[wanted] = False
+                continue
+            yield wanted, vectors
 
     def put(self, digests: npt.NDArray[np.void], vectors: npt.NDArray[np.float16]) -> None:
         """Keep vectors: one shard, on the disk and in the manifest when this returns.

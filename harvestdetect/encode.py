@@ -36,6 +36,7 @@ from harvestdetect.distill import StaticModel, static_model
 from harvestdetect.errors import CacheError, EncoderError
 from harvestdetect.settings import Settings
 from harvestdetect.texts import Texts
+from harvestdetect.vectors import Rows
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -45,7 +46,7 @@ __all__ = ["Encoder", "encode_texts", "load_encoder", "open_cache"]
 ENCODING_VERSION = 1
 """Raised when the same model would give other vectors; part of every digest."""
 CACHED_VIEWS: tuple[View, ...] = ("meaning",)
-"""Static vectors are computed about as fast as they are read."""
+"""Static vectors are made fast enough to be kept only where a scan is to be repeated."""
 LEAST_TOKENS = 64
 LEAST_ROWS = 2
 TOKENS_PER_ROW = 64
@@ -122,12 +123,15 @@ def load_encoder(view: View, *, settings: Settings, notes: Notes | None = None) 
 def open_cache(view: View, encoder: Encoder, *, settings: Settings, notes: Notes | None = None) -> VectorCache | None:
     """The cache for an encoder's vectors; None where the settings want none or it cannot be used.
 
+    Vectors of the wording view are kept in the work folder alone.
+
     Never raises: a scan without a cache is only slower. ``notes`` is told the reason.
     """
-    if not settings.use_cache or view not in CACHED_VIEWS:
+    folder = cache_folder(settings.cache) if view in CACHED_VIEWS else settings.work
+    if not settings.use_cache or folder is None:
         return None
     try:
-        return VectorCache(cache_folder(settings.cache), encoder.digest, notes=notes)
+        return VectorCache(folder, encoder.digest, notes=notes)
     except CacheError as error:
         if notes is not None:
             notes(f"going on without the vector cache: {error}")
@@ -141,9 +145,11 @@ def encode_texts(
     *,
     cache: VectorCache | None = None,
     batch_size: int = 64,
+    by_length: bool = True,
+    out: Rows | None = None,
     progress: Callable[[int], None] | None = None,
     notes: Notes | None = None,
-) -> npt.NDArray[np.float16]:
+) -> Rows:
     """The vectors of all texts, from the cache where they are there.
 
     What has been encoded is in the cache also when this ends by an exception, Ctrl-C included. A cache that
@@ -154,25 +160,25 @@ def encode_texts(
         texts: the n of them.
         cache: vectors of this encoder; None encodes everything.
         batch_size: texts per batch; blocks of 64 batches are encoded at a time.
+        by_length: whether the texts of a block are about as long; otherwise they follow one another.
+        out: float16[n, d] that is filled, in memory or in a file; None makes an array.
         progress: called with the number of further texts done.
         notes: told when the cache had to be given up.
 
     Returns:
-        float16[n, d], unit rows but for rounding (:func:`harvestdetect.arrays.unit` mends that); each depends on the
-        encoder and its text only.
+        ``out``, float16[n, d], unit rows but for rounding (:func:`harvestdetect.arrays.unit` mends that); each depends
+        on the encoder and its text only.
     """
     if len(digests) != len(texts):
         raise ValueError(f"as many digests as texts are needed, got {len(digests)} and {len(texts)}")
     progress = progress or (lambda count: None)
-    out = np.empty((len(texts), encoder.dimensions), dtype=np.float16)
+    if out is None:
+        out = np.empty((len(texts), encoder.dimensions), dtype=np.float16)
     missing = np.arange(len(texts))
     if cache is not None and len(texts):
         try:
-            found, kept = cache.get(digests)
-            if kept.shape[1] == encoder.dimensions:
-                out[found] = kept
-                missing = np.flatnonzero(~found)
-                progress(len(texts) - len(missing))
+            missing = np.flatnonzero(~cache.fill(digests, out))
+            progress(len(texts) - len(missing))
         except CacheError as error:
             _give_up(error, notes)
             cache = None
@@ -180,7 +186,7 @@ def encode_texts(
     waiting: list[npt.NDArray[np.intp]] = []
     last = time.monotonic()
     try:
-        for block in _blocks(texts, missing, batch_size * BATCHES_PER_BLOCK):
+        for block in _blocks(texts, missing, batch_size * BATCHES_PER_BLOCK, by_length=by_length):
             out[block] = encoder.encode(texts.take(block))
             waiting.append(block)
             progress(len(block))
@@ -193,8 +199,14 @@ def encode_texts(
     return out
 
 
-def _blocks(texts: Texts, chosen: npt.NDArray[np.intp], size: int) -> Iterator[npt.NDArray[np.intp]]:
-    """Blocks of texts of about the same length, long and short ones in turn so that the rate stays even."""
+def _blocks(
+    texts: Texts, chosen: npt.NDArray[np.intp], size: int, *, by_length: bool
+) -> Iterator[npt.NDArray[np.intp]]:
+    """Blocks of texts, as they stand or of about the same length, long and short ones in turn for an even rate."""
+    if not by_length:
+        for start in range(0, len(chosen), size):
+            yield chosen[start : start + size]
+        return
     ordered = chosen[np.argsort(texts.size[chosen], kind="stable")]
     starts = range(0, len(ordered), size)
     turn = np.random.default_rng(0).permutation(len(starts))
@@ -205,7 +217,7 @@ def _blocks(texts: Texts, chosen: npt.NDArray[np.intp], size: int) -> Iterator[n
 def _keep(
     cache: VectorCache,
     digests: npt.NDArray[np.void],
-    vectors: npt.NDArray[np.float16],
+    vectors: Rows,
     waiting: list[npt.NDArray[np.intp]],
     notes: Notes | None,
 ) -> VectorCache | None:

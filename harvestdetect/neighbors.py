@@ -30,33 +30,36 @@ BLOCK: Final = 4096
 """Rows searched at once."""
 TARGET_RECALL: Final = 0.95
 """Share of the true neighbours that an inexact search must find on a sample."""
-CELL: Final = 32
+CELL: Final = 100
 """Points of a cell, on average."""
-NEAR_CELLS: Final = 96
-"""Cells whose centres lie nearest to a cell's centre; the first probes of its rows are among them."""
-FIRST_PROBES: Final = (4, 16)
-"""Cells probed first, those nearest to a row: in two rounds, so that the second knows what to beat."""
-MORE_PROBES: Final = 24
-"""Cells probed in each further round, by the votes of the neighbours' neighbours."""
-MAX_ROUNDS: Final = 8
-"""Further rounds at most."""
-LEAST_GAIN: Final = 0.002
-"""A round that finds less of the true neighbours than this is the last."""
+MAX_CELLS: Final = 32_000
+NEAR_CELLS: Final = 2_047
+"""The cells that the rows of a cell may probe: those whose centres lie nearest to its own."""
+PROBES: Final = (1, 7, 24, 32)
+"""Cells probed in each round, those nearest to a row first; the last number holds for all further rounds."""
 NEAR: Final = 0.9
 """Neighbours nearer than this chord distance are reported apart: what a cluster is made of."""
+STEP: Final = 28.0
+"""A coordinate of common size in steps of its code; those of 4.5 times the common size are cut off."""
 CHUNK: Final = 131_072
 """Rows that probe together."""
+IN_MEMORY: Final = 600_000_000
+"""Bytes; larger arrays on the way go into files."""
+NONE: Final = -(2**31) + 1
+"""A score worse than any."""
 _SAMPLE: Final = 1_024
+_TRAIN: Final = 24
+_ROUNDS: Final = 4
 _SEGMENT: Final = 65_536
-_SPLIT: Final = 512
-_CUT: Final = 3
-_TRAIN: Final = 16
-_ROUNDS: Final = 2
-_PAIRS: Final = 2_000_000
-_LIMIT: Final = 4_000_000
+_WIDTH: Final = 1_024
+_LITTLE: Final = 256
+_PAIRS: Final = 131_072
+_WAVE: Final = 8
+_LIMIT: Final = 500_000
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 Ints32: TypeAlias = npt.NDArray[np.int32]
+Codes: TypeAlias = npt.NDArray[np.int8]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Pool: TypeAlias = ThreadPoolExecutor
 Known: TypeAlias = tuple[Neighbors, Ints32]
@@ -112,12 +115,12 @@ def nearest(
     if n < 2 or not len(wanted):
         done(len(wanted))
         return Neighbors(index=index, distance=distance)
-    with _pool(threads) as (pool, count):
+    with _pool(threads) as pool:
         if n <= exact_below:
             _exact(unit(vectors[:]), wanted, fresh, index, distance, done)
         else:
             _by_cells(
-                vectors, wanted, fresh, index, distance, pool=pool, threads=count, seed=seed, folder=folder, done=done,
+                vectors, wanted, fresh, index, distance, pool=pool, seed=seed, folder=folder, done=done,
                 tell=notes or (lambda note: None),
             )  # fmt: skip
     return Neighbors(index=index, distance=distance)
@@ -141,15 +144,21 @@ def _cores() -> int:
 
 
 @contextmanager
-def _pool(threads: int) -> Iterator[tuple[Pool, int]]:
+def _pool(threads: int) -> Iterator[Pool]:
     """Threads for the blocks; matrix products inside of them run on one thread each, those of FAISS on all."""
     import faiss
     from threadpoolctl import threadpool_limits
 
     count = threads or _cores()
     faiss.omp_set_num_threads(count)
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as pool:
-        yield pool, count
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count, initializer=_one_thread) as pool:
+        yield pool
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _take_over(known: Known, index: Ints32, distance: Vectors) -> Ints32:
@@ -260,15 +269,13 @@ class _Cells:
     border: Ints
     """int64[c + 1]."""
     home: Ints32
-    """int32[n + 1], the cell of a row; the last entry is c, so that row -1 lives in no cell."""
-    centre: Vectors
-    """float32[c, d], unit rows."""
+    """int32[n], the cell of the point at a position."""
+    centre: Codes
+    """int8[c, d]."""
     near: Ints32
-    """int32[c, m], the cells nearest to a cell by their centres, itself first; -1 where fewer."""
-    points: RowFile
-    """float16[n, d] at their positions."""
-    scale: Vectors
-    """float32[n], one by the length of a point, at its position."""
+    """int32[c, m], the cells nearest to a cell by their centres, itself first."""
+    code: Rows
+    """int8[n, d], the points at their positions."""
 
 
 def _by_cells(
@@ -279,88 +286,103 @@ def _by_cells(
     distance: Vectors,
     *,
     pool: Pool,
-    threads: int,
     seed: int,
     folder: Path | None,
     done: Callable[[int], object],
     tell: Callable[[str], object],
-    target: float = TARGET_RECALL,
 ) -> None:
-    """Fills the lists of the wanted rows from the cells they probe; until the end, a list holds 1 - cos, not chords."""
+    """Fills the lists of the wanted rows from the cells they probe."""
     n, k = index.shape
-    np.square(distance, out=distance)
-    distance /= 2
-    sample = _sample(vectors, k=k, seed=seed, pool=pool)
-    cells = _make_cells(vectors, pool=pool, seed=seed, folder=folder, threads=threads)
+    sample = _sample(vectors, k=k, seed=seed)
+    cells = _make_cells(vectors, pool=pool, seed=seed, folder=folder)
     position = np.empty(n, np.int32)
     position[cells.row] = np.arange(n, dtype=np.int32)
     positions = np.sort(position[wanted])
     del position
-    entering = fresh if len(wanted) < n else np.zeros(n, bool)
+    whole = len(wanted) == n
+    score = distance.view(np.int32) if whole else _scores(distance, vectors.shape[1])
+    if whole:
+        score[...] = NONE
+    entering = np.zeros(n, bool) if whole else fresh
     settled = np.ones(n, bool)
     settled[wanted] = False
-    probed: list[RowFile] = []
-    expected = len(FIRST_PROBES) + 3
+    touched = ~settled
+    rounds, start, reached, near = 0, 0, 0.0, 0.0
     reported = 0
-    reached, before, rounds = 0.0, -1.0, 0
-    while rounds < len(FIRST_PROBES) or (
-        reached < target and reached - before >= LEAST_GAIN and rounds < len(FIRST_PROBES) + MAX_ROUNDS
-    ):
-        width = FIRST_PROBES[rounds] if rounds < len(FIRST_PROBES) else MORE_PROBES
-        record = RowFile(len(positions), width, dtype=np.int32, folder=folder)
-        for start in range(0, len(positions), CHUNK):
-            chunk = slice(start, min(start + CHUNK, len(positions)))
-            rows = positions[chunk]
-            if rounds == 0:
-                ranked = _nearest_cells(cells, rows, sum(FIRST_PROBES), pool)
-                probes = ranked[:, :width]
-            elif rounds < len(FIRST_PROBES):
-                ranked = _nearest_cells(cells, rows, sum(FIRST_PROBES), pool)
-                probes = ranked[:, -width:]
-            else:
-                probes = _voted_cells(cells, cells.row[rows], index, [old[chunk] for old in probed], width, pool)
-            record[chunk] = probes
-            _probe(cells, rows, probes, index, distance, entering, settled, pool=pool, threads=threads)
-        probed.append(record)
-        rounds += 1
-        share = min(len(wanted) * rounds // expected, len(wanted))
+    widest = cells.near.shape[1]
+    while start < widest and (rounds < len(PROBES) or reached < TARGET_RECALL):
+        stop = min(start + PROBES[min(rounds, len(PROBES) - 1)], widest)
+        for first in range(0, len(positions), CHUNK):
+            held = positions[first : first + CHUNK]
+            probes = _nearest_cells(cells, held, start, stop, pool)
+            _probe(cells, held, probes, index, score, entering, settled, touched, pool=pool)
+        start, rounds = stop, rounds + 1
+        share = int(len(wanted) * (1 - 0.5**rounds))
         done(share - reported)
         reported = share
-        if rounds >= len(FIRST_PROBES):
-            before, (reached, near) = reached, _recall(sample, distance)
+        if rounds >= len(PROBES) or start == widest:
+            reached, near = _recall(sample, vectors, index)
+    _true_distances(vectors, cells.row[np.sort(np.flatnonzero(touched[cells.row]))], index, distance, pool)
     done(len(wanted) - reported)
     tell(
-        f"neighbours: {reached:.3f} of the true {k} nearest were found ({near:.3f} of those within {NEAR}), measured on "
-        f"{len(sample[0]):,} of {n:,} rows; {len(cells.border) - 1:,} cells, {rounds} rounds"
+        f"neighbours: {reached:.3f} of the true {k} nearest found ({near:.3f} of those within {NEAR}), measured on "
+        f"{len(sample[0]):,} of {n:,}; a row was compared with {start} of {len(cells.centre):,} cells"
     )
-    for start in range(0, n, _SEGMENT):
-        part = distance[start : start + _SEGMENT]
-        np.sqrt(part * 2, out=part)
 
 
-def _sample(vectors: Rows, *, k: int, seed: int, pool: Pool) -> tuple[Ints, Vectors]:
-    """Some rows and the distances (1 - cos) to their k nearest others, exactly: int64[s], float32[s, k]."""
+def _sample(vectors: Rows, *, k: int, seed: int) -> tuple[Ints, Vectors]:
+    """Some rows and the cosines to their k nearest others, exactly: int64[s], float32[s, k]."""
     n = len(vectors)
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:_SAMPLE])
     queries = unit(vectors[rows])
-    best = np.full((len(rows), k + 1), np.inf, np.float32)
+    best = np.full((len(rows), k + 1), -2, np.float32)
     for start in range(0, n, _SEGMENT):
         cosine, _ = _top(queries, _floats(vectors[start : start + _SEGMENT]), min(k + 1, n - start))
-        best = np.sort(np.concatenate((best, np.maximum(1 - cosine, 0)), axis=1), axis=1)[:, : k + 1]
+        best = -np.sort(-np.concatenate((best, cosine), axis=1), axis=1)[:, : k + 1]
     return rows, best[:, 1:]
 
 
-def _recall(sample: tuple[Ints, Vectors], distance: Vectors) -> tuple[float, float]:
+def _recall(sample: tuple[Ints, Vectors], vectors: Rows, index: Ints32) -> tuple[float, float]:
     """The share of the true neighbours that was found, of all and of those within :data:`NEAR`."""
     rows, truth = sample
-    found = distance[rows]
+    found = index[rows]
+    cosine = _cosines(vectors, rows, found)
+    cosine[found < 0] = -3
     slack = np.float32(1e-5)
-    known = np.isfinite(truth)
-    hit = (found <= np.where(known, truth, -1).max(axis=1)[:, None] + slack).sum(axis=1)
-    limit = np.float32(NEAR**2 / 2)
-    near = truth < limit
-    near_hit = (found <= np.where(near, truth, -1).max(axis=1)[:, None] + slack).sum(axis=1)
-    return float(hit.sum() / max(known.sum(), 1)), float(near_hit.sum() / max(near.sum(), 1))
+    limit = np.float32(1 - NEAR**2 / 2)
+    shares = []
+    for counted in (truth > -2, truth > limit):
+        least = np.where(counted, truth, 2).min(axis=1)
+        hit = np.minimum((cosine >= least[:, None] - slack).sum(axis=1), counted.sum(axis=1))
+        shares.append(float(hit.sum() / max(int(counted.sum()), 1)))
+    return shares[0], shares[1]
+
+
+def _cosines(vectors: Rows, rows: npt.NDArray[Any], others: Ints32) -> Vectors:
+    """Of each row with its others: float32[r, m]; those of -1 mean nothing."""
+    needed, place = np.unique(others, return_inverse=True)
+    held = vectors[np.maximum(needed, 0)]
+    place = place.reshape(others.shape)
+    out = np.empty(others.shape, np.float32)
+    for start in range(0, len(rows), _LITTLE):
+        part = slice(start, start + _LITTLE)
+        near = _floats(held[place[part].ravel()]).reshape(*others[part].shape, -1)
+        out[part] = np.matmul(near, _floats(vectors[rows[part]])[:, :, None])[:, :, 0]
+    return out
+
+
+def _true_distances(vectors: Rows, rows: Ints32, index: Ints32, distance: Vectors, pool: Pool) -> None:
+    """Puts the chord distances of the vectors themselves, and by them the order, into the lists of some rows."""
+
+    def measure(start: int) -> None:
+        held = rows[start : start + BLOCK]
+        found = index[held]
+        chord = chord_distance(_cosines(vectors, held, found))
+        chord[found < 0] = np.inf
+        index[held], distance[held] = _first(chord, found, found.shape[1])
+
+    for _ in pool.map(measure, range(0, len(rows), BLOCK)):
+        pass
 
 
 def _floats(vectors: npt.NDArray[Any]) -> Vectors:
@@ -379,210 +401,183 @@ def _widen(vectors: npt.NDArray[Any], out: Vectors) -> None:
         out[...] = vectors
         return
     bits = out.view(np.int32)
-    bits[...] = vectors.view(np.int16)
+    bits[...] = np.ascontiguousarray(vectors).view(np.int16)
     bits <<= 13
     bits &= np.int32(-0x70000001)
     out *= np.float32(2.0**112)
 
 
+# ---------------------------------------------------------------- eight-bit codes
+
+
+def _code(vectors: Vectors) -> Codes:
+    """Unit rows as small integers: every row has about the same length, :data:`STEP` times sqrt(d)."""
+    wide = vectors * np.float32(STEP * np.sqrt(vectors.shape[1]))
+    return np.clip(np.rint(wide, out=wide), -127, 127).astype(np.int8)
+
+
+def _scores(distance: Vectors, d: int) -> Ints32:
+    """About the products of codes at some chord distances; :data:`NONE` where there is none."""
+    with np.errstate(invalid="ignore"):
+        wide = np.rint((1 - distance.astype(np.float64) ** 2 / 2) * (STEP**2 * d))
+    return np.where(np.isinf(distance), NONE, wide).astype(np.int32)
+
+
+def _rotation(d: int) -> Vectors:
+    """A fixed rotation, float32[d, d]: after it no direction of the space is coded worse than others."""
+    q, r = np.linalg.qr(np.random.default_rng(d).standard_normal((d, d)))
+    return np.asarray(q * np.sign(np.diag(r)), np.float32)
+
+
+def _products(a: Codes, b: Codes) -> Ints32:
+    """int32[a, b] of products of codes, without rounding, so in whatever order and by whatever means."""
+    import torch
+
+    product: Ints32 = torch._int_mm(torch.from_numpy(a), torch.from_numpy(b).t()).numpy()
+    return product
+
+
 # ---------------------------------------------------------------- making the cells
 
 
-def _make_cells(vectors: Rows, *, pool: Pool, seed: int, folder: Path | None, threads: int) -> _Cells:
+def _make_cells(vectors: Rows, *, pool: Pool, seed: int, folder: Path | None) -> _Cells:
     n, d = vectors.shape
-    rng = np.random.default_rng((seed, n))
-    parts = max(2, n // (CELL * _SPLIT // 2))
-    some = np.sort(rng.permutation(n)[: parts * 64])
-    centres = _means(_floats(vectors[some]), parts, rng, rounds=4)
-    label = np.empty(n, np.int32)
+    code = _store(n, d, np.int8, folder)
+    turn = _rotation(d)
+
+    def encode(start: int) -> None:
+        block = slice(start, min(start + BLOCK, n))
+        code[block] = _code(_floats(vectors[block]) @ turn)
+
+    _all(pool, encode, range(0, n, BLOCK))
+    rng = np.random.default_rng(seed)
+    count = min(max(2, n // CELL), MAX_CELLS)
+    some = np.sort(rng.permutation(n)[: count * _TRAIN])
+    centre = _means(np.asarray(code[some]), count, rng, pool)
+    home = np.empty(n, np.int32)
 
     def assign(start: int) -> None:
-        block = _floats(vectors[start : start + BLOCK])
-        label[start : start + BLOCK] = np.argmax(block @ centres.T, axis=1)
+        block = slice(start, min(start + BLOCK, n))
+        home[block] = _best(np.asarray(code[block]), centre)
 
-    for _ in pool.map(assign, range(0, n, BLOCK)):
-        pass
-    row = np.argsort(label, kind="stable").astype(np.int32)
-    border = np.searchsorted(label[row], np.arange(len(centres) + 1))
-    points = RowFile(n, d, folder=folder)
-    filled = border[:-1].copy()
-    for start in range(0, n, _SEGMENT):
-        part = label[start : start + _SEGMENT]
-        order = np.argsort(part, kind="stable")
-        block = np.asarray(vectors[start : start + _SEGMENT])[order].astype(np.float16, copy=False)
-        size = np.bincount(part, minlength=len(centres))
-        stop = np.cumsum(size)
-        for c in np.flatnonzero(size).tolist():
-            points[int(filled[c]) : int(filled[c] + size[c])] = block[stop[c] - size[c] : stop[c]]
-        filled += size
-    spans = [
-        (a, min(a + _SEGMENT, stop))
-        for start, stop in zip(border[:-1].tolist(), border[1:].tolist(), strict=True)
-        for a in range(start, stop, _SEGMENT)
-    ]
-    scale = np.empty(n, np.float32)
+    _all(pool, assign, range(0, n, BLOCK))
+    row = np.argsort(home, kind="stable").astype(np.int32)
+    home = home[row]
+    first = np.flatnonzero(np.diff(home, prepend=-1))
+    centre = centre[home[first]]
+    size = np.diff(np.append(first, n))
+    home = np.repeat(np.arange(len(size), dtype=np.int32), size)
+    ordered = _store(n, d, np.int8, folder)
 
-    def split(number: int) -> tuple[Ints, Vectors]:
-        start, stop = spans[number]
-        held = points[start:stop]
-        block = np.empty(held.shape, np.float32)
-        _widen(held, block)
-        length = 1 / np.sqrt(np.maximum(np.einsum("ij,ij->i", block, block), 1e-24))
-        block *= length[:, None]
-        order, size = _fine(block, np.random.default_rng((seed, number)))
-        points[start:stop] = held[order]
-        row[start:stop] = row[start:stop][order]
-        scale[start:stop] = length[order]
-        first = np.cumsum(size) - size
-        return size, unit(np.add.reduceat(block[order], first, axis=0))
+    def move(start: int) -> None:
+        block = slice(start, min(start + _SEGMENT, n))
+        ordered[block] = code[row[block]]
 
-    made = list(pool.map(split, range(len(spans))))
-    size = np.concatenate([s for s, _ in made])
-    centre = np.concatenate([c for _, c in made])
-    home = np.full(n + 1, len(size), np.int32)
-    home[row] = np.repeat(np.arange(len(size), dtype=np.int32), size)
+    _all(pool, move, range(0, n, _SEGMENT))
     return _Cells(
-        row=row, border=np.append(0, np.cumsum(size)), home=home, centre=centre,
-        near=_near_cells(centre, pool=pool, seed=seed, folder=folder, threads=threads), points=points, scale=scale,
+        row=row, border=np.append(0, np.cumsum(size)), home=home, centre=centre, near=_near_cells(centre, pool),
+        code=ordered,
     )  # fmt: skip
 
 
-def _means(rows: Vectors, parts: int, rng: np.random.Generator, *, rounds: int) -> Vectors:
-    """Spherical k-means: float32[at most parts, d], unit rows; every one has rows nearest to it."""
-    centres = rows[np.sort(rng.permutation(len(rows))[:parts])]
-    for _ in range(rounds):
-        label = np.concatenate([np.argmax(rows[s : s + BLOCK] @ centres.T, axis=1) for s in range(0, len(rows), BLOCK)])
+def _store(n: int, d: int, dtype: npt.DTypeLike, folder: Path | None) -> Rows:
+    """Room for rows, in a file if it is large."""
+    if n * d * np.dtype(dtype).itemsize <= IN_MEMORY:
+        return np.empty((n, d), dtype)
+    return RowFile(n, d, dtype=dtype, folder=folder)
+
+
+def _all(pool: Pool, do: Callable[[int], object], items: Sequence[int]) -> None:
+    for _ in pool.map(do, items):
+        pass
+
+
+def _best(rows: Codes, centre: Codes) -> Ints32:
+    """The centre with the greatest product with each row, the first of equal ones: int32[r]."""
+    best = np.full(len(rows), NONE, np.int32)
+    label = np.zeros(len(rows), np.int32)
+    for start in range(0, len(centre), _WIDTH):
+        product = _products(rows, centre[start : start + _WIDTH])
+        place = product.argmax(axis=1)
+        value = product[np.arange(len(rows)), place]
+        better = value > best
+        best[better] = value[better]
+        label[better] = (place[better] + start).astype(np.int32)
+    return label
+
+
+def _means(rows: Codes, count: int, rng: np.random.Generator, pool: Pool) -> Codes:
+    """Spherical k-means: int8[at most count, d]; every centre has had rows nearest to it."""
+    centre = rows[np.sort(rng.permutation(len(rows))[:count])]
+    for _ in range(_ROUNDS):
+        blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        label = np.concatenate(list(pool.map(_best, blocks, [centre] * len(blocks))))
         order = np.argsort(label, kind="stable")
         first = np.flatnonzero(np.diff(label[order], prepend=-1))
-        centres = unit(np.add.reduceat(rows[order], first, axis=0))
-    return centres
+        sums = np.add.reduceat(rows[order], first, axis=0, dtype=np.int32)
+        centre = _code(unit(sums.astype(np.float32)))
+    return centre
 
 
-def _fine(rows: Vectors, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Rows in the order of their cells, and the sizes of these: int64[n], int64[c]."""
-    n = len(rows)
-    parts = round(n / CELL)
-    if parts < 2:
-        return np.arange(n), np.array([n])
-    deep = parts > _SPLIT
-    if deep:
-        parts = -(-2 * parts // _SPLIT)
-    some = rows if n <= parts * _TRAIN else rows[np.sort(rng.permutation(n)[: parts * _TRAIN])]
-    centres = _means(some, parts, rng, rounds=_ROUNDS)
-    label = np.concatenate([np.argmax(rows[s : s + BLOCK] @ centres.T, axis=1) for s in range(0, n, BLOCK)])
-    order = np.argsort(label, kind="stable")
-    size = np.bincount(label, minlength=len(centres))
-    size = size[size > 0]
-    if deep and len(size) > 1:
-        stop = np.cumsum(size)
-        inner = [_fine(rows[order[b - s : b]], rng) for b, s in zip(stop.tolist(), size.tolist(), strict=True)]
-        order = np.concatenate([order[b - s : b][o] for (o, _), b, s in zip(inner, stop, size, strict=True)])
-        return order, np.concatenate([s for _, s in inner])
-    # equal or nearly equal rows stay together however they are split: cut by number
-    pieces = -(-size // (_CUT * CELL))
-    share, more = np.divmod(np.repeat(size, pieces), np.repeat(pieces, pieces))
-    number = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    return order, share + (number < more)
-
-
-def _near_cells(centre: Vectors, *, pool: Pool, seed: int, folder: Path | None, threads: int) -> Ints32:
+def _near_cells(centre: Codes, pool: Pool) -> Ints32:
     """The cells nearest to each, itself first: int32[c, min(c, NEAR_CELLS)]."""
     c = len(centre)
-    own = np.arange(c, dtype=np.int32)
-    width = min(c, NEAR_CELLS) - 1
-    index = np.full((c, width), -1, np.int32)
-    distance = np.full((c, width), np.inf, np.float32)
-    if c > 60_000:
-        _by_cells(
-            centre.astype(np.float16), own, np.ones(c, bool), index, distance, pool=pool, threads=threads, seed=seed,
-            folder=folder, done=lambda rows: None, tell=lambda note: None, target=0.8,
-        )  # fmt: skip
-    else:
-        _exact(centre, own, np.ones(c, bool), index, distance, lambda rows: None)
-    return np.concatenate((own[:, None], index), axis=1)
+    width = min(c, NEAR_CELLS)
+    out = np.empty((c, width), np.int32)
 
+    def rank(start: int) -> None:
+        block = centre[start : start + 64]
+        score = np.concatenate([_products(block, centre[s : s + _WIDTH]) for s in range(0, c, _WIDTH)], axis=1)
+        score[np.arange(len(block)), np.arange(start, start + len(block))] = np.iinfo(np.int32).max
+        key = -score.astype(np.int64) << 32 | np.arange(c)
+        if width < c:
+            key.partition(width - 1, axis=1)
+        out[start : start + 64] = (np.sort(key[:, :width], axis=1) & 0xFFFFFFFF).astype(np.int32)
 
-# ---------------------------------------------------------------- which cells a row probes
-
-
-def _nearest_cells(cells: _Cells, positions: Ints32, count: int, pool: Pool) -> Ints32:
-    """The cells nearest to the points at some positions, of those near their home: int32[p, count], -1 where fewer."""
-    out = np.full((len(positions), count), -1, np.int32)
-    home = cells.home[cells.row[positions]]
-    first = np.append(np.flatnonzero(np.diff(home, prepend=-1)), len(home))
-
-    def rank(part: Ints) -> None:
-        for i, j in zip(part[:-1].tolist(), part[1:].tolist(), strict=True):
-            near = cells.near[home[i]]
-            near = near[near >= 0]
-            held = positions[i:j]
-            rows = _read(cells, held)
-            score = rows @ cells.centre[near].T
-            score[:, 0] = np.inf  # the home, wherever its centre has moved
-            take = min(count, len(near))
-            out[i:j, :take] = near[np.argsort(-score, axis=1, kind="stable")[:, :take]]
-
-    step = 256
-    for _ in pool.map(rank, [first[s : s + step + 1] for s in range(0, len(first) - 1, step)]):
-        pass
-    return out
-
-
-def _read(cells: _Cells, positions: Ints32) -> Vectors:
-    """Points at ascending positions, float32 and unit."""
-    start, stop = int(positions[0]), int(positions[-1]) + 1
-    held = cells.points[start:stop] if stop - start == len(positions) else cells.points[positions]
-    out = np.empty(held.shape, np.float32)
-    for s in range(0, len(held), 2048):
-        part = out[s : s + 2048]
-        _widen(held[s : s + 2048], part)
-        part *= cells.scale[positions[s : s + 2048]][:, None]
-    return out
-
-
-def _voted_cells(
-    cells: _Cells, rows: Ints32, index: Ints32, probed: Sequence[npt.NDArray[Any]], count: int, pool: Pool
-) -> Ints32:
-    """The cells where most neighbours of neighbours live and that were not probed: int32[p, count], -1 where fewer."""
-    out = np.full((len(rows), count), -1, np.int32)
-    none = len(cells.border) - 1
-    step = 1024
-
-    def vote(start: int) -> None:
-        part = slice(start, start + step)
-        near = index[rows[part]]
-        m = len(near)
-        far = index[near.ravel()].reshape(m, -1)
-        far[np.repeat(near < 0, index.shape[1], axis=1)] = -1
-        live = cells.home[np.concatenate((near, far), axis=1)]
-        live <<= 1
-        live |= 1
-        before = np.concatenate([old[part] for old in probed], axis=1)
-        # a probed cell is an even number and sorts before the votes for it
-        before = np.where(before < 0, np.int32(none), before) << 1
-        both = np.concatenate((live, before), axis=1)
-        both.sort(axis=1)
-        cell = both >> 1
-        new = np.ones(both.shape, bool)
-        np.not_equal(cell[:, 1:], cell[:, :-1], out=new[:, 1:])
-        flat = np.flatnonzero(new)
-        votes = np.minimum(np.diff(np.append(flat, new.size)), 2047)
-        lead = both.ravel()[flat]
-        good = ((lead & 1) == 1) & (lead >> 1 != none)
-        flat, votes, lead = flat[good], votes[good], lead[good] >> 1
-        key = (flat // both.shape[1]) << 48 | (2047 - votes) << 32 | lead
-        key.sort()
-        row = key >> 48
-        place = np.arange(len(key)) - np.searchsorted(row, np.arange(m))[row]
-        first = place < count
-        out[start + row[first], place[first]] = (key[first] & 0xFFFFFFFF).astype(np.int32)
-
-    for _ in pool.map(vote, range(0, len(rows), step)):
-        pass
+    _all(pool, rank, range(0, c, 64))
     return out
 
 
 # ---------------------------------------------------------------- probing
+
+
+def _nearest_cells(cells: _Cells, positions: Ints32, start: int, stop: int, pool: Pool) -> Ints32:
+    """The cells from the ``start``-th to the ``stop``-th nearest to some points, of those near their home.
+
+    Returns:
+        int32[p, stop - start].
+    """
+    out = np.empty((len(positions), stop - start), np.int32)
+    home = cells.home[positions]
+    first = np.append(np.flatnonzero(np.diff(home, prepend=-1)), len(home)).tolist()
+    width = cells.near.shape[1]
+    bits = NEAR_CELLS.bit_length()
+
+    def rank(group: int) -> None:
+        for i, j in zip(first[group : group + 64], first[group + 1 : group + 65], strict=False):
+            near = cells.near[home[i]]
+            centre = cells.centre[near]
+            for s in range(i, j, 1024):
+                block = slice(s, min(s + 1024, j))
+                key = -_products(_at(cells.code, positions[block]), centre)
+                key[:, 0] = -(2**30 >> bits)  # the home itself, wherever its centre has moved
+                key <<= bits
+                key |= np.arange(width, dtype=np.int32)
+                if stop < width:
+                    key.partition(stop - 1, axis=1)
+                    key = key[:, :stop]
+                key.sort(axis=1)
+                out[block] = near[key[:, start:stop] & ((1 << bits) - 1)]
+
+    _all(pool, rank, range(0, len(first) - 1, 64))
+    return out
+
+
+def _at(code: Rows, positions: Ints32) -> Codes:
+    """Points at ascending positions."""
+    first, last = int(positions[0]), int(positions[-1])
+    held = code[first : last + 1] if last - first < len(positions) else code[positions]
+    return np.asarray(held)
 
 
 def _probe(
@@ -590,88 +585,72 @@ def _probe(
     positions: Ints32,
     probes: Ints32,
     index: Ints32,
-    distance: Vectors,
+    score: Ints32,
     entering: npt.NDArray[np.bool_],
     settled: npt.NDArray[np.bool_],
+    touched: npt.NDArray[np.bool_],
     *,
     pool: Pool,
-    threads: int,
 ) -> None:
     """Compares points with the cells they probe and keeps what is nearer than what they had.
 
-    Of the points, those that are ``entering`` also enter the lists of ``settled`` rows that they meet.
+    Of the points, those that are ``entering`` also enter the lists of the ``settled`` rows that they meet.
     """
+    k = index.shape[1]
     rows = cells.row[positions]
-    queries = np.empty((len(rows), cells.points.shape[1]), np.float32)
-
-    def load(start: int) -> None:
-        queries[start : start + BLOCK] = _read(cells, positions[start : start + BLOCK])
-
-    for _ in pool.map(load, range(0, len(rows), BLOCK)):
-        pass
-    least = 1 - distance[rows, -1]
-    any_enters = bool(entering[rows].any())
-    flat = probes.ravel()
-    pair = np.flatnonzero(flat >= 0)
-    key = flat[pair].astype(np.int64) << 32 | pair
+    queries = _at(cells.code, positions)
+    least = score[rows, -1]
+    enters = entering[rows]
+    any_enters = bool(enters.any())
+    key = probes.ravel().astype(np.int64) << 32 | np.arange(probes.size)
     key.sort()
     by = ((key & 0xFFFFFFFF) // probes.shape[1]).astype(np.int32)
     key >>= 32
     first = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key))
     cell = key[first[:-1]].astype(np.int32)
-    del key, flat, pair
-    lots = max(1, -(-len(by) // _PAIRS)) * threads
+    del key
+    lots = -(-len(by) // _PAIRS)
     cut = np.unique(np.searchsorted(first, np.linspace(0, len(by), lots + 1).astype(np.int64)))
 
-    def compare(lot: int) -> tuple[Ints32, Ints32, Vectors]:
-        found_row: list[Ints32] = []
-        found_id: list[Ints32] = []
-        found: list[Vectors] = []
+    def compare(lot: int) -> tuple[Ints32, Ints32, Ints32]:
+        found: list[tuple[Ints32, Ints32, Ints32]] = [(np.empty(0, np.int32),) * 3]
         for i in range(int(cut[lot]), int(cut[lot + 1])):
             begin, end = int(cells.border[cell[i]]), int(cells.border[cell[i] + 1])
-            held = cells.points[begin:end]
-            points = np.empty(held.shape, np.float32)
-            _widen(held, points)
-            points *= cells.scale[begin:end, None]
-            for s in range(int(first[i]), int(first[i + 1]), 8192):
-                who = by[s : min(s + 8192, int(first[i + 1]))]
-                score = queries.take(who, axis=0) @ points.T
-                hit = np.flatnonzero(score > least.take(who)[:, None])
-                if len(hit):
-                    r, c = np.divmod(hit.astype(np.int32), np.int32(end - begin))
-                    found_row.append(rows[who[r]])
-                    found_id.append(cells.row[begin:end][c])
-                    found.append(score.ravel()[hit])
-                if any_enters:
-                    other = cells.row[begin:end]
-                    beat = score > np.where(settled[other], 1 - distance[other, -1], np.inf)
-                    hit = np.flatnonzero(beat & entering[rows[who]][:, None])
-                    r, c = np.divmod(hit.astype(np.int32), np.int32(end - begin))
-                    found_row.append(other[c])
-                    found_id.append(rows[who[r]])
-                    found.append(score.ravel()[hit])
-        if not found:
-            return np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32)
-        return np.concatenate(found_row), np.concatenate(found_id), np.concatenate(found)
+            for a in range(begin, end, _WIDTH):
+                b = min(a + _WIDTH, end)
+                points = np.asarray(cells.code[a:b])
+                ids = cells.row[a:b]
+                for s in range(int(first[i]), int(first[i + 1]), 2048):
+                    who = by[s : min(s + 2048, int(first[i + 1]))]
+                    product = _products(queries.take(who, axis=0), points)
+                    bound = least.take(who)
+                    if b - a > k + 1 and (bound == NONE).any():
+                        bound = np.maximum(bound, np.partition(product, b - a - k - 1, axis=1)[:, b - a - k - 1] - 1)
+                    hit = np.flatnonzero(product > bound[:, None])
+                    r, c = np.divmod(hit.astype(np.int32), np.int32(b - a))
+                    found.append((rows[who[r]], ids[c], product.ravel()[hit]))
+                    if any_enters:
+                        bound = np.where(settled[ids], score[ids, -1], np.iinfo(np.int32).max)
+                        hit = np.flatnonzero((product > bound) & enters[who][:, None])
+                        r, c = np.divmod(hit.astype(np.int32), np.int32(b - a))
+                        found.append((ids[c], rows[who[r]], product.ravel()[hit]))
+        row, other, value = (np.concatenate(part) for part in zip(*found, strict=True))
+        return row, other, value
 
-    gathered: list[tuple[Ints32, Ints32, Vectors]] = []
-    size = 0
-    for got in pool.map(compare, range(len(cut) - 1)):
-        gathered.append(got)
-        size += len(got[0])
-        if size > 8 * _LIMIT:
-            _merge(gathered, index, distance, pool)
-            gathered, size = [], 0
-    _merge(gathered, index, distance, pool)
+    for wave in range(0, len(cut) - 1, _WAVE):
+        _merge(list(pool.map(compare, range(wave, min(wave + _WAVE, len(cut) - 1)))), index, score, touched, pool)
+        least = score[rows, -1]
 
 
-def _merge(gathered: Sequence[tuple[Ints32, Ints32, Vectors]], index: Ints32, distance: Vectors, pool: Pool) -> None:
+def _merge(
+    gathered: Sequence[tuple[Ints32, Ints32, Ints32]],
+    index: Ints32,
+    score: Ints32,
+    touched: npt.NDArray[np.bool_],
+    pool: Pool,
+) -> None:
     """Puts what was found into the lists: of each row the nearest, ties in the order of their index."""
-    if not gathered:
-        return
-    row = np.concatenate([r for r, _, _ in gathered])
-    ids = np.concatenate([i for _, i, _ in gathered])
-    value = np.concatenate([v for _, _, v in gathered])
+    row, ids, value = (np.concatenate(part) for part in zip(*gathered, strict=True))
     k = index.shape[1]
     key = row.astype(np.int64) << 32 | np.arange(len(row))
     key = key[row != ids]
@@ -680,6 +659,7 @@ def _merge(gathered: Sequence[tuple[Ints32, Ints32, Vectors]], index: Ints32, di
     key >>= 32
     first = np.flatnonzero(np.diff(key, prepend=-1))
     target = key[first]
+    touched[target] = True
     size = np.diff(np.append(first, len(key)))
     del key
     by_size = np.argsort(size, kind="stable")
@@ -687,8 +667,8 @@ def _merge(gathered: Sequence[tuple[Ints32, Ints32, Vectors]], index: Ints32, di
     parts: list[slice] = []
     start = 0
     while start < len(by_size):
-        stop = min(start + 4096, len(by_size))
-        while stop > start + 1 and (stop - start) * (k + int(widest[stop - 1])) > _LIMIT // 8:
+        stop = min(start + BLOCK, len(by_size))
+        while stop > start + 1 and (stop - start) * (k + int(widest[stop - 1])) > _LIMIT:
             stop = start + (stop - start) // 2
         parts.append(slice(start, stop))
         start = stop
@@ -697,14 +677,25 @@ def _merge(gathered: Sequence[tuple[Ints32, Ints32, Vectors]], index: Ints32, di
         chosen = by_size[part]
         count = size[chosen]
         rows = target[chosen]
-        packed = np.full((len(chosen), k + int(count[-1])), np.iinfo(np.uint64).max, np.uint64)
-        packed[:, :k] = _packed(distance[rows], index[rows])
+        packed = np.empty((len(chosen), k + int(count[-1])), np.int64)
+        packed[:, :k] = _descending(score[rows], index[rows])
+        packed[:, k:] = np.iinfo(np.int64).max
         at = np.repeat(np.arange(len(chosen)), count)
         within = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
-        from_ = order[first[chosen][at] + within]
-        packed[at, k + within] = _packed(np.maximum(1 - value[from_], 0), ids[from_])
+        source = order[first[chosen][at] + within]
+        packed[at, k + within] = _descending(value[source], ids[source])
         packed.sort(axis=1)
-        index[rows], distance[rows] = _unpacked(packed[:, :k])
+        packed = packed[:, :k]
+        index[rows] = (packed & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+        score[rows] = -(packed >> 32)
 
     for _ in pool.map(put, parts):
         pass
+
+
+def _descending(score: Ints32, ids: Ints32) -> Ints:
+    """A score and an id as one number that sorts by the score, the greatest first, then by the id."""
+    packed = -score.astype(np.int64)
+    packed <<= 32
+    packed |= ids.view(np.uint32)
+    return packed

@@ -57,7 +57,7 @@ from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.lookup import first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
-from harvestdetect.machine import cores, peak_memory_mb
+from harvestdetect.machine import cores, memory_gb, peak_memory_mb
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
 from harvestdetect.regroup import join_parts, without_surer
@@ -66,7 +66,7 @@ from harvestdetect.settings import Settings
 from harvestdetect.shards import ShardFolder
 from harvestdetect.template import Description, is_rigid, is_template
 from harvestdetect.triage import Judgement, changes, expected_false, ranked, what_if
-from harvestdetect.vectors import Rows
+from harvestdetect.vectors import RowFile, Rows
 from harvestdetect.weigh import Case, Weighed, background_of, judgements_of, weigh
 from harvestdetect.work import Kept, keep_neighbors, kept_neighbors, key_of, places
 
@@ -81,6 +81,8 @@ Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int]
 NOMINAL_SPEED: Final = 20_000.0
 """Characters (of UTF-8) per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
+IN_MEMORY: Final = 0.05
+"""Vectors lie in a file where they would take a greater part of what a scan may hold."""
 LEAST_KNOWN: Final = 0.5
 """Neighbours of an earlier scan are of use where so many of the segments were in it."""
 PROMPT_DIMENSIONS: Final = 48
@@ -208,6 +210,11 @@ class _Run:
         if settings.calibration is not None:
             self.calibration = load_calibration(settings.calibration)
             check_calibration(self.calibration, settings=settings, version=_versions()["harvestdetect"])
+        if settings.work is not None:
+            try:
+                settings.work.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CacheError(f"cannot make the work folder {settings.work}: {error.strerror or error}") from None
 
     def calibrate(self, weighed: Sequence[Weighed], *, prompts: int) -> list[Weighed]:
         """The p-values as the calibration has them, where there is one."""
@@ -348,7 +355,8 @@ def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
     rejects = 0
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry,
-        min_senders=settings.min_accounts, workers=1 if settings.workers is None else settings.workers or cores(), shards=shards, folder=settings.work,
+        min_senders=settings.min_accounts, workers=1 if settings.workers is None else settings.workers or cores(),
+        shards=shards, folder=settings.work,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
             rejects += len(batch.rejects)
@@ -389,13 +397,17 @@ def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Rows:
     encoder = load_encoder(view, settings=run.settings, notes=run.note)
     run.models[view] = encoder.digest
     run.encode[view] = encoder.encode
-    with run.progress(view, len(segments)) as advance:
+    settings, n, d = run.settings, len(segments), encoder.dimensions
+    large = 2 * n * d > IN_MEMORY * 1e9 * (settings.memory_gb or memory_gb() / 2)
+    with run.progress(view, n) as advance:
         return encode_texts(
             encoder,
             corpus.digest[segments],
             corpus.text.select(segments),
-            cache=open_cache(view, encoder, settings=run.settings, notes=run.note),
-            batch_size=run.settings.batch_size,
+            cache=open_cache(view, encoder, settings=settings, notes=run.note),
+            batch_size=settings.batch_size,
+            by_length=view == "meaning",
+            out=RowFile(n, d, folder=settings.work) if large else None,
             progress=advance,
             notes=run.note,
         )

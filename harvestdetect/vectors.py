@@ -25,8 +25,8 @@ AnyArray: TypeAlias = npt.NDArray[Any]
 class RowFile:
     """n rows of d numbers in a file without a name, which is gone with its last use.
 
-    Rows are read with ``file[rows]`` and written with ``file[rows] = values``, where ``rows`` is a slice of step 1 or an
-    array of row numbers; reading gives an array of its own. Rows that were never written are zero.
+    Rows are read with ``file[rows]`` and written with ``file[rows] = values``, where ``rows`` is a slice of step 1 or
+    an array of row numbers; reading gives an array of its own. Rows that were never written are zero.
 
     Args:
         n: rows.
@@ -96,7 +96,7 @@ class RowFile:
             raise IndexError(f"there are {len(self)} rows, asked for {ascending[0]} to {ascending[-1]}")
 
     def _read(self, start: int, out: AnyArray) -> None:
-        view, place = memoryview(out.reshape(-1).view(np.uint8)), start * self._row
+        view, place = out.reshape(-1).view(np.uint8).data, start * self._row
         while view:
             got = os.preadv(self._descriptor, [view], place)
             if not got:
@@ -104,7 +104,7 @@ class RowFile:
             view, place = view[got:], place + got
 
     def _write(self, start: int, values: AnyArray) -> None:
-        view, place = memoryview(values.reshape(-1).view(np.uint8)), start * self._row
+        view, place = values.reshape(-1).view(np.uint8).data, start * self._row
         while view:
             done = os.pwrite(self._descriptor, view, place)
             view, place = view[done:], place + done

@@ -217,8 +217,8 @@ def draw_until_settled(
 def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     """The chance that the null gives a value as extreme.
 
-    The rank among the draws; beyond the most extreme draws an exponential tail fitted to the outermost tenth, or what of
-    it is not all the same (the generalised Pareto approximation of Knijnenburg et al. 2009 with its shape held at
+    The rank among the draws; beyond the most extreme draws an exponential tail fitted to the outermost tenth, or what
+    of it is not all the same (the generalised Pareto approximation of Knijnenburg et al. 2009 with its shape held at
     zero, which never claims a bounded tail).
 
     Args:
