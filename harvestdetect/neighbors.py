@@ -1,9 +1,9 @@
 """Nearest neighbours of unit vectors. The only place that knows similarities; all that leaves is a distance.
 
-Few vectors are compared each with each. Many are put into small cells, and a row is compared with whole cells: first
-with those whose centres lie nearest to it, then, for some rounds, with those where the neighbours of its neighbours
-live. The last is what NN-descent does (Dong, Charikar and Li, WWW 2011), by cells instead of by points, so that the
-work is matrix products; it costs a row the same however many rows there are. All rows that probe a cell are multiplied with it at once.
+Few vectors are compared each with each. Many are put into cells, as an inverted file does, and a row is compared with
+the cells whose centres lie nearest to it, round by round until enough of the true neighbours of a sample are found. All
+rows that probe a cell are multiplied with it at once, as eight-bit codes: products of integers are exact, so the result
+is the same on any machine. The distances of what was found are those of the vectors themselves.
 
 Everything runs in fixed blocks, so the result depends neither on the number of threads nor on what runs the blocks.
 """
@@ -413,7 +413,8 @@ def _widen(vectors: npt.NDArray[Any], out: Vectors) -> None:
 def _code(vectors: Vectors) -> Codes:
     """Unit rows as small integers: every row has about the same length, :data:`STEP` times sqrt(d)."""
     wide = vectors * np.float32(STEP * np.sqrt(vectors.shape[1]))
-    return np.clip(np.rint(wide, out=wide), -127, 127).astype(np.int8)
+    coded: Codes = np.clip(np.rint(wide, out=wide), -127, 127).astype(np.int8)
+    return coded
 
 
 def _scores(distance: Vectors, d: int) -> Ints32:

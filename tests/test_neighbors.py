@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from harvestdetect.data import Neighbors
 from harvestdetect.neighbors import chord_distance, nearest, nearest_to
+from harvestdetect.vectors import RowFile
 
 Vectors = npt.NDArray[np.float32]
 
@@ -184,3 +186,65 @@ def test_chord_distance() -> None:
     cosine = np.array([1.0, 0.5, 0.0, -1.0, 1.0000002, -1.0000002])
     assert chord_distance(cosine).tolist() == pytest.approx([0.0, 1.0, 2**0.5, 2.0, 0.0, 2.0], abs=1e-3)
     assert chord_distance(cosine).dtype == np.float32
+
+
+# ---------------------------------------------------------------- neighbours that are known
+
+
+def _known(vectors: npt.NDArray[np.float32], held: npt.NDArray[np.intp], exact_below: int) -> Neighbors:
+    return nearest(vectors[held], k=5, exact_below=exact_below)
+
+
+@settings(deadline=None, max_examples=40)
+@given(n=st.integers(2, 90), share=st.floats(0, 1), gone=st.integers(0, 20), seed=st.integers(0, 2**32 - 1))
+def test_new_rows_and_lost_ones_change_lists_as_a_new_search_would(n: int, share: float, gone: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    everything = unit(rng.standard_normal((n + gone, 8)).astype(np.float32))
+    now = np.sort(rng.permutation(n + gone)[:n])
+    held = np.flatnonzero(~np.isin(np.arange(n + gone), now) | (rng.random(n + gone) < share))
+    before = _known(everything, held, 10_000)
+    place = np.where(np.isin(held, now), np.searchsorted(now, held), -1).astype(np.int32)
+    found = nearest(everything[now], k=5, exact_below=10_000, known=(before, place))
+    whole = nearest(everything[now], k=5, exact_below=10_000)
+    np.testing.assert_allclose(found.distance, whole.distance, atol=1e-5)
+    finite = np.where(np.isinf(whole.distance), 9 + np.arange(5), whole.distance)
+    apart = np.diff(finite, axis=1).min(axis=1) > 1e-4
+    np.testing.assert_array_equal(found.index[apart], whole.index[apart])
+
+
+def test_known_neighbors_by_cells_are_about_as_good_as_a_new_search() -> None:
+    rng = np.random.default_rng(5)
+    centres = rng.standard_normal((60, 32))
+    vectors = unit((centres[rng.integers(0, 60, 6_000)] + 0.4 * rng.standard_normal((6_000, 32))).astype(np.float32))
+    old = np.sort(rng.permutation(6_000)[:5_600])
+    truth = nearest(vectors, k=5, exact_below=10_000)
+    found = nearest(
+        vectors, k=5, exact_below=1_000, known=(_known(vectors, old, 1_000), old.astype(np.int32)), threads=2
+    )
+    hit = np.mean([len(np.intersect1d(a, b)) / 5 for a, b in zip(found.index, truth.index, strict=True)])
+    assert hit > 0.9
+    new = np.setdiff1d(np.arange(6_000), old)
+    assert np.isin(new, found.index).sum() > 0.95 * np.isin(new, truth.index).sum(), "they enter the lists of others"
+
+
+def test_known_neighbors_of_another_k_or_place_are_refused() -> None:
+    vectors = unit(np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32))
+    before = nearest(vectors, k=5)
+    with pytest.raises(ValueError, match="5 to a row, wanted are 4"):
+        nearest(vectors, k=4, known=(before, np.arange(20, dtype=np.int32)))
+    with pytest.raises(ValueError, match="at one place"):
+        nearest(vectors, k=5, known=(before, np.zeros(20, np.int32)))
+
+
+@pytest.mark.parametrize("exact_below", [1, 10_000])
+def test_vectors_in_a_file_and_any_number_of_threads_give_the_same(exact_below: int, tmp_path: Path) -> None:
+    vectors = unit(np.random.default_rng(1).standard_normal((3_000, 16)).astype(np.float32)).astype(np.float16)
+    file = RowFile(3_000, 16, folder=tmp_path)
+    file[:] = vectors
+    notes: list[str] = []
+    first = nearest(vectors, k=6, exact_below=exact_below, threads=1, notes=notes.append)
+    second = nearest(file, k=6, exact_below=exact_below, threads=3, folder=tmp_path)
+    np.testing.assert_array_equal(first.index, second.index)
+    np.testing.assert_array_equal(first.distance, second.distance)
+    assert not any(tmp_path.iterdir()), "files without a name"
+    assert len(notes) == (exact_below == 1)
