@@ -10,10 +10,12 @@ Everything runs in fixed blocks, so the result depends neither on the number of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -30,9 +32,10 @@ BLOCK: Final = 4096
 """Rows searched at once."""
 TARGET_RECALL: Final = 0.95
 """Share of the true neighbours that an inexact search must find on a sample."""
-CELL: Final = 100
-"""Points of a cell, on average."""
-MAX_CELLS: Final = 32_000
+CELL: Final = 60
+"""Points of a cell, on average, as long as there are no more than"""
+MAX_CELLS: Final = 48_000
+"""cells."""
 NEAR_CELLS: Final = 2_047
 """The cells that the rows of a cell may probe: those whose centres lie nearest to its own."""
 PROBES: Final = (1, 7, 24, 32)
@@ -41,6 +44,12 @@ NEAR: Final = 0.9
 """Neighbours nearer than this chord distance are reported apart: what a cluster is made of."""
 STEP: Final = 28.0
 """A coordinate of common size in steps of its code; those of 4.5 times the common size are cut off."""
+SLACK: Final = 8
+"""Places of a list beyond k, since scores of codes are not exact."""
+MARGIN: Final = 0.004
+"""A cosine by codes is hardly ever farther from the true one."""
+REACH: Final = 0.3
+"""How far, beyond the mean of points that do not agree at all, the best of them lies; by measurement."""
 CHUNK: Final = 131_072
 """Rows that probe together."""
 IN_MEMORY: Final = 600_000_000
@@ -53,9 +62,10 @@ _ROUNDS: Final = 4
 _SEGMENT: Final = 65_536
 _WIDTH: Final = 1_024
 _LITTLE: Final = 256
-_PAIRS: Final = 131_072
+_PAIRS: Final = 32_768
 _WAVE: Final = 8
 _LIMIT: Final = 500_000
+_RANK: Final = 18
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 Ints32: TypeAlias = npt.NDArray[np.int32]
@@ -272,6 +282,10 @@ class _Cells:
     """int32[n], the cell of the point at a position."""
     centre: Codes
     """int8[c, d]."""
+    weight: Ints32
+    """int32[c], how far the points of a cell agree: the length of their mean, in 256ths."""
+    bias: Ints32
+    """int32[c], how far, at most, one of them reaches beyond the mean towards a row, as a score."""
     near: Ints32
     """int32[c, m], the cells nearest to a cell by their centres, itself first."""
     code: Rows
@@ -298,11 +312,12 @@ def _by_cells(
     position = np.empty(n, np.int32)
     position[cells.row] = np.arange(n, dtype=np.int32)
     positions = np.sort(position[wanted])
-    del position
     whole = len(wanted) == n
-    score = distance.view(np.int32) if whole else _scores(distance, vectors.shape[1])
-    if whole:
-        score[...] = NONE
+    width = k + SLACK
+    best = np.full((n, width), -1, np.int32)
+    score = np.full((n, width), NONE, np.int32)
+    if not whole:
+        _refill(best, score, index, distance, vectors.shape[1])
     entering = np.zeros(n, bool) if whole else fresh
     settled = np.ones(n, bool)
     settled[wanted] = False
@@ -315,14 +330,15 @@ def _by_cells(
         for first in range(0, len(positions), CHUNK):
             held = positions[first : first + CHUNK]
             probes = _nearest_cells(cells, held, start, stop, pool)
-            _probe(cells, held, probes, index, score, entering, settled, touched, pool=pool)
+            _probe(cells, held, probes, best, score, entering, settled, touched, pool=pool)
         start, rounds = stop, rounds + 1
         share = int(len(wanted) * (1 - 0.5**rounds))
         done(share - reported)
         reported = share
         if rounds >= len(PROBES) or start == widest:
-            reached, near = _recall(sample, vectors, index)
-    _true_distances(vectors, cells.row[np.sort(np.flatnonzero(touched[cells.row]))], index, distance, pool)
+            reached, near = _recall(sample, vectors, best)
+    del score
+    _true_distances(vectors, cells.row[touched[cells.row]], best, index, distance, pool)
     done(len(wanted) - reported)
     tell(
         f"neighbours: {reached:.3f} of the true {k} nearest found ({near:.3f} of those within {NEAR}), measured on "
@@ -371,15 +387,15 @@ def _cosines(vectors: Rows, rows: npt.NDArray[Any], others: Ints32) -> Vectors:
     return out
 
 
-def _true_distances(vectors: Rows, rows: Ints32, index: Ints32, distance: Vectors, pool: Pool) -> None:
-    """Puts the chord distances of the vectors themselves, and by them the order, into the lists of some rows."""
+def _true_distances(vectors: Rows, rows: Ints32, best: Ints32, index: Ints32, distance: Vectors, pool: Pool) -> None:
+    """Puts the nearest of what was found for some rows into the lists, by the distances of the vectors themselves."""
 
     def measure(start: int) -> None:
         held = rows[start : start + BLOCK]
-        found = index[held]
+        found = best[held]
         chord = chord_distance(_cosines(vectors, held, found))
         chord[found < 0] = np.inf
-        index[held], distance[held] = _first(chord, found, found.shape[1])
+        index[held], distance[held] = _first(chord, found, index.shape[1])
 
     for _ in pool.map(measure, range(0, len(rows), BLOCK)):
         pass
@@ -417,11 +433,17 @@ def _code(vectors: Vectors) -> Codes:
     return coded
 
 
-def _scores(distance: Vectors, d: int) -> Ints32:
-    """About the products of codes at some chord distances; :data:`NONE` where there is none."""
-    with np.errstate(invalid="ignore"):
-        wide = np.rint((1 - distance.astype(np.float64) ** 2 / 2) * (STEP**2 * d))
-    return np.where(np.isinf(distance), NONE, wide).astype(np.int32)
+def _refill(best: Ints32, score: Ints32, index: Ints32, distance: Vectors, d: int) -> None:
+    """Puts known lists into the wider ones; the rest takes only what is not much farther than their last."""
+    k = index.shape[1]
+    for start in range(0, len(index), _SEGMENT):
+        part = slice(start, start + _SEGMENT)
+        with np.errstate(invalid="ignore"):
+            wide = np.rint((1 - distance[part].astype(np.float64) ** 2 / 2) * (STEP**2 * d))
+        best[part, :k] = index[part]
+        score[part, :k] = np.where(np.isinf(distance[part]), NONE, wide)
+        last = score[part, k - 1]
+        score[part, k:] = np.where(last == NONE, NONE, last - int(MARGIN * STEP**2 * d))[:, None]
 
 
 def _rotation(d: int) -> Vectors:
@@ -431,11 +453,35 @@ def _rotation(d: int) -> Vectors:
 
 
 def _products(a: Codes, b: Codes) -> Ints32:
-    """int32[a, b] of products of codes, without rounding, so in whatever order and by whatever means."""
+    """int32[a, b] of products of codes. Nothing is rounded, so it does not matter who multiplies in which order."""
+    if not _torch_multiplies():
+        return np.asarray((a.astype(np.float32) @ b.astype(np.float32).T).astype(np.int32))
     import torch
 
-    product: Ints32 = torch._int_mm(torch.from_numpy(a), torch.from_numpy(b).t()).numpy()
-    return product
+    return np.asarray(torch._int_mm(torch.from_numpy(a), torch.from_numpy(b).t()).numpy())
+
+
+@cache
+def _torch_multiplies() -> bool:
+    """Whether torch's product of bytes is right here and faster than a float one, which is right up to 2**24."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    a, b = (rng.choice(np.array([-127, -126, 126, 127], np.int8), (256, 512)) for _ in range(2))
+    x, y = torch.from_numpy(a), torch.from_numpy(b)
+    wide, tall = a.astype(np.float32), b.astype(np.float32)
+    seconds: list[list[float]] = [[], []]
+    try:
+        for _ in range(5):
+            start = time.perf_counter()
+            bytewise = torch._int_mm(x, y.t()).numpy()
+            middle = time.perf_counter()
+            product = wide @ tall.T
+            seconds[0].append(middle - start)
+            seconds[1].append(time.perf_counter() - middle)
+    except (AttributeError, RuntimeError, NotImplementedError):
+        return False
+    return bool(np.array_equal(bytewise, product)) and min(seconds[0]) < min(seconds[1])
 
 
 # ---------------------------------------------------------------- making the cells
@@ -443,7 +489,7 @@ def _products(a: Codes, b: Codes) -> Ints32:
 
 def _make_cells(vectors: Rows, *, pool: Pool, seed: int, folder: Path | None) -> _Cells:
     n, d = vectors.shape
-    code = _store(n, d, np.int8, folder)
+    code: Rows = _store(n, d, np.int8, folder)
     turn = _rotation(d)
 
     def encode(start: int) -> None:
@@ -475,10 +521,22 @@ def _make_cells(vectors: Rows, *, pool: Pool, seed: int, folder: Path | None) ->
         ordered[block] = code[row[block]]
 
     _all(pool, move, range(0, n, _SEGMENT))
-    return _Cells(
-        row=row, border=np.append(0, np.cumsum(size)), home=home, centre=centre, near=_near_cells(centre, pool),
-        code=ordered,
+    code = np.empty((0, d), np.int8)  # it is large
+    sums = np.zeros((len(size), d), np.int32)
+    for start in range(0, n, _SEGMENT):
+        cell = home[start : start + _SEGMENT]
+        begin = np.flatnonzero(np.diff(cell, prepend=-1))
+        sums[cell[begin]] += np.add.reduceat(ordered[start : start + _SEGMENT], begin, axis=0, dtype=np.int32)
+    mean = sums.astype(np.float32)
+    mean /= size[:, None] * np.float32(STEP * np.sqrt(d))
+    agreement = np.minimum(np.sqrt(np.einsum("ij,ij->i", mean, mean)), 1)
+    cells = _Cells(
+        row=row, border=np.append(0, np.cumsum(size)), home=home, centre=_code(unit(mean)),
+        weight=np.rint(256 * agreement).astype(np.int32),
+        bias=np.rint(REACH * 2**_RANK * np.sqrt(1 - agreement**2)).astype(np.int32),
+        near=np.empty((0, 0), np.int32), code=ordered,
     )  # fmt: skip
+    return replace(cells, near=_near_cells(cells, pool))
 
 
 def _store(n: int, d: int, dtype: npt.DTypeLike, folder: Path | None) -> Rows:
@@ -520,23 +578,41 @@ def _means(rows: Codes, count: int, rng: np.random.Generator, pool: Pool) -> Cod
     return centre
 
 
-def _near_cells(centre: Codes, pool: Pool) -> Ints32:
+def _near_cells(cells: _Cells, pool: Pool) -> Ints32:
     """The cells nearest to each, itself first: int32[c, min(c, NEAR_CELLS)]."""
-    c = len(centre)
+    c = len(cells.centre)
     width = min(c, NEAR_CELLS)
     out = np.empty((c, width), np.int32)
 
     def rank(start: int) -> None:
-        block = centre[start : start + 64]
-        score = np.concatenate([_products(block, centre[s : s + _WIDTH]) for s in range(0, c, _WIDTH)], axis=1)
-        score[np.arange(len(block)), np.arange(start, start + len(block))] = np.iinfo(np.int32).max
-        key = -score.astype(np.int64) << 32 | np.arange(c)
+        block = cells.centre[start : start + 64]
+        key = np.empty((len(block), c), np.int64)
+        for s in range(0, c, _WIDTH):
+            part = np.arange(s, min(s + _WIDTH, c))
+            key[:, part] = -_ranks(cells, block, part)
+        key[np.arange(len(block)), np.arange(start, start + len(block))] = -(2**31)
+        key <<= 32
+        key |= np.arange(c)
         if width < c:
             key.partition(width - 1, axis=1)
         out[start : start + 64] = (np.sort(key[:, :width], axis=1) & 0xFFFFFFFF).astype(np.int32)
 
     _all(pool, rank, range(0, c, 64))
     return out
+
+
+def _ranks(cells: _Cells, code: Codes, among: npt.NDArray[Any]) -> Ints32:
+    """How promising some cells are for some rows, at most about 2**(_RANK + 1): int32[r, a].
+
+    What the best point of a cell may score: its mean does so much, and the less the points agree, the more one of them
+    may lie nearer.
+    """
+    product = _products(code, cells.centre[among])
+    product >>= max(0, int(STEP**2 * code.shape[1]).bit_length() - _RANK)
+    product *= cells.weight[among]
+    product >>= 8
+    product += cells.bias[among]
+    return product
 
 
 # ---------------------------------------------------------------- probing
@@ -557,11 +633,10 @@ def _nearest_cells(cells: _Cells, positions: Ints32, start: int, stop: int, pool
     def rank(group: int) -> None:
         for i, j in zip(first[group : group + 64], first[group + 1 : group + 65], strict=False):
             near = cells.near[home[i]]
-            centre = cells.centre[near]
             for s in range(i, j, 1024):
                 block = slice(s, min(s + 1024, j))
-                key = -_products(_at(cells.code, positions[block]), centre)
-                key[:, 0] = -(2**30 >> bits)  # the home itself, wherever its centre has moved
+                key = -_ranks(cells, _at(cells.code, positions[block]), near)
+                key[:, 0] = -(2 ** (30 - bits))  # the home itself comes first
                 key <<= bits
                 key |= np.arange(width, dtype=np.int32)
                 if stop < width:
@@ -627,9 +702,14 @@ def _probe(
                     bound = least.take(who)
                     if b - a > k + 1 and (bound == NONE).any():
                         bound = np.maximum(bound, np.partition(product, b - a - k - 1, axis=1)[:, b - a - k - 1] - 1)
-                    hit = np.flatnonzero(product > bound[:, None])
-                    r, c = np.divmod(hit.astype(np.int32), np.int32(b - a))
-                    found.append((rows[who[r]], ids[c], product.ravel()[hit]))
+                    some = np.flatnonzero(product.max(axis=1) > bound)
+                    if len(some):
+                        few = product if 2 * len(some) > len(who) else product[some]
+                        if few is product:
+                            some = np.arange(len(who))
+                        hit = np.flatnonzero(few > bound[some][:, None])
+                        r, c = np.divmod(hit.astype(np.int32), np.int32(b - a))
+                        found.append((rows[who[some[r]]], ids[c], few.ravel()[hit]))
                     if any_enters:
                         bound = np.where(settled[ids], score[ids, -1], np.iinfo(np.int32).max)
                         hit = np.flatnonzero((product > bound) & enters[who][:, None])
