@@ -357,7 +357,7 @@ def calibrate(
     flags |= {"mapping": mapping, "format": format_}
     flags |= {"allow_download": allow_download or None, "use_cache": False if no_cache else None}
     flags |= {"use_registry": False if no_registry else None}
-    settings = _on_all_cores(load_settings(settings_file, flags=flags)).replace(calibration=None)
+    settings = load_settings(settings_file, flags=flags).replace(calibration=None)
 
     from harvestdetect.calibration import Half, fit_calibration, half_of, save_calibration, summary
     from harvestdetect.dump import check_rejects, expand_sources

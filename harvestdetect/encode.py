@@ -20,6 +20,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,14 @@ LEAST_ROWS = 2
 TOKENS_PER_ROW = 64
 """A batch holds at most so many tokens per row of the batch size: long texts go in smaller batches."""
 STATIC_BLOCK = 4_096
+KNOWN_WORDS = 400_000
+"""Words whose tokens are kept, at most a block's more; then they are forgotten."""
+_WORDS = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]").findall
+_BERT_NORMALIZERS = tuple(
+    {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": h, "strip_accents": a, "lowercase": True}
+    for h in (False, True)
+    for a in (None, False, True)
+)
 STATIC_CHARACTERS = 16_384
 """More than 512 tokens' worth of any ordinary text; keeps a text of megabytes from being tokenised whole."""
 BATCHES_PER_BLOCK = 64
@@ -252,7 +261,7 @@ class _StaticEncoder:
         self.digest = hashlib.sha256(f"{ENCODING_VERSION} {model.digest}".encode()).hexdigest()
         self.dimensions = int(model.matrix.shape[1])
         self._matrix = model.matrix
-        self._tokenizer = Tokenizer.from_str(model.tokenizer)
+        self._tokens = _Tokens(Tokenizer.from_str(model.tokenizer))
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         out = np.empty((len(texts), self.dimensions), dtype=np.float32)
@@ -264,13 +273,10 @@ class _StaticEncoder:
     def _encode_block(self, texts: Sequence[str]) -> Vectors:
         from scipy.sparse import csr_array
 
-        tokens = self._tokenizer.encode_batch_fast(
-            [text[:STATIC_CHARACTERS] for text in texts], add_special_tokens=False
-        )
-        ids = [token.ids for token in tokens]
+        rows = self._tokens.of([text[:STATIC_CHARACTERS] for text in texts])
         bounds = np.zeros(len(texts) + 1, dtype=np.int32)
-        np.cumsum([len(row) for row in ids], out=bounds[1:])
-        columns = np.fromiter((i for row in ids for i in row), dtype=np.int32, count=int(bounds[-1]))
+        np.cumsum([len(row) // 4 for row in rows], out=bounds[1:])
+        columns = np.frombuffer(b"".join(rows), dtype=np.int32)
         # A sparse product adds up row by row in the order of the tokens, whatever the other rows are.
         ones = np.ones(len(columns), dtype=np.float32)
         counts = csr_array((ones, columns, bounds), shape=(len(texts), len(self._matrix)))
@@ -278,6 +284,63 @@ class _StaticEncoder:
         for row in np.flatnonzero(~sums.any(axis=1)).tolist():
             sums[row] = _vector_of_unknown(texts[row], self.dimensions)
         return unit(sums)
+
+
+class _Tokens:
+    """The tokens of texts as ``tokenizer.encode_batch_fast`` gives them, most of them without asking it.
+
+    A BERT tokenizer cuts ASCII text at white space and around every sign, and then each word by itself: the tokens of
+    a word are asked for once and kept. What is not plain ASCII, and any other tokenizer, takes the long way.
+
+    Args:
+        tokenizer: a ``tokenizers.Tokenizer``.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        about = json.loads(tokenizer.to_str())
+        truncation = about["truncation"] or {"max_length": sys.maxsize // 4, "direction": "Right"}
+        added = [token["content"] for token in about["added_tokens"]]
+        self._tokenizer = tokenizer
+        self._known = _Words(tokenizer)
+        self._bytes = 4 * int(truncation["max_length"])
+        self._odd = re.compile("|".join(["[^\\t\\n\\r -~]", *map(re.escape, added)])).search
+        self._simple = (
+            about["normalizer"] in _BERT_NORMALIZERS
+            and about["pre_tokenizer"] == {"type": "BertPreTokenizer"}
+            and about["model"]["type"] == "WordPiece"
+            and truncation["direction"] == "Right"
+            and not any(token["normalized"] for token in about["added_tokens"])
+        )
+
+    def of(self, texts: Sequence[str]) -> list[bytes]:
+        """int32 tokens of each text, without special ones, as bytes."""
+        if len(self._known) > KNOWN_WORDS:
+            self._known.clear()
+        known, odd, size = self._known.__getitem__, self._odd, self._bytes
+        found: list[bytes] = []
+        others: list[int] = []
+        for i, text in enumerate(texts):
+            if not self._simple or odd(text):
+                others.append(i)
+                found.append(b"")
+            else:
+                found.append(b"".join(map(known, _WORDS(text.lower())))[:size])
+        asked = self._tokenizer.encode_batch_fast([texts[i] for i in others], add_special_tokens=False)
+        for i, tokens in zip(others, asked, strict=True):
+            found[i] = np.array(tokens.ids, np.int32).tobytes()
+        return found
+
+
+class _Words(dict[str, bytes]):
+    """The tokens of words; those of a new one are asked for."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def __missing__(self, word: str) -> bytes:
+        ids = self._tokenizer.encode(word, add_special_tokens=False).ids
+        self[word] = tokens = np.array(ids, np.int32).tobytes()
+        return tokens
 
 
 def _vector_of_unknown(text: str, dimensions: int) -> Vectors:

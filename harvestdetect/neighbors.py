@@ -1,9 +1,9 @@
 """Nearest neighbours of unit vectors. The only place that knows similarities; all that leaves is a distance.
 
-Few vectors are compared each with each. Many are put into cells, as an inverted file does, and a row is compared with
-the cells whose centres lie nearest to it, round by round until enough of the true neighbours of a sample are found. All
-rows that probe a cell are multiplied with it at once, as eight-bit codes: products of integers are exact, so the result
-is the same on any machine. The distances of what was found are those of the vectors themselves.
+Few vectors are compared each with each. Many are put into cells by k-means, and a row is compared with the cells that
+promise most: as many of them as hold :data:`TARGET_RECALL` of the true neighbours of a sample. All rows that probe a
+cell are multiplied with it at once, as eight-bit codes, whose products are whole numbers and so the same on any
+machine; what came out best is put in order by the vectors themselves.
 
 Everything runs in fixed blocks, so the result depends neither on the number of threads nor on what runs the blocks.
 """
@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+from math import isqrt
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -33,13 +34,18 @@ BLOCK: Final = 4096
 TARGET_RECALL: Final = 0.95
 """Share of the true neighbours that an inexact search must find on a sample."""
 CELL: Final = 60
-"""Points of a cell, on average, as long as there are no more than"""
+"""Points of a cell, on average, as long as there are no more cells than"""
+CELLS_PER_ROOT: Final = 16
+"""times the square root of the rows that are searched (making cells costs every row, searching only those), or than"""
 MAX_CELLS: Final = 48_000
-"""cells."""
-NEAR_CELLS: Final = 2_047
-"""The cells that the rows of a cell may probe: those whose centres lie nearest to its own."""
+"""cells; their numbers are kept in two bytes."""
+NEAR_CELLS: Final = 16_384
+"""The cells that the rows of a cell may probe, where there are more: those most promising for its centre."""
 PROBES: Final = (1, 7, 24, 32)
-"""Cells probed in each round, those nearest to a row first; the last number holds for all further rounds."""
+"""Cells probed one after another, those most promising for a row first, so that the later ones know what to beat; the
+last number holds for all that follow."""
+CODE_LOSS: Final = 0.004
+"""Share of the neighbours that is lost, at most, though their cell is probed, since scores of codes are not exact."""
 NEAR: Final = 0.9
 """Neighbours nearer than this chord distance are reported apart: what a cluster is made of."""
 STEP: Final = 28.0
@@ -48,7 +54,7 @@ SLACK: Final = 8
 """Places of a list beyond k, since scores of codes are not exact."""
 MARGIN: Final = 0.004
 """A cosine by codes is hardly ever farther from the true one."""
-REACH: Final = 0.3
+REACH: Final = 0.2
 """How far, beyond the mean of points that do not agree at all, the best of them lies; by measurement."""
 CHUNK: Final = 131_072
 """Rows that probe together."""
@@ -57,15 +63,17 @@ IN_MEMORY: Final = 600_000_000
 NONE: Final = -(2**31) + 1
 """A score worse than any."""
 _SAMPLE: Final = 1_024
-_TRAIN: Final = 24
+_TRAIN: Final = 16
 _ROUNDS: Final = 4
 _SEGMENT: Final = 65_536
+_TALL: Final = 1_024
 _WIDTH: Final = 1_024
 _LITTLE: Final = 256
+_RANKED: Final = 128
 _PAIRS: Final = 32_768
 _WAVE: Final = 8
 _LIMIT: Final = 500_000
-_RANK: Final = 18
+_RANK: Final = 16
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 Ints32: TypeAlias = npt.NDArray[np.int32]
@@ -125,9 +133,9 @@ def nearest(
     if n < 2 or not len(wanted):
         done(len(wanted))
         return Neighbors(index=index, distance=distance)
-    with _pool(threads) as pool:
+    with _pool(threads, codes=n > exact_below) as pool:
         if n <= exact_below:
-            _exact(unit(vectors[:]), wanted, fresh, index, distance, done)
+            _exact(unit(vectors[:]), wanted, fresh, index, distance, pool, done)
         else:
             _by_cells(
                 vectors, wanted, fresh, index, distance, pool=pool, seed=seed, folder=folder, done=done,
@@ -154,21 +162,25 @@ def _cores() -> int:
 
 
 @contextmanager
-def _pool(threads: int) -> Iterator[Pool]:
-    """Threads for the blocks; matrix products inside of them run on one thread each, those of FAISS on all."""
-    import faiss
+def _pool(threads: int, *, codes: bool) -> Iterator[Pool]:
+    """Threads for the blocks; every product inside of them runs on one thread. ``codes``: whether torch multiplies."""
     from threadpoolctl import threadpool_limits
 
-    count = threads or _cores()
-    faiss.omp_set_num_threads(count)
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count, initializer=_one_thread) as pool:
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(threads or _cores(), initializer=_one_thread, initargs=(codes,)) as pool,
+    ):
         yield pool
 
 
-def _one_thread() -> None:
-    import torch
+def _one_thread(codes: bool) -> None:
+    import faiss
 
-    torch.set_num_threads(1)
+    faiss.omp_set_num_threads(1)
+    if codes:
+        import torch
+
+        torch.set_num_threads(1)
 
 
 def _take_over(known: Known, index: Ints32, distance: Vectors) -> Ints32:
@@ -202,25 +214,33 @@ def _exact(
     fresh: npt.NDArray[np.bool_],
     index: Ints32,
     distance: Vectors,
+    pool: Pool,
     done: Callable[[int], object],
 ) -> None:
     """Compares the wanted rows with all rows, and lets fresh ones enter the lists of the others."""
     n, k = index.shape
-    for start in range(0, len(wanted), BLOCK):
+
+    def search(start: int) -> int:
         rows = wanted[start : start + BLOCK]
         cosine, found = _top(vectors[rows], vectors, min(k + 1, n))
         index[rows], distance[rows] = _without_self(cosine, found, rows, k)
-        done(len(rows))
+        return len(rows)
+
+    for count in pool.map(search, range(0, len(wanted), BLOCK)):
+        done(count)
     others = np.setdiff1d(np.arange(n, dtype=np.int32), wanted, assume_unique=True)
     new = np.flatnonzero(fresh).astype(np.int32)
     if not len(new):
         return
-    for start in range(0, len(others), BLOCK):
+
+    def enter(start: int) -> None:
         rows = others[start : start + BLOCK]
         cosine, found = _top(vectors[rows], vectors[new], min(k, len(new)))
         chord = np.concatenate((distance[rows], chord_distance(cosine)), axis=1)
         ids = np.concatenate((index[rows], new[found]), axis=1)
         index[rows], distance[rows] = _first(chord, ids, k)
+
+    _all(pool, enter, range(0, len(others), BLOCK))
 
 
 def _top(queries: Vectors, vectors: Vectors, k: int) -> tuple[Vectors, Ints]:
@@ -286,8 +306,6 @@ class _Cells:
     """int32[c], how far the points of a cell agree: the length of their mean, in 256ths."""
     bias: Ints32
     """int32[c], how far, at most, one of them reaches beyond the mean towards a row, as a score."""
-    near: Ints32
-    """int32[c, m], the cells nearest to a cell by their centres, itself first."""
     code: Rows
     """int8[n, d], the points at their positions."""
 
@@ -307,8 +325,9 @@ def _by_cells(
 ) -> None:
     """Fills the lists of the wanted rows from the cells they probe."""
     n, k = index.shape
-    sample = _sample(vectors, k=k, seed=seed)
-    cells = _make_cells(vectors, pool=pool, seed=seed, folder=folder)
+    sample = _sample(vectors, k=k, seed=seed, pool=pool)
+    most = min(MAX_CELLS, max(1_024, CELLS_PER_ROOT * isqrt(len(wanted))))
+    cells = _make_cells(vectors, most=most, pool=pool, seed=seed, folder=folder)
     position = np.empty(n, np.int32)
     position[cells.row] = np.arange(n, dtype=np.int32)
     positions = np.sort(position[wanted])
@@ -322,45 +341,81 @@ def _by_cells(
     settled = np.ones(n, bool)
     settled[wanted] = False
     touched = ~settled
-    rounds, start, reached, near = 0, 0, 0.0, 0.0
-    reported = 0
-    widest = cells.near.shape[1]
-    while start < widest and (rounds < len(PROBES) or reached < TARGET_RECALL):
-        stop = min(start + PROBES[min(rounds, len(PROBES) - 1)], widest)
+    widest = min(len(cells.centre), NEAR_CELLS)
+    start, stop, reached, near, reported = 0, _probes_needed(cells, position, sample, pool), 0.0, 0.0, 0
+    while start < widest and reached < TARGET_RECALL:
+        steps = np.cumsum(PROBES if start == 0 else PROBES[-1:])
+        steps = np.append(steps, np.arange(steps[-1], stop - start, PROBES[-1])[1:])
         for first in range(0, len(positions), CHUNK):
             held = positions[first : first + CHUNK]
-            probes = _nearest_cells(cells, held, start, stop, pool)
-            _probe(cells, held, probes, best, score, entering, settled, touched, pool=pool)
-        start, rounds = stop, rounds + 1
-        share = int(len(wanted) * (1 - 0.5**rounds))
-        done(share - reported)
-        reported = share
-        if rounds >= len(PROBES) or start == widest:
-            reached, near = _recall(sample, vectors, best)
+            ranked = _nearest_cells(cells, held, start, stop, pool)
+            for probes in np.split(ranked, steps[steps < stop - start], axis=1):
+                _probe(cells, held, probes, best, score, entering, settled, touched, pool=pool)
+            share = len(wanted) * min(first + CHUNK, len(positions)) // len(positions) if start == 0 else reported
+            done(share - reported)
+            reported = share
+        start, stop = stop, min(stop + max(PROBES[-1], stop // 4), widest)
+        reached, near = _recall(sample, vectors, best)
     del score
     _true_distances(vectors, cells.row[touched[cells.row]], best, index, distance, pool)
     done(len(wanted) - reported)
     tell(
         f"neighbours: {reached:.3f} of the true {k} nearest found ({near:.3f} of those within {NEAR}), measured on "
-        f"{len(sample[0]):,} of {n:,}; a row was compared with {start} of {len(cells.centre):,} cells"
+        f"{len(sample.row):,} of {n:,}; a row was compared with {start} of {len(cells.centre):,} cells"
     )
 
 
-def _sample(vectors: Rows, *, k: int, seed: int) -> tuple[Ints, Vectors]:
-    """Some rows and the cosines to their k nearest others, exactly: int64[s], float32[s, k]."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sample:
+    """Some rows and their true neighbours, which are compared with what is found."""
+
+    row: Ints
+    """int64[s]."""
+    index: Ints32
+    """int32[s, k], -1 where fewer."""
+    cosine: Vectors
+    """float32[s, k], -2 where fewer."""
+
+
+def _sample(vectors: Rows, *, k: int, seed: int, pool: Pool) -> _Sample:
     n = len(vectors)
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:_SAMPLE])
     queries = unit(vectors[rows])
-    best = np.full((len(rows), k + 1), -2, np.float32)
-    for start in range(0, n, _SEGMENT):
-        cosine, _ = _top(queries, _floats(vectors[start : start + _SEGMENT]), min(k + 1, n - start))
-        best = -np.sort(-np.concatenate((best, cosine), axis=1), axis=1)[:, : k + 1]
-    return rows, best[:, 1:]
+    distance = np.full((len(rows), k + 1), np.inf, np.float32)
+    index = np.full((len(rows), k + 1), -1, np.int32)
+
+    def compare(start: int) -> tuple[Vectors, Ints32]:
+        cosine, found = _top(queries, _floats(vectors[start : start + _LITTLE * 64]), min(k + 1, n - start))
+        found += start
+        away = np.maximum(1 - cosine, 0)
+        away[found == rows[:, None]] = np.inf
+        return away, found.astype(np.int32)
+
+    for away, found in pool.map(compare, range(0, n, _LITTLE * 64)):
+        index, distance = _first(
+            np.concatenate((distance, away), axis=1), np.concatenate((index, found), axis=1), k + 1
+        )
+    index, distance = index[:, :k], distance[:, :k]
+    return _Sample(row=rows, index=index, cosine=np.where(index < 0, np.float32(-2), 1 - distance))
 
 
-def _recall(sample: tuple[Ints, Vectors], vectors: Rows, index: Ints32) -> tuple[float, float]:
+def _probes_needed(cells: _Cells, position: Ints32, sample: _Sample, pool: Pool) -> int:
+    """The fewest cells per row that hold the wanted share of the true neighbours of a sample, as far as it is known."""
+    order = np.argsort(position[sample.row])
+    ranked = _nearest_cells(cells, position[sample.row[order]], 0, min(len(cells.centre), NEAR_CELLS), pool)
+    rank = np.full((len(order), len(cells.centre)), ranked.shape[1] - 1, np.int32)
+    np.put_along_axis(rank, ranked.astype(np.int64), np.arange(ranked.shape[1], dtype=np.int32)[None], 1)
+    true = sample.index[order]
+    needed = np.sort(np.take_along_axis(rank, cells.home[position[true]].astype(np.int64), 1)[true >= 0])
+    if not len(needed):
+        return 1
+    share = min(TARGET_RECALL + CODE_LOSS, 1)
+    return int(needed[int(np.ceil(share * len(needed))) - 1]) + 1
+
+
+def _recall(sample: _Sample, vectors: Rows, index: Ints32) -> tuple[float, float]:
     """The share of the true neighbours that was found, of all and of those within :data:`NEAR`."""
-    rows, truth = sample
+    rows, truth = sample.row, sample.cosine
     found = index[rows]
     cosine = _cosines(vectors, rows, found)
     cosine[found < 0] = -3
@@ -454,7 +509,7 @@ def _rotation(d: int) -> Vectors:
 
 def _products(a: Codes, b: Codes) -> Ints32:
     """int32[a, b] of products of codes. Nothing is rounded, so it does not matter who multiplies in which order."""
-    if not _torch_multiplies():
+    if a.shape[1] < 2 or not _torch_multiplies():  # of a single column torch mistakes the order
         return np.asarray((a.astype(np.float32) @ b.astype(np.float32).T).astype(np.int32))
     import torch
 
@@ -487,9 +542,36 @@ def _torch_multiplies() -> bool:
 # ---------------------------------------------------------------- making the cells
 
 
-def _make_cells(vectors: Rows, *, pool: Pool, seed: int, folder: Path | None) -> _Cells:
+def _make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int, folder: Path | None) -> _Cells:
     n, d = vectors.shape
-    code: Rows = _store(n, d, np.int8, folder)
+    home, code = _homes(vectors, most=most, pool=pool, seed=seed, folder=folder)
+    row = np.argsort(home, kind="stable").astype(np.int32)
+    home = home[row]
+    size = np.diff(np.append(np.flatnonzero(np.diff(home, prepend=-1)), n))
+    home = np.repeat(np.arange(len(size), dtype=np.int32), size)
+    ordered = _store(n, d, np.int8, folder)
+    sums = np.zeros((len(size), d), np.int32)
+    for start in range(0, n, _SEGMENT):
+        part = slice(start, min(start + _SEGMENT, n))
+        held = np.asarray(code[row[part]])
+        ordered[part] = held
+        begin = np.flatnonzero(np.diff(home[part], prepend=-1))
+        sums[home[part][begin]] += np.add.reduceat(held, begin, axis=0, dtype=np.int32)
+    mean = sums.astype(np.float32)
+    mean /= size[:, None] * np.float32(STEP * np.sqrt(d))
+    agreement = np.minimum(np.sqrt(np.einsum("ij,ij->i", mean, mean)), 1)
+    return _Cells(
+        row=row, border=np.append(0, np.cumsum(size)), home=home, centre=_code(unit(mean)),
+        weight=np.rint(256 * agreement).astype(np.int32),
+        bias=np.rint(REACH * 2**_RANK * np.sqrt(1 - agreement**2)).astype(np.int32),
+        code=ordered,
+    )  # fmt: skip
+
+
+def _homes(vectors: Rows, *, most: int, pool: Pool, seed: int, folder: Path | None) -> tuple[Ints32, Rows]:
+    """The cell of each row and the codes of all: int32[n], int8[n, d]."""
+    n, d = vectors.shape
+    code = _store(n, d, np.int8, folder)
     turn = _rotation(d)
 
     def encode(start: int) -> None:
@@ -498,45 +580,17 @@ def _make_cells(vectors: Rows, *, pool: Pool, seed: int, folder: Path | None) ->
 
     _all(pool, encode, range(0, n, BLOCK))
     rng = np.random.default_rng(seed)
-    count = min(max(2, n // CELL), MAX_CELLS)
+    count = min(max(2, n // CELL), most)
     some = np.sort(rng.permutation(n)[: count * _TRAIN])
     centre = _means(np.asarray(code[some]), count, rng, pool)
     home = np.empty(n, np.int32)
 
     def assign(start: int) -> None:
-        block = slice(start, min(start + BLOCK, n))
+        block = slice(start, min(start + _TALL, n))
         home[block] = _best(np.asarray(code[block]), centre)
 
-    _all(pool, assign, range(0, n, BLOCK))
-    row = np.argsort(home, kind="stable").astype(np.int32)
-    home = home[row]
-    first = np.flatnonzero(np.diff(home, prepend=-1))
-    centre = centre[home[first]]
-    size = np.diff(np.append(first, n))
-    home = np.repeat(np.arange(len(size), dtype=np.int32), size)
-    ordered = _store(n, d, np.int8, folder)
-
-    def move(start: int) -> None:
-        block = slice(start, min(start + _SEGMENT, n))
-        ordered[block] = code[row[block]]
-
-    _all(pool, move, range(0, n, _SEGMENT))
-    code = np.empty((0, d), np.int8)  # it is large
-    sums = np.zeros((len(size), d), np.int32)
-    for start in range(0, n, _SEGMENT):
-        cell = home[start : start + _SEGMENT]
-        begin = np.flatnonzero(np.diff(cell, prepend=-1))
-        sums[cell[begin]] += np.add.reduceat(ordered[start : start + _SEGMENT], begin, axis=0, dtype=np.int32)
-    mean = sums.astype(np.float32)
-    mean /= size[:, None] * np.float32(STEP * np.sqrt(d))
-    agreement = np.minimum(np.sqrt(np.einsum("ij,ij->i", mean, mean)), 1)
-    cells = _Cells(
-        row=row, border=np.append(0, np.cumsum(size)), home=home, centre=_code(unit(mean)),
-        weight=np.rint(256 * agreement).astype(np.int32),
-        bias=np.rint(REACH * 2**_RANK * np.sqrt(1 - agreement**2)).astype(np.int32),
-        near=np.empty((0, 0), np.int32), code=ordered,
-    )  # fmt: skip
-    return replace(cells, near=_near_cells(cells, pool))
+    _all(pool, assign, range(0, n, _TALL))
+    return home, code
 
 
 def _store(n: int, d: int, dtype: npt.DTypeLike, folder: Path | None) -> Rows:
@@ -569,36 +623,13 @@ def _means(rows: Codes, count: int, rng: np.random.Generator, pool: Pool) -> Cod
     """Spherical k-means: int8[at most count, d]; every centre has had rows nearest to it."""
     centre = rows[np.sort(rng.permutation(len(rows))[:count])]
     for _ in range(_ROUNDS):
-        blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        blocks = [rows[start : start + _TALL] for start in range(0, len(rows), _TALL)]
         label = np.concatenate(list(pool.map(_best, blocks, [centre] * len(blocks))))
         order = np.argsort(label, kind="stable")
         first = np.flatnonzero(np.diff(label[order], prepend=-1))
         sums = np.add.reduceat(rows[order], first, axis=0, dtype=np.int32)
         centre = _code(unit(sums.astype(np.float32)))
     return centre
-
-
-def _near_cells(cells: _Cells, pool: Pool) -> Ints32:
-    """The cells nearest to each, itself first: int32[c, min(c, NEAR_CELLS)]."""
-    c = len(cells.centre)
-    width = min(c, NEAR_CELLS)
-    out = np.empty((c, width), np.int32)
-
-    def rank(start: int) -> None:
-        block = cells.centre[start : start + 64]
-        key = np.empty((len(block), c), np.int64)
-        for s in range(0, c, _WIDTH):
-            part = np.arange(s, min(s + _WIDTH, c))
-            key[:, part] = -_ranks(cells, block, part)
-        key[np.arange(len(block)), np.arange(start, start + len(block))] = -(2**31)
-        key <<= 32
-        key |= np.arange(c)
-        if width < c:
-            key.partition(width - 1, axis=1)
-        out[start : start + 64] = (np.sort(key[:, :width], axis=1) & 0xFFFFFFFF).astype(np.int32)
-
-    _all(pool, rank, range(0, c, 64))
-    return out
 
 
 def _ranks(cells: _Cells, code: Codes, among: npt.NDArray[Any]) -> Ints32:
@@ -618,35 +649,62 @@ def _ranks(cells: _Cells, code: Codes, among: npt.NDArray[Any]) -> Ints32:
 # ---------------------------------------------------------------- probing
 
 
-def _nearest_cells(cells: _Cells, positions: Ints32, start: int, stop: int, pool: Pool) -> Ints32:
-    """The cells from the ``start``-th to the ``stop``-th nearest to some points, of those near their home.
+def _nearest_cells(cells: _Cells, positions: Ints32, start: int, stop: int, pool: Pool) -> npt.NDArray[np.uint16]:
+    """The cells from the ``start``-th to the ``stop``-th most promising for some points; the home comes first.
+
+    Args:
+        cells: that are ranked; of more than :data:`NEAR_CELLS` only those most promising for the centre of the home.
+        positions: int32[p], ascending.
+        start: from 0.
+        stop: at most the number of cells that are ranked.
+        pool: threads.
 
     Returns:
-        int32[p, stop - start].
+        uint16[p, stop - start].
     """
-    out = np.empty((len(positions), stop - start), np.int32)
+    out = np.empty((len(positions), stop - start), np.uint16)
     home = cells.home[positions]
-    first = np.append(np.flatnonzero(np.diff(home, prepend=-1)), len(home)).tolist()
-    width = cells.near.shape[1]
-    bits = NEAR_CELLS.bit_length()
+    width = min(len(cells.centre), NEAR_CELLS)
+    every = width == len(cells.centre)
+    bits = (width - 1).bit_length()
+    # where all cells are ranked, rows of several homes can be ranked at once
+    lead = np.zeros(1, np.int64) if every else np.flatnonzero(np.diff(home, prepend=-1))
+    edge = np.append(lead, len(home))
+    blocks = [
+        (s, min(s + _RANKED, j))
+        for i, j in zip(edge[:-1].tolist(), edge[1:].tolist(), strict=True)
+        for s in range(i, j, _RANKED)
+    ]
 
-    def rank(group: int) -> None:
-        for i, j in zip(first[group : group + 64], first[group + 1 : group + 65], strict=False):
-            near = cells.near[home[i]]
-            for s in range(i, j, 1024):
-                block = slice(s, min(s + 1024, j))
-                key = -_ranks(cells, _at(cells.code, positions[block]), near)
-                key[:, 0] = -(2 ** (30 - bits))  # the home itself comes first
-                key <<= bits
-                key |= np.arange(width, dtype=np.int32)
-                if stop < width:
-                    key.partition(stop - 1, axis=1)
-                    key = key[:, :stop]
-                key.sort(axis=1)
-                out[block] = near[key[:, start:stop] & ((1 << bits) - 1)]
+    def rank(number: int) -> None:
+        for i, j in blocks[number : number + 16]:
+            among = np.arange(width) if every else _near_cells(cells, int(home[i]), width)
+            key = np.empty((j - i, width), np.int32)
+            code = _at(cells.code, positions[i:j])
+            for s in range(0, width, _WIDTH):
+                np.negative(_ranks(cells, code, among[s : s + _WIDTH]), out=key[:, s : s + _WIDTH])
+            key[np.arange(j - i), np.searchsorted(among, home[i:j])] = -(2 ** (31 - bits)) + 1
+            key <<= bits
+            key |= np.arange(width, dtype=np.int32)
+            if stop < width:
+                key.partition(stop - 1, axis=1)
+                key = key[:, :stop]
+            key.sort(axis=1)
+            out[i:j] = among[key[:, start:stop] & ((1 << bits) - 1)]
 
-    _all(pool, rank, range(0, len(first) - 1, 64))
+    _all(pool, rank, range(0, len(blocks), 16))
     return out
+
+
+def _near_cells(cells: _Cells, home: int, width: int) -> Ints:
+    """The cells most promising for the mean of a cell, itself among them: int64[width], ascending."""
+    centre = cells.centre[home : home + 1]
+    score = np.concatenate(
+        [_ranks(cells, centre, np.arange(s, min(s + _WIDTH, len(cells.centre)))) for s in
+         range(0, len(cells.centre), _WIDTH)], axis=1,
+    )[0]  # fmt: skip
+    score[home] = np.iinfo(np.int32).max
+    return np.sort(np.argpartition(-score.astype(np.int64), width - 1)[:width])
 
 
 def _at(code: Rows, positions: Ints32) -> Codes:
@@ -659,7 +717,7 @@ def _at(code: Rows, positions: Ints32) -> Codes:
 def _probe(
     cells: _Cells,
     positions: Ints32,
-    probes: Ints32,
+    probes: npt.NDArray[np.uint16],
     index: Ints32,
     score: Ints32,
     entering: npt.NDArray[np.bool_],
@@ -696,8 +754,8 @@ def _probe(
                 b = min(a + _WIDTH, end)
                 points = np.asarray(cells.code[a:b])
                 ids = cells.row[a:b]
-                for s in range(int(first[i]), int(first[i + 1]), 2048):
-                    who = by[s : min(s + 2048, int(first[i + 1]))]
+                for s in range(int(first[i]), int(first[i + 1]), 2 * _TALL):
+                    who = by[s : min(s + 2 * _TALL, int(first[i + 1]))]
                     product = _products(queries.take(who, axis=0), points)
                     bound = least.take(who)
                     if b - a > k + 1 and (bound == NONE).any():

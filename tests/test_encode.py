@@ -152,6 +152,48 @@ def test_wording_needs_no_torch(static: Encoder) -> None:
     assert done.stderr == ""
 
 
+def long_way(static: Encoder, texts: list[str]) -> list[bytes]:
+    asked = static._tokens._tokenizer.encode_batch_fast(texts, add_special_tokens=False)  # type: ignore[attr-defined]
+    return [np.array(tokens.ids, np.int32).tobytes() for tokens in asked]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(
+        st.text(st.characters(max_codepoint=127), max_size=60)
+        | st.text(max_size=20)
+        | st.lists(
+            st.sampled_from(["[MASK]", "[mask]", "Sky", "sky", "don't", "3.14", "\x00", "\x0b", "\t", "é", " "])
+        ).map("".join),
+        max_size=8,
+    )
+)
+def test_tokens_are_those_of_the_tokenizer(static: Encoder, texts: list[str]) -> None:
+    assert static._tokens.of(texts) == long_way(static, texts)  # type: ignore[attr-defined]
+
+
+def test_tokens_of_long_words_and_long_texts(static: Encoder) -> None:
+    texts = ["a" * 99, "a" * 100, "a" * 101, "x " * 511, "x " * 512, "x " * 513, "unbelievable! " * 400, *TEXTS]
+    assert static._tokens.of(texts) == long_way(static, texts)  # type: ignore[attr-defined]
+
+
+def test_words_are_forgotten_when_there_are_too_many(static: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "KNOWN_WORDS", 3)
+    texts = ["one two three four five", "five six"]
+    before = static.encode(texts)
+    np.testing.assert_array_equal(static.encode(texts), before)
+    static.encode(["seven"])
+    assert len(static._tokens._known) == 1  # type: ignore[attr-defined]
+
+
+def test_another_tokenizer_is_asked_about_everything() -> None:
+    from tokenizers import Tokenizer
+
+    tokens = encode._Tokens(Tokenizer.from_str(small_model().tokenizer))
+    assert [np.frombuffer(row, np.int32).tolist() for row in tokens.of(["red blue", "RED", ""])] == [[1, 2], [0], []]
+    assert not tokens._known
+
+
 def test_reduction_fixes_the_signs_and_keeps_the_distances() -> None:
     points = np.random.default_rng(1).standard_normal((200, 12)).astype(np.float32)
     full = distill_module.reduce_dimensions(points, 12)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect import neighbors
 from harvestdetect.data import Neighbors
 from harvestdetect.neighbors import chord_distance, nearest, nearest_to
 from harvestdetect.vectors import RowFile
@@ -86,8 +87,6 @@ def test_indices_of_distinct_points_equal_brute_force() -> None:
 
 
 def test_more_rows_than_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harvestdetect import neighbors
-
     vectors = random_rows(300, 8, seed=1)
     whole = nearest(vectors, k=6)
     monkeypatch.setattr(neighbors, "BLOCK", 64)
@@ -248,3 +247,94 @@ def test_vectors_in_a_file_and_any_number_of_threads_give_the_same(exact_below: 
     np.testing.assert_array_equal(first.distance, second.distance)
     assert not any(tmp_path.iterdir()), "files without a name"
     assert len(notes) == (exact_below == 1)
+
+
+# ---------------------------------------------------------------- cells of eight-bit codes
+
+
+def same(first: Neighbors, second: Neighbors) -> None:
+    np.testing.assert_array_equal(first.index, second.index)
+    np.testing.assert_array_equal(first.distance, second.distance)
+
+
+@settings(deadline=None, max_examples=40)
+@given(a=st.integers(1, 70), b=st.integers(1, 70), d=st.integers(1, 300), seed=st.integers(0, 2**32 - 1))
+def test_products_of_codes_are_exact_either_way(a: int, b: int, d: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = (rng.choice(np.array([-127, -1, 0, 126, 127], np.int8), (rows, d)) for rows in (a, b))
+    expected = x.astype(np.int64) @ y.astype(np.int64).T
+    np.testing.assert_array_equal(neighbors._products(x, y), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbors, "_torch_multiplies", lambda: False)
+        np.testing.assert_array_equal(neighbors._products(x, y), expected)
+
+
+def test_neither_the_means_of_multiplying_nor_files_change_what_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    vectors = blobs(3_000, groups=40, d=32)
+    found = nearest(vectors, k=8, exact_below=1)
+    monkeypatch.setattr(neighbors, "_torch_multiplies", lambda: False)
+    same(nearest(vectors, k=8, exact_below=1), found)
+    monkeypatch.setattr(neighbors, "IN_MEMORY", 0)
+    same(nearest(vectors, k=8, exact_below=1, folder=tmp_path), found)
+
+
+def test_more_cells_than_are_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = blobs(4_000, groups=80)
+    monkeypatch.setattr(neighbors, "CELL", 20)
+    monkeypatch.setattr(neighbors, "NEAR_CELLS", 64)
+    exact = nearest(vectors, k=10)
+    found = nearest(vectors, k=10, exact_below=1)
+    check_shape(found, 4_000, 10)
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.index, found.index, strict=True)]) >= 0.9
+
+
+def test_the_recall_is_measured_and_told() -> None:
+    vectors = random_rows(3_000, 24)
+    notes: list[str] = []
+    found = nearest(vectors, k=10, exact_below=1, notes=notes.append)
+    exact = nearest(vectors, k=10)
+    told = float(notes[0].split()[1])
+    true = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.index, found.index, strict=True)])
+    assert told >= neighbors.TARGET_RECALL
+    assert abs(told - true) < 0.03
+
+
+def test_steps_of_the_recall_do_not_repeat_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = blobs(3_000, groups=40, d=32)
+    monkeypatch.setattr(neighbors, "PROBES", (1, 2, 3))
+    monkeypatch.setattr(neighbors, "_probes_needed", lambda *arguments: 2)
+    monkeypatch.setattr(neighbors, "TARGET_RECALL", 1.1)
+    found = nearest(vectors, k=8, exact_below=1)
+    check_shape(found, 3_000, 8)
+    exact = nearest(vectors, k=8)
+    assert np.mean([len(set(a) & set(b)) / 8 for a, b in zip(exact.index, found.index, strict=True)]) > 0.99
+
+
+# ---------------------------------------------------------------- rows in a file
+
+
+@settings(deadline=None, max_examples=60)
+@given(n=st.integers(1, 60), d=st.integers(1, 4), data=st.data())
+def test_rows_of_a_file_are_those_of_an_array(n: int, d: int, data: st.DataObject) -> None:
+    file, array = RowFile(n, d, dtype=np.int32), np.zeros((n, d), np.int32)
+    for value in range(1, 4):
+        rows = np.array(data.draw(st.lists(st.integers(0, n - 1), unique=True)), np.int64)
+        values = np.arange(len(rows) * d).reshape(-1, d) + 1_000 * value
+        file[rows], array[rows] = values, values
+        start, stop = sorted(data.draw(st.tuples(st.integers(0, n), st.integers(0, n))))
+        file[start:stop] = array[start:stop] = np.full((stop - start, d), value)
+    wanted = np.array(data.draw(st.lists(st.integers(0, n - 1))), np.int64)
+    np.testing.assert_array_equal(file[wanted], array[wanted])
+    np.testing.assert_array_equal(file[:], array)
+
+
+def test_what_a_file_of_rows_refuses() -> None:
+    file = RowFile(5, 2)
+    with pytest.raises(IndexError, match="there are 5 rows"):
+        file[np.array([5])]
+    with pytest.raises(ValueError, match="step 1"):
+        file[::2]
+    with pytest.raises(ValueError, match="2 rows of 2 are needed"):
+        file[1:3] = np.zeros((3, 2))
