@@ -36,7 +36,16 @@ from harvestdetect.normalize import normalize
 from harvestdetect.settings import Settings
 from harvestdetect.texts import write_texts
 
-__all__ = ["BASELINES", "Baseline", "Row", "WindowRates", "window_detection_rate"]
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Row",
+    "WindowRates",
+    "by_group",
+    "components",
+    "traffic_of",
+    "window_detection_rate",
+]
 
 Row: TypeAlias = Mapping[str, Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -146,7 +155,7 @@ class Baseline:
         """
         if missing := self._missing():
             raise UsageError(f"the baseline {self.name} needs {', '.join(missing)}, which is not installed")
-        traffic = _traffic(rows)
+        traffic = traffic_of(rows)
         found: dict[str, Found] = {}
         for suspects in self.find(traffic, seed) if traffic.texts else ():
             ids = sorted(traffic.accounts[a] for a in suspects.accounts.tolist())
@@ -162,7 +171,7 @@ class Baseline:
 # ---------------------------------------------------------------- rows
 
 
-def _traffic(rows: Sequence[Row]) -> Traffic:
+def traffic_of(rows: Sequence[Row]) -> Traffic:
     ids, times, texts = [], [], []
     for row in rows:
         account, words = row.get("account"), normalize(_words_of(row.get("prompt")))
@@ -214,7 +223,7 @@ def _vectors(texts: tuple[str, ...], view: View) -> Vectors:
 # ---------------------------------------------------------------- groups of texts
 
 
-def _by_group(traffic: Traffic, group: AnyInts, weight: Floats, *, least: int) -> list[Suspects]:
+def by_group(traffic: Traffic, group: AnyInts, weight: Floats, *, least: int) -> list[Suspects]:
     """The senders of each group of texts.
 
     Args:
@@ -233,7 +242,7 @@ def _by_group(traffic: Traffic, group: AnyInts, weight: Floats, *, least: int) -
     ] if len(number) else []  # fmt: skip
 
 
-def _components(points: int, first: AnyInts, second: AnyInts) -> npt.NDArray[np.int32]:
+def components(points: int, first: AnyInts, second: AnyInts) -> npt.NDArray[np.int32]:
     """The connected component of each of so many points, by a list of edges."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -270,7 +279,7 @@ def _volume(traffic: Traffic, seed: int) -> list[Suspects]:
 
 def _exact(traffic: Traffic, seed: int) -> list[Suspects]:
     """Each text that ten accounts or more sent word for word is a finding; more accounts rank higher."""
-    return _by_group(traffic, np.arange(len(traffic.texts)), np.ones(len(traffic.texts)), least=MIN_ACCOUNTS)
+    return by_group(traffic, np.arange(len(traffic.texts)), np.ones(len(traffic.texts)), least=MIN_ACCOUNTS)
 
 
 def _minhash(traffic: Traffic, seed: int) -> list[Suspects]:
@@ -300,10 +309,10 @@ def _minhash(traffic: Traffic, seed: int) -> list[Suspects]:
         shared[block] = holds[first[block]].multiply(holds[second[block]]).sum(axis=1)
     similarity = shared / (sizes[first] + sizes[second] - shared)
     alike = similarity >= JACCARD
-    group = _components(texts, first[alike], second[alike])
+    group = components(texts, first[alike], second[alike])
     edges = np.bincount(group[first[alike]], minlength=texts)
     mean = np.bincount(group[first[alike]], weights=similarity[alike], minlength=texts) / np.maximum(edges, 1)
-    return _by_group(traffic, group, np.where(edges > 0, mean, 1.0), least=MIN_ACCOUNTS)
+    return by_group(traffic, group, np.where(edges > 0, mean, 1.0), least=MIN_ACCOUNTS)
 
 
 def _shingles(texts: Sequence[str]) -> tuple[Ints, npt.NDArray[np.uint64]]:
@@ -398,7 +407,7 @@ def _hdbscan(traffic: Traffic, seed: int) -> list[Suspects]:
     label, persistence = _clusters(reduced, HDBSCAN_CLUSTER)
     group = np.full(len(every), -1, dtype=np.int64)
     group[chosen] = label
-    return _by_group(traffic, group, persistence, least=CLUSTER_ACCOUNTS)
+    return by_group(traffic, group, persistence, least=CLUSTER_ACCOUNTS)
 
 
 def _bertopic(traffic: Traffic, seed: int) -> list[Suspects]:
@@ -421,7 +430,7 @@ def _bertopic(traffic: Traffic, seed: int) -> list[Suspects]:
             n_jobs=1,
         ).fit_transform(vectors)
     label, persistence = _clusters(np.asarray(reduced), BERTOPIC_CLUSTER)
-    return _by_group(traffic, label, persistence, least=CLUSTER_ACCOUNTS)
+    return by_group(traffic, label, persistence, least=CLUSTER_ACCOUNTS)
 
 
 @contextmanager
@@ -665,7 +674,7 @@ def _linked(traffic: Traffic, vectors: Vectors, accounts: Ints, least: float) ->
         row, column = np.nonzero(between >= np.maximum(LINK_SHARE * possible, PAIR_LEAST))
         first.append(row + a)
         second.append(column)
-    return _components(len(accounts), np.concatenate(first), np.concatenate(second))
+    return components(len(accounts), np.concatenate(first), np.concatenate(second))
 
 
 # ---------------------------------------------------------------- the box

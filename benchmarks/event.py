@@ -44,10 +44,10 @@ from benchmarks.scale import (
 )
 from harvestdetect.evaluate import Found, evaluate, read_findings, read_truth
 from harvestdetect.simulate.grammar import Parts, Sweep
-from harvestdetect.simulate.groups import Group, Plan, Writer, make_plan
+from harvestdetect.simulate.groups import Group, Plan, Writer, launch_of, make_plan, proxies_of
 from harvestdetect.simulate.harvest import GRADING, SUFFIXES, SWEEPS, SYSTEMS, Form
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, write
-from harvestdetect.simulate.traffic import DAY, HOUR, Account, Network, human_times, machine_times
+from harvestdetect.simulate.traffic import DAY, Account, Network, human_times, machine_times
 
 __all__ = ["CAMPAIGN", "TEMPLATES", "Judged", "judge", "lay", "main", "plan_event", "tables"]
 
@@ -124,7 +124,7 @@ def plan_event(plan: Plan, *, accounts: int, rows: int, seed: int, start: int, e
     """
     dice = np.random.Generator(np.random.PCG64([seed, 25_000]))
     words = Random(f"event-{seed}")
-    launch = start + int(0.6 * (end - start)) // DAY * DAY + 9 * HOUR  # as make_plan has it
+    launch = launch_of(start, end)
     pools = [
         pool
         for sizes, bounds in _lines(dice, accounts=accounts, start=start, end=end)
@@ -178,7 +178,7 @@ def _open(network: Network, dice: np.random.Generator, sizes: Ints, bounds: Ints
     for size, begin, stop in zip(sizes.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         if not size:
             continue
-        proxies = _proxies(network, dice, size)
+        proxies = proxies_of(network, dice, size)
         agents = network.clients(int(dice.integers(1, 4)))
         chat = bool(dice.random() < 0.3)
         accounts = []
@@ -197,16 +197,6 @@ def _open(network: Network, dice: np.random.Generator, sizes: Ints, bounds: Ints
             accounts.append(account)
         pools.append(_Pool(accounts=accounts, begin=begin, stop=stop))
     return pools
-
-
-def _proxies(network: Network, dice: np.random.Generator, size: int) -> list[str]:
-    """The addresses of a pool: some of two subnets of each of its networks, as the simulated campaigns have them."""
-    return [
-        network.address(asn, subnet)
-        for asn in network.hosters(int(dice.integers(2, 5)))
-        for subnet in dice.integers(0, 256, 2).tolist()
-        for _ in range(max(3, size // 8))
-    ]
 
 
 def _harvest_writer(words: Random) -> Writer:

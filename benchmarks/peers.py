@@ -274,7 +274,7 @@ def _alike(signature: npt.NDArray[Any], held: Sequence[Sequence[int]]) -> AnyInt
     for start in range(0, len(first), PAIRS_AT_ONCE):
         block = slice(start, start + PAIRS_AT_ONCE)
         alike[block] = (signature[first[block]] == signature[second[block]]).mean(axis=1) >= JACCARD
-    return baselines._components(len(held), first[alike], second[alike])
+    return baselines.components(len(held), first[alike], second[alike])
 
 
 def _ours(given: Given) -> AnyInts:
@@ -433,7 +433,7 @@ def _find(task: Task, step: _Steps) -> Done:
         )
         group = peer.group(given)
         step("findings")
-        return baselines._by_group(traffic, group, np.ones(texts + 1), least=MIN_ACCOUNTS)
+        return baselines.by_group(traffic, group, np.ones(texts + 1), least=MIN_ACCOUNTS)
 
     rows = _rows(Path(task.folder), most=TRIAL_ROWS if task.trial else None)
     found = Baseline(name=task.peer, what=peer.what, find=suspects)(rows, seed=task.seed)
@@ -466,7 +466,7 @@ def _blobs(texts: int) -> Vectors:
 
 def _embed(task: Task, step: _Steps) -> Done:
     """MiniLM by sentence-transformers with its defaults, as BERTopic calls it."""
-    texts = baselines._traffic(_rows(Path(task.folder))).texts
+    texts = baselines.traffic_of(_rows(Path(task.folder))).texts
     digest = hashlib.blake2b(digest_size=10)
     told = [importlib.metadata.version(name) for name in ("torch", "sentence-transformers")]
     for part in (*told, *(os.environ.get(name, "") for name in THREADS), *texts):

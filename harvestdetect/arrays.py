@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AnyInts", "pairs", "ranges", "spread", "unit"]
+__all__ = ["AnyInts", "packed_pairs", "pairs", "ranges", "spread", "unit"]
 
 Ints = npt.NDArray[np.int64]
 AnyInts = npt.NDArray[np.integer[Any]]
@@ -20,8 +20,16 @@ def ranges(start: AnyInts, count: AnyInts) -> Ints:
 
 def pairs(first: AnyInts, second: AnyInts) -> tuple[Ints, Ints]:
     """The distinct pairs of two arrays of numbers from 0 to 2**31 - 1, ascending, as two arrays."""
-    packed = np.unique(first.astype(np.int64) << 32 | second.astype(np.int64))
+    packed = np.unique(packed_pairs(first, second))
     return packed >> 32, packed & 0xFFFFFFFF
+
+
+def packed_pairs(first: AnyInts, second: AnyInts) -> Ints:
+    """Pairs of numbers from 0 to 2**31 - 1, each as one that sorts as they do: int64, ``first`` in the upper half."""
+    packed = first.astype(np.int64)
+    packed <<= 32
+    packed |= second
+    return packed
 
 
 def spread(count: int, at_most: int) -> Ints:

@@ -33,7 +33,17 @@ import numpy.typing as npt
 from harvestdetect.errors import CacheError
 from harvestdetect.vectors import Rows
 
-__all__ = ["Notes", "VectorCache", "cache_folder", "file_digest", "is_whole", "publish_folder"]
+__all__ = [
+    "Notes",
+    "VectorCache",
+    "cache_folder",
+    "file_digest",
+    "flush_to_disk",
+    "is_whole",
+    "locate",
+    "publish_folder",
+    "remove_abandoned",
+]
 
 Notes: TypeAlias = Callable[[str], None]
 """Is told, in a sentence, what was done differently from what was asked."""
@@ -88,14 +98,14 @@ def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
     temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
     try:
         temporary.mkdir(parents=True)
-        _remove_abandoned(folder.parent, suffix=".tmp")
+        remove_abandoned(folder.parent, suffix=".tmp")
         write(temporary)
         digests = {name: file_digest(temporary / name) for name in _files(temporary)}
         (temporary / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
         for name in [*digests, DIGESTS]:
-            _flush(temporary / name)
+            flush_to_disk(temporary / name)
         for inner in [temporary, *(path for path in temporary.rglob("*") if path.is_dir())]:
-            _flush(inner)
+            flush_to_disk(inner)
         for _ in range(3):
             try:
                 temporary.rename(folder)
@@ -111,7 +121,7 @@ def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
             except FileNotFoundError:
                 continue
             shutil.rmtree(broken, ignore_errors=True)
-        _flush(folder.parent)
+        flush_to_disk(folder.parent)
     except OSError as error:
         raise CacheError(f"cannot write {folder}: {error.strerror or error}; choose another cache folder") from None
     finally:
@@ -123,7 +133,8 @@ def _files(folder: Path) -> list[str]:
     return sorted(name for name in names if name != DIGESTS)
 
 
-def _flush(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Has a file, or a folder's list of files, on the disk when this returns."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -131,7 +142,8 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _remove_abandoned(folder: Path, *, suffix: str, keep: frozenset[str] = frozenset()) -> None:
+def remove_abandoned(folder: Path, *, suffix: str, keep: frozenset[str] = frozenset()) -> None:
+    """Removes what a process left behind that ended before it was done: all of a suffix that is old enough."""
     limit = time.time() - ABANDONED_SECONDS
     for path in folder.glob(f"*{suffix}"):
         try:
@@ -146,6 +158,24 @@ def _remove_abandoned(folder: Path, *, suffix: str, keep: frozenset[str] = froze
 
 
 # ---------------------------------------------------------------- vectors
+
+
+def locate(keys: npt.NDArray[Any], digests: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+    """Which digests are among some keys, and where.
+
+    Args:
+        keys: S16[m] or V16[m], ascending.
+        digests: V16[n], in any order.
+
+    Returns:
+        bool[n], and the place of each that is there, int[n].
+    """
+    # As fixed-width byte strings of the same length, digests compare byte by byte.
+    held, wanted = (np.ascontiguousarray(d).view(f"S{DIGEST_BYTES}") for d in (keys, digests))
+    if not len(held):
+        return np.zeros(len(wanted), dtype=np.bool_), np.zeros(len(wanted), dtype=np.intp)
+    position = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
+    return held[position] == wanted, position
 
 
 class VectorCache:
@@ -190,8 +220,8 @@ class VectorCache:
             for suffix in ("", "-wal", "-shm"):
                 (self.folder / f"manifest.sqlite{suffix}").unlink(missing_ok=True)
             self._create()
-        _remove_abandoned(self.folder, suffix=".tmp")
-        _remove_abandoned(self.folder, suffix=".parquet", keep=frozenset(self._manifest()))
+        remove_abandoned(self.folder, suffix=".tmp")
+        remove_abandoned(self.folder, suffix=".parquet", keep=frozenset(self._manifest()))
 
     def contains(self, digests: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
         """Which of the texts have a vector, without reading any.
@@ -316,7 +346,7 @@ class VectorCache:
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.rename(self.folder / name)
-            _flush(self.folder)
+            flush_to_disk(self.folder)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise CacheError(f"cannot write to the vector cache {self.folder}: {error.strerror or error}") from None
@@ -393,12 +423,7 @@ class VectorCache:
         self._row = (np.concatenate(rows_within) if rows_within else np.empty(0, dtype=np.int32))[order]
 
     def _locate(self, digests: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
-        # As fixed-width byte strings of the same length, digests compare byte by byte.
-        wanted = np.ascontiguousarray(digests).view(f"S{DIGEST_BYTES}")
-        if not len(self._keys):
-            return np.zeros(len(wanted), dtype=np.bool_), np.zeros(len(wanted), dtype=np.intp)
-        position = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        return self._keys[position] == wanted, position
+        return locate(self._keys, digests)
 
     def _read_vectors(self, name: str) -> npt.NDArray[np.float16]:
         return _column(self.folder / name, "vector").view(np.float16)

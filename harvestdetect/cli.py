@@ -149,7 +149,8 @@ _SCANNING: Final = (
     ),
     click.option(
         "--memory", "memory_gb", type=float, metavar="GB",
-        help="What a scan may hold. With less, large arrays go into files.  [default: half of the machine's]",
+        help="What a scan may hold: vectors that would take a twentieth of it go into a file.  "
+        "[default: half of the machine's]",
     ),
     click.option(
         "--work", type=click.Path(path_type=Path), metavar="DIR",

@@ -28,7 +28,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.arrays import AnyInts, pairs, ranges
+from harvestdetect.arrays import AnyInts, packed_pairs, pairs, ranges
 from harvestdetect.data import (
     KINDS,
     PROMPT_SCHEMA,
@@ -422,9 +422,9 @@ class CorpusBuilder:
         other = number[part_count:][group]
         packed = np.concatenate(
             [
-                _pack(np.repeat(number[:part_count], np.diff(held.start)), held.prompt),
-                _pack(*held.through(other[:piece_count], piece_part)),
-                _pack(*held.through(other[piece_count:][shared_item], shared_part)),
+                packed_pairs(np.repeat(number[:part_count], np.diff(held.start)), held.prompt),
+                packed_pairs(*held.through(other[:piece_count], piece_part)),
+                packed_pairs(*held.through(other[piece_count:][shared_item], shared_part)),
             ]
         )
         packed.sort()
@@ -599,16 +599,8 @@ class CorpusBuilder:
 _NOTHING: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
 
 
-def _pack(first: AnyInts, second: AnyInts) -> Ints:
-    """Pairs of numbers from 0 to 2**31 - 1, as one that sorts as they do."""
-    packed = first.astype(np.int64)
-    packed <<= 32
-    packed |= second
-    return packed
-
-
 def _held(part: Ints32, prompt: Ints32, parts: int) -> _Held:
-    packed = _pack(part, prompt)
+    packed = packed_pairs(part, prompt)
     packed.sort()
     start = np.concatenate([[0], np.cumsum(np.bincount(packed >> 32, minlength=parts))])
     return _Held(start=start, prompt=(packed & 0xFFFFFFFF).astype(np.int32))

@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import unit
 from harvestdetect.data import Neighbors
+from harvestdetect.machine import cores
 from harvestdetect.vectors import RowFile, Rows
 
 __all__ = ["chord_distance", "nearest", "nearest_to"]
@@ -155,12 +156,6 @@ def nearest_to(queries: Vectors, vectors: Vectors, *, k: int) -> Neighbors:
     return Neighbors(index=ids, distance=distance)
 
 
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
 def _pool(threads: int, *, codes: bool) -> Iterator[Pool]:
     """Threads for the blocks; every product inside of them runs on one thread. ``codes``: whether torch multiplies."""
@@ -168,7 +163,7 @@ def _pool(threads: int, *, codes: bool) -> Iterator[Pool]:
 
     with (
         threadpool_limits(1, user_api="blas"),
-        ThreadPoolExecutor(threads or _cores(), initializer=_one_thread, initargs=(codes,)) as pool,
+        ThreadPoolExecutor(threads or cores(), initializer=_one_thread, initargs=(codes,)) as pool,
     ):
         yield pool
 
@@ -452,8 +447,7 @@ def _true_distances(vectors: Rows, rows: Ints32, best: Ints32, index: Ints32, di
         chord[found < 0] = np.inf
         index[held], distance[held] = _first(chord, found, index.shape[1])
 
-    for _ in pool.map(measure, range(0, len(rows), BLOCK)):
-        pass
+    _all(pool, measure, range(0, len(rows), BLOCK))
 
 
 def _floats(vectors: npt.NDArray[Any]) -> Vectors:
@@ -600,7 +594,7 @@ def _store(n: int, d: int, dtype: npt.DTypeLike, folder: Path | None) -> Rows:
     return RowFile(n, d, dtype=dtype, folder=folder)
 
 
-def _all(pool: Pool, do: Callable[[int], object], items: Sequence[int]) -> None:
+def _all(pool: Pool, do: Callable[[Any], object], items: Sequence[Any]) -> None:
     for _ in pool.map(do, items):
         pass
 
@@ -828,8 +822,7 @@ def _merge(
         index[rows] = (packed & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
         score[rows] = -(packed >> 32)
 
-    for _ in pool.map(put, parts):
-        pass
+    _all(pool, put, parts)
 
 
 def _descending(score: Ints32, ids: Ints32) -> Ints:

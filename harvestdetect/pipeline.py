@@ -346,11 +346,11 @@ def _versions() -> dict[str, str]:
 
 def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
     settings = run.settings
-    cutting = Cutting(
-        segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry
-    )
     shards = None
     if settings.work is not None and isinstance(source, Dumps):
+        cutting = Cutting(
+            segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry
+        )
         shards = ShardFolder(settings.work / "read", settings=settings, cutting=cutting)
     rejects = 0
     with CorpusBuilder(

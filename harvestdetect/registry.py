@@ -30,7 +30,7 @@ import pyarrow as pa
 from harvestdetect.errors import SettingsError
 from harvestdetect.normalize import normalize
 
-__all__ = ["Entry", "Kind", "Registry", "Stripped", "known", "load_registry", "strip"]
+__all__ = ["Entry", "Kind", "Registry", "Stripped", "known", "load_registry", "sifted", "strip"]
 
 Kind: TypeAlias = Literal["scaffold", "viral"]
 Span: TypeAlias = tuple[int, int]
@@ -237,7 +237,7 @@ def strip(registry: Registry, texts: Sequence[str]) -> Stripped:
     out = list(texts)
     entry = np.full(len(texts), -1, np.int32)
     done: dict[str, tuple[str, str, int]] = {}
-    for i in _sifted(registry, compared):
+    for i in np.flatnonzero(sifted(registry, pa.array(compared, pa.large_string()))).tolist():
         original = out[i]
         if original not in done:
             done[original] = _strip(registry, original, compared[i])
@@ -245,19 +245,24 @@ def strip(registry: Registry, texts: Sequence[str]) -> Stripped:
     return Stripped(texts=out, compared=compared, entry=entry)
 
 
-def _sifted(registry: Registry, compared: Sequence[str]) -> list[int]:
-    """The texts that contain the anchor of any entry: one pass of an automaton over all of them (RE2, linear)."""
-    if not registry.entries or not len(compared):
-        return []
+def sifted(registry: Registry, compared: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which texts contain the anchor of any entry: one pass of an automaton over all of them (RE2, linear).
+
+    Args:
+        registry: see :func:`load_registry`.
+        compared: large_string[n], normalised.
+
+    Returns:
+        bool[n].
+    """
     import pyarrow.compute as pc
 
     held = np.zeros(len(compared), bool)
-    column = pa.array(compared, pa.large_string())
     anchors = sorted({entry.anchor for entry in registry.entries})
-    for start in range(0, len(anchors), ANCHORS):
+    for start in range(0, len(anchors) if len(compared) else 0, ANCHORS):
         pattern = "|".join(_SIGN.sub(r"\\\1", anchor) for anchor in anchors[start : start + ANCHORS])
-        held |= pc.match_substring_regex(column, pattern).to_numpy(zero_copy_only=False)
-    return [int(i) for i in np.flatnonzero(held)]
+        held |= pc.match_substring_regex(compared, pattern).to_numpy(zero_copy_only=False)
+    return held
 
 
 def _strip(registry: Registry, original: str, text: str) -> tuple[str, str, int]:

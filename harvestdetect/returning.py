@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import AnyInts, pairs
 
-__all__ = ["Chance", "chance_of", "expected_returning", "returning", "texts_of_each"]
+__all__ = ["Chance", "chance_of", "expected_returning", "texts_of_each"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -45,24 +45,9 @@ def texts_of_each(account: AnyInts, text: AnyInts) -> Ints:
     return np.unique(pairs(account, text)[0], return_counts=True)[1]
 
 
-def returning(account: AnyInts, text: AnyInts, chance: Chance) -> tuple[Ints, float]:
-    """Distinct texts of each account in a set, and the accounts to expect with two or more.
-
-    Args:
-        account: int[r], of the rows of the set.
-        text: int[r], of the same rows.
-        chance: of the corpus.
-
-    Returns:
-        int64[a], for each account in the set; and how many would have two or more if every account drew its texts at
-        random from all texts.
-    """
-    each = texts_of_each(account, text)
-    return each, float(expected_returning(np.array([each.sum()]), chance)[0])
-
-
 def expected_returning(texts: AnyInts, chance: Chance) -> Floats:
-    """For sets with so many texts, the accounts to expect with two or more of them, see :func:`returning`.
+    """For sets with so many texts, the accounts to expect with two or more of them, if every account drew its texts at
+    random from all texts.
 
     Args:
         texts: int[s], of each set, an account's text counted once.

@@ -23,9 +23,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harvestdetect.arrays import pairs
 from harvestdetect.data import FIELDS, HEAD, OUTLINE, PART, SENTENCE, SYSTEM, TAIL, WINDOW
 from harvestdetect.normalize import is_wordy, normalize, outline, sentences
-from harvestdetect.registry import Registry, strip
+from harvestdetect.registry import Registry, sifted, strip
 from harvestdetect.texts import pack
 
 __all__ = [
@@ -55,7 +56,6 @@ _SPACED: Final = r"[\t\n\r]|  |^ | $"
 """In a plain text with other white space than single blanks between words."""
 _LABELLED: Final = r"(?m)^[ \t]*(?:#|\[|<|[^\n]{1,4}[.):](?:[^!-~]|$)|[^\n:]{1,44}:(?:[^!-~]|$))"
 """At the beginning of every line that has a label, and of some that have none."""
-_ANCHORS: Final = 256
 
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
@@ -177,7 +177,7 @@ def prepare(block: pa.RecordBatch, cutting: Cutting) -> Prepared:
     part = number[raw]
     kind = np.full(len(texts), SYSTEM, np.uint8)
     kind[part[(part >= 0) & ~np.isin(role, [i for i, n in enumerate(names) if n in ("system", "developer")])]] = PART
-    held, holder = _pairs(part[part >= 0], prompt[part >= 0])
+    held, holder = (side.astype(np.int32) for side in pairs(part[part >= 0], prompt[part >= 0]))
     known, content = _contents(rows, prompt, role, raw, names, number, entry, digest, cutting.registry)
 
     found = shareable(shown)
@@ -243,11 +243,6 @@ def _numbers(column: pa.Array) -> npt.NDArray[Any]:
     return found
 
 
-def _pairs(first: Ints32, second: Ints32) -> tuple[Ints32, Ints32]:
-    packed = np.unique(first.astype(np.int64) << 32 | second)
-    return (packed >> 32).astype(np.int32), (packed & 0xFFFFFFFF).astype(np.int32)
-
-
 def _codes(block: pa.RecordBatch) -> tuple[Ints32, Ints32, pa.Array]:
     """Codes of all columns of :data:`CODED`, how many values each has, and all values in a row."""
     codes, counts, values = [], [], []
@@ -284,7 +279,7 @@ def _contents(
     """How many prompts each entry of the registry is in, and the digest of each prompt."""
     entries = registry.entries if registry else ()
     named = entry[raw] >= 0
-    known = np.bincount(_pairs(entry[raw[named]], prompt[named])[0], minlength=len(entries))
+    known = np.bincount(pairs(entry[raw[named]], prompt[named])[0], minlength=len(entries))
     raw_digest = [b.tobytes() for b in digest.astype(">u8")] + [b""]
     told = [name.encode() + b"\0" for name in names]
     # what remains of requests with different scaffolds may be the same; the requests are not
@@ -315,22 +310,13 @@ def _remains(texts: pa.Array, registry: Registry | None) -> tuple[pa.Array, pa.A
     entry = np.full(len(texts), -1, np.int32)
     if registry is None or not registry.entries or not len(texts):
         return texts, normal, entry
-    anchors = sorted({e.anchor for e in registry.entries})
-    maybe = np.zeros(len(texts), np.bool_)
-    for first in range(0, len(anchors), _ANCHORS):
-        pattern = "|".join(_literal(anchor) for anchor in anchors[first : first + _ANCHORS])
-        maybe |= _numbers(pc.match_substring_regex(normal, pattern))
+    maybe = sifted(registry, normal)
     if maybe.any():
         found = strip(registry, texts.filter(pa.array(maybe)).to_pylist())
         entry[maybe] = found.entry
         texts = _put(texts, maybe, found.texts)
         normal = _put(normal, maybe, found.compared)
     return texts, normal, entry
-
-
-def _literal(text: str) -> str:
-    """A pattern that is found where the text is."""
-    return re.sub(r"([!-/:-@\[-^`{-~])", r"\\\1", text)
 
 
 def _put(column: pa.Array, where: Bools, values: list[str] | pa.Array) -> pa.Array:

@@ -107,8 +107,8 @@ class Settings:
     """Processes that prepare texts while another reads them; 1: one does both, 0: one for each core. None: one for each
     core in the command line, else 1, since a script that starts processes needs ``if __name__ == "__main__"``."""
     memory_gb: float | None = None
-    """What a scan may hold, 10**9 bytes; None: half of the machine's. Where that is too little, large arrays go into
-    files and blocks are smaller; a scan that held more in the end says so."""
+    """What a scan may hold, 10**9 bytes; None: half of the machine's. Vectors that would take a twentieth of it go into
+    a file. It bounds nothing else."""
     work: Path | None = None
     """Folder in which a scan keeps files as read, vectors and neighbours for the next one; None: nothing is kept."""
 

@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import sys
-import time
 import unicodedata
 import uuid
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ import numpy as np
 import pyarrow as pa
 
 from harvestdetect import __version__
+from harvestdetect.cache import flush_to_disk, remove_abandoned
 from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.segments import LAYOUT, Cutting, Prepared
@@ -40,8 +40,6 @@ __all__ = ["Shard", "ShardFolder", "ShardWriter"]
 MAGIC: Final = b"harvest-shard-1\n"
 TAIL: Final = 40
 """Bytes behind the JSON."""
-ABANDONED_SECONDS: Final = 3_600.0
-"""Temporary files are removed when older."""
 _STEP: Final = 1 << 20
 _KINDS: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
 """What of a file's name bears on how it is read."""
@@ -74,10 +72,7 @@ class ShardFolder:
         self._key = json.dumps(told, sort_keys=True)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for path in self.folder.glob("*.tmp"):
-                with suppress(FileNotFoundError):
-                    if path.stat().st_mtime < time.time() - ABANDONED_SECONDS:
-                        path.unlink()
+            remove_abandoned(self.folder, suffix=".tmp")
         except OSError as error:
             raise CacheError(f"cannot use the folder {self.folder}: {error.strerror or error}") from None
 
@@ -252,11 +247,7 @@ class ShardWriter:
             os.fsync(self._stream.fileno())
             self._stream.close()
             self._path.rename(self._folder._path(self._name, self._file.sha256))
-            handle = os.open(self._folder.folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            flush_to_disk(self._folder.folder)
         except OSError as error:
             raise self._error(error) from None
         finally:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -14,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.arrays import AnyInts
+from harvestdetect.scratch import ScratchFile
 
 __all__ = ["TextFile", "Texts", "pack", "unpack", "write_texts"]
 
@@ -27,44 +25,23 @@ SPAN: Final = 8_000_000
 """in reads of about so many bytes."""
 
 
-class TextFile:
+class TextFile(ScratchFile):
     """A file that texts are put at the end of and read from by place.
 
     Args:
-        folder: where the file is made; it has no name, and is gone with the last use of it. None: the system's
-            temporary folder.
+        folder: see :class:`~harvestdetect.scratch.ScratchFile`.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._descriptor, name = tempfile.mkstemp(prefix="harvestdetect-", dir=folder)
-        os.unlink(name)
-        weakref.finalize(self, os.close, self._descriptor)
+        super().__init__(folder)
         self.bytes = 0
 
     def append(self, data: bytes | memoryview) -> int:
         """Puts bytes at the end; the place where they begin."""
-        place, view = self.bytes, memoryview(data)
-        self.bytes += len(view)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        place = self.bytes
+        self.write(place, memoryview(data))
+        self.bytes += len(data)
         return place
-
-    def read(self, place: int, size: int) -> bytes:
-        """Some bytes."""
-        return os.pread(self._descriptor, size, place)
-
-    def read_into(self, place: int, target: Bytes) -> None:
-        """Fills ``target`` with the bytes at a place.
-
-        Raises:
-            OSError: the file does not hold them, or cannot be read.
-        """
-        view = target.data
-        while view:
-            got = os.preadv(self._descriptor, [view], place)
-            if not got:
-                raise OSError(f"nothing at byte {place:,} of a temporary file of {self.bytes:,} bytes")
-            view, place = view[got:], place + got
 
 
 class Texts:

@@ -1,18 +1,14 @@
-"""Rows of numbers outside the process's memory: in a file, read and written by explicit calls.
-
-Pages of a memory map count as the process's own memory once they are touched; these do not.
-"""
+"""Rows of numbers outside the process's memory: in a file (:mod:`harvestdetect.scratch`)."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-import weakref
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from harvestdetect.scratch import ScratchFile
 
 __all__ = ["RowFile", "Rows"]
 
@@ -42,10 +38,7 @@ class RowFile:
         self.shape = (n, d)
         self.dtype = np.dtype(dtype)
         self._row = d * self.dtype.itemsize
-        self._descriptor, name = tempfile.mkstemp(prefix="harvestdetect-", dir=folder)
-        os.unlink(name)
-        weakref.finalize(self, os.close, self._descriptor)
-        os.ftruncate(self._descriptor, n * self._row)
+        self._file = ScratchFile(folder, size=n * self._row)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -96,18 +89,10 @@ class RowFile:
             raise IndexError(f"there are {len(self)} rows, asked for {ascending[0]} to {ascending[-1]}")
 
     def _read(self, start: int, out: AnyArray) -> None:
-        view, place = out.reshape(-1).view(np.uint8).data, start * self._row
-        while view:
-            got = os.preadv(self._descriptor, [view], place)
-            if not got:
-                raise OSError(f"a temporary file ends at byte {place:,}")
-            view, place = view[got:], place + got
+        self._file.read_into(start * self._row, out)
 
     def _write(self, start: int, values: AnyArray) -> None:
-        view, place = values.reshape(-1).view(np.uint8).data, start * self._row
-        while view:
-            done = os.pwrite(self._descriptor, view, place)
-            view, place = view[done:], place + done
+        self._file.write(start * self._row, values.reshape(-1).view(np.uint8).data)
 
 
 Rows: TypeAlias = AnyArray | RowFile

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.cache import DIGEST_BYTES, Notes, is_whole, publish_folder
+from harvestdetect.cache import DIGEST_BYTES, Notes, is_whole, locate, publish_folder
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
 
@@ -95,9 +95,5 @@ def places(known: Digests, now: Digests) -> Ints32:
         known: V16[m], ascending.
         now: V16[n], ascending.
     """
-    if not len(now):
-        return np.full(len(known), -1, np.int32)
-    # as fixed-width byte strings of the same length, digests compare byte by byte
-    wanted, held = (np.ascontiguousarray(d).view(f"S{DIGEST_BYTES}") for d in (known, now))
-    place = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
-    return np.where(held[place] == wanted, place, -1).astype(np.int32)
+    there, place = locate(now, known)
+    return np.where(there, place, -1).astype(np.int32)

@@ -19,7 +19,7 @@ from harvestdetect.data import Corpus, Neighbors, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
 from harvestdetect.lookup import first_rows
 from harvestdetect.normalize import normalize
-from harvestdetect.returning import chance_of, returning
+from harvestdetect.returning import chance_of, expected_returning, texts_of_each
 
 Ints32 = npt.NDArray[np.int32]
 Sent = Sequence[tuple[str, str]]
@@ -77,7 +77,8 @@ def test_who_comes_back_equals_a_count(sent: Sent, chosen: set[str]) -> None:
     corpus = corpus_of(sent)
     prompts = np.flatnonzero([texts_of(corpus, np.array([i])) <= chosen for i in range(len(sent))]).astype(np.int32)
     chance = chance_of(volumes(corpus).texts)
-    each, expected = returning(corpus.prompts.account[prompts], corpus.prompts.content[prompts], chance)
+    each = texts_of_each(corpus.prompts.account[prompts], corpus.prompts.content[prompts])
+    expected = float(expected_returning(np.array([each.sum()]), chance)[0])
     inside = {a: {t for b, t in sent if b == a and t in chosen} for a, _ in sent}
     assert sorted(each.tolist()) == sorted(len(t) for t in inside.values() if t)
     total = sum(len({t for b, t in sent if b == a}) for a in inside)

@@ -375,13 +375,13 @@ def test_senders_of_a_group_are_a_finding_from_ten_accounts_on(
 ) -> None:
     scale.lay(tmp_path, rows=200, seed=1, harvest=0.3)
     held: list[tuple[Traffic, list[Suspects]]] = []
-    found_by = peers.baselines._by_group
+    found_by = peers.baselines.by_group
 
     def noting(traffic: Traffic, *rest: Any, **named: Any) -> list[Suspects]:
         held.append((traffic, found_by(traffic, *rest, **named)))
         return held[-1][1]
 
-    monkeypatch.setattr(peers.baselines, "_by_group", noting)
+    monkeypatch.setattr(peers.baselines, "by_group", noting)
     task = Task(peer="fast_hdbscan", folder=str(tmp_path), out=str(tmp_path / "x.json"), cache="", seed=0, trial=True)
     done = peers._child(task)
     ((traffic, suspects),) = held

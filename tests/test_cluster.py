@@ -28,7 +28,7 @@ from harvestdetect.cluster import (
 )
 from harvestdetect.data import Clusters, Neighbors
 from harvestdetect.neighbors import nearest
-from harvestdetect.returning import chance_of, returning
+from harvestdetect.returning import chance_of, expected_returning, texts_of_each
 
 Vectors = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
@@ -547,7 +547,8 @@ def plain_qualities(
         if not tree.real[node] or b - a < 2 or b - a > 4 * max_share * tree.n:
             continue
         rows = postings.rows(tree.points[a:b])
-        each, expected = returning(postings.account[rows], postings.text[rows], chance)
+        each = texts_of_each(postings.account[rows], postings.text[rows])
+        expected = float(expected_returning(np.array([each.sum()]), chance)[0])
         held, accounts, back = int(each.sum()), len(each), int((each > 1).sum())
         if held > max_share * int(postings.volume.sum()) or min(accounts, back) < min_accounts:
             continue

@@ -17,7 +17,7 @@ PACKAGE = "harvestdetect"
 LAYERS = (
     ("errors", {"errors"}),
     ("settings", {"settings"}),
-    ("ground", {"arrays", "machine", "texts", "vectors"}),
+    ("ground", {"arrays", "machine", "scratch", "texts", "vectors"}),
     ("data", {"data"}),
     (
         "helpers",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import BinaryIO, Final, TypeAlias
 
 import pyarrow as pa
 
+from harvestdetect.cache import file_digest
 from harvestdetect.data import PROMPT_SCHEMA, Batch, Reject, SourceFile
 from harvestdetect.dump.columns import check_mapping, resolve
 from harvestdetect.dump.delimited import header_of, read_csv
@@ -120,8 +120,7 @@ class DumpFile:
         if not is_plain_file(self.name):
             return None
         try:
-            with open(self.name, "rb") as raw:
-                return hashlib.file_digest(raw, "sha256").hexdigest()
+            return file_digest(Path(self.name))
         except OSError:  # whoever reads it will say so
             return None
 

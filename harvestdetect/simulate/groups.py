@@ -20,7 +20,17 @@ from harvestdetect.simulate.harvest import Form
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, user_turn, write
 from harvestdetect.simulate.traffic import DAY, HOUR, Account, Events, Network, human_times, machine_times
 
-__all__ = ["CAMPAIGN_KINDS", "LOOK_ALIKE_KINDS", "MIN_HARVEST", "Group", "Plan", "Writer", "make_plan"]
+__all__ = [
+    "CAMPAIGN_KINDS",
+    "LOOK_ALIKE_KINDS",
+    "MIN_HARVEST",
+    "Group",
+    "Plan",
+    "Writer",
+    "launch_of",
+    "make_plan",
+    "proxies_of",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -127,6 +137,21 @@ class _World:
         return self.end - self.start
 
 
+def launch_of(start: int, end: int) -> int:
+    """When a new model comes out within a window, all in seconds since 1970."""
+    return start + int(0.6 * (end - start)) // DAY * DAY + 9 * HOUR
+
+
+def proxies_of(network: Network, dice: np.random.Generator, size: int) -> list[str]:
+    """The addresses of a pool of so many accounts: some of two subnets of each of its networks."""
+    return [
+        network.address(asn, subnet)
+        for asn in network.hosters(int(dice.integers(2, 5)))
+        for subnet in dice.integers(0, 256, 2).tolist()
+        for _ in range(max(3, size // 8))
+    ]
+
+
 def make_plan(
     *,
     prompts: int,
@@ -152,7 +177,7 @@ def make_plan(
     """
     dice = np.random.Generator(np.random.PCG64(seed))
     words = Random(seed)
-    launch = start + int(0.6 * (end - start)) // DAY * DAY + 9 * HOUR
+    launch = launch_of(start, end)
     network = Network(dice, seed=seed, start=start, end=end, launch=launch)
     world = _World(Plan(network), network, dice, words, start, end, launch)
 
@@ -306,13 +331,7 @@ def _campaign(world: _World, number: int, rows: int, cover: int, texts: Sequence
     stop = begin + length
     half = begin + length // 2
 
-    asns = network.hosters(int(dice.integers(2, 5)))
-    proxies = [
-        network.address(asn, subnet)
-        for asn in asns
-        for subnet in dice.integers(0, 256, 2).tolist()
-        for _ in range(max(3, size // 8))
-    ]
+    proxies = proxies_of(network, dice, size)
     agents = network.clients(int(dice.integers(1, 4)))
     pools = 2 if name == "hand-over" and size >= 4 else 1
     chat = name == "system-prompt" or bool(dice.random() < 0.3)
