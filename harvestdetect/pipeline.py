@@ -432,7 +432,6 @@ def _nearest(view: View, vectors: Rows, digest: Digests, run: _Run) -> Neighbors
             progress=advance,
             notes=run.note,
             known=known,
-            folder=settings.work,
         )
     if settings.work is not None:
         try:

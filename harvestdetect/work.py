@@ -27,7 +27,7 @@ Digests = npt.NDArray[np.void]
 Ints32 = npt.NDArray[np.int32]
 
 _FOLDER: Final = "neighbors"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ LAYERS = (
     (
         "helpers",
         {
-            *("cache", "candidates", "distill", "evidence.nulls", "lookup", "normalize"),
+            *("cache", "candidates", "cells", "codes", "descent", "distill", "evidence.nulls", "lookup", "normalize"),
             *("overlap", "progress", "segments", "shards", "work"),
             *("redact", "registry", "returning"),
         },

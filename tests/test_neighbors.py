@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect import neighbors
+from harvestdetect import cells, codes, descent, neighbors
 from harvestdetect.data import Neighbors
 from harvestdetect.neighbors import chord_distance, nearest, nearest_to
 from harvestdetect.vectors import RowFile
@@ -242,10 +242,9 @@ def test_vectors_in_a_file_and_any_number_of_threads_give_the_same(exact_below: 
     file[:] = vectors
     notes: list[str] = []
     first = nearest(vectors, k=6, exact_below=exact_below, threads=1, notes=notes.append)
-    second = nearest(file, k=6, exact_below=exact_below, threads=3, folder=tmp_path)
+    second = nearest(file, k=6, exact_below=exact_below, threads=3)
     np.testing.assert_array_equal(first.index, second.index)
     np.testing.assert_array_equal(first.distance, second.distance)
-    assert not any(tmp_path.iterdir()), "files without a name"
     assert len(notes) == (exact_below == 1)
 
 
@@ -263,27 +262,24 @@ def test_products_of_codes_are_exact_either_way(a: int, b: int, d: int, seed: in
     rng = np.random.default_rng(seed)
     x, y = (rng.choice(np.array([-127, -1, 0, 126, 127], np.int8), (rows, d)) for rows in (a, b))
     expected = x.astype(np.int64) @ y.astype(np.int64).T
-    np.testing.assert_array_equal(neighbors._products(x, y), expected)
+    np.testing.assert_array_equal(codes.products(x, y), expected)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "_torch_multiplies", lambda: False)
-        np.testing.assert_array_equal(neighbors._products(x, y), expected)
+        patch.setattr(codes, "_torch_multiplies", lambda: False)
+        np.testing.assert_array_equal(codes.products(x, y), expected)
 
 
-def test_neither_the_means_of_multiplying_nor_files_change_what_is_found(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_means_of_multiplying_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = blobs(3_000, groups=40, d=32)
     found = nearest(vectors, k=8, exact_below=1)
-    monkeypatch.setattr(neighbors, "_torch_multiplies", lambda: False)
+    monkeypatch.setattr(codes, "_torch_multiplies", lambda: False)
     same(nearest(vectors, k=8, exact_below=1), found)
-    monkeypatch.setattr(neighbors, "IN_MEMORY", 0)
-    same(nearest(vectors, k=8, exact_below=1, folder=tmp_path), found)
 
 
 def test_more_cells_than_are_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = blobs(4_000, groups=80)
-    monkeypatch.setattr(neighbors, "CELL", 20)
-    monkeypatch.setattr(neighbors, "NEAR_CELLS", 64)
+    monkeypatch.setattr(cells, "CELL", 20)
+    for module in (descent, neighbors):
+        monkeypatch.setattr(module, "NEAR_CELLS", 64)
     exact = nearest(vectors, k=10)
     found = nearest(vectors, k=10, exact_below=1)
     check_shape(found, 4_000, 10)
@@ -301,15 +297,55 @@ def test_the_recall_is_measured_and_told() -> None:
     assert abs(told - true) < 0.03
 
 
-def test_steps_of_the_recall_do_not_repeat_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = blobs(3_000, groups=40, d=32)
-    monkeypatch.setattr(neighbors, "PROBES", (1, 2, 3))
-    monkeypatch.setattr(neighbors, "_probes_needed", lambda *arguments: 2)
+def test_all_cells_are_probed_before_the_search_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = random_rows(3_000, 32)
+    monkeypatch.setattr(neighbors, "PROBES", 2)
     monkeypatch.setattr(neighbors, "TARGET_RECALL", 1.1)
+    monkeypatch.setattr(descent, "FIRST", 100)
     found = nearest(vectors, k=8, exact_below=1)
     check_shape(found, 3_000, 8)
     exact = nearest(vectors, k=8)
     assert np.mean([len(set(a) & set(b)) / 8 for a, b in zip(exact.index, found.index, strict=True)]) > 0.99
+
+
+def test_a_probe_leaves_out_what_was_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = blobs(3_000, groups=40, d=32)
+    monkeypatch.setattr(descent, "FIRST", 100)
+    with neighbors._pool(2, codes=True) as pool:
+        made = cells.make_cells(vectors, most=64, pool=pool, seed=0)
+        for group in descent.groups_of(made, np.arange(3_000, dtype=np.int32), pool):
+            begun = group.near[group.begun]
+            assert np.isin(made.home[group.rows], begun).all()
+            some = [descent._most_promising(made, group, a, b) for a, b in ((0, 2), (2, 9), (9, 99))]
+            for probed in np.concatenate(some, axis=1):
+                np.testing.assert_array_equal(np.sort(np.append(probed, begun)), np.arange(len(made.centre)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    lists=st.lists(st.dictionaries(st.integers(0, 30), st.integers(-50, 50), max_size=6), min_size=1, max_size=5),
+    found=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30)), max_size=40),
+)
+def test_what_is_found_enters_a_list_once_in_order(lists: list[dict[int, int]], found: list[tuple[int, int]]) -> None:
+    width, n = 4, len(lists)
+    score_of = [{i: (7 * i * (row + 3)) % 11 - 5 for i in range(31)} for row in range(n)]  # one pair has one score
+    held = descent.empty_lists(n, width)
+    for row, entries in enumerate(lists):
+        best = sorted(entries, key=lambda i: (-score_of[row][i], i))[:width]
+        held.near[row, : len(best)] = best
+        held.score[row, : len(best)] = [score_of[row][i] for i in best]
+    found = [(row, i) for row, i in found if row < n]
+    of, ids = (np.array([pair[at] for pair in found], np.int32) for at in (0, 1))
+    score = np.array([score_of[row][i] for row, i in found], np.int32)
+    near, value, age = descent._best(held, np.arange(n, dtype=np.int32), of, ids, score)
+    for row in range(n):
+        old = {int(i) for i in held.near[row] if i >= 0}
+        every = old | {i for other, i in found if other == row}
+        best = sorted(every, key=lambda i: (-score_of[row][i], i))[:width]
+        assert near[row].tolist() == best + [-1] * (width - len(best))
+        assert value[row, : len(best)].tolist() == [score_of[row][i] for i in best]
+        assert (value[row, len(best) :] == codes.NONE).all()
+        assert [a > 0 for a in age[row, : len(best)]] == [i not in old for i in best]
 
 
 # ---------------------------------------------------------------- rows in a file

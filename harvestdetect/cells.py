@@ -1,0 +1,182 @@
+"""Many points in cells by k-means, so that a point's neighbours are looked for in the cells around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.arrays import AnyInts, unit
+from harvestdetect.codes import NONE, STEP, Codes, code_of, floats, products, rotation
+from harvestdetect.vectors import Rows
+
+__all__ = ["CELL", "Cells", "make_cells", "over_all", "ranks"]
+
+CELL: Final = 120
+"""Points of a cell, on average, as long as there are no more cells than wanted."""
+REACH: Final = 0.2
+"""How far, beyond the mean of points that do not agree at all, the best of them lies; by measurement."""
+RANK_BITS: Final = 16
+"""A rank is at most about two to this power plus one."""
+_TRAIN: Final = 16
+_ROUNDS: Final = 4
+_POWER: Final = 6
+_BLOCK: Final = 4_096
+_TALL: Final = 1_024
+_WIDTH: Final = 1_024
+_LEAF: Final = 4
+
+Vectors: TypeAlias = npt.NDArray[np.float32]
+Ints32: TypeAlias = npt.NDArray[np.int32]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Pool: TypeAlias = ThreadPoolExecutor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """n points in c cells, ordered by cell: a position is the place of a point in that order. Near cells adjoin."""
+
+    row: Ints32
+    """int32[n], the point at a position."""
+    position: Ints32
+    """int32[n], of each point."""
+    border: Ints
+    """int64[c + 1]: cell i holds the positions ``border[i]`` to ``border[i + 1]``."""
+    home: Ints32
+    """int32[n], the cell of a position."""
+    centre: Codes
+    """int8[c, d]."""
+    weight: Ints32
+    """int32[c], how far the points of a cell agree: the length of their mean, in 256ths."""
+    bias: Ints32
+    """int32[c], how far, at most, one of them reaches beyond the mean towards a row, as a rank."""
+    code: Codes
+    """int8[n, d], the points at their positions."""
+
+
+def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int) -> Cells:
+    """Cells of unit rows.
+
+    Args:
+        vectors: float16 or float32[n, d].
+        most: cells.
+        pool: threads.
+        seed: of the sample that the cells are made from.
+    """
+    n, d = vectors.shape
+    home, code = _homes(vectors, most=most, pool=pool, seed=seed)
+    row = np.argsort(home, kind="stable").astype(np.int32)
+    home = home[row]
+    size = np.diff(np.append(np.flatnonzero(np.diff(home, prepend=-1)), n))
+    home = np.repeat(np.arange(len(size), dtype=np.int32), size)
+    border = np.append(0, np.cumsum(size))
+    position = np.empty(n, np.int32)
+    position[row] = np.arange(n, dtype=np.int32)
+    code = code[row]
+    mean = np.add.reduceat(code, border[:-1], axis=0, dtype=np.int32).astype(np.float32)
+    mean /= size[:, None] * np.float32(STEP * np.sqrt(d))
+    agreement = np.minimum(np.sqrt(np.einsum("ij,ij->i", mean, mean)), 1)
+    return Cells(
+        row=row, position=position, border=border, home=home, centre=code_of(unit(mean)),
+        weight=np.rint(256 * agreement).astype(np.int32),
+        bias=np.rint(REACH * 2**RANK_BITS * np.sqrt(1 - agreement**2)).astype(np.int32),
+        code=code,
+    )  # fmt: skip
+
+
+def ranks(cells: Cells, code: Codes, among: AnyInts | None = None) -> Ints32:
+    """How promising cells are for some points: int32[r, c], or [r, a] of those ``among``.
+
+    What the best point of a cell may score: its mean does so much, and the less the points agree, the more one of them
+    may lie nearer.
+    """
+    part = slice(None) if among is None else among
+    product = products(code, cells.centre[part])
+    product >>= max(0, int(STEP**2 * code.shape[1]).bit_length() - RANK_BITS)
+    product *= cells.weight[part]
+    product >>= 8
+    product += cells.bias[part]
+    return product
+
+
+def over_all(pool: Pool, do: Callable[[Any], object], items: Sequence[Any]) -> None:
+    """Does something with every item, on all threads; raises what any of them raised."""
+    for _ in pool.map(do, items):
+        pass
+
+
+def _homes(vectors: Rows, *, most: int, pool: Pool, seed: int) -> tuple[Ints32, Codes]:
+    """The cell of each row and the codes of all: int32[n], int8[n, d]."""
+    n, d = vectors.shape
+    code = np.empty((n, d), np.int8)
+    turn = rotation(d)
+
+    def encode(start: int) -> None:
+        block = slice(start, min(start + _BLOCK, n))
+        code[block] = code_of(floats(vectors[block]) @ turn)
+
+    over_all(pool, encode, range(0, n, _BLOCK))
+    rng = np.random.default_rng(seed)
+    count = min(max(2, n // CELL), most)
+    some = np.sort(rng.permutation(n)[: count * _TRAIN])
+    centre = _means(code[some], count, rng, pool)
+    centre = centre[_in_order(centre)]
+    home = np.empty(n, np.int32)
+
+    def assign(start: int) -> None:
+        block = slice(start, min(start + _TALL, n))
+        home[block] = _best(code[block], centre)
+
+    over_all(pool, assign, range(0, n, _TALL))
+    return home, code
+
+
+def _means(rows: Codes, count: int, rng: np.random.Generator, pool: Pool) -> Codes:
+    """Spherical k-means: int8[at most count, d]; every centre has had rows nearest to it."""
+    centre = rows[np.sort(rng.permutation(len(rows))[:count])]
+    for _ in range(_ROUNDS):
+        blocks = [rows[start : start + _TALL] for start in range(0, len(rows), _TALL)]
+        label = np.concatenate(list(pool.map(_best, blocks, [centre] * len(blocks))))
+        order = np.argsort(label, kind="stable")
+        first = np.flatnonzero(np.diff(label[order], prepend=-1))
+        sums = np.add.reduceat(rows[order], first, axis=0, dtype=np.int32)
+        centre = code_of(unit(sums.astype(np.float32)))
+    return centre
+
+
+def _best(rows: Codes, centre: Codes) -> Ints32:
+    """The centre with the greatest product with each row, the first of equal ones: int32[r]."""
+    best = np.full(len(rows), NONE, np.int32)
+    label = np.zeros(len(rows), np.int32)
+    for start in range(0, len(centre), _WIDTH):
+        product = products(rows, centre[start : start + _WIDTH])
+        place = product.argmax(axis=1)
+        value = product[np.arange(len(rows)), place]
+        better = value > best
+        best[better] = value[better]
+        label[better] = (place[better] + start).astype(np.int32)
+    return label
+
+
+def _in_order(centre: Codes) -> Ints:
+    """An order in which near ones adjoin: they are halved along the axis of greatest spread, and so are the halves."""
+    waiting = [np.arange(len(centre))]
+    out: list[Ints] = []
+    while waiting:
+        part = waiting.pop()
+        if len(part) <= _LEAF:
+            out.append(part)
+            continue
+        held = centre[part].astype(np.float32)
+        held -= held.mean(axis=0)
+        axis = held[np.einsum("ij,ij->i", held, held).argmax()]
+        for _ in range(_POWER):
+            axis = (held @ axis) @ held
+            axis /= max(float(np.linalg.norm(axis)), 1e-12)
+        part = part[np.argsort(held @ axis, kind="stable")]
+        waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+    return np.concatenate(out)
