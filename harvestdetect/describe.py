@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import unit
+from harvestdetect.arrays import pairs, unit
 from harvestdetect.assign import Assigned
 from harvestdetect.data import Corpus, Template
 from harvestdetect.lookup import READ, Parts, cluster_texts, shown_of, shown_texts
@@ -36,6 +36,12 @@ MIXED_WORDS: Final = 4.0
 """Words that the texts of a cluster share from which it is looked at whether they are of several templates..."""
 MIXED_TEXTS: Final = 96
 """...by so many of them."""
+LONGER: Final = 1.5
+"""Templates in a cluster that share a clause only have so many times its fixed words, at least..."""
+ROOM: Final = 0.6
+"""...and the clause is no greater part of the texts..."""
+STAYS: Final = 0.9
+"""...and so many of the accounts that come back keep to one of them."""
 FILLS: Final = 0.5
 """Share of a template's fixed words that a text must keep to be a filling."""
 
@@ -61,8 +67,11 @@ def describe_clusters(
     for item in assigned:
         whole = _template(item, corpus, parts, vectors)
         inside = _unmixed(item, whole[0], corpus, parts, vectors, least=least)
-        held.extend(inside or [item])
-        made.extend([_template(part, corpus, parts, vectors) for part in inside] or [whole])
+        for part in inside or [item]:
+            one = _template(part, corpus, parts, vectors) if inside else whole
+            apart = _apart(part, one[0], corpus, parts, vectors, least=least)
+            held.extend(apart or [part])
+            made.extend([_template(own, corpus, parts, vectors) for own in apart] or [one])
     stays = [
         not item.cluster.channel.endswith("/leaf") or is_template(description)
         for item, (description, _) in zip(held, made, strict=True)
@@ -103,9 +112,41 @@ def _unmixed(
     inside = templates_within(texts, unit(vectors[stands]))
     if not inside:
         return []
-    share, _ = _shares([one.kept for one in inside], item, corpus, parts)
-    best = np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(inside))
-    found = [item.prompts[best == i] for i in range(len(inside) + 1)]
+    best = _filling(inside, item, corpus, parts)
+    return _parts([item.prompts[best == i] for i in range(len(inside) + 1)], item, corpus, least=least)
+
+
+def _apart(
+    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Rows, *, least: int
+) -> list[Assigned]:
+    """The templates of a cluster that have no more than a clause in common, where each has accounts of its own.
+
+    Nothing where it has no such templates, or where accounts fill several of them.
+    """
+    if not has_words(description) or description.rigidity > ROOM:
+        return []
+    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
+    inside = templates_within(texts, unit(vectors[stands]), words=LONGER * description.fixed)
+    if len(inside) < 2:
+        return []
+    best = _filling(inside, item, corpus, parts)
+    fills = best < len(inside)
+    account, _ = pairs(corpus.prompts.account[item.prompts[fills]], best[fills])
+    prompts = np.bincount(corpus.prompts.account[item.prompts[fills]])
+    back = np.flatnonzero(prompts > 1)
+    if len(back) < least or np.count_nonzero(np.bincount(account)[back] == 1) < STAYS * len(back):
+        return []
+    return _parts([item.prompts[best == i] for i in range(len(inside) + 1)], item, corpus, least=least)
+
+
+def _filling(templates: Sequence[Description], item: Assigned, corpus: Corpus, parts: Parts) -> npt.NDArray[np.int64]:
+    """Which of some templates each prompt of a cluster fills best; their number where it fills none."""
+    share, _ = _shares([one.kept for one in templates], item, corpus, parts)
+    return np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(templates))
+
+
+def _parts(found: Sequence[Ints32], item: Assigned, corpus: Corpus, *, least: int) -> list[Assigned]:
+    """Parts of the prompts of a cluster, as clusters, where enough accounts sent them."""
     return [
         replace(item, prompts=prompts) for prompts in found if len(np.unique(corpus.prompts.account[prompts])) >= least
     ]

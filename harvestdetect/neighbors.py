@@ -95,8 +95,10 @@ def nearest(
         ValueError: ``known`` is not of this k, or places two rows at one.
     """
     n = len(vectors)
-    index = np.full((n, k), -1, np.int32)
-    distance = np.full((n, k), np.inf, np.float32)
+    # memory that is not written to yet counts for nothing, and a search of all rows by cells writes them last
+    index, distance = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    if known is not None or n <= max(exact_below, 1):
+        index[...], distance[...] = -1, np.inf
     done = progress or (lambda rows: None)
     wanted = np.arange(n, dtype=np.int32) if known is None else _take_over(known, index, distance)
     fresh = np.ones(n, bool)

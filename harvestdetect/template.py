@@ -294,8 +294,10 @@ def _alike(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
             yield from zip(x[at][same].tolist(), y[at][same].tolist(), strict=True)
 
 
-def templates_within(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[Description]:
-    """The templates that a mixture of texts is made of, each of at least :data:`SAME_LEAST` fixed words.
+def templates_within(
+    texts: Sequence[str], vectors: npt.NDArray[np.float32], *, words: float = SAME_LEAST
+) -> list[Description]:
+    """The templates that a mixture of texts is made of.
 
     The texts are halved along their vectors' first principal axis, and the halves again, until a part is one template
     or too small. Descriptions of the same template are given once, by the first; positions in a description are
@@ -304,6 +306,7 @@ def templates_within(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> 
     Args:
         texts: originals.
         vectors: float32[len(texts), d], unit rows.
+        words: fixed ones that each of the templates has at least.
     """
     found: list[Description] = []
     read = [cut(text) for text in texts]
@@ -317,7 +320,7 @@ def templates_within(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> 
         for part in halves:
             if len(part) < LEAST_TEXTS:
                 continue
-            if _is_one(read, part, vectors[part], holders):
+            if _is_one(read, part, vectors[part], holders, words):
                 found.append(describe([texts[i] for i in part], vectors[part]))
             else:
                 deeper.extend(_halves(vectors, part))
@@ -337,14 +340,16 @@ def _is_one(
     part: npt.NDArray[np.int64],
     vectors: npt.NDArray[np.float32],
     holders: Mapping[str, int],
+    words: float,
 ) -> bool:
-    """Whether :func:`describe` finds :data:`SAME_LEAST` fixed words in some of the texts.
+    """Whether :func:`describe` finds so many fixed words in some of the texts.
 
     Args:
         texts: tokens of all.
         part: positions of some, at least one.
         vectors: float32[len(part), d], of these.
         holders: for each token a number with the bits set that are positions of texts that have it.
+        words: how many.
     """
     order, others = _middle(vectors)
     base, sample = texts[part[order[0]]], part[others].tolist()
@@ -355,7 +360,7 @@ def _is_one(
     for left in range(len(sample), -1, -1):
         # a token that can be fixed still; more of these make no run fewer
         able &= kept + left >= need
-        if np.count_nonzero(weights[0][_runs(weights, able)]) < SAME_LEAST:
+        if np.count_nonzero(weights[0][_runs(weights, able)]) < words:
             return False
         if left:
             pairs = _align(masks, len(base), texts[sample[-left]])

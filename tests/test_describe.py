@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harvestdetect.assign import Assigned
 from harvestdetect.corpus import build_corpus
 from harvestdetect.data import Corpus, Prompt, Template, TemplateCluster
-from harvestdetect.describe import _filled, _template, _unmixed, describe_clusters
+from harvestdetect.describe import _apart, _filled, _template, _unmixed, describe_clusters
 from harvestdetect.dump import batches_of
 from harvestdetect.lookup import Parts, parts_of
 from harvestdetect.template import Description, is_rigid, tokens
@@ -89,6 +89,11 @@ class Case:
         whole, _ = _template(item, self.corpus, self.parts, self.vectors)
         return _unmixed(item, whole, self.corpus, self.parts, self.vectors, least=LEAST)
 
+    def apart(self, item: Assigned) -> list[Assigned]:
+        whole, _ = _template(item, self.corpus, self.parts, self.vectors)
+        assert _unmixed(item, whole, self.corpus, self.parts, self.vectors, least=LEAST) == []
+        return _apart(item, whole, self.corpus, self.parts, self.vectors, least=LEAST)
+
     def filled(self, item: Assigned) -> Assigned:
         whole, _ = _template(item, self.corpus, self.parts, self.vectors)
         return _filled(item, whole, self.corpus, self.parts)
@@ -159,6 +164,45 @@ def test_without_a_template_inside_a_cluster_stays_whole() -> None:
     assert case.unmixed(item) == []
     found, _, _ = case.described(item)
     assert found == [item]
+
+
+CLAUSE = " and then give the answer in one sentence with a confidence between nought and a hundred"
+"""What two templates have in common; with it each has half as many words again."""
+
+
+def test_templates_that_share_a_clause_come_apart_where_each_has_its_accounts() -> None:
+    case = case_of(filled("exam", EXAM + CLAUSE, 20) + filled("tutor", TUTOR + CLAUSE, 20))
+    assert case.owners(case.apart(case.cluster())) == [["exam"], ["tutor"]]
+    found, descriptions, _ = case.described(case.cluster())
+    assert case.owners(found) == [["exam"], ["tutor"]]
+    clause = " ".join(t for t, _, _ in tokens(CLAUSE))
+    assert sorted(map(words, descriptions)) == [f"{EXAM_WORDS} {clause}", f"{TUTOR_WORDS} {clause}"]
+    check(case, [case.cluster()], LEAST)
+
+
+def test_templates_that_share_a_clause_stay_together_where_accounts_fill_both() -> None:
+    both = filled("pool", EXAM + CLAUSE, 20, each=1) + filled("pool", TUTOR + CLAUSE, 20, each=1)
+    case = case_of(both)
+    assert case.apart(case.cluster()) == []
+
+
+def test_accounts_with_one_prompt_do_not_tell_templates_apart() -> None:
+    case = case_of(filled("exam", EXAM + CLAUSE, 30, each=1) + filled("tutor", TUTOR + CLAUSE, 30, each=1))
+    assert case.apart(case.cluster()) == []
+
+
+def test_payloads_do_not_take_a_template_apart() -> None:
+    rng = random.Random(1)
+    subjects = {"north": invented(rng, 30).split(), "south": invented(rng, 30).split()}
+    case = case_of(
+        [
+            (f"{side} {a}", " ".join(rng.choices(nouns, k=24)) + CLAUSE)
+            for side, nouns in subjects.items()
+            for a in range(20)
+            for _ in range(3)
+        ]
+    )
+    assert case.apart(case.cluster()) == []
 
 
 def test_the_same_template_in_two_clusters_is_one() -> None:

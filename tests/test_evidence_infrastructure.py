@@ -364,6 +364,13 @@ def test_concentration() -> None:
     }
 
 
+@pytest.mark.parametrize(("teams", "size", "share"), [(9, 4, 36), (12, 3, 27), (18, 2, 6), (5, 4, 20), (1, 4, 6)])
+def test_a_few_organisations_with_teams_are_taken_together(teams: int, size: int, share: int) -> None:
+    org: list[str | None] = [f"t{i // size}" if i < teams * size else f"o{i}" for i in range(N)]
+    members = np.arange(36, dtype=np.int32)
+    assert concentration(one_each(org=org), members)["org"] == pytest.approx(share / 36)
+
+
 def in_office(org: Sequence[str | None]) -> dict[str, float]:
     """p-values where the first twenty accounts share an address, with these organisations."""
     ip = ["198.51.100.7" if i < 20 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]

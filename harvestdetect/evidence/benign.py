@@ -67,7 +67,7 @@ def benign_explanations(
         median_words: of the texts.
         days: from first to last prompt, the outermost twentieths left out; None without times.
         shares: ``infrastructure.concentration``: the share of accounts in the largest ``network`` and ``asn``, and
-            in the three largest ``org``.
+            in a few of ``org``: the three largest, and up to nine with three accounts and more.
         known_as: kind and id of the entry of the registry that the template is, if it is one.
     """
     each = float(counts.mean())
@@ -200,7 +200,7 @@ def _one_organisation(shares: Mapping[str, float], each: float) -> BenignExplana
             name,
             fits=org >= ONE,
             statistic=org,
-            sentence=f"The largest organisations, up to three, hold {org:.0%} of the accounts.",
+            sentence=f"A few organisations, the largest three and those with teams, hold {org:.0%} of the accounts.",
         )
     if network is not None:
         # a proxy is one network too, but does not stop at a prompt or two

@@ -64,7 +64,11 @@ RARE: Final = (3, 10, 100)
 ORGANISATION: Final = 0.05
 """Share of all accounts up to which a value of ``org`` is an organisation, and not the name for having none."""
 LARGEST: Final = 3
-"""Organisations whose accounts are taken together to tell whether a group is that of a few."""
+"""Organisations whose accounts are taken together to tell whether a group is that of a few..."""
+TEAMS: Final = 9
+"""...and so many where each has a team:"""
+TEAM: Final = 3
+"""so many of the accounts at least."""
 MIN_KNOWN: Final = 5
 """Members with a known value that a field needs."""
 MIN_OTHERS: Final = 20
@@ -438,7 +442,7 @@ def shared_infrastructure(
 
 def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
     """The share of members that hold the commonest value among them, for what is to be told about one office; of
-    ``org`` the commonest :data:`LARGEST`.
+    ``org`` the commonest :data:`LARGEST`, and up to :data:`TEAMS` of at least :data:`TEAM` members each.
 
     Args:
         fields: of the dump.
@@ -452,9 +456,9 @@ def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
         if name in fields.fields:
             who, held = fields.fields[name].of(members if name == "org" else fields.counted(members))
             if len(held):
-                most = LARGEST if name == "org" else 1
-                largest = int(np.sort(np.unique(held, return_counts=True)[1])[-most:].sum())
-                found[name] = min(largest / len(np.unique(who)), 1.0)
+                size = -np.sort(-np.unique(held, return_counts=True)[1])
+                most = max(LARGEST, np.count_nonzero(size[:TEAMS] >= TEAM)) if name == "org" else 1
+                found[name] = min(int(size[:most].sum()) / len(np.unique(who)), 1.0)
     return found
 
 

@@ -69,6 +69,8 @@ LOOK_ALIKE_KINDS: Final[tuple[tuple[str, str, float, int], ...]] = (
 """Name, plain words, share of the rows, and fewest rows."""
 
 _CODING: Final = ("python", "web", "sql", "devops")
+_TRIES: Final = 256
+"""Subnets that are looked at for one that no other pool has."""
 
 
 @dataclass(slots=True)
@@ -143,13 +145,19 @@ def launch_of(start: int, end: int) -> int:
 
 
 def proxies_of(network: Network, dice: np.random.Generator, size: int) -> list[str]:
-    """The addresses of a pool of so many accounts: some of two subnets of each of its networks."""
-    return [
-        network.address(asn, subnet)
-        for asn in network.hosters(int(dice.integers(2, 5)))
-        for subnet in dice.integers(0, 256, 2).tolist()
-        for _ in range(max(3, size // 8))
-    ]
+    """The addresses of a pool of so many accounts: some of two subnets of each of its networks.
+
+    No other pool has them while there are enough: two campaigns with common addresses would be one to any analyst.
+    """
+    found = []
+    for asn in network.hosters(int(dice.integers(2, 5))):
+        for subnet in dice.integers(0, 256, 2).tolist():
+            for _ in range(_TRIES):
+                if network.rent(asn, subnet):
+                    break
+                subnet = int(dice.integers(0, 256))
+            found += [network.address(asn, subnet) for _ in range(max(3, size // 8))]
+    return found
 
 
 def make_plan(

@@ -111,6 +111,7 @@ class Network:
         weights = 1.0 / (np.arange(_ISPS) + 3.0)
         self._isp_cdf = np.cumsum(weights / weights.sum())
         self._orgs = 0
+        self._rented: set[tuple[int, int]] = set()
         self.accounts: list[Account] = []
 
     def org(self) -> str:
@@ -130,6 +131,12 @@ class Network:
         """An address in a network."""
         third = int(self._random.integers(256)) if subnet is None else subnet
         return f"10.{asn}.{third}.{int(self._random.integers(1, 255))}"
+
+    def rent(self, asn: int, subnet: int) -> bool:
+        """Takes a subnet for one pool of accounts; false where another has it."""
+        free = (asn, subnet) not in self._rented
+        self._rented.add((asn, subnet))
+        return free
 
     def created(self) -> int:
         """A sign-up date as ordinary accounts have it: mostly before the window, some within."""
