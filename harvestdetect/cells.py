@@ -63,7 +63,7 @@ def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int) -> Cells:
 
     Args:
         vectors: float16 or float32[n, d].
-        most: cells.
+        most: cells; up to 65,536.
         pool: threads.
         seed: of the sample that the cells are made from.
     """

@@ -27,14 +27,17 @@ __all__ = ["Group", "Lists", "begin", "descend", "empty_lists", "groups_of", "pr
 
 GROUP: Final = 256
 """Rows that are compared together, about."""
-NEAR_CELLS: Final = 4_096
+SPREAD: Final = 2_048
+"""Positions that the rows of a group lie within, if they are of several cells."""
+NEAR_CELLS: Final = 2_048
 """The cells that the rows of a group may probe: those most promising for their mean."""
 FIRST: Final = 2_000
 """Points of the cells that a group is compared with at first."""
 _AROUND: Final = 64
 _WIDTH: Final = 2_048
 _TALL: Final = 2_048
-_WAVE: Final = 32
+_WAVE: Final = 16
+_LOTS: Final = 8
 _PAIRS: Final = 32_768
 _CHUNK: Final = 512
 _MERGED: Final = 1_024
@@ -74,7 +77,7 @@ class Group:
 
     rows: Ints32
     """Their positions, ascending."""
-    near: Ints32
+    near: npt.NDArray[np.uint16]
     """The cells most promising for their mean, ascending."""
     begun: Ints32
     """Which of these they were compared with in the beginning: places in ``near``."""
@@ -98,7 +101,7 @@ def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[Group]:
     spans: list[tuple[int, int]] = []
     start = 0
     for before, stop in pairwise(edge):
-        if stop - start > GROUP and before > start:
+        if before > start and (stop - start > GROUP or positions[stop - 1] - positions[start] > SPREAD):
             spans.append((start, before))
             start = before
         while stop - start > 2 * GROUP:
@@ -116,7 +119,7 @@ def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[Group]:
         for rows, rank in zip(held, ranks(cells, code_of(unit(mean))), strict=True):
             own = np.unique(cells.home[rows])
             rank[own] = np.iinfo(np.int32).max
-            near = np.argpartition(-rank, width - 1)[:width].astype(np.int32)
+            near = np.argpartition(-rank, width - 1)[:width].astype(np.uint16)
             near.sort()
             order = np.argsort(-rank[near], kind="stable")
             enough = int(np.searchsorted(np.cumsum(size[near[order]]), FIRST)) + 1
@@ -191,13 +194,13 @@ def probe(
     return pairs
 
 
-def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> Ints32:
-    """int32[rows of the group, at most stop - start]: cells."""
+def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> npt.NDArray[np.uint16]:
+    """uint16[rows of the group, at most stop - start]: cells."""
     width = len(group.near)
     left = width - len(group.begun)
     start, stop = min(start, left), min(stop, left)
     if start == stop:
-        return np.empty((len(group.rows), 0), np.int32)
+        return np.empty((len(group.rows), 0), np.uint16)
     bits = max(width - 1, 1).bit_length()
     key = ranks(cells, cells.code[group.rows], group.near)
     # a rank and a cell as one number; cells that were compared go last
@@ -215,11 +218,13 @@ def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> Ints32
     return np.asarray(group.near[key[:, start:stop] & ((1 << bits) - 1)])
 
 
-def _by_cell(cells: Cells, lists: Lists, rows: Ints32, cell: Ints32, entering: Bools, pool: Pool) -> int:
+def _by_cell(
+    cells: Cells, lists: Lists, rows: Ints32, cell: npt.NDArray[np.uint16], entering: Bools, pool: Pool
+) -> int:
     """Compares rows with the points of a cell each; all rows of a cell at once."""
-    order = np.argsort(cell.astype(np.uint16), kind="stable") if len(cells.centre) <= 2**16 else np.argsort(cell)
+    order = np.argsort(cell, kind="stable")
     rows, cell = rows[order], cell[order]
-    first = np.append(np.flatnonzero(np.diff(cell, prepend=-1)), len(cell))
+    first = np.append(np.flatnonzero(np.diff(cell.astype(np.int32), prepend=-1)), len(cell))
     cell = cell[first[:-1]]
     lots = -(-len(rows) // _PAIRS)
     cut = np.unique(np.searchsorted(first, np.linspace(0, len(rows), lots + 1).astype(np.int64)))
@@ -230,19 +235,19 @@ def _by_cell(cells: Cells, lists: Lists, rows: Ints32, cell: Ints32, entering: B
         for i in range(int(cut[lot]), int(cut[lot + 1])):
             for s in range(int(first[i]), int(first[i + 1]), _TALL):
                 who = rows[s : min(s + _TALL, int(first[i + 1]))]
-                enters = entering[who]
+                enters, least = entering[who], lists.least[who]
                 for a in range(int(cells.border[cell[i]]), int(cells.border[cell[i] + 1]), _WIDTH):
                     held = np.arange(a, min(a + _WIDTH, int(cells.border[cell[i] + 1])), dtype=np.int32)
-                    mine, others = _compare(cells, lists, who, held, lists.least[who], enters)
+                    mine, others = _compare(cells, lists, who, held, least, enters)
                     found.append((who[mine[0]], mine[1], mine[2]))
                     found += others
                     pairs += len(who) * len(held)
         return found, pairs
 
     total = 0
-    for wave in range(0, len(cut) - 1, _WAVE):
+    for wave in range(0, len(cut) - 1, _LOTS):
         found: list[Found] = []
-        for some, pairs in pool.map(compare, range(wave, min(wave + _WAVE, len(cut) - 1))):
+        for some, pairs in pool.map(compare, range(wave, min(wave + _LOTS, len(cut) - 1))):
             found += some
             total += pairs
         _merge(found, lists, pool)
@@ -291,32 +296,37 @@ def _join(cells: Cells, lists: Lists, rows: Ints32, held: Ints32, enters: Bools)
 def _compare(
     cells: Cells, lists: Lists, rows: Ints32, held: Ints32, least: Ints32, enters: Bools
 ) -> tuple[Found, list[Found]]:
-    """The pairs of rows and points that score more than the least of the row (by number), and of the point."""
+    """The pairs of rows and points that score more than the least of the row (by number), and of the point.
+
+    Where that would be many more than a list takes, what is the least rises.
+    """
     m, width = len(held), lists.near.shape[1]
     product = products(cells.code[rows], cells.code[held])
     at = np.minimum(np.searchsorted(held, rows), m - 1)
     own = np.flatnonzero(held[at] == rows)
     product[own, at[own]] = NONE
-    if m > width and (least == NONE).any():
+    greater = product > least[:, None]
+    if m > width and np.count_nonzero(greater) > 2 * width * len(rows):
         # the w-th of the best of parts is no better than the w-th best of all
         parts = 2 * width if m >= 4 * width else m
         best = product[:, : m // parts * parts].reshape(len(rows), parts, -1).max(axis=2)
         best.partition(parts - width, axis=1)
         np.maximum(least, best[:, parts - width] - 1, out=least)
-    mine = _hits(product, least[:, None])
+        greater = product > least[:, None]
+    mine = _hits(product, greater)
     found = (mine[0], held[mine[1]], mine[2])
     if not enters.any():
         return found, []
-    of, who, score = _hits(product, lists.least[held])
+    of, who, score = _hits(product, product > lists.least[held])
     if not enters.all():
         keep = enters[of]
         of, who, score = of[keep], who[keep], score[keep]
     return found, [(held[who], rows[of], score)]
 
 
-def _hits(product: Ints32, least: Ints32) -> Found:
-    """Row, column and value of what is greater than the least."""
-    hit = np.flatnonzero(product > least)
+def _hits(product: Ints32, where: Bools) -> Found:
+    """Row, column and value of what is wanted."""
+    hit = np.flatnonzero(where)
     row, column = np.divmod(hit.astype(np.int32), np.int32(product.shape[1]))
     return row, column, product.ravel()[hit]
 

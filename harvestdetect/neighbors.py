@@ -37,7 +37,7 @@ MAX_CELLS: Final = 24_000
 """Cells, at most; nor are there more than"""
 CELLS_PER_ROOT: Final = 16
 """times the square root of the rows that are searched: making cells costs every row, searching only those."""
-PROBES: Final = 8
+PROBES: Final = 12
 """Cells that a row of its own is compared with before it asks its neighbours."""
 LEAST_GAIN: Final = 0.003
 """Where a round of neighbours of neighbours finds a smaller share of the true ones, more cells are probed."""
@@ -300,7 +300,9 @@ def _by_cells(
         if reached >= TARGET_RECALL or stop >= widest:
             break
         start, stop = stop, 4 * stop
-    _true_distances(vectors, cells, lists, index, distance, pool)
+    row, found, touched = cells.row, lists.near, lists.touched
+    del cells, lists, groups  # they are large
+    _true_distances(vectors, row, found, touched, index, distance, pool)
     done(len(wanted) - reported)
     tell(
         f"neighbours: {reached:.3f} of the true {k} nearest found ({near:.3f} of those within {NEAR}), measured on "
@@ -346,7 +348,7 @@ def _sample(vectors: Rows, *, k: int, seed: int, pool: Pool) -> _Sample:
 def _recall(sample: _Sample, vectors: Rows, cells: Cells, lists: Lists) -> tuple[float, float]:
     """The share of the true neighbours that was found, of all and of those within :data:`NEAR`."""
     rows, truth = sample.row, sample.cosine
-    found = _rows_of(cells, lists.near[cells.position[rows]])
+    found = _rows_of(cells.row, lists.near[cells.position[rows]])
     cosine = _cosines(vectors, rows, found)
     cosine[found < 0] = -3
     slack = np.float32(1e-5)
@@ -372,18 +374,26 @@ def _cosines(vectors: Rows, rows: npt.NDArray[Any], others: Ints32) -> Vectors:
     return out
 
 
-def _rows_of(cells: Cells, positions: Ints32) -> Ints32:
+def _rows_of(row: Ints32, positions: Ints32) -> Ints32:
     """The rows at some positions; -1 stays."""
-    return np.where(positions < 0, np.int32(-1), cells.row[positions])
+    return np.where(positions < 0, np.int32(-1), row[positions])
 
 
-def _true_distances(vectors: Rows, cells: Cells, lists: Lists, index: Ints32, distance: Vectors, pool: Pool) -> None:
-    """Puts the nearest of what was found into the lists, by the distances of the vectors themselves."""
-    positions = np.flatnonzero(lists.touched)
+def _true_distances(
+    vectors: Rows,
+    row: Ints32,
+    near: Ints32,
+    touched: npt.NDArray[np.bool_],
+    index: Ints32,
+    distance: Vectors,
+    pool: Pool,
+) -> None:
+    """Puts the nearest of what was found at touched positions into the lists, by the distances of the vectors."""
+    positions = np.flatnonzero(touched)
 
     def measure(start: int) -> None:
         some = positions[start : start + BLOCK]
-        held, found = cells.row[some], _rows_of(cells, lists.near[some])
+        held, found = row[some], _rows_of(row, near[some])
         chord = chord_distance(_cosines(vectors, held, found))
         chord[found < 0] = np.inf
         index[held], distance[held] = _first(chord, found, index.shape[1])
