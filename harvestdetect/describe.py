@@ -24,6 +24,7 @@ from harvestdetect.template import (
     kept_shares,
     same_templates,
     templates_within,
+    word_vectors,
 )
 from harvestdetect.vectors import Rows
 
@@ -69,7 +70,7 @@ def describe_clusters(
         inside = _unmixed(item, whole[0], corpus, parts, vectors, least=least)
         for part in inside or [item]:
             one = _template(part, corpus, parts, vectors) if inside else whole
-            apart = _apart(part, one[0], corpus, parts, vectors, least=least)
+            apart = _apart(part, one[0], corpus, parts, least=least)
             held.extend(apart or [part])
             made.extend([_template(own, corpus, parts, vectors) for own in apart] or [one])
     stays = [
@@ -116,17 +117,15 @@ def _unmixed(
     return _parts([item.prompts[best == i] for i in range(len(inside) + 1)], item, corpus, least=least)
 
 
-def _apart(
-    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Rows, *, least: int
-) -> list[Assigned]:
+def _apart(item: Assigned, description: Description, corpus: Corpus, parts: Parts, *, least: int) -> list[Assigned]:
     """The templates of a cluster that have no more than a clause in common, where each has accounts of its own.
 
     Nothing where it has no such templates, or where accounts fill several of them.
     """
     if not has_words(description) or description.rigidity > ROOM:
         return []
-    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
-    inside = templates_within(texts, unit(vectors[stands]), words=LONGER * description.fixed)
+    texts, _ = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
+    inside = templates_within(texts, word_vectors(texts), words=LONGER * description.fixed)
     if len(inside) < 2:
         return []
     best = _filling(inside, item, corpus, parts)

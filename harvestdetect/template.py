@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import spread
+from harvestdetect.arrays import spread, unit
 
 __all__ = [
     "Description",
@@ -32,6 +33,7 @@ __all__ = [
     "same_templates",
     "templates_within",
     "tokens",
+    "word_vectors",
 ]
 
 SAMPLE: Final = 24
@@ -326,6 +328,20 @@ def templates_within(
                 deeper.extend(_halves(vectors, part))
         halves = deeper
     return [found[group[0]] for group in same_templates(found)]
+
+
+def word_vectors(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Which texts have which words, of those that some have and some have not: float32[len(texts), w], unit rows.
+
+    Templates beside one another differ in these, whatever fills them.
+    """
+    read = [{token for token in cut(text) if token[0].isalnum()} for text in texts]
+    count = Counter(itertools.chain.from_iterable(read))
+    some = {t: i for i, t in enumerate(sorted(t for t, n in count.items() if min(n, len(texts) - n) >= LEAST_TEXTS))}
+    found = np.zeros((len(texts), len(some)), np.float32)
+    for row, own in zip(found, read, strict=True):
+        row[[some[token] for token in own if token in some]] = 1
+    return unit(found)
 
 
 def _halves(vectors: npt.NDArray[np.float32], part: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:

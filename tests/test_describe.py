@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -92,7 +92,7 @@ class Case:
     def apart(self, item: Assigned) -> list[Assigned]:
         whole, _ = _template(item, self.corpus, self.parts, self.vectors)
         assert _unmixed(item, whole, self.corpus, self.parts, self.vectors, least=LEAST) == []
-        return _apart(item, whole, self.corpus, self.parts, self.vectors, least=LEAST)
+        return _apart(item, whole, self.corpus, self.parts, least=LEAST)
 
     def filled(self, item: Assigned) -> Assigned:
         whole, _ = _template(item, self.corpus, self.parts, self.vectors)
@@ -178,6 +178,28 @@ def test_templates_that_share_a_clause_come_apart_where_each_has_its_accounts() 
     clause = " ".join(t for t, _, _ in tokens(CLAUSE))
     assert sorted(map(words, descriptions)) == [f"{EXAM_WORDS} {clause}", f"{TUTOR_WORDS} {clause}"]
     check(case, [case.cluster()], LEAST)
+
+
+def test_system_prompts_that_share_a_sentence_come_apart_whatever_the_users_say() -> None:
+    clause = CLAUSE.removeprefix(" and ").capitalize() + "."
+    sent = [
+        Prompt(account=account, prompt=[("system", f"{text}. {clause}"), ("user", payload)])
+        for name, template in (("exam", EXAM), ("tutor", TUTOR))
+        for (account, text), (_, payload) in zip(
+            [(f"{name} {a}", template.format("slag", "lime")) for a in range(20) for _ in range(2)],
+            strays(40),
+            strict=True,
+        )
+    ]
+    corpus = build_corpus(batches_of(sent), min_senders=2)
+    case = Case(
+        corpus=corpus, parts=parts_of(corpus), vectors=np.array([bag(text) for text in list(corpus.text)], np.float32)
+    )
+    shared = [i for i, text in enumerate(list(corpus.text)) if text.endswith("hundred.") and text.startswith("then")]
+    item = replace(
+        case.cluster(), cluster=TemplateCluster(channel="verbatim", segments=np.array(shared, np.int32), quality=1.0)
+    )
+    assert case.owners(case.apart(item)) == [["exam"], ["tutor"]]
 
 
 def test_templates_that_share_a_clause_stay_together_where_accounts_fill_both() -> None:
