@@ -67,7 +67,7 @@ def nearest(
     vectors: Rows,
     *,
     k: int,
-    exact_below: int = 60_000,
+    exact_below: int = 30_000,
     threads: int = 0,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,

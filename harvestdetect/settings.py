@@ -73,7 +73,7 @@ class Settings:
     # neighbours and clusters
     k: int = 32
     """Nearest neighbours kept per segment."""
-    exact_below: int = 60_000
+    exact_below: int = 30_000
     """Exact search up to so many segments, an inverted file above."""
     min_samples: int = 5
     """Core distance: to the min_samples-th nearest neighbour."""
