@@ -129,7 +129,7 @@ def _homes(vectors: Rows, *, most: int, pool: Pool, seed: int) -> tuple[Ints32, 
 
     def assign(start: int) -> None:
         block = slice(start, min(start + _TALL, n))
-        home[block] = _best(code[block], centre)
+        home[block] = _nearest(code[block], centre)
 
     over_all(pool, assign, range(0, n, _TALL))
     return home, code
@@ -140,7 +140,7 @@ def _means(rows: Codes, count: int, rng: np.random.Generator, pool: Pool) -> Cod
     centre = rows[np.sort(rng.permutation(len(rows))[:count])]
     for _ in range(_ROUNDS):
         blocks = [rows[start : start + _TALL] for start in range(0, len(rows), _TALL)]
-        label = np.concatenate(list(pool.map(_best, blocks, [centre] * len(blocks))))
+        label = np.concatenate(list(pool.map(_nearest, blocks, [centre] * len(blocks))))
         order = np.argsort(label, kind="stable")
         first = np.flatnonzero(np.diff(label[order], prepend=-1))
         sums = np.add.reduceat(rows[order], first, axis=0, dtype=np.int32)
@@ -148,7 +148,7 @@ def _means(rows: Codes, count: int, rng: np.random.Generator, pool: Pool) -> Cod
     return centre
 
 
-def _best(rows: Codes, centre: Codes) -> Ints32:
+def _nearest(rows: Codes, centre: Codes) -> Ints32:
     """The centre with the greatest product with each row, the first of equal ones: int32[r]."""
     best = np.full(len(rows), NONE, np.int32)
     label = np.zeros(len(rows), np.int32)

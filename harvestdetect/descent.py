@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import ranges, unit
+from harvestdetect.arrays import packed_pairs, ranges, unit
 from harvestdetect.cells import RANK_BITS, Cells, over_all, ranks
 from harvestdetect.codes import NONE, code_of, products
 
@@ -206,8 +206,6 @@ def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> npt.ND
     # a rank and a cell as one number; cells that were compared go last
     np.clip(key, -(2 ** (RANK_BITS + 1)), 2 ** (RANK_BITS + 1) - 1, out=key)
     np.subtract(2 ** (RANK_BITS + 1) - 1, key, out=key)
-    shift = max(0, RANK_BITS + 2 + bits - 31)
-    key >>= shift
     key <<= bits
     key |= np.arange(width, dtype=np.int32)
     key[:, group.begun] = np.iinfo(np.int32).max
@@ -383,9 +381,7 @@ def _merge(gathered: Sequence[Found], lists: Lists, pool: Pool) -> None:
         return
     of, ids, score = (np.concatenate(part) for part in zip(*gathered, strict=True))
     keep = np.flatnonzero(score > lists.least[of])  # which may have risen since
-    key = of[keep].astype(np.int64)
-    key <<= 32
-    key |= keep
+    key = packed_pairs(of[keep], keep)
     key.sort()
     keep = key & 0xFFFFFFFF
     of, ids, score = of[keep], ids[keep], score[keep]

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import pairs, unit
+from harvestdetect.arrays import AnyInts, pairs, unit
 from harvestdetect.assign import Assigned
 from harvestdetect.data import Corpus, Template
 from harvestdetect.lookup import READ, Parts, cluster_texts, shown_of, shown_texts
@@ -30,6 +30,7 @@ from harvestdetect.vectors import Rows
 
 __all__ = ["describe_clusters", "template_of"]
 
+Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
 
 TEXTS_PER_CLUSTER: Final = 48
@@ -113,8 +114,7 @@ def _unmixed(
     inside = templates_within(texts, unit(vectors[stands]))
     if not inside:
         return []
-    best = _filling(inside, item, corpus, parts)
-    return _parts([item.prompts[best == i] for i in range(len(inside) + 1)], item, corpus, least=least)
+    return _parts(_filling(inside, item, corpus, parts), item, corpus, least=least)
 
 
 def _apart(item: Assigned, description: Description, corpus: Corpus, parts: Parts, *, least: int) -> list[Assigned]:
@@ -122,7 +122,8 @@ def _apart(item: Assigned, description: Description, corpus: Corpus, parts: Part
 
     Nothing where it has no such templates, or where accounts fill several of them.
     """
-    if not has_words(description) or description.rigidity > ROOM:
+    account = corpus.prompts.account[item.prompts]
+    if not has_words(description) or description.rigidity > ROOM or len(_back(account)) < least:
         return []
     texts, _ = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
     inside = templates_within(texts, word_vectors(texts), words=LONGER * description.fixed)
@@ -130,24 +131,30 @@ def _apart(item: Assigned, description: Description, corpus: Corpus, parts: Part
         return []
     best = _filling(inside, item, corpus, parts)
     fills = best < len(inside)
-    account, _ = pairs(corpus.prompts.account[item.prompts[fills]], best[fills])
-    prompts = np.bincount(corpus.prompts.account[item.prompts[fills]])
-    back = np.flatnonzero(prompts > 1)
-    if len(back) < least or np.count_nonzero(np.bincount(account)[back] == 1) < STAYS * len(back):
+    back = _back(account[fills])
+    several = _back(pairs(account[fills], best[fills])[0])  # who fills more than one
+    if len(back) < least or len(back) - len(several) < STAYS * len(back):
         return []
-    return _parts([item.prompts[best == i] for i in range(len(inside) + 1)], item, corpus, least=least)
+    return _parts(best, item, corpus, least=least)
 
 
-def _filling(templates: Sequence[Description], item: Assigned, corpus: Corpus, parts: Parts) -> npt.NDArray[np.int64]:
+def _back(account: AnyInts) -> AnyInts:
+    """The accounts that are there more than once."""
+    found, count = np.unique(account, return_counts=True)
+    return found[count > 1]
+
+
+def _filling(templates: Sequence[Description], item: Assigned, corpus: Corpus, parts: Parts) -> Ints:
     """Which of some templates each prompt of a cluster fills best; their number where it fills none."""
     share, _ = _shares([one.kept for one in templates], item, corpus, parts)
     return np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(templates))
 
 
-def _parts(found: Sequence[Ints32], item: Assigned, corpus: Corpus, *, least: int) -> list[Assigned]:
-    """Parts of the prompts of a cluster, as clusters, where enough accounts sent them."""
+def _parts(best: Ints, item: Assigned, corpus: Corpus, *, least: int) -> list[Assigned]:
+    """A cluster for each number among its prompts that enough accounts sent."""
+    parts = [item.prompts[best == number] for number in np.unique(best)]
     return [
-        replace(item, prompts=prompts) for prompts in found if len(np.unique(corpus.prompts.account[prompts])) >= least
+        replace(item, prompts=prompts) for prompts in parts if len(np.unique(corpus.prompts.account[prompts])) >= least
     ]
 
 
