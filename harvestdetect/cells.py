@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, unit
+from harvestdetect.arrays import AnyInts, ranges, unit
 from harvestdetect.codes import NONE, STEP, Codes, code_of, floats, products, rotation
 from harvestdetect.vectors import Rows
 
@@ -18,11 +19,14 @@ __all__ = ["CELL", "Cells", "make_cells", "over_all", "ranks"]
 
 CELL: Final = 120
 """Points of a cell, on average, as long as there are no more cells than wanted."""
+FLAT: Final = 16_384
+"""More cells are made by region: each row is compared with the regions and the cells of its own."""
 REACH: Final = 0.2
 """How far, beyond the mean of points that do not agree at all, the best of them lies; by measurement."""
 RANK_BITS: Final = 16
 """A rank is at most about two to this power plus one."""
 _TRAIN: Final = 16
+_REGIONS: Final = 8
 _ROUNDS: Final = 4
 _POWER: Final = 6
 _BLOCK: Final = 4_096
@@ -70,21 +74,26 @@ def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int) -> Cells:
     n, d = vectors.shape
     home, code = _homes(vectors, most=most, pool=pool, seed=seed)
     row = np.argsort(home, kind="stable").astype(np.int32)
-    home = home[row]
-    size = np.diff(np.append(np.flatnonzero(np.diff(home, prepend=-1)), n))
-    home = np.repeat(np.arange(len(size), dtype=np.int32), size)
-    border = np.append(0, np.cumsum(size))
+    first = np.flatnonzero(np.diff(home[row], prepend=-1))
+    size = np.diff(np.append(first, n))
+    mean = np.empty((len(size), d), np.float32)
+    for start in range(0, len(size), _TALL):
+        part = slice(start, start + _TALL)
+        held = row[first[start] : first[part][-1] + size[part][-1]]
+        sums = np.add.reduceat(code[held], first[part] - first[start], axis=0, dtype=np.int32)
+        mean[part] = sums / (size[part, None] * np.float32(STEP * np.sqrt(d)))
+    order = _in_order(mean)
+    row = row[ranges(first[order], size[order])]
+    size, mean = size[order], mean[order]
     position = np.empty(n, np.int32)
     position[row] = np.arange(n, dtype=np.int32)
-    code = code[row]
-    mean = np.add.reduceat(code, border[:-1], axis=0, dtype=np.int32).astype(np.float32)
-    mean /= size[:, None] * np.float32(STEP * np.sqrt(d))
     agreement = np.minimum(np.sqrt(np.einsum("ij,ij->i", mean, mean)), 1)
     return Cells(
-        row=row, position=position, border=border, home=home, centre=code_of(unit(mean)),
+        row=row, position=position, border=np.append(0, np.cumsum(size)),
+        home=np.repeat(np.arange(len(size), dtype=np.int32), size), centre=code_of(unit(mean)),
         weight=np.rint(256 * agreement).astype(np.int32),
         bias=np.rint(REACH * 2**RANK_BITS * np.sqrt(1 - agreement**2)).astype(np.int32),
-        code=code,
+        code=code[row],
     )  # fmt: skip
 
 
@@ -120,27 +129,43 @@ def _homes(vectors: Rows, *, most: int, pool: Pool, seed: int) -> tuple[Ints32, 
         code[block] = code_of(floats(vectors[block]) @ turn)
 
     over_all(pool, encode, range(0, n, _BLOCK))
-    rng = np.random.default_rng(seed)
     count = min(max(2, n // CELL), most)
-    some = np.sort(rng.permutation(n)[: count * _TRAIN])
-    centre = _means(code[some], count, rng, pool)
-    centre = centre[_in_order(centre)]
+    if count <= FLAT:
+        return _split(code, count, pool.map, seed), code
+    region = _split(code, _REGIONS * isqrt(count), pool.map, seed)
+    order = np.argsort(region, kind="stable")
+    border = np.append(np.flatnonzero(np.diff(region[order], prepend=-1)), n)
+    size = np.diff(border)
+    within = np.maximum(size * (count - len(size)) // n, 1)
+    first = np.cumsum(within) - within
     home = np.empty(n, np.int32)
 
-    def assign(start: int) -> None:
-        block = slice(start, min(start + _TALL, n))
-        home[block] = _nearest(code[block], centre)
+    def split(i: int) -> None:
+        part = order[border[i] : border[i + 1]]
+        home[part] = first[i] + _split(code[part], int(within[i]), map, seed + i + 1)
 
-    over_all(pool, assign, range(0, n, _TALL))
+    over_all(pool, split, range(len(size)))
     return home, code
 
 
-def _means(rows: Codes, count: int, rng: np.random.Generator, pool: Pool) -> Codes:
+def _split(code: Codes, count: int, over: Callable[..., Iterable[Any]], seed: int) -> Ints32:
+    """The cell of each of some points, in at most ``count`` cells: int32[n]."""
+    n = len(code)
+    if count < 2:
+        return np.zeros(n, np.int32)
+    rng = np.random.default_rng(seed)
+    some = np.sort(rng.permutation(n)[: count * _TRAIN])
+    centre = _means(code[some], count, rng, over)
+    blocks = [code[start : start + _TALL] for start in range(0, n, _TALL)]
+    return np.concatenate(list(over(_nearest, blocks, [centre] * len(blocks))))
+
+
+def _means(rows: Codes, count: int, rng: np.random.Generator, over: Callable[..., Iterable[Any]]) -> Codes:
     """Spherical k-means: int8[at most count, d]; every centre has had rows nearest to it."""
     centre = rows[np.sort(rng.permutation(len(rows))[:count])]
     for _ in range(_ROUNDS):
         blocks = [rows[start : start + _TALL] for start in range(0, len(rows), _TALL)]
-        label = np.concatenate(list(pool.map(_nearest, blocks, [centre] * len(blocks))))
+        label = np.concatenate(list(over(_nearest, blocks, [centre] * len(blocks))))
         order = np.argsort(label, kind="stable")
         first = np.flatnonzero(np.diff(label[order], prepend=-1))
         sums = np.add.reduceat(rows[order], first, axis=0, dtype=np.int32)
@@ -162,7 +187,7 @@ def _nearest(rows: Codes, centre: Codes) -> Ints32:
     return label
 
 
-def _in_order(centre: Codes) -> Ints:
+def _in_order(centre: Vectors) -> Ints:
     """An order in which near ones adjoin: they are halved along the axis of greatest spread, and so are the halves."""
     waiting = [np.arange(len(centre))]
     out: list[Ints] = []
@@ -171,8 +196,7 @@ def _in_order(centre: Codes) -> Ints:
         if len(part) <= _LEAF:
             out.append(part)
             continue
-        held = centre[part].astype(np.float32)
-        held -= held.mean(axis=0)
+        held = centre[part] - centre[part].mean(axis=0)
         axis = held[np.einsum("ij,ij->i", held, held).argmax()]
         for _ in range(_POWER):
             axis = (held @ axis) @ held

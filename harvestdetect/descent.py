@@ -23,7 +23,7 @@ from harvestdetect.arrays import packed_pairs, ranges, unit
 from harvestdetect.cells import RANK_BITS, Cells, over_all, ranks
 from harvestdetect.codes import NONE, code_of, products
 
-__all__ = ["Group", "Lists", "begin", "descend", "empty_lists", "groups_of", "probe"]
+__all__ = ["Found", "Group", "Lists", "begin", "descend", "empty_lists", "groups_of", "probe"]
 
 GROUP: Final = 256
 """Rows that are compared together, about."""
@@ -67,8 +67,10 @@ class Lists:
     """int8[n, w]: 2 for what was found in the present round, 1 in the one before, 0 earlier."""
     least: Ints32
     """int32[n]: what does not score more is of no use."""
-    touched: Bools
-    """bool[n]: whether anything was found."""
+    settled: Bools
+    """bool[n]: lists that stay as they are; what is found for them is put by..."""
+    later: list[Found]
+    """...here. Of what was found twice both are here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +85,18 @@ class Group:
     """Which of these they were compared with in the beginning: places in ``near``."""
 
 
-def empty_lists(n: int, width: int) -> Lists:
-    """Lists of n positions, at most ``width`` to each, with nothing in them."""
+def empty_lists(n: int, width: int, *, settled: Bools | None = None) -> Lists:
+    """Lists of n positions, at most ``width`` to each, with nothing in them.
+
+    ``settled``: bool[n], those that stay as they are; None: none.
+    """
     return Lists(
         near=np.full((n, width), -1, np.int32),
         score=np.full((n, width), NONE, np.int32),
         age=np.zeros((n, width), np.int8),
         least=np.full(n, NONE, np.int32),
-        touched=np.zeros(n, bool),
+        settled=np.zeros(n, bool) if settled is None else settled,
+        later=[],
     )
 
 
@@ -372,15 +378,17 @@ def _packed(score: Ints32, ids: Ints32, age: Ints8 | np.int8) -> Ints:
 def _put(lists: Lists, rows: Ints32, better: Better) -> None:
     lists.near[rows], lists.score[rows], lists.age[rows] = better
     lists.least[rows] = np.maximum(lists.least[rows], better[1][:, -1])
-    lists.touched[rows] = True
 
 
 def _merge(gathered: Sequence[Found], lists: Lists, pool: Pool) -> None:
-    """Puts what was found into the lists."""
+    """Puts what was found into the lists, or by."""
     if not gathered:
         return
     of, ids, score = (np.concatenate(part) for part in zip(*gathered, strict=True))
-    keep = np.flatnonzero(score > lists.least[of])  # which may have risen since
+    settled = lists.settled[of]
+    if settled.any():
+        lists.later.append((of[settled], ids[settled], score[settled]))
+    keep = np.flatnonzero((score > lists.least[of]) & ~settled)  # the least may have risen since
     key = packed_pairs(of[keep], keep)
     key.sort()
     keep = key & 0xFFFFFFFF

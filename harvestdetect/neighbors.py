@@ -19,11 +19,11 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import unit
+from harvestdetect.arrays import AnyInts, pairs, ranges, unit
 from harvestdetect.cells import Cells, make_cells, over_all
 from harvestdetect.codes import NONE, STEP, floats
 from harvestdetect.data import Neighbors
-from harvestdetect.descent import NEAR_CELLS, Lists, begin, descend, empty_lists, groups_of, probe
+from harvestdetect.descent import NEAR_CELLS, Found, Lists, begin, descend, empty_lists, groups_of, probe
 from harvestdetect.machine import cores
 from harvestdetect.vectors import Rows
 
@@ -33,7 +33,7 @@ BLOCK: Final = 4096
 """Rows searched at once."""
 TARGET_RECALL: Final = 0.95
 """Share of the true neighbours that an inexact search must find on a sample."""
-MAX_CELLS: Final = 24_000
+MAX_CELLS: Final = 65_536
 """Cells, at most; nor are there more than"""
 CELLS_PER_ROOT: Final = 16
 """times the square root of the rows that are searched: making cells costs every row, searching only those."""
@@ -274,25 +274,25 @@ def _by_cells(
     """Fills the lists of the wanted rows; fresh ones enter the lists of the others."""
     n, k = index.shape
     whole = len(wanted) == n
-    sample = _sample(vectors, k=k, seed=seed, pool=pool)
+    sample = _sample(vectors, wanted, k=k, seed=seed, pool=pool)
     most = min(MAX_CELLS, max(1_024, CELLS_PER_ROOT * isqrt(len(wanted))))
     cells = make_cells(vectors, most=most, pool=pool, seed=seed)
-    lists = empty_lists(n, k + SLACK)
-    if not whole:
-        _refill(lists, cells, index, distance, vectors.shape[1])
     searching = np.zeros(n, bool)
     searching[cells.position[wanted]] = True
+    lists = empty_lists(n, k + SLACK, settled=~searching)
+    if not whole:
+        _refill(lists, cells, index, distance, vectors.shape[1])
     groups = groups_of(cells, np.flatnonzero(searching).astype(np.int32), pool)
     meeting = np.zeros(n, bool) if whole else fresh[cells.row]
-    pairs = begin(cells, lists, groups, meeting, pool)
+    compared = begin(cells, lists, groups, meeting, pool)
     start, stop, rounds, reached, reported = 0, PROBES, 0, 0.0, 0
     widest = min(NEAR_CELLS, len(cells.centre))
     while True:
-        pairs += probe(cells, lists, groups, start, stop, meeting, pool)
+        compared += probe(cells, lists, groups, start, stop, meeting, pool)
         before, (reached, near) = 0.0, _recall(sample, vectors, cells, lists)
         while before + LEAST_GAIN <= reached < TARGET_RECALL:
             rounds += 1
-            pairs += descend(cells, lists, groups, searching, pool)
+            compared += descend(cells, lists, groups, searching, pool)
             before, (reached, near) = reached, _recall(sample, vectors, cells, lists)
             share = min(int(len(wanted) * reached / TARGET_RECALL), len(wanted))
             done(max(share - reported, 0))
@@ -300,14 +300,16 @@ def _by_cells(
         if reached >= TARGET_RECALL or stop >= widest:
             break
         start, stop = stop, 4 * stop
-    row, found, touched = cells.row, lists.near, lists.touched
+    row, found, later = cells.row, lists.near, lists.later
     del cells, lists, groups  # they are large
-    _true_distances(vectors, row, found, touched, index, distance, pool)
+    _true_distances(vectors, row, found, np.flatnonzero(searching), index, distance, pool)
+    if later:
+        _enter(vectors, row, later, index, distance, pool)
     done(len(wanted) - reported)
     tell(
         f"neighbours: {reached:.3f} of the true {k} nearest found ({near:.3f} of those within {NEAR}), measured on "
-        f"{len(sample.row):,} of {n:,}; a row was compared with {pairs // len(wanted):,} others, in {rounds} rounds of "
-        "neighbours of neighbours"
+        f"{len(sample.row):,} of {len(wanted):,}; a row was compared with {compared // len(wanted):,} others, in "
+        f"{rounds} rounds of neighbours of neighbours"
     )
 
 
@@ -315,17 +317,17 @@ def _by_cells(
 class _Sample:
     """Some rows and their true neighbours, which are compared with what is found."""
 
-    row: Ints
-    """int64[s]."""
+    row: Ints32
+    """int32[s]."""
     index: Ints32
     """int32[s, k], -1 where fewer."""
     cosine: Vectors
     """float32[s, k], -2 where fewer."""
 
 
-def _sample(vectors: Rows, *, k: int, seed: int, pool: Pool) -> _Sample:
+def _sample(vectors: Rows, wanted: Ints32, *, k: int, seed: int, pool: Pool) -> _Sample:
     n = len(vectors)
-    rows = np.sort(np.random.default_rng(seed).permutation(n)[:_SAMPLE])
+    rows = np.sort(np.random.default_rng(seed).permutation(wanted)[:_SAMPLE])
     queries = unit(vectors[rows])
     distance = np.full((len(rows), k + 1), np.inf, np.float32)
     index = np.full((len(rows), k + 1), -1, np.int32)
@@ -361,6 +363,15 @@ def _recall(sample: _Sample, vectors: Rows, cells: Cells, lists: Lists) -> tuple
     return shares[0], shares[1]
 
 
+def _table(row: AnyInts, ids: AnyInts, rows: int) -> Ints32:
+    """Ids in rows, side by side in no order, -1 beyond them: int32[rows, most ids of a row]."""
+    order = np.argsort(row, kind="stable")
+    count = np.bincount(row, minlength=rows)
+    table = np.full((rows, int(count.max(initial=0))), -1, np.int32)
+    table[row[order], ranges(np.zeros_like(count), count)] = ids[order]
+    return table
+
+
 def _cosines(vectors: Rows, rows: npt.NDArray[Any], others: Ints32) -> Vectors:
     """Of each row with its others: float32[r, m]; those of -1 mean nothing."""
     needed, place = np.unique(others, return_inverse=True)
@@ -383,13 +394,12 @@ def _true_distances(
     vectors: Rows,
     row: Ints32,
     near: Ints32,
-    touched: npt.NDArray[np.bool_],
+    positions: Ints,
     index: Ints32,
     distance: Vectors,
     pool: Pool,
 ) -> None:
-    """Puts the nearest of what was found at touched positions into the lists, by the distances of the vectors."""
-    positions = np.flatnonzero(touched)
+    """Puts the nearest of what was found at some positions into the lists, by the distances of the vectors."""
 
     def measure(start: int) -> None:
         some = positions[start : start + BLOCK]
@@ -399,6 +409,26 @@ def _true_distances(
         index[held], distance[held] = _first(chord, found, index.shape[1])
 
     over_all(pool, measure, range(0, len(positions), BLOCK))
+
+
+def _enter(vectors: Rows, row: Ints32, later: list[Found], index: Ints32, distance: Vectors, pool: Pool) -> None:
+    """Puts what was found beside lists that stand into them, by the distances of the vectors."""
+    of, ids = (row[np.concatenate([found[side] for found in later])] for side in (0, 1))
+    of, ids = pairs(of, ids)
+    edge = np.append(np.flatnonzero(np.diff(of, prepend=-1)), len(of))
+
+    def measure(start: int) -> None:
+        stop = min(start + BLOCK, len(edge) - 1)
+        part = slice(edge[start], edge[stop])
+        rows, count = of[edge[start:stop]], np.diff(edge[start : stop + 1])
+        new = _table(np.repeat(np.arange(len(rows)), count), ids[part], len(rows))
+        chord = chord_distance(_cosines(vectors, rows, new))
+        chord[new < 0] = np.inf
+        index[rows], distance[rows] = _first(
+            np.concatenate((distance[rows], chord), axis=1), np.concatenate((index[rows], new), axis=1), index.shape[1]
+        )
+
+    over_all(pool, measure, range(0, len(edge) - 1, BLOCK))
 
 
 def _refill(lists: Lists, cells: Cells, index: Ints32, distance: Vectors, d: int) -> None:

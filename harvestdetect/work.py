@@ -27,7 +27,7 @@ Digests = npt.NDArray[np.void]
 Ints32 = npt.NDArray[np.int32]
 
 _FOLDER: Final = "neighbors"
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -321,6 +321,30 @@ def test_a_probe_leaves_out_what_was_compared(monkeypatch: pytest.MonkeyPatch) -
                 np.testing.assert_array_equal(np.sort(np.append(probed, begun)), np.arange(len(made.centre)))
 
 
+@pytest.mark.parametrize("flat", [8, 10_000])
+def test_cells_hold_every_point_once_near_its_like(flat: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where they are made by region."""
+    vectors = blobs(4_000, groups=40, d=32)
+    monkeypatch.setattr(cells, "FLAT", flat)
+    monkeypatch.setattr(cells, "_REGIONS", 2)
+    made = {}
+    for threads in (1, 3):
+        with neighbors._pool(threads, codes=True) as pool:
+            made[threads] = cells.make_cells(vectors, most=64, pool=pool, seed=0)
+    one = made[3]
+    np.testing.assert_array_equal(made[1].row, one.row)
+    np.testing.assert_array_equal(made[1].border, one.border)
+    np.testing.assert_array_equal(np.sort(one.row), np.arange(4_000))
+    np.testing.assert_array_equal(one.row[one.position], np.arange(4_000))
+    assert one.border[0] == 0
+    assert one.border[-1] == 4_000
+    assert (np.diff(one.border) > 0).all()
+    assert 12 <= len(one.border) - 1 <= 64
+    np.testing.assert_array_equal(one.home, np.repeat(np.arange(len(one.border) - 1), np.diff(one.border)))
+    agreement = (codes.floats(one.code) * codes.floats(one.centre)[one.home]).sum(axis=1)
+    assert np.median(agreement) > 0.7
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     lists=st.lists(st.dictionaries(st.integers(0, 30), st.integers(-50, 50), max_size=6), min_size=1, max_size=5),
