@@ -136,7 +136,7 @@ def _homes(vectors: Rows, *, most: int, pool: Pool, seed: int) -> tuple[Ints32, 
     order = np.argsort(region, kind="stable")
     border = np.append(np.flatnonzero(np.diff(region[order], prepend=-1)), n)
     size = np.diff(border)
-    within = np.maximum(size * (count - len(size)) // n, 1)
+    within = size * (count - len(size)) // n + 1
     first = np.cumsum(within) - within
     home = np.empty(n, np.int32)
 

@@ -339,10 +339,10 @@ def test_cells_hold_every_point_once_near_its_like(flat: int, monkeypatch: pytes
     assert one.border[0] == 0
     assert one.border[-1] == 4_000
     assert (np.diff(one.border) > 0).all()
-    assert 12 <= len(one.border) - 1 <= 64
+    assert 24 <= len(one.border) - 1 <= 64
     np.testing.assert_array_equal(one.home, np.repeat(np.arange(len(one.border) - 1), np.diff(one.border)))
     agreement = (codes.floats(one.code) * codes.floats(one.centre)[one.home]).sum(axis=1)
-    assert np.median(agreement) > 0.7
+    assert np.median(agreement) > 0.6
 
 
 @settings(deadline=None, max_examples=60)
