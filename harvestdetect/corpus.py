@@ -14,11 +14,9 @@ Everything is sorted by content, so the order of rows and files changes nothing.
 
 from __future__ import annotations
 
-import weakref
 from array import array
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -31,7 +29,7 @@ import pyarrow.compute as pc
 from harvestdetect.arrays import AnyInts, packed_pairs, pairs, ranges
 from harvestdetect.data import (
     KINDS,
-    PROMPT_SCHEMA,
+    NO_TIME,
     WHOLE_KINDS,
     Batch,
     Corpus,
@@ -39,20 +37,17 @@ from harvestdetect.data import (
     Prompts,
 )
 from harvestdetect.normalize import normalize
+from harvestdetect.preparing import Preparer
 from harvestdetect.registry import Registry
-from harvestdetect.segments import CODED, Cutting, Prepared, begin, digests, prepare, prepare_here, shareable
-from harvestdetect.shards import ShardFolder, ShardWriter
+from harvestdetect.segments import CODED, Cutting, Prepared, chosen, digests, shareable
+from harvestdetect.shards import ShardFolder
 from harvestdetect.texts import TextFile, Texts, unpack
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    pass
 
 __all__ = ["KINDS", "CorpusBuilder", "build_corpus"]
 
-START_ROWS: Final = 50_000
-"""Other processes are started when there are more rows: it takes a second."""
-AHEAD: Final = 1
-"""Blocks that wait beyond those that processes prepare."""
 COMPARED_BYTES: Final = 16_000_000
 """Spellings are compared in lots of about so many bytes."""
 LOOKED_AT: Final = 20_000
@@ -136,16 +131,6 @@ class _Held:
         return np.repeat(item, counts), self.prompt[ranges(self.start[part], counts)].astype(np.int64)
 
 
-@dataclass(slots=True)
-class _Wanted:
-    """A block that is being prepared, or the end of a file."""
-
-    block: pa.RecordBatch | None
-    file: Ints32
-    writer: ShardWriter | None
-    result: Future[Prepared] | None = None
-
-
 class CorpusBuilder:
     """Takes blocks of prompts and builds a :class:`Corpus` of them.
 
@@ -161,6 +146,7 @@ class CorpusBuilder:
         workers: processes that prepare blocks beside this one, once there are many; below 2 there are none.
         shards: keeps what was prepared of whole files, see :meth:`add_file`; its cutting must be the one given here.
         folder: of the files; None: the system's temporary folder.
+        since: prompts before this time (Unix seconds) are left out; None: none are. Those without a time stay.
 
     Raises:
         ValueError: ``shards`` holds what was cut otherwise.
@@ -176,27 +162,23 @@ class CorpusBuilder:
         workers: int = 1,
         shards: ShardFolder | None = None,
         folder: Path | None = None,
+        since: int | None = None,
     ) -> None:
         self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)
-        if shards is not None and shards.cutting != self._cutting:
-            raise ValueError(f"the shards in {shards.folder} are not cut as the corpus is to be")
+        self._preparer = Preparer(self._cutting, self._take, workers=workers, shards=shards)
         self._min_senders = min_senders
-        self._workers = workers
-        self._shards = shards
         self._folder = folder
+        self._since = since
         self._known: Counter[str] = Counter()
-        self._rows = 0
         self._items = 0
         self._prompts = 0
         self._values = np.zeros(len(CODED), np.int32)
         self._columns = _Columns(folder)
         self._texts = TextFile(folder)
-        self._pool: ProcessPoolExecutor | None = None
-        self._wanted: deque[_Wanted] = deque()
 
     def __len__(self) -> int:
         """Prompts taken so far."""
-        return self._rows
+        return len(self._preparer)
 
     def __enter__(self) -> CorpusBuilder:
         return self
@@ -207,128 +189,27 @@ class CorpusBuilder:
     @property
     def known(self) -> Counter[str]:
         """Id of an entry of the registry -> prompts with a part of which it is the entry with the most words."""
-        self._go_on(0)
+        self._preparer.finish()
         return self._known
 
     def close(self) -> None:
         """Ends the processes; what is still to be prepared is dropped."""
-        for wanted in self._wanted:
-            if wanted.writer is not None:
-                wanted.writer.discard()
-        self._wanted.clear()
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
+        self._preparer.close()
 
     # ------------------------------------------------------------ taking
 
     def add(self, block: pa.RecordBatch) -> None:
         """Takes a block of ``PROMPT_SCHEMA``."""
-        self._want(block, block.column("file").to_numpy(zero_copy_only=False), None)
+        self._preparer.add(block)
 
     def add_file(self, batches: Iterable[Batch], *, file: int, name: str, sha256: str | None = None) -> Iterator[Batch]:
-        """Takes a file of a dump: from its shard where there is one, else from ``batches``; a shard is then made.
-
-        Args:
-            batches: of this file alone; iterated only where there is no shard.
-            file: its position in the list of files, whatever the batches say.
-            name: of the file.
-            sha256: of its bytes as stored, as hex; None: not known before reading, so no shard is looked for.
-
-        Yields:
-            The batches; for a file from its shard one without prompts, with its rejects and the file.
-
-        Raises:
-            CacheError: the shard cannot be written.
-        """
-        shards = self._shards
-        held = shards.open(name, sha256) if shards is not None and sha256 is not None else None
-        if held is not None:
-            try:
-                for block in held:
-                    self._rows += len(block.line)
-                    self._take(block, np.full(len(block.line), file, np.int32))
-            finally:
-                held.close()
-            yield Batch(prompts=_NOTHING, rejects=held.rejects, files=(held.file,))
-            return
-        writer = shards.writer(name) if shards is not None else None
-        whole = False
-        try:
-            for batch in batches:
-                if writer is not None:
-                    writer.tell(batch)
-                if batch.prompts.num_rows:
-                    self._want(batch.prompts, np.full(batch.prompts.num_rows, file, np.int32), writer)
-                yield batch
-            whole = True
-        finally:
-            if writer is not None and not whole:
-                writer.discard()
-        if writer is not None:
-            self._wanted.append(_Wanted(None, np.empty(0, np.int32), writer))
-            self._go_on()
-
-    def _want(self, block: pa.RecordBatch, file: Ints32, writer: ShardWriter | None) -> None:
-        """Has a block prepared, here or in a process; takes those that must be done first."""
-        self._rows += block.num_rows
-        wanted = _Wanted(block, file, writer)
-        self._wanted.append(wanted)
-        if self._workers > 1 and self._rows > START_ROWS:
-            try:
-                wanted.result = self._processes().submit(prepare_here, block)
-            except BrokenExecutor:
-                self._give_up()
-        self._go_on()
-
-    def _processes(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            from concurrent.futures import ProcessPoolExecutor
-            from multiprocessing import get_context
-
-            self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=get_context("spawn"), initializer=begin, initargs=(self._cutting,)
-            )
-            weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
-        return self._pool
-
-    def _give_up(self) -> None:
-        """A process was killed, or none can be started: what they were to do is done here, and all that follows."""
-        self._workers = 1
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _go_on(self, ahead: int = AHEAD) -> None:
-        """Takes what is wanted, in order, until no more waits than may."""
-        try:
-            while len(self._wanted) > (ahead + self._workers if ahead and self._pool is not None else 0):
-                self._settle()
-        except BaseException:
-            self.close()
-            raise
-
-    def _settle(self) -> None:
-        """Takes the first block that is wanted, when it is prepared."""
-        wanted = self._wanted[0]
-        if wanted.block is None:
-            assert wanted.writer is not None
-            wanted.writer.publish()
-        else:
-            block = None
-            if wanted.result is not None:
-                try:
-                    block = wanted.result.result()
-                except (BrokenExecutor, CancelledError):
-                    self._give_up()
-            if block is None:
-                block = prepare(wanted.block, self._cutting)
-            if wanted.writer is not None:
-                wanted.writer.append(block)
-            self._take(block, wanted.file)
-        self._wanted.popleft()
+        """Takes a file of a dump, see :meth:`harvestdetect.preparing.Preparer.add_file`."""
+        return self._preparer.add_file(batches, file=file, name=name, sha256=sha256)
 
     def _take(self, block: Prepared, file: Ints32) -> None:
+        if self._since is not None:
+            wanted = (block.time >= self._since) | (block.time == NO_TIME)
+            block, file = chosen(block, wanted), file[wanted]
         add = self._columns.add
         for name in ("line", "time", "created_at", "content", "digest", "kind"):
             add(name, getattr(block, name))
@@ -371,7 +252,7 @@ class CorpusBuilder:
     def finish(self) -> Corpus:
         """The corpus of all prompts taken."""
         try:
-            self._go_on(0)
+            self._preparer.finish()
         finally:
             self.close()
         pa.default_memory_pool().release_unused()
@@ -594,9 +475,6 @@ class CorpusBuilder:
         return _Segments(
             digest=digests(text), kind=kind, text=places[0], text_size=sizes[0], shown=places[1], shown_size=sizes[1]
         )
-
-
-_NOTHING: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
 
 
 def _held(part: Ints32, prompt: Ints32, parts: int) -> _Held:

@@ -36,6 +36,7 @@ __all__ = [
     "Prepared",
     "Shareable",
     "begin",
+    "chosen",
     "compared",
     "digests",
     "prepare",
@@ -122,6 +123,77 @@ class Prepared:
     """int32[m]: by the prompt."""
     known: Ints
     """int64[e]: prompts with a part of which each entry of the registry is the one with the most words."""
+
+
+def chosen(block: Prepared, rows: Bools, *, respelt: bool = False) -> Prepared:
+    """The prompts of a block that are wanted, and nothing that only the others hold.
+
+    Args:
+        block: r prompts.
+        rows: bool[r].
+        respelt: parts that an unwanted prompt holds too are shown as they are compared: the spelling may be its own.
+
+    Returns:
+        The block as :func:`prepare` would have made it of these prompts, but for three things: an original may be spelt
+        as an unwanted prompt has it, unless ``respelt``; what only an unwanted prompt has as other than a system
+        message is called a part; and ``known`` counts all.
+    """
+    if rows.all():
+        return block
+    pair = rows[block.holder]
+    s = len(block.kind)
+    part = np.zeros(s, bool)
+    part[block.held[pair]] = True
+    item = part[block.owner]
+    shown_size = block.shown_size
+    if respelt:
+        both = np.zeros(s, bool)
+        both[block.held[~pair]] = True
+        shown_size = np.where(both[block.owner], np.int32(-1), shown_size)
+    number = (np.cumsum(item) - 1).astype(np.int32)
+    row_number = (np.cumsum(rows) - 1).astype(np.int32)
+    code = block.code[rows]
+    first = np.cumsum(block.value_count) - block.value_count
+    value = np.zeros(len(block.value_size), bool)
+    for column, start in enumerate(first.tolist()):
+        mine = code[:, column]
+        value[start + mine[mine >= 0]] = True
+    value_number = np.cumsum(value) - 1
+    value_count = np.add.reduceat(np.append(value, False), first).astype(np.int32)
+    value_count[block.value_count == 0] = 0
+    new_first = np.cumsum(value_count) - value_count
+    for column, start in enumerate(first.tolist()):
+        mine = code[:, column]
+        held = mine >= 0
+        mine[held] = value_number[start + mine[held]] - new_first[column]
+    return Prepared(
+        line=block.line[rows],
+        time=block.time[rows],
+        created_at=block.created_at[rows],
+        content=block.content[rows],
+        code=code,
+        value_count=value_count,
+        value_size=block.value_size[value],
+        value_bytes=_bytes_of(block.value_bytes, block.value_size, value),
+        digest=block.digest[item],
+        kind=block.kind[item],
+        owner=number[block.owner[item]],
+        text_size=block.text_size[item],
+        text_bytes=_bytes_of(block.text_bytes, block.text_size, item),
+        shown_size=shown_size[item],
+        shown_bytes=_bytes_of(block.shown_bytes, np.maximum(block.shown_size, 0), item & (shown_size >= 0)),
+        shared_count=block.shared_count[item],
+        shared=block.shared[np.repeat(item, block.shared_count)],
+        shared_kind=block.shared_kind[np.repeat(item, block.shared_count)],
+        held=number[block.held[pair]],
+        holder=row_number[block.holder[pair]],
+        known=block.known,
+    )
+
+
+def _bytes_of(data: Bytes, size: Ints32, items: Bools) -> Bytes:
+    """The bytes of some of the items that lie in ``data`` one after the other."""
+    return data[np.repeat(items, size)]
 
 
 LAYOUT: Final[Mapping[str, tuple[type[np.generic], int]]] = {

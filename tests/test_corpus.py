@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harvestdetect.corpus as corpus_module
+from harvestdetect import preparing
 from harvestdetect.corpus import KINDS, CorpusBuilder, build_corpus
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Corpus
 from harvestdetect.normalize import is_wordy, normalize, sentences
@@ -108,6 +109,20 @@ def test_the_same_rows_in_any_order_and_any_batches_give_the_same_corpus(rows: l
     cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=4))
     limits: dict[str, Any] = {"segment_characters": 40, "min_senders": 2, "max_windows": 2}
     assert plain(build(rows, **limits)) == plain(build(shuffled, cuts=cuts, **limits))
+
+
+@given(rows=ROWS, since=st.sampled_from([-5, 0, 1, 6, 10**9, 10**9 + 1]), cut=st.integers(0, 14))
+@settings(max_examples=80, deadline=None)
+def test_prompts_before_a_time_are_as_if_they_had_not_been(rows: list[Row], since: int, cut: int) -> None:
+    limits: dict[str, Any] = {"segment_characters": 40, "min_senders": 2, "max_windows": 2}
+    with CorpusBuilder(since=since, **limits) as builder:
+        for some in (rows[:cut], rows[cut:]):
+            if some:
+                builder.add(block(some))
+        found = plain(builder.finish())
+    expected = plain(build([r for r in rows if r["time"] == NO_TIME or r["time"] >= since], **limits))
+    # a part that is a system message by the others may be called a part
+    assert {**found, "kind": None} == {**expected, "kind": None}
 
 
 def test_spellings_of_one_text_give_the_same_corpus_in_any_order() -> None:
@@ -553,7 +568,7 @@ def children() -> set[int]:
 
 
 def test_processes_change_nothing_and_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "START_ROWS", 60)
+    monkeypatch.setattr(preparing, "START_ROWS", 60)
     rows, before = many(), children()
     expected = plain(build(rows, min_senders=5))
     assert plain(build(rows, cuts=range(0, 240, 30), min_senders=5, workers=2)) == expected
@@ -561,7 +576,7 @@ def test_processes_change_nothing_and_none_is_left(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_a_killed_process_was_to_do_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "START_ROWS", 0)
+    monkeypatch.setattr(preparing, "START_ROWS", 0)
     rows, before = many(), children()
     with CorpusBuilder(min_senders=5, workers=2, registry=SHIPPED) as builder:
         for at in range(0, 240, 30):
@@ -574,7 +589,7 @@ def test_what_a_killed_process_was_to_do_is_done_all_the_same(monkeypatch: pytes
 
 
 def test_an_error_in_a_process_is_raised_here_and_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "START_ROWS", 0)
+    monkeypatch.setattr(preparing, "START_ROWS", 0)
     before = children()
     builder = CorpusBuilder(workers=2)
     wrong = block([row("a", "text")]).drop_columns(["roles"])
@@ -589,7 +604,7 @@ def test_an_error_in_a_process_is_raised_here_and_ends_it(monkeypatch: pytest.Mo
 
 
 def test_a_builder_that_is_not_finished_ends_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "START_ROWS", 0)
+    monkeypatch.setattr(preparing, "START_ROWS", 0)
     before = children()
 
     def interrupted() -> None:

@@ -23,7 +23,7 @@ LAYERS = (
         "helpers",
         {
             *("cache", "candidates", "cells", "codes", "descent", "distill", "evidence.nulls", "lookup", "normalize"),
-            *("overlap", "progress", "segments", "shards", "work"),
+            *("overlap", "preparing", "progress", "segments", "shards", "work"),
             *("redact", "registry", "returning"),
         },
     ),

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import harvestdetect.corpus as corpus_module
 import harvestdetect.shards as shards_module
+from harvestdetect import preparing
 from harvestdetect.corpus import CorpusBuilder
 from harvestdetect.data import Batch, Corpus, Reject, SourceFile
 from harvestdetect.dump import read_dumps
@@ -111,7 +111,7 @@ def test_shards_are_the_same_whoever_prepares_them(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = told(scan(files, folder(tmp_path / "one"))[0])
-    monkeypatch.setattr(corpus_module, "START_ROWS", 0)
+    monkeypatch.setattr(preparing, "START_ROWS", 0)
     assert told(scan(files, folder(tmp_path / "two"), workers=2)[0]) == expected
     contents = [{path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in ("one", "two")]
     assert contents[0] == contents[1]
