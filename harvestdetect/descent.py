@@ -33,6 +33,12 @@ NEAR_CELLS: Final = 2_048
 """The cells that the rows of a group may probe: those most promising for their mean."""
 FIRST: Final = 2_000
 """Points of the cells that a group is compared with at first."""
+ASKED: Final = 131_072
+"""Neighbours of neighbours that the rows of a group ask for at a time, about..."""
+LEAST_ASKED: Final = 4
+"""...but so many of each neighbour."""
+PROBED: Final = 360
+"""Points of a probed cell, on average over the cells that a row probes; of greater cells fewer are probed."""
 _AROUND: Final = 64
 _WIDTH: Final = 2_048
 _TALL: Final = 2_048
@@ -171,7 +177,10 @@ def descend(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools
         fresh = _distinct(mine[age[group.rows] != _OLD])
         every = _distinct(mine.ravel())
         old = np.setdiff1d(every, fresh, assume_unique=True)
-        return _distinct(np.concatenate((every, near[fresh].ravel(), near[old][age[old] != _OLD])))
+        # lists are sorted: where many are asked, as among texts that are all but equal, each gives its nearest
+        breadth = max(LEAST_ASKED, min(near.shape[1], ASKED // max(len(every), 1)))
+        late = near[old, :breadth][age[old, :breadth] != _OLD]
+        return _distinct(np.concatenate((every, near[fresh, :breadth].ravel(), late)))
 
     return _in_waves(cells, lists, groups, pointed_to, entering, pool)
 
@@ -191,13 +200,20 @@ def probe(
     The cells that its group began with do not count. Other arguments and the result are those of :func:`begin`.
     """
     pairs = 0
+    size = np.diff(cells.border)
     for first in range(0, len(groups), _CHUNK):
         some = groups[first : first + _CHUNK]
         chosen = list(pool.map(lambda group: _most_promising(cells, group, start, stop), some))
         rows = np.concatenate([np.repeat(g.rows, c.shape[1]) for g, c in zip(some, chosen, strict=True)])
+        wanted = np.concatenate([_within(size[c], PROBED * (stop - start)).ravel() for c in chosen])
         cell = np.concatenate([c.ravel() for c in chosen])
-        pairs += _by_cell(cells, lists, rows, cell, entering, pool)
+        pairs += _by_cell(cells, lists, rows[wanted], cell[wanted], entering, pool)
     return pairs
+
+
+def _within(size: Ints, points: int) -> Bools:
+    """Which of the cells of each row, from the first on, come before so many points are reached."""
+    return np.cumsum(size, axis=1) - size < points
 
 
 def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> npt.NDArray[np.uint16]:
