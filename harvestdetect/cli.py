@@ -22,14 +22,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from harvestdetect import __version__
-from harvestdetect.errors import HarvestdetectError, InputError, OutputError, UsageError
+from harvestdetect.console import answer, colored, drop, note, quoted, shown, tell
+from harvestdetect.errors import HarvestdetectError, InputError, UsageError
 
 if TYPE_CHECKING:
     from harvestdetect.data import Detection, Tier
     from harvestdetect.dump import Dumps
     from harvestdetect.settings import Settings
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "main", "run_command"]
 
 NAME: Final = "harvestdetect"
 TIERS: Final = ("urgent", "review", "watch")
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
-        sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
+        sys.exit(run_command(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -195,10 +196,31 @@ def _scanning(command: Callable[..., int]) -> Callable[..., int]:
     type=click.Choice(TIERS),
     help="Exit with 3 when a finding is at this tier or above.  [default: never]",
 )
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Add the dumps to what earlier scans kept here, and judge all of the window: campaigns keep their ids, and "
+    "alerts of the settings file are sent.  [default: nothing is remembered]",
+)
+@click.option(
+    "--window",
+    metavar="PERIOD",
+    help="With --state: how far back from the newest prompt is judged, such as 45d.  [default: 45d]",
+)
+@click.option(
+    "--metrics",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what the run did for Prometheus (text files of the node exporter).",
+)
 @_scanning
 def scan(
     dumps: tuple[str, ...],
     out: Path,
+    state: Path | None,
+    window: str | None,
+    metrics: Path | None,
     mapping: dict[str, str] | None,
     format_: str | None,
     output: str,
@@ -230,8 +252,10 @@ def scan(
     \b
     Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
                 4 done, but more bad rows than --max-rejects allows (goes before 3)
-                130 interrupted
+                75 another process works on the state   130 interrupted
     """
+    if window is not None and state is None:
+        raise UsageError("--window is of use with --state only")
     from harvestdetect.settings import load_settings
 
     flags |= {"mapping": mapping, "format": format_}
@@ -243,22 +267,33 @@ def scan(
     from harvestdetect.pipeline import detect
     from harvestdetect.report import check_writable, detection_json, summary_table, write_outputs
 
-    notes = (lambda sentence: None) if quiet else _note
+    notes = (lambda sentence: None) if quiet else note
     names = _without_results(expand_sources(dumps), out, notes)
     if "-" in names and sys.stdin is None:
         raise InputError("standard input (-) is closed")
     check_writable(out)
-    with _dumps(names, settings, quiet=quiet) as dumps_read:
-        detection = detect(dumps_read, settings=settings, progress=partial(_bar, quiet=quiet), notes=notes)
-    write_outputs(detection, out)
+    write = partial(write_outputs, out=out)
+    with _measured(metrics) as done, _dumps(names, settings, quiet=quiet) as dumps_read:
+        progress = partial(_bar, quiet=quiet)
+        if state is None:
+            detection = detect(dumps_read, settings=settings, progress=progress, notes=notes)
+            write(detection)
+            done(detection)
+        else:
+            from harvestdetect.cli_state import scan_state
+
+            detection = scan_state(
+                state, dumps_read, window=window or "45d", settings=settings, settings_file=settings_file,
+                progress=progress, notes=notes, write=write, done=done,
+            )  # fmt: skip
 
     if output == "json":
-        _print(detection_json(detection) + "\n", utf8=True)
+        answer(detection_json(detection) + "\n", utf8=True)
     else:
-        _print(summary_table(detection, width=None, color=_colored()) + f"\n{_shown(str(out / 'report.html'))}\n")
+        answer(summary_table(detection, width=None, color=colored()) + f"\n{shown(str(out / 'report.html'))}\n")
     if verbose:
         for cost in detection.stages:
-            _tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+            tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
 
     rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
     if not prompts:
@@ -267,6 +302,46 @@ def scan(
     if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
         return EXIT_FINDINGS
     return 0
+
+
+@contextlib.contextmanager
+def _measured(file: Path | None) -> Generator[Callable[..., None], None, None]:
+    """Writes the metrics of a run when it ends, however it ends; yields what is told of it."""
+    import time
+
+    start = time.time()
+    told: dict[str, Any] = {}
+
+    def done(detection: Detection, **more: Any) -> None:
+        from harvestdetect.report.format import tier_counts
+
+        told.update(
+            rows=detection.counts.get("new_rows", detection.counts["prompts"]), rejects=detection.counts["rejects"],
+            prompts_in_window=detection.counts["prompts"], accounts_in_window=detection.counts["accounts"],
+            findings=tier_counts(detection), **more,
+        )  # fmt: skip
+
+    code = 0
+    try:
+        yield done
+    except BaseException as error:
+        code = getattr(error, "exit_code", EXIT_INTERRUPTED if _was_interrupted(error) else 1)
+        raise
+    finally:
+        if file is not None:
+            from harvestdetect.metrics import RunMetrics, write_metrics
+
+            end = time.time()
+            write_metrics(
+                file,
+                RunMetrics(
+                    last_run=end,
+                    last_success=None if code else end,
+                    duration_seconds=end - start,
+                    exit_code=code,
+                    **told,
+                ),
+            )
 
 
 def _on_all_cores(settings: Settings) -> Settings:
@@ -296,14 +371,14 @@ def _dumps(names: Sequence[str], settings: Settings, *, quiet: bool) -> Generato
 
     sizes = [source_size(name) for name in names]
     known = [size for size in sizes if size is not None]
-    shown = 0
+    told = 0
     with _bar("reading (MB)", -(-sum(known) // MEGABYTE), quiet=quiet or len(known) < len(sizes)) as advance:
 
         def passed(done: int, total: int | None) -> None:
-            nonlocal shown
-            if done // MEGABYTE > shown:
-                advance(done // MEGABYTE - shown)
-                shown = done // MEGABYTE
+            nonlocal told
+            if done // MEGABYTE > told:
+                advance(done // MEGABYTE - told)
+                told = done // MEGABYTE
 
         with closing(read_dumps(names, settings=settings, progress=passed)) as dumps:
             yield dumps
@@ -380,7 +455,7 @@ def calibrate(
                 dumps_read if half is None else half_of(dumps_read, half),
                 settings=settings,
                 progress=partial(_bar, quiet=quiet),
-                notes=None if quiet or half is not None else _note,
+                notes=None if quiet or half is not None else note,
                 candidates=candidates,
             )
         return detection, candidates
@@ -406,20 +481,20 @@ def calibrate(
 
     high = sum(f.tier != "watch" for f in whole.findings)
     if high and not quiet:
-        _note(
+        note(
             f"without calibration the dump has {plural(high, 'finding')} at urgent or review: see with scan that they "
             "are innocent, or they will hide others"
         )
-    _print(
+    answer(
         f"{prompts:,} prompts of {whole.counts['accounts']:,} accounts held {plural(len(candidates), 'candidate')}; no "
         f"innocent reading holds {calibration.counts['calibrating']:,} of them down to watch, and those are learnt "
         f"from.\n\n"
-        f"{_shown(summary(calibration, fdr=settings.fdr), keep_lines=True)}\n\n"
-        f"Next: {NAME} scan DUMP --calibration {_quoted(out)} --out OUT\n"
+        f"{shown(summary(calibration, fdr=settings.fdr), keep_lines=True)}\n\n"
+        f"Next: {NAME} scan DUMP --calibration {quoted(out)} --out OUT\n"
     )
     if verbose:
         for cost in whole.stages:
-            _tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+            tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
     return 0
 
 
@@ -461,15 +536,15 @@ def simulate(files: tuple[str, ...], out: Path, texts: tuple[str, ...], no_metad
     n = made.counts
     from harvestdetect.report.format import plural
 
-    dump, results = _quoted(made.files[0].parent), _quoted(out / "scan")
+    dump, results = quoted(made.files[0].parent), quoted(out / "scan")
     files_made = plural(len(made.files), "file")
-    _print(
+    answer(
         f"{n['prompts']:,} prompts of {n['accounts']:,} accounts are in {dump} ({files_made}).\n"
         f"{n['harvest_prompts']:,} of them are the harvest of {n['campaigns']} campaigns with "
         f"{n['campaign_accounts']:,} accounts; {n['look_alikes']} groups only look like campaigns.\n"
-        f"Who belongs to what is in {_quoted(made.truth)}.\n\n"
+        f"Who belongs to what is in {quoted(made.truth)}.\n\n"
         f"Next: {NAME} scan {dump} --out {results}\n"
-        f"Then: {NAME} evaluate {results} {_quoted(made.truth)}\n"
+        f"Then: {NAME} evaluate {results} {quoted(made.truth)}\n"
     )
     return 0
 
@@ -504,9 +579,9 @@ def evaluate(out: Path, truth: Path, tier: Tier, output: str) -> int:
 
         from harvestdetect.report.escape import json_text
 
-        _print(json_text(msgspec.to_builtins(scores), indent=2) + "\n", utf8=True)
+        answer(json_text(msgspec.to_builtins(scores), indent=2) + "\n", utf8=True)
     else:
-        _print(render(scores))
+        answer(render(scores))
     return 0
 
 
@@ -536,16 +611,26 @@ def explain(out: Path, target: str, account: bool, output: str) -> int:
 
     explanation = explained(out, target, account=account)
     if output == "json":
-        _print(explanation_json(explanation), utf8=True)
+        answer(explanation_json(explanation), utf8=True)
     else:
-        _print(render(explanation, width=None, color=_colored()))
+        answer(render(explanation, width=None, color=colored()))
     return 0
+
+
+def _later_commands() -> None:
+    from harvestdetect.cli_state import COMMANDS
+
+    for command in COMMANDS:
+        cli.add_command(command)
+
+
+_later_commands()
 
 
 # ---------------------------------------------------------------- ends
 
 
-def _exit_code(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
     """Run a command; everything that goes wrong becomes a line and a number."""
     verbose = any(a == "--verbose" or (a.startswith("-v") and not a.strip("-vq")) for a in arguments)
     try:
@@ -558,7 +643,7 @@ def _exit_code(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except BrokenPipeError:
-        _drop(sys.stdout)
+        drop(sys.stdout)
         return 1
     except (KeyboardInterrupt, click.Abort):
         return _interrupted()
@@ -566,18 +651,18 @@ def _exit_code(arguments: list[str]) -> int:
         if _was_interrupted(error):
             return _interrupted()
         if isinstance(error, HarvestdetectError):
-            _tell(f"{NAME}: {error}")
+            tell(f"{NAME}: {error}")
             return error.exit_code
         if isinstance(error, MemoryError):
-            _tell(f"{NAME}: out of memory; scan fewer rows at a time, or with --encoder fast")
+            tell(f"{NAME}: out of memory; scan fewer rows at a time, or with --encoder fast")
             return 1
         if isinstance(error, OSError):
-            _tell(f"{NAME}: {_explained(error)}")
+            tell(f"{NAME}: {_explained(error)}")
             return 1
         if verbose:
-            _tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)
+            tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)
         again = "" if verbose else "; run it again with -v for the traceback"
-        _tell(f"{NAME}: internal error: {type(error).__name__}: {error}{again}")
+        tell(f"{NAME}: internal error: {type(error).__name__}: {error}{again}")
         return 1
 
 
@@ -603,58 +688,3 @@ def _explained(error: OSError) -> str:
     if error.errno == errno.ENOSPC and not where:
         reason += "; free some space, or set TMPDIR and --cache to folders on another disk"
     return where + reason
-
-
-# ---------------------------------------------------------------- printing
-
-
-def _shown(text: str, *, keep_lines: bool = False) -> str:
-    from harvestdetect.report.escape import visible
-
-    return visible(text, keep_lines=keep_lines)
-
-
-def _quoted(path: Path) -> str:
-    import shlex
-
-    return _shown(shlex.quote(str(path)))
-
-
-def _tell(text: str, *, keep_lines: bool = False) -> None:
-    """A line on standard error."""
-    with contextlib.suppress(OSError, ValueError):
-        print(_shown(text, keep_lines=keep_lines), file=sys.stderr, flush=True)
-
-
-def _note(sentence: str) -> None:
-    _tell(f"note: {sentence}")
-
-
-def _print(text: str, *, utf8: bool = False) -> None:
-    """The answer, on standard output; a reader that goes away does not change the exit code."""
-    stream = sys.stdout
-    if stream is None:
-        return
-    with contextlib.suppress(AttributeError, ValueError):
-        stream.reconfigure(errors="backslashreplace", **({"encoding": "utf-8"} if utf8 else {}))  # type: ignore[union-attr]
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        _drop(stream)
-    except OSError as error:
-        _drop(stream)
-        raise OutputError(f"cannot write to standard output: {error.strerror or error}") from None
-
-
-def _drop(stream: Any) -> None:
-    """Send what is still to be written nowhere, so that nothing is said about it when the process ends."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
-
-
-def _colored() -> bool:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return not plain and sys.stdout is not None and sys.stdout.isatty()

@@ -31,6 +31,7 @@ __all__ = [
     "TIERS",
     "WHOLE_KINDS",
     "WINDOW",
+    "Attributed",
     "Batch",
     "BenignExplanation",
     "Campaign",
@@ -55,6 +56,8 @@ __all__ = [
     "SharedValue",
     "SourceFile",
     "StageCost",
+    "Standing",
+    "Status",
     "Template",
     "TemplateCluster",
     "Tier",
@@ -387,6 +390,37 @@ class Member:
     """Harvest prompts by template id."""
 
 
+Status: TypeAlias = Literal["new", "growing", "quiet", "back"]
+"""Of a known campaign: found for the first time; it sent more since the run before; it stopped; it stopped and came
+back, be it under other accounts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a state knows of the campaign of a finding."""
+
+    status: Status
+    detected: int
+    """Unix seconds of the run that found it first."""
+    new_accounts: int
+    """Members that were none before this run."""
+    verdict: str = ""
+    """The verdict that stands, in words; empty without one."""
+    notes: tuple[str, ...] = ()
+    """What became part of it, or what it came from, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributed:
+    """An account that filled a template of a known campaign."""
+
+    campaign_id: str
+    account: str
+    prompts: int
+    first_seen: int | None
+    last_seen: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A campaign and the judgement on it."""
@@ -417,6 +451,8 @@ class Finding:
     """Infrastructure that members share beyond what is common, masked."""
     changes: tuple[str, ...] = ()
     """What would change the tier, a sentence each, the nearest change first."""
+    standing: Standing | None = None
+    """Of a scan into a state."""
 
 
 Failed: TypeAlias = Literal["shared", "chance", "overlap", "none", "unknown"]
@@ -567,6 +603,8 @@ class Detection:
     calibration: Mapping[str, Any] = field(default_factory=dict)
     """Where the scan was calibrated: ``file``, its ``sha256``, when it was ``created``, of how many ``candidates``, and
     ``expected_findings``: by tier the benign findings to expect of this many prompts."""
+    attributed: tuple[Attributed, ...] = ()
+    """Of a scan into a state: accounts that filled templates of known campaigns, members or not."""
     candidates: tuple[Candidate, ...] = field(default=(), compare=False)
     """All that was weighed, also what became no finding; not part of the JSON form."""
     seen: pa.Table | None = field(default=None, compare=False)

@@ -11,6 +11,7 @@
     ├── OutputError              OUT cannot be written: permission, disk full (exit 1)
     ├── EncoderError             a model cannot be found, loaded or trusted (exit 1)
     ├── CacheError               the vector cache cannot be used (exit 1)
+    ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
     └── LockedError              another scan holds the lock (exit 75)
 
@@ -30,6 +31,7 @@ __all__ = [
     "LockedError",
     "OutputError",
     "SettingsError",
+    "StateError",
     "TooManyRejectsError",
     "UsageError",
 ]
@@ -73,6 +75,10 @@ class EncoderError(HarvestdetectError):
 
 class CacheError(HarvestdetectError):
     """The vector cache cannot be used."""
+
+
+class StateError(HarvestdetectError):
+    """A state is missing, damaged, or of a newer version."""
 
 
 class TooManyRejectsError(HarvestdetectError):

@@ -38,8 +38,9 @@ CLOSE: Final = 1.01
 TARGET_CLOSE: Final = 0.99
 """...this share, where a round of neighbours of neighbours finds..."""
 SMALL_GAIN: Final = 0.02
-"""...no more than this of the true ones. Among millions of texts the last places of a list are as good as a draw: many others lie within one
-hundredth of the distance (ANN-Benchmarks counts so too: Aumueller, Bernhardsson, Faithfull 2020)."""
+"""...no more than this of the true ones. Among millions of texts the last places of a list are as good as a draw: many
+others lie within one hundredth of the distance (ANN-Benchmarks counts so too: Aumueller, Bernhardsson, Faithfull
+2020)."""
 MAX_CELLS: Final = 65_536
 """Cells, at most; nor are there more than"""
 CELLS_PER_ROOT: Final = 16

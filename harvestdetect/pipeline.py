@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import pairs
 from harvestdetect.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
+from harvestdetect.attribute import Signature, attribute
 from harvestdetect.calibration import (
     Calibration,
     calibrated,
@@ -63,7 +64,7 @@ from harvestdetect.registry import Registry, load_registry
 from harvestdetect.regroup import join_parts, without_surer
 from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
-from harvestdetect.shards import ShardFolder
+from harvestdetect.shards import ShardFolder, Window
 from harvestdetect.template import Description, is_rigid, is_template
 from harvestdetect.triage import Judgement, changes, expected_false, ranked, what_if
 from harvestdetect.vectors import RowFile, Rows
@@ -91,24 +92,28 @@ SHARED_CAP: Final = 0.95
 
 
 def detect(
-    source: Iterable[Batch] | Iterable[Prompt],
+    source: Iterable[Batch] | Iterable[Prompt] | Window,
     *,
     settings: Settings | None = None,
     progress: Progress | None = None,
     notes: Callable[[str], None] | None = None,
     candidates: list[Weighed] | None = None,
     leave_out: Sequence[Family] = (),
+    signatures: Sequence[Signature] = (),
+    new_since: int | None = None,
 ) -> Detection:
     """Find campaigns in prompts.
 
     Args:
-        source: what :func:`harvestdetect.read_dumps` yields, or prompts in memory.
+        source: what :func:`harvestdetect.read_dumps` yields, prompts in memory, or the window of a state.
         settings: None takes the defaults.
         progress: opens progress bars; None shows none.
         notes: told, in a sentence each, what was decided on the way; they are in ``Detection.notes`` too.
         candidates: takes what was measured on every candidate, before any calibration.
         leave_out: families of evidence that are not weighed, for ablations; the benign explanations still see what was
             measured.
+        signatures: templates of known campaigns, whose senders are told apart from the findings...
+        new_since: ...if they sent them from this time on (Unix seconds); None: at any time.
 
     Raises:
         CalibrationError: ``settings.calibration`` cannot be read, or was made for other settings or models.
@@ -158,6 +163,9 @@ def detect(
     with run.stage("triage", blas_threads=1):
         weighed = run.calibrate(weighed, prompts=len(corpus.prompts.account))
         run.judged(campaigns, judgements_of(weighed, fdr=settings.fdr), weighed, case, volume.prompts, templates)
+    if signatures:
+        with run.stage("attribute"):
+            run.results["attributed"] = attribute(signatures, corpus, wording, run.encode["wording"], since=new_since)
     run.counts.update(segments=len(corpus.text), clusters=len(assigned), candidates=len(campaigns))
     return run.detection(corpus)
 
@@ -344,9 +352,9 @@ def _versions() -> dict[str, str]:
 # ---------------------------------------------------------------- the stages, one by one
 
 
-def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
+def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Corpus:
     settings = run.settings
-    shards = None
+    shards = source.shards if isinstance(source, Window) else None
     if settings.work is not None and isinstance(source, Dumps):
         cutting = Cutting(
             segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry
@@ -356,7 +364,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry,
         min_senders=settings.min_accounts, workers=1 if settings.workers is None else settings.workers or cores(),
-        shards=shards, folder=settings.work,
+        shards=shards, folder=settings.work, since=source.since if isinstance(source, Window) else None,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
             rejects += len(batch.rejects)
@@ -371,8 +379,14 @@ def _read(source: Iterable[Batch] | Iterable[Prompt], run: _Run) -> Corpus:
         return builder.finish()
 
 
-def _taken(source: Iterable[Batch] | Iterable[Prompt], builder: CorpusBuilder, *, by_file: bool) -> Iterator[Batch]:
+def _taken(
+    source: Iterable[Batch] | Iterable[Prompt] | Window, builder: CorpusBuilder, *, by_file: bool
+) -> Iterator[Batch]:
     """The batches, when the builder has them; ``by_file`` those of files that are kept, as they were kept."""
+    if isinstance(source, Window):
+        for position, (name, sha256) in enumerate(source.files):
+            yield from builder.add_file(_gone(name), file=position, name=name, sha256=sha256)
+        return
     if by_file and isinstance(source, Dumps):
         for file in source.files():
             yield from builder.add_file(file.batches, file=file.position, name=file.name, sha256=file.sha256())
@@ -380,6 +394,11 @@ def _taken(source: Iterable[Batch] | Iterable[Prompt], builder: CorpusBuilder, *
     for batch in batches_of(source):
         builder.add(batch.prompts)
         yield batch
+
+
+def _gone(name: str) -> Iterator[Batch]:
+    raise CacheError(f"what was read of {name} is not there any more, or broken")
+    yield
 
 
 def _postings(corpus: Corpus, volume: Volumes) -> Postings:

@@ -39,6 +39,7 @@ __all__ = [
     "chosen",
     "compared",
     "digests",
+    "of_account",
     "prepare",
     "prepare_here",
     "shareable",
@@ -189,6 +190,16 @@ def chosen(block: Prepared, rows: Bools, *, respelt: bool = False) -> Prepared:
         holder=row_number[block.holder[pair]],
         known=block.known,
     )
+
+
+def of_account(block: Prepared, account: str) -> Bools:
+    """Which prompts of a block an account sent: bool[r]."""
+    count = int(block.value_count[0])
+    stop = np.cumsum(block.value_size[:count], dtype=np.int64)
+    wanted = account.encode("utf-8", "surrogatepass")
+    sized = np.flatnonzero(block.value_size[:count] == len(wanted))
+    found = [i for i in sized.tolist() if block.value_bytes[stop[i] - len(wanted) : stop[i]].tobytes() == wanted]
+    return np.isin(block.code[:, 0], found)
 
 
 def _bytes_of(data: Bytes, size: Ints32, items: Bools) -> Bytes:

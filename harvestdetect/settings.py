@@ -228,6 +228,7 @@ def load_settings(
             raise SettingsError(f"cannot read the settings file {file}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"the settings file {file} is not valid TOML: {error}") from None
+    values.pop("alerts", None)  # :mod:`harvestdetect.alerts` reads them
     values.update(_from_environment(os.environ if environment is None else environment))
     for name, value in (flags or {}).items():
         if value is None:

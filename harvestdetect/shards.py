@@ -20,7 +20,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import Any, Final
@@ -30,17 +30,18 @@ import pyarrow as pa
 
 from harvestdetect import __version__
 from harvestdetect.cache import flush_to_disk, remove_abandoned
-from harvestdetect.data import Batch, Reject, SourceFile
+from harvestdetect.data import PROMPT_SCHEMA, Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
-from harvestdetect.segments import LAYOUT, Cutting, Prepared
+from harvestdetect.segments import LAYOUT, Cutting, Prepared, chosen, of_account
 from harvestdetect.settings import Settings
 
-__all__ = ["Shard", "ShardFolder", "ShardWriter"]
+__all__ = ["Shard", "ShardFolder", "ShardWriter", "Window"]
 
 MAGIC: Final = b"harvest-shard-1\n"
 TAIL: Final = 40
 """Bytes behind the JSON."""
 _STEP: Final = 1 << 20
+_NOTHING: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
 _KINDS: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
 """What of a file's name bears on how it is read."""
 
@@ -52,23 +53,29 @@ class ShardFolder:
         folder: made if it is not there.
         settings: what of them bears on reading is part of a shard's name.
         cutting: likewise.
+        lasting: a shard is named by the bytes of its file alone. Then it is not a copy that can be made again: the
+            caller sees to it that all shards were cut in the same way.
 
     Raises:
         CacheError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, *, settings: Settings, cutting: Cutting) -> None:
+    def __init__(self, folder: Path, *, settings: Settings, cutting: Cutting, lasting: bool = False) -> None:
         self.folder = Path(folder)
         self.cutting = cutting
-        told = {
-            "mapping": sorted(settings.mapping.items()),
-            "format": settings.format,
-            "max_line_bytes": settings.max_line_bytes,
-            "segment_characters": cutting.segment_characters,
-            "max_windows": cutting.max_windows,
-            "registry": cutting.registry.digest if cutting.registry else None,
-            "versions": [__version__, pa.__version__, unicodedata.unidata_version, sys.byteorder],
-        }
+        told: dict[str, Any] = (
+            {"lasting": True}
+            if lasting
+            else {
+                "mapping": sorted(settings.mapping.items()),
+                "format": settings.format,
+                "max_line_bytes": settings.max_line_bytes,
+                "segment_characters": cutting.segment_characters,
+                "max_windows": cutting.max_windows,
+                "registry": cutting.registry.digest if cutting.registry else None,
+                "versions": [__version__, pa.__version__, unicodedata.unidata_version, sys.byteorder],
+            }
+        )
         self._key = json.dumps(told, sort_keys=True)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +90,7 @@ class ShardFolder:
             name: of the file.
             sha256: of its bytes as stored, as hex.
         """
-        path = self._path(name, sha256)
+        path = self.path(name, sha256)
         try:
             stream = path.open("rb")
         except OSError:
@@ -96,6 +103,34 @@ class ShardFolder:
                 path.unlink()
             return None
 
+    def without(self, name: str, sha256: str, account: str) -> int:
+        """Takes the prompts of an account out of a shard, and all that only they hold.
+
+        Returns:
+            How many prompts there were.
+
+        Raises:
+            CacheError: the shard is not there or broken, or the folder cannot be written.
+        """
+        held = self.open(name, sha256)
+        if held is None:
+            raise CacheError(f"what was read of {name} is not in {self.folder} any more")
+        gone = 0
+        writer = self.writer(name)
+        rejects = [replace(r, reason=r.reason.replace(account, "[erased]")) for r in held.rejects]
+        try:
+            writer.tell(Batch(prompts=_NOTHING, rejects=tuple(rejects), files=(held.file,)))
+            for block in held:
+                rows = of_account(block, account)
+                gone += int(rows.sum())
+                writer.append(chosen(block, ~rows, respelt=True))
+            if gone:
+                writer.publish()
+        finally:
+            held.close()
+            writer.discard()
+        return gone
+
     def writer(self, name: str) -> ShardWriter:
         """Takes a file that is being read.
 
@@ -104,10 +139,22 @@ class ShardFolder:
         """
         return ShardWriter(self, name)
 
-    def _path(self, name: str, sha256: str) -> Path:
+    def path(self, name: str, sha256: str) -> Path:
+        """Where the shard of a file is, or would be."""
         base = os.path.basename(name).lower()
         told = json.dumps([self._key, sha256, [kind in base for kind in _KINDS]])
         return self.folder / f"{hashlib.sha256(told.encode()).hexdigest()}.shard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Files that were prepared before, as one source of prompts."""
+
+    shards: ShardFolder
+    files: tuple[tuple[str, str], ...]
+    """Name and SHA-256 of each."""
+    since: int | None = None
+    """Prompts before this time (Unix seconds) do not count."""
 
 
 class Shard:
@@ -246,7 +293,7 @@ class ShardWriter:
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._stream.close()
-            self._path.rename(self._folder._path(self._name, self._file.sha256))
+            self._path.rename(self._folder.path(self._name, self._file.sha256))
             flush_to_disk(self._folder.folder)
         except OSError as error:
             raise self._error(error) from None

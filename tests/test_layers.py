@@ -23,7 +23,7 @@ LAYERS = (
         "helpers",
         {
             *("cache", "candidates", "cells", "codes", "descent", "distill", "evidence.nulls", "lookup", "normalize"),
-            *("overlap", "preparing", "progress", "segments", "shards", "work"),
+            *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
             *("redact", "registry", "returning"),
         },
     ),
@@ -37,19 +37,26 @@ LAYERS = (
     ),
     (
         "around",
-        {"calibration", "describe", "evaluate", "explain", "findings", "regroup", "report", "simulate", "weigh"},
+        {
+            *("alerts", "attribute", "calibration", "describe", "evaluate", "explain", "findings", "regroup", "report"),
+            *("simulate", "weigh"),
+        },
     ),
     ("pipeline", {"pipeline"}),
-    ("command line", {"cli"}),
+    ("state", {"state"}),
+    ("command line", {"cli", "cli_state", "console"}),
     ("ends", {"__init__", "__main__", "benchmarks"}),
 )
 """From the bottom to the top. ``dump``, ``report`` and ``simulate`` stand for all modules of theirs, which
 may import one another; so may the helpers. In any other layer a module imports from lower layers alone."""
 
 AMONG_THEMSELVES = {"ground", "helpers"}
-BESIDE = {("evaluate", "report"), ("explain", "report"), ("regroup", "weigh")}
+BESIDE = {
+    *(("alerts", "report"), ("cli", "cli_state"), ("cli", "console"), ("cli_state", "cli"), ("cli_state", "console")),
+    *(("evaluate", "report"), ("explain", "report"), ("regroup", "weigh")),
+}
 """Imports within a layer that are meant."""
-WHOLE = ("dump", "explain", "report", "simulate", "benchmarks")
+WHOLE = ("alerts", "dump", "explain", "report", "simulate", "state", "benchmarks")
 
 LEVEL = {name: number for number, (_, names) in enumerate(LAYERS) for name in names}
 

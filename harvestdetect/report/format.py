@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Final
 
-from harvestdetect.data import NO_TIME, Detection, Finding
+from harvestdetect.data import NO_TIME, Detection, Finding, Standing
 
 __all__ = [
     "active_days",
@@ -24,6 +24,7 @@ __all__ = [
     "rough",
     "seconds_of",
     "size",
+    "standing_line",
     "tier_counts",
 ]
 
@@ -160,3 +161,14 @@ def _power(value: float) -> str:
     digits = mantissa.removesuffix(".0")
     power = "10" + str(int(exponent)).translate(_SUPERSCRIPT)
     return power if digits == "1" else f"{digits} × {power}"
+
+
+def standing_line(standing: Standing) -> str:
+    """What a state knows of the campaign of a finding, in a line."""
+    parts = [
+        standing.status if standing.status == "new" else f"{standing.status}, known since {day(standing.detected)}"
+    ]
+    if standing.status != "new" and standing.new_accounts:
+        parts.append(plural(standing.new_accounts, "account") + " new in it")
+    line = "; ".join(parts) + "."
+    return " ".join([line, *standing.notes, *([standing.verdict] if standing.verdict else [])])

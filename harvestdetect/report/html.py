@@ -32,6 +32,7 @@ from harvestdetect.report.format import (
     prompts_read,
     rough,
     size,
+    standing_line,
     tier_counts,
 )
 
@@ -233,6 +234,7 @@ def _finding(finding: Finding, limits: _Limits, position: int) -> dict[str, Any]
         "matrix_rows": len(active),
         "matrix_columns": len(shown),
         "templates": [(names[t.template_id], t, _running(t), _slots(t)) for t in columns[: limits.templates]],
+        "standing": standing_line(finding.standing) if finding.standing is not None else "",
         "targets": _targets(finding),
         "evidence": _by_family(finding, lambda e: e.p_value <= _SAYS),
         "quiet": _by_family(finding, lambda e: not e.p_value <= _SAYS),

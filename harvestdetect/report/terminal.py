@@ -15,6 +15,7 @@ from harvestdetect.report.format import (
     period,
     plural,
     prompts_read,
+    standing_line,
     tier_counts,
 )
 
@@ -74,6 +75,9 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
         moved = [_labelled(i, row[i]) for i in (4, 5, 6) if i not in shown and row[i] not in ("", "–")]
         if moved:
             console.print(Padding(Text(" · ".join(moved), style="dim"), (0, 0, 0, widths[0] + 2)))
+        if finding.standing is not None:
+            line = cut(visible(standing_line(finding.standing)), 400)[0]
+            console.print(Padding(Text(line, style="dim"), (0, 0, 0, widths[0] + 2)))
         summary, left_out = cut(visible(finding.summary), 400)
         console.print(Padding(Text(summary + ("…" if left_out else "")), (0, 0, 0, widths[0] + 2)))
     console.print()

@@ -1,0 +1,325 @@
+"""The ``[[alerts]]`` tables of the settings file, checked. A secret is never shown, whatever is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from harvestdetect.alerts.channels import PORTS, here
+from harvestdetect.alerts.render import FACILITIES
+from harvestdetect.alerts.values import (
+    PAGERDUTY_URL,
+    Channel,
+    Command,
+    PagerDuty,
+    Slack,
+    Syslog,
+    Target,
+    Webhook,
+)
+from harvestdetect.data import TIERS
+from harvestdetect.errors import SettingsError
+
+__all__ = ["load_channels"]
+
+COMMON: Final = ("type", "name", "notify_on", "tier", "repeat", "include_text", "timeout", "retries")
+KEYS: Final = {
+    "slack": ("url", "url_env"),
+    "pagerduty": ("routing_key", "routing_key_env", "url"),
+    "webhook": ("url", "url_env", "secret", "secret_env", "headers", "headers_env"),
+    "syslog": ("address", "facility"),
+    "command": ("command",),
+}
+NOTIFY_ON: Final = ("new", "changed", "all")
+UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+SECRET_CHARACTERS: Final = 16
+"""A shorter secret signs nothing."""
+OWN_HEADERS: Final = frozenset(
+    {"connection", "content-length", "content-type", "host", "idempotency-key", "transfer-encoding"}
+)
+"""Headers that are not for the settings; nor is any that starts with ``X-Harvestdetect-``."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
+_PERIOD: Final = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_SURELY_A_NAME: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+"""A variable's name that cannot be a secret put in the wrong place."""
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_HEADER_VALUE: Final = re.compile(r"[\t -~]{1,4096}")
+_PRINTABLE: Final = re.compile(r"[!-~]+")
+
+_Wrong: TypeAlias = Callable[[str, str], SettingsError]
+
+
+def load_channels(path: str | Path, *, environment: Mapping[str, str] | None = None) -> tuple[Channel, ...]:
+    """The channels of a settings file, in its order; none where it has no ``[[alerts]]`` table.
+
+    Args:
+        path: TOML; other tables and keys than ``alerts`` are not looked at.
+        environment: where the variables named by ``*_env`` are; None is the process's own.
+
+    Raises:
+        SettingsError: the file cannot be read, or a table is malformed; names file, table and key, what was given and
+            what is allowed.
+    """
+    source = f"the settings file {path}"
+    try:
+        held = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {source}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        what = error if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8"
+        raise SettingsError(f"{source} is not valid TOML: {what}") from None
+    tables = held.get("alerts", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise SettingsError(f"{source}: alerts must be a list of tables, each written as [[alerts]]")
+    variables = os.environ if environment is None else environment
+    channels: dict[str, Channel] = {}
+    unnamed: Counter[str] = Counter()
+    for number, table in enumerate(tables, 1):
+        table = dict(table)
+        if "name" not in table and isinstance(kind := table.get("type"), str) and kind in KEYS:
+            unnamed[kind] += 1
+            table["name"] = kind if unnamed[kind] == 1 else f"{kind}-{unnamed[kind]}"
+        channel = _channel(table, f"{source}, [[alerts]] table {number}", variables)
+        if channel.name in channels:
+            where = f"{source}, [[alerts]] table {number}"
+            raise SettingsError(f"{where}: key 'name': {channel.name!r} stands there twice; names must differ")
+        channels[channel.name] = channel
+    return tuple(channels.values())
+
+
+def _channel(table: Mapping[str, Any], where: str, variables: Mapping[str, str]) -> Channel:
+    kind = table.get("type")
+    if isinstance(kind, str) and kind in KEYS:
+        where += f" ({kind})"
+
+    def wrong(key: str, what: str) -> SettingsError:
+        return SettingsError(f"{where}: key {key!r} {what}")
+
+    if "type" not in table:
+        raise wrong("type", f"is missing; it must be one of {', '.join(KEYS)}")
+    if not isinstance(kind, str) or kind not in KEYS:
+        raise wrong("type", f"must be one of {', '.join(KEYS)}, got {_given(kind)}")
+    known = (*COMMON, *KEYS[kind])
+    if unknown := sorted(table.keys() - set(known)):
+        raise wrong(_short(unknown[0]), f"is unknown; known are {', '.join(known)}")
+    if not isinstance(table["name"], str) or not _NAME.fullmatch(table["name"]):
+        raise wrong(
+            "name",
+            f"must be 1 to 64 letters, digits, blanks and . _ -, first a letter or digit, got {_given(table['name'])}",
+        )
+    include = table.get("include_text", False)
+    if not isinstance(include, bool):
+        raise wrong("include_text", f"must be true or false, got {_given(include)}")
+    retries = table.get("retries", 2)
+    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 10:
+        raise wrong("retries", f"must be a whole number from 0 to 10, got {_given(retries)}")
+    timeout = table.get("timeout", 10)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0.1 <= timeout <= 120:
+        raise wrong("timeout", f"must be a number of seconds from 0.1 to 120, got {_given(timeout)}")
+    return Channel(
+        name=table["name"],
+        target=_target(kind, table, wrong, variables),
+        notify_on=_one_of(table, "notify_on", NOTIFY_ON, "changed", wrong),
+        tier=_one_of(table, "tier", TIERS, "review", wrong),
+        repeat=_period(table, wrong),
+        include_text=include,
+        timeout=float(timeout),
+        retries=retries,
+    )
+
+
+def _target(kind: str, table: Mapping[str, Any], wrong: _Wrong, variables: Mapping[str, str]) -> Target:
+    if kind == "slack":
+        return Slack(url=_url(*_needed(table, "url", wrong, variables), wrong))
+    if kind == "pagerduty":
+        key, routing_key = _needed(table, "routing_key", wrong, variables)
+        if not _PRINTABLE.fullmatch(routing_key):
+            raise wrong(key, "must be printable ASCII without blanks; what was given is not shown")
+        url = table.get("url", PAGERDUTY_URL)
+        if not isinstance(url, str):
+            raise wrong("url", f"must be a text, got {_kind_of(url)}")
+        return PagerDuty(routing_key=routing_key, url=_url("url", url, wrong))
+    if kind == "webhook":
+        url = _url(*_needed(table, "url", wrong, variables), wrong)
+        key, secret = _secret(table, "secret", wrong, variables)
+        if secret is not None and len(secret) < SECRET_CHARACTERS:
+            raise wrong(key, f"must have at least {SECRET_CHARACTERS} characters, got {len(secret)}")
+        return Webhook(url=url, secret=secret, headers=_headers(table, wrong, variables))
+    if kind == "syslog":
+        return Syslog(
+            address=_address(table.get("address", "/dev/log"), wrong),
+            facility=_one_of(table, "facility", FACILITIES, "local0", wrong),
+        )
+    return Command(command=_command(table.get("command"), wrong))
+
+
+# ---------------------------------------------------------------- values
+
+
+def _one_of(table: Mapping[str, Any], key: str, allowed: tuple[str, ...], default: str, wrong: _Wrong) -> Any:
+    value = table.get(key, default)
+    if not isinstance(value, str) or value not in allowed:
+        raise wrong(key, f"must be one of {', '.join(allowed)}, got {_given(value)}")
+    return value
+
+
+def _period(table: Mapping[str, Any], wrong: _Wrong) -> float | None:
+    value = table.get("repeat")
+    if value is None:
+        return None
+    match = _PERIOD.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise wrong("repeat", f'must be a number and one of m, h, d, w, such as "7d" or "12h", got {_given(value)}')
+    return float(int(match[1]) * UNITS[match[2]])
+
+
+def _command(value: Any, wrong: _Wrong) -> tuple[str, ...]:
+    wanted = 'must be a list of texts, the program and its arguments, such as ["/usr/local/bin/page", "--quiet"]'
+    if value is None:
+        raise wrong("command", f"is missing; it {wanted}")
+    if not isinstance(value, list):
+        raise wrong("command", f"{wanted}, got {_kind_of(value)}")
+    for number, one in enumerate(value, 1):
+        if not isinstance(one, str) or "\0" in one:
+            raise wrong("command", f"{wanted}; number {number} is {_kind_of(one)}")
+    if not value or not value[0]:
+        raise wrong("command", f"{wanted}, got no program")
+    return tuple(value)
+
+
+def _address(value: Any, wrong: _Wrong) -> str:
+    wanted = "must be udp://host:514, tcp://host:601 or the path of a socket such as /dev/log"
+    if not isinstance(value, str):
+        raise wrong("address", f"{wanted}, got {_kind_of(value)}")
+    if value.startswith("/") and "\0" not in value:
+        return value
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise wrong("address", f"{wanted}, got one whose host or port is none") from None
+    if "@" in parts.netloc:
+        raise wrong("address", f"{wanted}, got one with a name or password before the host, which is not shown")
+    plain = not (parts.query or parts.fragment or parts.path.strip("/"))
+    if parts.scheme not in PORTS or not plain or not _host(parts.hostname):
+        raise wrong("address", f"{wanted}, got {_given(value)}")
+    return value
+
+
+def _headers(table: Mapping[str, Any], wrong: _Wrong, variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    found: dict[str, tuple[str, str]] = {}
+    for key in ("headers", "headers_env"):
+        given = table.get(key, {})
+        if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+            raise wrong(key, "must be a table of names to texts; what was given is not shown")
+        for name, value in given.items():
+            low = name.lower()
+            if not _HEADER.fullmatch(name) or low in OWN_HEADERS or low.startswith("x-harvestdetect-"):
+                raise wrong(key, f"must not hold a header {_short(name)!r}; it is no name, or not for the settings")
+            if low in found:
+                raise wrong(key, f"holds the header {_short(name)!r} a second time")
+            if key == "headers_env":
+                value = _variable(f"{key}.{name}", value, wrong, variables)
+            if not _HEADER_VALUE.fullmatch(value):
+                raise wrong(f"{key}.{name}", "must be printable ASCII on one line; what was given is not shown")
+            found[low] = (name, value)
+    return tuple(found.values())
+
+
+# ---------------------------------------------------------------- secrets and addresses
+
+
+def _needed(table: Mapping[str, Any], key: str, wrong: _Wrong, variables: Mapping[str, str]) -> tuple[str, str]:
+    where, value = _secret(table, key, wrong, variables)
+    if value is None:
+        raise wrong(key, f"is missing; give {key}_env, the name of an environment variable that holds it, or {key}")
+    return where, value
+
+
+def _secret(table: Mapping[str, Any], key: str, wrong: _Wrong, variables: Mapping[str, str]) -> tuple[str, str | None]:
+    """A secret and the key that it came from; None where neither key is there."""
+    by_name = f"{key}_env"
+    if key in table and by_name in table:
+        raise wrong(by_name, f"must not stand beside {key}")
+    if by_name in table:
+        return by_name, _variable(by_name, table[by_name], wrong, variables)
+    if key not in table:
+        return key, None
+    if not isinstance(table[key], str) or not table[key].strip():
+        raise wrong(key, f"must be a text that is not empty, got {_kind_of(table[key])}")
+    return key, table[key]
+
+
+def _variable(key: str, name: Any, wrong: _Wrong, variables: Mapping[str, str]) -> str:
+    wanted = "must be the name of an environment variable"
+    if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+        raise wrong(key, f"{wanted} such as ALERTS_KEY, got {_kind_of(name)}, which is not shown")
+    named = name if _SURELY_A_NAME.fullmatch(name) else "that it names"
+    value = variables.get(name, "").strip()
+    if not value:
+        raise wrong(key, f"{wanted} that is set; the variable {named} is not")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise wrong(key, f"{wanted} that holds text; the variable {named} does not")
+    return value
+
+
+def _url(key: str, value: str, wrong: _Wrong) -> str:
+    """An address as it is.
+
+    Raises:
+        SettingsError: it is not https (or http on this machine), or holds a name or password. Of the address only the
+            scheme is shown.
+    """
+    wanted = "must be an address that starts with https:// (http:// only to this machine)"
+    if not _PRINTABLE.fullmatch(value):
+        raise wrong(key, f"{wanted}, got one with blanks or signs that are not ASCII")
+    scheme = match[1].lower() if (match := re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://", value)) else None
+    if scheme is None:
+        raise wrong(key, f"{wanted}, got a text without a scheme")
+    if scheme not in ("http", "https"):
+        raise wrong(key, f"{wanted}, got one that starts with {scheme}://")
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise wrong(key, f"{wanted}, got one whose host or port is none") from None
+    if "@" in parts.netloc:
+        raise wrong(key, "must not hold a name or password before the host; a webhook has headers_env for it")
+    if not _host(parts.hostname):
+        raise wrong(key, f"{wanted}, got one whose host is none")
+    if parts.fragment:
+        raise wrong(key, f"{wanted}, got one with a fragment (#)")
+    if scheme == "http" and not here(parts.hostname or ""):
+        raise wrong(key, f"{wanted}, got one that starts with http:// to another machine")
+    return value
+
+
+def _host(name: str | None) -> bool:
+    try:
+        return bool(name) and bool((name or "").encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _kind_of(value: Any) -> str:
+    """What is said of a value that may be a secret."""
+    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
+    if isinstance(value, str):
+        return "a text" if value.strip() else "an empty text"
+    return kinds.get(type(value), "a date or time")
+
+
+def _given(value: Any) -> str:
+    return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}…"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:40]}…"

@@ -1,0 +1,113 @@
+"""Accounts that send what known campaigns sent: told at once, before they are many enough to be a finding."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.arrays import AnyInts, ranges, unit
+from harvestdetect.data import NO_TIME, Attributed, Corpus
+from harvestdetect.evidence.intent import Encode
+from harvestdetect.lookup import first_rows, segment_starts
+from harvestdetect.neighbors import nearest_to
+from harvestdetect.template import cut, kept_shares
+from harvestdetect.vectors import Rows
+
+__all__ = ["LEAST_WORDS", "Signature", "attribute"]
+
+LEAST_WORDS: Final = 8
+"""Fixed words of a template from which it is a signature: people write fewer in the same order by chance."""
+KEEPS: Final = 0.85
+"""Share of them that a text keeps, in order."""
+LEAST_PROMPTS: Final = 2
+"""Such prompts of an account..."""
+SURE_WORDS: Final = 16
+"""...or one, where the template has so many fixed words."""
+NEAREST: Final = 16_384
+"""Texts that are compared with a template: those nearest to its fixed words."""
+_BLOCK: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """A template by which a campaign is told again."""
+
+    campaign: str
+    words: tuple[str | None, ...]
+    """Runs of fixed words, None where a slot stands."""
+
+
+def attribute(
+    signatures: Sequence[Signature], corpus: Corpus, vectors: Rows, encode: Encode, *, since: int | None = None
+) -> tuple[Attributed, ...]:
+    """The accounts that filled a template of a known campaign.
+
+    Args:
+        signatures: those with too few fixed words are passed over.
+        corpus: where they are looked for.
+        since: only prompts from this time on (Unix seconds), or without one; None: all.
+        vectors: float16[n, d], unit rows but for rounding, of its segments in the wording view.
+        encode: of the wording view.
+
+    Returns:
+        one for each campaign and account, sorted by both.
+    """
+    kept = [tuple(itertools.chain.from_iterable(cut(run) for run in s.words if run)) for s in signatures]
+    long = [sum(token[0].isalnum() for token in words) for words in kept]
+    used = [i for i, count in enumerate(long) if count >= LEAST_WORDS]
+    if not used or not len(corpus.text):
+        return ()
+    queries = unit(np.asarray(encode([" ".join(run for run in signatures[i].words if run) for i in used]), np.float32))
+    once, starts, time = first_rows(corpus.prompts), segment_starts(corpus), corpus.prompts.time
+    if since is not None:
+        once &= (time >= since) | (time == NO_TIME)
+    counted = np.zeros(len(corpus.text), bool)
+    counted[corpus.posting_segment[once[corpus.posting_prompt]]] = True
+    rows = np.flatnonzero(counted)
+    found: dict[str, dict[int, list[AnyInts]]] = {}
+    for i, query in zip(used, queries, strict=True):
+        near = _nearest(query, vectors, rows)
+        share = kept_shares([kept[i]], corpus.display.take(near))[0]
+        hits = near[share >= KEEPS]
+        size = starts[hits + 1] - starts[hits]
+        prompts = np.unique(corpus.posting_prompt[ranges(starts[hits], size)])
+        prompts = prompts[once[prompts]]
+        account, count = np.unique(corpus.prompts.account[prompts], return_counts=True)
+        enough = account[count >= (1 if long[i] >= SURE_WORDS else LEAST_PROMPTS)]
+        chosen = prompts[np.isin(corpus.prompts.account[prompts], enough)]
+        by_account = found.setdefault(signatures[i].campaign, {})
+        for number in enough.tolist():
+            by_account.setdefault(number, []).append(chosen[corpus.prompts.account[chosen] == number])
+    out = []
+    for campaign in sorted(found):
+        for number, parts in sorted(found[campaign].items()):
+            held = np.unique(np.concatenate(parts))
+            when = time[held][time[held] != NO_TIME]
+            out.append(
+                Attributed(
+                    campaign_id=campaign,
+                    account=corpus.prompts.accounts[number].as_py(),
+                    prompts=len(held),
+                    first_seen=int(when.min()) if len(when) else None,
+                    last_seen=int(when.max()) if len(when) else None,
+                )
+            )
+    return tuple(out)
+
+
+def _nearest(query: npt.NDArray[np.float32], vectors: Rows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Those of some rows that are nearest to a vector, ascending."""
+    index, distance = [rows[:0]], [np.empty(0, np.float32)]
+    for start in range(0, len(rows), _BLOCK):
+        some = rows[start : start + _BLOCK]
+        found = nearest_to(query[None], unit(vectors[some]), k=NEAREST)
+        held = found.index[0] >= 0
+        index.append(some[found.index[0][held]])
+        distance.append(found.distance[0][held])
+    ids = np.concatenate(index)
+    return np.sort(ids[np.argsort(np.concatenate(distance), kind="stable")[:NEAREST]])

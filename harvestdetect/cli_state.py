@@ -1,0 +1,399 @@
+"""Commands around a state: what it knows, what was said of it, looking after it, and running it by the clock."""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from harvestdetect.console import answer, note, shown, tell
+from harvestdetect.errors import UsageError
+
+if TYPE_CHECKING:
+    from harvestdetect.data import Detection
+    from harvestdetect.dump import Dumps
+    from harvestdetect.settings import Settings
+    from harvestdetect.state import KnownCampaign, Run, Verdict
+
+__all__ = ["COMMANDS", "scan_state"]
+
+FORMATS: Final = ("systemd", "cron", "kubernetes", "airflow")
+"""As ``schedule.FORMATS``."""
+_FOLDER: Final = click.Path(path_type=Path)
+
+
+def scan_state(
+    folder: Path,
+    dumps: Dumps,
+    *,
+    window: str,
+    settings: Settings,
+    settings_file: str | None,
+    progress: Any,
+    notes: Callable[[str], None],
+    write: Callable[[Detection], object],
+    done: Callable[..., None],
+) -> Detection:
+    """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did."""
+    from harvestdetect.alerts import load_channels
+    from harvestdetect.schedule import parse_period
+    from harvestdetect.state import open_state
+
+    seconds = parse_period(window)
+    channels = load_channels(settings_file) if settings_file is not None else ()
+    with open_state(folder, write=True) as state:
+        run = state.scan(
+            dumps, settings=settings, window=seconds, progress=progress, notes=notes, channels=channels, write=write
+        )
+        statuses = Counter(c.status for c in state.campaigns())
+    for sentence in _told(run):
+        notes(sentence)
+    failed = sum(d.outcome != "sent" for d in run.deliveries)
+    for delivery in run.deliveries:
+        if delivery.error is not None:
+            tell(f"alert {delivery.channel}, {delivery.campaign_id}: {delivery.outcome}: {delivery.error}")
+    done(run.detection, campaigns=dict(statuses), alerts_failed=failed, alerts_pending=run.pending)
+    return run.detection
+
+
+def _told(run: Run) -> list[str]:
+    from harvestdetect.report.format import iso_time
+
+    start, end = iso_time(run.window_start) or "the beginning", iso_time(run.window_end) or "the end"
+    said = [
+        f"run {run.number}: {run.new_rows:,} new prompts of {run.new_files:,} new files; judged from {start} to {end}"
+    ]
+    by_status = Counter(c.status for c in run.changes if c.status != c.previous_status)
+    if by_status:
+        said.append("campaigns: " + ", ".join(f"{count} now {status}" for status, count in sorted(by_status.items())))
+    if run.detection.attributed:
+        accounts = len({a.account for a in run.detection.attributed})
+        said.append(f"{accounts:,} accounts filled templates of known campaigns (harvestdetect campaigns shows them)")
+    return said
+
+
+# ---------------------------------------------------------------- what it knows
+
+
+@click.command(short_help="List the campaigns of a state, or tell the history of one.")
+@click.argument("state", type=_FOLDER, metavar="STATE")
+@click.argument("campaign", required=False, metavar="[CAMPAIGN]")
+@click.option("--all", "everything", is_flag=True, help="Also those that became part of another.")
+@click.option("--accounts", is_flag=True, help="Of one campaign: its accounts, a line each, and nothing else.")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed.",
+)
+def campaigns(state: Path, campaign: str | None, everything: bool, accounts: bool, output: str) -> int:
+    """List the campaigns that the folder STATE knows, or tell what happened to CAMPAIGN and what it sent when."""
+    from harvestdetect.state import open_state
+
+    if accounts and campaign is None:
+        raise UsageError("--accounts needs the id of a campaign")
+    with open_state(state) as opened:
+        known = opened.campaigns(everything=everything or campaign is not None)
+        if campaign is None:
+            answer(_json([_plain(c) for c in known]) if output == "json" else _table(known, opened.precision()))
+            return 0
+        found = [c for c in known if c.campaign_id == campaign]
+        if not found:
+            raise UsageError(f"the state knows no campaign {campaign!a}")
+        members, days, events = opened.members(campaign), opened.history(campaign), opened.events(campaign)
+    if accounts:
+        answer("".join(f"{shown(a)}\n" for a in members))
+    elif output == "json":
+        told = {"days": [_plain(d) for d in days], "events": [_plain(e) for e in events], "members": members}
+        answer(_json({**_plain(found[0]), **told}))
+    else:
+        answer(_story(found[0], days, events))
+    return 0
+
+
+def _plain(value: Any) -> Any:
+    import msgspec
+
+    return msgspec.to_builtins(value)
+
+
+def _json(value: Any) -> str:
+    from harvestdetect.report.escape import json_text
+
+    return json_text(value, indent=2) + "\n"
+
+
+def _day(time: int | None) -> str:
+    return "-" if time is None else f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d}"
+
+
+def _table(known: list[KnownCampaign], precisions: list[Any]) -> str:
+    if not known:
+        return "The state knows no campaign.\n"
+    rows = [("campaign", "tier", "status", "accounts", "prompts", "first seen", "last seen", "verdict")]
+    for c in known:
+        verdict = "-" if c.verdict is None else c.verdict.verdict
+        rows.append(
+            (
+                c.campaign_id, c.tier, c.status if c.merged_into is None else f"part of {c.merged_into}",
+                f"{c.accounts:,}", f"{c.prompts:,}", _day(c.first_seen), _day(c.last_seen), verdict,
+            )
+        )  # fmt: skip
+    text = _aligned(rows)
+    for one in precisions:
+        if one.precision is not None:
+            judged = one.harvest + one.benign
+            text += f"Of findings at {one.tier} that were judged, {one.harvest} of {judged} were harvest.\n"
+    return text
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    width = [max(len(shown(row[i])) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(shown(cell).ljust(w) for cell, w in zip(row, width, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _story(campaign: KnownCampaign, days: list[Any], events: list[Any]) -> str:
+    lines = [
+        f"{campaign.campaign_id}: {campaign.tier}, {campaign.status}, {campaign.accounts:,} accounts "
+        f"({campaign.attributed:,} by its templates alone), {campaign.prompts:,} prompts, "
+        f"{_day(campaign.first_seen)} to {_day(campaign.last_seen)}",
+        campaign.summary,
+    ]
+    if campaign.verdict is not None:
+        lines.append(campaign.verdict.sentence)
+    lines += [f"{_day(e.at)}  {e.what}{': ' if e.detail else ''}{e.detail}" for e in events]
+    most = max((d.prompts for d in days), default=1)
+    lines += [f"{d.day}  {d.prompts:>8,}  {'#' * max(1, round(40 * d.prompts / most))}" for d in days]
+    return "".join(f"{shown(line)}\n" for line in lines)
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+@click.command(short_help="Say what a campaign is; list or take back what was said.")
+@click.argument("state", type=_FOLDER, metavar="STATE")
+@click.argument("campaign", required=False, metavar="[CAMPAIGN]")
+@click.option("--verdict", type=click.Choice(["harvest", "benign", "unsure"]), help="What it is.")
+@click.option("--note", "why", default="", metavar="TEXT", help="Why.")
+@click.option("--expires", metavar="PERIOD", help="When the verdict stops standing, such as 90d.  [default: never]")
+@click.option("--by", "reviewer", metavar="NAME", help="Who says so.  [default: the user]")
+@click.option("--undo", is_flag=True, help="Take back the last verdict that stands on the campaign.")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed.",
+)
+def review(
+    state: Path, campaign: str | None, verdict: Any, why: str, expires: str | None, reviewer: str | None, undo: bool,
+    output: str,
+) -> int:  # fmt: skip
+    """Say what CAMPAIGN, an id in the folder STATE, is. Without a verdict all that were given are listed, with who
+    and when.
+
+    A campaign that is judged benign, and what is told again as it by its accounts or its template, stays at watch and
+    sends no alert until the verdict expires or is taken back; reports say so.
+    """
+    from harvestdetect.state import open_state
+
+    if (verdict is not None or undo) and campaign is None:
+        raise UsageError("name the campaign")
+    if verdict is not None and undo:
+        raise UsageError("give a verdict or take one back, not both")
+    who = reviewer or _user()
+    with open_state(state, write=verdict is not None or undo, make=False) as opened:
+        if verdict is not None and campaign is not None:
+            said = [opened.review(campaign, verdict, note=why, reviewer=who, expires=expires)]
+        elif undo and campaign is not None:
+            said = [opened.undo(campaign, reviewer=who)]
+        else:
+            said = opened.verdicts(campaign)
+    answer(_json([_plain(v) for v in said]) if output == "json" else _verdicts(said))
+    return 0
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def _verdicts(said: list[Verdict]) -> str:
+    if not said:
+        return "No verdict was given.\n"
+    rows = [("given", "campaign", "verdict", "tier then", "by", "until", "note")]
+    for v in said:
+        until = f"taken back {_day(v.undone)}" if v.undone is not None else _day(v.expires)
+        rows.append((_day(v.at), v.campaign_id, v.verdict, v.tier, v.reviewer, until, v.note))
+    return _aligned(rows)
+
+
+# ---------------------------------------------------------------- upkeep
+
+
+@click.group(short_help="Look after a state.")
+def state() -> None:
+    """Look after a state: free what no run needs, check what is there, erase an account."""
+
+
+@state.command(short_help="Remove what no run will need.")
+@click.argument("folder", type=_FOLDER, metavar="STATE")
+def gc(folder: Path) -> int:
+    """Remove from the folder STATE what stopped runs and files that left the window have left, and make the database
+    compact."""
+    from harvestdetect.state import open_state
+
+    with open_state(folder, write=True, make=False) as opened:
+        freed = opened.collect()
+    answer(f"{freed.files:,} files removed, {freed.bytes / 1e6:,.1f} MB freed.\n")
+    return 0
+
+
+@state.command(short_help="Check that nothing is lost or broken.")
+@click.argument("folder", type=_FOLDER, metavar="STATE")
+def verify(folder: Path) -> int:
+    """Read everything in the folder STATE and compare it with its digests. Exit code 1 where something is wrong."""
+    from harvestdetect.state import open_state
+
+    with open_state(folder) as opened:
+        wrong = opened.verify()
+    answer("".join(f"{shown(sentence)}\n" for sentence in wrong) or "Nothing is wrong.\n")
+    return 1 if wrong else 0
+
+
+@state.command(short_help="Erase an account.")
+@click.argument("folder", type=_FOLDER, metavar="STATE")
+@click.argument("account", metavar="ACCOUNT")
+def forget(folder: Path, account: str) -> int:
+    """Erase ACCOUNT everywhere in the folder STATE: its id, its prompts, and texts that no other account sent.
+
+    Results that scans wrote elsewhere (--out) are not the state's to erase.
+    """
+    from harvestdetect.state import open_state
+
+    with open_state(folder, write=True, make=False) as opened:
+        gone = opened.forget(account)
+    answer(
+        f"{gone.prompts:,} prompts of {gone.files:,} files erased; it was a member of {gone.campaigns:,} campaigns. "
+        "The next run makes vectors and neighbours anew.\n"
+    )
+    return 0
+
+
+# ---------------------------------------------------------------- by the clock
+
+
+@click.group(short_help="Run scans by the clock of another program.")
+def schedule() -> None:
+    """Print what systemd, cron, Kubernetes or Airflow need to run a scan regularly."""
+
+
+@schedule.command("print", short_help="Print units for a scheduler.")
+@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="Which scheduler.")
+@click.option("--every", default="1d", show_default=True, metavar="PERIOD", help="How often.")
+@click.option("--at", default="03:17", show_default=True, metavar="HH:MM", help="When a day's run starts, in UTC.")
+@click.option("--state", "folder", type=_FOLDER, required=True, help="The state.")
+@click.option("--out", type=_FOLDER, required=True, help="Folder for the results.")
+@click.option("--window", default="45d", show_default=True, metavar="PERIOD", help="How far back is judged.")
+@click.option("--settings", "settings_file", type=_FOLDER, metavar="FILE", help="Settings and alerts of the scan.")
+@click.option("--metrics", type=_FOLDER, metavar="FILE", help="Where the scan writes its metrics.")
+@click.option("--timeout", metavar="PERIOD", help="When a run is stopped.")
+@click.option("--name", default="harvestdetect", show_default=True, metavar="NAME", help="Of the units.")
+@click.option("--image", metavar="IMAGE", help="Of the container, for kubernetes.")
+@click.option("--to", "target", type=_FOLDER, metavar="DIR", help="Write files there.  [default: print them]")
+def print_units(
+    dumps: tuple[str, ...], kind: str, every: str, at: str, folder: Path, out: Path, window: str,
+    settings_file: Path | None, metrics: Path | None, timeout: str | None, name: str, image: str | None,
+    target: Path | None,
+) -> int:  # fmt: skip
+    """Print what a scheduler needs to scan DUMP into a state regularly. Nothing is installed."""
+    from harvestdetect.schedule import units
+
+    program = "harvestdetect" if kind in ("kubernetes", "airflow") else _program()
+    command = [program, "scan", *map(_absolute, dumps), "--state", _absolute(folder), "--out", _absolute(out)]
+    command += ["--window", window, "--quiet"]
+    writable, readable = {"state": _absolute(folder), "out": _absolute(out)}, {}
+    for option, file in (("--settings", settings_file), ("--metrics", metrics)):
+        if file is not None:
+            command += [option, _absolute(file)]
+    if metrics is not None:
+        writable["metrics"] = str(Path(_absolute(metrics)).parent)
+    if settings_file is not None:
+        readable["settings"] = str(Path(_absolute(settings_file)).parent)
+    for number, dump in enumerate(dumps):
+        if "://" not in dump and dump != "-":
+            readable[f"dumps{number or ''}"] = _stem(_absolute(dump))
+    made = units(
+        kind, every=every, command=command, writable=writable, readable=readable, name=name, at=at, image=image,
+        timeout=timeout,
+    )  # fmt: skip
+    if target is None:
+        for file_name, content in made.items():
+            answer(f"# ---- {file_name}\n{content}\n" if len(made) > 1 else content)
+        return 0
+    target.mkdir(parents=True, exist_ok=True)
+    for file_name, content in made.items():
+        (target / file_name).write_text(content, encoding="utf-8")
+        answer(f"{shown(str(target / file_name))}\n")
+    return 0
+
+
+def _program() -> str:
+    import shutil
+
+    return shutil.which("harvestdetect") or str(Path(sys.executable).parent / "harvestdetect")
+
+
+def _absolute(path: str | Path) -> str:
+    text = str(path)
+    return text if "://" in text or text == "-" else str(Path(text).absolute())
+
+
+def _stem(path: str) -> str:
+    """The folder of a glob or a file; a folder itself."""
+    parts = Path(path).parts
+    globs = [i for i, part in enumerate(parts) if set("*?[") & set(part)]
+    folder = Path(*parts[: globs[0] if globs else len(parts)])
+    return str(folder.parent if folder.suffix else folder)
+
+
+@click.command(
+    short_help="Scan again and again, for containers.",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="DUMP...")
+@click.option("--every", default="15m", show_default=True, metavar="PERIOD", help="How often.")
+def watch(arguments: tuple[str, ...], every: str) -> int:
+    """Run ``harvestdetect scan DUMP... --state DIR --out DIR`` at once and then at a fixed rhythm, until SIGTERM.
+
+    SIGTERM ends it after the run that is under way, a second one interrupts that. A failed run is followed by the next,
+    sooner than the rhythm.
+    """
+    from harvestdetect.cli import run_command
+    from harvestdetect.schedule import parse_period
+    from harvestdetect.watch import stop_on_signals
+    from harvestdetect.watch import watch as loop
+
+    if not any(a == "--state" or a.startswith("--state=") for a in arguments):
+        raise UsageError("watch needs --state; without one every run would tell everything again")
+    seconds = parse_period(every)
+    note(f"every {every}: harvestdetect scan {shlex.join(arguments)}")
+    with stop_on_signals() as stop:
+        return loop(lambda: run_command(["scan", *arguments]), every=seconds, stop=stop, notes=note)
+
+
+COMMANDS: Final = (campaigns, review, state, schedule, watch)

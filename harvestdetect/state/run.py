@@ -1,0 +1,282 @@
+"""A scan into a state: what is new is read, what left the window goes, the whole window is judged."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from harvestdetect.alerts import Alert, Channel, Delivery, Kind, Outbox
+from harvestdetect.data import Detection
+from harvestdetect.dump import Dumps
+from harvestdetect.errors import CacheError, SettingsError, StateError
+from harvestdetect.machine import cores
+from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
+from harvestdetect.registry import load_registry
+from harvestdetect.segments import Cutting
+from harvestdetect.settings import Settings
+from harvestdetect.shards import ShardFolder, Window
+from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
+from harvestdetect.state.ingest import Ingested, ingest, kept_files
+from harvestdetect.state.store import Store
+
+__all__ = ["Run", "scan_into", "shards_of"]
+
+CUTTING: Final = ("segment_characters", "max_windows")
+"""Settings that must be the same for all files of a state."""
+MAX_ERROR: Final = 500
+_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run did."""
+
+    number: int
+    detection: Detection
+    """Under the ids of the state."""
+    changes: tuple[Change, ...]
+    """Of every campaign that the state knows."""
+    new_files: int
+    known_files: int
+    new_rows: int
+    window_start: int | None
+    """Unix seconds; None where no prompt has a time."""
+    window_end: int | None
+    deliveries: tuple[Delivery, ...]
+    """Alerts that were sent, or failed."""
+    pending: int
+    """Alerts that wait for the next run."""
+
+
+def scan_into(
+    store: Store,
+    dumps: Dumps,
+    *,
+    settings: Settings,
+    window: int,
+    now: int | None = None,
+    progress: Progress | None = None,
+    notes: Callable[[str], None] | None = None,
+    channels: Sequence[Channel] = (),
+    write: Callable[[Detection], object] | None = None,
+) -> Run:
+    """Scans dumps into a state.
+
+    What is read is kept at once; what is found is kept in one step at the end, and alerts with it. A run that is
+    stopped loses nothing and is simply done again.
+
+    Args:
+        store: with its lock.
+        dumps: the newest files; those that the state has are passed over.
+        settings: ``work`` is the state's folder, whatever it says.
+        window: seconds before the newest prompt that are judged.
+        now: Unix seconds; None: the clock's.
+        progress: opens progress bars.
+        notes: told what was decided on the way.
+        channels: where alerts go.
+        write: gets the detection before the state takes it; if it fails, the state does not change.
+
+    Raises:
+        SettingsError: the state was made with other settings of :data:`CUTTING`.
+        StateError: the state cannot be read or written.
+    """
+    if not store.writable:
+        raise StateError("the state was opened for reading only")
+    moment = int(time.time()) if now is None else now
+    told: list[str] = []
+
+    def note(sentence: str) -> None:
+        told.append(sentence)
+        if notes is not None:
+            notes(sentence)
+
+    shards = shards_of(store, settings)
+    with store.transaction() as connection:
+        connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
+        number = connection.execute(
+            "INSERT INTO runs (started, settings) VALUES (?, ?)", (moment, json.dumps(settings.to_dict(), default=str))
+        ).lastrowid
+    assert number is not None
+    try:
+        read = ingest(
+            dumps, store, shards, workers=1 if settings.workers is None else settings.workers or cores(), now=moment,
+            since=_since(store, window), at_most=MAX_REJECTS_KEPT, tell=note,
+        )  # fmt: skip
+        start = _since(store, window)
+        _leave(store, shards, start, moment - window, moment)
+        detection = _judged(store, shards, start, settings, progress, note, moment)
+        detection = _with_reading(detection, read, told)
+        merged = merge(store, detection, now=moment)
+        if write is not None:
+            write(merged.detection)
+        _keep(store, merged, number, moment, channels)
+    except BaseException as error:
+        with suppress(StateError), store.transaction() as connection:
+            said = f"{type(error).__name__}: {error}"[:MAX_ERROR]
+            connection.execute("UPDATE runs SET error = ? WHERE run = ?", (said, number))
+        raise
+    deliveries: tuple[Delivery, ...] = ()
+    pending = 0
+    if channels:
+        outbox = Outbox(store.connection)
+        deliveries = tuple(outbox.deliver(channels, now=moment))
+        pending = outbox.pending()
+    return Run(
+        number=number, detection=merged.detection, changes=merged.changes, new_files=len(read.new),
+        known_files=len(read.known), new_rows=read.rows, window_start=start,
+        window_end=None if start is None else start + window, deliveries=deliveries, pending=pending,
+    )  # fmt: skip
+
+
+def shards_of(store: Store, settings: Settings) -> ShardFolder:
+    """The files of a state, as they were prepared.
+
+    Raises:
+        SettingsError: they were cut otherwise than the settings say.
+    """
+    wanted = {name: getattr(settings, name) for name in CUTTING}
+    held = store.meta("cutting")
+    if held is None and store.writable:
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO meta VALUES ('cutting', ?)", (json.dumps(wanted),))
+    elif held is not None and json.loads(held) != wanted:
+        made = ", ".join(f"{name} = {value}" for name, value in json.loads(held).items())
+        raise SettingsError(f"the state in {store.folder} was made with {made}; use these, or start a new state")
+    registry = load_registry(settings.registry) if settings.use_registry else None
+    cutting = Cutting(registry=registry, **wanted)
+    return ShardFolder(store.folder / "read", settings=settings, cutting=cutting, lasting=True)
+
+
+def _since(store: Store, window: int) -> int | None:
+    """The beginning of the window; None where no prompt has a time."""
+    last = store.rows("SELECT max(last_time) AS last FROM files")[0]["last"]
+    return None if last is None else last - window
+
+
+def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now: int) -> None:
+    """Files of which nothing is in the window any more go; those without times when they were added before it."""
+    rows = store.rows(
+        "SELECT sha256, name FROM files WHERE last_time < ? OR (last_time IS NULL AND added < ?)", since, added
+    )
+    if not rows:
+        return
+    with store.transaction() as connection:
+        for row in rows:
+            connection.execute(
+                "INSERT OR REPLACE INTO past_files SELECT sha256, last_time, ? FROM files WHERE sha256 = ?",
+                (now, row["sha256"]),
+            )
+            connection.execute("DELETE FROM files WHERE sha256 = ?", (row["sha256"],))
+    for row in rows:
+        with suppress(OSError):
+            shards.path(row["name"], row["sha256"]).unlink()
+
+
+def _judged(
+    store: Store,
+    shards: ShardFolder,
+    since: int | None,
+    settings: Settings,
+    progress: Progress | None,
+    note: Callable[[str], None],
+    now: int,
+) -> Detection:
+    """The detection of the window; files that turn out to be broken are left out, and told."""
+    end = store.rows("SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL")[0]["until"]
+    for attempt in range(_ATTEMPTS):
+        files = tuple(kept_files(store))
+        window = Window(shards=shards, files=files, since=since)
+        try:
+            return detect(
+                window, settings=settings.replace(work=store.folder), progress=progress, notes=note,
+                signatures=signatures_of(store, now=now), new_since=end,
+            )  # fmt: skip
+        except CacheError:
+            broken = [(name, sha256) for name, sha256 in files if not shards.path(name, sha256).exists()]
+            if not broken or attempt + 1 == _ATTEMPTS:
+                raise
+            with store.transaction() as connection:
+                for name, sha256 in broken:
+                    connection.execute("DELETE FROM files WHERE sha256 = ?", (sha256,))
+                    note(f"what was read of {name} is broken or gone, and left out; scan it again to have it back")
+    raise AssertionError
+
+
+def _with_reading(detection: Detection, read: Ingested, told: Sequence[str]) -> Detection:
+    """The detection with what was rejected in this run rather than in all files of the window."""
+    notes = (*[n for n in told if n not in detection.notes], *detection.notes)
+    counts = {**detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows}
+    return replace(detection, rejects=tuple(read.rejects), counts=counts, notes=notes)
+
+
+def _keep(store: Store, merged: Merged, number: int, now: int, channels: Sequence[Channel]) -> None:
+    """All that a run found, at once: a reader sees the state before it or after it."""
+    last = store.rows("SELECT max(last_time) AS last FROM files")[0]["last"]
+    with store.transaction() as connection:
+        record(store, merged, run=number, now=now)
+        connection.execute(
+            "UPDATE runs SET finished = ?, window_end = ?, window_start = ?, counts = ? WHERE run = ?",
+            (now, last, merged.detection.counts.get("first_seen"), json.dumps(dict(merged.detection.counts)), number),
+        )
+        if channels:
+            alerts = [_alert(change, number) for change in merged.changes if _is_told(change)]
+            alerts += [_ended(old, new, number) for old, new in sorted(merged.merged.items())]
+            Outbox(connection).enqueue(number, alerts, channels, now=now)
+
+
+def _is_told(change: Change) -> bool:
+    """Whether there is anything to say: not of what was quiet and stays so."""
+    return change.status != "quiet" or change.previous_status not in ("quiet", None)
+
+
+def _alert(change: Change, run: int) -> Alert:
+    return Alert(
+        campaign_id=change.campaign_id, kind=_kind(change), tier=change.tier, previous_tier=change.previous_tier,
+        accounts=change.accounts, new_accounts=change.new_accounts, prompts=change.prompts,
+        first_seen=change.first_seen, last_seen=change.last_seen, summary=change.summary, changes=_said(change),
+        capability_targets=change.targets, excerpt=change.excerpt, run=str(run),
+    )  # fmt: skip
+
+
+def _ended(old: str, new: str, run: int) -> Alert:
+    """What is told of a campaign that became part of another."""
+    said = f"It became part of {new}."
+    return Alert(
+        campaign_id=old,
+        kind="resolved",
+        tier="watch",
+        accounts=0,
+        prompts=0,
+        summary=said,
+        changes=(said,),
+        run=str(run),
+    )
+
+
+def _kind(change: Change) -> Kind:
+    if change.suppressed or (change.status == "quiet" and change.previous_status is not None):
+        return "resolved"
+    if change.previous_status is None:
+        return "new"
+    if change.status == "back" and change.previous_status == "quiet":
+        return "back"
+    return "changed" if change.tier != change.previous_tier or change.grown else "standing"
+
+
+def _said(change: Change) -> tuple[str, ...]:
+    said = []
+    if change.previous_tier is not None and change.tier != change.previous_tier:
+        said.append(f"Its tier was {change.previous_tier} and is {change.tier}.")
+    if change.previous_status is not None and change.new_accounts:
+        said.append(f"Accounts that are new in it: {change.new_accounts:,}.")
+    if change.status == "back":
+        said.append("It had stopped, and sends again.")
+    if change.suppressed:
+        said.append("It was judged benign.")
+    elif change.status == "quiet":
+        said.append("It has sent nothing for days.")
+    return tuple(said)

@@ -1,0 +1,155 @@
+"""Looking after a state: what nothing needs any more goes, what is there is checked, an account is erased."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harvestdetect.alerts import forget_account
+from harvestdetect.cache import is_whole
+from harvestdetect.errors import StateError
+from harvestdetect.shards import ShardFolder
+from harvestdetect.state.store import DATABASE, Store
+
+__all__ = ["Forgotten", "Freed", "collect", "forget", "verify"]
+
+_DERIVED: Final = ("vectors", "neighbors")
+"""What is made again from the files of the window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freed:
+    """What was removed."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was erased."""
+
+    prompts: int
+    files: int
+    campaigns: int
+    """Campaigns of which it was a member."""
+
+
+def collect(store: Store, shards: ShardFolder) -> Freed:
+    """Removes files that no run will need: of runs that were stopped, and of what left the window.
+
+    Vectors and neighbours are removed where more than half of what they hold is of texts that left; what is needed of
+    them is made again.
+    """
+    before = _size(store.folder)
+    wanted = {shards.path(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files")}
+    gone = 0
+    for path in (store.folder / "read").glob("*"):
+        if path not in wanted:
+            with suppress(OSError):
+                path.unlink()
+                gone += 1
+    for path in store.folder.rglob("*.tmp"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    _shrink(store)
+    return Freed(files=gone, bytes=max(before - _size(store.folder), 0))
+
+
+def verify(store: Store, shards: ShardFolder) -> list[str]:
+    """What is wrong with a state, a sentence each; nothing where all is well.
+
+    Every file of the window is read and its digest compared, the database checks itself, and what it names must be
+    there.
+    """
+    found: list[str] = []
+    try:
+        checked = [row[0] for row in store.connection.execute("PRAGMA integrity_check")]
+        found += [f"{DATABASE}: {said}" for said in checked if said != "ok"]
+    except sqlite3.Error as error:
+        return [f"{DATABASE} is damaged: {error}"]
+    for row in store.rows("SELECT name, sha256, rows, rejects FROM files ORDER BY name, sha256"):
+        path = shards.path(row["name"], row["sha256"])
+        if not path.exists():
+            found.append(f"what was read of {row['name']} is not there; scan that file again")
+            continue
+        shard = shards.open(row["name"], row["sha256"])
+        if shard is None:
+            found.append(f"what was read of {row['name']} is broken; scan that file again")
+            continue
+        shard.close()
+    for table, other in (("members", "campaigns"), ("signatures", "campaigns"), ("campaign_runs", "campaigns")):
+        lost = store.rows(
+            f"SELECT DISTINCT campaign FROM {table} WHERE campaign NOT IN (SELECT campaign FROM {other}) LIMIT 5"
+        )
+        found += [f"{table} names the campaign {row['campaign']}, which is not there" for row in lost]
+    for folder in (store.folder / "neighbors").glob("*"):
+        if folder.is_dir() and folder.suffix != ".tmp" and not is_whole(folder):
+            found.append("the neighbours of the last run are broken; the next run makes them anew")
+    return found
+
+
+def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
+    """Erases an account: its prompts, its texts that no other account sent, and its id, everywhere in the state.
+
+    What it takes: files of the window without its prompts, the database rewritten, vectors and neighbours removed, to
+    be made again by the next run. The results that runs wrote elsewhere are not the state's to erase.
+
+    Raises:
+        CacheError, StateError: something cannot be read or written; what was done until then stays done, and doing it
+            again does the rest.
+    """
+    prompts = files = 0
+    for row in store.rows("SELECT name, sha256 FROM files ORDER BY sha256"):
+        gone = shards.without(row["name"], row["sha256"], account)
+        prompts += gone
+        files += gone > 0
+    campaigns = len(store.rows("SELECT DISTINCT campaign FROM members WHERE account = ?", account))
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM members WHERE account = ?", (account,))
+        forget_account(connection, account)
+        for table, column in _texts(connection):
+            connection.execute(
+                f"UPDATE {table} SET {column} = replace({column}, ?, '[erased]') WHERE instr({column}, ?) > 0",
+                (account, account),
+            )
+    for name in _DERIVED:
+        shutil.rmtree(store.folder / name, ignore_errors=True)
+    collect(store, shards)
+    return Forgotten(prompts=prompts, files=files, campaigns=campaigns)
+
+
+def _texts(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Columns in which an account's id may stand among other words."""
+    yield from (
+        ("campaigns", "finding"),
+        ("runs", "counts"),
+        ("runs", "error"),
+        ("events", "detail"),
+        ("verdicts", "note"),
+    )
+
+
+def _shrink(store: Store) -> None:
+    """Writes the database anew, so that nothing of what was deleted is left in it or beside it."""
+    try:
+        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        store.connection.execute("VACUUM")
+        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise StateError(f"the database in {store.folder} cannot be rewritten: {error}") from None
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
