@@ -35,39 +35,12 @@ def told(account: str, at: int, prompt: str, **more: Any) -> dict[str, Any]:
     return {"account": account, "timestamp": at, "prompt": prompt, **more}
 
 
-WORDS = [
-    "river",
-    "stone",
-    "lamp",
-    "cloud",
-    "garden",
-    "engine",
-    "paper",
-    "violin",
-    "copper",
-    "window",
-    "market",
-    "shadow",
-    "bridge",
-    "candle",
-    "forest",
-    "ladder",
-    "mirror",
-    "needle",
-    "orange",
-    "pepper",
-    "quartz",
-    "rabbit",
-    "saddle",
-    "tunnel",
-    "umbrella",
-    "velvet",
-    "walnut",
-    "yellow",
-    "zipper",
-    "anchor",
-    "basket",
-]
+WORDS = (
+    *("river", "stone", "lamp", "cloud", "garden", "engine", "paper", "violin"),
+    *("copper", "window", "market", "shadow", "bridge", "candle", "forest", "ladder"),
+    *("mirror", "needle", "orange", "pepper", "quartz", "rabbit", "saddle", "tunnel"),
+    *("umbrella", "velvet", "walnut", "yellow", "zipper", "anchor", "basket"),
+)
 
 
 def people(rng: random.Random, day: int, count: int = 120) -> list[dict[str, Any]]:
@@ -162,7 +135,9 @@ def test_a_window_is_what_one_scan_of_its_prompts_is(
     for day in range(5):
         run = state.scan([days("one" if day > 1 else "", day)], settings=cached, window="3d", now=now(day))
     assert run.window_start is not None
-    rows = [json.loads(line) for day in range(5) for line in days("one" if day > 1 else "", day).open()]
+    rows = [
+        json.loads(line) for day in range(5) for line in days("one" if day > 1 else "", day).read_text().splitlines()
+    ]
     whole = tmp_path / "whole.jsonl"
     whole.write_text("".join(json.dumps(r) + "\n" for r in rows if r["timestamp"] >= run.window_start))
     from harvestdetect import detect, read_dumps
@@ -198,7 +173,7 @@ def test_a_campaign_keeps_its_id_while_its_accounts_are_replaced(
     assert len(campaigns) == 1
     identity = campaigns[0].campaign_id
     statuses = [next((c.status for c in r.changes if c.campaign_id == identity), None) for r in runs]
-    assert [s for s in statuses if s][0] == "new"
+    assert next(s for s in statuses if s) == "new"
     assert "growing" in statuses[:4]
     assert statuses[9] == "quiet"
     assert statuses[10] == "back", "the first day of the second pool is told as the campaign's"
@@ -424,8 +399,8 @@ def test_an_erased_account_leaves_no_trace(days: Callable[[str, int], Path], cac
             for trace in (b"one-3", secret.encode(), b"hippopotamus"):
                 assert trace not in held, path
     with open_state(folder, write=True) as opened:
-        run = opened.scan([], settings=cached, now=now(3))
-        assert run.detection.counts["prompts"] == 3 * 120 + 3 * 15 * 3 + 1
+        run = opened.scan([days("", 3)], settings=cached, now=now(3))
+        assert run.detection.counts["prompts"] == 4 * 120 + 3 * 15 * 3 + 1
         assert all(m.account != "one-3" for f in run.detection.findings for m in f.members)
 
 
@@ -468,12 +443,11 @@ def test_the_commands_around_a_state(
     assert run_main("campaigns", str(folder), found["campaign_id"], "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["days"]
     assert run_main("campaigns", str(folder), "c-none") == 2
-    assert (
-        run_main("review", str(folder), found["campaign_id"], "--verdict", "benign", "--note", "x", "--by", "ann") == 0
-    )
+    judged = ["review", str(folder), found["campaign_id"]]
+    assert run_main(*judged, "--verdict", "benign", "--note", "x", "--by", "ann") == 0
     assert run_main("review", str(folder)) == 0
     assert "ann" in capsys.readouterr().out
-    assert run_main("review", str(folder), found["campaign_id"], "--undo", "--by", "bob") == 0
+    assert run_main(*judged, "--undo", "--by", "bob") == 0
     assert run_main("review", str(folder), "--undo") == 2
     assert run_main("state", "verify", str(folder)) == 0
     assert run_main("state", "gc", str(folder)) == 0
