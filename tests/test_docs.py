@@ -41,7 +41,10 @@ def test_examples_are_valid_and_import_public_names(name: str) -> None:
             assert set(re.split(r",\s*", names)) <= set(harvestdetect.__all__)
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "docs/usage.md", "docs/python.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "ARCHITECTURE.md", *(f"docs/{n}.md" for n in ("usage", "python", "state", "alerts", "schedule"))],
+)
 def test_links_lead_somewhere(name: str) -> None:
     file = ROOT / name
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", file.read_text(encoding="utf-8")):
