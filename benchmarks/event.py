@@ -49,7 +49,7 @@ from harvestdetect.simulate.harvest import GRADING, SUFFIXES, SWEEPS, SYSTEMS, F
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, write
 from harvestdetect.simulate.traffic import DAY, Account, Network, human_times, machine_times
 
-__all__ = ["CAMPAIGN", "TEMPLATES", "Judged", "judge", "lay", "main", "plan_event", "tables"]
+__all__ = ["CAMPAIGN", "TEMPLATES", "Judged", "Pool", "judge", "lay", "main", "open_pools", "plan_event", "tables"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -99,7 +99,7 @@ full size: their texts come back, as where one question is asked for many answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Pool:
+class Pool:
     """Accounts on one infrastructure, at work together."""
 
     accounts: list[int]
@@ -128,7 +128,7 @@ def plan_event(plan: Plan, *, accounts: int, rows: int, seed: int, start: int, e
     pools = [
         pool
         for sizes, bounds in _lines(dice, accounts=accounts, start=start, end=end)
-        for pool in _open(plan.network, dice, sizes, bounds, launch=launch)
+        for pool in open_pools(plan.network, dice, sizes, bounds, launch=launch)
     ]
     members = [a for pool in pools for a in pool.accounts]
     weights = np.exp(dice.normal(0.0, UNEVEN, accounts))
@@ -172,7 +172,7 @@ def _lines(dice: np.random.Generator, *, accounts: int, start: int, end: int) ->
     return lines
 
 
-def _open(network: Network, dice: np.random.Generator, sizes: Ints, bounds: Ints, *, launch: int) -> list[_Pool]:
+def open_pools(network: Network, dice: np.random.Generator, sizes: Ints, bounds: Ints, *, launch: int) -> list[Pool]:
     """Opens the accounts of a line, each pool on an infrastructure of its own."""
     pools = []
     for size, begin, stop in zip(sizes.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
@@ -195,7 +195,7 @@ def _open(network: Network, dice: np.random.Generator, sizes: Ints, bounds: Ints
             )
             network.accounts[account].moves = launch + int(dice.random() * DAY)
             accounts.append(account)
-        pools.append(_Pool(accounts=accounts, begin=begin, stop=stop))
+        pools.append(Pool(accounts=accounts, begin=begin, stop=stop))
     return pools
 
 

@@ -15,7 +15,7 @@ from harvestdetect.data import NO_TIME, Attributed, Corpus
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.lookup import first_rows, segment_starts
 from harvestdetect.neighbors import nearest_to
-from harvestdetect.template import cut, kept_shares
+from harvestdetect.template import MAX_TOKENS, cut, kept_shares
 from harvestdetect.vectors import Rows
 
 __all__ = ["LEAST_WORDS", "Signature", "attribute"]
@@ -72,7 +72,7 @@ def attribute(
     found: dict[str, dict[int, list[AnyInts]]] = {}
     for i, query in zip(used, queries, strict=True):
         near = _nearest(query, vectors, rows)
-        share = kept_shares([kept[i]], corpus.display.take(near))[0]
+        share = kept_shares([kept[i]], [_readable(text) for text in corpus.display.take(near)])[0]
         hits = near[share >= KEEPS]
         size = starts[hits + 1] - starts[hits]
         prompts = np.unique(corpus.posting_prompt[ranges(starts[hits], size)])
@@ -98,6 +98,12 @@ def attribute(
                 )
             )
     return tuple(out)
+
+
+def _readable(text: str) -> str:
+    """A text as far as it is read; of a longer one nothing is known and all is believed."""
+    tokens = cut(text)
+    return text if len(tokens) < MAX_TOKENS else " ".join(tokens[:-1])
 
 
 def _nearest(query: npt.NDArray[np.float32], vectors: Rows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from harvestdetect.arrays import spread, unit
 
 __all__ = [
+    "MAX_TOKENS",
     "Description",
     "align",
     "common_words",
