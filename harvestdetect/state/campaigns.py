@@ -21,6 +21,8 @@ __all__ = ["Change", "Day", "KnownCampaign", "Merged", "history", "known_campaig
 
 QUIET: Final = 3 * 86_400
 """Seconds without a prompt, before the end of the window, after which a campaign is quiet."""
+STIRRING: Final = 3
+"""Accounts that must send for a campaign to be at work: one or two are strays, or people whose account it was."""
 GROWN: Final = 1.25
 """Times the accounts of when it was last told, from which a campaign has grown enough to be told again."""
 
@@ -71,6 +73,8 @@ class Change:
     prompts: int
     first_seen: int | None
     last_seen: int | None
+    active: int | None
+    """Until when it was at work: when the third last of its accounts sent last."""
     summary: str
     grown: bool
     """Whether it has many more accounts than when it last changed."""
@@ -222,8 +226,9 @@ def _change(
     excerpt = " … ".join(run for run in finding.templates[0].words if run)[:200] if finding.templates else ""
     told = None if before is None else json.loads(before["finding"])
     old = {row["account"] for row in store.rows("SELECT account FROM members WHERE campaign = ?", identity)}
-    later = told is None or _after(finding.last_seen, told["last_seen"])
-    stopped = end is not None and finding.last_seen is not None and finding.last_seen < end - QUIET
+    active = _active([m.last_seen for m in finding.members])
+    later = told is None or _after(active, told["active"])
+    stopped = end is not None and active is not None and active < end - QUIET
     status: Status
     if before is None:
         status = "new"
@@ -239,11 +244,18 @@ def _change(
         campaign_id=identity, status=status, previous_status=None if before is None else before["status"],
         tier=finding.tier, previous_tier=None if before is None else before["tier"],
         accounts=finding.accounts, new_accounts=sum(m.account not in old for m in finding.members),
-        prompts=finding.prompts, first_seen=finding.first_seen, last_seen=finding.last_seen, summary=finding.summary,
+        prompts=finding.prompts, first_seen=finding.first_seen, last_seen=finding.last_seen, active=active,
+        summary=finding.summary,
         grown=told is not None and finding.accounts >= GROWN * told["mark"], found=True,
         suppressed=verdict is not None and verdict.verdict == "benign",
         targets=finding.capability_targets, excerpt=excerpt,
     )  # fmt: skip
+
+
+def _active(last: Sequence[int | None]) -> int | None:
+    """Until when a campaign was at work: when the :data:`STIRRING`-th last of its accounts sent last."""
+    known = sorted((time for time in last if time is not None), reverse=True)
+    return known[min(STIRRING, len(known)) - 1] if known else None
 
 
 def _after(last: int | None, before: int | None) -> bool:
@@ -294,9 +306,10 @@ def _gone(
         told = json.loads(row["finding"])
         senders = by_campaign.get(campaign, [])
         last = max([t for t in [told["last_seen"], *(a.last_seen for a in senders)] if t is not None], default=None)
+        active = _active([a.last_seen for a in senders]) if len(senders) >= STIRRING else None
         old = {r["account"] for r in store.rows("SELECT account FROM members WHERE campaign = ?", campaign)}
-        sends = bool(senders) and _after(last, told["last_seen"])
-        stopped = not senders or (end is not None and last is not None and last < end - QUIET)
+        sends = _after(active, told["active"])
+        stopped = not sends and (end is None or told["active"] is None or told["active"] < end - QUIET)
         status: Status = row["status"]
         if sends:
             status = "back" if row["status"] == "quiet" else "growing"
@@ -308,7 +321,7 @@ def _gone(
                 campaign_id=campaign, status=status, previous_status=row["status"], tier=row["tier"],
                 previous_tier=row["tier"], accounts=len(senders),
                 new_accounts=sum(a.account not in old for a in senders),
-                prompts=sum(a.prompts for a in senders), first_seen=told["first_seen"], last_seen=last,
+                prompts=sum(a.prompts for a in senders), first_seen=told["first_seen"], last_seen=last, active=active,
                 summary=told["summary"], grown=False, found=False,
                 suppressed=verdict is not None and verdict.verdict == "benign",
             )
@@ -367,6 +380,7 @@ def _put(
     told = {
         "first_seen": _least(before.get("first_seen"), change.first_seen),
         "last_seen": max((t for t in (before.get("last_seen"), change.last_seen) if t is not None), default=None),
+        "active": max((t for t in (before.get("active"), change.active) if t is not None), default=None),
         "prompts": max(before.get("prompts", 0), change.prompts),
         "summary": change.summary,
         "mark": change.accounts if marked else before["mark"],
