@@ -292,24 +292,58 @@ def summary(folder: Path) -> dict[str, Any]:
         }
 
 
-@pytest.mark.parametrize("moment", [0.6, 1.1, 1.6, 2.1, 2.6])
+KILLS = int(os.environ.get("HARVESTDETECT_KILLS", "5"))
+"""How many moments are tried."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    days: Callable[[str, int], Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Path], dict[str, Any], float]:
+    """Files, what a run makes of them, and how long it takes."""
+    files, folder = [days("one", d) for d in range(3)], tmp_path_factory.mktemp("undisturbed")
+    command = scan_command(folder / "state", folder / "out", tmp_path_factory.getbasetemp() / "cache", *files)
+    subprocess.run([*command[:-1], "--help"], check=True, stdout=subprocess.DEVNULL)
+    start = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return files, summary(folder / "state"), time.monotonic() - start
+
+
+@pytest.mark.parametrize("number", range(KILLS))
 def test_a_run_that_is_killed_is_made_up_for(
-    moment: float, days: Callable[[str, int], Path], cached: Settings, tmp_path: Path
+    number: int, undisturbed: tuple[list[Path], dict[str, Any], float], cached: Settings, tmp_path: Path
 ) -> None:
+    files, expected, seconds = undisturbed
     assert cached.cache is not None
-    files = [days("one", d) for d in range(3)]
-    expected = tmp_path / "whole"
-    subprocess.run(
-        scan_command(expected, tmp_path / "out", cached.cache, *files), check=True, stdout=subprocess.DEVNULL
-    )
-    killed = tmp_path / "killed"
-    command = scan_command(killed, tmp_path / "out", cached.cache, *files)
+    command = scan_command(tmp_path / "state", tmp_path / "out", cached.cache, *files)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    time.sleep(moment)
+    time.sleep(random.Random(number).uniform(0.2, 1.0) * seconds)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    assert summary(killed) == summary(expected)
+    assert summary(tmp_path / "state") == expected
+
+
+@pytest.mark.parametrize("limit", [9_000, 40_000, 120_000])
+def test_a_disk_that_is_full_loses_nothing(
+    limit: int, undisturbed: tuple[list[Path], dict[str, Any], float], cached: Settings, tmp_path: Path
+) -> None:
+    """No file may grow beyond a limit, which a program sees as it sees a full disk."""
+    import resource
+
+    files, expected, _ = undisturbed
+    assert cached.cache is not None
+    command = scan_command(tmp_path / "state", tmp_path / "out", cached.cache, *files)
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+    done = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=limited)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "internal error" not in done.stderr
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert summary(tmp_path / "state") == expected
 
 
 def test_only_one_process_changes_a_state(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""The stream benchmark at toy size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.stream import SCENARIOS, lay, main
+
+
+def test_days_hold_their_own_prompts(tmp_path: Path) -> None:
+    files = lay(tmp_path, days=20, rows=60, seed=1)
+    assert len(files) == 20
+    names = [json.loads(line)["name"] for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
+    for scenario in SCENARIOS:
+        assert all(f"{scenario.name}/{i}" in names for i in range(len(scenario.waves)))
+
+
+def test_campaigns_keep_their_ids(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- stream -->\n<!-- /stream -->\n")
+    work = [*("--work", str(tmp_path / "work")), *("--docs", str(page)), *("--json", str(tmp_path / "found.json"))]
+    assert main(["--days", "20", "--rows", "80", "--window", "8d", *work]) == 0
+    assert "second pool starts" in capsys.readouterr().out
+    assert "hands over" in page.read_text()
+    found = json.loads((tmp_path / "found.json").read_text())
+    for told in found["told"]:
+        assert told["ids"] == 1, told
+        assert told["alerts"].get("new") == 1, told
+        if told["second_started"] is not None:
+            assert told["second_told"] - told["second_started"] <= 1, told
+    assert found["compared"]["least_jaccard"] >= 0.95
