@@ -336,6 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--window", default="30d")
     parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, help="folder of made models")
     parser.add_argument("--work", type=Path, help="keep dumps and state in this folder")
     parser.add_argument("--docs", type=Path, help="Markdown file whose section stream is replaced")
     parser.add_argument("--json", type=Path, help="write all results here too")
@@ -344,7 +345,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = given.work or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         files = lay(folder, days=given.days, rows=given.rows, seed=given.seed)
-        settings = Settings(encoder=given.encoder, cache=folder / "cache")
+        settings = Settings(encoder=given.encoder, cache=given.cache or folder / "cache")
         told, runs, compared = run_stream(folder, files, window=given.window, settings=settings)
     said = f"python -m benchmarks.stream --days {given.days} --rows {given.rows} --window {given.window}"
     said += f" --encoder {given.encoder} --seed {given.seed}"

@@ -23,8 +23,8 @@ def row(account: str, prompt: str, time: int = 1_780_272_000) -> dict[str, Any]:
 
 
 @pytest.fixture
-def found(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    settings = Settings(encoder="fast", workers=1, cache=tmp_path_factory.getbasetemp() / "cache")
+def found(tmp_path: Path, cache: Path) -> Any:
+    settings = Settings(encoder="fast", workers=1, cache=cache)
 
     def scan(rows: list[dict[str, Any]], signatures: list[Signature], **more: Any) -> tuple[Attributed, ...]:
         file = tmp_path / "dump.jsonl"

@@ -18,11 +18,11 @@ def test_days_hold_their_own_prompts(tmp_path: Path) -> None:
         assert all(f"{scenario.name}/{i}" in names for i in range(len(scenario.waves)))
 
 
-def test_campaigns_keep_their_ids(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_campaigns_keep_their_ids(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- stream -->\n<!-- /stream -->\n")
     work = [*("--work", str(tmp_path / "work")), *("--docs", str(page)), *("--json", str(tmp_path / "found.json"))]
-    assert main(["--days", "20", "--rows", "80", "--window", "8d", *work]) == 0
+    assert main(["--days", "20", "--rows", "80", "--window", "8d", "--cache", str(cache), *work]) == 0
     assert "second pool starts" in capsys.readouterr().out
     assert "hands over" in page.read_text()
     found = json.loads((tmp_path / "found.json").read_text())
