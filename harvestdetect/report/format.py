@@ -170,5 +170,5 @@ def standing_line(standing: Standing) -> str:
     ]
     if standing.status != "new" and standing.new_accounts:
         parts.append(plural(standing.new_accounts, "account") + " new in it")
-    line = "; ".join(parts) + "."
+    line = "; ".join(parts).capitalize() + "."
     return " ".join([line, *standing.notes, *([standing.verdict] if standing.verdict else [])])
