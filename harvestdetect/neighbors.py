@@ -47,6 +47,10 @@ CELLS_PER_ROOT: Final = 16
 """times the square root of the rows that are searched: making cells costs every row, searching only those."""
 PROBES: Final = 12
 """Cells that a row of its own is compared with before it asks its neighbours."""
+MOST_COMPARED: Final = 65_536 * 1_000_000
+"""Pairs after which a search gives up on finding more, or, where that is more, for each row..."""
+MOST_OF_A_ROW: Final = 65_536
+"""...this. What was reached is told."""
 LEAST_GAIN: Final = 0.003
 """Where a round of neighbours of neighbours finds a smaller share of the true ones, more cells are probed."""
 NEAR: Final = 0.9
@@ -295,17 +299,18 @@ def _by_cells(
     compared = begin(cells, lists, groups, meeting, pool)
     start, stop, rounds, reported = 0, PROBES, 0, 0
     widest = min(NEAR_CELLS, len(cells.centre))
+    budget = max(MOST_COMPARED, MOST_OF_A_ROW * len(wanted))
     while True:
         compared += probe(cells, lists, groups, start, stop, meeting, pool)
         before, reached = 0.0, _recall(sample, vectors, cells, lists)
-        while before + LEAST_GAIN <= reached.share and not reached.enough(before):
+        while before + LEAST_GAIN <= reached.share and not reached.enough(before) and compared < budget:
             rounds += 1
             compared += descend(cells, lists, groups, searching, pool)
             before, reached = reached.share, _recall(sample, vectors, cells, lists)
             share = min(int(len(wanted) * reached.share / TARGET_RECALL), len(wanted))
             done(max(share - reported, 0))
             reported = max(share, reported)
-        if reached.enough(before) or stop >= widest:
+        if reached.enough(before) or stop >= widest or compared >= budget:
             break
         start, stop = stop, 4 * stop
     row, found, later = cells.row, lists.near, lists.later

@@ -308,6 +308,18 @@ def test_all_cells_are_probed_before_the_search_gives_up(monkeypatch: pytest.Mon
     assert np.mean([len(set(a) & set(b)) / 8 for a, b in zip(exact.index, found.index, strict=True)]) > 0.99
 
 
+def test_a_search_that_would_take_too_long_ends_and_says_what_it_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = random_rows(3_000, 32)
+    monkeypatch.setattr(neighbors, "PROBES", 1)
+    monkeypatch.setattr(neighbors, "MOST_COMPARED", 1)
+    monkeypatch.setattr(neighbors, "MOST_OF_A_ROW", 1)
+    monkeypatch.setattr(descent, "FIRST", 100)
+    notes: list[str] = []
+    check_shape(nearest(vectors, k=8, exact_below=1, notes=notes.append), 3_000, 8)
+    assert "in 0 rounds" in notes[0]
+    assert float(notes[0].split()[1]) < neighbors.TARGET_RECALL
+
+
 def test_a_probe_leaves_out_what_was_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = blobs(3_000, groups=40, d=32)
     monkeypatch.setattr(descent, "FIRST", 100)
