@@ -203,8 +203,9 @@ def review(
     state: Path, campaign: str | None, verdict: Any, why: str, expires: str | None, reviewer: str | None, undo: bool,
     output: str,
 ) -> int:  # fmt: skip
-    """Say what CAMPAIGN, an id in the folder STATE, is. Without a verdict all that were given are listed, with who
-    and when.
+    """Say what CAMPAIGN, an id in the folder STATE, is.
+
+    Without a verdict all that were given are listed, with who and when.
 
     A campaign that is judged benign, and what is told again as it by its accounts or its template, stays at watch and
     sends no alert until the verdict expires or is taken back; reports say so.
@@ -255,8 +256,7 @@ def state() -> None:
 @state.command(short_help="Remove what no run will need.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 def gc(folder: Path) -> int:
-    """Remove from the folder STATE what stopped runs and files that left the window have left, and make the database
-    compact."""
+    """Remove from the folder STATE what no run will need, and make its database compact."""
     from harvestdetect.state import open_state
 
     with open_state(folder, write=True, make=False) as opened:
@@ -381,7 +381,7 @@ def _stem(path: str) -> str:
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="DUMP...")
 @click.option("--every", default="15m", show_default=True, metavar="PERIOD", help="How often.")
 def watch(arguments: tuple[str, ...], every: str) -> int:
-    """Run ``harvestdetect scan DUMP... --state DIR --out DIR`` at once and then at a fixed rhythm, until SIGTERM.
+    """Run a scan of DUMP into a state (with the options of scan) at once and then at a fixed rhythm, until SIGTERM.
 
     SIGTERM ends it after the run that is under way, a second one interrupts that. A failed run is followed by the next,
     sooner than the rhythm.
