@@ -28,7 +28,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.event import open_pools
-from benchmarks.pages import write_section
+from benchmarks.pages import ran_on, write_section
 from benchmarks.scale import START, table
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.alerts import load_channels
@@ -290,6 +290,7 @@ def _compared(
         "prompts": [last.counts["prompts"], once.counts["prompts"]],
         "findings": [len(side) for side in sides],
         "least_jaccard": min(jaccard, default=None),
+        "versions": dict(once.versions),
     }
 
 
@@ -315,7 +316,7 @@ def tables(told: Sequence[Told], runs: Sequence[dict[str, Any]], compared: dict[
         *("recall at the end", "alerts"),
     )
     seconds = [run["seconds"] for run in runs]
-    text = f"`{command}`.\n\n" + table(head, rows) + "\n"
+    text = f"`{command}`, {ran_on(compared['versions'])}.\n\n" + table(head, rows) + "\n"
     prompts, findings = compared["prompts"], compared["findings"]
     text += (
         f"{len(runs)} runs, a median of {statistics.median(seconds):.1f} s (most {max(seconds):.1f}). One scan of the "
