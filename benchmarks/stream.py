@@ -20,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -147,8 +148,6 @@ def lay(folder: Path, *, days: int, rows: int, seed: int) -> list[Path]:
 
 
 def _seconds(value: Any) -> int:
-    from datetime import datetime
-
     return int(value) if isinstance(value, int | float) else int(datetime.fromisoformat(value).timestamp())
 
 
@@ -192,11 +191,11 @@ def run_stream(
     channels = load_channels(channel)
     shutil.rmtree(folder / "state", ignore_errors=True)
     holders: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    told: dict[str, dict[str, set[str]]] = {}
     second: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     runs = []
     last: Detection | None = None
     since: int | None = None
+    members: dict[str, set[str]] = {}
     for day, file in enumerate(files):
         begun = time.perf_counter()
         with open_state(folder / "state", write=True) as state:
@@ -215,12 +214,11 @@ def run_stream(
                 pool = waves[f"{scenario.name}/{scenario.second}"]
                 active = sum(sent.get(a, day + 1) <= day for a in pool)
                 second[scenario.name].append((day, len(own & pool), active))
-            told[scenario.name] = members
     assert last is not None
     return (
-        [_outcome(s, waves, sent, holders[s.name], second[s.name], told[s.name], alerts) for s in SCENARIOS],
+        [_outcome(s, waves, sent, holders[s.name], second[s.name], members, alerts) for s in SCENARIOS],
         runs,
-        _compared(folder, files, last, since, settings, waves),
+        _compared(folder, files, last, since, settings),
     )
 
 
@@ -273,7 +271,7 @@ def _outcome(
 
 
 def _compared(
-    folder: Path, files: Sequence[Path], last: Detection, since: int | None, settings: Settings, waves: Any
+    folder: Path, files: Sequence[Path], last: Detection, since: int | None, settings: Settings
 ) -> dict[str, Any]:
     """The findings of the last run beside those of one scan of its window."""
     whole = folder / "window.jsonl.gz"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,35 +69,38 @@ def attribute(
     counted = np.zeros(len(corpus.text), bool)
     counted[corpus.posting_segment[once[corpus.posting_prompt]]] = True
     rows = np.flatnonzero(counted)
-    found: dict[str, dict[int, list[AnyInts]]] = {}
-    for i, query in zip(used, queries, strict=True):
-        near = _nearest(query, vectors, rows)
-        share = kept_shares([kept[i]], [_readable(text) for text in corpus.display.take(near)])[0]
-        hits = near[share >= KEEPS]
+    near = _nearest(queries, vectors, rows)
+    read = np.unique(np.concatenate(near))
+    texts = [_readable(text) for text in corpus.display.take(read)]
+    account = corpus.prompts.account
+    found: dict[str, list[AnyInts]] = {}
+    for i, close in zip(used, near, strict=True):
+        share = kept_shares([kept[i]], [texts[j] for j in np.searchsorted(read, close).tolist()])[0]
+        hits = close[share >= KEEPS]
         size = starts[hits + 1] - starts[hits]
         prompts = np.unique(corpus.posting_prompt[ranges(starts[hits], size)])
         prompts = prompts[once[prompts]]
-        account, count = np.unique(corpus.prompts.account[prompts], return_counts=True)
-        enough = account[count >= (1 if long[i] >= SURE_WORDS else LEAST_PROMPTS)]
-        chosen = prompts[np.isin(corpus.prompts.account[prompts], enough)]
-        by_account = found.setdefault(signatures[i].campaign, {})
-        for number in enough.tolist():
-            by_account.setdefault(number, []).append(chosen[corpus.prompts.account[chosen] == number])
-    out = []
-    for campaign in sorted(found):
-        for number, parts in sorted(found[campaign].items()):
-            held = np.unique(np.concatenate(parts))
-            when = time[held][time[held] != NO_TIME]
-            out.append(
-                Attributed(
-                    campaign_id=campaign,
-                    account=corpus.prompts.accounts[number].as_py(),
-                    prompts=len(held),
-                    first_seen=int(when.min()) if len(when) else None,
-                    last_seen=int(when.max()) if len(when) else None,
-                )
-            )
-    return tuple(out)
+        count = np.bincount(account[prompts], minlength=len(corpus.prompts.accounts))
+        enough = count >= (1 if long[i] >= SURE_WORDS else LEAST_PROMPTS)
+        found.setdefault(signatures[i].campaign, []).append(prompts[enough[account[prompts]]])
+    return tuple(one for campaign in sorted(found) for one in _by_account(campaign, found[campaign], corpus))
+
+
+def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iterator[Attributed]:
+    """Prompts, which are sorted by account, as what each account sent."""
+    held = np.unique(np.concatenate(parts))
+    account = corpus.prompts.account[held]
+    edge = np.append(np.flatnonzero(np.diff(account, prepend=-1)), len(held))
+    for start, stop in itertools.pairwise(edge.tolist()):
+        when = corpus.prompts.time[held[start:stop]]
+        when = when[when != NO_TIME]
+        yield Attributed(
+            campaign_id=campaign,
+            account=corpus.prompts.accounts[int(account[start])].as_py(),
+            prompts=stop - start,
+            first_seen=int(when.min()) if len(when) else None,
+            last_seen=int(when.max()) if len(when) else None,
+        )
 
 
 def _readable(text: str) -> str:
@@ -106,14 +109,15 @@ def _readable(text: str) -> str:
     return text if len(tokens) < MAX_TOKENS else " ".join(tokens[:-1])
 
 
-def _nearest(query: npt.NDArray[np.float32], vectors: Rows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Those of some rows that are nearest to a vector, ascending."""
-    index, distance = [rows[:0]], [np.empty(0, np.float32)]
+def _nearest(
+    queries: npt.NDArray[np.float32], vectors: Rows, rows: npt.NDArray[np.int64]
+) -> list[npt.NDArray[np.int64]]:
+    """Those of some rows that are nearest to each of some vectors, ascending."""
+    index, distance = [np.empty((len(queries), 0), np.int64)], [np.empty((len(queries), 0), np.float32)]
     for start in range(0, len(rows), _BLOCK):
         some = rows[start : start + _BLOCK]
-        found = nearest_to(query[None], unit(vectors[some]), k=NEAREST)
-        held = found.index[0] >= 0
-        index.append(some[found.index[0][held]])
-        distance.append(found.distance[0][held])
-    ids = np.concatenate(index)
-    return np.sort(ids[np.argsort(np.concatenate(distance), kind="stable")[:NEAREST]])
+        found = nearest_to(queries, unit(vectors[some]), k=min(NEAREST, len(some)))
+        index.append(some[found.index])
+        distance.append(found.distance)
+    ids, order = np.concatenate(index, axis=1), np.argsort(np.concatenate(distance, axis=1), axis=1, kind="stable")
+    return [np.sort(row[first[:NEAREST]]) for row, first in zip(ids, order, strict=True)]

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from harvestdetect import __version__
+from harvestdetect.cli_state import COMMANDS, scan_state
 from harvestdetect.console import answer, colored, drop, note, quoted, shown, tell
-from harvestdetect.errors import HarvestdetectError, InputError, UsageError
+from harvestdetect.errors import HarvestdetectError, InputError, UsageError, was_interrupted
 
 if TYPE_CHECKING:
     from harvestdetect.data import Detection, Tier
@@ -280,8 +281,6 @@ def scan(
             write(detection)
             done(detection)
         else:
-            from harvestdetect.cli_state import scan_state
-
             detection = scan_state(
                 state, dumps_read, window=window or "45d", settings=settings, settings_file=settings_file,
                 progress=progress, notes=notes, write=write, done=done,
@@ -325,7 +324,7 @@ def _measured(file: Path | None) -> Generator[Callable[..., None], None, None]:
     try:
         yield done
     except BaseException as error:
-        code = getattr(error, "exit_code", EXIT_INTERRUPTED if _was_interrupted(error) else 1)
+        code = getattr(error, "exit_code", EXIT_INTERRUPTED if was_interrupted(error) else 1)
         raise
     finally:
         if file is not None:
@@ -617,14 +616,8 @@ def explain(out: Path, target: str, account: bool, output: str) -> int:
     return 0
 
 
-def _later_commands() -> None:
-    from harvestdetect.cli_state import COMMANDS
-
-    for command in COMMANDS:
-        cli.add_command(command)
-
-
-_later_commands()
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 # ---------------------------------------------------------------- ends
@@ -648,7 +641,7 @@ def run_command(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _interrupted()
     except Exception as error:
-        if _was_interrupted(error):
+        if was_interrupted(error):
             return _interrupted()
         if isinstance(error, HarvestdetectError):
             tell(f"{NAME}: {error}")
@@ -669,17 +662,6 @@ def run_command(arguments: list[str]) -> int:
 def _interrupted() -> int:
     print(f"{NAME}: interrupted", file=sys.stderr)
     return EXIT_INTERRUPTED
-
-
-def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether an error came up while Ctrl-C was unwinding the stack."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _explained(error: OSError) -> str:

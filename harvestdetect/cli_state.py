@@ -7,7 +7,6 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ import click
 
 from harvestdetect.console import answer, note, shown, tell
 from harvestdetect.errors import UsageError
+from harvestdetect.schedule import FORMATS, parse_period, units
 
 if TYPE_CHECKING:
     from harvestdetect.data import Detection
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "scan_state"]
 
-FORMATS: Final = ("systemd", "cron", "kubernetes", "airflow")
-"""As ``schedule.FORMATS``."""
 _FOLDER: Final = click.Path(path_type=Path)
+_OUTPUT: Final = click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="What is printed.",
+)  # fmt: skip
 
 
 def scan_state(
@@ -43,7 +45,6 @@ def scan_state(
 ) -> Detection:
     """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did."""
     from harvestdetect.alerts import load_channels
-    from harvestdetect.schedule import parse_period
     from harvestdetect.state import open_state
 
     seconds = parse_period(window)
@@ -90,14 +91,7 @@ def _told(run: Run) -> list[str]:
 @click.argument("campaign", required=False, metavar="[CAMPAIGN]")
 @click.option("--all", "everything", is_flag=True, help="Also those that became part of another.")
 @click.option("--accounts", is_flag=True, help="Of one campaign: its accounts, a line each, and nothing else.")
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What is printed.",
-)
+@_OUTPUT
 def campaigns(state: Path, campaign: str | None, everything: bool, accounts: bool, output: str) -> int:
     """List the campaigns that the folder STATE knows, or tell what happened to CAMPAIGN and what it sent when."""
     from harvestdetect.state import open_state
@@ -136,7 +130,9 @@ def _json(value: Any) -> str:
 
 
 def _day(time: int | None) -> str:
-    return "-" if time is None else f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d}"
+    from harvestdetect.report.format import day
+
+    return "-" if time is None else day(time)
 
 
 def _table(known: list[KnownCampaign], precisions: list[Any]) -> str:
@@ -191,14 +187,7 @@ def _story(campaign: KnownCampaign, days: list[Any], events: list[Any]) -> str:
 @click.option("--expires", metavar="PERIOD", help="When the verdict stops standing, such as 90d.  [default: never]")
 @click.option("--by", "reviewer", metavar="NAME", help="Who says so.  [default: the user]")
 @click.option("--undo", is_flag=True, help="Take back the last verdict that stands on the campaign.")
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What is printed.",
-)
+@_OUTPUT
 def review(
     state: Path, campaign: str | None, verdict: Any, why: str, expires: str | None, reviewer: str | None, undo: bool,
     output: str,
@@ -324,8 +313,6 @@ def print_units(
     target: Path | None,
 ) -> int:  # fmt: skip
     """Print what a scheduler needs to scan DUMP into a state regularly. Nothing is installed."""
-    from harvestdetect.schedule import units
-
     program = "harvestdetect" if kind in ("kubernetes", "airflow") else _program()
     command = [program, "scan", *map(_absolute, dumps), "--state", _absolute(folder), "--out", _absolute(out)]
     command += ["--window", window, "--quiet"]
@@ -387,7 +374,6 @@ def watch(arguments: tuple[str, ...], every: str) -> int:
     sooner than the rhythm.
     """
     from harvestdetect.cli import run_command
-    from harvestdetect.schedule import parse_period
     from harvestdetect.watch import stop_on_signals
     from harvestdetect.watch import watch as loop
 

@@ -21,6 +21,7 @@ __all__ = [
     "FIELDS",
     "HEAD",
     "KINDS",
+    "NO_PROMPTS",
     "NO_TIME",
     "OUTLINE",
     "PART",
@@ -118,6 +119,7 @@ PROMPT_SCHEMA: Final[pa.Schema] = pa.schema(
 (Parquet) in it, from 1. A plain text prompt is one part with the role ``user``; a list of chat messages is
 one part per message. ``time`` and ``created_at`` are seconds or :data:`NO_TIME`.
 """
+NO_PROMPTS: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
 
 
 # ---------------------------------------------------------------- reading

@@ -34,6 +34,7 @@ __all__ = [
     "StateError",
     "TooManyRejectsError",
     "UsageError",
+    "was_interrupted",
 ]
 
 
@@ -91,3 +92,14 @@ class LockedError(HarvestdetectError):
     """Another scan holds the lock."""
 
     exit_code = 75
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether an error came up while Ctrl-C was unwinding the stack."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.data import PROMPT_SCHEMA, Batch
+from harvestdetect.data import NO_PROMPTS, Batch
 from harvestdetect.segments import Cutting, Prepared, begin, prepare, prepare_here
 from harvestdetect.shards import ShardFolder, ShardWriter
 
@@ -29,8 +29,6 @@ AHEAD: Final = 1
 
 Ints32: TypeAlias = npt.NDArray[np.int32]
 Take: TypeAlias = Callable[[Prepared, Ints32], object]
-
-_NOTHING: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
 
 
 @dataclass(slots=True)
@@ -121,7 +119,7 @@ class Preparer:
                     self._take(block, np.full(len(block.line), file, np.int32))
             finally:
                 held.close()
-            yield Batch(prompts=_NOTHING, rejects=held.rejects, files=(held.file,))
+            yield Batch(prompts=NO_PROMPTS, rejects=held.rejects, files=(held.file,))
             return
         writer = shards.writer(name) if shards is not None else None
         whole = False

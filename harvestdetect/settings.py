@@ -74,7 +74,7 @@ class Settings:
     k: int = 32
     """Nearest neighbours kept per segment."""
     exact_below: int = 30_000
-    """Exact search up to so many segments, an inverted file above."""
+    """Exact search up to so many segments, by cells and neighbours of neighbours above."""
     min_samples: int = 5
     """Core distance: to the min_samples-th nearest neighbour."""
     min_cluster_size: int = 8

@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from harvestdetect import __version__
 from harvestdetect.cache import flush_to_disk, remove_abandoned
-from harvestdetect.data import PROMPT_SCHEMA, Batch, Reject, SourceFile
+from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.segments import LAYOUT, Cutting, Prepared, chosen, of_account
 from harvestdetect.settings import Settings
@@ -41,7 +41,6 @@ MAGIC: Final = b"harvest-shard-1\n"
 TAIL: Final = 40
 """Bytes behind the JSON."""
 _STEP: Final = 1 << 20
-_NOTHING: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
 _KINDS: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
 """What of a file's name bears on how it is read."""
 
@@ -115,21 +114,24 @@ class ShardFolder:
         held = self.open(name, sha256)
         if held is None:
             raise CacheError(f"what was read of {name} is not in {self.folder} any more")
-        gone = 0
+        try:
+            gone = sum(int(of_account(block, account).sum()) for block in held)
+            if gone:
+                self._write_without(held, name, account)
+        finally:
+            held.close()
+        return gone
+
+    def _write_without(self, held: Shard, name: str, account: str) -> None:
         writer = self.writer(name)
         rejects = [replace(r, reason=r.reason.replace(account, "[erased]")) for r in held.rejects]
         try:
-            writer.tell(Batch(prompts=_NOTHING, rejects=tuple(rejects), files=(held.file,)))
+            writer.tell(Batch(prompts=NO_PROMPTS, rejects=tuple(rejects), files=(held.file,)))
             for block in held:
-                rows = of_account(block, account)
-                gone += int(rows.sum())
-                writer.append(chosen(block, ~rows, respelt=True))
-            if gone:
-                writer.publish()
+                writer.append(chosen(block, ~of_account(block, account), respelt=True))
+            writer.publish()
         finally:
-            held.close()
             writer.discard()
-        return gone
 
     def writer(self, name: str) -> ShardWriter:
         """Takes a file that is being read.

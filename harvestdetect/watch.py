@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Sequence
 from types import FrameType
 from typing import Any, Final, Protocol
 
-from harvestdetect.errors import HarvestdetectError
+from harvestdetect.errors import HarvestdetectError, was_interrupted
 
 __all__ = ["DONE", "Stop", "Stopping", "stop_on_signals", "watch"]
 
@@ -177,19 +177,10 @@ def _outcome(run: Callable[[], int]) -> tuple[int, str]:
     try:
         return run(), ""
     except HarvestdetectError as error:
-        _pass_on_interrupt(error)
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
         return error.exit_code, str(error)
     except Exception as error:
-        _pass_on_interrupt(error)
-        return 1, f"{type(error).__name__}: {error}"
-
-
-def _pass_on_interrupt(error: Exception) -> None:
-    """Ctrl-C may come out as another error that came up while it unwound the stack."""
-    seen: set[int] = set()
-    behind: BaseException | None = error
-    while behind is not None and id(behind) not in seen:
-        seen.add(id(behind))
-        if isinstance(behind, KeyboardInterrupt):
+        if was_interrupted(error):
             raise KeyboardInterrupt from error
-        behind = behind.__cause__ or behind.__context__
+        return 1, f"{type(error).__name__}: {error}"

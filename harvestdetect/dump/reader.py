@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
-import pyarrow as pa
-
 from harvestdetect.cache import file_digest
-from harvestdetect.data import PROMPT_SCHEMA, Batch, Reject, SourceFile
+from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
 from harvestdetect.dump.columns import check_mapping, resolve
 from harvestdetect.dump.delimited import header_of, read_csv
 from harvestdetect.dump.jsonl import read_jsonl
@@ -237,7 +235,7 @@ def _read_file(stored: Stored, position: int, name: str, settings: Settings, bat
         rejects=rejected + len(final),
     )
     if pending is None:
-        pending = Batch(prompts=pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA))
+        pending = Batch(prompts=NO_PROMPTS)
     yield Batch(prompts=pending.prompts, rejects=(*pending.rejects, *final), files=(file,))
 
 

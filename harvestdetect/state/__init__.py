@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -188,8 +189,6 @@ class State:
         return forget(self._store, shards_of(self._store, settings or self._made_with()), account)
 
     def _made_with(self) -> Settings:
-        import json
-
         held = self._store.meta("cutting")
         return Settings(use_registry=False, **(json.loads(held) if held else {}))
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from harvestdetect.attribute import Signature
 from harvestdetect.data import TIERS, Attributed, BenignExplanation, Detection, Finding, Standing, Status, Tier
 from harvestdetect.state.identity import Known, Seen, match, words_of
-from harvestdetect.state.store import Store
+from harvestdetect.state.store import Store, note_event
 from harvestdetect.state.verdicts import Verdict, standing_verdicts
 
 __all__ = ["Change", "Day", "KnownCampaign", "Merged", "history", "known_campaigns", "merge", "record", "signatures_of"]
@@ -156,11 +156,8 @@ def signatures_of(store: Store, *, now: int) -> list[Signature]:
 
 def merge(store: Store, detection: Detection, *, now: int) -> Merged:
     """Gives the findings of a run the ids of the campaigns that they are; changes nothing in the state."""
-    known = [
-        Known(campaign=row["campaign"], accounts=accounts, templates=templates)
-        for row in store.rows("SELECT campaign FROM campaigns WHERE merged_into IS NULL ORDER BY campaign")
-        for accounts, templates in [_sides(store, row["campaign"])]
-    ]
+    before = {row["campaign"]: row for row in store.rows("SELECT * FROM campaigns ORDER BY campaign")}
+    known = {name: _known(store, name) for name, row in before.items() if row["merged_into"] is None}
     seen = [
         Seen(
             accounts=frozenset(m.account for m in finding.members),
@@ -168,8 +165,8 @@ def merge(store: Store, detection: Detection, *, now: int) -> Merged:
         )
         for finding in detection.findings
     ]
-    matched = match(seen, known)
-    taken = {row["campaign"] for row in store.rows("SELECT campaign FROM campaigns")}
+    matched = match(seen, list(known.values()))
+    taken = set(before)
     ids: list[str] = []
     for finding, campaign in zip(detection.findings, matched.campaign, strict=True):
         identity = campaign
@@ -182,15 +179,16 @@ def merge(store: Store, detection: Detection, *, now: int) -> Merged:
         ids.append(identity)
     split = {ids[i]: campaign for i, campaign in matched.split_from.items()}
     verdicts = standing_verdicts(store, now=now)
-    before = {row["campaign"]: row for row in store.rows("SELECT * FROM campaigns")}
     end = detection.counts.get("last_seen")
     changes, findings = [], []
     for finding, identity in zip(detection.findings, ids, strict=True):
         verdict = verdicts.get(identity)
-        change = _change(store, finding, identity, before.get(identity), verdict, end)
+        old = known[identity].accounts if identity in known else frozenset[str]()
+        change = _change(finding, identity, before.get(identity), old, verdict, end)
         changes.append(change)
         findings.append(_told(finding, change, before.get(identity), verdict, split, matched.merged, now))
-    gone = _gone(store, detection.attributed, before, set(ids), matched.merged, verdicts, end)
+    left = [one for name, one in known.items() if name not in matched.merged and name not in set(ids)]
+    gone = _gone(left, detection.attributed, before, verdicts, end)
     tiers = {f.campaign_id: f.tier for f in findings}
     renamed = dict(zip([f.campaign_id for f in detection.findings], ids, strict=True))
     return Merged(
@@ -211,21 +209,26 @@ def merge(store: Store, detection: Detection, *, now: int) -> Merged:
     )
 
 
-def _sides(store: Store, campaign: str) -> tuple[frozenset[str], tuple[frozenset[tuple[str, int]], ...]]:
+def _known(store: Store, campaign: str) -> Known:
     accounts = store.rows("SELECT account FROM members WHERE campaign = ?", campaign)
     words = store.rows("SELECT words FROM signatures WHERE campaign = ?", campaign)
-    return (
-        frozenset(row["account"] for row in accounts),
-        tuple(words_of(json.loads(row["words"])) for row in words),
+    return Known(
+        campaign=campaign,
+        accounts=frozenset(row["account"] for row in accounts),
+        templates=tuple(words_of(json.loads(row["words"])) for row in words),
     )
 
 
 def _change(
-    store: Store, finding: Finding, identity: str, before: sqlite3.Row | None, verdict: Verdict | None, end: int | None
+    finding: Finding,
+    identity: str,
+    before: sqlite3.Row | None,
+    old: frozenset[str],
+    verdict: Verdict | None,
+    end: int | None,
 ) -> Change:
     excerpt = " … ".join(run for run in finding.templates[0].words if run)[:200] if finding.templates else ""
     told = None if before is None else json.loads(before["finding"])
-    old = {row["account"] for row in store.rows("SELECT account FROM members WHERE campaign = ?", identity)}
     active = _active([m.last_seen for m in finding.members])
     later = told is None or _after(active, told["active"])
     stopped = end is not None and active is not None and active < end - QUIET
@@ -287,11 +290,9 @@ def _told(
 
 
 def _gone(
-    store: Store,
+    left: Sequence[Known],
     attributed: Sequence[Attributed],
     before: Mapping[str, sqlite3.Row],
-    found: set[str],
-    merged: Mapping[str, str],
     verdicts: Mapping[str, Verdict],
     end: int | None,
 ) -> list[Change]:
@@ -300,14 +301,12 @@ def _gone(
     for one in attributed:
         by_campaign.setdefault(one.campaign_id, []).append(one)
     changes = []
-    for campaign, row in sorted(before.items()):
-        if campaign in found or campaign in merged or row["merged_into"] is not None:
-            continue
+    for known in left:
+        campaign, row = known.campaign, before[known.campaign]
         told = json.loads(row["finding"])
         senders = by_campaign.get(campaign, [])
         last = max([t for t in [told["last_seen"], *(a.last_seen for a in senders)] if t is not None], default=None)
         active = _active([a.last_seen for a in senders]) if len(senders) >= STIRRING else None
-        old = {r["account"] for r in store.rows("SELECT account FROM members WHERE campaign = ?", campaign)}
         sends = _after(active, told["active"])
         stopped = not sends and (end is None or told["active"] is None or told["active"] < end - QUIET)
         status: Status = row["status"]
@@ -320,7 +319,7 @@ def _gone(
             Change(
                 campaign_id=campaign, status=status, previous_status=row["status"], tier=row["tier"],
                 previous_tier=row["tier"], accounts=len(senders),
-                new_accounts=sum(a.account not in old for a in senders),
+                new_accounts=sum(a.account not in known.accounts for a in senders),
                 prompts=sum(a.prompts for a in senders), first_seen=told["first_seen"], last_seen=last, active=active,
                 summary=told["summary"], grown=False, found=False,
                 suppressed=verdict is not None and verdict.verdict == "benign",
@@ -349,7 +348,7 @@ def record(store: Store, merged: Merged, *, run: int, now: int) -> None:
         connection.execute(
             "UPDATE campaigns SET merged_into = ?, status = 'quiet', changed = ? WHERE campaign = ?", (new, run, old)
         )
-        _event(connection, now, run, old, "merged", new)
+        note_event(connection, old, "merged", new, at=now, run=run)
         for table, columns in (
             ("members", "account, first_run, last_run, membership, attributed"),
             ("signatures", "signature, words, first_run, last_run"),
@@ -391,12 +390,23 @@ def _put(
             "INSERT INTO campaigns VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?)",
             (campaign, run, now, change.tier, change.status, run, split, raw),
         )
-        _event(connection, now, run, campaign, "new" if split is None else "split", split or "")
+        note_event(
+            connection, at=now, run=run, campaign=campaign, what="new" if split is None else "split", detail=split or ""
+        )
     else:
         if change.tier != row["tier"]:
-            _event(connection, now, run, campaign, "tier", f"{row['tier']} to {change.tier}")
+            note_event(
+                connection, at=now, run=run, campaign=campaign, what="tier", detail=f"{row['tier']} to {change.tier}"
+            )
         if change.status != row["status"]:
-            _event(connection, now, run, campaign, "status", f"{row['status']} to {change.status}")
+            note_event(
+                connection,
+                at=now,
+                run=run,
+                campaign=campaign,
+                what="status",
+                detail=f"{row['status']} to {change.status}",
+            )
         changed = run if (change.tier, change.status) != (row["tier"], row["status"]) else row["changed"]
         connection.execute(
             "UPDATE campaigns SET tier = ?, status = ?, changed = ?, finding = ? WHERE campaign = ?",
@@ -431,10 +441,3 @@ def _put(
 
 def _least(first: int | None, second: int | None) -> int | None:
     return min((t for t in (first, second) if t is not None), default=None)
-
-
-def _event(connection: sqlite3.Connection, now: int, run: int, campaign: str, what: str, detail: str) -> None:
-    connection.execute(
-        "INSERT INTO events (at, run, campaign, what, detail) VALUES (?, ?, ?, ?, ?)",
-        (now, run, campaign, what, detail),
-    )

@@ -107,13 +107,14 @@ def scan_into(
             since=_since(store, window), at_most=MAX_REJECTS_KEPT, tell=note,
         )  # fmt: skip
         start = _since(store, window)
+        end = None if start is None else start + window
         _leave(store, shards, start, moment - window, moment)
         detection = _judged(store, shards, start, settings, progress, note, moment)
         detection = _with_reading(detection, read, told)
         merged = merge(store, detection, now=moment)
         if write is not None:
             write(merged.detection)
-        _keep(store, merged, number, moment, channels)
+        _keep(store, merged, number, moment, (start, end), channels)
     except BaseException as error:
         with suppress(StateError), store.transaction() as connection:
             said = f"{type(error).__name__}: {error}"[:MAX_ERROR]
@@ -128,7 +129,7 @@ def scan_into(
     return Run(
         number=number, detection=merged.detection, changes=merged.changes, new_files=len(read.new),
         known_files=len(read.known), new_rows=read.rows, window_start=start,
-        window_end=None if start is None else start + window, deliveries=deliveries, pending=pending,
+        window_end=end, deliveries=deliveries, pending=pending,
     )  # fmt: skip
 
 
@@ -213,14 +214,20 @@ def _with_reading(detection: Detection, read: Ingested, told: Sequence[str]) -> 
     return replace(detection, rejects=tuple(read.rejects), counts=counts, notes=notes)
 
 
-def _keep(store: Store, merged: Merged, number: int, now: int, channels: Sequence[Channel]) -> None:
+def _keep(
+    store: Store,
+    merged: Merged,
+    number: int,
+    now: int,
+    window: tuple[int | None, int | None],
+    channels: Sequence[Channel],
+) -> None:
     """All that a run found, at once: a reader sees the state before it or after it."""
-    last = store.rows("SELECT max(last_time) AS last FROM files")[0]["last"]
     with store.transaction() as connection:
         record(store, merged, run=number, now=now)
         connection.execute(
-            "UPDATE runs SET finished = ?, window_end = ?, window_start = ?, counts = ? WHERE run = ?",
-            (now, last, merged.detection.counts.get("first_seen"), json.dumps(dict(merged.detection.counts)), number),
+            "UPDATE runs SET finished = ?, window_start = ?, window_end = ?, counts = ? WHERE run = ?",
+            (now, *window, json.dumps(dict(merged.detection.counts)), number),
         )
         if channels:
             alerts = [_alert(change, number) for change in merged.changes if _is_told(change)]

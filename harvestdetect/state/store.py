@@ -27,7 +27,7 @@ from typing import Any, Final
 from harvestdetect.alerts import create_tables
 from harvestdetect.errors import LockedError, StateError
 
-__all__ = ["SCHEMA", "Store", "open_store"]
+__all__ = ["SCHEMA", "Store", "note_event", "open_store"]
 
 SCHEMA: Final = 1
 DATABASE: Final = "state.sqlite"
@@ -224,6 +224,15 @@ def open_store(folder: Path, *, write: bool, make: bool = False) -> Store:
             os.close(lock)
         raise
     return Store(folder, connection, lock)
+
+
+def note_event(
+    connection: sqlite3.Connection, campaign: str, what: str, detail: str, *, at: int, run: int | None = None
+) -> None:
+    """Notes what happened to a campaign; to be called inside a transaction."""
+    connection.execute(
+        "INSERT INTO events (at, run, campaign, what, detail) VALUES (?, ?, ?, ?, ?)", (at, run, campaign, what, detail)
+    )
 
 
 def _locked(folder: Path) -> int:

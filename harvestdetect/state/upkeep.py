@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,14 @@ __all__ = ["Forgotten", "Freed", "collect", "forget", "verify"]
 
 _DERIVED: Final = ("vectors", "neighbors")
 """What is made again from the files of the window."""
+_TEXTS: Final = (
+    ("campaigns", "finding"),
+    ("runs", "counts"),
+    ("runs", "error"),
+    ("events", "detail"),
+    ("verdicts", "note"),
+)
+"""Columns in which an account's id may stand among other words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +50,7 @@ class Forgotten:
 def collect(store: Store, shards: ShardFolder) -> Freed:
     """Removes files that no run will need: of runs that were stopped, and of what left the window.
 
-    Vectors and neighbours are removed where more than half of what they hold is of texts that left; what is needed of
-    them is made again.
+    Vectors of texts that left stay.
     """
     before = _size(store.folder)
     wanted = {shards.path(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files")}
@@ -85,9 +91,9 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
             found.append(f"what was read of {row['name']} is broken; scan that file again")
             continue
         shard.close()
-    for table, other in (("members", "campaigns"), ("signatures", "campaigns"), ("campaign_runs", "campaigns")):
+    for table in ("members", "signatures", "campaign_runs"):
         lost = store.rows(
-            f"SELECT DISTINCT campaign FROM {table} WHERE campaign NOT IN (SELECT campaign FROM {other}) LIMIT 5"
+            f"SELECT DISTINCT campaign FROM {table} WHERE campaign NOT IN (SELECT campaign FROM campaigns) LIMIT 5"
         )
         found += [f"{table} names the campaign {row['campaign']}, which is not there" for row in lost]
     for folder in (store.folder / "neighbors").glob("*"):
@@ -115,7 +121,7 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
     with store.transaction() as connection:
         connection.execute("DELETE FROM members WHERE account = ?", (account,))
         forget_account(connection, account)
-        for table, column in _texts(connection):
+        for table, column in _TEXTS:
             connection.execute(
                 f"UPDATE {table} SET {column} = replace({column}, ?, '[erased]') WHERE instr({column}, ?) > 0",
                 (account, account),
@@ -124,17 +130,6 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
         shutil.rmtree(store.folder / name, ignore_errors=True)
     collect(store, shards)
     return Forgotten(prompts=prompts, files=files, campaigns=campaigns)
-
-
-def _texts(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    """Columns in which an account's id may stand among other words."""
-    yield from (
-        ("campaigns", "finding"),
-        ("runs", "counts"),
-        ("runs", "error"),
-        ("events", "detail"),
-        ("verdicts", "note"),
-    )
 
 
 def _shrink(store: Store) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias, get_args
 
 from harvestdetect.data import TIERS, Tier
 from harvestdetect.errors import UsageError
-from harvestdetect.state.store import Store
+from harvestdetect.report.format import day
+from harvestdetect.state.store import Store, note_event
 
 __all__ = ["Precision", "Verdict", "VerdictName", "precision", "review", "standing_verdicts", "undo", "verdicts"]
 
@@ -38,9 +38,9 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        until = "" if self.expires is None else f" until {_day(self.expires)}"
+        until = "" if self.expires is None else f" until {day(self.expires)}"
         note = f": {self.note}" if self.note else "."
-        return f"{self.reviewer} judged it {self.verdict} on {_day(self.at)}{until}{note}"
+        return f"{self.reviewer} judged it {self.verdict} on {day(self.at)}{until}{note}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +91,7 @@ def review(
             "INSERT INTO verdicts (campaign, verdict, note, reviewer, at, expires, tier) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (campaign, verdict, note, reviewer, now, expires, found[0]["tier"]),
         )
-        connection.execute(
-            "INSERT INTO events (at, campaign, what, detail) VALUES (?, ?, 'verdict', ?)",
-            (now, campaign, f"{verdict} by {reviewer}"),
-        )
+        note_event(connection, campaign, "verdict", f"{verdict} by {reviewer}", at=now)
     return verdicts(store, campaign=campaign)[-1]
 
 
@@ -109,10 +106,8 @@ def undo(store: Store, campaign: str, *, reviewer: str, now: int) -> Verdict:
         raise UsageError(f"there is no verdict on {campaign!a} to take back")
     with store.transaction() as connection:
         connection.execute("UPDATE verdicts SET undone = ? WHERE verdict_id = ?", (now, held[-1].number))
-        connection.execute(
-            "INSERT INTO events (at, campaign, what, detail) VALUES (?, ?, 'verdict', ?)",
-            (now, campaign, f"{held[-1].verdict} of {held[-1].reviewer} taken back by {reviewer}"),
-        )
+        said = f"{held[-1].verdict} of {held[-1].reviewer} taken back by {reviewer}"
+        note_event(connection, campaign, "verdict", said, at=now)
     return verdicts(store, campaign=campaign, number=held[-1].number)[0]
 
 
@@ -149,7 +144,3 @@ def precision(store: Store) -> list[Precision]:
             )
         )
     return found
-
-
-def _day(time: int) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d}"
