@@ -14,7 +14,17 @@ from harvestdetect.arrays import AnyInts, pairs, ranges
 from harvestdetect.data import Campaign
 from harvestdetect.overlap import blocks, by_chance, log_tail, overlaps_of, shared_pairs
 
-__all__ = ["Link", "communities", "form_campaign", "joined", "link_clusters", "membership", "split_users", "without"]
+__all__ = [
+    "Link",
+    "communities",
+    "form_campaign",
+    "is_copied",
+    "joined",
+    "link_clusters",
+    "membership",
+    "split_users",
+    "without",
+]
 
 Ints32 = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -27,6 +37,11 @@ FILLED: Final = 0.9
 """Membership, at least, of an account that filled a rigid template."""
 RIGID_RELIEF: Final = 0.45
 """Links between rigid templates need only this part of the logarithm that others need."""
+COPIED: Final = 0.5
+"""A cluster of which so many prompts are one text, word for word, may be a text that many people send..."""
+COPIED_RELIEF: Final = 5.0
+"""...and is expected to share so many times the accounts that chance gives: who sends such texts at all sends several,
+and accounts that never do (programs, products, other campaigns) make them look rarer than they are among people."""
 SPLIT_LOG_P: Final = -16.0
 """Accounts that use one template only are split off when chance is less likely than this (natural logarithm)."""
 TERMS: Final = 1 << 20
@@ -57,6 +72,7 @@ def link_clusters(
     *,
     log_p: float,
     rigid: Sequence[bool] | None = None,
+    copied: Sequence[bool] | None = None,
 ) -> list[Link]:
     """Links between clusters that share accounts beyond chance, by the first, then by the second.
 
@@ -71,12 +87,15 @@ def link_clusters(
         rigid: for each cluster, whether it is a template of so many fixed words that nobody fills one by chance: two of
             them are linked from :data:`RIGID_RELIEF` of ``log_p``, for they are no two interests of the same
             people. None: none is.
+        copied: for each cluster, whether it is :data:`COPIED`: its links have to stand against
+            :data:`COPIED_RELIEF` times the accounts that chance gives. None: none is.
     """
     count = len(accounts)
     if count < 2:
         return []
     overlaps = overlaps_of(accounts, prompts, volume)
     fixed = np.zeros(count, bool) if rigid is None else np.asarray(rigid, bool)
+    same = np.zeros(count, bool) if copied is None else np.asarray(copied, bool)
     found: list[Link] = []
     for block in blocks(overlaps):
         held = shared_pairs(overlaps, block)
@@ -84,6 +103,7 @@ def link_clusters(
         overlap = held.shared / np.minimum(overlaps.size[held.first], overlaps.size[held.second])
         held, overlap = held.at(overlap >= MIN_OVERLAP), overlap[overlap >= MIN_OVERLAP]
         expected = by_chance(overlaps, held)
+        expected *= np.where(same[held.first] | same[held.second], COPIED_RELIEF, 1.0)
         tail = log_tail(overlaps, held.shared, expected)
         linked = np.flatnonzero(tail < np.where(fixed[held.first] & fixed[held.second], log_p * RIGID_RELIEF, log_p))
         found.extend(
@@ -98,6 +118,11 @@ def link_clusters(
             for i in linked
         )
     return found
+
+
+def is_copied(content: Ints32) -> bool:
+    """Whether a cluster is :data:`COPIED`, of int32[q], the text of each of its prompts."""
+    return bool(len(content)) and int(np.unique(content, return_counts=True)[1].max()) >= COPIED * len(content)
 
 
 def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[int]]:

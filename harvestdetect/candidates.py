@@ -172,8 +172,10 @@ def near_candidates(
     volume: Ints32,
     vectors: Floats32 | None,
     rigid: Sequence[bool],
+    copied: Sequence[bool],
     log_p: float,
     rigid_log_p: float,
+    copied_relief: float,
     min_shared: int,
     min_overlap: float,
 ) -> list[tuple[Near, ...]]:
@@ -191,8 +193,10 @@ def near_candidates(
         vectors: float32[c, d], mean vector of each candidate's prompts, less the mean of all prompts (or subjects that
             many share would make all alike); None: wording is not compared.
         rigid: whether a candidate has a template that nobody fills by chance.
+        copied: whether a candidate has a cluster that is mostly one text.
         log_p: ``Settings.link_log_p``.
         rigid_log_p: the same between two rigid templates, so what two rigid candidates are held to.
+        copied_relief: how many times the overlap that volumes explain a candidate with such a cluster is held to.
         min_shared: ``campaign.MIN_SHARED``.
         min_overlap: ``campaign.MIN_OVERLAP``.
     """
@@ -201,10 +205,12 @@ def near_candidates(
         return [()] * count
     overlaps = overlaps_of(accounts, hits, volume)
     unit = None if vectors is None else _unit(vectors)
+    same = np.asarray(copied, bool)
     found: list[list[Near]] = [[] for _ in ids]
     for block in blocks(overlaps):
         weighed, distance = _weighed(overlaps, block, unit)
         expected = by_chance(overlaps, weighed)
+        expected *= np.where(same[weighed.first] | same[weighed.second], copied_relief, 1.0)
         tail = np.where(weighed.shared > 0, log_tail(overlaps, weighed.shared, expected), 0.0)
         overlap = weighed.shared / np.maximum(
             np.minimum(overlaps.size[weighed.first], overlaps.size[weighed.second]), 1

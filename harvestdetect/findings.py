@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.arrays import ranges
-from harvestdetect.campaign import MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF
+from harvestdetect.campaign import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, is_copied
 from harvestdetect.candidates import excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.data import (
     NO_TIME,
@@ -140,6 +140,7 @@ def candidates_of(
     near = near_candidates(
         ids, [c.accounts for c in campaigns], [c.harvest_prompts for c in campaigns], volume=volume,
         vectors=means if len(means) else None, rigid=[any(rigid[int(c)] for c in one.clusters) for one in campaigns],
+        copied=[_has_copied(one, prompts) for one in campaigns], copied_relief=COPIED_RELIEF,
         log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
     )  # fmt: skip
     found = []
@@ -178,6 +179,12 @@ def candidates_of(
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _has_copied(campaign: Campaign, prompts: Prompts) -> bool:
+    """Whether a cluster of the campaign is mostly one text."""
+    content = prompts.content[campaign.prompts]
+    return any(is_copied(content[campaign.prompt_cluster == c]) for c in campaign.clusters)
 
 
 def _shown(campaign: Campaign, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:

@@ -23,7 +23,7 @@ from harvestdetect.calibration import (
     expected_findings,
     load_calibration,
 )
-from harvestdetect.campaign import communities, form_campaign, link_clusters, split_users
+from harvestdetect.campaign import communities, form_campaign, is_copied, link_clusters, split_users
 from harvestdetect.candidates import seen_accounts
 from harvestdetect.cluster import (
     Postings,
@@ -601,7 +601,7 @@ def _campaigns(
     rigid = [is_rigid(description) for description in described]
     links = link_clusters(
         [a for a, _ in sets], [h.astype(np.int32) for _, h in sets], volume.prompts, log_p=run.settings.link_log_p,
-        rigid=rigid,
+        rigid=rigid, copied=[is_copied(corpus.prompts.content[held]) for held in prompts],
     )  # fmt: skip
     free = first_rows(corpus.prompts)
     for held_prompts in prompts:

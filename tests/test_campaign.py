@@ -15,12 +15,15 @@ from scipy.stats import poisson
 from harvestdetect import campaign as stage
 from harvestdetect import overlap
 from harvestdetect.campaign import (
+    COPIED,
+    COPIED_RELIEF,
     MIN_OVERLAP,
     MIN_SHARED,
     RIGID_RELIEF,
     Link,
     communities,
     form_campaign,
+    is_copied,
     joined,
     link_clusters,
     membership,
@@ -137,12 +140,13 @@ def shared_by_chance(one: dict[int, int], other: dict[int, int], volume: Ints32)
     st.lists(SENDERS, max_size=9),
     st.lists(st.integers(1, 60), min_size=40, max_size=40),
     st.sets(st.integers(0, 8)),
+    st.sets(st.integers(0, 8), max_size=3),
     st.sampled_from([-6.0, -1.0, 0.5, 1e9]),
     st.sampled_from([1, 5, overlap.CELLS]),
 )
 @settings(max_examples=200, deadline=None)
 def test_links_are_those_of_a_loop_over_pairs(
-    clusters: list[dict[int, int]], load: list[int], rigid: set[int], log_p: float, cells: int
+    clusters: list[dict[int, int]], load: list[int], rigid: set[int], copied: set[int], log_p: float, cells: int
 ) -> None:
     from scipy.stats import poisson
 
@@ -153,6 +157,8 @@ def test_links_are_those_of_a_loop_over_pairs(
         expected = max(
             shared_by_chance(clusters[i], clusters[j], volume), shared_by_chance(clusters[j], clusters[i], volume)
         )
+        if {i, j} & copied:
+            expected *= COPIED_RELIEF
         part = shared / min(len(clusters[i]), len(clusters[j]))
         tail = max(poisson.logsf(shared - 1, expected), overlap.LEAST_LOG_P) + np.log(
             len(clusters) * (len(clusters) - 1) / 2
@@ -163,7 +169,10 @@ def test_links_are_those_of_a_loop_over_pairs(
             wanted.append((i, j, shared, expected, tail, part))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overlap, "CELLS", cells)
-        found = link_clusters(*sent(clusters), volume, log_p=log_p, rigid=[i in rigid for i in range(len(clusters))])
+        found = link_clusters(
+            *sent(clusters), volume, log_p=log_p, rigid=[i in rigid for i in range(len(clusters))],
+            copied=[i in copied for i in range(len(clusters))],
+        )  # fmt: skip
     assert [(f.first, f.second, f.shared) for f in found] == [w[:3] for w in wanted]
     for link, (_, _, _, expected, tail, part) in zip(found, wanted, strict=True):
         assert (link.expected, link.log_p, link.overlap) == pytest.approx((expected, tail, part), rel=1e-6, abs=1e-9)
@@ -188,6 +197,26 @@ def test_each_shared_pair_is_given_once_in_order(clusters: list[dict[int, int]],
         for j in range(len(clusters))
         if i != j and (both := clusters[i].keys() & clusters[j].keys())
     ]
+
+
+def test_texts_that_many_people_send_word_for_word_are_no_campaign() -> None:
+    # 3,000 people send two popular texts now and then, 3,000 programs never do
+    draw = np.random.default_rng(5)
+    volume = np.full(6_000, 40, np.int32)
+    sets = [np.unique(draw.integers(0, 3_000, 1_200), return_counts=True) for _ in range(2)]
+    accounts, counts = [a.astype(np.int32) for a, _ in sets], [n.astype(np.int32) for _, n in sets]
+    assert link_clusters(accounts, counts, volume, log_p=LOG_P)
+    assert link_clusters(accounts, counts, volume, log_p=LOG_P, copied=[True, False]) == []
+    # a ring that sends two texts only is linked whatever they are
+    ring = np.arange(40, dtype=np.int32)
+    assert link_clusters([ring, ring], [counts[0][:40]] * 2, volume, log_p=LOG_P, copied=[True, True])
+
+
+def test_copied_clusters_are_mostly_one_text() -> None:
+    many = np.arange(10, dtype=np.int32)
+    assert not is_copied(many)
+    assert not is_copied(many[:0])
+    assert is_copied(np.concatenate((many, np.full(round(10 * COPIED / (1 - COPIED)), 99, np.int32))))
 
 
 def test_few_clusters_have_no_links() -> None:

@@ -26,7 +26,7 @@ from test_report import HOSTILE, make_detection, make_finding, make_member, make
 
 from harvestdetect import campaign as campaign_stage
 from harvestdetect import candidates, findings, overlap
-from harvestdetect.campaign import MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, Link, link_clusters
+from harvestdetect.campaign import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, Link, link_clusters
 from harvestdetect.candidates import (
     CANDIDATES,
     CLOSE,
@@ -760,7 +760,12 @@ def test_fields_that_most_prompts_lack() -> None:
 
 
 def neighbours(
-    accounts: Sequence[Sequence[int]], *, vectors: Any = None, population: int = 400, rigid: Sequence[int] = ()
+    accounts: Sequence[Sequence[int]],
+    *,
+    vectors: Any = None,
+    population: int = 400,
+    rigid: Sequence[int] = (),
+    copied: Sequence[int] = (),
 ) -> list[tuple[Near, ...]]:
     held = [np.array(a, np.int32) for a in accounts]
     return near_candidates(
@@ -770,6 +775,8 @@ def neighbours(
         volume=np.full(population, 20, np.int32),
         vectors=None if vectors is None else np.array(vectors, np.float32),
         rigid=[i in rigid for i in range(len(held))],
+        copied=[i in copied for i in range(len(held))],
+        copied_relief=COPIED_RELIEF,
         log_p=-5.0,
         rigid_log_p=-5.0 * RIGID_RELIEF,
         min_shared=MIN_SHARED,
@@ -787,10 +794,13 @@ def test_neighbours_and_the_test_they_failed() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=40), min_size=2, max_size=6), st.sets(st.integers(0, 5))
+    st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=40), min_size=2, max_size=6),
+    st.sets(st.integers(0, 5)),
+    st.sets(st.integers(0, 5)),
 )
-@example([set(range(20)), {*range(5), *range(30, 45)}], {0, 1})
-def test_neighbours_have_the_figures_of_links(sets: list[set[int]], rigid: set[int]) -> None:
+@example([set(range(20)), {*range(5), *range(30, 45)}], {0, 1}, set())
+@example([set(range(20)), {*range(5), *range(30, 45)}], {0, 1}, {1})
+def test_neighbours_have_the_figures_of_links(sets: list[set[int]], rigid: set[int], copied: set[int]) -> None:
     accounts = [sorted(s) for s in sets]
 
     def linked(log_p: float) -> dict[tuple[int, int], Link]:
@@ -800,11 +810,12 @@ def test_neighbours_have_the_figures_of_links(sets: list[set[int]], rigid: set[i
             np.full(400, 20, np.int32),
             log_p=log_p,
             rigid=[i in rigid for i in range(len(accounts))],
+            copied=[i in copied for i in range(len(accounts))],
         )
         return {(link.first, link.second): link for link in found}
 
     links, held = linked(1e9), linked(-5.0)
-    found = neighbours(accounts, rigid=sorted(rigid))
+    found = neighbours(accounts, rigid=sorted(rigid), copied=sorted(copied))
     for x, row in enumerate(found):
         for near in row:
             y = int(near.campaign_id.removeprefix("c-"))
@@ -882,8 +893,9 @@ def test_neighbours_that_send_unequally_have_the_figures_of_the_link() -> None:
     volume = np.full(400, 20, np.int32)
     (link,) = link_clusters(accounts, hits, volume, log_p=1e9)
     found = near_candidates(
-        ["c-0", "c-1"], accounts, hits, volume=volume, vectors=None, rigid=[False, False], log_p=-5.0,
-        rigid_log_p=-2.0, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+        ["c-0", "c-1"], accounts, hits, volume=volume, vectors=None, rigid=[False, False],
+        copied=[False, False], copied_relief=COPIED_RELIEF,
+        log_p=-5.0, rigid_log_p=-2.0, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
     )  # fmt: skip
     for (near,) in found:
         assert near.expected == pytest.approx(link.expected, abs=1e-4)

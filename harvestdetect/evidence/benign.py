@@ -19,7 +19,7 @@ DEVIATIONS: Final = 5.0
 """Standard deviations of a shuffle from which accounts are said to have subjects of their own..."""
 OF_USUAL: Final = 0.35
 """...if they also reach this share of the likeness within other accounts."""
-MOSTLY: Final = 0.6
+MOSTLY: Final = 0.5
 """Share of that likeness from which strangers with subjects of their own are customers, however even their load."""
 STRANGERS: Final = 0.05
 """p-value of shared infrastructure, where it is known, from which accounts are strangers."""
