@@ -244,6 +244,7 @@ def scan(
     OUT gets  report.html            the findings, to read
               campaigns.jsonl        a finding a line
               accounts.csv           a row per finding and account
+              attributed.csv         of a state: accounts that filled known templates
               prompts.parquet        which prompts are in which campaign
               candidates.jsonl       all that was weighed, for explain
               accounts_seen.parquet  digests of the accounts there were, for explain
@@ -286,20 +287,21 @@ def scan(
                 progress=progress, notes=notes, write=write, done=done,
             )  # fmt: skip
 
-    if output == "json":
-        answer(detection_json(detection) + "\n", utf8=True)
-    else:
-        answer(summary_table(detection, width=None, color=colored()) + f"\n{shown(str(out / 'report.html'))}\n")
-    if verbose:
-        for cost in detection.stages:
-            tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+        if output == "json":
+            answer(detection_json(detection) + "\n", utf8=True)
+        else:
+            answer(summary_table(detection, width=None, color=colored()) + f"\n{shown(str(out / 'report.html'))}\n")
+        if verbose:
+            for cost in detection.stages:
+                tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
 
-    rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
-    if not prompts:
-        raise InputError(_nothing(detection, rejects))
-    check_rejects(rejects, prompts, settings.max_rejects)
-    if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
-        return EXIT_FINDINGS
+        rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
+        if not prompts:
+            raise InputError(_nothing(detection, rejects))
+        check_rejects(rejects, prompts, settings.max_rejects)
+        if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
+            done(detection, exit_code=EXIT_FINDINGS)
+            return EXIT_FINDINGS
     return 0
 
 
@@ -320,22 +322,23 @@ def _measured(file: Path | None) -> Generator[Callable[..., None], None, None]:
             findings=tier_counts(detection), **more,
         )  # fmt: skip
 
-    code = 0
     try:
         yield done
     except BaseException as error:
-        code = getattr(error, "exit_code", EXIT_INTERRUPTED if was_interrupted(error) else 1)
+        told["exit_code"] = getattr(error, "exit_code", EXIT_INTERRUPTED if was_interrupted(error) else 1)
         raise
     finally:
         if file is not None:
             from harvestdetect.metrics import RunMetrics, write_metrics
+            from harvestdetect.watch import DONE
 
-            end = time.time()
+            end, code = time.time(), told.pop("exit_code", 0)
+            worked = code in DONE and "rows" in told
             write_metrics(
                 file,
                 RunMetrics(
                     last_run=end,
-                    last_success=None if code else end,
+                    last_success=end if worked else None,
                     duration_seconds=end - start,
                     exit_code=code,
                     **told,

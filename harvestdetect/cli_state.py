@@ -77,8 +77,7 @@ def _told(run: Run) -> list[str]:
     members = {m.account for f in run.detection.findings for m in f.members}
     if others := {a.account for a in run.detection.attributed} - members:
         said.append(
-            f"{len(others):,} accounts in no finding filled templates of known campaigns (harvestdetect campaigns STATE"
-            " CAMPAIGN --accounts lists them among the members)"
+            f"{len(others):,} accounts in no finding filled templates of known campaigns: attributed.csv lists them"
         )
     return said
 

@@ -89,6 +89,13 @@ def lines(file: Path) -> list[Any]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def did_its_work(metrics: Path, code: int) -> bool:
+    """Whether a run's metrics tell its exit code, and of a success."""
+    told = dict(line.rsplit(" ", 1) for line in metrics.read_text().splitlines() if not line.startswith("#"))
+    assert float(told["harvestdetect_last_run_exit_code"]) == code
+    return float(told["harvestdetect_last_success_timestamp_seconds"]) > 0
+
+
 def zstd(data: bytes) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream:
@@ -236,8 +243,12 @@ def test_findings_depend_on_the_rows_alone(
 
 
 def test_json_and_fail_on(run: Run, scanned: Scanned, tmp_path: Path) -> None:
-    done = run("scan", scanned.dump, "--out", tmp_path, "--format", "json", "--fail-on", "watch")
+    metrics = tmp_path.with_name("scan.prom")
+    done = run(
+        "scan", scanned.dump, "--out", tmp_path, "--format", "json", "--fail-on", "watch", "--metrics", metrics
+    )  # fmt: skip
     assert done.code == 3
+    assert did_its_work(metrics, 3)
     detection = detection_from_json(done.out)
     assert detection_json(detection) + "\n" == done.out
     assert [f.campaign_id for f in detection.findings] == [
@@ -506,8 +517,10 @@ def test_every_bad_line_is_a_reject(run: Run, tmp_path: Path, bad_dump: Path) ->
     ],
 )
 def test_max_rejects(run: Run, tmp_path: Path, bad_dump: Path, allowed: str, code: int, message: str) -> None:
-    done = run("scan", bad_dump, "--out", tmp_path / "out", "--max-rejects", allowed)
+    metrics = tmp_path / "scan.prom"
+    done = run("scan", bad_dump, "--out", tmp_path / "out", "--max-rejects", allowed, "--metrics", metrics)
     assert done.code == code
+    assert code == 2 or did_its_work(metrics, code)
     assert message in (done.error if code == 4 else done.err)
     # the results are there all the same
     assert (tmp_path / "out" / "run.json").exists() == (code != 2)
@@ -590,7 +603,7 @@ def test_results_of_an_earlier_scan_are_not_read(run: Run, tmp_path: Path) -> No
     assert (first.code, first.err) == (0, "")
     done = run("scan", tmp_path, "--out", tmp_path / "out")
     assert done.code == 0
-    assert done.err == f"note: left out 6 files in {tmp_path}/out that an earlier scan wrote\n"
+    assert done.err == f"note: left out 7 files in {tmp_path}/out that an earlier scan wrote\n"
     assert [f["name"] for f in json.loads((tmp_path / "out" / "run.json").read_text())["files"]] == [str(dump)]
     done = run("scan", tmp_path / "out", "--out", tmp_path / "out")
     assert done.code == 2

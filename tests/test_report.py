@@ -32,6 +32,7 @@ from harvestdetect.candidates import candidate_from_dict
 from harvestdetect.data import (
     NO_TIME,
     TIERS,
+    Attributed,
     BenignExplanation,
     Candidate,
     Cut,
@@ -522,6 +523,21 @@ def test_write_outputs_writes_every_file_and_nothing_else(tmp_path: Path, detect
     assert (out / "candidates.jsonl").read_text(encoding="utf-8") == report.candidates_jsonl(detection) != ""
     assert (out / "accounts.csv").read_bytes().decode() == report.accounts_csv(detection)
     assert (out / "report.html").read_text(encoding="utf-8") == report.html_report(detection)
+
+
+def test_attributed_accounts_have_a_table_of_their_own(tmp_path: Path) -> None:
+    finding = make_finding(members=(make_member("in"),))
+    known = (
+        Attributed(campaign_id="c-7", account="=cmd()", prompts=2, first_seen=0, last_seen=86_400),
+        Attributed(campaign_id="c-7", account="in", prompts=1, first_seen=None, last_seen=None),
+    )
+    report.write_outputs(dataclasses.replace(make_detection(finding), attributed=known), tmp_path)
+    rows = list(csv.reader(io.StringIO((tmp_path / "attributed.csv").read_text(encoding="utf-8"), newline="")))
+    assert rows == [
+        ["account", "campaign_id", "prompts", "first_seen", "last_seen", "in_finding"],
+        ["'=cmd()", "c-7", "2", "1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z", "false"],
+        ["in", "c-7", "1", "", "", "true"],
+    ]
 
 
 def test_prompts_without_a_table_are_an_empty_one(tmp_path: Path) -> None:

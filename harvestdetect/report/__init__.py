@@ -11,6 +11,7 @@ from harvestdetect.report.escape import csv_cell, csv_text
 from harvestdetect.report.files import (
     OUTPUT_NAMES,
     accounts_csv,
+    attributed_csv,
     campaigns_jsonl,
     candidates_jsonl,
     check_writable,
@@ -26,6 +27,7 @@ from harvestdetect.report.terminal import summary_table
 __all__ = [
     "OUTPUT_NAMES",
     "accounts_csv",
+    "attributed_csv",
     "campaigns_jsonl",
     "candidates_jsonl",
     "check_writable",

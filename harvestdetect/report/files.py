@@ -28,8 +28,10 @@ from harvestdetect.report.html import html_report
 
 __all__ = [
     "ACCOUNT_COLUMNS",
+    "ATTRIBUTED_COLUMNS",
     "OUTPUT_NAMES",
     "accounts_csv",
+    "attributed_csv",
     "campaigns_jsonl",
     "candidates_jsonl",
     "check_writable",
@@ -53,9 +55,11 @@ ACCOUNT_COLUMNS: Final = (
     "recommended",
     "reasons",
 )
+ATTRIBUTED_COLUMNS: Final = ("account", "campaign_id", "prompts", "first_seen", "last_seen", "in_finding")
 OUTPUT_NAMES: Final = (
     "campaigns.jsonl",
     "accounts.csv",
+    "attributed.csv",
     "prompts.parquet",
     CANDIDATES,
     SEEN,
@@ -124,6 +128,30 @@ def accounts_csv(detection: Detection) -> str:
                     csv_cell("; ".join(member.reasons)),
                 )
             )
+    return buffer.getvalue()
+
+
+def attributed_csv(detection: Detection) -> str:
+    """A row per account that filled a template of a known campaign, and that campaign; a header alone without a state.
+
+    Written as :func:`accounts_csv` is. ``in_finding`` says whether the account is a member of a finding of the scan:
+    the others are in ``accounts.csv`` nowhere, and nobody has weighed them.
+    """
+    members = {member.account for finding in detection.findings for member in finding.members}
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(ATTRIBUTED_COLUMNS)
+    for one in detection.attributed:
+        writer.writerow(
+            (
+                csv_cell(one.account),
+                csv_cell(one.campaign_id),
+                one.prompts,
+                iso_time(one.first_seen),
+                iso_time(one.last_seen),
+                "true" if one.account in members else "false",
+            )
+        )
     return buffer.getvalue()
 
 
@@ -271,6 +299,7 @@ def write_outputs(detection: Detection, out: Path) -> list[Path]:
     writers: dict[str, Callable[[BinaryIO], object]] = {
         "campaigns.jsonl": lambda file: file.write(_utf8(campaigns_jsonl(detection))),
         "accounts.csv": lambda file: file.write(_utf8(accounts_csv(detection))),
+        "attributed.csv": lambda file: file.write(_utf8(attributed_csv(detection))),
         "prompts.parquet": lambda file: _write_prompts(detection, file),
         CANDIDATES: lambda file: file.write(_utf8(candidates_jsonl(detection))),
         SEEN: lambda file: _write_seen(detection, file),
