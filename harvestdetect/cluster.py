@@ -99,28 +99,35 @@ def core_distance(neighbors: Neighbors, *, min_samples: int, account: Ints32, se
     return core
 
 
-def shared_distance(neighbors: Neighbors) -> Floats32:
+def shared_distance(neighbors: Neighbors, *, rows: Ints32 | None = None) -> Floats32:
     """One minus the share of nearest neighbours that a point and each of its neighbours have in common.
 
     Blind to density: a loose template and a tight one look alike (Jarvis, Patrick 1973; Ertoz et al. 2003). The two
     lists of an edge, each with the point itself, are sorted as one and equal neighbours in it counted: the cost is
     O(n k * k log k), however many lists a point is in.
 
+    Args:
+        neighbors: of all points.
+        rows: int32[n], the points whose distances are asked for; None: all.
+
     Returns:
         float32[n, k]; inf where there is no neighbour.
     """
     n, k = neighbors.index.shape
+    every = np.arange(n, dtype=np.int32) if rows is None else rows
+    n = len(every)
     out = np.full((n, k), np.inf, np.float32)
     width = 2 * (k + 1)
     block = max(1, SORTED // (max(k, 1) * width))
     missing = -1 - np.arange(k, dtype=np.int32)
     some_missing = bool((neighbors.index < 0).any())
     for start in range(0, n, block):
-        index = neighbors.index[start : start + block]
+        point = every[start : start + block]
+        index = neighbors.index[point]
         held = index >= 0
         lists = np.empty((len(index), k, width), np.int32)
         lists[:, :, :k] = index[:, None]
-        lists[:, :, k] = np.arange(start, start + len(index), dtype=np.int32)[:, None]
+        lists[:, :, k] = point[:, None]
         lists[:, :, k + 1 : -1] = neighbors.index[index]
         lists[:, :, -1] = index
         if some_missing:  # what is missing equals nothing
@@ -425,6 +432,17 @@ class Postings:
     def rows(self, points: Ints32) -> Ints:
         """The rows of some points."""
         return ranges(self.start[points], self.start[points + 1] - self.start[points])
+
+    def among(self, points: Ints32) -> Postings:
+        """The same of some points alone, numbered in their order."""
+        rows = self.rows(points)
+        size = self.start[points + 1] - self.start[points]
+        return Postings(
+            start=np.concatenate(([0], np.cumsum(size))),
+            account=self.account[rows],
+            text=self.text[rows],
+            volume=self.volume,
+        )
 
 
 def select_by_accounts(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -28,7 +28,7 @@ from harvestdetect.template import (
 )
 from harvestdetect.vectors import Rows
 
-__all__ = ["describe_clusters", "template_of"]
+__all__ = ["Described", "describe_clusters", "template_of"]
 
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
@@ -48,8 +48,25 @@ FILLS: Final = 0.5
 """Share of a template's fixed words that a text must keep to be a filling."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What is said of a cluster."""
+
+    description: Description
+    template: Template
+    shown: Ints32
+    """int32[.]: segments of which the template shows the texts."""
+
+
 def describe_clusters(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Rows, *, least: int
+    assigned: Sequence[Assigned],
+    corpus: Corpus,
+    parts: Parts,
+    vectors: Rows,
+    *,
+    least: int,
+    known: Mapping[int, Described] | None = None,
+    made_anew: dict[int, Described] | None = None,
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster; mixed ones come apart, those of the same template are made one.
 
@@ -59,29 +76,38 @@ def describe_clusters(
         parts: of its prompts.
         vectors: float16[n, d], unit rows but for rounding, of all segments in the wording view.
         least: accounts that a part of a mixed cluster needs.
+        known: what is said of some of the clusters, by their positions: it stands, and they do not come apart.
+        made_anew: takes what is said of all others that do not come apart.
 
     Returns:
         the clusters, each with the prompts that fill its template; a description of each; and the templates by their
         position in the list.
     """
     held: list[Assigned] = []
-    made: list[tuple[Description, Template]] = []
-    for item in assigned:
+    made: list[Described] = []
+    for position, item in enumerate(assigned):
+        if known and position in known:
+            held.append(item)
+            made.append(known[position])
+            continue
         whole = _template(item, corpus, parts, vectors)
-        inside = _unmixed(item, whole[0], corpus, parts, vectors, least=least)
+        inside = _unmixed(item, whole.description, corpus, parts, vectors, least=least)
+        before = len(held)
         for part in inside or [item]:
             one = _template(part, corpus, parts, vectors) if inside else whole
-            apart = _apart(part, one[0], corpus, parts, least=least)
+            apart = _apart(part, one.description, corpus, parts, least=least)
             held.extend(apart or [part])
             made.extend([_template(own, corpus, parts, vectors) for own in apart] or [one])
+        if made_anew is not None and len(held) == before + 1 and held[before] is item:
+            made_anew[position] = whole
     stays = [
-        not item.cluster.channel.endswith("/leaf") or is_template(description)
-        for item, (description, _) in zip(held, made, strict=True)
+        not item.cluster.channel.endswith("/leaf") or is_template(one.description)
+        for item, one in zip(held, made, strict=True)
     ]
     assigned = list(itertools.compress(held, stays))
     made = list(itertools.compress(made, stays))
     found = []
-    for group in same_templates([description for description, _ in made]):
+    for group in same_templates([one.description for one in made]):
         item = assigned[group[0]]
         if len(group) > 1:
             item = Assigned(
@@ -90,9 +116,9 @@ def describe_clusters(
                 ),
                 prompts=np.sort(np.concatenate([assigned[i].prompts for i in group])),
             )
-        description, template = _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]
-        item = _filled(item, description, corpus, parts)
-        found.append((item, description, _counted(template, item, corpus)))
+        one = _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]
+        item = _filled(item, one.description, corpus, parts)
+        found.append((item, one.description, _counted(one.template, item, corpus)))
     return (
         [item for item, _, _ in found],
         [description for _, description, _ in found],
@@ -199,9 +225,9 @@ def _shares(
     return share[:, shown.back], shown.back >= 0
 
 
-def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Rows) -> tuple[Description, Template]:
+def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Rows) -> Described:
     texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
-    return template_of(
+    description, template = template_of(
         texts,
         unit(vectors[stands]),
         channel=item.cluster.channel,
@@ -209,6 +235,8 @@ def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Rows) -> tu
         prompts=len(item.prompts),
         accounts=len(np.unique(corpus.prompts.account[item.prompts])),
     )
+    shown = [description.medoid, *description.exemplars, description.least_similar]
+    return Described(description=description, template=template, shown=np.unique(stands[shown]))
 
 
 def _counted(template: Template, item: Assigned, corpus: Corpus) -> Template:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Final, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import pairs
 from harvestdetect.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.attribute import Signature, attribute
 from harvestdetect.calibration import (
@@ -25,15 +25,8 @@ from harvestdetect.calibration import (
 )
 from harvestdetect.campaign import communities, form_campaign, is_copied, link_clusters, split_users
 from harvestdetect.candidates import seen_accounts
-from harvestdetect.cluster import (
-    Postings,
-    Tree,
-    build_tree,
-    core_distance,
-    select_by_accounts,
-    select_flat,
-    shared_distance,
-)
+from harvestdetect.channels import carry_on, cluster_view
+from harvestdetect.cluster import Postings, core_distance
 from harvestdetect.corpus import CorpusBuilder
 from harvestdetect.data import (
     NO_TIME,
@@ -51,13 +44,14 @@ from harvestdetect.data import (
     TemplateCluster,
     View,
 )
-from harvestdetect.describe import describe_clusters
+from harvestdetect.describe import Described, describe_clusters
 from harvestdetect.dump import Dumps, batches_of
+from harvestdetect.earlier import FAR, Earlier
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
-from harvestdetect.lookup import first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
+from harvestdetect.lookup import Parts, first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
 from harvestdetect.machine import cores, memory_gb, peak_memory_mb
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
@@ -68,7 +62,7 @@ from harvestdetect.shards import ShardFolder, Window
 from harvestdetect.template import Description, is_rigid, is_template
 from harvestdetect.triage import Judgement, changes, expected_false, ranked, what_if
 from harvestdetect.vectors import RowFile, Rows
-from harvestdetect.weigh import Case, Weighed, background_of, judgements_of, weigh
+from harvestdetect.weigh import Background, Case, Weighed, background_of, judgements_of, weigh
 from harvestdetect.work import Kept, keep_neighbors, kept_neighbors, key_of, places
 
 __all__ = ["detect"]
@@ -87,8 +81,10 @@ IN_MEMORY: Final = 0.05
 LEAST_KNOWN: Final = 0.5
 """Neighbours of an earlier scan are of use where so many of the segments were in it."""
 PROMPT_DIMENSIONS: Final = 48
-SHARED_FLOOR: Final = 0.02
-SHARED_CAP: Final = 0.95
+INDIFFERENT: Final = frozenset(
+    {"batch_size", "cache", "device", "format", "mapping", "max_line_bytes", "max_rejects", "memory_gb", "threads"}
+) | frozenset({"allow_download", "use_cache", "work", "workers"})
+"""Settings on which no finding depends, the dumps being the same."""
 
 
 def detect(
@@ -124,6 +120,8 @@ def detect(
     run = _Run(settings=settings, progress=progress or _silent, tell=notes)
     left_out = _left_out(leave_out, run)
     run.open()
+    if settings.work is not None and candidates is None:
+        run.earlier = _earlier(settings.work, left_out, run)
     with run.stage("read"):
         corpus = _read(source, run)
     if not len(corpus.prompts.account):
@@ -141,9 +139,7 @@ def detect(
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
     with run.stage("templates", blas_threads=1):
         parts = parts_of(corpus)
-        assigned, described, templates = describe_clusters(
-            assigned, corpus, parts, wording, least=settings.min_accounts
-        )
+        assigned, described, templates = _described(assigned, corpus, parts, wording, run)
     with run.stage("campaigns", blas_threads=1):
         campaigns = _campaigns(assigned, described, corpus, volume, neighbors, run)
     with run.stage("evidence", blas_threads=1):
@@ -155,7 +151,7 @@ def detect(
         )  # fmt: skip
         with run.progress("evidence", len(campaigns)) as advance:
             background = background_of(campaigns, case, seed=settings.seed)
-            weighed = weigh(campaigns, case, background, seed=settings.seed, advance=advance)
+            weighed = _weighed(campaigns, case, background, run, advance)
         campaigns, weighed = join_parts(campaigns, weighed, case, background, settings=settings)
         weighed = without_surer(campaigns, weighed, case, background, settings=settings)
         if candidates is not None:
@@ -179,6 +175,17 @@ def _left_out(names: Sequence[Family], run: _Run) -> frozenset[Family]:
     if names:
         run.note(f"not weighed: {', '.join(sorted(set(names)))}")
     return frozenset(names)
+
+
+def _earlier(folder: Path, left_out: frozenset[Family], run: _Run) -> Earlier:
+    """What scans with the same settings left in a work folder."""
+    settings = {name: value for name, value in run.settings.to_dict().items() if name not in INDIFFERENT}
+    known = None if run.registry is None else run.registry.entries
+    return Earlier(
+        folder,
+        key_of({"settings": settings, "registry": known, "left out": sorted(left_out), "versions": _versions()}),
+        notes=run.note,
+    )
 
 
 # ---------------------------------------------------------------- the run
@@ -205,6 +212,8 @@ class _Run:
     encode: dict[View, Encode] = field(default_factory=dict)
     registry: Registry | None = None
     calibration: Calibration | None = None
+    earlier: Earlier | None = None
+    """What may be taken over from an earlier scan."""
     results: dict[str, Any] = field(default_factory=dict)
     """Fields of the detection, as they come to be known."""
 
@@ -468,84 +477,68 @@ def _cluster(
     run: _Run,
     among: Ints32 | None = None,
 ) -> tuple[list[TemplateCluster], Floats32]:
-    """Clusters of a view by plain and by shared-neighbour distance, and the core distances.
+    """Clusters of a view in all its channels, and the core distances.
 
     ``among`` names the segments that the rows of ``neighbors`` are; None: all.
     """
     settings = run.settings
-    own = postings if among is None else _restrict(postings, among)
-    senders = corpus.senders if among is None else corpus.senders[among]
+    own = postings if among is None else postings.among(among)
     core = core_distance(
-        neighbors, min_samples=settings.min_samples, account=own.account[own.start[:-1]], senders=senders
+        neighbors,
+        min_samples=settings.min_samples,
+        account=own.account[own.start[:-1]],
+        senders=corpus.senders if among is None else corpus.senders[among],
     )
-    found: list[TemplateCluster] = []
-    for channel, distance, own_core, floor, cap in (
-        (str(view), None, core, settings.distance_floor, settings.distance_cap),
-        (f"{view}/shared", shared_distance(neighbors), np.zeros_like(core), SHARED_FLOOR, SHARED_CAP),
-    ):
-        tree = build_tree(
-            neighbors,
-            core=own_core,
-            distance=distance,
-            floor=floor,
-            cap=cap,
-            min_cluster_size=settings.min_cluster_size,
+    digest = corpus.digest if among is None else corpus.digest[among]
+    earlier = run.earlier
+    stood = None if earlier is None else earlier.clusters(view, run.models[view], digest)
+    if stood is None:
+        found = cluster_view(view, neighbors, core, own, settings=settings, lasting=earlier is not None)
+    else:
+        found, joined = carry_on(view, neighbors, core, own, earlier=stood.clusters, new=stood.new, settings=settings)
+        run.note(
+            f"{view}: the clusters of an earlier scan are carried on; of {int(stood.new.sum()):,} new texts {joined:,} "
+            f"joined one of them ({stood.changed / stood.whole:.1%} of the texts came or went since all were clustered)"
         )
-        for points, quality in _select(tree, own, settings):
-            segments = points if among is None else among[points]
-            found.append(TemplateCluster(channel=channel, segments=np.sort(segments), quality=quality))
-        if distance is None and settings.selection == "account":
-            for points in _select_leaves(tree, own, settings):
-                segments = points if among is None else among[points]
-                found.append(TemplateCluster(channel=f"{view}/leaf", segments=np.sort(segments), quality=0.0))
-    return found, core
-
-
-def _select(tree: Tree, postings: Postings, settings: Settings) -> Iterator[tuple[Ints32, float]]:
-    if settings.selection == "account":
-        nodes, quality = select_by_accounts(
-            tree, postings, min_accounts=settings.min_accounts, max_account_share=settings.max_account_share
+    if earlier is not None:
+        earlier.keep_clusters(view, run.models[view], digest, found, stood)
+    return [
+        TemplateCluster(
+            channel=one.channel, segments=one.points if among is None else among[one.points], quality=one.quality
         )
-        yield from zip(nodes, quality.tolist(), strict=True)
-        return
-    yield from _select_flat(tree, settings.selection)
+        for one in found
+    ], core
 
 
-def _select_flat(tree: Tree, method: str) -> Iterator[tuple[Ints32, float]]:
-    flat = select_flat(tree, method=method)
-    order = np.argsort(flat.label, kind="stable").astype(np.int32)
-    borders = np.searchsorted(flat.label[order], np.arange(len(flat.persistence) + 1))
-    for number, persistence in enumerate(flat.persistence.tolist()):
-        yield order[borders[number] : borders[number + 1]], persistence
+def _described(
+    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Rows, run: _Run
+) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
+    """Template and description of every cluster, as an earlier scan had them where it may be asked."""
+    least, earlier = run.settings.min_accounts, run.earlier
+    if earlier is None:
+        return describe_clusters(assigned, corpus, parts, vectors, least=least)
+    known, anew = earlier.described(assigned, corpus), dict[int, Described]()
+    found = describe_clusters(assigned, corpus, parts, vectors, least=least, known=known, made_anew=anew)
+    earlier.keep_described(anew, assigned, corpus)
+    return found
 
 
-def _select_leaves(tree: Tree, postings: Postings, settings: Settings) -> Iterator[Ints32]:
-    """The densest places that enough accounts share, whether they come back to them or not.
-
-    Over several templates each account may send one filling of each. Such leaves count where they turn out to be
-    templates.
-    """
-    leaves = [points for points, _ in _select_flat(tree, "leaf")]
-    if not leaves:
-        return
-    points = np.concatenate(leaves)
-    of = np.repeat(np.arange(len(leaves)), [len(leaf) for leaf in leaves])
-    rows = np.repeat(of, postings.start[points + 1] - postings.start[points])
-    accounts = np.bincount(pairs(rows, postings.account[postings.rows(points)])[0], minlength=len(leaves))
-    for leaf, count in zip(leaves, accounts.tolist(), strict=True):
-        if count >= settings.min_accounts:
-            yield leaf
-
-
-def _restrict(postings: Postings, among: Ints32) -> Postings:
-    rows = postings.rows(among)
-    size = postings.start[among + 1] - postings.start[among]
-    return Postings(
-        start=np.concatenate(([0], np.cumsum(size))),
-        account=postings.account[rows],
-        text=postings.text[rows],
-        volume=postings.volume,
-    )
+def _weighed(
+    campaigns: Sequence[Campaign], case: Case, background: Background, run: _Run, advance: Callable[[int], None]
+) -> list[Weighed]:
+    """What is measured on every candidate, as an earlier scan had it where it may be asked."""
+    seed, earlier = run.settings.seed, run.earlier
+    if earlier is None:
+        return weigh(campaigns, case, background, seed=seed, advance=advance)
+    known = earlier.weighed(campaigns, case.described, case.corpus)
+    found = weigh(campaigns, case, background, seed=seed, advance=advance, known=known)
+    if known:
+        run.note(f"{len(known):,} of {len(campaigns):,} candidates, no findings, are as an earlier scan weighed them")
+    fdr = run.settings.fdr
+    far = [judgement.reach["watch"] > FAR * fdr for judgement in judgements_of(found, fdr=fdr)]
+    anew = {i: found[i] for i in np.flatnonzero(far).tolist() if i not in known}
+    earlier.keep_weighed(anew, campaigns, case.described, case.corpus)
+    return found
 
 
 def _meaning(corpus: Corpus, postings: Postings, core: Floats32, run: _Run) -> list[TemplateCluster]:

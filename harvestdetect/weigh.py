@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
@@ -181,6 +181,7 @@ def weigh(
     *,
     seed: int,
     advance: Callable[[int], None] = lambda count: None,
+    known: Mapping[int, Weighed] | None = None,
 ) -> list[Weighed]:
     """Weighs candidates.
 
@@ -190,10 +191,12 @@ def weigh(
         background: what they are compared with.
         seed: of every draw.
         advance: told how many more are done.
+        known: what was measured on some of them before, by their positions: it stands.
     """
     found = []
-    for campaign in campaigns:
-        found.append(_weigh(campaign, case, background, seed))
+    for position, campaign in enumerate(campaigns):
+        before = known.get(position) if known else None
+        found.append(_weigh(campaign, case, background, seed) if before is None else before)
         advance(1)
     return found
 

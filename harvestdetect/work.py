@@ -1,4 +1,4 @@
-"""What a scan leaves in its work folder for the next one: the neighbours of every text, by the texts' digests.
+"""What a scan leaves in its work folder for the next one: the neighbours of every text, and other tables.
 
 The folder holds besides: files of a dump as they were read, and vectors (:class:`harvestdetect.cache.VectorCache`).
 All of it is written under another name, flushed and renamed, and verified before it is used; what is broken is made
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,14 @@ from harvestdetect.cache import DIGEST_BYTES, Notes, is_whole, locate, publish_f
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
 
-__all__ = ["Kept", "keep_neighbors", "kept_neighbors", "key_of", "places"]
+__all__ = ["NEIGHBORS", "Kept", "keep_neighbors", "keep_tables", "kept_neighbors", "kept_tables", "key_of", "places"]
 
 Digests = npt.NDArray[np.void]
 Ints32 = npt.NDArray[np.int32]
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
-_FOLDER: Final = "neighbors"
+NEIGHBORS: Final = "neighbors"
+TOLD: Final = "told.msgpack"
 _FORMAT: Final = 3
 
 
@@ -52,39 +54,80 @@ def keep_neighbors(folder: Path, key: str, kept: Kept) -> None:
     Raises:
         CacheError: the folder cannot be written.
     """
-    content = hashlib.blake2b(np.ascontiguousarray(kept.digest).tobytes(), digest_size=10).hexdigest()
-    made = folder / _FOLDER / f"{key}-{content}"
-    if not (made.is_dir() and is_whole(made)):
-
-        def write(inside: Path) -> None:
-            np.save(inside / "digest.npy", np.ascontiguousarray(kept.digest).view(np.uint8).reshape(-1, DIGEST_BYTES))
-            np.save(inside / "index.npy", kept.neighbors.index)
-            np.save(inside / "distance.npy", kept.neighbors.distance)
-
-        publish_folder(made, write)
-    for other in made.parent.glob(f"{key}-*"):
-        if other != made and other.suffix != ".tmp":
-            shutil.rmtree(other, ignore_errors=True)
+    arrays = {"digest": kept.digest, "index": kept.neighbors.index, "distance": kept.neighbors.distance}
+    keep_tables(folder / NEIGHBORS, key, arrays, content=kept.digest)
 
 
 def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kept | None:
     """What an earlier scan left under a key; None where that is nothing whole."""
-    for made in sorted((folder / _FOLDER).glob(f"{key}-*")):
+    found = kept_tables(folder / NEIGHBORS, key, ("digest", "index", "distance"), what="neighbours", notes=notes)
+    if found is None:
+        return None
+    arrays, _ = found
+    return Kept(digest=arrays["digest"], neighbors=Neighbors(index=arrays["index"], distance=arrays["distance"]))
+
+
+def keep_tables(
+    folder: Path, key: str, arrays: Arrays, told: bytes = b"", *, content: npt.NDArray[Any] | None = None
+) -> None:
+    """Leaves arrays, and values as bytes, for the next scan, in place of what is there under the same key.
+
+    Args:
+        folder: made where it is missing.
+        key: see :func:`key_of`.
+        arrays: by name; of the types that ``numpy.save`` writes without pickling, or V16.
+        told: anything beside them.
+        content: what all the rest follows from; None: it is told by everything.
+
+    Raises:
+        CacheError: the folder cannot be written.
+    """
+    summed = hashlib.blake2b(told, digest_size=10)
+    for array in arrays.values() if content is None else (content,):
+        summed.update(np.ascontiguousarray(array).tobytes())
+    made = folder / f"{key}-{summed.hexdigest()}"
+    if not (made.is_dir() and is_whole(made)):
+
+        def write(inside: Path) -> None:
+            for name, array in arrays.items():
+                plain = np.ascontiguousarray(array)
+                np.save(
+                    inside / f"{name}.npy",
+                    plain.view(np.uint8).reshape(-1, DIGEST_BYTES) if plain.dtype.kind == "V" else plain,
+                )
+            (inside / TOLD).write_bytes(told)
+
+        publish_folder(made, write)
+    for other in folder.glob(f"{key}-*"):
+        if other != made and other.suffix != ".tmp":
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def kept_tables(
+    folder: Path, key: str, names: Sequence[str], *, what: str, notes: Notes | None = None
+) -> tuple[dict[str, npt.NDArray[Any]], bytes] | None:
+    """What an earlier scan left under a key; None where that is nothing whole.
+
+    Args:
+        folder: as for :func:`keep_tables`.
+        key: of what is wanted.
+        names: of the arrays; one called ``digest`` is V16.
+        what: said in a note where it is broken.
+        notes: told.
+    """
+    for made in sorted(folder.glob(f"{key}-*")):
         if made.suffix == ".tmp":
             continue
         try:
             if not is_whole(made):
                 raise CacheError("its content is not what was written")
-            digest, index, distance = (
-                np.load(made / f"{name}.npy", allow_pickle=False) for name in ("digest", "index", "distance")
-            )
-            return Kept(
-                digest=np.ascontiguousarray(digest).view(f"V{DIGEST_BYTES}").ravel(),
-                neighbors=Neighbors(index=index, distance=distance),
-            )
+            arrays = {name: np.load(made / f"{name}.npy", allow_pickle=False) for name in names}
+            if "digest" in arrays:
+                arrays["digest"] = np.ascontiguousarray(arrays["digest"]).view(f"V{DIGEST_BYTES}").ravel()
+            return arrays, (made / TOLD).read_bytes()
         except (OSError, ValueError, CacheError) as error:
             if notes is not None:
-                notes(f"the neighbours of an earlier scan are made anew: {error}")
+                notes(f"the {what} of an earlier scan are made anew: {error}")
     return None
 
 

@@ -86,16 +86,16 @@ class Case:
         return describe_clusters(items, self.corpus, self.parts, self.vectors, least=LEAST)
 
     def unmixed(self, item: Assigned) -> list[Assigned]:
-        whole, _ = _template(item, self.corpus, self.parts, self.vectors)
+        whole = _template(item, self.corpus, self.parts, self.vectors).description
         return _unmixed(item, whole, self.corpus, self.parts, self.vectors, least=LEAST)
 
     def apart(self, item: Assigned) -> list[Assigned]:
-        whole, _ = _template(item, self.corpus, self.parts, self.vectors)
+        whole = _template(item, self.corpus, self.parts, self.vectors).description
         assert _unmixed(item, whole, self.corpus, self.parts, self.vectors, least=LEAST) == []
         return _apart(item, whole, self.corpus, self.parts, least=LEAST)
 
     def filled(self, item: Assigned) -> Assigned:
-        whole, _ = _template(item, self.corpus, self.parts, self.vectors)
+        whole = _template(item, self.corpus, self.parts, self.vectors).description
         return _filled(item, whole, self.corpus, self.parts)
 
 
@@ -159,7 +159,7 @@ def test_without_a_template_inside_a_cluster_stays_whole() -> None:
     nouns = invented(rng, 14).split()
     case = case_of([(f"person {i}", " ".join(rng.choices(nouns, k=16))) for i in range(40)])
     item = case.cluster()
-    whole, _ = _template(item, case.corpus, case.parts, case.vectors)
+    whole = _template(item, case.corpus, case.parts, case.vectors).description
     assert whole.shared >= 4  # so it was looked at
     assert case.unmixed(item) == []
     found, _, _ = case.described(item)

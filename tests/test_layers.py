@@ -38,8 +38,8 @@ LAYERS = (
     (
         "around",
         {
-            *("alerts", "attribute", "calibration", "describe", "evaluate", "explain", "findings", "regroup", "report"),
-            *("simulate", "weigh"),
+            *("alerts", "attribute", "calibration", "channels", "describe", "earlier", "evaluate", "explain"),
+            *("findings", "regroup", "report", "simulate", "weigh"),
         },
     ),
     ("pipeline", {"pipeline"}),
@@ -54,6 +54,7 @@ AMONG_THEMSELVES = {"ground", "helpers"}
 BESIDE = {
     *(("alerts", "report"), ("cli", "cli_state"), ("cli", "console"), ("cli_state", "cli"), ("cli_state", "console")),
     *(("evaluate", "report"), ("explain", "report"), ("regroup", "weigh")),
+    *(("earlier", "channels"), ("earlier", "describe"), ("earlier", "weigh")),
 }
 """Imports within a layer that are meant."""
 WHOLE = ("alerts", "dump", "explain", "report", "simulate", "state", "benchmarks")

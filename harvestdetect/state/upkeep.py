@@ -11,13 +11,15 @@ from typing import Final
 
 from harvestdetect.alerts import forget_account
 from harvestdetect.cache import is_whole
+from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.store import DATABASE, Store
+from harvestdetect.work import NEIGHBORS
 
 __all__ = ["Forgotten", "Freed", "collect", "forget", "verify"]
 
-_DERIVED: Final = ("vectors", "neighbors")
+_DERIVED: Final = ("vectors", NEIGHBORS, CLUSTERS)
 """What is made again from the files of the window."""
 _TEXTS: Final = (
     ("campaigns", "finding"),
@@ -96,17 +98,18 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
             f"SELECT DISTINCT campaign FROM {table} WHERE campaign NOT IN (SELECT campaign FROM campaigns) LIMIT 5"
         )
         found += [f"{table} names the campaign {row['campaign']}, which is not there" for row in lost]
-    for folder in (store.folder / "neighbors").glob("*"):
-        if folder.is_dir() and folder.suffix != ".tmp" and not is_whole(folder):
-            found.append("the neighbours of the last run are broken; the next run makes them anew")
+    for what, folders in (("neighbours", f"{NEIGHBORS}/*"), ("clusters", f"{CLUSTERS}/*/*")):
+        for folder in store.folder.glob(folders):
+            if folder.is_dir() and folder.suffix != ".tmp" and not is_whole(folder):
+                found.append(f"the {what} of the last run are broken; the next run makes them anew")
     return found
 
 
 def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
     """Erases an account: its prompts, its texts that no other account sent, and its id, everywhere in the state.
 
-    What it takes: files of the window without its prompts, the database rewritten, vectors and neighbours removed, to
-    be made again by the next run. The results that runs wrote elsewhere are not the state's to erase.
+    What it takes: files of the window without its prompts, the database rewritten, vectors, neighbours and clusters
+    removed, to be made again by the next run. The results that runs wrote elsewhere are not the state's to erase.
 
     Raises:
         CacheError, StateError: something cannot be read or written; what was done until then stays done, and doing it

@@ -1,0 +1,361 @@
+"""What an earlier scan of most of the same texts found, as far as a later one may take it over.
+
+Three things are carried from scan to scan in the work folder, each by the content of the texts: the clusters of every
+view, what was said of a cluster's template, and what was measured on candidates that were far from being findings. A
+cluster is held to be the same while :data:`ALIKE` of its texts are, a candidate while :data:`ALIKE_ACCOUNTS` of its
+accounts and all of its templates are. Both are compared with what they were when they were last looked at, so that
+small changes do not add up unseen. When too many texts have come or gone, all are clustered anew.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.assign import Assigned
+from harvestdetect.cache import DIGEST_BYTES, Notes
+from harvestdetect.candidates import account_digest
+from harvestdetect.channels import Clustered
+from harvestdetect.data import Campaign, Corpus, Template, View
+from harvestdetect.describe import Described
+from harvestdetect.errors import CacheError
+from harvestdetect.template import Description
+from harvestdetect.weigh import Weighed
+from harvestdetect.work import keep_tables, kept_tables, places
+
+__all__ = ["CLUSTERS", "FAR", "Earlier", "Stood"]
+
+Digests = npt.NDArray[np.void]
+Ints = npt.NDArray[np.int64]
+Ints32 = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+
+CLUSTERS: Final = "clusters"
+"""The folder in the work folder."""
+LEAST: Final = 100_000
+"""Fewer texts are clustered whole at every scan: that costs little."""
+CHANGED: Final = 0.1
+"""Share of the texts that may have come or gone since they were last clustered whole."""
+ALIKE: Final = 0.9
+"""Jaccard index from which the texts of two clusters are held to be the same..."""
+ALIKE_ACCOUNTS: Final = 0.8
+"""...and the accounts of two candidates that are far from being findings..."""
+FAR: Final = 10.0
+"""...as they are where so many times the false-discovery rate would not make them one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stood:
+    """The clusters of an earlier scan, of texts that are here."""
+
+    clusters: list[Clustered]
+    new: Bools
+    """bool[n]: texts that were not there."""
+    whole: int
+    """How many texts there were when they were last clustered whole..."""
+    changed: int
+    """...and how many have come or gone since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cluster:
+    channel: str
+    quality: float
+    reach: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clusters:
+    model: str
+    whole: int
+    changed: int
+    clusters: list[_Cluster]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Template:
+    """What was said of a cluster when it was last looked at."""
+
+    channel: str
+    prompts: int
+    description: Description
+    template: Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """What was measured on a candidate when it was last looked at."""
+
+    signatures: tuple[str, ...]
+    prompts: int
+    weighed: Weighed
+
+
+class Earlier:
+    """What is carried in one work folder under one key.
+
+    Args:
+        folder: the work folder.
+        key: of everything that findings depend on besides the dumps.
+        notes: told what is broken or cannot be kept.
+    """
+
+    def __init__(self, folder: Path, key: str, *, notes: Notes) -> None:
+        self._folder = folder / CLUSTERS
+        self._key = key
+        self._notes = notes
+        self._templates: list[tuple[_Template, Digests, Digests]] = []
+        """With the texts of the cluster, and those that the template shows."""
+        self._candidates: list[tuple[_Candidate, npt.NDArray[np.uint64]]] = []
+        """With the accounts."""
+
+    # ------------------------------------------------------------ clusters
+
+    def clusters(self, view: View, model: str, digest: Digests) -> Stood | None:
+        """The clusters of a view to carry on; None where all must be found anew.
+
+        Args:
+            view: they are of.
+            model: digest of its model.
+            digest: V16[n], ascending, of its texts now.
+        """
+        if len(digest) < LEAST:
+            return None
+        found = self._read(view, ("digest", "start", "points"), _Clusters)
+        if found is None:
+            return None
+        arrays, told = found
+        if told.model != model:
+            return None
+        place = places(arrays["digest"], digest)
+        new = np.ones(len(digest), bool)
+        new[place[place >= 0]] = False
+        changed = told.changed + int(new.sum()) + int((place < 0).sum())
+        if changed > CHANGED * told.whole:
+            return None
+        start, points = arrays["start"], place[arrays["points"]]
+        stood = []
+        for number, one in enumerate(told.clusters):
+            own = points[start[number] : start[number + 1]]
+            stood.append(Clustered(channel=one.channel, points=own[own >= 0], quality=one.quality, reach=one.reach))
+        return Stood(clusters=stood, new=new, whole=told.whole, changed=changed)
+
+    def keep_clusters(
+        self, view: View, model: str, digest: Digests, found: Sequence[Clustered], stood: Stood | None
+    ) -> None:
+        """Leaves the clusters of a view for the next scan.
+
+        Args:
+            view: they are of.
+            model: digest of its model.
+            digest: V16[n], ascending, of its texts.
+            found: the clusters.
+            stood: what they were carried on from; None: they were found anew.
+        """
+        if len(digest) < LEAST:
+            return
+        told = _Clusters(
+            model=model,
+            whole=len(digest) if stood is None else stood.whole,
+            changed=0 if stood is None else stood.changed,
+            clusters=[_Cluster(channel=one.channel, quality=one.quality, reach=one.reach) for one in found],
+        )
+        start, points = _packed([one.points for one in found])
+        self._write(view, {"digest": digest, "start": start, "points": points}, told)
+
+    # ------------------------------------------------------------ templates
+
+    def described(self, assigned: Sequence[Assigned], corpus: Corpus) -> dict[int, Described]:
+        """What an earlier scan said of clusters that are the same, by their positions.
+
+        Texts that it shows must still be there.
+        """
+        names = ("digest", "start", "points", "shown_start", "shown")
+        found = self._read("templates", names, list[_Template]) if len(corpus.digest) >= LEAST else None
+        if found is None:
+            return {}
+        arrays, told = found
+        digest, place = arrays["digest"], places(arrays["digest"], corpus.digest)
+        held = _unpacked(arrays["start"], arrays["points"])
+        shown = _unpacked(arrays["shown_start"], arrays["shown"])
+        same = _same(
+            [place[own] for own in held],
+            [item.cluster.segments for item in assigned],
+            count=len(corpus.digest),
+            least=ALIKE,
+        )
+        taken: dict[int, Described] = {}
+        for position, number in same.items():
+            one, item = told[number], assigned[position]
+            there = place[shown[number]]
+            if (
+                one.channel == item.cluster.channel
+                and _close(one.prompts, len(item.prompts), ALIKE)
+                and (there >= 0).all()
+            ):
+                taken[position] = Described(description=one.description, template=one.template, shown=there)
+                self._templates.append((one, digest[held[number]], digest[shown[number]]))
+        return taken
+
+    def keep_described(self, made: Mapping[int, Described], assigned: Sequence[Assigned], corpus: Corpus) -> None:
+        """Leaves what was said of some clusters, by their positions, and what was taken over."""
+        if len(corpus.digest) < LEAST:
+            return
+        for position, one in made.items():
+            item = assigned[position]
+            told = _Template(
+                channel=item.cluster.channel,
+                prompts=len(item.prompts),
+                description=one.description,
+                template=one.template,
+            )
+            self._templates.append((told, corpus.digest[item.cluster.segments], corpus.digest[one.shown]))
+        digest, (points, shown) = _table(
+            [[own for _, own, _ in self._templates], [own for _, _, own in self._templates]], corpus.digest.dtype
+        )
+        arrays: dict[str, npt.NDArray[Any]] = {"digest": digest, "start": points[0], "points": points[1]}
+        arrays.update(shown_start=shown[0], shown=shown[1])
+        self._write("templates", arrays, [told for told, _, _ in self._templates])
+
+    # ------------------------------------------------------------ candidates
+
+    def weighed(
+        self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus
+    ) -> dict[int, Weighed]:
+        """What an earlier scan measured on candidates that are the same and were no findings, by their positions."""
+        found = None
+        if len(corpus.digest) >= LEAST:
+            found = self._read("candidates", ("account", "start", "points"), list[_Candidate])
+        if found is None:
+            return {}
+        arrays, told = found
+        ids = _account_digests(corpus)
+        order = np.argsort(ids, kind="stable")
+        account = arrays["account"]
+        at = np.minimum(np.searchsorted(ids, account, sorter=order), max(len(ids) - 1, 0))
+        place = np.where(ids[order[at]] == account, order[at], -1)
+        held = _unpacked(arrays["start"], arrays["points"])
+        same = _same(
+            [place[own] for own in held], [c.accounts for c in campaigns], count=len(ids), least=ALIKE_ACCOUNTS
+        )
+        taken: dict[int, Weighed] = {}
+        for position, number in same.items():
+            one, campaign = told[number], campaigns[position]
+            templates = _signatures(campaign, described)
+            if one.signatures == templates and _close(one.prompts, len(campaign.prompts), ALIKE_ACCOUNTS):
+                taken[position] = one.weighed
+                self._candidates.append((one, account[held[number]]))
+        return taken
+
+    def keep_weighed(
+        self,
+        weighed: Mapping[int, Weighed],
+        campaigns: Sequence[Campaign],
+        described: Sequence[Description],
+        corpus: Corpus,
+    ) -> None:
+        """Leaves what was measured on some candidates, by their positions, and what was taken over."""
+        if len(corpus.digest) < LEAST:
+            return
+        ids = _account_digests(corpus)
+        for position, one in weighed.items():
+            campaign = campaigns[position]
+            told = _Candidate(signatures=_signatures(campaign, described), prompts=len(campaign.prompts), weighed=one)
+            self._candidates.append((told, ids[campaign.accounts]))
+        account, ((start, points),) = _table([[own for _, own in self._candidates]], np.dtype(np.uint64))
+        arrays = {"account": account, "start": start, "points": points}
+        self._write("candidates", arrays, [told for told, _ in self._candidates])
+
+    # ------------------------------------------------------------ the folder
+
+    def _read(self, name: str, arrays: Sequence[str], kind: Any) -> tuple[dict[str, npt.NDArray[Any]], Any] | None:
+        found = kept_tables(self._folder / name, self._key, arrays, what=f"kept {name}", notes=self._notes)
+        if found is None:
+            return None
+        try:
+            return found[0], msgspec.msgpack.decode(found[1], type=kind)
+        except msgspec.DecodeError as error:
+            self._notes(f"the kept {name} of an earlier scan are made anew: {error}")
+            return None
+
+    def _write(self, name: str, arrays: Mapping[str, npt.NDArray[Any]], told: Any) -> None:
+        try:
+            keep_tables(self._folder / name, self._key, arrays, msgspec.msgpack.encode(told))
+        except (CacheError, UnicodeEncodeError) as error:
+            self._notes(f"the {name} are not kept: {error}")
+
+
+def _close(one: int, other: int, least: float) -> bool:
+    return least <= one / max(other, 1) <= 1 / least
+
+
+def _signatures(campaign: Campaign, described: Sequence[Description]) -> tuple[str, ...]:
+    return tuple(sorted(described[int(c)].signature for c in campaign.clusters))
+
+
+def _account_digests(corpus: Corpus) -> npt.NDArray[np.uint64]:
+    names = corpus.prompts.accounts.to_pylist()
+    return np.fromiter(map(account_digest, names), np.uint64, len(names))
+
+
+def _packed(sets: Sequence[npt.NDArray[Any]]) -> tuple[Ints, npt.NDArray[Any]]:
+    """Where each set begins, int64[s + 1], and all of them in turn."""
+    start = np.concatenate(([0], np.cumsum([len(own) for own in sets], dtype=np.int64)))
+    return start, np.concatenate(sets) if sets else np.empty(0, np.int32)
+
+
+def _unpacked(start: Ints, points: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    return [points[a:b] for a, b in itertools.pairwise(start.tolist())]
+
+
+def _table(
+    columns: Sequence[Sequence[npt.NDArray[Any]]], kind: np.dtype[Any]
+) -> tuple[npt.NDArray[Any], list[tuple[Ints, Ints32]]]:
+    """Sets of keys as sets of positions in one table of all keys, which ascends."""
+    packed = [_packed(sets) for sets in columns]
+    every = np.concatenate([np.empty(0, kind), *(keys.astype(kind, copy=False) for _, keys in packed if len(keys))])
+    # bytes of fixed width have an order, void has none
+    plain = every.view(f"S{DIGEST_BYTES}") if kind.kind == "V" else every
+    table, back = np.unique(plain, return_inverse=True)
+    found: list[tuple[Ints, Ints32]] = []
+    done = 0
+    for start, keys in packed:
+        found.append((start, back[done : done + len(keys)].astype(np.int32)))
+        done += len(keys)
+    return table.view(kind) if kind.kind == "V" else table, found
+
+
+def _same(
+    old: Sequence[npt.NDArray[Any]], new: Sequence[npt.NDArray[Any]], *, count: int, least: float
+) -> dict[int, int]:
+    """For each new set the old one that it is most alike to, where there is one.
+
+    Args:
+        old: sets of numbers below ``count``, or -1 for what is gone.
+        new: sets of numbers below ``count``.
+        count: numbers there are.
+        least: Jaccard index.
+    """
+    from scipy import sparse
+
+    def incidence(sets: Sequence[npt.NDArray[Any]]) -> Any:
+        here = [own[own >= 0] for own in sets]
+        start, points = _packed(here)
+        return sparse.csr_matrix((np.ones(len(points), np.int32), points, start), shape=(len(sets), count))
+
+    if not old or not new:
+        return {}
+    both = (incidence(new) @ incidence(old).T).tocoo()
+    size_new, size_old = np.array([len(own) for own in new]), np.array([len(own) for own in old])
+    alike = both.data / (size_new[both.row] + size_old[both.col] - both.data)
+    chosen = np.flatnonzero(alike >= least)
+    # the likest last, of equals the first: it stays
+    chosen = chosen[np.lexsort((-both.col[chosen], alike[chosen], both.row[chosen]))]
+    return dict(zip(both.row[chosen].tolist(), both.col[chosen].tolist(), strict=True))
