@@ -30,6 +30,8 @@ SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
 ROUNDS: Final = 3
 """New texts join by way of others that have joined, so often at most."""
+FRESH: Final = 0.2
+"""Share of new points that a cluster of the others has: what was there before was looked at then."""
 BLOCK: Final = 1 << 20
 """Edges worked on at once."""
 
@@ -125,7 +127,7 @@ def carry_on(
         for one in _found_among(rest, channel, neighbors, core, postings, settings):
             # what is free of the clusters of a tree may be in one of its leaves
             points = one.points[free[one.channel][one.points]]
-            if len(points) > 1:
+            if len(points) > 1 and new[points].mean() >= FRESH:
                 held[one.channel].append(replace(one, points=points))
         for group in held.values():
             found.extend(group)
@@ -145,8 +147,9 @@ def _found(
     *,
     lasting: bool,
     rows: Ints32 | None = None,
+    points: int | None = None,
 ) -> list[Clustered]:
-    """The clusters of one channel; of the points in ``rows`` where these are named."""
+    """The clusters of one channel; of the points in ``rows`` of so many, where these are named."""
     own_core = np.zeros_like(core) if channel.shared else core
     tree = build_tree(
         neighbors,
@@ -156,23 +159,23 @@ def _found(
         cap=channel.cap,
         min_cluster_size=settings.min_cluster_size,
     )
-    held = [(channel.name, points, quality) for points, quality in _select(tree, postings, settings)]
+    held = [(channel.name, own, quality) for own, quality in _select(tree, postings, settings, points)]
     if not channel.shared and settings.selection == "account":
-        held += [(f"{channel.name}/leaf", points, 0.0) for points in _select_leaves(tree, postings, settings)]
+        held += [(f"{channel.name}/leaf", own, 0.0) for own in _select_leaves(tree, postings, settings)]
     found: list[Clustered] = []
     for name in dict.fromkeys(name for name, _, _ in held):
-        own = [(points, quality) for other, points, quality in held if other == name]
+        own = [(inside, quality) for other, inside, quality in held if other == name]
         reach = np.zeros(len(own), np.float32)
         if lasting:
-            reach = _reach([points for points, _ in own], neighbors, distance, own_core, channel.floor)
+            reach = _reach([inside for inside, _ in own], neighbors, distance, own_core, channel.floor)
         found.extend(
             Clustered(
                 channel=name,
-                points=np.sort(points if rows is None else rows[points]),
+                points=np.sort(inside if rows is None else rows[inside]),
                 quality=quality,
                 reach=far,
             )
-            for (points, quality), far in zip(own, reach.tolist(), strict=True)
+            for (inside, quality), far in zip(own, reach.tolist(), strict=True)
         )
     return found
 
@@ -193,13 +196,17 @@ def _found_among(
     inner = Neighbors(index=place[neighbors.index[rows]], distance=neighbors.distance[rows])
     distance = shared_distance(neighbors, rows=rows) if channel.shared else None
     own = postings.among(rows)
-    return _found(channel, inner, distance, core[rows], own, settings, lasting=True, rows=rows)
+    return _found(channel, inner, distance, core[rows], own, settings, lasting=True, rows=rows, points=len(core))
 
 
-def _select(tree: Tree, postings: Postings, settings: Settings) -> Iterator[tuple[Ints32, float]]:
+def _select(tree: Tree, postings: Postings, settings: Settings, points: int | None) -> Iterator[tuple[Ints32, float]]:
     if settings.selection == "account":
         nodes, quality = select_by_accounts(
-            tree, postings, min_accounts=settings.min_accounts, max_account_share=settings.max_account_share
+            tree,
+            postings,
+            min_accounts=settings.min_accounts,
+            max_account_share=settings.max_account_share,
+            points=points,
         )
         yield from zip(nodes, quality.tolist(), strict=True)
         return

@@ -452,6 +452,7 @@ def select_by_accounts(
     min_accounts: int,
     max_account_share: float,
     max_share: float = 0.1,
+    points: int | None = None,
 ) -> tuple[list[Ints32], Floats]:
     """The disjoint nodes to which more accounts come back than chance would bring.
 
@@ -465,13 +466,14 @@ def select_by_accounts(
         min_accounts: a node with fewer accounts that come back has no quality.
         max_account_share: nor has one of which a single account sent a greater share.
         max_share: nor has one with a greater share of all texts.
+        points: how many there are in all, where the tree is over some of them.
 
     Returns:
         points of each selected node, ascending, best first; and their qualities.
     """
     texts = int(postings.volume.sum())
     size = tree.last - tree.first
-    able = tree.real & (size <= 4 * max_share * tree.n)
+    able = tree.real & (size <= 4 * max_share * (tree.n if points is None else points))
     held, accounts, back, most = _senders(tree, postings, able)
     able &= (size >= 2) & (held <= max_share * texts) & (back >= min_accounts) & (accounts >= min_accounts)
     able &= most <= max_account_share * held

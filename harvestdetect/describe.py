@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, pairs, unit
+from harvestdetect.arrays import AnyInts, pairs, ranges, unit
 from harvestdetect.assign import Assigned
 from harvestdetect.data import Corpus, Template
-from harvestdetect.lookup import READ, Parts, cluster_texts, shown_of, shown_texts
+from harvestdetect.lookup import READ, Parts, cluster_texts, segment_starts, shown_of, shown_texts
 from harvestdetect.redact import redact
 from harvestdetect.template import (
     Description,
@@ -28,10 +28,11 @@ from harvestdetect.template import (
 )
 from harvestdetect.vectors import Rows
 
-__all__ = ["Described", "describe_clusters", "template_of"]
+__all__ = ["UNKNOWN", "Described", "Parted", "describe_clusters", "template_of"]
 
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
+Ints16 = npt.NDArray[np.int16]
 
 TEXTS_PER_CLUSTER: Final = 48
 MIXED_WORDS: Final = 4.0
@@ -46,6 +47,10 @@ STAYS: Final = 0.9
 """...and so many of the accounts that come back keep to one of them."""
 FILLS: Final = 0.5
 """Share of a template's fixed words that a text must keep to be a filling."""
+NONE: Final = -1
+"""Of no part of a cluster."""
+UNKNOWN: Final = -2
+"""Of several parts, or not there when the cluster came apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,15 @@ class Described:
     """int32[.]: segments of which the template shows the texts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parted:
+    """What is said of the parts that a cluster came apart into; of it alone where it did not."""
+
+    described: Sequence[Described]
+    part: Ints16
+    """int16[s]: the part of the prompts of each of its segments, :data:`NONE` or :data:`UNKNOWN`."""
+
+
 def describe_clusters(
     assigned: Sequence[Assigned],
     corpus: Corpus,
@@ -65,8 +79,8 @@ def describe_clusters(
     vectors: Rows,
     *,
     least: int,
-    known: Mapping[int, Described] | None = None,
-    made_anew: dict[int, Described] | None = None,
+    known: Mapping[int, Parted] | None = None,
+    made_anew: dict[int, Parted] | None = None,
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster; mixed ones come apart, those of the same template are made one.
 
@@ -76,8 +90,8 @@ def describe_clusters(
         parts: of its prompts.
         vectors: float16[n, d], unit rows but for rounding, of all segments in the wording view.
         least: accounts that a part of a mixed cluster needs.
-        known: what is said of some of the clusters, by their positions: it stands, and they do not come apart.
-        made_anew: takes what is said of all others that do not come apart.
+        known: what is said of some of the clusters, by their positions: it stands, and they come apart as they did.
+        made_anew: takes what is said of each of the others.
 
     Returns:
         the clusters, each with the prompts that fill its template; a description of each; and the templates by their
@@ -87,8 +101,9 @@ def describe_clusters(
     made: list[Described] = []
     for position, item in enumerate(assigned):
         if known and position in known:
-            held.append(item)
-            made.append(known[position])
+            for part, one in _dealt(item, known[position], corpus, parts, least=least):
+                held.append(part)
+                made.append(one)
             continue
         whole = _template(item, corpus, parts, vectors)
         inside = _unmixed(item, whole.description, corpus, parts, vectors, least=least)
@@ -98,8 +113,8 @@ def describe_clusters(
             apart = _apart(part, one.description, corpus, parts, least=least)
             held.extend(apart or [part])
             made.extend([_template(own, corpus, parts, vectors) for own in apart] or [one])
-        if made_anew is not None and len(held) == before + 1 and held[before] is item:
-            made_anew[position] = whole
+        if made_anew is not None:
+            made_anew[position] = Parted(described=made[before:], part=_part_of(item, held[before:], corpus))
     stays = [
         not item.cluster.channel.endswith("/leaf") or is_template(one.description)
         for item, one in zip(held, made, strict=True)
@@ -143,6 +158,69 @@ def _unmixed(
     return _parts(_filling(inside, item, corpus, parts), item, corpus, least=least)
 
 
+def _part_of(item: Assigned, parts: Sequence[Assigned], corpus: Corpus) -> Ints16:
+    """See :attr:`Parted.part`."""
+    if len(parts) == 1 and parts[0] is item:
+        return np.zeros(len(item.cluster.segments), np.int16)
+    label = np.full(len(item.prompts), NONE, np.int16)
+    for number, part in enumerate(parts):
+        label[np.searchsorted(item.prompts, part.prompts)] = number
+    segment, prompt = _held(item, corpus)
+    return _agreed(label[prompt], segment, len(item.cluster.segments))
+
+
+def _held(item: Assigned, corpus: Corpus) -> tuple[Ints, Ints]:
+    """Which of a cluster's segments are in which of its prompts: positions in both, row by row."""
+    starts = segment_starts(corpus)
+    segments = item.cluster.segments
+    size = starts[segments + 1] - starts[segments]
+    prompt = corpus.posting_prompt[ranges(starts[segments], size)]
+    place = np.minimum(np.searchsorted(item.prompts, prompt), len(item.prompts) - 1)
+    inside = item.prompts[place] == prompt
+    return np.repeat(np.arange(len(segments)), size)[inside], place[inside]
+
+
+def _agreed(label: Ints16, of: Ints, count: int) -> Ints16:
+    """The label that all of each of so many have, :data:`UNKNOWN` where they differ or there is none.
+
+    Args:
+        label: int16[r], those that are :data:`UNKNOWN` not counted.
+        of: int[r], what each is of.
+        count: of these.
+    """
+    told = label != UNKNOWN
+    low, high = np.full(count, np.iinfo(np.int16).max, np.int16), np.full(count, UNKNOWN, np.int16)
+    np.minimum.at(low, of[told], label[told])
+    np.maximum.at(high, of[told], label[told])
+    return np.where(low == high, low, UNKNOWN).astype(np.int16)
+
+
+def _dealt(
+    item: Assigned, known: Parted, corpus: Corpus, parts: Parts, *, least: int
+) -> list[tuple[Assigned, Described]]:
+    """The parts of a cluster that came apart before, each with the prompts that it had, and new ones that fill it.
+
+    A new prompt goes to the template that it fills best, or to the part without one, where there is such a part.
+    """
+    if len(known.described) == 1:
+        return [(item, known.described[0])]
+    segment, prompt = _held(item, corpus)
+    best = _agreed(known.part[segment], prompt, len(item.prompts))
+    new = best == UNKNOWN
+    if new.any():
+        filled = [i for i, one in enumerate(known.described) if has_words(one.description)]
+        others = [i for i in range(len(known.described)) if i not in filled]
+        places = np.array([*filled, *(others[:1] or [NONE])], np.int16)
+        templates = [known.described[i].description for i in filled]
+        best[new] = places[_filling(templates, replace(item, prompts=item.prompts[new]), corpus, parts)]
+    found = []
+    for number, one in enumerate(known.described):
+        prompts = item.prompts[best == number]
+        if len(np.unique(corpus.prompts.account[prompts])) >= least:
+            found.append((replace(item, prompts=prompts), one))
+    return found
+
+
 def _apart(item: Assigned, description: Description, corpus: Corpus, parts: Parts, *, least: int) -> list[Assigned]:
     """The templates of a cluster that have no more than a clause in common, where each has accounts of its own.
 
@@ -172,6 +250,8 @@ def _back(account: AnyInts) -> AnyInts:
 
 def _filling(templates: Sequence[Description], item: Assigned, corpus: Corpus, parts: Parts) -> Ints:
     """Which of some templates each prompt of a cluster fills best; their number where it fills none."""
+    if not templates:
+        return np.zeros(len(item.prompts), np.int64)
     share, _ = _shares([one.kept for one in templates], item, corpus, parts)
     return np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(templates))
 

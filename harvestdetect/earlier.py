@@ -2,8 +2,8 @@
 
 Three things are carried from scan to scan in the work folder, each by the content of the texts: the clusters of every
 view, what was said of a cluster's template, and what was measured on candidates that were far from being findings. A
-cluster is held to be the same while :data:`ALIKE` of its texts are, a candidate while :data:`ALIKE_ACCOUNTS` of its
-accounts and all of its templates are. Both are compared with what they were when they were last looked at, so that
+cluster is held to be the same while :data:`ALIKE` of its texts are, a candidate while so many of its accounts and all
+of its templates are. Both are compared with what they were when they were last looked at, so that
 small changes do not add up unseen. When too many texts have come or gone, all are clustered anew.
 """
 
@@ -24,7 +24,7 @@ from harvestdetect.cache import DIGEST_BYTES, Notes
 from harvestdetect.candidates import account_digest
 from harvestdetect.channels import Clustered
 from harvestdetect.data import Campaign, Corpus, Template, View
-from harvestdetect.describe import Described
+from harvestdetect.describe import UNKNOWN, Described, Parted
 from harvestdetect.errors import CacheError
 from harvestdetect.template import Description
 from harvestdetect.weigh import Weighed
@@ -35,6 +35,7 @@ __all__ = ["CLUSTERS", "FAR", "Earlier", "Stood"]
 Digests = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
+Ints16 = npt.NDArray[np.int16]
 Bools = npt.NDArray[np.bool_]
 
 CLUSTERS: Final = "clusters"
@@ -43,12 +44,10 @@ LEAST: Final = 100_000
 """Fewer texts are clustered whole at every scan: that costs little."""
 CHANGED: Final = 0.1
 """Share of the texts that may have come or gone since they were last clustered whole."""
-ALIKE: Final = 0.9
-"""Jaccard index from which the texts of two clusters are held to be the same..."""
-ALIKE_ACCOUNTS: Final = 0.8
-"""...and the accounts of two candidates that are far from being findings..."""
+ALIKE: Final = 0.8
+"""Jaccard index from which the texts of two clusters, or the accounts of two candidates, are held to be the same."""
 FAR: Final = 10.0
-"""...as they are where so many times the false-discovery rate would not make them one."""
+"""A candidate is far from being a finding where so many times the false-discovery rate would not make it one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +79,19 @@ class _Clusters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    description: Description
+    template: Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Template:
     """What was said of a cluster when it was last looked at."""
 
     channel: str
     prompts: int
-    description: Description
-    template: Template
+    parts: list[_Part]
+    """What it came apart into; it alone where it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +116,8 @@ class Earlier:
         self._folder = folder / CLUSTERS
         self._key = key
         self._notes = notes
-        self._templates: list[tuple[_Template, Digests, Digests]] = []
-        """With the texts of the cluster, and those that the template shows."""
+        self._templates: list[tuple[_Template, Digests, Ints16, Digests]] = []
+        """With the texts of the cluster, the part of each, and the texts that the templates show."""
         self._candidates: list[tuple[_Candidate, npt.NDArray[np.uint64]]] = []
         """With the accounts."""
 
@@ -172,39 +177,43 @@ class Earlier:
 
     # ------------------------------------------------------------ templates
 
-    def described(self, assigned: Sequence[Assigned], corpus: Corpus) -> dict[int, Described]:
-        """What an earlier scan said of clusters that are the same, by their positions.
+    def described(self, assigned: Sequence[Assigned], corpus: Corpus) -> dict[int, Parted]:
+        """What an earlier scan said of clusters that are the same, or of the parts that they came apart into, by their
+        positions.
 
         Texts that it shows must still be there.
         """
-        names = ("digest", "start", "points", "shown_start", "shown")
+        names = ("digest", "start", "points", "part", "shown_start", "shown")
         found = self._read("templates", names, list[_Template]) if len(corpus.digest) >= LEAST else None
         if found is None:
             return {}
         arrays, told = found
         digest, place = arrays["digest"], places(arrays["digest"], corpus.digest)
-        held = _unpacked(arrays["start"], arrays["points"])
+        held, parts = (_unpacked(arrays["start"], arrays[name]) for name in ("points", "part"))
         shown = _unpacked(arrays["shown_start"], arrays["shown"])
         same = _same(
             [place[own] for own in held],
             [item.cluster.segments for item in assigned],
             count=len(corpus.digest),
-            least=ALIKE,
         )
-        taken: dict[int, Described] = {}
+        taken: dict[int, Parted] = {}
         for position, number in same.items():
             one, item = told[number], assigned[position]
             there = place[shown[number]]
-            if (
-                one.channel == item.cluster.channel
-                and _close(one.prompts, len(item.prompts), ALIKE)
-                and (there >= 0).all()
-            ):
-                taken[position] = Described(description=one.description, template=one.template, shown=there)
-                self._templates.append((one, digest[held[number]], digest[shown[number]]))
+            if one.channel == item.cluster.channel and _close(one.prompts, len(item.prompts)) and (there >= 0).all():
+                described = [
+                    Described(description=part.description, template=part.template, shown=there) for part in one.parts
+                ]
+                own, part = place[held[number]], parts[number]
+                now = np.full(len(item.cluster.segments), UNKNOWN, np.int16)
+                at = np.minimum(np.searchsorted(item.cluster.segments, own), len(now) - 1)
+                still = item.cluster.segments[at] == own
+                now[at[still]] = part[still]
+                taken[position] = Parted(described=described, part=now)
+                self._templates.append((one, digest[held[number]], part, digest[shown[number]]))
         return taken
 
-    def keep_described(self, made: Mapping[int, Described], assigned: Sequence[Assigned], corpus: Corpus) -> None:
+    def keep_described(self, made: Mapping[int, Parted], assigned: Sequence[Assigned], corpus: Corpus) -> None:
         """Leaves what was said of some clusters, by their positions, and what was taken over."""
         if len(corpus.digest) < LEAST:
             return
@@ -213,16 +222,16 @@ class Earlier:
             told = _Template(
                 channel=item.cluster.channel,
                 prompts=len(item.prompts),
-                description=one.description,
-                template=one.template,
+                parts=[_Part(description=d.description, template=d.template) for d in one.described],
             )
-            self._templates.append((told, corpus.digest[item.cluster.segments], corpus.digest[one.shown]))
-        digest, (points, shown) = _table(
-            [[own for _, own, _ in self._templates], [own for _, _, own in self._templates]], corpus.digest.dtype
+            shown = np.unique(np.concatenate([np.empty(0, np.int32), *(d.shown for d in one.described)]))
+            self._templates.append((told, corpus.digest[item.cluster.segments], one.part, corpus.digest[shown]))
+        digest, (held, seen) = _table(
+            [[own for _, own, _, _ in self._templates], [own for *_, own in self._templates]], corpus.digest.dtype
         )
-        arrays: dict[str, npt.NDArray[Any]] = {"digest": digest, "start": points[0], "points": points[1]}
-        arrays.update(shown_start=shown[0], shown=shown[1])
-        self._write("templates", arrays, [told for told, _, _ in self._templates])
+        arrays: dict[str, npt.NDArray[Any]] = {"digest": digest, "start": held[0], "points": held[1]}
+        arrays.update(part=_packed([part for _, _, part, _ in self._templates])[1], shown_start=seen[0], shown=seen[1])
+        self._write("templates", arrays, [told for told, *_ in self._templates])
 
     # ------------------------------------------------------------ candidates
 
@@ -242,14 +251,12 @@ class Earlier:
         at = np.minimum(np.searchsorted(ids, account, sorter=order), max(len(ids) - 1, 0))
         place = np.where(ids[order[at]] == account, order[at], -1)
         held = _unpacked(arrays["start"], arrays["points"])
-        same = _same(
-            [place[own] for own in held], [c.accounts for c in campaigns], count=len(ids), least=ALIKE_ACCOUNTS
-        )
+        same = _same([place[own] for own in held], [c.accounts for c in campaigns], count=len(ids))
         taken: dict[int, Weighed] = {}
         for position, number in same.items():
             one, campaign = told[number], campaigns[position]
             templates = _signatures(campaign, described)
-            if one.signatures == templates and _close(one.prompts, len(campaign.prompts), ALIKE_ACCOUNTS):
+            if one.signatures == templates and _close(one.prompts, len(campaign.prompts)):
                 taken[position] = one.weighed
                 self._candidates.append((one, account[held[number]]))
         return taken
@@ -292,8 +299,8 @@ class Earlier:
             self._notes(f"the {name} are not kept: {error}")
 
 
-def _close(one: int, other: int, least: float) -> bool:
-    return least <= one / max(other, 1) <= 1 / least
+def _close(one: int, other: int) -> bool:
+    return ALIKE <= one / max(other, 1) <= 1 / ALIKE
 
 
 def _signatures(campaign: Campaign, described: Sequence[Description]) -> tuple[str, ...]:
@@ -332,16 +339,13 @@ def _table(
     return table.view(kind) if kind.kind == "V" else table, found
 
 
-def _same(
-    old: Sequence[npt.NDArray[Any]], new: Sequence[npt.NDArray[Any]], *, count: int, least: float
-) -> dict[int, int]:
+def _same(old: Sequence[npt.NDArray[Any]], new: Sequence[npt.NDArray[Any]], *, count: int) -> dict[int, int]:
     """For each new set the old one that it is most alike to, where there is one.
 
     Args:
         old: sets of numbers below ``count``, or -1 for what is gone.
         new: sets of numbers below ``count``.
         count: numbers there are.
-        least: Jaccard index.
     """
     from scipy import sparse
 
@@ -355,7 +359,7 @@ def _same(
     both = (incidence(new) @ incidence(old).T).tocoo()
     size_new, size_old = np.array([len(own) for own in new]), np.array([len(own) for own in old])
     alike = both.data / (size_new[both.row] + size_old[both.col] - both.data)
-    chosen = np.flatnonzero(alike >= least)
+    chosen = np.flatnonzero(alike >= ALIKE)
     # the likest last, of equals the first: it stays
     chosen = chosen[np.lexsort((-both.col[chosen], alike[chosen], both.row[chosen]))]
     return dict(zip(both.row[chosen].tolist(), both.col[chosen].tolist(), strict=True))

@@ -44,7 +44,7 @@ from harvestdetect.data import (
     TemplateCluster,
     View,
 )
-from harvestdetect.describe import Described, describe_clusters
+from harvestdetect.describe import Parted, describe_clusters
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.earlier import FAR, Earlier
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
@@ -517,7 +517,7 @@ def _described(
     least, earlier = run.settings.min_accounts, run.earlier
     if earlier is None:
         return describe_clusters(assigned, corpus, parts, vectors, least=least)
-    known, anew = earlier.described(assigned, corpus), dict[int, Described]()
+    known, anew = earlier.described(assigned, corpus), dict[int, Parted]()
     found = describe_clusters(assigned, corpus, parts, vectors, least=least, known=known, made_anew=anew)
     earlier.keep_described(anew, assigned, corpus)
     return found

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harvestdetect.assign import Assigned
 from harvestdetect.corpus import build_corpus
 from harvestdetect.data import Corpus, Prompt, Template, TemplateCluster
-from harvestdetect.describe import _apart, _filled, _template, _unmixed, describe_clusters
+from harvestdetect.describe import UNKNOWN, Parted, _apart, _filled, _template, _unmixed, describe_clusters
 from harvestdetect.dump import batches_of
 from harvestdetect.lookup import Parts, parts_of
 from harvestdetect.template import Description, is_rigid, tokens
@@ -140,6 +140,34 @@ def test_a_cluster_of_two_templates_and_strays_comes_apart_and_the_strays_go() -
     assert sorted((t.prompts, t.accounts) for t in templates.values()) == [(32, 16), (40, 20)]
     assert all(is_rigid(d) for d in descriptions)
     check(case, [case.cluster()], LEAST)
+
+
+@pytest.mark.parametrize("forgotten", [0.0, 0.3, 1.0])
+def test_a_cluster_comes_apart_as_it_did_and_new_texts_go_where_they_fill(forgotten: float) -> None:
+    case = case_of(filled("exam", EXAM, 20) + filled("tutor", TUTOR, 16) + strays(LEAST + 1))
+    item = case.cluster()
+    anew: dict[int, Parted] = {}
+    first = describe_clusters([item], case.corpus, case.parts, case.vectors, least=LEAST, made_anew=anew)
+    assert case.owners(first[0]) == [["exam"], ["stray"], ["tutor"]]
+    assert sorted(set(anew[0].part.tolist())) == [0, 1, 2]
+    # as if these texts had come since
+    unknown = np.random.default_rng(0).random(len(anew[0].part)) < forgotten
+    known = replace(anew[0], part=np.where(unknown, UNKNOWN, anew[0].part))
+    again = describe_clusters([item], case.corpus, case.parts, case.vectors, least=LEAST, known={0: known})
+    assert [one.prompts.tolist() for one in again[0]] == [one.prompts.tolist() for one in first[0]]
+    assert again[1:] == first[1:]
+
+
+def test_a_cluster_that_stays_whole_is_told_so() -> None:
+    case = case_of(filled("exam", EXAM, 20))
+    anew: dict[int, Parted] = {}
+    first = describe_clusters(
+        [case.cluster()], case.corpus, case.parts, case.vectors, least=LEAST, made_anew=anew
+    )  # fmt: skip
+    assert len(anew[0].described) == 1
+    assert set(anew[0].part.tolist()) == {0}
+    again = describe_clusters([case.cluster()], case.corpus, case.parts, case.vectors, least=LEAST, known=anew)
+    assert again[1:] == first[1:]
 
 
 @pytest.mark.parametrize(("accounts", "kept"), [(LEAST, True), (LEAST - 1, False)])
