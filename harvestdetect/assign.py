@@ -215,7 +215,13 @@ def assign_prompts(
 
 
 def nearby(
-    held: Ints32, free: npt.NDArray[np.bool_], corpus: Corpus, neighbors: Neighbors, sender: Ints32, segments: Parts
+    held: Ints32,
+    free: npt.NDArray[np.bool_],
+    corpus: Corpus,
+    neighbors: Neighbors,
+    sender: Ints32,
+    segments: Parts,
+    border: Ints,
 ) -> Ints32:
     """Free prompts of the same accounts that lie among some prompts.
 
@@ -229,6 +235,7 @@ def nearby(
         neighbors: of all segments.
         sender: int32[n], the first account of each segment.
         segments: of every prompt, see :func:`harvestdetect.lookup.segments_of`.
+        border: int64[accounts + 1], where the prompts of each account begin.
 
     Returns:
         int32[r], ascending.
@@ -236,7 +243,7 @@ def nearby(
     account = corpus.prompts.account
     own = np.unique(_held_by(held, segments)[1])
     theirs = np.unique(account[held])
-    begin, end = np.searchsorted(account, theirs), np.searchsorted(account, theirs, side="right")
+    begin, end = border[theirs], border[theirs + 1]
     prompts = ranges(begin, end - begin)
     prompts = prompts[free[prompts]]
     row, segment = _held_by(prompts, segments)

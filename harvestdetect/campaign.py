@@ -16,8 +16,9 @@ from harvestdetect.overlap import blocks, by_chance, log_tail, overlaps_of, shar
 
 __all__ = [
     "Link",
+    "Part",
     "communities",
-    "form_campaign",
+    "form_campaigns",
     "is_copied",
     "joined",
     "link_clusters",
@@ -35,6 +36,12 @@ STRAYS: Final = 0.5
 """A cluster was chosen for accounts that come back, so its strays are rarer than the fit would have them."""
 FILLED: Final = 0.9
 """Membership, at least, of an account that filled a rigid template."""
+FITS: Final = 25
+"""How often the campaigns that still move are fitted again..."""
+STEPS: Final = 8
+"""...by so many steps at a time..."""
+SETTLED: Final = 1e-6
+"""...until no membership moves by more."""
 RIGID_RELIEF: Final = 0.45
 """Links between rigid templates need only this part of the logarithm that others need."""
 COPIED: Final = 0.5
@@ -344,118 +351,214 @@ def _split_single(
 
 
 def membership(
-    hits: Ints32, volume: Ints32, *, total_prompts: int, total_accounts: int, templates: Ints32 | None = None
-) -> Floats:
-    """How surely each account that sent a campaign's texts is part of it.
+    hits: Sequence[Ints32],
+    volume: Sequence[Ints32],
+    *,
+    total_prompts: int,
+    total_accounts: int,
+    templates: Sequence[Ints32] | None = None,
+) -> list[Floats]:
+    """How surely each account that sent a campaign's texts is part of it, for several campaigns.
 
-    A mixture fitted by expectation-maximisation. Members send one of the texts and a negative binomial number more,
-    with a mean and a variance of their own (from Poisson, an even load, to geometric, an uneven one); others send them
-    at a constant rate per prompt (Poisson), at least one stray in ten corpora of this size. Clusters were chosen for
-    accounts that come back, so the rate of strays is held down to :data:`STRAYS` of what the fit asks for. The fit
-    starts from everybody; where most of those who come back sent several of the templates, from these alone.
+    A mixture fitted by expectation-maximisation, each campaign for itself and all at once. Members send one of the
+    texts and a negative binomial number more, with a mean and a variance of their own (from Poisson, an even load, to
+    geometric, an uneven one); others send them at a constant rate per prompt (Poisson), at least one stray in ten
+    corpora of this size. Clusters were chosen for accounts that come back, so the rate of strays is held down to
+    :data:`STRAYS` of what the fit asks for. The fit starts from everybody; where most of those who come back sent
+    several of the templates, from these alone.
 
     Args:
-        hits: int32[a], at least 1: prompts of the account in the campaign.
-        volume: int32[a]: all prompts of the account.
+        hits: for each campaign int32[a], at least 1: prompts of the account in it; not empty.
+        volume: for each int32[a]: all prompts of the account.
         total_prompts: of the corpus.
         total_accounts: of the corpus.
-        templates: int32[a]: how many of the campaign's clusters the account sent; None where there is one.
+        templates: for each int32[a]: how many of its clusters the account sent; None where there is one.
 
     Returns:
-        float64[a], 0 to 1.
+        for each float64[a], 0 to 1.
     """
-    from scipy.special import gammaln
-
-    k, n = hits.astype(np.float64), volume.astype(np.float64)
-    extra, gamma, gamma_next = k - 1, gammaln(k), gammaln(k + 1)
-    sure = np.full(len(k), 0.99)
-    if templates is not None and (k > 1).any() and (templates[k > 1] > 1).mean() > 0.5:
-        sure[templates < 2] = 0.01
-    for _ in range(200):
-        weight = max(float(sure.sum()), 1e-9)
-        more = max(float((sure * extra).sum()) / weight, 1e-3)
-        variance = float((sure * (extra - more) ** 2).sum()) / weight
-        shape = min(max(more**2 / max(variance - more, 1e-9), 1.0), 1e4)
-        prior = min(max(weight / total_accounts, 1e-9), 1 - 1e-9)
-        rate = max(STRAYS * float(((1 - sure) * k).sum()), 0.1) / total_prompts
-        log_member = (
-            np.log(prior)
-            + gammaln(extra + shape)
-            - gammaln(shape)
-            - gamma
-            + shape * np.log(shape / (shape + more))
-            + extra * np.log(more / (shape + more))
-        )
-        strays = n * rate
-        log_other = np.log(1 - prior) + k * np.log(strays) - strays - gamma_next
-        new = 1 / (1 + np.exp(np.clip(log_other - log_member, -500, 500)))
-        # whoever sends more than the usual number is no stray, however even the others' load
-        new = np.maximum(new, np.where(k > more + 1, sure, 0.0))
-        moved = float(np.abs(new - sure).max())
-        sure = new
-        if moved < 1e-6:
-            break
-    return np.asarray(sure)
+    sure = [np.full(len(k), 0.99) for k in hits]
+    for i, several in enumerate(templates or ()):
+        back = hits[i] > 1
+        if back.any() and (several[back] > 1).mean() > 0.5:
+            sure[i][several < 2] = 0.01
+    if hits:
+        moving = list(range(len(hits)))
+        for _ in range(FITS):
+            size = np.array([len(hits[i]) for i in moving])
+            start = np.concatenate(([0], np.cumsum(size)))[:-1]
+            k, n, old = (np.concatenate([values[i] for i in moving]) for values in (hits, volume, sure))
+            fit = _Fit(start=start, of=np.repeat(np.arange(len(size)), size), accounts=total_accounts)
+            rows, done = fit.steps(k.astype(np.float64), n / total_prompts, old)
+            for place, i in enumerate(moving):
+                sure[i] = rows[start[place] : start[place] + size[place]]
+            moving = [i for place, i in enumerate(moving) if not done[place]]
+            if not moving:
+                break
+    return sure
 
 
-def form_campaign(
-    clusters: Sequence[int],
-    assigned: Held,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fit:
+    """Mixtures of several campaigns, see :func:`membership`."""
+
+    start: AnyInts
+    """int64[c]: where the accounts of each begin."""
+    of: AnyInts
+    """int64[a]: the campaign of each account."""
+    accounts: int
+    """Of the corpus."""
+
+    def _sum(self, values: Floats) -> Floats:
+        return np.asarray(np.add.reduceat(values, self.start))
+
+    def steps(self, k: Floats, n: Floats, sure: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """:data:`STEPS` steps, and which campaigns have settled; these change no more.
+
+        Args:
+            k: float64[a], hits of each account.
+            n: float64[a], its share of all prompts.
+            sure: float64[a], membership so far.
+        """
+        from scipy.special import gammaln
+
+        of, extra, gamma, gamma_next = self.of, k - 1, gammaln(k), gammaln(k + 1)
+        done = np.zeros(len(self.start), bool)
+        for _ in range(STEPS):
+            weight = np.maximum(self._sum(sure), 1e-9)
+            more = np.maximum(self._sum(sure * extra) / weight, 1e-3)
+            variance = self._sum(sure * (extra - more[of]) ** 2) / weight
+            shape = np.clip(more**2 / np.maximum(variance - more, 1e-9), 1.0, 1e4)
+            prior = np.clip(weight / self.accounts, 1e-9, 1 - 1e-9)
+            rate = np.maximum(STRAYS * self._sum((1 - sure) * k), 0.1)
+            log_member = (
+                (np.log(prior) - gammaln(shape) + shape * np.log(shape / (shape + more)))[of]
+                + gammaln(extra + shape[of])
+                - gamma
+                + extra * np.log(more / (shape + more))[of]
+            )
+            strays = n * rate[of]
+            log_other = np.log(1 - prior)[of] + k * np.log(strays) - strays - gamma_next
+            new = 1 / (1 + np.exp(np.clip(log_other - log_member, -500, 500)))
+            # whoever sends more than the usual number is no stray, however even the others' load
+            new = np.maximum(new, np.where(k > more[of] + 1, sure, 0.0))
+            new = np.where(done[of], sure, new)
+            done |= np.maximum.reduceat(np.abs(new - sure), self.start) < SETTLED
+            sure = new
+            if done.all():
+                break
+        return sure, done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a campaign is formed of."""
+
+    clusters: Sequence[int]
+    """Positions of its clusters."""
+    held: Held
+    """Prompts of each cluster, disjoint."""
+    nearby: Ints32 | None = None
+    """int32[r], the accounts of prompts that lie among these without being in a cluster, where the clusters share a
+    subject and no template: one such prompt makes nobody a member, as a filling of a template may."""
+    rigid: bool = False
+    """Whether the clusters are templates of so many fixed words that nobody fills one by chance."""
+
+
+def form_campaigns(
+    parts: Sequence[Part],
     links: Sequence[Link],
     *,
     account: Ints32,
     volume: Ints32,
     total_prompts: int | None = None,
-    nearby: Ints32 | None = None,
-    rigid: bool = False,
     min_membership: float = 0.5,
-) -> Campaign:
-    """The campaign of a group of clusters.
+) -> list[Campaign]:
+    """The campaigns of groups of clusters.
 
     Args:
-        clusters: positions in ``assigned``.
-        assigned: prompts of each cluster, disjoint.
+        parts: the groups.
         links: between clusters, ascending by the first of each.
         account: int32[p], of every prompt.
         volume: int32[a], prompts of each account.
         total_prompts: their sum; None: it is computed.
-        nearby: int32[r], the accounts of prompts that lie among these without being in a cluster, where the clusters
-            share a subject and no template: one such prompt makes nobody a member, as a filling of a template may.
-        rigid: whether the clusters are templates of so many fixed words that nobody fills one by chance.
         min_membership: accounts below it are no members.
     """
-    prompts = np.concatenate([assigned[c] for c in clusters])
-    cluster = np.repeat(np.array(clusters, np.int32), [len(assigned[c]) for c in clusters])
+    sent = [_sent(part, account) for part in parts]
+    sure = membership(
+        [one.hits for one in sent],
+        [volume[one.accounts] for one in sent],
+        total_prompts=int(volume.sum()) if total_prompts is None else total_prompts,
+        total_accounts=len(volume),
+        templates=[one.templates for one in sent],
+    )
+    return [
+        _formed(part, one, own, links, account=account, volume=volume, min_membership=min_membership)
+        for part, one, own in zip(parts, sent, sure, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """Who sent what of a group of clusters."""
+
+    prompts: Ints32
+    """int32[q], ascending."""
+    cluster: Ints32
+    """int32[q], of each."""
+    accounts: Ints32
+    """int32[a], ascending."""
+    hits: Ints32
+    """int32[a], prompts of each account."""
+    templates: Ints32
+    """int32[a], clusters that each of them sent."""
+
+
+def _sent(part: Part, account: Ints32) -> _Sent:
+    prompts = np.concatenate([part.held[c] for c in part.clusters])
+    cluster = np.repeat(np.array(part.clusters, np.int32), [len(part.held[c]) for c in part.clusters])
     order = np.argsort(prompts, kind="stable")
     prompts, cluster = prompts[order], cluster[order]
     accounts, counts = np.unique(account[prompts], return_counts=True)
-    hits = counts.astype(np.int32)
     users, _ = pairs(account[prompts], cluster)
-    sure = membership(
-        hits,
-        volume[accounts],
-        total_prompts=int(volume.sum()) if total_prompts is None else total_prompts,
-        total_accounts=len(volume),
+    return _Sent(
+        prompts=prompts.astype(np.int32),
+        cluster=cluster,
+        accounts=accounts.astype(np.int32),
+        hits=counts.astype(np.int32),
         templates=np.bincount(np.searchsorted(accounts, users), minlength=len(accounts)).astype(np.int32),
     )
-    if rigid:
+
+
+def _formed(
+    part: Part,
+    sent: _Sent,
+    sure: Floats,
+    links: Sequence[Link],
+    *,
+    account: Ints32,
+    volume: Ints32,
+    min_membership: float,
+) -> Campaign:
+    accounts, hits = sent.accounts, sent.hits
+    if part.rigid:
         sure = np.maximum(sure, FILLED)
     stay = sure >= min_membership
-    if nearby is not None:
-        stay &= (hits > 1) | np.isin(accounts, nearby)
+    if part.nearby is not None:
+        stay &= (hits > 1) | np.isin(accounts, part.nearby)
     stray = int(hits[~stay].max(initial=0))
-    outside = accounts[~stay].astype(np.int32), sure[~stay], hits[~stay]
-    accounts, hits, sure = accounts[stay].astype(np.int32), hits[stay], sure[stay]
-    mine = np.isin(account[prompts], accounts)
-    held = [link.log_p for link in _inside(clusters, links)]
+    outside = accounts[~stay], sure[~stay], hits[~stay]
+    accounts, hits, sure = accounts[stay], hits[stay], sure[stay]
+    mine = np.isin(account[sent.prompts], accounts)
+    held = [link.log_p for link in _inside(part.clusters, links)]
     return Campaign(
-        clusters=np.array(sorted(clusters), np.int32),
+        clusters=np.array(sorted(part.clusters), np.int32),
         accounts=accounts,
         membership=sure,
         harvest_share=hits / volume[accounts],
         harvest_prompts=hits,
-        prompts=prompts[mine].astype(np.int32),
-        prompt_cluster=cluster[mine],
+        prompts=sent.prompts[mine],
+        prompt_cluster=sent.cluster[mine],
         link_log_p=max(held) if held else 0.0,
         outside=outside[0],
         outside_membership=outside[1],

@@ -52,7 +52,7 @@ Ints = npt.NDArray[np.int64]
 
 CANDIDATES: Final = "candidates.jsonl"
 SEEN: Final = "accounts_seen.parquet"
-MOST_OUTSIDE: Final = 50
+MOST_OUTSIDE: Final = 20
 MOST_NEAR: Final = 10
 EXCERPT: Final = 200
 """Most characters of a template that a line holds."""

@@ -30,6 +30,8 @@ SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
 ROUNDS: Final = 3
 """New texts join by way of others that have joined, so often at most."""
+AROUND: Final = 8
+"""Nearest neighbours of a new point that may make a cluster with it."""
 FRESH: Final = 0.2
 """Share of new points that a cluster of the others has: what was there before was looked at then."""
 BLOCK: Final = 1 << 20
@@ -323,9 +325,9 @@ def _join(
 
 
 def _rest(fresh: npt.NDArray[np.bool_], free: npt.NDArray[np.bool_], neighbors: Neighbors) -> Ints32:
-    """Some points and the free ones among their neighbours: int32[r], ascending."""
+    """Some points and the free ones among their nearest neighbours: int32[r], ascending."""
     taken = fresh.copy()
-    for rows in _blocks(np.flatnonzero(fresh).astype(np.int32), neighbors.index.shape[1]):
-        index = neighbors.index[rows]
+    for rows in _blocks(np.flatnonzero(fresh).astype(np.int32), AROUND):
+        index = neighbors.index[rows, :AROUND]
         taken[index[(index >= 0) & free[index]]] = True
     return np.flatnonzero(taken).astype(np.int32)

@@ -44,7 +44,9 @@ others lie within one hundredth of the distance (ANN-Benchmarks counts so too: A
 MAX_CELLS: Final = 65_536
 """Cells, at most; nor are there more than"""
 CELLS_PER_ROOT: Final = 16
-"""times the square root of the rows that are searched: making cells costs every row, searching only those."""
+"""times the square root of the rows, and so many fewer as fewer of them are searched: all rows go into cells..."""
+LEAST_CELLS: Final = 512
+"""...but so many may be made of few."""
 PROBES: Final = 12
 """Cells that a row of its own is compared with before it asks its neighbours."""
 MOST_COMPARED: Final = 65_536 * 1_000_000
@@ -60,6 +62,8 @@ SLACK: Final = 8
 MARGIN: Final = 0.004
 """A cosine by codes is hardly ever farther from the true one."""
 _SAMPLE: Final = 1_024
+_LEAST_SAMPLE: Final = 256
+_SAMPLED: Final = 1 / 64
 _SEGMENT: Final = 65_536
 _LITTLE: Final = 256
 
@@ -287,7 +291,7 @@ def _by_cells(
     n, k = index.shape
     whole = len(wanted) == n
     sample = _sample(vectors, wanted, k=k, seed=seed, pool=pool)
-    most = min(MAX_CELLS, max(1_024, CELLS_PER_ROOT * isqrt(len(wanted))))
+    most = min(MAX_CELLS, max(1_024 if whole else LEAST_CELLS, CELLS_PER_ROOT * isqrt(n) * len(wanted) // n))
     cells = make_cells(vectors, most=most, pool=pool, seed=seed)
     searching = np.zeros(n, bool)
     searching[cells.position[wanted]] = True
@@ -341,7 +345,9 @@ class _Sample:
 
 def _sample(vectors: Rows, wanted: Ints32, *, k: int, seed: int, pool: Pool) -> _Sample:
     n = len(vectors)
-    rows = np.sort(np.random.default_rng(seed).permutation(wanted)[:_SAMPLE])
+    # what is compared with every row must not cost more than the search
+    most = min(_SAMPLE, max(_LEAST_SAMPLE, int(_SAMPLED * len(wanted))))
+    rows = np.sort(np.random.default_rng(seed).permutation(wanted)[:most])
     queries = unit(vectors[rows])
     distance = np.full((len(rows), k + 1), np.inf, np.float32)
     index = np.full((len(rows), k + 1), -1, np.int32)

@@ -23,7 +23,7 @@ from harvestdetect.calibration import (
     expected_findings,
     load_calibration,
 )
-from harvestdetect.campaign import communities, form_campaign, is_copied, link_clusters, split_users
+from harvestdetect.campaign import Part, communities, form_campaigns, is_copied, link_clusters, split_users
 from harvestdetect.candidates import seen_accounts
 from harvestdetect.channels import carry_on, cluster_view
 from harvestdetect.cluster import Postings, core_distance
@@ -601,18 +601,14 @@ def _campaigns(
         free[held_prompts] = False
     sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
     segments, total = segments_of(corpus), int(volume.prompts.sum())
-    found = []
+    border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
+    parts = []
     for group in communities(links, len(assigned), seed=run.settings.seed):
         for clusters, held in split_users(group, prompts, account=account, min_accounts=least):
             more = None
             if not any(is_template(described[c]) for c in clusters):
-                more = account[
-                    nearby(np.concatenate([held[c] for c in clusters]), free, corpus, neighbors, sender, segments)
-                ]
-            campaign = form_campaign(
-                clusters, held, links, account=account, volume=volume.prompts, total_prompts=total, nearby=more,
-                rigid=all(rigid[c] for c in clusters),
-            )  # fmt: skip
-            if len(campaign.accounts) >= least:
-                found.append(campaign)
-    return found
+                own = np.concatenate([held[c] for c in clusters])
+                more = account[nearby(own, free, corpus, neighbors, sender, segments, border)]
+            parts.append(Part(clusters=clusters, held=held, nearby=more, rigid=all(rigid[c] for c in clusters)))
+    found = form_campaigns(parts, links, account=account, volume=volume.prompts, total_prompts=total)
+    return [campaign for campaign in found if len(campaign.accounts) >= least]

@@ -349,5 +349,6 @@ def test_what_lies_nearby_is_that_of_a_loop(seed: int, accounts: int, width: int
     free[held] = False
     starts = np.searchsorted(corpus.posting_segment, np.arange(count))
     sender = corpus.prompts.account[corpus.posting_prompt[starts]]
-    found = nearby(held, free, corpus, neighbors, sender, lookup.segments_of(corpus))
+    border = np.searchsorted(corpus.prompts.account, np.arange(len(corpus.prompts.accounts) + 1))
+    found = nearby(held, free, corpus, neighbors, sender, lookup.segments_of(corpus), border)
     assert found.tolist() == around_by_loop(held.tolist(), np.flatnonzero(free).tolist(), corpus, neighbors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ from harvestdetect.campaign import (
     MIN_SHARED,
     RIGID_RELIEF,
     Link,
+    Part,
     communities,
-    form_campaign,
+    form_campaigns,
     is_copied,
     joined,
     link_clusters,
@@ -395,10 +397,16 @@ def test_rings_that_share_one_template_are_told_apart_whatever_its_place() -> No
 # ---------------------------------------------------------------- membership
 
 
+def alone(hits: Ints32, volume: Ints32, *, templates: Ints32 | None = None, **corpus: int) -> npt.NDArray[np.float64]:
+    """The memberships of one campaign."""
+    (sure,) = membership([hits], [volume], templates=None if templates is None else [templates], **corpus)
+    return sure
+
+
 def test_members_are_told_from_strays() -> None:
     hits = np.concatenate((np.full(40, 6), np.ones(30))).astype(np.int32)
     volume = np.concatenate((np.full(40, 10), np.full(30, 300))).astype(np.int32)
-    sure = membership(hits, volume, total_prompts=40_000, total_accounts=3_000)
+    sure = alone(hits, volume, total_prompts=40_000, total_accounts=3_000)
     assert (sure[:40] > 0.9).all()
     assert (sure[40:] < 0.5).all()
 
@@ -406,11 +414,11 @@ def test_members_are_told_from_strays() -> None:
 def test_more_hits_make_a_member_and_more_volume_a_stray() -> None:
     hits = np.concatenate((np.full(40, 6), [1, 2, 3, 4])).astype(np.int32)
     volume = np.concatenate((np.full(40, 10), [50, 50, 50, 50])).astype(np.int32)
-    sure = membership(hits, volume, total_prompts=40_000, total_accounts=3_000)
+    sure = alone(hits, volume, total_prompts=40_000, total_accounts=3_000)
     assert (np.diff(sure[-4:]) >= -1e-9).all()
     hits[-4:] = 1
     volume[-4:] = [2, 20, 200, 400]
-    sure = membership(hits, volume, total_prompts=40_000, total_accounts=3_000)
+    sure = alone(hits, volume, total_prompts=40_000, total_accounts=3_000)
     assert (np.diff(sure[-4:]) <= 1e-9).all()
 
 
@@ -419,7 +427,7 @@ def test_an_uneven_load_is_no_reason_to_leave_members_out(seed: int) -> None:
     # members that send a geometric number of the texts, strays that send one or two of them among many others
     hits = np.concatenate((np.random.default_rng(seed).geometric(1 / 8, 50), np.ones(20))).astype(np.int32)
     volume = np.concatenate((hits[:50] + 2, np.full(20, 250))).astype(np.int32)
-    sure = membership(hits, volume, total_prompts=60_000, total_accounts=4_000)
+    sure = alone(hits, volume, total_prompts=60_000, total_accounts=4_000)
     assert (sure[:50][hits[:50] > 1] > 0.5).all()
     assert (sure[50:] < 0.5).all()
 
@@ -428,7 +436,7 @@ def test_with_several_templates_those_who_use_one_are_the_strays() -> None:
     hits = np.concatenate((np.full(30, 6), np.full(60, 1))).astype(np.int32)
     volume = np.concatenate((np.full(30, 9), np.full(60, 40))).astype(np.int32)
     templates = np.concatenate((np.full(30, 3), np.ones(60))).astype(np.int32)
-    sure = membership(hits, volume, total_prompts=40_000, total_accounts=3_000, templates=templates)
+    sure = alone(hits, volume, total_prompts=40_000, total_accounts=3_000, templates=templates)
     assert (sure[:30] > 0.9).all()
     assert (sure[30:] < 0.5).all()
 
@@ -443,7 +451,7 @@ def test_membership_is_a_finite_share(accounts: list[tuple[int, int, int]], othe
     hits = np.array([h for h, _, _ in accounts], np.int32)
     volume = np.array([h + more for h, more, _ in accounts], np.int32)
     templates = np.array([min(h, t) for h, _, t in accounts], np.int32)
-    sure = membership(
+    sure = alone(
         hits,
         volume,
         total_prompts=int(volume.sum()) + 3 * others,
@@ -455,7 +463,38 @@ def test_membership_is_a_finite_share(accounts: list[tuple[int, int, int]], othe
     assert ((sure >= 0) & (sure <= 1)).all()
 
 
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(1, 40), st.integers(0, 200), st.integers(1, 4)), min_size=1, max_size=12),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_campaigns_that_are_fitted_together_do_not_know_of_one_another(
+    campaigns: list[list[tuple[int, int, int]]],
+) -> None:
+    hits = [np.array([h for h, _, _ in own], np.int32) for own in campaigns]
+    volume = [np.array([h + more for h, more, _ in own], np.int32) for own in campaigns]
+    templates = [np.array([min(h, t) for h, _, t in own], np.int32) for own in campaigns]
+    corpus = {"total_prompts": 50_000, "total_accounts": 2_000}
+    together = membership(hits, volume, templates=templates, **corpus)
+    for i, sure in enumerate(together):
+        np.testing.assert_allclose(sure, alone(hits[i], volume[i], templates=templates[i], **corpus), atol=1e-5)
+
+
 # ---------------------------------------------------------------- forming
+
+
+def form_campaign(
+    clusters: Sequence[int], assigned: Any, links: Sequence[Link], *, nearby: Ints32 | None = None,
+    rigid: bool = False, **corpus: Any,
+) -> Campaign:  # fmt: skip
+    """One campaign."""
+    (found,) = form_campaigns(
+        [Part(clusters=clusters, held=assigned, nearby=nearby, rigid=rigid)], links, **corpus
+    )  # fmt: skip
+    return found
 
 
 @given(seed=st.integers(0, 200))

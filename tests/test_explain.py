@@ -696,7 +696,7 @@ def test_every_benign_explanation_says_what_lifts_it() -> None:
 
 def test_cuts_are_those_of_the_stages() -> None:
     assert of_campaigns.SURE == findings.SURE
-    form = inspect.signature(campaign_stage.form_campaign)
+    form = inspect.signature(campaign_stage.form_campaigns)
     assert form.parameters["min_membership"].default == of_accounts.MEMBER_FROM
 
 

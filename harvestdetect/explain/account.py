@@ -24,7 +24,7 @@ COMPARED: Final = 64
 EXAMPLES: Final = 5
 """Prompts of an account that are pointed at."""
 MEMBER_FROM: Final = 0.5
-"""Membership from which an account is a member, as ``campaign.form_campaign`` has it."""
+"""Membership from which an account is a member, as ``campaign.form_campaigns`` has it."""
 
 
 def is_named(scan: Scan, account: str) -> bool:
