@@ -2,12 +2,14 @@
 
     python -m benchmarks.scale [--rows 100000,1000000] [--encoder fast] [--work DIR] [--seed 0] [--docs FILE]
     python -m benchmarks.scale --rows 1000000 --again 0.05
+    python -m benchmarks.scale --rows 1000000 --again 0.025 --state
 
 A dump is a simulated one (:mod:`harvestdetect.simulate`) in which people also send what they or others sent before
 and paste longer texts, see :func:`lay`. The scan is the command of the package in a process of its own; its stages are
 those of ``run.json``. The models are made beforehand; vectors are not kept from one scan to the next. Dumps that
 ``--work`` holds already are used again. With ``--again`` every dump is scanned a second time, with that share of rows
-beside it that came later; the scans keep their work in one folder.
+beside it that came later; the scans keep their work in one folder, or with ``--state`` in a state, into which the later
+rows are scanned alone, as every day.
 """
 
 from __future__ import annotations
@@ -287,7 +289,14 @@ class Scanned:
 
 
 def scan(
-    folder: Path, laid: Laid, *, encoder: str, cache: Path, options: Sequence[str] = (), later: Path | None = None
+    folder: Path,
+    laid: Laid,
+    *,
+    encoder: str,
+    cache: Path,
+    options: Sequence[str] = (),
+    later: Path | None = None,
+    alone: bool = False,
 ) -> Scanned:
     """Scans a dump by the command of the package.
 
@@ -297,7 +306,8 @@ def scan(
         encoder: of the scan.
         cache: a folder with the models; it is copied, so that no vector is kept.
         options: further ones of ``harvestdetect scan``.
-        later: another folder that :func:`lay` filled; its dump is scanned along.
+        later: another folder that :func:`lay` filled; its dump is scanned along...
+        alone: ...or alone, as the other one is in a state.
 
     Raises:
         SystemExit: the scan failed.
@@ -305,7 +315,7 @@ def scan(
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     folders = [folder] if later is None else [folder, later]
-    dumps = [str(held / "dump") for held in folders]
+    dumps = [str(held / "dump") for held in (folders[1:] if alone else folders)]
     planted = [replace(g, name=f"{held.name} {g.name}") for held in folders for g in read_truth(held)]
     with tempfile.TemporaryDirectory(dir=folder) as own:
         copied = Path(own) / "cache"
@@ -445,7 +455,7 @@ def _again_table(scans: Sequence[Scanned]) -> str:
         for first, second in pairs
     )
     return (
-        "\nThe same rows with later ones, by a scan that takes up the work of the first; "
+        "\nThe same rows with later ones, by a scan that takes up what the first one left; "
         f"the share is that of the first scan's seconds.\n\n{table(head, body)}\n{found}.\n"
     )
 
@@ -496,6 +506,8 @@ def _scanned(folder: Path, laid: Laid, chosen: argparse.Namespace, *, cache: Pat
     keep = folder / "keep"
     shutil.rmtree(keep, ignore_errors=True)
     keeping = [*options, "--work", str(keep)]
+    if chosen.state:
+        keeping = [*options, "--state", str(keep), "--window", f"{3 * DAYS}d"]
     first = scan(folder, laid, encoder=chosen.encoder, cache=cache, options=keeping)
     later = folder / f"later-{chosen.again:g}"
     more = apart(
@@ -508,7 +520,9 @@ def _scanned(folder: Path, laid: Laid, chosen: argparse.Namespace, *, cache: Pat
         files=1,
     )
     tell(more)
-    second = scan(folder, more, encoder=chosen.encoder, cache=cache, options=keeping, later=later)
+    second = scan(
+        folder, more, encoder=chosen.encoder, cache=cache, options=keeping, later=later, alone=chosen.state
+    )  # fmt: skip
     return replace(first, again=second)
 
 
@@ -520,9 +534,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--harvest", type=float, default=HARVEST, help="share of the rows that campaigns send")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--again", type=_share, metavar="SHARE", help="scan again, with so many later rows beside")
+    parser.add_argument("--state", action="store_true", help="scan into a state, and the later rows alone")
     parser.add_argument("--threads", type=int, default=0, help="of the scan; 0 takes all cores")
     parser.add_argument("--work", type=Path, help="keep dumps, models and results in this folder")
-    parser.add_argument("--docs", type=Path, help="Markdown file whose section scale-ENCODER is replaced")
+    parser.add_argument("--docs", type=Path, help="Markdown file whose section scale-ENCODER[-state] is replaced")
     parser.add_argument("--json", type=Path, help="write all results here too")
     chosen = parser.parse_args(arguments)
     scans = []
@@ -542,11 +557,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"--harvest {chosen.harvest:g} --seed {chosen.seed} --threads {chosen.threads}"
     )
     if chosen.again:
-        command += f" --again {chosen.again:g}"
+        command += f" --again {chosen.again:g}{' --state' if chosen.state else ''}"
     text = tables(scans, command=command)
     print(text)
     if chosen.docs:
-        write_section(chosen.docs, f"scale-{chosen.encoder}", text)
+        write_section(chosen.docs, f"scale-{chosen.encoder}{'-state' if chosen.state else ''}", text)
     if chosen.json:
         chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode([asdict(s) for s in scans])))
     return 0

@@ -355,6 +355,40 @@ class VectorCache:
                 "INSERT INTO shards (name, rows, created) VALUES (?, ?, ?)", (name, len(digests), time.time())
             )
 
+    def thin(self, digests: npt.NDArray[np.void]) -> int:
+        """Forgets the vectors of all texts but some. What is kept of a shard is written anew before that goes.
+
+        Args:
+            digests: V16[n], ascending.
+
+        Returns:
+            how many vectors are gone.
+
+        Raises:
+            CacheError: the folder cannot be written, or the manifest is locked for too long.
+        """
+        self._refresh()
+        gone = 0
+        for name in list(self._names):
+            keys = self._digests[name].view(f"V{DIGEST_BYTES}")
+            kept, _ = locate(digests, keys)
+            if kept.all():
+                continue
+            if kept.any():
+                try:
+                    vectors = self._read_vectors(name)[kept]
+                except (OSError, ValueError, IndexError) as error:
+                    self._drop(name, error)
+                    continue
+                self.put(keys[kept], vectors)
+            with self._connection() as connection:
+                connection.execute("DELETE FROM shards WHERE name = ?", (name,))
+            with suppress(OSError):
+                (self.folder / name).unlink(missing_ok=True)
+            gone += int((~kept).sum())
+        self._refresh()
+        return gone
+
     # ------------------------------------------------------------ manifest
 
     @contextmanager

@@ -21,7 +21,17 @@ from harvestdetect.cache import DIGEST_BYTES, Notes, is_whole, locate, publish_f
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
 
-__all__ = ["NEIGHBORS", "Kept", "keep_neighbors", "keep_tables", "kept_neighbors", "kept_tables", "key_of", "places"]
+__all__ = [
+    "NEIGHBORS",
+    "Kept",
+    "keep_neighbors",
+    "keep_tables",
+    "kept_digests",
+    "kept_neighbors",
+    "kept_tables",
+    "key_of",
+    "places",
+]
 
 Digests = npt.NDArray[np.void]
 Ints32 = npt.NDArray[np.int32]
@@ -65,6 +75,16 @@ def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kep
         return None
     arrays, _ = found
     return Kept(digest=arrays["digest"], neighbors=Neighbors(index=arrays["index"], distance=arrays["distance"]))
+
+
+def kept_digests(folder: Path) -> Digests | None:
+    """V16[m], ascending: the texts of which neighbours are kept, under any key; None where none are."""
+    found = [
+        np.load(made / "digest.npy", allow_pickle=False).reshape(-1).view(f"S{DIGEST_BYTES}")
+        for made in (folder / NEIGHBORS).glob("*")
+        if made.suffix != ".tmp" and is_whole(made)
+    ]
+    return np.unique(np.concatenate(found)).view(f"V{DIGEST_BYTES}") if found else None
 
 
 def keep_tables(

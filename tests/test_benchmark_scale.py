@@ -206,3 +206,18 @@ def test_a_second_scan_of_the_same_and_later_rows_keeps_its_work(
     assert not stale.exists()
     run = json.loads((stale.parents[1] / "out" / "run.json").read_text())
     assert run["settings"]["work"] == str(stale.parent)
+
+
+def test_later_rows_may_be_scanned_into_a_state_alone(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
+    kept, page = tmp_path / "kept.json", tmp_path / "page.md"
+    page.write_text("<!-- scale-fast-state -->\n<!-- /scale-fast-state -->\n")
+    arguments = ["--rows", "600", "--harvest", "0.1", "--threads", "1", "--work", str(tmp_path / "work")]
+    assert scale.main([*arguments, "--again", "0.5", "--state", "--json", str(kept), "--docs", str(page)]) == 0
+    (held,) = json.loads(kept.read_text())
+    assert held["counts"]["prompts"] == 600
+    assert held["again"]["counts"]["prompts"] == 900
+    assert held["again"]["counts"]["new_rows"] == 300
+    assert "--again 0.5 --state`" in page.read_text()

@@ -72,6 +72,28 @@ def test_get_returns_what_was_put(tmp_path_factory: pytest.TempPathFactory, data
             np.testing.assert_array_equal(vectors, vectors_of(hits))
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    puts=st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=12), max_size=4), keep=st.sets(st.integers(0, 60))
+)
+def test_a_thinned_cache_has_what_was_to_stay_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, puts: list[list[int]], keep: set[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("cache")
+    cache = VectorCache(folder, MODEL)
+    for numbers in puts:
+        cache.put(digests_of(numbers), vectors_of(numbers))
+    there = [number for numbers in puts for number in numbers]
+    assert cache.thin(digests_of(sorted(keep))) == sum(number not in keep for number in there)
+    for held in (cache, VectorCache(folder, MODEL)):
+        found, vectors = held.get(digests_of(range(61)))
+        stay = sorted(set(there) & keep)
+        assert np.flatnonzero(found).tolist() == stay
+        assert (vectors == vectors_of(stay)).all() if stay else not len(vectors)
+    assert len(shards(folder)) == sum(bool(set(numbers) & keep) for numbers in puts)
+    assert cache.thin(digests_of(sorted(keep))) == 0
+
+
 def test_models_do_not_share_vectors(tmp_path: Path) -> None:
     VectorCache(tmp_path, MODEL).put(digests_of([1]), vectors_of([1]))
     assert not VectorCache(tmp_path, "cd" * 32).get(digests_of([1]))[0].any()

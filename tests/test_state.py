@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -356,6 +358,27 @@ def test_only_one_process_changes_a_state(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended, open_state(tmp_path / "state", write=True):
         main(["state", "gc", str(tmp_path / "state")])
     assert ended.value.code == 75
+
+
+def test_vectors_of_texts_that_left_the_window_are_collected(
+    state: State, days: Callable[[str, int], Path], cached: Settings
+) -> None:
+    for day in range(4):
+        state.scan([days("", day)], settings=cached, window="2d", now=now(day))
+
+    def kept() -> int:
+        return sum(pq.read_metadata(file).num_rows for file in (state.folder / "vectors").rglob("*.parquet"))
+
+    before = kept()
+    freed = state.collect()
+    (folder,) = (state.folder / "neighbors").iterdir()
+    assert kept() == len(np.load(folder / "digest.npy"))
+    assert kept() < before
+    assert freed.bytes > 0
+    assert state.verify() == []
+    again = state.scan([days("", 3)], settings=cached, window="2d", now=now(3))
+    assert again.new_files == 0
+    assert kept() == len(np.load(folder / "digest.npy"))
 
 
 def test_a_broken_file_is_left_out_and_told(state: State, days: Callable[[str, int], Path], cached: Settings) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from harvestdetect.alerts import forget_account
-from harvestdetect.cache import is_whole
+from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.store import DATABASE, Store
-from harvestdetect.work import NEIGHBORS
+from harvestdetect.work import NEIGHBORS, kept_digests
 
 __all__ = ["Forgotten", "Freed", "collect", "forget", "verify"]
 
@@ -52,7 +52,7 @@ class Forgotten:
 def collect(store: Store, shards: ShardFolder) -> Freed:
     """Removes files that no run will need: of runs that were stopped, and of what left the window.
 
-    Vectors of texts that left stay.
+    Vectors of texts that were not in the window of the last run go too.
     """
     before = _size(store.folder)
     wanted = {shards.path(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files")}
@@ -67,6 +67,10 @@ def collect(store: Store, shards: ShardFolder) -> Freed:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+    texts = kept_digests(store.folder)
+    if texts is not None:
+        for folder in (store.folder / "vectors").glob("*"):
+            VectorCache(store.folder, folder.name).thin(texts)
     _shrink(store)
     return Freed(files=gone, bytes=max(before - _size(store.folder), 0))
 
