@@ -33,6 +33,7 @@ __all__ = ["UNKNOWN", "Described", "Parted", "describe_clusters", "template_of"]
 Ints = npt.NDArray[np.int64]
 Ints32 = npt.NDArray[np.int32]
 Ints16 = npt.NDArray[np.int16]
+Bools = npt.NDArray[np.bool_]
 
 TEXTS_PER_CLUSTER: Final = 48
 MIXED_WORDS: Final = 4.0
@@ -70,6 +71,8 @@ class Parted:
     described: Sequence[Described]
     part: Ints16
     """int16[s]: the part of the prompts of each of its segments, :data:`NONE` or :data:`UNKNOWN`."""
+    fills: Bools
+    """bool[s]: whether the prompts of each are known to fill the template of their part."""
 
 
 def describe_clusters(
@@ -99,11 +102,13 @@ def describe_clusters(
     """
     held: list[Assigned] = []
     made: list[Described] = []
+    source: list[Parted | None] = []
     for position, item in enumerate(assigned):
         if known and position in known:
             for part, one in _dealt(item, known[position], corpus, parts, least=least):
                 held.append(part)
                 made.append(one)
+                source.append(known[position])
             continue
         whole = _template(item, corpus, parts, vectors)
         inside = _unmixed(item, whole.description, corpus, parts, vectors, least=least)
@@ -113,13 +118,19 @@ def describe_clusters(
             apart = _apart(part, one.description, corpus, parts, least=least)
             held.extend(apart or [part])
             made.extend([_template(own, corpus, parts, vectors) for own in apart] or [one])
+        own = None
         if made_anew is not None:
-            made_anew[position] = Parted(described=made[before:], part=_part_of(item, held[before:], corpus))
+            own = made_anew[position] = Parted(
+                described=made[before:],
+                part=_part_of(item, held[before:], corpus),
+                fills=np.zeros(len(item.cluster.segments), bool),
+            )
+        source.extend([own] * (len(held) - before))
     stays = [
         not item.cluster.channel.endswith("/leaf") or is_template(one.description)
         for item, one in zip(held, made, strict=True)
     ]
-    assigned = list(itertools.compress(held, stays))
+    assigned, source = list(itertools.compress(held, stays)), list(itertools.compress(source, stays))
     made = list(itertools.compress(made, stays))
     found = []
     for group in same_templates([one.description for one in made]):
@@ -132,7 +143,8 @@ def describe_clusters(
                 prompts=np.sort(np.concatenate([assigned[i].prompts for i in group])),
             )
         one = _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]
-        item = _filled(item, one.description, corpus, parts)
+        of = source[group[0]] if len(group) == 1 else None
+        item = _filled(item, one.description, corpus, parts, known=of)
         found.append((item, one.description, _counted(one.template, item, corpus)))
     return (
         [item for item, _, _ in found],
@@ -264,15 +276,34 @@ def _parts(best: Ints, item: Assigned, corpus: Corpus, *, least: int) -> list[As
     ]
 
 
-def _filled(item: Assigned, description: Description, corpus: Corpus, parts: Parts) -> Assigned:
-    """A cluster less the prompts that do not fill its template: a few others always lie as near."""
+def _filled(
+    item: Assigned, description: Description, corpus: Corpus, parts: Parts, *, known: Parted | None = None
+) -> Assigned:
+    """A cluster less the prompts that do not fill its template: a few others always lie as near.
+
+    ``known`` says which are known to, and learns of the others.
+    """
     if not has_words(description):
         return item
-    # as the template was made
-    share, known = _shares([description.kept], item, corpus, parts, prepare=redact)
-    # of a prompt without a part nothing can be said
-    fills = (share[0] >= FILLS) | ~known
+    fills = np.zeros(len(item.prompts), bool)
+    if known is not None:
+        segment, prompt = _held(item, corpus)
+        fills = _all(known.fills[segment], prompt, len(fills))
+    asked = item.prompts[~fills]
+    if len(asked):
+        # as the template was made
+        share, told = _shares([description.kept], replace(item, prompts=asked), corpus, parts, prepare=redact)
+        # of a prompt without a part nothing can be said
+        fills[~fills] = (share[0] >= FILLS) | ~told
+        if known is not None:
+            known.fills[...] |= _all(fills[prompt], segment, len(known.fills))
     return item if fills.all() else replace(item, prompts=item.prompts[fills])
+
+
+def _all(values: Bools, of: Ints, count: int) -> Bools:
+    """Whether all values of each of so many are true, and there are some: bool[count]."""
+    there = np.bincount(of, minlength=count)
+    return np.asarray((there > 0) & (np.bincount(of, values, minlength=count) == there))
 
 
 def _shares(

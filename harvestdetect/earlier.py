@@ -116,8 +116,8 @@ class Earlier:
         self._folder = folder / CLUSTERS
         self._key = key
         self._notes = notes
-        self._templates: list[tuple[_Template, Digests, Ints16, Digests]] = []
-        """With the texts of the cluster, the part of each, and the texts that the templates show."""
+        self._templates: list[tuple[_Template, Digests, Ints16, Bools, Digests]] = []
+        """With the texts of the cluster, the part of each, whether it fills that, and the texts that templates show."""
         self._candidates: list[tuple[_Candidate, npt.NDArray[np.uint64]]] = []
         """With the accounts."""
 
@@ -183,13 +183,13 @@ class Earlier:
 
         Texts that it shows must still be there.
         """
-        names = ("digest", "start", "points", "part", "shown_start", "shown")
+        names = ("digest", "start", "points", "part", "fills", "shown_start", "shown")
         found = self._read("templates", names, list[_Template]) if len(corpus.digest) >= LEAST else None
         if found is None:
             return {}
         arrays, told = found
         digest, place = arrays["digest"], places(arrays["digest"], corpus.digest)
-        held, parts = (_unpacked(arrays["start"], arrays[name]) for name in ("points", "part"))
+        held, parts, fills = (_unpacked(arrays["start"], arrays[name]) for name in ("points", "part", "fills"))
         shown = _unpacked(arrays["shown_start"], arrays["shown"])
         same = _same(
             [place[own] for own in held],
@@ -206,11 +206,12 @@ class Earlier:
                 ]
                 own, part = place[held[number]], parts[number]
                 now = np.full(len(item.cluster.segments), UNKNOWN, np.int16)
+                sure = np.zeros(len(now), bool)
                 at = np.minimum(np.searchsorted(item.cluster.segments, own), len(now) - 1)
                 still = item.cluster.segments[at] == own
-                now[at[still]] = part[still]
-                taken[position] = Parted(described=described, part=now)
-                self._templates.append((one, digest[held[number]], part, digest[shown[number]]))
+                now[at[still]], sure[at[still]] = part[still], fills[number][still]
+                taken[position] = Parted(described=described, part=now, fills=sure)
+                self._templates.append((one, digest[held[number]], part, fills[number], digest[shown[number]]))
         return taken
 
     def keep_described(self, made: Mapping[int, Parted], assigned: Sequence[Assigned], corpus: Corpus) -> None:
@@ -225,12 +226,16 @@ class Earlier:
                 parts=[_Part(description=d.description, template=d.template) for d in one.described],
             )
             shown = np.unique(np.concatenate([np.empty(0, np.int32), *(d.shown for d in one.described)]))
-            self._templates.append((told, corpus.digest[item.cluster.segments], one.part, corpus.digest[shown]))
+            self._templates.append(
+                (told, corpus.digest[item.cluster.segments], one.part, one.fills, corpus.digest[shown])
+            )
         digest, (held, seen) = _table(
-            [[own for _, own, _, _ in self._templates], [own for *_, own in self._templates]], corpus.digest.dtype
+            [[own for _, own, *_ in self._templates], [own for *_, own in self._templates]], corpus.digest.dtype
         )
         arrays: dict[str, npt.NDArray[Any]] = {"digest": digest, "start": held[0], "points": held[1]}
-        arrays.update(part=_packed([part for _, _, part, _ in self._templates])[1], shown_start=seen[0], shown=seen[1])
+        arrays["part"] = _packed([part for _, _, part, _, _ in self._templates])[1]
+        arrays["fills"] = _packed([fills for _, _, _, fills, _ in self._templates])[1]
+        arrays.update(shown_start=seen[0], shown=seen[1])
         self._write("templates", arrays, [told for told, *_ in self._templates])
 
     # ------------------------------------------------------------ candidates

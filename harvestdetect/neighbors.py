@@ -353,13 +353,13 @@ def _sample(vectors: Rows, wanted: Ints32, *, k: int, seed: int, pool: Pool) -> 
     index = np.full((len(rows), k + 1), -1, np.int32)
 
     def compare(start: int) -> tuple[Vectors, Ints32]:
-        cosine, found = _top(queries, floats(vectors[start : start + _LITTLE * 64]), min(k + 1, n - start))
+        cosine, found = _top(queries, floats(vectors[start : start + _LITTLE * 16]), min(k + 1, n - start))
         found += start
         away = np.maximum(1 - cosine, 0)
         away[found == rows[:, None]] = np.inf
         return away, found.astype(np.int32)
 
-    for away, found in pool.map(compare, range(0, n, _LITTLE * 64)):
+    for away, found in pool.map(compare, range(0, n, _LITTLE * 16)):
         index, distance = _first(
             np.concatenate((distance, away), axis=1), np.concatenate((index, found), axis=1), k + 1
         )

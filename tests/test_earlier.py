@@ -144,7 +144,7 @@ def parted(size: int, *shown: int) -> Parted:
     vectors = np.eye(4, dtype=np.float32)
     description, template = template_of(texts, vectors, channel="wording", segments=4, prompts=20, accounts=4)
     one = Described(description=description, template=template, shown=np.array(shown, np.int32))
-    return Parted(described=[one], part=np.zeros(size, np.int16))
+    return Parted(described=[one], part=np.zeros(size, np.int16), fills=np.ones(size, bool))
 
 
 @pytest.mark.usefixtures("always")
