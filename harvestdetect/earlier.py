@@ -3,13 +3,15 @@
 Three things are carried from scan to scan in the work folder, each by the content of the texts: the clusters of every
 view, what was said of a cluster's template, and what was measured on candidates that were far from being findings. A
 cluster is held to be the same while :data:`ALIKE` of its texts are, a candidate while so many of its accounts and all
-of its templates are. Both are compared with what they were when they were last looked at, so that
-small changes do not add up unseen. When too many texts have come or gone, all are clustered anew.
+of its templates are. Both are compared with what they were when they were last looked at, so that small changes do not
+add up unseen. When too many texts have come or gone, all are clustered anew. Only what the last scan left is there: it
+holds texts, which are to go when their window has passed.
 """
 
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,6 +167,8 @@ class Earlier:
             stood: what they were carried on from; None: they were found anew.
         """
         if len(digest) < LEAST:
+            # the wording view has all texts: where it is small nothing is carried on
+            shutil.rmtree(self._folder if view == "wording" else self._folder / view, ignore_errors=True)
             return
         told = _Clusters(
             model=model,
@@ -299,7 +303,7 @@ class Earlier:
 
     def _write(self, name: str, arrays: Mapping[str, npt.NDArray[Any]], told: Any) -> None:
         try:
-            keep_tables(self._folder / name, self._key, arrays, msgspec.msgpack.encode(told))
+            keep_tables(self._folder / name, self._key, arrays, msgspec.msgpack.encode(told), alone=True)
         except (CacheError, UnicodeEncodeError) as error:
             self._notes(f"the {name} are not kept: {error}")
 

@@ -88,7 +88,13 @@ def kept_digests(folder: Path) -> Digests | None:
 
 
 def keep_tables(
-    folder: Path, key: str, arrays: Arrays, told: bytes = b"", *, content: npt.NDArray[Any] | None = None
+    folder: Path,
+    key: str,
+    arrays: Arrays,
+    told: bytes = b"",
+    *,
+    content: npt.NDArray[Any] | None = None,
+    alone: bool = False,
 ) -> None:
     """Leaves arrays, and values as bytes, for the next scan, in place of what is there under the same key.
 
@@ -98,6 +104,7 @@ def keep_tables(
         arrays: by name; of the types that ``numpy.save`` writes without pickling, or V16.
         told: anything beside them.
         content: what all the rest follows from; None: it is told by everything.
+        alone: in place of what is there under any key.
 
     Raises:
         CacheError: the folder cannot be written.
@@ -118,7 +125,7 @@ def keep_tables(
             (inside / TOLD).write_bytes(told)
 
         publish_folder(made, write)
-    for other in folder.glob(f"{key}-*"):
+    for other in folder.glob("*" if alone else f"{key}-*"):
         if other != made and other.suffix != ".tmp":
             shutil.rmtree(other, ignore_errors=True)
 

@@ -94,6 +94,19 @@ def test_few_texts_are_clustered_whole(opened: Callable[..., Earlier], tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_not_carried_on_does_not_stay(
+    opened: Callable[..., Earlier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = digests(*range(50))
+    monkeypatch.setattr(earlier, "LEAST", 50)
+    opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
+    opened("another key").keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
+    assert len(list((tmp_path / CLUSTERS / "wording").iterdir())) == 1
+    assert opened().clusters("wording", "m", texts) is None
+    opened().keep_clusters("wording", "m", texts[1:], [cluster(0, 1)], None)
+    assert not (tmp_path / CLUSTERS).exists()
+
+
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("name", ["digest.npy", "points.npy", "told.msgpack", "digests.json"])
 def test_what_is_broken_is_made_anew_and_said(opened: Callable[..., Earlier], tmp_path: Path, name: str) -> None:
