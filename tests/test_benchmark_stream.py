@@ -18,14 +18,18 @@ def test_days_hold_their_own_prompts(tmp_path: Path) -> None:
         assert all(f"{scenario.name}/{i}" in names for i in range(len(scenario.waves)))
 
 
-def test_campaigns_keep_their_ids(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("options", "carried"), [(("--window", "8d"), False), (("--window", "16d", "--carry"), True)])
+def test_campaigns_keep_their_ids(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], carried: bool
+) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- stream -->\n<!-- /stream -->\n")
     work = [*("--work", str(tmp_path / "work")), *("--docs", str(page)), *("--json", str(tmp_path / "found.json"))]
-    assert main(["--days", "20", "--rows", "80", "--window", "8d", "--cache", str(cache), *work]) == 0
+    assert main(["--days", "20", "--rows", "80", *options, "--cache", str(cache), *work]) == 0
     assert "second pool starts" in capsys.readouterr().out
     assert "hands over" in page.read_text()
     found = json.loads((tmp_path / "found.json").read_text())
+    assert any(run["carried"] for run in found["runs"]) == carried
     for told in found["told"]:
         assert told["ids"] == 1, told
         assert told["alerts"].get("new") == 1, told
