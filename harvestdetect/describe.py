@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harvestdetect.arrays import AnyInts, pairs, ranges, unit
 from harvestdetect.assign import Assigned
 from harvestdetect.data import Corpus, Template
-from harvestdetect.lookup import READ, Parts, cluster_texts, segment_starts, shown_of, shown_texts
+from harvestdetect.lookup import READ, Parts, cluster_texts, segments_of, shown_of, shown_texts
 from harvestdetect.redact import redact
 from harvestdetect.template import (
     Description,
@@ -103,9 +103,10 @@ def describe_clusters(
     held: list[Assigned] = []
     made: list[Described] = []
     source: list[Parted | None] = []
+    segments = segments_of(corpus)
     for position, item in enumerate(assigned):
         if known and position in known:
-            for part, one in _dealt(item, known[position], corpus, parts, least=least):
+            for part, one in _dealt(item, known[position], corpus, parts, segments, least=least):
                 held.append(part)
                 made.append(one)
                 source.append(known[position])
@@ -122,7 +123,7 @@ def describe_clusters(
         if made_anew is not None:
             own = made_anew[position] = Parted(
                 described=made[before:],
-                part=_part_of(item, held[before:], corpus),
+                part=_part_of(item, held[before:], segments),
                 fills=np.zeros(len(item.cluster.segments), bool),
             )
         source.extend([own] * (len(held) - before))
@@ -144,7 +145,7 @@ def describe_clusters(
             )
         one = _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]
         of = source[group[0]] if len(group) == 1 else None
-        item = _filled(item, one.description, corpus, parts, known=of)
+        item = _filled(item, one.description, corpus, parts, known=of, segments=segments)
         found.append((item, one.description, _counted(one.template, item, corpus)))
     return (
         [item for item, _, _ in found],
@@ -170,26 +171,26 @@ def _unmixed(
     return _parts(_filling(inside, item, corpus, parts), item, corpus, least=least)
 
 
-def _part_of(item: Assigned, parts: Sequence[Assigned], corpus: Corpus) -> Ints16:
+def _part_of(item: Assigned, parts: Sequence[Assigned], segments: Parts) -> Ints16:
     """See :attr:`Parted.part`."""
     if len(parts) == 1 and parts[0] is item:
         return np.zeros(len(item.cluster.segments), np.int16)
     label = np.full(len(item.prompts), NONE, np.int16)
     for number, part in enumerate(parts):
         label[np.searchsorted(item.prompts, part.prompts)] = number
-    segment, prompt = _held(item, corpus)
+    segment, prompt = _held(item, segments)
     return _agreed(label[prompt], segment, len(item.cluster.segments))
 
 
-def _held(item: Assigned, corpus: Corpus) -> tuple[Ints, Ints]:
+def _held(item: Assigned, segments: Parts) -> tuple[Ints, Ints]:
     """Which of a cluster's segments are in which of its prompts: positions in both, row by row."""
-    starts = segment_starts(corpus)
-    segments = item.cluster.segments
-    size = starts[segments + 1] - starts[segments]
-    prompt = corpus.posting_prompt[ranges(starts[segments], size)]
-    place = np.minimum(np.searchsorted(item.prompts, prompt), len(item.prompts) - 1)
-    inside = item.prompts[place] == prompt
-    return np.repeat(np.arange(len(segments)), size)[inside], place[inside]
+    start = segments.start[item.prompts]
+    size = segments.start[item.prompts + 1] - start
+    segment = segments.segment[ranges(start, size)]
+    own = item.cluster.segments
+    place = np.minimum(np.searchsorted(own, segment), len(own) - 1)
+    inside = own[place] == segment
+    return place[inside], np.repeat(np.arange(len(size)), size)[inside]
 
 
 def _agreed(label: Ints16, of: Ints, count: int) -> Ints16:
@@ -208,7 +209,7 @@ def _agreed(label: Ints16, of: Ints, count: int) -> Ints16:
 
 
 def _dealt(
-    item: Assigned, known: Parted, corpus: Corpus, parts: Parts, *, least: int
+    item: Assigned, known: Parted, corpus: Corpus, parts: Parts, segments: Parts, *, least: int
 ) -> list[tuple[Assigned, Described]]:
     """The parts of a cluster that came apart before, each with the prompts that it had, and new ones that fill it.
 
@@ -216,7 +217,7 @@ def _dealt(
     """
     if len(known.described) == 1:
         return [(item, known.described[0])]
-    segment, prompt = _held(item, corpus)
+    segment, prompt = _held(item, segments)
     best = _agreed(known.part[segment], prompt, len(item.prompts))
     new = best == UNKNOWN
     if new.any():
@@ -277,17 +278,23 @@ def _parts(best: Ints, item: Assigned, corpus: Corpus, *, least: int) -> list[As
 
 
 def _filled(
-    item: Assigned, description: Description, corpus: Corpus, parts: Parts, *, known: Parted | None = None
+    item: Assigned,
+    description: Description,
+    corpus: Corpus,
+    parts: Parts,
+    *,
+    known: Parted | None = None,
+    segments: Parts | None = None,
 ) -> Assigned:
     """A cluster less the prompts that do not fill its template: a few others always lie as near.
 
-    ``known`` says which are known to, and learns of the others.
+    ``known`` says which are known to, and learns of the others; ``segments`` are those of every prompt.
     """
     if not has_words(description):
         return item
     fills = np.zeros(len(item.prompts), bool)
-    if known is not None:
-        segment, prompt = _held(item, corpus)
+    if known is not None and segments is not None:
+        segment, prompt = _held(item, segments)
         fills = _all(known.fills[segment], prompt, len(fills))
     asked = item.prompts[~fills]
     if len(asked):
@@ -295,7 +302,7 @@ def _filled(
         share, told = _shares([description.kept], replace(item, prompts=asked), corpus, parts, prepare=redact)
         # of a prompt without a part nothing can be said
         fills[~fills] = (share[0] >= FILLS) | ~told
-        if known is not None:
+        if known is not None and segments is not None:
             known.fills[...] |= _all(fills[prompt], segment, len(known.fills))
     return item if fills.all() else replace(item, prompts=item.prompts[fills])
 

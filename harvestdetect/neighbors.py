@@ -44,9 +44,7 @@ others lie within one hundredth of the distance (ANN-Benchmarks counts so too: A
 MAX_CELLS: Final = 65_536
 """Cells, at most; nor are there more than"""
 CELLS_PER_ROOT: Final = 16
-"""times the square root of the rows, and so many fewer as fewer of them are searched: all rows go into cells..."""
-LEAST_CELLS: Final = 512
-"""...but so many may be made of few."""
+"""times the square root of the rows that are searched: making cells costs every row, searching only those."""
 PROBES: Final = 12
 """Cells that a row of its own is compared with before it asks its neighbours."""
 MOST_COMPARED: Final = 65_536 * 1_000_000
@@ -291,7 +289,7 @@ def _by_cells(
     n, k = index.shape
     whole = len(wanted) == n
     sample = _sample(vectors, wanted, k=k, seed=seed, pool=pool)
-    most = min(MAX_CELLS, max(1_024 if whole else LEAST_CELLS, CELLS_PER_ROOT * isqrt(n) * len(wanted) // n))
+    most = min(MAX_CELLS, max(1_024, CELLS_PER_ROOT * isqrt(len(wanted))))
     cells = make_cells(vectors, most=most, pool=pool, seed=seed)
     searching = np.zeros(n, bool)
     searching[cells.position[wanted]] = True
@@ -376,10 +374,16 @@ class _Reached:
     """Of those within :data:`NEAR`."""
     close: float
     """Counting others that are no farther than :data:`CLOSE` times the true last one."""
+    partly: bool
+    """Whether only some rows are searched."""
 
     def enough(self, before: float) -> bool:
-        """Whether to stop, if the share was this before the last round."""
-        return self.share >= TARGET_RECALL or (self.close >= TARGET_CLOSE and self.share <= before + SMALL_GAIN)
+        """Whether to stop, if the share was this before the last round.
+
+        Where only some rows are searched what others ask of them is known, and a further round costs what it brings.
+        """
+        gain = 1.0 if self.partly else SMALL_GAIN
+        return self.share >= TARGET_RECALL or (self.close >= TARGET_CLOSE and self.share <= before + gain)
 
 
 def _recall(sample: _Sample, vectors: Rows, cells: Cells, lists: Lists) -> _Reached:
@@ -396,7 +400,12 @@ def _recall(sample: _Sample, vectors: Rows, cells: Cells, lists: Lists) -> _Reac
         return float(hit.sum() / max(int(counted.sum()), 1))
 
     every = truth > -2
-    return _Reached(share=share(every), near=share(truth > np.float32(1 - NEAR**2 / 2)), close=share(every, CLOSE))
+    return _Reached(
+        share=share(every),
+        near=share(truth > np.float32(1 - NEAR**2 / 2)),
+        close=share(every, CLOSE),
+        partly=bool(lists.settled.any()),
+    )
 
 
 def _table(row: AnyInts, ids: AnyInts, rows: int) -> Ints32:
