@@ -223,7 +223,7 @@ def nearby(
     segments: Parts,
     border: Ints,
 ) -> Ints32:
-    """Free prompts of the same accounts that lie among some prompts.
+    """Free prompts that lie among some prompts, of accounts that sent one of these only.
 
     Where only a subject is shared, a cluster holds the core of it and misses much of what its accounts sent. Accounts
     that strayed into it once have nothing more nearby. The cost is that of the prompts of the accounts.
@@ -242,7 +242,8 @@ def nearby(
     """
     account = corpus.prompts.account
     own = np.unique(_held_by(held, segments)[1])
-    theirs = np.unique(account[held])
+    theirs, times = np.unique(account[held], return_counts=True)
+    theirs = theirs[times == 1]  # the others are members without it
     begin, end = border[theirs], border[theirs + 1]
     prompts = ranges(begin, end - begin)
     prompts = prompts[free[prompts]]

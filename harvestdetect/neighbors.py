@@ -61,7 +61,7 @@ MARGIN: Final = 0.004
 """A cosine by codes is hardly ever farther from the true one."""
 _SAMPLE: Final = 1_024
 _LEAST_SAMPLE: Final = 256
-_SAMPLED: Final = 1 / 64
+_SAMPLED: Final = 1 / 128
 _SEGMENT: Final = 65_536
 _LITTLE: Final = 256
 

@@ -317,7 +317,7 @@ def test_every_prompt_is_in_at_most_one_cluster(
 
 
 def around_by_loop(held: Sequence[int], free: Sequence[int], corpus: Corpus, neighbors: Neighbors) -> list[int]:
-    """Free prompts of the accounts of some prompts with a segment of whose neighbours enough are of these prompts."""
+    """Free prompts, of accounts of one of some prompts, with a segment of whose neighbours enough are of these prompts."""
     segments = [
         set(corpus.posting_segment[corpus.posting_prompt == p].tolist()) for p in range(len(corpus.prompts.account))
     ]
@@ -330,7 +330,8 @@ def around_by_loop(held: Sequence[int], free: Sequence[int], corpus: Corpus, nei
         near = [i for i in neighbors.index[segment, : assign.AMONG].tolist() if i >= 0 and sender[i] != sender[segment]]
         return sum(i in own for i in near) > assign.AMONG_SHARE * len(near)
 
-    theirs = {account[p] for p in held}
+    theirs = [account[p] for p in held]
+    theirs = [a for a in theirs if theirs.count(a) == 1]
     return [p for p in free if account[p] in theirs and any(map(inside, segments[p]))]
 
 
