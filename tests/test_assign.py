@@ -317,7 +317,7 @@ def test_every_prompt_is_in_at_most_one_cluster(
 
 
 def around_by_loop(held: Sequence[int], free: Sequence[int], corpus: Corpus, neighbors: Neighbors) -> list[int]:
-    """Free prompts, of accounts of one of some prompts, with a segment of whose neighbours enough are of these prompts."""
+    """Free prompts with a segment of whose neighbours enough are of some prompts, by accounts of one of these."""
     segments = [
         set(corpus.posting_segment[corpus.posting_prompt == p].tolist()) for p in range(len(corpus.prompts.account))
     ]
