@@ -2,9 +2,10 @@
 
 A view is clustered in channels, by plain distance and by shared neighbours. Most of what a later scan of the same dumps
 and some more would find is what the earlier one found, and building the trees is most of the cost. So a few new texts
-join the clusters that stand, and only those that belong to none are clustered, together with the free texts around
-them. A text belongs to a cluster that it is as near to as the members of that are to one another: where HDBSCAN cuts
-its tree, such a text is on the same side of the cut.
+join the clusters that stand: a text belongs to a cluster that it is as near to as the members of that are to one
+another, which is the side of HDBSCAN's cut on which it would lie. They are clustered among themselves as well, with the
+free texts around them: a group of new ones that belong to no cluster, or are much nearer to one another than the rest
+of theirs, is one of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
 ROUNDS: Final = 3
 """New texts join by way of others that have joined, so often at most."""
+TIGHTER: Final = 0.8
+"""A group within a cluster is apart where its reach is at most so much of that one's."""
 AROUND: Final = 8
 """Nearest neighbours of a new point that may make a cluster with it."""
 FRESH: Final = 0.2
@@ -117,22 +120,24 @@ def carry_on(
     found: list[Clustered] = []
     joined = np.zeros(len(new), bool)
     for channel in _channels(view, settings):
-        held: dict[str, list[Clustered]] = {}
-        free: dict[str, npt.NDArray[np.bool_]] = {}
+        stand: dict[str, list[Clustered]] = {}
+        label: dict[str, Ints32] = {}
         for name in (channel.name,) if channel.shared else (channel.name, f"{channel.name}/leaf"):
-            stand = [one for one in earlier if one.channel == name]
-            label = _labels([one.points for one in stand], len(new))
-            _join(label, stand, new, channel, neighbors, core)
-            joined |= new & (label >= 0)
-            held[name], free[name] = list(_grown(stand, label)), label < 0
-        rest = _rest(new & free[channel.name], free[channel.name], neighbors)
+            stand[name] = [one for one in earlier if one.channel == name]
+            label[name] = _labels([one.points for one in stand[name]], len(new))
+            _join(label[name], stand[name], new, channel, neighbors, core)
+        rest = _rest(new, label[channel.name] < 0, neighbors)
+        own: dict[str, list[Clustered]] = {name: [] for name in stand}
         for one in _found_among(rest, channel, neighbors, core, postings, settings):
-            # what is free of the clusters of a tree may be in one of its leaves
-            points = one.points[free[one.channel][one.points]]
+            points = _apart(one, stand[one.channel], label[one.channel])
+            points = points[new[points] | (label[one.channel][points] < 0)]  # what stood in a cluster stays there
             if len(points) > 1 and new[points].mean() >= FRESH:
-                held[one.channel].append(replace(one, points=points))
-        for group in held.values():
-            found.extend(group)
+                label[one.channel][points] = -1
+                own[one.channel].append(replace(one, points=points))
+        for name, clusters in stand.items():
+            joined |= new & (label[name] >= 0)
+            found.extend(_grown(clusters, label[name]))
+            found.extend(own[name])
     return found, int(joined.sum())
 
 
@@ -250,6 +255,20 @@ def _labels(clusters: Sequence[Ints32], count: int) -> Ints32:
     for number, points in enumerate(clusters):
         label[points] = number
     return label
+
+
+def _apart(one: Clustered, clusters: Sequence[Clustered], label: Ints32) -> Ints32:
+    """The points of a cluster of new ones that are not in clusters that stand, or all of them.
+
+    New points that join a cluster may be a group of their own in it, such as a template in a wide subject: they are
+    where they are much nearer to one another than its points are.
+    """
+    held = label[one.points]
+    free = held < 0
+    if free.all():
+        return one.points
+    wide = np.array([cluster.reach for cluster in clusters])[held[~free]]
+    return one.points if one.reach <= TIGHTER * float(np.median(wide)) else one.points[free]
 
 
 def _grown(clusters: Sequence[Clustered], label: Ints32) -> Iterator[Clustered]:

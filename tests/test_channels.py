@@ -151,6 +151,19 @@ def test_a_group_that_came_is_a_cluster_of_its_own() -> None:
         assert len(own & set(range(540, 570))) >= 28
 
 
+def test_a_tight_group_that_came_within_a_wide_cluster_is_one_of_its_own() -> None:
+    wide, others = around(2, 40, width=0.07), strewn(500)
+    earlier = found(view_of(wide, others))
+    (before,) = holding(earlier, "wording", set(range(40)))
+    assert len(before) > 30
+    after, _ = carried(view_of(wide, others, around(2, 60, width=0.01)[40:]), earlier, range(540, 560))
+    groups = holding(after, "wording", set(range(540, 560)))
+    assert [group for group in groups if len(group & set(range(540, 560))) >= 18 and not group & before]
+    # new points that are no nearer to one another than the others stay with these
+    after, _ = carried(view_of(wide, others, around(2, 60, width=0.07)[40:]), earlier, range(540, 560))
+    assert len(holding(after, "wording", before)) == 1
+
+
 def test_a_few_that_came_make_a_cluster_with_free_ones_that_were_there() -> None:
     group, others = around(7, 30), strewn(500)
     few = found(view_of(group[:6], others))
