@@ -3,9 +3,9 @@
 A view is clustered in channels, by plain distance and by shared neighbours. Most of what a later scan of the same dumps
 and some more would find is what the earlier one found, and building the trees is most of the cost. So a few new texts
 join the clusters that stand: a text belongs to a cluster that it is as near to as the members of that are to one
-another, which is the side of HDBSCAN's cut on which it would lie. They are clustered among themselves as well, with the
-free texts around them: a group of new ones that belong to no cluster, or are much nearer to one another than the rest
-of theirs, is one of its own.
+another, which is the side of HDBSCAN's cut on which it would lie. Before that they are clustered among themselves, with
+the free texts around them: a group to which enough accounts come back is a cluster of its own, even within a wider one.
+Where it is more of a campaign that stands, its template or its accounts say so.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95
 ROUNDS: Final = 3
 """New texts join by way of others that have joined, so often at most."""
-TIGHTER: Final = 0.8
-"""A group within a cluster is apart where its reach is at most so much of that one's."""
 AROUND: Final = 8
 """Nearest neighbours of a new point that may make a cluster with it."""
 FRESH: Final = 0.2
@@ -129,8 +127,8 @@ def carry_on(
         rest = _rest(new, label[channel.name] < 0, neighbors)
         own: dict[str, list[Clustered]] = {name: [] for name in stand}
         for one in _found_among(rest, channel, neighbors, core, postings, settings):
-            points = _apart(one, stand[one.channel], label[one.channel])
-            points = points[new[points] | (label[one.channel][points] < 0)]  # what stood in a cluster stays there
+            # what stood in a cluster stays there
+            points = one.points[new[one.points] | (label[one.channel][one.points] < 0)]
             if len(points) > 1 and new[points].mean() >= FRESH:
                 label[one.channel][points] = -1
                 own[one.channel].append(replace(one, points=points))
@@ -255,20 +253,6 @@ def _labels(clusters: Sequence[Ints32], count: int) -> Ints32:
     for number, points in enumerate(clusters):
         label[points] = number
     return label
-
-
-def _apart(one: Clustered, clusters: Sequence[Clustered], label: Ints32) -> Ints32:
-    """The points of a cluster of new ones that are not in clusters that stand, or all of them.
-
-    New points that join a cluster may be a group of their own in it, such as a template in a wide subject: they are
-    where they are much nearer to one another than its points are.
-    """
-    held = label[one.points]
-    free = held < 0
-    if free.all():
-        return one.points
-    wide = np.array([cluster.reach for cluster in clusters])[held[~free]]
-    return one.points if one.reach <= TIGHTER * float(np.median(wide)) else one.points[free]
 
 
 def _grown(clusters: Sequence[Clustered], label: Ints32) -> Iterator[Clustered]:

@@ -118,6 +118,8 @@ class Earlier:
         self._folder = folder / CLUSTERS
         self._key = key
         self._notes = notes
+        self._new: Bools | None = None
+        """bool[n]: texts that were not there; None where all were clustered anew."""
         self._templates: list[tuple[_Template, Digests, Ints16, Bools, Digests]] = []
         """With the texts of the cluster, the part of each, whether it fills that, and the texts that templates show."""
         self._candidates: list[tuple[_Candidate, npt.NDArray[np.uint64]]] = []
@@ -152,6 +154,8 @@ class Earlier:
         for number, one in enumerate(told.clusters):
             own = points[start[number] : start[number + 1]]
             stood.append(Clustered(channel=one.channel, points=own[own >= 0], quality=one.quality, reach=one.reach))
+        if view == "wording":
+            self._new = new
         return Stood(clusters=stood, new=new, whole=told.whole, changed=changed)
 
     def keep_clusters(
@@ -181,14 +185,17 @@ class Earlier:
 
     # ------------------------------------------------------------ templates
 
-    def described(self, assigned: Sequence[Assigned], corpus: Corpus) -> dict[int, Parted]:
+    def described(self, assigned: Sequence[Assigned], corpus: Corpus, *, least: int) -> dict[int, Parted]:
         """What an earlier scan said of clusters that are the same, or of the parts that they came apart into, by their
-        positions.
+        positions; nothing where all were clustered anew.
 
-        Texts that it shows must still be there.
+        Texts that it shows must still be there, and fewer than ``least`` accounts come back to a cluster with new
+        texts: so many may be a template of their own in it.
         """
+        if self._new is None:
+            return {}
         names = ("digest", "start", "points", "part", "fills", "shown_start", "shown")
-        found = self._read("templates", names, list[_Template]) if len(corpus.digest) >= LEAST else None
+        found = self._read("templates", names, list[_Template])
         if found is None:
             return {}
         arrays, told = found
@@ -200,11 +207,16 @@ class Earlier:
             [item.cluster.segments for item in assigned],
             count=len(corpus.digest),
         )
+        fresh = np.zeros(len(corpus.prompts.account), bool)
+        fresh[corpus.posting_prompt[self._new[corpus.posting_segment]]] = True
         taken: dict[int, Parted] = {}
         for position, number in same.items():
             one, item = told[number], assigned[position]
             there = place[shown[number]]
-            if one.channel == item.cluster.channel and _close(one.prompts, len(item.prompts)) and (there >= 0).all():
+            if one.channel != item.cluster.channel or not _close(one.prompts, len(item.prompts)):
+                continue
+            came = np.unique(corpus.prompts.account[item.prompts[fresh[item.prompts]]], return_counts=True)[1]
+            if (there >= 0).all() and (came > 1).sum() < least:
                 described = [
                     Described(description=part.description, template=part.template, shown=there) for part in one.parts
                 ]
@@ -247,9 +259,12 @@ class Earlier:
     def weighed(
         self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus
     ) -> dict[int, Weighed]:
-        """What an earlier scan measured on candidates that are the same and were no findings, by their positions."""
+        """What an earlier scan measured on candidates that are the same and were no findings, by their positions.
+
+        Nothing where all texts were clustered anew.
+        """
         found = None
-        if len(corpus.digest) >= LEAST:
+        if self._new is not None:
             found = self._read("candidates", ("account", "start", "points"), list[_Candidate])
         if found is None:
             return {}

@@ -517,7 +517,7 @@ def _described(
     least, earlier = run.settings.min_accounts, run.earlier
     if earlier is None:
         return describe_clusters(assigned, corpus, parts, vectors, least=least)
-    known, anew = earlier.described(assigned, corpus), dict[int, Parted]()
+    known, anew = earlier.described(assigned, corpus, least=least), dict[int, Parted]()
     found = describe_clusters(assigned, corpus, parts, vectors, least=least, known=known, made_anew=anew)
     earlier.keep_described(anew, assigned, corpus)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -143,8 +143,24 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_else(tmp_path: Path
 # ---------------------------------------------------------------- templates
 
 
-def corpus_of(digest: npt.NDArray[np.void]) -> Corpus:
-    return cast("Corpus", SimpleNamespace(digest=digest))
+def corpus_of(digest: npt.NDArray[np.void], *, sent: Sequence[tuple[int, int]] = ()) -> Corpus:
+    """Texts, and of some prompts, from the first on, their accounts and a segment."""
+    account = np.array([a for a, _ in sent] + [0] * 200, np.int32)
+    return cast(
+        "Corpus",
+        SimpleNamespace(
+            digest=digest,
+            prompts=SimpleNamespace(account=account),
+            posting_prompt=np.arange(len(sent)),
+            posting_segment=np.array([s for _, s in sent], np.int64),
+        ),
+    )
+
+
+def with_new(held: Earlier, count: int, new: Sequence[int] = ()) -> Earlier:
+    """As after the clusters of so many texts were carried on."""
+    held._new = np.isin(np.arange(count), new)
+    return held
 
 
 def assigned(*segments: int, prompts: int = 20, channel: str = "wording") -> Assigned:
@@ -179,7 +195,9 @@ def test_what_is_said_of_a_cluster_stands_while_it_is_the_same(
 ) -> None:
     then, one = corpus_of(digests(*range(100))), parted(20, 0, 3)
     opened().keep_described({0: one}, [assigned(*range(20))], then)
-    found = opened().described([item], corpus_of(digests(*now)))
+    corpus = corpus_of(digests(*now))
+    assert opened().described([item], corpus, least=5) == {}, "all were clustered anew"
+    found = with_new(opened(), len(corpus.digest)).described([item], corpus, least=5)
     assert list(found) == ([0] if taken else [])
     if taken:
         assert found[0].described[0].template == one.described[0].template
@@ -194,9 +212,22 @@ def test_small_changes_do_not_add_up_unseen(opened: Callable[..., Earlier]) -> N
     opened().keep_described({0: one}, [assigned(*range(40))], corpus_of(digests(*range(100))))
     for size, taken in ((44, True), (50, True), (51, False)):
         corpus, item = corpus_of(digests(*range(100))), assigned(*range(size))
-        held = opened()
-        assert list(held.described([item], corpus)) == ([0] if taken else [])
+        held = with_new(opened(), 100)
+        assert list(held.described([item], corpus, least=5)) == ([0] if taken else [])
         held.keep_described({}, [item], corpus)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(("accounts", "taken"), [(4, True), (5, False)])
+def test_accounts_that_come_back_with_new_texts_have_a_cluster_looked_at_again(
+    opened: Callable[..., Earlier], accounts: int, taken: bool
+) -> None:
+    opened().keep_described({0: parted(20, 0)}, [assigned(*range(20))], corpus_of(digests(*range(100))))
+    # two prompts of each of these accounts hold a text that was not there, beside those of the cluster
+    sent = [(account, 99) for account in range(accounts) for _ in range(2)]
+    held = with_new(opened(), 100, [99])
+    found = held.described([assigned(*range(20))], corpus_of(digests(*range(100)), sent=sent), least=5)
+    assert list(found) == ([0] if taken else [])
 
 
 # ---------------------------------------------------------------- scans
