@@ -103,9 +103,11 @@ def describe_clusters(
     held: list[Assigned] = []
     made: list[Described] = []
     source: list[Parted | None] = []
-    segments = segments_of(corpus)
+    # only what is taken over or left for a later scan asks which prompt holds what
+    segments = segments_of(corpus) if known or made_anew is not None else None
     for position, item in enumerate(assigned):
         if known and position in known:
+            assert segments is not None
             for part, one in _dealt(item, known[position], corpus, parts, segments, least=least):
                 held.append(part)
                 made.append(one)
@@ -121,6 +123,7 @@ def describe_clusters(
             made.extend([_template(own, corpus, parts, vectors) for own in apart] or [one])
         own = None
         if made_anew is not None:
+            assert segments is not None
             own = made_anew[position] = Parted(
                 described=made[before:],
                 part=_part_of(item, held[before:], segments),
