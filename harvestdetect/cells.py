@@ -15,7 +15,7 @@ from harvestdetect.arrays import AnyInts, ranges, unit
 from harvestdetect.codes import NONE, STEP, Codes, code_of, floats, products, rotation
 from harvestdetect.vectors import Rows
 
-__all__ = ["CELL", "Cells", "make_cells", "over_all", "ranks"]
+__all__ = ["CELL", "Cells", "Partition", "make_cells", "over_all", "ranks"]
 
 CELL: Final = 120
 """Points of a cell, on average, as long as there are no more cells than wanted."""
@@ -31,6 +31,7 @@ _ROUNDS: Final = 4
 _POWER: Final = 6
 _BLOCK: Final = 4_096
 _TALL: Final = 1_024
+_FEW: Final = 64
 _WIDTH: Final = 1_024
 _LEAF: Final = 4
 
@@ -62,7 +63,17 @@ class Cells:
     """int8[n, d], the points at their positions."""
 
 
-def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int) -> Cells:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """Which cell each of n points is in: what a later search may take over."""
+
+    home: Ints32
+    """int32[n]; -1 where it is to be found."""
+    centre: Codes
+    """int8[c, d]."""
+
+
+def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int, known: Partition | None = None) -> Cells:
     """Cells of unit rows.
 
     Args:
@@ -70,30 +81,52 @@ def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int) -> Cells:
         most: cells; up to 65,536.
         pool: threads.
         seed: of the sample that the cells are made from.
+        known: cells of an earlier search; rows without one go to the nearest of these. They are passed over where
+            there would be less than half as many cells as are made anew, or more than twice as many.
     """
     n, d = vectors.shape
-    home, code = _homes(vectors, most=most, pool=pool, seed=seed)
+    code = _codes(vectors, pool)
+    count = min(max(2, n // CELL), most)
+    if known is not None and count / 2 <= len(known.centre) <= 2 * count:
+        home = known.home.copy()
+        fresh = np.flatnonzero(home < 0)
+        blocks = [code[fresh[start : start + _TALL]] for start in range(0, len(fresh), _TALL)]
+        for start, found in zip(
+            range(0, len(fresh), _TALL), pool.map(_nearest, blocks, [known.centre] * len(blocks)), strict=True
+        ):
+            home[fresh[start : start + _TALL]] = found
+    else:
+        home = _homes(code, count, pool=pool, seed=seed)
     row = np.argsort(home, kind="stable").astype(np.int32)
     first = np.flatnonzero(np.diff(home[row], prepend=-1))
     size = np.diff(np.append(first, n))
     mean = np.empty((len(size), d), np.float32)
-    for start in range(0, len(size), _TALL):
-        part = slice(start, start + _TALL)
+
+    def average(start: int) -> None:
+        part = slice(start, start + _FEW)
         held = row[first[start] : first[part][-1] + size[part][-1]]
         sums = np.add.reduceat(code[held], first[part] - first[start], axis=0, dtype=np.int32)
         mean[part] = sums / (size[part, None] * np.float32(STEP * np.sqrt(d)))
+
+    over_all(pool, average, range(0, len(size), _FEW))
     order = _in_order(mean)
     row = row[ranges(first[order], size[order])]
     size, mean = size[order], mean[order]
     position = np.empty(n, np.int32)
     position[row] = np.arange(n, dtype=np.int32)
     agreement = np.minimum(np.sqrt(np.einsum("ij,ij->i", mean, mean)), 1)
+    placed = np.empty_like(code)
+
+    def put(start: int) -> None:
+        np.take(code, row[start : start + _BLOCK], axis=0, out=placed[start : start + _BLOCK], mode="clip")
+
+    over_all(pool, put, range(0, n, _BLOCK))
     return Cells(
         row=row, position=position, border=np.append(0, np.cumsum(size)),
         home=np.repeat(np.arange(len(size), dtype=np.int32), size), centre=code_of(unit(mean)),
         weight=np.rint(256 * agreement).astype(np.int32),
         bias=np.rint(REACH * 2**RANK_BITS * np.sqrt(1 - agreement**2)).astype(np.int32),
-        code=code[row],
+        code=placed,
     )  # fmt: skip
 
 
@@ -118,8 +151,8 @@ def over_all(pool: Pool, do: Callable[[Any], object], items: Sequence[Any]) -> N
         pass
 
 
-def _homes(vectors: Rows, *, most: int, pool: Pool, seed: int) -> tuple[Ints32, Codes]:
-    """The cell of each row and the codes of all: int32[n], int8[n, d]."""
+def _codes(vectors: Rows, pool: Pool) -> Codes:
+    """int8[n, d]."""
     n, d = vectors.shape
     code = np.empty((n, d), np.int8)
     turn = rotation(d)
@@ -129,9 +162,14 @@ def _homes(vectors: Rows, *, most: int, pool: Pool, seed: int) -> tuple[Ints32, 
         code[block] = code_of(floats(vectors[block]) @ turn)
 
     over_all(pool, encode, range(0, n, _BLOCK))
-    count = min(max(2, n // CELL), most)
+    return code
+
+
+def _homes(code: Codes, count: int, *, pool: Pool, seed: int) -> Ints32:
+    """The cell of each of n points, in about ``count`` cells: int32[n]."""
+    n = len(code)
     if count <= FLAT:
-        return _split(code, count, pool.map, seed), code
+        return _split(code, count, pool.map, seed)
     region = _split(code, _REGIONS * isqrt(count), pool.map, seed)
     order = np.argsort(region, kind="stable")
     border = np.append(np.flatnonzero(np.diff(region[order], prepend=-1)), n)
@@ -145,7 +183,7 @@ def _homes(vectors: Rows, *, most: int, pool: Pool, seed: int) -> tuple[Ints32, 
         home[part] = first[i] + _split(code[part], int(within[i]), map, seed + i + 1)
 
     over_all(pool, split, range(len(size)))
-    return home, code
+    return home
 
 
 def _split(code: Codes, count: int, over: Callable[..., Iterable[Any]], seed: int) -> Ints32:

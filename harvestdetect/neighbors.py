@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.arrays import AnyInts, pairs, ranges, unit
-from harvestdetect.cells import Cells, make_cells, over_all
+from harvestdetect.cells import Cells, Partition, make_cells, over_all
 from harvestdetect.codes import NONE, STEP, floats
 from harvestdetect.data import Neighbors
 from harvestdetect.descent import NEAR_CELLS, Found, Lists, begin, descend, empty_lists, groups_of, probe
@@ -87,6 +87,8 @@ def nearest(
     progress: Callable[[int], object] | None = None,
     notes: Callable[[str], object] | None = None,
     known: Known | None = None,
+    partition: Partition | None = None,
+    leave: Callable[[Partition], object] | None = None,
 ) -> Neighbors:
     """The k nearest other rows of each row.
 
@@ -104,6 +106,8 @@ def nearest(
         known: what was found among other rows, and int32[m], where each of those m stands among these: -1 where it is
             gone. Only rows that are new, or lost a neighbour, are searched, and the new ones enter the lists of the
             others.
+        partition: of these rows, as an inexact search of most of them left it: saves making cells.
+        leave: told the partition that an inexact search has used.
 
     Raises:
         ValueError: ``known`` is not of this k, or places two rows at one.
@@ -128,7 +132,7 @@ def nearest(
         else:
             _by_cells(
                 vectors, wanted, fresh, index, distance, pool=pool, seed=seed, done=done,
-                tell=notes or (lambda note: None),
+                tell=notes or (lambda note: None), partition=partition, leave=leave or (lambda partition: None),
             )  # fmt: skip
     return Neighbors(index=index, distance=distance)
 
@@ -173,7 +177,7 @@ def _take_over(known: Known, index: Ints32, distance: Vectors) -> Ints32:
     if old.index.shape[1] != k:
         raise ValueError(f"the known neighbours are {old.index.shape[1]} to a row, wanted are {k}")
     held = np.flatnonzero(place >= 0)
-    if len(np.unique(place[held])) != len(held):
+    if len(held) and np.bincount(place[held]).max() > 1:
         raise ValueError("two known rows stand at one place")
     wanted = np.ones(n, bool)
     for start in range(0, len(held), _SEGMENT):
@@ -284,13 +288,20 @@ def _by_cells(
     seed: int,
     done: Callable[[int], object],
     tell: Callable[[str], object],
+    partition: Partition | None,
+    leave: Callable[[Partition], object],
 ) -> None:
     """Fills the lists of the wanted rows; fresh ones enter the lists of the others."""
     n, k = index.shape
     whole = len(wanted) == n
     sample = _sample(vectors, wanted, k=k, seed=seed, pool=pool)
-    most = min(MAX_CELLS, max(1_024, CELLS_PER_ROOT * isqrt(len(wanted))))
-    cells = make_cells(vectors, most=most, pool=pool, seed=seed)
+    # with cells that are there it costs nothing to have as many as if all were searched
+    rows = len(wanted) if partition is None else n
+    most = min(MAX_CELLS, max(1_024, CELLS_PER_ROOT * isqrt(rows)))
+    cells = make_cells(vectors, most=most, pool=pool, seed=seed, known=partition)
+    home = np.empty(n, np.int32)
+    home[cells.row] = cells.home
+    leave(Partition(home=home, centre=cells.centre))
     searching = np.zeros(n, bool)
     searching[cells.position[wanted]] = True
     lists = empty_lists(n, k + SLACK, settled=~searching)
@@ -420,13 +431,12 @@ def _table(row: AnyInts, ids: AnyInts, rows: int) -> Ints32:
 def _cosines(vectors: Rows, rows: npt.NDArray[Any], others: Ints32) -> Vectors:
     """Of each row with its others: float32[r, m]; those of -1 mean nothing."""
     needed, place = np.unique(others, return_inverse=True)
-    held = vectors[np.maximum(needed, 0)]
+    held = floats(vectors[np.maximum(needed, 0)])
     place = place.reshape(others.shape)
     out = np.empty(others.shape, np.float32)
     for start in range(0, len(rows), _LITTLE):
         part = slice(start, start + _LITTLE)
-        near = floats(held[place[part].ravel()]).reshape(*others[part].shape, -1)
-        out[part] = np.matmul(near, floats(vectors[rows[part]])[:, :, None])[:, :, 0]
+        out[part] = np.matmul(held[place[part]], floats(vectors[rows[part]])[:, :, None])[:, :, 0]
     return out
 
 
@@ -458,8 +468,9 @@ def _true_distances(
 
 def _enter(vectors: Rows, row: Ints32, later: list[Found], index: Ints32, distance: Vectors, pool: Pool) -> None:
     """Puts what was found beside lists that stand into them, by the distances of the vectors."""
-    of, ids = (row[np.concatenate([found[side] for found in later])] for side in (0, 1))
-    of, ids = pairs(of, ids)
+    held = pairs(*(np.concatenate([found[side] for found in later]) for side in (0, 1)))
+    # near positions are found beside the same ones: ordered by position a block has few different ones to read
+    of, ids = (row[positions] for positions in held)
     edge = np.append(np.flatnonzero(np.diff(of, prepend=-1)), len(of))
 
     def measure(start: int) -> None:

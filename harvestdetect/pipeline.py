@@ -25,6 +25,7 @@ from harvestdetect.calibration import (
 )
 from harvestdetect.campaign import Part, communities, form_campaigns, is_copied, link_clusters, split_users
 from harvestdetect.candidates import seen_accounts
+from harvestdetect.cells import Partition
 from harvestdetect.channels import carry_on, cluster_view
 from harvestdetect.cluster import Postings, core_distance
 from harvestdetect.corpus import CorpusBuilder
@@ -446,10 +447,17 @@ def _nearest(view: View, vectors: Rows, digest: Digests, run: _Run) -> Neighbors
     settings = run.settings
     key = key_of({"model": run.models[view], **{n: getattr(settings, n) for n in ("k", "exact_below", "seed")}})
     kept = None if settings.work is None else kept_neighbors(settings.work, key, notes=run.note)
-    known = None
+    known = partition = None
     if kept is not None:
         place = places(kept.digest, digest)
-        known = (kept.neighbors, place) if (place >= 0).sum() >= LEAST_KNOWN * len(digest) else None
+        there = place >= 0
+        if there.sum() >= LEAST_KNOWN * len(digest):
+            known = (kept.neighbors, place)
+            if kept.partition is not None:
+                home = np.full(len(digest), -1, np.int32)
+                home[place[there]] = kept.partition.home[there]
+                partition = replace(kept.partition, home=home)
+    used: list[Partition] = []
     with run.progress("neighbours", len(vectors)) as advance:
         found = nearest(
             vectors,
@@ -460,10 +468,14 @@ def _nearest(view: View, vectors: Rows, digest: Digests, run: _Run) -> Neighbors
             progress=advance,
             notes=run.note,
             known=known,
+            partition=partition,
+            leave=used.append,
         )
     if settings.work is not None:
+        # where nothing was searched the cells are as they were
+        partition = used[0] if used else partition
         try:
-            keep_neighbors(settings.work, key, Kept(digest=digest, neighbors=found))
+            keep_neighbors(settings.work, key, Kept(digest=digest, neighbors=found, partition=partition))
         except CacheError as error:
             run.note(f"the neighbours are not kept: {error}")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
@@ -67,6 +68,7 @@ from harvestdetect.evidence.time import (
     time_evidence,
 )
 from harvestdetect.lookup import Parts, cluster_texts, first_rows, texts_of, words_of
+from harvestdetect.machine import cores
 from harvestdetect.registry import Registry, known
 from harvestdetect.template import SAMPLE, Description, align, common_words, cut, is_rigid, is_template
 from harvestdetect.triage import TEXT_FDR, Judgement, judge
@@ -193,11 +195,16 @@ def weigh(
         advance: told how many more are done.
         known: what was measured on some of them before, by their positions: it stands.
     """
-    found = []
-    for position, campaign in enumerate(campaigns):
+
+    def one(position: int) -> Weighed:
         before = known.get(position) if known else None
-        found.append(_weigh(campaign, case, background, seed) if before is None else before)
-        advance(1)
+        return _weigh(campaigns[position], case, background, seed) if before is None else before
+
+    found = []
+    with ThreadPoolExecutor(cores()) as pool:
+        for held in pool.map(one, range(len(campaigns))):
+            found.append(held)
+            advance(1)
     return found
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.cache import DIGEST_BYTES, Notes, is_whole, locate, publish_folder
+from harvestdetect.cells import Partition
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
 
@@ -39,7 +40,7 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 NEIGHBORS: Final = "neighbors"
 TOLD: Final = "told.msgpack"
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Kept:
     """V16[m], ascending, of its texts."""
     neighbors: Neighbors
     """Of the m texts."""
+    partition: Partition | None = None
+    """Of the m texts; None where the search made none."""
 
 
 def key_of(values: Mapping[str, Any]) -> str:
@@ -65,16 +68,23 @@ def keep_neighbors(folder: Path, key: str, kept: Kept) -> None:
         CacheError: the folder cannot be written.
     """
     arrays = {"digest": kept.digest, "index": kept.neighbors.index, "distance": kept.neighbors.distance}
+    cells = kept.partition or Partition(home=np.empty(0, np.int32), centre=np.empty((0, 0), np.int8))
+    arrays.update(home=cells.home, centre=cells.centre)
     keep_tables(folder / NEIGHBORS, key, arrays, content=kept.digest)
 
 
 def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kept | None:
     """What an earlier scan left under a key; None where that is nothing whole."""
-    found = kept_tables(folder / NEIGHBORS, key, ("digest", "index", "distance"), what="neighbours", notes=notes)
+    names = ("digest", "index", "distance", "home", "centre")
+    found = kept_tables(folder / NEIGHBORS, key, names, what="neighbours", notes=notes)
     if found is None:
         return None
     arrays, _ = found
-    return Kept(digest=arrays["digest"], neighbors=Neighbors(index=arrays["index"], distance=arrays["distance"]))
+    return Kept(
+        digest=arrays["digest"],
+        neighbors=Neighbors(index=arrays["index"], distance=arrays["distance"]),
+        partition=Partition(home=arrays["home"], centre=arrays["centre"]) if len(arrays["home"]) else None,
+    )
 
 
 def kept_digests(folder: Path) -> Digests | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect import cells, codes, descent, neighbors
+from harvestdetect.cells import Partition
 from harvestdetect.data import Neighbors
 from harvestdetect.neighbors import chord_distance, nearest, nearest_to
 from harvestdetect.vectors import RowFile
@@ -224,6 +226,34 @@ def test_known_neighbors_by_cells_are_about_as_good_as_a_new_search() -> None:
     assert hit > 0.9
     new = np.setdiff1d(np.arange(6_000), old)
     assert np.isin(new, found.index).sum() > 0.95 * np.isin(new, truth.index).sum(), "they enter the lists of others"
+
+
+def test_cells_of_an_earlier_search_serve_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    centres = rng.standard_normal((60, 32))
+    vectors = unit((centres[rng.integers(0, 60, 6_000)] + 0.4 * rng.standard_normal((6_000, 32))).astype(np.float32))
+    old = np.sort(rng.permutation(6_000)[:5_600]).astype(np.int32)
+    truth = nearest(vectors, k=5, exact_below=10_000)
+    left: list[Partition] = []
+    before = nearest(vectors[old], k=5, exact_below=1_000, leave=left.append)
+    home = np.full(6_000, -1, np.int32)
+    home[old] = left[0].home
+    again = Partition(home=home, centre=left[0].centre)
+
+    def never(*args: object, **named: object) -> None:
+        raise AssertionError("cells are made anew")
+
+    monkeypatch.setattr(cells, "_homes", never)
+    given = home.copy()
+    found = nearest(vectors, k=5, exact_below=1_000, known=(before, old), partition=again, leave=left.append)
+    np.testing.assert_array_equal(home, given)
+    hit = np.mean([len(np.intersect1d(a, b)) / 5 for a, b in zip(found.index, truth.index, strict=True)])
+    assert hit > 0.9
+    assert left[1].home.min() >= 0
+    assert left[1].home.max() < len(left[1].centre)
+    few = replace(again, home=np.minimum(home, 1), centre=again.centre[:2])
+    with pytest.raises(AssertionError, match="anew"):
+        nearest(vectors, k=5, exact_below=1_000, known=(before, old), partition=few)
 
 
 def test_known_neighbors_of_another_k_or_place_are_refused() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from hypothesis import strategies as st
 
 from harvestdetect import Settings
 from harvestdetect.cli import main
+from harvestdetect.data import Attributed
 from harvestdetect.errors import LockedError, SettingsError, StateError, UsageError
 from harvestdetect.state import State, open_state
+from harvestdetect.state.campaigns import merge
 from harvestdetect.state.identity import Known, Matched, Seen, match, words_of
 from harvestdetect.state.store import DATABASE
 
@@ -218,6 +221,18 @@ def test_campaigns_merge_and_come_apart() -> None:
     assert apart == Matched(campaign=(None, "c-ab"), split_from={0: "c-ab"})
 
 
+def test_what_else_its_accounts_send_does_not_take_a_campaign_over() -> None:
+    words = words_of(("solve the following exam question step by step and grade", None, "your reasoning"))
+    own = frozenset(f"a{i}" for i in range(20))
+    known = [Known(campaign="c-1", accounts=own | {f"p{i}" for i in range(9)}, templates=(words,))]
+    harvest = Seen(accounts=own, templates=(words,))
+    besides = Seen(accounts=own | {f"p{i}" for i in range(9)}, templates=())
+    assert match([besides, harvest], known) == Matched(campaign=(None, "c-1"), split_from={0: "c-1"})
+    # of a template alone, which others may copy, and the accounts, the accounts tell
+    copied = Seen(accounts=frozenset(f"x{i}" for i in range(40)), templates=(words,))
+    assert match([copied, besides], known) == Matched(campaign=(None, "c-1"), split_from={0: "c-1"})
+
+
 def test_a_template_tells_a_campaign_again() -> None:
     words = words_of(("solve the following exam question step by step and grade", None, "your reasoning"))
     known = [Known(campaign="c-1", accounts=frozenset({"x"}), templates=(words,))]
@@ -228,6 +243,28 @@ def test_a_template_tells_a_campaign_again() -> None:
         [Seen(accounts=frozenset({"y"}), templates=(short,))],
         [Known(campaign="c-1", accounts=frozenset({"x"}), templates=(short,))],
     ).campaign == (None,)
+
+
+def test_a_finding_of_accounts_that_fill_a_known_template_is_that_campaign(
+    state: State, days: Callable[[str, int], Path], cached: Settings
+) -> None:
+    run = state.scan([days("one", 0)], settings=cached, window="5d", now=now(0))
+    (identity,) = [f.campaign_id for f in run.detection.findings if f.tier != "watch"]
+    finding = next(f for f in run.detection.findings if f.campaign_id == identity)
+    # other accounts, and a template that came out otherwise
+    members = tuple(replace(m, account=f"new-{i}") for i, m in enumerate(finding.members))
+    templates = tuple(replace(t, words=("something else",)) for t in finding.templates)
+    other = replace(finding, campaign_id="c-other", members=members, templates=templates)
+    senders = tuple(
+        Attributed(campaign_id=identity, account=m.account, prompts=2, first_seen=now(0), last_seen=now(0))
+        for m in members
+    )
+    detection = replace(run.detection, findings=(other,), attributed=())
+    assert merge(state._store, detection, now=now(1)).detection.findings[0].campaign_id == "c-other"
+    again = merge(state._store, replace(detection, attributed=senders), now=now(1))
+    assert [f.campaign_id for f in again.detection.findings] == [identity]
+    (change,) = [c for c in again.changes if c.campaign_id == identity]
+    assert change.new_accounts == len(members), "to the state they are new all the same"
 
 
 # ---------------------------------------------------------------- verdicts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvestdetect.cells import Partition
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
 from harvestdetect.work import Kept, keep_neighbors, kept_neighbors, key_of, places
@@ -41,7 +43,15 @@ def test_neighbors_come_back_as_they_were(tmp_path: Path) -> None:
     assert found.digest.tobytes() == one.digest.tobytes()
     np.testing.assert_array_equal(found.neighbors.index, one.neighbors.index)
     np.testing.assert_array_equal(found.neighbors.distance, one.neighbors.distance)
+    assert found.partition is None
     assert kept_neighbors(tmp_path, "other") is None
+    cells = Partition(home=np.array([0, 1, 0], np.int32), centre=np.array([[1, -2], [3, 4]], np.int8))
+    keep_neighbors(tmp_path, "cells", replace(one, partition=cells))
+    found = kept_neighbors(tmp_path, "cells")
+    assert found is not None
+    assert found.partition is not None
+    np.testing.assert_array_equal(found.partition.home, cells.home)
+    np.testing.assert_array_equal(found.partition.centre, cells.centre)
 
 
 def test_the_last_of_a_key_stays_alone(tmp_path: Path) -> None:
@@ -55,7 +65,7 @@ def test_the_last_of_a_key_stays_alone(tmp_path: Path) -> None:
     assert len(found.digest) == 2
 
 
-@pytest.mark.parametrize("name", ["digest.npy", "index.npy", "distance.npy", "digests.json"])
+@pytest.mark.parametrize("name", ["digest.npy", "index.npy", "distance.npy", "home.npy", "centre.npy", "digests.json"])
 def test_what_is_broken_is_not_used(tmp_path: Path, name: str) -> None:
     keep_neighbors(tmp_path, "k", kept(b"a", b"b", b"c"))
     file = folders(tmp_path)[0] / name

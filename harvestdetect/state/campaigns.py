@@ -165,7 +165,9 @@ def merge(store: Store, detection: Detection, *, now: int) -> Merged:
         )
         for finding in detection.findings
     ]
-    matched = match(seen, list(known.values()))
+    # who fills a campaign's template is of it, though the finding's template may be worded otherwise
+    told = {name: frozenset(a.account for a in detection.attributed if a.campaign_id == name) for name in known}
+    matched = match(seen, [replace(one, accounts=one.accounts | told[name]) for name, one in known.items()])
     taken = set(before)
     ids: list[str] = []
     for finding, campaign in zip(detection.findings, matched.campaign, strict=True):
@@ -349,6 +351,8 @@ def record(store: Store, merged: Merged, *, run: int, now: int) -> None:
             "UPDATE campaigns SET merged_into = ?, status = 'quiet', changed = ? WHERE campaign = ?", (new, run, old)
         )
         note_event(connection, old, "merged", new, at=now, run=run)
+        if connection.execute("SELECT tier FROM campaigns WHERE campaign = ?", (old,)).fetchone()["tier"] == "watch":
+            continue  # what was never for review lends a campaign neither accounts nor templates
         for table, columns in (
             ("members", "account, first_run, last_run, membership, attributed"),
             ("signatures", "signature, words, first_run, last_run"),

@@ -75,10 +75,11 @@ def match(seen: Sequence[Seen], known: Sequence[Known]) -> Matched:
     """Matches the findings of a run with the campaigns of a state.
 
     Each finding goes to the campaign it has most accounts in common with, and of several findings of one campaign the
-    one with most goes on with it. A campaign that goes to no finding as its own, but to one that goes on with another,
-    has become part of that. The order of either side changes nothing.
+    one with most goes on with it; before all others one that has a template of it as well, for what else its accounts
+    send may be a finding too, with as many of them. A campaign that goes to no finding as its own, but to one that goes
+    on with another, has become part of that. The order of either side changes nothing.
     """
-    links: list[tuple[int, float, str, int]] = []
+    links: list[tuple[bool, int, float, str, int]] = []
     holders: dict[str, list[int]] = defaultdict(list)
     for number, campaign in enumerate(known):
         for account in campaign.accounts:
@@ -93,18 +94,18 @@ def match(seen: Sequence[Seen], known: Sequence[Known]) -> Matched:
             enough = max(LEAST_SHARED, SHARED * min(len(finding.accounts), len(campaign.accounts)))
             same = max((alike(a, b) for a in finding.templates for b in campaign.templates), default=0.0)
             if common >= enough or same >= ALIKE:
-                links.append((common, same, campaign.campaign, i))
+                links.append((common >= enough and same >= ALIKE, common, same, campaign.campaign, i))
     key = {i: (len(f.accounts), sorted(f.accounts)[:1]) for i, f in enumerate(seen)}
-    links.sort(key=lambda link: (-link[0], -link[1], link[2], [-key[link[3]][0], *key[link[3]][1]]))
+    links.sort(key=lambda link: (not link[0], -link[1], -link[2], link[3], [-key[link[4]][0], *key[link[4]][1]]))
     campaign_of: dict[int, str] = {}
     taken: dict[str, int] = {}
-    for _, _, campaign_id, i in links:
+    for _, _, _, campaign_id, i in links:
         if i not in campaign_of and campaign_id not in taken:
             campaign_of[i] = campaign_id
             taken[campaign_id] = i
     split: dict[int, str] = {}
     merged: dict[str, str] = {}
-    for _, _, campaign_id, i in links:
+    for _, _, _, campaign_id, i in links:
         if i not in campaign_of:
             split.setdefault(i, campaign_id)
         elif campaign_id not in taken:
