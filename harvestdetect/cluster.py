@@ -8,7 +8,7 @@ tree over all components, with two changes that prompts need:
   excess of mass, which rewards topics. The best set of disjoint nodes is found by dynamic programming as in FOSC
   (Campello, Moulavi, Zimek, Sander 2013).
 
-``leaf`` and ``eom`` are the selections of the ``hdbscan`` package, which also does linkage and condensation.
+``leaf`` and ``eom`` are the selections of the ``hdbscan`` package, which also does linkage.
 """
 
 from __future__ import annotations
@@ -299,8 +299,6 @@ def _condense(n: int, inside: Ints32, edges: Floats, heads: Ints32, min_cluster_
 
     A tree's root is never a cluster; the phantom keeps a lone component from being the root.
     """
-    from hdbscan._hdbscan_tree import condense_tree
-
     q = len(inside)
     size = max(min_cluster_size, 2)
     phantom = np.arange(q, q + size)
@@ -314,7 +312,7 @@ def _condense(n: int, inside: Ints32, edges: Floats, heads: Ints32, min_cluster_
     joined = np.concatenate(bridges) if bridges else np.empty((0, 2))
     outer = np.concatenate((joined, np.full((len(joined), 1), BRIDGE)), axis=1)
     linkage = _link(np.concatenate((edges, inner, outer)))
-    return _number(n, q, inside, condense_tree(linkage, size))
+    return _number(n, q, inside, _condensed(linkage, size))
 
 
 def _link(edges: Floats) -> Floats:
@@ -350,6 +348,58 @@ def _link(edges: Floats) -> Floats:
         np.maximum.at(name, slot[ends[:, 0]], made)
     out[:, :2] += 1  # counts from 1 there
     return np.asarray(from_mlab_linkage(out))
+
+
+def _condensed(linkage: Floats, min_cluster_size: int) -> Any:
+    """What ``condense_tree`` of the ``hdbscan`` package makes of a hierarchy, without walking it node by node.
+
+    The clusters are numbered otherwise, and the rows are in another order: first those of clusters, from the root on
+    and in pairs, then those of points.
+
+    Args:
+        linkage: float64[n - 1, 4], as ``scipy.cluster.hierarchy`` has it.
+        min_cluster_size: points that a cluster needs, at least 2.
+    """
+    merges = len(linkage)
+    n, root = merges + 1, 2 * merges
+    left, right = linkage[:, 0].astype(np.intp), linkage[:, 1].astype(np.intp)
+    size = np.concatenate((np.ones(n, np.intp), linkage[:, 3].astype(np.intp)))
+    large = size >= min_cluster_size
+    large[root] = True
+    above = np.empty(root + 1, np.intp)
+    above[left] = above[right] = np.arange(n, root + 1)
+    above[root] = root
+    with np.errstate(divide="ignore"):
+        lambdas = 1.0 / linkage[:, 2]
+    split = np.flatnonzero(large[left] & large[right])[::-1]  # what is merged later is nearer to the root
+    label = np.full(root + 1, -1, np.intp)
+    label[root] = n
+    label[left[split]] = n + 1 + 2 * np.arange(len(split))
+    label[right[split]] = n + 2 + 2 * np.arange(len(split))
+    # what is no cluster of its own is of the one above; a point leaves where its lowest large node is
+    top = _climbed(np.where(label >= 0, np.arange(root + 1), above))
+    leaves = _climbed(np.where(large, np.arange(root + 1), above))[:n]
+    rows = np.empty(
+        2 * len(split) + n,
+        [("parent", np.intp), ("child", np.intp), ("lambda_val", float), ("child_size", np.intp)],
+    )
+    pairs, points = rows[: 2 * len(split)], rows[2 * len(split) :]
+    pairs["parent"] = np.repeat(label[top[split + n]], 2)
+    pairs["child"] = n + 1 + np.arange(len(pairs))
+    pairs["lambda_val"] = np.repeat(lambdas[split], 2)
+    pairs["child_size"] = np.stack((size[left[split]], size[right[split]]), axis=1).ravel()
+    points["parent"] = label[top[leaves]]
+    points["child"] = np.arange(n)
+    points["lambda_val"] = lambdas[leaves - n]
+    points["child_size"] = 1
+    return rows
+
+
+def _climbed(above: AnyInts) -> AnyInts:
+    """Where each node comes to that goes up until it is at one that is above itself."""
+    while not np.array_equal(above, up := above[above]):
+        above = up
+    return above
 
 
 def _number(n: int, q: int, inside: Ints32, condensed: Any) -> Tree:

@@ -47,7 +47,9 @@ LEAST: Final = 100_000
 CHANGED: Final = 0.1
 """Share of the texts that may have come or gone since they were last clustered whole."""
 ALIKE: Final = 0.8
-"""Jaccard index from which the texts of two clusters, or the accounts of two candidates, are held to be the same."""
+"""Jaccard index from which the texts of two clusters, or the accounts of two candidates, are held to be the same..."""
+HALF: Final = 0.5
+"""...or this one of two candidates, where too few accounts for a campaign have come."""
 FAR: Final = 10.0
 """A candidate is far from being a finding where so many times the false-discovery rate would not make it one."""
 
@@ -257,11 +259,11 @@ class Earlier:
     # ------------------------------------------------------------ candidates
 
     def weighed(
-        self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus
+        self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus, *, least: int
     ) -> dict[int, Weighed]:
         """What an earlier scan measured on candidates that are the same and were no findings, by their positions.
 
-        Nothing where all texts were clustered anew.
+        Nothing where all texts were clustered anew. Fewer than ``least`` accounts are no campaign.
         """
         found = None
         if self._new is not None:
@@ -275,12 +277,17 @@ class Earlier:
         at = np.minimum(np.searchsorted(ids, account, sorter=order), max(len(ids) - 1, 0))
         place = np.where(ids[order[at]] == account, order[at], -1)
         held = _unpacked(arrays["start"], arrays["points"])
-        same = _same([place[own] for own in held], [c.accounts for c in campaigns], count=len(ids))
+        before = [place[own] for own in held]
+        same = _same(before, [c.accounts for c in campaigns], count=len(ids), alike=HALF)
         taken: dict[int, Weighed] = {}
         for position, number in same.items():
             one, campaign = told[number], campaigns[position]
+            common = int(np.isin(campaign.accounts, before[number]).sum())
+            alike = common / (len(before[number]) + len(campaign.accounts) - common)
+            if alike < ALIKE and len(campaign.accounts) - common >= least:
+                continue
             templates = _signatures(campaign, described)
-            if one.signatures == templates and _close(one.prompts, len(campaign.prompts)):
+            if one.signatures == templates and _close(one.prompts, len(campaign.prompts), min(alike, ALIKE)):
                 taken[position] = one.weighed
                 self._candidates.append((one, account[held[number]]))
         return taken
@@ -323,8 +330,8 @@ class Earlier:
             self._notes(f"the {name} are not kept: {error}")
 
 
-def _close(one: int, other: int) -> bool:
-    return ALIKE <= one / max(other, 1) <= 1 / ALIKE
+def _close(one: int, other: int, least: float = ALIKE) -> bool:
+    return least <= one / max(other, 1) <= 1 / least
 
 
 def _signatures(campaign: Campaign, described: Sequence[Description]) -> tuple[str, ...]:
@@ -363,13 +370,16 @@ def _table(
     return table.view(kind) if kind.kind == "V" else table, found
 
 
-def _same(old: Sequence[npt.NDArray[Any]], new: Sequence[npt.NDArray[Any]], *, count: int) -> dict[int, int]:
+def _same(
+    old: Sequence[npt.NDArray[Any]], new: Sequence[npt.NDArray[Any]], *, count: int, alike: float = ALIKE
+) -> dict[int, int]:
     """For each new set the old one that it is most alike to, where there is one.
 
     Args:
         old: sets of numbers below ``count``, or -1 for what is gone.
         new: sets of numbers below ``count``.
         count: numbers there are.
+        alike: the Jaccard index that it needs.
     """
     from scipy import sparse
 
@@ -382,8 +392,8 @@ def _same(old: Sequence[npt.NDArray[Any]], new: Sequence[npt.NDArray[Any]], *, c
         return {}
     both = (incidence(new) @ incidence(old).T).tocoo()
     size_new, size_old = np.array([len(own) for own in new]), np.array([len(own) for own in old])
-    alike = both.data / (size_new[both.row] + size_old[both.col] - both.data)
-    chosen = np.flatnonzero(alike >= ALIKE)
+    index = both.data / (size_new[both.row] + size_old[both.col] - both.data)
+    chosen = np.flatnonzero(index >= alike)
     # the likest last, of equals the first: it stays
-    chosen = chosen[np.lexsort((-both.col[chosen], alike[chosen], both.row[chosen]))]
+    chosen = chosen[np.lexsort((-both.col[chosen], index[chosen], both.row[chosen]))]
     return dict(zip(both.row[chosen].tolist(), both.col[chosen].tolist(), strict=True))

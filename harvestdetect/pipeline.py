@@ -542,7 +542,7 @@ def _weighed(
     seed, earlier = run.settings.seed, run.earlier
     if earlier is None:
         return weigh(campaigns, case, background, seed=seed, advance=advance)
-    known = earlier.weighed(campaigns, case.described, case.corpus)
+    known = earlier.weighed(campaigns, case.described, case.corpus, least=run.settings.min_accounts)
     found = weigh(campaigns, case, background, seed=seed, advance=advance, known=known)
     if known:
         run.note(f"{len(known):,} of {len(campaigns):,} candidates, no findings, are as an earlier scan weighed them")

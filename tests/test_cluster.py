@@ -99,8 +99,8 @@ def chords(vectors: Vectors) -> npt.NDArray[np.float64]:
 
 # ---------------------------------------------------------------- the guard
 #
-# label, condense_tree, compute_stability and get_clusters are private functions of the hdbscan package. These
-# tests hold them, and the tree that cluster.py feeds them, against the package's public, dense, quadratic way.
+# label, compute_stability and get_clusters are private functions of the hdbscan package. These tests hold them, and
+# the condensed tree that cluster.py makes and feeds them, against the package's public, dense, quadratic way.
 #
 # Correspondence: hdbscan says that min_samples counts the point itself, but its core distance is that to the
 # min_samples-th *other* point (entry min_samples of the sorted row, which begins with the point's own zero).
@@ -121,6 +121,45 @@ def test_labels_equal_dense_hdbscan(method: str, seed: int) -> None:
     assert renamed(ours.label) == renamed(theirs.labels_)
     assert len(ours.persistence) == theirs.labels_.max() + 1
     assert np.allclose(ours.probability, theirs.probabilities_, atol=1e-4)
+
+
+def clusters_of(rows: Any) -> set[tuple[frozenset[int], frozenset[int], float, tuple[tuple[int, float], ...]]]:
+    """Of each cluster of a condensed tree its points, its parent's, when it begins, and when which point leaves it."""
+    root = int(rows["parent"].min())
+    below: dict[int, set[int]] = {}
+    # points first, then clusters from the leaves on
+    for row in rows[np.lexsort((-rows["child"], rows["child_size"] > 1))]:
+        child = int(row["child"])
+        below.setdefault(int(row["parent"]), set()).update({child} if row["child_size"] == 1 else below[child])
+    begins = {int(r["child"]): (int(r["parent"]), float(r["lambda_val"])) for r in rows if r["child_size"] > 1}
+    assert {child: len(below[child]) for child in begins} == {
+        int(r["child"]): int(r["child_size"]) for r in rows if r["child_size"] > 1
+    }
+    leaving: dict[int, list[tuple[int, float]]] = {}
+    for row in rows[rows["child_size"] == 1]:
+        leaving.setdefault(int(row["parent"]), []).append((int(row["child"]), float(row["lambda_val"])))
+    found = set()
+    for one, points in below.items():
+        parent, since = begins.get(one, (root, 0.0))
+        found.add((frozenset(points), frozenset(below[parent]), since, tuple(sorted(leaving.get(one, ())))))
+    return found
+
+
+@settings(deadline=None, max_examples=80)
+@given(n=st.integers(2, 60), size=st.integers(2, 9), seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 40))
+def test_condensation_equals_that_of_the_package(n: int, size: int, seed: int, steps: int) -> None:
+    from hdbscan._hdbscan_tree import condense_tree
+    from scipy.cluster.hierarchy import linkage
+
+    rng = np.random.default_rng(seed)
+    # few different distances, nought among them
+    merged = linkage(rng.integers(0, steps, (n, 1)).astype(np.float64), "single")
+    ours, theirs = cluster._condensed(merged, size), condense_tree(merged, size)
+    assert ours.dtype == theirs.dtype
+    assert len(ours) == len(theirs)
+    assert clusters_of(ours) == clusters_of(theirs)
+    assert (ours["parent"] < ours["child"])[ours["child_size"] > 1].all()
+    assert sorted({*ours["parent"].tolist(), n}) == list(range(n, n + 1 + int((ours["child_size"] > 1).sum())))
 
 
 @pytest.mark.parametrize("min_samples", [1, 2, 5, 9])
@@ -272,7 +311,6 @@ def random_graph(n: int, k: int, *, levels: int, seed: int) -> tuple[Neighbors, 
 def plain_condensed(near: Neighbors, core: Any, *, floor: float, cap: float, size: int) -> tuple[Any, Any]:
     """The condensed tree, from all edges at once, and the points in it."""
     from hdbscan._hdbscan_linkage import label
-    from hdbscan._hdbscan_tree import condense_tree
     from scipy.sparse import csgraph, csr_matrix
 
     least: dict[tuple[int, int], float] = {}
@@ -296,7 +334,8 @@ def plain_condensed(near: Neighbors, core: Any, *, floor: float, cap: float, siz
     while len(heads) > 1:
         edges += [(4.0, a, b) for a, b in zip(heads[::2], heads[1::2], strict=False)]
         heads = heads[::2]
-    return condense_tree(label(np.array([(a, b, reach) for reach, a, b in edges], float)), size), inside
+    linked = label(np.array([(a, b, reach) for reach, a, b in edges], float))
+    return cluster._condensed(linked, size), inside
 
 
 def plain_nodes(condensed: Any, inside: Any) -> list[tuple[int, list[int]]]:
