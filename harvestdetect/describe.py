@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harvestdetect.arrays import AnyInts, pairs, ranges, unit
 from harvestdetect.assign import Assigned
 from harvestdetect.data import Corpus, Template
+from harvestdetect.elsewhere import Elsewhere
 from harvestdetect.lookup import READ, Parts, cluster_texts, segments_of, shown_of, shown_texts
 from harvestdetect.redact import redact
 from harvestdetect.template import (
@@ -75,6 +76,25 @@ class Parted:
     """bool[s]: whether the prompts of each are known to fill the template of their part."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """What clusters are of."""
+
+    corpus: Corpus
+    parts: Parts
+    vectors: Rows
+    least: int
+    """Accounts that a part of a mixed cluster needs."""
+    elsewhere: Elsewhere
+
+    def texts(self, item: Assigned, at_most: int) -> tuple[list[str], Ints32]:
+        """See :func:`harvestdetect.lookup.cluster_texts`."""
+        return cluster_texts(self.corpus, self.parts, item.prompts, item.cluster.segments, at_most=at_most)
+
+    def accounts(self, prompts: Ints32) -> AnyInts:
+        return self.corpus.prompts.account[prompts]
+
+
 def describe_clusters(
     assigned: Sequence[Assigned],
     corpus: Corpus,
@@ -84,6 +104,7 @@ def describe_clusters(
     least: int,
     known: Mapping[int, Parted] | None = None,
     made_anew: dict[int, Parted] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster; mixed ones come apart, those of the same template are made one.
 
@@ -95,6 +116,7 @@ def describe_clusters(
         least: accounts that a part of a mixed cluster needs.
         known: what is said of some of the clusters, by their positions: it stands, and they come apart as they did.
         made_anew: takes what is said of each of the others.
+        elsewhere: where texts are taken apart; None: here.
 
     Returns:
         the clusters, each with the prompts that fill its template; a description of each; and the templates by their
@@ -102,76 +124,87 @@ def describe_clusters(
     """
     held: list[Assigned] = []
     made: list[Described] = []
-    source: list[Parted | None] = []
+    origin: list[Parted | None] = []
+    of = _Source(
+        corpus=corpus, parts=parts, vectors=vectors, least=least, elsewhere=elsewhere or Elsewhere()
+    )  # fmt: skip
     # only what is taken over or left for a later scan asks which prompt holds what
     segments = segments_of(corpus) if known or made_anew is not None else None
-    for position, item in enumerate(assigned):
+
+    def said(position: int) -> list[tuple[Assigned, Described]]:
         if known and position in known:
             assert segments is not None
-            for part, one in _dealt(item, known[position], corpus, parts, segments, least=least):
-                held.append(part)
-                made.append(one)
-                source.append(known[position])
-            continue
-        whole = _template(item, corpus, parts, vectors)
-        inside = _unmixed(item, whole.description, corpus, parts, vectors, least=least)
-        before = len(held)
-        for part in inside or [item]:
-            one = _template(part, corpus, parts, vectors) if inside else whole
-            apart = _apart(part, one.description, corpus, parts, least=least)
-            held.extend(apart or [part])
-            made.extend([_template(own, corpus, parts, vectors) for own in apart] or [one])
-        own = None
-        if made_anew is not None:
+            return _dealt(assigned[position], known[position], of, segments)
+        return _anew(assigned[position], of)
+
+    for position, found in enumerate(of.elsewhere.over(said, range(len(assigned)))):
+        own = known.get(position) if known else None
+        if own is None and made_anew is not None:
             assert segments is not None
+            item = assigned[position]
             own = made_anew[position] = Parted(
-                described=made[before:],
-                part=_part_of(item, held[before:], segments),
+                described=[one for _, one in found],
+                part=_part_of(item, [part for part, _ in found], segments),
                 fills=np.zeros(len(item.cluster.segments), bool),
             )
-        source.extend([own] * (len(held) - before))
+        held.extend(part for part, _ in found)
+        made.extend(one for _, one in found)
+        origin.extend([own] * len(found))
     stays = [
         not item.cluster.channel.endswith("/leaf") or is_template(one.description)
         for item, one in zip(held, made, strict=True)
     ]
-    assigned, source = list(itertools.compress(held, stays)), list(itertools.compress(source, stays))
-    made = list(itertools.compress(made, stays))
-    found = []
-    for group in same_templates([one.description for one in made]):
-        item = assigned[group[0]]
+    held, made = list(itertools.compress(held, stays)), list(itertools.compress(made, stays))
+    origin = list(itertools.compress(origin, stays))
+
+    def whole(group: list[int]) -> tuple[Assigned, Described, Parted | None, Bools | None]:
+        item = held[group[0]]
         if len(group) > 1:
             item = Assigned(
                 cluster=replace(
-                    item.cluster, segments=np.unique(np.concatenate([assigned[i].cluster.segments for i in group]))
+                    item.cluster, segments=np.unique(np.concatenate([held[i].cluster.segments for i in group]))
                 ),
-                prompts=np.sort(np.concatenate([assigned[i].prompts for i in group])),
+                prompts=np.sort(np.concatenate([held[i].prompts for i in group])),
             )
-        one = _template(item, corpus, parts, vectors) if len(group) > 1 else made[group[0]]
-        of = source[group[0]] if len(group) == 1 else None
-        item = _filled(item, one.description, corpus, parts, known=of, segments=segments)
-        found.append((item, one.description, _counted(one.template, item, corpus)))
+        one = _template(item, of) if len(group) > 1 else made[group[0]]
+        own = origin[group[0]] if len(group) == 1 else None
+        item, fills = _filled(item, one.description, of, known=own, segments=segments)
+        return item, one, own, fills
+
+    ended = list(of.elsewhere.over(whole, same_templates([one.description for one in made])))
+    for _, _, own, fills in ended:  # parts of one cluster learn together, or it would matter which comes first
+        if own is not None and fills is not None:
+            own.fills[...] |= fills
     return (
-        [item for item, _, _ in found],
-        [description for _, description, _ in found],
-        {number: template for number, (_, _, template) in enumerate(found)},
+        [item for item, *_ in ended],
+        [one.description for _, one, *_ in ended],
+        {number: _counted(one.template, item, corpus) for number, (item, one, *_) in enumerate(ended)},
     )
 
 
-def _unmixed(
-    item: Assigned, description: Description, corpus: Corpus, parts: Parts, vectors: Rows, *, least: int
-) -> list[Assigned]:
+def _anew(item: Assigned, of: _Source) -> list[tuple[Assigned, Described]]:
+    """The templates of a cluster: one, or several where it comes apart."""
+    whole = _template(item, of)
+    inside = _unmixed(item, whole.description, of)
+    found: list[tuple[Assigned, Described]] = []
+    for part in inside or [item]:
+        one = _template(part, of) if inside else whole
+        apart = _apart(part, one.description, of)
+        found += [(own, _template(own, of)) for own in apart] or [(part, one)]
+    return found
+
+
+def _unmixed(item: Assigned, description: Description, of: _Source) -> list[Assigned]:
     """The templates that lie in one cluster side by side, each with the prompts that fill it, and what is left.
 
-    Nothing where it has no such template. Only what ``least`` accounts sent is a part: a template of fewer is
-    somebody's own.
+    Nothing where it has no such template. Only what enough accounts sent is a part: a template of fewer is somebody's
+    own.
     """
     if is_rigid(description) or description.shared < MIXED_WORDS:
         return []
-    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
-    inside = templates_within(texts, unit(vectors[stands]))
-    if not inside:
-        return []
-    return _parts(_filling(inside, item, corpus, parts), item, corpus, least=least)
+    texts, stands = of.texts(item, MIXED_TEXTS)
+    inside = of.elsewhere.call(templates_within, texts, unit(of.vectors[stands]))
+    return _parts(_filling(inside, item, of), item, of) if inside else []
 
 
 def _part_of(item: Assigned, parts: Sequence[Assigned], segments: Parts) -> Ints16:
@@ -211,9 +244,7 @@ def _agreed(label: Ints16, of: Ints, count: int) -> Ints16:
     return np.where(low == high, low, UNKNOWN).astype(np.int16)
 
 
-def _dealt(
-    item: Assigned, known: Parted, corpus: Corpus, parts: Parts, segments: Parts, *, least: int
-) -> list[tuple[Assigned, Described]]:
+def _dealt(item: Assigned, known: Parted, of: _Source, segments: Parts) -> list[tuple[Assigned, Described]]:
     """The parts of a cluster that came apart before, each with the prompts that it had, and new ones that fill it.
 
     A new prompt goes to the template that it fills best, or to the part without one, where there is such a part.
@@ -228,34 +259,38 @@ def _dealt(
         others = [i for i in range(len(known.described)) if i not in filled]
         places = np.array([*filled, *(others[:1] or [NONE])], np.int16)
         templates = [known.described[i].description for i in filled]
-        best[new] = places[_filling(templates, replace(item, prompts=item.prompts[new]), corpus, parts)]
+        best[new] = places[_filling(templates, replace(item, prompts=item.prompts[new]), of)]
     found = []
     for number, one in enumerate(known.described):
         prompts = item.prompts[best == number]
-        if len(np.unique(corpus.prompts.account[prompts])) >= least:
+        if len(np.unique(of.accounts(prompts))) >= of.least:
             found.append((replace(item, prompts=prompts), one))
     return found
 
 
-def _apart(item: Assigned, description: Description, corpus: Corpus, parts: Parts, *, least: int) -> list[Assigned]:
+def _apart(item: Assigned, description: Description, of: _Source) -> list[Assigned]:
     """The templates of a cluster that have no more than a clause in common, where each has accounts of its own.
 
     Nothing where it has no such templates, or where accounts fill several of them.
     """
-    account = corpus.prompts.account[item.prompts]
-    if not has_words(description) or description.rigidity > ROOM or len(_back(account)) < least:
+    account = of.accounts(item.prompts)
+    if not has_words(description) or description.rigidity > ROOM or len(_back(account)) < of.least:
         return []
-    texts, _ = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=MIXED_TEXTS)
-    inside = templates_within(texts, word_vectors(texts), words=LONGER * description.fixed)
+    texts, _ = of.texts(item, MIXED_TEXTS)
+    inside = of.elsewhere.call(_within_by_words, texts, LONGER * description.fixed)
     if len(inside) < 2:
         return []
-    best = _filling(inside, item, corpus, parts)
+    best = _filling(inside, item, of)
     fills = best < len(inside)
     back = _back(account[fills])
     several = _back(pairs(account[fills], best[fills])[0])  # who fills more than one
-    if len(back) < least or len(back) - len(several) < STAYS * len(back):
+    if len(back) < of.least or len(back) - len(several) < STAYS * len(back):
         return []
-    return _parts(best, item, corpus, least=least)
+    return _parts(best, item, of)
+
+
+def _within_by_words(texts: Sequence[str], words: float) -> list[Description]:
+    return templates_within(texts, word_vectors(texts), words=words)
 
 
 def _back(account: AnyInts) -> AnyInts:
@@ -264,37 +299,36 @@ def _back(account: AnyInts) -> AnyInts:
     return found[count > 1]
 
 
-def _filling(templates: Sequence[Description], item: Assigned, corpus: Corpus, parts: Parts) -> Ints:
+def _filling(templates: Sequence[Description], item: Assigned, of: _Source) -> Ints:
     """Which of some templates each prompt of a cluster fills best; their number where it fills none."""
     if not templates:
         return np.zeros(len(item.prompts), np.int64)
-    share, _ = _shares([one.kept for one in templates], item, corpus, parts)
+    share, _ = _shares([one.kept for one in templates], item, of)
     return np.where(share.max(axis=0) >= FILLS, share.argmax(axis=0), len(templates))
 
 
-def _parts(best: Ints, item: Assigned, corpus: Corpus, *, least: int) -> list[Assigned]:
+def _parts(best: Ints, item: Assigned, of: _Source) -> list[Assigned]:
     """A cluster for each number among its prompts that enough accounts sent."""
     parts = [item.prompts[best == number] for number in np.unique(best)]
-    return [
-        replace(item, prompts=prompts) for prompts in parts if len(np.unique(corpus.prompts.account[prompts])) >= least
-    ]
+    return [replace(item, prompts=prompts) for prompts in parts if len(np.unique(of.accounts(prompts))) >= of.least]
 
 
 def _filled(
     item: Assigned,
     description: Description,
-    corpus: Corpus,
-    parts: Parts,
+    of: _Source,
     *,
     known: Parted | None = None,
     segments: Parts | None = None,
-) -> Assigned:
+) -> tuple[Assigned, Bools | None]:
     """A cluster less the prompts that do not fill its template: a few others always lie as near.
 
-    ``known`` says which are known to, and learns of the others; ``segments`` are those of every prompt.
+    ``known`` says which are known to; ``segments`` are those of every prompt. Given beside the cluster: for each of its
+    segments, as :attr:`Parted.fills`, whether its prompts were found to; None where none was asked.
     """
     if not has_words(description):
-        return item
+        return item, None
+    learned = None
     fills = np.zeros(len(item.prompts), bool)
     if known is not None and segments is not None:
         segment, prompt = _held(item, segments)
@@ -302,12 +336,12 @@ def _filled(
     asked = item.prompts[~fills]
     if len(asked):
         # as the template was made
-        share, told = _shares([description.kept], replace(item, prompts=asked), corpus, parts, prepare=redact)
+        share, told = _shares([description.kept], replace(item, prompts=asked), of, redacted=True)
         # of a prompt without a part nothing can be said
         fills[~fills] = (share[0] >= FILLS) | ~told
         if known is not None and segments is not None:
-            known.fills[...] |= _all(fills[prompt], segment, len(known.fills))
-    return item if fills.all() else replace(item, prompts=item.prompts[fills])
+            learned = _all(fills[prompt], segment, len(known.fills))
+    return item if fills.all() else replace(item, prompts=item.prompts[fills]), learned
 
 
 def _all(values: Bools, of: Ints, count: int) -> Bools:
@@ -317,44 +351,45 @@ def _all(values: Bools, of: Ints, count: int) -> Bools:
 
 
 def _shares(
-    templates: Sequence[Sequence[str]],
-    item: Assigned,
-    corpus: Corpus,
-    parts: Parts,
-    *,
-    prepare: Callable[[str], str] = str,
+    templates: Sequence[Sequence[str]], item: Assigned, of: _Source, *, redacted: bool = False
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Which part of the fixed words of some templates each prompt of a cluster keeps; each of its texts is read once.
 
     Args:
         templates: fixed tokens of each.
         item: the cluster.
-        corpus: that it is of.
-        parts: of its prompts.
-        prepare: done to the texts.
+        of: what it is of.
+        redacted: whether the texts are redacted first.
 
     Returns:
         float64[len(templates), q], 0 where a prompt has no part; and bool[q], where it has one.
     """
-    shown = shown_of(corpus, parts, item.prompts, item.cluster.segments)
+    shown = shown_of(of.corpus, of.parts, item.prompts, item.cluster.segments)
     count = len(shown.start) - 1
     share = np.zeros((len(templates), count + 1))
     for first in range(0, count, READ):
         last = min(first + READ, count)
-        texts = [prepare(text) for text in shown_texts(corpus, shown, first, last)]
-        share[:, first:last] = kept_shares(templates, texts)
+        texts = shown_texts(of.corpus, shown, first, last)
+        share[:, first:last] = of.elsewhere.call(_kept_shares, templates, texts, redacted=redacted)
     return share[:, shown.back], shown.back >= 0
 
 
-def _template(item: Assigned, corpus: Corpus, parts: Parts, vectors: Rows) -> Described:
-    texts, stands = cluster_texts(corpus, parts, item.prompts, item.cluster.segments, at_most=TEXTS_PER_CLUSTER)
-    description, template = template_of(
+def _kept_shares(
+    templates: Sequence[Sequence[str]], texts: Sequence[str], *, redacted: bool
+) -> npt.NDArray[np.float64]:
+    return kept_shares(templates, [redact(text) for text in texts] if redacted else texts)
+
+
+def _template(item: Assigned, of: _Source) -> Described:
+    texts, stands = of.texts(item, TEXTS_PER_CLUSTER)
+    description, template = of.elsewhere.call(
+        template_of,
         texts,
-        unit(vectors[stands]),
+        unit(of.vectors[stands]),
         channel=item.cluster.channel,
-        segments=len(np.unique(corpus.prompts.content[item.prompts])),
+        segments=len(np.unique(of.corpus.prompts.content[item.prompts])),
         prompts=len(item.prompts),
-        accounts=len(np.unique(corpus.prompts.account[item.prompts])),
+        accounts=len(np.unique(of.accounts(item.prompts))),
     )
     shown = [description.medoid, *description.exemplars, description.least_similar]
     return Described(description=description, template=template, shown=np.unique(stands[shown]))

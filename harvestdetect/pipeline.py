@@ -48,6 +48,7 @@ from harvestdetect.data import (
 from harvestdetect.describe import Parted, describe_clusters
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.earlier import FAR, Earlier
+from harvestdetect.elsewhere import Elsewhere
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
@@ -82,6 +83,8 @@ IN_MEMORY: Final = 0.05
 LEAST_KNOWN: Final = 0.5
 """Neighbours of an earlier scan are of use where so many of the segments were in it."""
 PROMPT_DIMENSIONS: Final = 48
+MANY_CLUSTERS: Final = 500
+"""So many are described by several processes; it takes a second to start these."""
 INDIFFERENT: Final = frozenset(
     {"batch_size", "cache", "device", "format", "mapping", "max_line_bytes", "max_rejects", "memory_gb", "threads"}
 ) | frozenset({"allow_download", "use_cache", "work", "workers"})
@@ -217,6 +220,11 @@ class _Run:
     """What may be taken over from an earlier scan."""
     results: dict[str, Any] = field(default_factory=dict)
     """Fields of the detection, as they come to be known."""
+
+    @property
+    def workers(self) -> int:
+        """Processes that may work beside this one."""
+        return 1 if self.settings.workers is None else self.settings.workers or cores()
 
     def open(self) -> None:
         """Reads the files that the settings name, before any work is done."""
@@ -373,7 +381,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Cor
     rejects = 0
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry,
-        min_senders=settings.min_accounts, workers=1 if settings.workers is None else settings.workers or cores(),
+        min_senders=settings.min_accounts, workers=run.workers,
         shards=shards, folder=settings.work, since=source.since if isinstance(source, Window) else None,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
@@ -526,12 +534,18 @@ def _described(
     assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Rows, run: _Run
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster, as an earlier scan had them where it may be asked."""
-    least, earlier = run.settings.min_accounts, run.earlier
-    if earlier is None:
-        return describe_clusters(assigned, corpus, parts, vectors, least=least)
-    known, anew = earlier.described(assigned, corpus, least=least), dict[int, Parted]()
-    found = describe_clusters(assigned, corpus, parts, vectors, least=least, known=known, made_anew=anew)
-    earlier.keep_described(anew, assigned, corpus)
+    settings, earlier = run.settings, run.earlier
+    known = anew = None
+    if earlier is not None:
+        known, anew = earlier.described(assigned, corpus, least=settings.min_accounts), dict[int, Parted]()
+    workers = run.workers if len(assigned) - len(known or ()) >= MANY_CLUSTERS else 1
+    with Elsewhere(workers) as elsewhere:
+        found = describe_clusters(
+            assigned, corpus, parts, vectors, least=settings.min_accounts, known=known, made_anew=anew,
+            elsewhere=elsewhere,
+        )  # fmt: skip
+    if earlier is not None and anew is not None:
+        earlier.keep_described(anew, assigned, corpus)
     return found
 
 

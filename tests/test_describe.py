@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from harvestdetect.assign import Assigned
 from harvestdetect.corpus import build_corpus
 from harvestdetect.data import Corpus, Prompt, Template, TemplateCluster
-from harvestdetect.describe import UNKNOWN, Parted, _apart, _filled, _template, _unmixed, describe_clusters
+from harvestdetect.describe import UNKNOWN, Parted, _apart, _filled, _Source, _template, _unmixed, describe_clusters
 from harvestdetect.dump import batches_of
+from harvestdetect.elsewhere import Elsewhere
 from harvestdetect.lookup import Parts, parts_of
 from harvestdetect.template import Description, is_rigid, tokens
 
@@ -85,18 +86,22 @@ class Case:
     def described(self, *items: Assigned) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
         return describe_clusters(items, self.corpus, self.parts, self.vectors, least=LEAST)
 
+    @property
+    def source(self) -> _Source:
+        return _Source(
+            corpus=self.corpus, parts=self.parts, vectors=self.vectors, least=LEAST, elsewhere=Elsewhere()
+        )  # fmt: skip
+
     def unmixed(self, item: Assigned) -> list[Assigned]:
-        whole = _template(item, self.corpus, self.parts, self.vectors).description
-        return _unmixed(item, whole, self.corpus, self.parts, self.vectors, least=LEAST)
+        return _unmixed(item, _template(item, self.source).description, self.source)
 
     def apart(self, item: Assigned) -> list[Assigned]:
-        whole = _template(item, self.corpus, self.parts, self.vectors).description
-        assert _unmixed(item, whole, self.corpus, self.parts, self.vectors, least=LEAST) == []
-        return _apart(item, whole, self.corpus, self.parts, least=LEAST)
+        whole = _template(item, self.source).description
+        assert _unmixed(item, whole, self.source) == []
+        return _apart(item, whole, self.source)
 
     def filled(self, item: Assigned) -> Assigned:
-        whole = _template(item, self.corpus, self.parts, self.vectors).description
-        return _filled(item, whole, self.corpus, self.parts)
+        return _filled(item, _template(item, self.source).description, self.source)[0]
 
 
 def case_of(sent: Sent) -> Case:
@@ -187,7 +192,7 @@ def test_without_a_template_inside_a_cluster_stays_whole() -> None:
     nouns = invented(rng, 14).split()
     case = case_of([(f"person {i}", " ".join(rng.choices(nouns, k=16))) for i in range(40)])
     item = case.cluster()
-    whole = _template(item, case.corpus, case.parts, case.vectors).description
+    whole = _template(item, case.source).description
     assert whole.shared >= 4  # so it was looked at
     assert case.unmixed(item) == []
     found, _, _ = case.described(item)

@@ -22,9 +22,9 @@ LAYERS = (
     (
         "helpers",
         {
-            *("cache", "candidates", "cells", "codes", "descent", "distill", "evidence.nulls", "lookup", "normalize"),
+            *("cache", "candidates", "cells", "codes", "descent", "distill", "elsewhere", "evidence.nulls", "lookup"),
             *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
-            *("redact", "registry", "returning"),
+            *("normalize", "redact", "registry", "returning"),
         },
     ),
     (

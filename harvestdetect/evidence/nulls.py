@@ -3,14 +3,14 @@
 A campaign is compared with groups of accounts that no candidate holds, as many accounts with as many prompts each.
 Such a group keeps what people do (sessions, days, habits, own topics), which a shuffle would destroy.
 
-Most candidates are innocent and lie in the middle of what is drawn; a hundred draws say so. So draws are made in steps
-(:data:`STEPS`), and a measure is settled at the first one at which :data:`SETTLED` of the draws are at least as extreme
-as the candidate: its p-value is then its rank among these (sequential Monte Carlo p-values, Besag & Clifford 1991, with
-a look at each step instead of after each draw). That is valid. Take a level a, and the first step whose n draws let a
-settled measure come down to it, ``(SETTLED + 1) / (n + 1) <= a``. A measure settled before has a p-value above a. At
-this step one that is not settled has fewer than SETTLED draws that are as extreme, and one that is settled is let in
-by its rank. So whatever comes to a or below has a rank of at most ``a (n + 1)`` among these n draws, the chance of
-which is at most a. What may matter gets all draws, the same as without steps.
+Most candidates are innocent and lie in the middle of what is drawn; a few dozen draws say so. So draws are made in
+steps (:data:`STEPS`), and a measure is settled at the first one at which :data:`SETTLED` of the draws are at least as
+extreme as the candidate: its p-value is then its rank among these (sequential Monte Carlo p-values, Besag & Clifford
+1991, with a look at each step instead of after each draw). That is valid. Take a level a, and the first step whose n
+draws let a settled measure come down to it, ``(SETTLED + 1) / (n + 1) <= a``. A measure settled before has a p-value
+above a. At this step one that is not settled has fewer than SETTLED draws that are as extreme, and one that is settled
+is let in by its rank. So whatever comes to a or below has a rank of at most ``a (n + 1)`` among these n draws, the
+chance of which is at most a. What may matter gets all draws, the same as without steps.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Floats = npt.NDArray[np.float64]
 
 DRAWS: Final = 999
 """Groups drawn per campaign."""
-STEPS: Final = (99, 299, 999)
+STEPS: Final = (39, 99, 299, 999)
 """Draws after which it is looked at whether a measure is settled..."""
 SETTLED: Final = 10
-"""...as it is when so many of them are at least as extreme: its p-value is above a thirtieth, and above a tenth at the
-first step."""
+"""...as it is when so many of them are at least as extreme: its p-value is above a thirtieth, above a tenth at the
+second step, and above a quarter at the first."""
 LEAST: Final = 1e-300
 """No p-value is smaller."""
 MAX_MEMBERS: Final = 100
@@ -94,7 +94,7 @@ class Groups:
 
 
 def steps(draws: int) -> Iterator[tuple[int, int]]:
-    """The first draw of each step and the one after its last: ``0, 99``, ``99, 299`` and ``299, 999``."""
+    """The first draw of each step and the one after its last: ``0, 39``, ``39, 99``, ``99, 299`` and ``299, 999``."""
     return pairwise((0, *(n for n in STEPS if n < draws), draws))
 
 

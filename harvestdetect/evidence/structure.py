@@ -56,6 +56,8 @@ BAND: Final = 1.65
 """How far, over the square root of the draws, the quantiles lie from a median that it is between (in 999 of 1,000)."""
 GATHERED: Final = 1 << 19
 """Numbers of vectors worked on at once."""
+FOCUS_DRAWS: Final = 99
+"""Groups that a campaign's likeness is compared with."""
 FOCUS_PROMPTS: Final = 150
 """Prompts of a campaign, evenly chosen, whose likeness is compared."""
 DENSITY_DRAWS: Final = 999
@@ -346,7 +348,8 @@ def focus(groups: Groups, vectors: Vectors) -> Evidence | None:
     if not len(member) or member[0] == member[-1]:
         return None
     value = float(_across(_gathered(vectors, groups.own[None, chosen]), member)[0])
-    null = _across(_gathered(vectors, groups.some(*next(steps(groups.draws)))[:, chosen]), member)
+    drawn = [groups.some(low, high)[:, chosen] for low, high in steps(groups.draws) if high <= FOCUS_DRAWS]
+    null = _across(_gathered(vectors, np.concatenate(drawn)), member)
     usual = float(np.median(null))
     return Evidence(
         name="focus",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from harvestdetect.arrays import AnyInts, spread
 from harvestdetect.data import NO_TIME, Evidence
-from harvestdetect.evidence.nulls import MAX_MEMBERS, SETTLED, Groups, draw_until_settled, steps, tail_p
+from harvestdetect.evidence.nulls import MAX_MEMBERS, SETTLED, STEPS, Groups, draw_until_settled, steps, tail_p
 
 __all__ = [
     "DAY",
@@ -70,8 +70,10 @@ COHORT: Final = "sign-up cohort"
 GAP: Final = "sign-up gap"
 AT_ONCE: Final = 1 << 20
 """Times, or hours of all groups, that are worked on at once."""
-MIN_DRAWN: Final = 99
+MIN_DRAWN: Final = STEPS[0]
 """Drawn groups that a comparison needs."""
+MIN_OTHERS: Final = 99
+"""Other accounts that sign-ups are compared with, at least."""
 MISSING: Final = 0.1
 """Share of a campaign's prompts without a time, or a model, from which the measure is not taken."""
 MAX_DAYS: Final = 1_500
@@ -86,9 +88,9 @@ SYNC_LEFT_OUT: Final = 0.1
 RAMP_DAYS: Final = 2
 """Days between an account's first and last prompt from which it shows a usual rate."""
 RAMP_PROMPTS: Final = 4
-STEP: Final = 6 * HOUR
+GRID: Final = 6 * HOUR
 """Grid on which the moment of a hand-over or of a pivot is sought."""
-STEPS: Final = DAY // STEP
+GRIDS: Final = DAY // GRID
 LASTING_DAYS: Final = 2
 """An account belongs to a pool when its activity lasts so long."""
 HANDED: Final = 0.1
@@ -427,14 +429,14 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     """
     g = len(times)
     first, last, _ = _lifetimes(times, member)
-    base = int(times.min()) // STEP
-    bins = int(times.max()) // STEP - base + 1
+    base = int(times.min()) // GRID
+    bins = int(times.max()) // GRID - base + 1
     lasting = last - first >= LASTING_DAYS * DAY
-    margin = (VOLUME_DAYS + 1) * STEPS
+    margin = (VOLUME_DAYS + 1) * GRIDS
 
     def counted(of: Ints, weight: Bools | None = None) -> Ints:
         """Up to each border of the grid, and to ``margin`` further ones on either side: int64[g, bins + 1 + ...]."""
-        place = np.arange(g)[:, None] * bins + of // STEP - base
+        place = np.arange(g)[:, None] * bins + of // GRID - base
         counts = np.bincount(place.ravel() if weight is None else place[weight], minlength=g * bins).reshape(g, bins)
         upto = np.zeros((g, bins + 1 + 2 * margin), np.int64)
         np.cumsum(counts, axis=1, out=upto[:, margin + 1 : -margin])
@@ -447,20 +449,20 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
         return upto[:, high : high + bins + 1] - upto[:, low : low + bins + 1]
 
     changed = np.minimum(
-        around(counted(last, lasting), STEPS, STEPS), around(counted(first, lasting), STEPS, STEPS)
+        around(counted(last, lasting), GRIDS, GRIDS), around(counted(first, lasting), GRIDS, GRIDS)
     ) / (int(member[-1]) + 1)
     volume = counted(times)
     rates = np.array(
         [
-            around(volume, margin, -STEPS) / VOLUME_DAYS,
-            around(volume, STEPS, STEPS) / 2,
-            around(volume, -STEPS, margin) / VOLUME_DAYS,
+            around(volume, margin, -GRIDS) / VOLUME_DAYS,
+            around(volume, GRIDS, GRIDS) / 2,
+            around(volume, -GRIDS, margin) / VOLUME_DAYS,
         ]
     )
     even = rates.min(axis=0) / np.maximum(rates.max(axis=0), 1e-9)
     border = np.arange(bins + 1)[None]
-    inside = (border >= times.min(axis=1)[:, None] // STEP - base + margin) & (
-        border <= times.max(axis=1)[:, None] // STEP - base + 1 - margin
+    inside = (border >= times.min(axis=1)[:, None] // GRID - base + margin) & (
+        border <= times.max(axis=1)[:, None] // GRID - base + 1 - margin
     )
     return np.where(inside.any(axis=1), np.where(inside, changed * even, 0).max(axis=1), np.nan)
 
@@ -477,7 +479,7 @@ def _pivot(times: Ints, models: Ints32, member: Ints) -> tuple[Evidence, bool] |
     if (total[0] >= RAMP_PROMPTS).sum() < MIN_RETURNING:
         return None
     g, accounts = total.shape
-    step = times // STEP - int(times.min()) // STEP
+    step = times // GRID - int(times.min()) // GRID
     bins = int(step.max()) + 1
 
     def before(which: Bools) -> Ints:
@@ -497,14 +499,14 @@ def _pivot(times: Ints, models: Ints32, member: Ints) -> tuple[Evidence, bool] |
         counts = np.bincount(row * bins + step[row, place], minlength=g * bins).reshape(g, bins)
         upto = np.concatenate((np.zeros((g, 1), np.int64), counts.cumsum(axis=1)), axis=1)
         border = np.arange(bins)
-        share = (upto[:, np.minimum(border + STEPS, bins)] - upto[:, border]) / accounts
+        share = (upto[:, np.minimum(border + GRIDS, bins)] - upto[:, border]) / accounts
         mean = share[1:].mean(axis=0)
         beyond = share - mean
         where = int(beyond[0].argmax())
         if beyond[0, where] > best[0]:
             at, usual = where, float(mean[where])
         best = np.maximum(best, beyond.max(axis=1))
-    day = datetime.fromtimestamp((at + int(times.min()) // STEP) * STEP, UTC).strftime("%Y-%m-%d %H:%M")
+    day = datetime.fromtimestamp((at + int(times.min()) // GRID) * GRID, UTC).strftime("%Y-%m-%d %H:%M")
     evidence = _compared(
         PIVOT,
         float(best[0]),
@@ -648,7 +650,7 @@ def sign_up_evidence(opened: Opened, members: Ints32, *, seed: int, leave_out: C
         return []
     found = []
     chosen = own[spread(len(own), MAX_MEMBERS)]
-    if COHORT not in leave_out and len(opened.first) >= MIN_DRAWN:
+    if COHORT not in leave_out and len(opened.first) >= MIN_OTHERS:
         rng = np.random.default_rng(seed)
         near = _near(of.first[chosen], opened.first)
         value = float(_same_day(of.created[chosen][None])[0])
@@ -670,7 +672,7 @@ def sign_up_evidence(opened: Opened, members: Ints32, *, seed: int, leave_out: C
             )
         )
     newly = own[opened.fresh(own)] if GAP not in leave_out else own[:0]
-    if len(newly) >= max(MIN_SIGN_UPS, len(own) / 2) and len(opened.created) >= MIN_DRAWN:
+    if len(newly) >= max(MIN_SIGN_UPS, len(own) / 2) and len(opened.created) >= MIN_OTHERS:
         chosen = newly[spread(len(newly), MAX_MEMBERS)]
         near = _near(of.created[chosen], opened.created)
         new_rng = np.random.default_rng(seed)
