@@ -358,22 +358,41 @@ def _sample(vectors: Rows, wanted: Ints32, *, k: int, seed: int, pool: Pool) -> 
     most = min(_SAMPLE, max(_LEAST_SAMPLE, int(_SAMPLED * len(wanted))))
     rows = np.sort(np.random.default_rng(seed).permutation(wanted)[:most])
     queries = unit(vectors[rows])
-    distance = np.full((len(rows), k + 1), np.inf, np.float32)
-    index = np.full((len(rows), k + 1), -1, np.int32)
+    first, others = np.split(np.arange(0, n, BLOCK), [max(1, n // BLOCK // 16)])
+
+    def cosines(start: int) -> Vectors:
+        found = queries @ floats(vectors[start : start + BLOCK]).T
+        here = np.flatnonzero((rows >= start) & (rows < start + BLOCK))
+        found[here, rows[here] - start] = -2
+        return found
 
     def compare(start: int) -> tuple[Vectors, Ints32]:
-        cosine, found = _top(queries, floats(vectors[start : start + _LITTLE * 16]), min(k + 1, n - start))
-        found += start
-        away = np.maximum(1 - cosine, 0)
-        away[found == rows[:, None]] = np.inf
-        return away, found.astype(np.int32)
+        cosine = cosines(start)
+        order = np.argpartition(-cosine, min(k, cosine.shape[1]) - 1, axis=1)[:, :k].astype(np.int32)
+        return 1 - np.take_along_axis(cosine, order, 1), order + np.int32(start)
 
-    for away, found in pool.map(compare, range(0, n, _LITTLE * 16)):
-        index, distance = _first(
-            np.concatenate((distance, away), axis=1), np.concatenate((index, found), axis=1), k + 1
-        )
-    index, distance = index[:, :k], distance[:, :k]
-    return _Sample(row=rows, index=index, cosine=np.where(index < 0, np.float32(-2), 1 - distance))
+    index, away = np.full((len(rows), k), -1, np.int32), np.full((len(rows), k), np.inf, np.float32)
+    for chord, found in pool.map(compare, first.tolist()):
+        index, away = _first(np.maximum(np.concatenate((away, chord), axis=1), 0), np.concatenate((index, found), 1), k)
+    least = 1 - away[:, -1]
+
+    def better(start: int) -> tuple[Ints32, Ints32, Vectors]:
+        """What is no farther than the last of those of the first blocks: little."""
+        cosine = cosines(start)
+        row, column = np.nonzero(cosine >= least[:, None])
+        return row.astype(np.int32), (column + start).astype(np.int32), 1 - cosine[row, column]
+
+    gathered = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
+    gathered += pool.map(better, others.tolist())
+    of, ids, far = (np.concatenate(part) for part in zip(*gathered, strict=True))
+    more = _table(of, np.arange(len(of)), len(rows))
+    chord = np.where(more < 0, np.float32(np.inf), np.append(far, np.inf)[more])
+    index, away = _first(
+        np.maximum(np.concatenate((away, chord), axis=1), 0).astype(np.float32),
+        np.concatenate((index, np.append(ids, -1)[more]), axis=1).astype(np.int32),
+        k,
+    )
+    return _Sample(row=rows, index=index, cosine=np.where(index < 0, np.float32(-2), 1 - away))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
