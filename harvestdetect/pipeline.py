@@ -151,7 +151,7 @@ def detect(
             corpus=corpus, postings=postings, parts=parts, assigned=assigned, described=described, neighbors=neighbors,
             core=core, encode=run.encode["wording"], registry=run.registry,
             vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
-            leave_out=left_out,
+            leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
         with run.progress("evidence", len(campaigns)) as advance:
             background = background_of(campaigns, case, seed=settings.seed)

@@ -137,6 +137,8 @@ class Case:
     """Known scaffolds and viral prompts."""
     leave_out: frozenset[Family] = frozenset()
     """Families that are no evidence; the benign explanations still see what was measured."""
+    threads: int = 0
+    """That weigh candidates, 0: one for each core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +203,7 @@ def weigh(
         return _weigh(campaigns[position], case, background, seed) if before is None else before
 
     found = []
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(case.threads or cores()) as pool:
         for held in pool.map(one, range(len(campaigns))):
             found.append(held)
             advance(1)
