@@ -11,15 +11,18 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
 
 from harvestdetect import Settings, detect, earlier, read_dumps
 from harvestdetect.assign import Assigned
 from harvestdetect.channels import Clustered
-from harvestdetect.data import Corpus, Detection, TemplateCluster
+from harvestdetect.data import Campaign, Corpus, Detection, TemplateCluster
 from harvestdetect.describe import Described, Parted, template_of
 from harvestdetect.earlier import CHANGED, CLUSTERS, Earlier
 from harvestdetect.simulate import simulate
+from harvestdetect.template import Description
+from harvestdetect.weigh import Weighed
 
 
 def digests(*numbers: int) -> npt.NDArray[np.void]:
@@ -228,6 +231,49 @@ def test_accounts_that_come_back_with_new_texts_have_a_cluster_looked_at_again(
     held = with_new(opened(), 100, [99])
     found = held.described([assigned(*range(20))], corpus_of(digests(*range(100)), sent=sent), least=5)
     assert list(found) == ([0] if taken else [])
+
+
+# ---------------------------------------------------------------- candidates
+
+
+def people(count: int) -> Corpus:
+    names = pa.array([f"a{i}" for i in range(count)])
+    return cast("Corpus", SimpleNamespace(digest=np.empty(0), prompts=SimpleNamespace(accounts=names)))
+
+
+def candidate(*accounts: int, prompts: int) -> Campaign:
+    held = SimpleNamespace(
+        clusters=np.array([0]), accounts=np.array(accounts, np.int32), prompts=np.arange(prompts, dtype=np.int32)
+    )
+    return cast("Campaign", held)
+
+
+MEASURED = Weighed(evidence=(), benign=(), templated=True, targets=("reasoning",), shared_values=())
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(
+    ("now", "template", "taken"),
+    [
+        (candidate(*range(20), prompts=40), "same", True),
+        (candidate(*range(20), prompts=40), "other", False),
+        (candidate(*range(25), prompts=50), "same", True),  # four fifths
+        (candidate(*range(20), prompts=51), "same", False),
+        (candidate(*range(4, 29), prompts=50), "same", True),  # nine have come: too few for a campaign
+        (candidate(*range(30), prompts=52), "same", False),  # ten have
+        (candidate(*range(10), *range(20, 29), prompts=40), "same", False),  # less than half of all
+        (candidate(*range(14), prompts=25), "same", False),  # of fewer accounts fewer prompts
+    ],
+)
+def test_what_was_measured_on_a_candidate_stands_while_it_is_the_same(
+    opened: Callable[..., Earlier], now: Campaign, template: str, taken: bool
+) -> None:
+    same, other = (cast("Description", SimpleNamespace(signature=name)) for name in ("same", "other"))
+    with_new(opened(), 0).keep_weighed({0: MEASURED}, [candidate(*range(20), prompts=40)], [same], people(20))
+    described = [same if template == "same" else other]
+    assert opened().weighed([now], described, people(40), least=10) == {}, "all were clustered anew"
+    held = with_new(opened(), 0)
+    assert held.weighed([now], described, people(40), least=10) == ({0: MEASURED} if taken else {})
 
 
 # ---------------------------------------------------------------- scans
