@@ -329,7 +329,7 @@ def _compare(
     if m > width and np.count_nonzero(greater) > 2 * width * len(rows):
         # the w-th of the best of parts is no better than the w-th best of all
         parts = 2 * width if m >= 4 * width else m
-        best = product[:, : m // parts * parts].reshape(len(rows), parts, -1).max(axis=2)
+        best = product[:, : m // parts * parts].reshape(len(rows), -1, parts).max(axis=1)
         best.partition(parts - width, axis=1)
         np.maximum(least, best[:, parts - width] - 1, out=least)
         greater = product > least[:, None]
