@@ -354,11 +354,15 @@ def _condensed(linkage: Floats, min_cluster_size: int) -> Any:
     """What ``condense_tree`` of the ``hdbscan`` package makes of a hierarchy, without walking it node by node.
 
     The clusters are numbered otherwise, and the rows are in another order: first those of clusters, from the root on
-    and in pairs, then those of points.
+    and in pairs, then those of points. The package's selections need a cluster's own row before those of what is
+    in it.
 
     Args:
         linkage: float64[n - 1, 4], as ``scipy.cluster.hierarchy`` has it.
         min_cluster_size: points that a cluster needs, at least 2.
+
+    Returns:
+        A row for each cluster but the root, whose number is n, and for each point.
     """
     merges = len(linkage)
     n, root = merges + 1, 2 * merges

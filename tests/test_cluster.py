@@ -160,6 +160,28 @@ def test_condensation_equals_that_of_the_package(n: int, size: int, seed: int, s
     assert clusters_of(ours) == clusters_of(theirs)
     assert (ours["parent"] < ours["child"])[ours["child_size"] > 1].all()
     assert sorted({*ours["parent"].tolist(), n}) == list(range(n, n + 1 + int((ours["child_size"] > 1).sum())))
+    pairs = np.sort(ours[ours["child_size"] > 1], order="child")
+    assert (pairs["parent"][::2] == pairs["parent"][1::2]).all()
+
+
+@settings(deadline=None, max_examples=80)
+@given(n=st.integers(2, 120), size=st.integers(2, 6), seed=st.integers(0, 2**32 - 1), equal=st.sampled_from([0, 4, 30]))
+def test_the_package_selects_the_same_of_either_condensation(n: int, size: int, seed: int, equal: int) -> None:
+    from hdbscan._hdbscan_linkage import label
+    from hdbscan._hdbscan_tree import compute_stability, condense_tree, get_clusters
+
+    rng = np.random.default_rng(seed)
+    ends = np.stack(([rng.integers(0, i) for i in range(1, n)], np.arange(1, n)), axis=1)
+    distance = np.sort(rng.random(n - 1))
+    distance[:equal] = 0.0
+    merged = label(np.column_stack((rng.permutation(ends), distance)).astype(float))
+    ours, theirs = cluster._condensed(merged, size), condense_tree(merged, size)
+    for method in ("leaf", "eom"):
+        found, expected = (get_clusters(rows, compute_stability(rows), method) for rows in (ours, theirs))
+        assert renamed(found[0]) == renamed(expected[0])
+        assert (found[1] == expected[1]).all()
+        inside = found[0] >= 0
+        assert found[2][found[0][inside]] == pytest.approx(expected[2][expected[0][inside]])
 
 
 @pytest.mark.parametrize("min_samples", [1, 2, 5, 9])
