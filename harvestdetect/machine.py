@@ -6,12 +6,17 @@ import os
 import resource
 import sys
 
-__all__ = ["cores", "memory_gb", "peak_memory_mb"]
+__all__ = ["cores", "memory_gb", "peak_memory_mb", "processes"]
 
 
 def cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processes(workers: int | None) -> int:
+    """How many processes ``Settings.workers`` asks for."""
+    return 1 if workers is None else workers or cores()
 
 
 def memory_gb() -> float:

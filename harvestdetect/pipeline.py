@@ -54,7 +54,7 @@ from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.lookup import Parts, first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
-from harvestdetect.machine import cores, memory_gb, peak_memory_mb
+from harvestdetect.machine import memory_gb, peak_memory_mb, processes
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
 from harvestdetect.regroup import join_parts, without_surer
@@ -221,11 +221,6 @@ class _Run:
     results: dict[str, Any] = field(default_factory=dict)
     """Fields of the detection, as they come to be known."""
 
-    @property
-    def workers(self) -> int:
-        """Processes that may work beside this one."""
-        return 1 if self.settings.workers is None else self.settings.workers or cores()
-
     def open(self) -> None:
         """Reads the files that the settings name, before any work is done."""
         settings = self.settings
@@ -381,7 +376,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Cor
     rejects = 0
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry,
-        min_senders=settings.min_accounts, workers=run.workers,
+        min_senders=settings.min_accounts, workers=processes(settings.workers),
         shards=shards, folder=settings.work, since=source.since if isinstance(source, Window) else None,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
@@ -538,7 +533,7 @@ def _described(
     known = anew = None
     if earlier is not None:
         known, anew = earlier.described(assigned, corpus, least=settings.min_accounts), dict[int, Parted]()
-    workers = run.workers if len(assigned) - len(known or ()) >= MANY_CLUSTERS else 1
+    workers = processes(settings.workers) if len(assigned) - len(known or ()) >= MANY_CLUSTERS else 1
     with Elsewhere(workers) as elsewhere:
         found = describe_clusters(
             assigned, corpus, parts, vectors, least=settings.min_accounts, known=known, made_anew=anew,

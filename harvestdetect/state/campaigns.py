@@ -166,8 +166,13 @@ def merge(store: Store, detection: Detection, *, now: int) -> Merged:
         for finding in detection.findings
     ]
     # who fills a campaign's template is of it, though the finding's template may be worded otherwise
-    told = {name: frozenset(a.account for a in detection.attributed if a.campaign_id == name) for name in known}
-    matched = match(seen, [replace(one, accounts=one.accounts | told[name]) for name, one in known.items()])
+    senders: dict[str, list[Attributed]] = {name: [] for name in known}
+    for account in detection.attributed:
+        senders.setdefault(account.campaign_id, []).append(account)
+    matched = match(
+        seen,
+        [replace(one, accounts=one.accounts | {a.account for a in senders[name]}) for name, one in known.items()],
+    )
     taken = set(before)
     ids: list[str] = []
     for finding, campaign in zip(detection.findings, matched.campaign, strict=True):
@@ -190,7 +195,7 @@ def merge(store: Store, detection: Detection, *, now: int) -> Merged:
         changes.append(change)
         findings.append(_told(finding, change, before.get(identity), verdict, split, matched.merged, now))
     left = [one for name, one in known.items() if name not in matched.merged and name not in set(ids)]
-    gone = _gone(left, detection.attributed, before, verdicts, end)
+    gone = _gone(left, senders, before, verdicts, end)
     tiers = {f.campaign_id: f.tier for f in findings}
     renamed = dict(zip([f.campaign_id for f in detection.findings], ids, strict=True))
     return Merged(
@@ -293,20 +298,17 @@ def _told(
 
 def _gone(
     left: Sequence[Known],
-    attributed: Sequence[Attributed],
+    by_campaign: Mapping[str, Sequence[Attributed]],
     before: Mapping[str, sqlite3.Row],
     verdicts: Mapping[str, Verdict],
     end: int | None,
 ) -> list[Change]:
     """Campaigns that are no finding of this run: quiet, or back by what their templates attribute to them."""
-    by_campaign: dict[str, list[Attributed]] = {}
-    for one in attributed:
-        by_campaign.setdefault(one.campaign_id, []).append(one)
     changes = []
     for known in left:
         campaign, row = known.campaign, before[known.campaign]
         told = json.loads(row["finding"])
-        senders = by_campaign.get(campaign, [])
+        senders = by_campaign[campaign]
         last = max([t for t in [told["last_seen"], *(a.last_seen for a in senders)] if t is not None], default=None)
         active = _active([a.last_seen for a in senders]) if len(senders) >= STIRRING else None
         sends = _after(active, told["active"])

@@ -13,7 +13,7 @@ from harvestdetect.alerts import Alert, Channel, Delivery, Kind, Outbox
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import CacheError, SettingsError, StateError
-from harvestdetect.machine import cores
+from harvestdetect.machine import processes
 from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
 from harvestdetect.registry import load_registry
 from harvestdetect.segments import Cutting
@@ -103,7 +103,7 @@ def scan_into(
     assert number is not None
     try:
         read = ingest(
-            dumps, store, shards, workers=1 if settings.workers is None else settings.workers or cores(), now=moment,
+            dumps, store, shards, workers=processes(settings.workers), now=moment,
             since=_since(store, window), at_most=MAX_REJECTS_KEPT, tell=note,
         )  # fmt: skip
         start = _since(store, window)
