@@ -209,6 +209,13 @@ def test_matching_does_not_depend_on_order(data: st.DataObject) -> None:
     assert all(first.campaign[i] is None for i in first.split_from)
 
 
+def test_findings_that_differ_in_one_account_are_told_apart_in_either_order() -> None:
+    known = [Known(campaign="c-1", accounts=frozenset({"a", "b", "c"}), templates=())]
+    one, other = (Seen(accounts=frozenset({"a", "b", "c", "d", last}), templates=()) for last in ("e", "f"))
+    assert match([one, other], known).campaign == ("c-1", None)
+    assert match([other, one], known).campaign == (None, "c-1")
+
+
 def test_campaigns_merge_and_come_apart() -> None:
     def of(*names: str) -> frozenset[str]:
         return frozenset(names)

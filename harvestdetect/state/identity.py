@@ -95,8 +95,8 @@ def match(seen: Sequence[Seen], known: Sequence[Known]) -> Matched:
             same = max((alike(a, b) for a in finding.templates for b in campaign.templates), default=0.0)
             if common >= enough or same >= ALIKE:
                 links.append((common >= enough and same >= ALIKE, common, same, campaign.campaign, i))
-    key = {i: (len(f.accounts), sorted(f.accounts)[:1]) for i, f in enumerate(seen)}
-    links.sort(key=lambda link: (not link[0], -link[1], -link[2], link[3], [-key[link[4]][0], *key[link[4]][1]]))
+    key = {i: (-len(f.accounts), sorted(f.accounts)) for i, f in enumerate(seen)}
+    links.sort(key=lambda link: (not link[0], -link[1], -link[2], link[3], key[link[4]]))
     campaign_of: dict[int, str] = {}
     taken: dict[str, int] = {}
     for _, _, _, campaign_id, i in links:
