@@ -67,7 +67,12 @@ RIGID_WORDS: Final = 5
 LONG_WORDS: Final = 12
 """Fixed words from which nobody fills a template by chance."""
 SHARED_WORDS: Final = 8.0
-"""Longer words kept from text to text from which a reworded template counts as one."""
+"""Longer words kept from text to text from which a reworded template counts as one..."""
+IN_ORDER: Final = 2.0
+"""...if they are so many times those that are kept where the other text is read backwards: any two long texts on one
+subject share words."""
+BACKWARDS: Final = 8
+"""Texts that are read backwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,9 @@ class Description:
     fixed: int
     """Fixed word tokens."""
     shared: float
-    """Words of four letters or more that a text keeps of the medoid, on average."""
+    """Words of four letters or more that a text keeps of the medoid in their order, on average."""
+    backwards: float
+    """The same where the text is read backwards: what a vocabulary in common gives without an order."""
     rigidity: float
     """Fixed tokens over the tokens of a text of median length, 0 to 1."""
 
@@ -98,7 +105,9 @@ def has_words(description: Description) -> bool:
 
 def is_template(description: Description) -> bool:
     """Whether the texts share a template in its own right, rather than only a subject."""
-    return has_words(description) or description.shared >= SHARED_WORDS
+    return has_words(description) or (
+        description.shared >= SHARED_WORDS and description.shared >= IN_ORDER * description.backwards
+    )
 
 
 def is_rigid(description: Description) -> bool:
@@ -213,7 +222,7 @@ def common_words(texts: Sequence[Sequence[str]]) -> tuple[int, float]:
 
     Returns:
         its words that most of the others keep; and the mean number of words of four letters or more that one of the
-        others keeps.
+        others keeps, less those that it keeps when read backwards.
     """
     if len(texts) < 2:
         return 0, 0.0
@@ -222,7 +231,14 @@ def common_words(texts: Sequence[Sequence[str]]) -> tuple[int, float]:
     kept = _times_kept(len(first), [_align(masks, len(first), other) for other in others])
     fixed = (kept >= KEPT_BY * len(others)).tolist()
     words = sum(1 for token, is_fixed in zip(first, fixed, strict=True) if is_fixed and token[0].isalnum())
-    return words, _shared(first, kept, len(others))
+    return words, _shared(first, kept, len(others)) - _backwards(first, masks, others)
+
+
+def _backwards(first: Sequence[str], masks: Mapping[str, int], others: Sequence[Sequence[str]]) -> float:
+    """:func:`_shared` with some of the others, evenly chosen, read backwards."""
+    some = [others[i] for i in spread(len(others), BACKWARDS)]
+    kept = _times_kept(len(first), [_align(masks, len(first), other[::-1]) for other in some])
+    return _shared(first, kept, len(some))
 
 
 def _shared(first: Sequence[str], kept: npt.NDArray[np.int64], others: int) -> float:
@@ -425,6 +441,7 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Descript
         kept=stays,
         fixed=int(np.count_nonzero(weights[0][fixed])),
         shared=_shared(base, kept, len(sample)),
+        backwards=_backwards(base, masks, others),
         rigidity=min(1.0, float(fixed.sum()) / max(float(np.median(lengths)), 1.0)),
     )
 

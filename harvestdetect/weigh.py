@@ -37,6 +37,7 @@ from harvestdetect.evidence.intent import (
 )
 from harvestdetect.evidence.nulls import Groups, Pool, draw_groups, pool_of
 from harvestdetect.evidence.structure import (
+    EVEN_LOAD,
     Joined,
     block_density,
     cohort_coverage,
@@ -347,7 +348,7 @@ def _text(seen: _Seen, case: Case, background: Background) -> list[Evidence]:
     return text_evidence(
         fixed_words=rigid.fixed,
         rigidity=rigid.rigidity,
-        shared_words=max(d.shared for d in seen.described),
+        shared_words=max(d.shared - d.backwards for d in seen.described),
         background_fixed=background.fixed,
         background_shared=background.shared,
         distances=near[np.isfinite(near)].astype(np.float64),
@@ -443,6 +444,7 @@ def _benign(
         copies=copies_share(seen.contents),
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
+        even_p=next((e.p_value for e in evidence if e.name == EVEN_LOAD), None),
         own_subjects=own_subjects,
         sittings_p=next((e.p_value for e in evidence if e.name == SITTINGS), None),
         infrastructure_p=min(infra, default=None),

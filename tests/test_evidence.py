@@ -11,6 +11,8 @@ import pytest
 
 from harvestdetect.data import NO_TIME, BenignExplanation, Evidence
 from harvestdetect.evidence.benign import (
+    AS_CHANCE,
+    COPIED,
     DEVIATIONS,
     INDEPENDENT,
     MACHINE,
@@ -471,6 +473,7 @@ CASE: dict[str, Any] = {
     "copies": 0.02,
     "counts": np.random.default_rng(0).poisson(8, 40).astype(np.int32) + 1,
     "load_ratio": 0.15,
+    "even_p": 1e-4,
     "own_subjects": (0.4, 0.05),
     "sittings_p": 1e-9,
     "templated": True,
@@ -503,6 +506,8 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
     ("which", "changes", "caps"),
     [
         (PASSED_ON, {"copies": 0.9, "counts": TWO_EACH}, "watch"),
+        # several texts, as many as suit each, at a sitting
+        (PASSED_ON, {"copies": COPIED, "load_ratio": INDEPENDENT, "sittings_p": 2 * MACHINE}, "watch"),
         (PHRASE, {"median_words": 2.0}, "watch"),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, 0.95)}, "watch"),
         (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN}, "watch"),
@@ -511,6 +516,7 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         # an even load without sittings, but strangers with data of their own
         (PRODUCT, {"own_subjects": (12.0, MOSTLY), "infrastructure_p": 2 * STRANGERS}, "watch"),
         (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT}, "watch"),
+        (COMMUNITY, {"templated": False, "even_p": AS_CHANCE}, "watch"),
         (FEW, {"counts": np.array([300, 200, 100] + [1] * 30, np.int32)}, "watch"),
         (KNOWN, {"known_as": ("viral", "strawberry")}, "watch"),
         (ORGANISATION, {"shares": {"org": 0.95, "network": 0.1}}, "watch"),
@@ -528,6 +534,11 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
     ("which", "changes"),
     [
         (PASSED_ON, {"copies": 0.9}),  # every account sends it many times
+        (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT}),  # unevenly, but not in sittings
+        (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": None}),
+        (PASSED_ON, {"copies": 0.9, "sittings_p": 0.5}),  # in sittings, but each as often
+        (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": 0.5, "infrastructure_p": SHARED / 2}),
+        (PASSED_ON, {"copies": COPIED - 0.01, "load_ratio": INDEPENDENT, "sittings_p": 0.5}),
         (PRODUCT, {"load_ratio": 1.1}),  # an uneven load, but one list of work
         (PRODUCT, {"own_subjects": (12.0, 0.95)}),  # own subjects, but an even load without sittings
         (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": MACHINE}),
@@ -538,7 +549,9 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (PRODUCT, {"own_subjects": (12.0, MOSTLY - 0.01), "infrastructure_p": 2 * STRANGERS}),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, OF_USUAL - 0.01)}),
         (COMMUNITY, {"templated": False}),  # a subject, but an even load
-        (COMMUNITY, {"load_ratio": INDEPENDENT}),  # an uneven load, but a template
+        (COMMUNITY, {"templated": False, "even_p": AS_CHANCE - 0.01}),
+        (COMMUNITY, {"templated": False, "even_p": None}),
+        (COMMUNITY, {"load_ratio": INDEPENDENT, "even_p": 1.0}),  # an uneven load, but a template
         (EVENT, {"days": 2.0}),  # within two days, but many from each account
         (EVENT, {"counts": TWO_EACH}),  # few from each account, but for weeks
         (ORGANISATION, {"shares": {"org": 0.5, "network": 0.95}}),

@@ -682,6 +682,7 @@ def test_every_benign_explanation_says_what_lifts_it() -> None:
         copies=0.1,
         counts=np.array([3, 4, 5], np.int32),
         load_ratio=0.5,
+        even_p=None,
         own_subjects=None,
         sittings_p=None,
         templated=True,

@@ -16,16 +16,20 @@ from hypothesis import strategies as st
 
 from harvestdetect import template
 from harvestdetect.template import (
+    IN_ORDER,
     LEAST_TEXTS,
     MAX_TOKENS,
+    RIGID_WORDS,
     SAME,
     SAME_LEAST,
+    SHARED_WORDS,
     SLOT_EXAMPLES,
     Description,
     align,
     common_words,
     cut,
     describe,
+    is_template,
     kept_shares,
     same_templates,
     templates_within,
@@ -109,7 +113,8 @@ def test_common_words() -> None:
         ["explain", "the", "taxes", "to", "a", "child", "."],
         ["explain", "the", "poems", "to", "a", "child", "!"],
     ]
-    assert common_words(texts) == (5, 2.0)  # of four letters or more: explain, child
+    # of four letters or more: explain, child; backwards one of them
+    assert common_words(texts) == (5, 1.0)
     assert common_words(texts[:1]) == common_words([]) == (0, 0.0)
     assert common_words([[], ["a"]]) == (0, 0.0)
 
@@ -300,6 +305,7 @@ def of_tokens(kept: Sequence[str]) -> Description:
         kept=tuple(kept),
         fixed=sum(token[0].isalnum() for token in kept),
         shared=0.0,
+        backwards=0.0,
         rigidity=1.0,
     )
 
@@ -549,3 +555,40 @@ def test_few_texts_show_no_template() -> None:
     halves = np.repeat(np.eye(2, 8, dtype=np.float32), LEAST_TEXTS, axis=0)
     assert len(templates_within(texts, halves)) == 1
     assert templates_within(texts[1:-1], halves[1:-1]) == []
+
+
+# ---------------------------------------------------------------- reworded templates, and long texts on one subject
+
+
+def test_long_texts_on_one_subject_are_no_template() -> None:
+    """Words in common, each text in an order of its own: more than a reworded template keeps, but no more forwards."""
+    rng = np.random.default_rng(3)
+    usual = [f"beer{letter}" for letter in "abcdefghijkl"]
+    rare = [f"word{a}{b}" for a in "abcdefghij" for b in "abcdefghij"]
+
+    def post() -> str:
+        words = [*rng.choice(usual, 120), *rng.choice(rare, 60)]
+        return " ".join(rng.permutation(np.array(words)).tolist())
+
+    found = of_texts([post() for _ in range(12)])
+    assert found.shared >= SHARED_WORDS
+    assert found.backwards > found.shared / IN_ORDER
+    assert not is_template(found)
+
+
+def test_a_reworded_template_is_one() -> None:
+    """Each of its words is changed in half of the texts: none is fixed, but what stays keeps its order."""
+    rng = np.random.default_rng(3)
+    template = [f"step{a}{b}" for a in "abcde" for b in "abcdefgh"]
+
+    def reworded() -> str:
+        return " ".join(word if rng.random() < 0.6 else f"other{rng.integers(1 << 30)}" for word in template)
+
+    found = of_texts([reworded() for _ in range(12)])
+    assert found.fixed < RIGID_WORDS
+    assert found.backwards <= 2.0
+    assert is_template(found)
+
+
+def of_texts(texts: list[str]) -> Description:
+    return describe(texts, around(len(texts)))

@@ -27,6 +27,8 @@ UNEVEN: Final = 0.6
 """Load, as a share of a geometric distribution's variance, from which use is as uneven as people's."""
 INDEPENDENT: Final = 1.0
 """Load from which users look independent of one another."""
+AS_CHANCE: Final = 0.5
+"""p-value of an even load from which it is no more even than chance makes it."""
 MACHINE: Final = 1e-5
 """p-value of the sittings down to which the accounts may still be people at a keyboard."""
 SHARED: Final = 1e-6
@@ -44,6 +46,7 @@ def benign_explanations(
     copies: float,
     counts: npt.NDArray[np.int32],
     load_ratio: float,
+    even_p: float | None,
     own_subjects: tuple[float, float] | None,
     sittings_p: float | None,
     infrastructure_p: float | None,
@@ -59,6 +62,7 @@ def benign_explanations(
         copies: share of prompts that repeat an earlier one.
         counts: int32[a], prompts of each account in the campaign.
         load_ratio: see ``structure.even_load_ratio``.
+        even_p: p-value of ``structure.even_load``; None where too few accounts sent several prompts.
         own_subjects: how alike an account's prompts are, in deviations of a shuffle and as a share of what is usual,
             see ``structure.OwnSubjects``; None where it could not be tested.
         sittings_p: p-value of ``time.SITTINGS``; None where it was not measured.
@@ -73,11 +77,11 @@ def benign_explanations(
     each = float(counts.mean())
     apart = infrastructure_p is None or infrastructure_p > SHARED
     return (
-        _passed_on(copies, each),
+        _passed_on(copies, each, load_ratio, sittings_p, apart),
         _common_phrase(median_words),
         _known(known_as),
         _product(load_ratio, own_subjects, sittings_p, infrastructure_p),
-        _community(load_ratio, templated, apart),
+        _community(load_ratio, even_p, templated, apart),
         _few_accounts(counts),
         _one_organisation(shares, each),
         _event(days, each),
@@ -95,13 +99,20 @@ def _tested(name: str, *, fits: bool, statistic: float, sentence: str, caps: Tie
     )
 
 
-def _passed_on(copies: float, each: float) -> BenignExplanation:
-    fits = copies >= COPIED and each < FEW_EACH
+def _passed_on(
+    copies: float, each: float, load_ratio: float, sittings_p: float | None, apart: bool
+) -> BenignExplanation:
+    """One text that everybody sends once, or several, of which each sends as many as suits them, at a sitting."""
+    people = load_ratio >= INDEPENDENT and sittings_p is not None and sittings_p > MACHINE and apart
+    fits = copies >= COPIED and (each < FEW_EACH or people)
     return _tested(
         "a text that people pass on (viral prompt, assignment)",
         fits=fits,
         statistic=copies,
-        sentence=f"{copies:.0%} of the prompts repeat an earlier one word for word; an account sent {each:.1f}.",
+        sentence=(
+            f"{copies:.0%} of the prompts repeat an earlier one word for word; an account sent {each:.1f}"
+            + (", as unevenly as independent users and in sittings." if fits and each >= FEW_EACH else ".")
+        ),
     )
 
 
@@ -166,16 +177,21 @@ def _product(
     )
 
 
-def _community(load_ratio: float, templated: bool, apart: bool) -> BenignExplanation:
-    """People with a common interest have hours of their own, but each is as busy as suits them."""
-    fits = not templated and load_ratio >= INDEPENDENT and apart
+def _community(load_ratio: float, even_p: float | None, templated: bool, apart: bool) -> BenignExplanation:
+    """People with a common interest have hours of their own, but each is as busy as suits them.
+
+    Where few send more than makes them members the ratio says little, and the test, which knows that, decides.
+    """
+    uneven = load_ratio >= INDEPENDENT or (even_p is not None and even_p >= AS_CHANCE)
+    fits = not templated and uneven and apart
     return _tested(
         "a community with a common interest",
         fits=fits,
         statistic=load_ratio,
         sentence=(
             f"The prompts share {'a template' if templated else 'a subject, no template'}; the load is "
-            f"{load_ratio:.2f} times as uneven as that of independent users."
+            f"{load_ratio:.2f} times as uneven as that of independent users"
+            + (", no more even than so few prompts make it." if uneven and load_ratio < INDEPENDENT else ".")
             + ("" if apart else " But they share infrastructure.")
         ),
     )

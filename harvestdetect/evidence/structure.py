@@ -15,6 +15,7 @@ from harvestdetect.evidence.nulls import HEAVY, Groups, draw_until_settled, step
 
 __all__ = [
     "DECIDING",
+    "EVEN_LOAD",
     "NEED_TEMPLATE",
     "Joined",
     "OwnSubjects",
@@ -35,7 +36,8 @@ Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 Vectors = npt.NDArray[np.floating[Any]]
 
-DECIDING: Final = ("even load", "one list of work", "linked templates")
+EVEN_LOAD: Final = "even load"
+DECIDING: Final = (EVEN_LOAD, "one list of work", "linked templates")
 """The measures on which the family stands; linked clusters can only agree."""
 NEED_TEMPLATE: Final = ("one list of work", "focus", "block density", "cohort coverage")
 """Measures that a common subject explains as well: people who share one send alike prompts, come back to it, and came
@@ -111,7 +113,7 @@ def even_load(counts: npt.NDArray[np.int32], *, strays: int = 0, seed: int) -> E
     draws = min(COMPOSITIONS, max(LEAST_COMPOSITIONS, MAX_SHARES // members))
     null = draw_until_settled(np.log(value + 1e-3), composed, draws=draws, small=True)
     return Evidence(
-        name="even load",
+        name=EVEN_LOAD,
         family="structure",
         value=value / mean,
         null="the same prompts shared out among as many independent users",

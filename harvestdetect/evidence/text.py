@@ -89,7 +89,7 @@ def text_evidence(
     Args:
         fixed_words: of its most rigid template.
         rigidity: fixed share of that template.
-        shared_words: words that its texts keep of their medoid, on average.
+        shared_words: words that its texts keep of their medoid, on average, less those they keep when read backwards.
         background_fixed: float64[b], fixed words of neighbourhoods outside every candidate.
         background_shared: float64[b], shared words of the same.
         distances: float64[s], chord distance of its segments to their neighbours from other accounts.
@@ -121,8 +121,8 @@ def text_evidence(
             expected=_mean(background_shared),
             p_value=tail_p(shared_words, background_shared) if len(background_shared) else 1.0,
             sentence=(
-                f"One of these prompts keeps {shared_words:.1f} longer words of another in their order; in "
-                f"neighbourhoods of other texts {_mean(background_shared):.1f}."
+                f"One of these prompts keeps {shared_words:.1f} longer words of another by their order, beyond those "
+                f"that any order keeps; in neighbourhoods of other texts {_mean(background_shared):.1f}."
             ),
         )
     )

@@ -118,6 +118,8 @@ def json_text(value: Any, *, infinity: str = "null", indent: int | None = None) 
     if "Infinity" in text or "NaN" in text:
         numbers = {"Infinity": infinity, "-Infinity": infinity if infinity == "null" else "-" + infinity}
         text = _NOT_JSON.sub(lambda m: numbers.get(m[1], "null") if m[1] else m[0], text)
+    if text.isascii() and "\x7f" not in text:
+        return text  # the other controls of ASCII are escapes already
     return INVISIBLE.sub(_json_escape, text)
 
 
