@@ -440,13 +440,16 @@ def _benign(
     largest = seen.described[int(seen.sizes.argmax())]
     entry = known(case.registry, largest.words) if case.registry else None
     infra = [e.p_value for e in evidence if e.name in infrastructure.DECIDING]
+    by_name = {e.name: e for e in evidence}
+    load, sat = by_name.get(EVEN_LOAD), by_name.get(SITTINGS)
     return benign_explanations(
         copies=copies_share(seen.contents),
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
-        even_p=next((e.p_value for e in evidence if e.name == EVEN_LOAD), None),
+        even_p=None if load is None else load.p_value,
         own_subjects=own_subjects,
-        sittings_p=next((e.p_value for e in evidence if e.name == SITTINGS), None),
+        sittings_p=None if sat is None else sat.p_value,
+        usual_sittings=0.0 if sat is None else sat.expected,
         infrastructure_p=min(infra, default=None),
         templated=seen.templates > 0,
         median_words=float(np.median(words_of(case.corpus, case.parts, sample))),

@@ -19,6 +19,7 @@ from harvestdetect.evidence.benign import (
     MOSTLY,
     OF_USUAL,
     SHARED,
+    SITTING,
     STRANGERS,
     UNEVEN,
     benign_explanations,
@@ -476,6 +477,7 @@ CASE: dict[str, Any] = {
     "even_p": 1e-4,
     "own_subjects": (0.4, 0.05),
     "sittings_p": 1e-9,
+    "usual_sittings": SITTING,
     "templated": True,
     "median_words": 40.0,
     "days": 25.0,
@@ -543,6 +545,9 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (PRODUCT, {"own_subjects": (12.0, 0.95)}),  # own subjects, but an even load without sittings
         (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": MACHINE}),
         (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": None}),  # an even load at unknown times
+        # an even load where nobody else sends two prompts at a sitting either
+        (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": 0.5, "usual_sittings": SITTING - 0.01}),
+        (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": 0.5, "usual_sittings": 0.0}),
         (PRODUCT, {"load_ratio": 1.1, "sittings_p": 0.5}),  # people, but one list of work
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": (DEVIATIONS - 0.1, 0.95)}),
         (PRODUCT, {"own_subjects": (12.0, 0.95), "infrastructure_p": STRANGERS / 2}),  # not quite strangers

@@ -685,6 +685,7 @@ def test_every_benign_explanation_says_what_lifts_it() -> None:
         even_p=None,
         own_subjects=None,
         sittings_p=None,
+        usual_sittings=0.0,
         templated=True,
         median_words=9.0,
         days=None,

@@ -31,6 +31,8 @@ AS_CHANCE: Final = 0.5
 """p-value of an even load from which it is no more even than chance makes it."""
 MACHINE: Final = 1e-5
 """p-value of the sittings down to which the accounts may still be people at a keyboard."""
+SITTING: Final = 0.2
+"""Share of other accounts' successive prompts at one sitting from which sittings tell people at all."""
 SHARED: Final = 1e-6
 """p-value of shared infrastructure down to which accounts may still be strangers."""
 ONE: Final = 0.8
@@ -49,6 +51,7 @@ def benign_explanations(
     even_p: float | None,
     own_subjects: tuple[float, float] | None,
     sittings_p: float | None,
+    usual_sittings: float,
     infrastructure_p: float | None,
     templated: bool,
     median_words: float,
@@ -66,6 +69,7 @@ def benign_explanations(
         own_subjects: how alike an account's prompts are, in deviations of a shuffle and as a share of what is usual,
             see ``structure.OwnSubjects``; None where it could not be tested.
         sittings_p: p-value of ``time.SITTINGS``; None where it was not measured.
+        usual_sittings: what chance gives there.
         infrastructure_p: least p-value of the deciding measures of infrastructure; None where no field is known.
         templated: whether they share a template rather than only a subject.
         median_words: of the texts.
@@ -76,6 +80,8 @@ def benign_explanations(
     """
     each = float(counts.mean())
     apart = infrastructure_p is None or infrastructure_p > SHARED
+    if usual_sittings < SITTING:
+        sittings_p = None
     return (
         _passed_on(copies, each, load_ratio, sittings_p, apart),
         _common_phrase(median_words),
