@@ -444,6 +444,7 @@ def _benign(
     load, sat = by_name.get(EVEN_LOAD), by_name.get(SITTINGS)
     return benign_explanations(
         copies=copies_share(seen.contents),
+        texts=distinct(seen.contents),
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         even_p=None if load is None else load.p_value,

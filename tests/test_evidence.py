@@ -14,9 +14,11 @@ from harvestdetect.evidence.benign import (
     AS_CHANCE,
     COPIED,
     DEVIATIONS,
+    FEW_TEXTS,
     INDEPENDENT,
     MACHINE,
     MOSTLY,
+    NEARLY_ALL,
     OF_USUAL,
     SHARED,
     SITTING,
@@ -472,6 +474,7 @@ def test_copies_share() -> None:
 
 CASE: dict[str, Any] = {
     "copies": 0.02,
+    "texts": 310,
     "counts": np.random.default_rng(0).poisson(8, 40).astype(np.int32) + 1,
     "load_ratio": 0.15,
     "even_p": 1e-4,
@@ -510,6 +513,7 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         (PASSED_ON, {"copies": 0.9, "counts": TWO_EACH}, "watch"),
         # several texts, as many as suit each, at a sitting
         (PASSED_ON, {"copies": COPIED, "load_ratio": INDEPENDENT, "sittings_p": 2 * MACHINE}, "watch"),
+        (PASSED_ON, {"copies": NEARLY_ALL, "texts": FEW_TEXTS}, "watch"),  # a handful, asked again and again
         (PHRASE, {"median_words": 2.0}, "watch"),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, 0.95)}, "watch"),
         (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN}, "watch"),
@@ -536,6 +540,8 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
     ("which", "changes"),
     [
         (PASSED_ON, {"copies": 0.9}),  # every account sends it many times
+        (PASSED_ON, {"copies": NEARLY_ALL, "texts": FEW_TEXTS + 1}),
+        (PASSED_ON, {"copies": NEARLY_ALL - 0.01, "texts": FEW_TEXTS}),
         (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT}),  # unevenly, but not in sittings
         (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": None}),
         (PASSED_ON, {"copies": 0.9, "sittings_p": 0.5}),  # in sittings, but each as often

@@ -680,6 +680,7 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], bool, 
 def test_every_benign_explanation_says_what_lifts_it() -> None:
     made = benign_explanations(
         copies=0.1,
+        texts=9,
         counts=np.array([3, 4, 5], np.int32),
         load_ratio=0.5,
         even_p=None,

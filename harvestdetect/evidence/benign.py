@@ -38,6 +38,10 @@ SHARED: Final = 1e-6
 ONE: Final = 0.8
 """Share of the accounts in a few organisations, or one network, from which the group is theirs."""
 COPIED: Final = 0.5
+FEW_TEXTS: Final = 5
+"""Different prompts up to which nothing much is learned from the answers, however often they are asked..."""
+NEARLY_ALL: Final = 0.9
+"""...where so many of the prompts are copies."""
 FEW_EACH: Final = 2.5
 SHORT: Final = 5
 EVENT_DAYS: Final = 7
@@ -46,6 +50,7 @@ EVENT_DAYS: Final = 7
 def benign_explanations(
     *,
     copies: float,
+    texts: int,
     counts: npt.NDArray[np.int32],
     load_ratio: float,
     even_p: float | None,
@@ -63,6 +68,7 @@ def benign_explanations(
 
     Args:
         copies: share of prompts that repeat an earlier one.
+        texts: different prompts.
         counts: int32[a], prompts of each account in the campaign.
         load_ratio: see ``structure.even_load_ratio``.
         even_p: p-value of ``structure.even_load``; None where too few accounts sent several prompts.
@@ -83,7 +89,7 @@ def benign_explanations(
     if usual_sittings < SITTING:
         sittings_p = None
     return (
-        _passed_on(copies, each, load_ratio, sittings_p, apart),
+        _passed_on(copies, texts, each, load_ratio, sittings_p, apart),
         _common_phrase(median_words),
         _known(known_as),
         _product(load_ratio, own_subjects, sittings_p, infrastructure_p),
@@ -106,18 +112,28 @@ def _tested(name: str, *, fits: bool, statistic: float, sentence: str, caps: Tie
 
 
 def _passed_on(
-    copies: float, each: float, load_ratio: float, sittings_p: float | None, apart: bool
+    copies: float, texts: int, each: float, load_ratio: float, sittings_p: float | None, apart: bool
 ) -> BenignExplanation:
-    """One text that everybody sends once, or several, of which each sends as many as suits them, at a sitting."""
+    """One text that everybody sends once, or several, of which each sends as many as suits them, at a sitting.
+
+    Or a handful that are asked again and again: whoever harvests asks for something new.
+    """
     people = load_ratio >= INDEPENDENT and sittings_p is not None and sittings_p > MACHINE and apart
-    fits = copies >= COPIED and (each < FEW_EACH or people)
+    handful = copies >= NEARLY_ALL and texts <= FEW_TEXTS
+    fits = copies >= COPIED and (each < FEW_EACH or people or handful)
     return _tested(
         "a text that people pass on (viral prompt, assignment)",
         fits=fits,
         statistic=copies,
         sentence=(
             f"{copies:.0%} of the prompts repeat an earlier one word for word; an account sent {each:.1f}"
-            + (", as unevenly as independent users and in sittings." if fits and each >= FEW_EACH else ".")
+            + (
+                f", {texts} different ones in all."
+                if handful
+                else ", as unevenly as independent users and in sittings."
+                if fits and each >= FEW_EACH
+                else "."
+            )
         ),
     )
 
