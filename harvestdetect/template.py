@@ -64,6 +64,10 @@ _WORD = re.compile(r"\w+")
 
 RIGID_WORDS: Final = 5
 """Fixed words from which a cluster counts as a template."""
+LABELS: Final = 3
+"""Fixed labels at the beginnings of lines from which it is a form, and counts as one, however few its words."""
+LABEL_WORDS: Final = 3
+"""Words of a label at most."""
 LONG_WORDS: Final = 12
 """Fixed words from which nobody fills a template by chance."""
 SHARED_WORDS: Final = 8.0
@@ -90,6 +94,8 @@ class Description:
     """The fixed tokens, in order, in lower case."""
     fixed: int
     """Fixed word tokens."""
+    labels: int
+    """Fixed labels at the beginnings of lines."""
     shared: float
     """Words of four letters or more that a text keeps of the medoid in their order, on average."""
     backwards: float
@@ -105,9 +111,8 @@ def has_words(description: Description) -> bool:
 
 def is_template(description: Description) -> bool:
     """Whether the texts share a template in its own right, rather than only a subject."""
-    return has_words(description) or (
-        description.shared >= SHARED_WORDS and description.shared >= IN_ORDER * description.backwards
-    )
+    reworded = description.shared >= SHARED_WORDS and description.shared >= IN_ORDER * description.backwards
+    return has_words(description) or description.labels >= LABELS or reworded
 
 
 def is_rigid(description: Description) -> bool:
@@ -440,6 +445,7 @@ def describe(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> Descript
         signature=hashlib.blake2b(shared.encode(), digest_size=16).hexdigest(),
         kept=stays,
         fixed=int(np.count_nonzero(weights[0][fixed])),
+        labels=_labels(base, fixed),
         shared=_shared(base, kept, len(sample)),
         backwards=_backwards(base, masks, others),
         rigidity=min(1.0, float(fixed.sum()) / max(float(np.median(lengths)), 1.0)),
@@ -471,6 +477,19 @@ def _runs(
     label = (letters > 0) & np.logical_or.reduceat(weights[1], start)
     dropped = (start > 0) & (stop < len(fixed)) & (letters <= 4) & ~label
     return fixed & ~np.repeat(dropped, stop - start)
+
+
+def _labels(base: Sequence[str], fixed: npt.NDArray[np.bool_]) -> int:
+    """Labels that are fixed: a few words at the beginning of a line, and a colon."""
+    held, found = fixed.tolist(), 0
+    for i, token in enumerate(base):
+        if token != ":" or not held[i]:
+            continue
+        begin = i
+        while begin and held[begin - 1] and base[begin - 1][0].isalnum():
+            begin -= 1
+        found += 0 < i - begin <= LABEL_WORDS and (begin == 0 or base[begin - 1] == "\n")
+    return found
 
 
 def _words_and_slots(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from harvestdetect import template
 from harvestdetect.template import (
     IN_ORDER,
+    LABELS,
     LEAST_TEXTS,
     MAX_TOKENS,
     RIGID_WORDS,
@@ -304,6 +305,7 @@ def of_tokens(kept: Sequence[str]) -> Description:
         signature="",
         kept=tuple(kept),
         fixed=sum(token[0].isalnum() for token in kept),
+        labels=0,
         shared=0.0,
         backwards=0.0,
         rigidity=1.0,
@@ -588,6 +590,27 @@ def test_a_reworded_template_is_one() -> None:
     assert found.fixed < RIGID_WORDS
     assert found.backwards <= 2.0
     assert is_template(found)
+
+
+@pytest.mark.parametrize(
+    ("form", "labels"),
+    [
+        ("Question: {}\n\nOptions:\n\n\t{}: {}\n\nAnswer:", 3),
+        ("Question: {}\nAnswer:", 2),
+        ("The question: {}\nAnswer options: {}\nAnswer:", 3),
+        ("The words of a question: {}\nAnswer:", 1),
+        ("{}: so the question: {}, the options: {} and the answer:", 0),  # within a line
+    ],
+)
+def test_a_form_is_a_template_however_few_its_words(form: str, labels: int) -> None:
+    rng = np.random.default_rng(3)
+
+    def some() -> str:
+        return " ".join(f"w{number}" for number in rng.integers(1 << 30, size=6))
+
+    found = of_texts([form.format(some(), some(), some()) for _ in range(12)])
+    assert found.labels == labels
+    assert is_template(found) == (labels >= LABELS or found.fixed >= RIGID_WORDS)
 
 
 def of_texts(texts: list[str]) -> Description:
