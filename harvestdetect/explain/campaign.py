@@ -36,7 +36,9 @@ LOOSEST: Final = 0.25
 
 _LIFTS: Final = {
     "a text that people pass on (viral prompt, assignment)": (
-        f"fewer than {benign.COPIED:.0%} copies, or at least {benign.FEW_EACH:g} prompts from each account"
+        f"fewer than {benign.COPIED:.0%} copies, or at least {benign.FEW_EACH:g} prompts from each account, more than "
+        f"{benign.FEW_TEXTS} different ones, with a load below {benign.INDEPENDENT:g} or sittings that no person keeps "
+        f"(p at most {benign.MACHINE:g})"
     ),
     "a common short phrase (greeting, test)": f"prompts of {benign.SHORT} words or more",
     "a known scaffold or viral prompt": "a template that is no entry of the registry",
@@ -46,8 +48,8 @@ _LIFTS: Final = {
         f"{benign.UNEVEN:g} with sittings that no person keeps (p at most {benign.MACHINE:g})"
     ),
     "a community with a common interest": (
-        f"a shared template, a load below {benign.INDEPENDENT:g}, or shared infrastructure (p at most "
-        f"{benign.SHARED:g})"
+        f"a shared template, a load below {benign.INDEPENDENT:g} that is more even than chance makes it (p below "
+        f"{benign.AS_CHANCE:g}), or shared infrastructure (p at most {benign.SHARED:g})"
     ),
     "a few heavy users (benchmark, regression, batch)": "less than half of the prompts from the three busiest accounts",
     "one organisation (class, team, batch)": (
