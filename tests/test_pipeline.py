@@ -386,6 +386,7 @@ def test_without_a_template_what_a_subject_explains_does_not_count(
     assert {*weigh.NEED_TEMPLATE, "linked templates"} <= before
     monkeypatch.setattr(template, "RIGID_WORDS", 10**6)
     monkeypatch.setattr(template, "SHARED_WORDS", 1e6)
+    monkeypatch.setattr(template, "LABELS", 10**6)
     found = detect(batches_of_rows(made.rows, range(ROWS), 1), settings=fast)
     names = {e.name for f in found.findings for e in f.evidence}
     assert not names & {*weigh.NEED_TEMPLATE, "linked templates"}
