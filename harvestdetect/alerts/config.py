@@ -24,7 +24,8 @@ from harvestdetect.alerts.values import (
     Webhook,
 )
 from harvestdetect.data import TIERS
-from harvestdetect.errors import SettingsError
+from harvestdetect.errors import SettingsError, UsageError
+from harvestdetect.schedule import parse_period
 
 __all__ = ["load_channels"]
 
@@ -37,7 +38,6 @@ KEYS: Final = {
     "command": ("command",),
 }
 NOTIFY_ON: Final = ("new", "changed", "all")
-UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 SECRET_CHARACTERS: Final = 16
 """A shorter secret signs nothing."""
 OWN_HEADERS: Final = frozenset(
@@ -46,7 +46,6 @@ OWN_HEADERS: Final = frozenset(
 """Headers that are not for the settings; nor is any that starts with ``X-Harvestdetect-``."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
-_PERIOD: Final = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SURELY_A_NAME: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 """A variable's name that cannot be a secret put in the wrong place."""
@@ -175,10 +174,11 @@ def _period(table: Mapping[str, Any], wrong: _Wrong) -> float | None:
     value = table.get("repeat")
     if value is None:
         return None
-    match = _PERIOD.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise wrong("repeat", f'must be a number and one of m, h, d, w, such as "7d" or "12h", got {_given(value)}')
-    return float(int(match[1]) * UNITS[match[2]])
+    try:
+        return float(parse_period(value if isinstance(value, str) else ""))
+    except UsageError:
+        allowed = 'a whole number above 0 and one of s, m, h, d, w, up to ten years, such as "7d" or "12h"'
+        raise wrong("repeat", f"must be {allowed}, got {_given(value)}") from None
 
 
 def _command(value: Any, wrong: _Wrong) -> tuple[str, ...]:

@@ -121,8 +121,9 @@ def text_evidence(
             expected=_mean(background_shared),
             p_value=tail_p(shared_words, background_shared) if len(background_shared) else 1.0,
             sentence=(
-                f"One of these prompts keeps {shared_words:.1f} longer words of another by their order, beyond those "
-                f"that any order keeps; in neighbourhoods of other texts {_mean(background_shared):.1f}."
+                f"One of these prompts keeps {max(shared_words, 0.0):.1f} longer words of another by their order, "
+                "beyond those that any order keeps; in neighbourhoods of other texts "
+                f"{max(_mean(background_shared), 0.0):.1f}."
             ),
         )
     )
