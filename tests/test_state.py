@@ -506,6 +506,41 @@ def test_an_erased_account_leaves_no_trace(days: Callable[[str, int], Path], cac
         assert all(m.account != "one-3" for f in run.detection.findings for m in f.members)
 
 
+def test_ids_that_stand_in_everything_take_nothing_else_along(
+    days: Callable[[str, int], Path], cached: Settings, tmp_path: Path
+) -> None:
+    ids = ("1", "17", "prompts", "0", "summary", "null", '"', "[", "\\", "")
+    with open_state(tmp_path / "state", write=True) as opened:
+        opened.scan([days("one", 0)], settings=cached, now=now(0))
+        before = opened.campaigns(now=now(0))
+        assert before
+        note = "told by 17, or by x17x"
+        opened.review(before[0].campaign_id, "benign", note=note, reviewer="r", now=now(0))
+        for account in ids:
+            assert opened.forget(account).prompts == 0
+        assert opened.verify() == []
+        after = opened.campaigns(now=now(0))
+        assert [replace(c, verdict=None) for c in after] == [replace(c, verdict=None) for c in before]
+        assert [v.note for v in opened.verdicts()] == ["told by [erased], or by x17x"]
+        opened.scan([days("", 1)], settings=cached, now=now(1))
+
+
+def test_a_broken_campaign_of_the_database_is_told(
+    days: Callable[[str, int], Path], cached: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    with open_state(folder, write=True) as opened:
+        opened.scan([days("one", 0)], settings=cached, now=now(0))
+        known = opened.campaigns()[0].campaign_id
+        assert opened.verify() == []
+    for broken in ('{"first_seen": 1', '{"first_seen": 1}', "[]"):
+        with sqlite3.connect(folder / "state.sqlite") as connection:
+            connection.execute("UPDATE campaigns SET finding = ? WHERE campaign = ?", (broken, known))
+        connection.close()
+        with open_state(folder) as opened:
+            assert opened.verify() == [f"what is known of the campaign {known} is broken"]
+
+
 # ---------------------------------------------------------------- the command line
 
 

@@ -7,7 +7,17 @@ delivered, and delivers it at least once, under a key by which a receiver knows 
 from __future__ import annotations
 
 from harvestdetect.alerts.config import load_channels
-from harvestdetect.alerts.outbox import Delivery, Outbox, create_tables, forget_account
+from harvestdetect.alerts.outbox import Delivery, Outbox, create_tables, forget_account, mention
 from harvestdetect.alerts.values import Alert, Channel, Kind
 
-__all__ = ["Alert", "Channel", "Delivery", "Kind", "Outbox", "create_tables", "forget_account", "load_channels"]
+__all__ = [
+    "Alert",
+    "Channel",
+    "Delivery",
+    "Kind",
+    "Outbox",
+    "create_tables",
+    "forget_account",
+    "load_channels",
+    "mention",
+]

@@ -341,7 +341,7 @@ class Outbox:
             return self._forget_mentions({account})
 
     def _forget_mentions(self, names: Iterable[str]) -> int:
-        pattern = _mention(names)
+        pattern = mention(names)
         if pattern is None:
             return 0
         removed = 0
@@ -519,7 +519,7 @@ def _delivery(
 # ---------------------------------------------------------------- who is named
 
 
-def _mention(names: Iterable[str]) -> re.Pattern[str] | None:
+def mention(names: Iterable[str]) -> re.Pattern[str] | None:
     """Finds any of some names, not as part of a longer ASCII word; None where there is none to find."""
     held = {json.loads(json_text(name)) for name in names if name}
     written = held | {visible(name) for name in held} | {json_text(name)[1:-1] for name in held}

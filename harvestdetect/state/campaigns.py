@@ -17,8 +17,21 @@ from harvestdetect.state.identity import Known, Seen, match, words_of
 from harvestdetect.state.store import Store, note_event
 from harvestdetect.state.verdicts import Verdict, standing_verdicts
 
-__all__ = ["Change", "Day", "KnownCampaign", "Merged", "history", "known_campaigns", "merge", "record", "signatures_of"]
+__all__ = [
+    "TOLD",
+    "Change",
+    "Day",
+    "KnownCampaign",
+    "Merged",
+    "history",
+    "known_campaigns",
+    "merge",
+    "record",
+    "signatures_of",
+]
 
+TOLD: Final = frozenset({"first_seen", "last_seen", "active", "prompts", "summary", "mark"})
+"""What the database keeps of a finding, as JSON."""
 QUIET: Final = 3 * 86_400
 """Seconds without a prompt, before the end of the window, after which a campaign is quiet."""
 STIRRING: Final = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from contextlib import suppress
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from harvestdetect.alerts import forget_account
+from harvestdetect.alerts import forget_account, mention
 from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError
 from harvestdetect.shards import ShardFolder
+from harvestdetect.state.campaigns import TOLD
 from harvestdetect.state.store import DATABASE, Store
 from harvestdetect.work import NEIGHBORS, kept_digests
 
@@ -21,14 +23,8 @@ __all__ = ["Forgotten", "Freed", "collect", "forget", "verify"]
 
 _DERIVED: Final = ("vectors", NEIGHBORS, CLUSTERS)
 """What is made again from the files of the window."""
-_TEXTS: Final = (
-    ("campaigns", "finding"),
-    ("runs", "counts"),
-    ("runs", "error"),
-    ("events", "detail"),
-    ("verdicts", "note"),
-)
-"""Columns in which an account's id may stand among other words."""
+_SAID: Final = (("runs", "error"), ("events", "detail"), ("verdicts", "note"))
+"""Sentences in which an account's id may stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +98,9 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
             f"SELECT DISTINCT campaign FROM {table} WHERE campaign NOT IN (SELECT campaign FROM campaigns) LIMIT 5"
         )
         found += [f"{table} names the campaign {row['campaign']}, which is not there" for row in lost]
+    for row in store.rows("SELECT campaign, finding FROM campaigns ORDER BY campaign"):
+        if not _is_finding(row["finding"]):
+            found.append(f"what is known of the campaign {row['campaign']} is broken")
     for what, folders in (("neighbours", f"{NEIGHBORS}/*"), ("clusters", f"{CLUSTERS}/*/*")):
         for folder in store.folder.glob(folders):
             if folder.is_dir() and folder.suffix != ".tmp" and not is_whole(folder):
@@ -128,15 +127,31 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
     with store.transaction() as connection:
         connection.execute("DELETE FROM members WHERE account = ?", (account,))
         forget_account(connection, account)
-        for table, column in _TEXTS:
-            connection.execute(
-                f"UPDATE {table} SET {column} = replace({column}, ?, '[erased]') WHERE instr({column}, ?) > 0",
-                (account, account),
-            )
+        for table, column in _SAID:
+            _unsay(connection, table, column, account)
     for name in _DERIVED:
         shutil.rmtree(store.folder / name, ignore_errors=True)
     collect(store, shards)
     return Forgotten(prompts=prompts, files=files, campaigns=campaigns)
+
+
+def _is_finding(raw: str) -> bool:
+    try:
+        told = json.loads(raw)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.keys() >= TOLD
+
+
+def _unsay(connection: sqlite3.Connection, table: str, column: str, account: str) -> None:
+    """Takes an id out of sentences; a number or a word of which it is a part stays."""
+    pattern = mention([account])
+    if pattern is None:
+        return
+    for row, said in connection.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall():
+        left = pattern.sub("[erased]", said)
+        if left != said:
+            connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (left, row))
 
 
 def _shrink(store: Store) -> None:
