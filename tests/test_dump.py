@@ -284,6 +284,27 @@ def test_created_at_is_the_accounts_unless_there_is_no_other_time(tmp_path: Path
     assert found["time"] == NO_TIME
 
 
+@pytest.mark.parametrize("place", [0, 3, 99])
+@pytest.mark.parametrize(
+    ("row", "odd"),
+    [
+        ({"account": "a", "created_at": 1_750_000_000, "prompt": "hi"}, {"metadata": {"time": "1700000000"}}),
+        ({"account": "a", "created_at": 1_750_000_000, "prompt": "hi"}, {"timestamp": 1_700_000_000}),
+        ({"account": "a", "time": 1_750_000_000, "body": {"input": "hi"}}, {"prompt": "odd"}),
+        ({"request": {"metadata": {"user_id": "a"}}, "ts": 1_750_000_000, "prompt": "hi"}, {"user": "odd"}),
+    ],
+)
+def test_one_row_does_not_say_what_the_columns_mean(tmp_path: Path, row: Row, odd: Row, place: int) -> None:
+    rows = [dict(row) for _ in range(300)]
+    rows[place] |= odd
+    path = tmp_path / "dump.jsonl"
+    path.write_bytes(jsonl(rows))
+    found, rejects, _ = read(path)
+    assert rejects == []
+    others = [one for i, one in enumerate(found) if i != place]
+    assert {(one["account"], one["time"], *one["parts"]) for one in others} == {("a", 1_750_000_000, "hi")}
+
+
 def test_optional_fields(tmp_path: Path) -> None:
     row = {
         "account": "a",
@@ -367,6 +388,14 @@ def test_missing_columns(tmp_path: Path, kind: str, row: Row, flag: str) -> None
 )
 def test_accounts(tmp_path: Path, value: Any, text: str) -> None:
     assert one(tmp_path, {"account": value, "prompt": "hi"})["account"] == text
+
+
+def test_an_account_has_at_most_a_thousand_characters(tmp_path: Path) -> None:
+    path = tmp_path / "dump.jsonl"
+    path.write_bytes(jsonl([{"account": "a" * 1_000, "prompt": "x"}, {"account": "a" * 1_001, "prompt": "x"}]))
+    rows, (reject,), _ = read(path)
+    assert [len(row["account"]) for row in rows] == [1_000]
+    assert reject.reason == "the account has more than 1,000 characters"
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", True, False, [], ["a"], {"x": 1}, 1.5, 1e300])

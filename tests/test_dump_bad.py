@@ -106,6 +106,14 @@ def test_bad_json_lines(tmp_path: Path, line: bytes, reason: str) -> None:
     assert len(reject.reason) < 200
 
 
+@pytest.mark.parametrize("other", [b"1e999", b'"\xff"', b'{"b":[1e999]}'])
+def test_a_value_that_nobody_reads_hides_no_column(tmp_path: Path, other: bytes) -> None:
+    line = b'{"account":"a","z":' + other + b',"prompt":"fine"}\n'
+    rows, rejects, _ = read(write(tmp_path, line * 3))
+    assert [(row["account"], row["parts"]) for row in rows] == [("a", ["fine"])] * 3
+    assert rejects == []
+
+
 def test_truncated_last_line(tmp_path: Path) -> None:
     rows, (reject,), _ = read(write(tmp_path, GOOD + b"\n" + GOOD[:-3]))
     assert len(rows) == 1
@@ -276,6 +284,17 @@ def test_truncated_streams_keep_what_was_read(tmp_path: Path, pack: Any, share: 
     assert f"stream is truncated after {len(cut):,} stored bytes, behind line {len(rows):,}" in reject.reason
 
 
+@pytest.mark.parametrize("name", ["dump.jsonl.gz", "dump.csv.gz"])
+def test_a_stream_that_breaks_at_once_is_not_called_empty(tmp_path: Path, name: str) -> None:
+    data = gzip.compress(b"".join(big_lines()))
+    rows, (reject,), _ = read(write(tmp_path, data[:30], name))
+    assert (rows, reject.reason) == ([], "the gzip stream is truncated before anything could be read")
+    rows, (reject,), _ = read(write(tmp_path, data[:12] + b"\xff" * 40, name))
+    assert rows == []
+    assert "the gzip stream is damaged" in reject.reason
+    assert reject.reason.endswith(" before anything could be read")
+
+
 def test_truncated_gzip_loses_no_row_that_is_there(tmp_path: Path) -> None:
     data = gzip.compress(b"\n".join(big_lines()) + b"\n")
     cut = data[: len(data) // 2]
@@ -410,6 +429,16 @@ def test_long_csv_values(tmp_path: Path) -> None:
     assert rejects == []
     assert [row["line"] for row in rows] == [2, 200_003, 400_004]
     assert rows[1]["parts"] == [long]
+
+
+@pytest.mark.parametrize("lines", [1, 3, 200])
+def test_a_csv_field_above_the_limit_holds_no_rows_of_others(tmp_path: Path, lines: int) -> None:
+    pad = ("p" * (3_000 // lines) + "\n") * lines
+    forged = "victim,forged\n" * 5
+    data = f'account,prompt\na,fine\nattacker,"{pad}{forged}"\nb,"{forged}"\n'.encode()
+    rows, (reject,), _ = read(write(tmp_path, data, "dump.csv"), settings=Settings(max_line_bytes=1_000))
+    assert [row["account"] for row in rows] == ["a", "b"]
+    assert (reject.line, reject.reason) == (3, "a field is longer than max_line_bytes = 1000")
 
 
 def test_csv_header_only_and_header_without_rows_needed(tmp_path: Path) -> None:

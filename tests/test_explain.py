@@ -460,7 +460,8 @@ def test_an_unknown_campaign_of_an_empty_scan(tmp_path: Path) -> None:
 
 def test_an_account_that_is_called_like_a_campaign(old: Path) -> None:
     table = old / "accounts.csv"
-    table.write_text(table.read_text().replace("\nann,", f"\n{FIRST},").replace("\nbob,", "\nc-aaa,"), newline="")
+    text = table.read_text().replace('\n"ann",', f'\n"{FIRST}",').replace('\n"bob",', '\n"c-aaa",')
+    table.write_text(text, newline="")
     assert campaign_of(old, FIRST).campaign_id == FIRST
     assert [p.campaign_id for p in account_of(old, FIRST).places] == [SECOND, FIRST]
     named_like_a_prefix = explain(old, "c-aaa")

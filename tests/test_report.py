@@ -397,6 +397,17 @@ def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None
     assert (second["first_seen"], second["last_seen"], second["orgs"]) == (None, None, None)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_no_cell_is_a_formula_wherever_a_spreadsheet_splits(detection: Detection, delimiter: str) -> None:
+    first = detection.findings[0]
+    ids = ["x;=cmd|' /C calc'!A0;", "x|=1+1", 'x";=1+1;"', "x =1+1"]
+    members = tuple(dataclasses.replace(first.members[0], account=one) for one in ids)
+    held = dataclasses.replace(detection, findings=(dataclasses.replace(first, members=members),))
+    rows = list(csv.reader(io.StringIO(report.accounts_csv(held), newline=""), delimiter=delimiter))
+    assert len(rows) == 1 + len(ids)
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+
+
 def test_accounts_parse_back_and_are_neutralised(detection: Detection) -> None:
     text = report.accounts_csv(detection)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))

@@ -59,6 +59,10 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 """Recognised names by falling preference. Case, ``_``, ``-`` and spaces do not count: ``userId`` is
 ``user_id``."""
 
+OFTEN: Final = 0.5
+"""A name goes before others when it holds values in at least this share of the rows of the one that holds most: rows
+are written by those who send them, too, and one of them shall not say what a column means."""
+
 _WRAPPERS: Final = ("", "body", "request", "request.body", "payload", "data", "params", "metadata")
 _INNER_WRAPPERS: Final = ("body.metadata", "request.metadata", "event", "log", "properties")
 _KNOWN: Final = ("account", "timestamp", "prompt", *FIELDS)
@@ -104,7 +108,7 @@ def resolve(
     *,
     file: str,
     mapping: Mapping[str, str],
-    usable: Callable[[str, ColumnPath], bool] = lambda _field, _path: True,
+    usable: Callable[[str, ColumnPath], int] = lambda _field, _path: 1,
     open_ended: bool = False,
 ) -> dict[str, ColumnPath]:
     """Choose the column of each field.
@@ -116,7 +120,8 @@ def resolve(
         paths: the columns that the file has.
         file: for the error message.
         mapping: our name -> column or dotted path; goes before the recognised names.
-        usable: whether a column holds values that the field can take; one that does goes first.
+        usable: in how many rows looked at a column holds values that the field can take. Of recognised names the
+            first goes that does so in :data:`OFTEN` of the rows of the best one.
         open_ended: the file may have columns beyond those seen (JSON Lines), so that a mapped optional
             column that was not seen is no error.
 
@@ -144,8 +149,9 @@ def resolve(
         taken = set(chosen.values())
         candidates = [path for path in _candidates(by_name, names) if path not in taken]
         if candidates:
-            chosen[field] = next((path for path in candidates if usable(field, path)), candidates[0])
-    _settle_times(chosen, by_name, mapping)
+            rows = [usable(field, path) for path in candidates]
+            chosen[field] = next(path for path, n in zip(candidates, rows, strict=True) if n >= OFTEN * max(rows))
+    _settle_times(chosen, by_name, mapping, usable)
     for field in ("account", "prompt"):
         if field not in chosen:
             raise ColumnsError(_complaint(file, f"no column for the {field}", field, found))
@@ -175,11 +181,21 @@ def _candidates(by_name: Mapping[str, ColumnPath], names: Sequence[str]) -> Iter
                 yield path
 
 
-def _settle_times(chosen: dict[str, ColumnPath], by_name: Mapping[str, ColumnPath], mapping: Mapping[str, str]) -> None:
+def _settle_times(
+    chosen: dict[str, ColumnPath],
+    by_name: Mapping[str, ColumnPath],
+    mapping: Mapping[str, str],
+    usable: Callable[[str, ColumnPath], int],
+) -> None:
+    """``created_at`` tells the prompt's time where nothing else does, or something else hardly ever."""
+    names = ("created_at",)
     if "timestamp" in chosen:
-        return
+        if "timestamp" in mapping:
+            return
+        rows = usable("timestamp", chosen["timestamp"])
+        by_name = {name: path for name, path in by_name.items() if OFTEN * usable("timestamp", path) > rows}
     taken = {path for field, path in chosen.items() if field != "created_at" or field in mapping}
-    for path in _candidates(by_name, ("created_at",)):
+    for path in _candidates(by_name, names):
         if path not in taken:
             chosen["timestamp"] = path
             if chosen.get("created_at") == path:

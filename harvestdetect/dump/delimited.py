@@ -26,7 +26,9 @@ _DELIMITERS: Final = (",", "\t", ";", "|")
 _BLOCK_BYTES: Final = 64_000_000
 _SPAN: Final = 16
 """Lines tried at once behind a malformed record; doubled from there."""
-_WASTE: Final = 4
+_ROOM: Final = 4
+"""Times ``max_line_bytes`` in which a record must end. It is more than a field may have, so that one that is too long
+ends where its quote does: what stands inside of it must not be read as rows of others."""
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -56,8 +58,9 @@ def read_csv(
         ColumnsError: no column for account or prompt.
         BrokenStreamError: the stream breaks off, after everything that could be read.
     """
+    limit = settings.max_line_bytes
     # Process-wide, and only ever raised: the default of 128 KB would reject long prompts.
-    csv.field_size_limit(max(csv.field_size_limit(), settings.max_line_bytes))
+    csv.field_size_limit(max(csv.field_size_limit(), _ROOM * limit))
     _, delimiter, separator = header_of(head)
     columns: dict[str, int] = {}
     width = 0
@@ -74,8 +77,8 @@ def read_csv(
             held.clear()
         return done
 
-    source = runs(chunks, limit=settings.max_line_bytes, separator=separator)
-    for record in _records(source, delimiter, separator.decode(), settings.max_line_bytes):
+    source = runs(chunks, limit=_ROOM * limit, separator=separator)
+    for record in _records(source, delimiter, separator.decode(), limit):
         if isinstance(record, BrokenStreamError):
             if rows or rejects:
                 yield flush()
@@ -90,6 +93,9 @@ def read_csv(
             columns = _choose(row, name=name, settings=settings)
         elif len(row) != width:
             reason = f"{width} columns expected, {len(row)} found"
+            rejects.append(Reject(file=name, line=number, byte=offset, reason=reason))
+        elif length > limit and max(map(len, row)) > limit:
+            reason = f"a field is longer than max_line_bytes = {limit}"
             rejects.append(Reject(file=name, line=number, byte=offset, reason=reason))
         else:
             rows.append(row)
@@ -115,10 +121,10 @@ def _records(
 ) -> Iterator[tuple[list[str] | str, int, int, int] | BrokenStreamError]:
     """(row or reason, line, byte, length of its lines) of each record.
 
-    A record that does not end within ``limit`` bytes has an unclosed quote. Looking for its end was in
-    vain; whenever that has cost a multiple of ``limit``, later records get half the room: time stays linear.
+    A record that does not end within :data:`_ROOM` times ``limit`` bytes has an unclosed quote. Looking for its end
+    was in vain; whenever that has cost as much, later records get half the room: time stays linear.
     """
-    room = limit
+    room = most = _ROOM * limit
     wasted = 0
     lines: list[str] = []  # from the start of an unfinished record
     sizes: list[int] = []
@@ -154,7 +160,7 @@ def _records(
                         wanted = 2 * seen
                         break
                     wasted += seen
-                    if wasted > _WASTE * limit:
+                    if wasted > most:
                         room, wasted = room // 2, 0
                 yield _reason(error), number + start, places[start], sizes[start]
                 start += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -22,6 +23,7 @@ _SAMPLE_ROWS: Final = 100
 _SAMPLE_BYTES: Final = 32_000_000
 _BLOCK_BYTES: Final = 64_000_000
 _SURROGATE: Final = (b"\\ud", b"\\uD")
+_PARTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 Item = Run | LongLine | BrokenStreamError
 
@@ -62,12 +64,25 @@ def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:
             for line in item.lines:
                 size += len(line) + 1
                 if len(objects) < _SAMPLE_ROWS:
-                    value = _tolerant(msgspec.json.decode, line)
+                    value = _sampled(line)
                     if isinstance(value, dict):
                         objects.append(value)
         if len(objects) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES:
             break
     return window, objects
+
+
+def _sampled(line: bytes) -> Any:
+    """What :func:`_tolerant` makes of a line; of an object with values that cannot be decoded, the others."""
+    value = _tolerant(msgspec.json.decode, line)
+    if not isinstance(value, str):
+        return value
+    parts = _tolerant(_PARTS.decode, line)
+    found: dict[str, Any] = {}
+    for name, part in parts.items() if isinstance(parts, dict) else ():
+        with suppress(ValueError, RecursionError):
+            found[name] = msgspec.json.decode(part)
+    return found or value
 
 
 def _tolerant(decode: Callable[[bytes], Any], line: bytes) -> Any:
@@ -100,7 +115,7 @@ def _choose(objects: list[dict[str, Any]], *, name: str, settings: Settings) -> 
         seen,
         file=name,
         mapping=settings.mapping,
-        usable=lambda field, path: any(_usable(field, value) for value in seen[path]),
+        usable=lambda field, path: sum(_usable(field, value) for value in seen[path]),
         open_ended=True,
     )
 

@@ -208,7 +208,7 @@ def _read_file(stored: Stored, position: int, name: str, settings: Settings, bat
     pending: Batch | None = None  # the last batch also tells that the file is done
     final: list[Reject] = []
     if complaint:
-        final.append(Reject(file=name, line=None, byte=None, reason=complaint))
+        final.append(Reject(file=name, line=None, byte=None, reason=_broken(head, chunks) or complaint))
         _exhaust(chunks)
     else:
         with closing(_blocks(kind, chunks, head, stored, source, name, packed, settings, batch_rows)) as blocks:
@@ -237,6 +237,16 @@ def _read_file(stored: Stored, position: int, name: str, settings: Settings, bat
     if pending is None:
         pending = Batch(prompts=NO_PROMPTS)
     yield Batch(prompts=pending.prompts, rejects=(*pending.rejects, *final), files=(file,))
+
+
+def _broken(head: bytes, chunks: Iterator[bytes]) -> str:
+    """Why nothing at all came of a stream that breaks at once; "" where something did, or it is whole."""
+    if not head:
+        try:
+            next(chunks, b"")
+        except BrokenStreamError as error:
+            return f"{error} before anything could be read"
+    return ""
 
 
 def _exhaust(chunks: Iterator[bytes]) -> None:

@@ -16,9 +16,11 @@ import pyarrow as pa
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Reject
 from harvestdetect.dump.times import EARLIEST, LATEST, seconds
 
-__all__ = ["INVALID_TEXT", "Block", "BrokenText", "repair_surrogates", "short", "to_batch", "to_text"]
+__all__ = ["INVALID_TEXT", "Block", "BrokenValue", "repair_surrogates", "short", "to_batch", "to_text"]
 
 _LARGEST_EXACT: Final = 2.0**53
+_LONGEST_ACCOUNT: Final = 1_000
+"""Characters; nobody's ids are longer, and what is would stand in every table."""
 _SHOWN: Final = 60
 _ROLES: Final = {
     "human": "user",
@@ -34,11 +36,18 @@ _ESCAPE: Final = re.compile(
 )
 
 
-class BrokenText:
-    """Stands for a text that is not UTF-8."""
+class BrokenValue:
+    """Stands for a value that cannot be read, or that no field can take.
+
+    Args:
+        what: it is, for reasons; ASCII.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
 
 
-INVALID_TEXT: Final = BrokenText()
+INVALID_TEXT: Final = BrokenValue("invalid UTF-8")
 
 
 @dataclass(slots=True)
@@ -56,8 +65,8 @@ class Block:
 
 def short(value: Any) -> str:
     """A value for a reason: ASCII, at most 60 characters, harmless to print."""
-    if isinstance(value, BrokenText):
-        return "invalid UTF-8"
+    if isinstance(value, BrokenValue):
+        return value.what
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list | tuple):
@@ -110,7 +119,7 @@ def _account_reason(value: Any) -> str:
     if value is None:
         return "no account"
     if isinstance(value, str):
-        return "the account is empty"
+        return f"the account has more than {_LONGEST_ACCOUNT:,} characters" if value.strip() else "the account is empty"
     return f"the account is not a text or a whole number: {short(value)}"
 
 
@@ -208,7 +217,8 @@ def to_batch(block: Block, *, file: int, name: str) -> tuple[pa.RecordBatch, lis
     texts: list[str] = []
     offsets = [0]
     for row, value in enumerate(columns.get("prompt") or [None] * count):
-        if not accounts[row]:
+        account = accounts[row]
+        if not account or len(account) > _LONGEST_ACCOUNT:
             reason = _account_reason(columns["account"][row] if "account" in columns else None)
         elif times[row] is None:
             assert stamps is not None

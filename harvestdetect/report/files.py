@@ -103,13 +103,14 @@ def _campaign(finding: Finding) -> dict[str, Any]:
 def accounts_csv(detection: Detection) -> str:
     r"""A row per finding and account, the findings strongest first, its members as they are sorted.
 
-    UTF-8, comma, CRLF after each row, header first. ``account``, ``campaign_id`` and ``reasons`` (joined
+    UTF-8, comma, CRLF after each row, header first, every cell in quotes: a spreadsheet that splits at semicolons finds
+    no cell within an id. ``account``, ``campaign_id`` and ``reasons`` (joined
     with ``"; "``) are neutralised by :func:`~harvestdetect.report.escape.csv_cell`: a leading apostrophe
     before what a spreadsheet would take for a formula, ``\u0000`` for controls.
     :func:`~harvestdetect.report.escape.csv_text` gives the original back. Missing values are empty.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(ACCOUNT_COLUMNS)
     for finding in detection.findings:
         for member in finding.members:
@@ -139,7 +140,7 @@ def attributed_csv(detection: Detection) -> str:
     """
     members = {member.account for finding in detection.findings for member in finding.members}
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(ATTRIBUTED_COLUMNS)
     for one in detection.attributed:
         writer.writerow(
