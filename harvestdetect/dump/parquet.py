@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 import numpy as np
+import pyarrow as pa
 
 from harvestdetect.data import Reject
 from harvestdetect.dump.columns import ColumnPath, resolve
-from harvestdetect.dump.rows import INVALID_TEXT, Block
+from harvestdetect.dump.rows import INVALID_TEXT, Block, BrokenValue
 from harvestdetect.settings import Settings
 
 __all__ = ["read_parquet"]
 
 _BLOCK_BYTES: Final = 64_000_000
+_BELIEVED: Final = 1_000_000
+"""Lost rows that are counted one by one, however small the file."""
+_FAILURES: Final = (pa.ArrowException, OSError, ValueError, OverflowError, LookupError, RecursionError)
+"""What damaged files and odd values make Arrow raise."""
+_UNREADABLE: Final = BrokenValue("a value that cannot be read")
 
 
 def read_parquet(
@@ -22,20 +29,22 @@ def read_parquet(
 ) -> Iterator[tuple[Block, list[Reject]]]:
     """Blocks of at most ``batch_rows`` rows and rejects; ``line`` is the row, from 1.
 
-    A row group that cannot be read is one reject that tells its rows; the others are read.
+    Each row of a group that cannot be read is a reject that tells the rows that were lost with it; other groups
+    are read. Rows that are in no group although the file counts them are rejects without ``line``. A damaged
+    file can claim any number of rows: of those lost as many are counted as it has bytes, or a million.
 
     Raises:
         ColumnsError: no column for account or prompt.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    failures = (pa.ArrowException, OSError, ValueError)
+    believed = max(file.seek(0, os.SEEK_END), _BELIEVED)
+    file.seek(0)
     try:
         parquet = pq.ParquetFile(file)
         schema = parquet.schema_arrow
         metadata = parquet.metadata
-    except failures as error:
+    except _FAILURES as error:
         reason = f"the Parquet file cannot be opened: {_first_line(error)}"
         yield Block([], None), [Reject(file=name, line=None, byte=None, reason=reason)]
         return
@@ -53,15 +62,34 @@ def read_parquet(
         per_row = metadata.row_group(group).total_byte_size / max(rows, 1)
         size = max(1, min(batch_rows, int(_BLOCK_BYTES / max(per_row, 1.0))))
         done = 0
+        why = "the row group ends before them"
         try:
+            # Of a damaged column Arrow may read less than there is and say nothing. The counts of single columns
+            # are not asked for: on some damaged footers that ends the process.
             for batch in parquet.iter_batches(size, row_groups=[group], columns=wanted, use_threads=False):
                 columns = {field: _values(field, _column(batch, path)) for field, path in chosen.items()}
                 yield Block(range(row + done, row + done + batch.num_rows), None, columns), []
                 done += batch.num_rows
-        except failures as error:
-            reason = f"rows {row + done} to {row + rows - 1} cannot be read: {_first_line(error)}"
-            yield Block([], None), [Reject(file=name, line=None, byte=None, reason=reason)]
-        row += rows
+        except _FAILURES as error:
+            why = _first_line(error)
+            rows = max(rows, 1)  # whatever a damaged footer says
+        row += done
+        if (lost := rows - done) > 0:
+            reason = f"rows {row} to {row + lost - 1} cannot be read: {why}"
+            counted = max(1, min(lost, believed))
+            believed -= counted
+            for lines in _cut(range(row, row + counted), batch_rows):
+                yield Block([], None), [Reject(file=name, line=line, byte=None, reason=reason) for line in lines]
+            row += counted
+    if (lost := metadata.num_rows - (row - 1)) > 0:
+        reason = f"of the {metadata.num_rows} rows that the file counts {lost} are in none of its row groups"
+        reject = Reject(file=name, line=None, byte=None, reason=reason)
+        for lines in _cut(range(max(1, min(lost, believed))), batch_rows):
+            yield Block([], None), [reject] * len(lines)
+
+
+def _cut(lines: range, size: int) -> Iterator[range]:
+    return (lines[start : start + size] for start in range(0, len(lines), size))
 
 
 def _first_line(error: Exception) -> str:
@@ -70,8 +98,6 @@ def _first_line(error: Exception) -> str:
 
 
 def _leaves(schema: Any, prefix: ColumnPath = ()) -> Iterator[tuple[ColumnPath, Any]]:
-    import pyarrow as pa
-
     for field in schema:
         path = (*prefix, field.name)
         yield path, field.type
@@ -102,7 +128,6 @@ def _column(batch: Any, path: ColumnPath) -> Any:
 
 
 def _values(field: str, array: Any) -> list[Any]:
-    import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import types
 
@@ -122,18 +147,58 @@ def _values(field: str, array: Any) -> list[Any]:
             ]
         if types.is_decimal(kind):
             array = array.cast(pa.float64())
+    if types.is_temporal(array.type):
+        # No field can take it, and Python cannot hold every one.
+        other = BrokenValue(ascii(f"a value of the type {array.type}")[1:-1][:60])
+        return [other if valid else None for valid in array.is_valid().to_pylist()]
     if types.is_binary(array.type) or types.is_large_binary(array.type) or types.is_binary_view(array.type):
         return [_decoded(value) for value in array.to_pylist()]
+    if types.is_nested(array.type):
+        array = _without_times(array)
     try:
         values: list[Any] = array.to_pylist()
-    except UnicodeDecodeError:
+    except _FAILURES:
         values = []
-        for scalar in array:
+        for place in range(len(array)):
             try:
-                values.append(scalar.as_py())
+                values.append(array[place].as_py())
             except UnicodeDecodeError:
                 values.append(INVALID_TEXT)
+            except _FAILURES:
+                values.append(_UNREADABLE)
     return values
+
+
+def _without_times(array: Any) -> Any:
+    """Numbers in place of the times within: messages do without, and Python cannot hold every one."""
+    kind = _numbered(array.type)
+    if kind == array.type:
+        return array
+    try:
+        return array.cast(kind)
+    except _FAILURES:  # each value then speaks for itself
+        return array
+
+
+def _numbered(kind: Any) -> Any:
+    from pyarrow import types
+
+    def within(field: Any) -> Any:
+        return field.with_type(_numbered(field.type))
+
+    if types.is_struct(kind):
+        return pa.struct([within(field) for field in kind])
+    if types.is_list(kind):
+        return pa.list_(within(kind.value_field))
+    if types.is_large_list(kind):
+        return pa.large_list(within(kind.value_field))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(within(kind.value_field), kind.list_size)
+    if types.is_map(kind):
+        return pa.map_(within(kind.key_field), within(kind.item_field), kind.keys_sorted)
+    if types.is_temporal(kind):
+        return pa.int32() if kind.bit_width == 32 else pa.int64()
+    return kind
 
 
 def _decoded(value: bytes | None) -> Any:

@@ -40,7 +40,7 @@ class BrokenValue:
     """Stands for a value that cannot be read, or that no field can take.
 
     Args:
-        what: it is, for reasons; ASCII.
+        what: stands for it in reasons; ASCII, at most 60 characters.
     """
 
     def __init__(self, what: str) -> None:
