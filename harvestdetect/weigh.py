@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import spread
+from harvestdetect.arrays import pairs, spread
 from harvestdetect.assign import Assigned
 from harvestdetect.campaign import without
 from harvestdetect.cluster import Postings
@@ -45,6 +45,7 @@ from harvestdetect.evidence.structure import (
     even_load_ratio,
     focus,
     joined_when,
+    least_beyond,
     linked_templates,
     shared_list,
 )
@@ -295,12 +296,16 @@ def _weigh(whole: Campaign, case: Case, background: Background, seed: int) -> We
         return found
 
     found = _text(seen, case, background)
+    used = _used(whole, prompts.account)
     # all of them: leaving out whoever sends most would make any load even
-    if (load := even_load(whole.harvest_prompts, strays=whole.stray_hits, seed=seed)) is not None:
+    if (load := even_load(whole.harvest_prompts, strays=least_beyond(whole.stray_hits, used), seed=seed)) is not None:
         found.append(load)
     # people with one interest ask several short questions of its kind; what nobody writes by chance is another matter
     sure = seen.templates if any(map(is_rigid, seen.described)) else 0
-    linked = linked_templates(len(whole.clusters), sure, whole.link_log_p, len(whole.accounts))
+    several = float((used > 1).mean())
+    linked = linked_templates(
+        len(whole.clusters), sure, whole.link_log_p, accounts=len(whole.accounts), several=several
+    )
     if linked is not None:
         found.append(linked)
     subjects = None
@@ -321,7 +326,9 @@ def _weigh(whole: Campaign, case: Case, background: Background, seed: int) -> We
         found.extend(intent_evidence(targets, background.ordinary))
     return Weighed(
         evidence=tuple(sorted((e for e in found if e.family not in case.leave_out), key=lambda e: FAMILIES[e.family])),
-        benign=_benign(seen, case, background, found, subjects),
+        benign=_benign(
+            seen, case, background, found, own_subjects=subjects, several=several if whole.link_log_p < 0 else None
+        ),
         templated=seen.templates > 0,
         targets=tuple(t.name for t in targets),
         shared_values=shared_infrastructure(background.fields, campaign.accounts, sharing=sharing),
@@ -382,12 +389,12 @@ def _duplicates(seen: _Seen, case: Case, seed: int) -> list[Evidence]:
         found.append(_glanced(swept, (2 * GLANCE, TEXTS)))
     among = spread(len(prompts), READ_AMONG)
     account = case.corpus.prompts.account[prompts[among]]
-    pairs = paired(account, cluster[among], seed=seed)
+    drawn = paired(account, cluster[among], seed=seed)
     templates = [seen.described[i].kept for i in by_size if is_template(seen.described[i])]
 
     def kinds(count: int) -> Evidence | None:
-        first = 2 * spread(len(pairs) // 2, count)
-        chosen = pairs[np.column_stack((first, first + 1)).ravel()]
+        first = 2 * spread(len(drawn) // 2, count)
+        chosen = drawn[np.column_stack((first, first + 1)).ravel()]
         return duplicate_types(
             _texts_of(prompts[among[chosen]], seen, case),
             account=account[chosen],
@@ -431,7 +438,9 @@ def _benign(
     case: Case,
     background: Background,
     evidence: Sequence[Evidence],
+    *,
     own_subjects: tuple[float, float] | None,
+    several: float | None,
 ) -> tuple[BenignExplanation, ...]:
     campaign = seen.campaign
     time = case.corpus.prompts.time[campaign.prompts]
@@ -453,11 +462,18 @@ def _benign(
         usual_sittings=0.0 if sat is None else sat.expected,
         infrastructure_p=min(infra, default=None),
         templated=seen.templates > 0,
+        several=several,
         median_words=float(np.median(words_of(case.corpus, case.parts, sample))),
         days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,
         shares=concentration(background.fields, campaign.accounts),
         known_as=None if entry is None else (entry.kind, entry.id),
     )
+
+
+def _used(campaign: Campaign, account: Ints32) -> npt.NDArray[np.int64]:
+    """How many of a campaign's clusters each of its accounts sent prompts of: int64[a]."""
+    users, _ = pairs(account[campaign.prompts], campaign.prompt_cluster)
+    return np.unique(users, return_counts=True)[1]
 
 
 # ---------------------------------------------------------------- background

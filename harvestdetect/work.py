@@ -40,7 +40,7 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 NEIGHBORS: Final = "neighbors"
 TOLD: Final = "told.msgpack"
-_FORMAT: Final = 5
+_FORMAT: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from harvestdetect.evidence.benign import (
     DEVIATIONS,
     FEW_TEXTS,
     INDEPENDENT,
+    LOOSE,
     MACHINE,
     MOSTLY,
     NEARLY_ALL,
@@ -34,6 +35,7 @@ from harvestdetect.evidence.structure import (
     coherence,
     even_load,
     even_load_ratio,
+    least_beyond,
     linked_templates,
     shared_list,
 )
@@ -134,25 +136,42 @@ def test_the_load_ratio_is_one_for_people_and_small_for_a_balancer() -> None:
 # ---------------------------------------------------------------- linked templates
 
 
+def test_accounts_chosen_for_sending_two_kinds_are_not_even_for_that() -> None:
+    """Independent users (a geometric number of each of two kinds), of whom those that sent both are left."""
+    rng = np.random.default_rng(5)
+    found = {0: 0, 1: 0}
+    for seed in range(40):
+        sent = rng.geometric(0.6, (200, 2)) - 1
+        both = sent[(sent > 0).all(axis=1)]
+        used = (both > 0).sum(axis=1)
+        assert least_beyond(0, used) == 1
+        for strays in found:
+            load = even_load(both.sum(axis=1).astype(np.int32), strays=strays, seed=seed)
+            found[strays] += load is not None and load.p_value < 0.01
+    assert found[0] > 30 > 8 > found[1]
+    assert least_beyond(0, np.array([2, 1, 3])) == 0
+    assert least_beyond(4, np.array([2, 2])) == 4
+
+
 def test_linked_templates() -> None:
-    assert linked_templates(1, 1, -40.0, 20) is None
-    assert linked_templates(0, 0, 0.0, 20) is None
-    found = linked_templates(4, 3, -40.0, 20)
+    assert linked_templates(1, 1, -40.0, accounts=20, several=0.75) is None
+    assert linked_templates(0, 0, 0.0, accounts=20, several=0.75) is None
+    found = linked_templates(4, 3, -40.0, accounts=20, several=0.75)
     assert found is not None
     assert (found.name, found.value) == ("linked templates", 3.0)
     assert found.p_value == pytest.approx(np.exp(-40.0))
-    assert found.sentence == "The same 20 accounts sent 3 different templates."
-    endless = linked_templates(2, 2, -1e9, 20)
+    assert found.sentence == "20 accounts sent 3 different templates, 75% of them more than one."
+    endless = linked_templates(2, 2, -1e9, accounts=20, several=0.75)
     assert endless is not None
     assert endless.p_value > 0
 
 
 def test_linked_subjects_are_named_apart_and_do_not_decide() -> None:
-    found = linked_templates(4, 1, -40.0, 20)
+    found = linked_templates(4, 1, -40.0, accounts=20, several=0.75)
     assert found is not None
     assert (found.name, found.value) == ("linked clusters", 4.0)
     assert found.name not in DECIDING
-    assert "20 accounts sent 4 kinds of prompts" in found.sentence
+    assert "20 accounts sent 4 kinds of prompts, 75% of them" in found.sentence
 
 
 # ---------------------------------------------------------------- matched groups
@@ -482,6 +501,7 @@ CASE: dict[str, Any] = {
     "sittings_p": 1e-9,
     "usual_sittings": SITTING,
     "templated": True,
+    "several": 0.9,
     "median_words": 40.0,
     "days": 25.0,
     "infrastructure_p": None,
@@ -523,6 +543,9 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         (PRODUCT, {"own_subjects": (12.0, MOSTLY), "infrastructure_p": 2 * STRANGERS}, "watch"),
         (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT}, "watch"),
         (COMMUNITY, {"templated": False, "even_p": AS_CHANCE}, "watch"),
+        # of linked templates few accounts sent more than one
+        (COMMUNITY, {"load_ratio": INDEPENDENT, "several": LOOSE - 0.01, "sittings_p": 2 * MACHINE}, "watch"),
+        (COMMUNITY, {"even_p": AS_CHANCE, "several": 0.0, "sittings_p": None}, "watch"),
         (FEW, {"counts": np.array([300, 200, 100] + [1] * 30, np.int32)}, "watch"),
         (KNOWN, {"known_as": ("viral", "strawberry")}, "watch"),
         (ORGANISATION, {"shares": {"org": 0.95, "network": 0.1}}, "watch"),
@@ -562,7 +585,11 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (COMMUNITY, {"templated": False}),  # a subject, but an even load
         (COMMUNITY, {"templated": False, "even_p": AS_CHANCE - 0.01}),
         (COMMUNITY, {"templated": False, "even_p": None}),
-        (COMMUNITY, {"load_ratio": INDEPENDENT, "even_p": 1.0}),  # an uneven load, but a template
+        (COMMUNITY, {"load_ratio": INDEPENDENT, "even_p": 1.0, "several": None}),  # an uneven load, but a template
+        (COMMUNITY, {"load_ratio": INDEPENDENT, "several": LOOSE, "sittings_p": 0.5}),  # who sends one sends several
+        (COMMUNITY, {"load_ratio": INDEPENDENT, "several": 0.1, "sittings_p": MACHINE}),  # no people
+        (COMMUNITY, {"several": 0.1, "sittings_p": 0.5}),  # an even load
+        (COMMUNITY, {"load_ratio": 1.1, "several": 0.1, "sittings_p": 0.5, "infrastructure_p": SHARED / 2}),
         (EVENT, {"days": 2.0}),  # within two days, but many from each account
         (EVENT, {"counts": TWO_EACH}),  # few from each account, but for weeks
         (ORGANISATION, {"shares": {"org": 0.5, "network": 0.95}}),

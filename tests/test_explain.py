@@ -689,6 +689,7 @@ def test_every_benign_explanation_says_what_lifts_it() -> None:
         sittings_p=None,
         usual_sittings=0.0,
         templated=True,
+        several=None,
         median_words=9.0,
         days=None,
         shares={},

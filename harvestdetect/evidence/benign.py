@@ -29,6 +29,8 @@ INDEPENDENT: Final = 1.0
 """Load from which users look independent of one another."""
 AS_CHANCE: Final = 0.5
 """p-value of an even load from which it is no more even than chance makes it."""
+LOOSE: Final = 0.5
+"""Share of the accounts that sent several of the linked templates below which one interest may explain the links."""
 MACHINE: Final = 1e-5
 """p-value of the sittings down to which the accounts may still be people at a keyboard."""
 SITTING: Final = 0.2
@@ -59,6 +61,7 @@ def benign_explanations(
     usual_sittings: float,
     infrastructure_p: float | None,
     templated: bool,
+    several: float | None,
     median_words: float,
     days: float | None,
     shares: Mapping[str, float],
@@ -78,6 +81,7 @@ def benign_explanations(
         usual_sittings: what chance gives there.
         infrastructure_p: least p-value of the deciding measures of infrastructure; None where no field is known.
         templated: whether they share a template rather than only a subject.
+        several: share of the accounts that sent several of its clusters; None where these are not linked by accounts.
         median_words: of the texts.
         days: from first to last prompt, the outermost twentieths left out; None without times.
         shares: ``infrastructure.concentration``: the share of accounts in the largest ``network`` and ``asn``, and
@@ -93,7 +97,7 @@ def benign_explanations(
         _common_phrase(median_words),
         _known(known_as),
         _product(load_ratio, own_subjects, sittings_p, infrastructure_p),
-        _community(load_ratio, even_p, templated, apart),
+        _community(load_ratio, even_p, sittings_p, templated=templated, several=several, apart=apart),
         _few_accounts(counts),
         _one_organisation(shares, each),
         _event(days, each),
@@ -199,23 +203,36 @@ def _product(
     )
 
 
-def _community(load_ratio: float, even_p: float | None, templated: bool, apart: bool) -> BenignExplanation:
+def _community(
+    load_ratio: float,
+    even_p: float | None,
+    sittings_p: float | None,
+    *,
+    templated: bool,
+    several: float | None,
+    apart: bool,
+) -> BenignExplanation:
     """People with a common interest have hours of their own, but each is as busy as suits them.
 
-    Where few send more than makes them members the ratio says little, and the test, which knows that, decides.
+    Where few send more than makes them members the ratio says little, and the test, which knows that, decides. Of
+    several ways to ask about the same thing some people use two: whoever harvests by several templates uses them all.
     """
     uneven = load_ratio >= INDEPENDENT or (even_p is not None and even_p >= AS_CHANCE)
-    fits = not templated and uneven and apart
+    loose = several is not None and several < LOOSE and (sittings_p is None or sittings_p > MACHINE)
+    fits = (not templated or loose) and uneven and apart
+    linked = "" if several is None else f" that {several:.0%} of the accounts sent more than one of"
     return _tested(
         "a community with a common interest",
         fits=fits,
         statistic=load_ratio,
         sentence=(
-            f"The prompts share {'a template' if templated else 'a subject, no template'}; the load is "
-            f"{load_ratio:.2f} times as uneven as that of independent users"
-            + (", no more even than so few prompts make it." if uneven and load_ratio < INDEPENDENT else ".")
-            + ("" if apart else " But they share infrastructure.")
-        ),
+            f"The prompts share {f'templates{linked}' if linked else 'a template'}; the load is "
+            if templated
+            else "The prompts share a subject, no template; the load is "
+        )
+        + f"{load_ratio:.2f} times as uneven as that of independent users"
+        + (", no more even than so few prompts make it." if uneven and load_ratio < INDEPENDENT else ".")
+        + ("" if apart else " But they share infrastructure."),
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "even_load_ratio",
     "focus",
     "joined_when",
+    "least_beyond",
     "linked_templates",
     "shared_list",
 ]
@@ -79,6 +80,19 @@ def even_load_ratio(counts: npt.NDArray[np.integer]) -> float:
     return float(counts.var() / (mean * (mean - 1))) if mean > 1 else 1.0
 
 
+def least_beyond(stray_hits: int, used: npt.NDArray[np.integer]) -> int:
+    """Prompts that make nobody a member: what :func:`even_load` takes as strays.
+
+    Of linked clusters whoever sends one only may be taken out as no part of it, and two prompts are then the least that
+    a member has. Compared with a null that begins at one, such accounts look even for having been chosen so.
+
+    Args:
+        stray_hits: most prompts of an account that was left out as a stray.
+        used: int[a], how many of the clusters each member sent prompts of.
+    """
+    return max(stray_hits, int((used > 1).all()))
+
+
 def even_load(counts: npt.NDArray[np.int32], *, strays: int = 0, seed: int) -> Evidence | None:
     """Whether the accounts send about as much each, as under a load balancer.
 
@@ -126,7 +140,7 @@ def even_load(counts: npt.NDArray[np.int32], *, strays: int = 0, seed: int) -> E
     )
 
 
-def linked_templates(clusters: int, templates: int, log_p: float, accounts: int) -> Evidence | None:
+def linked_templates(clusters: int, templates: int, log_p: float, *, accounts: int, several: float) -> Evidence | None:
     """Whether the same accounts sent several different templates.
 
     Clusters that share a subject rather than a template are named apart: people have several interests.
@@ -136,10 +150,12 @@ def linked_templates(clusters: int, templates: int, log_p: float, accounts: int)
         templates: how many of them are templates.
         log_p: natural log of the weakest link's corrected p-value.
         accounts: of the campaign.
+        several: share of them that sent prompts of several clusters.
     """
     if clusters < 2:
         return None
     named = templates > 1
+    sent = f"{templates} different templates" if named else f"{clusters} kinds of prompts"
     return Evidence(
         name="linked templates" if named else "linked clusters",
         family="structure",
@@ -147,11 +163,7 @@ def linked_templates(clusters: int, templates: int, log_p: float, accounts: int)
         null="overlap of accounts given how much each of them sent",
         expected=1.0,
         p_value=float(np.exp(max(log_p, -700.0))),
-        sentence=(
-            f"The same {accounts} accounts sent {templates} different templates."
-            if named
-            else f"The same {accounts} accounts sent {clusters} kinds of prompts."
-        ),
+        sentence=f"{accounts} accounts sent {sent}, {several:.0%} of them more than one.",
     )
 
 

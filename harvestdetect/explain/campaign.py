@@ -48,8 +48,9 @@ _LIFTS: Final = {
         f"{benign.UNEVEN:g} with sittings that no person keeps (p at most {benign.MACHINE:g})"
     ),
     "a community with a common interest": (
-        f"a shared template, a load below {benign.INDEPENDENT:g} that is more even than chance makes it (p below "
-        f"{benign.AS_CHANCE:g}), or shared infrastructure (p at most {benign.SHARED:g})"
+        f"a shared template (of linked ones, several sent by {benign.LOOSE:.0%} of the accounts or more), a load below "
+        f"{benign.INDEPENDENT:g} that is more even than chance makes it (p below {benign.AS_CHANCE:g}), or shared "
+        f"infrastructure (p at most {benign.SHARED:g})"
     ),
     "a few heavy users (benchmark, regression, batch)": "less than half of the prompts from the three busiest accounts",
     "one organisation (class, team, batch)": (
