@@ -333,11 +333,12 @@ def _split_single(
     users = _users(group, assigned, account)
     uses, sent = users.hits.getnnz(axis=0), users.hits.sum(axis=0).A1
     parts: list[tuple[list[int], dict[int, Ints32]]] = []
+    gone = 0
     for row, c in enumerate(group):
         accounts, hits = users.of(row)
         shared = uses[accounts] > 1
         alone = users.accounts[accounts[~shared]]
-        left = len(users.accounts) - len(alone)
+        left = len(users.accounts) - gone - len(alone)
         if len(alone) < min_accounts or not shared.any() or left < min_accounts:
             continue
         elsewhere = int((sent[accounts] - hits).sum())
@@ -347,6 +348,7 @@ def _split_single(
             mine = np.isin(account[held[c]], alone)
             parts.append(([c], {c: held[c][mine]}))
             held[c] = held[c][~mine]
+            gone += len(alone)
     return [(list(group), held), *parts]
 
 

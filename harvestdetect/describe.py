@@ -247,9 +247,11 @@ def _agreed(label: Ints16, of: Ints, count: int) -> Ints16:
 def _dealt(item: Assigned, known: Parted, of: _Source, segments: Parts) -> list[tuple[Assigned, Described]]:
     """The parts of a cluster that came apart before, each with the prompts that it had, and new ones that fill it.
 
+    It came apart, too, where one part is left and the others had too few accounts.
+
     A new prompt goes to the template that it fills best, or to the part without one, where there is such a part.
     """
-    if len(known.described) == 1:
+    if len(known.described) == 1 and not (known.part == NONE).any():
         return [(item, known.described[0])]
     segment, prompt = _held(item, segments)
     best = _agreed(known.part[segment], prompt, len(item.prompts))

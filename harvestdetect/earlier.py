@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from harvestdetect.assign import Assigned
 from harvestdetect.cache import DIGEST_BYTES, Notes
 from harvestdetect.candidates import account_digest
 from harvestdetect.channels import Clustered
-from harvestdetect.data import Campaign, Corpus, Template, View
+from harvestdetect.data import NO_TIME, Campaign, Corpus, Template, View
 from harvestdetect.describe import UNKNOWN, Described, Parted
 from harvestdetect.errors import CacheError
 from harvestdetect.template import Description
@@ -41,7 +41,9 @@ Ints16 = npt.NDArray[np.int16]
 Bools = npt.NDArray[np.bool_]
 
 CLUSTERS: Final = "clusters"
-"""The folder in the work folder."""
+"""The folder in the work folder, with one for each view and these two."""
+TEMPLATES: Final = "templates"
+CANDIDATES: Final = "candidates"
 LEAST: Final = 100_000
 """Fewer texts are clustered whole at every scan: that costs little."""
 CHANGED: Final = 0.1
@@ -61,6 +63,10 @@ class Stood:
     clusters: list[Clustered]
     new: Bools
     """bool[n]: texts that were not there."""
+    came: Ints32
+    """int32[n]: in which scan each of the texts came, 0 the one that clustered them whole..."""
+    scan: int
+    """...and the number of this one."""
     whole: int
     """How many texts there were when they were last clustered whole..."""
     changed: int
@@ -77,6 +83,7 @@ class _Cluster:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Clusters:
     model: str
+    scan: int
     whole: int
     changed: int
     clusters: list[_Cluster]
@@ -93,6 +100,8 @@ class _Template:
     """What was said of a cluster when it was last looked at."""
 
     channel: str
+    scan: int
+    """When that was."""
     prompts: int
     parts: list[_Part]
     """What it came apart into; it alone where it did not."""
@@ -104,6 +113,8 @@ class _Candidate:
 
     signatures: tuple[str, ...]
     prompts: int
+    fields: tuple[str, ...]
+    """Columns that had values: what was not there was not measured."""
     weighed: Weighed
 
 
@@ -120,12 +131,12 @@ class Earlier:
         self._folder = folder / CLUSTERS
         self._key = key
         self._notes = notes
-        self._new: Bools | None = None
-        """bool[n]: texts that were not there; None where all were clustered anew."""
+        self._stood: Stood | None = None
+        """Of the wording view, which has all texts; None where they were clustered anew."""
         self._templates: list[tuple[_Template, Digests, Ints16, Bools, Digests]] = []
         """With the texts of the cluster, the part of each, whether it fills that, and the texts that templates show."""
-        self._candidates: list[tuple[_Candidate, npt.NDArray[np.uint64]]] = []
-        """With the accounts."""
+        self._candidates: dict[int, tuple[_Candidate, npt.NDArray[np.uint64]]] = {}
+        """Those that may be taken over, by their positions now, with the accounts."""
 
     # ------------------------------------------------------------ clusters
 
@@ -139,7 +150,7 @@ class Earlier:
         """
         if len(digest) < LEAST:
             return None
-        found = self._read(view, ("digest", "start", "points"), _Clusters)
+        found = self._read(view, ("digest", "came", "start", "points"), _Clusters)
         if found is None:
             return None
         arrays, told = found
@@ -148,6 +159,8 @@ class Earlier:
         place = places(arrays["digest"], digest)
         new = np.ones(len(digest), bool)
         new[place[place >= 0]] = False
+        came = np.full(len(digest), told.scan + 1, np.int32)
+        came[place[place >= 0]] = arrays["came"][place >= 0]
         changed = told.changed + int(new.sum()) + int((place < 0).sum())
         if changed > CHANGED * told.whole:
             return None
@@ -156,9 +169,10 @@ class Earlier:
         for number, one in enumerate(told.clusters):
             own = points[start[number] : start[number + 1]]
             stood.append(Clustered(channel=one.channel, points=own[own >= 0], quality=one.quality, reach=one.reach))
+        found_again = Stood(clusters=stood, new=new, came=came, scan=told.scan + 1, whole=told.whole, changed=changed)
         if view == "wording":
-            self._new = new
-        return Stood(clusters=stood, new=new, whole=told.whole, changed=changed)
+            self._stood = found_again
+        return found_again
 
     def keep_clusters(
         self, view: View, model: str, digest: Digests, found: Sequence[Clustered], stood: Stood | None
@@ -176,14 +190,20 @@ class Earlier:
             # the wording view has all texts: where it is small nothing is carried on
             shutil.rmtree(self._folder if view == "wording" else self._folder / view, ignore_errors=True)
             return
+        if stood is None and view == "wording":
+            # what was said of other clusters is over; a scan that ends before it says more must leave nothing of it
+            for name in (TEMPLATES, CANDIDATES):
+                shutil.rmtree(self._folder / name, ignore_errors=True)
         told = _Clusters(
             model=model,
+            scan=0 if stood is None else stood.scan,
             whole=len(digest) if stood is None else stood.whole,
             changed=0 if stood is None else stood.changed,
             clusters=[_Cluster(channel=one.channel, quality=one.quality, reach=one.reach) for one in found],
         )
         start, points = _packed([one.points for one in found])
-        self._write(view, {"digest": digest, "start": start, "points": points}, told)
+        came = np.zeros(len(digest), np.int32) if stood is None else stood.came
+        self._write(view, {"digest": digest, "came": came, "start": start, "points": points}, told)
 
     # ------------------------------------------------------------ templates
 
@@ -191,13 +211,13 @@ class Earlier:
         """What an earlier scan said of clusters that are the same, or of the parts that they came apart into, by their
         positions; nothing where all were clustered anew.
 
-        Texts that it shows must still be there, and fewer than ``least`` accounts come back to a cluster with new
-        texts: so many may be a template of their own in it.
+        Texts that it shows must still be there, and fewer than ``least`` accounts come back to a cluster with prompts
+        that hold texts which came after it was looked at: so many may be a template of their own in it.
         """
-        if self._new is None:
+        if self._stood is None:
             return {}
         names = ("digest", "start", "points", "part", "fills", "shown_start", "shown")
-        found = self._read("templates", names, list[_Template])
+        found = self._read(TEMPLATES, names, list[_Template])
         if found is None:
             return {}
         arrays, told = found
@@ -209,16 +229,16 @@ class Earlier:
             [item.cluster.segments for item in assigned],
             count=len(corpus.digest),
         )
-        fresh = np.zeros(len(corpus.prompts.account), bool)
-        fresh[corpus.posting_prompt[self._new[corpus.posting_segment]]] = True
+        came = _newest(corpus, self._stood.came)
         taken: dict[int, Parted] = {}
         for position, number in same.items():
             one, item = told[number], assigned[position]
             there = place[shown[number]]
             if one.channel != item.cluster.channel or not _close(one.prompts, len(item.prompts)):
                 continue
-            came = np.unique(corpus.prompts.account[item.prompts[fresh[item.prompts]]], return_counts=True)[1]
-            if (there >= 0).all() and (came > 1).sum() < least:
+            fresh = corpus.prompts.account[item.prompts[came[item.prompts] > one.scan]]
+            back = int((np.unique(fresh, return_counts=True)[1] > 1).sum())
+            if (there >= 0).all() and back < least:
                 described = [
                     Described(description=part.description, template=part.template, shown=there) for part in one.parts
                 ]
@@ -240,6 +260,7 @@ class Earlier:
             item = assigned[position]
             told = _Template(
                 channel=item.cluster.channel,
+                scan=0 if self._stood is None else self._stood.scan,
                 prompts=len(item.prompts),
                 parts=[_Part(description=d.description, template=d.template) for d in one.described],
             )
@@ -254,7 +275,7 @@ class Earlier:
         arrays["part"] = _packed([part for _, _, part, _, _ in self._templates])[1]
         arrays["fills"] = _packed([fills for _, _, _, fills, _ in self._templates])[1]
         arrays.update(shown_start=seen[0], shown=seen[1])
-        self._write("templates", arrays, [told for told, *_ in self._templates])
+        self._write(TEMPLATES, arrays, [told for told, *_ in self._templates])
 
     # ------------------------------------------------------------ candidates
 
@@ -266,8 +287,8 @@ class Earlier:
         Nothing where all texts were clustered anew. Fewer than ``least`` accounts are no campaign.
         """
         found = None
-        if self._new is not None:
-            found = self._read("candidates", ("account", "start", "points"), list[_Candidate])
+        if self._stood is not None:
+            found = self._read(CANDIDATES, ("account", "start", "points"), list[_Candidate])
         if found is None:
             return {}
         arrays, told = found
@@ -279,9 +300,12 @@ class Earlier:
         held = _unpacked(arrays["start"], arrays["points"])
         before = [place[own] for own in held]
         same = _same(before, [c.accounts for c in campaigns], count=len(ids), alike=HALF)
+        fields = _fields(corpus)
         taken: dict[int, Weighed] = {}
         for position, number in same.items():
             one, campaign = told[number], campaigns[position]
+            if one.fields != fields:
+                continue
             common = int(np.isin(campaign.accounts, before[number]).sum())
             alike = common / (len(before[number]) + len(campaign.accounts) - common)
             if alike < ALIKE and len(campaign.accounts) - common >= least:
@@ -289,7 +313,7 @@ class Earlier:
             templates = _signatures(campaign, described)
             if one.signatures == templates and _close(one.prompts, len(campaign.prompts), min(alike, ALIKE)):
                 taken[position] = one.weighed
-                self._candidates.append((one, account[held[number]]))
+                self._candidates[position] = one, account[held[number]]
         return taken
 
     def keep_weighed(
@@ -298,18 +322,24 @@ class Earlier:
         campaigns: Sequence[Campaign],
         described: Sequence[Description],
         corpus: Corpus,
+        *,
+        stands: Collection[int] = (),
     ) -> None:
-        """Leaves what was measured on some candidates, by their positions, and what was taken over."""
+        """Leaves what was measured on some candidates, by their positions, and what :meth:`weighed` gave that
+        ``stands``."""
         if len(corpus.digest) < LEAST:
             return
-        ids = _account_digests(corpus)
+        ids, fields = _account_digests(corpus), _fields(corpus)
+        kept = [one for position, one in self._candidates.items() if position in stands]
         for position, one in weighed.items():
             campaign = campaigns[position]
-            told = _Candidate(signatures=_signatures(campaign, described), prompts=len(campaign.prompts), weighed=one)
-            self._candidates.append((told, ids[campaign.accounts]))
-        account, ((start, points),) = _table([[own for _, own in self._candidates]], np.dtype(np.uint64))
+            told = _Candidate(
+                signatures=_signatures(campaign, described), prompts=len(campaign.prompts), fields=fields, weighed=one
+            )
+            kept.append((told, ids[campaign.accounts]))
+        account, ((start, points),) = _table([[own for _, own in kept]], np.dtype(np.uint64))
         arrays = {"account": account, "start": start, "points": points}
-        self._write("candidates", arrays, [told for told, _ in self._candidates])
+        self._write(CANDIDATES, arrays, [told for told, _ in kept])
 
     # ------------------------------------------------------------ the folder
 
@@ -334,8 +364,24 @@ def _close(one: int, other: int, least: float = ALIKE) -> bool:
     return least <= one / max(other, 1) <= 1 / least
 
 
+def _newest(corpus: Corpus, came: Ints32) -> Ints32:
+    """The scan in which the newest text of each prompt came: int32[p]."""
+    found = np.zeros(len(corpus.prompts.account), np.int32)
+    later = came[corpus.posting_segment] > 0
+    np.maximum.at(found, corpus.posting_prompt[later], came[corpus.posting_segment[later]])
+    return found
+
+
 def _signatures(campaign: Campaign, described: Sequence[Description]) -> tuple[str, ...]:
     return tuple(sorted(described[int(c)].signature for c in campaign.clusters))
+
+
+def _fields(corpus: Corpus) -> tuple[str, ...]:
+    """The columns that have values at all."""
+    prompts = corpus.prompts
+    found = [name for name, column in prompts.fields.items() if (column.code >= 0).any()]
+    times = {"time": prompts.time, "created_at": prompts.created_at}
+    return tuple(sorted([*found, *(name for name, column in times.items() if (column != NO_TIME).any())]))
 
 
 def _account_digests(corpus: Corpus) -> npt.NDArray[np.uint64]:

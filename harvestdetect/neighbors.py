@@ -496,7 +496,11 @@ def _enter(vectors: Rows, row: Ints32, later: list[Found], index: Ints32, distan
         stop = min(start + BLOCK, len(edge) - 1)
         part = slice(edge[start], edge[stop])
         rows, count = of[edge[start:stop]], np.diff(edge[start : stop + 1])
-        new = _table(np.repeat(np.arange(len(rows)), count), ids[part], len(rows))
+        # rows that were searched anew for a neighbour that is gone may stand in a list already
+        fresh = ~(index[of[part]] == ids[part, None]).any(axis=1)
+        new = _table(np.repeat(np.arange(len(rows)), count)[fresh], ids[part][fresh], len(rows))
+        if not new.shape[1]:
+            return
         chord = chord_distance(_cosines(vectors, rows, new))
         chord[new < 0] = np.inf
         index[rows], distance[rows] = _first(

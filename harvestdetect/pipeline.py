@@ -86,7 +86,7 @@ PROMPT_DIMENSIONS: Final = 48
 MANY_CLUSTERS: Final = 500
 """So many are described by several processes; it takes a second to start these."""
 INDIFFERENT: Final = frozenset(
-    {"batch_size", "cache", "device", "format", "mapping", "max_line_bytes", "max_rejects", "memory_gb", "threads"}
+    {"batch_size", "cache", "device", "format", "max_line_bytes", "max_rejects", "memory_gb", "threads"}
 ) | frozenset({"allow_download", "use_cache", "work", "workers"})
 """Settings on which no finding depends, the dumps being the same."""
 
@@ -253,7 +253,17 @@ class _Run:
                 tier: {"found": r.found, "expected": r.expected, "at_most": r.at_most} for tier, r in rates.items()
             },
         }
-        return [replace(w, evidence=tuple(calibrated(calibration, w.evidence))) for w in weighed]
+        return self._as_calibrated(weighed)
+
+    def _as_calibrated(self, weighed: Sequence[Weighed]) -> list[Weighed]:
+        if self.calibration is None:
+            return list(weighed)
+        return [replace(w, evidence=tuple(calibrated(self.calibration, w.evidence))) for w in weighed]
+
+    def are_far(self, weighed: Sequence[Weighed]) -> list[bool]:
+        """Which of all candidates are :data:`FAR` from being findings."""
+        fdr = self.settings.fdr
+        return [j.reach["watch"] > FAR * fdr for j in judgements_of(self._as_calibrated(weighed), fdr=fdr)]
 
     def judged(
         self,
@@ -547,18 +557,23 @@ def _described(
 def _weighed(
     campaigns: Sequence[Campaign], case: Case, background: Background, run: _Run, advance: Callable[[int], None]
 ) -> list[Weighed]:
-    """What is measured on every candidate, as an earlier scan had it where it may be asked."""
+    """What is measured on every candidate, as an earlier scan had it where it may be asked and is no finding now."""
     seed, earlier = run.settings.seed, run.earlier
     if earlier is None:
         return weigh(campaigns, case, background, seed=seed, advance=advance)
     known = earlier.weighed(campaigns, case.described, case.corpus, least=run.settings.min_accounts)
     found = weigh(campaigns, case, background, seed=seed, advance=advance, known=known)
-    if known:
-        run.note(f"{len(known):,} of {len(campaigns):,} candidates, no findings, are as an earlier scan weighed them")
-    fdr = run.settings.fdr
-    far = [judgement.reach["watch"] > FAR * fdr for judgement in judgements_of(found, fdr=fdr)]
-    anew = {i: found[i] for i in np.flatnonzero(far).tolist() if i not in known}
-    earlier.keep_weighed(anew, campaigns, case.described, case.corpus)
+    far = run.are_far(found)
+    stands = {i for i in known if far[i]}
+    if len(stands) < len(known):
+        # other candidates make a cut lower or higher: what is near it now is looked at now
+        same = {i: one for i, one in enumerate(found) if i in stands or i not in known}
+        found = weigh(campaigns, case, background, seed=seed, known=same)
+        far = run.are_far(found)
+    if stands:
+        run.note(f"{len(stands):,} of {len(campaigns):,} candidates, no findings, are as an earlier scan weighed them")
+    anew = {i: found[i] for i in range(len(found)) if far[i] and i not in stands}
+    earlier.keep_weighed(anew, campaigns, case.described, case.corpus, stands=stands)
     return found
 
 

@@ -305,6 +305,16 @@ def test_two_campaigns_that_share_one_template_and_have_one_each_are_told_apart(
     assert not [accounts for accounts in parts if accounts & set(range(20)) and accounts & set(range(20, 40))]
 
 
+def test_what_is_left_of_two_clusters_has_enough_accounts() -> None:
+    """Four accounts send both; those of either one alone would leave them as nobody's."""
+    account, *assigned = dealt([(4, 24, (0, 1)), (20, 12, (0,)), (20, 12, (1,))], clusters=2)
+    parts = split_users([0, 1], assigned, account=account, min_accounts=10)
+    check_parts(parts, assigned)
+    found = accounts_by_part(parts, account)
+    assert all(len(accounts) >= 10 for accounts in found)
+    assert any(set(range(4)) <= accounts for accounts in found)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_campaign_that_rotates_its_templates_is_not_split(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -175,6 +175,20 @@ def test_a_cluster_that_stays_whole_is_told_so() -> None:
     assert again[1:] == first[1:]
 
 
+def test_what_was_dropped_from_a_cluster_does_not_come_back() -> None:
+    """Two templates with a clause in common, the second somebody's own."""
+    clause = "you are a careful assistant who answers every question with short sentences"
+    plants = clause + " about botany gardens: {} then list every plant needed {}"
+    pumps = clause + " regarding engines pumps: {} while counting all broken gears {}"
+    case = case_of(filled("plants", plants, 30, each=3) + filled("pumps", pumps, LEAST // 2, each=18))
+    anew: dict[int, Parted] = {}
+    first = describe_clusters([case.cluster()], case.corpus, case.parts, case.vectors, least=LEAST, made_anew=anew)
+    assert case.owners(first[0]) == [["plants"]]
+    again = describe_clusters([case.cluster()], case.corpus, case.parts, case.vectors, least=LEAST, known=anew)
+    assert case.owners(again[0]) == [["plants"]]
+    assert [one.prompts.tolist() for one in again[0]] == [one.prompts.tolist() for one in first[0]]
+
+
 @pytest.mark.parametrize(("accounts", "kept"), [(LEAST, True), (LEAST - 1, False)])
 def test_a_template_of_fewer_accounts_is_somebodys_own(accounts: int, kept: bool) -> None:
     case = case_of(filled("exam", EXAM, 20) + filled("tutor", TUTOR, accounts, each=4))

@@ -7,19 +7,19 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
-from harvestdetect import Settings, detect, earlier, read_dumps
+from harvestdetect import Settings, detect, earlier, pipeline, read_dumps
 from harvestdetect.assign import Assigned
 from harvestdetect.channels import Clustered
-from harvestdetect.data import Campaign, Corpus, Detection, TemplateCluster
+from harvestdetect.data import NO_TIME, Campaign, Corpus, Detection, TemplateCluster
 from harvestdetect.describe import Described, Parted, template_of
-from harvestdetect.earlier import CHANGED, CLUSTERS, Earlier
+from harvestdetect.earlier import CHANGED, CLUSTERS, Earlier, Stood
 from harvestdetect.simulate import simulate
 from harvestdetect.template import Description
 from harvestdetect.weigh import Weighed
@@ -130,7 +130,8 @@ def test_what_is_broken_is_made_anew_and_said(opened: Callable[..., Earlier], tm
 def test_whole_tables_of_another_shape_are_made_anew(opened: Callable[..., Earlier]) -> None:
     said: list[str] = []
     held = opened(notes=said.append)
-    held._write("wording", {"digest": digests(1), "start": np.zeros(1, np.int64), "points": np.zeros(0, np.int32)}, [3])
+    arrays = {"came": np.zeros(1, np.int32), "start": np.zeros(1, np.int64), "points": np.zeros(0, np.int32)}
+    held._write("wording", {"digest": digests(1), **arrays}, [3])
     assert held.clusters("wording", "m", digests(1)) is None
     assert "made anew" in said[0]
 
@@ -161,8 +162,9 @@ def corpus_of(digest: npt.NDArray[np.void], *, sent: Sequence[tuple[int, int]] =
 
 
 def with_new(held: Earlier, count: int, new: Sequence[int] = ()) -> Earlier:
-    """As after the clusters of so many texts were carried on."""
-    held._new = np.isin(np.arange(count), new)
+    """As after the clusters of so many texts were carried on by the first scan that did."""
+    fresh = np.isin(np.arange(count), new)
+    held._stood = Stood(clusters=[], new=fresh, came=fresh.astype(np.int32), scan=1, whole=count, changed=len(new))
     return held
 
 
@@ -233,12 +235,53 @@ def test_accounts_that_come_back_with_new_texts_have_a_cluster_looked_at_again(
     assert list(found) == ([0] if taken else [])
 
 
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize(("each", "scans", "taken"), [(2, 2, True), (2, 3, False), (6, 1, False)])
+def test_accounts_that_come_back_scan_after_scan_add_up(
+    opened: Callable[..., Earlier], each: int, scans: int, taken: bool, killed: bool
+) -> None:
+    """Also where a scan ended after its clusters were kept and before its templates were."""
+    base = digests(*range(100))
+    held = opened()
+    held.keep_clusters("wording", "m", base, [cluster(*range(20))], None)
+    held.keep_described({0: parted(20, 0)}, [assigned(*range(20))], corpus_of(base))
+    sent: list[tuple[int, int]] = []
+    found: dict[int, Parted] = {}
+    for scan_number in range(scans):
+        texts = digests(*range(101 + scan_number))
+        sent += [(each * scan_number + account, 100 + scan_number) for account in range(each) for _ in range(2)]
+        held, item = opened(), assigned(*range(20))
+        stood = held.clusters("wording", "m", texts)
+        assert stood is not None
+        held.keep_clusters("wording", "m", texts, [cluster(*range(20))], stood)
+        found = held.described([item], corpus_of(texts, sent=sent), least=5)
+        if not killed:
+            held.keep_described({}, [item], corpus_of(texts, sent=sent))
+    assert list(found) == ([0] if taken else [])
+
+
+@pytest.mark.usefixtures("always")
+def test_what_was_said_of_clusters_goes_when_all_are_found_anew(opened: Callable[..., Earlier], tmp_path: Path) -> None:
+    base = digests(*range(100))
+    held = opened()
+    held.keep_clusters("wording", "m", base, [cluster(*range(20))], None)
+    held.keep_described({0: parted(20, 0)}, [assigned(*range(20))], corpus_of(base))
+    assert (tmp_path / CLUSTERS / "templates").exists()
+    opened().keep_clusters("wording", "m", base, [cluster(*range(20))], None)
+    assert not (tmp_path / CLUSTERS / "templates").exists()
+
+
 # ---------------------------------------------------------------- candidates
 
 
-def people(count: int) -> Corpus:
+def people(count: int, *known: str, times: bool = False) -> Corpus:
+    """Accounts; the fields that are known of some of their prompts."""
     names = pa.array([f"a{i}" for i in range(count)])
-    return cast("Corpus", SimpleNamespace(digest=np.empty(0), prompts=SimpleNamespace(accounts=names)))
+    fields = {name: SimpleNamespace(code=np.array([-1, 0 if name in known else -1])) for name in ("ip", "org")}
+    time = np.array([5 if times else NO_TIME])
+    prompts = SimpleNamespace(accounts=names, fields=fields, time=time, created_at=np.array([NO_TIME]))
+    return cast("Corpus", SimpleNamespace(digest=np.empty(0), prompts=prompts))
 
 
 def candidate(*accounts: int, prompts: int) -> Campaign:
@@ -274,6 +317,37 @@ def test_what_was_measured_on_a_candidate_stands_while_it_is_the_same(
     assert opened().weighed([now], described, people(40), least=10) == {}, "all were clustered anew"
     held = with_new(opened(), 0)
     assert held.weighed([now], described, people(40), least=10) == ({0: MEASURED} if taken else {})
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(
+    ("corpus", "taken"),
+    [
+        (people(20, "ip"), True),
+        (people(20), False),
+        (people(20, "ip", "org"), False),
+        (people(20, "org"), False),
+        (people(20, "ip", times=True), False),
+    ],
+)
+def test_what_was_measured_stands_only_where_the_same_is_known(
+    opened: Callable[..., Earlier], corpus: Corpus, taken: bool
+) -> None:
+    described, one = [cast("Description", SimpleNamespace(signature="same"))], candidate(*range(20), prompts=40)
+    with_new(opened(), 0).keep_weighed({0: MEASURED}, [one], described, people(20, "ip"))
+    found = with_new(opened(), 0).weighed([one], described, corpus, least=10)
+    assert found == ({0: MEASURED} if taken else {})
+
+
+@pytest.mark.usefixtures("always")
+def test_only_what_stands_is_left_for_the_next_scan(opened: Callable[..., Earlier]) -> None:
+    described = [cast("Description", SimpleNamespace(signature="same"))]
+    two = [candidate(*range(20), prompts=40), candidate(*range(20, 40), prompts=40)]
+    with_new(opened(), 0).keep_weighed({0: MEASURED, 1: MEASURED}, two, described, people(40))
+    held = with_new(opened(), 0)
+    assert set(held.weighed(two, described, people(40), least=10)) == {0, 1}
+    held.keep_weighed({}, two, described, people(40), stands={1})
+    assert set(with_new(opened(), 0).weighed(two, described, people(40), least=10)) == {1}
 
 
 # ---------------------------------------------------------------- scans
@@ -335,6 +409,33 @@ def test_a_scan_with_a_little_more_says_nearly_what_a_whole_one_says(dumps: list
     again = scan(dumps, tmp_path)
     assert again.findings == more.findings
     assert again.candidates == more.candidates
+
+
+@pytest.mark.usefixtures("always")
+def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
+    dumps: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scan(dumps, tmp_path)
+    taken: list[int] = []
+    weigh = pipeline.weigh
+
+    def spied(campaigns: Sequence[Campaign], *args: Any, known: dict[int, Weighed], **named: Any) -> list[Weighed]:
+        taken.append(len(known))
+        taken.append(len(campaigns))
+        return weigh(campaigns, *args, known=known, **named)
+
+    monkeypatch.setattr(pipeline, "weigh", spied)
+    scan(dumps, tmp_path)
+    assert len(taken) == 2
+    assert taken[0] > 0
+    # a cut so much higher that all are near it
+    taken.clear()
+    monkeypatch.setattr(pipeline, "FAR", 1e6)
+    second = scan(dumps, tmp_path)
+    first_known, count, then_known, again = taken
+    assert again == count
+    assert count - first_known <= then_known < first_known  # what can never be a finding stands
+    assert second.findings == first.findings
 
 
 @pytest.mark.usefixtures("always")

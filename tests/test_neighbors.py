@@ -228,6 +228,19 @@ def test_known_neighbors_by_cells_are_about_as_good_as_a_new_search() -> None:
     assert np.isin(new, found.index).sum() > 0.95 * np.isin(new, truth.index).sum(), "they enter the lists of others"
 
 
+def test_no_row_is_twice_in_a_list_where_some_have_left_and_others_have_come() -> None:
+    rng = np.random.default_rng(7)
+    vectors = unit(rng.standard_normal((6_000, 48)).astype(np.float32))
+    old, gone = np.arange(5_800), rng.permutation(5_800)[:40]
+    before = nearest(vectors[old], k=8, exact_below=1_000)
+    now = np.setdiff1d(np.arange(6_000), gone)
+    place = np.where(np.isin(old, gone), -1, np.searchsorted(now, old)).astype(np.int32)
+    found = nearest(vectors[now], k=8, exact_below=1_000, known=(before, place))
+    listed = np.sort(found.index, axis=1)
+    assert not ((listed[:, 1:] == listed[:, :-1]) & (listed[:, 1:] >= 0)).any()
+    assert not (found.index == np.arange(len(now))[:, None]).any()
+
+
 def test_cells_of_an_earlier_search_serve_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(6)
     centres = rng.standard_normal((60, 32))
