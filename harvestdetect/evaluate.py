@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -188,12 +189,18 @@ def read_findings(out: str | Path) -> list[Found]:
             raise InputError(f"{where}: score must be a number, got {short(score)}")
         if identity in judged:
             raise InputError(f"{where}: campaign_id {short(identity)} occurs twice")
-        judged[identity] = (cast(Tier, tier), float(score))
+        try:
+            judged[identity] = (cast(Tier, tier), float(score))
+        except OverflowError:
+            raise InputError(f"{where}: score must be a number of up to 308 digits, got {short(score)}") from None
     members: dict[str, set[str]] = {identity: set() for identity in judged}
     recommended: dict[str, set[str]] = {identity: set() for identity in judged}
     accounts = folder / "accounts.csv"
     for number, cells in _csv_rows(accounts, ("account", "campaign_id", "recommended")):
-        account, identity = (csv_text(cells[name]) for name in ("account", "campaign_id"))
+        try:
+            account, identity = (csv_text(cells[name]) for name in ("account", "campaign_id"))
+        except (ValueError, OverflowError):
+            raise InputError(f"{accounts}, line {number}: an escape such as \\U000e0041 names no character") from None
         if identity not in judged:
             raise InputError(
                 f"{accounts}, line {number}: campaign_id {short(identity)} is not in {table.name}; "
@@ -229,6 +236,8 @@ def found_of(detection: Detection) -> list[Found]:
 
 
 def _csv_rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    # Process-wide, and only ever raised: an account id may be as long as a line of a dump, and longer when escaped.
+    csv.field_size_limit(sys.maxsize)
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines, strict=True)

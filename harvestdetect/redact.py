@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from typing import Final
@@ -9,8 +10,40 @@ from typing import Final
 __all__ = ["redact"]
 
 _Part = Callable[[str], object]
+_Kind = str | Callable[[re.Match[str]], str]
 
-_RULES: Final[tuple[tuple[_Part, re.Pattern[str], str], ...]] = (
+_LONGEST: Final = 45
+"""Characters of an IPv6 address, one that ends in an IPv4 address."""
+_LEAST: Final = 4
+"""Fewest groups of an IPv6 address, one fewer with ``::`` between them: names of C++ and slices have less."""
+
+
+def _address(match: re.Match[str]) -> str:
+    """What is put in the place of groups and colons, which an IPv6 address is made of."""
+    found, text = match[0], match.string
+    before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
+    # A colon is punctuation, and "::" beside a word, or what was put in the place of one, belongs to that.
+    worded = before.isalnum() or before in ("_", "]")
+    colons = len(found) - len(found.lstrip(":"))
+    start = colons if colons == 1 or worded else 0
+    worded = after.isalnum() or after in ("_", "[")
+    colons = len(found) - len(found.rstrip(":"))
+    end = len(found) - (colons if colons == 1 or worded else 0)
+    address = found[start:end]
+    if not 0 < len(address) <= _LONGEST or not _DIGIT.search(address):
+        return found
+    groups = len([group for group in address.split(":") if group]) + ("." in address)
+    inner = "::" in address and ":" not in (address[0], address[-1])
+    if groups < (_LEAST - 1 if inner else _LEAST):
+        return found
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return found
+    return f"{found[:start]}[ip]{found[end:]}"
+
+
+_RULES: Final[tuple[tuple[_Part, re.Pattern[str], _Kind], ...]] = (
     (lambda text: "@" in text, re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[e-mail]"),
     (
         re.compile(r"(?:sk|pk|ghp|gho|xox[abp]|AKIA|AIza)[-_]?[A-Za-z0-9_-]{12}").search,
@@ -18,24 +51,47 @@ _RULES: Final[tuple[tuple[_Part, re.Pattern[str], str], ...]] = (
         "[key]",
     ),
     (
+        lambda text: any(start in text for start in ("ghr_", "ghs_", "ghu_", "github_pat_", "hf_")),
+        re.compile(r"\b(?:(?:gh[rsu]|github_pat)_[A-Za-z0-9_-]{12,}|hf_[A-Za-z0-9]{20,})"),
+        "[key]",
+    ),
+    (
         lambda text: "eyJ" in text,
-        re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
-        "[token]",
+        # A run of these letters is read twice at most: up to the first beginning in it, and from there.
+        re.compile(
+            r"(?<![A-Za-z0-9_-])((?>(?:[A-Za-z0-9_-]*?-)??(?=eyJ)))"
+            r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?"
+        ),
+        r"\1[token]",
     ),
 )
-"""What a text must have for the rule to find anything, quick to see; the rule; and what it puts in its place."""
-_NUMBERS: Final[tuple[tuple[_Part, re.Pattern[str], str], ...]] = (
+"""What a text must have for the rule to find anything, quick to see; the rule; and what it puts in its place.
+
+Whatever the text is, a rule takes a time that grows as the text does.
+"""
+_IPV6: Final[tuple[_Part, re.Pattern[str], _Kind]] = (
+    lambda text: text.count(":") >= _LEAST - 1,
+    re.compile(
+        r"(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)"
+        r"(?:(?<![0-9A-Za-z_])[0-9A-Fa-f]{1,4}(?![0-9A-Za-z_])|:)++"
+        r"(?:(?:\.[0-9]{1,3}){3}(?![0-9A-Za-z_]))?"
+    ),
+    _address,
+)
+_NUMBERS: Final[tuple[tuple[_Part, re.Pattern[str], _Kind], ...]] = (
     (
         re.compile(r"[0-9a-fA-F]{32}").search,
         re.compile(r"\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{32,}\b"),
         "[hex]",
     ),
+    _IPV6,
     (re.compile(r"\d\.\d").search, re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"), "[ip]"),
     (
         re.compile(r"\d(?:[ ()-]{0,3}\d){8}").search,
         re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()-]{0,3}\d){8,18}(?!\w)"),
         "[number]",
     ),
+    _IPV6,  # again: a number may have stood in an address's way
 )
 """The same, of rules for which it must have a digit too."""
 _DIGIT: Final = re.compile(r"\d")

@@ -7,16 +7,17 @@ settings file (TOML), then the defaults.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from harvestdetect.errors import SettingsError
 
-__all__ = ["ENVIRONMENT_PREFIX", "Settings", "load_settings"]
+__all__ = ["ENVIRONMENT_PREFIX", "Settings", "load_settings", "number_text"]
 
 ENVIRONMENT_PREFIX = "HARVESTDETECT_"
 
@@ -27,6 +28,8 @@ _WHOLE = frozenset(
 ) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "workers", "seed"})
 FORMATS = ("auto", "jsonl", "csv", "parquet")
 PATHS = ("cache", "calibration", "registry", "work")
+_MOST: Final = 2**31 - 1
+"""Of what is counted in 32 bits: rows, accounts, bytes of a line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,7 @@ class Settings:
     min_samples: int = 5
     """Core distance: to the min_samples-th nearest neighbour."""
     min_cluster_size: int = 8
+    """Fewest texts of a cluster. Each view takes memory and time for so many texts beside its own."""
     distance_floor: float = 0.1
     distance_cap: float = 0.9
     """Chord distance beyond which nothing is in one cluster."""
@@ -119,15 +123,15 @@ class Settings:
         self._one_of("format", FORMATS)
         self._one_of("device", ("auto", "cpu", "cuda", "mps"))
         for name, low, high in (
-            ("max_line_bytes", 1_000, None),
+            ("max_line_bytes", 1_000, _MOST),
             ("segment_characters", 40, 100_000),
             ("max_windows", 0, 1_000),
             ("batch_size", 1, 65_536),
             ("k", 2, 1_000),
-            ("exact_below", 1, None),
+            ("exact_below", 1, _MOST),
             ("min_samples", 1, 1_000),
-            ("min_cluster_size", 2, None),
-            ("min_accounts", 2, None),
+            ("min_cluster_size", 2, 1_000_000),
+            ("min_accounts", 2, _MOST),
             ("threads", 0, 1_024),
             ("workers", 0, 1_024),
             ("memory_gb", 0.25, None),
@@ -155,6 +159,9 @@ class Settings:
         ):
             if not isinstance(getattr(self, name), kind):
                 raise SettingsError(f"{name} must be {wanted}, got {getattr(self, name)!r}")
+        for name in (*PATHS, "model"):
+            if "\0" in str(getattr(self, name)):
+                raise SettingsError(f"{name} must be without a NUL character, got {str(getattr(self, name))!r}")
         if self.min_samples > self.k:
             raise SettingsError(f"min_samples must be at most k = {self.k}, got {self.min_samples}")
         if self.distance_floor >= self.distance_cap:
@@ -176,9 +183,13 @@ class Settings:
         if name in _WHOLE and not isinstance(value, int):
             raise SettingsError(f"{name} must be a whole number, got {value!r}")
         if low is not None and value < low:
-            raise SettingsError(f"{name} must be at least {low:g}, got {value:g}")
+            raise SettingsError(f"{name} must be at least {number_text(low)}, got {number_text(value)}")
         if high is not None and value > high:
-            raise SettingsError(f"{name} must be at most {high:g}, got {value:g}")
+            raise SettingsError(f"{name} must be at most {number_text(high)}, got {number_text(value)}")
+        try:
+            float(value)
+        except OverflowError:
+            raise SettingsError(f"{name} must be a number of up to 308 digits, got {number_text(value)}") from None
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed.
@@ -198,6 +209,16 @@ class Settings:
         for name in PATHS:
             values[name] = None if values[name] is None else str(values[name])
         return values
+
+
+def number_text(value: float) -> str:
+    """A number for a message: short, and also where it is longer than a float or a text may be."""
+    if isinstance(value, int) and abs(value) < 10**15:
+        return str(value)
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return f"about {'-' if value < 0 else ''}1e+{math.log10(abs(value)):.0f}"
 
 
 def _names() -> list[str]:
@@ -226,7 +247,7 @@ def load_settings(
             values.update(tomllib.loads(Path(file).read_text(encoding="utf-8")))
         except OSError as error:
             raise SettingsError(f"cannot read the settings file {file}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # also a whole number of more than 4,300 digits
             raise SettingsError(f"the settings file {file} is not valid TOML: {error}") from None
     values.pop("alerts", None)  # :mod:`harvestdetect.alerts` reads them
     values.update(_from_environment(os.environ if environment is None else environment))
@@ -238,7 +259,10 @@ def load_settings(
         values[name] = value
     for name in PATHS:
         if isinstance(values.get(name), str):
-            values[name] = Path(values[name]).expanduser()
+            try:
+                values[name] = Path(values[name]).expanduser()
+            except RuntimeError:
+                raise SettingsError(f"{name} names a home folder that is not known: {values[name]!r}") from None
     _mapping(values)
     return Settings().replace(**values)
 

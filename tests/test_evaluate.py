@@ -270,6 +270,10 @@ def test_findings_are_read_and_cells_made_whole_again(tmp_path: Path) -> None:
         ('{"campaign_id": 3}', "campaign_id must be a text, got 3"),
         ('{"campaign_id": "d", "tier": "high", "score": 1}', "tier must be one of"),
         ('{"campaign_id": "d", "tier": "watch", "score": "1"}', "score must be a number"),
+        (
+            '{"campaign_id": "d", "tier": "watch", "score": 1' + "0" * 400 + "}",
+            "line 2: score must be a number of up to 308 digits, got 1000",
+        ),
         ('{"campaign_id": "c", "tier": "watch", "score": 1}', "'c' occurs twice"),
     ],
 )
@@ -296,6 +300,24 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     (tmp_path / "accounts.csv").write_bytes(b"account,campaign_id,recommended\n\xff,b,c\n")
     with pytest.raises(InputError, match="not a valid CSV file"):
         read_findings(tmp_path)
+
+
+@pytest.mark.parametrize("escape", ["\\U00110000", "\\Uffffffff"])
+def test_an_escape_of_no_character_is_named(tmp_path: Path, escape: str) -> None:
+    write_out(tmp_path, [{"campaign_id": "c", "tier": "watch", "score": 1}], [(escape, "c", "watch", "true", "")])
+    with pytest.raises(InputError, match=r"accounts\.csv, line 2: an escape such as .* names no character"):
+        read_findings(tmp_path)
+
+
+def test_an_account_may_be_long(tmp_path: Path) -> None:
+    long = "x" * 300_000
+    write_out(tmp_path, [{"campaign_id": "c", "tier": "watch", "score": 1}], [(long, "c", "watch", "true", "")])
+    limit = csv.field_size_limit(131_072)
+    try:
+        (found,) = read_findings(tmp_path)
+    finally:
+        csv.field_size_limit(max(limit, csv.field_size_limit()))
+    assert found.accounts == {long}
 
 
 def test_truth_is_read_from_file_or_folder(tmp_path: Path) -> None:

@@ -418,7 +418,13 @@ def test_a_needed_file_is_missing(out: Path, capsys: pytest.CaptureFixture[str],
         ("campaigns.jsonl", '{"campaign_id": 7}\n', "line 1: Expected `str`"),
         (CANDIDATES, '{"campaign_id": "c-1"}\n', "line 1: not a candidate"),
         (CANDIDATES, "\xff", "not UTF-8 text"),
+        (CANDIDATES, f'{{"campaign_id": "c-1", "accounts": 1{"0" * 400}}}\n', "more than 64 bits"),
+        (CANDIDATES, '{"campaign_id": "c-1", "tier": "\\ud800"}\n', "line 1: "),
+        ("campaigns.jsonl", '{"campaign_id": ' + "[" * 900 + "]" * 900 + "}\n", "line 1: "),
         ("accounts.csv", "account,campaign_id\r\na,c-1\r\n", "no column membership"),
+        ("accounts.csv", "account,campaign_id\r\n", "no column membership"),
+        ("accounts.csv", "", "no column account; found: 'none'"),
+        ("accounts.csv", "\r\n", "no column account; found: 'none'"),
     ],
 )
 def test_malformed_files(out: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, said: str) -> None:
@@ -433,6 +439,44 @@ def test_accounts_that_belong_to_no_finding_are_an_error(out: Path) -> None:
         csv.writer(file).writerow(["x", "c-0", "watch", 1, 1, 1, 1, "", "", "true", ""])
     with pytest.raises(InputError, match="'c-0' is not in campaigns"):
         explain(out, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("prompts", "9" * 400, "line 2: a cell is not a number"),
+        ("prompts", "many", "line 2: a cell is not a number"),
+        ("account", "\\U00110000", "line 2: a cell is not a number, or its escape no character"),
+        ("account", "\\Uffffffff", "line 2: a cell is not a number, or its escape no character"),
+        ("reasons", None, "line 2: not as many cells as the header"),
+    ],
+)
+def test_malformed_cells(out: Path, column: str, cell: str | None, said: str) -> None:
+    with (out / "accounts.csv").open(newline="", encoding="utf-8-sig") as file:
+        header, first, *rest = csv.reader(file)
+    first[header.index(column)] = cell or ""
+    with (out / "accounts.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, first if cell is not None else first[:-1], *rest])
+    with pytest.raises(InputError, match=re.escape(said)):
+        explain(out, FIRST)
+
+
+def test_an_account_may_be_long(out: Path) -> None:
+    long = "x" * 300_000
+    with (out / "accounts.csv").open("a", newline="") as file:
+        csv.writer(file).writerow([long, FIRST, "watch", 1, 1, 1, 1, "", "", "true", ""])
+    limit = csv.field_size_limit(131_072)
+    try:
+        assert account_of(out, long).places[0].campaign_id == FIRST
+        assert campaign_of(out, SECOND).campaign_id == SECOND
+    finally:
+        csv.field_size_limit(max(limit, csv.field_size_limit()))
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "9" * 400])
+def test_settings_that_are_no_numbers_are_not_known(out: Path, value: str) -> None:
+    (out / "run.json").write_text(f'{{"settings": {{"low_share": {value}}}}}')
+    assert "run.json cannot be read" in text(out, "ann")
 
 
 # ---------------------------------------------------------------- what is meant

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.dump import read_dumps
 from harvestdetect.errors import SettingsError, UsageError
 from harvestdetect.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
@@ -46,7 +47,18 @@ def write(tmp_path: Path, text: str) -> Path:
         ("threads", -1, "threads must be at least 0, got -1"),
         ("threads", 1_025, "threads must be at most 1024, got 1025"),
         ("seed", -1, "seed must be at least 0, got -1"),
-        ("seed", 2**32, "seed must be at most "),
+        ("seed", 2**32, "seed must be at most 4294967295, got 4294967296"),
+        ("seed", 10**400, "seed must be at most 4294967295, got about 1e+400"),
+        ("seed", -(10**400), "seed must be at least 0, got about -1e+400"),
+        ("max_line_bytes", 2**70, "max_line_bytes must be at most 2147483647, got 1.18059e+21"),
+        ("exact_below", 10**20, "exact_below must be at most 2147483647, got 1e+20"),
+        ("min_cluster_size", 10**20, "min_cluster_size must be at most 1000000, got 1e+20"),
+        ("min_accounts", 2**31, "min_accounts must be at most 2147483647, got 2147483648"),
+        ("memory_gb", 10**400, "memory_gb must be a number of up to 308 digits, got about 1e+400"),
+        ("auto_budget_seconds", 10**400, "auto_budget_seconds must be a number of up to 308 digits, got "),
+        ("link_log_p", -(10**400), "link_log_p must be a number of up to 308 digits, got about -1e+400"),
+        ("max_rejects", 10**400, "max_rejects must be a number of up to 308 digits, got about 1e+400"),
+        ("fdr", 10**400, "fdr must be at most 1, got about 1e+400"),
         ("distance_floor", -0.1, "distance_floor must be at least 0, got -0.1"),
         ("distance_floor", 2.1, "distance_floor must be at most 2, got 2.1"),
         ("distance_cap", -0.1, "distance_cap must be at least 0, got -0.1"),
@@ -120,6 +132,9 @@ def test_settings_that_contradict_each_other_are_named() -> None:
         {"fdr": 0.0, "low_share": 1.0, "max_account_share": 1.0},
         {"link_log_p": 0.0, "auto_budget_seconds": 0.0},
         {"seed": 2**32 - 1, "threads": 1_024, "batch_size": 65_536, "exact_below": 1},
+        {"max_line_bytes": 2**31 - 1, "exact_below": 2**31 - 1},
+        {"min_cluster_size": 1_000_000, "min_accounts": 2**31 - 1},
+        {"memory_gb": math.inf, "auto_budget_seconds": math.inf, "link_log_p": -math.inf, "max_rejects": math.inf},
         {"max_rejects": 0.0},
         {"max_rejects": None},
         {"max_rejects": 0.05},
@@ -128,6 +143,27 @@ def test_settings_that_contradict_each_other_are_named() -> None:
 def test_the_ends_of_the_ranges_are_allowed(changes: dict[str, Any]) -> None:
     made = Settings(**changes)
     assert {name: getattr(made, name) for name in changes} == changes
+
+
+def test_the_longest_line_that_is_allowed_can_be_read(tmp_path: Path) -> None:
+    for name, text in (("a.csv", "account,prompt\na,hi\n"), ("a.jsonl", '{"account": "a", "prompt": "hi"}\n')):
+        (tmp_path / name).write_text(text)
+        dumps = read_dumps([tmp_path / name], settings=Settings(max_line_bytes=2**31 - 1))
+        assert sum(batch.prompts.num_rows for batch in dumps) == 1
+
+
+@pytest.mark.parametrize("name", ["cache", "calibration", "registry", "work", "model"])
+def test_a_path_holds_no_nul_character(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path, f'{name} = "a\\u0000b"\n')
+    with pytest.raises(SettingsError, match=rf"^{name} must be without a NUL character, got 'a\\x00b'$"):
+        load_settings(file, environment=NOTHING)
+
+
+@pytest.mark.parametrize("name", ["cache", "calibration", "registry", "work"])
+def test_a_home_folder_that_is_not_known_is_named(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path, f'{name} = "~nobodyx/a"\n')
+    with pytest.raises(SettingsError, match=rf"^{name} names a home folder that is not known: '~nobodyx/a'$"):
+        load_settings(file, environment=NOTHING)
 
 
 def test_a_settings_error_is_a_usage_error() -> None:
@@ -250,6 +286,9 @@ def test_a_settings_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_settings(tmp_path, environment=NOTHING)
     with pytest.raises(SettingsError, match=r"^the settings file .*settings\.toml is not valid TOML: "):
         load_settings(write(tmp_path, "k = = 3\n"), environment=NOTHING)
+    for text in ("k = " + "9" * 5_000, "k = " + "[" * 5_000):
+        with pytest.raises(SettingsError, match="is not valid TOML: "):
+            load_settings(write(tmp_path, text), environment=NOTHING)
     file = tmp_path / "latin.toml"
     file.write_bytes(b'model = "caf\xe9"\n')
     with pytest.raises(SettingsError, match="is not valid TOML: "):
@@ -276,7 +315,10 @@ def test_the_cache_folder_of_the_home_is_found(tmp_path: Path, monkeypatch: pyte
     assert load_settings(file, environment=NOTHING).cache == tmp_path / "vectors"
 
 
-@given(name=st.sampled_from(["k", "seed", "min_accounts", "fdr", "link_log_p"]), value=st.floats(allow_nan=True))
+@given(
+    name=st.sampled_from(["k", "seed", "min_accounts", "fdr", "link_log_p"]),
+    value=st.floats() | st.integers() | st.integers(300, 500).map(lambda digits: 10**digits),
+)
 @settings(deadline=None)
 def test_any_number_gives_settings_or_a_settings_error(name: str, value: Any) -> None:
     try:

@@ -248,6 +248,8 @@ def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
         ({"harvest_share": float("nan")}, "harvest_share must be"),
         ({"days": 1}, "days must be from 2"),
         ({"seed": -1}, "seed must be from 0"),
+        ({"seed": 10**400}, r"seed must be from 0 to .*, got about 1e\+400"),
+        ({"harvest_share": 10**400}, r"harvest_share must be from 0 to 0.9, got about 1e\+400"),
         ({"start": "June"}, "start must be a day such as 2026-06-01, got 'June'"),
         ({"start": "0001-01-01"}, "start must be from 1980"),
         ({"campaigns": -1}, "campaigns must be at least 0"),
@@ -271,6 +273,12 @@ def test_bad_texts_and_folders_are_named(tmp_path: Path) -> None:
     cut.write_bytes(gzip.compress(b"line\n" * 500)[:-12])
     with pytest.raises(InputError, match="cannot read the texts in"):
         simulate(tmp_path / "out", prompts=100, texts=[cut])
+    damaged = tmp_path / "damaged.txt.gz"
+    damaged.write_bytes(gzip.compress(b"line\n" * 500)[:10] + b"\xff" * 500)
+    with pytest.raises(InputError, match=r"cannot read the texts in .*damaged\.txt\.gz: .*invalid block type"):
+        simulate(tmp_path / "out", prompts=100, texts=[damaged])
+    with pytest.raises(InputError, match=r"cannot read the texts in a\0b: embedded null byte"):
+        simulate(tmp_path / "out", prompts=100, texts=["a\0b"])
     empty = tmp_path / "empty.txt"
     empty.touch()
     with pytest.raises(InputError, match="holds no text"):

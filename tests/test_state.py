@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from harvestdetect import Settings
 from harvestdetect.cli import main
 from harvestdetect.data import Attributed
-from harvestdetect.errors import LockedError, SettingsError, StateError, UsageError
+from harvestdetect.dump import read_dumps
+from harvestdetect.errors import InputError, LockedError, SettingsError, StateError, UsageError
 from harvestdetect.state import State, open_state
 from harvestdetect.state.campaigns import merge
 from harvestdetect.state.identity import Known, Matched, Seen, match, words_of
@@ -319,6 +320,16 @@ def test_verdicts_are_undone_and_never_lost(state: State, days: Callable[[str, i
         state.review(campaign, "benign", reviewer="ann", expires=-5)
 
 
+@pytest.mark.parametrize("what", ["campaign", "note", "reviewer"])
+def test_what_is_not_utf8_is_no_verdict(state: State, what: str) -> None:
+    given_ = {"campaign": "c-1", "note": "", "reviewer": "ann", what: "a\udcff"}
+    with pytest.raises(UsageError, match=rf"^the {what} must be UTF-8 text, got 'a\\udcff'$"):
+        state.review(given_["campaign"], "benign", note=given_["note"], reviewer=given_["reviewer"])
+    if what != "note":
+        with pytest.raises(UsageError):
+            state.undo(given_["campaign"], reviewer=given_["reviewer"])
+
+
 # ---------------------------------------------------------------- nothing lost, nothing doubled
 
 
@@ -391,6 +402,20 @@ def test_a_disk_that_is_full_loses_nothing(
     assert "internal error" not in done.stderr
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert summary(tmp_path / "state") == expected
+
+
+def test_a_file_that_vanishes_is_told_whatever_its_name(state: State, tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/gone-\xff.jsonl")
+    Path(name).write_text(json.dumps(told("a", START, "x")) + "\n")
+    dumps = read_dumps([name], settings=FAST)
+    Path(name).unlink()
+    with pytest.raises(InputError, match=r"gone-.*No such file"):
+        state.scan(dumps, settings=FAST, now=now(0))
+    with sqlite3.connect(state.folder / DATABASE) as connection:
+        ((said,),) = connection.execute("SELECT error FROM runs")
+    connection.close()
+    assert said.startswith("InputError: ")
+    assert "gone-\\udcff.jsonl" in said
 
 
 def test_only_one_process_changes_a_state(tmp_path: Path) -> None:
@@ -592,6 +617,22 @@ def test_the_commands_around_a_state(
     assert "one-3" not in capsys.readouterr().err
     assert run_main("scan", str(days("one", 0)), "--out", str(out), "--window", "3d") == 2
     assert run_main("watch", str(days("one", 0)), "--out", str(out)) == 2
+
+
+def test_arguments_that_are_not_utf8_are_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "state")
+    open_state(folder, write=True).close()
+    bad = os.fsdecode(b"a\xff")
+    for arguments, what in (
+        (("review", folder, "c-1", "--verdict", "benign", "--note", bad), "note"),
+        (("review", folder, "c-1", "--verdict", "benign", "--by", bad), "reviewer"),
+        (("review", folder, bad, "--verdict", "benign"), "campaign"),
+        (("state", "forget", folder, bad), "account"),
+    ):
+        assert run_main(*arguments) == 2
+        assert capsys.readouterr().err == f"harvestdetect: the {what} must be UTF-8 text, got 'a\\udcff'\n"
+    assert run_main("review", folder, bad, "--undo") == 2
+    assert run_main("campaigns", folder, bad) == 2
 
 
 @pytest.mark.parametrize("kind", ["systemd", "cron", "kubernetes", "airflow"])

@@ -25,7 +25,7 @@ from harvestdetect.alerts.values import Alert, Channel, Kind, PagerDuty
 from harvestdetect.data import TIERS, Tier
 from harvestdetect.report.escape import json_text, visible
 
-__all__ = ["Delivery", "Outbox", "create_tables", "forget_account"]
+__all__ = ["Delivery", "Outbox", "create_tables", "forget_account", "mention"]
 
 DAY: Final = 86_400.0
 REPEAT_SHARE: Final = 0.95

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,12 +18,18 @@ from harvestdetect.candidates import CANDIDATES, SEEN, account_digest, candidate
 from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier
 from harvestdetect.errors import InputError
 from harvestdetect.report.escape import csv_text
-from harvestdetect.report.read import json_lines
+from harvestdetect.report.read import json_lines, short
 
 __all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_seen", "read_scan"]
 
 T = TypeVar("T")
 _ADVICE: Final = "; give the folder that scan --out named"
+_COLUMNS: Final = (
+    *("account", "campaign_id", "membership", "harvest_share", "prompts", "harvest_prompts", "first_seen", "last_seen"),
+    *("recommended", "reasons"),
+)
+"""Of ``accounts.csv``, as far as they are read."""
+_HUGE: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +98,7 @@ def read_scan(out: Path) -> Scan:
     found: dict[str, FoundCampaign] = {}
     for number, row in json_lines(out / "campaigns.jsonl", advice=_ADVICE):
         where = f"{out / 'campaigns.jsonl'}, line {number}"
-        finding = _converted(where, partial(msgspec.convert, with_nan(row), FoundCampaign))
+        finding = _converted(where, row, lambda row: msgspec.convert(with_nan(row), FoundCampaign))
         if finding.campaign_id in found:
             raise InputError(f"{where}: campaign {finding.campaign_id!a} occurs twice")
         found[finding.campaign_id] = finding
@@ -101,7 +107,7 @@ def read_scan(out: Path) -> Scan:
     complete = (out / CANDIDATES).exists()
     if complete:
         for number, row in json_lines(out / CANDIDATES, advice=_ADVICE):
-            candidate = _converted(f"{out / CANDIDATES}, line {number}", partial(candidate_from_dict, row))
+            candidate = _converted(f"{out / CANDIDATES}, line {number}", row, candidate_from_dict)
             kept[candidate.campaign_id] = candidate
         if any(identity not in kept for identity in found):
             missing.append(f"{CANDIDATES} is of another scan than campaigns.jsonl: some findings are not in it")
@@ -142,38 +148,57 @@ def _candidate_of(row: FoundCampaign) -> Candidate:
     )
 
 
-def _converted(where: str, convert: Callable[[], T]) -> T:
+def _converted(where: str, row: dict[str, Any], convert: Callable[[dict[str, Any]], T]) -> T:
     try:
-        return convert()
-    except (msgspec.ValidationError, InputError) as error:
+        if not _fits(row):
+            raise InputError("a whole number has more than 64 bits")
+        return convert(row)
+    except RecursionError:
+        raise InputError(f"{where}: it is nested too deep") from None
+    except (msgspec.ValidationError, UnicodeEncodeError, InputError) as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _fits(value: Any) -> bool:
+    """Whether every whole number in a value can be reckoned with."""
+    if isinstance(value, dict):
+        return all(map(_fits, value.values()))
+    if isinstance(value, list):
+        return all(map(_fits, value))
+    return not isinstance(value, int) or abs(value) < _HUGE
 
 
 def _members(file: Path, found: Mapping[str, FoundCampaign]) -> dict[str, list[MemberRow]]:
     """The members of every finding."""
     members: dict[str, list[MemberRow]] = {identity: [] for identity in found}
+    # Process-wide, and only ever raised: an account id may be as long as a line of a dump, and longer when escaped.
+    csv.field_size_limit(sys.maxsize)
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines, strict=True)
+            header = reader.fieldnames or []
+            missing = [name for name in _COLUMNS if name not in header]
+            if missing:
+                raise InputError(f"{file} has no column {missing[0]}; found: {short(', '.join(header) or 'none')}")
             for cells in reader:
                 where = f"{file}, line {reader.line_num}"
+                if None in cells or None in cells.values():
+                    raise InputError(f"{where}: not as many cells as the header")
                 try:
                     identity = csv_text(cells["campaign_id"])
                     row = MemberRow(
                         account=csv_text(cells["account"]),
                         membership=_float(cells["membership"]),
                         harvest_share=_float(cells["harvest_share"]),
-                        prompts=int(cells["prompts"]),
-                        harvest_prompts=int(cells["harvest_prompts"]),
+                        prompts=_whole(cells["prompts"]),
+                        harvest_prompts=_whole(cells["harvest_prompts"]),
                         first_seen=cells["first_seen"] or None,
                         last_seen=cells["last_seen"] or None,
                         recommended=cells["recommended"].strip().lower() == "true",
                         reasons=tuple(csv_text(cells["reasons"]).split("; ")) if cells["reasons"] else (),
                     )
-                except KeyError as error:
-                    raise InputError(f"{file} has no column {error.args[0]}") from None
-                except (ValueError, TypeError, AttributeError):
-                    raise InputError(f"{where}: a cell is missing or is not a number") from None
+                except (ValueError, OverflowError):
+                    raise InputError(f"{where}: a cell is not a number, or its escape no character") from None
                 if identity not in members:
                     raise InputError(f"{where}: campaign {identity!a} is not in campaigns.jsonl")
                 members[identity].append(row)
@@ -184,13 +209,24 @@ def _members(file: Path, found: Mapping[str, FoundCampaign]) -> dict[str, list[M
     return members
 
 
+def _whole(cell: str) -> int:
+    number = int(cell)
+    if not _fits(number):
+        raise ValueError
+    return number
+
+
+def _refused(constant: str) -> float:
+    raise ValueError
+
+
 def _float(cell: str) -> float:
     return float(cell) if cell else math.nan
 
 
 def _run(file: Path, missing: list[str]) -> dict[str, Any]:
     try:
-        run = json.loads(file.read_text(encoding="utf-8"))
+        run = json.loads(file.read_text(encoding="utf-8"), parse_int=_whole, parse_constant=_refused)
     except (OSError, ValueError, RecursionError):
         run = None
     if isinstance(run, dict):

@@ -11,6 +11,7 @@ import contextlib
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -22,6 +23,7 @@ import msgspec
 import numpy as np
 
 from harvestdetect.errors import InputError, OutputError, SettingsError
+from harvestdetect.settings import number_text
 from harvestdetect.simulate.groups import Plan, make_plan
 from harvestdetect.simulate.traffic import DAY
 
@@ -168,7 +170,7 @@ def _checked(*, prompts: int, harvest_share: float, days: int, seed: int, start:
         ("seed", seed, 0, 2**32 - 1),
     ):
         if not low <= value <= high:
-            raise SettingsError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
+            raise SettingsError(f"{name} must be from {low:g} to {high:g}, got {number_text(value)}")
     try:
         day = date.fromisoformat(start) if isinstance(start, str) else start
     except ValueError:
@@ -192,7 +194,7 @@ def _read_texts(files: Sequence[Path]) -> list[str]:
                     text = _text_of(line, file, number)
                     if text and len(texts) < _MAX_TEXTS:
                         texts.append(text)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error, ValueError) as error:  # ValueError: a path with a NUL character
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"cannot read the texts in {file}: {reason}") from None
         if len(texts) == before and before < _MAX_TEXTS:

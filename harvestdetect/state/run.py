@@ -117,7 +117,8 @@ def scan_into(
         _keep(store, merged, number, moment, (start, end), channels)
     except BaseException as error:
         with suppress(StateError), store.transaction() as connection:
-            said = f"{type(error).__name__}: {error}"[:MAX_ERROR]
+            # A name of a file in it need not be UTF-8.
+            said = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()[:MAX_ERROR]
             connection.execute("UPDATE runs SET error = ? WHERE run = ?", (said, number))
         raise
     deliveries: tuple[Delivery, ...] = ()

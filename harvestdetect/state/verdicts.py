@@ -73,7 +73,7 @@ def review(
         expires: when it stops standing; None: never.
 
     Raises:
-        UsageError: there is no such campaign or verdict, or the note is too long.
+        UsageError: there is no such campaign or verdict, or the note is too long, or a text is not UTF-8.
     """
     if verdict not in get_args(VerdictName):
         raise UsageError(f"the verdict must be {', '.join(get_args(VerdictName))}, got {verdict!r}")
@@ -81,6 +81,7 @@ def review(
         raise UsageError(f"a note has at most {MAX_NOTE:,} characters, got {len(note):,}")
     if expires is not None and expires <= now:
         raise UsageError("a verdict cannot expire before it is given")
+    _check_utf8(campaign=campaign, note=note, reviewer=reviewer)
     found = store.rows("SELECT tier, merged_into FROM campaigns WHERE campaign = ?", campaign)
     if not found:
         raise UsageError(f"the state knows no campaign {campaign!a}; harvestdetect campaigns lists them")
@@ -99,8 +100,9 @@ def undo(store: Store, campaign: str, *, reviewer: str, now: int) -> Verdict:
     """Takes back the last verdict that stands on a campaign; the one before it stands again.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or the name of the reviewer is not UTF-8.
     """
+    _check_utf8(reviewer=reviewer)
     held = [v for v in verdicts(store, campaign=campaign) if v.undone is None]
     if not held:
         raise UsageError(f"there is no verdict on {campaign!a} to take back")
@@ -109,6 +111,15 @@ def undo(store: Store, campaign: str, *, reviewer: str, now: int) -> Verdict:
         said = f"{held[-1].verdict} of {held[-1].reviewer} taken back by {reviewer}"
         note_event(connection, campaign, "verdict", said, at=now)
     return verdicts(store, campaign=campaign, number=held[-1].number)[0]
+
+
+def _check_utf8(**texts: str) -> None:
+    """Refuses what the database cannot hold: an argument of a command whose bytes are not UTF-8 has surrogates."""
+    for name, text in texts.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the {name} must be UTF-8 text, got {text!a}") from None
 
 
 def verdicts(store: Store, *, campaign: str | None = None, number: int | None = None) -> list[Verdict]:
