@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, pairs, ranges
+from harvestdetect.arrays import AnyInts, pairs, ranges, unique
 from harvestdetect.data import Corpus, Neighbors, TemplateCluster
 from harvestdetect.lookup import Parts, among, first_rows, segment_starts
 from harvestdetect.returning import chance_of, expected_returning, texts_of_each
@@ -173,7 +173,7 @@ def assign_prompts(
         segments = cluster.segments
         if cluster.channel != "verbatim":
             segments = segments[corpus.senders[segments] < min_accounts]
-        prompts = np.unique(corpus.posting_prompt[ranges(starts[segments], starts[segments + 1] - starts[segments])])
+        prompts = unique(corpus.posting_prompt[ranges(starts[segments], starts[segments + 1] - starts[segments])])
         prompts = prompts[once[prompts]]
         each = texts_of_each(corpus.prompts.account[prompts], corpus.prompts.content[prompts])
         if len(each) >= min_accounts:
@@ -203,7 +203,7 @@ def assign_prompts(
             rest = rest[~same]
             if (texts_of_each(account[rest], corpus.prompts.content[rest]) > 1).sum() < min_accounts:
                 continue
-        senders = np.unique(account[rest])
+        senders = unique(account[rest])
         if len(senders) >= min_accounts:
             owner[rest] = len(kept)
             kept.append(clusters[position])
@@ -241,7 +241,7 @@ def nearby(
         int32[r], ascending.
     """
     account = corpus.prompts.account
-    own = np.unique(_held_by(held, segments)[1])
+    own = unique(_held_by(held, segments)[1])
     theirs, times = np.unique(account[held], return_counts=True)
     theirs = theirs[times == 1]  # the others are members without it
     begin, end = border[theirs], border[theirs + 1]
@@ -252,7 +252,7 @@ def nearby(
     around = neighbors.index[distinct, :AMONG]
     others = (around >= 0) & (sender[around] != sender[distinct][:, None])
     share = (among(around, own) & others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
-    return np.unique(prompts[row[(share > AMONG_SHARE)[place]]]).astype(np.int32)
+    return unique(prompts[row[(share > AMONG_SHARE)[place]]]).astype(np.int32)
 
 
 def _held_by(prompts: AnyInts, segments: Parts) -> tuple[Ints, Ints32]:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, ranges, unit
+from harvestdetect.arrays import AnyInts, ranges, unique, unit
 from harvestdetect.data import NO_TIME, Attributed, Corpus
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.lookup import first_rows, segment_starts
@@ -70,7 +70,7 @@ def attribute(
     counted[corpus.posting_segment[once[corpus.posting_prompt]]] = True
     rows = np.flatnonzero(counted)
     near = _nearest(queries, vectors, rows)
-    read = np.unique(np.concatenate(near))
+    read = unique(np.concatenate(near))
     texts = [_readable(text) for text in corpus.display.take(read)]
     account = corpus.prompts.account
     found: dict[str, list[AnyInts]] = {}
@@ -78,7 +78,7 @@ def attribute(
         share = kept_shares([kept[i]], [texts[j] for j in np.searchsorted(read, close).tolist()])[0]
         hits = close[share >= KEEPS]
         size = starts[hits + 1] - starts[hits]
-        prompts = np.unique(corpus.posting_prompt[ranges(starts[hits], size)])
+        prompts = unique(corpus.posting_prompt[ranges(starts[hits], size)])
         prompts = prompts[once[prompts]]
         count = np.bincount(account[prompts], minlength=len(corpus.prompts.accounts))
         enough = count >= (1 if long[i] >= SURE_WORDS else LEAST_PROMPTS)
@@ -88,7 +88,7 @@ def attribute(
 
 def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iterator[Attributed]:
     """Prompts, which are sorted by account, as what each account sent."""
-    held = np.unique(np.concatenate(parts))
+    held = unique(np.concatenate(parts))
     account = corpus.prompts.account[held]
     edge = np.append(np.flatnonzero(np.diff(account, prepend=-1)), len(held))
     for start, stop in itertools.pairwise(edge.tolist()):

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, pairs, ranges
+from harvestdetect.arrays import AnyInts, pairs, ranges, unique
 from harvestdetect.data import Campaign
 from harvestdetect.overlap import blocks, by_chance, log_tail, overlaps_of, shared_pairs
 
@@ -593,7 +593,7 @@ def without(campaign: Campaign, accounts: Ints32, *, account: Ints32) -> Campaig
     held = campaign.prompt_cluster[mine]
     return replace(
         campaign,
-        clusters=np.unique(held),
+        clusters=unique(held),
         accounts=campaign.accounts[stay],
         membership=campaign.membership[stay],
         harvest_share=campaign.harvest_share[stay],
@@ -621,7 +621,7 @@ def joined(campaigns: Sequence[Campaign], *, volume: Ints32) -> Campaign:
     prompts = np.concatenate([c.prompts for c in campaigns])
     order = np.argsort(prompts, kind="stable")
     return Campaign(
-        clusters=np.unique(np.concatenate([c.clusters for c in campaigns])),
+        clusters=unique(np.concatenate([c.clusters for c in campaigns])),
         accounts=accounts,
         membership=sure,
         harvest_share=hits / volume[accounts],

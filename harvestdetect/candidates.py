@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from harvestdetect.arrays import unique
 from harvestdetect.data import (
     NO_TIME,
     Campaign,
@@ -255,7 +256,7 @@ def _weighed(overlaps: Overlaps, block: slice, unit: Floats32 | None) -> tuple[P
         # the candidate itself is among them
         closest = _places(row, apart[row, other], other) < MOST_NEAR + 1
         row, other = row[closest] + block.start, other[closest]
-        keys = np.union1d(keys, (row * count + other)[row != other])
+        keys = unique(np.concatenate((keys, (row * count + other)[row != other])))
     first, second = keys // count, keys % count
     at = np.minimum(np.searchsorted(known, keys), max(len(known) - 1, 0))
     share = known[at] == keys if len(known) else np.zeros(len(keys), bool)

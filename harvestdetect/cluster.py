@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, ranges
+from harvestdetect.arrays import AnyInts, ranges, unique
 from harvestdetect.data import Clusters, Neighbors
 from harvestdetect.returning import chance_of, expected_returning
 
@@ -224,7 +224,7 @@ def build_tree(
         above = limit
     del reach
 
-    inside = np.unique(np.concatenate((forest.low, forest.high)))
+    inside = unique(np.concatenate((forest.low, forest.high)))
     place = np.full(n, -1, np.int32)
     place[inside] = np.arange(len(inside), dtype=np.int32)
     weight = np.maximum(forest.reach.astype(np.float64), floor)
@@ -585,10 +585,10 @@ def _senders(tree: Tree, postings: Postings, able: npt.NDArray[np.bool_]) -> tup
     rows = account | node
     del pair, order, account, node
 
-    keys = np.unique(rows)
+    keys = unique(rows)
     same = (keys[1:] ^ keys[:-1]) <= LOW
     meets = meet(keys[:-1][same] & LOW, keys[1:][same] & LOW)
-    keys = np.unique(np.concatenate((keys, (keys[1:][same] & ~LOW) | meets)))
+    keys = unique(np.concatenate((keys, (keys[1:][same] & ~LOW) | meets)))
     node = keys & LOW
     same = (keys[1:] ^ keys[:-1]) <= LOW
     above = meet(node[:-1][same], node[1:][same])  # of all but the first of each account

@@ -26,7 +26,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.arrays import AnyInts, packed_pairs, pairs, ranges
+from harvestdetect.arrays import AnyInts, packed_pairs, pairs, ranges, unique
 from harvestdetect.data import (
     KINDS,
     NO_TIME,
@@ -455,7 +455,7 @@ class CorpusBuilder:
         """Sentences and outlines, of which these are the (ascending) digests, each from a part that has it."""
         found = [""] * len(digest)
         shown = Texts(self._texts, parts.shown, parts.shown_size)
-        holders = np.unique(of)
+        holders = unique(of)
         for first in range(0, len(holders), LOOKED_AT):
             rows = holders[first : first + LOOKED_AT]
             cut = shareable(shown.column(rows).cast(pa.large_string()))

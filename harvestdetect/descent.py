@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import packed_pairs, ranges, unit
+from harvestdetect.arrays import packed_pairs, ranges, unique, unit
 from harvestdetect.cells import RANK_BITS, Cells, over_all, ranks
 from harvestdetect.codes import NONE, code_of, products
 
@@ -129,7 +129,7 @@ def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[Group]:
         mean = np.stack([cells.code[rows].sum(axis=0, dtype=np.int32) for rows in held]).astype(np.float32)
         groups = []
         for rows, rank in zip(held, ranks(cells, code_of(unit(mean))), strict=True):
-            own = np.unique(cells.home[rows])
+            own = unique(cells.home[rows])
             rank[own] = np.iinfo(np.int32).max
             near = np.argpartition(-rank, width - 1)[:width].astype(np.uint16)
             near.sort()
@@ -247,7 +247,7 @@ def _by_cell(
     first = np.append(np.flatnonzero(np.diff(cell.astype(np.int32), prepend=-1)), len(cell))
     cell = cell[first[:-1]]
     lots = -(-len(rows) // _PAIRS)
-    cut = np.unique(np.searchsorted(first, np.linspace(0, len(rows), lots + 1).astype(np.int64)))
+    cut = unique(np.searchsorted(first, np.linspace(0, len(rows), lots + 1).astype(np.int64)))
 
     def compare(lot: int) -> tuple[list[Found], int]:
         found: list[Found] = []

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, pairs, ranges, unit
+from harvestdetect.arrays import AnyInts, pairs, ranges, unique, unit
 from harvestdetect.assign import Assigned
 from harvestdetect.data import Corpus, Template
 from harvestdetect.elsewhere import Elsewhere
@@ -162,7 +162,7 @@ def describe_clusters(
         if len(group) > 1:
             item = Assigned(
                 cluster=replace(
-                    item.cluster, segments=np.unique(np.concatenate([held[i].cluster.segments for i in group]))
+                    item.cluster, segments=unique(np.concatenate([held[i].cluster.segments for i in group]))
                 ),
                 prompts=np.sort(np.concatenate([held[i].prompts for i in group])),
             )
@@ -265,7 +265,7 @@ def _dealt(item: Assigned, known: Parted, of: _Source, segments: Parts) -> list[
     found = []
     for number, one in enumerate(known.described):
         prompts = item.prompts[best == number]
-        if len(np.unique(of.accounts(prompts))) >= of.least:
+        if len(unique(of.accounts(prompts))) >= of.least:
             found.append((replace(item, prompts=prompts), one))
     return found
 
@@ -311,8 +311,8 @@ def _filling(templates: Sequence[Description], item: Assigned, of: _Source) -> I
 
 def _parts(best: Ints, item: Assigned, of: _Source) -> list[Assigned]:
     """A cluster for each number among its prompts that enough accounts sent."""
-    parts = [item.prompts[best == number] for number in np.unique(best)]
-    return [replace(item, prompts=prompts) for prompts in parts if len(np.unique(of.accounts(prompts))) >= of.least]
+    parts = [item.prompts[best == number] for number in unique(best)]
+    return [replace(item, prompts=prompts) for prompts in parts if len(unique(of.accounts(prompts))) >= of.least]
 
 
 def _filled(
@@ -389,21 +389,21 @@ def _template(item: Assigned, of: _Source) -> Described:
         texts,
         unit(of.vectors[stands]),
         channel=item.cluster.channel,
-        segments=len(np.unique(of.corpus.prompts.content[item.prompts])),
+        segments=len(unique(of.corpus.prompts.content[item.prompts])),
         prompts=len(item.prompts),
-        accounts=len(np.unique(of.accounts(item.prompts))),
+        accounts=len(unique(of.accounts(item.prompts))),
     )
     shown = [description.medoid, *description.exemplars, description.least_similar]
-    return Described(description=description, template=template, shown=np.unique(stands[shown]))
+    return Described(description=description, template=template, shown=unique(stands[shown]))
 
 
 def _counted(template: Template, item: Assigned, corpus: Corpus) -> Template:
     """The template with the counts of its cluster as it stands."""
     return replace(
         template,
-        segments=len(np.unique(corpus.prompts.content[item.prompts])),
+        segments=len(unique(corpus.prompts.content[item.prompts])),
         prompts=len(item.prompts),
-        accounts=len(np.unique(corpus.prompts.account[item.prompts])),
+        accounts=len(unique(corpus.prompts.account[item.prompts])),
     )
 
 

@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.arrays import unique
 from harvestdetect.assign import Assigned
 from harvestdetect.cache import DIGEST_BYTES, Notes
 from harvestdetect.candidates import account_digest
@@ -264,7 +265,7 @@ class Earlier:
                 prompts=len(item.prompts),
                 parts=[_Part(description=d.description, template=d.template) for d in one.described],
             )
-            shown = np.unique(np.concatenate([np.empty(0, np.int32), *(d.shown for d in one.described)]))
+            shown = unique(np.concatenate([np.empty(0, np.int32), *(d.shown for d in one.described)]))
             self._templates.append(
                 (told, corpus.digest[item.cluster.segments], one.part, one.fills, corpus.digest[shown])
             )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.arrays import ranges
+from harvestdetect.arrays import ranges, unique
 from harvestdetect.campaign import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, is_copied
 from harvestdetect.candidates import excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.data import (
@@ -82,7 +82,7 @@ def finding_of(
     time = time[time != NO_TIME]
     days = _days(time)
     orgs = prompts.fields["org"].code[campaign.prompts]
-    known = np.unique(orgs[orgs >= 0])
+    known = unique(orgs[orgs >= 0])
     return Finding(
         campaign_id=campaign_id,
         tier=judgement.tier,
@@ -196,9 +196,9 @@ def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -
     """A template with the counts of one campaign's prompts."""
     return replace(
         template,
-        segments=len(np.unique(prompts.content[own])),
+        segments=len(unique(prompts.content[own])),
         prompts=len(own),
-        accounts=len(np.unique(prompts.account[own])),
+        accounts=len(unique(prompts.account[own])),
     )
 
 

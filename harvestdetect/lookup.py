@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, ranges, spread, unit
+from harvestdetect.arrays import AnyInts, ranges, spread, unique, unit
 from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
 from harvestdetect.vectors import Rows
 
@@ -221,7 +221,7 @@ def _shown(corpus: Corpus, segment: Ints32, size: Ints, segments: Ints32) -> tup
     """Of prompts that have ``size`` parts each, ``segment`` all told, those that are shown: start and segment."""
     count = len(size)
     row = np.repeat(np.arange(count), size)
-    shown = among(segment, segments if (segments[1:] > segments[:-1]).all() else np.unique(segments))
+    shown = among(segment, segments if (segments[1:] > segments[:-1]).all() else unique(segments))
     system = corpus.kind[segment] == SYSTEM
     # of several parts, none the cluster's as a whole: those that hold a piece that is
     none = np.bincount(row[shown], minlength=count) == 0

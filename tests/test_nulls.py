@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.arrays import spread
+from harvestdetect.arrays import spread, unique
 from harvestdetect.evidence.nulls import (
     ENOUGH,
     LEAST_MEMBERS,
@@ -37,6 +37,14 @@ def accounts_with(volume: npt.NDArray[np.integer]) -> Ints32:
 
 
 # ---------------------------------------------------------------- tail_p
+
+
+@given(st.lists(st.integers(-(2**62), 2**62), max_size=30), st.sampled_from([np.int64, np.int32]))
+def test_distinct_values_are_numpys(values: list[int], kind: type) -> None:
+    own = np.array([value % 2**31 if kind is np.int32 else value for value in values] * 2, kind)
+    found = unique(own)
+    assert found.dtype == own.dtype
+    assert found.tolist() == np.unique(own).tolist()
 
 
 def test_p_values_are_uniform_under_the_null() -> None:

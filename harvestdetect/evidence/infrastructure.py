@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.arrays import pairs, ranges
+from harvestdetect.arrays import pairs, ranges, unique
 from harvestdetect.data import Evidence, FieldColumn, Prompts, SharedValue
 
 __all__ = [
@@ -134,7 +134,7 @@ class AccountFields:
 
     def counted(self, accounts: Ints32) -> Ints32:
         """The accounts that count, one of each organisation, ascending."""
-        return accounts if self.first is None else np.unique(self.first[accounts])
+        return accounts if self.first is None else unique(self.first[accounts])
 
 
 def account_values(prompts: Prompts) -> AccountFields:
@@ -458,7 +458,7 @@ def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
             if len(held):
                 size = -np.sort(-np.unique(held, return_counts=True)[1])
                 most = max(LARGEST, np.count_nonzero(size[:TEAMS] >= TEAM)) if name == "org" else 1
-                found[name] = min(int(size[:most].sum()) / len(np.unique(who)), 1.0)
+                found[name] = min(int(size[:most].sum()) / len(unique(who)), 1.0)
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, spread
+from harvestdetect.arrays import AnyInts, spread, unique
 from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import tail_p
 from harvestdetect.normalize import normalize
@@ -64,8 +64,7 @@ BUCKETS: Final = 1 << 15
 
 def distinct(values: AnyInts) -> int:
     """How many different ones there are."""
-    ordered = np.sort(values)
-    return int((ordered[1:] != ordered[:-1]).sum()) + 1 if len(ordered) else 0
+    return len(unique(values))
 
 
 def copies_share(contents: npt.NDArray[np.int32]) -> float:

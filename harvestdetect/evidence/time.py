@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, spread
+from harvestdetect.arrays import AnyInts, spread, unique
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.nulls import MAX_MEMBERS, SETTLED, STEPS, Groups, draw_until_settled, steps, tail_p
 
@@ -384,7 +384,7 @@ def _synchrony(times: Ints, member: Ints) -> Floats:
     own = times // (SYNC_HOURS * HOUR) - int(times.min() // DAY) * size
     days = int(own.max()) // size + 2  # a day more, so that an account's next day is its own
     bins, accounts = days * size, int(member[-1]) + 1
-    seen = np.unique((np.arange(g)[:, None] * accounts + member) * bins + own)
+    seen = unique((np.arange(g)[:, None] * accounts + member) * bins + own)
     row, where = seen // (accounts * bins), seen % bins
     active = np.bincount(row * bins + where, minlength=g * bins).reshape(g, days, size)
     together = (active * (active - 1)).sum(axis=2)
