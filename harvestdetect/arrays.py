@@ -22,7 +22,7 @@ def ranges(start: AnyInts, count: AnyInts) -> Ints:
 def unique(values: npt.NDArray[Whole]) -> npt.NDArray[Whole]:
     """The distinct values, ascending.
 
-    By sorting: numpy from 2.3 on hashes integers first, which takes eighteen times as long for a million pairs.
+    By sorting: numpy from 2.3 on hashes integers first, which takes many times as long for pairs of numbers.
     """
     ordered = np.sort(values, axis=None)
     first = np.ones(len(ordered), bool)
