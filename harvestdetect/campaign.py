@@ -10,9 +10,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, pairs, ranges, unique
+from harvestdetect.arrays import AnyInts, ranges, unique
 from harvestdetect.data import Campaign
 from harvestdetect.overlap import blocks, by_chance, log_tail, overlaps_of, shared_pairs
+from harvestdetect.returning import texts_of_each
 
 __all__ = [
     "Link",
@@ -522,13 +523,12 @@ def _sent(part: Part, account: Ints32) -> _Sent:
     order = np.argsort(prompts, kind="stable")
     prompts, cluster = prompts[order], cluster[order]
     accounts, counts = np.unique(account[prompts], return_counts=True)
-    users, _ = pairs(account[prompts], cluster)
     return _Sent(
         prompts=prompts.astype(np.int32),
         cluster=cluster,
         accounts=accounts.astype(np.int32),
         hits=counts.astype(np.int32),
-        templates=np.bincount(np.searchsorted(accounts, users), minlength=len(accounts)).astype(np.int32),
+        templates=texts_of_each(account[prompts], cluster).astype(np.int32),
     )
 
 

@@ -275,10 +275,6 @@ def forget(folder: Path, account: str) -> int:
     """
     from harvestdetect.state import open_state
 
-    try:
-        account.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"the account must be UTF-8 text, got {account!a}") from None
     with open_state(folder, write=True, make=False) as opened:
         gone = opened.forget(account)
     answer(

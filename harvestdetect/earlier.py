@@ -62,8 +62,6 @@ class Stood:
     """The clusters of an earlier scan, of texts that are here."""
 
     clusters: list[Clustered]
-    new: Bools
-    """bool[n]: texts that were not there."""
     came: Ints32
     """int32[n]: in which scan each of the texts came, 0 the one that clustered them whole..."""
     scan: int
@@ -72,6 +70,11 @@ class Stood:
     """How many texts there were when they were last clustered whole..."""
     changed: int
     """...and how many have come or gone since."""
+
+    @property
+    def new(self) -> Bools:
+        """bool[n]: texts that were not there."""
+        return np.asarray(self.came == self.scan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +161,11 @@ class Earlier:
         if told.model != model:
             return None
         place = places(arrays["digest"], digest)
-        new = np.ones(len(digest), bool)
-        new[place[place >= 0]] = False
-        came = np.full(len(digest), told.scan + 1, np.int32)
-        came[place[place >= 0]] = arrays["came"][place >= 0]
-        changed = told.changed + int(new.sum()) + int((place < 0).sum())
+        here, scan = place >= 0, told.scan + 1
+        came = np.full(len(digest), scan, np.int32)
+        came[place[here]] = arrays["came"][here]
+        # what has come, and what has gone
+        changed = told.changed + len(digest) + len(here) - 2 * int(here.sum())
         if changed > CHANGED * told.whole:
             return None
         start, points = arrays["start"], place[arrays["points"]]
@@ -170,10 +173,10 @@ class Earlier:
         for number, one in enumerate(told.clusters):
             own = points[start[number] : start[number + 1]]
             stood.append(Clustered(channel=one.channel, points=own[own >= 0], quality=one.quality, reach=one.reach))
-        found_again = Stood(clusters=stood, new=new, came=came, scan=told.scan + 1, whole=told.whole, changed=changed)
+        carried = Stood(clusters=stood, came=came, scan=scan, whole=told.whole, changed=changed)
         if view == "wording":
-            self._stood = found_again
-        return found_again
+            self._stood = carried
+        return carried
 
     def keep_clusters(
         self, view: View, model: str, digest: Digests, found: Sequence[Clustered], stood: Stood | None
@@ -368,8 +371,9 @@ def _close(one: int, other: int, least: float = ALIKE) -> bool:
 def _newest(corpus: Corpus, came: Ints32) -> Ints32:
     """The scan in which the newest text of each prompt came: int32[p]."""
     found = np.zeros(len(corpus.prompts.account), np.int32)
-    later = came[corpus.posting_segment] > 0
-    np.maximum.at(found, corpus.posting_prompt[later], came[corpus.posting_segment[later]])
+    came = came[corpus.posting_segment]
+    later = came > 0
+    np.maximum.at(found, corpus.posting_prompt[later], came[later])
     return found
 
 

@@ -6,12 +6,10 @@ writes ``campaigns.jsonl`` and ``accounts.csv`` can be scored by the same rule.
 
 from __future__ import annotations
 
-import csv
 import math
-import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -19,7 +17,7 @@ from typing import Literal, cast
 from harvestdetect.data import TIERS, Detection, Tier
 from harvestdetect.errors import InputError, SettingsError
 from harvestdetect.report.escape import csv_text
-from harvestdetect.report.read import json_lines, short
+from harvestdetect.report.read import csv_rows, json_lines, short
 
 __all__ = [
     "Found",
@@ -196,7 +194,7 @@ def read_findings(out: str | Path) -> list[Found]:
     members: dict[str, set[str]] = {identity: set() for identity in judged}
     recommended: dict[str, set[str]] = {identity: set() for identity in judged}
     accounts = folder / "accounts.csv"
-    for number, cells in _csv_rows(accounts, ("account", "campaign_id", "recommended")):
+    for number, cells in csv_rows(accounts, ("account", "campaign_id", "recommended")):
         try:
             account, identity = (csv_text(cells[name]) for name in ("account", "campaign_id"))
         except (ValueError, OverflowError):
@@ -233,26 +231,6 @@ def found_of(detection: Detection) -> list[Found]:
         )
         for finding in detection.findings
     ]
-
-
-def _csv_rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    # Process-wide, and only ever raised: an account id may be as long as a line of a dump, and longer when escaped.
-    csv.field_size_limit(sys.maxsize)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            header = reader.fieldnames or []
-            missing = [name for name in needed if name not in header]
-            if missing:
-                raise InputError(f"{file} has no column {missing[0]}; found: {short(', '.join(header) or 'none')}")
-            for cells in reader:
-                if None in cells or None in cells.values():
-                    raise InputError(f"{file}, line {reader.line_num}: not as many cells as the header")
-                yield reader.line_num, cells
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {file}: not a valid CSV file ({error})") from None
 
 
 # ---------------------------------------------------------------- scoring

@@ -36,7 +36,7 @@ def chance_of(volume: AnyInts) -> Chance:
 
 
 def texts_of_each(account: AnyInts, text: AnyInts) -> Ints:
-    """Distinct texts of each account in a set: int64[a].
+    """Distinct texts (or clusters, or whatever is numbered) of each account in a set, by account: int64[a].
 
     Args:
         account: int[r], of the rows of the set.

@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import pairs, spread
+from harvestdetect.arrays import spread, unique
 from harvestdetect.assign import Assigned
 from harvestdetect.campaign import without
 from harvestdetect.cluster import Postings
@@ -53,7 +53,6 @@ from harvestdetect.evidence.text import (
     PAIRS,
     READ,
     copies_share,
-    distinct,
     duplicate_types,
     paired,
     slot_sweep,
@@ -72,6 +71,7 @@ from harvestdetect.evidence.time import (
 from harvestdetect.lookup import Parts, cluster_texts, first_rows, texts_of, words_of
 from harvestdetect.machine import cores
 from harvestdetect.registry import Registry, known
+from harvestdetect.returning import texts_of_each
 from harvestdetect.template import SAMPLE, Description, align, common_words, cut, is_rigid, is_template
 from harvestdetect.triage import TEXT_FDR, Judgement, judge
 
@@ -296,7 +296,7 @@ def _weigh(whole: Campaign, case: Case, background: Background, seed: int) -> We
         return found
 
     found = _text(seen, case, background)
-    used = _used(whole, prompts.account)
+    used = texts_of_each(prompts.account[whole.prompts], whole.prompt_cluster)
     # all of them: leaving out whoever sends most would make any load even
     if (load := even_load(whole.harvest_prompts, strays=least_beyond(whole.stray_hits, used), seed=seed)) is not None:
         found.append(load)
@@ -453,7 +453,7 @@ def _benign(
     load, sat = by_name.get(EVEN_LOAD), by_name.get(SITTINGS)
     return benign_explanations(
         copies=copies_share(seen.contents),
-        texts=distinct(seen.contents),
+        texts=len(unique(seen.contents)),
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         even_p=None if load is None else load.p_value,
@@ -468,12 +468,6 @@ def _benign(
         shares=concentration(background.fields, campaign.accounts),
         known_as=None if entry is None else (entry.kind, entry.id),
     )
-
-
-def _used(campaign: Campaign, account: Ints32) -> npt.NDArray[np.int64]:
-    """How many of a campaign's clusters each of its accounts sent prompts of: int64[a]."""
-    users, _ = pairs(account[campaign.prompts], campaign.prompt_cluster)
-    return np.unique(users, return_counts=True)[1]
 
 
 # ---------------------------------------------------------------- background
@@ -506,7 +500,7 @@ def background_of(campaigns: Sequence[Campaign], case: Case, *, seed: int) -> Ba
     return Background(
         pool=pool_of(account, len(inside), inside, row=row),
         sent=sent,
-        users=np.array([distinct(prompts.account[a.prompts]) for a in case.assigned], np.int64),
+        users=np.array([len(unique(prompts.account[a.prompts])) for a in case.assigned], np.int64),
         cluster_share=np.array([len(a.prompts) for a in case.assigned], np.float64) / len(account),
         joined=joined_when(signed.first, sent),
         opened=opened_when(signed, ~inside),

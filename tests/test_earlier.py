@@ -164,7 +164,7 @@ def corpus_of(digest: npt.NDArray[np.void], *, sent: Sequence[tuple[int, int]] =
 def with_new(held: Earlier, count: int, new: Sequence[int] = ()) -> Earlier:
     """As after the clusters of so many texts were carried on by the first scan that did."""
     fresh = np.isin(np.arange(count), new)
-    held._stood = Stood(clusters=[], new=fresh, came=fresh.astype(np.int32), scan=1, whole=count, changed=len(new))
+    held._stood = Stood(clusters=[], came=fresh.astype(np.int32), scan=1, whole=count, changed=len(new))
     return held
 
 

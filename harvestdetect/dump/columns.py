@@ -188,15 +188,12 @@ def _settle_times(
     usable: Callable[[str, ColumnPath], int],
 ) -> None:
     """``created_at`` tells the prompt's time where nothing else does, or something else hardly ever."""
-    names = ("created_at",)
-    if "timestamp" in chosen:
-        if "timestamp" in mapping:
-            return
-        rows = usable("timestamp", chosen["timestamp"])
-        by_name = {name: path for name, path in by_name.items() if OFTEN * usable("timestamp", path) > rows}
+    if "timestamp" in mapping:
+        return
+    rows = usable("timestamp", chosen["timestamp"]) if "timestamp" in chosen else -1
     taken = {path for field, path in chosen.items() if field != "created_at" or field in mapping}
-    for path in _candidates(by_name, names):
-        if path not in taken:
+    for path in _candidates(by_name, ("created_at",)):
+        if path not in taken and OFTEN * usable("timestamp", path) > rows:
             chosen["timestamp"] = path
             if chosen.get("created_at") == path:
                 del chosen["created_at"]

@@ -220,19 +220,18 @@ def _community(
     uneven = load_ratio >= INDEPENDENT or (even_p is not None and even_p >= AS_CHANCE)
     loose = several is not None and several < LOOSE and (sittings_p is None or sittings_p > MACHINE)
     fits = (not templated or loose) and uneven and apart
-    linked = "" if several is None else f" that {several:.0%} of the accounts sent more than one of"
+    shared = "a template" if templated else "a subject, no template"
+    if templated and several is not None:
+        shared = f"templates that {several:.0%} of the accounts sent more than one of"
     return _tested(
         "a community with a common interest",
         fits=fits,
         statistic=load_ratio,
         sentence=(
-            f"The prompts share {f'templates{linked}' if linked else 'a template'}; the load is "
-            if templated
-            else "The prompts share a subject, no template; the load is "
-        )
-        + f"{load_ratio:.2f} times as uneven as that of independent users"
-        + (", no more even than so few prompts make it." if uneven and load_ratio < INDEPENDENT else ".")
-        + ("" if apart else " But they share infrastructure."),
+            f"The prompts share {shared}; the load is {load_ratio:.2f} times as uneven as that of independent users"
+            + (", no more even than so few prompts make it." if uneven and load_ratio < INDEPENDENT else ".")
+            + ("" if apart else " But they share infrastructure.")
+        ),
     )
 
 

@@ -23,7 +23,6 @@ __all__ = [
     "PAIRS",
     "READ",
     "copies_share",
-    "distinct",
     "duplicate_types",
     "paired",
     "slot_sweep",
@@ -62,14 +61,9 @@ LENGTHS: Final = 2.5
 BUCKETS: Final = 1 << 15
 
 
-def distinct(values: AnyInts) -> int:
-    """How many different ones there are."""
-    return len(unique(values))
-
-
 def copies_share(contents: npt.NDArray[np.int32]) -> float:
     """The share of prompts that repeat an earlier one word for word (after normalisation)."""
-    return 1.0 - distinct(contents) / len(contents) if len(contents) else 0.0
+    return 1.0 - len(unique(contents)) / len(contents) if len(contents) else 0.0
 
 
 def text_evidence(
@@ -144,7 +138,7 @@ def text_evidence(
                 ),
             )
         )
-    different = distinct(contents)
+    different = len(unique(contents))
     copies = len(contents) - different
     found.append(
         Evidence(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from harvestdetect.candidates import CANDIDATES, SEEN, account_digest, candidate
 from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier
 from harvestdetect.errors import InputError
 from harvestdetect.report.escape import csv_text
-from harvestdetect.report.read import json_lines, short
+from harvestdetect.report.read import csv_rows, json_lines
 
 __all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_seen", "read_scan"]
 
@@ -171,41 +169,26 @@ def _fits(value: Any) -> bool:
 def _members(file: Path, found: Mapping[str, FoundCampaign]) -> dict[str, list[MemberRow]]:
     """The members of every finding."""
     members: dict[str, list[MemberRow]] = {identity: [] for identity in found}
-    # Process-wide, and only ever raised: an account id may be as long as a line of a dump, and longer when escaped.
-    csv.field_size_limit(sys.maxsize)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            header = reader.fieldnames or []
-            missing = [name for name in _COLUMNS if name not in header]
-            if missing:
-                raise InputError(f"{file} has no column {missing[0]}; found: {short(', '.join(header) or 'none')}")
-            for cells in reader:
-                where = f"{file}, line {reader.line_num}"
-                if None in cells or None in cells.values():
-                    raise InputError(f"{where}: not as many cells as the header")
-                try:
-                    identity = csv_text(cells["campaign_id"])
-                    row = MemberRow(
-                        account=csv_text(cells["account"]),
-                        membership=_float(cells["membership"]),
-                        harvest_share=_float(cells["harvest_share"]),
-                        prompts=_whole(cells["prompts"]),
-                        harvest_prompts=_whole(cells["harvest_prompts"]),
-                        first_seen=cells["first_seen"] or None,
-                        last_seen=cells["last_seen"] or None,
-                        recommended=cells["recommended"].strip().lower() == "true",
-                        reasons=tuple(csv_text(cells["reasons"]).split("; ")) if cells["reasons"] else (),
-                    )
-                except (ValueError, OverflowError):
-                    raise InputError(f"{where}: a cell is not a number, or its escape no character") from None
-                if identity not in members:
-                    raise InputError(f"{where}: campaign {identity!a} is not in campaigns.jsonl")
-                members[identity].append(row)
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {file}: not a valid CSV file ({error})") from None
+    for number, cells in csv_rows(file, _COLUMNS):
+        where = f"{file}, line {number}"
+        try:
+            identity = csv_text(cells["campaign_id"])
+            row = MemberRow(
+                account=csv_text(cells["account"]),
+                membership=_float(cells["membership"]),
+                harvest_share=_float(cells["harvest_share"]),
+                prompts=_whole(cells["prompts"]),
+                harvest_prompts=_whole(cells["harvest_prompts"]),
+                first_seen=cells["first_seen"] or None,
+                last_seen=cells["last_seen"] or None,
+                recommended=cells["recommended"].strip().lower() == "true",
+                reasons=tuple(csv_text(cells["reasons"]).split("; ")) if cells["reasons"] else (),
+            )
+        except (ValueError, OverflowError):
+            raise InputError(f"{where}: a cell is not a number, or its escape no character") from None
+        if identity not in members:
+            raise InputError(f"{where}: campaign {identity!a} is not in campaigns.jsonl")
+        members[identity].append(row)
     return members
 
 

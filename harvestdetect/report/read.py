@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harvestdetect.errors import InputError
 
-__all__ = ["json_lines", "short"]
+__all__ = ["csv_rows", "json_lines", "short"]
 
 
 def json_lines(file: Path, *, advice: str = "") -> Iterator[tuple[int, dict[str, Any]]]:
@@ -38,6 +40,35 @@ def json_lines(file: Path, *, advice: str = "") -> Iterator[tuple[int, dict[str,
         raise InputError(f"cannot read {file}: {error.strerror}{advice}") from None
     except UnicodeDecodeError:
         raise InputError(f"cannot read {file}: it is not UTF-8 text") from None
+
+
+def csv_rows(file: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line and cells of every row of a CSV file with a header.
+
+    Args:
+        file: CSV.
+        needed: columns that it must have.
+
+    Raises:
+        InputError: it cannot be read, lacks a column, or a row has not as many cells as the header.
+    """
+    # Process-wide, and only ever raised: an account id may be as long as a line of a dump, and longer when escaped.
+    csv.field_size_limit(sys.maxsize)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines, strict=True)
+            header = reader.fieldnames or []
+            missing = [name for name in needed if name not in header]
+            if missing:
+                raise InputError(f"{file} has no column {missing[0]}; found: {short(', '.join(header) or 'none')}")
+            for cells in reader:
+                if None in cells or None in cells.values():
+                    raise InputError(f"{file}, line {reader.line_num}: not as many cells as the header")
+                yield reader.line_num, cells
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {file}: not a valid CSV file ({error})") from None
 
 
 def short(value: object) -> str:

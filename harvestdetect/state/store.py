@@ -25,9 +25,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from harvestdetect.alerts import create_tables
-from harvestdetect.errors import LockedError, StateError
+from harvestdetect.errors import LockedError, StateError, UsageError
 
-__all__ = ["SCHEMA", "Store", "note_event", "open_store"]
+__all__ = ["SCHEMA", "Store", "check_utf8", "note_event", "open_store"]
 
 SCHEMA: Final = 1
 DATABASE: Final = "state.sqlite"
@@ -224,6 +224,15 @@ def open_store(folder: Path, *, write: bool, make: bool = False) -> Store:
             os.close(lock)
         raise
     return Store(folder, connection, lock)
+
+
+def check_utf8(**texts: str) -> None:
+    """Refuses what the database cannot hold: an argument of a command whose bytes are not UTF-8 has surrogates."""
+    for name, text in texts.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the {name} must be UTF-8 text, got {text!a}") from None
 
 
 def note_event(

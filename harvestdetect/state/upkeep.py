@@ -16,7 +16,7 @@ from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.campaigns import TOLD
-from harvestdetect.state.store import DATABASE, Store
+from harvestdetect.state.store import DATABASE, Store, check_utf8
 from harvestdetect.work import NEIGHBORS, kept_digests
 
 __all__ = ["Forgotten", "Freed", "collect", "forget", "verify"]
@@ -115,9 +115,11 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
     removed, to be made again by the next run. The results that runs wrote elsewhere are not the state's to erase.
 
     Raises:
+        UsageError: the account is not UTF-8.
         CacheError, StateError: something cannot be read or written; what was done until then stays done, and doing it
             again does the rest.
     """
+    check_utf8(account=account)
     prompts = files = 0
     for row in store.rows("SELECT name, sha256 FROM files ORDER BY sha256"):
         gone = shards.without(row["name"], row["sha256"], account)

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from harvestdetect.data import TIERS, Tier
 from harvestdetect.errors import UsageError
 from harvestdetect.report.format import day
-from harvestdetect.state.store import Store, note_event
+from harvestdetect.state.store import Store, check_utf8, note_event
 
 __all__ = ["Precision", "Verdict", "VerdictName", "precision", "review", "standing_verdicts", "undo", "verdicts"]
 
@@ -81,7 +81,7 @@ def review(
         raise UsageError(f"a note has at most {MAX_NOTE:,} characters, got {len(note):,}")
     if expires is not None and expires <= now:
         raise UsageError("a verdict cannot expire before it is given")
-    _check_utf8(campaign=campaign, note=note, reviewer=reviewer)
+    check_utf8(campaign=campaign, note=note, reviewer=reviewer)
     found = store.rows("SELECT tier, merged_into FROM campaigns WHERE campaign = ?", campaign)
     if not found:
         raise UsageError(f"the state knows no campaign {campaign!a}; harvestdetect campaigns lists them")
@@ -102,7 +102,7 @@ def undo(store: Store, campaign: str, *, reviewer: str, now: int) -> Verdict:
     Raises:
         UsageError: there is none, or the name of the reviewer is not UTF-8.
     """
-    _check_utf8(reviewer=reviewer)
+    check_utf8(reviewer=reviewer)
     held = [v for v in verdicts(store, campaign=campaign) if v.undone is None]
     if not held:
         raise UsageError(f"there is no verdict on {campaign!a} to take back")
@@ -111,15 +111,6 @@ def undo(store: Store, campaign: str, *, reviewer: str, now: int) -> Verdict:
         said = f"{held[-1].verdict} of {held[-1].reviewer} taken back by {reviewer}"
         note_event(connection, campaign, "verdict", said, at=now)
     return verdicts(store, campaign=campaign, number=held[-1].number)[0]
-
-
-def _check_utf8(**texts: str) -> None:
-    """Refuses what the database cannot hold: an argument of a command whose bytes are not UTF-8 has surrogates."""
-    for name, text in texts.items():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise UsageError(f"the {name} must be UTF-8 text, got {text!a}") from None
 
 
 def verdicts(store: Store, *, campaign: str | None = None, number: int | None = None) -> list[Verdict]:
