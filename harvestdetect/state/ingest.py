@@ -122,7 +122,8 @@ def _has(store: Store, sha256: str, since: int | None) -> bool:
 def _keep(store: Store, file: SourceFile, span: _Span, now: int) -> None:
     with store.transaction() as connection:
         connection.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO files (sha256, name, rows, rejects, first_time, last_time, added)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (file.sha256, file.name, file.rows, file.rejects, span.first, span.last, now),
         )
         connection.execute("DELETE FROM past_files WHERE sha256 = ?", (file.sha256,))

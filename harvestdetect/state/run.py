@@ -169,7 +169,8 @@ def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now
     with store.transaction() as connection:
         for row in rows:
             connection.execute(
-                "INSERT OR REPLACE INTO past_files SELECT sha256, last_time, ? FROM files WHERE sha256 = ?",
+                "INSERT OR REPLACE INTO past_files (sha256, name, last_time, latest_time, added, left_at)"
+                " SELECT sha256, name, last_time, latest_time, added, ? FROM files WHERE sha256 = ?",
                 (now, row["sha256"]),
             )
             connection.execute("DELETE FROM files WHERE sha256 = ?", (row["sha256"],))

@@ -29,7 +29,7 @@ from harvestdetect.errors import LockedError, StateError, UsageError
 
 __all__ = ["SCHEMA", "Store", "check_utf8", "note_event", "open_store"]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 DATABASE: Final = "state.sqlite"
 _WAIT: Final = 30.0
 """Seconds to wait for another process that writes."""
@@ -43,9 +43,20 @@ CREATE TABLE files (
     rejects INTEGER NOT NULL,
     first_time INTEGER,
     last_time INTEGER,
-    added INTEGER NOT NULL
+    added INTEGER NOT NULL,
+    latest_time INTEGER,
+    state TEXT NOT NULL DEFAULT 'whole'
 ) STRICT;
-CREATE TABLE past_files (sha256 TEXT PRIMARY KEY, last_time INTEGER, left_at INTEGER NOT NULL) STRICT;
+CREATE TABLE past_files (
+    sha256 TEXT PRIMARY KEY,
+    last_time INTEGER,
+    left_at INTEGER NOT NULL,
+    name TEXT,
+    added INTEGER,
+    latest_time INTEGER,
+    why TEXT NOT NULL DEFAULT 'window',
+    superseded_by TEXT
+) STRICT;
 CREATE TABLE runs (
     run INTEGER PRIMARY KEY,
     started INTEGER NOT NULL,
@@ -54,7 +65,8 @@ CREATE TABLE runs (
     window_end INTEGER,
     counts TEXT,
     settings TEXT,
-    error TEXT
+    error TEXT,
+    window_complete INTEGER
 ) STRICT;
 CREATE TABLE campaigns (
     campaign TEXT PRIMARY KEY,
@@ -124,7 +136,21 @@ CREATE TABLE verdicts (
     undone INTEGER
 ) STRICT;
 """
-_MIGRATIONS: Final[dict[int, str]] = {}
+"""``files.last_time`` counts only times that the clock of the run allowed, ``latest_time`` all of them. ``files.state``
+is ``whole``, or ``lost`` where the prepared file is missing or damaged. ``past_files.why`` is ``window`` or
+``superseded``. ``runs.window_complete`` is 0 where a file of the window was lost."""
+_MIGRATIONS: Final[dict[int, str]] = {
+    1: """
+ALTER TABLE files ADD COLUMN latest_time INTEGER;
+ALTER TABLE files ADD COLUMN state TEXT NOT NULL DEFAULT 'whole';
+ALTER TABLE past_files ADD COLUMN name TEXT;
+ALTER TABLE past_files ADD COLUMN added INTEGER;
+ALTER TABLE past_files ADD COLUMN latest_time INTEGER;
+ALTER TABLE past_files ADD COLUMN why TEXT NOT NULL DEFAULT 'window';
+ALTER TABLE past_files ADD COLUMN superseded_by TEXT;
+ALTER TABLE runs ADD COLUMN window_complete INTEGER;
+""",
+}
 """Version -> what makes the next one of it."""
 
 
@@ -294,9 +320,9 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
     """Brings the tables up to date, each version in one transaction."""
     while version < SCHEMA:
         # executescript would end a transaction that is open
-        script = _MIGRATIONS[version] if version else _TABLES
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version + 1};\nCOMMIT;")
-        version += 1
+        script, reached = (_MIGRATIONS[version], version + 1) if version else (_TABLES, SCHEMA)
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {reached};\nCOMMIT;")
+        version = reached
     create_tables(connection)
 
 
