@@ -42,6 +42,7 @@ def scan_state(
     notes: Callable[[str], None],
     write: Callable[[Detection], object],
     done: Callable[..., None],
+    group: bool | None = None,
 ) -> Detection:
     """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did."""
     from harvestdetect.alerts import load_channels
@@ -49,7 +50,7 @@ def scan_state(
 
     seconds = parse_period(window)
     channels = load_channels(settings_file) if settings_file is not None else ()
-    with open_state(folder, write=True) as state:
+    with open_state(folder, write=True, group=group) as state:
         run = state.scan(
             dumps, settings=settings, window=seconds, progress=progress, notes=notes, channels=channels, write=write
         )

@@ -17,11 +17,10 @@ import json
 import os
 import sys
 import unicodedata
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from io import BufferedReader, BufferedWriter
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,9 +28,9 @@ import numpy as np
 import pyarrow as pa
 
 from harvestdetect import __version__
-from harvestdetect.cache import flush_to_disk, remove_abandoned
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
+from harvestdetect.files import Unfinished, flush_to_disk, make_folder, sweep
 from harvestdetect.segments import LAYOUT, Cutting, Prepared, chosen, of_account
 from harvestdetect.settings import Settings
 
@@ -77,8 +76,8 @@ class ShardFolder:
         )
         self._key = json.dumps(told, sort_keys=True)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            remove_abandoned(self.folder, suffix=".tmp")
+            make_folder(self.folder)
+            sweep(self.folder)
         except OSError as error:
             raise CacheError(f"cannot use the folder {self.folder}: {error.strerror or error}") from None
 
@@ -233,13 +232,12 @@ class ShardWriter:
     def __init__(self, folder: ShardFolder, name: str) -> None:
         self._folder = folder
         self._name = name
-        self._path = folder.folder / f"{uuid.uuid4().hex}.tmp"
         self._digest = hashlib.sha256()
         self._blocks: list[list[int]] = []
         self._rejects: list[tuple[int | None, int | None, str]] = []
         self._file: SourceFile | None = None
         try:
-            self._stream: BufferedWriter | None = self._path.open("xb")
+            self._unfinished: Unfinished | None = Unfinished(folder.folder)
         except OSError as error:
             raise self._error(error) from None
         self._write(MAGIC)
@@ -248,11 +246,11 @@ class ShardWriter:
         return CacheError(f"cannot write to {self._folder.folder}: {error.strerror or error}")
 
     def _write(self, data: Any) -> None:
-        if self._stream is None:
+        if self._unfinished is None:
             return
         self._digest.update(data)
         try:
-            self._stream.write(data)
+            self._unfinished.stream.write(data)
         except OSError as error:
             self.discard()
             raise self._error(error) from None
@@ -283,7 +281,7 @@ class ShardWriter:
         Raises:
             CacheError: it cannot be written.
         """
-        if self._stream is None or self._file is None:
+        if self._unfinished is None or self._file is None:
             self.discard()
             return
         told = {"file": asdict(self._file), "rejects": self._rejects, "blocks": self._blocks}
@@ -291,11 +289,8 @@ class ShardWriter:
         self._write(raw)
         self._write(len(raw).to_bytes(8, "little"))
         try:
-            self._stream.write(self._digest.digest())
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-            self._stream.close()
-            self._path.rename(self._folder.path(self._name, self._file.sha256))
+            self._unfinished.stream.write(self._digest.digest())
+            self._unfinished.publish(self._folder.path(self._name, self._file.sha256))
             flush_to_disk(self._folder.folder)
         except OSError as error:
             raise self._error(error) from None
@@ -304,8 +299,6 @@ class ShardWriter:
 
     def discard(self) -> None:
         """Leaves nothing behind of what was not published."""
-        if self._stream is not None:
-            with suppress(OSError):
-                self._stream.close()
-            self._stream = None
-            self._path.unlink(missing_ok=True)
+        if self._unfinished is not None:
+            self._unfinished.discard()
+            self._unfinished = None

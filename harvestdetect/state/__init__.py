@@ -193,19 +193,21 @@ class State:
         return Settings(use_registry=False, **(json.loads(held) if held else {}))
 
 
-def open_state(folder: str | Path, *, write: bool = False, make: bool = True) -> State:
+def open_state(folder: str | Path, *, write: bool = False, make: bool = True, group: bool | None = None) -> State:
     """Opens a state.
 
     Args:
         folder: of the state.
         write: take its lock, to scan, judge, or look after it.
         make: make a new one where there is none, if it is to be written.
+        group: True shares it with the group of its files (modes 0660 and 0770), False takes that back, None leaves it
+            as it was; at first only its user may read it. It is of use with ``write``.
 
     Raises:
         LockedError: another process has the lock.
         StateError: there is no state, or it is damaged, or of a newer version.
     """
-    return State(open_store(Path(folder), write=write, make=make))
+    return State(open_store(Path(folder), write=write, make=make, group=group))
 
 
 def _moment(now: int | None) -> int:
