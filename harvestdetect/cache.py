@@ -61,6 +61,8 @@ DIGEST_BYTES = 16
 ABANDONED_SECONDS = 3_600.0
 """Shards that no manifest names are removed when older: their writer may be about to name them."""
 LOCK_SECONDS = 30.0
+_CREATIONS = 20
+"""Attempts to make the manifest while other processes make it too."""
 
 
 def cache_folder(folder: Path | None = None) -> Path:
@@ -400,6 +402,17 @@ class VectorCache:
     def _create(self) -> None:
         with suppress(OSError):  # the connection says why
             create_private(self.folder / "manifest.sqlite")
+        for attempt in range(_CREATIONS):
+            try:
+                self._create_table()
+                return
+            except CacheError as error:
+                # processes that turn on WAL at once are refused without waiting
+                if "locked" not in str(error) or attempt + 1 == _CREATIONS:
+                    raise
+                time.sleep(0.1)
+
+    def _create_table(self) -> None:
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(

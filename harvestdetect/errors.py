@@ -13,6 +13,7 @@
     ├── CacheError               the vector cache cannot be used (exit 1)
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
+    ├── ErasureError             an account is not erased completely yet; try again (exit 75)
     └── LockedError              another scan holds the lock (exit 75)
 
 Each class carries the exit code the command line ends with. Messages say what is wrong, what was given
@@ -26,6 +27,7 @@ __all__ = [
     "CalibrationError",
     "ColumnsError",
     "EncoderError",
+    "ErasureError",
     "HarvestdetectError",
     "InputError",
     "LockedError",
@@ -86,6 +88,12 @@ class TooManyRejectsError(HarvestdetectError):
     """More bad rows than the settings allow."""
 
     exit_code = 4
+
+
+class ErasureError(HarvestdetectError):
+    """An account is not erased completely, or it cannot be proven; the message says what remains."""
+
+    exit_code = 75
 
 
 class LockedError(HarvestdetectError):

@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from io import BufferedReader
@@ -34,12 +34,14 @@ from harvestdetect.files import Unfinished, flush_to_disk, make_folder, sweep
 from harvestdetect.segments import LAYOUT, Cutting, Prepared, chosen, of_account
 from harvestdetect.settings import Settings
 
-__all__ = ["Shard", "ShardFolder", "ShardWriter", "Window"]
+__all__ = ["Shard", "ShardFolder", "ShardWriter", "Window", "shown_name"]
 
 MAGIC: Final = b"harvest-shard-1\n"
 TAIL: Final = 40
 """Bytes behind the JSON."""
 _STEP: Final = 1 << 20
+_TEXTS: Final = frozenset({"text_bytes", "shown_bytes", "value_bytes"})
+"""Arrays of a block that hold text."""
 _KINDS: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
 """What of a file's name bears on how it is read."""
 
@@ -101,8 +103,24 @@ class ShardFolder:
                 path.unlink()
             return None
 
-    def without(self, name: str, sha256: str, account: str) -> int:
-        """Takes the prompts of an account out of a shard, and all that only they hold.
+    def without(
+        self,
+        name: str,
+        sha256: str,
+        account: str,
+        *,
+        renamed: str | None = None,
+        unsaid: Callable[[str], str] | None = None,
+    ) -> int:
+        """Takes the prompts of an account out of a shard, all that only they hold, and mentions in it.
+
+        Args:
+            name: of the file.
+            sha256: of its bytes.
+            account: its id.
+            renamed: what the file is to be called; the shard without the account is then at the path of this name,
+                and the old one stays until the caller removes it. None: as before.
+            unsaid: takes the id out of a reason for which a row was rejected; None: each place where it stands.
 
         Returns:
             How many prompts there were.
@@ -113,19 +131,22 @@ class ShardFolder:
         held = self.open(name, sha256)
         if held is None:
             raise CacheError(f"what was read of {name} is not in {self.folder} any more")
+        new_name = name if renamed is None else renamed
+        unsaid = unsaid or (lambda reason: reason.replace(account, "[erased]"))
         try:
             gone = sum(int(of_account(block, account).sum()) for block in held)
-            if gone:
-                self._write_without(held, name, account)
+            rejects = tuple(replace(reject, reason=unsaid(reject.reason)) for reject in held.rejects)
+            if gone or rejects != held.rejects or held.stored_name != shown_name(new_name):
+                self._write_without(held, rejects, new_name, account)
         finally:
             held.close()
         return gone
 
-    def _write_without(self, held: Shard, name: str, account: str) -> None:
+    def _write_without(self, held: Shard, rejects: tuple[Reject, ...], name: str, account: str) -> None:
         writer = self.writer(name)
-        rejects = [replace(r, reason=r.reason.replace(account, "[erased]")) for r in held.rejects]
+        file = replace(held.file, name=shown_name(name))
         try:
-            writer.tell(Batch(prompts=NO_PROMPTS, rejects=tuple(rejects), files=(held.file,)))
+            writer.tell(Batch(prompts=NO_PROMPTS, rejects=rejects, files=(file,)))
             for block in held:
                 writer.append(chosen(block, ~of_account(block, account), respelt=True))
             writer.publish()
@@ -158,6 +179,11 @@ class Window:
     """Prompts before this time (Unix seconds) do not count."""
 
 
+def shown_name(name: str) -> str:
+    """The name of a file as text: bytes that are not UTF-8 are written as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 class Shard:
     """A file of a dump as it was prepared; to be closed.
 
@@ -171,6 +197,8 @@ class Shard:
 
     file: SourceFile
     rejects: tuple[Reject, ...]
+    stored_name: str
+    """What the file was called when the shard was written."""
 
     def __init__(self, stream: BufferedReader, *, name: str) -> None:
         size = os.fstat(stream.fileno()).st_size
@@ -184,7 +212,8 @@ class Shard:
         long = int.from_bytes(stream.read(8), "little")
         stream.seek(size - TAIL - long)
         told = json.loads(stream.read(long))
-        shown = name.encode("utf-8", "backslashreplace").decode()
+        shown = shown_name(name)
+        self.stored_name = str(told["file"]["name"])
         self.file = SourceFile(**told["file"] | {"name": shown})
         self.rejects = tuple(
             Reject(file=shown, line=line, byte=byte, reason=reason) for line, byte, reason in told["rejects"]
@@ -193,6 +222,17 @@ class Shard:
         self._stream = stream
         if sum(self._bytes(block) for block in self._blocks) != size - TAIL - long - len(MAGIC):
             raise ValueError("the sizes are wrong")
+
+    def text_places(self) -> list[tuple[int, int]]:
+        """Where texts, values and the JSON lie in the file of the shard: start and stop of each, ascending."""
+        found, place = [], len(MAGIC)
+        for counts in self._blocks:
+            for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
+                stop = place + count * np.dtype(kind).itemsize * width
+                if name in _TEXTS:
+                    found.append((place, stop))
+                place = stop
+        return [*found, (place, os.fstat(self._stream.fileno()).st_size - TAIL)]
 
     @staticmethod
     def _bytes(counts: list[int]) -> int:

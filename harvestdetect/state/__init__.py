@@ -28,9 +28,10 @@ from harvestdetect.pipeline import Progress
 from harvestdetect.schedule import parse_period
 from harvestdetect.settings import Settings
 from harvestdetect.state.campaigns import Change, Day, KnownCampaign, history, known_campaigns
+from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.run import Run, scan_into, shards_of
 from harvestdetect.state.store import Store, open_store
-from harvestdetect.state.upkeep import Forgotten, Freed, collect, forget, verify
+from harvestdetect.state.upkeep import Freed, collect, verify
 from harvestdetect.state.verdicts import (
     Precision,
     Verdict,
@@ -184,9 +185,31 @@ class State:
         """What is wrong with it, a sentence each."""
         return verify(self._store, shards_of(self._store, settings or self._made_with()))
 
-    def forget(self, account: str, *, settings: Settings | None = None) -> Forgotten:
-        """Erases an account everywhere in it."""
-        return forget(self._store, shards_of(self._store, settings or self._made_with()), account)
+    def forget(
+        self,
+        account: str,
+        *,
+        outs: Sequence[str | Path] = (),
+        works: Sequence[str | Path] = (),
+        settings: Settings | None = None,
+    ) -> Forgotten:
+        """Erases an account everywhere in it, and proves it; see :func:`harvestdetect.state.erase.forget`.
+
+        Args:
+            account: its id.
+            outs: folders with results of scans, to erase it from them too.
+            works: likewise work folders.
+            settings: of the scans; None: as the state was made.
+
+        Raises:
+            ErasureError: something of it remains; doing it again does the rest.
+            UsageError: the id is not UTF-8, or a folder has no results.
+            CacheError, InputError, OutputError, StateError: something cannot be read or written.
+        """
+        shards = shards_of(self._store, settings or self._made_with())
+        return forget(
+            self._store, shards, account, outs=[Path(out) for out in outs], works=[Path(work) for work in works]
+        )
 
     def _made_with(self) -> Settings:
         held = self._store.meta("cutting")
