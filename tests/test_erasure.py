@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from harvestdetect.candidates import account_digest
 from harvestdetect.cli import main
 from harvestdetect.errors import ErasureError
 from harvestdetect.report import write_outputs
-from harvestdetect.state import State, erase, open_state
+from harvestdetect.state import erase, open_state
 from harvestdetect.state.erase import _kept
 from harvestdetect.state.traces import Traces
 
@@ -79,12 +80,24 @@ def settings(cache: Path) -> Settings:
 POOL = [f"pool-{i:02d}x" for i in range(14)]
 
 
-@pytest.fixture
-def folder(tmp_path: Path, settings: Settings) -> Path:
-    """A state after one run of a file with a campaign of :data:`POOL`."""
-    with open_state(tmp_path / "state", write=True) as opened:
-        run = opened.scan([dump(tmp_path / "day.jsonl", POOL)], settings=settings, now=NOW)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """A state and results after one run of a file with a campaign of :data:`POOL`."""
+    made = tmp_path_factory.mktemp("made")
+    file = dump(made / "day.jsonl", POOL)
+    with open_state(made / "state", write=True) as opened:
+        run = opened.scan(
+            [file], settings=FAST.replace(cache=cache), now=NOW, write=lambda found: write_outputs(found, made / "out")
+        )
         assert any(m.account == POOL[3] for f in run.detection.findings for m in f.members)
+    return made
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """The state; ``out`` lies beside it."""
+    for name in ("state", "out"):
+        shutil.copytree(made / name, tmp_path / name)
     return tmp_path / "state"
 
 
@@ -199,39 +212,36 @@ def test_an_unknown_account_is_told(folder: Path, capsys: pytest.CaptureFixture[
     assert list((folder / "neighbors").iterdir())
 
 
-@pytest.mark.parametrize("other", [f"{POOL[3]}2", f"x{POOL[3]}", f"{POOL[3]}_b"])
-def test_a_longer_id_stays(tmp_path: Path, settings: Settings, other: str) -> None:
-    extra = tuple(row(other, START + i, FORM.format("a", "b", f"c{i}")) for i in range(3))
+def test_longer_ids_stay(tmp_path: Path, settings: Settings) -> None:
+    others = (f"{POOL[3]}2", f"x{POOL[3]}", f"{POOL[3]}_b")
     with open_state(tmp_path / "state", write=True) as opened:
-        opened.scan([dump(tmp_path / "day.jsonl", POOL, extra=extra)], settings=settings, now=NOW)
+        opened.scan([dump(tmp_path / "day.jsonl", [*POOL, *others])], settings=settings, now=NOW)
         campaign = next(c.campaign_id for c in opened.campaigns() if POOL[3] in opened.members(c.campaign_id))
         assert opened.forget(POOL[3]).prompts == 3
-        assert other in opened.members(campaign)
-        assert POOL[3] not in opened.members(campaign)
+        assert set(opened.members(campaign)) == {*POOL, *others} - {POOL[3]}
 
 
 # ---------------------------------------------------------------- names, sentences, templates, alerts
 
 
-@pytest.mark.parametrize("account", ["acct-77", "acct.csv", "jöhn d’oe", "=acct\\7"])
-def test_names_of_files_are_erased(tmp_path: Path, settings: Settings, account: str) -> None:
-    folder = tmp_path / "state"
-    rows = tuple(row(account, START + i, f"one thing {i}") for i in range(4))
-    files = [tmp_path / f"{account}.jsonl", tmp_path / f"{account}_june.jsonl"]
-    dump(files[0], POOL, extra=(*rows, row("bad", START, "")))
-    dump(files[1], POOL, seed=1, extra=rows)
+def test_names_of_files_are_erased(tmp_path: Path, settings: Settings) -> None:
+    folder, accounts = tmp_path / "state", ("acct-77", "acct.csv", "jöhn d’oe", "=acct\\7")
+    files = []
+    for account in accounts:
+        extra = tuple(row(account, START + i, f"one thing {i}") for i in range(4))
+        for name in (f"{account}.jsonl", f"{account}_june.jsonl"):
+            files.append(dump(tmp_path / name, [], seed=len(files), extra=(*extra, row("bad", START, ""))))
     with open_state(folder, write=True) as opened:
         opened.scan(files, settings=settings, now=NOW)
-        assert opened.forget(account).prompts == 8
+        for account in accounts:
+            gone = opened.forget(account)
+            assert (gone.prompts, gone.files) == (8, 2)
         assert opened.verify() == []
+        names = sorted(Path(name["name"]).name for name in opened._store.rows("SELECT name FROM files"))
+        assert names == 4 * ["[erased].jsonl"] + 4 * ["[erased]_june.jsonl"]
+        assert holders(folder, *accounts) == []
         again = opened.scan(files, settings=settings, now=NOW)
-        assert (again.new_files, again.known_files) == (0, 2)
-    with sqlite3.connect(folder / "state.sqlite") as connection:
-        names = sorted(Path(name).name for (name,) in connection.execute("SELECT name FROM files"))
-    connection.close()
-    assert names == ["[erased].jsonl", "[erased]_june.jsonl"]
-    # the run after it was given the dumps again, and names them in its notes alone
-    assert [name for name in holders(folder, account) if not name.startswith("state.sqlite")] == []
+        assert (again.new_files, again.known_files) == (0, 8)
 
 
 def test_sentences_are_erased_wherever_they_are(folder: Path) -> None:
@@ -265,7 +275,7 @@ def alerting(tmp_path: Path) -> Any:
     return load_channels(str(file))
 
 
-def test_words_that_nobody_else_sent_go(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_that_nobody_else_sent_go(tmp_path: Path, settings: Settings) -> None:
     folder = tmp_path / "state"
     with open_state(folder, write=True) as opened:
         opened.scan(
@@ -314,30 +324,18 @@ def test_broken_shards_go_with_what_they_may_hold(folder: Path) -> None:
 # ---------------------------------------------------------------- results and work folders
 
 
-@pytest.fixture
-def out(tmp_path: Path, settings: Settings) -> Callable[..., tuple[Path, Path]]:
-    """Makes a state and results; gives both folders."""
-
-    def made(extra: tuple[Any, ...] = (), name: str = "day.jsonl") -> tuple[Path, Path]:
-        file = dump(tmp_path / name, POOL, extra=extra)
-        with open_state(tmp_path / "state", write=True) as opened:
-            opened.scan(
-                [file], settings=settings, now=NOW, write=lambda found: write_outputs(found, tmp_path / "out")
-            )  # fmt: skip
-        return tmp_path / "state", tmp_path / "out"
-
-    return made
-
-
 def accounts_of(file: Path) -> set[str]:
     with file.open(newline="") as lines:
         return {cells["account"] for cells in csv.DictReader(lines)}
 
 
-def test_results_are_erased_too(out: Callable[..., tuple[Path, Path]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_are_erased_too(tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     account, secret = POOL[3], "hippopotamus of my grandmother"
     extra = (row(account, START + 7, FORM.format("q", secret, "z")), {"account": account, "prompt": 7, "timestamp": 1})
-    state, folder = out(extra, name=f"{account}.jsonl")
+    file = dump(tmp_path / f"{account}.jsonl", POOL, extra=extra)
+    state, folder = tmp_path / "state", tmp_path / "out"
+    with open_state(state, write=True) as opened:
+        opened.scan([file], settings=settings, now=NOW, write=lambda found: write_outputs(found, folder))
     assert {"accounts.csv", "report.html", "run.json"} <= set(holders(folder, account))
     leftover = folder / f".report.html.{'0' * 16}.tmp"
     leftover.write_text(account)
@@ -367,8 +365,8 @@ def test_results_are_erased_too(out: Callable[..., tuple[Path, Path]], capsys: p
     assert "no such account in" in capsys.readouterr().err
 
 
-def test_the_last_sender_takes_the_words_of_the_results_along(out: Callable[..., tuple[Path, Path]]) -> None:
-    state, folder = out()
+def test_the_last_sender_takes_the_words_of_the_results_along(folder: Path) -> None:
+    state, folder = folder, folder.with_name("out")
     with open_state(state, write=True) as opened:
         for account in POOL:
             assert "grade your own" in (folder / "campaigns.jsonl").read_text()
@@ -378,8 +376,8 @@ def test_the_last_sender_takes_the_words_of_the_results_along(out: Callable[...,
     assert (folder / "report.html").exists()
 
 
-def test_results_from_which_no_report_can_be_made_lose_it(out: Callable[..., tuple[Path, Path]]) -> None:
-    state, folder = out()
+def test_results_from_which_no_report_can_be_made_lose_it(folder: Path) -> None:
+    state, folder = folder, folder.with_name("out")
     (folder / "rejects.jsonl").unlink()
     with open_state(state, write=True) as opened:
         opened.forget(POOL[3], outs=[folder])
@@ -387,8 +385,8 @@ def test_results_from_which_no_report_can_be_made_lose_it(out: Callable[..., tup
     assert holders(folder, POOL[3]) == []
 
 
-def test_results_are_erased_after_the_state(out: Callable[..., tuple[Path, Path]]) -> None:
-    state, folder = out()
+def test_results_are_erased_after_the_state(folder: Path) -> None:
+    state, folder = folder, folder.with_name("out")
     with open_state(state, write=True) as opened:
         opened.forget(POOL[3])
         gone = opened.forget(POOL[3], outs=[folder])
@@ -422,10 +420,6 @@ def test_work_folders_are_erased_too(
 
 
 # ---------------------------------------------------------------- finding an id
-
-
-def state_files(opened: State) -> list[str]:
-    return [r["name"] for r in opened._store.rows("SELECT name FROM files")]
 
 
 @pytest.mark.parametrize("account", ["erased", "]", "e", "[removed]"])
