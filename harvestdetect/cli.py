@@ -215,6 +215,12 @@ def _scanning(command: Callable[..., int]) -> Callable[..., int]:
     metavar="FILE",
     help="Write what the run did for Prometheus (text files of the node exporter).",
 )
+@click.option(
+    "--group/--no-group",
+    default=None,
+    help="Let the group of the files read and write OUT, --state, --work and --cache.  [default: only the user may; a "
+    "state stays as it was]",
+)
 @_scanning
 def scan(
     dumps: tuple[str, ...],
@@ -222,6 +228,7 @@ def scan(
     state: Path | None,
     window: str | None,
     metrics: Path | None,
+    group: bool | None,
     mapping: dict[str, str] | None,
     format_: str | None,
     output: str,
@@ -270,6 +277,8 @@ def scan(
     from harvestdetect.pipeline import detect
     from harvestdetect.report import check_writable, detection_json, summary_table, write_outputs
 
+    if group:
+        _share(out, state, settings.work, settings.cache)
     notes = (lambda sentence: None) if quiet else note
     names = _without_results(expand_sources(dumps), out, notes)
     if "-" in names and sys.stdin is None:
@@ -286,7 +295,7 @@ def scan(
         else:
             detection, missing = scan_state(
                 state, dumps_read, window=window or "45d", settings=settings, settings_file=settings_file,
-                progress=progress, notes=notes, write=write, done=done,
+                progress=progress, notes=notes, write=write, done=done, group=group,
             )  # fmt: skip
 
         if output == "json":
@@ -306,6 +315,14 @@ def scan(
             done(detection, exit_code=EXIT_FINDINGS)
             return EXIT_FINDINGS
     return 0
+
+
+def _share(*folders: Path | None) -> None:
+    """Shares folders with their group until the command ends."""
+    from harvestdetect.files import shared_with_group
+
+    shared = shared_with_group(*(folder for folder in folders if folder is not None))
+    click.get_current_context().with_resource(shared)
 
 
 @contextlib.contextmanager

@@ -22,9 +22,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.cache import flush_to_disk
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError, StateError
+from harvestdetect.files import flush_to_disk
 from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
 from harvestdetect.shards import Shard, ShardFolder, move_aside, opened
