@@ -350,6 +350,11 @@ def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path
         told += f"Nobody else sent the words of {gone.templates:,} templates: they are erased. "
     if gone.results:
         told += f"{gone.results:,} files of results and work folders were rewritten or removed. "
+    for out in outs:
+        if not (out / "report.html").exists():
+            told += (
+                f"There is no report in {shown(str(out))} any more: the files there do not suffice to write it anew. "
+            )
     answer(f"{told}Nothing of it is left. The next run makes vectors and neighbours anew.\n")
     return 0
 

@@ -378,11 +378,11 @@ def test_the_last_sender_takes_the_words_of_the_results_along(folder: Path) -> N
     assert (folder / "report.html").exists()
 
 
-def test_results_from_which_no_report_can_be_made_lose_it(folder: Path) -> None:
+def test_results_from_which_no_report_can_be_made_lose_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state, folder = folder, folder.with_name("out")
     (folder / "rejects.jsonl").unlink()
-    with open_state(state, write=True) as opened:
-        opened.forget(POOL[3], outs=[folder])
+    assert run_main("state", "forget", state, POOL[3], "--out", folder) == 0
+    assert f"There is no report in {folder} any more" in capsys.readouterr().out
     assert not (folder / "report.html").exists()
     assert holders(folder, POOL[3]) == []
 
