@@ -660,10 +660,14 @@ def test_many_lost_files_are_found_in_one_run(folder: Path, settings: Settings, 
         assert run.detection.counts["prompts"] == 96
 
 
-def test_a_lost_file_is_left_out_of_forgetting(lost: Path, folder: Path, settings: Settings, tmp_path: Path) -> None:
+def test_forgetting_leaves_nothing_aside(lost: Path, folder: Path) -> None:
+    rebuild(folder)
+    assert (folder / "aside").exists()
     with open_state(folder, write=True) as state:
-        state.scan([write_day(tmp_path / "day-3.jsonl", 3)], settings=settings)
-        assert state.forget("pool-1").prompts == 9
+        assert state.forget("pool-1").prompts == 2 * 3
+    assert not (folder / "aside").exists()
+    for path in folder.rglob("*"):
+        assert not path.is_file() or b'pool-1"' not in path.read_bytes()
 
 
 # ---------------------------------------------------------------- flipped bits

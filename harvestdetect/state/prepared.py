@@ -6,6 +6,7 @@ database does not name is moved into ``STATE/aside``, because a database can be 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from harvestdetect.state.store import Store, damaged
 
 __all__ = [
     "check_leaving",
+    "empty_aside",
     "find_lost",
     "lost_files",
     "missing_sentence",
@@ -203,6 +205,22 @@ def _has_left(store: Store, path: Path, start: int | None) -> bool:
         return last is not None and last < start and _has_time(shard, last)
     finally:
         shard.close()
+
+
+def empty_aside(folder: Path) -> int:
+    """Deletes all that was moved aside in a state, which only erasing an account does: it may hold the account.
+
+    Returns:
+        How many files were deleted.
+
+    Raises:
+        OSError: one cannot be deleted.
+    """
+    found = [path for path in (folder / "aside").rglob("*") if path.is_file()]
+    for path in found:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "aside", ignore_errors=True)
+    return len(found)
 
 
 def unexplained(store: Store, shards: ShardFolder) -> list[str]:

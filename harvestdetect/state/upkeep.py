@@ -14,7 +14,7 @@ from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError, UnreadableError
 from harvestdetect.shards import ShardFolder
-from harvestdetect.state.prepared import remove_orphans, unexplained
+from harvestdetect.state.prepared import empty_aside, find_lost, remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
 from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, check_utf8, damaged, fault
 from harvestdetect.work import NEIGHBORS, kept_digests
@@ -165,7 +165,8 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
     """Erases an account: its prompts, its texts that no other account sent, and its id, everywhere in the state.
 
     What it takes: files of the window without its prompts, the database rewritten, vectors, neighbours and clusters
-    removed, to be made again by the next run. The results that runs wrote elsewhere are not the state's to erase.
+    removed, to be made again by the next run. What was moved aside is deleted, for it may hold the account. The results
+    that runs wrote elsewhere are not the state's to erase.
 
     Raises:
         UsageError: the account is not UTF-8.
@@ -175,6 +176,7 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
     check_utf8(account=account)
     prompts = files = 0
     check_database(store)
+    find_lost(store, shards, lambda sentence: None)
     for row in store.rows("SELECT name, sha256 FROM files WHERE state = 'whole' ORDER BY sha256"):
         gone = shards.without(row["name"], row["sha256"], account)
         prompts += gone
@@ -188,6 +190,7 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
     for name in _DERIVED:
         shutil.rmtree(store.folder / name, ignore_errors=True)
     collect(store, shards)
+    empty_aside(store.folder)
     return Forgotten(prompts=prompts, files=files, campaigns=campaigns)
 
 
