@@ -209,10 +209,7 @@ def test_a_work_folder_that_cannot_be_read_costs_only_time(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dump, work = tmp_path / "dump.jsonl", tmp_path / "work"
-    rows = [
-        {"account": f"a{i % 7}", "timestamp": 1_780_000_000 + i, "prompt": f"text {i} of a dump"} for i in range(60)
-    ]
-    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_dump(dump)
     settings = Settings(encoder="fast", workers=1, threads=1, cache=cache, work=work)
     first = detect(read_dumps([dump]), settings=settings)
     (shard,) = (work / "read").glob("*.shard")
@@ -260,9 +257,7 @@ def test_verify_on_a_failing_disk_unlinks_nothing(
     if not can_inject(tmp_path):
         pytest.skip("strace cannot inject errors here")
     folder, dump = tmp_path / "state", tmp_path / "dump.jsonl"
-    dump.write_text(
-        "".join(json.dumps({"account": f"a{i}", "prompt": f"text {i} of a dump"}) + "\n" for i in range(20))
-    )
+    write_dump(dump)
     with open_state(folder, write=True) as state:
         state.scan([dump], settings=Settings(encoder="fast", workers=1, threads=1, cache=cache))
     (shard,) = (folder / "read").glob("*.shard")
