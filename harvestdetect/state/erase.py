@@ -241,8 +241,8 @@ def _json(raw: str) -> Any:
 def _erase_files(store: Store, shards: ShardFolder, traces: Traces) -> None:
     """Rewrites the prepared files without the account, under names without it; removes those that are broken.
 
-    A broken file cannot be looked through. It is of no use to a run, so it goes. Of what was moved aside, broken files
-    and those that hold the id go.
+    A broken file cannot be looked through. It is of no use to a run, so it goes. Of what was moved aside only whole
+    prepared files without the account stay.
     """
     for name, sha256 in [*_files(store), *unnamed_files(store, shards)]:
         path, renamed = shards.path(name, sha256), traces.unnamed(name)
@@ -264,19 +264,22 @@ def _erase_files(store: Store, shards: ShardFolder, traces: Traces) -> None:
         if broken or shards.path(renamed, sha256) != path:
             path.unlink(missing_ok=True)
     for path in sorted(shards.aside.rglob("*")):
-        if path.is_file() and _is_in(path, traces):
+        if path.is_file() and not _is_without(path, traces):
             path.unlink(missing_ok=True)
 
 
-def _is_in(aside: Path, traces: Traces) -> bool:
-    """Whether a file that was moved aside holds the id, or is a broken prepared file, of which nobody can say."""
-    if aside.suffix == ".shard":
-        try:
-            opened(aside).close()
-        except (ValueError, KeyError, TypeError):
-            return True
-    with mapped(aside) as data:
-        return any(True for _ in traces.places(data))
+def _is_without(aside: Path, traces: Traces) -> bool:
+    """Whether a file that was moved aside is a whole prepared file that has nothing of the account."""
+    try:
+        shard = opened(aside)
+    except (ValueError, KeyError, TypeError):
+        return False
+    try:
+        if any(traces.account.encode() in _accounts(block) for block in shard):
+            return False
+        return not traces.named(shard.stored_name) and not any(_mentions(traces, r.reason) for r in shard.rejects)
+    finally:
+        shard.close()
 
 
 def _erase_rows(store: Store, shards: ShardFolder, traces: Traces) -> int:

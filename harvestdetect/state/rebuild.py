@@ -176,11 +176,11 @@ class _Rebuild:
             old = self._old(work)
             whole, damaged = self._shards()
             cutting = self._cutting(asked, whole, old)
+            for path in damaged:
+                self._move(path, "damaged")
             files = self._files(whole, old, cutting)
             new = work / "new.sqlite"
             salvaged = _write(new, old, files, cutting)
-            for path in damaged:
-                self._move(path, "damaged")
             self._put(new)
         finally:
             shutil.rmtree(work, ignore_errors=True)

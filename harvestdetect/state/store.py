@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -56,7 +57,6 @@ READ: Final = "read"
 """Folder of the prepared files."""
 _CORE: Final = frozenset({"meta", "files", "runs", "campaigns", "members", "verdicts"})
 """Tables that tell a database of ours without an application id from another program's."""
-_MAGIC: Final = b"SQLite format 3\0"
 DATABASE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """What a call of the database may raise. Python fails on a message of SQLite that quotes bytes which are not UTF-8."""
 _BUSY: Final = frozenset(
@@ -345,21 +345,19 @@ def _has_database(folder: Path) -> bool:
     """Whether there is a database; False: there is nothing, and a new state may begin.
 
     Raises:
-        DamagedStateError: there was one, or what is there is no database.
+        DamagedStateError: there was one.
     """
     file, wal = folder / DATABASE, folder / f"{DATABASE}-wal"
     try:
-        with file.open("rb") as stream:
-            start = stream.read(len(_MAGIC))
+        # opening and closing the file here would drop the locks that SQLite has on it in this process
+        size: int | None = file.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
-        start = None
+        size = None
     except OSError as error:
         raise StateError(f"cannot read {file}: {error.strerror or error}") from None
-    if start == _MAGIC:
+    if size:
         return True
-    if start:
-        raise damaged(folder, f"{DATABASE} is not a database")
-    what = "is missing" if start is None else "is empty"
+    what = "is missing" if size is None else "is empty"
     if count := prepared_count(folder):
         raise damaged(folder, f"{DATABASE} {what}, and {count:,} prepared files are in {READ}/")
     if any((folder / "aside").glob(f"*/{DATABASE}")):
@@ -520,7 +518,7 @@ def damaged(folder: Path, why: str) -> DamagedStateError:
     """The error that says what is damaged, and what to do."""
     return DamagedStateError(
         f"the state in {folder} is damaged: {why}. Nothing was changed. Put back a copy of {DATABASE}, or run "
-        f"harvestdetect state rebuild {folder}"
+        f"harvestdetect state rebuild {shlex.quote(str(folder))}"
     )
 
 
