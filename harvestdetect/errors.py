@@ -12,6 +12,7 @@
     ├── EncoderError             a model cannot be found, loaded or trusted (exit 1)
     ├── CacheError               the vector cache cannot be used (exit 1)
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
+    │   └── ClockError           the clock cannot be right, by the state or by the prompts (exit 1)
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
     └── LockedError              another scan holds the lock (exit 75)
 
@@ -24,6 +25,7 @@ from __future__ import annotations
 __all__ = [
     "CacheError",
     "CalibrationError",
+    "ClockError",
     "ColumnsError",
     "EncoderError",
     "HarvestdetectError",
@@ -80,6 +82,10 @@ class CacheError(HarvestdetectError):
 
 class StateError(HarvestdetectError):
     """A state is missing, damaged, or of a newer version."""
+
+
+class ClockError(StateError):
+    """The clock is before the last run of a state, or far from what the prompts say."""
 
 
 class TooManyRejectsError(HarvestdetectError):

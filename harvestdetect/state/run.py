@@ -20,7 +20,8 @@ from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
 from harvestdetect.shards import ShardFolder, Window
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
-from harvestdetect.state.ingest import Ingested, ingest, kept_files
+from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
+from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again
 from harvestdetect.state.store import Store
 
 __all__ = ["Run", "scan_into", "shards_of"]
@@ -59,6 +60,7 @@ def scan_into(
     settings: Settings,
     window: int,
     now: int | None = None,
+    trust_clock: bool = False,
     progress: Progress | None = None,
     notes: Callable[[str], None] | None = None,
     channels: Sequence[Channel] = (),
@@ -75,6 +77,7 @@ def scan_into(
         settings: ``work`` is the state's folder, whatever it says.
         window: seconds before the newest prompt that are judged.
         now: Unix seconds; None: the clock's.
+        trust_clock: believe it, whatever the state and the prompts say.
         progress: opens progress bars.
         notes: told what was decided on the way.
         channels: where alerts go.
@@ -82,11 +85,14 @@ def scan_into(
 
     Raises:
         SettingsError: the state was made with other settings of :data:`CUTTING`.
+        ClockError: the clock is before the last run, or far from the prompts; see :mod:`harvestdetect.state.clock`.
         StateError: the state cannot be read or written.
     """
     if not store.writable:
         raise StateError("the state was opened for reading only")
     moment = int(time.time()) if now is None else now
+    if not trust_clock:
+        check_clock(store, moment)
     told: list[str] = []
 
     def note(sentence: str) -> None:
@@ -95,6 +101,11 @@ def scan_into(
             notes(sentence)
 
     shards = shards_of(store, settings)
+    look_again(store, shards, moment)
+    when = Moment(
+        now=moment, window=window, since=_since(store, window), added=time_of_adding(store, moment),
+        guard=None if trust_clock else guard_of(store, now=moment, window=window),
+    )  # fmt: skip
     with store.transaction() as connection:
         connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
         number = connection.execute(
@@ -103,8 +114,7 @@ def scan_into(
     assert number is not None
     try:
         read = ingest(
-            dumps, store, shards, workers=processes(settings.workers), now=moment,
-            since=_since(store, window), at_most=MAX_REJECTS_KEPT, tell=note,
+            dumps, store, shards, workers=processes(settings.workers), moment=when, at_most=MAX_REJECTS_KEPT, tell=note
         )  # fmt: skip
         start = _since(store, window)
         end = None if start is None else start + window
@@ -160,10 +170,16 @@ def _since(store: Store, window: int) -> int | None:
 
 
 def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now: int) -> None:
-    """Files of which nothing is in the window any more go; those without times when they were added before it."""
+    """Files of which nothing is in the window any more go; those without times when they were added before it.
+
+    A file with times that the clock does not allow stays while these may turn out to be right: until they are before
+    the window, or the file was there for the length of a window.
+    """
     rows = store.rows(
-        "SELECT sha256, name FROM files WHERE last_time < ? OR (last_time IS NULL AND added < ?)", since, added
-    )
+        "SELECT sha256, name FROM files WHERE max(coalesce(last_time, latest_time), coalesce(latest_time, last_time))"
+        " < ? OR ((last_time IS NULL OR last_time < ?) AND added < ?)",
+        since, since, added,
+    )  # fmt: skip
     if not rows:
         return
     with store.transaction() as connection:
@@ -189,7 +205,10 @@ def _judged(
     now: int,
 ) -> Detection:
     """The detection of the window; files that turn out to be broken are left out, and told."""
-    end = store.rows("SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL")[0]["until"]
+    # An end that is ahead of the clock is that of a run whose clock was wrong.
+    end = store.rows(
+        "SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL AND window_end <= ?", now + AHEAD_OF_NOW
+    )[0]["until"]
     for attempt in range(_ATTEMPTS):
         files = tuple(kept_files(store))
         window = Window(shards=shards, files=files, since=since)
