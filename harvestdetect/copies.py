@@ -75,7 +75,7 @@ def row_keys(block: Prepared) -> Keys:
     key = _mixed(_mixed(account) ^ block.time.astype(np.int64).view(np.uint64))
     key = _mixed(key ^ block.content)
     key = _mixed(key ^ np.where(untimed, block.line, 0).astype(np.int64).view(np.uint64))
-    return (key & ~np.uint64(1)) | untimed.astype(np.uint64)
+    return np.asarray((key & ~np.uint64(1)) | untimed.astype(np.uint64))
 
 
 def _mixed(value: Keys) -> Keys:
@@ -129,7 +129,8 @@ def copies_of(prompts: Prompts) -> Copies:
     tied = np.flatnonzero(~new | np.append(~new[1:], False))
     if not len(tied):
         return Copies()
-    group, file, untimed = np.cumsum(new)[tied], prompts.file[tied], prompts.time[tied] == NO_TIME
+    group, file = np.cumsum(new, dtype=np.int64)[tied], prompts.file[tied]
+    untimed = prompts.time[tied] == NO_TIME
     line = np.where(untimed, prompts.line[tied], 0)
     order = np.lexsort((file, line, group))
     key = np.cumsum(_changes(group[order], line[order])) - 1
@@ -159,22 +160,21 @@ def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> d
         size: rows of each file.
         least: the number of the first file.
     """
-    order = np.argsort(file, kind="stable")
-    start = np.flatnonzero(_changes(file[order]))
-    held = {
-        int(file[part[0]]): Rows(key=key[part], count=count[part]) for part in np.split(order, start[1:])
-    }  # ascending keys, as the order is stable
-    whole = {f: len(rows) for f, rows in held.items() if len(rows) == size[f - least]}
     border = np.append(np.flatnonzero(_changes(key)), len(key))
     holders = np.diff(border)
-    number = np.cumsum(_changes(key)) - 1
-    dense = number[np.searchsorted(key, np.arange(int(key[-1]) + 1)).clip(max=len(key) - 1)]
+    number = np.repeat(np.arange(len(holders)), holders)
+    order = np.argsort(file, kind="stable")  # so the rows of each file are ascending
+    start = np.flatnonzero(_changes(file[order]))
+    held = {int(file[part[0]]): Rows(key=number[part], count=count[part]) for part in np.split(order, start[1:])}
     found: dict[int, int] = {}
-    for f, rows in whole.items():
-        rare = int(dense[rows.key[np.argmin(holders[dense[rows.key]])]])
+    for f, rows in held.items():
+        own = int(size[f - least])
+        if len(rows) < own:
+            continue
+        rare = int(rows.key[np.argmin(holders[rows.key])])
         others = [int(other) for other in file[border[rare] : border[rare + 1]] if other != f]
         for other in sorted(others, key=lambda g: (-size[g - least], g)):
-            larger = size[other - least] > whole[f] or (size[other - least] == whole[f] and other < f)
+            larger = size[other - least] > own or (size[other - least] == own and other < f)
             if larger and is_within(rows, held[other]):
                 found[f] = other
                 break

@@ -173,7 +173,7 @@ def time_of_adding(store: Store, now: int) -> int:
     latest = store.rows("SELECT max(latest_time) AS at FROM files")[0]["at"]
     if ran is None:
         return now
-    return max(now, ran if latest is None else min(ran, latest))
+    return max(now, int(ran) if latest is None else min(int(ran), int(latest)))
 
 
 def last_run(store: Store) -> int | None:
@@ -182,7 +182,7 @@ def last_run(store: Store) -> int | None:
     The last by number, not by time: a clock that was wrong once counts until the next run.
     """
     rows = store.rows("SELECT started, finished FROM runs WHERE finished IS NOT NULL ORDER BY run DESC LIMIT 1")
-    return max(rows[0]["started"], rows[0]["finished"]) if rows else None
+    return max(int(rows[0]["started"]), int(rows[0]["finished"])) if rows else None
 
 
 def _greatest(one: int | None, other: int) -> int:
