@@ -172,10 +172,21 @@ def test_one_file_of_wrong_times_among_others_is_no_wrong_clock(nights: Nights) 
     assert run.window_end == START + (EACH - 1) * 3_600
 
 
+def test_files_that_wait_for_the_clock_are_told_apart_by_their_bytes(nights: Nights) -> None:
+    odd = write(nights.folder / "a.jsonl", [{**row, "timestamp": START + 4_000 * DAY} for row in rows_of(50)[:1]])
+    copy = write(nights.folder / "z.jsonl", rows_of(0))
+    run = nights.run(odd, nights.file(0), copy, at=now(0))
+    assert (run.new_files, run.known_files, run.new_rows) == (2, 1, EACH + 1)
+    assert nights.state.verify() == []
+    assert run.detection.counts["prompts"] == EACH + 1
+
+
 def test_a_clock_that_jumped_forward_is_an_error_and_nothing_changes(nights: Nights) -> None:
     bad = [*rows_of(3), {"account": "x", "prompt": "from the future", "timestamp": START + 3_000 * DAY}]
-    for day in range(3):
+    for day in range(2):
         nights.night(day)
+    odd = [*rows_of(2), {"account": "y", "prompt": "from the future too", "timestamp": START + 2_999 * DAY}]
+    nights.run(write(nights.folder / "day2.jsonl", odd), at=now(2))
     before = everything(nights.state.folder)
     file = write(nights.folder / "day3.jsonl", bad)
     with pytest.raises(ClockError, match=r"^the clock says 2034.*last run was at 2026-06-04.*moved only from.*--trust"):

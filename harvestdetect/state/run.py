@@ -101,11 +101,13 @@ def scan_into(
             notes(sentence)
 
     shards = shards_of(store, settings)
-    look_again(store, shards, moment)
+    guard = None if trust_clock else guard_of(store, now=moment, window=window)
+    doubted = guard is not None and guard.jumped
+    if not doubted:
+        look_again(store, shards, moment)
     when = Moment(
-        now=moment, window=window, since=_since(store, window), added=time_of_adding(store, moment),
-        guard=None if trust_clock else guard_of(store, now=moment, window=window),
-    )  # fmt: skip
+        now=moment, window=window, since=_since(store, window), added=time_of_adding(store, moment), guard=guard
+    )
     with store.transaction() as connection:
         connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
         number = connection.execute(
@@ -116,6 +118,8 @@ def scan_into(
         read = ingest(
             dumps, store, shards, workers=processes(settings.workers), moment=when, at_most=MAX_REJECTS_KEPT, tell=note
         )  # fmt: skip
+        if doubted:
+            look_again(store, shards, moment)
         start = _since(store, window)
         end = None if start is None else start + window
         _leave(store, shards, start, moment - window, moment)
