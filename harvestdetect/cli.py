@@ -210,6 +210,11 @@ def _scanning(command: Callable[..., int]) -> Callable[..., int]:
     help="With --state: how far back from the newest prompt is judged, such as 45d.  [default: 45d]",
 )
 @click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="With --state: go on although the clock is before the last run, or far from what the prompts say.",
+)
+@click.option(
     "--metrics",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -227,6 +232,7 @@ def scan(
     out: Path,
     state: Path | None,
     window: str | None,
+    trust_clock: bool,
     metrics: Path | None,
     group: bool | None,
     mapping: dict[str, str] | None,
@@ -266,6 +272,8 @@ def scan(
     """
     if window is not None and state is None:
         raise UsageError("--window is of use with --state only")
+    if trust_clock and state is None:
+        raise UsageError("--trust-clock is of use with --state only")
     from harvestdetect.settings import load_settings
 
     flags |= {"mapping": mapping, "format": format_}
@@ -294,8 +302,8 @@ def scan(
             done(detection, window_complete=1)
         else:
             detection, missing = scan_state(
-                state, dumps_read, window=window or "45d", settings=settings, settings_file=settings_file,
-                progress=progress, notes=notes, write=write, done=done, group=group,
+                state, dumps_read, window=window or "45d", trust_clock=trust_clock, settings=settings,
+                settings_file=settings_file, progress=progress, notes=notes, write=write, done=done, group=group,
             )  # fmt: skip
 
         if output == "json":
