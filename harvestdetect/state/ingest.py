@@ -188,7 +188,7 @@ class _Taking:
         if _is_whole(self._store, file.sha256):  # the same bytes under another name waited for the clock too
             self._done.known.append(file.name)
             return
-        beside = self._others.beside(read.span)
+        beside = [other for other in self._others.beside(read.span) if other.sha256 != file.sha256]
         added = {stored.sha256 for stored in beside} & {one.sha256 for one in self._done.new}
         self._old.update({s.sha256: s.rows for s in beside if s.rows is not None and s.sha256 not in added})
         self._new.append(read.rows)
