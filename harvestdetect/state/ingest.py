@@ -17,7 +17,7 @@ from harvestdetect.preparing import Preparer
 from harvestdetect.segments import Prepared
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.clock import AHEAD_OF_NOW, Guard, Span
-from harvestdetect.state.store import Store
+from harvestdetect.state.store import Store, damaged
 from harvestdetect.state.superseding import Others, Stored, remove_shards
 
 __all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again"]
@@ -170,13 +170,15 @@ class _Taking:
 
         Raises:
             ClockError: the clock is wrong; what waits is left out, and nothing is left of it.
+            DamagedStateError: the index of files does not fit the table.
         """
         guard = self._moment.guard
         if guard is not None:
             try:
                 guard.check(self._spans)
             except ClockError:
-                remove_shards(self._shards, [(read.file.name, read.file.sha256) for read in self._held])
+                held = [read.file for read in self._held if not self._others.has(read.file.sha256)]
+                remove_shards(self._shards, [(file.name, file.sha256) for file in held])
                 raise
         for read in self._held:
             self._keep(read)
@@ -188,6 +190,8 @@ class _Taking:
         if _is_whole(self._store, file.sha256):  # the same bytes under another name waited for the clock too
             self._done.known.append(file.name)
             return
+        if self._others.has(file.sha256):
+            raise damaged(self._store.folder, f"its index of files does not find {file.name}, which is in the table")
         beside = self._others.beside(read.span)
         added = {stored.sha256 for stored in beside} & {one.sha256 for one in self._done.new}
         self._old.update({s.sha256: s.rows for s in beside if s.rows is not None and s.sha256 not in added})
