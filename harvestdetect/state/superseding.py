@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harvestdetect.copies import Rows, is_within, row_keys, rows_of
-from harvestdetect.errors import CacheError
+from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.clock import Span
 from harvestdetect.state.store import Store
@@ -69,8 +69,8 @@ class Others:
         if not len(rows):
             return []
         found = [o for o in beside if o.rows is not None and len(o.rows) and is_within(o.rows, rows)]
-        empty = (o for o in self._files.values() if not o.prompts and o.name == name and self._read(o))
-        return found + [o for o in empty if o.rows is not None and not len(o.rows)]
+        empty = [o for o in self._files.values() if not o.prompts and o.name == name]
+        return found + [o for o in empty if self._read(o) and o.rows is not None and not len(o.rows)]
 
     def add(self, file: Stored) -> None:
         """Takes a file that the state has now."""
@@ -89,6 +89,8 @@ class Others:
             return False
         try:
             file.rows = rows_of([row_keys(block) for block in held])
+        except UnreadableError:
+            raise
         except CacheError:
             return False
         finally:
