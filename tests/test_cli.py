@@ -313,7 +313,7 @@ def test_settings_of_the_command_line_are_settings() -> None:
     from harvestdetect.settings import Settings
 
     own = {"dumps", "out", "output", "settings_file", "no_cache", "no_registry", "fail_on", "quiet", "verbose"}
-    own |= {"state", "window", "metrics"}
+    own |= {"state", "window", "metrics", "group"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
 
