@@ -35,6 +35,7 @@ class Ingested:
     """The first of them."""
     reject_count: int = 0
     rows: int = 0
+    """Rows of new files that gave a prompt; rejects are not among them."""
 
 
 def ingest(
@@ -72,6 +73,7 @@ def ingest(
         if sha256 is not None and _has(store, sha256, since):
             done.known.append(file.name)
             continue
+        before = (len(done.rejects), done.reject_count)
         with Preparer(shards.cutting, take, workers=workers, shards=shards) as preparer:
             read: SourceFile | None = None
             for batch in preparer.add_file(file.batches, file=file.position, name=file.name, sha256=sha256):
@@ -81,11 +83,13 @@ def ingest(
             continue
         if _has(store, read.sha256, since):  # what cannot be read twice shows its digest at its end
             done.known.append(read.name)
+            del done.rejects[before[0] :]
+            done.reject_count = before[1]
             continue
         span = spans.pop(file.position, _Span())
         _keep(store, read, span, now)
         done.new.append(read)
-        done.rows += read.rows - read.rejects
+        done.rows += read.rows
     if done.known:
         tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
     return done
