@@ -22,24 +22,24 @@ def named_campaign(given: str, known: Collection[str], *, where: str, hint: str 
     Args:
         given: an id, or the beginning of one that no other has, three characters at least.
         known: all ids.
-        where: what knows them, for messages: ``the state``.
-        hint: what lists them, for messages.
+        where: what they are in, for messages: ``the state``.
+        hint: what to do next, for messages.
 
     Raises:
         UsageError: no id is this or begins so, or several do; names the nearest, or those that do.
     """
     if given in known:
         return given
-    found = sorted(one for one in known if one.startswith(given)) if len(given) >= LEAST_PREFIX else []
+    found = [one for one in known if one.startswith(given)] if len(given) >= LEAST_PREFIX else []
     if len(found) == 1:
         return found[0]
     if found:
         raise UsageError(f"{len(found):,} campaigns begin with {given!a}: {some(found)}; give more of the id")
     if len(given) < LEAST_PREFIX and any(one.startswith(given) for one in known):
         raise UsageError(f"{given!a} is too short for the beginning of a campaign id; give {LEAST_PREFIX} characters")
-    near = nearest(given, known, at_least=0.6)
-    said = f"; the nearest: {some(near)}" if near else f"; {hint}" if hint else ""
-    raise UsageError(f"{where} knows no campaign {given!a}{said}")
+    near = nearest(given, known, at_least=0.0)
+    said = f"; the nearest: {some(near)}" if near else ""
+    raise UsageError(f"there is no campaign {given!a} in {where}{said}{f'; {hint}' if hint else ''}")
 
 
 def some(ids: Sequence[str]) -> str:

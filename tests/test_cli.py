@@ -291,10 +291,11 @@ def test_fail_on_means_at_or_above(
 def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
-        *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule", "watch")
+        *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
+        "watch",
     }
-    inner = {f"{n} {m}": c for n in ("state", "schedule") for m, c in cli.commands[n].commands.items()}
-    assert set(inner) == {"state gc", "state verify", "state forget", "schedule print"}
+    inner = {f"{n} {m}": c for n in ("alerts", "state", "schedule") for m, c in cli.commands[n].commands.items()}
+    assert set(inner) == {"alerts test", "state gc", "state verify", "state forget", "schedule print"}
     for name, command in {**cli.commands, **inner}.items():
         assert command.help, name
         assert command.help.strip().splitlines()[0].endswith("."), name

@@ -121,7 +121,7 @@ def _sections(campaigns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     lines: list[str] = []
     size = 0
     for entry in campaigns:
-        link = "".join(f" {text}" for text in slack_link(entry["report"]))
+        link = "".join(f" {text}" for text in slack_link(entry["report"]) if text.startswith("<"))
         line = (
             f"• *{'gone' if entry['kind'] == 'resolved' else entry['tier']}* `{mrkdwn(entry['campaign_id'], 250)}` "
             f"{TITLES[entry['kind']]}: {mrkdwn(entry['summary'], _LINE)}{link}"
