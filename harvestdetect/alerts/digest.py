@@ -30,7 +30,7 @@ from harvestdetect.alerts.render import (
     utf16_units,
 )
 from harvestdetect.data import TIERS
-from harvestdetect.report.escape import visible
+from harvestdetect.report.escape import json_text, visible
 from harvestdetect.report.format import count, plural
 
 __all__ = ["digest_event", "digest_key", "digest_line", "digest_message", "digest_record", "digest_size"]
@@ -47,6 +47,10 @@ _LINE: Final = 200
 """UTF-16 units of a summary in a line of Slack."""
 _SECTION: Final = 2_900
 _PAGERDUTY_SUMMARY: Final = 1_024
+_PAGERDUTY_BYTES: Final = 400_000
+"""Of the details of an event: PagerDuty takes 512 kB."""
+_SHORT: Final = ("campaign_id", "kind", "tier", "accounts", "new_accounts", "prompts", "first_seen", "last_seen")
+"""What is kept of a campaign where more would be too much for PagerDuty."""
 _SYSLOG_ID: Final = 40
 _LEFT_OUT: Final = ("version", "run", "run_started")
 
@@ -141,13 +145,16 @@ def digest_event(told: Mapping[str, Any], *, routing_key: str, now: float) -> di
         "routing_key": routing_key, "event_action": "trigger", "dedup_key": pagerduty_key(told["incident"]),
     }  # fmt: skip
     hidden = ("version", "summary", "incident")
+    details = {name: all_visible(value) for name, value in told.items() if name not in hidden}
+    if len(json_text(details).encode()) > _PAGERDUTY_BYTES:
+        details["campaigns"] = [{name: entry[name] for name in _SHORT} for entry in details["campaigns"]]
     event["payload"] = {
         "summary": shortened(visible(told["summary"]), _PAGERDUTY_SUMMARY),
         "source": "harvestdetect",
         "severity": PAGERDUTY_SEVERITY[told["tier"]],
         "timestamp": iso(now),
         "class": "digest",
-        "custom_details": {name: all_visible(value) for name, value in told.items() if name not in hidden},
+        "custom_details": details,
     }
     return event | pagerduty_link(told["report"])
 
