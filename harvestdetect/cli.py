@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from harvestdetect import __version__
-from harvestdetect.cli_state import COMMANDS, failure_told, scan_state
+from harvestdetect.cli_state import COMMANDS, check_window, failure_told, scan_state
 from harvestdetect.console import answer, colored, drop, note, quoted, shown, tell
 from harvestdetect.errors import HarvestdetectError, InputError, UsageError, was_interrupted
 
@@ -276,7 +276,8 @@ def scan(
 
     \b
     Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
-                4 done, but more bad rows than --max-rejects allows (goes before 3)
+                4 done, but more bad rows than --max-rejects allows, or a file of the
+                  window of --state was lost (goes before 3)
                 75 another process works on the state   130 interrupted
     """
     with _Metrics(metrics) as measured, failure_told(state, options["settings_file"]) as begun:
@@ -295,7 +296,7 @@ def scan(
 def _scan(
     dumps: tuple[str, ...],
     out: Path,
-    into: Callable[..., Detection] | None,
+    into: Callable[..., tuple[Detection, tuple[str, ...]]] | None,
     done: Callable[..., None],
     *,
     mapping: dict[str, str] | None,
@@ -330,12 +331,15 @@ def _scan(
     write = partial(write_outputs, out=out)
     with _dumps(names, settings, quiet=quiet) as dumps_read:
         progress = partial(_bar, quiet=quiet)
+        missing: tuple[str, ...] = ()
         if into is None:
             detection = detect(dumps_read, settings=settings, progress=progress, notes=notes)
             write(detection)
-            done(detection)
+            done(detection, window_complete=1)
         else:
-            detection = into(dumps_read, settings=settings, progress=progress, notes=notes, write=write, done=done)
+            detection, missing = into(
+                dumps_read, settings=settings, progress=progress, notes=notes, write=write, done=done
+            )
 
         if output == "json":
             answer(detection_json(detection) + "\n", utf8=True)
@@ -346,9 +350,11 @@ def _scan(
                 tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
 
         rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
+        rows = detection.counts.get("new_rows", prompts)
+        check_window(missing, rejects, rows, settings.max_rejects)
         if not prompts:
             raise InputError(_nothing(detection, rejects))
-        check_rejects(rejects, detection.counts.get("new_rows", prompts), settings.max_rejects)
+        check_rejects(rejects, rows, settings.max_rejects)
         if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
             return EXIT_FINDINGS
     return 0

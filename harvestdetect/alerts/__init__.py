@@ -11,6 +11,7 @@ from harvestdetect.alerts.config import load_channels
 from harvestdetect.alerts.direct import Sent, send_conditions, send_trial
 from harvestdetect.alerts.links import report_link
 from harvestdetect.alerts.outbox import Delivery, Outbox, create_tables, forget_account, mention
+from harvestdetect.alerts.stored import StoredAlert
 from harvestdetect.alerts.values import Alert, Channel, Condition, Kind
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Kind",
     "Outbox",
     "Sent",
+    "StoredAlert",
     "create_tables",
     "forget_account",
     "load_channels",

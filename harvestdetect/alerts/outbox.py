@@ -24,6 +24,7 @@ from harvestdetect.alerts.decisions import BASELINE, Row, Told, condition_wanted
 from harvestdetect.alerts.digest import digest_key, digest_record, digest_size
 from harvestdetect.alerts.notices import condition_record, subject
 from harvestdetect.alerts.render import bounded_id, record
+from harvestdetect.alerts.stored import checked, decoded
 from harvestdetect.alerts.values import About, Alert, Channel, Condition, Kind, PagerDuty
 from harvestdetect.report.escape import json_text, visible
 
@@ -244,7 +245,7 @@ class Outbox:
         body = record(alert, key=_key(channel.name, run, campaign), include_text=channel.include_text)
         closes = ends(alert, channel, told, waiting)
         if waiting is not None and not closes and not waiting.closes:
-            body = merged(json.loads(waiting.body), body)
+            body = merged(decoded(waiting.body), body)
         incident = told.incident if told is not None and told.open else None
         if waiting is not None and waiting.incident is not None:
             incident = waiting.incident
@@ -379,7 +380,7 @@ class Outbox:
                 messages.append(_alone(part[0], pages=pages))
                 continue
             key = digest_key(channel.name, [row.key for row in part])
-            body = digest_record([json.loads(row.body) for row in part], key=key, report=report)
+            body = digest_record([decoded(row.body) for row in part], key=key, report=report)
             if pages:
                 body["incident"] = next((row.incident for row in part if row.incident), f"digest-{key[:32]}")
             messages.append(_Message(rows=tuple(part), body=body, closes=False))
@@ -493,7 +494,7 @@ class Outbox:
             " WHERE body IS NOT NULL OR error IS NOT NULL"
         )
         for number, channel, campaign, state, body, error in held:
-            texts = [*(_texts(json.loads(body)) if body else ()), error or ""]
+            texts = [*(_texts(decoded(body)) if body else ()), error or ""]
             if not any(pattern.search(text) for text in texts):
                 continue
             if state == "waiting":
@@ -515,7 +516,7 @@ class Outbox:
         found = self._all(f"SELECT {_COLUMNS} FROM outbox WHERE {where} ORDER BY created, number", values)
         names = _COLUMNS.split(", ")
         rows = [dict(zip(names, values, strict=True)) for values in found]
-        return [Row(**row | {"closes": bool(row["closes"]), "reached": bool(row["reached"])}) for row in rows]
+        return [checked(row | {"closes": row["closes"] == 1, "reached": row["reached"] == 1}, Row) for row in rows]
 
     def _told(self, channel: str, campaign: str) -> Told | None:
         found = self._all(
@@ -525,7 +526,8 @@ class Outbox:
         if not found:
             return None
         kind, tier, at, stands, owed, incident = found[0]
-        return Told(kind=kind, tier=tier, at=at, open=bool(stands), owed=bool(owed), incident=incident)
+        row = {"kind": kind, "tier": tier, "at": at, "open": stands == 1, "owed": owed == 1, "incident": incident}
+        return checked(row, Told)
 
     def _tell(self, row: Row, at: float, *, owed: bool) -> None:
         self._do(
@@ -568,7 +570,7 @@ class _Message:
 
 
 def _alone(row: Row, *, pages: bool) -> _Message:
-    body = json.loads(row.body)
+    body = decoded(row.body)
     if pages and row.incident is not None:
         body["incident"] = row.incident
     return _Message(rows=(row,), body=body, closes=row.closes)

@@ -12,7 +12,7 @@ from typing import Final
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
-from harvestdetect.errors import CacheError, SettingsError, StateError, UsageError
+from harvestdetect.errors import CacheError, SettingsError, StateError, UnreadableError, UsageError
 from harvestdetect.machine import processes
 from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
 from harvestdetect.registry import load_registry
@@ -22,10 +22,19 @@ from harvestdetect.shards import ShardFolder, Window
 from harvestdetect.state.alerting import alerts_of
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
 from harvestdetect.state.ingest import Ingested, ingest, kept_files
-from harvestdetect.state.operations import no_failure, tell_failure, tell_given_up
-from harvestdetect.state.store import Store
+from harvestdetect.state.operations import missing_files, no_failure, tell_failure, tell_given_up
+from harvestdetect.state.prepared import (
+    check_leaving,
+    find_lost,
+    lost_files,
+    missing_sentence,
+    recover_lost,
+    remove_left,
+)
+from harvestdetect.state.rows import value_error
+from harvestdetect.state.store import READ, Store, damaged
 
-__all__ = ["Run", "scan_into", "shards_of"]
+__all__ = ["CUTTING", "Run", "cutting_of", "scan_into", "shards_of"]
 
 CUTTING: Final = ("segment_characters", "max_windows")
 """Settings that must be the same for all files of a state."""
@@ -57,6 +66,13 @@ class Run:
     """Alerts that wait for the next run."""
     baseline: int | None
     """Campaigns of which a channel would have been told but for ``baseline``; None where it was not asked for."""
+    missing_files: tuple[str, ...] = ()
+    """Names of the files of the window that were lost, so that the findings are without them."""
+
+    @property
+    def window_complete(self) -> bool:
+        """Whether no file of the window was lost."""
+        return not self.missing_files
 
 
 def scan_into(
@@ -117,6 +133,7 @@ def scan_into(
         ).lastrowid
     assert number is not None
     try:
+        recover_lost(store, shards, note)
         read = ingest(
             dumps, store, shards, workers=processes(settings.workers), now=moment,
             since=_since(store, window), at_most=MAX_REJECTS_KEPT, tell=note,
@@ -124,12 +141,21 @@ def scan_into(
         start = _since(store, window)
         end = None if start is None else start + window
         _leave(store, shards, start, moment - window, moment)
-        detection = _judged(store, shards, start, settings, progress, note, moment)
-        detection = _with_reading(detection, read, told)
+        detection, lost = _judged(store, shards, start, settings, progress, note, moment)
+        if lost & read.known_digests:  # files that were given and passed over: they are read now
+            read.add(
+                ingest(
+                    dumps, store, shards, workers=processes(settings.workers), now=moment,
+                    since=start, at_most=MAX_REJECTS_KEPT, tell=lambda sentence: None,
+                )
+            )  # fmt: skip
+            detection, _ = _judged(store, shards, start, settings, progress, note, moment)
+        missing = lost_files(store)
+        detection = _with_reading(detection, read, told, missing)
         merged = merge(store, detection, now=moment)
         if write is not None:
             write(merged.detection)
-        known = _keep(store, merged, number, moment, (start, end), channels, settings, baseline=baseline)
+        known = _keep(store, merged, number, moment, (start, end), channels, settings, missing, baseline=baseline)
     except BaseException as error:
         with suppress(StateError), store.transaction() as connection:
             # A name of a file in it need not be UTF-8.
@@ -142,6 +168,7 @@ def scan_into(
         number=number, detection=merged.detection, changes=merged.changes, new_files=len(read.new),
         known_files=len(read.known), new_rows=read.rows, rejects=read.reject_count, window_start=start,
         window_end=end, deliveries=deliveries, pending=pending, baseline=known if baseline else None,
+        missing_files=missing,
     )  # fmt: skip
 
 
@@ -152,16 +179,34 @@ def shards_of(store: Store, settings: Settings) -> ShardFolder:
         SettingsError: they were cut otherwise than the settings say.
     """
     wanted = {name: getattr(settings, name) for name in CUTTING}
-    held = store.meta("cutting")
+    held = cutting_of(store)
     if held is None and store.writable:
         with store.transaction() as connection:
             connection.execute("INSERT INTO meta VALUES ('cutting', ?)", (json.dumps(wanted),))
-    elif held is not None and json.loads(held) != wanted:
-        made = ", ".join(f"{name} = {value}" for name, value in json.loads(held).items())
+    elif held is not None and held != wanted:
+        made = ", ".join(f"{name} = {value}" for name, value in held.items())
         raise SettingsError(f"the state in {store.folder} was made with {made}; use these, or start a new state")
     registry = load_registry(settings.registry) if settings.use_registry else None
     cutting = Cutting(registry=registry, **wanted)
-    return ShardFolder(store.folder / "read", settings=settings, cutting=cutting, lasting=True)
+    return ShardFolder(store.folder / READ, settings=settings, cutting=cutting, lasting=True, change=store.writable)
+
+
+def cutting_of(store: Store) -> dict[str, int] | None:
+    """The settings of :data:`CUTTING` that the files of a state were prepared with; None where it has none yet.
+
+    Raises:
+        DamagedStateError: what the database says of them is not what was written.
+    """
+    raw = store.meta("cutting")
+    if raw is None:
+        return None
+    if value_error(raw, dict[str, int]) is None:
+        found = {str(name): int(value) for name, value in json.loads(raw).items()}
+        if found.keys() == set(CUTTING):
+            with suppress(SettingsError):
+                Settings(use_registry=False, **found)  # type: ignore[arg-type]
+                return found
+    raise damaged(store.folder, "meta.cutting is not what was written")
 
 
 def _since(store: Store, window: int) -> int | None:
@@ -177,6 +222,7 @@ def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now
     )
     if not rows:
         return
+    check_leaving(store, shards, [row["sha256"] for row in rows])
     with store.transaction() as connection:
         for row in rows:
             connection.execute(
@@ -186,8 +232,7 @@ def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now
             )
             connection.execute("DELETE FROM files WHERE sha256 = ?", (row["sha256"],))
     for row in rows:
-        with suppress(OSError):
-            shards.path(row["name"], row["sha256"]).unlink()
+        remove_left(store, shards, row["name"], row["sha256"])
 
 
 def _judged(
@@ -198,32 +243,39 @@ def _judged(
     progress: Progress | None,
     note: Callable[[str], None],
     now: int,
-) -> Detection:
-    """The detection of the window; files that turn out to be broken are left out, and told."""
+) -> tuple[Detection, set[str]]:
+    """The detection of the window, and the SHA-256 of files that turned out to be lost; it is without these."""
     end = store.rows("SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL")[0]["until"]
+    lost: set[str] = set()
     for attempt in range(_ATTEMPTS):
-        files = tuple(kept_files(store))
-        window = Window(shards=shards, files=files, since=since)
+        window = Window(shards=shards, files=tuple(kept_files(store)), since=since)
         try:
-            return detect(
+            found = detect(
                 window, settings=settings.replace(work=store.folder), progress=progress, notes=note,
                 signatures=signatures_of(store, now=now), new_since=end,
             )  # fmt: skip
+        except UnreadableError:
+            raise
         except CacheError:
-            broken = [(name, sha256) for name, sha256 in files if not shards.path(name, sha256).exists()]
-            if not broken or attempt + 1 == _ATTEMPTS:
+            more = find_lost(store, shards, note)
+            if not more or attempt + 1 == _ATTEMPTS:
                 raise
-            with store.transaction() as connection:
-                for name, sha256 in broken:
-                    connection.execute("DELETE FROM files WHERE sha256 = ?", (sha256,))
-                    note(f"what was read of {name} is broken or gone, and left out; scan it again to have it back")
+            lost |= more
+        else:
+            return found, lost
     raise AssertionError
 
 
-def _with_reading(detection: Detection, read: Ingested, told: Sequence[str]) -> Detection:
-    """The detection with what was rejected in this run rather than in all files of the window."""
-    notes = (*[n for n in told if n not in detection.notes], *detection.notes)
-    counts = {**detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows}
+def _with_reading(
+    detection: Detection, read: Ingested, told: Sequence[str], missing: tuple[str, ...] = ()
+) -> Detection:
+    """The detection with what was rejected in this run rather than in all files of the window, and what is missing."""
+    first = [missing_sentence(missing)] if missing else []
+    notes = (*first, *[n for n in told if n not in detection.notes], *detection.notes)
+    counts = {
+        **detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows,
+        "missing_files": len(missing),
+    }  # fmt: skip
     return replace(detection, rejects=tuple(read.rejects), counts=counts, notes=notes)
 
 
@@ -235,6 +287,7 @@ def _keep(
     window: tuple[int | None, int | None],
     channels: Sequence[Channel],
     settings: Settings,
+    missing: tuple[str, ...],
     *,
     baseline: bool,
 ) -> int:
@@ -246,14 +299,15 @@ def _keep(
     with store.transaction() as connection:
         record(store, merged, run=number, now=now)
         connection.execute(
-            "UPDATE runs SET finished = ?, window_start = ?, window_end = ?, counts = ? WHERE run = ?",
-            (now, *window, json.dumps(dict(merged.detection.counts)), number),
+            "UPDATE runs SET finished = ?, window_start = ?, window_end = ?, counts = ?, window_complete = ?"
+            " WHERE run = ?",
+            (now, *window, json.dumps(dict(merged.detection.counts)), not missing, number),
         )
         if not channels:
             return 0
         outbox = Outbox(connection)
         outbox.enqueue_conditions(
-            str(number), [no_failure(merged.detection.counts["prompts"])], channels, now,
+            str(number), [no_failure(merged.detection.counts["prompts"]), missing_files(missing)], channels, now,
             folder=str(store.folder.absolute()), number=number,
             report=report_link(settings.report_url, run=str(number), started=now),
         )  # fmt: skip
@@ -270,8 +324,9 @@ def _delivered(
     """Sends what is due: what became of it, and how many alerts wait for the next run."""
     if not channels:
         return (), 0
-    outbox = Outbox(store.connection)
     report = report_link(settings.report_url, run=str(number), started=now)
-    done = outbox.deliver(channels, now=now, report=report)
-    done += tell_given_up(store, done, channels, number=number, now=now, settings=settings)
-    return tuple(done), outbox.pending()
+    with store.guarded() as connection:
+        outbox = Outbox(connection)
+        done = outbox.deliver(channels, now=now, report=report)
+        done += tell_given_up(store, done, channels, number=number, now=now, settings=settings)
+        return tuple(done), outbox.pending()
