@@ -247,6 +247,12 @@ def _option(arguments: Sequence[str], name: str) -> str | None:
     help="With --state, for its first run: what is found is known from then on, and no alert is sent of it until it "
     "changes.",
 )  # fmt: skip
+@click.option(
+    "--group/--no-group",
+    default=None,
+    help="Let the group of the files read and write OUT, --state, --work and --cache.  [default: only the user may; a "
+    "state stays as it was]",
+)
 @_scanning
 def scan(
     dumps: tuple[str, ...],
@@ -255,6 +261,7 @@ def scan(
     window: str | None,
     metrics: Path | None,
     baseline: bool,
+    group: bool | None,
     **options: Any,
 ) -> int:
     """Scan dumps of prompts for campaigns and write the findings into a folder.
@@ -287,9 +294,10 @@ def scan(
         if state is not None:
             into = partial(
                 scan_state, state, window=window or "45d", settings_file=options["settings_file"], begun=begun,
-                baseline=baseline,
+                baseline=baseline, group=group,
             )  # fmt: skip
-        measured.exit_code = _scan(dumps, out, into, measured.done, **options)
+        shared = (out, state) if group else ()
+        measured.exit_code = _scan(dumps, out, into, measured.done, shared=shared, **options)
     return measured.exit_code
 
 
@@ -299,6 +307,7 @@ def _scan(
     into: Callable[..., tuple[Detection, tuple[str, ...]]] | None,
     done: Callable[..., None],
     *,
+    shared: tuple[Path | None, ...],
     mapping: dict[str, str] | None,
     format_: str | None,
     output: str,
@@ -323,6 +332,8 @@ def _scan(
     from harvestdetect.pipeline import detect
     from harvestdetect.report import check_writable, detection_json, summary_table, write_outputs
 
+    if shared:
+        _share(*shared, settings.work, settings.cache)
     notes = (lambda sentence: None) if quiet else note
     names = _without_results(expand_sources(dumps), out, notes)
     if "-" in names and sys.stdin is None:
@@ -358,6 +369,14 @@ def _scan(
         if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
             return EXIT_FINDINGS
     return 0
+
+
+def _share(*folders: Path | None) -> None:
+    """Shares folders with their group until the command ends."""
+    from harvestdetect.files import shared_with_group
+
+    shared = shared_with_group(*(folder for folder in folders if folder is not None))
+    click.get_current_context().with_resource(shared)
 
 
 class _Metrics:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from harvestdetect.console import answer, note, shown, tell
-from harvestdetect.errors import HarvestdetectError, TooManyRejectsError, UsageError
+from harvestdetect.errors import HarvestdetectError, InputError, TooManyRejectsError, UsageError
 from harvestdetect.schedule import FORMATS, parse_period, units
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def scan_state(
     done: Callable[..., None],
     begun: Callable[[], object],
     baseline: bool,
+    group: bool | None = None,
 ) -> tuple[Detection, tuple[str, ...]]:
     """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did.
 
@@ -59,7 +60,7 @@ def scan_state(
 
     seconds = parse_period(window)
     channels = load_channels(settings_file) if settings_file is not None else ()
-    with open_state(folder, write=True) as state:
+    with open_state(folder, write=True, group=group) as state:
         begun()
         run = state.scan(
             dumps, settings=settings, window=seconds, progress=progress, notes=notes, channels=channels, write=write,
@@ -411,19 +412,42 @@ def rebuild(folder: Path, segment_characters: int | None, max_windows: int | Non
 @state.command(short_help="Erase an account.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 @click.argument("account", metavar="ACCOUNT")
-def forget(folder: Path, account: str) -> int:
+@click.option(
+    "--out",
+    "outs",
+    type=_FOLDER,
+    multiple=True,
+    metavar="DIR",
+    help="Erase it from these results of a scan too. Repeat for more.",
+)
+@click.option(
+    "--work", "works", type=_FOLDER, multiple=True, metavar="DIR",
+    help="Remove from this work folder what holds it. Repeat for more.",
+)  # fmt: skip
+def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path, ...]) -> int:
     """Erase ACCOUNT everywhere in the folder STATE: its id, its prompts, and texts that no other account sent.
 
-    Results that scans wrote elsewhere (--out) are not the state's to erase.
+    Names of files that hold the id are replaced, and words of templates go that nobody else sent. Then everything is
+    looked through again. Exit code 75: something remains, mostly because another process reads the state; the message
+    says what, and the same command does the rest. Exit code 1: no such account.
     """
     from harvestdetect.state import open_state
 
     with open_state(folder, write=True, make=False) as opened:
-        gone = opened.forget(account)
-    answer(
-        f"{gone.prompts:,} prompts of {gone.files:,} files erased; it was a member of {gone.campaigns:,} campaigns. "
-        "The next run makes vectors and neighbours anew.\n"
-    )
+        gone = opened.forget(account, outs=outs, works=works)
+    if not gone.known:
+        raise InputError(f"no such account in {folder}{' and the folders named' if outs or works else ''}: {account!a}")
+    told = f"{gone.prompts:,} prompts of {gone.files:,} files erased; it was a member of {gone.campaigns:,} campaigns. "
+    if gone.templates:
+        told += f"Nobody else sent the words of {gone.templates:,} templates: they are erased. "
+    if gone.results:
+        told += f"{gone.results:,} files of results and work folders were rewritten or removed. "
+    for out in outs:
+        if not (out / "report.html").exists():
+            told += (
+                f"There is no report in {shown(str(out))} any more: the files there do not suffice to write it anew. "
+            )
+    answer(f"{told}Nothing of it is left. The next run makes vectors and neighbours anew.\n")
     return 0
 
 

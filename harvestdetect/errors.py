@@ -16,6 +16,7 @@
     │   └── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
     ├── IncompleteWindowError    a file of the window was lost; the results are without it (exit 4)
+    ├── ErasureError             an account is not erased completely yet; try again (exit 75)
     └── LockedError              another scan holds the lock (exit 75)
 
 Each class carries the exit code the command line ends with. Messages say what is wrong, what was given
@@ -30,6 +31,7 @@ __all__ = [
     "ColumnsError",
     "DamagedStateError",
     "EncoderError",
+    "ErasureError",
     "HarvestdetectError",
     "IncompleteWindowError",
     "InputError",
@@ -106,6 +108,12 @@ class IncompleteWindowError(HarvestdetectError):
     """A file of the window was lost. The results were written without it."""
 
     exit_code = 4
+
+
+class ErasureError(HarvestdetectError):
+    """An account is not erased completely, or it cannot be proven; the message says what remains."""
+
+    exit_code = 75
 
 
 class LockedError(HarvestdetectError):

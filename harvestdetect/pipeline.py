@@ -52,6 +52,7 @@ from harvestdetect.elsewhere import Elsewhere
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
+from harvestdetect.files import make_folder
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.lookup import Parts, first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
 from harvestdetect.machine import memory_gb, peak_memory_mb, processes
@@ -233,7 +234,7 @@ class _Run:
             check_calibration(self.calibration, settings=settings, version=_versions()["harvestdetect"])
         if settings.work is not None:
             try:
-                settings.work.mkdir(parents=True, exist_ok=True)
+                make_folder(settings.work)
             except OSError as error:
                 raise CacheError(f"cannot make the work folder {settings.work}: {error.strerror or error}") from None
 

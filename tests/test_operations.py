@@ -390,3 +390,21 @@ def test_a_database_of_before_gets_the_new_columns() -> None:
     for table in ("told", "outbox"):
         assert "incident" in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
     connection.close()
+
+
+def test_an_incomplete_window_is_told_once_and_so_is_its_end(nights: Nights, receiver: Receiver) -> None:
+    nights.settings(ops(receiver), pagerduty(receiver, about=["operations"]))
+    first = nights.day(0, one=16)
+    assert nights.scan(first) == 0
+    for shard in (nights.state / "read").glob("*.shard"):
+        shard.unlink()
+    assert nights.scan(nights.day(1, one=16), "--quiet") == 4
+    (told,) = got(receiver, "/ops")
+    assert (told["condition"], told["state"], told["run"]) == ("window-incomplete", "standing", "2")
+    assert told["summary"].startswith("The state has lost 1 file of the window")
+    assert told["details"] == [str(first)]
+    assert nights.scan(nights.day(2, one=16)) == 4
+    assert len(got(receiver, "/ops")) == 1
+    assert nights.scan(first) == 0
+    assert [one["state"] for one in got(receiver, "/ops")] == ["standing", "ended"]
+    assert [event["event_action"] for event in got(receiver, "/pd")] == ["trigger", "resolve"]

@@ -25,6 +25,7 @@ __all__ = [
     "remove_left",
     "remove_orphans",
     "unexplained",
+    "unnamed_files",
 ]
 
 _SLACK: Final = 2 * 86_400
@@ -187,6 +188,24 @@ def _unnamed(store: Store, shards: ShardFolder) -> list[Path]:
     found = sorted(path for path in shards.folder.glob("*") if path.suffix != ".tmp")
     named = {shards.path(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files")}
     return [path for path in found if path not in named]
+
+
+def unnamed_files(store: Store, shards: ShardFolder) -> list[tuple[str, str]]:
+    """Name and SHA-256 of the dump of every whole prepared file that the database does not name.
+
+    Raises:
+        UnreadableError: a prepared file cannot be read now.
+    """
+    found = []
+    for path in _unnamed(store, shards):
+        try:
+            shard = opened(path)
+        except (ValueError, KeyError, TypeError, FileNotFoundError):
+            continue
+        shard.close()
+        if shards.path(shard.file.name, shard.file.sha256) == path:
+            found.append((shard.file.name, shard.file.sha256))
+    return found
 
 
 def _has_left(store: Store, path: Path, start: int | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,7 +18,7 @@ from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
 from harvestdetect.registry import load_registry
 from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
-from harvestdetect.shards import ShardFolder, Window
+from harvestdetect.shards import ShardFolder, Window, opened
 from harvestdetect.state.alerting import alerts_of
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
 from harvestdetect.state.ingest import Ingested, ingest, kept_files
@@ -32,7 +32,7 @@ from harvestdetect.state.prepared import (
     remove_left,
 )
 from harvestdetect.state.rows import value_error
-from harvestdetect.state.store import READ, Store, damaged
+from harvestdetect.state.store import READ, Store, damaged, prepared_count
 
 __all__ = ["CUTTING", "Run", "cutting_of", "scan_into", "shards_of"]
 
@@ -184,6 +184,8 @@ def shards_of(store: Store, settings: Settings) -> ShardFolder:
         with store.transaction() as connection:
             connection.execute("INSERT INTO meta VALUES ('cutting', ?)", (json.dumps(wanted),))
     elif held is not None and held != wanted:
+        if (said := _cut(store)) and said != tuple(held.values()):
+            raise damaged(store.folder, "meta.cutting is not what the prepared files were cut with")
         made = ", ".join(f"{name} = {value}" for name, value in held.items())
         raise SettingsError(f"the state in {store.folder} was made with {made}; use these, or start a new state")
     registry = load_registry(settings.registry) if settings.use_registry else None
@@ -199,14 +201,25 @@ def cutting_of(store: Store) -> dict[str, int] | None:
     """
     raw = store.meta("cutting")
     if raw is None:
+        if prepared_count(store.folder):
+            raise damaged(store.folder, "the database does not say how the prepared files were cut")
         return None
     if value_error(raw, dict[str, int]) is None:
-        found = {str(name): int(value) for name, value in json.loads(raw).items()}
-        if found.keys() == set(CUTTING):
+        values = json.loads(raw)
+        if values.keys() == set(CUTTING):
+            found = {name: int(values[name]) for name in CUTTING}
             with suppress(SettingsError):
                 Settings(use_registry=False, **found)  # type: ignore[arg-type]
                 return found
     raise damaged(store.folder, "meta.cutting is not what was written")
+
+
+def _cut(store: Store) -> tuple[int, int] | None:
+    """What a prepared file says of how it was cut; None where none says it."""
+    for path in sorted((store.folder / READ).glob("*.shard")):
+        with suppress(OSError, ValueError, KeyError, TypeError), closing(opened(path)) as shard:
+            return shard.cut
+    return None
 
 
 def _since(store: Store, window: int) -> int | None:

@@ -1,30 +1,22 @@
-"""Looking after a state: what nothing needs any more goes, what is there is checked, an account is erased."""
+"""Looking after a state: what nothing needs any more goes, and what is there is checked."""
 
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from harvestdetect.alerts import forget_account, mention
 from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError, UnreadableError
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.prepared import remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
-from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, check_utf8, damaged, fault
+from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, damaged, fault
 from harvestdetect.work import NEIGHBORS, kept_digests
 
-__all__ = ["Forgotten", "Freed", "check_database", "collect", "forget", "verify"]
-
-_DERIVED: Final = ("vectors", NEIGHBORS, CLUSTERS)
-"""What is made again from the files of the window."""
-_SAID: Final = (("runs", "error"), ("events", "detail"), ("verdicts", "note"))
-"""Sentences in which an account's id may stand."""
+__all__ = ["Freed", "check_database", "collect", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +27,6 @@ class Freed:
     bytes: int
     aside: tuple[str, ...] = ()
     """Prepared files that the database does not name: moved into ``STATE/aside`` under these names."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
-    """What was erased."""
-
-    prompts: int
-    files: int
-    campaigns: int
-    """Campaigns of which it was a member."""
 
 
 def collect(store: Store, shards: ShardFolder) -> Freed:
@@ -159,47 +141,6 @@ def _bad_rows(store: Store) -> list[str]:
                     f"what is known of the campaign {row['campaign']} is broken" if finding else f"{DATABASE}: {error}"
                 )
     return list(dict.fromkeys(found))
-
-
-def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
-    """Erases an account: its prompts, its texts that no other account sent, and its id, everywhere in the state.
-
-    What it takes: files of the window without its prompts, the database rewritten, vectors, neighbours and clusters
-    removed, to be made again by the next run. The results that runs wrote elsewhere are not the state's to erase.
-
-    Raises:
-        UsageError: the account is not UTF-8.
-        CacheError, StateError: something cannot be read or written; what was done until then stays done, and doing it
-            again does the rest.
-    """
-    check_utf8(account=account)
-    prompts = files = 0
-    check_database(store)
-    for row in store.rows("SELECT name, sha256 FROM files WHERE state = 'whole' ORDER BY sha256"):
-        gone = shards.without(row["name"], row["sha256"], account)
-        prompts += gone
-        files += gone > 0
-    campaigns = len(store.rows("SELECT DISTINCT campaign FROM members WHERE account = ?", account))
-    with store.transaction() as connection:
-        connection.execute("DELETE FROM members WHERE account = ?", (account,))
-        forget_account(connection, account)
-        for table, column in _SAID:
-            _unsay(connection, table, column, account)
-    for name in _DERIVED:
-        shutil.rmtree(store.folder / name, ignore_errors=True)
-    collect(store, shards)
-    return Forgotten(prompts=prompts, files=files, campaigns=campaigns)
-
-
-def _unsay(connection: sqlite3.Connection, table: str, column: str, account: str) -> None:
-    """Takes an id out of sentences; a number or a word of which it is a part stays."""
-    pattern = mention([account])
-    if pattern is None:
-        return
-    for row, said in connection.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall():
-        left = pattern.sub("[erased]", said)
-        if left != said:
-            connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (left, row))
 
 
 def _shrink(store: Store) -> None:
