@@ -237,6 +237,11 @@ def _option(arguments: Sequence[str], name: str) -> str | None:
     help="With --state: how far back from the newest prompt is judged, such as 45d.  [default: 45d]",
 )
 @click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="With --state: go on although the clock is before the last run, or far from what the prompts say.",
+)
+@click.option(
     "--metrics",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -259,6 +264,7 @@ def scan(
     out: Path,
     state: Path | None,
     window: str | None,
+    trust_clock: bool,
     metrics: Path | None,
     baseline: bool,
     group: bool | None,
@@ -288,13 +294,14 @@ def scan(
                 75 another process works on the state   130 interrupted
     """
     with _Metrics(metrics) as measured, failure_told(state, options["settings_file"]) as begun:
-        if state is None and (window is not None or baseline):
-            raise UsageError(f"--{'window' if window is not None else 'baseline'} is of use with --state only")
+        needing = {"--window": window is not None, "--trust-clock": trust_clock, "--baseline": baseline}
+        if state is None and any(needing.values()):
+            raise UsageError(f"{next(name for name in needing if needing[name])} is of use with --state only")
         into = None
         if state is not None:
             into = partial(
                 scan_state, state, window=window or "45d", settings_file=options["settings_file"], begun=begun,
-                baseline=baseline, group=group,
+                baseline=baseline, trust_clock=trust_clock, group=group,
             )  # fmt: skip
         shared = (out, state) if group else ()
         measured.exit_code = _scan(dumps, out, into, measured.done, shared=shared, **options)
@@ -361,7 +368,7 @@ def _scan(
                 tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
 
         rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
-        rows = detection.counts.get("new_rows", prompts)
+        rows = detection.counts.get("read_rows", prompts)
         check_window(missing, rejects, rows, settings.max_rejects)
         if not prompts:
             raise InputError(_nothing(detection, rejects))
@@ -398,7 +405,7 @@ class _Metrics:
 
         counts = detection.counts
         self._told.update(
-            rows=counts.get("new_rows", counts["prompts"]) + counts["rejects"], rejects=counts["rejects"],
+            rows=counts.get("read_rows", counts["prompts"]) + counts["rejects"], rejects=counts["rejects"],
             prompts_in_window=counts["prompts"], accounts_in_window=counts["accounts"],
             findings=tier_counts(detection), **more,
         )  # fmt: skip

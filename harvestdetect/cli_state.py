@@ -38,6 +38,7 @@ def scan_state(
     dumps: Dumps,
     *,
     window: str,
+    trust_clock: bool,
     settings: Settings,
     settings_file: str | None,
     progress: Any,
@@ -63,8 +64,8 @@ def scan_state(
     with open_state(folder, write=True, group=group) as state:
         begun()
         run = state.scan(
-            dumps, settings=settings, window=seconds, progress=progress, notes=notes, channels=channels, write=write,
-            baseline=baseline,
+            dumps, settings=settings, window=seconds, trust_clock=trust_clock, progress=progress, notes=notes,
+            channels=channels, write=write, baseline=baseline,
         )  # fmt: skip
         statuses = Counter(c.status for c in state.campaigns())
     for sentence in _told(run):
@@ -381,12 +382,16 @@ def gc(folder: Path) -> int:
 @state.command(short_help="Check that nothing is lost or broken.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 def verify(folder: Path) -> int:
-    """Read everything in the folder STATE and compare it with its digests. Exit code 1 where something is wrong."""
+    """Read everything in the folder STATE and compare it with its digests. Exit code 1 where something is wrong.
+
+    Files that were read and are not in the window are listed too, with the reason; that is nothing wrong.
+    """
     from harvestdetect.state import open_state
 
     with open_state(folder) as opened:
-        wrong = opened.verify()
+        wrong, left = opened.verify(), opened.left_out()
     answer("".join(f"{shown(sentence)}\n" for sentence in wrong) or "Nothing is wrong.\n")
+    answer("".join(f"{shown(sentence)}\n" for sentence in left))
     return 1 if wrong else 0
 
 

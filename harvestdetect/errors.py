@@ -13,7 +13,8 @@
     ├── CacheError               the vector cache cannot be used (exit 1)
     │   └── UnreadableError      a file that was kept cannot be read now; nothing of it was changed
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
-    │   └── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
+    │   ├── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
+    │   └── ClockError           the clock cannot be right, by the state or by the prompts (exit 1)
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
     ├── IncompleteWindowError    a file of the window was lost; the results are without it (exit 4)
     ├── ErasureError             an account is not erased completely yet; try again (exit 75)
@@ -28,6 +29,7 @@ from __future__ import annotations
 __all__ = [
     "CacheError",
     "CalibrationError",
+    "ClockError",
     "ColumnsError",
     "DamagedStateError",
     "EncoderError",
@@ -96,6 +98,10 @@ class StateError(HarvestdetectError):
 
 class DamagedStateError(StateError):
     """The database of a state is empty, missing, foreign or broken. Nothing was changed."""
+
+
+class ClockError(StateError):
+    """The clock is before the last run of a state, or far from what the prompts say."""
 
 
 class TooManyRejectsError(HarvestdetectError):

@@ -22,7 +22,18 @@ LAYERS = (
     (
         "helpers",
         {
-            *("cache", "candidates", "cells", "codes", "descent", "distill", "elsewhere", "evidence.nulls", "lookup"),
+            *(
+                "cache",
+                "candidates",
+                "cells",
+                "codes",
+                "copies",
+                "descent",
+                "distill",
+                "elsewhere",
+                "evidence.nulls",
+                "lookup",
+            ),
             *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
             *("ids", "normalize", "redact", "registry", "retries", "returning"),
         },

@@ -408,3 +408,18 @@ def test_an_incomplete_window_is_told_once_and_so_is_its_end(nights: Nights, rec
     assert nights.scan(first) == 0
     assert [one["state"] for one in got(receiver, "/ops")] == ["standing", "ended"]
     assert [event["event_action"] for event in got(receiver, "/pd")] == ["trigger", "resolve"]
+
+
+def test_a_run_that_its_clock_keeps_from_beginning_is_told(nights: Nights, receiver: Receiver) -> None:
+    from harvestdetect import Settings
+    from harvestdetect.errors import ClockError
+    from harvestdetect.state import open_state
+
+    nights.settings(ops(receiver))
+    assert nights.scan(nights.day(0)) == 0
+    channels = load_channels(nights.folder / "settings.toml")
+    fast = Settings(encoder="fast", workers=1, threads=1, cache=nights.cache)
+    with open_state(nights.state, write=True) as opened, pytest.raises(ClockError):
+        opened.scan([nights.day(1)], settings=fast, now=1_000_000_000, channels=channels)
+    (told,) = got(receiver, "/ops")
+    assert (told["condition"], told["state"], told["run"]) == ("run-failed", "standing", None)

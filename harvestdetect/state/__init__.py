@@ -32,7 +32,7 @@ from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.rebuild import Rebuilt, rebuild
 from harvestdetect.state.run import Run, cutting_of, scan_into, shards_of
 from harvestdetect.state.store import Store, check_utf8, open_store
-from harvestdetect.state.upkeep import Freed, collect, verify
+from harvestdetect.state.upkeep import Freed, collect, left_out, verify
 from harvestdetect.state.verdicts import (
     Precision,
     Verdict,
@@ -105,6 +105,7 @@ class State:
         settings: Settings | None = None,
         window: str | int = "45d",
         now: int | None = None,
+        trust_clock: bool = False,
         progress: Progress | None = None,
         notes: Callable[[str], None] | None = None,
         channels: Sequence[Channel] = (),
@@ -118,19 +119,23 @@ class State:
             settings: None takes the defaults.
             window: a period such as ``45d``, or seconds.
             now: Unix seconds; None: the clock's.
+            trust_clock: believe it, whatever the state and the prompts say.
             progress: opens progress bars.
             notes: told what was decided on the way.
             channels: where alerts go.
             write: gets the detection before the state takes it.
             baseline: what the first run finds is known from then on, and no alert is sent of it.
+
+        Raises:
+            ClockError: the clock is before the last run, or far from the prompts.
         """
         settings = settings or Settings()
         seconds = parse_period(window) if isinstance(window, str) else window
         dumps = sources if isinstance(sources, Dumps) else read_dumps(list(sources), settings=settings)
         with closing(dumps):
             return scan_into(
-                self._store, dumps, settings=settings, window=seconds, now=now, progress=progress, notes=notes,
-                channels=channels, write=write, baseline=baseline,
+                self._store, dumps, settings=settings, window=seconds, now=now, trust_clock=trust_clock,
+                progress=progress, notes=notes, channels=channels, write=write, baseline=baseline,
             )  # fmt: skip
 
     # ------------------------------------------------------------ reading
@@ -199,6 +204,10 @@ class State:
     def verify(self, *, settings: Settings | None = None) -> list[str]:
         """What is wrong with it, a sentence each."""
         return verify(self._store, shards_of(self._store, settings or self._made_with()))
+
+    def left_out(self) -> list[str]:
+        """Which files it read that are not in the window, and why, a sentence each, the last to leave first."""
+        return left_out(self._store)
 
     def forget(
         self,

@@ -114,7 +114,9 @@ def check_leaving(store: Store, shards: ShardFolder, leaving: Iterable[str]) -> 
     digests = set(leaving)
     if not digests:
         return
-    rows = store.rows("SELECT sha256, name, last_time FROM files WHERE state = 'whole' ORDER BY last_time, sha256")
+    rows = store.rows(
+        "SELECT sha256, name, last_time, latest_time FROM files WHERE state = 'whole' ORDER BY last_time, sha256"
+    )
     newest = {row["sha256"] for row in rows[-1:] if row["last_time"] is not None}
     for row in rows:
         if row["sha256"] not in digests | newest:
@@ -123,7 +125,7 @@ def check_leaving(store: Store, shards: ShardFolder, leaving: Iterable[str]) -> 
         if shard is None:
             continue
         try:
-            if not _has_time(shard, row["last_time"]):
+            if not (_has_time(shard, row["last_time"]) and _has_time(shard, row["latest_time"])):
                 raise damaged(store.folder, f"no prompt of {row['name']} has the last time that the database gives it")
         finally:
             shard.close()

@@ -28,7 +28,7 @@ from harvestdetect.files import flush_to_disk
 from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
 from harvestdetect.shards import Shard, ShardFolder, move_aside, opened
-from harvestdetect.state.ingest import AHEAD_OF_NOW
+from harvestdetect.state.clock import AHEAD_OF_NOW
 from harvestdetect.state.rows import COLUMNS, RowError, check_rows
 from harvestdetect.state.run import CUTTING
 from harvestdetect.state.store import (

@@ -21,7 +21,8 @@ from harvestdetect.settings import Settings
 from harvestdetect.shards import ShardFolder, Window, opened
 from harvestdetect.state.alerting import alerts_of
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
-from harvestdetect.state.ingest import Ingested, ingest, kept_files
+from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
+from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again
 from harvestdetect.state.operations import missing_files, no_failure, tell_failure, tell_given_up
 from harvestdetect.state.prepared import (
     check_leaving,
@@ -82,6 +83,7 @@ def scan_into(
     settings: Settings,
     window: int,
     now: int | None = None,
+    trust_clock: bool = False,
     progress: Progress | None = None,
     notes: Callable[[str], None] | None = None,
     channels: Sequence[Channel] = (),
@@ -99,6 +101,7 @@ def scan_into(
         settings: ``work`` is the state's folder, whatever it says.
         window: seconds before the newest prompt that are judged.
         now: Unix seconds; None: the clock's.
+        trust_clock: believe it, whatever the state and the prompts say.
         progress: opens progress bars.
         notes: told what was decided on the way.
         channels: where alerts go.
@@ -108,16 +111,12 @@ def scan_into(
     Raises:
         UsageError: ``baseline``, and a run has been finished before.
         SettingsError: the state was made with other settings of :data:`CUTTING`.
+        ClockError: the clock is before the last run, or far from the prompts; see :mod:`harvestdetect.state.clock`.
         StateError: the state cannot be read or written.
     """
     if not store.writable:
         raise StateError("the state was opened for reading only")
     moment = int(time.time()) if now is None else now
-    if baseline and store.rows("SELECT 1 FROM runs WHERE finished IS NOT NULL LIMIT 1"):
-        raise UsageError(
-            f"a baseline is taken by the first run, and {store.folder} has runs already: what they found was told, or "
-            "will be; leave --baseline out"
-        )
     told: list[str] = []
 
     def note(sentence: str) -> None:
@@ -125,19 +124,19 @@ def scan_into(
         if notes is not None:
             notes(sentence)
 
-    shards = shards_of(store, settings)
-    with store.transaction() as connection:
-        connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
-        number = connection.execute(
-            "INSERT INTO runs (started, settings) VALUES (?, ?)", (moment, json.dumps(settings.to_dict(), default=str))
-        ).lastrowid
-    assert number is not None
+    try:
+        begun = _begun(store, settings, window=window, now=moment, trust_clock=trust_clock, baseline=baseline)
+    except Exception as error:
+        tell_failure(store, error, channels, number=None, now=moment, tell=note)
+        raise
+    shards, when, doubted, number = begun.shards, begun.when, begun.doubted, begun.number
     try:
         recover_lost(store, shards, note)
         read = ingest(
-            dumps, store, shards, workers=processes(settings.workers), now=moment,
-            since=_since(store, window), at_most=MAX_REJECTS_KEPT, tell=note,
+            dumps, store, shards, workers=processes(settings.workers), moment=when, at_most=MAX_REJECTS_KEPT, tell=note
         )  # fmt: skip
+        if doubted:
+            look_again(store, shards, moment)
         start = _since(store, window)
         end = None if start is None else start + window
         _leave(store, shards, start, moment - window, moment)
@@ -145,8 +144,8 @@ def scan_into(
         if lost & read.known_digests:  # files that were given and passed over: they are read now
             read.add(
                 ingest(
-                    dumps, store, shards, workers=processes(settings.workers), now=moment,
-                    since=start, at_most=MAX_REJECTS_KEPT, tell=lambda sentence: None,
+                    dumps, store, shards, workers=processes(settings.workers), moment=replace(when, since=start),
+                    at_most=MAX_REJECTS_KEPT, tell=lambda sentence: None,
                 )
             )  # fmt: skip
             detection, _ = _judged(store, shards, start, settings, progress, note, moment)
@@ -170,6 +169,41 @@ def scan_into(
         window_end=end, deliveries=deliveries, pending=pending, baseline=known if baseline else None,
         missing_files=missing,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A run that may read files."""
+
+    shards: ShardFolder
+    when: Moment
+    doubted: bool
+    """Whether the clock is doubted until the files were read."""
+    number: int
+
+
+def _begun(store: Store, settings: Settings, *, window: int, now: int, trust_clock: bool, baseline: bool) -> _Begun:
+    """Checks what can be checked before anything is read, and notes the run in the state."""
+    if baseline and store.rows("SELECT 1 FROM runs WHERE finished IS NOT NULL LIMIT 1"):
+        raise UsageError(
+            f"a baseline is for the first run, and {store.folder} has finished runs: what they found was sent, or will "
+            "be; leave --baseline out"
+        )
+    if not trust_clock:
+        check_clock(store, now)
+    shards = shards_of(store, settings)
+    guard = None if trust_clock else guard_of(store, now=now, window=window)
+    doubted = guard is not None and guard.jumped
+    if not doubted:
+        look_again(store, shards, now)
+    when = Moment(now=now, window=window, since=_since(store, window), added=time_of_adding(store, now), guard=guard)
+    with store.transaction() as connection:
+        connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
+        number = connection.execute(
+            "INSERT INTO runs (started, settings) VALUES (?, ?)", (now, json.dumps(settings.to_dict(), default=str))
+        ).lastrowid
+    assert number is not None
+    return _Begun(shards=shards, when=when, doubted=doubted, number=number)
 
 
 def shards_of(store: Store, settings: Settings) -> ShardFolder:
@@ -229,10 +263,16 @@ def _since(store: Store, window: int) -> int | None:
 
 
 def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now: int) -> None:
-    """Files of which nothing is in the window any more go; those without times when they were added before it."""
+    """Files of which nothing is in the window any more go; those without times when they were added before it.
+
+    A file with times that the clock does not allow stays while these may turn out to be right: until they are before
+    the window, or the file was there for the length of a window.
+    """
     rows = store.rows(
-        "SELECT sha256, name FROM files WHERE last_time < ? OR (last_time IS NULL AND added < ?)", since, added
-    )
+        "SELECT sha256, name FROM files WHERE max(coalesce(last_time, latest_time), coalesce(latest_time, last_time))"
+        " < ? OR ((last_time IS NULL OR last_time < ?) AND added < ?)",
+        since, since, added,
+    )  # fmt: skip
     if not rows:
         return
     check_leaving(store, shards, [row["sha256"] for row in rows])
@@ -258,7 +298,10 @@ def _judged(
     now: int,
 ) -> tuple[Detection, set[str]]:
     """The detection of the window, and the SHA-256 of files that turned out to be lost; it is without these."""
-    end = store.rows("SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL")[0]["until"]
+    # An end that is ahead of the clock is that of a run whose clock was wrong.
+    end = store.rows(
+        "SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL AND window_end <= ?", now + AHEAD_OF_NOW
+    )[0]["until"]
     lost: set[str] = set()
     for attempt in range(_ATTEMPTS):
         window = Window(shards=shards, files=tuple(kept_files(store)), since=since)
@@ -287,7 +330,7 @@ def _with_reading(
     notes = (*first, *[n for n in told if n not in detection.notes], *detection.notes)
     counts = {
         **detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows,
-        "missing_files": len(missing),
+        "read_rows": read.read_rows, "missing_files": len(missing),
     }  # fmt: skip
     return replace(detection, rejects=tuple(read.rejects), counts=counts, notes=notes)
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError, UnreadableError
+from harvestdetect.report.format import iso_time
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.prepared import remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
 from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, damaged, fault
 from harvestdetect.work import NEIGHBORS, kept_digests
 
-__all__ = ["Freed", "check_database", "collect", "verify"]
+__all__ = ["Freed", "check_database", "collect", "left_out", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,32 @@ def _bad_rows(store: Store) -> list[str]:
                     f"what is known of the campaign {row['campaign']} is broken" if finding else f"{DATABASE}: {error}"
                 )
     return list(dict.fromkeys(found))
+
+
+def left_out(store: Store) -> list[str]:
+    """Which files were read and are not in the window, and why, a sentence each, the last to leave first."""
+    found = []
+    for row in store.rows(
+        "SELECT past_files.*, files.name AS file_by, past.name AS past_by FROM past_files"
+        " LEFT JOIN files ON files.sha256 = past_files.superseded_by"
+        " LEFT JOIN past_files AS past ON past.sha256 = past_files.superseded_by"
+        " ORDER BY past_files.left_at DESC, past_files.name, past_files.sha256"
+    ):
+        name = row["name"] or f"a file with the SHA-256 {row['sha256'][:16]}..."
+        last, latest, added = row["last_time"], row["latest_time"], row["added"]
+        if row["why"] == "superseded":
+            by = row["file_by"] or row["past_by"] or f"a file with the SHA-256 {(row['superseded_by'] or '')[:16]}..."
+            why = f"superseded: all its prompts are in {by}"
+        elif last is not None:
+            why = f"left the window: its last prompt is of {iso_time(last)}"
+        elif latest is not None:
+            why = f"left the window: its last prompt is of {iso_time(latest)}, which was later than the clock"
+        elif added is not None:
+            why = f"left the window: no prompt of it had a time, and it was added on {iso_time(added)}"
+        else:
+            why = "left the window of an older version; it is read again when it is given again"
+        found.append(f"{name} {why}")
+    return found
 
 
 def _shrink(store: Store) -> None:
