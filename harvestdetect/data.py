@@ -162,7 +162,9 @@ class SourceFile:
     sha256: str
     """Of the bytes as stored, compressed where they are."""
     rows: int
+    """Rows that gave a prompt; rejects are not among them."""
     rejects: int
+    """Rows that gave none, and one more where the file could not be read to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

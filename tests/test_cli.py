@@ -291,10 +291,11 @@ def test_fail_on_means_at_or_above(
 def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
-        *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "state", "schedule", "watch")
+        *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
+        "watch",
     }
-    inner = {f"{n} {m}": c for n in ("state", "schedule") for m, c in cli.commands[n].commands.items()}
-    assert set(inner) == {"state gc", "state verify", "state forget", "schedule print"}
+    inner = {f"{n} {m}": c for n in ("alerts", "state", "schedule") for m, c in cli.commands[n].commands.items()}
+    assert set(inner) == {"alerts test", "state gc", "state verify", "state forget", "schedule print"}
     for name, command in {**cli.commands, **inner}.items():
         assert command.help, name
         assert command.help.strip().splitlines()[0].endswith("."), name
@@ -313,7 +314,7 @@ def test_settings_of_the_command_line_are_settings() -> None:
     from harvestdetect.settings import Settings
 
     own = {"dumps", "out", "output", "settings_file", "no_cache", "no_registry", "fail_on", "quiet", "verbose"}
-    own |= {"state", "window", "metrics", "group"}
+    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
 

@@ -35,7 +35,7 @@ LAYERS = (
                 "lookup",
             ),
             *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
-            *("normalize", "redact", "registry", "retries", "returning"),
+            *("ids", "normalize", "redact", "registry", "retries", "returning"),
         },
     ),
     (

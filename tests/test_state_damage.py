@@ -790,7 +790,7 @@ BAD_ROWS = (
     ("outbox", "UPDATE outbox SET body = '{}' WHERE body IS NOT NULL"),
     ("outbox", "UPDATE outbox SET created = 9e30"),
     ("outbox", "UPDATE outbox SET tier = 'x' WHERE body IS NOT NULL"),
-    ("told", "INSERT INTO told VALUES ('nobody', 'c', 'new', 'x', '1', 9e30, 5, 0)"),
+    ("told", "INSERT INTO told VALUES ('nobody', 'c', 'new', 'x', '1', 9e30, 5, 0, NULL)"),
 )
 
 

@@ -47,6 +47,8 @@ class Ingested:
     reject_count: int = 0
     rows: int = 0
     """Prompts that the state did not have. One that several files hold counts once, and rejects are not among them."""
+    read_rows: int = 0
+    """Rows of the files that were read that gave a prompt, be it one that the state had; rejects are not among them."""
 
     def add(self, more: Ingested) -> None:
         """Takes what came of files that were read in a second pass."""
@@ -56,6 +58,7 @@ class Ingested:
         self.rejects += more.rejects
         self.reject_count += more.reject_count
         self.rows += more.rows
+        self.read_rows += more.read_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,7 @@ def ingest(
             del done.rejects[before[0] :]
             done.reject_count = before[1]
             continue
+        done.read_rows += read.rows
         taking.take(_Read(read, span, rows))
     taking.finish()
     if done.known:
