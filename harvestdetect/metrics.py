@@ -23,7 +23,7 @@ from harvestdetect.cache import flush_to_disk
 from harvestdetect.data import TIERS, Status
 from harvestdetect.errors import OutputError, UsageError
 
-__all__ = ["STATUSES", "RunMetrics", "metrics_text", "write_metrics"]
+__all__ = ["STATUSES", "RunMetrics", "metrics_text", "read_metrics", "write_metrics"]
 
 STATUSES: Final[tuple[str, ...]] = get_args(Status)
 _PREFIX: Final = "harvestdetect_"
@@ -178,6 +178,14 @@ def write_metrics(path: str | os.PathLike[str], values: RunMetrics, *, labels: M
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def read_metrics(path: str | os.PathLike[str]) -> dict[str, float]:
+    """The gauges without labels of their own in a file of metrics, by name: ``{"last_run_exit_code": 0.0}``.
+
+    Lines that are not of this package are passed over; a file that cannot be read gives none.
+    """
+    return {name: number for (name, value), number in _earlier(Path(path)).items() if not value}
 
 
 def _with_earlier(values: RunMetrics, path: Path) -> RunMetrics:

@@ -291,7 +291,8 @@ def test_fail_on_means_at_or_above(
 def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
-        *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "state", "schedule", "watch")
+        *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "state", "schedule", "watch"),
+        "health",
     }
     inner = {f"{n} {m}": c for n in ("state", "schedule") for m, c in cli.commands[n].commands.items()}
     assert set(inner) == {"state gc", "state verify", "state forget", "schedule print"}

@@ -23,7 +23,18 @@ LAYERS = (
         "helpers",
         {
             *("cache", "candidates", "cells", "codes", "descent", "distill", "elsewhere", "evidence.nulls", "lookup"),
-            *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
+            *(
+                "health",
+                "metrics",
+                "overlap",
+                "preparing",
+                "progress",
+                "schedule",
+                "segments",
+                "shards",
+                "watch",
+                "work",
+            ),
             *("normalize", "redact", "registry", "returning"),
         },
     ),
@@ -57,7 +68,7 @@ BESIDE = {
     *(("earlier", "channels"), ("earlier", "describe"), ("earlier", "weigh")),
 }
 """Imports within a layer that are meant."""
-WHOLE = ("alerts", "dump", "explain", "report", "simulate", "state", "benchmarks")
+WHOLE = ("alerts", "dump", "explain", "report", "schedule", "simulate", "state", "benchmarks")
 
 LEVEL = {name: number for number, (_, names) in enumerate(LAYERS) for name in names}
 
