@@ -402,30 +402,6 @@ def _stem(path: str) -> str:
     return str(folder.parent if folder.suffix else folder)
 
 
-@click.command(
-    short_help="Scan again and again, for containers.",
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-)
-@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="DUMP...")
-@click.option("--every", default="15m", show_default=True, metavar="PERIOD", help="How often.")
-def watch(arguments: tuple[str, ...], every: str) -> int:
-    """Run a scan of DUMP into a state (with the options of scan) at once and then at a fixed rhythm, until SIGTERM.
-
-    SIGTERM ends it after the run that is under way, a second one interrupts that. A failed run is followed by the next,
-    sooner than the rhythm.
-    """
-    from harvestdetect.cli import run_command
-    from harvestdetect.watch import stop_on_signals
-    from harvestdetect.watch import watch as loop
-
-    if not any(a == "--state" or a.startswith("--state=") for a in arguments):
-        raise UsageError("watch needs --state; without one every run would tell everything again")
-    seconds = parse_period(every)
-    note(f"every {every}: harvestdetect scan {shlex.join(arguments)}")
-    with stop_on_signals() as stop:
-        return loop(lambda: run_command(["scan", *arguments]), every=seconds, stop=stop, notes=note)
-
-
 @click.command(short_help="Check that a scheduled scan still does its work.")
 @click.option(
     "--metrics",
@@ -449,6 +425,30 @@ def health(metrics: Path, max_age: str) -> int:
     found = check_health(metrics, max_age=parse_period(max_age))
     answer(f"{'healthy' if found.healthy else 'unhealthy'}: {shown(found.sentence)}\n")
     return 0 if found.healthy else 1
+
+
+@click.command(
+    short_help="Scan again and again, for containers.",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="DUMP...")
+@click.option("--every", default="15m", show_default=True, metavar="PERIOD", help="How often.")
+def watch(arguments: tuple[str, ...], every: str) -> int:
+    """Run a scan of DUMP into a state (with the options of scan) at once and then at a fixed rhythm, until SIGTERM.
+
+    SIGTERM ends it after the run that is under way, a second one interrupts that. A failed run is followed by the next,
+    sooner than the rhythm.
+    """
+    from harvestdetect.cli import run_command
+    from harvestdetect.watch import stop_on_signals
+    from harvestdetect.watch import watch as loop
+
+    if not any(a == "--state" or a.startswith("--state=") for a in arguments):
+        raise UsageError("watch needs --state; without one every run would tell everything again")
+    seconds = parse_period(every)
+    note(f"every {every}: harvestdetect scan {shlex.join(arguments)}")
+    with stop_on_signals() as stop:
+        return loop(lambda: run_command(["scan", *arguments]), every=seconds, stop=stop, notes=note)
 
 
 COMMANDS: Final = (campaigns, review, state, schedule, watch, health)

@@ -23,19 +23,9 @@ LAYERS = (
         "helpers",
         {
             *("cache", "candidates", "cells", "codes", "descent", "distill", "elsewhere", "evidence.nulls", "lookup"),
-            *(
-                "health",
-                "metrics",
-                "overlap",
-                "preparing",
-                "progress",
-                "schedule",
-                "segments",
-                "shards",
-                "watch",
-                "work",
-            ),
+            *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
             *("normalize", "redact", "registry", "returning"),
+            "health",
         },
     ),
     (

@@ -143,7 +143,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
     joined = re.sub(r"\\\n\s*", " ", text)
     for line in joined.splitlines():
-        if (match := re.search(r"(?:^|/|\s)harvestdetect (?=[a-z-])(.*)$", line)) and "--name" not in line:
+        if match := re.search(r"(?:^|/bin/)harvestdetect ([a-z-].*)$", line):
             try:
                 yield shlex.split(match[1], comments=True)
             except ValueError:
@@ -163,7 +163,7 @@ def unknown(arguments: list[str]) -> list[str]:
     return [word for word in words if word.startswith("--") and word.split("=")[0] not in known]
 
 
-@pytest.mark.parametrize("page", ["nightly", "schedule", "state", "alerts"])
+@pytest.mark.parametrize("page", ["nightly", "schedule", "state"])
 def test_every_command_and_option_of_the_pages_exists(page: str) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     found = [one for language in ("sh", "bash", "") for block in blocks(language, text) for one in commands(block)]
@@ -201,14 +201,14 @@ def test_prometheus_takes_the_rules(tmp_path: Path, page: str) -> None:
 
 NIGHTS = """
 rule_files: [rules.yaml]
-evaluation_interval: 10m
+evaluation_interval: 5m
 tests:
-  - interval: 1h
+  - interval: 5m
     input_series:
       - series: harvestdetect_last_success_timestamp_seconds{instance="a"}
-        values: "0x60"
+        values: "0x500"
       - series: harvestdetect_last_run_exit_code{instance="b"}
-        values: "4x60"
+        values: "4x500"
     alert_rule_test:
       - {eval_time: 35h, alertname: HarvestdetectNotSucceeded, exp_alerts: []}
       - eval_time: 37h
