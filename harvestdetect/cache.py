@@ -30,7 +30,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.errors import CacheError
+from harvestdetect.errors import CacheError, UnreadableError
+from harvestdetect.files import (
+    Unfinished,
+    UnfinishedFolder,
+    create_private,
+    flush_to_disk,
+    make_folder,
+    set_modes,
+    sweep,
+)
+from harvestdetect.retries import retried
 from harvestdetect.vectors import Rows
 
 __all__ = [
@@ -42,7 +52,6 @@ __all__ = [
     "is_whole",
     "locate",
     "publish_folder",
-    "remove_abandoned",
 ]
 
 Notes: TypeAlias = Callable[[str], None]
@@ -51,8 +60,10 @@ Notes: TypeAlias = Callable[[str], None]
 DIGESTS = "digests.json"
 DIGEST_BYTES = 16
 ABANDONED_SECONDS = 3_600.0
-"""Files that no manifest names, and temporary ones, are removed when older."""
+"""Shards that no manifest names are removed when older: their writer may be about to name them."""
 LOCK_SECONDS = 30.0
+_CREATIONS = 20
+"""Attempts to make the manifest while other processes make it too."""
 
 
 def cache_folder(folder: Path | None = None) -> Path:
@@ -74,16 +85,26 @@ def file_digest(path: Path) -> str:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder written by :func:`publish_folder` still has exactly its content."""
+    """Whether a folder written by :func:`publish_folder` still has exactly its content.
+
+    Raises:
+        UnreadableError: a file in it cannot be read now, which says nothing about its content.
+    """
     try:
-        digests = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
+        raw = retried(lambda: (folder / DIGESTS).read_text(encoding="utf-8"), folder / DIGESTS)
+        digests = json.loads(raw)
         return (
             isinstance(digests, dict)
             and sorted(digests) == _files(folder)
-            and all(file_digest(folder / name) == digest for name, digest in digests.items())
+            and all(_digest_again(folder / name) == digest for name, digest in digests.items())
         )
     except (OSError, ValueError):
         return False
+
+
+def _digest_again(path: Path) -> str:
+    """:func:`file_digest`, read again after an error that may pass."""
+    return retried(lambda: file_digest(path), path)
 
 
 def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -95,37 +116,39 @@ def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
     Raises:
         CacheError: the folder cannot be written.
     """
-    temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
     try:
-        temporary.mkdir(parents=True)
-        remove_abandoned(folder.parent, suffix=".tmp")
-        write(temporary)
-        digests = {name: file_digest(temporary / name) for name in _files(temporary)}
-        (temporary / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
-        for name in [*digests, DIGESTS]:
-            flush_to_disk(temporary / name)
-        for inner in [temporary, *(path for path in temporary.rglob("*") if path.is_dir())]:
-            flush_to_disk(inner)
-        for _ in range(3):
-            try:
-                temporary.rename(folder)
-                break
-            except OSError:
-                if not folder.exists():
-                    raise
-            if is_whole(folder):
-                break
-            broken = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
-            try:
-                folder.rename(broken)
-            except FileNotFoundError:
-                continue
-            shutil.rmtree(broken, ignore_errors=True)
+        sweep(folder.parent)
+        with UnfinishedFolder(folder) as unfinished:
+            _publish_folder(unfinished.path, folder, write)
         flush_to_disk(folder.parent)
     except OSError as error:
         raise CacheError(f"cannot write {folder}: {error.strerror or error}; choose another cache folder") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _publish_folder(temporary: Path, folder: Path, write: Callable[[Path], None]) -> None:
+    write(temporary)
+    digests = {name: file_digest(temporary / name) for name in _files(temporary)}
+    (temporary / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
+    set_modes(temporary)
+    for name in [*digests, DIGESTS]:
+        flush_to_disk(temporary / name)
+    for inner in [temporary, *(path for path in temporary.rglob("*") if path.is_dir())]:
+        flush_to_disk(inner)
+    for _ in range(3):
+        try:
+            temporary.rename(folder)
+            break
+        except OSError:
+            if not folder.exists():
+                raise
+        if is_whole(folder):
+            break
+        broken = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            folder.rename(broken)
+        except FileNotFoundError:
+            continue
+        shutil.rmtree(broken, ignore_errors=True)
 
 
 def _files(folder: Path) -> list[str]:
@@ -133,28 +156,13 @@ def _files(folder: Path) -> list[str]:
     return sorted(name for name in names if name != DIGESTS)
 
 
-def flush_to_disk(path: Path) -> None:
-    """Has a file, or a folder's list of files, on the disk when this returns."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def remove_abandoned(folder: Path, *, suffix: str, keep: frozenset[str] = frozenset()) -> None:
-    """Removes what a process left behind that ended before it was done: all of a suffix that is old enough."""
+def _remove_unnamed(folder: Path, named: frozenset[str]) -> None:
+    """Removes shards that no manifest names and that are old enough."""
     limit = time.time() - ABANDONED_SECONDS
-    for path in folder.glob(f"*{suffix}"):
-        try:
-            if path.name in keep or path.stat().st_mtime > limit:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
+    for path in folder.glob("*.parquet"):
+        with suppress(OSError):
+            if path.name not in named and path.stat().st_mtime <= limit:
                 path.unlink(missing_ok=True)
-        except OSError:
-            continue
 
 
 # ---------------------------------------------------------------- vectors
@@ -181,8 +189,9 @@ def locate(keys: npt.NDArray[Any], digests: npt.NDArray[np.void]) -> tuple[npt.N
 class VectorCache:
     """Vectors of one model by the digests of their texts, in Parquet shards under an SQLite manifest.
 
-    Only shards that the manifest names are read. A shard that cannot be read, or whose checksums fail, is
-    dropped from the manifest and told to ``notes``; its texts are then simply not found.
+    Only shards that the manifest names are read. A shard that is gone, or whose checksums fail, is dropped from the
+    manifest and told to ``notes``; its texts are then simply not found. A shard that cannot be read now stays; its
+    texts are not found this time.
 
     Args:
         folder: the cache folder as a whole; the vectors go below ``vectors`` and the model's digest.
@@ -203,25 +212,28 @@ class VectorCache:
         self._row = np.empty(0, dtype=np.int32)
         self._names: list[str] = []
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
         except OSError as error:
             raise CacheError(
                 f"cannot make the vector cache {self.folder}: {error.strerror or error}; "
                 "choose another cache folder or none"
             ) from None
         try:
-            self._create()
+            new = self._create()
         except CacheError as error:
             if not isinstance(error.__cause__, sqlite3.DatabaseError) or isinstance(
                 error.__cause__, sqlite3.OperationalError
             ):
                 raise
-            self._notes(f"the manifest of the vector cache {self.folder} was unreadable; it starts afresh")
+            self._notes(f"the manifest of the vector cache {self.folder} was unreadable; it is made again")
             for suffix in ("", "-wal", "-shm"):
                 (self.folder / f"manifest.sqlite{suffix}").unlink(missing_ok=True)
-            self._create()
-        remove_abandoned(self.folder, suffix=".tmp")
-        remove_abandoned(self.folder, suffix=".parquet", keep=frozenset(self._manifest()))
+            new = self._create()
+        if new:
+            self._adopt()
+        for place in (Path(folder) / "models", *self.folder.parent.glob("*")):
+            sweep(place)
+        _remove_unnamed(self.folder, frozenset(self._manifest()))
 
     def contains(self, digests: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
         """Which of the texts have a vector, without reading any.
@@ -298,8 +310,8 @@ class VectorCache:
                 continue
             try:
                 vectors = self._read_vectors(name)[self._row[position[wanted]]]
-            except (OSError, ValueError, IndexError) as error:
-                self._drop(name, error)
+            except (OSError, ValueError, IndexError, UnreadableError) as error:
+                self._pass_over(name, error)
                 found[wanted] = False
                 continue
             yield wanted, vectors
@@ -332,23 +344,19 @@ class VectorCache:
             }
         ).replace_schema_metadata({"model": self._model})
         name = f"{uuid.uuid4().hex}.parquet"
-        temporary = self.folder / f"{name}.tmp"
         try:
-            with temporary.open("wb") as stream:
+            with Unfinished(self.folder, name) as file:
                 pq.write_table(
                     table,
-                    stream,
+                    file.stream,
                     compression="none",
                     use_dictionary=False,
                     write_statistics=False,
                     write_page_checksum=True,
                 )
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.rename(self.folder / name)
+                file.publish(self.folder / name)
             flush_to_disk(self.folder)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise CacheError(f"cannot write to the vector cache {self.folder}: {error.strerror or error}") from None
         with self._connection() as connection:
             connection.execute(
@@ -377,8 +385,8 @@ class VectorCache:
             if kept.any():
                 try:
                     vectors = self._read_vectors(name)[kept]
-                except (OSError, ValueError, IndexError) as error:
-                    self._drop(name, error)
+                except (OSError, ValueError, IndexError, UnreadableError) as error:
+                    self._pass_over(name, error)
                     continue
                 self.put(keys[kept], vectors)
             with self._connection() as connection:
@@ -405,18 +413,60 @@ class VectorCache:
         except sqlite3.Error as error:
             raise CacheError(f"cannot use the manifest of the vector cache {self.folder}: {error}") from error
 
-    def _create(self) -> None:
+    def _create(self) -> bool:
+        """Makes the manifest where there is none; returns whether it was made."""
+        with suppress(OSError):  # the connection says why
+            create_private(self.folder / "manifest.sqlite")
+        for attempt in range(_CREATIONS):
+            try:
+                return self._create_table()
+            except CacheError as error:
+                # processes that turn on WAL at once are refused without waiting
+                if "locked" not in str(error) or attempt + 1 == _CREATIONS:
+                    raise
+                time.sleep(0.1)
+        raise AssertionError
+
+    def _create_table(self) -> bool:
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+            there = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'shards'").fetchone()[0]
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS shards"
                 " (name TEXT PRIMARY KEY, rows INTEGER NOT NULL, created REAL NOT NULL) STRICT"
             )
+        return not there
+
+    def _adopt(self) -> None:
+        """Enters shards into a manifest that had to be made again: those of this model whose checksums are right."""
+        import pyarrow.parquet as pq
+
+        for path in sorted(self.folder.glob("*.parquet")):
+            try:
+                if (pq.read_schema(path).metadata or {}).get(b"model") != self._model.encode():
+                    continue
+                rows = len(_column(path, "digest"))
+                if len(_column(path, "vector")) != rows:
+                    continue
+            except (OSError, ValueError, UnreadableError):
+                continue
+            with self._connection() as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO shards (name, rows, created) VALUES (?, ?, ?)",
+                    (path.name, rows, time.time()),
+                )
 
     def _manifest(self) -> dict[str, int]:
         """Name -> rows of every trusted shard."""
         with self._connection() as connection:
             return dict(connection.execute("SELECT name, rows FROM shards ORDER BY name"))
+
+    def _pass_over(self, name: str, error: Exception) -> None:
+        """Drops a shard that is gone or damaged; one that cannot be read now stays for the next time."""
+        if isinstance(error, UnreadableError):
+            self._notes(f"vectors are made again, for a shard of the vector cache cannot be read now: {error}")
+        else:
+            self._drop(name, error)
 
     def _drop(self, name: str, reason: object) -> None:
         self._digests.pop(name, None)
@@ -441,8 +491,8 @@ class VectorCache:
                 if len(digests) != rows:
                     raise ValueError(f"{rows} rows expected, {len(digests)} found")
                 self._digests[name] = digests
-            except (OSError, ValueError) as error:
-                self._drop(name, error)
+            except (OSError, ValueError, UnreadableError) as error:
+                self._pass_over(name, error)
         names = sorted(self._digests)
         if names == self._names:
             return
@@ -471,7 +521,20 @@ def _binary(values: npt.NDArray[np.uint8], width: int) -> Any:
 
 
 def _column(path: Path, name: str) -> npt.NDArray[np.uint8]:
-    """A fixed-width column of a shard, uint8[rows, width]; checksums are verified."""
+    """A fixed-width column of a shard, uint8[rows, width]; checksums are verified.
+
+    Raises:
+        FileNotFoundError: there is no such shard.
+        UnreadableError: it cannot be read now.
+        OSError, ValueError: its content is wrong, also when it is read again.
+    """
+    try:
+        return retried(lambda: _column_once(path, name), path)
+    except (OSError, ValueError):
+        return retried(lambda: _column_once(path, name), path)
+
+
+def _column_once(path: Path, name: str) -> npt.NDArray[np.uint8]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

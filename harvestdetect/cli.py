@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from harvestdetect import __version__
-from harvestdetect.cli_state import COMMANDS, scan_state
+from harvestdetect.cli_state import COMMANDS, check_window, scan_state
 from harvestdetect.console import answer, colored, drop, note, quoted, shown, tell
 from harvestdetect.errors import HarvestdetectError, InputError, UsageError, was_interrupted
 
@@ -210,10 +210,21 @@ def _scanning(command: Callable[..., int]) -> Callable[..., int]:
     help="With --state: how far back from the newest prompt is judged, such as 45d.  [default: 45d]",
 )
 @click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="With --state: go on although the clock is before the last run, or far from what the prompts say.",
+)
+@click.option(
     "--metrics",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write what the run did for Prometheus (text files of the node exporter).",
+)
+@click.option(
+    "--group/--no-group",
+    default=None,
+    help="Let the group of the files read and write OUT, --state, --work and --cache.  [default: only the user may; a "
+    "state stays as it was]",
 )
 @_scanning
 def scan(
@@ -221,7 +232,9 @@ def scan(
     out: Path,
     state: Path | None,
     window: str | None,
+    trust_clock: bool,
     metrics: Path | None,
+    group: bool | None,
     mapping: dict[str, str] | None,
     format_: str | None,
     output: str,
@@ -253,11 +266,14 @@ def scan(
 
     \b
     Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
-                4 done, but more bad rows than --max-rejects allows (goes before 3)
+                4 done, but more bad rows than --max-rejects allows, or a file of the
+                  window of --state was lost (goes before 3)
                 75 another process works on the state   130 interrupted
     """
     if window is not None and state is None:
         raise UsageError("--window is of use with --state only")
+    if trust_clock and state is None:
+        raise UsageError("--trust-clock is of use with --state only")
     from harvestdetect.settings import load_settings
 
     flags |= {"mapping": mapping, "format": format_}
@@ -269,6 +285,8 @@ def scan(
     from harvestdetect.pipeline import detect
     from harvestdetect.report import check_writable, detection_json, summary_table, write_outputs
 
+    if group:
+        _share(out, state, settings.work, settings.cache)
     notes = (lambda sentence: None) if quiet else note
     names = _without_results(expand_sources(dumps), out, notes)
     if "-" in names and sys.stdin is None:
@@ -277,14 +295,15 @@ def scan(
     write = partial(write_outputs, out=out)
     with _measured(metrics) as done, _dumps(names, settings, quiet=quiet) as dumps_read:
         progress = partial(_bar, quiet=quiet)
+        missing: tuple[str, ...] = ()
         if state is None:
             detection = detect(dumps_read, settings=settings, progress=progress, notes=notes)
             write(detection)
-            done(detection)
+            done(detection, window_complete=1)
         else:
-            detection = scan_state(
-                state, dumps_read, window=window or "45d", settings=settings, settings_file=settings_file,
-                progress=progress, notes=notes, write=write, done=done,
+            detection, missing = scan_state(
+                state, dumps_read, window=window or "45d", trust_clock=trust_clock, settings=settings,
+                settings_file=settings_file, progress=progress, notes=notes, write=write, done=done, group=group,
             )  # fmt: skip
 
         if output == "json":
@@ -296,6 +315,7 @@ def scan(
                 tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
 
         rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
+        check_window(missing, rejects, prompts, settings.max_rejects)
         if not prompts:
             raise InputError(_nothing(detection, rejects))
         check_rejects(rejects, prompts, settings.max_rejects)
@@ -303,6 +323,14 @@ def scan(
             done(detection, exit_code=EXIT_FINDINGS)
             return EXIT_FINDINGS
     return 0
+
+
+def _share(*folders: Path | None) -> None:
+    """Shares folders with their group until the command ends."""
+    from harvestdetect.files import shared_with_group
+
+    shared = shared_with_group(*(folder for folder in folders if folder is not None))
+    click.get_current_context().with_resource(shared)
 
 
 @contextlib.contextmanager

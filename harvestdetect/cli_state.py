@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from harvestdetect.console import answer, note, shown, tell
-from harvestdetect.errors import UsageError
+from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
 from harvestdetect.schedule import FORMATS, parse_period, units
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harvestdetect.settings import Settings
     from harvestdetect.state import KnownCampaign, Run, Verdict
 
-__all__ = ["COMMANDS", "scan_state"]
+__all__ = ["COMMANDS", "check_window", "scan_state"]
 
 _FOLDER: Final = click.Path(path_type=Path)
 _OUTPUT: Final = click.option(
@@ -36,23 +36,30 @@ def scan_state(
     dumps: Dumps,
     *,
     window: str,
+    trust_clock: bool,
     settings: Settings,
     settings_file: str | None,
     progress: Any,
     notes: Callable[[str], None],
     write: Callable[[Detection], object],
     done: Callable[..., None],
-) -> Detection:
-    """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did."""
+    group: bool | None = None,
+) -> tuple[Detection, tuple[str, ...]]:
+    """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did.
+
+    Returns:
+        What was found, and the names of the files of the window that were lost.
+    """
     from harvestdetect.alerts import load_channels
     from harvestdetect.state import open_state
 
     seconds = parse_period(window)
     channels = load_channels(settings_file) if settings_file is not None else ()
-    with open_state(folder, write=True) as state:
+    with open_state(folder, write=True, group=group) as state:
         run = state.scan(
-            dumps, settings=settings, window=seconds, progress=progress, notes=notes, channels=channels, write=write
-        )
+            dumps, settings=settings, window=seconds, trust_clock=trust_clock, progress=progress, notes=notes,
+            channels=channels, write=write,
+        )  # fmt: skip
         statuses = Counter(c.status for c in state.campaigns())
     for sentence in _told(run):
         notes(sentence)
@@ -60,8 +67,30 @@ def scan_state(
     for delivery in run.deliveries:
         if delivery.error is not None:
             tell(f"alert {delivery.channel}, {delivery.campaign_id}: {delivery.outcome}: {delivery.error}")
-    done(run.detection, campaigns=dict(statuses), alerts_failed=failed, alerts_pending=run.pending)
-    return run.detection
+    done(
+        run.detection, campaigns=dict(statuses), alerts_failed=failed, alerts_pending=run.pending,
+        window_complete=int(run.window_complete),
+    )  # fmt: skip
+    return run.detection, run.missing_files
+
+
+def check_window(missing: tuple[str, ...], rejects: int, prompts: int, allowed: float | None) -> None:
+    """Says so where files of the window were lost, also where too many rows were rejected besides.
+
+    Raises:
+        IncompleteWindowError: the results were written, and are without the lost files.
+    """
+    if not missing:
+        return
+    from harvestdetect.dump import check_rejects
+    from harvestdetect.errors import IncompleteWindowError
+    from harvestdetect.state.prepared import missing_sentence
+
+    try:
+        check_rejects(rejects, prompts, allowed)
+    except TooManyRejectsError as error:
+        tell(f"harvestdetect: {error}")
+    raise IncompleteWindowError(f"the results were written, but {missing_sentence(missing)}")
 
 
 def _told(run: Run) -> list[str]:
@@ -170,7 +199,7 @@ def _story(campaign: KnownCampaign, days: list[Any], events: list[Any]) -> str:
     if campaign.verdict is not None:
         lines.append(campaign.verdict.sentence)
     lines += [f"{_day(e.at)}  {e.what}{': ' if e.detail else ''}{e.detail}" for e in events]
-    most = max((d.prompts for d in days), default=1)
+    most = max((d.prompts for d in days), default=1) or 1
     lines += [f"{d.day}  {d.prompts:>8,}  {'#' * max(1, round(40 * d.prompts / most))}" for d in days]
     return "".join(f"{shown(line)}\n" for line in lines)
 
@@ -238,7 +267,7 @@ def _verdicts(said: list[Verdict]) -> str:
 
 @click.group(short_help="Look after a state.")
 def state() -> None:
-    """Look after a state: free what no run needs, check what is there, erase an account."""
+    """Look after a state: free what no run needs, check what is there, mend what is damaged, erase an account."""
 
 
 @state.command(short_help="Remove what no run will need.")
@@ -250,37 +279,89 @@ def gc(folder: Path) -> int:
     with open_state(folder, write=True, make=False) as opened:
         freed = opened.collect()
     answer(f"{freed.files:,} files removed, {freed.bytes / 1e6:,.1f} MB freed.\n")
+    if freed.aside:
+        answer(
+            f"{len(freed.aside):,} prepared files that the database does not name were moved to "
+            f"{shown(str(folder / 'aside'))}. A stopped run leaves such files, and so does a database that is older "
+            "than they are: harvestdetect state rebuild takes them in. Delete the folder when you need nothing in it.\n"
+        )
     return 0
 
 
 @state.command(short_help="Check that nothing is lost or broken.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 def verify(folder: Path) -> int:
-    """Read everything in the folder STATE and compare it with its digests. Exit code 1 where something is wrong."""
+    """Read everything in the folder STATE and compare it with its digests. Exit code 1 where something is wrong.
+
+    Files that were read and are not in the window are listed too, with the reason; that is nothing wrong.
+    """
     from harvestdetect.state import open_state
 
     with open_state(folder) as opened:
-        wrong = opened.verify()
+        wrong, left = opened.verify(), opened.left_out()
     answer("".join(f"{shown(sentence)}\n" for sentence in wrong) or "Nothing is wrong.\n")
+    answer("".join(f"{shown(sentence)}\n" for sentence in left))
     return 1 if wrong else 0
+
+
+@state.command(short_help="Make a damaged database anew from the prepared files.")
+@click.argument("folder", type=_FOLDER, metavar="STATE")
+@click.option(
+    "--segment-characters", type=int, metavar="N",
+    help="What the files were cut with, where nothing else says so.  [default: that of scan]",
+)  # fmt: skip
+@click.option("--max-windows", type=int, metavar="N", help="Likewise.")
+def rebuild(folder: Path, segment_characters: int | None, max_windows: int | None) -> int:
+    """Make the database of the folder STATE anew, from the prepared files and what the old database still says.
+
+    The old database and damaged files are moved into STATE/aside. What could not be taken over is listed.
+    """
+    from harvestdetect.state import rebuild as made_anew
+
+    done = made_anew(folder, segment_characters=segment_characters, max_windows=max_windows)
+    answer("".join(f"{shown(sentence)}\n" for sentence in done.sentences))
+    return 0
 
 
 @state.command(short_help="Erase an account.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 @click.argument("account", metavar="ACCOUNT")
-def forget(folder: Path, account: str) -> int:
+@click.option(
+    "--out",
+    "outs",
+    type=_FOLDER,
+    multiple=True,
+    metavar="DIR",
+    help="Erase it from these results of a scan too. Repeat for more.",
+)
+@click.option(
+    "--work", "works", type=_FOLDER, multiple=True, metavar="DIR",
+    help="Remove from this work folder what holds it. Repeat for more.",
+)  # fmt: skip
+def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path, ...]) -> int:
     """Erase ACCOUNT everywhere in the folder STATE: its id, its prompts, and texts that no other account sent.
 
-    Results that scans wrote elsewhere (--out) are not the state's to erase.
+    Names of files that hold the id are replaced, and words of templates go that nobody else sent. Then everything is
+    looked through again. Exit code 75: something remains, mostly because another process reads the state; the message
+    says what, and the same command does the rest. Exit code 1: no such account.
     """
     from harvestdetect.state import open_state
 
     with open_state(folder, write=True, make=False) as opened:
-        gone = opened.forget(account)
-    answer(
-        f"{gone.prompts:,} prompts of {gone.files:,} files erased; it was a member of {gone.campaigns:,} campaigns. "
-        "The next run makes vectors and neighbours anew.\n"
-    )
+        gone = opened.forget(account, outs=outs, works=works)
+    if not gone.known:
+        raise InputError(f"no such account in {folder}{' and the folders named' if outs or works else ''}: {account!a}")
+    told = f"{gone.prompts:,} prompts of {gone.files:,} files erased; it was a member of {gone.campaigns:,} campaigns. "
+    if gone.templates:
+        told += f"Nobody else sent the words of {gone.templates:,} templates: they are erased. "
+    if gone.results:
+        told += f"{gone.results:,} files of results and work folders were rewritten or removed. "
+    for out in outs:
+        if not (out / "report.html").exists():
+            told += (
+                f"There is no report in {shown(str(out))} any more: the files there do not suffice to write it anew. "
+            )
+    answer(f"{told}Nothing of it is left. The next run makes vectors and neighbours anew.\n")
     return 0
 
 
@@ -336,6 +417,8 @@ def print_units(
     for option, file in (("--settings", settings_file), ("--metrics", metrics)):
         if file is not None:
             command += [option, _absolute(file)]
+    if group is not None:
+        command.append("--group")
     if metrics is not None and (parent := str(Path(_absolute(metrics)).parent)) not in writable.values():
         writable["metrics"] = parent
     if settings_file is not None:

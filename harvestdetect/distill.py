@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.cache import Notes, is_whole, publish_folder
-from harvestdetect.errors import CacheError, EncoderError
+from harvestdetect.errors import CacheError, EncoderError, UnreadableError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -74,7 +74,7 @@ def static_model(
     for made in [Path(shipped) / name, place] if shipped else [place]:
         try:
             return _read(made)
-        except (OSError, ValueError):
+        except (OSError, ValueError, UnreadableError):
             pass
     model = distill(load())
     try:

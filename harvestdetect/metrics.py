@@ -11,17 +11,15 @@ import dataclasses
 import math
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from harvestdetect import __version__
-from harvestdetect.cache import flush_to_disk
 from harvestdetect.data import TIERS, Status
 from harvestdetect.errors import OutputError, UsageError
+from harvestdetect.files import replacing
 
 __all__ = ["STATUSES", "RunMetrics", "metrics_text", "read_metrics", "write_metrics"]
 
@@ -61,6 +59,8 @@ class RunMetrics:
     """Given up."""
     alerts_pending: int | None = None
     """To be sent by a later run."""
+    window_complete: int | None = None
+    """1 where every file of the window was there, 0 where one was lost."""
 
     def __post_init__(self) -> None:
         """Check that every figure can be one."""
@@ -99,6 +99,11 @@ _GAUGES: Final = (
     _Gauge("campaigns", "campaigns", "Campaigns that the state knows, by status.", "status", STATUSES),
     _Gauge("alerts_failed", "alerts_failed", "Alerts that were given up."),
     _Gauge("alerts_pending", "alerts_pending", "Alerts that a later run will send."),
+    _Gauge(
+        "window_complete",
+        "window_complete",
+        "1 where no file of the window was lost in the last run that did its work.",
+    ),
 )
 
 
@@ -164,20 +169,12 @@ def write_metrics(path: str | os.PathLike[str], values: RunMetrics, *, labels: M
     if target.exists() and not target.is_file():
         raise OutputError(f"cannot write the metrics {target}: it is there and not a file")
     text = metrics_text(_with_earlier(values, target), labels=labels)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-        flush_to_disk(target.parent)
+        with replacing(target) as stream:
+            stream.write(text.encode())
+            os.fchmod(stream.fileno(), 0o644)
     except OSError as error:
         raise OutputError(f"cannot write the metrics {target}: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def read_metrics(path: str | os.PathLike[str]) -> dict[str, float]:
