@@ -372,10 +372,14 @@ def test_a_shell_reads_the_usual_file_where_secrets_may_be_needed(given: Setting
 # ---------------------------------------------------------------- health
 
 
-def metrics(file: Path, *, success: float | None, code: int = 0, now: float = 1_000_000.0) -> Path:
-    write_metrics(
-        file, RunMetrics(last_run=now, last_success=success, duration_seconds=1.0, exit_code=code, rows=1, rejects=0)
-    )
+def metrics(
+    file: Path, *, success: float | None, code: int = 0, now: float = 1_000_000.0, complete: int | None = 1
+) -> Path:
+    told = RunMetrics(
+        last_run=now, last_success=success, duration_seconds=1.0, exit_code=code, rows=1, rejects=0,
+        window_complete=complete,
+    )  # fmt: skip
+    write_metrics(file, told)
     return file
 
 
@@ -395,6 +399,10 @@ def test_health_follows_the_last_run_that_did_its_work(tmp_path: Path) -> None:
     late = check_health(file, max_age=3_600, now=1_010_000)
     ended = "the last run that did its work ended 3 hours ago, and 60 minutes are allowed"
     assert late.sentence == f"{ended}; the last run ended with exit code 1"
+    lost = check_health(
+        metrics(file, success=1_010_000.0, code=4, now=1_010_000.0, complete=0), max_age=9, now=1_010_000
+    )
+    assert (lost.healthy, lost.sentence.split("; ")[1]) == (True, "its window was incomplete")
     file.write_bytes(b"\xff\x00 nothing of ours\n")
     assert not check_health(file, max_age=3_600).healthy
     assert not check_health(tmp_path, max_age=3_600).healthy
