@@ -473,34 +473,56 @@ def schedule() -> None:
 @click.option("--out", type=_FOLDER, required=True, help="Folder for the results.")
 @click.option("--window", default="45d", show_default=True, metavar="PERIOD", help="How far back is judged.")
 @click.option("--settings", "settings_file", type=_FOLDER, metavar="FILE", help="Settings and alerts of the scan.")
+@click.option(
+    "--env-file",
+    type=_FOLDER,
+    metavar="FILE",
+    help="File with the secrets of alerts, lines NAME=value, for systemd, cron and airflow.  [default: /etc/NAME.env]",
+)
 @click.option("--metrics", type=_FOLDER, metavar="FILE", help="Where the scan writes its metrics.")
+@click.option("--memory", "memory_gb", type=float, metavar="GB", help="What a run may take before it is killed.")
 @click.option("--timeout", metavar="PERIOD", help="When a run is stopped.")
 @click.option("--name", default="harvestdetect", show_default=True, metavar="NAME", help="Of the units.")
+@click.option("--user", metavar="USER", help="Who runs it, for systemd.  [default: NAME]")
+@click.option("--group", metavar="GROUP", help="Group that may read the results, for systemd.  [default: nobody else]")
 @click.option("--image", metavar="IMAGE", help="Of the container, for kubernetes.")
 @click.option("--to", "target", type=_FOLDER, metavar="DIR", help="Write files there.  [default: print them]")
 def print_units(
     dumps: tuple[str, ...], kind: str, every: str, at: str, folder: Path, out: Path, window: str,
-    settings_file: Path | None, metrics: Path | None, timeout: str | None, name: str, image: str | None,
-    target: Path | None,
+    settings_file: Path | None, env_file: Path | None, metrics: Path | None, memory_gb: float | None,
+    timeout: str | None, name: str, user: str | None, group: str | None, image: str | None, target: Path | None,
 ) -> int:  # fmt: skip
-    """Print what a scheduler needs to scan DUMP into a state regularly. Nothing is installed."""
+    """Print what a scheduler needs to scan DUMP into a state regularly. Nothing is installed.
+
+    Secrets are never printed: the variables that the settings name (url_env and the like) come from a file or, in
+    Kubernetes, from a Secret, and the comments say how to make it.
+    """
+    from harvestdetect.alerts.secrets import read_settings_file
+
     program = "harvestdetect" if kind in ("kubernetes", "airflow") else _program()
     command = [program, "scan", *map(_absolute, dumps), "--state", _absolute(folder), "--out", _absolute(out)]
     command += ["--window", window, "--quiet"]
-    writable, readable = {"state": _absolute(folder), "out": _absolute(out)}, {}
+    writable = {"state": _absolute(folder), "out": _absolute(out)}
+    readable: dict[str, str] = {}
+    files: dict[str, str] = {}
     for option, file in (("--settings", settings_file), ("--metrics", metrics)):
         if file is not None:
             command += [option, _absolute(file)]
-    if metrics is not None:
-        writable["metrics"] = str(Path(_absolute(metrics)).parent)
+    if group is not None:
+        command.append("--group")
+    if metrics is not None and (parent := str(Path(_absolute(metrics)).parent)) not in writable.values():
+        writable["metrics"] = parent
     if settings_file is not None:
-        readable["settings"] = str(Path(_absolute(settings_file)).parent)
-    for number, dump in enumerate(dumps):
-        if "://" not in dump and dump != "-":
-            readable[f"dumps{number or ''}"] = _stem(_absolute(dump))
+        more_writable, files = _named_by(settings_file)
+        writable |= more_writable
+    dump_folders = {_stem(_absolute(dump)) for dump in dumps if "://" not in dump and dump != "-"}
+    for number, dump_folder in enumerate(sorted(f for f in dump_folders if not _within(f, dump_folders - {f}))):
+        readable[f"dumps{number or ''}"] = dump_folder
     made = units(
-        kind, every=every, command=command, writable=writable, readable=readable, name=name, at=at, image=image,
-        timeout=timeout,
+        kind, every=every, command=command, writable=writable, readable=readable, files=files, name=name, at=at,
+        settings=None if settings_file is None else read_settings_file(_absolute(settings_file)),
+        env_file=None if env_file is None else _absolute(env_file), user=user, group=group, image=image,
+        memory_gb=memory_gb, timeout=timeout,
     )  # fmt: skip
     if target is None:
         for file_name, content in made.items():
@@ -511,6 +533,28 @@ def print_units(
         (target / file_name).write_text(content, encoding="utf-8")
         answer(f"{shown(str(target / file_name))}\n")
     return 0
+
+
+def _named_by(settings_file: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Folders that a scan with these settings writes into, and files that it reads, where the file is there."""
+    from harvestdetect.errors import SettingsError
+    from harvestdetect.settings import load_settings
+
+    try:
+        settings = load_settings(settings_file, environment={})
+    except SettingsError as error:
+        note(f"{error}; the units are printed without what it names")
+        return {}, {}
+    folders = {"cache": settings.cache}
+    files = {"registry": settings.registry, "calibrated": settings.calibration}
+    return (
+        {key: _absolute(path) for key, path in folders.items() if path is not None},
+        {key: _absolute(path) for key, path in files.items() if path is not None},
+    )
+
+
+def _within(folder: str, others: set[str]) -> bool:
+    return any(Path(folder).is_relative_to(other) for other in others)
 
 
 def _program() -> str:
@@ -530,6 +574,31 @@ def _stem(path: str) -> str:
     globs = [i for i, part in enumerate(parts) if set("*?[") & set(part)]
     folder = Path(*parts[: globs[0] if globs else len(parts)])
     return str(folder.parent if folder.suffix else folder)
+
+
+@click.command(short_help="Check that a scheduled scan still does its work.")
+@click.option(
+    "--metrics",
+    type=_FOLDER,
+    required=True,
+    envvar="HARVESTDETECT_HEALTH_METRICS",
+    metavar="FILE",
+    help="What scan --metrics writes.  [default: $HARVESTDETECT_HEALTH_METRICS]",
+)
+@click.option(
+    "--max-age", default="36h", show_default=True, envvar="HARVESTDETECT_HEALTH_MAX_AGE", metavar="PERIOD",
+    help="How long ago the last run that did its work may have ended.",
+)  # fmt: skip
+def health(metrics: Path, max_age: str) -> int:
+    """Say when a run last did its work (exit code 0, 3 or 4). Exit code 1 where that was too long ago, or never.
+
+    For the health check of a container, a probe, or a look in the morning.
+    """
+    from harvestdetect.health import check_health
+
+    found = check_health(metrics, max_age=parse_period(max_age))
+    answer(f"{'healthy' if found.healthy else 'unhealthy'}: {shown(found.sentence)}\n")
+    return 0 if found.healthy else 1
 
 
 @click.command(
@@ -556,4 +625,4 @@ def watch(arguments: tuple[str, ...], every: str) -> int:
         return loop(lambda: run_command(["scan", *arguments]), every=seconds, stop=stop, notes=note)
 
 
-COMMANDS: Final = (campaigns, review, alerts, state, schedule, watch)
+COMMANDS: Final = (campaigns, review, alerts, state, schedule, watch, health)

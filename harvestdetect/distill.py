@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ def static_model(
 ) -> StaticModel:
     """The static model of a transformer: read from the folder of made models, or distilled and put there.
 
+    A model in the folder that ``HARVESTDETECT_MODELS`` names, as in a container image, is taken first. Nothing is
+    written there.
+
     Args:
         folder: where made models are kept.
         source_digest: hex digest of the transformer.
@@ -64,11 +68,14 @@ def static_model(
     Raises:
         EncoderError: the transformer cannot be distilled.
     """
-    place = folder / f"static-{source_digest[:16]}-v{DISTILL_VERSION}"
-    try:
-        return _read(place)
-    except (OSError, ValueError, UnreadableError):
-        pass
+    name = f"static-{source_digest[:16]}-v{DISTILL_VERSION}"
+    place = folder / name
+    shipped = os.environ.get("HARVESTDETECT_MODELS")
+    for made in [Path(shipped) / name, place] if shipped else [place]:
+        try:
+            return _read(made)
+        except (OSError, ValueError, UnreadableError):
+            pass
     model = distill(load())
     try:
         publish_folder(place, lambda temporary: _save(model, temporary))

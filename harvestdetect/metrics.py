@@ -21,7 +21,7 @@ from harvestdetect.data import TIERS, Status
 from harvestdetect.errors import OutputError, UsageError
 from harvestdetect.files import replacing
 
-__all__ = ["STATUSES", "RunMetrics", "metrics_text", "write_metrics"]
+__all__ = ["STATUSES", "RunMetrics", "metrics_text", "read_metrics", "write_metrics"]
 
 STATUSES: Final[tuple[str, ...]] = get_args(Status)
 _PREFIX: Final = "harvestdetect_"
@@ -175,6 +175,14 @@ def write_metrics(path: str | os.PathLike[str], values: RunMetrics, *, labels: M
             os.fchmod(stream.fileno(), 0o644)
     except OSError as error:
         raise OutputError(f"cannot write the metrics {target}: {error.strerror or error}") from None
+
+
+def read_metrics(path: str | os.PathLike[str]) -> dict[str, float]:
+    """The gauges without labels of their own in a file of metrics, by name: ``{"last_run_exit_code": 0.0}``.
+
+    Lines that are not of this package are passed over; a file that cannot be read gives none.
+    """
+    return {name: number for (name, value), number in _earlier(Path(path)).items() if not value}
 
 
 def _with_earlier(values: RunMetrics, path: Path) -> RunMetrics:

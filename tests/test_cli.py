@@ -292,10 +292,12 @@ def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
         *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
-        "watch",
+        *("watch", "health"),
     }
     inner = {f"{n} {m}": c for n in ("alerts", "state", "schedule") for m, c in cli.commands[n].commands.items()}
-    assert set(inner) == {"alerts test", "state gc", "state verify", "state forget", "schedule print"}
+    assert set(inner) == {
+        *("alerts test", "state gc", "state verify", "state rebuild", "state forget", "schedule print"),
+    }
     for name, command in {**cli.commands, **inner}.items():
         assert command.help, name
         assert command.help.strip().splitlines()[0].endswith("."), name
