@@ -215,7 +215,8 @@ def drawn(rng: random.Random, traced: Iterable[Struck], kinds: Sequence[str]) ->
         kind, [call], nth=rng.randint(1, counts[call, name]), times=0 if lasting else rng.choice((1, 1, 1, 2, 5)),
         pattern=f"*{name}",
     )  # fmt: skip
-    return replace(fault, calls=DISK, pattern="*", nth=rng.randint(1, 40)) if lasting else fault
+    full = ("create", "write", "truncate", "mkdir", "fsync")
+    return replace(fault, calls=full, pattern="*", nth=rng.randint(1, 40)) if lasting else fault
 
 
 def _kind_of(path: Path) -> str:
