@@ -225,4 +225,5 @@ def _kind_of(path: Path) -> str:
     for ending in (".sqlite-wal", ".sqlite-shm", ".sqlite-journal"):
         if name.endswith(ending):
             return ending
-    return path.suffix or f"/{name}"
+    stem, dash, _ = name.rpartition("-")
+    return path.suffix or (f"/{stem}-*" if dash else f"/{name}")

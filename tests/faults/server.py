@@ -111,7 +111,7 @@ class Server:
             except TimeoutError:
                 answer = b""
         if not answer:
-            raise TimeoutError(f"no end after {timeout} s: {asked['arguments']}, {(folder / 'err').read_text()!r}")
+            raise TimeoutError(f"no end after {timeout} s: {asked['arguments']}")
         out, err = ((folder / name).read_text(errors="backslashreplace") for name in ("out", "err"))
         return Done(int(answer), out, err, time.monotonic() - start)
 

@@ -275,4 +275,8 @@ def findings(out: Path) -> set[tuple[str, int, frozenset[str]]]:
 
 def leftovers(folder: Path) -> list[str]:
     """Files and folders under temporary names."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name.endswith((".tmp", ".new")))
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.suffix in (".tmp", ".partial", ".new") or path.name.startswith("harvestdetect-")
+    )
