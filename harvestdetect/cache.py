@@ -30,7 +30,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.errors import CacheError
+from harvestdetect.errors import CacheError, UnreadableError
+from harvestdetect.retries import retried
 from harvestdetect.vectors import Rows
 
 __all__ = [
@@ -74,16 +75,26 @@ def file_digest(path: Path) -> str:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder written by :func:`publish_folder` still has exactly its content."""
+    """Whether a folder written by :func:`publish_folder` still has exactly its content.
+
+    Raises:
+        UnreadableError: a file in it cannot be read now, which says nothing about its content.
+    """
     try:
-        digests = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
+        raw = retried(lambda: (folder / DIGESTS).read_text(encoding="utf-8"), folder / DIGESTS)
+        digests = json.loads(raw)
         return (
             isinstance(digests, dict)
             and sorted(digests) == _files(folder)
-            and all(file_digest(folder / name) == digest for name, digest in digests.items())
+            and all(_digest_again(folder / name) == digest for name, digest in digests.items())
         )
     except (OSError, ValueError):
         return False
+
+
+def _digest_again(path: Path) -> str:
+    """:func:`file_digest`, read again after an error that may pass."""
+    return retried(lambda: file_digest(path), path)
 
 
 def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -181,8 +192,9 @@ def locate(keys: npt.NDArray[Any], digests: npt.NDArray[np.void]) -> tuple[npt.N
 class VectorCache:
     """Vectors of one model by the digests of their texts, in Parquet shards under an SQLite manifest.
 
-    Only shards that the manifest names are read. A shard that cannot be read, or whose checksums fail, is
-    dropped from the manifest and told to ``notes``; its texts are then simply not found.
+    Only shards that the manifest names are read. A shard that is gone, or whose checksums fail, is dropped from the
+    manifest and told to ``notes``; its texts are then simply not found. A shard that cannot be read now stays; its
+    texts are not found this time.
 
     Args:
         folder: the cache folder as a whole; the vectors go below ``vectors`` and the model's digest.
@@ -210,16 +222,18 @@ class VectorCache:
                 "choose another cache folder or none"
             ) from None
         try:
-            self._create()
+            new = self._create()
         except CacheError as error:
             if not isinstance(error.__cause__, sqlite3.DatabaseError) or isinstance(
                 error.__cause__, sqlite3.OperationalError
             ):
                 raise
-            self._notes(f"the manifest of the vector cache {self.folder} was unreadable; it starts afresh")
+            self._notes(f"the manifest of the vector cache {self.folder} was unreadable; it is made again")
             for suffix in ("", "-wal", "-shm"):
                 (self.folder / f"manifest.sqlite{suffix}").unlink(missing_ok=True)
-            self._create()
+            new = self._create()
+        if new:
+            self._adopt()
         remove_abandoned(self.folder, suffix=".tmp")
         remove_abandoned(self.folder, suffix=".parquet", keep=frozenset(self._manifest()))
 
@@ -298,8 +312,8 @@ class VectorCache:
                 continue
             try:
                 vectors = self._read_vectors(name)[self._row[position[wanted]]]
-            except (OSError, ValueError, IndexError) as error:
-                self._drop(name, error)
+            except (OSError, ValueError, IndexError, UnreadableError) as error:
+                self._pass_over(name, error)
                 found[wanted] = False
                 continue
             yield wanted, vectors
@@ -377,8 +391,8 @@ class VectorCache:
             if kept.any():
                 try:
                     vectors = self._read_vectors(name)[kept]
-                except (OSError, ValueError, IndexError) as error:
-                    self._drop(name, error)
+                except (OSError, ValueError, IndexError, UnreadableError) as error:
+                    self._pass_over(name, error)
                     continue
                 self.put(keys[kept], vectors)
             with self._connection() as connection:
@@ -405,18 +419,47 @@ class VectorCache:
         except sqlite3.Error as error:
             raise CacheError(f"cannot use the manifest of the vector cache {self.folder}: {error}") from error
 
-    def _create(self) -> None:
+    def _create(self) -> bool:
+        """Makes the manifest where there is none; returns whether it was made."""
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+            there = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'shards'").fetchone()[0]
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS shards"
                 " (name TEXT PRIMARY KEY, rows INTEGER NOT NULL, created REAL NOT NULL) STRICT"
             )
+        return not there
+
+    def _adopt(self) -> None:
+        """Enters shards into a manifest that had to be made again: those of this model whose checksums are right."""
+        import pyarrow.parquet as pq
+
+        for path in sorted(self.folder.glob("*.parquet")):
+            try:
+                if (pq.read_schema(path).metadata or {}).get(b"model") != self._model.encode():
+                    continue
+                rows = len(_column(path, "digest"))
+                if len(_column(path, "vector")) != rows:
+                    continue
+            except (OSError, ValueError, UnreadableError):
+                continue
+            with self._connection() as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO shards (name, rows, created) VALUES (?, ?, ?)",
+                    (path.name, rows, time.time()),
+                )
 
     def _manifest(self) -> dict[str, int]:
         """Name -> rows of every trusted shard."""
         with self._connection() as connection:
             return dict(connection.execute("SELECT name, rows FROM shards ORDER BY name"))
+
+    def _pass_over(self, name: str, error: Exception) -> None:
+        """Drops a shard that is gone or damaged; one that cannot be read now stays for the next time."""
+        if isinstance(error, UnreadableError):
+            self._notes(f"vectors are made again, for a shard of the vector cache cannot be read now: {error}")
+        else:
+            self._drop(name, error)
 
     def _drop(self, name: str, reason: object) -> None:
         self._digests.pop(name, None)
@@ -441,8 +484,8 @@ class VectorCache:
                 if len(digests) != rows:
                     raise ValueError(f"{rows} rows expected, {len(digests)} found")
                 self._digests[name] = digests
-            except (OSError, ValueError) as error:
-                self._drop(name, error)
+            except (OSError, ValueError, UnreadableError) as error:
+                self._pass_over(name, error)
         names = sorted(self._digests)
         if names == self._names:
             return
@@ -471,7 +514,20 @@ def _binary(values: npt.NDArray[np.uint8], width: int) -> Any:
 
 
 def _column(path: Path, name: str) -> npt.NDArray[np.uint8]:
-    """A fixed-width column of a shard, uint8[rows, width]; checksums are verified."""
+    """A fixed-width column of a shard, uint8[rows, width]; checksums are verified.
+
+    Raises:
+        FileNotFoundError: there is no such shard.
+        UnreadableError: it cannot be read now.
+        OSError, ValueError: its content is wrong, also when it is read again.
+    """
+    try:
+        return retried(lambda: _column_once(path, name), path)
+    except (OSError, ValueError):
+        return retried(lambda: _column_once(path, name), path)
+
+
+def _column_once(path: Path, name: str) -> npt.NDArray[np.uint8]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from harvestdetect import __version__
-from harvestdetect.cli_state import COMMANDS, scan_state
+from harvestdetect.cli_state import COMMANDS, check_window, scan_state
 from harvestdetect.console import answer, colored, drop, note, quoted, shown, tell
 from harvestdetect.errors import HarvestdetectError, InputError, UsageError, was_interrupted
 
@@ -253,7 +253,8 @@ def scan(
 
     \b
     Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
-                4 done, but more bad rows than --max-rejects allows (goes before 3)
+                4 done, but more bad rows than --max-rejects allows, or a file of the
+                  window of --state was lost (goes before 3)
                 75 another process works on the state   130 interrupted
     """
     if window is not None and state is None:
@@ -277,12 +278,13 @@ def scan(
     write = partial(write_outputs, out=out)
     with _measured(metrics) as done, _dumps(names, settings, quiet=quiet) as dumps_read:
         progress = partial(_bar, quiet=quiet)
+        missing: tuple[str, ...] = ()
         if state is None:
             detection = detect(dumps_read, settings=settings, progress=progress, notes=notes)
             write(detection)
-            done(detection)
+            done(detection, window_complete=1)
         else:
-            detection = scan_state(
+            detection, missing = scan_state(
                 state, dumps_read, window=window or "45d", settings=settings, settings_file=settings_file,
                 progress=progress, notes=notes, write=write, done=done,
             )  # fmt: skip
@@ -296,6 +298,7 @@ def scan(
                 tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
 
         rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
+        check_window(missing, rejects, prompts, settings.max_rejects)
         if not prompts:
             raise InputError(_nothing(detection, rejects))
         check_rejects(rejects, prompts, settings.max_rejects)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from harvestdetect.console import answer, note, shown, tell
-from harvestdetect.errors import UsageError
+from harvestdetect.errors import TooManyRejectsError, UsageError
 from harvestdetect.schedule import FORMATS, parse_period, units
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harvestdetect.settings import Settings
     from harvestdetect.state import KnownCampaign, Run, Verdict
 
-__all__ = ["COMMANDS", "scan_state"]
+__all__ = ["COMMANDS", "check_window", "scan_state"]
 
 _FOLDER: Final = click.Path(path_type=Path)
 _OUTPUT: Final = click.option(
@@ -42,8 +42,12 @@ def scan_state(
     notes: Callable[[str], None],
     write: Callable[[Detection], object],
     done: Callable[..., None],
-) -> Detection:
-    """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did."""
+) -> tuple[Detection, tuple[str, ...]]:
+    """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did.
+
+    Returns:
+        What was found, and the names of the files of the window that were lost.
+    """
     from harvestdetect.alerts import load_channels
     from harvestdetect.state import open_state
 
@@ -60,8 +64,30 @@ def scan_state(
     for delivery in run.deliveries:
         if delivery.error is not None:
             tell(f"alert {delivery.channel}, {delivery.campaign_id}: {delivery.outcome}: {delivery.error}")
-    done(run.detection, campaigns=dict(statuses), alerts_failed=failed, alerts_pending=run.pending)
-    return run.detection
+    done(
+        run.detection, campaigns=dict(statuses), alerts_failed=failed, alerts_pending=run.pending,
+        window_complete=int(run.window_complete),
+    )  # fmt: skip
+    return run.detection, run.missing_files
+
+
+def check_window(missing: tuple[str, ...], rejects: int, prompts: int, allowed: float | None) -> None:
+    """Says so where files of the window were lost, also where too many rows were rejected besides.
+
+    Raises:
+        IncompleteWindowError: the results were written, and are without the lost files.
+    """
+    if not missing:
+        return
+    from harvestdetect.dump import check_rejects
+    from harvestdetect.errors import IncompleteWindowError
+    from harvestdetect.state.prepared import missing_sentence
+
+    try:
+        check_rejects(rejects, prompts, allowed)
+    except TooManyRejectsError as error:
+        tell(f"harvestdetect: {error}")
+    raise IncompleteWindowError(f"the results were written, but {missing_sentence(missing)}")
 
 
 def _told(run: Run) -> list[str]:
@@ -170,7 +196,7 @@ def _story(campaign: KnownCampaign, days: list[Any], events: list[Any]) -> str:
     if campaign.verdict is not None:
         lines.append(campaign.verdict.sentence)
     lines += [f"{_day(e.at)}  {e.what}{': ' if e.detail else ''}{e.detail}" for e in events]
-    most = max((d.prompts for d in days), default=1)
+    most = max((d.prompts for d in days), default=1) or 1
     lines += [f"{d.day}  {d.prompts:>8,}  {'#' * max(1, round(40 * d.prompts / most))}" for d in days]
     return "".join(f"{shown(line)}\n" for line in lines)
 
@@ -238,7 +264,7 @@ def _verdicts(said: list[Verdict]) -> str:
 
 @click.group(short_help="Look after a state.")
 def state() -> None:
-    """Look after a state: free what no run needs, check what is there, erase an account."""
+    """Look after a state: free what no run needs, check what is there, mend what is damaged, erase an account."""
 
 
 @state.command(short_help="Remove what no run will need.")
@@ -250,6 +276,12 @@ def gc(folder: Path) -> int:
     with open_state(folder, write=True, make=False) as opened:
         freed = opened.collect()
     answer(f"{freed.files:,} files removed, {freed.bytes / 1e6:,.1f} MB freed.\n")
+    if freed.aside:
+        answer(
+            f"{len(freed.aside):,} prepared files that the database does not name were moved to "
+            f"{shown(str(folder / 'aside'))}. A stopped run leaves such files, and so does a database that is older "
+            "than they are: harvestdetect state rebuild takes them in. Delete the folder when you need nothing in it.\n"
+        )
     return 0
 
 
@@ -263,6 +295,25 @@ def verify(folder: Path) -> int:
         wrong = opened.verify()
     answer("".join(f"{shown(sentence)}\n" for sentence in wrong) or "Nothing is wrong.\n")
     return 1 if wrong else 0
+
+
+@state.command(short_help="Make a damaged database anew from the prepared files.")
+@click.argument("folder", type=_FOLDER, metavar="STATE")
+@click.option(
+    "--segment-characters", type=int, metavar="N",
+    help="What the files were cut with, where nothing else says so.  [default: that of scan]",
+)  # fmt: skip
+@click.option("--max-windows", type=int, metavar="N", help="Likewise.")
+def rebuild(folder: Path, segment_characters: int | None, max_windows: int | None) -> int:
+    """Make the database of the folder STATE anew, from the prepared files and what the old database still says.
+
+    The old database and damaged files are moved into STATE/aside. What could not be taken over is listed.
+    """
+    from harvestdetect.state import rebuild as made_anew
+
+    done = made_anew(folder, segment_characters=segment_characters, max_windows=max_windows)
+    answer("".join(f"{shown(sentence)}\n" for sentence in done.sentences))
+    return 0
 
 
 @state.command(short_help="Erase an account.")

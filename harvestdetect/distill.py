@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.cache import Notes, is_whole, publish_folder
-from harvestdetect.errors import CacheError, EncoderError
+from harvestdetect.errors import CacheError, EncoderError, UnreadableError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -67,7 +67,7 @@ def static_model(
     place = folder / f"static-{source_digest[:16]}-v{DISTILL_VERSION}"
     try:
         return _read(place)
-    except (OSError, ValueError):
+    except (OSError, ValueError, UnreadableError):
         pass
     model = distill(load())
     try:

@@ -455,7 +455,11 @@ def _onnx_encoder(folder: Path, made: Path, *, settings: Settings, notes: Notes)
     digest = _encoder_digest(folder, "onnx cpu")
     name = "all-MiniLM-L6-v2 (ONNX)" if folder == _packaged_folder() else f"{folder.name} (ONNX)"
     place = made / f"onnx-{digest[:16]}"
-    if not is_whole(place):
+    try:
+        whole = is_whole(place)
+    except CacheError as error:
+        raise _NoOnnx(str(error)) from None
+    if not whole:
         model = _load(folder, settings=settings.replace(device="cpu"))
         try:
             publish_folder(place, lambda temporary: _export(model, temporary, settings=settings))

@@ -11,8 +11,11 @@
     ├── OutputError              OUT cannot be written: permission, disk full (exit 1)
     ├── EncoderError             a model cannot be found, loaded or trusted (exit 1)
     ├── CacheError               the vector cache cannot be used (exit 1)
+    │   └── UnreadableError      a file that was kept cannot be read now; nothing of it was changed
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
+    │   └── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
+    ├── IncompleteWindowError    a file of the window was lost; the results are without it (exit 4)
     └── LockedError              another scan holds the lock (exit 75)
 
 Each class carries the exit code the command line ends with. Messages say what is wrong, what was given
@@ -25,14 +28,17 @@ __all__ = [
     "CacheError",
     "CalibrationError",
     "ColumnsError",
+    "DamagedStateError",
     "EncoderError",
     "HarvestdetectError",
+    "IncompleteWindowError",
     "InputError",
     "LockedError",
     "OutputError",
     "SettingsError",
     "StateError",
     "TooManyRejectsError",
+    "UnreadableError",
     "UsageError",
     "was_interrupted",
 ]
@@ -78,12 +84,26 @@ class CacheError(HarvestdetectError):
     """The vector cache cannot be used."""
 
 
+class UnreadableError(CacheError):
+    """A file that was kept cannot be read now. Nothing of it was changed."""
+
+
 class StateError(HarvestdetectError):
     """A state is missing, damaged, or of a newer version."""
 
 
+class DamagedStateError(StateError):
+    """The database of a state is empty, missing, foreign or broken. Nothing was changed."""
+
+
 class TooManyRejectsError(HarvestdetectError):
     """More bad rows than the settings allow."""
+
+    exit_code = 4
+
+
+class IncompleteWindowError(HarvestdetectError):
+    """A file of the window was lost. The results were written without it."""
 
     exit_code = 4
 

@@ -61,6 +61,8 @@ class RunMetrics:
     """Given up."""
     alerts_pending: int | None = None
     """To be sent by a later run."""
+    window_complete: int | None = None
+    """1 where every file of the window was there, 0 where one was lost."""
 
     def __post_init__(self) -> None:
         """Check that every figure can be one."""
@@ -99,6 +101,11 @@ _GAUGES: Final = (
     _Gauge("campaigns", "campaigns", "Campaigns that the state knows, by status.", "status", STATUSES),
     _Gauge("alerts_failed", "alerts_failed", "Alerts that were given up."),
     _Gauge("alerts_pending", "alerts_pending", "Alerts that a later run will send."),
+    _Gauge(
+        "window_complete",
+        "window_complete",
+        "1 where no file of the window was lost in the last run that did its work.",
+    ),
 )
 
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.data import NO_PROMPTS, Batch
+from harvestdetect.errors import UnreadableError
 from harvestdetect.segments import Cutting, Prepared, begin, prepare, prepare_here
-from harvestdetect.shards import ShardFolder, ShardWriter
+from harvestdetect.shards import Shard, ShardFolder, ShardWriter
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -39,6 +40,18 @@ class _Wanted:
     file: Ints32
     writer: ShardWriter | None
     result: Future[Prepared] | None = None
+
+
+def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard | None:
+    """The shard of a file, where there is one that can be used. A copy that cannot be read now is made again."""
+    if shards is None or sha256 is None:
+        return None
+    try:
+        return shards.open(name, sha256)
+    except UnreadableError:
+        if shards.lasting:
+            raise
+        return None
 
 
 class Preparer:
@@ -109,9 +122,10 @@ class Preparer:
 
         Raises:
             CacheError: the shard cannot be written.
+            UnreadableError: the shard cannot be read now, and is not one of a work folder.
         """
         shards = self._shards
-        held = shards.open(name, sha256) if shards is not None and sha256 is not None else None
+        held = _shard(shards, name, sha256)
         if held is not None:
             try:
                 for block in held:

@@ -3,7 +3,8 @@
 A shard is one file of a dump as :func:`harvestdetect.segments.prepare` gives it, block by block, with its rejects. Its
 name tells everything that it depends on: the bytes of the file, how it was read and cut, and with which version. It is
 written under a temporary name, flushed to the disk and renamed, ends with a digest of itself, and is used only when
-that is right; anything else is made again.
+that is right; anything else is made again. A shard that cannot be read now is not damaged: only bytes that do not match
+the digest, read twice, are.
 
 ::
 
@@ -21,21 +22,26 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect import __version__
 from harvestdetect.cache import flush_to_disk, remove_abandoned
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
+from harvestdetect.retries import retried
 from harvestdetect.segments import LAYOUT, Cutting, Prepared, chosen, of_account
 from harvestdetect.settings import Settings
 
-__all__ = ["Shard", "ShardFolder", "ShardWriter", "Window"]
+__all__ = ["Condition", "Shard", "ShardFolder", "ShardWriter", "Window", "move_aside", "opened"]
+
+Condition: TypeAlias = Literal["whole", "missing", "damaged"]
 
 MAGIC: Final = b"harvest-shard-1\n"
 TAIL: Final = 40
@@ -53,15 +59,23 @@ class ShardFolder:
         settings: what of them bears on reading is part of a shard's name.
         cutting: likewise.
         lasting: a shard is named by the bytes of its file alone. Then it is not a copy that can be made again: the
-            caller sees to it that all shards were cut in the same way.
+            caller sees to it that all shards were cut in the same way, and a damaged one is moved into the folder
+            ``aside`` next to this one.
+        change: False: nothing in the folder is made, moved or removed.
 
     Raises:
         CacheError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, *, settings: Settings, cutting: Cutting, lasting: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, settings: Settings, cutting: Cutting, lasting: bool = False, change: bool = True
+    ) -> None:
         self.folder = Path(folder)
         self.cutting = cutting
+        self.lasting = lasting
+        self.change = change
+        self.moved: dict[Path, Path] = {}
+        """Damaged shards that were moved aside: from where, to where."""
         told: dict[str, Any] = (
             {"lasting": True}
             if lasting
@@ -76,6 +90,8 @@ class ShardFolder:
             }
         )
         self._key = json.dumps(told, sort_keys=True)
+        if not change:
+            return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_abandoned(self.folder, suffix=".tmp")
@@ -83,24 +99,45 @@ class ShardFolder:
             raise CacheError(f"cannot use the folder {self.folder}: {error.strerror or error}") from None
 
     def open(self, name: str, sha256: str) -> Shard | None:
-        """The shard of a file, whole; None where there is none. A broken one is removed.
+        """The shard of a file, whole; None where there is none, or a damaged one.
+
+        A damaged one is moved aside where the folder is ``lasting`` and may be changed.
 
         Args:
             name: of the file.
             sha256: of its bytes as stored, as hex.
+
+        Raises:
+            UnreadableError: the shard is there and cannot be read now.
         """
         path = self.path(name, sha256)
         try:
-            stream = path.open("rb")
-        except OSError:
+            return opened(path, name=name)
+        except _ABSENT:
             return None
+        except _DAMAGE:
+            if self.lasting and self.change:
+                self.moved[path] = move_aside(path, self.aside, "damaged")
+            return None
+
+    def condition(self, name: str, sha256: str) -> Condition:
+        """Whether the shard of a file is whole; changes nothing.
+
+        Raises:
+            UnreadableError: it cannot be read now.
+        """
         try:
-            return Shard(stream, name=name)
-        except (OSError, ValueError, KeyError, TypeError):
-            stream.close()
-            with suppress(OSError):
-                path.unlink()
-            return None
+            opened(self.path(name, sha256), name=name).close()
+        except _ABSENT:
+            return "missing"
+        except _DAMAGE:
+            return "damaged"
+        return "whole"
+
+    @property
+    def aside(self) -> Path:
+        """Where damaged shards of a lasting folder go."""
+        return self.folder.parent / "aside"
 
     def without(self, name: str, sha256: str, account: str) -> int:
         """Takes the prompts of an account out of a shard, and all that only they hold.
@@ -109,11 +146,12 @@ class ShardFolder:
             How many prompts there were.
 
         Raises:
-            CacheError: the shard is not there or broken, or the folder cannot be written.
+            UnreadableError: the shard cannot be read now.
+            CacheError: the shard is not there or damaged, or the folder cannot be written.
         """
         held = self.open(name, sha256)
         if held is None:
-            raise CacheError(f"what was read of {name} is not in {self.folder} any more")
+            raise CacheError(f"what was read of {name} is not in {self.folder} any more, or damaged")
         try:
             gone = sum(int(of_account(block, account).sum()) for block in held)
             if gone:
@@ -159,22 +197,80 @@ class Window:
     """Prompts before this time (Unix seconds) do not count."""
 
 
+_ABSENT: Final = (FileNotFoundError, NotADirectoryError)
+_DAMAGE: Final = (ValueError, KeyError, TypeError)
+"""What :class:`Shard` raises where the bytes are not those that were written."""
+
+
+def opened(path: Path, *, name: str | None = None) -> Shard:
+    """The shard at a path. What looks damaged is read twice: a read that came back short proves nothing.
+
+    Args:
+        path: of the shard.
+        name: of its file as it is called now; None: as the shard has it.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        UnreadableError: it cannot be read now.
+        ValueError, KeyError, TypeError: it is damaged.
+    """
+
+    def once() -> Shard:
+        stream = path.open("rb")
+        try:
+            return Shard(stream, name=name)
+        except BaseException:
+            stream.close()
+            raise
+
+    try:
+        return retried(once, path)
+    except _DAMAGE:
+        return retried(once, path)
+
+
+def move_aside(path: Path, folder: Path, why: str) -> Path:
+    """Moves a file into a folder, under a name that says why and when; nothing there is replaced.
+
+    Raises:
+        CacheError: it cannot be moved.
+    """
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target, number = folder / f"{path.stem}.{why}-{stamp}{path.suffix}", 1
+        while target.exists():
+            number += 1
+            target = folder / f"{path.stem}.{why}-{stamp}-{number}{path.suffix}"
+        path.rename(target)
+        flush_to_disk(folder)
+        flush_to_disk(path.parent)
+    except OSError as error:
+        raise CacheError(f"cannot move {path} to {folder}: {error.strerror or error}") from None
+    return target
+
+
 class Shard:
     """A file of a dump as it was prepared; to be closed.
 
     Args:
         stream: at the start of a shard.
-        name: of the file as it is called now.
+        name: of the file as it is called now; None: as the shard has it.
 
     Raises:
-        ValueError, KeyError, TypeError, OSError: it is not a whole shard.
+        ValueError, KeyError, TypeError: it is not a whole shard.
+        OSError: it cannot be read.
     """
 
     file: SourceFile
     rejects: tuple[Reject, ...]
+    cut: tuple[int, int] | None
+    """``segment_characters`` and ``max_windows`` that it was cut with; None: it does not say."""
 
-    def __init__(self, stream: BufferedReader, *, name: str) -> None:
+    def __init__(self, stream: BufferedReader, *, name: str | None) -> None:
         size = os.fstat(stream.fileno()).st_size
+        if size < len(MAGIC) + TAIL:
+            raise ValueError("it is too short")
         digest, left = hashlib.sha256(), size - 32
         while left > 0 and (data := stream.read(min(left, _STEP))):
             digest.update(data)
@@ -185,7 +281,9 @@ class Shard:
         long = int.from_bytes(stream.read(8), "little")
         stream.seek(size - TAIL - long)
         told = json.loads(stream.read(long))
-        shown = name.encode("utf-8", "backslashreplace").decode()
+        name = told["file"]["name"] if name is None else name
+        shown = str(name).encode("utf-8", "backslashreplace").decode()
+        self.cut = None if "cutting" not in told else (int(told["cutting"][0]), int(told["cutting"][1]))
         self.file = SourceFile(**told["file"] | {"name": shown})
         self.rejects = tuple(
             Reject(file=shown, line=line, byte=byte, reason=reason) for line, byte, reason in told["rejects"]
@@ -208,16 +306,42 @@ class Shard:
         Raises:
             CacheError: the shard was changed while it was read.
         """
-        self._stream.seek(len(MAGIC))
+        place = len(MAGIC)
         for counts in self._blocks:
             arrays: dict[str, Any] = {}
             for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
                 array = np.empty((count, width) if width > 1 else count, kind)
-                got = self._stream.readinto(array.data.cast("B")) if array.size else 0
-                if got != array.nbytes:
-                    raise CacheError(f"{self._stream.name} became shorter while it was read")
+                self._read(array, place)
+                place += array.nbytes
                 arrays[name] = array
             yield Prepared(**arrays)
+
+    def times(self) -> Iterator[npt.NDArray[np.int64]]:
+        """The times of its prompts, block by block: int64[n], Unix seconds or ``NO_TIME``. Reads nothing else.
+
+        Raises:
+            CacheError: the shard was changed while it was read.
+        """
+        place = len(MAGIC)
+        before = list(LAYOUT).index("time")
+        for counts in self._blocks:
+            array = np.empty(counts[before], np.int64)
+            ahead = zip(counts[:before], list(LAYOUT.values())[:before], strict=True)
+            self._read(array, place + sum(n * np.dtype(kind).itemsize * width for n, (kind, width) in ahead))
+            place += self._bytes(counts)
+            yield array
+
+    def _read(self, array: npt.NDArray[Any], place: int) -> None:
+        """Fills an array from a place in the file."""
+        if not array.size:
+            return
+
+        def once() -> int:
+            self._stream.seek(place)
+            return self._stream.readinto(array.data.cast("B"))
+
+        if retried(once, self._stream.name) != array.nbytes:
+            raise CacheError(f"{self._stream.name} became shorter while it was read")
 
     def close(self) -> None:
         self._stream.close()
@@ -286,7 +410,13 @@ class ShardWriter:
         if self._stream is None or self._file is None:
             self.discard()
             return
-        told = {"file": asdict(self._file), "rejects": self._rejects, "blocks": self._blocks}
+        cutting = self._folder.cutting
+        told = {
+            "file": asdict(self._file),
+            "rejects": self._rejects,
+            "blocks": self._blocks,
+            "cutting": [cutting.segment_characters, cutting.max_windows],
+        }
         raw = json.dumps(told).encode()
         self._write(raw)
         self._write(len(raw).to_bytes(8, "little"))

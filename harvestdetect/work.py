@@ -21,6 +21,7 @@ from harvestdetect.cache import DIGEST_BYTES, Notes, is_whole, locate, publish_f
 from harvestdetect.cells import Partition
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
+from harvestdetect.retries import retried
 
 __all__ = [
     "NEIGHBORS",
@@ -88,9 +89,13 @@ def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kep
 
 
 def kept_digests(folder: Path) -> Digests | None:
-    """V16[m], ascending: the texts of which neighbours are kept, under any key; None where none are."""
+    """V16[m], ascending: the texts of which neighbours are kept, under any key; None where none are.
+
+    Raises:
+        UnreadableError: some cannot be read now.
+    """
     found = [
-        np.load(made / "digest.npy", allow_pickle=False).reshape(-1).view(f"S{DIGEST_BYTES}")
+        _loaded(made / "digest.npy").reshape(-1).view(f"S{DIGEST_BYTES}")
         for made in (folder / NEIGHBORS).glob("*")
         if made.suffix != ".tmp" and is_whole(made)
     ]
@@ -158,14 +163,22 @@ def kept_tables(
         try:
             if not is_whole(made):
                 raise CacheError("its content is not what was written")
-            arrays = {name: np.load(made / f"{name}.npy", allow_pickle=False) for name in names}
+            arrays = {name: _loaded(made / f"{name}.npy") for name in names}
             if "digest" in arrays:
                 arrays["digest"] = np.ascontiguousarray(arrays["digest"]).view(f"V{DIGEST_BYTES}").ravel()
-            return arrays, (made / TOLD).read_bytes()
+            return arrays, retried((made / TOLD).read_bytes, made / TOLD)
         except (OSError, ValueError, CacheError) as error:
             if notes is not None:
                 notes(f"the {what} of an earlier scan are made anew: {error}")
     return None
+
+
+def _loaded(path: Path) -> npt.NDArray[Any]:
+    def once() -> npt.NDArray[Any]:
+        found: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+        return found
+
+    return retried(once, path)
 
 
 def places(known: Digests, now: Digests) -> Ints32:

@@ -31,6 +31,7 @@ GOOD = RunMetrics(
     campaigns={"new": 1, "growing": 3, "back": 1},
     alerts_failed=1,
     alerts_pending=2,
+    window_complete=1,
 )
 FAILED = RunMetrics(last_run=1_764_086_400.0, duration_seconds=3.0, exit_code=1)
 LAST = "harvestdetect_last_success_timestamp_seconds"
@@ -60,6 +61,7 @@ def test_every_series_is_there_with_its_help_and_type() -> None:
         'harvestdetect_campaigns{status="back"}': "1",
         "harvestdetect_alerts_failed": "1",
         "harvestdetect_alerts_pending": "2",
+        "harvestdetect_window_complete": "1",
         'harvestdetect_build_info{version="0.1.0"}': "1",
     }
     assert samples(metrics_text(FAILED)).keys() == found.keys()
@@ -134,7 +136,7 @@ def test_what_is_known_is_not_taken_from_the_file(tmp_path: Path) -> None:
     write_metrics(path, GOOD)
     none = RunMetrics(
         last_run=2e9, last_success=2e9, duration_seconds=1, exit_code=0, prompts_in_window=0, accounts_in_window=0,
-        findings={}, campaigns={}, alerts_failed=0, alerts_pending=0,
+        findings={}, campaigns={}, alerts_failed=0, alerts_pending=0, window_complete=1,
     )  # fmt: skip
     write_metrics(path, none)
     assert path.read_text() == metrics_text(none)

@@ -459,9 +459,10 @@ def test_a_broken_file_is_left_out_and_told(state: State, days: Callable[[str, i
     run = state.scan([days("", 2)], settings=cached, now=now(2))
     assert run.detection.counts["prompts"] == 240
     assert any("left out; scan it again" in note for note in run.detection.notes)
-    assert state.verify() == []
+    assert len(state.verify()) == 1, "until it is read again"
     back = state.scan([days("", d) for d in range(3)], settings=cached, now=now(2))
     assert (back.new_files, back.detection.counts["prompts"]) == (1, 360)
+    assert state.verify() == []
 
 
 def test_lost_neighbours_and_vectors_are_made_anew(

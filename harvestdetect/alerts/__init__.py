@@ -7,7 +7,7 @@ delivered, and delivers it at least once, under a key by which a receiver knows 
 from __future__ import annotations
 
 from harvestdetect.alerts.config import load_channels
-from harvestdetect.alerts.outbox import Delivery, Outbox, create_tables, forget_account, mention
+from harvestdetect.alerts.outbox import Delivery, Outbox, StoredAlert, create_tables, forget_account, mention
 from harvestdetect.alerts.values import Alert, Channel, Kind
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Delivery",
     "Kind",
     "Outbox",
+    "StoredAlert",
     "create_tables",
     "forget_account",
     "load_channels",

@@ -17,15 +17,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
 
 from harvestdetect.alerts.channels import SendError, send
 from harvestdetect.alerts.render import CHANGES, bounded_id, record
 from harvestdetect.alerts.values import Alert, Channel, Kind, PagerDuty
 from harvestdetect.data import TIERS, Tier
+from harvestdetect.errors import DamagedStateError
 from harvestdetect.report.escape import json_text, visible
 
-__all__ = ["Delivery", "Outbox", "create_tables", "forget_account", "mention"]
+__all__ = ["Delivery", "Outbox", "StoredAlert", "create_tables", "forget_account", "mention"]
 
 DAY: Final = 86_400.0
 REPEAT_SHARE: Final = 0.95
@@ -37,6 +40,8 @@ MAX_FAILING: Final = 3
 LEAST_LATER: Final = 60.0
 MOST_LATER: Final = 6 * 3_600.0
 """Seconds until the next run may try again."""
+LATEST: Final = 253_402_300_800.0
+"""Unix seconds of the year 10,000: no time of an alert is as late."""
 KEEP: Final = 90 * DAY
 """How long it is remembered that an alert was sent."""
 
@@ -192,7 +197,7 @@ class Outbox:
         if waiting is not None:
             self._finish(waiting.number, "replaced", now)
             if not closes and not waiting.closes:
-                body = _merged(json.loads(waiting.body), body)
+                body = _merged(_decoded(waiting.body), body)
         self._do(
             "INSERT INTO outbox (channel, run, campaign_id, key, kind, tier, closes, state, body, created, next_try,"
             " reached) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
@@ -350,7 +355,7 @@ class Outbox:
             " WHERE body IS NOT NULL OR error IS NOT NULL"
         )
         for number, channel, campaign, state, body, error in held:
-            texts = [*(_texts(json.loads(body)) if body else ()), error or ""]
+            texts = [*(_texts(_decoded(body)) if body else ()), error or ""]
             if not any(pattern.search(text) for text in texts):
                 continue
             if state == "waiting":
@@ -372,7 +377,7 @@ class Outbox:
         found = self._all(f"SELECT {_COLUMNS} FROM outbox WHERE {where} ORDER BY created, number", values)
         names = _COLUMNS.split(", ")
         rows = [dict(zip(names, values, strict=True)) for values in found]
-        return [_Row(**row | {"closes": bool(row["closes"]), "reached": bool(row["reached"])}) for row in rows]
+        return [_checked(row | {"closes": row["closes"] == 1, "reached": row["reached"] == 1}, _Row) for row in rows]
 
     def _told(self, channel: str, campaign: str) -> _Told | None:
         found = self._all(
@@ -381,7 +386,7 @@ class Outbox:
         if not found:
             return None
         tier, at, stands, owed = found[0]
-        return _Told(tier=tier, at=at, open=bool(stands), owed=bool(owed))
+        return _checked({"tier": tier, "at": at, "open": stands == 1, "owed": owed == 1}, _Told)
 
     def _tell(self, row: _Row, at: float, *, owed: bool) -> None:
         self._do(
@@ -427,7 +432,7 @@ class _Left:
 
     def attempts(self, channel: Channel, row: _Row, most: int) -> tuple[int, SendError | None]:
         """Tries to send; how often, and the last error where none of it worked."""
-        told = json.loads(row.body)
+        told = _decoded(row.body)
         unsure = False
         for number in range(1, most + 1):
             try:
@@ -514,6 +519,53 @@ def _delivery(
         error=error,
         next_try=next_try,
     )
+
+
+# ---------------------------------------------------------------- what is read
+
+
+_DAMAGED: Final = "the state is damaged: {} is not what was written; harvestdetect state verify says what is wrong"
+T = TypeVar("T")
+
+
+class StoredAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """What every stored alert has, see :func:`harvestdetect.alerts.render.record`."""
+
+    campaign_id: str
+    kind: Kind
+    tier: Tier
+    previous_tier: Tier | None
+    accounts: int
+    new_accounts: int
+    prompts: int
+    first_seen: str | None
+    last_seen: str | None
+    summary: str
+    changes: list[str]
+    capability_targets: list[str]
+    excerpt: str = ""
+
+
+def _checked(values: Mapping[str, Any], kind: type[T]) -> T:
+    """A row of one of the two tables, with the types and ranges that were written."""
+    try:
+        found = msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise DamagedStateError(_DAMAGED.format(f"an alert ({error})")) from None
+    for name in ("at", "created"):
+        if not abs(values.get(name, 0.0)) < LATEST:
+            raise DamagedStateError(_DAMAGED.format(f"an alert ({name} is out of range)"))
+    return found
+
+
+def _decoded(body: str) -> dict[str, Any]:
+    """A stored alert as plain values."""
+    try:
+        msgspec.json.decode(body, type=StoredAlert)
+        found: dict[str, Any] = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise DamagedStateError(_DAMAGED.format(f"a stored alert ({error})")) from None
+    return found
 
 
 # ---------------------------------------------------------------- who is named

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -28,7 +27,8 @@ from harvestdetect.pipeline import Progress
 from harvestdetect.schedule import parse_period
 from harvestdetect.settings import Settings
 from harvestdetect.state.campaigns import Change, Day, KnownCampaign, history, known_campaigns
-from harvestdetect.state.run import Run, scan_into, shards_of
+from harvestdetect.state.rebuild import Rebuilt, rebuild
+from harvestdetect.state.run import Run, cutting_of, scan_into, shards_of
 from harvestdetect.state.store import Store, open_store
 from harvestdetect.state.upkeep import Forgotten, Freed, collect, forget, verify
 from harvestdetect.state.verdicts import (
@@ -50,10 +50,12 @@ __all__ = [
     "Freed",
     "KnownCampaign",
     "Precision",
+    "Rebuilt",
     "Run",
     "State",
     "Verdict",
     "open_state",
+    "rebuild",
 ]
 
 
@@ -189,8 +191,7 @@ class State:
         return forget(self._store, shards_of(self._store, settings or self._made_with()), account)
 
     def _made_with(self) -> Settings:
-        held = self._store.meta("cutting")
-        return Settings(use_registry=False, **(json.loads(held) if held else {}))
+        return Settings(use_registry=False, **(cutting_of(self._store) or {}))  # type: ignore[arg-type]
 
 
 def open_state(folder: str | Path, *, write: bool = False, make: bool = True) -> State:

@@ -18,7 +18,6 @@ from harvestdetect.state.store import Store, note_event
 from harvestdetect.state.verdicts import Verdict, standing_verdicts
 
 __all__ = [
-    "TOLD",
     "Change",
     "Day",
     "KnownCampaign",
@@ -30,8 +29,6 @@ __all__ = [
     "signatures_of",
 ]
 
-TOLD: Final = frozenset({"first_seen", "last_seen", "active", "prompts", "summary", "mark"})
-"""What the database keeps of a finding, as JSON."""
 QUIET: Final = 3 * 86_400
 """Seconds without a prompt, before the end of the window, after which a campaign is quiet."""
 STIRRING: Final = 3
@@ -366,7 +363,7 @@ def record(store: Store, merged: Merged, *, run: int, now: int) -> None:
             "UPDATE campaigns SET merged_into = ?, status = 'quiet', changed = ? WHERE campaign = ?", (new, run, old)
         )
         note_event(connection, old, "merged", new, at=now, run=run)
-        if connection.execute("SELECT tier FROM campaigns WHERE campaign = ?", (old,)).fetchone()["tier"] == "watch":
+        if store.rows("SELECT tier FROM campaigns WHERE campaign = ?", old)[0]["tier"] == "watch":
             continue  # what was never for review lends a campaign neither accounts nor templates
         for table, columns in (
             ("members", "account, first_run, last_run, membership, attributed"),
@@ -380,7 +377,7 @@ def record(store: Store, merged: Merged, *, run: int, now: int) -> None:
             )
     for change in merged.changes:
         finding = by_id.get(change.campaign_id)
-        _put(connection, change, finding, merged.split_from.get(change.campaign_id), run, now)
+        _put(store, change, finding, merged.split_from.get(change.campaign_id), run, now)
     for one in merged.detection.attributed:
         connection.execute(
             "INSERT INTO members VALUES (?, ?, ?, ?, 0, 1) ON CONFLICT (campaign, account) DO UPDATE SET last_run = ?",
@@ -388,11 +385,9 @@ def record(store: Store, merged: Merged, *, run: int, now: int) -> None:
         )
 
 
-def _put(
-    connection: sqlite3.Connection, change: Change, finding: Finding | None, split: str | None, run: int, now: int
-) -> None:
-    campaign = change.campaign_id
-    row = connection.execute("SELECT * FROM campaigns WHERE campaign = ?", (campaign,)).fetchone()
+def _put(store: Store, change: Change, finding: Finding | None, split: str | None, run: int, now: int) -> None:
+    campaign, connection = change.campaign_id, store.connection
+    row = next(iter(store.rows("SELECT * FROM campaigns WHERE campaign = ?", campaign)), None)
     before = {} if row is None else json.loads(row["finding"])
     marked = row is None or change.grown or change.tier != change.previous_tier
     told = {

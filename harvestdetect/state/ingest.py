@@ -31,10 +31,19 @@ class Ingested:
     new: list[SourceFile] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     """Names of files whose bytes the state had already."""
+    known_digests: set[str] = field(default_factory=set)
+    """Their SHA-256."""
     rejects: list[Reject] = field(default_factory=list)
     """The first of them."""
     reject_count: int = 0
     rows: int = 0
+
+    def add(self, more: Ingested) -> None:
+        """Takes what came of files that were read in a second pass."""
+        self.new += more.new
+        self.rejects += more.rejects
+        self.reject_count += more.reject_count
+        self.rows += more.rows
 
 
 def ingest(
@@ -71,6 +80,7 @@ def ingest(
         sha256 = file.sha256()
         if sha256 is not None and _has(store, sha256, since):
             done.known.append(file.name)
+            done.known_digests.add(sha256)
             continue
         with Preparer(shards.cutting, take, workers=workers, shards=shards) as preparer:
             read: SourceFile | None = None
@@ -113,8 +123,10 @@ def _told(batch: Batch, done: Ingested, at_most: int) -> SourceFile | None:
 
 
 def _has(store: Store, sha256: str, since: int | None) -> bool:
-    if store.rows("SELECT 1 FROM files WHERE sha256 = ?", sha256):
+    if store.rows("SELECT 1 FROM files WHERE sha256 = ? AND state = 'whole'", sha256):
         return True
+    if store.rows("SELECT 1 FROM files WHERE sha256 = ?", sha256):
+        return False  # it was lost, and is read again
     past = store.rows("SELECT last_time FROM past_files WHERE sha256 = ?", sha256)
     return bool(past) and (past[0]["last_time"] is None or since is None or past[0]["last_time"] < since)
 
@@ -122,7 +134,7 @@ def _has(store: Store, sha256: str, since: int | None) -> bool:
 def _keep(store: Store, file: SourceFile, span: _Span, now: int) -> None:
     with store.transaction() as connection:
         connection.execute(
-            "INSERT INTO files (sha256, name, rows, rejects, first_time, last_time, added)"
+            "INSERT OR REPLACE INTO files (sha256, name, rows, rejects, first_time, last_time, added)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (file.sha256, file.name, file.rows, file.rejects, span.first, span.last, now),
         )
@@ -130,6 +142,6 @@ def _keep(store: Store, file: SourceFile, span: _Span, now: int) -> None:
 
 
 def kept_files(store: Store) -> Iterator[tuple[str, str]]:
-    """Name and SHA-256 of every file in the state, in the order of their times."""
-    for row in store.rows("SELECT name, sha256 FROM files ORDER BY last_time, sha256"):
+    """Name and SHA-256 of every file in the state that is not lost, in the order of their times."""
+    for row in store.rows("SELECT name, sha256 FROM files WHERE state = 'whole' ORDER BY last_time, sha256"):
         yield row["name"], row["sha256"]

@@ -12,7 +12,7 @@ from typing import Final
 from harvestdetect.alerts import Alert, Channel, Delivery, Kind, Outbox
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
-from harvestdetect.errors import CacheError, SettingsError, StateError
+from harvestdetect.errors import CacheError, SettingsError, StateError, UnreadableError
 from harvestdetect.machine import processes
 from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
 from harvestdetect.registry import load_registry
@@ -21,9 +21,18 @@ from harvestdetect.settings import Settings
 from harvestdetect.shards import ShardFolder, Window
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
 from harvestdetect.state.ingest import Ingested, ingest, kept_files
-from harvestdetect.state.store import Store
+from harvestdetect.state.prepared import (
+    check_leaving,
+    find_lost,
+    lost_files,
+    missing_sentence,
+    recover_lost,
+    remove_left,
+)
+from harvestdetect.state.rows import value_error
+from harvestdetect.state.store import READ, Store, damaged
 
-__all__ = ["Run", "scan_into", "shards_of"]
+__all__ = ["CUTTING", "Run", "cutting_of", "scan_into", "shards_of"]
 
 CUTTING: Final = ("segment_characters", "max_windows")
 """Settings that must be the same for all files of a state."""
@@ -50,6 +59,13 @@ class Run:
     """Alerts that were sent, or failed."""
     pending: int
     """Alerts that wait for the next run."""
+    missing_files: tuple[str, ...] = ()
+    """Names of the files of the window that were lost, so that the findings are without them."""
+
+    @property
+    def window_complete(self) -> bool:
+        """Whether no file of the window was lost."""
+        return not self.missing_files
 
 
 def scan_into(
@@ -102,6 +118,7 @@ def scan_into(
         ).lastrowid
     assert number is not None
     try:
+        recover_lost(store, shards, note)
         read = ingest(
             dumps, store, shards, workers=processes(settings.workers), now=moment,
             since=_since(store, window), at_most=MAX_REJECTS_KEPT, tell=note,
@@ -109,12 +126,21 @@ def scan_into(
         start = _since(store, window)
         end = None if start is None else start + window
         _leave(store, shards, start, moment - window, moment)
-        detection = _judged(store, shards, start, settings, progress, note, moment)
-        detection = _with_reading(detection, read, told)
+        detection, lost = _judged(store, shards, start, settings, progress, note, moment)
+        if lost & read.known_digests:  # files that were given and passed over: they are read now
+            read.add(
+                ingest(
+                    dumps, store, shards, workers=processes(settings.workers), now=moment,
+                    since=start, at_most=MAX_REJECTS_KEPT, tell=lambda sentence: None,
+                )
+            )  # fmt: skip
+            detection, _ = _judged(store, shards, start, settings, progress, note, moment)
+        missing = lost_files(store)
+        detection = _with_reading(detection, read, told, missing)
         merged = merge(store, detection, now=moment)
         if write is not None:
             write(merged.detection)
-        _keep(store, merged, number, moment, (start, end), channels)
+        _keep(store, merged, number, moment, (start, end), channels, complete=not missing)
     except BaseException as error:
         with suppress(StateError), store.transaction() as connection:
             # A name of a file in it need not be UTF-8.
@@ -124,13 +150,14 @@ def scan_into(
     deliveries: tuple[Delivery, ...] = ()
     pending = 0
     if channels:
-        outbox = Outbox(store.connection)
-        deliveries = tuple(outbox.deliver(channels, now=moment))
-        pending = outbox.pending()
+        with store.guarded() as connection:
+            outbox = Outbox(connection)
+            deliveries = tuple(outbox.deliver(channels, now=moment))
+            pending = outbox.pending()
     return Run(
         number=number, detection=merged.detection, changes=merged.changes, new_files=len(read.new),
         known_files=len(read.known), new_rows=read.rows, window_start=start,
-        window_end=end, deliveries=deliveries, pending=pending,
+        window_end=end, deliveries=deliveries, pending=pending, missing_files=missing,
     )  # fmt: skip
 
 
@@ -141,16 +168,34 @@ def shards_of(store: Store, settings: Settings) -> ShardFolder:
         SettingsError: they were cut otherwise than the settings say.
     """
     wanted = {name: getattr(settings, name) for name in CUTTING}
-    held = store.meta("cutting")
+    held = cutting_of(store)
     if held is None and store.writable:
         with store.transaction() as connection:
             connection.execute("INSERT INTO meta VALUES ('cutting', ?)", (json.dumps(wanted),))
-    elif held is not None and json.loads(held) != wanted:
-        made = ", ".join(f"{name} = {value}" for name, value in json.loads(held).items())
+    elif held is not None and held != wanted:
+        made = ", ".join(f"{name} = {value}" for name, value in held.items())
         raise SettingsError(f"the state in {store.folder} was made with {made}; use these, or start a new state")
     registry = load_registry(settings.registry) if settings.use_registry else None
     cutting = Cutting(registry=registry, **wanted)
-    return ShardFolder(store.folder / "read", settings=settings, cutting=cutting, lasting=True)
+    return ShardFolder(store.folder / READ, settings=settings, cutting=cutting, lasting=True, change=store.writable)
+
+
+def cutting_of(store: Store) -> dict[str, int] | None:
+    """The settings of :data:`CUTTING` that the files of a state were prepared with; None where it has none yet.
+
+    Raises:
+        DamagedStateError: what the database says of them is not what was written.
+    """
+    raw = store.meta("cutting")
+    if raw is None:
+        return None
+    if value_error(raw, dict[str, int]) is None:
+        found = {str(name): int(value) for name, value in json.loads(raw).items()}
+        if found.keys() == set(CUTTING):
+            with suppress(SettingsError):
+                Settings(use_registry=False, **found)  # type: ignore[arg-type]
+                return found
+    raise damaged(store.folder, "meta.cutting is not what was written")
 
 
 def _since(store: Store, window: int) -> int | None:
@@ -166,6 +211,7 @@ def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now
     )
     if not rows:
         return
+    check_leaving(store, shards, [row["sha256"] for row in rows])
     with store.transaction() as connection:
         for row in rows:
             connection.execute(
@@ -175,8 +221,7 @@ def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now
             )
             connection.execute("DELETE FROM files WHERE sha256 = ?", (row["sha256"],))
     for row in rows:
-        with suppress(OSError):
-            shards.path(row["name"], row["sha256"]).unlink()
+        remove_left(store, shards, row["name"], row["sha256"])
 
 
 def _judged(
@@ -187,32 +232,39 @@ def _judged(
     progress: Progress | None,
     note: Callable[[str], None],
     now: int,
-) -> Detection:
-    """The detection of the window; files that turn out to be broken are left out, and told."""
+) -> tuple[Detection, set[str]]:
+    """The detection of the window, and the SHA-256 of files that turned out to be lost; it is without these."""
     end = store.rows("SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL")[0]["until"]
+    lost: set[str] = set()
     for attempt in range(_ATTEMPTS):
-        files = tuple(kept_files(store))
-        window = Window(shards=shards, files=files, since=since)
+        window = Window(shards=shards, files=tuple(kept_files(store)), since=since)
         try:
-            return detect(
+            found = detect(
                 window, settings=settings.replace(work=store.folder), progress=progress, notes=note,
                 signatures=signatures_of(store, now=now), new_since=end,
             )  # fmt: skip
+        except UnreadableError:
+            raise
         except CacheError:
-            broken = [(name, sha256) for name, sha256 in files if not shards.path(name, sha256).exists()]
-            if not broken or attempt + 1 == _ATTEMPTS:
+            more = find_lost(store, shards, note)
+            if not more or attempt + 1 == _ATTEMPTS:
                 raise
-            with store.transaction() as connection:
-                for name, sha256 in broken:
-                    connection.execute("DELETE FROM files WHERE sha256 = ?", (sha256,))
-                    note(f"what was read of {name} is broken or gone, and left out; scan it again to have it back")
+            lost |= more
+        else:
+            return found, lost
     raise AssertionError
 
 
-def _with_reading(detection: Detection, read: Ingested, told: Sequence[str]) -> Detection:
-    """The detection with what was rejected in this run rather than in all files of the window."""
-    notes = (*[n for n in told if n not in detection.notes], *detection.notes)
-    counts = {**detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows}
+def _with_reading(
+    detection: Detection, read: Ingested, told: Sequence[str], missing: tuple[str, ...] = ()
+) -> Detection:
+    """The detection with what was rejected in this run rather than in all files of the window, and what is missing."""
+    first = [missing_sentence(missing)] if missing else []
+    notes = (*first, *[n for n in told if n not in detection.notes], *detection.notes)
+    counts = {
+        **detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows,
+        "missing_files": len(missing),
+    }  # fmt: skip
     return replace(detection, rejects=tuple(read.rejects), counts=counts, notes=notes)
 
 
@@ -223,13 +275,16 @@ def _keep(
     now: int,
     window: tuple[int | None, int | None],
     channels: Sequence[Channel],
+    *,
+    complete: bool,
 ) -> None:
     """All that a run found, at once: a reader sees the state before it or after it."""
     with store.transaction() as connection:
         record(store, merged, run=number, now=now)
         connection.execute(
-            "UPDATE runs SET finished = ?, window_start = ?, window_end = ?, counts = ? WHERE run = ?",
-            (now, *window, json.dumps(dict(merged.detection.counts)), number),
+            "UPDATE runs SET finished = ?, window_start = ?, window_end = ?, counts = ?, window_complete = ?"
+            " WHERE run = ?",
+            (now, *window, json.dumps(dict(merged.detection.counts)), complete, number),
         )
         if channels:
             alerts = [_alert(change, number) for change in merged.changes if _is_told(change)]

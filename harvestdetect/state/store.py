@@ -6,10 +6,12 @@
     STATE/read/          files of dumps as they were prepared (:mod:`harvestdetect.shards`)
     STATE/vectors/       vectors by text (:mod:`harvestdetect.cache`)
     STATE/neighbors/     neighbours of the last run (:mod:`harvestdetect.work`)
+    STATE/aside/         what was damaged or is not named by the database: moved there, never deleted
     STATE/lock           held by the one process that changes anything
 
-The database says what counts: a file that it does not name is left over from a run that was stopped. What a run finds
-is put into it in one transaction at the end.
+The database says what counts, if it can be trusted: one that is empty, missing, of another program or broken while
+prepared files are there makes the state *damaged*, and then nothing in the folder is changed. What a run finds is put
+into the database in one transaction at the end.
 """
 
 from __future__ import annotations
@@ -18,19 +20,52 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from harvestdetect.alerts import create_tables
-from harvestdetect.errors import LockedError, StateError, UsageError
+from harvestdetect.errors import DamagedStateError, LockedError, StateError, UsageError
+from harvestdetect.state.rows import RowError, check_rows
 
-__all__ = ["SCHEMA", "Store", "check_utf8", "note_event", "open_store"]
+__all__ = [
+    "APPLICATION",
+    "DATABASE",
+    "DATABASE_ERRORS",
+    "READ",
+    "SCHEMA",
+    "Store",
+    "check_utf8",
+    "damaged",
+    "fault",
+    "locked",
+    "make_database",
+    "note_event",
+    "open_store",
+    "prepared_count",
+]
 
 SCHEMA: Final = 2
+APPLICATION: Final = 0x48527644
+"""``PRAGMA application_id`` of our databases ("HRvD"). Older ones have 0."""
 DATABASE: Final = "state.sqlite"
+READ: Final = "read"
+"""Folder of the prepared files."""
+_CORE: Final = frozenset({"meta", "files", "runs", "campaigns", "members", "verdicts"})
+"""Tables that tell a database of ours without an application id from another program's."""
+_MAGIC: Final = b"SQLite format 3\0"
+DATABASE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What a call of the database may raise. Python fails on a message of SQLite that quotes bytes which are not UTF-8."""
+_BUSY: Final = frozenset(
+    {
+        *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
+        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
+        *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH),
+    }
+)
+"""Errors of SQLite that say nothing about the content of a database."""
 _WAIT: Final = 30.0
 """Seconds to wait for another process that writes."""
 
@@ -188,13 +223,27 @@ class Store:
             self._lock = None
 
     @contextmanager
+    def guarded(self) -> Iterator[sqlite3.Connection]:
+        """Turns errors of the database into those of a state.
+
+        Raises:
+            DamagedStateError: the database is damaged.
+            StateError: it cannot be used now.
+        """
+        try:
+            yield self.connection
+        except DATABASE_ERRORS as error:
+            raise _failed(self.folder, error) from None
+
+    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All that is done inside, or nothing.
 
         Raises:
+            DamagedStateError: the database is damaged.
             StateError: the database cannot be written.
         """
-        try:
+        with self.guarded():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -203,19 +252,22 @@ class Store:
                     self.connection.execute("ROLLBACK")
                 raise
             self.connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise _failed(self.folder, error) from None
 
     def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        """What a query gives.
+        """What a query gives, checked against what its columns hold (:mod:`harvestdetect.state.rows`).
 
         Raises:
-            StateError: the database cannot be read.
+            DamagedStateError: the database is damaged, or a value is not what was written.
+            StateError: the database cannot be read now.
         """
+        with self.guarded():
+            cursor = self.connection.execute(query, values)
+            found = cursor.fetchall()
         try:
-            return self.connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise _failed(self.folder, error) from None
+            check_rows(query, [column[0] for column in cursor.description or ()], found)
+        except RowError as error:
+            raise damaged(self.folder, str(error)) from None
+        return found
 
     def meta(self, name: str) -> str | None:
         found = self.rows("SELECT value FROM meta WHERE name = ?", name)
@@ -232,17 +284,13 @@ def open_store(folder: Path, *, write: bool, make: bool = False) -> Store:
 
     Raises:
         LockedError: another process has the lock.
-        StateError: there is no state, or it is damaged, or of a newer version.
+        DamagedStateError: its database is empty, missing, of another program, or broken; nothing was changed.
+        StateError: there is no state, or it is of a newer version, or cannot be used now.
     """
     folder = Path(folder)
-    file = folder / DATABASE
-    if not file.exists() and not (make and write):
-        raise StateError(f"there is no state in {folder}; harvestdetect scan --state makes one")
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = _locked(folder) if write else None
-    except OSError as error:
-        raise StateError(f"cannot use the folder {folder}: {error.strerror or error}") from None
+    if not _has_database(folder) and not (make and write):
+        raise _absent(folder)
+    lock = locked(folder) if write else None
     try:
         connection = _connected(folder, write=write)
     except BaseException:
@@ -250,6 +298,43 @@ def open_store(folder: Path, *, write: bool, make: bool = False) -> Store:
             os.close(lock)
         raise
     return Store(folder, connection, lock)
+
+
+def prepared_count(folder: Path) -> int:
+    """How many prepared files a state has, whatever its database says."""
+    return sum(1 for _ in (folder / READ).glob("*.shard"))
+
+
+def _has_database(folder: Path) -> bool:
+    """Whether there is a database; False: there is nothing, and a new state may begin.
+
+    Raises:
+        DamagedStateError: there was one, or what is there is no database.
+    """
+    file, wal = folder / DATABASE, folder / f"{DATABASE}-wal"
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(len(_MAGIC))
+    except (FileNotFoundError, NotADirectoryError):
+        start = None
+    except OSError as error:
+        raise StateError(f"cannot read {file}: {error.strerror or error}") from None
+    if start == _MAGIC:
+        return True
+    if start:
+        raise damaged(folder, f"{DATABASE} is not a database")
+    what = "is missing" if start is None else "is empty"
+    if count := prepared_count(folder):
+        raise damaged(folder, f"{DATABASE} {what}, and {count:,} prepared files are in {READ}/")
+    if any((folder / "aside").glob(f"*/{DATABASE}")):
+        raise damaged(folder, f"{DATABASE} {what}, and an older one is in aside/")
+    if wal.exists() and wal.stat().st_size:
+        raise damaged(folder, f"{DATABASE} {what}, and {wal.name} is there without it")
+    return False
+
+
+def _absent(folder: Path) -> StateError:
+    return StateError(f"there is no state in {folder}; harvestdetect scan --state makes one")
 
 
 def check_utf8(**texts: str) -> None:
@@ -270,50 +355,117 @@ def note_event(
     )
 
 
-def _locked(folder: Path) -> int:
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+def locked(folder: Path) -> int:
+    """Makes the folder of a state where it is not there, and takes its lock: a handle that holds it until it is closed.
+
+    Raises:
+        LockedError: another process has the lock.
+        StateError: the folder cannot be used.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StateError(f"cannot use the folder {folder}: {error.strerror or error}") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         holder = os.read(handle, 200).decode("utf-8", "replace").strip()
         os.close(handle)
         raise LockedError(f"{folder} is in use by {holder or 'another process'}; try again when it is done") from None
-    os.ftruncate(handle, 0)
-    os.write(handle, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
+    except OSError as error:
+        os.close(handle)
+        raise StateError(f"cannot use the folder {folder}: {error.strerror or error}") from None
     return handle
 
 
 def _connected(folder: Path, *, write: bool) -> sqlite3.Connection:
+    there = _has_database(folder)  # again, under the lock
+    address = f"{(folder / DATABASE).absolute().as_uri()}?mode={'rwc' if write else 'rw'}"
     try:
-        connection = sqlite3.connect(folder / DATABASE, timeout=_WAIT, isolation_level=None)
+        connection = sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
     except sqlite3.Error as error:
         raise _failed(folder, error) from None
     connection.row_factory = sqlite3.Row
     try:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > SCHEMA:
-            raise StateError(
-                f"the state in {folder} was written by a newer version of harvestdetect (its schema is {version}, this "
-                f"one knows up to {SCHEMA}); update harvestdetect"
-            )
+        version = _version(connection, folder) if there else 0
         if write:
+            if version:
+                _check_pages(connection, folder)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
             _migrate(connection, version)
+        elif not version:
+            raise _absent(folder)
         elif version < SCHEMA:
             raise StateError(
                 f"the state in {folder} is of an older version; harvestdetect state gc brings it up to date"
             )
         else:
             connection.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as error:
+        _check_columns(connection, folder)
+    except DATABASE_ERRORS as error:
         connection.close()
         raise _failed(folder, error) from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _version(connection: sqlite3.Connection, folder: Path) -> int:
+    """The schema of a database; 0 where it has no tables yet.
+
+    Raises:
+        DamagedStateError: it is not ours, or it lost its tables.
+        StateError: it was written by a newer version.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables and not version and application in (0, APPLICATION):
+        if count := prepared_count(folder):
+            raise damaged(folder, f"{DATABASE} has no tables, and {count:,} prepared files are in {READ}/")
+        return 0
+    if application not in (0, APPLICATION) or not tables >= _CORE:
+        raise damaged(folder, f"{DATABASE} is not a database of harvestdetect")
+    if version > SCHEMA:
+        raise StateError(
+            f"the state in {folder} was written by a newer version of harvestdetect (its schema is {version}, this "
+            f"one knows up to {SCHEMA}); update harvestdetect"
+        )
+    if version < 1:
+        raise damaged(folder, f"{DATABASE} has tables of no known version")
+    return version
+
+
+def _check_pages(connection: sqlite3.Connection, folder: Path) -> None:
+    """Refuses a database whose pages are damaged, before anything is written into it."""
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise damaged(folder, str(found).splitlines()[-1])
+
+
+def _check_columns(connection: sqlite3.Connection, folder: Path) -> None:
+    """Refuses a database that lacks one of our columns."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        make_database(model)
+        for (table,) in model.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            wanted, found = (
+                {row[1] for row in c.execute("SELECT * FROM pragma_table_info(?)", (table,))}
+                for c in (model, connection)
+            )
+            if missing := sorted(wanted - found):
+                raise damaged(folder, f"{DATABASE} has no {table}.{missing[0]}")
+
+
+def make_database(connection: sqlite3.Connection) -> None:
+    """Makes all tables of :data:`SCHEMA` in an empty database."""
+    _migrate(connection, 0)
 
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:
@@ -324,11 +476,27 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {reached};\nCOMMIT;")
         version = reached
     create_tables(connection)
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
 
 
-def _failed(folder: Path, error: sqlite3.Error) -> StateError:
-    if isinstance(error, sqlite3.OperationalError):
-        return StateError(f"the state in {folder} cannot be used now: {error}")
-    return StateError(
-        f"{folder / DATABASE} is damaged ({error}); put back a copy, or start a new state from the dumps of the window"
+def damaged(folder: Path, why: str) -> DamagedStateError:
+    """The error that says what is damaged, and what to do."""
+    return DamagedStateError(
+        f"the state in {folder} is damaged: {why}. Nothing was changed. Put back a copy of {DATABASE}, or run "
+        f"harvestdetect state rebuild {folder}"
     )
+
+
+def _failed(folder: Path, error: Exception) -> StateError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _BUSY:
+        return StateError(f"the state in {folder} cannot be used now: {error}")
+    return damaged(folder, fault(error))
+
+
+def fault(error: Exception) -> str:
+    """An error of the database in words."""
+    code = getattr(error, "sqlite_errorcode", None)
+    # without a code it is Python's own, and may quote the text
+    return str(error) if code is not None else "a text in it is not UTF-8"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from contextlib import suppress
@@ -13,13 +12,14 @@ from typing import Final
 from harvestdetect.alerts import forget_account, mention
 from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
-from harvestdetect.errors import StateError
+from harvestdetect.errors import StateError, UnreadableError
 from harvestdetect.shards import ShardFolder
-from harvestdetect.state.campaigns import TOLD
-from harvestdetect.state.store import DATABASE, Store, check_utf8
+from harvestdetect.state.prepared import remove_orphans, unexplained
+from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
+from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, check_utf8, damaged, fault
 from harvestdetect.work import NEIGHBORS, kept_digests
 
-__all__ = ["Forgotten", "Freed", "collect", "forget", "verify"]
+__all__ = ["Forgotten", "Freed", "check_database", "collect", "forget", "verify"]
 
 _DERIVED: Final = ("vectors", NEIGHBORS, CLUSTERS)
 """What is made again from the files of the window."""
@@ -33,6 +33,8 @@ class Freed:
 
     files: int
     bytes: int
+    aside: tuple[str, ...] = ()
+    """Prepared files that the database does not name: moved into ``STATE/aside`` under these names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +48,18 @@ class Forgotten:
 
 
 def collect(store: Store, shards: ShardFolder) -> Freed:
-    """Removes files that no run will need: of runs that were stopped, and of what left the window.
+    """Removes files that no run will need: of what left the window, and temporary ones of runs that were stopped.
 
-    Vectors of texts that were not in the window of the last run go too.
+    A prepared file that the database does not name is moved into ``STATE/aside``: a stopped run leaves such a file, and
+    so does a database that is older than it. Vectors of texts that were not in the window of the last run go too.
+
+    Raises:
+        DamagedStateError: the database is damaged; nothing was changed.
+        UnreadableError: a file cannot be read now.
     """
+    check_database(store)
     before = _size(store.folder)
-    wanted = {shards.path(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files")}
-    gone = 0
-    for path in (store.folder / "read").glob("*"):
-        if path not in wanted:
-            with suppress(OSError):
-                path.unlink()
-                gone += 1
+    gone, moved = remove_orphans(store, shards)
     for path in store.folder.rglob("*.tmp"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -68,7 +70,18 @@ def collect(store: Store, shards: ShardFolder) -> Freed:
         for folder in (store.folder / "vectors").glob("*"):
             VectorCache(store.folder, folder.name).thin(texts)
     _shrink(store)
-    return Freed(files=gone, bytes=max(before - _size(store.folder), 0))
+    aside = tuple(path.name for path in moved)
+    return Freed(files=gone, bytes=max(before - _size(store.folder), 0), aside=aside)
+
+
+def check_database(store: Store) -> None:
+    """Refuses a database that fails its own check or holds what was never written.
+
+    Raises:
+        DamagedStateError: what is wrong.
+    """
+    if found := _database_faults(store, most=1):
+        raise damaged(store.folder, found[0])
 
 
 def verify(store: Store, shards: ShardFolder) -> list[str]:
@@ -77,35 +90,75 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
     Every file of the window is read and its digest compared, the database checks itself, and what it names must be
     there.
     """
+    found = _database_faults(store)
+    if any(sentence.startswith(DATABASE) for sentence in found):
+        return [*found, f"{DATABASE} is damaged: harvestdetect state rebuild {store.folder} makes it anew"]
+    for row in store.rows("SELECT name, sha256, state FROM files ORDER BY name, sha256"):
+        try:
+            condition = shards.condition(row["name"], row["sha256"])
+        except UnreadableError as error:
+            found.append(f"what was read of {row['name']} cannot be checked: {error}")
+            continue
+        if condition == "missing":
+            found.append(f"what was read of {row['name']} is not there; scan that file again")
+        elif condition == "damaged":
+            found.append(f"what was read of {row['name']} is damaged; scan that file again")
+        elif row["state"] == "lost":
+            found.append(f"what was read of {row['name']} was lost and is there again; the next run takes it back")
+    if strange := unexplained(store, shards):
+        names = ", ".join(strange[:5]) + (" and more" if len(strange) > 5 else "")
+        found.append(
+            f"{DATABASE} does not name {len(strange):,} prepared files ({names}), as if it were older than they are: "
+            f"harvestdetect state rebuild {store.folder} takes them in, harvestdetect state gc moves them aside"
+        )
+    for what, folders in (("neighbours", f"{NEIGHBORS}/*"), ("clusters", f"{CLUSTERS}/*/*")):
+        for folder in store.folder.glob(folders):
+            if not folder.is_dir() or folder.suffix == ".tmp":
+                continue
+            try:
+                if not is_whole(folder):
+                    found.append(f"the {what} of the last run are broken; the next run makes them anew")
+            except UnreadableError as error:
+                found.append(f"the {what} of the last run cannot be checked: {error}")
+    return found
+
+
+def _database_faults(store: Store, *, most: int = 1_000) -> list[str]:
+    """What is wrong inside the database, a sentence each, and not more than asked for."""
     found: list[str] = []
     try:
-        checked = [row[0] for row in store.connection.execute("PRAGMA integrity_check")]
-        found += [f"{DATABASE}: {said}" for said in checked if said != "ok"]
-    except sqlite3.Error as error:
-        return [f"{DATABASE} is damaged: {error}"]
-    for row in store.rows("SELECT name, sha256, rows, rejects FROM files ORDER BY name, sha256"):
-        path = shards.path(row["name"], row["sha256"])
-        if not path.exists():
-            found.append(f"what was read of {row['name']} is not there; scan that file again")
-            continue
-        shard = shards.open(row["name"], row["sha256"])
-        if shard is None:
-            found.append(f"what was read of {row['name']} is broken; scan that file again")
-            continue
-        shard.close()
+        checked = [str(row[0]) for row in store.connection.execute("PRAGMA integrity_check")]
+        found += [f"{DATABASE}: {line}" for said in checked if said != "ok" for line in said.splitlines()[-1:]]
+        if not found:
+            found += _bad_rows(store)
+    except DATABASE_ERRORS as error:
+        found.append(f"{DATABASE}: {fault(error)}")
+    if found:
+        return found[:most]
     for table in ("members", "signatures", "campaign_runs"):
         lost = store.rows(
             f"SELECT DISTINCT campaign FROM {table} WHERE campaign NOT IN (SELECT campaign FROM campaigns) LIMIT 5"
         )
         found += [f"{table} names the campaign {row['campaign']}, which is not there" for row in lost]
-    for row in store.rows("SELECT campaign, finding FROM campaigns ORDER BY campaign"):
-        if not _is_finding(row["finding"]):
-            found.append(f"what is known of the campaign {row['campaign']} is broken")
-    for what, folders in (("neighbours", f"{NEIGHBORS}/*"), ("clusters", f"{CLUSTERS}/*/*")):
-        for folder in store.folder.glob(folders):
-            if folder.is_dir() and folder.suffix != ".tmp" and not is_whole(folder):
-                found.append(f"the {what} of the last run are broken; the next run makes them anew")
-    return found
+    return found[:most]
+
+
+def _bad_rows(store: Store) -> list[str]:
+    """Rows that are not as they were written: a sentence for each table, or for each campaign."""
+    found = []
+    for table in COLUMNS:
+        query = f"SELECT * FROM {table}"
+        cursor = store.connection.execute(query)
+        columns = [column[0] for column in cursor.description]
+        for row in cursor:
+            try:
+                check_rows(query, columns, [row])
+            except RowError as error:
+                finding = table == "campaigns" and value_error(str(row["finding"]), Told)
+                found.append(
+                    f"what is known of the campaign {row['campaign']} is broken" if finding else f"{DATABASE}: {error}"
+                )
+    return list(dict.fromkeys(found))
 
 
 def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
@@ -121,7 +174,8 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
     """
     check_utf8(account=account)
     prompts = files = 0
-    for row in store.rows("SELECT name, sha256 FROM files ORDER BY sha256"):
+    check_database(store)
+    for row in store.rows("SELECT name, sha256 FROM files WHERE state = 'whole' ORDER BY sha256"):
         gone = shards.without(row["name"], row["sha256"], account)
         prompts += gone
         files += gone > 0
@@ -135,14 +189,6 @@ def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
         shutil.rmtree(store.folder / name, ignore_errors=True)
     collect(store, shards)
     return Forgotten(prompts=prompts, files=files, campaigns=campaigns)
-
-
-def _is_finding(raw: str) -> bool:
-    try:
-        told = json.loads(raw)
-    except ValueError:
-        return False
-    return isinstance(told, dict) and told.keys() >= TOLD
 
 
 def _unsay(connection: sqlite3.Connection, table: str, column: str, account: str) -> None:
@@ -162,7 +208,7 @@ def _shrink(store: Store) -> None:
         store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         store.connection.execute("VACUUM")
         store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error as error:
+    except DATABASE_ERRORS as error:
         raise StateError(f"the database in {store.folder} cannot be rewritten: {error}") from None
 
 
