@@ -123,7 +123,7 @@ def campaigns(state: Path, campaign: str | None, everything: bool, accounts: boo
 
     if accounts and campaign is None:
         raise UsageError("--accounts needs the id of a campaign")
-    with open_state(state) as opened:
+    with open_state(state) as opened, opened.snapshot():
         known = opened.campaigns(everything=everything or campaign is not None)
         if campaign is None:
             answer(_json([_plain(c) for c in known]) if output == "json" else _table(known, opened.precision()))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-__all__ = ["hang", "probe"]
+__all__ = ["hang", "probe", "read_state"]
 
 
 def _python(folder: Path) -> object:
@@ -92,4 +92,18 @@ def probe(name: str, folder: str) -> int:
 def hang() -> int:
     """Does not end."""
     time.sleep(3_600)
+    return 0
+
+
+def read_state(folder: str, campaign: str) -> int:
+    """Reads a state through the library, some times; 1 where what it says does not fit together."""
+    from harvestdetect.state import open_state
+
+    for _ in range(5):
+        with open_state(folder) as state:
+            members, days, events = state.members(campaign), state.history(campaign), state.events(campaign)
+            if not members or not days or not events or len(set(members)) != len(members):
+                print(members, days, events)
+                return 1
+        time.sleep(0.02)
     return 0

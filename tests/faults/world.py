@@ -22,7 +22,19 @@ from faults import Plan, Struck
 from faults.server import Done, Server
 from harvestdetect.state import open_state
 
-__all__ = ["Place", "Reference", "Step", "World", "erased", "findings", "leftovers", "remembered"]
+__all__ = [
+    "DAY",
+    "START",
+    "Place",
+    "Reference",
+    "Step",
+    "World",
+    "day_rows",
+    "erased",
+    "findings",
+    "leftovers",
+    "remembered",
+]
 
 DAY: Final = 86_400
 START: Final = 1_780_272_000
@@ -105,7 +117,7 @@ class World:
         self._fresh: dict[tuple[tuple[str, ...], ...], Any] = {}
         self.dumps.mkdir(parents=True)
         for day in range(DAYS):
-            self._write(self.dumps / f"{day:03d}.jsonl", _rows(day))
+            self._write(self.dumps / f"{day:03d}.jsonl", day_rows(day))
 
     @staticmethod
     def _write(file: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -132,9 +144,9 @@ class World:
                 return ["state", "forget", state, step.value]
         return ["state", step.kind, state]
 
-    def scan(self, files: Sequence[Path], *, out: Path, state: Path | None = None) -> list[str]:
+    def scan(self, files: Sequence[Path], *, out: Path, state: Path | None = None, window: str = WINDOW) -> list[str]:
         """The arguments of a scan."""
-        kept = [] if state is None else ["--state", str(state), "--window", WINDOW]
+        kept = [] if state is None else ["--state", str(state), "--window", window]
         kept += [] if state is None else ["--metrics", str(out.parent / "run.prom")]
         return [
             *("scan", *map(str, files), "--out", str(out), *kept, "--encoder", "fast", "--workers", "1"),
@@ -207,7 +219,7 @@ class World:
         return self._fresh[key]
 
 
-def _rows(day: int) -> list[dict[str, Any]]:
+def day_rows(day: int) -> list[dict[str, Any]]:
     """What people ask on a day, and from the second day on what a pool of accounts harvests."""
     rng = random.Random(day)
     rows = [
