@@ -31,6 +31,15 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.errors import CacheError, UnreadableError
+from harvestdetect.files import (
+    Unfinished,
+    UnfinishedFolder,
+    create_private,
+    flush_to_disk,
+    make_folder,
+    set_modes,
+    sweep,
+)
 from harvestdetect.retries import retried
 from harvestdetect.vectors import Rows
 
@@ -43,7 +52,6 @@ __all__ = [
     "is_whole",
     "locate",
     "publish_folder",
-    "remove_abandoned",
 ]
 
 Notes: TypeAlias = Callable[[str], None]
@@ -52,8 +60,10 @@ Notes: TypeAlias = Callable[[str], None]
 DIGESTS = "digests.json"
 DIGEST_BYTES = 16
 ABANDONED_SECONDS = 3_600.0
-"""Files that no manifest names, and temporary ones, are removed when older."""
+"""Shards that no manifest names are removed when older: their writer may be about to name them."""
 LOCK_SECONDS = 30.0
+_CREATIONS = 20
+"""Attempts to make the manifest while other processes make it too."""
 
 
 def cache_folder(folder: Path | None = None) -> Path:
@@ -106,37 +116,39 @@ def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
     Raises:
         CacheError: the folder cannot be written.
     """
-    temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
     try:
-        temporary.mkdir(parents=True)
-        remove_abandoned(folder.parent, suffix=".tmp")
-        write(temporary)
-        digests = {name: file_digest(temporary / name) for name in _files(temporary)}
-        (temporary / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
-        for name in [*digests, DIGESTS]:
-            flush_to_disk(temporary / name)
-        for inner in [temporary, *(path for path in temporary.rglob("*") if path.is_dir())]:
-            flush_to_disk(inner)
-        for _ in range(3):
-            try:
-                temporary.rename(folder)
-                break
-            except OSError:
-                if not folder.exists():
-                    raise
-            if is_whole(folder):
-                break
-            broken = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
-            try:
-                folder.rename(broken)
-            except FileNotFoundError:
-                continue
-            shutil.rmtree(broken, ignore_errors=True)
+        sweep(folder.parent)
+        with UnfinishedFolder(folder) as unfinished:
+            _publish_folder(unfinished.path, folder, write)
         flush_to_disk(folder.parent)
     except OSError as error:
         raise CacheError(f"cannot write {folder}: {error.strerror or error}; choose another cache folder") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _publish_folder(temporary: Path, folder: Path, write: Callable[[Path], None]) -> None:
+    write(temporary)
+    digests = {name: file_digest(temporary / name) for name in _files(temporary)}
+    (temporary / DIGESTS).write_text(json.dumps(digests, indent=1), encoding="utf-8")
+    set_modes(temporary)
+    for name in [*digests, DIGESTS]:
+        flush_to_disk(temporary / name)
+    for inner in [temporary, *(path for path in temporary.rglob("*") if path.is_dir())]:
+        flush_to_disk(inner)
+    for _ in range(3):
+        try:
+            temporary.rename(folder)
+            break
+        except OSError:
+            if not folder.exists():
+                raise
+        if is_whole(folder):
+            break
+        broken = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            folder.rename(broken)
+        except FileNotFoundError:
+            continue
+        shutil.rmtree(broken, ignore_errors=True)
 
 
 def _files(folder: Path) -> list[str]:
@@ -144,28 +156,13 @@ def _files(folder: Path) -> list[str]:
     return sorted(name for name in names if name != DIGESTS)
 
 
-def flush_to_disk(path: Path) -> None:
-    """Has a file, or a folder's list of files, on the disk when this returns."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def remove_abandoned(folder: Path, *, suffix: str, keep: frozenset[str] = frozenset()) -> None:
-    """Removes what a process left behind that ended before it was done: all of a suffix that is old enough."""
+def _remove_unnamed(folder: Path, named: frozenset[str]) -> None:
+    """Removes shards that no manifest names and that are old enough."""
     limit = time.time() - ABANDONED_SECONDS
-    for path in folder.glob(f"*{suffix}"):
-        try:
-            if path.name in keep or path.stat().st_mtime > limit:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
+    for path in folder.glob("*.parquet"):
+        with suppress(OSError):
+            if path.name not in named and path.stat().st_mtime <= limit:
                 path.unlink(missing_ok=True)
-        except OSError:
-            continue
 
 
 # ---------------------------------------------------------------- vectors
@@ -215,7 +212,7 @@ class VectorCache:
         self._row = np.empty(0, dtype=np.int32)
         self._names: list[str] = []
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
         except OSError as error:
             raise CacheError(
                 f"cannot make the vector cache {self.folder}: {error.strerror or error}; "
@@ -234,8 +231,9 @@ class VectorCache:
             new = self._create()
         if new:
             self._adopt()
-        remove_abandoned(self.folder, suffix=".tmp")
-        remove_abandoned(self.folder, suffix=".parquet", keep=frozenset(self._manifest()))
+        for place in (Path(folder) / "models", *self.folder.parent.glob("*")):
+            sweep(place)
+        _remove_unnamed(self.folder, frozenset(self._manifest()))
 
     def contains(self, digests: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
         """Which of the texts have a vector, without reading any.
@@ -346,23 +344,19 @@ class VectorCache:
             }
         ).replace_schema_metadata({"model": self._model})
         name = f"{uuid.uuid4().hex}.parquet"
-        temporary = self.folder / f"{name}.tmp"
         try:
-            with temporary.open("wb") as stream:
+            with Unfinished(self.folder, name) as file:
                 pq.write_table(
                     table,
-                    stream,
+                    file.stream,
                     compression="none",
                     use_dictionary=False,
                     write_statistics=False,
                     write_page_checksum=True,
                 )
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.rename(self.folder / name)
+                file.publish(self.folder / name)
             flush_to_disk(self.folder)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise CacheError(f"cannot write to the vector cache {self.folder}: {error.strerror or error}") from None
         with self._connection() as connection:
             connection.execute(
@@ -421,6 +415,19 @@ class VectorCache:
 
     def _create(self) -> bool:
         """Makes the manifest where there is none; returns whether it was made."""
+        with suppress(OSError):  # the connection says why
+            create_private(self.folder / "manifest.sqlite")
+        for attempt in range(_CREATIONS):
+            try:
+                return self._create_table()
+            except CacheError as error:
+                # processes that turn on WAL at once are refused without waiting
+                if "locked" not in str(error) or attempt + 1 == _CREATIONS:
+                    raise
+                time.sleep(0.1)
+        raise AssertionError
+
+    def _create_table(self) -> bool:
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             there = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'shards'").fetchone()[0]

@@ -15,11 +15,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import secrets
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -30,6 +27,7 @@ import pyarrow as pa
 
 from harvestdetect.data import TIERS, Batch, BenignExplanation, Detection, Evidence, Tier
 from harvestdetect.errors import CalibrationError, OutputError
+from harvestdetect.files import replacing
 from harvestdetect.registry import load_registry
 from harvestdetect.settings import Settings
 from harvestdetect.triage import Judgement, judge
@@ -475,16 +473,10 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         "created": calibration.created,
     }
     text = json.dumps(values, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "x", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with replacing(path, mode=0o666) as stream:
+            stream.write(text.encode("ascii"))
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise OutputError(f"cannot write the calibration {path}: {error.strerror or error}") from None
 
 

@@ -210,10 +210,21 @@ def _scanning(command: Callable[..., int]) -> Callable[..., int]:
     help="With --state: how far back from the newest prompt is judged, such as 45d.  [default: 45d]",
 )
 @click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="With --state: go on although the clock is before the last run, or far from what the prompts say.",
+)
+@click.option(
     "--metrics",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write what the run did for Prometheus (text files of the node exporter).",
+)
+@click.option(
+    "--group/--no-group",
+    default=None,
+    help="Let the group of the files read and write OUT, --state, --work and --cache.  [default: only the user may; a "
+    "state stays as it was]",
 )
 @_scanning
 def scan(
@@ -221,7 +232,9 @@ def scan(
     out: Path,
     state: Path | None,
     window: str | None,
+    trust_clock: bool,
     metrics: Path | None,
+    group: bool | None,
     mapping: dict[str, str] | None,
     format_: str | None,
     output: str,
@@ -259,6 +272,8 @@ def scan(
     """
     if window is not None and state is None:
         raise UsageError("--window is of use with --state only")
+    if trust_clock and state is None:
+        raise UsageError("--trust-clock is of use with --state only")
     from harvestdetect.settings import load_settings
 
     flags |= {"mapping": mapping, "format": format_}
@@ -270,6 +285,8 @@ def scan(
     from harvestdetect.pipeline import detect
     from harvestdetect.report import check_writable, detection_json, summary_table, write_outputs
 
+    if group:
+        _share(out, state, settings.work, settings.cache)
     notes = (lambda sentence: None) if quiet else note
     names = _without_results(expand_sources(dumps), out, notes)
     if "-" in names and sys.stdin is None:
@@ -285,8 +302,8 @@ def scan(
             done(detection, window_complete=1)
         else:
             detection, missing = scan_state(
-                state, dumps_read, window=window or "45d", settings=settings, settings_file=settings_file,
-                progress=progress, notes=notes, write=write, done=done,
+                state, dumps_read, window=window or "45d", trust_clock=trust_clock, settings=settings,
+                settings_file=settings_file, progress=progress, notes=notes, write=write, done=done, group=group,
             )  # fmt: skip
 
         if output == "json":
@@ -306,6 +323,14 @@ def scan(
             done(detection, exit_code=EXIT_FINDINGS)
             return EXIT_FINDINGS
     return 0
+
+
+def _share(*folders: Path | None) -> None:
+    """Shares folders with their group until the command ends."""
+    from harvestdetect.files import shared_with_group
+
+    shared = shared_with_group(*(folder for folder in folders if folder is not None))
+    click.get_current_context().with_resource(shared)
 
 
 @contextlib.contextmanager

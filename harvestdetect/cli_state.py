@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from harvestdetect.console import answer, note, shown, tell
-from harvestdetect.errors import TooManyRejectsError, UsageError
+from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
 from harvestdetect.schedule import FORMATS, parse_period, units
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ def scan_state(
     dumps: Dumps,
     *,
     window: str,
+    trust_clock: bool,
     settings: Settings,
     settings_file: str | None,
     progress: Any,
     notes: Callable[[str], None],
     write: Callable[[Detection], object],
     done: Callable[..., None],
+    group: bool | None = None,
 ) -> tuple[Detection, tuple[str, ...]]:
     """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did.
 
@@ -53,10 +55,11 @@ def scan_state(
 
     seconds = parse_period(window)
     channels = load_channels(settings_file) if settings_file is not None else ()
-    with open_state(folder, write=True) as state:
+    with open_state(folder, write=True, group=group) as state:
         run = state.scan(
-            dumps, settings=settings, window=seconds, progress=progress, notes=notes, channels=channels, write=write
-        )
+            dumps, settings=settings, window=seconds, trust_clock=trust_clock, progress=progress, notes=notes,
+            channels=channels, write=write,
+        )  # fmt: skip
         statuses = Counter(c.status for c in state.campaigns())
     for sentence in _told(run):
         notes(sentence)
@@ -288,12 +291,16 @@ def gc(folder: Path) -> int:
 @state.command(short_help="Check that nothing is lost or broken.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 def verify(folder: Path) -> int:
-    """Read everything in the folder STATE and compare it with its digests. Exit code 1 where something is wrong."""
+    """Read everything in the folder STATE and compare it with its digests. Exit code 1 where something is wrong.
+
+    Files that were read and are not in the window are listed too, with the reason; that is nothing wrong.
+    """
     from harvestdetect.state import open_state
 
     with open_state(folder) as opened:
-        wrong = opened.verify()
+        wrong, left = opened.verify(), opened.left_out()
     answer("".join(f"{shown(sentence)}\n" for sentence in wrong) or "Nothing is wrong.\n")
+    answer("".join(f"{shown(sentence)}\n" for sentence in left))
     return 1 if wrong else 0
 
 
@@ -319,19 +326,42 @@ def rebuild(folder: Path, segment_characters: int | None, max_windows: int | Non
 @state.command(short_help="Erase an account.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 @click.argument("account", metavar="ACCOUNT")
-def forget(folder: Path, account: str) -> int:
+@click.option(
+    "--out",
+    "outs",
+    type=_FOLDER,
+    multiple=True,
+    metavar="DIR",
+    help="Erase it from these results of a scan too. Repeat for more.",
+)
+@click.option(
+    "--work", "works", type=_FOLDER, multiple=True, metavar="DIR",
+    help="Remove from this work folder what holds it. Repeat for more.",
+)  # fmt: skip
+def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path, ...]) -> int:
     """Erase ACCOUNT everywhere in the folder STATE: its id, its prompts, and texts that no other account sent.
 
-    Results that scans wrote elsewhere (--out) are not the state's to erase.
+    Names of files that hold the id are replaced, and words of templates go that nobody else sent. Then everything is
+    looked through again. Exit code 75: something remains, mostly because another process reads the state; the message
+    says what, and the same command does the rest. Exit code 1: no such account.
     """
     from harvestdetect.state import open_state
 
     with open_state(folder, write=True, make=False) as opened:
-        gone = opened.forget(account)
-    answer(
-        f"{gone.prompts:,} prompts of {gone.files:,} files erased; it was a member of {gone.campaigns:,} campaigns. "
-        "The next run makes vectors and neighbours anew.\n"
-    )
+        gone = opened.forget(account, outs=outs, works=works)
+    if not gone.known:
+        raise InputError(f"no such account in {folder}{' and the folders named' if outs or works else ''}: {account!a}")
+    told = f"{gone.prompts:,} prompts of {gone.files:,} files erased; it was a member of {gone.campaigns:,} campaigns. "
+    if gone.templates:
+        told += f"Nobody else sent the words of {gone.templates:,} templates: they are erased. "
+    if gone.results:
+        told += f"{gone.results:,} files of results and work folders were rewritten or removed. "
+    for out in outs:
+        if not (out / "report.html").exists():
+            told += (
+                f"There is no report in {shown(str(out))} any more: the files there do not suffice to write it anew. "
+            )
+    answer(f"{told}Nothing of it is left. The next run makes vectors and neighbours anew.\n")
     return 0
 
 

@@ -205,6 +205,8 @@ class Prompts:
     fields: Mapping[str, FieldColumn]
     created_at: Ints
     """int64[p], seconds or NO_TIME."""
+    copied: npt.NDArray[np.bool_] | None = None
+    """bool[p]: rows without a time that are copies of rows of another file; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,11 @@
     ├── CacheError               the vector cache cannot be used (exit 1)
     │   └── UnreadableError      a file that was kept cannot be read now; nothing of it was changed
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
-    │   └── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
+    │   ├── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
+    │   └── ClockError           the clock cannot be right, by the state or by the prompts (exit 1)
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
     ├── IncompleteWindowError    a file of the window was lost; the results are without it (exit 4)
+    ├── ErasureError             an account is not erased completely yet; try again (exit 75)
     └── LockedError              another scan holds the lock (exit 75)
 
 Each class carries the exit code the command line ends with. Messages say what is wrong, what was given
@@ -27,9 +29,11 @@ from __future__ import annotations
 __all__ = [
     "CacheError",
     "CalibrationError",
+    "ClockError",
     "ColumnsError",
     "DamagedStateError",
     "EncoderError",
+    "ErasureError",
     "HarvestdetectError",
     "IncompleteWindowError",
     "InputError",
@@ -96,6 +100,10 @@ class DamagedStateError(StateError):
     """The database of a state is empty, missing, foreign or broken. Nothing was changed."""
 
 
+class ClockError(StateError):
+    """The clock is before the last run of a state, or far from what the prompts say."""
+
+
 class TooManyRejectsError(HarvestdetectError):
     """More bad rows than the settings allow."""
 
@@ -106,6 +114,12 @@ class IncompleteWindowError(HarvestdetectError):
     """A file of the window was lost. The results were written without it."""
 
     exit_code = 4
+
+
+class ErasureError(HarvestdetectError):
+    """An account is not erased completely, or it cannot be proven; the message says what remains."""
+
+    exit_code = 75
 
 
 class LockedError(HarvestdetectError):

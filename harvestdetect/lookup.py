@@ -84,11 +84,14 @@ def among(values: AnyInts, ascending: AnyInts) -> Bools:
 def first_rows(prompts: Prompts) -> npt.NDArray[np.bool_]:
     """Which rows are requests: bool[p], false for a row that repeats account, time and content of an earlier one.
 
-    Dumps that overlap hold the same request twice; that makes nobody busier.
+    Dumps that overlap hold the same request twice; that makes nobody busier. A row without a time repeats one only
+    where it is a copy (:mod:`harvestdetect.copies`).
     """
     first = np.ones(len(prompts.account), bool)
     first[1:] = (prompts.time[1:] == NO_TIME) | (prompts.time[1:] != prompts.time[:-1])
     first[1:] |= (prompts.account[1:] != prompts.account[:-1]) | (prompts.content[1:] != prompts.content[:-1])
+    if prompts.copied is not None:
+        first &= ~prompts.copied
     return first
 
 

@@ -11,17 +11,15 @@ import dataclasses
 import math
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from harvestdetect import __version__
-from harvestdetect.cache import flush_to_disk
 from harvestdetect.data import TIERS, Status
 from harvestdetect.errors import OutputError, UsageError
+from harvestdetect.files import replacing
 
 __all__ = ["STATUSES", "RunMetrics", "metrics_text", "write_metrics"]
 
@@ -171,20 +169,12 @@ def write_metrics(path: str | os.PathLike[str], values: RunMetrics, *, labels: M
     if target.exists() and not target.is_file():
         raise OutputError(f"cannot write the metrics {target}: it is there and not a file")
     text = metrics_text(_with_earlier(values, target), labels=labels)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-        flush_to_disk(target.parent)
+        with replacing(target) as stream:
+            stream.write(text.encode())
+            os.fchmod(stream.fileno(), 0o644)
     except OSError as error:
         raise OutputError(f"cannot write the metrics {target}: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _with_earlier(values: RunMetrics, path: Path) -> RunMetrics:

@@ -28,6 +28,7 @@ from harvestdetect.candidates import seen_accounts
 from harvestdetect.cells import Partition
 from harvestdetect.channels import carry_on, cluster_view
 from harvestdetect.cluster import Postings, core_distance
+from harvestdetect.copies import copies_of
 from harvestdetect.corpus import CorpusBuilder
 from harvestdetect.data import (
     NO_TIME,
@@ -52,6 +53,7 @@ from harvestdetect.elsewhere import Elsewhere
 from harvestdetect.encode import encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
+from harvestdetect.files import make_folder
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.lookup import Parts, first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
 from harvestdetect.machine import memory_gb, peak_memory_mb, processes
@@ -78,6 +80,8 @@ Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int]
 NOMINAL_SPEED: Final = 20_000.0
 """Characters (of UTF-8) per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
+MAX_COPIES_TOLD: Final = 10
+"""Files that hold nothing of their own are named in notes up to this number."""
 IN_MEMORY: Final = 0.05
 """Vectors lie in a file where they would take a greater part of what a scan may hold."""
 LEAST_KNOWN: Final = 0.5
@@ -161,7 +165,7 @@ def detect(
         if candidates is not None:
             candidates.extend(weighed)
     with run.stage("triage", blas_threads=1):
-        weighed = run.calibrate(weighed, prompts=len(corpus.prompts.account))
+        weighed = run.calibrate(weighed, prompts=len(corpus.prompts.account) - run.repeated)
         run.judged(campaigns, judgements_of(weighed, fdr=settings.fdr), weighed, case, volume.prompts, templates)
     if signatures:
         with run.stage("attribute"):
@@ -220,6 +224,8 @@ class _Run:
     """What may be taken over from an earlier scan."""
     results: dict[str, Any] = field(default_factory=dict)
     """Fields of the detection, as they come to be known."""
+    repeated: int = 0
+    """Rows that do not count, because another file holds them too."""
 
     def open(self) -> None:
         """Reads the files that the settings name, before any work is done."""
@@ -233,7 +239,7 @@ class _Run:
             check_calibration(self.calibration, settings=settings, version=_versions()["harvestdetect"])
         if settings.work is not None:
             try:
-                settings.work.mkdir(parents=True, exist_ok=True)
+                make_folder(settings.work)
             except OSError as error:
                 raise CacheError(f"cannot make the work folder {settings.work}: {error.strerror or error}") from None
 
@@ -338,7 +344,7 @@ class _Run:
         return Detection(
             rejects=tuple(self.rejects),
             counts={
-                "prompts": len(corpus.prompts.account),
+                "prompts": len(corpus.prompts.account) - self.repeated,
                 "accounts": len(corpus.prompts.accounts),
                 "files": len(self.files),
                 **self.counts,
@@ -399,7 +405,25 @@ def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Cor
             run.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
         if rejects > len(run.rejects):
             run.note(f"the first {len(run.rejects):,} of {rejects:,} rejects are listed")
-        return builder.finish()
+        corpus = builder.finish()
+    return _without_copies(corpus, run)
+
+
+def _without_copies(corpus: Corpus, run: _Run) -> Corpus:
+    """The corpus with its copied rows marked; notes say what files have in common."""
+    copies = copies_of(corpus.prompts)
+    run.repeated = copies.repeated
+    names = {number: file.name for number, file in enumerate(run.files)}
+    for one, (file, other) in enumerate(sorted(copies.within.items())):
+        if one == MAX_COPIES_TOLD and len(copies.within) > MAX_COPIES_TOLD + 1:
+            run.note(f"{len(copies.within) - one:,} more files hold nothing that another file does not")
+            break
+        run.note(f"all prompts of {names.get(file, file)} are in {names.get(other, other)} too, and count once")
+    if copies.repeated and not copies.within:
+        run.note(f"{copies.repeated:,} prompts are in more than one file, and count once")
+    if copies.copied is None:
+        return corpus
+    return replace(corpus, prompts=replace(corpus.prompts, copied=copies.copied))
 
 
 def _taken(

@@ -18,12 +18,10 @@ import json
 import os
 import sys
 import unicodedata
-import uuid
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from io import BufferedReader, BufferedWriter
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -32,14 +30,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect import __version__
-from harvestdetect.cache import flush_to_disk, remove_abandoned
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
+from harvestdetect.files import Unfinished, flush_to_disk, make_folder, sweep
 from harvestdetect.retries import retried
 from harvestdetect.segments import LAYOUT, Cutting, Prepared, chosen, of_account
 from harvestdetect.settings import Settings
 
-__all__ = ["Condition", "Shard", "ShardFolder", "ShardWriter", "Window", "move_aside", "opened"]
+__all__ = ["Condition", "Shard", "ShardFolder", "ShardWriter", "Window", "move_aside", "opened", "shown_name"]
 
 Condition: TypeAlias = Literal["whole", "missing", "damaged"]
 
@@ -47,6 +45,8 @@ MAGIC: Final = b"harvest-shard-1\n"
 TAIL: Final = 40
 """Bytes behind the JSON."""
 _STEP: Final = 1 << 20
+_TEXTS: Final = frozenset({"text_bytes", "shown_bytes", "value_bytes"})
+"""Arrays of a block that hold text."""
 _KINDS: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
 """What of a file's name bears on how it is read."""
 
@@ -93,8 +93,8 @@ class ShardFolder:
         if not change:
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            remove_abandoned(self.folder, suffix=".tmp")
+            make_folder(self.folder)
+            sweep(self.folder)
         except OSError as error:
             raise CacheError(f"cannot use the folder {self.folder}: {error.strerror or error}") from None
 
@@ -139,8 +139,24 @@ class ShardFolder:
         """Where damaged shards of a lasting folder go."""
         return self.folder.parent / "aside"
 
-    def without(self, name: str, sha256: str, account: str) -> int:
-        """Takes the prompts of an account out of a shard, and all that only they hold.
+    def without(
+        self,
+        name: str,
+        sha256: str,
+        account: str,
+        *,
+        renamed: str | None = None,
+        unsaid: Callable[[str], str] | None = None,
+    ) -> int:
+        """Takes the prompts of an account out of a shard, all that only they hold, and mentions in it.
+
+        Args:
+            name: of the file.
+            sha256: of its bytes.
+            account: its id.
+            renamed: what the file is to be called; the shard without the account is then at the path of this name,
+                and the old one stays until the caller removes it. None: as before.
+            unsaid: takes the id out of a reason for which a row was rejected; None: each place where it stands.
 
         Returns:
             How many prompts there were.
@@ -152,19 +168,22 @@ class ShardFolder:
         held = self.open(name, sha256)
         if held is None:
             raise CacheError(f"what was read of {name} is not in {self.folder} any more, or damaged")
+        new_name = name if renamed is None else renamed
+        unsaid = unsaid or (lambda reason: reason.replace(account, "[erased]"))
         try:
             gone = sum(int(of_account(block, account).sum()) for block in held)
-            if gone:
-                self._write_without(held, name, account)
+            rejects = tuple(replace(reject, reason=unsaid(reject.reason)) for reject in held.rejects)
+            if gone or rejects != held.rejects or held.stored_name != shown_name(new_name):
+                self._write_without(held, rejects, new_name, account)
         finally:
             held.close()
         return gone
 
-    def _write_without(self, held: Shard, name: str, account: str) -> None:
+    def _write_without(self, held: Shard, rejects: tuple[Reject, ...], name: str, account: str) -> None:
         writer = self.writer(name)
-        rejects = [replace(r, reason=r.reason.replace(account, "[erased]")) for r in held.rejects]
+        file = replace(held.file, name=shown_name(name))
         try:
-            writer.tell(Batch(prompts=NO_PROMPTS, rejects=tuple(rejects), files=(held.file,)))
+            writer.tell(Batch(prompts=NO_PROMPTS, rejects=rejects, files=(file,)))
             for block in held:
                 writer.append(chosen(block, ~of_account(block, account), respelt=True))
             writer.publish()
@@ -237,7 +256,7 @@ def move_aside(path: Path, folder: Path, why: str) -> Path:
     """
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         target, number = folder / f"{path.stem}.{why}-{stamp}{path.suffix}", 1
         while target.exists():
             number += 1
@@ -248,6 +267,11 @@ def move_aside(path: Path, folder: Path, why: str) -> Path:
     except OSError as error:
         raise CacheError(f"cannot move {path} to {folder}: {error.strerror or error}") from None
     return target
+
+
+def shown_name(name: str) -> str:
+    """The name of a file as text: bytes that are not UTF-8 are written as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 class Shard:
@@ -266,6 +290,8 @@ class Shard:
     rejects: tuple[Reject, ...]
     cut: tuple[int, int] | None
     """``segment_characters`` and ``max_windows`` that it was cut with; None: it does not say."""
+    stored_name: str
+    """What the file was called when the shard was written."""
 
     def __init__(self, stream: BufferedReader, *, name: str | None) -> None:
         size = os.fstat(stream.fileno()).st_size
@@ -281,8 +307,8 @@ class Shard:
         long = int.from_bytes(stream.read(8), "little")
         stream.seek(size - TAIL - long)
         told = json.loads(stream.read(long))
-        name = told["file"]["name"] if name is None else name
-        shown = str(name).encode("utf-8", "backslashreplace").decode()
+        self.stored_name = str(told["file"]["name"])
+        shown = shown_name(self.stored_name if name is None else name)
         self.cut = None if "cutting" not in told else (int(told["cutting"][0]), int(told["cutting"][1]))
         self.file = SourceFile(**told["file"] | {"name": shown})
         self.rejects = tuple(
@@ -292,6 +318,17 @@ class Shard:
         self._stream = stream
         if sum(self._bytes(block) for block in self._blocks) != size - TAIL - long - len(MAGIC):
             raise ValueError("the sizes are wrong")
+
+    def text_places(self) -> list[tuple[int, int]]:
+        """Where texts, values and the JSON lie in the file of the shard: start and stop of each, ascending."""
+        found, place = [], len(MAGIC)
+        for counts in self._blocks:
+            for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
+                stop = place + count * np.dtype(kind).itemsize * width
+                if name in _TEXTS:
+                    found.append((place, stop))
+                place = stop
+        return [*found, (place, os.fstat(self._stream.fileno()).st_size - TAIL)]
 
     @staticmethod
     def _bytes(counts: list[int]) -> int:
@@ -357,13 +394,12 @@ class ShardWriter:
     def __init__(self, folder: ShardFolder, name: str) -> None:
         self._folder = folder
         self._name = name
-        self._path = folder.folder / f"{uuid.uuid4().hex}.tmp"
         self._digest = hashlib.sha256()
         self._blocks: list[list[int]] = []
         self._rejects: list[tuple[int | None, int | None, str]] = []
         self._file: SourceFile | None = None
         try:
-            self._stream: BufferedWriter | None = self._path.open("xb")
+            self._unfinished: Unfinished | None = Unfinished(folder.folder)
         except OSError as error:
             raise self._error(error) from None
         self._write(MAGIC)
@@ -372,11 +408,11 @@ class ShardWriter:
         return CacheError(f"cannot write to {self._folder.folder}: {error.strerror or error}")
 
     def _write(self, data: Any) -> None:
-        if self._stream is None:
+        if self._unfinished is None:
             return
         self._digest.update(data)
         try:
-            self._stream.write(data)
+            self._unfinished.stream.write(data)
         except OSError as error:
             self.discard()
             raise self._error(error) from None
@@ -407,7 +443,7 @@ class ShardWriter:
         Raises:
             CacheError: it cannot be written.
         """
-        if self._stream is None or self._file is None:
+        if self._unfinished is None or self._file is None:
             self.discard()
             return
         cutting = self._folder.cutting
@@ -421,11 +457,8 @@ class ShardWriter:
         self._write(raw)
         self._write(len(raw).to_bytes(8, "little"))
         try:
-            self._stream.write(self._digest.digest())
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-            self._stream.close()
-            self._path.rename(self._folder.path(self._name, self._file.sha256))
+            self._unfinished.stream.write(self._digest.digest())
+            self._unfinished.publish(self._folder.path(self._name, self._file.sha256))
             flush_to_disk(self._folder.folder)
         except OSError as error:
             raise self._error(error) from None
@@ -434,8 +467,6 @@ class ShardWriter:
 
     def discard(self) -> None:
         """Leaves nothing behind of what was not published."""
-        if self._stream is not None:
-            with suppress(OSError):
-                self._stream.close()
-            self._stream = None
-            self._path.unlink(missing_ok=True)
+        if self._unfinished is not None:
+            self._unfinished.discard()
+            self._unfinished = None

@@ -17,12 +17,23 @@ PACKAGE = "harvestdetect"
 LAYERS = (
     ("errors", {"errors"}),
     ("settings", {"settings"}),
-    ("ground", {"arrays", "machine", "scratch", "texts", "vectors"}),
+    ("ground", {"arrays", "files", "machine", "scratch", "texts", "vectors"}),
     ("data", {"data"}),
     (
         "helpers",
         {
-            *("cache", "candidates", "cells", "codes", "descent", "distill", "elsewhere", "evidence.nulls", "lookup"),
+            *(
+                "cache",
+                "candidates",
+                "cells",
+                "codes",
+                "copies",
+                "descent",
+                "distill",
+                "elsewhere",
+                "evidence.nulls",
+                "lookup",
+            ),
             *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
             *("normalize", "redact", "registry", "retries", "returning"),
         },

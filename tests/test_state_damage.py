@@ -364,6 +364,47 @@ def test_what_the_old_database_still_says_is_taken_over(folder: Path, original: 
         assert state.verify() == []
 
 
+def test_what_is_in_the_log_of_the_database_is_taken_over(folder: Path, tmp_path: Path) -> None:
+    """As a process leaves it that was killed: the last changes are in state.sqlite-wal alone."""
+    with open_state(folder, write=True) as state:
+        campaign = state.campaigns()[0].campaign_id
+        state.review(campaign, "benign", note="said last", reviewer="bob")
+        killed = copied(folder, tmp_path / "killed")
+        expected = state.verdicts()
+    assert (killed / f"{DATABASE}-wal").stat().st_size
+    done = rebuild(killed)
+    assert len([path for path in done.aside if path.endswith((DATABASE, "-wal"))]) == 2
+    with open_state(killed) as state:
+        assert state.verdicts() == expected
+        assert [v.reviewer for v in expected] == ["ann", "bob"]
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM meta", "UPDATE meta SET value = replace(value, '300', '308')"])
+def test_how_files_were_cut_is_not_guessed(
+    change: str, folder: Path, dumps: list[Path], settings: Settings, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as connection:
+        connection.execute(change)
+        connection.commit()
+    with open_state(folder, write=True) as state, pytest.raises(DamagedStateError, match="cut"):
+        state.scan([dumps[0]], settings=settings)
+    rebuild(folder)
+    with open_state(folder, write=True) as state:
+        assert state.scan([dumps[0]], settings=settings).window_complete
+
+
+def test_a_damaged_file_is_not_replaced_by_a_copy_from_aside(folder: Path) -> None:
+    victim = sorted((folder / "read").glob("*.shard"))[0]
+    (folder / "aside").mkdir()
+    shutil.copyfile(victim, folder / "aside" / victim.name)
+    victim.write_bytes(victim.read_bytes()[:-1] + b"!")
+    files = prepared(folder)
+    done = rebuild(folder)
+    assert (done.files, done.lost_files) == (3, ())
+    assert prepared(folder) == files
+    assert victim.exists()
+
+
 def test_rows_are_salvaged_around_a_page_that_cannot_be_read(folder: Path) -> None:
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
         connection.executemany(
@@ -660,10 +701,14 @@ def test_many_lost_files_are_found_in_one_run(folder: Path, settings: Settings, 
         assert run.detection.counts["prompts"] == 96
 
 
-def test_a_lost_file_is_left_out_of_forgetting(lost: Path, folder: Path, settings: Settings, tmp_path: Path) -> None:
+def test_forgetting_leaves_nothing_aside(lost: Path, folder: Path) -> None:
+    rebuild(folder)
+    assert (folder / "aside").exists()
     with open_state(folder, write=True) as state:
-        state.scan([write_day(tmp_path / "day-3.jsonl", 3)], settings=settings)
-        assert state.forget("pool-1").prompts == 9
+        assert state.forget("pool-1").prompts == 2 * 3
+    assert not (folder / "aside").exists()
+    for path in folder.rglob("*"):
+        assert not path.is_file() or b'pool-1"' not in path.read_bytes()
 
 
 # ---------------------------------------------------------------- flipped bits

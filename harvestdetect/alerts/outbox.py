@@ -575,6 +575,7 @@ def mention(names: Iterable[str]) -> re.Pattern[str] | None:
     """Finds any of some names, not as part of a longer ASCII word; None where there is none to find."""
     held = {json.loads(json_text(name)) for name in names if name}
     written = held | {visible(name) for name in held} | {json_text(name)[1:-1] for name in held}
+    written |= {json.dumps(name)[1:-1] for name in held}
     found = "|".join(re.escape(name) for name in sorted(written))
     return re.compile(f"(?<![A-Za-z0-9_])(?:{found})(?![A-Za-z0-9_])") if found else None
 

@@ -9,10 +9,9 @@ import io
 import json
 import math
 import os
-import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -22,6 +21,7 @@ import numpy as np
 from harvestdetect.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
 from harvestdetect.data import Cut, Detection, Evidence, Finding, Member, StageCost
 from harvestdetect.errors import InputError, OutputError
+from harvestdetect.files import Unfinished, make_folder, sweep
 from harvestdetect.report.escape import csv_cell, json_text
 from harvestdetect.report.format import iso_time, seconds_of, tier_counts
 from harvestdetect.report.html import html_report
@@ -40,6 +40,7 @@ __all__ = [
     "rejects_jsonl",
     "run_json",
     "write_outputs",
+    "write_together",
 ]
 
 ACCOUNT_COLUMNS: Final = (
@@ -276,12 +277,11 @@ def check_writable(out: Path) -> None:
         OutputError: ``out`` is a file, may not be written, or its disk is full.
     """
     with _explained(out):
-        out.mkdir(parents=True, exist_ok=True)
-        probe = _temporary(out, "probe")
-        try:
-            _write(probe, lambda file: file.write(b"harvestdetect\n"))
-        finally:
-            probe.unlink(missing_ok=True)
+        make_folder(out)
+        sweep(out, names=(*OUTPUT_NAMES, "probe"))
+        with Unfinished(out, "probe") as probe:
+            probe.stream.write(b"harvestdetect\n")
+            probe.flush()
 
 
 def write_outputs(detection: Detection, out: Path) -> list[Path]:
@@ -308,20 +308,28 @@ def write_outputs(detection: Detection, out: Path) -> list[Path]:
         "run.json": lambda file: file.write(_utf8(run_json(detection))),
         "report.html": lambda file: file.write(_utf8(html_report(detection))),
     }
-    temporary = {name: _temporary(out, name) for name in OUTPUT_NAMES}
-    try:
-        for name, path in temporary.items():
-            with _explained(out / name):
-                _write(path, writers[name])
-        for name in sorted(OUTPUT_NAMES, key=lambda name: name == "run.json"):
-            with _explained(out / name):
-                os.replace(temporary[name], out / name)
-    finally:
-        for path in temporary.values():
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-    _sync_folder(out)
+    write_together(out, writers)
     return [out / name for name in OUTPUT_NAMES]
+
+
+def write_together(out: Path, writers: Mapping[str, Callable[[BinaryIO], object]]) -> None:
+    """Writes files of :data:`OUTPUT_NAMES` into a folder, none of them before all are on the disk, ``run.json`` last.
+
+    Raises:
+        OutputError: one of them cannot be written; then the files are as they were.
+    """
+    with ExitStack() as stack:
+        written: dict[str, Unfinished] = {}
+        for name in OUTPUT_NAMES:
+            if name in writers:
+                with _explained(out / name):
+                    written[name] = stack.enter_context(Unfinished(out, name))
+                    writers[name](written[name].stream)
+                    written[name].flush()
+        for name in sorted(written, key=lambda name: name == "run.json"):
+            with _explained(out / name):
+                written[name].publish(out / name)
+    _sync_folder(out)
 
 
 def _write_prompts(detection: Detection, file: BinaryIO) -> None:
@@ -348,17 +356,6 @@ def _write_seen(detection: Detection, file: BinaryIO) -> None:
 
 def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
-
-
-def _temporary(out: Path, name: str) -> Path:
-    return out / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-
-
-def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    with open(path, "xb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sync_folder(out: Path) -> None:

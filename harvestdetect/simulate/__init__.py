@@ -7,7 +7,6 @@ belongs to which group.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import json
@@ -23,6 +22,7 @@ import msgspec
 import numpy as np
 
 from harvestdetect.errors import InputError, OutputError, SettingsError
+from harvestdetect.files import replacing
 from harvestdetect.settings import number_text
 from harvestdetect.simulate.groups import Plan, make_plan
 from harvestdetect.simulate.traffic import DAY
@@ -130,7 +130,7 @@ def write_plan(
         written = []
         for number in range(count):
             file = dump / f"prompts-{number:03d}.jsonl.gz"
-            with _written(file) as raw, _gzipped(raw) as stream:
+            with replacing(file, mode=0o666) as raw, _gzipped(raw) as stream:
                 for _ in range(bounds[number + 1] - bounds[number]):
                     stream.write(next(rows))
             written.append(file)
@@ -138,7 +138,7 @@ def write_plan(
             (dump / f"prompts-{number:03d}.jsonl.gz").unlink(missing_ok=True)
         truth = folder / "truth.jsonl"
         identity = [account.identity for account in plan.network.accounts]
-        with _written(truth) as raw:
+        with replacing(truth, mode=0o666) as raw:
             for group in plan.groups:
                 members = sorted(identity[a] for a in group.accounts)
                 line = {"name": group.name, "kind": group.kind, "what": group.what, "accounts": members}
@@ -264,20 +264,6 @@ def _rows(plan: Plan, random: Random, *, seed: int, metadata: bool) -> Iterator[
 
 def _one_of(values: tuple[str, ...], random: Random) -> str:
     return values[0] if len(values) == 1 else values[int(random.random() * len(values))]
-
-
-@contextlib.contextmanager
-def _written(file: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name only when it is complete."""
-    partial = file.with_name(file.name + ".partial")
-    try:
-        with partial.open("wb") as raw:
-            yield raw
-        partial.replace(file)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
 
 
 def _gzipped(raw: IO[bytes]) -> io.BufferedWriter:

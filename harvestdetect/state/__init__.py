@@ -27,10 +27,11 @@ from harvestdetect.pipeline import Progress
 from harvestdetect.schedule import parse_period
 from harvestdetect.settings import Settings
 from harvestdetect.state.campaigns import Change, Day, KnownCampaign, history, known_campaigns
+from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.rebuild import Rebuilt, rebuild
 from harvestdetect.state.run import Run, cutting_of, scan_into, shards_of
 from harvestdetect.state.store import Store, open_store
-from harvestdetect.state.upkeep import Forgotten, Freed, collect, forget, verify
+from harvestdetect.state.upkeep import Freed, collect, left_out, verify
 from harvestdetect.state.verdicts import (
     Precision,
     Verdict,
@@ -103,6 +104,7 @@ class State:
         settings: Settings | None = None,
         window: str | int = "45d",
         now: int | None = None,
+        trust_clock: bool = False,
         progress: Progress | None = None,
         notes: Callable[[str], None] | None = None,
         channels: Sequence[Channel] = (),
@@ -115,18 +117,22 @@ class State:
             settings: None takes the defaults.
             window: a period such as ``45d``, or seconds.
             now: Unix seconds; None: the clock's.
+            trust_clock: believe it, whatever the state and the prompts say.
             progress: opens progress bars.
             notes: told what was decided on the way.
             channels: where alerts go.
             write: gets the detection before the state takes it.
+
+        Raises:
+            ClockError: the clock is before the last run, or far from the prompts.
         """
         settings = settings or Settings()
         seconds = parse_period(window) if isinstance(window, str) else window
         dumps = sources if isinstance(sources, Dumps) else read_dumps(list(sources), settings=settings)
         with closing(dumps):
             return scan_into(
-                self._store, dumps, settings=settings, window=seconds, now=now, progress=progress, notes=notes,
-                channels=channels, write=write,
+                self._store, dumps, settings=settings, window=seconds, now=now, trust_clock=trust_clock,
+                progress=progress, notes=notes, channels=channels, write=write,
             )  # fmt: skip
 
     # ------------------------------------------------------------ reading
@@ -191,27 +197,55 @@ class State:
         """What is wrong with it, a sentence each."""
         return verify(self._store, shards_of(self._store, settings or self._made_with()))
 
-    def forget(self, account: str, *, settings: Settings | None = None) -> Forgotten:
-        """Erases an account everywhere in it."""
-        return forget(self._store, shards_of(self._store, settings or self._made_with()), account)
+    def left_out(self) -> list[str]:
+        """Which files it read that are not in the window, and why, a sentence each, the last to leave first."""
+        return left_out(self._store)
+
+    def forget(
+        self,
+        account: str,
+        *,
+        outs: Sequence[str | Path] = (),
+        works: Sequence[str | Path] = (),
+        settings: Settings | None = None,
+    ) -> Forgotten:
+        """Erases an account everywhere in it, and proves it; see :func:`harvestdetect.state.erase.forget`.
+
+        Args:
+            account: its id.
+            outs: folders with results of scans, to erase it from them too.
+            works: likewise work folders.
+            settings: of the scans; None: as the state was made.
+
+        Raises:
+            ErasureError: something of it remains; doing it again does the rest.
+            UsageError: the id is not UTF-8, or a folder has no results.
+            CacheError, InputError, OutputError, StateError: something cannot be read or written.
+        """
+        shards = shards_of(self._store, settings or self._made_with())
+        return forget(
+            self._store, shards, account, outs=[Path(out) for out in outs], works=[Path(work) for work in works]
+        )
 
     def _made_with(self) -> Settings:
         return Settings(use_registry=False, **(cutting_of(self._store) or {}))  # type: ignore[arg-type]
 
 
-def open_state(folder: str | Path, *, write: bool = False, make: bool = True) -> State:
+def open_state(folder: str | Path, *, write: bool = False, make: bool = True, group: bool | None = None) -> State:
     """Opens a state.
 
     Args:
         folder: of the state.
         write: take its lock, to scan, judge, or look after it.
         make: make a new one where there is none, if it is to be written.
+        group: True shares it with the group of its files (modes 0660 and 0770), False takes that back, None leaves it
+            as it was; at first only its user may read it. It is of use with ``write``.
 
     Raises:
         LockedError: another process has the lock.
         StateError: there is no state, or it is damaged, or of a newer version.
     """
-    return State(open_store(Path(folder), write=write, make=make))
+    return State(open_store(Path(folder), write=write, make=make, group=group))
 
 
 def _moment(now: int | None) -> int:

@@ -9,19 +9,24 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.data import NO_TIME, Batch, Reject, SourceFile
+from harvestdetect.copies import Rows, counted_once, row_keys, rows_of
+from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.dump import Dumps
+from harvestdetect.errors import ClockError
 from harvestdetect.preparing import Preparer
 from harvestdetect.segments import Prepared
 from harvestdetect.shards import ShardFolder
+from harvestdetect.state.clock import AHEAD_OF_NOW, Guard, Span
 from harvestdetect.state.store import Store
+from harvestdetect.state.superseding import Others, Stored, remove_shards
 
-__all__ = ["Ingested", "ingest", "kept_files"]
+__all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again"]
 
-AHEAD_OF_NOW: Final = 86_400
-"""Seconds: a later time than so much after now is a mistake and moves no window."""
+MAX_TOLD: Final = 10
+"""Superseded files and copies are named in notes up to this number of each."""
 
 Ints32: TypeAlias = npt.NDArray[np.int32]
+Tell: TypeAlias = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -33,87 +38,179 @@ class Ingested:
     """Names of files whose bytes the state had already."""
     known_digests: set[str] = field(default_factory=set)
     """Their SHA-256."""
+    copies: list[tuple[str, str]] = field(default_factory=list)
+    """Names of a file that brought no row of its own, and of the one that has its rows."""
+    superseded: list[tuple[str, str]] = field(default_factory=list)
+    """Names of a file that left the window, and of the newer one that has its rows."""
     rejects: list[Reject] = field(default_factory=list)
     """The first of them."""
     reject_count: int = 0
     rows: int = 0
+    """Prompts that the state did not have. One that several files hold counts once, and rejects are not among them."""
 
     def add(self, more: Ingested) -> None:
         """Takes what came of files that were read in a second pass."""
         self.new += more.new
+        self.copies += more.copies
+        self.superseded += more.superseded
         self.rejects += more.rejects
         self.reject_count += more.reject_count
         self.rows += more.rows
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a run takes place, and what its window is."""
+
+    now: int
+    """Unix seconds."""
+    window: int
+    """Seconds."""
+    since: int | None
+    """The beginning of the window before this run; None: no prompt has a time."""
+    added: int
+    """What is noted as the time at which files were added: not before the last run, whatever the clock says."""
+    guard: Guard | None
+    """Doubts the clock; None: it is believed."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """A file that was read and is not in the state yet."""
+
+    file: SourceFile
+    span: Span
+    rows: Rows
+
+
 def ingest(
-    dumps: Dumps,
-    store: Store,
-    shards: ShardFolder,
-    *,
-    workers: int,
-    now: int,
-    since: int | None,
-    at_most: int,
-    tell: Callable[[str], None],
+    dumps: Dumps, store: Store, shards: ShardFolder, *, workers: int, moment: Moment, at_most: int, tell: Tell
 ) -> Ingested:
     """Reads the files that the state does not have.
+
+    Each is in the state as soon as it is read, unless it or the clock gives cause to doubt the clock: then all are read
+    first.
 
     Args:
         dumps: their files.
         store: with its lock.
         shards: of the state.
         workers: processes that prepare texts.
-        now: Unix seconds.
-        since: the beginning of the window; a file that left it is not read again unless the window has become longer.
+        moment: of the run. A file that left the window is not read again unless the window covers it now.
         at_most: rejects that are kept in full.
-        tell: told about files that were there before.
+        tell: told about files that were there before, and about those that hold the same rows.
+
+    Raises:
+        ClockError: the prompts show that the clock is wrong; none of the doubtful files is in the state.
     """
     done = Ingested()
-    spans: dict[int, _Span] = {}
+    taking = _Taking(store, shards, moment, done)
+    spans: dict[int, Span] = {}
+    keys: dict[int, list[npt.NDArray[np.uint64]]] = {}
 
     def take(block: Prepared, file: Ints32) -> None:
         if len(file):
-            spans.setdefault(int(file[0]), _Span()).add(block, now + AHEAD_OF_NOW)
+            spans.setdefault(int(file[0]), Span()).add(block.time, moment.now)
+            keys.setdefault(int(file[0]), []).append(row_keys(block))
 
     for file in dumps.files():
         sha256 = file.sha256()
-        if sha256 is not None and _has(store, sha256, since):
+        if sha256 is not None and _has(store, sha256, moment):
             done.known.append(file.name)
             done.known_digests.add(sha256)
             continue
+        before = (len(done.rejects), done.reject_count)
         with Preparer(shards.cutting, take, workers=workers, shards=shards) as preparer:
             read: SourceFile | None = None
             for batch in preparer.add_file(file.batches, file=file.position, name=file.name, sha256=sha256):
                 read = _told(batch, done, at_most) or read
             preparer.finish()
+        span, rows = spans.pop(file.position, Span()), rows_of(keys.pop(file.position, []))
         if read is None:
             continue
-        if _has(store, read.sha256, since):  # what cannot be read twice shows its digest at its end
+        if _has(store, read.sha256, moment):  # what cannot be read twice shows its digest at its end
             done.known.append(read.name)
+            del done.rejects[before[0] :]
+            done.reject_count = before[1]
             continue
-        span = spans.pop(file.position, _Span())
-        _keep(store, read, span, now)
-        done.new.append(read)
-        done.rows += read.rows - read.rejects
+        taking.take(_Read(read, span, rows))
+    taking.finish()
     if done.known:
         tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
+    _tell_copies(done, tell)
     return done
 
 
-@dataclass(slots=True)
-class _Span:
-    """From when to when the prompts of a file are."""
+class _Taking:
+    """Puts files into the state that were read."""
 
-    first: int | None = None
-    last: int | None = None
+    def __init__(self, store: Store, shards: ShardFolder, moment: Moment, done: Ingested) -> None:
+        self._store = store
+        self._shards = shards
+        self._moment = moment
+        self._done = done
+        self._others = Others(store, shards)
+        self._spans: list[Span] = []
+        self._held: list[_Read] = []
+        """Files that wait until the clock is checked."""
+        self._new: list[Rows] = []
+        self._old: dict[str, Rows] = {}
+        """Rows of the files that were there before and have times of new ones."""
 
-    def add(self, block: Prepared, latest: int) -> None:
-        time = block.time[(block.time != NO_TIME) & (block.time <= latest)]
-        if len(time):
-            low, high = int(time.min()), int(time.max())
-            self.first = low if self.first is None else min(self.first, low)
-            self.last = high if self.last is None else max(self.last, high)
+    def take(self, read: _Read) -> None:
+        guard = self._moment.guard
+        self._spans.append(read.span)
+        if guard is not None and (guard.doubts(read.span) or self._held):
+            self._held.append(read)
+        else:
+            self._keep(read)
+
+    def finish(self) -> None:
+        """Checks the clock, takes what waits, and counts.
+
+        Raises:
+            ClockError: the clock is wrong; what waits is left out, and nothing is left of it.
+        """
+        guard = self._moment.guard
+        if guard is not None:
+            try:
+                guard.check(self._spans)
+            except ClockError:
+                remove_shards(self._shards, [(read.file.name, read.file.sha256) for read in self._held])
+                raise
+        for read in self._held:
+            self._keep(read)
+        old = list(self._old.values())
+        self._done.rows = counted_once([*old, *self._new]) - counted_once(old)
+
+    def _keep(self, read: _Read) -> None:
+        file = read.file
+        if _is_whole(self._store, file.sha256):  # the same bytes under another name waited for the clock too
+            self._done.known.append(file.name)
+            return
+        beside = self._others.beside(read.span)
+        added = {stored.sha256 for stored in beside} & {one.sha256 for one in self._done.new}
+        self._old.update({s.sha256: s.rows for s in beside if s.rows is not None and s.sha256 not in added})
+        self._new.append(read.rows)
+        holder = self._others.holder(read.rows, beside)
+        if holder is not None:
+            _keep_copy(self._store, read, holder.sha256, self._moment)
+            remove_shards(self._shards, [(file.name, file.sha256)])
+            self._done.copies.append((file.name, holder.name))
+            return
+        gone = self._others.superseded(file.name, read.rows, beside)
+        _keep(self._store, read, gone, self._moment)
+        remove_shards(self._shards, [(one.name, one.sha256) for one in gone])
+        self._others.drop(gone)
+        self._others.add(
+            Stored(
+                sha256=file.sha256, name=file.name, prompts=len(read.rows), first=read.span.first,
+                latest=read.span.latest, rows=read.rows,
+            )
+        )  # fmt: skip
+        left = {one.sha256 for one in gone}
+        self._done.new[:] = [one for one in self._done.new if one.sha256 not in left] + [file]
+        self._done.superseded += [(one.name, file.name) for one in gone]
 
 
 def _told(batch: Batch, done: Ingested, at_most: int) -> SourceFile | None:
@@ -122,26 +219,129 @@ def _told(batch: Batch, done: Ingested, at_most: int) -> SourceFile | None:
     return batch.files[-1] if batch.files else None
 
 
-def _has(store: Store, sha256: str, since: int | None) -> bool:
-    if store.rows("SELECT 1 FROM files WHERE sha256 = ? AND state = 'whole'", sha256):
+def _tell_copies(done: Ingested, tell: Tell) -> None:
+    for name, other in done.superseded[:MAX_TOLD]:
+        tell(f"{name} is superseded: all its prompts are in {other}, which takes its place")
+    if len(done.superseded) > MAX_TOLD:
+        tell(f"{len(done.superseded) - MAX_TOLD:,} more files are superseded; state verify names them")
+    for name, other in done.copies[:MAX_TOLD]:
+        tell(f"{name} is a copy: all its prompts are in {other}, and count once")
+    if len(done.copies) > MAX_TOLD:
+        tell(f"{len(done.copies) - MAX_TOLD:,} more files are copies; state verify names them")
+
+
+# ---------------------------------------------------------------- which files are known
+
+
+def _has(store: Store, sha256: str, moment: Moment) -> bool:
+    """Whether a file need not be read: the state has it, or one with all its rows, or it is not in the window."""
+    if _is_whole(store, sha256):
         return True
-    if store.rows("SELECT 1 FROM files WHERE sha256 = ?", sha256):
-        return False  # it was lost, and is read again
-    past = store.rows("SELECT last_time FROM past_files WHERE sha256 = ?", sha256)
-    return bool(past) and (past[0]["last_time"] is None or since is None or past[0]["last_time"] < since)
+    past = store.rows("SELECT * FROM past_files WHERE sha256 = ?", sha256)
+    if not past:
+        return False
+    row, seen = past[0], {sha256}
+    while row["why"] == "superseded" and row["superseded_by"] not in seen | {None}:
+        by = row["superseded_by"]
+        if _is_whole(store, by):
+            return True
+        seen.add(by)
+        next_one = store.rows("SELECT * FROM past_files WHERE sha256 = ?", by)
+        if not next_one:
+            break
+        row = next_one[0]
+    return not _is_covered(past[0]["last_time"], past[0]["latest_time"], past[0]["added"], moment)
 
 
-def _keep(store: Store, file: SourceFile, span: _Span, now: int) -> None:
+def _is_whole(store: Store, sha256: str) -> bool:
+    return bool(store.rows("SELECT 1 FROM files WHERE sha256 = ? AND state = 'whole'", sha256))
+
+
+def _is_covered(last: int | None, latest: int | None, added: int | None, moment: Moment) -> bool:
+    """Whether the window covers a file that left it: by its times, or else by when it was added, where that is known.
+
+    Args:
+        last: its latest time that the clock of its run allowed.
+        latest: its latest time.
+        added: when it was read.
+        moment: of this run; a time that its clock allows counts.
+    """
+    time = latest if latest is not None and latest <= moment.now + AHEAD_OF_NOW else last
+    if time is not None:
+        return moment.since is None or time >= moment.since
+    return added is None or added >= moment.now - moment.window
+
+
+def _keep(store: Store, read: _Read, superseded: list[Stored], moment: Moment) -> None:
+    """A new file, and those that it takes the place of, in one step."""
+    file, span = read.file, read.span
     with store.transaction() as connection:
         connection.execute(
-            "INSERT OR REPLACE INTO files (sha256, name, rows, rejects, first_time, last_time, added)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (file.sha256, file.name, file.rows, file.rejects, span.first, span.last, now),
+            "INSERT OR REPLACE INTO files (sha256, name, rows, rejects, first_time, last_time, latest_time, added)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (file.sha256, file.name, file.rows, file.rejects, span.first, span.last, span.latest, moment.added),
         )
         connection.execute("DELETE FROM past_files WHERE sha256 = ?", (file.sha256,))
+        for one in superseded:
+            connection.execute(
+                "INSERT OR REPLACE INTO past_files"
+                " (sha256, name, last_time, latest_time, added, left_at, why, superseded_by)"
+                " SELECT sha256, name, last_time, latest_time, added, ?, 'superseded', ? FROM files WHERE sha256 = ?",
+                (moment.now, file.sha256, one.sha256),
+            )
+            connection.execute("DELETE FROM files WHERE sha256 = ?", (one.sha256,))
+
+
+def _keep_copy(store: Store, read: _Read, holder: str, moment: Moment) -> None:
+    """A file that brought nothing, noted as superseded by the one that has its rows."""
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM files WHERE sha256 = ?", (read.file.sha256,))
+        connection.execute(
+            "INSERT OR REPLACE INTO past_files"
+            " (sha256, name, last_time, latest_time, added, left_at, why, superseded_by)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'superseded', ?)",
+            (
+                *(read.file.sha256, read.file.name, read.span.last, read.span.latest),
+                *(moment.added, moment.now, holder),
+            ),
+        )
 
 
 def kept_files(store: Store) -> Iterator[tuple[str, str]]:
     """Name and SHA-256 of every file in the state that is not lost, in the order of their times."""
     for row in store.rows("SELECT name, sha256 FROM files WHERE state = 'whole' ORDER BY last_time, sha256"):
         yield row["name"], row["sha256"]
+
+
+# ---------------------------------------------------------------- times that another clock judged
+
+
+def look_again(store: Store, shards: ShardFolder, now: int) -> None:
+    """Reads the times of files again of which a clock did not allow all, or of which this one would not.
+
+    A file of a night with a wrong clock is so in the window again once the clock is right. In a state that an older
+    version wrote, all files are looked at once.
+    """
+    every = store.meta("latest_times") is None
+    rows = store.rows(
+        "SELECT sha256, name, last_time, latest_time FROM files WHERE state = 'whole' AND (? OR last_time > ?"
+        " OR (latest_time IS NOT NULL AND (last_time IS NULL OR latest_time > last_time)))",
+        every, now + AHEAD_OF_NOW,
+    )  # fmt: skip
+    seen: list[tuple[int | None, int | None, int | None, str]] = []
+    for row in rows:
+        held = shards.open(row["name"], row["sha256"])
+        if held is None:
+            continue
+        span = Span()
+        try:
+            for block in held:
+                span.add(block.time, now)
+        finally:
+            held.close()
+        seen.append((span.first, span.last, span.latest, row["sha256"]))
+    if not seen and not every:
+        return
+    with store.transaction() as connection:
+        connection.executemany("UPDATE files SET first_time = ?, last_time = ?, latest_time = ? WHERE sha256 = ?", seen)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('latest_times', '1')")

@@ -25,6 +25,7 @@ __all__ = [
     "remove_left",
     "remove_orphans",
     "unexplained",
+    "unnamed_files",
 ]
 
 _SLACK: Final = 2 * 86_400
@@ -113,7 +114,9 @@ def check_leaving(store: Store, shards: ShardFolder, leaving: Iterable[str]) -> 
     digests = set(leaving)
     if not digests:
         return
-    rows = store.rows("SELECT sha256, name, last_time FROM files WHERE state = 'whole' ORDER BY last_time, sha256")
+    rows = store.rows(
+        "SELECT sha256, name, last_time, latest_time FROM files WHERE state = 'whole' ORDER BY last_time, sha256"
+    )
     newest = {row["sha256"] for row in rows[-1:] if row["last_time"] is not None}
     for row in rows:
         if row["sha256"] not in digests | newest:
@@ -122,7 +125,7 @@ def check_leaving(store: Store, shards: ShardFolder, leaving: Iterable[str]) -> 
         if shard is None:
             continue
         try:
-            if not _has_time(shard, row["last_time"]):
+            if not (_has_time(shard, row["last_time"]) and _has_time(shard, row["latest_time"])):
                 raise damaged(store.folder, f"no prompt of {row['name']} has the last time that the database gives it")
         finally:
             shard.close()
@@ -187,6 +190,24 @@ def _unnamed(store: Store, shards: ShardFolder) -> list[Path]:
     found = sorted(path for path in shards.folder.glob("*") if path.suffix != ".tmp")
     named = {shards.path(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files")}
     return [path for path in found if path not in named]
+
+
+def unnamed_files(store: Store, shards: ShardFolder) -> list[tuple[str, str]]:
+    """Name and SHA-256 of the dump of every whole prepared file that the database does not name.
+
+    Raises:
+        UnreadableError: a prepared file cannot be read now.
+    """
+    found = []
+    for path in _unnamed(store, shards):
+        try:
+            shard = opened(path)
+        except (ValueError, KeyError, TypeError, FileNotFoundError):
+            continue
+        shard.close()
+        if shards.path(shard.file.name, shard.file.sha256) == path:
+            found.append((shard.file.name, shard.file.sha256))
+    return found
 
 
 def _has_left(store: Store, path: Path, start: int | None) -> bool:

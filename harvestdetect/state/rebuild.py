@@ -22,13 +22,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.cache import flush_to_disk
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError, StateError
+from harvestdetect.files import flush_to_disk
 from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
 from harvestdetect.shards import Shard, ShardFolder, move_aside, opened
-from harvestdetect.state.ingest import AHEAD_OF_NOW
+from harvestdetect.state.clock import AHEAD_OF_NOW
 from harvestdetect.state.rows import COLUMNS, RowError, check_rows
 from harvestdetect.state.run import CUTTING
 from harvestdetect.state.store import (
@@ -176,11 +176,11 @@ class _Rebuild:
             old = self._old(work)
             whole, damaged = self._shards()
             cutting = self._cutting(asked, whole, old)
+            for path in damaged:
+                self._move(path, "damaged")
             files = self._files(whole, old, cutting)
             new = work / "new.sqlite"
             salvaged = _write(new, old, files, cutting)
-            for path in damaged:
-                self._move(path, "damaged")
             self._put(new)
         finally:
             shutil.rmtree(work, ignore_errors=True)

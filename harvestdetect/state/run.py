@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,9 +18,10 @@ from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
 from harvestdetect.registry import load_registry
 from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
-from harvestdetect.shards import ShardFolder, Window
+from harvestdetect.shards import ShardFolder, Window, opened
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
-from harvestdetect.state.ingest import Ingested, ingest, kept_files
+from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
+from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again
 from harvestdetect.state.prepared import (
     check_leaving,
     find_lost,
@@ -30,7 +31,7 @@ from harvestdetect.state.prepared import (
     remove_left,
 )
 from harvestdetect.state.rows import value_error
-from harvestdetect.state.store import READ, Store, damaged
+from harvestdetect.state.store import READ, Store, damaged, prepared_count
 
 __all__ = ["CUTTING", "Run", "cutting_of", "scan_into", "shards_of"]
 
@@ -75,6 +76,7 @@ def scan_into(
     settings: Settings,
     window: int,
     now: int | None = None,
+    trust_clock: bool = False,
     progress: Progress | None = None,
     notes: Callable[[str], None] | None = None,
     channels: Sequence[Channel] = (),
@@ -91,6 +93,7 @@ def scan_into(
         settings: ``work`` is the state's folder, whatever it says.
         window: seconds before the newest prompt that are judged.
         now: Unix seconds; None: the clock's.
+        trust_clock: believe it, whatever the state and the prompts say.
         progress: opens progress bars.
         notes: told what was decided on the way.
         channels: where alerts go.
@@ -98,11 +101,14 @@ def scan_into(
 
     Raises:
         SettingsError: the state was made with other settings of :data:`CUTTING`.
+        ClockError: the clock is before the last run, or far from the prompts; see :mod:`harvestdetect.state.clock`.
         StateError: the state cannot be read or written.
     """
     if not store.writable:
         raise StateError("the state was opened for reading only")
     moment = int(time.time()) if now is None else now
+    if not trust_clock:
+        check_clock(store, moment)
     told: list[str] = []
 
     def note(sentence: str) -> None:
@@ -111,6 +117,13 @@ def scan_into(
             notes(sentence)
 
     shards = shards_of(store, settings)
+    guard = None if trust_clock else guard_of(store, now=moment, window=window)
+    doubted = guard is not None and guard.jumped
+    if not doubted:
+        look_again(store, shards, moment)
+    when = Moment(
+        now=moment, window=window, since=_since(store, window), added=time_of_adding(store, moment), guard=guard
+    )
     with store.transaction() as connection:
         connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
         number = connection.execute(
@@ -120,9 +133,10 @@ def scan_into(
     try:
         recover_lost(store, shards, note)
         read = ingest(
-            dumps, store, shards, workers=processes(settings.workers), now=moment,
-            since=_since(store, window), at_most=MAX_REJECTS_KEPT, tell=note,
+            dumps, store, shards, workers=processes(settings.workers), moment=when, at_most=MAX_REJECTS_KEPT, tell=note
         )  # fmt: skip
+        if doubted:
+            look_again(store, shards, moment)
         start = _since(store, window)
         end = None if start is None else start + window
         _leave(store, shards, start, moment - window, moment)
@@ -130,8 +144,8 @@ def scan_into(
         if lost & read.known_digests:  # files that were given and passed over: they are read now
             read.add(
                 ingest(
-                    dumps, store, shards, workers=processes(settings.workers), now=moment,
-                    since=start, at_most=MAX_REJECTS_KEPT, tell=lambda sentence: None,
+                    dumps, store, shards, workers=processes(settings.workers), moment=replace(when, since=start),
+                    at_most=MAX_REJECTS_KEPT, tell=lambda sentence: None,
                 )
             )  # fmt: skip
             detection, _ = _judged(store, shards, start, settings, progress, note, moment)
@@ -173,6 +187,8 @@ def shards_of(store: Store, settings: Settings) -> ShardFolder:
         with store.transaction() as connection:
             connection.execute("INSERT INTO meta VALUES ('cutting', ?)", (json.dumps(wanted),))
     elif held is not None and held != wanted:
+        if (said := _cut(store)) and said != tuple(held.values()):
+            raise damaged(store.folder, "meta.cutting is not what the prepared files were cut with")
         made = ", ".join(f"{name} = {value}" for name, value in held.items())
         raise SettingsError(f"the state in {store.folder} was made with {made}; use these, or start a new state")
     registry = load_registry(settings.registry) if settings.use_registry else None
@@ -188,14 +204,25 @@ def cutting_of(store: Store) -> dict[str, int] | None:
     """
     raw = store.meta("cutting")
     if raw is None:
+        if prepared_count(store.folder):
+            raise damaged(store.folder, "the database does not say how the prepared files were cut")
         return None
     if value_error(raw, dict[str, int]) is None:
-        found = {str(name): int(value) for name, value in json.loads(raw).items()}
-        if found.keys() == set(CUTTING):
+        values = json.loads(raw)
+        if values.keys() == set(CUTTING):
+            found = {name: int(values[name]) for name in CUTTING}
             with suppress(SettingsError):
                 Settings(use_registry=False, **found)  # type: ignore[arg-type]
                 return found
     raise damaged(store.folder, "meta.cutting is not what was written")
+
+
+def _cut(store: Store) -> tuple[int, int] | None:
+    """What a prepared file says of how it was cut; None where none says it."""
+    for path in sorted((store.folder / READ).glob("*.shard")):
+        with suppress(OSError, ValueError, KeyError, TypeError), closing(opened(path)) as shard:
+            return shard.cut
+    return None
 
 
 def _since(store: Store, window: int) -> int | None:
@@ -205,10 +232,16 @@ def _since(store: Store, window: int) -> int | None:
 
 
 def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now: int) -> None:
-    """Files of which nothing is in the window any more go; those without times when they were added before it."""
+    """Files of which nothing is in the window any more go; those without times when they were added before it.
+
+    A file with times that the clock does not allow stays while these may turn out to be right: until they are before
+    the window, or the file was there for the length of a window.
+    """
     rows = store.rows(
-        "SELECT sha256, name FROM files WHERE last_time < ? OR (last_time IS NULL AND added < ?)", since, added
-    )
+        "SELECT sha256, name FROM files WHERE max(coalesce(last_time, latest_time), coalesce(latest_time, last_time))"
+        " < ? OR ((last_time IS NULL OR last_time < ?) AND added < ?)",
+        since, since, added,
+    )  # fmt: skip
     if not rows:
         return
     check_leaving(store, shards, [row["sha256"] for row in rows])
@@ -234,7 +267,10 @@ def _judged(
     now: int,
 ) -> tuple[Detection, set[str]]:
     """The detection of the window, and the SHA-256 of files that turned out to be lost; it is without these."""
-    end = store.rows("SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL")[0]["until"]
+    # An end that is ahead of the clock is that of a run whose clock was wrong.
+    end = store.rows(
+        "SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL AND window_end <= ?", now + AHEAD_OF_NOW
+    )[0]["until"]
     lost: set[str] = set()
     for attempt in range(_ATTEMPTS):
         window = Window(shards=shards, files=tuple(kept_files(store)), since=since)

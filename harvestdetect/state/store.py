@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from typing import Any, Final
 
 from harvestdetect.alerts import create_tables
 from harvestdetect.errors import DamagedStateError, LockedError, StateError, UsageError
+from harvestdetect.files import create_private, make_folder, set_modes, shared_with_group, sweep
 from harvestdetect.state.rows import RowError, check_rows
 
 __all__ = [
@@ -55,7 +57,6 @@ READ: Final = "read"
 """Folder of the prepared files."""
 _CORE: Final = frozenset({"meta", "files", "runs", "campaigns", "members", "verdicts"})
 """Tables that tell a database of ours without an application id from another program's."""
-_MAGIC: Final = b"SQLite format 3\0"
 DATABASE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """What a call of the database may raise. Python fails on a message of SQLite that quotes bytes which are not UTF-8."""
 _BUSY: Final = frozenset(
@@ -66,6 +67,8 @@ _BUSY: Final = frozenset(
     }
 )
 """Errors of SQLite that say nothing about the content of a database."""
+_SHARED: Final = "shared_with_group"
+"""Name in ``meta``: 1 where files of the state are shared with their group."""
 _WAIT: Final = 30.0
 """Seconds to wait for another process that writes."""
 
@@ -202,6 +205,7 @@ class Store:
         self.folder = folder
         self.connection = connection
         self._lock = lock
+        self._sharing = ExitStack()
 
     def __enter__(self) -> Store:
         return self
@@ -218,6 +222,7 @@ class Store:
     def close(self) -> None:
         """Closes the database and gives the lock back."""
         self.connection.close()
+        self._sharing.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -291,18 +296,36 @@ class Store:
             raise damaged(self.folder, str(error)) from None
         return found
 
+    def share(self, group: bool | None) -> None:
+        """Makes what is in the state and what comes into it private, or shares it with the group of its files.
+
+        Args:
+            group: None: as it was last time, at first private.
+        """
+        with suppress(sqlite3.Error):
+            row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (_SHARED,)).fetchone()
+            before = None if row is None else row["value"] == "1"
+            wanted = bool(before) if group is None else group
+            if wanted:
+                self._sharing.enter_context(shared_with_group(self.folder))
+            if wanted != before:
+                set_modes(self.folder, itself=group is not None)
+                self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_SHARED, "1" if wanted else "0"))
+
     def meta(self, name: str) -> str | None:
         found = self.rows("SELECT value FROM meta WHERE name = ?", name)
         return found[0]["value"] if found else None
 
 
-def open_store(folder: Path, *, write: bool, make: bool = False) -> Store:
+def open_store(folder: Path, *, write: bool, make: bool = False, group: bool | None = None) -> Store:
     """Opens a state.
 
     Args:
         folder: of the state.
         write: take its lock; a state that is only read may change meanwhile.
         make: make a new one where there is none; only with ``write``.
+        group: share it with the group of its files (modes 0660 and 0770), or no longer; None: as before. Only with
+            ``write``.
 
     Raises:
         LockedError: another process has the lock.
@@ -314,12 +337,25 @@ def open_store(folder: Path, *, write: bool, make: bool = False) -> Store:
         raise _absent(folder)
     lock = locked(folder) if write else None
     try:
+        if write:
+            _sweep(folder)
+            with suppress(OSError):  # the connection says why
+                create_private(folder / DATABASE)
         connection = _connected(folder, write=write)
     except BaseException:
         if lock is not None:
             os.close(lock)
         raise
-    return Store(folder, connection, lock)
+    store = Store(folder, connection, lock)
+    if write:
+        store.share(group)
+    return store
+
+
+def _sweep(folder: Path) -> None:
+    """Removes temporary files: whoever holds the lock of the state knows that killed runs have left them."""
+    for place in (folder, *(path for path in folder.rglob("*") if path.is_dir() and path.suffix != ".tmp")):
+        sweep(place)
 
 
 def prepared_count(folder: Path) -> int:
@@ -331,21 +367,19 @@ def _has_database(folder: Path) -> bool:
     """Whether there is a database; False: there is nothing, and a new state may begin.
 
     Raises:
-        DamagedStateError: there was one, or what is there is no database.
+        DamagedStateError: there was one.
     """
     file, wal = folder / DATABASE, folder / f"{DATABASE}-wal"
     try:
-        with file.open("rb") as stream:
-            start = stream.read(len(_MAGIC))
+        # opening and closing the file here would drop the locks that SQLite has on it in this process
+        size: int | None = file.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
-        start = None
+        size = None
     except OSError as error:
         raise StateError(f"cannot read {file}: {error.strerror or error}") from None
-    if start == _MAGIC:
+    if size:
         return True
-    if start:
-        raise damaged(folder, f"{DATABASE} is not a database")
-    what = "is missing" if start is None else "is empty"
+    what = "is missing" if size is None else "is empty"
     if count := prepared_count(folder):
         raise damaged(folder, f"{DATABASE} {what}, and {count:,} prepared files are in {READ}/")
     if any((folder / "aside").glob(f"*/{DATABASE}")):
@@ -385,7 +419,7 @@ def locked(folder: Path) -> int:
         StateError: the folder cannot be used.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StateError(f"cannot use the folder {folder}: {error.strerror or error}") from None
@@ -506,7 +540,7 @@ def damaged(folder: Path, why: str) -> DamagedStateError:
     """The error that says what is damaged, and what to do."""
     return DamagedStateError(
         f"the state in {folder} is damaged: {why}. Nothing was changed. Put back a copy of {DATABASE}, or run "
-        f"harvestdetect state rebuild {folder}"
+        f"harvestdetect state rebuild {shlex.quote(str(folder))}"
     )
 
 

@@ -1,30 +1,23 @@
-"""Looking after a state: what nothing needs any more goes, what is there is checked, an account is erased."""
+"""Looking after a state: what nothing needs any more goes, and what is there is checked."""
 
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from harvestdetect.alerts import forget_account, mention
 from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError, UnreadableError
+from harvestdetect.report.format import iso_time
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.prepared import remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
-from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, check_utf8, damaged, fault
+from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, damaged, fault
 from harvestdetect.work import NEIGHBORS, kept_digests
 
-__all__ = ["Forgotten", "Freed", "check_database", "collect", "forget", "verify"]
-
-_DERIVED: Final = ("vectors", NEIGHBORS, CLUSTERS)
-"""What is made again from the files of the window."""
-_SAID: Final = (("runs", "error"), ("events", "detail"), ("verdicts", "note"))
-"""Sentences in which an account's id may stand."""
+__all__ = ["Freed", "check_database", "collect", "left_out", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +28,6 @@ class Freed:
     bytes: int
     aside: tuple[str, ...] = ()
     """Prepared files that the database does not name: moved into ``STATE/aside`` under these names."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
-    """What was erased."""
-
-    prompts: int
-    files: int
-    campaigns: int
-    """Campaigns of which it was a member."""
 
 
 def collect(store: Store, shards: ShardFolder) -> Freed:
@@ -161,45 +144,30 @@ def _bad_rows(store: Store) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def forget(store: Store, shards: ShardFolder, account: str) -> Forgotten:
-    """Erases an account: its prompts, its texts that no other account sent, and its id, everywhere in the state.
-
-    What it takes: files of the window without its prompts, the database rewritten, vectors, neighbours and clusters
-    removed, to be made again by the next run. The results that runs wrote elsewhere are not the state's to erase.
-
-    Raises:
-        UsageError: the account is not UTF-8.
-        CacheError, StateError: something cannot be read or written; what was done until then stays done, and doing it
-            again does the rest.
-    """
-    check_utf8(account=account)
-    prompts = files = 0
-    check_database(store)
-    for row in store.rows("SELECT name, sha256 FROM files WHERE state = 'whole' ORDER BY sha256"):
-        gone = shards.without(row["name"], row["sha256"], account)
-        prompts += gone
-        files += gone > 0
-    campaigns = len(store.rows("SELECT DISTINCT campaign FROM members WHERE account = ?", account))
-    with store.transaction() as connection:
-        connection.execute("DELETE FROM members WHERE account = ?", (account,))
-        forget_account(connection, account)
-        for table, column in _SAID:
-            _unsay(connection, table, column, account)
-    for name in _DERIVED:
-        shutil.rmtree(store.folder / name, ignore_errors=True)
-    collect(store, shards)
-    return Forgotten(prompts=prompts, files=files, campaigns=campaigns)
-
-
-def _unsay(connection: sqlite3.Connection, table: str, column: str, account: str) -> None:
-    """Takes an id out of sentences; a number or a word of which it is a part stays."""
-    pattern = mention([account])
-    if pattern is None:
-        return
-    for row, said in connection.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall():
-        left = pattern.sub("[erased]", said)
-        if left != said:
-            connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (left, row))
+def left_out(store: Store) -> list[str]:
+    """Which files were read and are not in the window, and why, a sentence each, the last to leave first."""
+    found = []
+    for row in store.rows(
+        "SELECT past_files.*, files.name AS file_by, past.name AS past_by FROM past_files"
+        " LEFT JOIN files ON files.sha256 = past_files.superseded_by"
+        " LEFT JOIN past_files AS past ON past.sha256 = past_files.superseded_by"
+        " ORDER BY past_files.left_at DESC, past_files.name, past_files.sha256"
+    ):
+        name = row["name"] or f"a file with the SHA-256 {row['sha256'][:16]}..."
+        last, latest, added = row["last_time"], row["latest_time"], row["added"]
+        if row["why"] == "superseded":
+            by = row["file_by"] or row["past_by"] or f"a file with the SHA-256 {(row['superseded_by'] or '')[:16]}..."
+            why = f"superseded: all its prompts are in {by}"
+        elif last is not None:
+            why = f"left the window: its last prompt is of {iso_time(last)}"
+        elif latest is not None:
+            why = f"left the window: its last prompt is of {iso_time(latest)}, which was later than the clock"
+        elif added is not None:
+            why = f"left the window: no prompt of it had a time, and it was added on {iso_time(added)}"
+        else:
+            why = "left the window of an older version; it is read again when it is given again"
+        found.append(f"{name} {why}")
+    return found
 
 
 def _shrink(store: Store) -> None:

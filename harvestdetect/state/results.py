@@ -1,0 +1,499 @@
+"""Erasing an account from the results of scans and from work folders.
+
+Of results (``--out``) every file is rewritten without the account:
+
+====================== =============================================================================================
+accounts.csv,          its rows go
+attributed.csv,
+prompts.parquet
+accounts_seen.parquet  its digest goes
+candidates.jsonl       entries of members and of accounts outside that are it go
+campaigns.jsonl        words of templates that only it sent go, and examples of templates that it sent unless a prompt
+                       in the window of the state has the same text
+rejects.jsonl          its id in reasons and names of files is replaced
+run.json               likewise; ``erased_accounts`` counts how often this was done, and a note says so
+report.html            written anew from the other files; removed where they do not suffice
+====================== =============================================================================================
+
+Counts stay those of the scan. A work folder (``--work``) is only a copy: what holds the id is removed from it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from harvestdetect.candidates import CANDIDATES, SEEN, account_digest, excerpt_of
+from harvestdetect.data import Detection
+from harvestdetect.earlier import CLUSTERS
+from harvestdetect.errors import InputError, OutputError, UsageError
+from harvestdetect.files import sweep
+from harvestdetect.report import OUTPUT_NAMES, detection_from_json
+from harvestdetect.report.escape import csv_text, json_text
+from harvestdetect.report.files import write_together
+from harvestdetect.report.html import html_report
+from harvestdetect.report.read import csv_rows, json_lines
+from harvestdetect.segments import of_account
+from harvestdetect.shards import Shard
+from harvestdetect.state.traces import ERASED, Traces, mapped
+from harvestdetect.work import NEIGHBORS
+
+__all__ = ["Sent", "erase_results", "erase_work", "example_texts"]
+
+Sent = Collection[str]
+"""Texts that other accounts sent: examples that are among them stay."""
+
+_TEXTS: Final = frozenset({"words", "slots", "medoid", "exemplars", "least_similar", "excerpt"})
+"""Fields that hold texts of prompts; a mention in a text that another account sent stays."""
+_EXAMPLES: Final = ("medoid", "least_similar")
+
+
+@dataclass(slots=True)
+class _Senders:
+    """Who sent what, as prompts.parquet has it."""
+
+    own: set[str] = field(default_factory=set)
+    """Templates that the account sent."""
+    others: set[str] = field(default_factory=set)
+    """Templates that another account sent."""
+    campaigns: set[str] = field(default_factory=set)
+    """Campaigns with prompts of the account."""
+    left: set[str] = field(default_factory=set)
+    """Campaigns with prompts of other accounts."""
+    known: bool = False
+    """Whether there is such a file."""
+
+
+# ---------------------------------------------------------------- results
+
+
+def erase_results(out: Path, account: str, *, sent: Sent) -> tuple[int, list[str]]:
+    """Takes an account out of the results of a scan.
+
+    Args:
+        out: the folder.
+        account: its id.
+        sent: of :func:`example_texts`, those that other accounts sent.
+
+    Returns:
+        How many files were rewritten or removed, 0 where nothing mentions it; and what remains, a sentence each.
+
+    Raises:
+        UsageError: the folder has no results.
+        InputError: a file cannot be read.
+        OutputError: a file cannot be written.
+    """
+    there = _there(out)
+    sweep(out, names=(*OUTPUT_NAMES, "probe"))
+    traces = Traces(account)
+    senders = _senders(out, account)
+    new = _contents(out, there, traces, senders, sent)
+    if new:
+        new["run.json"] = _noted(new.get("run.json") or _bytes(out, "run.json"), traces)
+        # it goes first: a process that is killed must not leave it behind
+        (out / "report.html").unlink(missing_ok=True)
+        write_together(out, {name: _writer(data) for name, data in new.items()})
+        _rewrite_report(out)
+    return len(new) + bool(new), [f"{out / name}: {said}" for name, said in _remaining(out, traces)]
+
+
+def example_texts(out: Path) -> set[str]:
+    """All examples of templates in the results of a scan.
+
+    Raises:
+        UsageError: the folder has no results.
+        InputError: a file cannot be read.
+    """
+    found: set[str] = set()
+    if "campaigns.jsonl" in _there(out):
+        for _, line in json_lines(out / "campaigns.jsonl"):
+            for template in line.get("templates", ()):
+                found |= {*template.get("exemplars", ()), *(template.get(name, "") for name in _EXAMPLES)}
+    return found
+
+
+def _there(out: Path) -> list[str]:
+    there = [name for name in OUTPUT_NAMES if (out / name).is_file()]
+    if not there:
+        raise UsageError(f"{out} has no results of a scan; give --out the folder that a scan wrote")
+    return there
+
+
+def _bytes(out: Path, name: str) -> bytes:
+    try:
+        return (out / name).read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise InputError(f"cannot read {out / name}: {error.strerror}") from None
+
+
+def _table(file: Path) -> pa.Table:
+    try:
+        return pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"cannot read {file}: {str(error).splitlines()[0]}") from None
+
+
+def _writer(data: bytes) -> Callable[[BinaryIO], object]:
+    return lambda stream: stream.write(data)
+
+
+def _senders(out: Path, account: str) -> _Senders:
+    found = _Senders()
+    if (out / "prompts.parquet").is_file():
+        found.known = True
+        pairs = _table(out / "prompts.parquet").group_by(["account", "campaign_id", "template_id"]).aggregate([])
+        for row in pairs.to_pylist():
+            own = row["account"] == account
+            (found.own if own else found.others).add(row["template_id"])
+            (found.campaigns if own else found.left).add(row["campaign_id"])
+    return found
+
+
+def _contents(out: Path, there: Collection[str], traces: Traces, senders: _Senders, sent: Sent) -> dict[str, bytes]:
+    """What each file is to hold, of those that change."""
+    templates: dict[str, list[dict[str, Any]]] = {}
+
+    def campaign(line: dict[str, Any]) -> dict[str, Any]:
+        changed = {key: value if key == "templates" else _unsaid(traces, value) for key, value in line.items()}
+        changed["templates"] = [_template(t, senders, sent) for t in line.get("templates", ())]
+        templates[line.get("campaign_id", "")] = changed["templates"]
+        return changed
+
+    def candidate(line: dict[str, Any]) -> dict[str, Any]:
+        return _candidate(line, traces, senders, templates)
+
+    def reject(line: dict[str, Any]) -> dict[str, Any]:
+        return {key: traces.unsaid_in(value) for key, value in line.items()}
+
+    new: dict[str, bytes] = {}
+    for name, change in (("campaigns.jsonl", campaign), (CANDIDATES, candidate), ("rejects.jsonl", reject)):
+        if name in there:
+            lines = [(line, change(line)) for _, line in json_lines(out / name)]
+            if any(before != after for before, after in lines):
+                new[name] = "".join(json_text(after) + "\n" for _, after in lines).encode("utf-8", "backslashreplace")
+    for name in ("accounts.csv", "attributed.csv"):
+        if name in there and (data := _without_rows(out / name, traces)) is not None:
+            new[name] = data
+    if "prompts.parquet" in there and (table := _prompts(_table(out / "prompts.parquet"), traces)) is not None:
+        new["prompts.parquet"] = _parquet(table)
+    if SEEN in there:
+        table = _table(out / SEEN)
+        kept = table.filter(pc.not_equal(table["digest"], pa.scalar(account_digest(traces.account), pa.uint64())))
+        if len(kept) < len(table):
+            new[SEEN] = _parquet(kept)
+    if "run.json" in there:
+        data = _bytes(out, "run.json")
+        if (run := _run(data, traces)) != data:
+            new["run.json"] = run
+    return new
+
+
+def _unsaid(traces: Traces, value: Any) -> Any:
+    """Sentences of this package without the id; an ordinary word or number stays."""
+    return value if traces.is_plain else traces.unsaid_in(value)
+
+
+def _template(template: dict[str, Any], senders: _Senders, sent: Sent) -> dict[str, Any]:
+    """A template without what only the account sent."""
+    number = template.get("template_id", "")
+    if senders.known and number not in senders.own:
+        return template
+    if senders.known and number not in senders.others:
+        empty = {"slots": [], "medoid": ERASED, "exemplars": [], "least_similar": ERASED}
+        return {**template, "words": [ERASED], **empty}
+    examples = [text for text in template.get("exemplars", ()) if text in sent]
+    single = {name: template[name] if template.get(name) in sent else ERASED for name in _EXAMPLES}
+    shown = "\n".join([*examples, *single.values()])
+    slots = [[value for value in values if value in shown] for values in template.get("slots", ())]
+    return {**template, **single, "exemplars": examples, "slots": slots}
+
+
+def _candidate(
+    line: dict[str, Any], traces: Traces, senders: _Senders, templates: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    listed = ("members", "outside")
+    changed = {key: value if key in (*listed, "excerpt") else _unsaid(traces, value) for key, value in line.items()}
+    for key in listed:
+        changed[key] = [one for one in line.get(key, ()) if one.get("account") != traces.account]
+    campaign = line.get("campaign_id", "")
+    if line.get("tier") is None:
+        alone = bool(line.get("members")) and not changed["members"]
+    else:
+        words = [template.get("words", ()) for template in templates.get(campaign, ())]
+        lost = any(list(run) == [ERASED] for run in words)
+        alone = campaign in senders.campaigns and campaign not in senders.left
+        alone |= lost and line.get("excerpt") not in [excerpt_of(run) for run in words]
+    if alone:
+        changed["excerpt"] = ""
+    return changed
+
+
+def _without_rows(file: Path, traces: Traces) -> bytes | None:
+    """A CSV file without the rows of the account; None where it has none."""
+    rows = [cells for _, cells in csv_rows(file, ("account",))]
+    kept = [row for row in rows if csv_text(row["account"]) != traces.account]
+    changed = [
+        {**row, "reasons": _unsaid(traces, row["reasons"])} if "reasons" in row else row
+        for row in kept
+    ]  # fmt: skip
+    if changed == rows:
+        return None
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), quoting=csv.QUOTE_ALL)
+    writer.writerow({name: name for name in rows[0]})
+    writer.writerows(changed)
+    return buffer.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _prompts(table: pa.Table, traces: Traces) -> pa.Table | None:
+    """The table without the account's rows and mentions; None where nothing changes."""
+    kept = table.filter(pc.invert(pc.equal(table["account"].cast(pa.string()), traces.account)))
+    names = kept["file"].cast(pa.string())
+    new_names = pa.chunked_array([pa.array([traces.unnamed(n) for n in names.to_pylist()], pa.string())])
+    if len(kept) == len(table) and new_names.to_pylist() == names.to_pylist():
+        return None
+    for column, values in (("file", new_names), ("account", kept["account"].cast(pa.string()))):
+        place = kept.schema.get_field_index(column)
+        kind = kept.schema.field(column).type
+        # a dictionary would keep the values of rows that are gone
+        fresh = values.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else values
+        kept = kept.set_column(place, kept.schema.field(column), fresh)
+    return kept
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _run(data: bytes, traces: Traces) -> bytes:
+    """run.json without mentions."""
+    run = _run_of(data)
+    if run is None:
+        return data
+    changed = {key: _unsaid(traces, value) for key, value in run.items()}
+    for key in ("files", "notes"):
+        changed[key] = traces.unsaid_in(run.get(key, []))
+    if isinstance(reasons := run.get("rejects_by_reason"), dict):
+        counts: Counter[str] = Counter()
+        for reason, count in reasons.items():
+            counts[traces.unsaid_in(reason)] += count
+        changed["rejects_by_reason"] = dict(counts)
+    return data if changed == run else _json(changed)
+
+
+def _run_of(data: bytes) -> dict[str, Any] | None:
+    try:
+        run = json.loads(data)
+    except ValueError:
+        return None
+    return run if isinstance(run, dict) else None
+
+
+def _noted(data: bytes, traces: Traces) -> bytes:
+    """run.json with a note that accounts were erased."""
+    run = _run_of(data) or {}
+    before = run.get("erased_accounts", 0)
+    run["erased_accounts"] = (before if isinstance(before, int) else 0) + 1
+    said = "accounts were erased from these results after the scan; counts are those of the scan"
+    run["notes"] = [n for n in run.get("notes", ()) if not str(n).endswith(said)]
+    run["notes"].append(f"{run['erased_accounts']:,} {said}")
+    return _json(run)
+
+
+def _json(value: Any) -> bytes:
+    return (json_text(value, indent=2) + "\n").encode("utf-8", "backslashreplace")
+
+
+# ---------------------------------------------------------------- the report
+
+
+def _rewrite_report(out: Path) -> None:
+    """Writes the report anew from the other files, where they suffice."""
+    try:
+        page = html_report(_detection(out))
+    except (InputError, OSError, KeyError, TypeError, ValueError):
+        return
+    write_together(out, {"report.html": _writer(page.encode("utf-8", "backslashreplace"))})
+
+
+def _detection(out: Path) -> Detection:
+    """The detection as far as the report shows it, from the files of a scan.
+
+    Raises:
+        InputError: a file cannot be read or is of another form.
+        KeyError: a field is missing.
+    """
+    run = _run_of(_bytes(out, "run.json"))
+    if run is None:
+        raise InputError(f"{out / 'run.json'} is no JSON object")
+    sent: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    groups = _table(out / "prompts.parquet").group_by(["campaign_id", "account", "template_id"])
+    for row in groups.aggregate([([], "count_all")]).to_pylist():
+        sent[row["campaign_id"], row["account"]][row["template_id"]] = row["count_all"]
+    members: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for _, cells in csv_rows(out / "accounts.csv", ("account", "campaign_id")):
+        campaign, account = csv_text(cells["campaign_id"]), csv_text(cells["account"])
+        members[campaign].append(_member(cells, account, sent[campaign, account]))
+    findings = []
+    for _, line in json_lines(out / "campaigns.jsonl"):
+        days = [[day["day"], day["prompts"]] for day in line["days"]]
+        findings.append({**line, "days": days, "members": members[line["campaign_id"]]})
+    attributed = [
+        {
+            "account": csv_text(cells["account"]), "campaign_id": csv_text(cells["campaign_id"]),
+            "prompts": int(cells["prompts"]), "first_seen": cells["first_seen"] or None,
+            "last_seen": cells["last_seen"] or None,
+        }
+        for _, cells in csv_rows(out / "attributed.csv", ("account",))
+    ]  # fmt: skip
+    names = ("counts", "settings", "models", "versions", "files", "stages", "notes", "expected_false", "what_if")
+    plain = {name: run[name] for name in (*names, "calibration")}
+    plain |= {"findings": findings, "attributed": attributed, "schema_version": 1}
+    plain["rejects"] = [line for _, line in json_lines(out / "rejects.jsonl")]
+    return detection_from_json(json.dumps(plain))
+
+
+def _member(cells: Mapping[str, str], account: str, templates: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "account": account,
+        "membership": float(cells["membership"] or "nan"),
+        "harvest_share": float(cells["harvest_share"] or "nan"),
+        "prompts": int(cells["prompts"]),
+        "harvest_prompts": int(cells["harvest_prompts"]),
+        "first_seen": cells["first_seen"] or None,
+        "last_seen": cells["last_seen"] or None,
+        "recommended": cells["recommended"] == "true",
+        "reasons": [reason for reason in csv_text(cells["reasons"]).split("; ") if reason],
+        "templates": dict(templates),
+    }
+
+
+# ---------------------------------------------------------------- proving
+
+
+def _remaining(out: Path, traces: Traces) -> Iterator[tuple[str, str]]:
+    """File and what of the account is still in it."""
+    there = [name for name in OUTPUT_NAMES if (out / name).is_file()]
+    texts = False
+    for name in ("campaigns.jsonl", CANDIDATES, "rejects.jsonl"):
+        for _, line in json_lines(out / name) if name in there else ():
+            if any(_is_left(traces, key, value) for key, value in _fields(line)):
+                yield name, "a line mentions it"
+                break
+            texts |= any(key in _TEXTS and traces.said(value) for key, value in _fields(line))
+    for name in ("accounts.csv", "attributed.csv"):
+        for _, cells in csv_rows(out / name, ("account",)) if name in there else ():
+            if csv_text(cells["account"]) == traces.account:
+                yield name, "a row is of it"
+                break
+    if "prompts.parquet" in there:
+        table = _table(out / "prompts.parquet")
+        if traces.account in set(table["account"].to_pylist()):
+            yield "prompts.parquet", "rows are of it"
+        elif any(traces.named(name) for name in set(table["file"].to_pylist()) if name):
+            yield "prompts.parquet", "a name of a file mentions it"
+    if SEEN in there and account_digest(traces.account) in set(_table(out / SEEN)["digest"].to_pylist()):
+        yield SEEN, "its digest is there"
+    if not texts and not traces.is_plain:
+        for name in there:
+            if not name.endswith(".parquet") and _is_in_bytes(out / name, traces):
+                yield name, "its bytes are there"
+    for path in sorted(out.glob(".*.tmp")):
+        yield path.name, "another process writes it"
+
+
+def _is_left(traces: Traces, key: str, value: str) -> bool:
+    if key == "account":
+        return value == traces.account
+    if key in ("file", "reason"):
+        return traces.said(value) or traces.named(value)
+    return key not in _TEXTS and not traces.is_plain and (traces.said(value) or traces.named(value))
+
+
+def _fields(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """All strings of a JSON value, each with the key that it stands under, at whatever depth."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _fields(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _fields(item, key)
+
+
+def _is_in_bytes(file: Path, traces: Traces) -> bool:
+    """Whether the bytes of a file mention the id, not as part of a longer word."""
+    with mapped(file) as data:
+        for start, stop in traces.places(data):
+            around = bytes(data[max(start - 1, 0) : stop + 1]).decode("utf-8", "replace")
+            if traces.said(around):
+                return True
+    return False
+
+
+# ---------------------------------------------------------------- work folders
+
+
+def erase_work(work: Path, account: str) -> tuple[int, list[str]]:
+    """Removes from a work folder what holds an account; the next scan makes it again from its dumps.
+
+    Returns:
+        How many files were removed because they held it, and what remains, a sentence each.
+
+    Raises:
+        UsageError: there is no such folder.
+        OutputError: something cannot be removed.
+    """
+    if not work.is_dir():
+        raise UsageError(f"there is no work folder {work}")
+    traces = Traces(account)
+    folders = [work, *(path for path in work.rglob("*") if path.is_dir())]
+    for folder in folders:
+        sweep(folder)
+    gone = 0
+    try:
+        for path in sorted((work / "read").glob("*.shard")):
+            if _holds(path, account, traces):
+                path.unlink(missing_ok=True)
+                gone += 1
+    except OSError as error:
+        raise OutputError(f"cannot remove {path}: {error.strerror or error}") from None
+    for name in (NEIGHBORS, CLUSTERS):
+        shutil.rmtree(work / name, ignore_errors=True)
+    remains = []
+    for path in sorted(path for path in work.rglob("*") if path.is_file()):
+        if path.suffix == ".tmp" or NEIGHBORS in path.parts or CLUSTERS in path.parts:
+            remains.append(f"{path} could not be removed, another process may write it")
+            continue
+        with mapped(path) as data:
+            if any(True for _ in traces.places(data)):
+                remains.append(f"{path} holds it")
+    return gone, remains
+
+
+def _holds(path: Path, account: str, traces: Traces) -> bool:
+    """Whether a file as it was read is broken or has the id anywhere."""
+    with mapped(path) as data:
+        if any(True for _ in traces.places(data)):
+            return True
+    with path.open("rb") as stream, suppress(ValueError, KeyError, TypeError, OSError):
+        held = Shard(stream, name="")
+        return any(bool(of_account(block, account).any()) for block in held)
+    return True
