@@ -415,9 +415,12 @@ def print_units(
         for file_name, content in made.items():
             answer(f"# ---- {file_name}\n{content}\n" if len(made) > 1 else content)
         return 0
+    from harvestdetect.files import replacing
+
     target.mkdir(parents=True, exist_ok=True)
     for file_name, content in made.items():
-        (target / file_name).write_text(content, encoding="utf-8")
+        with replacing(target / file_name, mode=0o666) as stream:
+            stream.write(content.encode())
         answer(f"{shown(str(target / file_name))}\n")
     return 0
 

@@ -16,6 +16,8 @@ from faults.server import Server
 
 from harvestdetect.cache import cache_folder
 
+pytest.register_assert_rewrite("faults.world")
+
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = 6_000
 

@@ -20,7 +20,7 @@ from typing import Final
 import pytest
 from faults import Fault, Plan, drawn
 from faults.server import Done, Server
-from faults.world import Place, Reference, Step, World, leftovers, remembered
+from faults.world import WELL, Place, Reference, Step, World, leftovers, remembered
 
 SEEDS: Final = int(os.environ.get("HARVESTDETECT_FAULTS", "12"))
 FIRST: Final = int(os.environ.get("HARVESTDETECT_FAULTS_FIRST", "0"))
@@ -142,6 +142,7 @@ def judged(state: Path) -> list[tuple[object, ...]]:
 def check(world: World, script: Sequence[Step], place: Place) -> None:
     """A state is as it would be without faults, and tells of the window what a new scan of it tells."""
     expected = world.reference(script)
+    assert world.verify(place, world.clock(script) + 30) == WELL
     assert remembered(place.state) == expected.remembered
     done, found = world.judge(script, place)
     assert done.code == 0, done

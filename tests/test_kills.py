@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 import pytest
 from faults import ERRORS, WRITING, Fault, Plan, Struck, drawn
 from faults.server import Server
-from faults.world import START, Place, Step, World, findings, leftovers, remembered
+from faults.world import START, WELL, Place, Step, World, findings, leftovers, remembered
 
-KILLS: Final = int(os.environ.get("HARVESTDETECT_KILLS", "11"))
+KILLS: Final = int(os.environ.get("HARVESTDETECT_KILLS", "12"))
 DAYS: Final = 3
 CLOCK: Final = START + DAYS * 86_400
 COMMANDS: Final = (
     *("scan", "scan --state", "simulate", "calibrate", "gc", "forget", "review", "undo"),
-    *("schedule systemd", "schedule kubernetes", "first scan --state"),
+    *("schedule systemd", "schedule kubernetes", "first scan --state", "rebuild"),
 )
 
 
@@ -42,7 +42,7 @@ class Undisturbed:
         self._made: dict[str, tuple[Place, Any, tuple[Struck, ...], float]] = {}
         scans = [Step("scan", days=d) for d in range(1, DAYS + 1)]
         self._before = {
-            "scan --state": scans[:-1], "gc": scans, "forget": scans, "review": scans,
+            "scan --state": scans[:-1], "gc": scans, "forget": scans, "review": scans, "rebuild": scans,
             "undo": [*scans, Step("review", "unsure", DAYS)],
         }  # fmt: skip
         self.campaign = world.reference(scans).campaign
@@ -54,6 +54,8 @@ class Undisturbed:
         (place.folder / "cache" / "models").symlink_to(self._models)
         if name == "gc":  # something to remove
             (place.state / "read" / "left.tmp").write_bytes(b"x" * 1000)
+        if name == "rebuild":  # a crash of the file system
+            (place.state / "state.sqlite").write_bytes(b"")
         return place
 
     def arguments(self, name: str, place: Place) -> list[str]:
@@ -151,7 +153,7 @@ def test_a_command_that_is_killed_is_made_up_for(number: int, undisturbed: Undis
     rng = random.Random(number)
     _, expected, traced, seconds = undisturbed.of(name)
     place = undisturbed.start(name, tmp_path / "place")
-    before = remembered(place.state) if place.state.exists() else None
+    before = remembered(place.state) if place.state.exists() and name != "rebuild" else None
     run, arguments = undisturbed.world.server.run, undisturbed.arguments(name, place)
     if number % 5 == 4:
         with suppress(TimeoutError):
@@ -168,6 +170,7 @@ def test_a_command_that_is_killed_is_made_up_for(number: int, undisturbed: Undis
         listed = run(["campaigns", str(place.state)], Plan([], clock=CLOCK))
         assert listed.code == 0 or before is None, f"{where}: {listed}"
     if before is not None:
+        assert undisturbed.world.verify(place, CLOCK) == WELL, where
         now = remembered(place.state)
         kept = ("campaigns", "members", "signatures", "days", "verdicts", "events")
         assert any(all(now[k] == one[k] for k in kept) for one in (before, expected["state"])), where
@@ -176,6 +179,7 @@ def test_a_command_that_is_killed_is_made_up_for(number: int, undisturbed: Undis
     done = run(arguments, Plan([], clock=CLOCK + 5))
     assert done.code == 0, f"{where}: {done}"
     assert result(place) == expected, where
+    assert not place.state.exists() or undisturbed.world.verify(place, CLOCK + 9) == WELL, where
 
 
 def at_a_write(rng: random.Random, traced: tuple[Struck, ...]) -> Fault:
@@ -200,6 +204,6 @@ def test_the_commands_that_write_are_all_there() -> None:
         return found
 
     reading = {"campaigns", "evaluate", "explain", "state verify", "inspect"}
-    killed = {"scan", "simulate", "calibrate", "state gc", "state forget", "review", "schedule print"}
+    killed = {"scan", "simulate", "calibrate", "state gc", "state forget", "state rebuild", "review", "schedule print"}
     same = {"watch"}  # scans, and nothing else
     assert names(cli) <= reading | killed | same

@@ -25,6 +25,7 @@ from harvestdetect.state import open_state
 __all__ = [
     "DAY",
     "START",
+    "WELL",
     "Place",
     "Reference",
     "Step",
@@ -41,6 +42,8 @@ START: Final = 1_780_272_000
 """2026-06-01, in Unix seconds."""
 DAYS: Final = 6
 WINDOW: Final = "30d"
+WELL: Final = "Nothing is wrong.\n"
+"""What is said of a state that is as it should be."""
 WORDS: Final = (
     *("river", "stone", "lamp", "cloud", "garden", "engine", "paper", "violin", "copper", "window", "market", "shadow"),
     *("bridge", "candle", "forest", "ladder", "mirror", "needle", "orange", "pepper", "quartz", "rabbit", "saddle"),
@@ -187,11 +190,17 @@ class World:
             plan = Plan([place.folder, self.dumps], clock=self.clock(script), trace=True)
             done = self.server.run(self.command(script[-1], place, before.campaign), plan)
             assert (done.code, done.err) == (0, ""), (script[-1], done)
+            assert self.verify(place, self.clock(script)) == WELL
             found = remembered(place.state)
             campaign = next((name for name, tier in found["tiers"].items() if tier != "watch"), before.campaign)
             made = Reference(place, found, before.campaign or campaign, tuple(plan.struck()))
         self._reached[key] = made
         return made
+
+    def verify(self, place: Place, clock: float) -> str:
+        """What the command says of a state; files have the times of the world, so it is not asked here."""
+        done = self.server.run(["state", "verify", str(place.state)], Plan([], clock=clock))
+        return done.out + done.err
 
     def judge(self, script: Sequence[Step], place: Place) -> tuple[Done, Any]:
         """Scans once more, with nothing that is new, and gives the findings."""
@@ -260,9 +269,8 @@ _ASKED: Final = {
 
 
 def remembered(state: Path) -> dict[str, Any]:
-    """What a state knows, without its numbers of runs and times of the clock; it is verified first."""
+    """What a state knows, without its numbers of runs and times of the clock."""
     with open_state(state) as opened:
-        assert opened.verify() == []
         campaigns = [
             (c.campaign_id, c.status, c.tier, c.accounts, c.attributed, c.prompts, c.first_seen, c.last_seen, c.summary)
             for c in opened.campaigns(everything=True)
