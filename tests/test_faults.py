@@ -24,7 +24,7 @@ from faults.world import WELL, Place, Reference, Step, World, leftovers, remembe
 
 SEEDS: Final = int(os.environ.get("HARVESTDETECT_FAULTS", "12"))
 FIRST: Final = int(os.environ.get("HARVESTDETECT_FAULTS_FIRST", "0"))
-SCRIPTS: Final = max(1, SEEDS // 25)
+SCRIPTS: Final = max(1, SEEDS // 40)
 KINDS: Final = (
     "EIO",
     "EIO",
