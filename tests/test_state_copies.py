@@ -246,6 +246,8 @@ def test_a_file_whose_holder_is_gone_is_read_again(runs: Runs) -> None:
     rows = some_rows(30)
     runs.run(runs.file("a.jsonl", lines(rows[:20])))
     runs.run(runs.file("b.jsonl", lines(rows)))
+    for shard in (runs.state.folder / "read").glob("*.shard"):
+        shard.unlink()
     with runs.state._store.transaction() as connection:
         connection.execute("UPDATE files SET state = 'lost'")
     assert runs.run(runs.folder / "a.jsonl").new_files == 1
