@@ -172,7 +172,7 @@ def campaigns(state: Path, campaign: str | None, everything: bool, accounts: boo
 
     if accounts and campaign is None:
         raise UsageError("--accounts needs the id of a campaign")
-    with open_state(state) as opened:
+    with open_state(state) as opened, opened.snapshot():
         known = opened.campaigns(everything=everything or campaign is not None)
         if campaign is None:
             answer(_json([_plain(c) for c in known]) if output == "json" else _table(known, opened.precision()))
@@ -528,9 +528,12 @@ def print_units(
         for file_name, content in made.items():
             answer(f"# ---- {file_name}\n{content}\n" if len(made) > 1 else content)
         return 0
+    from harvestdetect.files import replacing
+
     target.mkdir(parents=True, exist_ok=True)
     for file_name, content in made.items():
-        (target / file_name).write_text(content, encoding="utf-8")
+        with replacing(target / file_name, mode=0o666) as stream:
+            stream.write(content.encode())
         answer(f"{shown(str(target / file_name))}\n")
     return 0
 

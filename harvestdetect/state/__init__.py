@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -140,9 +140,14 @@ class State:
 
     # ------------------------------------------------------------ reading
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """What is read inside is of one moment: a run of another process is seen as a whole or not at all."""
+        return self._store.snapshot()
+
     def campaigns(self, *, everything: bool = False, now: int | None = None) -> list[KnownCampaign]:
         """Its campaigns; ``everything``: also those that became part of another."""
-        return known_campaigns(self._store, now=_moment(now), everything=everything)
+        with self._store.snapshot():
+            return known_campaigns(self._store, now=_moment(now), everything=everything)
 
     def named(self, campaign: str) -> str:
         """The id of a campaign, given by it or by the beginning of it that no other campaign has.
