@@ -62,6 +62,7 @@ class ShardFolder:
     def __init__(self, folder: Path, *, settings: Settings, cutting: Cutting, lasting: bool = False) -> None:
         self.folder = Path(folder)
         self.cutting = cutting
+        self.lasting = lasting
         told: dict[str, Any] = (
             {"lasting": True}
             if lasting
@@ -262,6 +263,9 @@ class ShardWriter:
         self._rejects += [(r.line, r.byte, r.reason) for r in batch.rejects]
         for file in batch.files:
             self._file = file
+        if batch.cut and not self._folder.lasting:
+            # Where reading stopped depends on the other files of the scan: the next scan looks again.
+            self.discard()
 
     def append(self, block: Prepared) -> None:
         """Takes the next block.
