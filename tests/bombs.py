@@ -123,7 +123,7 @@ lines_of("numbers", "15 million lines of a number", b"1\n", 15_000_000)
 lines_of("no-account", "10 million prompts without an account", b'{"prompt":"x"}\n', 10_000_000)
 lines_of("blank-between", "10 million times a blank line and one that is no JSON", b"\nx\n", 10_000_000)
 lines_of("cut-escapes", "5 million lines with half of a surrogate pair, cut off", b'{"user":"\\ud800\n', 5_000_000)
-lines_of("equal-rows", "50 million equal rows", b'{"user":"a","prompt":"Hi, how are you?"}\n', 50_000_000)
+lines_of("equal-rows", "10 million equal rows", b'{"user":"a","prompt":"Hi, how are you?"}\n', 10_000_000)
 lines_of("equal-long-rows", "40,000 equal rows of 100 KB", row("b", "dragon " * 14_000), 40_000, a_member=100)
 lines_of("bad-utf8", "10 million lines of bytes that are no text", b"\xff\xfe\n", 10_000_000)
 

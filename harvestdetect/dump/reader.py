@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harvestdetect.cache import file_digest
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
@@ -324,8 +325,8 @@ def _within(chunks: Iterator[bytes], expansion: Expansion) -> Iterator[bytes]:
 
 
 def _cost(prompts: pa.RecordBatch, rejects: int) -> int:
-    parts: int = len(prompts.column("parts").flatten())
-    return ROW_COST * (prompts.num_rows + rejects) + PART_COST * max(parts - prompts.num_rows, 0)
+    parts = int(pc.sum(pc.list_value_length(prompts.column("parts"))).as_py() or 0)
+    return int(ROW_COST * (prompts.num_rows + rejects) + PART_COST * max(parts - prompts.num_rows, 0))
 
 
 def _broken(head: bytes, chunks: Iterator[bytes]) -> str:
