@@ -175,6 +175,10 @@ class Batch:
     """Of :data:`PROMPT_SCHEMA`; may be empty."""
     rejects: tuple[Reject, ...] = ()
     files: tuple[SourceFile, ...] = ()
+    unlisted: int = 0
+    """Rejects beside ``rejects``: of a file with very many, only the first are listed."""
+    cut: bool = False
+    """The file was not read to its end, because its content outgrew what the settings allow."""
 
 
 # ---------------------------------------------------------------- corpus

@@ -90,7 +90,17 @@ PROMPT_DIMENSIONS: Final = 48
 MANY_CLUSTERS: Final = 500
 """So many are described by several processes; it takes a second to start these."""
 INDIFFERENT: Final = frozenset(
-    {"batch_size", "cache", "device", "format", "max_line_bytes", "max_rejects", "memory_gb", "threads"}
+    {
+        "batch_size",
+        "cache",
+        "device",
+        "format",
+        "max_expansion",
+        "max_line_bytes",
+        "max_rejects",
+        "memory_gb",
+        "threads",
+    }
 ) | frozenset({"allow_download", "use_cache", "work", "workers"})
 """Settings on which no finding depends, the dumps being the same."""
 
@@ -396,7 +406,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Cor
         shards=shards, folder=settings.work, since=source.since if isinstance(source, Window) else None,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
-            rejects += len(batch.rejects)
+            rejects += len(batch.rejects) + batch.unlisted
             run.rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(run.rejects)])
             run.files.extend(batch.files)
         run.counts["rejects"] = rejects

@@ -133,7 +133,8 @@ class Preparer:
                     self._take(block, np.full(len(block.line), file, np.int32))
             finally:
                 held.close()
-            yield Batch(prompts=NO_PROMPTS, rejects=held.rejects, files=(held.file,))
+            unlisted = max(held.file.rejects - len(held.rejects), 0)
+            yield Batch(prompts=NO_PROMPTS, rejects=held.rejects, files=(held.file,), unlisted=unlisted)
             return
         writer = shards.writer(name) if shards is not None else None
         whole = False

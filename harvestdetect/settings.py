@@ -54,6 +54,9 @@ class Settings:
     """Bad rows allowed: a count when 1 or more, a share of the rows when below 1; None allows any."""
     max_line_bytes: int = 16_000_000
     """A longer line is a reject."""
+    max_expansion: float = 1_000.0
+    """Times its stored size that the content of a compressed file, or of a Parquet file, may be; a row counts as at
+    least 2,000 bytes. All files of a scan together may go 4 GB beyond that; then reading of the file stops."""
 
     # corpus
     segment_characters: int = 300
@@ -135,6 +138,7 @@ class Settings:
         self._one_of("device", ("auto", "cpu", "cuda", "mps"))
         for name, low, high in (
             ("max_line_bytes", 1_000, _MOST),
+            ("max_expansion", 1.0, None),
             ("segment_characters", 40, 100_000),
             ("max_windows", 0, 1_000),
             ("batch_size", 1, 65_536),

@@ -422,6 +422,9 @@ class ShardWriter:
         self._rejects += [(r.line, r.byte, r.reason) for r in batch.rejects]
         for file in batch.files:
             self._file = file
+        if batch.cut and not self._folder.lasting:
+            # Where reading stopped depends on the other files of the scan: the next scan looks again.
+            self.discard()
 
     def append(self, block: Prepared) -> None:
         """Takes the next block.

@@ -46,7 +46,7 @@ def test_examples_are_valid_and_import_public_names(name: str) -> None:
     [
         "README.md",
         "ARCHITECTURE.md",
-        *(f"docs/{n}.md" for n in ("usage", "python", "state", "alerts", "schedule", "nightly")),
+        *(f"docs/{n}.md" for n in ("usage", "python", "state", "alerts", "schedule", "nightly", "limits")),
     ],
 )
 def test_links_lead_somewhere(name: str) -> None:

@@ -222,7 +222,7 @@ class _Taking:
 
 
 def _told(batch: Batch, done: Ingested, at_most: int) -> SourceFile | None:
-    done.reject_count += len(batch.rejects)
+    done.reject_count += len(batch.rejects) + batch.unlisted
     done.rejects.extend(batch.rejects[: max(at_most - len(done.rejects), 0)])
     return batch.files[-1] if batch.files else None
 
