@@ -11,6 +11,8 @@
     ├── OutputError              OUT cannot be written: permission, disk full (exit 1)
     ├── EncoderError             a model cannot be found, loaded or trusted (exit 1)
     ├── CacheError               the vector cache cannot be used (exit 1)
+    ├── ScratchError             temporary files cannot be written: disk full, permission (exit 1)
+    ├── NeedsMemoryError         the scan would need more memory than it may have (exit 1)
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
     └── LockedError              another scan holds the lock (exit 75)
@@ -29,7 +31,9 @@ __all__ = [
     "HarvestdetectError",
     "InputError",
     "LockedError",
+    "NeedsMemoryError",
     "OutputError",
+    "ScratchError",
     "SettingsError",
     "StateError",
     "TooManyRejectsError",
@@ -76,6 +80,14 @@ class EncoderError(HarvestdetectError):
 
 class CacheError(HarvestdetectError):
     """The vector cache cannot be used."""
+
+
+class ScratchError(HarvestdetectError):
+    """Temporary files cannot be written."""
+
+
+class NeedsMemoryError(HarvestdetectError):
+    """A scan would need more memory than it may have."""
 
 
 class StateError(HarvestdetectError):

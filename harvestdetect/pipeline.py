@@ -46,10 +46,11 @@ from harvestdetect.data import (
     View,
 )
 from harvestdetect.describe import Parted, describe_clusters
+from harvestdetect.disk import SpareFolder
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.earlier import FAR, Earlier
 from harvestdetect.elsewhere import Elsewhere
-from harvestdetect.encode import encode_texts, load_encoder, open_cache
+from harvestdetect.encode import CACHED_VIEWS, encode_texts, load_encoder, open_cache, spare_cache
 from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
@@ -123,7 +124,7 @@ def detect(
     settings = settings or Settings()
     run = _Run(settings=settings, progress=progress or _silent, tell=notes)
     left_out = _left_out(leave_out, run)
-    run.open()
+    run.open(in_state=isinstance(source, Window))
     if settings.work is not None and candidates is None:
         run.earlier = _earlier(settings.work, left_out, run)
     with run.stage("read"):
@@ -189,6 +190,7 @@ def _earlier(folder: Path, left_out: frozenset[Family], run: _Run) -> Earlier:
         folder,
         key_of({"settings": settings, "registry": known, "left out": sorted(left_out), "versions": _versions()}),
         notes=run.note,
+        spare=run.work,
     )
 
 
@@ -218,11 +220,13 @@ class _Run:
     calibration: Calibration | None = None
     earlier: Earlier | None = None
     """What may be taken over from an earlier scan."""
+    work: SpareFolder | None = None
+    cache: SpareFolder | None = None
     results: dict[str, Any] = field(default_factory=dict)
     """Fields of the detection, as they come to be known."""
 
-    def open(self) -> None:
-        """Reads the files that the settings name, before any work is done."""
+    def open(self, *, in_state: bool) -> None:
+        """Reads the files that the settings name, before any work is done; ``in_state``: the work folder is a state."""
         settings = self.settings
         if settings.use_registry:
             self.registry = load_registry(settings.registry)
@@ -231,11 +235,16 @@ class _Run:
         if settings.calibration is not None:
             self.calibration = load_calibration(settings.calibration)
             check_calibration(self.calibration, settings=settings, version=_versions()["harvestdetect"])
+        self.cache = spare_cache(settings, notes=self.note)
         if settings.work is not None:
+            what, instead = "work folder", "nothing more is kept for the next scan, and temporary files go to TMPDIR"
+            if in_state:
+                what, instead = "vectors and neighbours in the state", "the next run makes them again"
+            self.work = SpareFolder(settings.work, what=what, instead=instead, notes=self.note)
             try:
                 settings.work.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise CacheError(f"cannot make the work folder {settings.work}: {error.strerror or error}") from None
+                self.work.give_up(error)
 
     def calibrate(self, weighed: Sequence[Weighed], *, prompts: int) -> list[Weighed]:
         """The p-values as the calibration has them, where there is one."""
@@ -382,12 +391,12 @@ def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Cor
         cutting = Cutting(
             segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry
         )
-        shards = ShardFolder(settings.work / "read", settings=settings, cutting=cutting)
+        shards = ShardFolder(settings.work / "read", settings=settings, cutting=cutting, spare=run.work)
     rejects = 0
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry,
         min_senders=settings.min_accounts, workers=processes(settings.workers),
-        shards=shards, folder=settings.work, since=source.since if isinstance(source, Window) else None,
+        shards=shards, folder=run.work, since=source.since if isinstance(source, Window) else None,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
             rejects += len(batch.rejects)
@@ -436,7 +445,8 @@ def _postings(corpus: Corpus, volume: Volumes) -> Postings:
 
 def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Rows:
     """Vectors of some segments: float16[len(segments), d]."""
-    encoder = load_encoder(view, settings=run.settings, notes=run.note)
+    encoder = load_encoder(view, settings=run.settings, notes=run.note, spare=run.cache)
+    spare = run.cache if view in CACHED_VIEWS else run.work
     run.models[view] = encoder.digest
     run.encode[view] = encoder.encode
     settings, n, d = run.settings, len(segments), encoder.dimensions
@@ -446,10 +456,10 @@ def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Rows:
             encoder,
             corpus.digest[segments],
             corpus.text.select(segments),
-            cache=open_cache(view, encoder, settings=settings, notes=run.note),
+            cache=open_cache(view, encoder, settings=settings, notes=run.note, spare=spare),
             batch_size=settings.batch_size,
             by_length=view == "meaning",
-            out=RowFile(n, d, folder=settings.work) if large else None,
+            out=RowFile(n, d, folder=run.work) if large else None,
             progress=advance,
             notes=run.note,
         )
@@ -484,13 +494,13 @@ def _nearest(view: View, vectors: Rows, digest: Digests, run: _Run) -> Neighbors
             partition=partition,
             leave=used.append,
         )
-    if settings.work is not None:
+    if run.work is not None and run.work.writable:
         # where nothing was searched the cells are as they were
         partition = used[0] if used else partition
         try:
-            keep_neighbors(settings.work, key, Kept(digest=digest, neighbors=found, partition=partition))
+            keep_neighbors(run.work.path, key, Kept(digest=digest, neighbors=found, partition=partition))
         except CacheError as error:
-            run.note(f"the neighbours are not kept: {error}")
+            run.work.give_up(error)
     return found
 
 

@@ -31,6 +31,7 @@ import pyarrow as pa
 from harvestdetect import __version__
 from harvestdetect.cache import flush_to_disk, remove_abandoned
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
+from harvestdetect.disk import SpareFolder, reason_of
 from harvestdetect.errors import CacheError
 from harvestdetect.segments import LAYOUT, Cutting, Prepared, chosen, of_account
 from harvestdetect.settings import Settings
@@ -54,14 +55,26 @@ class ShardFolder:
         cutting: likewise.
         lasting: a shard is named by the bytes of its file alone. Then it is not a copy that can be made again: the
             caller sees to it that all shards were cut in the same way.
+        spare: the folder that this one is in, where a scan can do without it: it is given up when it cannot be
+            written. None: that is an error.
 
     Raises:
         CacheError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, *, settings: Settings, cutting: Cutting, lasting: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: Settings,
+        cutting: Cutting,
+        lasting: bool = False,
+        spare: SpareFolder | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.cutting = cutting
+        self.lasting = lasting
+        self._spare = spare
         told: dict[str, Any] = (
             {"lasting": True}
             if lasting
@@ -80,7 +93,27 @@ class ShardFolder:
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_abandoned(self.folder, suffix=".tmp")
         except OSError as error:
-            raise CacheError(f"cannot use the folder {self.folder}: {error.strerror or error}") from None
+            self.lose(CacheError(f"cannot use the folder {self.folder}: {reason_of(error)}"), error)
+
+    def lose(self, error: CacheError, cause: OSError | None = None) -> None:
+        """Goes on without writing shards, where a scan can do without them.
+
+        Raises:
+            CacheError: ``error``, where it cannot.
+        """
+        if self._spare is None:
+            raise error from None
+        self._spare.give_up(cause or error)
+
+    @property
+    def spare(self) -> bool:
+        """Whether a scan can do without these shards."""
+        return self._spare is not None
+
+    @property
+    def writable(self) -> bool:
+        """Whether shards are still to be written."""
+        return self._spare is None or self._spare.writable
 
     def open(self, name: str, sha256: str) -> Shard | None:
         """The shard of a file, whole; None where there is none. A broken one is removed.
@@ -245,7 +278,8 @@ class ShardWriter:
         self._write(MAGIC)
 
     def _error(self, error: OSError) -> CacheError:
-        return CacheError(f"cannot write to {self._folder.folder}: {error.strerror or error}")
+        remedy = "; mend that and run it again: what was there before is unchanged" if self._folder.lasting else ""
+        return CacheError(f"cannot write to {self._folder.folder}: {reason_of(error)}{remedy}")
 
     def _write(self, data: Any) -> None:
         if self._stream is None:
@@ -308,4 +342,5 @@ class ShardWriter:
             with suppress(OSError):
                 self._stream.close()
             self._stream = None
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ PACKAGE = "harvestdetect"
 LAYERS = (
     ("errors", {"errors"}),
     ("settings", {"settings"}),
-    ("ground", {"arrays", "machine", "scratch", "texts", "vectors"}),
+    ("ground", {"arrays", "disk", "machine", "scratch", "texts", "vectors"}),
     ("data", {"data"}),
     (
         "helpers",
