@@ -151,8 +151,8 @@ _SCANNING: Final = (
     ),
     click.option(
         "--memory", "memory_gb", type=float, metavar="GB",
-        help="What a scan may hold: vectors that would take a twentieth of it go into a file.  "
-        "[default: half of the machine's]",
+        help="Memory that a scan may take: one that will need more ends when the dumps are read. Vectors that would "
+        "take a twentieth of it go into a file.  [default: what is available]",
     ),
     click.option(
         "--work", type=click.Path(path_type=Path), metavar="DIR",
@@ -294,6 +294,7 @@ def scan(
         if verbose:
             for cost in detection.stages:
                 tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+            tell("memory: " + ", ".join(f"{name} {gb:.2f} GB" for name, gb in detection.memory.items()))
 
         rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
         if not prompts:

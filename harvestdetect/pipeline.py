@@ -55,7 +55,8 @@ from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.lookup import Parts, first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
-from harvestdetect.machine import memory_gb, peak_memory_mb, processes
+from harvestdetect.machine import peak_memory_mb, processes
+from harvestdetect.memory import Counts, available_gb, check_memory, estimate_gb, reading_gb, vectors_in_file
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
 from harvestdetect.regroup import join_parts, without_surer
@@ -79,8 +80,6 @@ Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int]
 NOMINAL_SPEED: Final = 20_000.0
 """Characters (of UTF-8) per second that the meaning view is reckoned at."""
 MAX_REJECTS_KEPT: Final = 100_000
-IN_MEMORY: Final = 0.05
-"""Vectors lie in a file where they would take a greater part of what a scan may hold."""
 LEAST_KNOWN: Final = 0.5
 """Neighbours of an earlier scan are of use where so many of the segments were in it."""
 PROMPT_DIMENSIONS: Final = 48
@@ -120,6 +119,8 @@ def detect(
         CalibrationError: ``settings.calibration`` cannot be read, or was made for other settings or models.
         SettingsError: ``settings.registry`` cannot be read, or ``leave_out`` names no family.
         EncoderError: a model cannot be found, loaded or trusted.
+        NeedsMemoryError: it would need more memory than ``settings.memory_gb``, or than there is.
+        ScratchError: temporary files cannot be written.
     """
     settings = settings or Settings()
     run = _Run(settings=settings, progress=progress or _silent, tell=notes)
@@ -131,6 +132,7 @@ def detect(
         corpus = _read(source, run)
     if not len(corpus.prompts.account):
         return run.detection(corpus)
+    run.estimate(corpus)
     volume = volumes(corpus)
     postings = _postings(corpus, volume)
     with run.stage("encode wording"):
@@ -222,6 +224,11 @@ class _Run:
     """What may be taken over from an earlier scan."""
     work: SpareFolder | None = None
     cache: SpareFolder | None = None
+    allowed: float = 0.0
+    """Memory that the scan may take, 10**9 bytes."""
+    memory: dict[str, float] = field(default_factory=dict)
+    before: float = field(default_factory=peak_memory_mb)
+    """Peak memory of the process when the run began, MB: it may have done other things."""
     results: dict[str, Any] = field(default_factory=dict)
     """Fields of the detection, as they come to be known."""
 
@@ -236,6 +243,8 @@ class _Run:
             self.calibration = load_calibration(settings.calibration)
             check_calibration(self.calibration, settings=settings, version=_versions()["harvestdetect"])
         self.cache = spare_cache(settings, notes=self.note)
+        self.allowed = available_gb() if settings.memory_gb is None else settings.memory_gb
+        self.memory["allowed"] = round(self.allowed, 3)
         if settings.work is not None:
             what, instead = "work folder", "nothing more is kept for the next scan, and temporary files go to TMPDIR"
             if in_state:
@@ -245,6 +254,48 @@ class _Run:
                 settings.work.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 self.work.give_up(error)
+
+    def while_reading(self, prompts: int) -> None:
+        """Ends a scan that has read more than can be scanned.
+
+        Raises:
+            NeedsMemoryError: so many prompts alone need more memory than the scan may take.
+        """
+        need, what = reading_gb(prompts), f"{prompts:,} prompts, and not all are read"
+        check_memory(need, self.allowed, self.settings, what=what)
+
+    def estimate(self, corpus: Corpus) -> None:
+        """Estimates what the scan needs, now that it is known what there is to scan.
+
+        Raises:
+            NeedsMemoryError: more than it may take.
+        """
+        settings, prompts = self.settings, corpus.prompts
+        counts = Counts(
+            prompts=len(prompts.account),
+            segments=len(corpus.text),
+            pairs=len(corpus.posting_segment),
+            value_bytes=prompts.accounts.nbytes + sum(column.values.nbytes for column in prompts.fields.values()),
+        )
+        size, meaning = corpus.text.size, len(corpus.text)
+        if settings.encoder == "auto" and float(size.sum()) / NOMINAL_SPEED > settings.auto_budget_seconds:
+            # at most as many as there are shortest ones
+            fit = np.cumsum(np.sort(size), dtype=np.int64) <= settings.auto_budget_seconds * NOMINAL_SPEED
+            meaning = int(fit.sum())
+        need = estimate_gb(counts, settings, meaning=meaning)
+        self.memory["estimated"] = round(need, 3)
+        what = f"{counts.prompts:,} prompts and {counts.segments:,} texts"
+        check_memory(need, self.allowed, settings, what=what)
+
+    def _measured(self) -> None:
+        """Puts the peak beside the estimate, and notes one that is above what the scan may take."""
+        peak, bound = peak_memory_mb(), self.settings.memory_gb
+        self.memory["peak"] = round(peak / 1e3, 3)
+        if bound is not None and self.before < peak and peak > bound * 1e3:
+            self.note(
+                f"the scan took {peak / 1e3:.3g} GB of memory, more than the {bound:g} GB of --memory, though "
+                f"{self.memory.get('estimated', 0.0):.3g} GB were estimated"
+            )
 
     def calibrate(self, weighed: Sequence[Weighed], *, prompts: int) -> list[Weighed]:
         """The p-values as the calibration has them, where there is one."""
@@ -341,6 +392,7 @@ class _Run:
 
     def detection(self, corpus: Corpus) -> Detection:
         """The answer, with everything collected."""
+        self._measured()
         seen = corpus.prompts.time[corpus.prompts.time != NO_TIME]
         if len(seen):
             self.counts.update(first_seen=int(seen.min()), last_seen=int(seen.max()))
@@ -357,6 +409,7 @@ class _Run:
             versions=_versions(),
             files=tuple(self.files),
             stages=tuple(self.stages),
+            memory=dict(sorted(self.memory.items())),
             notes=tuple(self.told),
             **{"findings": (), **self.results},
         )
@@ -399,6 +452,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Cor
         shards=shards, folder=run.work, since=source.since if isinstance(source, Window) else None,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
+            run.while_reading(len(builder))
             rejects += len(batch.rejects)
             run.rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(run.rejects)])
             run.files.extend(batch.files)
@@ -450,7 +504,7 @@ def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Rows:
     run.models[view] = encoder.digest
     run.encode[view] = encoder.encode
     settings, n, d = run.settings, len(segments), encoder.dimensions
-    large = 2 * n * d > IN_MEMORY * 1e9 * (settings.memory_gb or memory_gb() / 2)
+    large = vectors_in_file(n, d, settings)
     with run.progress(view, n) as advance:
         return encode_texts(
             encoder,

@@ -24,7 +24,7 @@ LAYERS = (
         {
             *("cache", "candidates", "cells", "codes", "descent", "distill", "elsewhere", "evidence.nulls", "lookup"),
             *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
-            *("normalize", "redact", "registry", "returning"),
+            *("memory", "normalize", "redact", "registry", "returning"),
         },
     ),
     (
