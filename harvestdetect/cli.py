@@ -215,6 +215,9 @@ def _scanning(command: Callable[..., int]) -> Callable[..., int]:
     metavar="FILE",
     help="Write what the run did for Prometheus (text files of the node exporter).",
 )
+@click.option(
+    "--estimate", is_flag=True, help="Read the dumps, tell what memory the scan will need, and end without scanning."
+)
 @_scanning
 def scan(
     dumps: tuple[str, ...],
@@ -222,6 +225,7 @@ def scan(
     state: Path | None,
     window: str | None,
     metrics: Path | None,
+    estimate: bool,
     mapping: dict[str, str] | None,
     format_: str | None,
     output: str,
@@ -258,6 +262,8 @@ def scan(
     """
     if window is not None and state is None:
         raise UsageError("--window is of use with --state only")
+    if estimate and state is not None:
+        raise UsageError("--estimate reads the named dumps alone, and --state has a window of others: leave one out")
     from harvestdetect.settings import load_settings
 
     flags |= {"mapping": mapping, "format": format_}
@@ -273,6 +279,10 @@ def scan(
     names = _without_results(expand_sources(dumps), out, notes)
     if "-" in names and sys.stdin is None:
         raise InputError("standard input (-) is closed")
+    if verbose:
+        _tell_roughly(names, settings)
+    if estimate:
+        return _estimate(names, settings, quiet=quiet)
     check_writable(out)
     write = partial(write_outputs, out=out)
     with _measured(metrics) as done, _dumps(names, settings, quiet=quiet) as dumps_read:
@@ -303,6 +313,30 @@ def scan(
         if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
             done(detection, exit_code=EXIT_FINDINGS)
             return EXIT_FINDINGS
+    return 0
+
+
+def _tell_roughly(names: Sequence[str], settings: Settings) -> None:
+    """Says what a scan will need by the sizes of the files, where these say anything."""
+    from harvestdetect.dump.size import rough_rows
+    from harvestdetect.memory import rough_gb
+
+    if (rows := rough_rows(names)) is not None:
+        tell(f"about {rows:,} rows by the sizes of the files: memory of about {rough_gb(rows, settings):.1f} GB")
+
+
+def _estimate(names: Sequence[str], settings: Settings, *, quiet: bool) -> int:
+    """Reads dumps and says what memory a scan of them will need."""
+    from harvestdetect.pipeline import estimated
+
+    with _dumps(names, settings, quiet=quiet) as dumps_read:
+        found = estimated(dumps_read, settings=settings)
+    need, allowed = found.memory["estimated"], found.memory["allowed"]
+    what = "are available" if settings.memory_gb is None else "are allowed by --memory"
+    answer(
+        f"{found.counts['prompts']:,} prompts of {found.counts['accounts']:,} accounts, {found.counts['segments']:,} "
+        f"texts: the scan will need about {need:.1f} GB of memory, and {allowed:.1f} GB {what}\n"
+    )
     return 0
 
 

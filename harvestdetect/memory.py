@@ -19,7 +19,7 @@ from harvestdetect.errors import NeedsMemoryError
 from harvestdetect.machine import cores, memory_gb, processes
 from harvestdetect.settings import Settings
 
-__all__ = ["Counts", "available_gb", "check_memory", "estimate_gb", "reading_gb", "vectors_in_file"]
+__all__ = ["Counts", "available_gb", "check_memory", "estimate_gb", "reading_gb", "rough_gb", "vectors_in_file"]
 
 MB: Final = 1e6
 GB: Final = 1e9
@@ -118,6 +118,14 @@ def estimate_gb(counts: Counts, settings: Settings, *, meaning: int | None = Non
     workers = processes(settings.workers)
     others = workers * WORKER if workers > 1 and counts.prompts > MANY else 0.0
     return (max(stages) + others) * MB / GB
+
+
+def rough_gb(rows: int, settings: Settings) -> float:
+    """What a scan of so many rows takes when they are like those of the benchmarks, in 10**9 bytes.
+
+    There nine rows of ten are texts of their own, and a prompt holds two and a half segments.
+    """
+    return estimate_gb(Counts(prompts=rows, segments=rows, pairs=5 * rows // 2, value_bytes=20 * rows), settings)
 
 
 def reading_gb(prompts: int) -> float:

@@ -69,7 +69,7 @@ from harvestdetect.vectors import RowFile, Rows
 from harvestdetect.weigh import Background, Case, Weighed, background_of, judgements_of, weigh
 from harvestdetect.work import Kept, keep_neighbors, kept_neighbors, key_of, places
 
-__all__ = ["detect"]
+__all__ = ["detect", "estimated"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
@@ -173,6 +173,25 @@ def detect(
     return run.detection(corpus)
 
 
+def estimated(source: Iterable[Batch] | Iterable[Prompt], *, settings: Settings | None = None) -> Detection:
+    """Reads prompts and estimates what :func:`detect` would need; nothing is compared.
+
+    Args:
+        source: as for :func:`detect`.
+        settings: None takes the defaults.
+
+    Returns:
+        A detection without findings; ``memory`` has the estimate and ``counts`` what was read.
+    """
+    run = _Run(settings=settings or Settings(), progress=_silent, tell=None)
+    run.open(in_state=False)
+    with run.stage("read"):
+        corpus = _read(source, run)
+    run.estimate(corpus, check=False)
+    run.counts["segments"] = len(corpus.text)
+    return run.detection(corpus)
+
+
 def _left_out(names: Sequence[Family], run: _Run) -> frozenset[Family]:
     """The families of evidence that are not weighed; a note says so."""
     known = get_args(Family)
@@ -264,11 +283,11 @@ class _Run:
         need, what = reading_gb(prompts), f"{prompts:,} prompts, and not all are read"
         check_memory(need, self.allowed, self.settings, what=what)
 
-    def estimate(self, corpus: Corpus) -> None:
+    def estimate(self, corpus: Corpus, *, check: bool = True) -> None:
         """Estimates what the scan needs, now that it is known what there is to scan.
 
         Raises:
-            NeedsMemoryError: more than it may take.
+            NeedsMemoryError: more than it may take, and ``check``.
         """
         settings, prompts = self.settings, corpus.prompts
         counts = Counts(
@@ -285,7 +304,8 @@ class _Run:
         need = estimate_gb(counts, settings, meaning=meaning)
         self.memory["estimated"] = round(need, 3)
         what = f"{counts.prompts:,} prompts and {counts.segments:,} texts"
-        check_memory(need, self.allowed, settings, what=what)
+        if check:
+            check_memory(need, self.allowed, settings, what=what)
 
     def _measured(self) -> None:
         """Puts the peak beside the estimate, and notes one that is above what the scan may take."""

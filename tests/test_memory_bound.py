@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from benchmarks import memory as benchmark
 from benchmarks.scale import lay
 from harvestdetect import memory
+from harvestdetect.cli import run_command
 from harvestdetect.dump import read_dumps
+from harvestdetect.dump.size import rough_rows
 from harvestdetect.errors import NeedsMemoryError
 from harvestdetect.memory import Counts, available_gb, check_memory, estimate_gb, reading_gb
 from harvestdetect.pipeline import detect
@@ -224,6 +229,46 @@ def test_the_command_says_it_in_one_line_and_leaves_no_results(
     assert done.stderr.startswith("harvestdetect: this scan will need about 0.")
     assert len(done.stderr.splitlines()) == 1
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("packed", ["", ".gz", ".zst"])
+def test_rows_are_known_roughly_from_the_beginning_of_files(tmp_path: Path, packed: str) -> None:
+    rows = [json.dumps({"account": f"a{i % 90}", "prompt": f"text {i} " * (1 + i % 9)}) for i in range(90_000)]
+    raw = ("\n".join(rows) + "\n").encode()
+    pack = {"": bytes, ".gz": gzip.compress, ".zst": pa.Codec("zstd").compress}[packed]
+    for i in range(3):
+        part = raw if not packed else pack(raw, **({"asbytes": True} if packed == ".zst" else {}))
+        (tmp_path / f"{i}.jsonl{packed}").write_bytes(part)
+    found = rough_rows([str(path) for path in sorted(tmp_path.iterdir())])
+    assert found is not None
+    assert 0.7 < found / 270_000 < 1.4
+
+
+def test_rows_that_cannot_be_known_are_not_guessed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"PAR1 and so on")
+    (tmp_path / "b").write_bytes(gzip.compress(b"x" * 9_000)[:20])
+    (tmp_path / "c").write_bytes(b"")
+    assert rough_rows([str(tmp_path / "a")]) is None
+    assert rough_rows([str(tmp_path / "b")]) is None
+    assert rough_rows([str(tmp_path / "c")]) == 0
+    assert rough_rows([]) is rough_rows(["-"]) is rough_rows(["s3://bucket/a"]) is None
+
+
+def test_an_estimate_can_be_had_without_a_scan(
+    dump: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harvestdetect.pipeline.load_encoder", None)
+    command = ["scan", str(dump), "--out", str(tmp_path / "out"), "--encoder", "fast", "--workers", "1", "--estimate"]
+    assert run_command([*command, "--memory", "0.3", "-v"]) == 0
+    said = capsys.readouterr()
+    assert re.fullmatch(
+        r"2,000 prompts of \d+ accounts, [\d,]+ texts: the scan will need about 0\.\d GB of memory, and 0\.3 GB are "
+        r"allowed by --memory\n",
+        said.out,
+    )
+    assert re.search(r"about [\d,]+ rows by the sizes of the files: memory of about 0\.\d GB", said.err)
+    assert not (tmp_path / "out").exists()
+    assert run_command([*command, "--state", str(tmp_path / "state")]) == 2
 
 
 def test_the_benchmark_prints_a_line_for_each_dump() -> None:
