@@ -690,6 +690,9 @@ def run_command(arguments: list[str]) -> int:
         if isinstance(error, OSError):
             tell(f"{NAME}: {_explained(error)}")
             return 1
+        if type(error).__module__ == "sqlite3":  # what no module has a message of its own for
+            tell(f"{NAME}: a database of the cache or the state cannot be used: {error}; see whether its disk is full")
+            return 1
         if verbose:
             tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)
         again = "" if verbose else "; run it again with -v for the traceback"

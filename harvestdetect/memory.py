@@ -44,7 +44,7 @@ THREAD: Final = 50.0
 MEANING: Final = 1_000.0
 """MB of torch, the packaged model and a batch of 64 texts."""
 WORKER: Final = 230.0
-"""MB of a process that prepares texts or describes clusters."""
+"""MB of a process that prepares texts (137 measured) or describes clusters."""
 
 # Bytes for each item, from the widths of the arrays that live at the same time.
 PROMPT: Final = 100

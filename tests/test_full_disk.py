@@ -325,6 +325,35 @@ def test_a_work_folder_on_a_disk_of_a_megabyte(made: Made, cache: Path, small_di
     assert not list(work.rglob("*.tmp"))
 
 
+def test_a_work_folder_that_became_read_only_is_still_read(
+    made: Made, cache: Path, small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = small_disk("20m")
+    scan(made.files, cache, work=work)
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("*.shard")}
+    subprocess.run(["mount", "-o", "remount,ro", str(work)], check=True)
+    monkeypatch.setattr("harvestdetect.preparing.prepare", lambda *_: pytest.fail("was read again"))
+    found = scan(made.files, cache, work=work)
+    assert answer_of(found) == made.answer
+    (note,) = given_up(found)
+    assert note.startswith(f"going on without the work folder {work}: ")
+    assert "read-only" in note
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("*.shard")} == before
+
+
+def test_a_database_error_that_nobody_expected_is_no_internal_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("harvestdetect.dump.expand_sources", full)
+    assert run_command(["scan", "a", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be used: database or disk is full; see whether its disk is full" in said
+    assert "internal error" not in said
+
+
 def test_a_shard_that_breaks_off_is_read_again_from_where_it_broke(tmp_path: Path, made: Made) -> None:
     from harvestdetect.shards import ShardFolder
 

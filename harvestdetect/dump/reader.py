@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final, TypeAlias
 
 from harvestdetect.cache import file_digest
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
@@ -287,7 +287,7 @@ def _kind(head: bytes, name: str, settings: Settings) -> tuple[str, str]:
     return "csv", ""
 
 
-def _spool(name: str) -> IO[bytes]:
+def _spool(name: str) -> BinaryIO:
     """An unnamed temporary file for what can only be read forward."""
     try:
         return tempfile.TemporaryFile(prefix="harvestdetect-")
