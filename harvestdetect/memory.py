@@ -29,8 +29,10 @@ IN_MEMORY: Final = 0.05
 # Measured in 10**6 bytes as resident memory (VmHWM of each stage) of scans of 5,000 to 300,000 rows.
 START: Final = 130.0
 """MB of a process with numpy and pyarrow."""
-BATCH: Final = 120.0
-"""MB of the blocks of prompts that are read and cut."""
+BATCH: Final = 60.0
+"""MB of what reads and cuts, whatever the size of its blocks."""
+BATCH_BYTE: Final = 20
+"""Bytes for each byte of the largest block of prompts while it is cut: 500 MB measured for a block of 25 MB."""
 WORDING: Final = 110.0
 """MB of the wording model, its tokenizer and the words it knows."""
 CLUSTERING: Final = 110.0
@@ -81,6 +83,8 @@ class Counts:
     """Of a prompt and a segment that it holds."""
     value_bytes: int = 0
     """Distinct values of all columns: accounts, addresses and the like."""
+    batch_bytes: int = 4_000_000
+    """Of the largest block of prompts that was read at once, with all columns."""
 
 
 def vectors_in_file(rows: int, dimensions: int, settings: Settings) -> bool:
@@ -130,12 +134,12 @@ def rough_gb(rows: int, settings: Settings) -> float:
 
 def reading_gb(prompts: int) -> float:
     """What a scan of so many prompts or more needs at the least, in 10**9 bytes: what is known while they are read."""
-    return _reading(Counts(prompts=prompts, segments=0, pairs=0)) * MB / GB
+    return _reading(Counts(prompts=prompts, segments=0, pairs=0, batch_bytes=0)) * MB / GB
 
 
 def _reading(counts: Counts) -> float:
     items = counts.prompts * (PROMPT + READ_PROMPT) + counts.pairs * READ_PAIR + counts.segments * SEGMENT
-    return _sum(START + BATCH, items + 2 * counts.value_bytes)
+    return _sum(START + BATCH + BATCH_BYTE * counts.batch_bytes / MB, items + 2 * counts.value_bytes)
 
 
 def _search(rows: int, view: str, settings: Settings, *, base: float, kept: float) -> float:

@@ -246,6 +246,8 @@ class _Run:
     allowed: float = 0.0
     """Memory that the scan may take, 10**9 bytes."""
     memory: dict[str, float] = field(default_factory=dict)
+    batch_bytes: int = 0
+    """Of the largest block of prompts that was read."""
     before: float = field(default_factory=peak_memory_mb)
     """Peak memory of the process when the run began, MB: it may have done other things."""
     results: dict[str, Any] = field(default_factory=dict)
@@ -274,13 +276,16 @@ class _Run:
             except OSError as error:
                 self.work.give_up(error)
 
-    def while_reading(self, prompts: int) -> None:
+    def while_reading(self, prompts: int, batch: Batch) -> None:
         """Ends a scan that has read more than can be scanned.
 
         Raises:
-            NeedsMemoryError: so many prompts alone need more memory than the scan may take.
+            NeedsMemoryError: the prompts read so far alone need more memory than the scan may take, or reading took it.
         """
-        need, what = reading_gb(prompts), f"{prompts:,} prompts, and not all are read"
+        self.batch_bytes = max(self.batch_bytes, batch.prompts.nbytes)
+        need, what, peak = reading_gb(prompts), f"{prompts:,} prompts, and not all are read", peak_memory_mb()
+        if self.settings.memory_gb is not None and peak > self.before:
+            need = max(need, peak / 1e3)
         check_memory(need, self.allowed, self.settings, what=what)
 
     def estimate(self, corpus: Corpus, *, check: bool = True) -> None:
@@ -295,6 +300,7 @@ class _Run:
             segments=len(corpus.text),
             pairs=len(corpus.posting_segment),
             value_bytes=prompts.accounts.nbytes + sum(column.values.nbytes for column in prompts.fields.values()),
+            batch_bytes=self.batch_bytes,
         )
         size, meaning = corpus.text.size, len(corpus.text)
         if settings.encoder == "auto" and float(size.sum()) / NOMINAL_SPEED > settings.auto_budget_seconds:
@@ -472,7 +478,7 @@ def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Cor
         shards=shards, folder=run.work, since=source.since if isinstance(source, Window) else None,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
-            run.while_reading(len(builder))
+            run.while_reading(len(builder), batch)
             rejects += len(batch.rejects)
             run.rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(run.rejects)])
             run.files.extend(batch.files)

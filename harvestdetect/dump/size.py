@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from contextlib import closing
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
 from harvestdetect.dump.sources import is_plain_file, open_source, source_size
 from harvestdetect.dump.streams import BrokenStreamError, Stored, compression, decompress
@@ -14,8 +15,10 @@ __all__ = ["rough_rows"]
 
 SAMPLED_FILES: Final = 8
 """Files of which the beginning is read; the others are taken to be alike."""
-SAMPLED_BYTES: Final = 1 << 21
-"""Bytes of a sample after decompression, at least one chunk."""
+SAMPLED_BYTES: Final = 1 << 18
+"""Bytes of a sample as stored."""
+MOST_BYTES: Final = 1 << 27
+"""Bytes of a sample after decompression; with more it says nothing."""
 
 
 def rough_rows(names: Sequence[str]) -> int | None:
@@ -34,7 +37,7 @@ def rough_rows(names: Sequence[str]) -> int | None:
     for name in names[::step]:
         try:
             sample = _sample(name)
-        except (InputError, BrokenStreamError):
+        except (InputError, OSError):
             return None
         if sample is None:
             return None
@@ -44,18 +47,18 @@ def rough_rows(names: Sequence[str]) -> int | None:
 
 
 def _sample(name: str) -> tuple[int, int] | None:
-    """Lines at the beginning of a file, and how many bytes as stored they take; None for Parquet."""
+    """Lines at the beginning of a file, and how many bytes as stored they take; None for what says nothing."""
     lines = taken = 0
     with open_source(name) as raw:
-        source = Stored(raw, name=name)
-        chunks: Any = decompress(source, compression(source.peek(4)))
-        if not hasattr(chunks, "close"):
-            chunks = (chunk for chunk in chunks)
-        with closing(chunks):
-            for chunk in chunks:
-                if not taken and chunk.startswith(b"PAR1"):
-                    return None
-                lines, taken = lines + chunk.count(b"\n"), taken + len(chunk)
-                if taken >= SAMPLED_BYTES:
-                    break
-        return lines, source.bytes
+        data = raw.read(SAMPLED_BYTES)
+    if data.startswith(b"PAR1"):
+        return None
+    source = Stored(io.BytesIO(data), name=name)
+    with suppress(BrokenStreamError):  # a compressed stream is cut off
+        for chunk in decompress(source, compression(data[:4])):
+            if not taken and chunk.startswith(b"PAR1"):
+                return None
+            lines, taken = lines + chunk.count(b"\n"), taken + len(chunk)
+            if taken > MOST_BYTES:
+                return None
+    return (lines, len(data)) if taken or not data else None
