@@ -39,6 +39,11 @@ CLUSTERING: Final = 110.0
 """MB of scipy and scikit-learn once they are loaded."""
 JUDGING: Final = 60.0
 """MB of what describing and weighing candidates takes, whatever there is."""
+TEXT_BYTE: Final = 4
+"""Bytes for each byte of the segments' texts while clusters are described and weighed, and"""
+MOST_TEXT: Final = 800.0
+"""MB that this takes at most. From a scan of 60,000 distinct long texts (150 MB of segments) that reached 1.5 GB before
+it was stopped: the least certain of these constants."""
 TORCH: Final = 280.0
 """MB of torch once it is loaded: the search by cells multiplies with it."""
 THREAD: Final = 50.0
@@ -83,6 +88,8 @@ class Counts:
     """Of a prompt and a segment that it holds."""
     value_bytes: int = 0
     """Distinct values of all columns: accounts, addresses and the like."""
+    text_bytes: int = 0
+    """Of all segments, as UTF-8."""
     batch_bytes: int = 4_000_000
     """Of the largest block of prompts that was read at once, with all columns."""
 
@@ -118,7 +125,8 @@ def estimate_gb(counts: Counts, settings: Settings, *, meaning: int | None = Non
         stages.append(_search(wanted, "meaning", settings, base=loaded - TORCH, kept=kept + own + theirs))
         stages.append(_sum(loaded, kept + own + theirs + wanted * k * EDGE))
     # vectors of the meaning view are not needed any more, but what is given back stays with the process in part
-    stages.append(_sum(loaded + JUDGING, kept + own + theirs + n * k * EDGE / 2))
+    texts = min(TEXT_BYTE * counts.text_bytes / MB, MOST_TEXT)
+    stages.append(_sum(loaded + JUDGING + texts, kept + own + theirs + n * k * EDGE / 2))
     workers = processes(settings.workers)
     others = workers * WORKER if workers > 1 and counts.prompts > MANY else 0.0
     return (max(stages) + others) * MB / GB

@@ -300,6 +300,7 @@ class _Run:
             segments=len(corpus.text),
             pairs=len(corpus.posting_segment),
             value_bytes=prompts.accounts.nbytes + sum(column.values.nbytes for column in prompts.fields.values()),
+            text_bytes=int(corpus.text.size.sum(dtype=np.int64)),
             batch_bytes=self.batch_bytes,
         )
         size, meaning = corpus.text.size, len(corpus.text)
