@@ -154,8 +154,8 @@ _SCANNING: Final = (
     ),
     click.option(
         "--memory", "memory_gb", type=float, metavar="GB",
-        help="What a scan may hold: vectors that would take a twentieth of it go into a file.  "
-        "[default: half of the machine's]",
+        help="Memory that a scan may take: one that will need more ends when the dumps are read. Vectors that would "
+        "take a twentieth of it go into a file.  [default: what is available]",
     ),
     click.option(
         "--work", type=click.Path(path_type=Path), metavar="DIR",
@@ -258,6 +258,9 @@ def _option(arguments: Sequence[str], name: str) -> str | None:
     help="Let the group of the files read and write OUT, --state, --work and --cache.  [default: only the user may; a "
     "state stays as it was]",
 )
+@click.option(
+    "--estimate", is_flag=True, help="Read the dumps, tell what memory the scan will need, and end without scanning."
+)
 @_scanning
 def scan(
     dumps: tuple[str, ...],
@@ -268,6 +271,7 @@ def scan(
     metrics: Path | None,
     baseline: bool,
     group: bool | None,
+    estimate: bool,
     **options: Any,
 ) -> int:
     """Scan dumps of prompts for campaigns and write the findings into a folder.
@@ -297,6 +301,10 @@ def scan(
         needing = {"--window": window is not None, "--trust-clock": trust_clock, "--baseline": baseline}
         if state is None and any(needing.values()):
             raise UsageError(f"{next(name for name in needing if needing[name])} is of use with --state only")
+        if estimate and state is not None:
+            raise UsageError(
+                "--estimate reads the named dumps alone, and --state has a window of others: leave one out"
+            )
         into = None
         if state is not None:
             into = partial(
@@ -304,7 +312,7 @@ def scan(
                 baseline=baseline, trust_clock=trust_clock, group=group,
             )  # fmt: skip
         shared = (out, state) if group else ()
-        measured.exit_code = _scan(dumps, out, into, measured.done, shared=shared, **options)
+        measured.exit_code = _scan(dumps, out, into, measured.done, shared=shared, estimate=estimate, **options)
     return measured.exit_code
 
 
@@ -315,6 +323,7 @@ def _scan(
     done: Callable[..., None],
     *,
     shared: tuple[Path | None, ...],
+    estimate: bool,
     mapping: dict[str, str] | None,
     format_: str | None,
     output: str,
@@ -345,6 +354,10 @@ def _scan(
     names = _without_results(expand_sources(dumps), out, notes)
     if "-" in names and sys.stdin is None:
         raise InputError("standard input (-) is closed")
+    if verbose:
+        _tell_roughly(names, settings)
+    if estimate:
+        return _estimate(names, settings, quiet=quiet)
     check_writable(out)
     write = partial(write_outputs, out=out)
     with _dumps(names, settings, quiet=quiet) as dumps_read:
@@ -366,6 +379,7 @@ def _scan(
         if verbose:
             for cost in detection.stages:
                 tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+            tell("memory: " + ", ".join(f"{name} {gb:.2f} GB" for name, gb in detection.memory.items()))
 
         rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
         rows = detection.counts.get("read_rows", prompts)
@@ -375,6 +389,30 @@ def _scan(
         check_rejects(rejects, rows, settings.max_rejects)
         if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
             return EXIT_FINDINGS
+    return 0
+
+
+def _tell_roughly(names: Sequence[str], settings: Settings) -> None:
+    """Says what a scan will need by the sizes of the files, where these say anything."""
+    from harvestdetect.dump.size import rough_rows
+    from harvestdetect.memory import rough_gb
+
+    if (rows := rough_rows(names)) is not None:
+        tell(f"about {rows:,} rows by the sizes of the files: memory of about {rough_gb(rows, settings):.1f} GB")
+
+
+def _estimate(names: Sequence[str], settings: Settings, *, quiet: bool) -> int:
+    """Reads dumps and says what memory a scan of them will need."""
+    from harvestdetect.pipeline import estimated
+
+    with _dumps(names, settings, quiet=quiet) as dumps_read:
+        found = estimated(dumps_read, settings=settings)
+    need, allowed = found.memory["estimated"], found.memory["allowed"]
+    what = "are available" if settings.memory_gb is None else "are allowed by --memory"
+    answer(
+        f"{found.counts['prompts']:,} prompts of {found.counts['accounts']:,} accounts, {found.counts['segments']:,} "
+        f"texts: the scan will need about {need:.1f} GB of memory, and {allowed:.1f} GB {what}\n"
+    )
     return 0
 
 
@@ -751,6 +789,9 @@ def run_command(arguments: list[str]) -> int:
             return 1
         if isinstance(error, OSError):
             tell(f"{NAME}: {_explained(error)}")
+            return 1
+        if type(error).__module__ == "sqlite3":  # what no module has a message of its own for
+            tell(f"{NAME}: a database of the cache or the state cannot be used: {error}; see whether its disk is full")
             return 1
         if verbose:
             tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)

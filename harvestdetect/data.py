@@ -615,6 +615,9 @@ class Detection:
     ``expected_findings``: by tier the benign findings to expect of this many prompts."""
     attributed: tuple[Attributed, ...] = ()
     """Of a scan into a state: accounts that filled templates of known campaigns, members or not."""
+    memory: Mapping[str, float] = field(default_factory=dict)
+    """In 10**9 bytes: ``estimated`` before the expensive stages (with the processes that were to be started),
+    ``allowed`` by the settings or available, ``peak`` of this process."""
     candidates: tuple[Candidate, ...] = field(default=(), compare=False)
     """All that was weighed, also what became no finding; not part of the JSON form."""
     seen: pa.Table | None = field(default=None, compare=False)

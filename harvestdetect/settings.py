@@ -125,8 +125,8 @@ class Settings:
     """Processes that prepare texts while another reads them; 1: one does both, 0: one for each core. None: one for each
     core in the command line, else 1, since a script that starts processes needs ``if __name__ == "__main__"``."""
     memory_gb: float | None = None
-    """What a scan may hold, 10**9 bytes; None: half of the machine's. Vectors that would take a twentieth of it go into
-    a file. It bounds nothing else."""
+    """What a scan may take, 10**9 bytes: one that needs more by the estimate ends before the expensive stages. Vectors
+    that would take a twentieth of it go into a file. None: what is available, and for vectors half of the machine's."""
     work: Path | None = None
     """Folder in which a scan keeps files as read, vectors and neighbours for the next one; None: nothing is kept."""
 

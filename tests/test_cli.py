@@ -148,7 +148,8 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     assert (scanned.out / "rejects.jsonl").read_text() == ""
     ran = json.loads((scanned.out / "run.json").read_text(encoding="utf-8"))
     assert list(ran) == [
-        *("counts", "findings", "expected_false", "what_if", "calibration", "rejects_by_reason", "files"),
+        *("counts", "findings", "expected_false", "what_if", "calibration", "memory"),
+        *("rejects_by_reason", "files"),
         *("settings", "models", "versions", "stages", "notes"),
     ]
     assert (ran["counts"]["prompts"], ran["counts"]["rejects"]) == (PROMPTS, 0)

@@ -17,7 +17,7 @@ PACKAGE = "harvestdetect"
 LAYERS = (
     ("errors", {"errors"}),
     ("settings", {"settings"}),
-    ("ground", {"arrays", "files", "machine", "scratch", "texts", "vectors"}),
+    ("ground", {"arrays", "disk", "files", "machine", "scratch", "texts", "vectors"}),
     ("data", {"data"}),
     (
         "helpers",
@@ -35,7 +35,7 @@ LAYERS = (
                 "lookup",
             ),
             *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
-            *("health", "ids", "normalize", "redact", "registry", "retries", "returning"),
+            *("health", "ids", "memory", "normalize", "redact", "registry", "retries", "returning"),
         },
     ),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from harvestdetect.cache import file_digest
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
+from harvestdetect.disk import reason_of
 from harvestdetect.dump.columns import check_mapping, resolve
 from harvestdetect.dump.delimited import header_of, read_csv
 from harvestdetect.dump.jsonl import read_jsonl
@@ -375,6 +377,22 @@ def _kind(head: bytes, name: str, settings: Settings) -> tuple[str, str]:
     return "csv", ""
 
 
+def _spool(name: str) -> BinaryIO:
+    """An unnamed temporary file for what can only be read forward."""
+    try:
+        return tempfile.TemporaryFile(prefix="harvestdetect-")
+    except OSError as error:
+        raise _unkept(name, error) from None
+
+
+def _unkept(name: str, error: OSError) -> InputError:
+    where = tempfile.tempdir or os.environ.get("TMPDIR", "/tmp")
+    return InputError(
+        f"cannot keep {name} in the temporary folder {where}: {reason_of(error)}; free some space there, or set TMPDIR "
+        "to a folder on another disk"
+    )
+
+
 def _blocks(
     kind: str,
     chunks: Iterator[bytes],
@@ -400,18 +418,16 @@ def _blocks(
             yield from read_parquet(file, expansion=expansion, **how)
     else:
         # Parquet is read from its end: what can only be read forward goes to an unnamed temporary file.
-        with tempfile.TemporaryFile(prefix="harvestdetect-") as spool:
+        with _spool(name) as spool:
             broken: BrokenStreamError | None = None
             try:
                 for chunk in chunks:
                     spool.write(chunk)
+                spool.seek(0)  # what waits in the buffer is written now
             except BrokenStreamError as error:
                 broken = error
             except OSError as error:
-                raise InputError(
-                    f"cannot keep {name} in the temporary folder {tempfile.gettempdir()}: {error.strerror}"
-                ) from None
+                raise _unkept(name, error) from None
             if broken is not None:
                 raise broken
-            spool.seek(0)
             yield from read_parquet(spool, expansion=expansion, **how)
