@@ -480,7 +480,7 @@ def test_a_job_of_kubernetes_does_not_overlap_and_has_no_rights() -> None:
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["resources"]["limits"] == {"memory": "12000M"}
     environment = {entry["name"]: kubernetes_word(entry["value"]) for entry in container["env"]}
-    assert environment["HARVESTDETECT_MEMORY_GB"] == "6"
+    assert "HARVESTDETECT_MEMORY_GB" not in environment, "a scan reads the limit of its container"
     assert environment["XDG_CACHE_HOME"] == "/c$(HOME)"
     dumps = next(volume for volume in pod["volumes"] if volume["name"] == "dumps")
     assert dumps["persistentVolumeClaim"] == {"claimName": "harvestdetect-dumps", "readOnly": True}

@@ -101,7 +101,7 @@ def units(
         group: with systemd, the group of the run; what it writes is open to the group. None: to nobody else.
         image: of the container; None: ``harvestdetect:<version>``.
         memory_gb: what a run may take before it is killed, 10**9 bytes; None: no limit under systemd, 8 in Kubernetes.
-            The command gets half of it as ``HARVESTDETECT_MEMORY_GB``, since inside a container it sees the machine's.
+            A scan reads this limit and ends before it starts to compare if it would need more.
         timeout: after which a run that hangs is stopped; None: the period, and at least 6 hours and at most 24.
 
     Raises:

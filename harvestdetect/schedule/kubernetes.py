@@ -182,7 +182,6 @@ def _container(job: Job, mounts: list[_Mount]) -> dict[str, Any]:
             {"name": "HOME", "value": "/tmp"},
             {"name": "TMPDIR", "value": "/tmp"},
             {"name": "XDG_CACHE_HOME", "value": cache.replace("$", "$$")},
-            {"name": "HARVESTDETECT_MEMORY_GB", "value": f"{memory / 2:g}"},
         ],
         "envFrom": [{"secretRef": {"name": f"{job.name}-env", "optional": True}}],
         "resources": {"requests": {"cpu": "2", "memory": megabytes}, "limits": {"memory": megabytes}},

@@ -75,7 +75,7 @@ def _service(job: Job) -> list[str]:
         ]
     memory = []
     if job.memory_gb is not None:
-        memory = [f"MemoryMax={job.memory_gb * 1e9:.0f}", f"Environment=HARVESTDETECT_MEMORY_GB={job.memory_gb / 2:g}"]
+        memory = [f"MemoryMax={job.memory_gb * 1e9:.0f}"]
     names = f": {', '.join(job.variables)}" if job.variables else ""
     return [
         "[Service]",
