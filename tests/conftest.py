@@ -6,13 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from faults import compile_library
+from faults.server import Server
 
 from harvestdetect.cache import cache_folder
+
+pytest.register_assert_rewrite("faults.world")
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = 6_000
@@ -74,3 +78,21 @@ def scanned(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, 
         env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     return Scanned(dump=folder / "dump", truth=folder / "truth.jsonl", out=folder / "scan", done=done)
+
+
+@pytest.fixture(scope="session")
+def fault_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of :mod:`faults`, compiled."""
+    made = compile_library(tmp_path_factory.mktemp("faults"))
+    if isinstance(made, str):
+        pytest.skip(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def server(
+    fault_library: Path, environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """Runs commands under faults."""
+    with Server(tmp_path_factory.mktemp("server"), environment, fault_library) as running:
+        yield running

@@ -258,6 +258,28 @@ class Store:
                 raise
             self.connection.execute("COMMIT")
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All queries inside see one moment, whatever another process commits meanwhile.
+
+        A snapshot inside a snapshot or a transaction is part of it. Keep it short: while it lasts, no process can write
+        the log of the database back into it.
+
+        Raises:
+            DamagedStateError: the database is damaged.
+            StateError: it cannot be used now.
+        """
+        if self.connection.in_transaction:
+            yield
+            return
+        with self.guarded():
+            self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+
     def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         """What a query gives, checked against what its columns hold (:mod:`harvestdetect.state.rows`).
 

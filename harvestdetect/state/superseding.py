@@ -52,6 +52,10 @@ class Others:
             for row in rows
         }  # fmt: skip
 
+    def has(self, sha256: str) -> bool:
+        """Whether the state has a file of these bytes; read from the rows themselves and no index."""
+        return sha256 in self._files
+
     def beside(self, span: Span) -> list[Stored]:
         """The files with prompts of the same times, with their rows; those that cannot be read are left out."""
         return [other for other in self._files.values() if _meet(other, span) and self._read(other)]

@@ -1,0 +1,220 @@
+"""Commands of the command line in processes of their own, without the two seconds that each takes to start.
+
+A process that has imported the library waits on a socket and forks for each command. The library of faults is loaded
+into it, and each command reads a plan of its own. Nothing of the library was used before a fork, only imported.
+
+As a program (``python -m faults.server SOCKET``) it is that process; :class:`Server` starts it and talks to it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from faults import Plan
+
+__all__ = ["Done", "Server"]
+
+TIMEOUT: Final = 120.0
+"""Seconds after which a command is killed; it counts as hanging."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    """As ``subprocess`` has it: negative where a signal ended it."""
+    out: str
+    err: str
+    seconds: float
+
+
+class Server:
+    """Runs commands; its own context manager. Threads may share one.
+
+    Args:
+        folder: for its socket and output.
+        environment: of the commands.
+        library: of faults; None: none can be injected.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], library: Path | None) -> None:
+        self._folder = folder
+        self._short = tempfile.mkdtemp(prefix="hd-")  # the name of a socket has at most 107 bytes
+        self._socket = os.path.join(self._short, "s")
+        variables = {**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        variables["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(Path(__file__).parents[1]), variables.get("PYTHONPATH")])
+        )
+        if library is not None:
+            variables["LD_PRELOAD"] = str(library)
+        self._log = (folder / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "faults.server", self._socket], env=variables, stdin=subprocess.DEVNULL,
+            stdout=self._log, stderr=self._log,
+        )  # fmt: skip
+        while not os.path.exists(self._socket):
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the server ended: {(folder / 'server.log').read_text()}")
+            time.sleep(0.02)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._log.close()
+        for name in os.listdir(self._short):
+            os.unlink(os.path.join(self._short, name))
+        os.rmdir(self._short)
+
+    def run(self, arguments: Sequence[str | Path], plan: Plan | None = None, *, timeout: float = TIMEOUT) -> Done:
+        """Runs a command to its end.
+
+        Args:
+            arguments: of ``harvestdetect``; with ``@module:function`` first a function is called with the others.
+            plan: under which it runs.
+            timeout: seconds.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
+        asked = {
+            "arguments": [str(a) for a in arguments],
+            "plan": None if plan is None else str(plan.write(folder)),
+            "out": str(folder / "out"),
+            "err": str(folder / "err"),
+        }
+        start = time.monotonic()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as talk:
+            talk.connect(self._socket)
+            talk.sendall(json.dumps(asked).encode() + b"\n")
+            talk.settimeout(timeout)
+            try:
+                answer = talk.recv(100)
+            except TimeoutError:
+                answer = b""
+        if not answer:
+            raise TimeoutError(f"no end after {timeout} s: {asked['arguments']}")
+        out, err = ((folder / name).read_text(errors="backslashreplace") for name in ("out", "err"))
+        return Done(int(answer), out, err, time.monotonic() - start)
+
+
+# ---------------------------------------------------------------- the process itself
+
+
+def _serve(path: str) -> None:
+    from harvestdetect.cli import main  # noqa: F401  imported before the first fork
+
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind(path + ".new")
+    listening.listen(64)
+    os.rename(path + ".new", path)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    running: dict[int, tuple[int, socket.socket, Path]] = {}
+    tried: set[str] = set()
+    try:
+        while True:
+            ready, _, _ = select.select([listening, *running, *(r[1] for r in running.values())], [], [])
+            for handle in [h for h in running if h in ready]:
+                child, talk, modules = running.pop(handle)
+                code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                os.close(handle)
+                with suppress(OSError):
+                    talk.sendall(str(code).encode())
+                talk.close()
+                _import(modules, tried)
+            for child, talk, _ in [r for r in running.values() if r[1] in ready]:
+                if not talk.recv(1):  # the other side is tired of waiting
+                    os.kill(child, signal.SIGKILL)
+                    time.sleep(0.01)
+            if listening in ready:
+                talk, _ = listening.accept()
+                asked = json.loads(talk.makefile("rb").readline())
+                child = os.fork()
+                if not child:
+                    for other in (listening, talk, *(r[1] for r in running.values())):
+                        other.close()
+                    _run(asked)
+                running[os.pidfd_open(child)] = child, talk, Path(asked["out"]).with_name("modules")
+    finally:
+        for child, _, _ in running.values():
+            os.kill(child, signal.SIGKILL)
+
+
+def _import(file: Path, tried: set[str]) -> None:
+    """Imports what a command had to import, for those after it."""
+    with suppress(OSError):
+        for name in file.read_text().split():
+            if name not in tried and name not in sys.modules:
+                with suppress(Exception):
+                    importlib.import_module(name)
+            tried.add(name)
+        file.unlink()
+
+
+def _run(asked: Mapping[str, Any]) -> None:
+    """What the fork does; it ends here."""
+    import atexit
+    import ctypes
+
+    code = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.setsid()
+        for number, name in ((1, "out"), (2, "err")):
+            handle = os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.dup2(handle, number)
+            os.close(handle)
+        before = set(sys.modules)
+        if asked["plan"] is not None:
+            os.environ["HARVESTDETECT_FAULTS_PLAN"] = asked["plan"]
+            if ctypes.CDLL(None).faults_load(asked["plan"].encode()):
+                raise RuntimeError("the plan cannot be read")
+        code = _command(asked["arguments"])
+        new = [name for name in sys.modules if name not in before and "swig" not in name]
+        Path(asked["out"]).with_name("modules").write_text("\n".join(new))
+        atexit._run_exitfuncs()
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        code = 1
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+        with suppress(Exception):
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _command(arguments: Sequence[str]) -> int:
+    from harvestdetect.cli import main
+
+    if arguments[0].startswith("@"):
+        module, _, function = arguments[0][1:].partition(":")
+        return int(getattr(importlib.import_module(module), function)(*arguments[1:]) or 0)
+    try:
+        main(list(arguments))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
