@@ -154,8 +154,8 @@ _SCANNING: Final = (
     ),
     click.option(
         "--memory", "memory_gb", type=float, metavar="GB",
-        help="Memory that a scan may take: one that will need more ends when the dumps are read. Vectors that would "
-        "take a twentieth of it go into a file.  [default: what is available]",
+        help="Memory that a scan may take. If it would need more, it ends with an error once the dumps are read. "
+        "Vectors larger than a twentieth of it are kept in a temporary file.  [default: what is available]",
     ),
     click.option(
         "--work", type=click.Path(path_type=Path), metavar="DIR",
@@ -239,18 +239,17 @@ def _option(arguments: Sequence[str], name: str) -> str | None:
 @click.option(
     "--trust-clock",
     is_flag=True,
-    help="With --state: go on although the clock is before the last run, or far from what the prompts say.",
+    help="With --state: go on although the clock is before the last run, or far from the times of the prompts.",
 )
 @click.option(
     "--metrics",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write what the run did for Prometheus (text files of the node exporter), however it ends.",
+    help="Write metrics of the run for Prometheus (textfile collector of node_exporter), however the run ends.",
 )
 @click.option(
     "--baseline", is_flag=True,
-    help="With --state, for its first run: what is found is known from then on, and no alert is sent of it until it "
-    "changes.",
+    help="With --state, for its first run: record the campaigns and send no alerts about them until they change.",
 )  # fmt: skip
 @click.option(
     "--group/--no-group",
@@ -259,7 +258,9 @@ def _option(arguments: Sequence[str], name: str) -> str | None:
     "state stays as it was]",
 )
 @click.option(
-    "--estimate", is_flag=True, help="Read the dumps, tell what memory the scan will need, and end without scanning."
+    "--estimate",
+    is_flag=True,
+    help="Read the dumps, print the memory that the scan will need, and end without scanning.",
 )
 @_scanning
 def scan(
@@ -300,10 +301,11 @@ def scan(
     with _Metrics(metrics) as measured, failure_told(state, options["settings_file"]) as begun:
         needing = {"--window": window is not None, "--trust-clock": trust_clock, "--baseline": baseline}
         if state is None and any(needing.values()):
-            raise UsageError(f"{next(name for name in needing if needing[name])} is of use with --state only")
+            name = next(name for name in needing if needing[name])
+            raise UsageError(f"{name} needs --state; give --state DIR, or leave {name} out")
         if estimate and state is not None:
             raise UsageError(
-                "--estimate reads the named dumps alone, and --state has a window of others: leave one out"
+                "--estimate counts only the named dumps, not the window of --state; leave one of the two options out"
             )
         into = None
         if state is not None:
@@ -398,7 +400,8 @@ def _tell_roughly(names: Sequence[str], settings: Settings) -> None:
     from harvestdetect.memory import rough_gb
 
     if (rows := rough_rows(names)) is not None:
-        tell(f"about {rows:,} rows by the sizes of the files: memory of about {rough_gb(rows, settings):.1f} GB")
+        need = rough_gb(rows, settings)
+        tell(f"by the sizes of the files about {rows:,} rows, which need about {need:.1f} GB of memory")
 
 
 def _estimate(names: Sequence[str], settings: Settings, *, quiet: bool) -> int:
@@ -791,7 +794,9 @@ def run_command(arguments: list[str]) -> int:
             tell(f"{NAME}: {_explained(error)}")
             return 1
         if type(error).__module__ == "sqlite3":  # what no module has a message of its own for
-            tell(f"{NAME}: a database of the cache or the state cannot be used: {error}; see whether its disk is full")
+            tell(
+                f"{NAME}: a database of the cache or the state cannot be used: {error}; check whether its disk is full"
+            )
             return 1
         if verbose:
             tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)

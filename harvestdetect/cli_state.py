@@ -71,7 +71,7 @@ def scan_state(
     for sentence in _told(run):
         notes(sentence)
     if baseline and not channels:
-        notes("baseline: no alert channel is configured; one that is added later is told of every campaign that stands")
+        notes("baseline: no alert channel is configured; one that is added later gets an alert about every campaign")
     for delivery in run.deliveries:
         if delivery.error is not None:
             outcome = "given up" if delivery.outcome == "given up" else "kept for a later run"
@@ -138,7 +138,7 @@ def _told(run: Run) -> list[str]:
     if by_status:
         said.append("campaigns: " + ", ".join(f"{count} now {status}" for status, count in sorted(by_status.items())))
     if run.baseline is not None:
-        said.append(f"baseline: {run.baseline:,} campaigns are known from now on, and no alert was sent of them")
+        said.append(f"baseline: {run.baseline:,} campaigns were recorded, and no alerts were sent about them")
     if run.deliveries or run.pending:
         outcomes = Counter(d.outcome for d in run.deliveries)
         said.append(
@@ -323,12 +323,12 @@ def alerts() -> None:
 
 @alerts.command("test", short_help="Send a test through every channel.")
 @click.option("--settings", "settings_file", required=True, type=click.Path(), metavar="FILE", help="With [[alerts]].")
-@click.option("--channel", "only", multiple=True, metavar="NAME", help="Of this channel alone. Repeat for more.")
+@click.option("--channel", "only", multiple=True, metavar="NAME", help="Test only this channel. Repeat for more.")
 def try_alerts(settings_file: str, only: tuple[str, ...]) -> int:
-    """Send a message that is marked as a test through every channel of the settings file, and say what became of it.
+    """Send a message that is marked as a test through every channel of the settings file, and print the results.
 
-    No state is needed, and nothing is remembered. An incident of PagerDuty is triggered and at once resolved; it may
-    page somebody. Exit code 1 where a message was not sent.
+    No state is needed, and nothing is stored. A PagerDuty incident is triggered and resolved at once; it may page
+    somebody. Exit code 1: a message was not sent.
     """
     from harvestdetect.alerts import load_channels, report_link, send_trial
     from harvestdetect.settings import load_settings
@@ -373,8 +373,8 @@ def gc(folder: Path) -> int:
     if freed.aside:
         answer(
             f"{len(freed.aside):,} prepared files that the database does not name were moved to "
-            f"{shown(str(folder / 'aside'))}. A stopped run leaves such files, and so does a database that is older "
-            "than they are: harvestdetect state rebuild takes them in. Delete the folder when you need nothing in it.\n"
+            f"{shown(str(folder / 'aside'))}. A stopped run left them, or the database is an older copy: in that case "
+            "harvestdetect state rebuild takes them back. Delete the folder when you need nothing in it.\n"
         )
     return 0
 
@@ -382,9 +382,9 @@ def gc(folder: Path) -> int:
 @state.command(short_help="Check that nothing is lost or broken.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 def verify(folder: Path) -> int:
-    """Read everything in the folder STATE and compare it with its digests. Exit code 1 where something is wrong.
+    """Read everything in the folder STATE and compare it with its digests. Exit code 1: something is wrong.
 
-    Files that were read and are not in the window are listed too, with the reason; that is nothing wrong.
+    Files that were read and are not in the window are listed too, with the reason; they are no error.
     """
     from harvestdetect.state import open_state
 
@@ -395,21 +395,21 @@ def verify(folder: Path) -> int:
     return 1 if wrong else 0
 
 
-@state.command(short_help="Make a damaged database anew from the prepared files.")
+@state.command(short_help="Rebuild a damaged database from the prepared files.")
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 @click.option(
     "--segment-characters", type=int, metavar="N",
-    help="What the files were cut with, where nothing else says so.  [default: that of scan]",
+    help="Setting that the files were cut with, if neither they nor the old database have it.  [default: that of scan]",
 )  # fmt: skip
-@click.option("--max-windows", type=int, metavar="N", help="Likewise.")
+@click.option("--max-windows", type=int, metavar="N", help="The same for max_windows.")
 def rebuild(folder: Path, segment_characters: int | None, max_windows: int | None) -> int:
-    """Make the database of the folder STATE anew, from the prepared files and what the old database still says.
+    """Rebuild the database of the folder STATE, from the prepared files and what can be read of the old database.
 
-    The old database and damaged files are moved into STATE/aside. What could not be taken over is listed.
+    The old database and damaged files are moved into STATE/aside. The output lists what is lost.
     """
-    from harvestdetect.state import rebuild as made_anew
+    from harvestdetect.state import rebuild as rebuild_state
 
-    done = made_anew(folder, segment_characters=segment_characters, max_windows=max_windows)
+    done = rebuild_state(folder, segment_characters=segment_characters, max_windows=max_windows)
     answer("".join(f"{shown(sentence)}\n" for sentence in done.sentences))
     return 0
 
@@ -423,18 +423,18 @@ def rebuild(folder: Path, segment_characters: int | None, max_windows: int | Non
     type=_FOLDER,
     multiple=True,
     metavar="DIR",
-    help="Erase it from these results of a scan too. Repeat for more.",
+    help="Erase the account from the results in this folder too. Repeat for more.",
 )
 @click.option(
     "--work", "works", type=_FOLDER, multiple=True, metavar="DIR",
-    help="Remove from this work folder what holds it. Repeat for more.",
+    help="Remove files that contain the account from this work folder. Repeat for more.",
 )  # fmt: skip
 def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path, ...]) -> int:
     """Erase ACCOUNT everywhere in the folder STATE: its id, its prompts, and texts that no other account sent.
 
-    Names of files that hold the id are replaced, and words of templates go that nobody else sent. Then everything is
-    looked through again. Exit code 75: something remains, mostly because another process reads the state; the message
-    says what, and the same command does the rest. Exit code 1: no such account.
+    The id is replaced in names of files, and words of templates that nobody else sent are erased. Then everything is
+    searched again. Exit code 75: something remains, usually because another process reads the state; the message says
+    what. Run the same command again for the rest. Exit code 1: no such account.
     """
     from harvestdetect.state import open_state
 
@@ -444,15 +444,13 @@ def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path
         raise InputError(f"no such account in {folder}{' and the folders named' if outs or works else ''}: {account!a}")
     told = f"{gone.prompts:,} prompts of {gone.files:,} files erased; it was a member of {gone.campaigns:,} campaigns. "
     if gone.templates:
-        told += f"Nobody else sent the words of {gone.templates:,} templates: they are erased. "
+        told += f"The words of {gone.templates:,} templates, which nobody else sent, were erased. "
     if gone.results:
         told += f"{gone.results:,} files of results and work folders were rewritten or removed. "
     for out in outs:
         if not (out / "report.html").exists():
-            told += (
-                f"There is no report in {shown(str(out))} any more: the files there do not suffice to write it anew. "
-            )
-    answer(f"{told}Nothing of it is left. The next run makes vectors and neighbours anew.\n")
+            told += f"There is no report in {shown(str(out))} any more: a file that it is made from is missing. "
+    answer(f"{told}Nothing of it is left. The next run computes vectors and neighbours again.\n")
     return 0
 
 
@@ -468,7 +466,13 @@ def schedule() -> None:
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="Which scheduler.")
 @click.option("--every", default="1d", show_default=True, metavar="PERIOD", help="How often.")
-@click.option("--at", default="03:17", show_default=True, metavar="HH:MM", help="When a day's run starts, in UTC.")
+@click.option(
+    "--at",
+    default="03:17",
+    show_default=True,
+    metavar="HH:MM",
+    help="Time of day of a run: UTC, for cron the machine's time.",
+)
 @click.option("--state", "folder", type=_FOLDER, required=True, help="The state.")
 @click.option("--out", type=_FOLDER, required=True, help="Folder for the results.")
 @click.option("--window", default="45d", show_default=True, metavar="PERIOD", help="How far back is judged.")
@@ -480,12 +484,16 @@ def schedule() -> None:
     help="File with the secrets of alerts, lines NAME=value, for systemd, cron and airflow.  [default: /etc/NAME.env]",
 )
 @click.option("--metrics", type=_FOLDER, metavar="FILE", help="Where the scan writes its metrics.")
-@click.option("--memory", "memory_gb", type=float, metavar="GB", help="What a run may take before it is killed.")
-@click.option("--timeout", metavar="PERIOD", help="When a run is stopped.")
-@click.option("--name", default="harvestdetect", show_default=True, metavar="NAME", help="Of the units.")
+@click.option(
+    "--memory", "memory_gb", type=float, metavar="GB", help="Memory limit of a run, for systemd and kubernetes."
+)
+@click.option(
+    "--timeout", metavar="PERIOD", help="Stop a run that takes longer.  [default: one period, at least 6h, at most 24h]"
+)
+@click.option("--name", default="harvestdetect", show_default=True, metavar="NAME", help="Name of the units.")
 @click.option("--user", metavar="USER", help="Who runs it, for systemd.  [default: NAME]")
 @click.option("--group", metavar="GROUP", help="Group that may read the results, for systemd.  [default: nobody else]")
-@click.option("--image", metavar="IMAGE", help="Of the container, for kubernetes.")
+@click.option("--image", metavar="IMAGE", help="Image of the container, for kubernetes.")
 @click.option("--to", "target", type=_FOLDER, metavar="DIR", help="Write files there.  [default: print them]")
 def print_units(
     dumps: tuple[str, ...], kind: str, every: str, at: str, folder: Path, out: Path, window: str,
@@ -546,7 +554,7 @@ def _named_by(settings_file: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
         settings = load_settings(settings_file, environment={})
     except SettingsError as error:
-        note(f"{error}; the units are printed without what it names")
+        note(f"{error}; the units are printed without the paths that this file names")
         return {}, {}
     folders = {"cache": settings.cache}
     files = {"registry": settings.registry, "calibrated": settings.calibration}
@@ -590,10 +598,10 @@ def _stem(path: str) -> str:
 )
 @click.option(
     "--max-age", default="36h", show_default=True, envvar="HARVESTDETECT_HEALTH_MAX_AGE", metavar="PERIOD",
-    help="How long ago the last run that did its work may have ended.",
+    help="How long ago the last run that did its work may have ended, at most.",
 )  # fmt: skip
 def health(metrics: Path, max_age: str) -> int:
-    """Say when a run last did its work (exit code 0, 3 or 4). Exit code 1 where that was too long ago, or never.
+    """Print when a run last did its work (exit code 0, 3 or 4). Exit code 1: too long ago, never, or a clock is wrong.
 
     For the health check of a container, a probe, or a look in the morning.
     """

@@ -185,7 +185,7 @@ def check_memory(need: float, allowed: float, settings: Settings, *, what: str) 
     bound = settings.memory_gb is not None
     limit = f"--memory allows {allowed:.3g} GB" if bound else f"{allowed:.3g} GB are available"
     more = ceil(need * 11) / 10
-    remedy = f"give --memory {more:g}" if bound else f"free some, or give --memory {more:g} to scan all the same"
+    remedy = f"give --memory {more:g}" if bound else f"free some memory, or give --memory {more:g} to scan all the same"
     less = "" if settings.encoder == "fast" else ", or with --encoder fast"
     raise NeedsMemoryError(
         f"this scan will need about {need:.2g} GB of memory for {what}, and {limit}; {remedy}, or scan a shorter "

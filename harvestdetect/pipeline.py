@@ -299,7 +299,7 @@ class _Run:
             NeedsMemoryError: the prompts read so far alone need more memory than the scan may take, or reading took it.
         """
         self.batch_bytes = max(self.batch_bytes, batch.prompts.nbytes)
-        need, what, peak = reading_gb(prompts), f"{prompts:,} prompts, and not all are read", peak_memory_mb()
+        need, what, peak = reading_gb(prompts), f"the first {prompts:,} prompts", peak_memory_mb()
         if self.settings.memory_gb is not None and peak > self.before:
             need = max(need, peak / 1e3)
         check_memory(need, self.allowed, self.settings, what=what)
@@ -516,7 +516,7 @@ def _without_copies(corpus: Corpus, run: _Run) -> Corpus:
     names = {number: file.name for number, file in enumerate(run.files)}
     for one, (file, other) in enumerate(sorted(copies.within.items())):
         if one == MAX_COPIES_TOLD and len(copies.within) > MAX_COPIES_TOLD + 1:
-            run.note(f"{len(copies.within) - one:,} more files hold nothing that another file does not")
+            run.note(f"{len(copies.within) - one:,} more files have only prompts that are in other files too")
             break
         run.note(f"all prompts of {names.get(file, file)} are in {names.get(other, other)} too, and count once")
     if copies.repeated and not copies.within:
@@ -544,7 +544,7 @@ def _taken(
 
 
 def _gone(name: str) -> Iterator[Batch]:
-    raise CacheError(f"what was read of {name} is not there any more, or broken")
+    raise CacheError(f"the prepared file of {name} is missing or damaged")
     yield
 
 

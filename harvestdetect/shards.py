@@ -198,7 +198,7 @@ class ShardFolder:
         """
         held = self.open(name, sha256)
         if held is None:
-            raise CacheError(f"what was read of {name} is not in {self.folder} any more, or damaged")
+            raise CacheError(f"the prepared file of {name} in {self.folder} is missing or damaged")
         new_name = name if renamed is None else renamed
         unsaid = unsaid or (lambda reason: reason.replace(account, "[erased]"))
         try:

@@ -400,7 +400,7 @@ def test_digests_are_configured(tmp_path: Path) -> None:
         ("digest_above = 0", r"key 'digest_above' must be a whole number from 1 to 10,000"),
         ("digest_above = true", r"key 'digest_above' must be a whole number"),
         ("digest_above = 2.5", r"key 'digest_above' must be a whole number"),
-        ("digest = true\ndigest_above = 2", r"key 'digest_above' must not stand beside digest"),
+        ("digest = true\ndigest_above = 2", r"key 'digest_above' must not be given together with digest"),
     ):
         with pytest.raises(SettingsError, match=why):
             load(hook, wrong)

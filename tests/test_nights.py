@@ -325,7 +325,7 @@ def test_a_baseline_is_known_and_not_told_until_it_changes(nights: Nights, recei
     nights.settings(webhook(receiver), webhook(receiver, "/all", repeat="1s"), pagerduty(receiver, resolve="quiet"))
     assert nights.scan(nights.day(0, one=16, two=14), "--baseline") == 0
     assert receiver.requests == []
-    assert "baseline: 2 campaigns are known from now on, and no alert was sent of them" in nights.said
+    assert "baseline: 2 campaigns were recorded, and no alerts were sent about them" in nights.said
     assert {c["status"] for c in nights.known()} == {"new"}
     assert nights.scan(nights.day(1, one=16, two=14)) == 0
     assert receiver.requests == [], "nothing changed, and what was never told is not repeated"
@@ -339,7 +339,7 @@ def test_a_baseline_is_known_and_not_told_until_it_changes(nights: Nights, recei
 def test_a_baseline_is_for_the_first_run(nights: Nights) -> None:
     file = nights.day(0)
     assert nights.scan(file, "--baseline", state=False) == 2
-    assert "--baseline is of use with --state only" in nights.said
+    assert "--baseline needs --state; give --state DIR, or leave --baseline out" in nights.said
     assert nights.scan(file, "--baseline") == 0
     assert "no alert channel is configured" in nights.said
     assert nights.scan(nights.day(1), "--baseline") == 2

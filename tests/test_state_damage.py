@@ -667,7 +667,7 @@ def test_a_lost_file_is_said_by_every_run_until_it_is_read_again(
         said = capsys.readouterr().err
         assert said.count("\n") == 1
         assert said.startswith(
-            "harvestdetect: the results were written, but the window is incomplete: what was read of 1"
+            "harvestdetect: the results were written, but the window is incomplete: 1 file of it is lost"
         )
         assert lost.name in said
         assert "scan it again" in said

@@ -152,7 +152,7 @@ def test_a_clock_that_drifts_is_none(nights: Nights) -> None:
 
 @pytest.mark.parametrize("at", [0, WRONG, FIRST_RELEASE - 1])
 def test_a_clock_before_the_project_is_an_error_in_a_new_state(nights: Nights, at: int) -> None:
-    with pytest.raises(ClockError, match=r"before harvestdetect was there.*--trust-clock"):
+    with pytest.raises(ClockError, match=r"before harvestdetect existed.*--trust-clock"):
         nights.night(0, at=at)
     assert nights.state.scan([nights.file(0)], settings=nights.settings, now=now(0)).new_rows == EACH
 
@@ -405,7 +405,7 @@ def test_trust_clock_needs_a_state(tmp_path: Path, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as ended:
         main(["scan", str(file), "--out", str(tmp_path / "out"), "--trust-clock"])
     assert ended.value.code == UsageError.exit_code
-    assert "--trust-clock is of use with --state only" in capsys.readouterr().err
+    assert "--trust-clock needs --state; give --state DIR, or leave --trust-clock out" in capsys.readouterr().err
 
 
 def test_the_bounds_are_in_order(state: State) -> None:

@@ -192,7 +192,7 @@ def _about(table: Mapping[str, Any], wrong: _Wrong) -> tuple[Any, ...]:
 def _digest(kind: str, table: Mapping[str, Any], wrong: _Wrong) -> int | None:
     """The number of alerts above which they become one message; None: they never do."""
     if "digest" in table and "digest_above" in table:
-        raise wrong("digest_above", "must not stand beside digest; digest = true is digest_above = 1")
+        raise wrong("digest_above", "must not be given together with digest; digest = true means digest_above = 1")
     above, always = table.get("digest_above"), table.get("digest")
     if always is not None:
         if not isinstance(always, bool):

@@ -111,7 +111,7 @@ def units(
         raise UsageError(f"the format of a schedule is one of {', '.join(FORMATS)}; got {format!r}")
     period = parse_period(every)
     if period < MINUTE:
-        raise UsageError(f"a schedule runs every minute (1m) at most; got {every!r}")
+        raise UsageError(f"the shortest period of a schedule is 1m; got {every!r}")
     time = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", at)
     if time is None:
         raise UsageError(f"the time of day is HH:MM, such as 03:17; got {at!r}")

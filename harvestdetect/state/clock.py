@@ -107,7 +107,7 @@ class Guard:
             latest = max(s.latest for s in spans if s.latest is not None)
             raise ClockError(
                 f"the clock says {iso_time(self.now)}, but {whole.ahead:,} of {whole.prompts:,} new prompts are more "
-                f"than a day later, the latest of {iso_time(latest)}; {REMEDY}"
+                f"than a day later, the latest at {iso_time(latest)}; {REMEDY}"
             )
         if self.jumped:
             self._check_jump(whole.days)
@@ -147,7 +147,7 @@ def check_clock(store: Store, now: int) -> None:
         )
     if now < FIRST_RELEASE:
         raise ClockError(
-            f"the clock says {iso_time(now)}, which is before harvestdetect was there ({iso_time(FIRST_RELEASE)}); "
+            f"the clock says {iso_time(now)}, which is before harvestdetect existed ({iso_time(FIRST_RELEASE)}); "
             f"{REMEDY}"
         )
 

@@ -478,18 +478,18 @@ def _in_tables(store: Store, traces: Traces) -> list[str]:
 def _in_shard(shards: ShardFolder, name: str, sha256: str, traces: Traces) -> list[str]:
     held = shards.open(name, sha256)
     if held is None:
-        return [f"what was read of {name} is broken and cannot be looked through"]
+        return [f"the prepared file of {name} is broken and cannot be searched"]
     try:
         wanted = traces.account.encode()
         for block in held:
             if wanted in _accounts(block):
-                return [f"what was read of {name} has prompts of it"]
+                return [f"the prepared file of {name} has prompts of the account"]
             if not np.isin(block.owner, block.held).all():
-                return [f"what was read of {name} has texts that no prompt holds"]
+                return [f"the prepared file of {name} has texts that are in no prompt"]
         if traces.named(held.stored_name) or any(_mentions(traces, r.reason) for r in held.rejects):
-            return [f"what was read of {name} mentions it"]
+            return [f"the prepared file of {name} mentions the account"]
         if _outside(held, shards.path(name, sha256), traces):
-            return [f"what was read of {name} has it between the texts"]
+            return [f"the prepared file of {name} has the id outside of the texts"]
     finally:
         held.close()
     return []

@@ -74,7 +74,7 @@ def missing_files(names: Sequence[str]) -> Condition:
     return Condition(
         name="window-incomplete",
         standing=True,
-        summary=f"The state has lost {plural(len(names), 'file')} of the window; findings are of the rest alone. "
+        summary=f"The state has lost {plural(len(names), 'file')} of the window; the findings are without them. "
         "Scan the same files again to have them back.",
         details=(*named, *more),
     )

@@ -38,14 +38,13 @@ def lost_files(store: Store) -> tuple[str, ...]:
 
 
 def missing_sentence(names: Iterable[str]) -> str:
-    """What to say of a window that lacks files."""
+    """The sentence about a window with lost files."""
     found = list(names)
-    what = "1 file" if len(found) == 1 else f"{len(found):,} files"
+    what = "1 file of it is" if len(found) == 1 else f"{len(found):,} files of it are"
     more = "" if len(found) <= 5 else f" and {len(found) - 5:,} more"
     again = "it" if len(found) == 1 else "them"
     return (
-        f"the window is incomplete: what was read of {what} is lost ({', '.join(found[:5])}{more}); scan {again} again "
-        f"to have {again} back"
+        f"the window is incomplete: {what} lost ({', '.join(found[:5])}{more}); scan {again} again to have {again} back"
     )
 
 
@@ -75,7 +74,7 @@ def find_lost(store: Store, shards: ShardFolder, note: Callable[[str], None]) ->
         lost.add(row["sha256"])
         moved = shards.moved.get(path)
         what = "missing" if moved is None else f"damaged (moved to aside/{moved.name})"
-        note(f"what was read of {row['name']} is {what}, and left out; scan it again to have it back")
+        note(f"the prepared file of {row['name']} is {what}, and left out; scan that file again to have it back")
     if lost:
         with store.transaction() as connection:
             connection.executemany("UPDATE files SET state = 'lost' WHERE sha256 = ?", [(one,) for one in sorted(lost)])
@@ -91,7 +90,7 @@ def recover_lost(store: Store, shards: ShardFolder, note: Callable[[str], None])
         shard.close()
         with store.transaction() as connection:
             connection.execute("UPDATE files SET state = 'whole' WHERE sha256 = ?", (row["sha256"],))
-        note(f"what was read of {row['name']} is there again")
+        note(f"the prepared file of {row['name']} is there again")
 
 
 # ---------------------------------------------------------------- what leaves the window

@@ -1,4 +1,4 @@
-"""Makes the database of a state anew from its prepared files, and from what can still be read of the old one.
+"""Rebuilds the database of a state from its prepared files, and from what can still be read of the old one.
 
 A prepared file says what it was read from, how it was cut, and when its prompts were sent; so the window comes back
 whole, and the next scan judges it as before. What people said and what runs found stands in the old database alone:
@@ -66,7 +66,7 @@ _MEANING: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What came back when a database was made anew."""
+    """What came back when a database was rebuilt."""
 
     files: int
     """Prepared files that are in the window again."""
@@ -91,7 +91,7 @@ class Rebuilt:
         said = [f"{self.files:,} prepared files with {self.rows:,} prompts are in the state."]
         said += [f"{note}." for note in self.notes]
         if self.lost_files:
-            said.append(f"Lost, and to be scanned again: {', '.join(self.lost_files)}.")
+            said.append(f"Lost; scan these files again: {', '.join(self.lost_files)}.")
         back = [f"{self.salvaged[table]:,} rows of {table}" for table in _MEANING if self.salvaged.get(table)]
         said.append(f"Taken over from the old database: {', '.join(back) or 'nothing'}.")
         for table, what in _MEANING.items():
@@ -111,7 +111,7 @@ def rebuild(
     max_windows: int | None = None,
     now: int | None = None,
 ) -> Rebuilt:
-    """Makes the database of a state anew. Prepared files stay, damaged ones are moved aside, nothing is deleted.
+    """Rebuilds the database of a state. Prepared files stay, damaged ones are moved aside, nothing is deleted.
 
     Args:
         folder: of the state.
@@ -134,9 +134,9 @@ def rebuild(
         made = _Rebuild(folder, int(time.time()) if now is None else now)
         result = made.run({"segment_characters": segment_characters, "max_windows": max_windows})
     except OSError as error:
-        raise StateError(f"cannot make the database in {folder} anew: {error.strerror or error}") from None
+        raise StateError(f"cannot rebuild the database in {folder}: {error.strerror or error}") from None
     except sqlite3.Error as error:
-        raise StateError(f"cannot make the database in {folder} anew: {error}") from None
+        raise StateError(f"cannot rebuild the database in {folder}: {error}") from None
     finally:
         os.close(lock)
     open_store(folder, write=True).close()  # as every command opens it
@@ -283,7 +283,7 @@ class _Rebuild:
                 path.rename(place)
                 flush_to_disk(place.parent)
                 if path.parent != place.parent:
-                    self.notes.append(f"What was read of {file.name} is taken back from aside")
+                    self.notes.append(f"The prepared file of {file.name} is taken back from aside")
             found[file.sha256] = row
         for digest, row in known.items():
             found.setdefault(digest, {**row, "state": "lost"})

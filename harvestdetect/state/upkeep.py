@@ -75,24 +75,24 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
     """
     found = _database_faults(store)
     if any(sentence.startswith(DATABASE) for sentence in found):
-        return [*found, f"{DATABASE} is damaged: harvestdetect state rebuild {store.folder} makes it anew"]
+        return [*found, f"{DATABASE} is damaged: harvestdetect state rebuild {store.folder} rebuilds it"]
     for row in store.rows("SELECT name, sha256, state FROM files ORDER BY name, sha256"):
         try:
             condition = shards.condition(row["name"], row["sha256"])
         except UnreadableError as error:
-            found.append(f"what was read of {row['name']} cannot be checked: {error}")
+            found.append(f"the prepared file of {row['name']} cannot be checked: {error}")
             continue
         if condition == "missing":
-            found.append(f"what was read of {row['name']} is not there; scan that file again")
+            found.append(f"the prepared file of {row['name']} is missing; scan that file again")
         elif condition == "damaged":
-            found.append(f"what was read of {row['name']} is damaged; scan that file again")
+            found.append(f"the prepared file of {row['name']} is damaged; scan that file again")
         elif row["state"] == "lost":
-            found.append(f"what was read of {row['name']} was lost and is there again; the next run takes it back")
+            found.append(f"the prepared file of {row['name']} was lost and is there again; the next run takes it back")
     if strange := unexplained(store, shards):
         names = ", ".join(strange[:5]) + (" and more" if len(strange) > 5 else "")
         found.append(
-            f"{DATABASE} does not name {len(strange):,} prepared files ({names}), as if it were older than they are: "
-            f"harvestdetect state rebuild {store.folder} takes them in, harvestdetect state gc moves them aside"
+            f"{DATABASE} does not name {len(strange):,} prepared files ({names}); perhaps it is an older copy: "
+            f"harvestdetect state rebuild {store.folder} takes them back, harvestdetect state gc moves them aside"
         )
     for what, folders in (("neighbours", f"{NEIGHBORS}/*"), ("clusters", f"{CLUSTERS}/*/*")):
         for folder in store.folder.glob(folders):
@@ -100,7 +100,7 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
                 continue
             try:
                 if not is_whole(folder):
-                    found.append(f"the {what} of the last run are broken; the next run makes them anew")
+                    found.append(f"the {what} of the last run are broken; the next run computes them again")
             except UnreadableError as error:
                 found.append(f"the {what} of the last run cannot be checked: {error}")
     return found
@@ -165,7 +165,7 @@ def left_out(store: Store) -> list[str]:
         elif added is not None:
             why = f"left the window: no prompt of it had a time, and it was added on {iso_time(added)}"
         else:
-            why = "left the window of an older version; it is read again when it is given again"
+            why = "left the window under an older version of the program; it is read again when a run is given it"
         found.append(f"{name} {why}")
     return found
 
