@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from contextlib import suppress
 
 __all__ = ["cores", "memory_gb", "peak_memory_mb", "processes"]
 
@@ -25,6 +26,13 @@ def memory_gb() -> float:
 
 
 def peak_memory_mb() -> float:
-    """Peak resident memory of this process, 10**6 bytes."""
+    """Peak resident memory of this process, 10**6 bytes.
+
+    Linux counts into ``ru_maxrss`` what the process had before it became this program, so that of a large parent; the
+    kernel's own file does not.
+    """
+    with suppress(OSError, ValueError, IndexError), open("/proc/self/status", encoding="ascii") as status:
+        lines = (line.split() for line in status if line.startswith("VmHWM:"))
+        return round(int(next(lines, ["", ""])[1]) * 1024 / 1e6, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1_000_000 if sys.platform == "darwin" else 1_000), 1)
+    return round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6, 1)
