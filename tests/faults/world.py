@@ -129,13 +129,24 @@ class World:
     def files(self, days: int) -> list[Path]:
         return [self.dumps / f"{day:03d}.jsonl" for day in range(days)]
 
-    def command(self, step: Step, place: Place, campaign: str | None, *, everything: bool = False) -> list[str]:
-        """The arguments of a step; ``everything``: a scan is given all files rather than the newest."""
+    def command(
+        self, step: Step, place: Place, campaign: str | None, *, everything: bool = False, trust: bool = False
+    ) -> list[str]:
+        """The arguments of a step.
+
+        Args:
+            step: of a script.
+            place: where it runs.
+            campaign: the one to judge.
+            everything: a scan is given all files rather than the newest.
+            trust: a scan is told that the clock is right.
+        """
         state = str(place.state)
         match step.kind:
             case "scan":
                 files = self.files(step.days)
-                return self.scan([*files] if everything else files[-1:], state=place.state, out=place.out)
+                made = self.scan([*files] if everything else files[-1:], state=place.state, out=place.out)
+                return [*made, "--trust-clock"] if trust else made
             case "review":
                 judged = ["review", state, str(campaign), "--verdict", step.value]
                 return [*judged, "--note", f"{step.days} days", "--by", "ann"]
@@ -202,11 +213,12 @@ class World:
         done = self.server.run(["state", "verify", str(place.state)], Plan([], clock=clock))
         return done.out + done.err
 
-    def judge(self, script: Sequence[Step], place: Place) -> tuple[Done, Any]:
-        """Scans once more, with nothing that is new, and gives the findings."""
+    def judge(self, script: Sequence[Step], place: Place, *, trust: bool = False) -> tuple[Done, Any]:
+        """Scans once more, with nothing that is new, and gives the findings; ``trust`` as in :meth:`command`."""
         out = place.folder / "again"
         plan = Plan([], clock=self.clock(script) + 600)
-        done = self.server.run(self.scan(self.files(script[-1].days), out=out, state=place.state), plan)
+        arguments = self.scan(self.files(script[-1].days), out=out, state=place.state)
+        done = self.server.run([*arguments, *(["--trust-clock"] if trust else [])], plan)
         return done, findings(out) if done.code == 0 else None
 
     def expected(self, script: Sequence[Step]) -> Any:
