@@ -30,6 +30,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.disk import SpareFolder, reason_of
 from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.files import (
     Unfinished,
@@ -67,11 +68,18 @@ _CREATIONS = 20
 
 
 def cache_folder(folder: Path | None = None) -> Path:
-    """The folder asked for, or the user's: ``$XDG_CACHE_HOME/harvestdetect``, ``~/.cache/harvestdetect``."""
+    """The folder asked for, or the user's: ``$XDG_CACHE_HOME/harvestdetect``, ``~/.cache/harvestdetect``.
+
+    Raises:
+        CacheError: the user has no home folder, as in a container under a number without a name.
+    """
     if folder is not None:
         return Path(folder).expanduser()
     base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
+    try:
+        root = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
+    except RuntimeError:
+        raise CacheError("no home folder is known; set HOME or XDG_CACHE_HOME, or name a cache folder") from None
     return root / "harvestdetect"
 
 
@@ -122,7 +130,8 @@ def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
             _publish_folder(unfinished.path, folder, write)
         flush_to_disk(folder.parent)
     except OSError as error:
-        raise CacheError(f"cannot write {folder}: {error.strerror or error}; choose another cache folder") from None
+        said = error.strerror or reason_of(error)
+        raise CacheError(f"cannot write {folder}: {said}; choose another folder") from error
 
 
 def _publish_folder(temporary: Path, folder: Path, write: Callable[[Path], None]) -> None:
@@ -197,12 +206,16 @@ class VectorCache:
         folder: the cache folder as a whole; the vectors go below ``vectors`` and the model's digest.
         model_digest: hex digest over everything a vector depends on besides the text.
         notes: told about what was dropped.
+        spare: the folder, for whoever gives it up when a call fails; None: the caller does not keep count.
 
     Raises:
         CacheError: the folder cannot be made, or the manifest cannot be opened.
     """
 
-    def __init__(self, folder: Path, model_digest: str, *, notes: Notes | None = None) -> None:
+    def __init__(
+        self, folder: Path, model_digest: str, *, notes: Notes | None = None, spare: SpareFolder | None = None
+    ) -> None:
+        self.spare = spare
         self.folder = Path(folder) / "vectors" / model_digest[:32]
         self._model = model_digest
         self._notes: Notes = notes or (lambda note: None)
@@ -226,14 +239,16 @@ class VectorCache:
             ):
                 raise
             self._notes(f"the manifest of the vector cache {self.folder} was unreadable; it is made again")
-            for suffix in ("", "-wal", "-shm"):
-                (self.folder / f"manifest.sqlite{suffix}").unlink(missing_ok=True)
+            with self._usable():
+                for suffix in ("", "-wal", "-shm"):
+                    (self.folder / f"manifest.sqlite{suffix}").unlink(missing_ok=True)
             new = self._create()
-        if new:
-            self._adopt()
-        for place in (Path(folder) / "models", *self.folder.parent.glob("*")):
-            sweep(place)
-        _remove_unnamed(self.folder, frozenset(self._manifest()))
+        with self._usable():
+            if new:
+                self._adopt()
+            for place in (Path(folder) / "models", *self.folder.parent.glob("*")):
+                sweep(place)
+            _remove_unnamed(self.folder, frozenset(self._manifest()))
 
     def contains(self, digests: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
         """Which of the texts have a vector, without reading any.
@@ -356,12 +371,20 @@ class VectorCache:
                 )
                 file.publish(self.folder / name)
             flush_to_disk(self.folder)
-        except OSError as error:
-            raise CacheError(f"cannot write to the vector cache {self.folder}: {error.strerror or error}") from None
-        with self._connection() as connection:
-            connection.execute(
-                "INSERT INTO shards (name, rows, created) VALUES (?, ?, ?)", (name, len(digests), time.time())
-            )
+        except (OSError, pa.ArrowException) as error:
+            with suppress(OSError):
+                (self.folder / name).unlink(missing_ok=True)
+            said = getattr(error, "strerror", None) or reason_of(error)
+            raise CacheError(f"cannot write to the vector cache {self.folder}: {said}") from error
+        try:
+            with self._connection() as connection:
+                connection.execute(
+                    "INSERT INTO shards (name, rows, created) VALUES (?, ?, ?)", (name, len(digests), time.time())
+                )
+        except CacheError:  # a full disk is not to be filled with what no manifest names
+            with suppress(OSError):
+                (self.folder / name).unlink(missing_ok=True)
+            raise
 
     def thin(self, digests: npt.NDArray[np.void]) -> int:
         """Forgets the vectors of all texts but some. What is kept of a shard is written anew before that goes.
@@ -398,6 +421,13 @@ class VectorCache:
         return gone
 
     # ------------------------------------------------------------ manifest
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CacheError(f"cannot use the vector cache {self.folder}: {error.strerror or error}") from error
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

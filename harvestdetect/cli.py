@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from harvestdetect import __version__
-from harvestdetect.cli_state import COMMANDS, check_window, scan_state
+from harvestdetect.cli_state import COMMANDS, check_window, failure_told, scan_state
 from harvestdetect.console import answer, colored, drop, note, quoted, shown, tell
 from harvestdetect.errors import HarvestdetectError, InputError, UsageError, was_interrupted
 
@@ -151,8 +154,8 @@ _SCANNING: Final = (
     ),
     click.option(
         "--memory", "memory_gb", type=float, metavar="GB",
-        help="What a scan may hold: vectors that would take a twentieth of it go into a file.  "
-        "[default: half of the machine's]",
+        help="Memory that a scan may take: one that will need more ends when the dumps are read. Vectors that would "
+        "take a twentieth of it go into a file.  [default: what is available]",
     ),
     click.option(
         "--work", type=click.Path(path_type=Path), metavar="DIR",
@@ -176,7 +179,31 @@ def _scanning(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-@cli.command(short_help="Scan dumps for campaigns.")
+class _Measured(click.Command):
+    """A command with ``--metrics``, which are written also where its arguments are wrong."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        given = list(args)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            if file := _option(given, "--metrics"):
+                _Metrics(Path(file)).write(error.exit_code)
+            raise
+
+
+def _option(arguments: Sequence[str], name: str) -> str | None:
+    """The last value of an option among arguments that need not be right; None where it has none."""
+    if "--" in arguments:
+        arguments = arguments[: list(arguments).index("--")]
+    found = [a.removeprefix(f"{name}=") for a in arguments if a.startswith(f"{name}=")]
+    found += [b for a, b in itertools.pairwise(arguments) if a == name]
+    return found[-1] if found else None
+
+
+@cli.command(cls=_Measured, short_help="Scan dumps for campaigns.")
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option(
@@ -218,13 +245,21 @@ def _scanning(command: Callable[..., int]) -> Callable[..., int]:
     "--metrics",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write what the run did for Prometheus (text files of the node exporter).",
+    help="Write what the run did for Prometheus (text files of the node exporter), however it ends.",
 )
+@click.option(
+    "--baseline", is_flag=True,
+    help="With --state, for its first run: what is found is known from then on, and no alert is sent of it until it "
+    "changes.",
+)  # fmt: skip
 @click.option(
     "--group/--no-group",
     default=None,
     help="Let the group of the files read and write OUT, --state, --work and --cache.  [default: only the user may; a "
     "state stays as it was]",
+)
+@click.option(
+    "--estimate", is_flag=True, help="Read the dumps, tell what memory the scan will need, and end without scanning."
 )
 @_scanning
 def scan(
@@ -234,18 +269,10 @@ def scan(
     window: str | None,
     trust_clock: bool,
     metrics: Path | None,
+    baseline: bool,
     group: bool | None,
-    mapping: dict[str, str] | None,
-    format_: str | None,
-    output: str,
-    settings_file: str | None,
-    allow_download: bool,
-    no_cache: bool,
-    no_registry: bool,
-    fail_on: str | None,
-    quiet: bool,
-    verbose: bool,
-    **flags: Any,
+    estimate: bool,
+    **options: Any,
 ) -> int:
     """Scan dumps of prompts for campaigns and write the findings into a folder.
 
@@ -270,10 +297,46 @@ def scan(
                   window of --state was lost (goes before 3)
                 75 another process works on the state   130 interrupted
     """
-    if window is not None and state is None:
-        raise UsageError("--window is of use with --state only")
-    if trust_clock and state is None:
-        raise UsageError("--trust-clock is of use with --state only")
+    with _Metrics(metrics) as measured, failure_told(state, options["settings_file"]) as begun:
+        needing = {"--window": window is not None, "--trust-clock": trust_clock, "--baseline": baseline}
+        if state is None and any(needing.values()):
+            raise UsageError(f"{next(name for name in needing if needing[name])} is of use with --state only")
+        if estimate and state is not None:
+            raise UsageError(
+                "--estimate reads the named dumps alone, and --state has a window of others: leave one out"
+            )
+        into = None
+        if state is not None:
+            into = partial(
+                scan_state, state, window=window or "45d", settings_file=options["settings_file"], begun=begun,
+                baseline=baseline, trust_clock=trust_clock, group=group,
+            )  # fmt: skip
+        shared = (out, state) if group else ()
+        measured.exit_code = _scan(dumps, out, into, measured.done, shared=shared, estimate=estimate, **options)
+    return measured.exit_code
+
+
+def _scan(
+    dumps: tuple[str, ...],
+    out: Path,
+    into: Callable[..., tuple[Detection, tuple[str, ...]]] | None,
+    done: Callable[..., None],
+    *,
+    shared: tuple[Path | None, ...],
+    estimate: bool,
+    mapping: dict[str, str] | None,
+    format_: str | None,
+    output: str,
+    settings_file: str | None,
+    allow_download: bool,
+    no_cache: bool,
+    no_registry: bool,
+    fail_on: str | None,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> int:
+    """The scan, with the options of the command: ``into`` scans into a state, ``done`` takes what metrics say."""
     from harvestdetect.settings import load_settings
 
     flags |= {"mapping": mapping, "format": format_}
@@ -285,26 +348,29 @@ def scan(
     from harvestdetect.pipeline import detect
     from harvestdetect.report import check_writable, detection_json, summary_table, write_outputs
 
-    if group:
-        _share(out, state, settings.work, settings.cache)
+    if shared:
+        _share(*shared, settings.work, settings.cache)
     notes = (lambda sentence: None) if quiet else note
     names = _without_results(expand_sources(dumps), out, notes)
     if "-" in names and sys.stdin is None:
         raise InputError("standard input (-) is closed")
+    if verbose:
+        _tell_roughly(names, settings)
+    if estimate:
+        return _estimate(names, settings, quiet=quiet)
     check_writable(out)
     write = partial(write_outputs, out=out)
-    with _measured(metrics) as done, _dumps(names, settings, quiet=quiet) as dumps_read:
+    with _dumps(names, settings, quiet=quiet) as dumps_read:
         progress = partial(_bar, quiet=quiet)
         missing: tuple[str, ...] = ()
-        if state is None:
+        if into is None:
             detection = detect(dumps_read, settings=settings, progress=progress, notes=notes)
             write(detection)
             done(detection, window_complete=1)
         else:
-            detection, missing = scan_state(
-                state, dumps_read, window=window or "45d", trust_clock=trust_clock, settings=settings,
-                settings_file=settings_file, progress=progress, notes=notes, write=write, done=done, group=group,
-            )  # fmt: skip
+            detection, missing = into(
+                dumps_read, settings=settings, progress=progress, notes=notes, write=write, done=done
+            )
 
         if output == "json":
             answer(detection_json(detection) + "\n", utf8=True)
@@ -313,15 +379,40 @@ def scan(
         if verbose:
             for cost in detection.stages:
                 tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+            tell("memory: " + ", ".join(f"{name} {gb:.2f} GB" for name, gb in detection.memory.items()))
 
         rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
-        check_window(missing, rejects, prompts, settings.max_rejects)
+        rows = detection.counts.get("read_rows", prompts)
+        check_window(missing, rejects, rows, settings.max_rejects)
         if not prompts:
             raise InputError(_nothing(detection, rejects))
-        check_rejects(rejects, prompts, settings.max_rejects)
+        check_rejects(rejects, rows, settings.max_rejects)
         if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
-            done(detection, exit_code=EXIT_FINDINGS)
             return EXIT_FINDINGS
+    return 0
+
+
+def _tell_roughly(names: Sequence[str], settings: Settings) -> None:
+    """Says what a scan will need by the sizes of the files, where these say anything."""
+    from harvestdetect.dump.size import rough_rows
+    from harvestdetect.memory import rough_gb
+
+    if (rows := rough_rows(names)) is not None:
+        tell(f"about {rows:,} rows by the sizes of the files: memory of about {rough_gb(rows, settings):.1f} GB")
+
+
+def _estimate(names: Sequence[str], settings: Settings, *, quiet: bool) -> int:
+    """Reads dumps and says what memory a scan of them will need."""
+    from harvestdetect.pipeline import estimated
+
+    with _dumps(names, settings, quiet=quiet) as dumps_read:
+        found = estimated(dumps_read, settings=settings)
+    need, allowed = found.memory["estimated"], found.memory["allowed"]
+    what = "are available" if settings.memory_gb is None else "are allowed by --memory"
+    answer(
+        f"{found.counts['prompts']:,} prompts of {found.counts['accounts']:,} accounts, {found.counts['segments']:,} "
+        f"texts: the scan will need about {need:.1f} GB of memory, and {allowed:.1f} GB {what}\n"
+    )
     return 0
 
 
@@ -333,45 +424,61 @@ def _share(*folders: Path | None) -> None:
     click.get_current_context().with_resource(shared)
 
 
-@contextlib.contextmanager
-def _measured(file: Path | None) -> Generator[Callable[..., None], None, None]:
-    """Writes the metrics of a run when it ends, however it ends; yields what is told of it."""
-    import time
+class _Metrics:
+    """Writes the metrics of a run when it ends, however it ends.
 
-    start = time.time()
-    told: dict[str, Any] = {}
+    Metrics that cannot be written change nothing of what the scan did: a line says so, and a run that would have ended
+    with 0 ends with 1.
+    """
 
-    def done(detection: Detection, **more: Any) -> None:
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        self.exit_code = 0
+        self._start = time.time()
+        self._told: dict[str, Any] = {}
+
+    def done(self, detection: Detection, **more: Any) -> None:
+        """Takes what a run did that did its work."""
         from harvestdetect.report.format import tier_counts
 
-        told.update(
-            rows=detection.counts.get("new_rows", detection.counts["prompts"]), rejects=detection.counts["rejects"],
-            prompts_in_window=detection.counts["prompts"], accounts_in_window=detection.counts["accounts"],
+        counts = detection.counts
+        self._told.update(
+            rows=counts.get("read_rows", counts["prompts"]) + counts["rejects"], rejects=counts["rejects"],
+            prompts_in_window=counts["prompts"], accounts_in_window=counts["accounts"],
             findings=tier_counts(detection), **more,
         )  # fmt: skip
 
-    try:
-        yield done
-    except BaseException as error:
-        told["exit_code"] = getattr(error, "exit_code", EXIT_INTERRUPTED if was_interrupted(error) else 1)
-        raise
-    finally:
-        if file is not None:
-            from harvestdetect.metrics import RunMetrics, write_metrics
-            from harvestdetect.watch import DONE
+    def __enter__(self) -> _Metrics:
+        return self
 
-            end, code = time.time(), told.pop("exit_code", 0)
-            worked = code in DONE and "rows" in told
-            write_metrics(
-                file,
-                RunMetrics(
-                    last_run=end,
-                    last_success=end if worked else None,
-                    duration_seconds=end - start,
-                    exit_code=code,
-                    **told,
-                ),
-            )
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        code = self.exit_code
+        if error is not None:
+            code = getattr(error, "exit_code", EXIT_INTERRUPTED if was_interrupted(error) else 1)
+        written = self.write(code)
+        self.exit_code = code or (0 if written else 1)
+
+    def write(self, exit_code: int) -> bool:
+        """Writes the file, if there is one to write; False where it cannot be written, which a line says."""
+        if self.file is None:
+            return True
+        from harvestdetect.metrics import RunMetrics, write_metrics
+        from harvestdetect.watch import DONE
+
+        end = time.time()
+        worked = exit_code in DONE and "rows" in self._told
+        try:
+            values = RunMetrics(
+                last_run=end, last_success=end if worked else None, duration_seconds=max(end - self._start, 0.0),
+                exit_code=exit_code, **self._told,
+            )  # fmt: skip
+            write_metrics(self.file, values)
+        except (HarvestdetectError, OSError, ValueError) as error:
+            tell(f"{NAME}: {error}")
+            return False
+        return True
 
 
 def _on_all_cores(settings: Settings) -> Settings:
@@ -682,6 +789,9 @@ def run_command(arguments: list[str]) -> int:
             return 1
         if isinstance(error, OSError):
             tell(f"{NAME}: {_explained(error)}")
+            return 1
+        if type(error).__module__ == "sqlite3":  # what no module has a message of its own for
+            tell(f"{NAME}: a database of the cache or the state cannot be used: {error}; see whether its disk is full")
             return 1
         if verbose:
             tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)

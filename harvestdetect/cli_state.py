@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import shlex
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from harvestdetect.console import answer, note, shown, tell
-from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
+from harvestdetect.errors import HarvestdetectError, InputError, TooManyRejectsError, UsageError
 from harvestdetect.schedule import FORMATS, parse_period, units
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from harvestdetect.settings import Settings
     from harvestdetect.state import KnownCampaign, Run, Verdict
 
-__all__ = ["COMMANDS", "check_window", "scan_state"]
+__all__ = ["COMMANDS", "check_window", "failure_told", "scan_state"]
 
 _FOLDER: Final = click.Path(path_type=Path)
 _OUTPUT: Final = click.option(
@@ -43,9 +45,13 @@ def scan_state(
     notes: Callable[[str], None],
     write: Callable[[Detection], object],
     done: Callable[..., None],
+    begun: Callable[[], object],
+    baseline: bool,
     group: bool | None = None,
 ) -> tuple[Detection, tuple[str, ...]]:
     """A scan into a state, see :func:`harvestdetect.state.run.scan_into`; tells what it did.
+
+    ``done`` gets what the metrics are to say; ``begun`` is called when the run itself tells of its failure.
 
     Returns:
         What was found, and the names of the files of the window that were lost.
@@ -56,25 +62,29 @@ def scan_state(
     seconds = parse_period(window)
     channels = load_channels(settings_file) if settings_file is not None else ()
     with open_state(folder, write=True, group=group) as state:
+        begun()
         run = state.scan(
             dumps, settings=settings, window=seconds, trust_clock=trust_clock, progress=progress, notes=notes,
-            channels=channels, write=write,
+            channels=channels, write=write, baseline=baseline,
         )  # fmt: skip
         statuses = Counter(c.status for c in state.campaigns())
     for sentence in _told(run):
         notes(sentence)
-    failed = sum(d.outcome != "sent" for d in run.deliveries)
+    if baseline and not channels:
+        notes("baseline: no alert channel is configured; one that is added later is told of every campaign that stands")
     for delivery in run.deliveries:
         if delivery.error is not None:
-            tell(f"alert {delivery.channel}, {delivery.campaign_id}: {delivery.outcome}: {delivery.error}")
+            outcome = "given up" if delivery.outcome == "given up" else "kept for a later run"
+            tell(f"alert {delivery.channel}, {delivery.campaign_id}: {outcome}: {delivery.error}")
+    given_up = sum(d.outcome == "given up" for d in run.deliveries)
     done(
-        run.detection, campaigns=dict(statuses), alerts_failed=failed, alerts_pending=run.pending,
+        run.detection, campaigns=dict(statuses), alerts_failed=given_up, alerts_pending=run.pending,
         window_complete=int(run.window_complete),
     )  # fmt: skip
     return run.detection, run.missing_files
 
 
-def check_window(missing: tuple[str, ...], rejects: int, prompts: int, allowed: float | None) -> None:
+def check_window(missing: tuple[str, ...], rejects: int, rows: int, allowed: float | None) -> None:
     """Says so where files of the window were lost, also where too many rows were rejected besides.
 
     Raises:
@@ -87,22 +97,54 @@ def check_window(missing: tuple[str, ...], rejects: int, prompts: int, allowed: 
     from harvestdetect.state.prepared import missing_sentence
 
     try:
-        check_rejects(rejects, prompts, allowed)
+        check_rejects(rejects, rows, allowed)
     except TooManyRejectsError as error:
         tell(f"harvestdetect: {error}")
     raise IncompleteWindowError(f"the results were written, but {missing_sentence(missing)}")
+
+
+@contextlib.contextmanager
+def failure_told(folder: Path | None, settings_file: str | None) -> Generator[Callable[[], object]]:
+    """Tells the channels that ask for operations of a failure before a run into a state had begun.
+
+    Yields what is called when the run begins; from then on :func:`harvestdetect.state.run.scan_into` tells.
+    """
+    begun: list[bool] = []
+    started = int(time.time())
+    try:
+        yield lambda: begun.append(True)
+    except Exception as error:
+        if folder is not None and settings_file is not None and not begun:
+            from harvestdetect.alerts import load_channels
+            from harvestdetect.state.operations import tell_failure
+
+            with contextlib.suppress(HarvestdetectError):
+                channels = load_channels(settings_file)
+                where = str(folder.absolute())
+                tell_failure(where, error, channels, number=None, now=started, tell=tell)
+        raise
 
 
 def _told(run: Run) -> list[str]:
     from harvestdetect.report.format import iso_time
 
     start, end = iso_time(run.window_start) or "the beginning", iso_time(run.window_end) or "the end"
+    rejected = f", {run.rejects:,} rows rejected" if run.rejects else ""
     said = [
-        f"run {run.number}: {run.new_rows:,} new prompts of {run.new_files:,} new files; judged from {start} to {end}"
+        f"run {run.number}: {run.new_rows:,} new prompts of {run.new_files:,} new files{rejected}; "
+        f"judged from {start} to {end}"
     ]
     by_status = Counter(c.status for c in run.changes if c.status != c.previous_status)
     if by_status:
         said.append("campaigns: " + ", ".join(f"{count} now {status}" for status, count in sorted(by_status.items())))
+    if run.baseline is not None:
+        said.append(f"baseline: {run.baseline:,} campaigns are known from now on, and no alert was sent of them")
+    if run.deliveries or run.pending:
+        outcomes = Counter(d.outcome for d in run.deliveries)
+        said.append(
+            f"alerts: {outcomes['sent']:,} sent, {outcomes['given up']:,} given up, "
+            f"{run.pending:,} kept for a later run"
+        )
     members = {m.account for f in run.detection.findings for m in f.members}
     if others := {a.account for a in run.detection.attributed} - members:
         said.append(
@@ -121,7 +163,11 @@ def _told(run: Run) -> list[str]:
 @click.option("--accounts", is_flag=True, help="Of one campaign: its accounts, a line each, and nothing else.")
 @_OUTPUT
 def campaigns(state: Path, campaign: str | None, everything: bool, accounts: bool, output: str) -> int:
-    """List the campaigns that the folder STATE knows, or tell what happened to CAMPAIGN and what it sent when."""
+    """List the campaigns that the folder STATE knows, or tell what happened to CAMPAIGN and what it sent when.
+
+    CAMPAIGN is an id, or the beginning of one that no other has. Accounts and prompts "ever" count all runs, those "in
+    window" the window of the last run, as its scan reports them.
+    """
     from harvestdetect.state import open_state
 
     if accounts and campaign is None:
@@ -131,9 +177,8 @@ def campaigns(state: Path, campaign: str | None, everything: bool, accounts: boo
         if campaign is None:
             answer(_json([_plain(c) for c in known]) if output == "json" else _table(known, opened.precision()))
             return 0
+        campaign = opened.named(campaign)
         found = [c for c in known if c.campaign_id == campaign]
-        if not found:
-            raise UsageError(f"the state knows no campaign {campaign!a}")
         members, days, events = opened.members(campaign), opened.history(campaign), opened.events(campaign)
     if accounts:
         answer("".join(f"{shown(a)}\n" for a in members))
@@ -166,13 +211,15 @@ def _day(time: int | None) -> str:
 def _table(known: list[KnownCampaign], precisions: list[Any]) -> str:
     if not known:
         return "The state knows no campaign.\n"
-    rows = [("campaign", "tier", "status", "accounts", "prompts", "first seen", "last seen", "verdict")]
+    ever = ("accounts ever / in window", "prompts ever / in window")
+    rows = [("campaign", "tier", "status", *ever, "first seen", "last seen", "verdict")]
     for c in known:
         verdict = "-" if c.verdict is None else c.verdict.verdict
         rows.append(
             (
                 c.campaign_id, c.tier, c.status if c.merged_into is None else f"part of {c.merged_into}",
-                f"{c.accounts:,}", f"{c.prompts:,}", _day(c.first_seen), _day(c.last_seen), verdict,
+                f"{c.accounts:,} / {c.window_accounts:,}", f"{c.prompts:,} / {c.window_prompts:,}",
+                _day(c.first_seen), _day(c.last_seen), verdict,
             )
         )  # fmt: skip
     text = _aligned(rows)
@@ -191,10 +238,11 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
 
 def _story(campaign: KnownCampaign, days: list[Any], events: list[Any]) -> str:
     lines = [
-        f"{campaign.campaign_id}: {campaign.tier}, {campaign.status}, {campaign.accounts:,} accounts "
-        f"({campaign.attributed:,} by its templates alone), {campaign.prompts:,} prompts, "
-        f"{_day(campaign.first_seen)} to {_day(campaign.last_seen)}",
-        campaign.summary,
+        f"{campaign.campaign_id}: {campaign.tier}, {campaign.status}",
+        f"ever: {campaign.accounts:,} accounts ({campaign.attributed:,} by its templates alone), "
+        f"{campaign.prompts:,} prompts, {_day(campaign.first_seen)} to {_day(campaign.last_seen)}",
+        f"in the window of the last run: {campaign.window_accounts:,} accounts, {campaign.window_prompts:,} prompts",
+        f"when it was last found: {campaign.summary}",
     ]
     if campaign.verdict is not None:
         lines.append(campaign.verdict.sentence)
@@ -220,7 +268,7 @@ def review(
     state: Path, campaign: str | None, verdict: Any, why: str, expires: str | None, reviewer: str | None, undo: bool,
     output: str,
 ) -> int:  # fmt: skip
-    """Say what CAMPAIGN, an id in the folder STATE, is.
+    """Say what CAMPAIGN, an id in the folder STATE or the beginning of one that no other has, is.
 
     Without a verdict all that were given are listed, with who and when.
 
@@ -228,13 +276,16 @@ def review(
     sends no alert until the verdict expires or is taken back; reports say so.
     """
     from harvestdetect.state import open_state
+    from harvestdetect.state.store import check_utf8
 
     if (verdict is not None or undo) and campaign is None:
         raise UsageError("name the campaign")
     if verdict is not None and undo:
         raise UsageError("give a verdict or take one back, not both")
     who = reviewer or _user()
+    check_utf8(campaign=campaign or "", note=why, reviewer=who)
     with open_state(state, write=verdict is not None or undo, make=False) as opened:
+        campaign = None if campaign is None else opened.named(campaign)
         if verdict is not None and campaign is not None:
             said = [opened.review(campaign, verdict, note=why, reviewer=who, expires=expires)]
         elif undo and campaign is not None:
@@ -260,6 +311,46 @@ def _verdicts(said: list[Verdict]) -> str:
         until = f"taken back {_day(v.undone)}" if v.undone is not None else _day(v.expires)
         rows.append((_day(v.at), v.campaign_id, v.verdict, v.tier, v.reviewer, until, v.note))
     return _aligned(rows)
+
+
+# ---------------------------------------------------------------- alerts
+
+
+@click.group(short_help="Try out the alerts.")
+def alerts() -> None:
+    """Try out the channels that alerts go to."""
+
+
+@alerts.command("test", short_help="Send a test through every channel.")
+@click.option("--settings", "settings_file", required=True, type=click.Path(), metavar="FILE", help="With [[alerts]].")
+@click.option("--channel", "only", multiple=True, metavar="NAME", help="Of this channel alone. Repeat for more.")
+def try_alerts(settings_file: str, only: tuple[str, ...]) -> int:
+    """Send a message that is marked as a test through every channel of the settings file, and say what became of it.
+
+    No state is needed, and nothing is remembered. An incident of PagerDuty is triggered and at once resolved; it may
+    page somebody. Exit code 1 where a message was not sent.
+    """
+    from harvestdetect.alerts import load_channels, report_link, send_trial
+    from harvestdetect.settings import load_settings
+
+    settings = load_settings(settings_file)
+    channels = load_channels(settings_file)
+    if not channels:
+        raise UsageError(f"the settings file {settings_file} has no [[alerts]] table: no channel is configured")
+    names = [channel.name for channel in channels]
+    if unknown := [name for name in only if name not in names]:
+        raise UsageError(f"there is no channel {unknown[0]!a}; there are: {', '.join(names)}")
+    now = int(time.time())
+    link = report_link(settings.report_url, run="test", started=now, campaign="test")
+    failed = 0
+    for channel in channels:
+        if only and channel.name not in only:
+            continue
+        (sent,) = send_trial([channel], now=now, report=link)
+        failed += sent.error is not None
+        kind = f"{channel.name} ({channel.type})" if channel.name != channel.type else channel.name
+        answer(f"{shown(kind)}: {'sent' if sent.error is None else f'failed: {shown(sent.error)}'}\n")
+    return 1 if failed else 0
 
 
 # ---------------------------------------------------------------- upkeep
@@ -382,34 +473,56 @@ def schedule() -> None:
 @click.option("--out", type=_FOLDER, required=True, help="Folder for the results.")
 @click.option("--window", default="45d", show_default=True, metavar="PERIOD", help="How far back is judged.")
 @click.option("--settings", "settings_file", type=_FOLDER, metavar="FILE", help="Settings and alerts of the scan.")
+@click.option(
+    "--env-file",
+    type=_FOLDER,
+    metavar="FILE",
+    help="File with the secrets of alerts, lines NAME=value, for systemd, cron and airflow.  [default: /etc/NAME.env]",
+)
 @click.option("--metrics", type=_FOLDER, metavar="FILE", help="Where the scan writes its metrics.")
+@click.option("--memory", "memory_gb", type=float, metavar="GB", help="What a run may take before it is killed.")
 @click.option("--timeout", metavar="PERIOD", help="When a run is stopped.")
 @click.option("--name", default="harvestdetect", show_default=True, metavar="NAME", help="Of the units.")
+@click.option("--user", metavar="USER", help="Who runs it, for systemd.  [default: NAME]")
+@click.option("--group", metavar="GROUP", help="Group that may read the results, for systemd.  [default: nobody else]")
 @click.option("--image", metavar="IMAGE", help="Of the container, for kubernetes.")
 @click.option("--to", "target", type=_FOLDER, metavar="DIR", help="Write files there.  [default: print them]")
 def print_units(
     dumps: tuple[str, ...], kind: str, every: str, at: str, folder: Path, out: Path, window: str,
-    settings_file: Path | None, metrics: Path | None, timeout: str | None, name: str, image: str | None,
-    target: Path | None,
+    settings_file: Path | None, env_file: Path | None, metrics: Path | None, memory_gb: float | None,
+    timeout: str | None, name: str, user: str | None, group: str | None, image: str | None, target: Path | None,
 ) -> int:  # fmt: skip
-    """Print what a scheduler needs to scan DUMP into a state regularly. Nothing is installed."""
+    """Print what a scheduler needs to scan DUMP into a state regularly. Nothing is installed.
+
+    Secrets are never printed: the variables that the settings name (url_env and the like) come from a file or, in
+    Kubernetes, from a Secret, and the comments say how to make it.
+    """
+    from harvestdetect.alerts.secrets import read_settings_file
+
     program = "harvestdetect" if kind in ("kubernetes", "airflow") else _program()
     command = [program, "scan", *map(_absolute, dumps), "--state", _absolute(folder), "--out", _absolute(out)]
     command += ["--window", window, "--quiet"]
-    writable, readable = {"state": _absolute(folder), "out": _absolute(out)}, {}
+    writable = {"state": _absolute(folder), "out": _absolute(out)}
+    readable: dict[str, str] = {}
+    files: dict[str, str] = {}
     for option, file in (("--settings", settings_file), ("--metrics", metrics)):
         if file is not None:
             command += [option, _absolute(file)]
-    if metrics is not None:
-        writable["metrics"] = str(Path(_absolute(metrics)).parent)
+    if group is not None:
+        command.append("--group")
+    if metrics is not None and (parent := str(Path(_absolute(metrics)).parent)) not in writable.values():
+        writable["metrics"] = parent
     if settings_file is not None:
-        readable["settings"] = str(Path(_absolute(settings_file)).parent)
-    for number, dump in enumerate(dumps):
-        if "://" not in dump and dump != "-":
-            readable[f"dumps{number or ''}"] = _stem(_absolute(dump))
+        more_writable, files = _named_by(settings_file)
+        writable |= more_writable
+    dump_folders = {_stem(_absolute(dump)) for dump in dumps if "://" not in dump and dump != "-"}
+    for number, dump_folder in enumerate(sorted(f for f in dump_folders if not _within(f, dump_folders - {f}))):
+        readable[f"dumps{number or ''}"] = dump_folder
     made = units(
-        kind, every=every, command=command, writable=writable, readable=readable, name=name, at=at, image=image,
-        timeout=timeout,
+        kind, every=every, command=command, writable=writable, readable=readable, files=files, name=name, at=at,
+        settings=None if settings_file is None else read_settings_file(_absolute(settings_file)),
+        env_file=None if env_file is None else _absolute(env_file), user=user, group=group, image=image,
+        memory_gb=memory_gb, timeout=timeout,
     )  # fmt: skip
     if target is None:
         for file_name, content in made.items():
@@ -423,6 +536,28 @@ def print_units(
             stream.write(content.encode())
         answer(f"{shown(str(target / file_name))}\n")
     return 0
+
+
+def _named_by(settings_file: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Folders that a scan with these settings writes into, and files that it reads, where the file is there."""
+    from harvestdetect.errors import SettingsError
+    from harvestdetect.settings import load_settings
+
+    try:
+        settings = load_settings(settings_file, environment={})
+    except SettingsError as error:
+        note(f"{error}; the units are printed without what it names")
+        return {}, {}
+    folders = {"cache": settings.cache}
+    files = {"registry": settings.registry, "calibrated": settings.calibration}
+    return (
+        {key: _absolute(path) for key, path in folders.items() if path is not None},
+        {key: _absolute(path) for key, path in files.items() if path is not None},
+    )
+
+
+def _within(folder: str, others: set[str]) -> bool:
+    return any(Path(folder).is_relative_to(other) for other in others)
 
 
 def _program() -> str:
@@ -442,6 +577,31 @@ def _stem(path: str) -> str:
     globs = [i for i, part in enumerate(parts) if set("*?[") & set(part)]
     folder = Path(*parts[: globs[0] if globs else len(parts)])
     return str(folder.parent if folder.suffix else folder)
+
+
+@click.command(short_help="Check that a scheduled scan still does its work.")
+@click.option(
+    "--metrics",
+    type=_FOLDER,
+    required=True,
+    envvar="HARVESTDETECT_HEALTH_METRICS",
+    metavar="FILE",
+    help="What scan --metrics writes.  [default: $HARVESTDETECT_HEALTH_METRICS]",
+)
+@click.option(
+    "--max-age", default="36h", show_default=True, envvar="HARVESTDETECT_HEALTH_MAX_AGE", metavar="PERIOD",
+    help="How long ago the last run that did its work may have ended.",
+)  # fmt: skip
+def health(metrics: Path, max_age: str) -> int:
+    """Say when a run last did its work (exit code 0, 3 or 4). Exit code 1 where that was too long ago, or never.
+
+    For the health check of a container, a probe, or a look in the morning.
+    """
+    from harvestdetect.health import check_health
+
+    found = check_health(metrics, max_age=parse_period(max_age))
+    answer(f"{'healthy' if found.healthy else 'unhealthy'}: {shown(found.sentence)}\n")
+    return 0 if found.healthy else 1
 
 
 @click.command(
@@ -468,4 +628,4 @@ def watch(arguments: tuple[str, ...], every: str) -> int:
         return loop(lambda: run_command(["scan", *arguments]), every=seconds, stop=stop, notes=note)
 
 
-COMMANDS: Final = (campaigns, review, state, schedule, watch)
+COMMANDS: Final = (campaigns, review, alerts, state, schedule, watch, health)

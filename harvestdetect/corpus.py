@@ -18,7 +18,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -39,6 +38,7 @@ from harvestdetect.data import (
 from harvestdetect.normalize import normalize
 from harvestdetect.preparing import Preparer
 from harvestdetect.registry import Registry
+from harvestdetect.scratch import Place
 from harvestdetect.segments import CODED, Cutting, Prepared, chosen, digests, shareable
 from harvestdetect.shards import ShardFolder
 from harvestdetect.texts import TextFile, Texts, unpack
@@ -66,10 +66,10 @@ class _Columns:
     """Columns of numbers, grown block by block in a file and read whole.
 
     Args:
-        folder: of the file, which has no name; None: the system's.
+        folder: of the file, which has no name, see :class:`~harvestdetect.scratch.ScratchFile`.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Place) -> None:
         self._file = TextFile(folder)
         self._chunks: dict[str, array[int]] = {}
 
@@ -145,7 +145,7 @@ class CorpusBuilder:
         registry: of scaffolds to take out; None takes out nothing.
         workers: processes that prepare blocks beside this one, once there are many; below 2 there are none.
         shards: keeps what was prepared of whole files, see :meth:`add_file`; its cutting must be the one given here.
-        folder: of the files; None: the system's temporary folder.
+        folder: of the files, see :class:`~harvestdetect.scratch.ScratchFile`.
         since: prompts before this time (Unix seconds) are left out; None: none are. Those without a time stay.
 
     Raises:
@@ -161,7 +161,7 @@ class CorpusBuilder:
         registry: Registry | None = None,
         workers: int = 1,
         shards: ShardFolder | None = None,
-        folder: Path | None = None,
+        folder: Place = None,
         since: int | None = None,
     ) -> None:
         self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)

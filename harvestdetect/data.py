@@ -162,7 +162,9 @@ class SourceFile:
     sha256: str
     """Of the bytes as stored, compressed where they are."""
     rows: int
+    """Rows that gave a prompt; rejects are not among them."""
     rejects: int
+    """Rows that gave none, and one more where the file could not be read to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +175,10 @@ class Batch:
     """Of :data:`PROMPT_SCHEMA`; may be empty."""
     rejects: tuple[Reject, ...] = ()
     files: tuple[SourceFile, ...] = ()
+    unlisted: int = 0
+    """Rejects beside ``rejects``: of a file with very many, only the first are listed."""
+    cut: bool = False
+    """The file was not read to its end, because its content outgrew what the settings allow."""
 
 
 # ---------------------------------------------------------------- corpus
@@ -609,6 +615,9 @@ class Detection:
     ``expected_findings``: by tier the benign findings to expect of this many prompts."""
     attributed: tuple[Attributed, ...] = ()
     """Of a scan into a state: accounts that filled templates of known campaigns, members or not."""
+    memory: Mapping[str, float] = field(default_factory=dict)
+    """In 10**9 bytes: ``estimated`` before the expensive stages (with the processes that were to be started),
+    ``allowed`` by the settings or available, ``peak`` of this process."""
     candidates: tuple[Candidate, ...] = field(default=(), compare=False)
     """All that was weighed, also what became no finding; not part of the JSON form."""
     seen: pa.Table | None = field(default=None, compare=False)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.cache import Notes, is_whole, publish_folder
+from harvestdetect.cache import Notes, cache_folder, is_whole, publish_folder
+from harvestdetect.disk import SpareFolder, check_room, reason_of
 from harvestdetect.errors import CacheError, EncoderError, UnreadableError
 
 if TYPE_CHECKING:
@@ -34,6 +37,10 @@ MAX_TOKENS = 512
 """A text's vector is the mean over at most so many tokens from its start."""
 RARITY = 1e-4
 """The constant a of the smooth inverse frequency a / (a + p) (Arora et al. 2017)."""
+
+MADE_BYTES = 40_000_000
+"""More than the files of a made model take (32 MB of the packaged one): the room that is looked for before it is made,
+in bytes."""
 
 UNUSED = re.compile(r"^\[unused\d+\]$")
 
@@ -51,31 +58,62 @@ class StaticModel:
 
 
 def static_model(
-    folder: Path, source_digest: str, load: Callable[[], SentenceTransformer], *, notes: Notes
+    folder: Path,
+    source_digest: str,
+    load: Callable[[], SentenceTransformer],
+    *,
+    notes: Notes,
+    spare: SpareFolder | None = None,
 ) -> StaticModel:
     """The static model of a transformer: read from the folder of made models, or distilled and put there.
+
+    A model in the folder that ``HARVESTDETECT_MODELS`` names, as in a container image, is taken first. Nothing is
+    written there.
 
     Args:
         folder: where made models are kept.
         source_digest: hex digest of the transformer.
         load: gives the transformer; called only when nothing trustworthy is there yet.
         notes: told when the result cannot be kept.
+        spare: the folder that this one is in, which is given up instead; then the model is also looked for in the
+            user's cache folder, for making it takes half a minute.
 
     Raises:
         EncoderError: the transformer cannot be distilled.
     """
-    place = folder / f"static-{source_digest[:16]}-v{DISTILL_VERSION}"
+    name = f"static-{source_digest[:16]}-v{DISTILL_VERSION}"
+    shipped = os.environ.get("HARVESTDETECT_MODELS")
+    for made in [Path(shipped) / name, folder / name] if shipped else [folder / name]:
+        if (known := _known(made)) is not None:
+            return known
+    spare = spare or SpareFolder(
+        folder, what="folder", instead="the distilled model is not kept and will be made again next time", notes=notes
+    )
     try:
-        return _read(place)
-    except (OSError, ValueError, UnreadableError):
-        pass
+        if spare.writable:
+            check_room(folder, MADE_BYTES)
+    except OSError as error:
+        spare.give_up(error)
+    if not spare.writable:
+        with suppress(CacheError):
+            if (known := _known(cache_folder() / "models" / name)) is not None:
+                return known
+        return distill(load())
     model = distill(load())
     try:
-        publish_folder(place, lambda temporary: _save(model, temporary))
-        return _read(place)
-    except (CacheError, OSError, ValueError) as error:
-        notes(f"the distilled model is not kept and will be made again next time: {error}")
+        publish_folder(folder / name, lambda temporary: _save(model, temporary))
+        return _known(folder / name) or model
+    except CacheError as error:
+        spare.give_up(error)
         return model
+
+
+def _known(place: Path) -> StaticModel | None:
+    """The model in a folder; None where there is none that can be trusted."""
+    try:
+        return _read(place)
+    except (OSError, ValueError, KeyError, UnreadableError):
+        return None
 
 
 def distill(transformer: SentenceTransformer) -> StaticModel:
@@ -166,7 +204,11 @@ def _save(model: StaticModel, folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         modules = _modules(Tokenizer.from_str(model.tokenizer), model.matrix)
-        SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder), create_model_card=False)
+        made = SentenceTransformer(modules=modules, device="cpu")
+        try:
+            made.save_pretrained(str(folder), create_model_card=False)
+        except Exception as error:  # safetensors and tokenizers have exceptions of their own, or none, for a full disk
+            raise CacheError(f"cannot write {folder}: {reason_of(error)}") from error
 
 
 def _modules(tokenizer: object, matrix: npt.NDArray[np.float32]) -> list[object]:
@@ -185,11 +227,15 @@ def _read(folder: Path) -> StaticModel:
         OSError: it cannot be read.
         ValueError: there is none, or it is not what was written there.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     if not is_whole(folder):
         raise ValueError(f"{folder} is not there or not whole")
     inner = folder / json.loads((folder / "modules.json").read_text(encoding="utf-8"))[0]["path"]
-    weights = load((inner / "model.safetensors").read_bytes())
+    try:
+        weights = load((inner / "model.safetensors").read_bytes())
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
     matrix = np.ascontiguousarray(weights["embedding.weight"], dtype=np.float32)
     return _model(matrix, (inner / "tokenizer.json").read_text(encoding="utf-8"))

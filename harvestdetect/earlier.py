@@ -28,6 +28,7 @@ from harvestdetect.candidates import account_digest
 from harvestdetect.channels import Clustered
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Template, View
 from harvestdetect.describe import UNKNOWN, Described, Parted
+from harvestdetect.disk import SpareFolder
 from harvestdetect.errors import CacheError
 from harvestdetect.template import Description
 from harvestdetect.weigh import Weighed
@@ -129,10 +130,12 @@ class Earlier:
         folder: the work folder.
         key: of everything that findings depend on besides the dumps.
         notes: told what is broken or cannot be kept.
+        spare: the work folder, which is given up instead when it cannot be written.
     """
 
-    def __init__(self, folder: Path, key: str, *, notes: Notes) -> None:
+    def __init__(self, folder: Path, key: str, *, notes: Notes, spare: SpareFolder | None = None) -> None:
         self._folder = folder / CLUSTERS
+        self._spare = spare
         self._key = key
         self._notes = notes
         self._stood: Stood | None = None
@@ -358,9 +361,16 @@ class Earlier:
             return None
 
     def _write(self, name: str, arrays: Mapping[str, npt.NDArray[Any]], told: Any) -> None:
+        if self._spare is not None and not self._spare.writable:
+            return
         try:
             keep_tables(self._folder / name, self._key, arrays, msgspec.msgpack.encode(told), alone=True)
-        except (CacheError, UnicodeEncodeError) as error:
+        except CacheError as error:
+            if self._spare is None:
+                self._notes(f"the {name} are not kept: {error}")
+            else:
+                self._spare.give_up(error)
+        except UnicodeEncodeError as error:
             self._notes(f"the {name} are not kept: {error}")
 
 

@@ -29,7 +29,10 @@ class Elsewhere:
         if workers > 1:
             from multiprocessing import get_context
 
-            self._processes = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+            try:
+                self._processes = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+            except OSError:  # a full /dev/shm has no room for the queues of processes
+                return
             # one more, so that what the processes are to do next is read while they work
             self._threads = ThreadPoolExecutor(workers + 1)
 
@@ -50,7 +53,7 @@ class Elsewhere:
         if processes is not None:
             try:
                 return processes.submit(function, *arguments, **named).result()
-            except BrokenExecutor:
+            except (BrokenExecutor, OSError):
                 self._processes = None
         return function(*arguments, **named)
 

@@ -33,6 +33,7 @@ import numpy.typing as npt
 from harvestdetect.arrays import unit
 from harvestdetect.cache import Notes, VectorCache, cache_folder, file_digest, is_whole, publish_folder
 from harvestdetect.data import View
+from harvestdetect.disk import SpareFolder, check_room, reason_of
 from harvestdetect.distill import StaticModel, static_model
 from harvestdetect.errors import CacheError, EncoderError
 from harvestdetect.settings import Settings
@@ -42,7 +43,7 @@ from harvestdetect.vectors import Rows
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["Encoder", "encode_texts", "load_encoder", "open_cache"]
+__all__ = ["Encoder", "encode_texts", "load_encoder", "open_cache", "spare_cache"]
 
 ENCODING_VERSION = 1
 """Raised when the same model would give other vectors; part of every digest."""
@@ -97,53 +98,76 @@ class Encoder(Protocol):
 # ---------------------------------------------------------------- the stage
 
 
-def load_encoder(view: View, *, settings: Settings, notes: Notes | None = None) -> Encoder:
+def spare_cache(settings: Settings, *, notes: Notes | None = None) -> SpareFolder:
+    """The cache folder, which is given up when it cannot be used. Never raises."""
+    instead = "no vectors and models are kept there, and the next scan makes them again"
+    try:
+        return SpareFolder(cache_folder(settings.cache), what="cache folder", instead=instead, notes=notes)
+    except CacheError as error:
+        nowhere = SpareFolder(Path(os.devnull, "harvestdetect"), what="cache folder", instead=instead, notes=notes)
+        nowhere.give_up(error)
+        return nowhere
+
+
+def load_encoder(
+    view: View, *, settings: Settings, notes: Notes | None = None, spare: SpareFolder | None = None
+) -> Encoder:
     """The encoder of a view, as the settings ask.
 
     Args:
         view: ``wording`` or ``meaning``. The first time, ``wording`` is distilled, which takes some 20 s.
         settings: ``model``, ``allow_download``, ``cache``, ``device``, ``batch_size``, ``threads`` are read.
         notes: told what was done differently from what was asked, in a sentence.
+        spare: the cache folder, see :func:`spare_cache`; None: a new one.
 
     Raises:
         EncoderError: the model cannot be found, loaded or trusted.
     """
     notes = notes or (lambda note: None)
+    spare = spare or spare_cache(settings, notes=notes)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     if settings.threads:
         os.environ.setdefault("RAYON_NUM_THREADS", str(settings.threads))
-    made = cache_folder(settings.cache) / "models"
+    made = spare.path / "models"
     if view == "wording":
         source = _packaged_folder()
         digest = _folder_digest(source)
-        model = static_model(made, digest, lambda: _load(source, settings=settings), notes=notes)
+        model = static_model(made, digest, lambda: _load(source, settings=settings), notes=notes, spare=spare)
         return _StaticEncoder(model)
 
     folder = _model_folder(settings)
     _check_folder(folder)
     if _device_is_processor(settings.device) and _has_onnx():
         try:
-            return _onnx_encoder(folder, made, settings=settings, notes=notes)
+            return _onnx_encoder(folder, made, settings=settings, spare=spare)
         except _NoOnnx as error:
-            notes(f"ONNX Runtime is not used: {error}")
+            if spare.writable:
+                notes(f"ONNX Runtime is not used: {error}")
     return _TorchEncoder(_load(folder, settings=settings), folder, batch_size=settings.batch_size)
 
 
-def open_cache(view: View, encoder: Encoder, *, settings: Settings, notes: Notes | None = None) -> VectorCache | None:
+def open_cache(
+    view: View,
+    encoder: Encoder,
+    *,
+    settings: Settings,
+    notes: Notes | None = None,
+    spare: SpareFolder | None = None,
+) -> VectorCache | None:
     """The cache for an encoder's vectors; None where the settings want none or it cannot be used.
 
     Vectors of the wording view are kept in the work folder alone.
 
-    Never raises: a scan without a cache is only slower. ``notes`` is told the reason.
+    Never raises: a scan without a cache is only slower. ``notes`` is told the reason, or ``spare``, the folder of the
+    view, is given up. One that was given up before is not tried again.
     """
-    folder = cache_folder(settings.cache) if view in CACHED_VIEWS else settings.work
-    if not settings.use_cache or folder is None:
-        return None
     try:
-        return VectorCache(folder, encoder.digest, notes=notes)
+        folder = cache_folder(settings.cache) if view in CACHED_VIEWS else settings.work
+        if not settings.use_cache or folder is None or (spare is not None and not spare.writable):
+            return None
+        return VectorCache(folder, encoder.digest, notes=notes, spare=spare)
     except CacheError as error:
-        if notes is not None:
-            notes(f"going on without the vector cache: {error}")
+        _give_up(error, notes, spare)
         return None
 
 
@@ -189,7 +213,7 @@ def encode_texts(
             missing = np.flatnonzero(~cache.fill(digests, out))
             progress(len(texts) - len(missing))
         except CacheError as error:
-            _give_up(error, notes)
+            _give_up(error, notes, cache.spare)
             cache = None
 
     waiting: list[npt.NDArray[np.intp]] = []
@@ -238,13 +262,15 @@ def _keep(
     try:
         cache.put(digests[rows], vectors[rows])
     except CacheError as error:
-        _give_up(error, notes)
+        _give_up(error, notes, cache.spare)
         return None
     return cache
 
 
-def _give_up(error: CacheError, notes: Notes | None) -> None:
-    if notes is not None:
+def _give_up(error: CacheError, notes: Notes | None, spare: SpareFolder | None) -> None:
+    if spare is not None:
+        spare.give_up(error)
+    elif notes is not None:
         notes(f"going on without the vector cache: {error}")
 
 
@@ -403,6 +429,10 @@ def _batches(counts: npt.NDArray[np.int64], batch_size: int) -> Iterator[tuple[n
 # ---------------------------------------------------------------- meaning, by ONNX Runtime
 
 
+ONNX_BYTES = 120_000_000
+"""More than an exported MiniLM takes (91 MB): the room that is looked for before it is exported, in bytes."""
+
+
 class _NoOnnx(Exception):
     """This model cannot be run by ONNX Runtime."""
 
@@ -446,7 +476,7 @@ def _has_onnx() -> bool:
     return all(find_spec(module) is not None for module in ("onnxruntime", "onnx", "onnxscript"))
 
 
-def _onnx_encoder(folder: Path, made: Path, *, settings: Settings, notes: Notes) -> _OnnxEncoder:
+def _onnx_encoder(folder: Path, made: Path, *, settings: Settings, spare: SpareFolder) -> _OnnxEncoder:
     """The exported model, made the first time (some 10 s) and checked against the original then.
 
     Raises:
@@ -460,11 +490,13 @@ def _onnx_encoder(folder: Path, made: Path, *, settings: Settings, notes: Notes)
     except CacheError as error:
         raise _NoOnnx(str(error)) from None
     if not whole:
-        model = _load(folder, settings=settings.replace(device="cpu"))
         try:
+            check_room(made, ONNX_BYTES)
+            model = _load(folder, settings=settings.replace(device="cpu"))
             publish_folder(place, lambda temporary: _export(model, temporary, settings=settings))
-        except CacheError as error:
-            raise _NoOnnx(str(error)) from None
+        except (OSError, CacheError) as error:
+            spare.give_up(error)
+            raise _NoOnnx(reason_of(error)) from None
     try:
         return _OnnxEncoder(place, name=name, digest=digest, settings=settings)
     except Exception as error:

@@ -12,6 +12,8 @@
     ├── EncoderError             a model cannot be found, loaded or trusted (exit 1)
     ├── CacheError               the vector cache cannot be used (exit 1)
     │   └── UnreadableError      a file that was kept cannot be read now; nothing of it was changed
+    ├── ScratchError             temporary files cannot be written: disk full, permission (exit 1)
+    ├── NeedsMemoryError         the scan would need more memory than it may have (exit 1)
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
     │   ├── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
     │   └── ClockError           the clock cannot be right, by the state or by the prompts (exit 1)
@@ -38,7 +40,9 @@ __all__ = [
     "IncompleteWindowError",
     "InputError",
     "LockedError",
+    "NeedsMemoryError",
     "OutputError",
+    "ScratchError",
     "SettingsError",
     "StateError",
     "TooManyRejectsError",
@@ -90,6 +94,14 @@ class CacheError(HarvestdetectError):
 
 class UnreadableError(CacheError):
     """A file that was kept cannot be read now. Nothing of it was changed."""
+
+
+class ScratchError(HarvestdetectError):
+    """Temporary files cannot be written."""
+
+
+class NeedsMemoryError(HarvestdetectError):
+    """A scan would need more memory than it may have."""
 
 
 class StateError(HarvestdetectError):

@@ -21,7 +21,7 @@ from harvestdetect.data import TIERS, Status
 from harvestdetect.errors import OutputError, UsageError
 from harvestdetect.files import replacing
 
-__all__ = ["STATUSES", "RunMetrics", "metrics_text", "write_metrics"]
+__all__ = ["STATUSES", "RunMetrics", "metrics_text", "read_metrics", "write_metrics"]
 
 STATUSES: Final[tuple[str, ...]] = get_args(Status)
 _PREFIX: Final = "harvestdetect_"
@@ -46,7 +46,7 @@ class RunMetrics:
     duration_seconds: float
     exit_code: int
     rows: int = 0
-    """Read in this run."""
+    """Read in this run, the rejected ones among them."""
     rejects: int = 0
     """Of them, not usable."""
     prompts_in_window: int | None = None
@@ -56,9 +56,9 @@ class RunMetrics:
     campaigns: Mapping[str, int] | None = None
     """Known ones, by status; what is left out has 0."""
     alerts_failed: int | None = None
-    """Given up."""
+    """Given up by this run; none of them is pending."""
     alerts_pending: int | None = None
-    """To be sent by a later run."""
+    """Kept for a later run; none of them has failed for good."""
     window_complete: int | None = None
     """1 where every file of the window was there, 0 where one was lost."""
 
@@ -91,14 +91,14 @@ _GAUGES: Final = (
     _Gauge(
         "last_run_exit_code", "exit_code", "Exit code of the last run: 0, 3 and 4 did their work, 75 was locked out."
     ),
-    _Gauge("last_run_rows", "rows", "Rows that the last run read."),
-    _Gauge("last_run_rejected_rows", "rejects", "Rows of the last run that could not be used."),
+    _Gauge("last_run_rows", "rows", "Rows that the last run read, rejected ones included."),
+    _Gauge("last_run_rejected_rows", "rejects", "Rows that the last run read and could not use."),
     _Gauge("window_prompts", "prompts_in_window", "Prompts in the window of the state."),
     _Gauge("window_accounts", "accounts_in_window", "Accounts in the window of the state."),
     _Gauge("findings", "findings", "Findings of the last run that did its work, by tier.", "tier", TIERS),
     _Gauge("campaigns", "campaigns", "Campaigns that the state knows, by status.", "status", STATUSES),
-    _Gauge("alerts_failed", "alerts_failed", "Alerts that were given up."),
-    _Gauge("alerts_pending", "alerts_pending", "Alerts that a later run will send."),
+    _Gauge("alerts_failed", "alerts_failed", "Alerts that the last run gave up."),
+    _Gauge("alerts_pending", "alerts_pending", "Alerts that wait for a later run."),
     _Gauge(
         "window_complete",
         "window_complete",
@@ -175,6 +175,14 @@ def write_metrics(path: str | os.PathLike[str], values: RunMetrics, *, labels: M
             os.fchmod(stream.fileno(), 0o644)
     except OSError as error:
         raise OutputError(f"cannot write the metrics {target}: {error.strerror or error}") from None
+
+
+def read_metrics(path: str | os.PathLike[str]) -> dict[str, float]:
+    """The gauges without labels of their own in a file of metrics, by name: ``{"last_run_exit_code": 0.0}``.
+
+    Lines that are not of this package are passed over; a file that cannot be read gives none.
+    """
+    return {name: number for (name, value), number in _earlier(Path(path)).items() if not value}
 
 
 def _with_earlier(values: RunMetrics, path: Path) -> RunMetrics:

@@ -1,6 +1,11 @@
 """Text as it is compared: what an eye would read as the same becomes the same string.
 
 The original is kept beside it for display. Nothing here is reversible.
+
+Two things bound what a text can cost. Of a run of combining marks the first 30 count, as in Unicode's Stream-Safe Text
+Format (UAX 15, section 13): no language needs as many, and sorting a run takes a time that grows with its square. And
+the form has at most twice as many bytes of UTF-8 as the text, and 64 more: some letters become 18 when compatibility
+forms are unified, and what goes beyond is left out. Texts that people write come nowhere near either.
 """
 
 from __future__ import annotations
@@ -8,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["is_wordy", "normalize", "outline", "sentences"]
@@ -37,6 +43,8 @@ _INVISIBLE: Final = re.compile(
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 _STOP: Final = re.compile(r"([.!?…。！？])(?:[\"')\]»”]*\s+|(?=[^\s.!?\d\w])|(?<=[。！？]))")
+_SPACE: Final = re.compile(r"\s")
+_PRINTABLE: Final = re.compile("[ -~]")
 _LINE: Final = re.compile(r"[\n\r\u2028\u2029]+")
 
 _LABEL: Final = re.compile(
@@ -46,6 +54,13 @@ _LABEL: Final = re.compile(
 )
 _DIGITS: Final = re.compile(r"\d+")
 
+MARKS: Final = 30
+"""Combining marks of a run that count."""
+PIECE: Final = 1 << 12
+"""Characters that are normalised at once: Python takes a time that grows with the square of what a text grows by."""
+SLACK: Final = 64
+"""Bytes that a form may have beyond twice those of its text: a short text may be a single letter."""
+
 
 def normalize(text: str) -> str:
     """The form of a text that is compared.
@@ -53,14 +68,109 @@ def normalize(text: str) -> str:
     Compatibility forms are unified (NFKC), invisible and control characters dropped, case folded, white
     space collapsed to single blanks; in a text written mainly in Latin letters, letters of other scripts that
     look Latin become the Latin ones, so that "ехplаin" with two Cyrillic letters is "explain".
+
+    A form has at most ``2 * n + 64`` bytes of UTF-8 where the text has n; of a run of combining marks 30 count.
     """
     if text.isascii():
-        return " ".join(text.translate(_CONTROL).lower().split())
-    text = _CONTROLS.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
-    text = unicodedata.normalize("NFKC", text.casefold())
+        return _spaced(text.translate(_CONTROL).lower())
+    few, _ = _mark_runs()
+    if few.search(text[::MARKS]):  # a longer run has one of these places
+        text = _with_fewer_marks(text)
+    text = _folded(text)
     if _CONFUSABLES.search(text) and _is_latin(text):
-        text = unicodedata.normalize("NFKC", text.translate(_CONFUSABLE))
-    return " ".join(text.split())
+        text = text.translate(_CONFUSABLE)
+        text = "".join(unicodedata.normalize("NFKC", piece) for piece in _pieces(text))
+    return _spaced(text)
+
+
+def _folded(text: str) -> str:
+    """A text without invisible and control characters, in unified forms and small letters; cut at its bound."""
+    found: list[str] = []
+    grown = False
+    left = 0  # bytes, counted once the form has more letters than the text
+    for piece in _pieces(text):
+        form = _CONTROLS.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFKC", piece)))
+        form = unicodedata.normalize("NFKC", form.casefold())
+        if not grown and len(form) > len(piece):
+            # Before that each letter, of two bytes at least, has become one of at most four.
+            grown = True
+            left = 2 * len(text.encode("utf-8", "surrogatepass")) + SLACK - sum(len(f.encode()) for f in found)
+        if grown:
+            raw = form.encode()
+            if len(raw) > left:
+                found.append(raw[:left].decode("utf-8", "ignore"))
+                break
+            left -= len(raw)
+        found.append(form)
+    return "".join(found)
+
+
+def _spaced(text: str) -> str:
+    """A text with single blanks between words; piece by piece, for a list of all words takes ten times its memory."""
+    if len(text) <= 64 * PIECE:
+        return " ".join(text.split())
+    found = []
+    start = 0
+    while start < len(text):
+        stop = start + 64 * PIECE
+        while stop < len(text) and not text[stop].isspace():
+            nearest = _SPACE.search(text, stop)
+            stop = nearest.start() if nearest else len(text)
+        if words := " ".join(text[start:stop].split()):
+            found.append(words)
+        start = stop
+    return " ".join(found)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text in pieces that can be normalised one by one.
+
+    A piece begins with a printable character of ASCII where there is one: nothing before it combines with it. A long
+    stretch without any is cut before a letter that never combines with the one before it, or else anywhere.
+    """
+    start, size = 0, len(text)
+    while size - start > PIECE:
+        stop = start + PIECE
+        found = [match.start() for match in _PRINTABLE.finditer(text, stop - 64, stop)]
+        place = found[-1] if found else _before_a_starter(text, stop)
+        yield text[start:place]
+        start = place
+    yield text[start:]
+
+
+def _before_a_starter(text: str, stop: int) -> int:
+    """The last place within 256 characters before ``stop`` where nothing combines across it; else ``stop``."""
+    joining = _joining()
+    for place in range(stop, stop - 256, -1):
+        first = unicodedata.normalize("NFKD", text[place])[0]
+        if not unicodedata.combining(first) and first not in joining:
+            return place
+    return stop
+
+
+@lru_cache(maxsize=1)
+def _joining() -> frozenset[str]:
+    """Letters that become one with the letter before them: vowels of Hangul and of some Indian scripts."""
+    found = {chr(c) for c in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}
+    for code in range(0xC0, 0x20000):
+        parts = unicodedata.decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            found.add(chr(int(parts[1], 16)))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1)
+def _mark_runs() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What finds a combining mark, and a run with more of them than count."""
+    marks = [code for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code))]
+    starts = [code for code, before in zip(marks, [0, *marks], strict=False) if code != before + 1]
+    stops = [code for code, after in zip(marks, [*marks[1:], 0], strict=True) if after != code + 1]
+    inner = "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(starts, stops, strict=True))
+    return re.compile(f"[{inner}]"), re.compile(f"([{inner}]{{{MARKS}}})[{inner}]+")
+
+
+def _with_fewer_marks(text: str) -> str:
+    return _mark_runs()[1].sub(r"\1", text)
 
 
 def _is_latin(text: str) -> bool:

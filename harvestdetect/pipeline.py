@@ -47,16 +47,18 @@ from harvestdetect.data import (
     View,
 )
 from harvestdetect.describe import Parted, describe_clusters
+from harvestdetect.disk import SpareFolder
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.earlier import FAR, Earlier
 from harvestdetect.elsewhere import Elsewhere
-from harvestdetect.encode import encode_texts, load_encoder, open_cache
+from harvestdetect.encode import CACHED_VIEWS, encode_texts, load_encoder, open_cache, spare_cache
 from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.files import make_folder
 from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.lookup import Parts, first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
-from harvestdetect.machine import memory_gb, peak_memory_mb, processes
+from harvestdetect.machine import peak_memory_mb, processes
+from harvestdetect.memory import Counts, available_gb, check_memory, estimate_gb, reading_gb, vectors_in_file
 from harvestdetect.neighbors import nearest
 from harvestdetect.registry import Registry, load_registry
 from harvestdetect.regroup import join_parts, without_surer
@@ -69,7 +71,7 @@ from harvestdetect.vectors import RowFile, Rows
 from harvestdetect.weigh import Background, Case, Weighed, background_of, judgements_of, weigh
 from harvestdetect.work import Kept, keep_neighbors, kept_neighbors, key_of, places
 
-__all__ = ["detect"]
+__all__ = ["detect", "estimated"]
 
 Ints32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
@@ -82,15 +84,23 @@ NOMINAL_SPEED: Final = 20_000.0
 MAX_REJECTS_KEPT: Final = 100_000
 MAX_COPIES_TOLD: Final = 10
 """Files that hold nothing of their own are named in notes up to this number."""
-IN_MEMORY: Final = 0.05
-"""Vectors lie in a file where they would take a greater part of what a scan may hold."""
 LEAST_KNOWN: Final = 0.5
 """Neighbours of an earlier scan are of use where so many of the segments were in it."""
 PROMPT_DIMENSIONS: Final = 48
 MANY_CLUSTERS: Final = 500
 """So many are described by several processes; it takes a second to start these."""
 INDIFFERENT: Final = frozenset(
-    {"batch_size", "cache", "device", "format", "max_line_bytes", "max_rejects", "memory_gb", "threads"}
+    {
+        "batch_size",
+        "cache",
+        "device",
+        "format",
+        "max_expansion",
+        "max_line_bytes",
+        "max_rejects",
+        "memory_gb",
+        "threads",
+    }
 ) | frozenset({"allow_download", "use_cache", "work", "workers"})
 """Settings on which no finding depends, the dumps being the same."""
 
@@ -123,17 +133,20 @@ def detect(
         CalibrationError: ``settings.calibration`` cannot be read, or was made for other settings or models.
         SettingsError: ``settings.registry`` cannot be read, or ``leave_out`` names no family.
         EncoderError: a model cannot be found, loaded or trusted.
+        NeedsMemoryError: it would need more memory than ``settings.memory_gb``, or than there is.
+        ScratchError: temporary files cannot be written.
     """
     settings = settings or Settings()
     run = _Run(settings=settings, progress=progress or _silent, tell=notes)
     left_out = _left_out(leave_out, run)
-    run.open()
+    run.open(in_state=isinstance(source, Window))
     if settings.work is not None and candidates is None:
         run.earlier = _earlier(settings.work, left_out, run)
     with run.stage("read"):
         corpus = _read(source, run)
     if not len(corpus.prompts.account):
         return run.detection(corpus)
+    run.estimate(corpus)
     volume = volumes(corpus)
     postings = _postings(corpus, volume)
     with run.stage("encode wording"):
@@ -174,6 +187,25 @@ def detect(
     return run.detection(corpus)
 
 
+def estimated(source: Iterable[Batch] | Iterable[Prompt], *, settings: Settings | None = None) -> Detection:
+    """Reads prompts and estimates what :func:`detect` would need; nothing is compared.
+
+    Args:
+        source: as for :func:`detect`.
+        settings: None takes the defaults.
+
+    Returns:
+        A detection without findings; ``memory`` has the estimate and ``counts`` what was read.
+    """
+    run = _Run(settings=settings or Settings(), progress=_silent, tell=None)
+    run.open(in_state=False)
+    with run.stage("read"):
+        corpus = _read(source, run)
+    run.estimate(corpus, check=False)
+    run.counts["segments"] = len(corpus.text)
+    return run.detection(corpus)
+
+
 def _left_out(names: Sequence[Family], run: _Run) -> frozenset[Family]:
     """The families of evidence that are not weighed; a note says so."""
     known = get_args(Family)
@@ -193,6 +225,7 @@ def _earlier(folder: Path, left_out: frozenset[Family], run: _Run) -> Earlier:
         folder,
         key_of({"settings": settings, "registry": known, "left out": sorted(left_out), "versions": _versions()}),
         notes=run.note,
+        spare=run.work,
     )
 
 
@@ -222,13 +255,22 @@ class _Run:
     calibration: Calibration | None = None
     earlier: Earlier | None = None
     """What may be taken over from an earlier scan."""
+    work: SpareFolder | None = None
+    cache: SpareFolder | None = None
+    allowed: float = 0.0
+    """Memory that the scan may take, 10**9 bytes."""
+    memory: dict[str, float] = field(default_factory=dict)
+    batch_bytes: int = 0
+    """Of the largest block of prompts that was read."""
+    before: float = field(default_factory=peak_memory_mb)
+    """Peak memory of the process when the run began, MB: it may have done other things."""
     results: dict[str, Any] = field(default_factory=dict)
     """Fields of the detection, as they come to be known."""
     repeated: int = 0
     """Rows that do not count, because another file holds them too."""
 
-    def open(self) -> None:
-        """Reads the files that the settings name, before any work is done."""
+    def open(self, *, in_state: bool) -> None:
+        """Reads the files that the settings name, before any work is done; ``in_state``: the work folder is a state."""
         settings = self.settings
         if settings.use_registry:
             self.registry = load_registry(settings.registry)
@@ -237,11 +279,66 @@ class _Run:
         if settings.calibration is not None:
             self.calibration = load_calibration(settings.calibration)
             check_calibration(self.calibration, settings=settings, version=_versions()["harvestdetect"])
+        self.cache = spare_cache(settings, notes=self.note)
+        self.allowed = available_gb() if settings.memory_gb is None else settings.memory_gb
+        self.memory["allowed"] = round(self.allowed, 3)
         if settings.work is not None:
+            what, instead = "work folder", "nothing more is kept for the next scan, and temporary files go to TMPDIR"
+            if in_state:
+                what, instead = "vectors and neighbours in the state", "the next run makes them again"
+            self.work = SpareFolder(settings.work, what=what, instead=instead, notes=self.note)
             try:
                 make_folder(settings.work)
             except OSError as error:
-                raise CacheError(f"cannot make the work folder {settings.work}: {error.strerror or error}") from None
+                self.work.give_up(error)
+
+    def while_reading(self, prompts: int, batch: Batch) -> None:
+        """Ends a scan that has read more than can be scanned.
+
+        Raises:
+            NeedsMemoryError: the prompts read so far alone need more memory than the scan may take, or reading took it.
+        """
+        self.batch_bytes = max(self.batch_bytes, batch.prompts.nbytes)
+        need, what, peak = reading_gb(prompts), f"{prompts:,} prompts, and not all are read", peak_memory_mb()
+        if self.settings.memory_gb is not None and peak > self.before:
+            need = max(need, peak / 1e3)
+        check_memory(need, self.allowed, self.settings, what=what)
+
+    def estimate(self, corpus: Corpus, *, check: bool = True) -> None:
+        """Estimates what the scan needs, now that it is known what there is to scan.
+
+        Raises:
+            NeedsMemoryError: more than it may take, and ``check``.
+        """
+        settings, prompts = self.settings, corpus.prompts
+        counts = Counts(
+            prompts=len(prompts.account),
+            segments=len(corpus.text),
+            pairs=len(corpus.posting_segment),
+            value_bytes=prompts.accounts.nbytes + sum(column.values.nbytes for column in prompts.fields.values()),
+            text_bytes=int(corpus.text.size.sum(dtype=np.int64)),
+            batch_bytes=self.batch_bytes,
+        )
+        size, meaning = corpus.text.size, len(corpus.text)
+        if settings.encoder == "auto" and float(size.sum()) / NOMINAL_SPEED > settings.auto_budget_seconds:
+            # at most as many as there are shortest ones
+            fit = np.cumsum(np.sort(size), dtype=np.int64) <= settings.auto_budget_seconds * NOMINAL_SPEED
+            meaning = int(fit.sum())
+        need = estimate_gb(counts, settings, meaning=meaning)
+        self.memory["estimated"] = round(need, 3)
+        what = f"{counts.prompts:,} prompts and {counts.segments:,} texts"
+        if check:
+            check_memory(need, self.allowed, settings, what=what)
+
+    def _measured(self) -> None:
+        """Puts the peak beside the estimate, and notes one that is above what the scan may take."""
+        peak, bound = peak_memory_mb(), self.settings.memory_gb
+        self.memory["peak"] = round(peak / 1e3, 3)
+        if bound is not None and self.before < peak and peak > bound * 1e3:
+            self.note(
+                f"the scan took {peak / 1e3:.3g} GB of memory, more than the {bound:g} GB of --memory, though "
+                f"{self.memory.get('estimated', 0.0):.3g} GB were estimated"
+            )
 
     def calibrate(self, weighed: Sequence[Weighed], *, prompts: int) -> list[Weighed]:
         """The p-values as the calibration has them, where there is one."""
@@ -338,6 +435,7 @@ class _Run:
 
     def detection(self, corpus: Corpus) -> Detection:
         """The answer, with everything collected."""
+        self._measured()
         seen = corpus.prompts.time[corpus.prompts.time != NO_TIME]
         if len(seen):
             self.counts.update(first_seen=int(seen.min()), last_seen=int(seen.max()))
@@ -354,6 +452,7 @@ class _Run:
             versions=_versions(),
             files=tuple(self.files),
             stages=tuple(self.stages),
+            memory=dict(sorted(self.memory.items())),
             notes=tuple(self.told),
             **{"findings": (), **self.results},
         )
@@ -388,15 +487,16 @@ def _read(source: Iterable[Batch] | Iterable[Prompt] | Window, run: _Run) -> Cor
         cutting = Cutting(
             segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry
         )
-        shards = ShardFolder(settings.work / "read", settings=settings, cutting=cutting)
+        shards = ShardFolder(settings.work / "read", settings=settings, cutting=cutting, spare=run.work)
     rejects = 0
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=run.registry,
         min_senders=settings.min_accounts, workers=processes(settings.workers),
-        shards=shards, folder=settings.work, since=source.since if isinstance(source, Window) else None,
+        shards=shards, folder=run.work, since=source.since if isinstance(source, Window) else None,
     ) as builder:  # fmt: skip
         for batch in _taken(source, builder, by_file=shards is not None):
-            rejects += len(batch.rejects)
+            run.while_reading(len(builder), batch)
+            rejects += len(batch.rejects) + batch.unlisted
             run.rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(run.rejects)])
             run.files.extend(batch.files)
         run.counts["rejects"] = rejects
@@ -460,20 +560,21 @@ def _postings(corpus: Corpus, volume: Volumes) -> Postings:
 
 def _encode(view: View, corpus: Corpus, segments: Ints32, run: _Run) -> Rows:
     """Vectors of some segments: float16[len(segments), d]."""
-    encoder = load_encoder(view, settings=run.settings, notes=run.note)
+    encoder = load_encoder(view, settings=run.settings, notes=run.note, spare=run.cache)
+    spare = run.cache if view in CACHED_VIEWS else run.work
     run.models[view] = encoder.digest
     run.encode[view] = encoder.encode
     settings, n, d = run.settings, len(segments), encoder.dimensions
-    large = 2 * n * d > IN_MEMORY * 1e9 * (settings.memory_gb or memory_gb() / 2)
+    large = vectors_in_file(n, d, settings)
     with run.progress(view, n) as advance:
         return encode_texts(
             encoder,
             corpus.digest[segments],
             corpus.text.select(segments),
-            cache=open_cache(view, encoder, settings=settings, notes=run.note),
+            cache=open_cache(view, encoder, settings=settings, notes=run.note, spare=spare),
             batch_size=settings.batch_size,
             by_length=view == "meaning",
-            out=RowFile(n, d, folder=settings.work) if large else None,
+            out=RowFile(n, d, folder=run.work) if large else None,
             progress=advance,
             notes=run.note,
         )
@@ -508,13 +609,13 @@ def _nearest(view: View, vectors: Rows, digest: Digests, run: _Run) -> Neighbors
             partition=partition,
             leave=used.append,
         )
-    if settings.work is not None:
+    if run.work is not None and run.work.writable:
         # where nothing was searched the cells are as they were
         partition = used[0] if used else partition
         try:
-            keep_neighbors(settings.work, key, Kept(digest=digest, neighbors=found, partition=partition))
+            keep_neighbors(run.work.path, key, Kept(digest=digest, neighbors=found, partition=partition))
         except CacheError as error:
-            run.note(f"the neighbours are not kept: {error}")
+            run.work.give_up(error)
     return found
 
 

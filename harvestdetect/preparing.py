@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.data import NO_PROMPTS, Batch
-from harvestdetect.errors import UnreadableError
+from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.segments import Cutting, Prepared, begin, prepare, prepare_here
 from harvestdetect.shards import Shard, ShardFolder, ShardWriter
 
@@ -121,28 +121,38 @@ class Preparer:
             The batches; for a file from its shard one without prompts, with its rejects and the file.
 
         Raises:
-            CacheError: the shard cannot be written.
+            CacheError: the shard cannot be written, and the shards are not spare.
             UnreadableError: the shard cannot be read now, and is not one of a work folder.
         """
         shards = self._shards
         held = _shard(shards, name, sha256)
-        if held is not None:
+        taken = 0
+        if shards is not None and held is not None:
             try:
                 for block in held:
                     self._rows += len(block.line)
                     self._take(block, np.full(len(block.line), file, np.int32))
+                    taken += len(block.line)
+            except (OSError, CacheError):
+                if not shards.spare:
+                    raise
+            else:
+                unlisted = max(held.file.rejects - len(held.rejects), 0)
+                yield Batch(prompts=NO_PROMPTS, rejects=held.rejects, files=(held.file,), unlisted=unlisted)
+                return
             finally:
                 held.close()
-            yield Batch(prompts=NO_PROMPTS, rejects=held.rejects, files=(held.file,))
-            return
-        writer = shards.writer(name) if shards is not None else None
+        # of a shard that broke off the rows that are missing are read
+        writer = None if taken else self._writer(name)
         whole = False
         try:
             for batch in batches:
                 if writer is not None:
                     writer.tell(batch)
-                if batch.prompts.num_rows:
-                    self._want(batch.prompts, np.full(batch.prompts.num_rows, file, np.int32), writer)
+                wanted = batch.prompts.slice(min(taken, batch.prompts.num_rows))
+                taken = max(taken - batch.prompts.num_rows, 0)
+                if wanted.num_rows:
+                    self._want(wanted, np.full(wanted.num_rows, file, np.int32), writer)
                 yield batch
             whole = True
         finally:
@@ -152,6 +162,28 @@ class Preparer:
             self._wanted.append(_Wanted(None, np.empty(0, np.int32), writer))
             self._go_on()
 
+    def _writer(self, name: str) -> ShardWriter | None:
+        """What keeps the file that is read next; None where nothing is kept."""
+        shards = self._shards
+        if shards is None or not shards.writable:
+            return None
+        try:
+            return shards.writer(name)
+        except CacheError as error:
+            shards.lose(error)
+            return None
+
+    def _keep(self, writer: ShardWriter, block: Prepared | None) -> None:
+        """Has a block of a file kept, or with None its end. A writer that has failed does nothing any more."""
+        try:
+            if block is None:
+                writer.publish()
+            else:
+                writer.append(block)
+        except CacheError as error:
+            assert self._shards is not None
+            self._shards.lose(error)
+
     def _want(self, block: pa.RecordBatch, file: Ints32, writer: ShardWriter | None) -> None:
         """Has a block prepared, here or in a process; takes those that must be done first."""
         self._rows += block.num_rows
@@ -160,7 +192,7 @@ class Preparer:
         if self._workers > 1 and self._rows > START_ROWS:
             try:
                 wanted.result = self._processes().submit(prepare_here, block)
-            except BrokenExecutor:
+            except (BrokenExecutor, OSError):  # a full /dev/shm has no room for the queues of processes
                 self._give_up()
         self._go_on()
 
@@ -196,7 +228,7 @@ class Preparer:
         wanted = self._wanted[0]
         if wanted.block is None:
             assert wanted.writer is not None
-            wanted.writer.publish()
+            self._keep(wanted.writer, None)
         else:
             block = None
             if wanted.result is not None:
@@ -207,6 +239,6 @@ class Preparer:
             if block is None:
                 block = prepare(wanted.block, self._cutting)
             if wanted.writer is not None:
-                wanted.writer.append(block)
+                self._keep(wanted.writer, block)
             self._take(block, wanted.file)
         self._wanted.popleft()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from harvestdetect.errors import SettingsError
 
-__all__ = ["ENVIRONMENT_PREFIX", "Settings", "load_settings", "number_text"]
+__all__ = ["ENVIRONMENT_PREFIX", "REPORT_PLACEHOLDERS", "Settings", "load_settings", "number_text"]
 
 ENVIRONMENT_PREFIX = "HARVESTDETECT_"
 
@@ -28,6 +29,11 @@ _WHOLE = frozenset(
 ) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "workers", "seed"})
 FORMATS = ("auto", "jsonl", "csv", "parquet")
 PATHS = ("cache", "calibration", "registry", "work")
+REPORT_PLACEHOLDERS: Final = ("campaign", "run", "started", "date")
+"""What may stand in braces in ``report_url``."""
+_REPORT_CHARACTERS: Final = 400
+_REPORT_HEAD: Final = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?=[/?#]|$)")
+_REPORT_REST: Final = re.compile(r"(?:[/?#][A-Za-z0-9._~:/?#@!$&'()+,;=%-]*)?")
 _MOST: Final = 2**31 - 1
 """Of what is counted in 32 bits: rows, accounts, bytes of a line."""
 
@@ -48,6 +54,9 @@ class Settings:
     """Bad rows allowed: a count when 1 or more, a share of the rows when below 1; None allows any."""
     max_line_bytes: int = 16_000_000
     """A longer line is a reject."""
+    max_expansion: float = 1_000.0
+    """Times its stored size that the content of a compressed file, or of a Parquet file, may be; a row counts as at
+    least 2,000 bytes. All files of a scan together may go 4 GB beyond that; then reading of the file stops."""
 
     # corpus
     segment_characters: int = 300
@@ -103,6 +112,11 @@ class Settings:
     calibration: Path | None = None
     """What ``harvestdetect calibrate`` made of a provider's own benign traffic; None: nulls from the dump itself."""
 
+    # telling
+    report_url: str | None = None
+    """Address of the report in alerts: http or https, behind the host with ``{campaign}``, ``{run}``, ``{started}`` or
+    ``{date}`` where they are needed; None: alerts have no link."""
+
     # running
     seed: int = 0
     threads: int = 0
@@ -111,8 +125,8 @@ class Settings:
     """Processes that prepare texts while another reads them; 1: one does both, 0: one for each core. None: one for each
     core in the command line, else 1, since a script that starts processes needs ``if __name__ == "__main__"``."""
     memory_gb: float | None = None
-    """What a scan may hold, 10**9 bytes; None: half of the machine's. Vectors that would take a twentieth of it go into
-    a file. It bounds nothing else."""
+    """What a scan may take, 10**9 bytes: one that needs more by the estimate ends before the expensive stages. Vectors
+    that would take a twentieth of it go into a file. None: what is available, and for vectors half of the machine's."""
     work: Path | None = None
     """Folder in which a scan keeps files as read, vectors and neighbours for the next one; None: nothing is kept."""
 
@@ -124,6 +138,7 @@ class Settings:
         self._one_of("device", ("auto", "cpu", "cuda", "mps"))
         for name, low, high in (
             ("max_line_bytes", 1_000, _MOST),
+            ("max_expansion", 1.0, None),
             ("segment_characters", 40, 100_000),
             ("max_windows", 0, 1_000),
             ("batch_size", 1, 65_536),
@@ -162,11 +177,37 @@ class Settings:
         for name in (*PATHS, "model"):
             if "\0" in str(getattr(self, name)):
                 raise SettingsError(f"{name} must be without a NUL character, got {str(getattr(self, name))!r}")
+        self._check_report_url()
         if self.min_samples > self.k:
             raise SettingsError(f"min_samples must be at most k = {self.k}, got {self.min_samples}")
         if self.distance_floor >= self.distance_cap:
             raise SettingsError(
                 f"distance_floor must be below distance_cap = {self.distance_cap}, got {self.distance_floor}"
+            )
+
+    def _check_report_url(self) -> None:
+        url, known = self.report_url, ", ".join(f"{{{name}}}" for name in REPORT_PLACEHOLDERS)
+        if url is None:
+            return
+        if not isinstance(url, str):
+            raise SettingsError(f"report_url must be an address, got {url!r}")
+        if len(url) > _REPORT_CHARACTERS:
+            raise SettingsError(f"report_url must have at most {_REPORT_CHARACTERS} characters, got {len(url)}")
+        head = _REPORT_HEAD.match(url)
+        if head is None:
+            raise SettingsError(
+                "report_url must start with https:// or http:// and a host without a name or password, such as "
+                f"https://reports.example.org/{{date}}/report.html, got {url!r}"
+            )
+        rest = url[head.end() :]
+        if unknown := sorted(set(re.findall(r"\{([^{}]*)\}", rest)) - set(REPORT_PLACEHOLDERS)):
+            raise SettingsError(f"report_url has the unknown placeholder {{{unknown[0]}}}; known: {known}")
+        for name in REPORT_PLACEHOLDERS:
+            rest = rest.replace(f"{{{name}}}", "x")
+        if not _REPORT_REST.fullmatch(rest):
+            raise SettingsError(
+                f"report_url must be printable ASCII without blanks, quotes and single braces; write others as %XX. "
+                f"Placeholders are {known}. Got {url!r}"
             )
 
     def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:

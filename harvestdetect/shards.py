@@ -31,6 +31,7 @@ import pyarrow as pa
 
 from harvestdetect import __version__
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
+from harvestdetect.disk import SpareFolder, reason_of
 from harvestdetect.errors import CacheError
 from harvestdetect.files import Unfinished, flush_to_disk, make_folder, sweep
 from harvestdetect.retries import retried
@@ -62,13 +63,22 @@ class ShardFolder:
             caller sees to it that all shards were cut in the same way, and a damaged one is moved into the folder
             ``aside`` next to this one.
         change: False: nothing in the folder is made, moved or removed.
+        spare: the folder that this one is in, where a scan can do without it: it is given up when it cannot be
+            written. None: that is an error.
 
     Raises:
         CacheError: the folder cannot be made.
     """
 
     def __init__(
-        self, folder: Path, *, settings: Settings, cutting: Cutting, lasting: bool = False, change: bool = True
+        self,
+        folder: Path,
+        *,
+        settings: Settings,
+        cutting: Cutting,
+        lasting: bool = False,
+        change: bool = True,
+        spare: SpareFolder | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.cutting = cutting
@@ -76,6 +86,7 @@ class ShardFolder:
         self.change = change
         self.moved: dict[Path, Path] = {}
         """Damaged shards that were moved aside: from where, to where."""
+        self._spare = spare
         told: dict[str, Any] = (
             {"lasting": True}
             if lasting
@@ -96,7 +107,27 @@ class ShardFolder:
             make_folder(self.folder)
             sweep(self.folder)
         except OSError as error:
-            raise CacheError(f"cannot use the folder {self.folder}: {error.strerror or error}") from None
+            self.lose(CacheError(f"cannot use the folder {self.folder}: {reason_of(error)}"), error)
+
+    def lose(self, error: CacheError, cause: OSError | None = None) -> None:
+        """Goes on without writing shards, where a scan can do without them.
+
+        Raises:
+            CacheError: ``error``, where it cannot.
+        """
+        if self._spare is None:
+            raise error from None
+        self._spare.give_up(cause or error)
+
+    @property
+    def spare(self) -> bool:
+        """Whether a scan can do without these shards."""
+        return self._spare is not None
+
+    @property
+    def writable(self) -> bool:
+        """Whether shards are still to be written."""
+        return self._spare is None or self._spare.writable
 
     def open(self, name: str, sha256: str) -> Shard | None:
         """The shard of a file, whole; None where there is none, or a damaged one.
@@ -405,7 +436,8 @@ class ShardWriter:
         self._write(MAGIC)
 
     def _error(self, error: OSError) -> CacheError:
-        return CacheError(f"cannot write to {self._folder.folder}: {error.strerror or error}")
+        remedy = "; mend that and run it again: what was there before is unchanged" if self._folder.lasting else ""
+        return CacheError(f"cannot write to {self._folder.folder}: {reason_of(error)}{remedy}")
 
     def _write(self, data: Any) -> None:
         if self._unfinished is None:
@@ -422,6 +454,9 @@ class ShardWriter:
         self._rejects += [(r.line, r.byte, r.reason) for r in batch.rejects]
         for file in batch.files:
             self._file = file
+        if batch.cut and not self._folder.lasting:
+            # Where reading stopped depends on the other files of the scan: the next scan looks again.
+            self.discard()
 
     def append(self, block: Prepared) -> None:
         """Takes the next block.

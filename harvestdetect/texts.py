@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.arrays import AnyInts
-from harvestdetect.scratch import ScratchFile
+from harvestdetect.scratch import Place, ScratchFile
 
 __all__ = ["TextFile", "Texts", "pack", "unpack", "write_texts"]
 
@@ -32,7 +31,7 @@ class TextFile(ScratchFile):
         folder: see :class:`~harvestdetect.scratch.ScratchFile`.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Place = None) -> None:
         super().__init__(folder)
         self.bytes = 0
 
@@ -132,7 +131,7 @@ def unpack(size: Ints32, data: Bytes) -> pa.Array:
     return pa.LargeStringArray.from_buffers(len(size), pa.py_buffer(border), pa.py_buffer(data))
 
 
-def write_texts(values: Iterable[str], folder: Path | None = None) -> Texts:
+def write_texts(values: Iterable[str], folder: Place = None) -> Texts:
     """Texts put into a file of their own."""
     file = TextFile(folder)
     raw = [value.encode() for value in values]

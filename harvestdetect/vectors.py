@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.scratch import ScratchFile
+from harvestdetect.scratch import Place, ScratchFile
 
 __all__ = ["RowFile", "Rows"]
 
@@ -28,13 +27,13 @@ class RowFile:
         n: rows.
         d: numbers in a row.
         dtype: of the numbers.
-        folder: where the file is made; None: the system's temporary folder.
+        folder: see :class:`~harvestdetect.scratch.ScratchFile`.
 
     Raises:
-        OSError: the file cannot be made; on reading and writing: the disk is full or fails.
+        ScratchError: the file cannot be made; on reading and writing: the disk is full or fails.
     """
 
-    def __init__(self, n: int, d: int, *, dtype: npt.DTypeLike = np.float16, folder: Path | None = None) -> None:
+    def __init__(self, n: int, d: int, *, dtype: npt.DTypeLike = np.float16, folder: Place = None) -> None:
         self.shape = (n, d)
         self.dtype = np.dtype(dtype)
         self._row = d * self.dtype.itemsize

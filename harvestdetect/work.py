@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -128,7 +129,7 @@ def keep_tables(
     for array in arrays.values() if content is None else (content,):
         summed.update(np.ascontiguousarray(array).tobytes())
     made = folder / f"{key}-{summed.hexdigest()}"
-    if not (made.is_dir() and is_whole(made)):
+    if not is_whole(made):
 
         def write(inside: Path) -> None:
             for name, array in arrays.items():
@@ -140,9 +141,10 @@ def keep_tables(
             (inside / TOLD).write_bytes(told)
 
         publish_folder(made, write)
-    for other in folder.glob("*" if alone else f"{key}-*"):
-        if other != made and other.suffix != ".tmp":
-            shutil.rmtree(other, ignore_errors=True)
+    with suppress(OSError):
+        for other in folder.glob("*" if alone else f"{key}-*"):
+            if other != made and other.suffix != ".tmp":
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def kept_tables(
@@ -157,9 +159,11 @@ def kept_tables(
         what: said in a note where it is broken.
         notes: told.
     """
-    for made in sorted(folder.glob(f"{key}-*")):
-        if made.suffix == ".tmp":
-            continue
+    try:
+        found = sorted(made for made in folder.glob(f"{key}-*") if made.suffix != ".tmp")
+    except OSError:
+        return None
+    for made in found:
         try:
             if not is_whole(made):
                 raise CacheError("its content is not what was written")

@@ -306,6 +306,7 @@ def test_a_webhook_gets_signed_json_under_a_stable_key(receiver: Receiver, webho
         "changes": ["5 accounts are new."],
         "capability_targets": ["coding", "reasoning traces"],
         "run": "r-1",
+        "run_started": None,
         "report": "https://reports.example/r-1/report.html",
     }
 
@@ -905,7 +906,12 @@ def test_of_what_was_never_told_the_end_is_not_told(outbox: Outbox) -> None:
 
 
 def test_pagerduty_resolves_what_it_triggered_and_nothing_else(receiver: Receiver, outbox: Outbox) -> None:
-    pages = channel(PagerDuty(routing_key=ROUTING_KEY, url=receiver.url), name="pages", notify_on="new", tier="urgent")
+    pages = channel(
+        PagerDuty(routing_key=ROUTING_KEY, url=receiver.url, resolve="quiet"),
+        name="pages",
+        notify_on="new",
+        tier="urgent",
+    )
     told_once(outbox, "r-0", [alert("c-1", kind="resolved"), alert("c-2", tier="review")], [pages], NOW)
     assert receiver.requests == []
     told_once(outbox, "r-1", [alert("c-1", tier="urgent"), alert("c-2", tier="urgent", kind="changed")], [pages], NOW)
@@ -917,7 +923,7 @@ def test_pagerduty_resolves_what_it_triggered_and_nothing_else(receiver: Receive
 
 
 def test_an_incident_that_ends_before_anybody_was_paged_is_withdrawn(receiver: Receiver, outbox: Outbox) -> None:
-    pages = channel(PagerDuty(routing_key=ROUTING_KEY, url=receiver.url))
+    pages = channel(PagerDuty(routing_key=ROUTING_KEY, url=receiver.url, resolve="quiet"))
     receiver.answer(429)
     assert told_once(outbox, "r-1", [alert()], [pages], NOW) == []
     assert told_once(outbox, "r-2", [alert(kind="resolved")], [pages], NOW + DAY) == []
@@ -929,7 +935,7 @@ def test_an_incident_that_ends_before_anybody_was_paged_is_withdrawn(receiver: R
 
 
 def test_one_doubtful_attempt_is_enough_for_a_resolve(receiver: Receiver, outbox: Outbox) -> None:
-    pages = channel(PagerDuty(routing_key=ROUTING_KEY, url=receiver.url), retries=1)
+    pages = channel(PagerDuty(routing_key=ROUTING_KEY, url=receiver.url, resolve="quiet"), retries=1)
     receiver.answer(503)
     receiver.answer(429)
     assert told_once(outbox, "r-1", [alert()], [pages], NOW) == []
@@ -1137,14 +1143,16 @@ def test_a_campaign_that_is_back_before_its_end_was_told_is_told_as_back(
 def test_killed_between_sending_and_marking_there_is_one_duplicate_with_the_same_key(
     receiver: Receiver, webhook: Channel, tmp_path: Path
 ) -> None:
-    pages = dataclasses.replace(webhook, name="pages", target=PagerDuty(routing_key=ROUTING_KEY, url=receiver.url))
+    pages = dataclasses.replace(
+        webhook, name="pages", target=PagerDuty(routing_key=ROUTING_KEY, url=receiver.url, resolve="quiet")
+    )
     program = (
         "import os, sqlite3, sys\n"
         "import harvestdetect.alerts.outbox as module\n"
         "from harvestdetect.alerts import Outbox\n"
         "from tests.test_alerts import NOW, PagerDuty, ROUTING_KEY, SECRET, Webhook, channel\n"
         "url = sys.argv[2]\n"
-        "pages = PagerDuty(routing_key=ROUTING_KEY, url=url)\n"
+        'pages = PagerDuty(routing_key=ROUTING_KEY, url=url, resolve="quiet")\n'
         "channels = [channel(Webhook(url=url, secret=SECRET)), channel(pages, name='pages')]\n"
         "real, sent = module.send, []\n"
         "def send(*values, **named):\n"
@@ -1178,7 +1186,7 @@ def test_killed_between_sending_and_marking_there_is_one_duplicate_with_the_same
 
 
 def test_a_killed_page_is_resolved_in_the_end(receiver: Receiver, outbox: Outbox) -> None:
-    pages = channel(PagerDuty(routing_key=ROUTING_KEY, url=receiver.url))
+    pages = channel(PagerDuty(routing_key=ROUTING_KEY, url=receiver.url, resolve="quiet"))
     outbox.enqueue("r-1", [alert()], [pages], NOW)
 
     def killed(*values: Any, **named: Any) -> None:
@@ -1393,7 +1401,7 @@ def test_whatever_fails_nothing_is_told_twice_and_the_last_state_is_told(steps: 
     channels = [
         quiet("hook", notify_on=notify_on),
         quiet("urgent", notify_on=notify_on, tier="urgent"),
-        dataclasses.replace(quiet("pages"), target=PagerDuty(routing_key=ROUTING_KEY)),
+        dataclasses.replace(quiet("pages"), target=PagerDuty(routing_key=ROUTING_KEY, resolve="quiet")),
     ]
     before: dict[str, str | None] = {}
     fails: list[str] = []
@@ -1497,6 +1505,7 @@ def test_channels_are_read(tmp_path: Path) -> None:
     assert [one.type for one in channels] == ["slack", "pagerduty", "webhook", "syslog", "syslog", "command", "slack"]
     assert channels[0] == Channel(
         name="slack",
+        digest_above=5,
         target=Slack(url=ENVIRONMENT["SLACK_URL"]),
         notify_on="changed",
         tier="review",

@@ -148,7 +148,8 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     assert (scanned.out / "rejects.jsonl").read_text() == ""
     ran = json.loads((scanned.out / "run.json").read_text(encoding="utf-8"))
     assert list(ran) == [
-        *("counts", "findings", "expected_false", "what_if", "calibration", "rejects_by_reason", "files"),
+        *("counts", "findings", "expected_false", "what_if", "calibration", "memory"),
+        *("rejects_by_reason", "files"),
         *("settings", "models", "versions", "stages", "notes"),
     ]
     assert (ran["counts"]["prompts"], ran["counts"]["rejects"]) == (PROMPTS, 0)
@@ -291,10 +292,13 @@ def test_fail_on_means_at_or_above(
 def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
-        *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "state", "schedule", "watch")
+        *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
+        *("watch", "health"),
     }
-    inner = {f"{n} {m}": c for n in ("state", "schedule") for m, c in cli.commands[n].commands.items()}
-    assert set(inner) == {"state gc", "state verify", "state forget", "schedule print"}
+    inner = {f"{n} {m}": c for n in ("alerts", "state", "schedule") for m, c in cli.commands[n].commands.items()}
+    assert set(inner) == {
+        *("alerts test", "state gc", "state verify", "state rebuild", "state forget", "schedule print"),
+    }
     for name, command in {**cli.commands, **inner}.items():
         assert command.help, name
         assert command.help.strip().splitlines()[0].endswith("."), name
@@ -313,7 +317,7 @@ def test_settings_of_the_command_line_are_settings() -> None:
     from harvestdetect.settings import Settings
 
     own = {"dumps", "out", "output", "settings_file", "no_cache", "no_registry", "fail_on", "quiet", "verbose"}
-    own |= {"state", "window", "metrics"}
+    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
 

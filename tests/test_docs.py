@@ -43,7 +43,11 @@ def test_examples_are_valid_and_import_public_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "ARCHITECTURE.md", *(f"docs/{n}.md" for n in ("usage", "python", "state", "alerts", "schedule"))],
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        *(f"docs/{n}.md" for n in ("usage", "python", "state", "alerts", "schedule", "nightly", "limits")),
+    ],
 )
 def test_links_lead_somewhere(name: str) -> None:
     file = ROOT / name

@@ -314,7 +314,7 @@ def test_words_of_a_past_template_stay_while_members_do(folder: Path, settings: 
 
 def test_broken_shards_go_with_what_they_may_hold(folder: Path) -> None:
     shard = next((folder / "read").glob("*.shard"))
-    aside = folder / "damaged"
+    aside = folder / "aside"
     aside.mkdir()
     (aside / shard.name).write_bytes(shard.read_bytes()[:-1])
     with open_state(folder, write=True) as opened:

@@ -17,7 +17,7 @@ PACKAGE = "harvestdetect"
 LAYERS = (
     ("errors", {"errors"}),
     ("settings", {"settings"}),
-    ("ground", {"arrays", "files", "machine", "scratch", "texts", "vectors"}),
+    ("ground", {"arrays", "disk", "files", "machine", "scratch", "texts", "vectors"}),
     ("data", {"data"}),
     (
         "helpers",
@@ -35,7 +35,7 @@ LAYERS = (
                 "lookup",
             ),
             *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
-            *("normalize", "redact", "registry", "retries", "returning"),
+            *("health", "ids", "memory", "normalize", "redact", "registry", "retries", "returning"),
         },
     ),
     (
@@ -68,7 +68,7 @@ BESIDE = {
     *(("earlier", "channels"), ("earlier", "describe"), ("earlier", "weigh")),
 }
 """Imports within a layer that are meant."""
-WHOLE = ("alerts", "dump", "explain", "report", "simulate", "state", "benchmarks")
+WHOLE = ("alerts", "dump", "explain", "report", "schedule", "simulate", "state", "benchmarks")
 
 LEVEL = {name: number for number, (_, names) in enumerate(LAYERS) for name in names}
 

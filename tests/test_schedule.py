@@ -74,7 +74,10 @@ def made(format: str, **changes: Any) -> dict[str, str]:
 
 
 def only(format: str, **changes: Any) -> str:
-    (text,) = made(format, **changes).values()
+    """The one file of a format; of Kubernetes the one with the job."""
+    files = made(format, **changes)
+    files.pop("harvestdetect.storage.yaml", None)
+    (text,) = files.values()
     return text
 
 
@@ -389,7 +392,7 @@ def test_kubernetes_reads_the_words_as_they_were_given(words: list[str]) -> None
     (container,) = pod["containers"]
     assert [kubernetes_word(word) for word in container["command"]] == ["harvestdetect", *words]
     mounted = {m["name"]: m["mountPath"] for m in container["volumeMounts"]}
-    assert mounted == {**places, "dumps": "/srv/dumps", "tmp": "/tmp"}
+    assert mounted == {**places, "dumps": "/srv/dumps", "tmp": "/tmp", "cache": "/cache"}
     assert [v["name"] for v in pod["volumes"]] == list(mounted)
 
 
@@ -477,7 +480,7 @@ def test_a_job_of_kubernetes_does_not_overlap_and_has_no_rights() -> None:
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["resources"]["limits"] == {"memory": "12000M"}
     environment = {entry["name"]: kubernetes_word(entry["value"]) for entry in container["env"]}
-    assert environment["HARVESTDETECT_MEMORY_GB"] == "6"
+    assert "HARVESTDETECT_MEMORY_GB" not in environment, "a scan reads the limit of its container"
     assert environment["XDG_CACHE_HOME"] == "/c$(HOME)"
     dumps = next(volume for volume in pod["volumes"] if volume["name"] == "dumps")
     assert dumps["persistentVolumeClaim"] == {"claimName": "harvestdetect-dumps", "readOnly": True}

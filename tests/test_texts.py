@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.errors import ScratchError
 from harvestdetect.texts import GAP, SPAN, TextFile, Texts, pack, unpack, write_texts
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), max_size=20)
@@ -54,7 +55,7 @@ def test_bytes_beyond_the_end_are_an_error() -> None:
     target = np.zeros(4, np.uint8)
     file.read_into(1, target)
     assert target.tobytes() == b"bcde"
-    with pytest.raises(OSError, match="nothing at byte 5"):
+    with pytest.raises(ScratchError, match="nothing at byte 5"):
         file.read_into(3, np.zeros(4, np.uint8))
 
 

@@ -25,6 +25,8 @@ from contextlib import suppress
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
+from harvestdetect.alerts.digest import digest_event, digest_line, digest_message
+from harvestdetect.alerts.notices import notice_event, notice_line, notice_message
 from harvestdetect.alerts.render import pagerduty_event, slack_message, syslog_message
 from harvestdetect.alerts.values import Channel, Command, PagerDuty, Slack, Syslog, Target, Webhook
 from harvestdetect.errors import HarvestdetectError
@@ -68,15 +70,16 @@ def send(channel: Channel, told: Mapping[str, Any], *, closes: bool, now: float)
 
     Args:
         channel: where to.
-        told: the alert as :func:`harvestdetect.alerts.render.record` gives it.
-        closes: the campaign is gone, or below what the channel hears of.
+        told: the alert as :func:`harvestdetect.alerts.render.record`, :func:`harvestdetect.alerts.digest.digest_record`
+            or a function of :mod:`harvestdetect.alerts.notices` gives it.
+        closes: the campaign is gone, or below what the channel hears of; the condition has ended.
         now: Unix seconds.
 
     Raises:
         SendError: it was not sent, or nobody knows.
     """
     if not channel.include_text:
-        told = {name: value for name, value in told.items() if name != "excerpt"}
+        told = _without_text(told)
     try:
         _send(channel, told, closes=closes, now=now)
     except SendError as error:
@@ -86,6 +89,13 @@ def send(channel: Channel, told: Mapping[str, Any], *, closes: bool, now: float)
     except Exception as error:
         # One alert that cannot be put into words must not keep the others back; str(error) may hold a secret.
         raise SendError(f"failed with {type(error).__name__}", unsure=True) from None
+
+
+def _without_text(told: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in told.items() if name != "excerpt"}
+    if "campaigns" in plain:
+        plain["campaigns"] = [_without_text(entry) for entry in plain["campaigns"]]
+    return plain
 
 
 def signature(secret: str, *, timestamp: str, body: bytes) -> str:
@@ -105,9 +115,9 @@ def _send(channel: Channel, told: Mapping[str, Any], *, closes: bool, now: float
     target, timeout = channel.target, channel.timeout
     match target:
         case Slack():
-            _post(target.url, slack_message(told), {}, timeout=timeout, now=now)
+            _post(target.url, _message(told), {}, timeout=timeout, now=now)
         case PagerDuty():
-            event = pagerduty_event(told, routing_key=target.routing_key, closes=closes, now=now)
+            event = _event(told, routing_key=target.routing_key, closes=closes, now=now)
             _post(target.url, event, {}, timeout=timeout, now=now)
         case Webhook():
             stamp = str(int(now))
@@ -120,6 +130,29 @@ def _send(channel: Channel, told: Mapping[str, Any], *, closes: bool, now: float
             _log(target, told, closes=closes, now=now, timeout=timeout)
         case Command():
             _run(target.command, json_text(told).encode() + b"\n", timeout=timeout)
+
+
+_NOTICES: Final = ("operations", "test")
+
+
+def _message(told: Mapping[str, Any]) -> dict[str, Any]:
+    if told["kind"] == "digest":
+        return digest_message(told)
+    return notice_message(told) if told["kind"] in _NOTICES else slack_message(told)
+
+
+def _event(told: Mapping[str, Any], *, routing_key: str, closes: bool, now: float) -> dict[str, Any]:
+    if told["kind"] == "digest":
+        return digest_event(told, routing_key=routing_key, now=now)
+    make = notice_event if told["kind"] in _NOTICES else pagerduty_event
+    return make(told, routing_key=routing_key, closes=closes, now=now)
+
+
+def _line(told: Mapping[str, Any], *, facility: str, closes: bool, now: float, limit: int, local: bool) -> bytes:
+    if told["kind"] == "digest":
+        return digest_line(told, facility=facility, now=now, limit=limit, local=local)
+    make = notice_line if told["kind"] in _NOTICES else syslog_message
+    return make(told, facility=facility, closes=closes, now=now, limit=limit, local=local)
 
 
 def _harmless(text: str, target: Target) -> str:
@@ -275,7 +308,7 @@ def _log(target: Syslog, told: Mapping[str, Any], *, closes: bool, now: float, t
     local = target.address.startswith("/")
     parts = urlsplit(target.address)
     limit = STREAM_BYTES if parts.scheme == "tcp" else DATAGRAM_BYTES
-    message = syslog_message(told, facility=target.facility, closes=closes, now=now, limit=limit, local=local)
+    message = _line(told, facility=target.facility, closes=closes, now=now, limit=limit, local=local)
     address = target.address
 
     def work() -> None:

@@ -29,15 +29,23 @@ from harvestdetect.schedule import parse_period
 
 __all__ = ["load_channels"]
 
-COMMON: Final = ("type", "name", "notify_on", "tier", "repeat", "include_text", "timeout", "retries")
+COMMON: Final = (
+    *("type", "name", "notify_on", "tier", "repeat", "about", "digest", "digest_above", "include_text", "timeout"),
+    "retries",
+)
 KEYS: Final = {
     "slack": ("url", "url_env"),
-    "pagerduty": ("routing_key", "routing_key_env", "url"),
+    "pagerduty": ("routing_key", "routing_key_env", "url", "resolve"),
     "webhook": ("url", "url_env", "secret", "secret_env", "headers", "headers_env"),
     "syslog": ("address", "facility"),
     "command": ("command",),
 }
 NOTIFY_ON: Final = ("new", "changed", "all")
+RESOLVE: Final = ("verdict", "quiet")
+ABOUT: Final = ("campaigns", "operations")
+SLACK_DIGEST_ABOVE: Final = 5
+"""Messages of one run that people read one by one in Slack; it takes one a second."""
+MOST_DIGEST_ABOVE: Final = 10_000
 SECRET_CHARACTERS: Final = 16
 """A shorter secret signs nothing."""
 OWN_HEADERS: Final = frozenset(
@@ -129,6 +137,8 @@ def _channel(table: Mapping[str, Any], where: str, variables: Mapping[str, str])
         notify_on=_one_of(table, "notify_on", NOTIFY_ON, "changed", wrong),
         tier=_one_of(table, "tier", TIERS, "review", wrong),
         repeat=_period(table, wrong),
+        about=_about(table, wrong),
+        digest_above=_digest(kind, table, wrong),
         include_text=include,
         timeout=float(timeout),
         retries=retries,
@@ -145,7 +155,8 @@ def _target(kind: str, table: Mapping[str, Any], wrong: _Wrong, variables: Mappi
         url = table.get("url", PAGERDUTY_URL)
         if not isinstance(url, str):
             raise wrong("url", f"must be a text, got {_kind_of(url)}")
-        return PagerDuty(routing_key=routing_key, url=_url("url", url, wrong))
+        resolve = _one_of(table, "resolve", RESOLVE, "verdict", wrong)
+        return PagerDuty(routing_key=routing_key, url=_url("url", url, wrong), resolve=resolve)
     if kind == "webhook":
         url = _url(*_needed(table, "url", wrong, variables), wrong)
         key, secret = _secret(table, "secret", wrong, variables)
@@ -168,6 +179,30 @@ def _one_of(table: Mapping[str, Any], key: str, allowed: tuple[str, ...], defaul
     if not isinstance(value, str) or value not in allowed:
         raise wrong(key, f"must be one of {', '.join(allowed)}, got {_given(value)}")
     return value
+
+
+def _about(table: Mapping[str, Any], wrong: _Wrong) -> tuple[Any, ...]:
+    value = table.get("about", ["campaigns"])
+    if not isinstance(value, list) or not value or any(one not in ABOUT for one in value):
+        allowed = 'a list of "campaigns" and "operations", or one of them, such as ["campaigns", "operations"]'
+        raise wrong("about", f"must be {allowed}, got {_given(value)}")
+    return tuple(one for one in ABOUT if one in value)
+
+
+def _digest(kind: str, table: Mapping[str, Any], wrong: _Wrong) -> int | None:
+    """The number of alerts above which they become one message; None: they never do."""
+    if "digest" in table and "digest_above" in table:
+        raise wrong("digest_above", "must not stand beside digest; digest = true is digest_above = 1")
+    above, always = table.get("digest_above"), table.get("digest")
+    if always is not None:
+        if not isinstance(always, bool):
+            raise wrong("digest", f"must be true or false, got {_given(always)}")
+        return 1 if always else None
+    if above is None:
+        return SLACK_DIGEST_ABOVE if kind == "slack" else None
+    if isinstance(above, bool) or not isinstance(above, int) or not 1 <= above <= MOST_DIGEST_ABOVE:
+        raise wrong("digest_above", f"must be a whole number from 1 to {MOST_DIGEST_ABOVE:,}, got {_given(above)}")
+    return above
 
 
 def _period(table: Mapping[str, Any], wrong: _Wrong) -> float | None:

@@ -3,7 +3,7 @@
 Two tables in a database of the caller's. ``outbox`` has a row per channel, run and campaign that was to be told; it is
 kept, without its body, after it was sent, so that a run that is repeated tells nothing twice. ``told`` has what a
 channel believes of a campaign. At most one alert waits per channel and campaign: a newer one takes the place of the
-older.
+older. A condition of the runs themselves stands where a campaign stands, under an id that no campaign has.
 """
 
 from __future__ import annotations
@@ -17,22 +17,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
-
-import msgspec
+from typing import Any, Final, Literal
 
 from harvestdetect.alerts.channels import SendError, send
-from harvestdetect.alerts.render import CHANGES, bounded_id, record
-from harvestdetect.alerts.values import Alert, Channel, Kind, PagerDuty
-from harvestdetect.data import TIERS, Tier
-from harvestdetect.errors import DamagedStateError
+from harvestdetect.alerts.decisions import BASELINE, Row, Told, condition_wanted, ends, merged, pointless, wanted
+from harvestdetect.alerts.digest import digest_key, digest_record, digest_size
+from harvestdetect.alerts.notices import condition_record, subject
+from harvestdetect.alerts.render import bounded_id, record
+from harvestdetect.alerts.stored import checked, decoded
+from harvestdetect.alerts.values import About, Alert, Channel, Condition, Kind, PagerDuty
 from harvestdetect.report.escape import json_text, visible
 
-__all__ = ["Delivery", "Outbox", "StoredAlert", "create_tables", "forget_account", "mention"]
+__all__ = ["Delivery", "Outbox", "create_tables", "forget_account", "mention"]
 
 DAY: Final = 86_400.0
-REPEAT_SHARE: Final = 0.95
-"""Of the period after which a campaign is told again: runs do not start on the second."""
 MAX_WAIT: Final = 30.0
 """Seconds between two attempts of one run, at most; a target that wants longer is left to the next run."""
 MAX_FAILING: Final = 3
@@ -40,8 +38,6 @@ MAX_FAILING: Final = 3
 LEAST_LATER: Final = 60.0
 MOST_LATER: Final = 6 * 3_600.0
 """Seconds until the next run may try again."""
-LATEST: Final = 253_402_300_800.0
-"""Unix seconds of the year 10,000: no time of an alert is as late."""
 KEEP: Final = 90 * DAY
 """How long it is remembered that an alert was sent."""
 
@@ -84,12 +80,18 @@ TABLES: Final = (
 )
 """``state``: waiting, sent, replaced, withdrawn, given up. ``reached``: the target may have got it. ``open``: the
 channel believes that the campaign stands. ``owed``: something was given up that it should have been told."""
+_ADDED: Final = (("outbox", "incident"), ("told", "incident"))
+"""Columns of text that came after the tables. ``incident``: the key of the incident that a digest opened in PagerDuty;
+NULL: that of the campaign."""
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Makes the tables ``outbox`` and ``told`` where they are absent; commits nothing."""
     for statement in TABLES:
         connection.execute(statement)
+    for table, column in _ADDED:
+        if column not in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
 
 
 def forget_account(connection: sqlite3.Connection, account: str) -> int:
@@ -115,31 +117,7 @@ class Delivery:
     """Unix seconds before which no run tries again; of what is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    tier: Tier
-    at: float
-    open: bool
-    owed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    number: int
-    channel: str
-    run: str
-    campaign_id: str
-    key: str
-    kind: Kind
-    tier: Tier
-    closes: bool
-    body: str
-    created: float
-    tries: int
-    reached: bool
-
-
-_COLUMNS: Final = "number, channel, run, campaign_id, key, kind, tier, closes, body, created, tries, reached"
+_COLUMNS: Final = "number, channel, run, campaign_id, key, kind, tier, closes, body, created, tries, reached, incident"
 
 
 class Outbox:
@@ -179,34 +157,131 @@ class Outbox:
                 stored += sum(self._enqueue(alert, channel, now) for channel in channels)
         return stored
 
+    def enqueue_baseline(self, alerts: Iterable[Alert], channels: Sequence[Channel], now: float) -> int:
+        """Notes campaigns as told without sending anything: a channel hears of them when they change.
+
+        Args:
+            alerts: one for each campaign that stands.
+            channels: all that are configured.
+            now: Unix seconds.
+
+        Returns:
+            How many campaigns some channel would have been told of.
+        """
+        kept = set()
+        with self._transaction():
+            for alert in alerts:
+                campaign = bounded_id(alert.campaign_id)
+                for channel in channels:
+                    told = self._told(channel.name, campaign)
+                    if ends(alert, channel, told, None) or not wanted(alert, channel, told, None, now):
+                        continue
+                    kept.add(campaign)
+                    self._do(
+                        "INSERT OR REPLACE INTO told (channel, campaign_id, kind, tier, run, at, open, owed)"
+                        " VALUES (?, ?, ?, ?, ?, ?, 1, 0)",
+                        (channel.name, campaign, BASELINE, alert.tier, bounded_id(alert.run), now),
+                    )
+        return len(kept)
+
+    def enqueue_conditions(
+        self,
+        run: str,
+        conditions: Iterable[Condition],
+        channels: Sequence[Channel],
+        now: float,
+        *,
+        folder: str,
+        number: int | None,
+        report: str | None = None,
+    ) -> int:
+        """Stores what each channel that asks for operations has to be told about a run itself.
+
+        A condition is told when it begins, and when it has ended; while it stands nothing more is said, unless the
+        channel has a ``repeat``.
+
+        Args:
+            run: id of the run, under which nothing is stored twice.
+            conditions: all that the run knows of: those that stand, and those that do not.
+            channels: all that are configured.
+            now: Unix seconds at which the run started.
+            folder: of the state, as it is shown.
+            number: of the run; None where it failed before it had one.
+            report: address of the report of the run.
+
+        Returns:
+            How many alerts were stored, counted for each channel.
+        """
+        stored = 0
+        with self._transaction():
+            for condition in conditions:
+                for channel in channels:
+                    pair = (channel.name, subject(condition.name))
+                    if self._known(pair, run):
+                        continue
+                    waiting, told = self._waiting(pair), self._told(*pair)
+                    if not condition_wanted(condition, channel, told, waiting, now):
+                        if waiting is not None and not waiting.closes and not condition.standing:
+                            self._finish(waiting.number, "withdrawn", now)
+                        continue
+                    body = condition_record(
+                        condition, key=_key(channel.name, run, pair[1]), run=None if number is None else str(number),
+                        run_started=int(now), folder=folder, report=report,
+                    )  # fmt: skip
+                    self._put(pair, run, body, waiting, now, closes=not condition.standing, incident=None)
+                    stored += 1
+        return stored
+
     def _enqueue(self, alert: Alert, channel: Channel, now: float) -> bool:
         campaign, run = bounded_id(alert.campaign_id), bounded_id(alert.run)
         pair = (channel.name, campaign)
-        if self._all("SELECT 1 FROM outbox WHERE channel = ? AND campaign_id = ? AND run = ?", (*pair, run)):
+        if self._known(pair, run):
             return False
-        found = self._rows("channel = ? AND campaign_id = ? AND state = 'waiting'", pair)
-        waiting = found[0] if found else None
-        told = self._told(*pair)
-        if not _wanted(alert, channel, told, waiting, now):
-            if waiting is not None and _pointless(alert, channel, waiting):
+        waiting, told = self._waiting(pair), self._told(*pair)
+        if not wanted(alert, channel, told, waiting, now):
+            if waiting is not None and pointless(alert, channel, told, waiting):
                 self._finish(waiting.number, "withdrawn", now)
             return False
-        key = hashlib.sha256(json.dumps([channel.name, run, campaign]).encode()).hexdigest()
-        body = record(alert, key=key, include_text=channel.include_text)
-        closes = _closes(alert, channel)
+        body = record(alert, key=_key(channel.name, run, campaign), include_text=channel.include_text)
+        closes = ends(alert, channel, told, waiting)
+        if waiting is not None and not closes and not waiting.closes:
+            body = merged(decoded(waiting.body), body)
+        incident = told.incident if told is not None and told.open else None
+        if waiting is not None and waiting.incident is not None:
+            incident = waiting.incident
+        self._put(pair, run, body, waiting, now, closes=closes, incident=incident)
+        return True
+
+    def _put(
+        self,
+        pair: tuple[str, str],
+        run: str,
+        body: Mapping[str, Any],
+        waiting: Row | None,
+        now: float,
+        *,
+        closes: bool,
+        incident: str | None,
+    ) -> None:
+        """A new row, in the place of the one that waits."""
         if waiting is not None:
             self._finish(waiting.number, "replaced", now)
-            if not closes and not waiting.closes:
-                body = _merged(_decoded(waiting.body), body)
         self._do(
             "INSERT INTO outbox (channel, run, campaign_id, key, kind, tier, closes, state, body, created, next_try,"
-            " reached) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
+            " reached, incident) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?)",
             (
-                *(channel.name, run, campaign, key, body["kind"], body["tier"], closes, json_text(body)),
-                *(waiting.created if waiting else now, now, waiting is not None and waiting.reached),
+                *(pair[0], run, pair[1], body["key"], body["kind"], body.get("tier", "review"), closes),
+                *(json_text(body), waiting.created if waiting else now, now),
+                *(waiting is not None and waiting.reached, incident),
             ),
         )
-        return True
+
+    def _known(self, pair: tuple[str, str], run: str) -> bool:
+        return bool(self._all("SELECT 1 FROM outbox WHERE channel = ? AND campaign_id = ? AND run = ?", (*pair, run)))
+
+    def _waiting(self, pair: tuple[str, str]) -> Row | None:
+        found = self._rows("channel = ? AND campaign_id = ? AND state = 'waiting'", pair)
+        return found[0] if found else None
 
     # ------------------------------------------------------------ the telling
 
@@ -215,6 +290,8 @@ class Outbox:
         channels: Sequence[Channel],
         now: float,
         *,
+        about: Sequence[About] = ("campaigns", "operations"),
+        report: str | None = None,
         attempts: int | None = None,
         seconds: float = 120.0,
         give_up_after: float = 7 * DAY,
@@ -227,6 +304,8 @@ class Outbox:
         Args:
             channels: all that are configured; what waits for another one is kept until it is given up.
             now: Unix seconds.
+            about: what is sent of; the rest waits.
+            report: address of the report of this run, for digests.
             attempts: at most so many for one alert; None is what the channel says.
             seconds: for one channel; an attempt that has begun is not broken off for it.
             give_up_after: seconds after which an alert that cannot be sent is given up.
@@ -252,32 +331,92 @@ class Outbox:
             )
         ]
         for channel in channels:
-            rows = self._rows("state = 'waiting' AND next_try <= ? AND channel = ?", (now, channel.name))
+            rows = [row for row in self._due(channel, now) if _about(row) in about]
             most = channel.retries + 1 if attempts is None else max(1, min(attempts, channel.retries + 1))
-            start, failing = clock(), 0
-            for row in rows:
-                at = now + clock() - began
-                if failing >= MAX_FAILING or clock() - start >= seconds:
-                    why = "the channel fails" if failing >= MAX_FAILING else "no time was left"
-                    done.append(self._failed(row, SendError(f"not tried: {why}"), at, give_up_after, tries=0))
-                    continue
-                self._do("UPDATE outbox SET reached = 1 WHERE number = ?", (row.number,))
-                self._commit()
-                left = _Left(clock=clock, sleep=sleep, jitter=jitter, until=start + seconds, ahead=now - began)
-                tries, error = left.attempts(channel, row, 1 if failing else most)
-                at = now + clock() - began
-                if error is None:
-                    failing = 0
-                    done.append(self._sent(row, at, tries))
-                    continue
-                failing = MAX_FAILING if (error.wait or 0) > MAX_WAIT else failing + 1
-                done.append(self._failed(row, error, at, give_up_after, tries=tries))
+            left = _Left(clock=clock, sleep=sleep, jitter=jitter, until=clock() + seconds, ahead=now - began)
+            done += self._deliver(channel, self._messages(channel, rows, report), left, most, give_up_after)
         with self._transaction():
             self._do("DELETE FROM outbox WHERE finished < ?", (now - KEEP,))
         self._commit()
         return done
 
-    def _sent(self, row: _Row, at: float, tries: int) -> Delivery:
+    def _deliver(
+        self, channel: Channel, messages: Sequence[_Message], left: _Left, most: int, give_up_after: float
+    ) -> list[Delivery]:
+        """Sends to one channel until its time is over or it fails too often."""
+        done: list[Delivery] = []
+        failing = 0
+        for message in messages:
+            if failing >= MAX_FAILING or left.clock() >= left.until:
+                why = SendError(f"not tried: {'the channel fails' if failing >= MAX_FAILING else 'no time was left'}")
+                done += [self._failed(row, why, left.now(), give_up_after, tries=0) for row in message.rows]
+                continue
+            if not self._begun(message, channel, left.now()):
+                continue
+            tries, error = left.attempts(channel, message, 1 if failing else most)
+            if error is None:
+                failing = 0
+                done += [self._sent(row, left.now(), tries) for row in message.rows]
+                continue
+            failing = MAX_FAILING if (error.wait or 0) > MAX_WAIT else failing + 1
+            done += [self._failed(row, error, left.now(), give_up_after, tries=tries) for row in message.rows]
+        return done
+
+    def _due(self, channel: Channel, now: float) -> list[Row]:
+        return self._rows("state = 'waiting' AND next_try <= ? AND channel = ?", (now, channel.name))
+
+    def _messages(self, channel: Channel, rows: Sequence[Row], report: str | None) -> list[_Message]:
+        """What is sent for some rows: one message each, or digests where the channel wants them."""
+        pages = isinstance(channel.target, PagerDuty)
+        may = [row for row in rows if _about(row) == "campaigns" and not (pages and row.closes)]
+        if channel.digest_above is None or len(may) <= channel.digest_above or len(may) < 2:
+            return [_alone(row, pages=pages) for row in rows]
+        numbers = {row.number for row in may}
+        messages = [_alone(row, pages=pages) for row in rows if row.number not in numbers]
+        size = digest_size(channel.type)
+        for first in range(0, len(may), size):
+            part = may[first : first + size]
+            if len(part) == 1:
+                messages.append(_alone(part[0], pages=pages))
+                continue
+            key = digest_key(channel.name, [row.key for row in part])
+            body = digest_record([decoded(row.body) for row in part], key=key, report=report)
+            if pages:
+                body["incident"] = next((row.incident for row in part if row.incident), f"digest-{key[:32]}")
+            messages.append(_Message(rows=tuple(part), body=body, closes=False))
+        return messages
+
+    def _begun(self, message: _Message, channel: Channel, at: float) -> bool:
+        """Notes before the first attempt that the target may get the message; False: there is nothing to send."""
+        incident = message.body.get("incident")
+        if message.closes and incident is not None and self._shared(message.rows[0], incident):
+            with self._transaction():  # other campaigns keep the incident open
+                self._finish(message.rows[0].number, "withdrawn", at)
+                self._tell(message.rows[0], at, owed=False)
+            self._commit()
+            return False
+        with self._transaction():
+            for row in message.rows:
+                told = self._told(channel.name, row.campaign_id) if len(message.rows) > 1 and incident else None
+                own = told is not None and told.open and told.kind != BASELINE
+                self._do(
+                    "UPDATE outbox SET reached = 1, incident = coalesce(incident, ?) WHERE number = ?",
+                    (None if len(message.rows) == 1 or own else incident, row.number),
+                )
+        self._commit()
+        return True
+
+    def _shared(self, row: Row, incident: str) -> bool:
+        """Whether the incident of a digest still stands for another campaign."""
+        mine = (row.channel, incident, row.campaign_id)
+        told = "SELECT 1 FROM told WHERE channel = ? AND incident = ? AND campaign_id <> ? AND open = 1"
+        waits = (
+            "SELECT 1 FROM outbox WHERE channel = ? AND incident = ? AND campaign_id <> ? AND state = 'waiting'"
+            " AND closes = 0"
+        )
+        return bool(self._all(told, mine) or self._all(waits, mine))
+
+    def _sent(self, row: Row, at: float, tries: int) -> Delivery:
         with self._transaction():
             self._do("UPDATE outbox SET tries = ? WHERE number = ?", (row.tries + tries, row.number))
             self._finish(row.number, "sent", at)
@@ -285,7 +424,7 @@ class Outbox:
         self._commit()
         return _delivery(row, "sent", row.tries + tries)
 
-    def _failed(self, row: _Row, error: SendError, at: float, give_up_after: float, *, tries: int) -> Delivery:
+    def _failed(self, row: Row, error: SendError, at: float, give_up_after: float, *, tries: int) -> Delivery:
         """Keeps or gives up an alert that was tried so often; one that was not tried stays as it was."""
         said = str(error)
         total = row.tries + tries
@@ -355,7 +494,7 @@ class Outbox:
             " WHERE body IS NOT NULL OR error IS NOT NULL"
         )
         for number, channel, campaign, state, body, error in held:
-            texts = [*(_texts(_decoded(body)) if body else ()), error or ""]
+            texts = [*(_texts(decoded(body)) if body else ()), error or ""]
             if not any(pattern.search(text) for text in texts):
                 continue
             if state == "waiting":
@@ -373,26 +512,28 @@ class Outbox:
     def _do(self, statement: str, values: Sequence[Any] = ()) -> int:
         return self._connection.execute(statement, values).rowcount
 
-    def _rows(self, where: str, values: Sequence[Any]) -> list[_Row]:
+    def _rows(self, where: str, values: Sequence[Any]) -> list[Row]:
         found = self._all(f"SELECT {_COLUMNS} FROM outbox WHERE {where} ORDER BY created, number", values)
         names = _COLUMNS.split(", ")
         rows = [dict(zip(names, values, strict=True)) for values in found]
-        return [_checked(row | {"closes": row["closes"] == 1, "reached": row["reached"] == 1}, _Row) for row in rows]
+        return [checked(row | {"closes": row["closes"] == 1, "reached": row["reached"] == 1}, Row) for row in rows]
 
-    def _told(self, channel: str, campaign: str) -> _Told | None:
+    def _told(self, channel: str, campaign: str) -> Told | None:
         found = self._all(
-            "SELECT tier, at, open, owed FROM told WHERE channel = ? AND campaign_id = ?", (channel, campaign)
+            "SELECT kind, tier, at, open, owed, incident FROM told WHERE channel = ? AND campaign_id = ?",
+            (channel, campaign),
         )
         if not found:
             return None
-        tier, at, stands, owed = found[0]
-        return _checked({"tier": tier, "at": at, "open": stands == 1, "owed": owed == 1}, _Told)
+        kind, tier, at, stands, owed, incident = found[0]
+        row = {"kind": kind, "tier": tier, "at": at, "open": stands == 1, "owed": owed == 1, "incident": incident}
+        return checked(row, Told)
 
-    def _tell(self, row: _Row, at: float, *, owed: bool) -> None:
+    def _tell(self, row: Row, at: float, *, owed: bool) -> None:
         self._do(
-            "INSERT OR REPLACE INTO told (channel, campaign_id, kind, tier, run, at, open, owed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (row.channel, row.campaign_id, row.kind, row.tier, row.run, at, not row.closes, owed),
+            "INSERT OR REPLACE INTO told (channel, campaign_id, kind, tier, run, at, open, owed, incident)"
+            " SELECT channel, campaign_id, kind, tier, run, ?, ?, ?, incident FROM outbox WHERE number = ?",
+            (at, not row.closes, owed, row.number),
         )
 
     def _finish(self, number: int, state: str, at: float, *, error: str | None = None) -> None:
@@ -420,6 +561,30 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    """One message and the rows that it tells of."""
+
+    rows: tuple[Row, ...]
+    body: Mapping[str, Any]
+    closes: bool
+
+
+def _alone(row: Row, *, pages: bool) -> _Message:
+    body = decoded(row.body)
+    if pages and row.incident is not None:
+        body["incident"] = row.incident
+    return _Message(rows=(row,), body=body, closes=row.closes)
+
+
+def _about(row: Row) -> About:
+    return "operations" if row.kind == "operations" else "campaigns"
+
+
+def _key(channel: str, run: str, campaign: str) -> str:
+    return hashlib.sha256(json.dumps([channel, run, campaign]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Left:
     """The time that a channel has left in this run."""
 
@@ -430,13 +595,16 @@ class _Left:
     ahead: float
     """What makes Unix seconds of the clock's."""
 
-    def attempts(self, channel: Channel, row: _Row, most: int) -> tuple[int, SendError | None]:
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.clock() + self.ahead
+
+    def attempts(self, channel: Channel, message: _Message, most: int) -> tuple[int, SendError | None]:
         """Tries to send; how often, and the last error where none of it worked."""
-        told = _decoded(row.body)
         unsure = False
         for number in range(1, most + 1):
             try:
-                send(channel, told, closes=row.closes, now=self.clock() + self.ahead)
+                send(channel, message.body, closes=message.closes, now=self.now())
             except SendError as error:
                 unsure = error.unsure = error.unsure or unsure
                 wait = max(min(MAX_WAIT, 2.0 ** (number - 1)) * (0.5 + self.jitter() / 2), error.wait or 0.0)
@@ -448,61 +616,8 @@ class _Left:
         raise AssertionError("at least one attempt is made")
 
 
-# ---------------------------------------------------------------- decisions
-
-
-def _closes(alert: Alert, channel: Channel) -> bool:
-    """Whether the campaign is gone, as far as the channel hears of it."""
-    return alert.kind == "resolved" or TIERS.index(alert.tier) > TIERS.index(channel.tier)
-
-
-def _wanted(alert: Alert, channel: Channel, told: _Told | None, waiting: _Row | None, now: float) -> bool:
-    """Whether a channel is to hear of this, given what it was told and what waits for it."""
-    unsent = waiting is not None and not waiting.closes
-    if _closes(alert, channel):
-        if isinstance(channel.target, PagerDuty):
-            return (told is not None and told.open) or (waiting is not None and waiting.reached)
-        if alert.kind == "standing":
-            return told is not None and told.open and told.owed
-        if unsent:
-            return True
-        if told is None or not told.open:
-            return channel.notify_on == "all" and alert.kind == "resolved" and _reaches(alert, channel)
-        return channel.notify_on != "new"
-    if alert.kind in ("new", "back") or channel.notify_on == "all":
-        return True
-    if waiting is not None:
-        return waiting.closes or alert.kind == "changed" or waiting.tier != alert.tier
-    if told is None or told.owed:
-        return True
-    if channel.notify_on == "changed" and (alert.kind == "changed" or not told.open or told.tier != alert.tier):
-        return True
-    return channel.repeat is not None and now - told.at >= channel.repeat * REPEAT_SHARE
-
-
-def _reaches(alert: Alert, channel: Channel) -> bool:
-    return TIERS.index(alert.tier) <= TIERS.index(channel.tier)
-
-
-def _pointless(alert: Alert, channel: Channel, waiting: _Row) -> bool:
-    """Whether an alert that waits need not be sent any more: an incident over before anybody was paged."""
-    return isinstance(channel.target, PagerDuty) and not waiting.closes and _closes(alert, channel)
-
-
-def _merged(older: Mapping[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
-    """The newer state, with what the older one would have told."""
-    kind = older["kind"] if older["kind"] in ("new", "back") or newer["kind"] == "standing" else newer["kind"]
-    changes = list(dict.fromkeys([*older["changes"], *newer["changes"]]))
-    return newer | {
-        "kind": kind,
-        "previous_tier": None if kind == "new" else older["previous_tier"] or newer["previous_tier"],
-        "new_accounts": min(older["new_accounts"] + newer["new_accounts"], newer["accounts"]),
-        "changes": changes[-CHANGES:],
-    }
-
-
 def _delivery(
-    row: _Row,
+    row: Row,
     outcome: Literal["sent", "kept", "given up"],
     tries: int,
     *,
@@ -519,53 +634,6 @@ def _delivery(
         error=error,
         next_try=next_try,
     )
-
-
-# ---------------------------------------------------------------- what is read
-
-
-_DAMAGED: Final = "the state is damaged: {} is not what was written; harvestdetect state verify says what is wrong"
-T = TypeVar("T")
-
-
-class StoredAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """What every stored alert has, see :func:`harvestdetect.alerts.render.record`."""
-
-    campaign_id: str
-    kind: Kind
-    tier: Tier
-    previous_tier: Tier | None
-    accounts: int
-    new_accounts: int
-    prompts: int
-    first_seen: str | None
-    last_seen: str | None
-    summary: str
-    changes: list[str]
-    capability_targets: list[str]
-    excerpt: str = ""
-
-
-def _checked(values: Mapping[str, Any], kind: type[T]) -> T:
-    """A row of one of the two tables, with the types and ranges that were written."""
-    try:
-        found = msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        raise DamagedStateError(_DAMAGED.format(f"an alert ({error})")) from None
-    for name in ("at", "created"):
-        if not abs(values.get(name, 0.0)) < LATEST:
-            raise DamagedStateError(_DAMAGED.format(f"an alert ({name} is out of range)"))
-    return found
-
-
-def _decoded(body: str) -> dict[str, Any]:
-    """A stored alert as plain values."""
-    try:
-        msgspec.json.decode(body, type=StoredAlert)
-        found: dict[str, Any] = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise DamagedStateError(_DAMAGED.format(f"a stored alert ({error})")) from None
-    return found
 
 
 # ---------------------------------------------------------------- who is named

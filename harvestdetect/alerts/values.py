@@ -7,11 +7,34 @@ from typing import Final, Literal, TypeAlias
 
 from harvestdetect.data import Tier
 
-__all__ = ["Alert", "Channel", "Command", "Kind", "NotifyOn", "PagerDuty", "Slack", "Syslog", "Target", "Webhook"]
+__all__ = [
+    "CONDITIONS",
+    "About",
+    "Alert",
+    "Channel",
+    "Command",
+    "Condition",
+    "ConditionName",
+    "Kind",
+    "NotifyOn",
+    "PagerDuty",
+    "Resolve",
+    "Settled",
+    "Slack",
+    "Syslog",
+    "Target",
+    "Webhook",
+]
 
-Kind: TypeAlias = Literal["new", "back", "changed", "standing", "resolved"]
-"""``back``: was gone, or known, and is here under new accounts. ``resolved``: is gone."""
+Kind: TypeAlias = Literal["new", "back", "changed", "standing", "resolved", "operations", "test"]
+"""``back``: was gone, or known, and is here under new accounts. ``resolved``: is gone. ``operations``: about the runs
+themselves. ``test``: sent by ``harvestdetect alerts test``."""
 NotifyOn: TypeAlias = Literal["new", "changed", "all"]
+About: TypeAlias = Literal["campaigns", "operations"]
+Resolve: TypeAlias = Literal["quiet", "verdict"]
+Settled: TypeAlias = Literal["harvest", "benign", "merged"]
+ConditionName: TypeAlias = Literal["run-failed", "window-incomplete", "alerts-given-up"]
+CONDITIONS: Final[tuple[ConditionName, ...]] = ("run-failed", "window-incomplete", "alerts-given-up")
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 
 
@@ -43,9 +66,33 @@ class Alert:
     excerpt: str = ""
     """Words of the template; leaves only through channels with ``include_text``."""
     run: str
-    """Id of the run."""
+    """Id of the run: its number in the state."""
+    run_started: int | None = None
+    """Unix seconds at which the run started."""
     report: str | None = None
     """URL or path of the report."""
+    settled: Settled | None = None
+    """Why nobody need look at the campaign any more: a verdict that stands, or it became part of another."""
+    settled_at: int | None = None
+    """Unix seconds of that verdict; None where the campaign became part of another."""
+    over: bool = False
+    """It was quiet in the run before too. Only an incident that waits for a verdict hears of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Something about the runs themselves that an engineer on call must know, or that has ended.
+
+    Texts may hold names of files, which an attacker may have written; each target gets them escaped in its own way.
+    """
+
+    name: ConditionName
+    standing: bool
+    """False: it has ended, and whoever was told of it is told so."""
+    summary: str
+    """One sentence."""
+    details: tuple[str, ...] = ()
+    """A sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +108,9 @@ class PagerDuty:
 
     routing_key: str = field(repr=False)
     url: str = field(default=PAGERDUTY_URL, repr=False)
+    resolve: Resolve = "verdict"
+    """``quiet``: an incident is resolved when its campaign is quiet or below the tier of the channel. ``verdict``: only
+    when somebody judged the campaign, or it became part of another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +155,10 @@ class Channel:
     """The least tier that is told."""
     repeat: float | None = None
     """Seconds after which a campaign that still stands is told again; None: never."""
+    about: tuple[About, ...] = ("campaigns",)
+    """What it hears of."""
+    digest_above: int | None = None
+    """More alerts on campaigns than this in one run become one message; None: each is a message of its own."""
     include_text: bool = False
     timeout: float = 10.0
     """Seconds to wait for an answer; an attempt is broken off after twice that."""

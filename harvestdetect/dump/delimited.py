@@ -14,16 +14,16 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Final
 
-from harvestdetect.data import Reject
 from harvestdetect.dump.columns import ColumnPath, resolve
+from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.rows import Block
-from harvestdetect.dump.streams import BrokenStreamError, LongLine, Run, runs
+from harvestdetect.dump.streams import BrokenStreamError, LongLine, runs
 from harvestdetect.settings import Settings
 
 __all__ = ["header_of", "read_csv"]
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
-_BLOCK_BYTES: Final = 64_000_000
+_BLOCK_BYTES: Final = 16_000_000
 _SPAN: Final = 16
 """Lines tried at once behind a malformed record; doubled from there."""
 _ROOM: Final = 4
@@ -48,9 +48,11 @@ def header_of(head: bytes) -> tuple[list[str], str, bytes]:
 
 
 def read_csv(
-    chunks: Iterable[bytes], *, name: str, head: bytes, settings: Settings, batch_rows: int
-) -> Iterator[tuple[Block, list[Reject]]]:
-    """Blocks of at most about ``batch_rows`` rows and rejects; the first record is the header.
+    chunks: Iterable[bytes], *, name: str, head: bytes, settings: Settings, batch_rows: int, rejects: Rejects
+) -> Iterator[Block]:
+    """Blocks of at most about ``batch_rows`` rows; the first record is the header.
+
+    What cannot be read goes to ``rejects`` before the block that follows it.
 
     ``line`` is the physical line on which a record starts. All values are text.
 
@@ -67,25 +69,23 @@ def read_csv(
     rows: list[list[str]] = []
     numbers: list[int] = []
     offsets: list[int] = []
-    rejects: list[Reject] = []
     size = 0
 
-    def flush() -> tuple[Block, list[Reject]]:
+    def flush() -> Block:
         values = {field: [row[column] for row in rows] for field, column in columns.items()}
-        done = Block(numbers.copy(), offsets.copy(), values), rejects.copy()
-        for held in (rows, numbers, offsets, rejects):
+        done = Block(numbers.copy(), offsets.copy(), values)
+        for held in (rows, numbers, offsets):
             held.clear()
         return done
 
-    source = runs(chunks, limit=_ROOM * limit, separator=separator)
-    for record in _records(source, delimiter, separator.decode(), limit):
+    for record in _records(chunks, delimiter, separator, limit):
         if isinstance(record, BrokenStreamError):
             if rows or rejects:
                 yield flush()
             raise record
         row, number, offset, length = record
         if isinstance(row, str):
-            rejects.append(Reject(file=name, line=number, byte=offset, reason=row))
+            rejects.add(number, offset, row)
         elif not row or (len(row) == 1 and not row[0].strip()):
             continue  # a blank line
         elif not width:
@@ -93,10 +93,10 @@ def read_csv(
             columns = _choose(row, name=name, settings=settings)
         elif len(row) != width:
             reason = f"{width} columns expected, {len(row)} found"
-            rejects.append(Reject(file=name, line=number, byte=offset, reason=reason))
+            rejects.add(number, offset, reason)
         elif length > limit and max(map(len, row)) > limit:
             reason = f"a field is longer than max_line_bytes = {limit}"
-            rejects.append(Reject(file=name, line=number, byte=offset, reason=reason))
+            rejects.add(number, offset, reason)
         else:
             rows.append(row)
             numbers.append(number)
@@ -117,13 +117,14 @@ def _choose(header: list[str], *, name: str, settings: Settings) -> dict[str, in
 
 
 def _records(
-    source: Iterable[Run | LongLine | BrokenStreamError], delimiter: str, end: str, limit: int
+    chunks: Iterable[bytes], delimiter: str, separator: bytes, limit: int
 ) -> Iterator[tuple[list[str] | str, int, int, int] | BrokenStreamError]:
     """(row or reason, line, byte, length of its lines) of each record.
 
     A record that does not end within :data:`_ROOM` times ``limit`` bytes has an unclosed quote. Looking for its end
     was in vain; whenever that has cost as much, later records get half the room: time stays linear.
     """
+    end = separator.decode()
     room = most = _ROOM * limit
     wasted = 0
     lines: list[str] = []  # from the start of an unfinished record
@@ -172,7 +173,11 @@ def _records(
         held = places[-1] - offset
         invalid = invalid and bool(lines)
 
-    for item in source:
+    def between() -> bool:
+        return not lines
+
+    blank = separator + b" "
+    for item in runs(chunks, limit=most, separator=separator, blank=blank, idle=between):
         if isinstance(item, BrokenStreamError):
             # What is left after this is a record that the break cut.
             yield from parse(final=False)

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from harvestdetect.data import Reject
 from harvestdetect.dump.columns import ColumnPath, flatten, pick, resolve
+from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.rows import Block, repair_surrogates, to_text
 from harvestdetect.dump.streams import BrokenStreamError, LongLine, Run, runs
 from harvestdetect.settings import Settings
@@ -21,7 +21,9 @@ __all__ = ["read_jsonl"]
 
 _SAMPLE_ROWS: Final = 100
 _SAMPLE_BYTES: Final = 32_000_000
-_BLOCK_BYTES: Final = 64_000_000
+_SAMPLE_LINES: Final = 1_000_000
+_BLOCK_BYTES: Final = 16_000_000
+_BLANK: Final = b"\n\r\t "
 _SURROGATE: Final = (b"\\ud", b"\\uD")
 _PARTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -29,9 +31,9 @@ Item = Run | LongLine | BrokenStreamError
 
 
 def read_jsonl(
-    chunks: Iterable[bytes], *, name: str, settings: Settings, batch_rows: int
-) -> Iterator[tuple[Block, list[Reject]]]:
-    """Blocks of at most ``batch_rows`` rows and rejects.
+    chunks: Iterable[bytes], *, name: str, settings: Settings, batch_rows: int, rejects: Rejects
+) -> Iterator[Block]:
+    """Blocks of at most ``batch_rows`` rows; what cannot be read goes to ``rejects`` before the block that follows it.
 
     The columns are chosen over the first 100 objects; a later row that lacks one of them is judged as it
     is. Blank lines are no rows.
@@ -40,34 +42,35 @@ def read_jsonl(
         ColumnsError: no column for account or prompt.
         BrokenStreamError: the stream breaks off, after everything that could be read.
     """
-    items = runs(chunks, limit=settings.max_line_bytes)
+    items = runs(chunks, limit=settings.max_line_bytes, blank=_BLANK)
     while True:
         window, objects = _window(items)
         if not window:
             return
         if objects:
             columns = _choose(objects, name=name, settings=settings)
-            yield from _decode(chain(window, items), columns, name, settings.max_line_bytes, batch_rows)
+            yield from _decode(chain(window, items), columns, rejects, settings.max_line_bytes, batch_rows)
             return
         # Nothing but bad lines so far.
-        yield from _decode(window, {}, name, settings.max_line_bytes, batch_rows)
+        yield from _decode(window, {}, rejects, settings.max_line_bytes, batch_rows)
 
 
 def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:
-    """Enough of the file to choose columns: up to 100 objects or 32 MB."""
+    """Enough of the file to choose columns: up to 100 objects, a million lines or 32 MB."""
     window: list[Item] = []
     objects: list[dict[str, Any]] = []
-    size = 0
+    size = lines = 0
     for item in items:
         window.append(item)
         if isinstance(item, Run):
+            lines += len(item.lines)
             for line in item.lines:
                 size += len(line) + 1
                 if len(objects) < _SAMPLE_ROWS:
                     value = _sampled(line)
                     if isinstance(value, dict):
                         objects.append(value)
-        if len(objects) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES:
+        if len(objects) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES or lines >= _SAMPLE_LINES:
             break
     return window, objects
 
@@ -134,23 +137,22 @@ def _decoder(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
 
 
 def _decode(
-    items: Iterable[Item], columns: dict[str, ColumnPath], name: str, limit: int, batch_rows: int
-) -> Iterator[tuple[Block, list[Reject]]]:
+    items: Iterable[Item], columns: dict[str, ColumnPath], rejects: Rejects, limit: int, batch_rows: int
+) -> Iterator[Block]:
     keys = tuple(dict.fromkeys(path[0] for path in columns.values()))
     decode = _decoder(keys).decode
     rows: list[Any] = []
     numbers: list[int] = []
     offsets: list[int] = []
-    rejects: list[Reject] = []
     size = 0
 
-    def flush() -> tuple[Block, list[Reject]]:
+    def flush() -> Block:
         values: dict[str, list[Any]] = {}
         for field, path in columns.items():
             column = list(map(attrgetter(f"k{keys.index(path[0])}"), rows))
             values[field] = column if len(path) == 1 else [pick(value, path[1:]) for value in column]
-        done = Block(numbers.copy(), offsets.copy(), values), rejects.copy()
-        for held in (rows, numbers, offsets, rejects):
+        done = Block(numbers.copy(), offsets.copy(), values)
+        for held in (rows, numbers, offsets):
             held.clear()
         return done
 
@@ -161,21 +163,25 @@ def _decode(
             raise item
         if isinstance(item, LongLine):
             reason = f"the line is longer than max_line_bytes = {limit}"
-            rejects.append(Reject(file=name, line=item.number, byte=item.offset, reason=reason))
+            rejects.add(item.number, item.offset, reason)
             continue
         offset = item.offset
+        wary = False
         for number, line in enumerate(item.lines, item.number):
             start = offset
             offset += len(line) + 1
+            if wary and (not line or line.isspace()):
+                continue
             try:
                 row = decode(line)
             except (ValueError, RecursionError):
                 if not line.strip():
+                    wary = True  # an exception costs more than a look
                     continue
-                row = _tolerant(decode, line)
+                row = "not read" if rejects.full and b"\\u" not in line else _tolerant(decode, line)
                 if isinstance(row, str):
                     if not item.cut:  # else the reject of the stream speaks for it
-                        rejects.append(Reject(file=name, line=number, byte=start, reason=row))
+                        rejects.add(number, start, row)
                     continue
             rows.append(row)
             numbers.append(number)

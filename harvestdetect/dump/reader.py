@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from harvestdetect.cache import file_digest
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
+from harvestdetect.disk import reason_of
 from harvestdetect.dump.columns import check_mapping, resolve
 from harvestdetect.dump.delimited import header_of, read_csv
 from harvestdetect.dump.jsonl import read_jsonl
+from harvestdetect.dump.limits import PART_COST, ROW_COST, Budget, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.parquet import read_parquet
 from harvestdetect.dump.rows import Block, to_batch
-from harvestdetect.dump.sources import expand_sources, is_plain_file, open_source, source_size
-from harvestdetect.dump.streams import BrokenStreamError, Stored, compression, decompress, peek
+from harvestdetect.dump.sources import Found, expand_sources, is_plain_file, open_source, source_size, why_no_dump
+from harvestdetect.dump.streams import (
+    BrokenStreamError,
+    EndlessError,
+    ReadingError,
+    Stored,
+    compression,
+    decompress,
+    peek,
+)
 from harvestdetect.errors import ColumnsError, InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
 
 __all__ = ["DumpFile", "Dumps", "check_rejects", "read_dumps"]
 
 _HEAD: Final = 1 << 16
+ENDLESS: Final = 4_000_000_000
+"""Bytes after which a line that does not end, of a stream whose size nobody knows, ends the reading."""
 _OTHERS: Final = (
     (b"PK\x03\x04", "a zip archive", "unpack it first"),
     (b"BZh", "bzip2-compressed", "decompress it, or use gzip or zstd"),
@@ -40,7 +56,7 @@ _OTHERS: Final = (
 )
 _ARRAY: Final = re.compile(rb"\[\s*\{")
 
-Blocks: TypeAlias = Generator[tuple[Block, list[Reject]], None, None]
+Blocks: TypeAlias = Generator[Block, None, None]
 
 
 class Dumps(Iterator[Batch]):
@@ -64,6 +80,7 @@ class Dumps(Iterator[Batch]):
         self._stdin = stdin
         self._batch_rows = batch_rows
         self._progress = progress
+        self._budget = Budget(settings.max_expansion)
         self._batches: Generator[Batch, None, None] | None = None
 
     def __next__(self) -> Batch:
@@ -99,9 +116,26 @@ class Dumps(Iterator[Batch]):
             yield from file.batches
 
     def _read(self, position: int, name: str, passed: Callable[[int], None]) -> Generator[Batch, None, None]:
+        if not isinstance(name, Found):
+            yield from self._open(position, name, passed)
+            return
+        complaint = "" if "://" in name else why_no_dump(name)
+        try:
+            if not complaint:
+                yield from self._open(position, name, passed)
+        except InputError as error:
+            complaint = str(error)
+        if complaint:
+            # It is no file that was read: the next scan tries again.
+            shown = name.encode("utf-8", "backslashreplace").decode()
+            yield Batch(prompts=NO_PROMPTS, rejects=(Reject(file=shown, line=None, byte=None, reason=complaint),))
+
+    def _open(self, position: int, name: str, passed: Callable[[int], None]) -> Generator[Batch, None, None]:
+        size = source_size(name)
         with open_source(name, stdin=self._stdin) as raw:
             stored = Stored(raw, name=name, passed=passed)
-            yield from _read_file(stored, position, name, self._settings, self._batch_rows)
+            expansion = Expansion(self._budget, stored=lambda: max(size or 0, stored.bytes))
+            yield from _read_file(stored, position, name, self._settings, self._batch_rows, expansion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,21 +168,22 @@ def read_dumps(
     """Read dumps as a stream of batches.
 
     JSON Lines, CSV and Parquet, each plain, gzip or zstd; the content decides which, not the name (which
-    only breaks ties). Memory is bounded by ``batch_rows``, 64 MB of text a batch and the longest line.
+    only breaks ties). Memory is bounded by ``batch_rows``, 16 MB of text a batch and the longest line; what a file
+    may come to beside its stored size by ``max_expansion``.
 
     Args:
         sources: files, globs, folders, ``-`` for standard input, ``s3://`` and ``gs://`` addresses; see
             :func:`expand_sources`.
-        settings: ``mapping``, ``format`` and ``max_line_bytes`` count here. ``max_rejects`` is for the
-            caller to enforce, with :func:`check_rejects`.
+        settings: ``mapping``, ``format``, ``max_line_bytes`` and ``max_expansion`` count here. ``max_rejects`` is for
+            the caller to enforce, with :func:`check_rejects`.
         stdin: what ``-`` reads; None: the process's standard input.
         batch_rows: most rows of a batch.
         progress: called with the bytes read so far, as stored, and the total (None where unknown).
 
     Yields:
         Batches, each of one file; the last of a file carries its :class:`SourceFile`. Every row is a
-        prompt or a reject. ``line`` is the physical line in JSON Lines and CSV (where a record starts),
-        the row in Parquet.
+        prompt or a reject, and of a file the first 100,000 rejects are listed. ``line`` is the physical line in JSON
+        Lines and CSV (where a record starts), the row in Parquet.
 
     Raises:
         InputError: a source is missing or cannot be read.
@@ -197,46 +232,103 @@ def _counter(progress: Callable[[int, int | None], None], sizes: list[int | None
     return passed
 
 
-def _read_file(stored: Stored, position: int, name: str, settings: Settings, batch_rows: int) -> Iterator[Batch]:
+def _read_file(
+    stored: Stored, position: int, name: str, settings: Settings, batch_rows: int, expansion: Expansion
+) -> Iterator[Batch]:
     source, name = name, name.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
     packed = compression(stored.peek(4))
-    head, chunks = peek(decompress(stored, packed), _HEAD)
+    content = decompress(stored, packed)
+    if isinstance(source, Found):
+        content = _failing(content)
+    if packed:
+        content = _within(content, expansion)
+    elif source_size(source) is None:
+        content = _ending(content)
+    head, chunks = peek(content, _HEAD)
     kind, complaint = _kind(head, name, settings)
-    rows = 0
-    rejected = 0
-    last = 0
+    rejects = Rejects(name)
+    spent = expansion if packed and kind != "parquet" else None
+    rows = rejected = last = 0
+    cut = failed = False
+    ended = True
     pending: Batch | None = None  # the last batch also tells that the file is done
-    final: list[Reject] = []
     if complaint:
-        final.append(Reject(file=name, line=None, byte=None, reason=_broken(head, chunks) or complaint))
+        rejects.add(None, None, _broken(head, chunks) or complaint)
         _exhaust(chunks)
     else:
-        with closing(_blocks(kind, chunks, head, stored, source, name, packed, settings, batch_rows)) as blocks:
+        made = _blocks(kind, chunks, head, stored, source, name, packed, settings, batch_rows, rejects, expansion)
+        with closing(made) as blocks:
             try:
-                for block, bad in blocks:
-                    prompts, judged = to_batch(block, file=position, name=name)
-                    rejects = (*bad, *judged)
+                for block in blocks:
+                    prompts = to_batch(block, file=position, rejects=rejects)
                     rows += prompts.num_rows
-                    rejected += len(rejects)
-                    last = max([last, *block.lines[-1:], *(r.line or 0 for r in bad[-1:])])
+                    last = max([last, rejects.last, *block.lines[-1:]])
                     if pending is not None:
                         yield pending
-                    pending = Batch(prompts=prompts, rejects=rejects)
+                    listed, unlisted = rejects.take()
+                    rejected += len(listed) + unlisted
+                    pending = Batch(prompts=prompts, rejects=listed, unlisted=unlisted)
+                    if spent is not None:  # Parquet counts its rows as it reads them
+                        spent.spend(_cost(prompts, len(listed) + unlisted))
             except BrokenStreamError as error:
+                cut, failed = isinstance(error, ExpansionError), isinstance(error, ReadingError)
+                ended = not isinstance(error, EndlessError | ReadingError)
+                last = max(last, rejects.last)
                 where = f"after {stored.bytes:,} stored bytes, behind line {last:,}; {rows:,} rows were read"
-                final.append(Reject(file=name, line=None, byte=None, reason=f"{error} {where}"))
-    stored.drain()
+                rejects.add(None, None, f"{error} {where}")
+    if ended:
+        stored.drain()
+    listed, unlisted = rejects.take()
     file = SourceFile(
         name=name,
         format=kind + (f"+{packed}" if packed else ""),
         bytes=stored.bytes,
         sha256=stored.sha256(),
         rows=rows,
-        rejects=rejected + len(final),
+        rejects=rejected + len(listed) + unlisted,
     )
     if pending is None:
         pending = Batch(prompts=NO_PROMPTS)
-    yield Batch(prompts=pending.prompts, rejects=(*pending.rejects, *final), files=(file,))
+    yield Batch(
+        prompts=pending.prompts,
+        rejects=(*pending.rejects, *listed),
+        files=() if failed else (file,),  # the next scan tries again
+        unlisted=pending.unlisted + unlisted,
+        cut=cut or expansion.stopped,
+    )
+
+
+def _failing(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks; a failure to read is one of this file alone, whose rows up to there count."""
+    try:
+        yield from chunks
+    except InputError as error:
+        raise ReadingError(str(error)) from None
+
+
+def _ending(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks of a stream, which may have no end, as long as lines end."""
+    line = 0
+    for chunk in chunks:
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        line = line + len(chunk) if end < 0 else len(chunk) - end
+        if line > ENDLESS:
+            raise EndlessError(f"a line has no end within {ENDLESS:,} bytes; the rest is not read")
+        yield chunk
+
+
+def _within(chunks: Iterator[bytes], expansion: Expansion) -> Iterator[bytes]:
+    """The chunks, as long as the file may go on to expand."""
+    for chunk in chunks:
+        # What is all white space is passed over without a look at its lines.
+        lines = 0 if chunk.isspace() else chunk.count(b"\n")
+        expansion.spend(len(chunk) + PART_COST * lines)
+        yield chunk
+
+
+def _cost(prompts: pa.RecordBatch, rejects: int) -> int:
+    parts = int(pc.sum(pc.list_value_length(prompts.column("parts"))).as_py() or 0)
+    return int(ROW_COST * (prompts.num_rows + rejects) + PART_COST * max(parts - prompts.num_rows, 0))
 
 
 def _broken(head: bytes, chunks: Iterator[bytes]) -> str:
@@ -285,6 +377,22 @@ def _kind(head: bytes, name: str, settings: Settings) -> tuple[str, str]:
     return "csv", ""
 
 
+def _spool(name: str) -> BinaryIO:
+    """An unnamed temporary file for what can only be read forward."""
+    try:
+        return tempfile.TemporaryFile(prefix="harvestdetect-")
+    except OSError as error:
+        raise _unkept(name, error) from None
+
+
+def _unkept(name: str, error: OSError) -> InputError:
+    where = tempfile.tempdir or os.environ.get("TMPDIR", "/tmp")
+    return InputError(
+        f"cannot keep {name} in the temporary folder {where}: {reason_of(error)}; free some space there, or set TMPDIR "
+        "to a folder on another disk"
+    )
+
+
 def _blocks(
     kind: str,
     chunks: Iterator[bytes],
@@ -295,30 +403,31 @@ def _blocks(
     packed: str | None,
     settings: Settings,
     batch_rows: int,
+    rejects: Rejects,
+    expansion: Expansion,
 ) -> Blocks:
+    how: dict[str, Any] = {"name": name, "settings": settings, "batch_rows": batch_rows, "rejects": rejects}
     if kind == "jsonl":
-        yield from read_jsonl(chunks, name=name, settings=settings, batch_rows=batch_rows)
+        yield from read_jsonl(chunks, **how)
     elif kind == "csv":
-        yield from read_csv(chunks, name=name, head=head, settings=settings, batch_rows=batch_rows)
+        yield from read_csv(chunks, head=head, **how)
     elif packed is None and is_plain_file(source):
         _exhaust(chunks)
         stored.drain()
         with open_source(source) as file:
-            yield from read_parquet(file, name=name, settings=settings, batch_rows=batch_rows)
+            yield from read_parquet(file, expansion=expansion, **how)
     else:
         # Parquet is read from its end: what can only be read forward goes to an unnamed temporary file.
-        with tempfile.TemporaryFile(prefix="harvestdetect-") as spool:
+        with _spool(name) as spool:
             broken: BrokenStreamError | None = None
             try:
                 for chunk in chunks:
                     spool.write(chunk)
+                spool.seek(0)  # what waits in the buffer is written now
             except BrokenStreamError as error:
                 broken = error
             except OSError as error:
-                raise InputError(
-                    f"cannot keep {name} in the temporary folder {tempfile.gettempdir()}: {error.strerror}"
-                ) from None
+                raise _unkept(name, error) from None
             if broken is not None:
                 raise broken
-            spool.seek(0)
-            yield from read_parquet(spool, name=name, settings=settings, batch_rows=batch_rows)
+            yield from read_parquet(spool, expansion=expansion, **how)

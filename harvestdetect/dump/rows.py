@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Reject
+from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA
+from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.times import EARLIEST, LATEST, seconds
 
 __all__ = ["INVALID_TEXT", "Block", "BrokenValue", "repair_surrogates", "short", "to_batch", "to_text"]
@@ -191,16 +192,16 @@ def _messages_in(text: str) -> list[Any] | None:
     return value
 
 
-def to_batch(block: Block, *, file: int, name: str) -> tuple[pa.RecordBatch, list[Reject]]:
+def to_batch(block: Block, *, file: int, rejects: Rejects) -> pa.RecordBatch:
     """Judge the rows of a block.
 
     Args:
         block: n rows.
         file: position in the list of files.
-        name: of the file, for rejects.
+        rejects: takes each other row, in the order of the file.
 
     Returns:
-        The good rows, of ``PROMPT_SCHEMA``, and a reject for each other row, both in the order of the file.
+        The good rows, of ``PROMPT_SCHEMA``, in the order of the file.
     """
     columns = block.columns
     count = len(block.lines)
@@ -211,13 +212,15 @@ def to_batch(block: Block, *, file: int, name: str) -> tuple[pa.RecordBatch, lis
     times = [NO_TIME] * count if stamps is None else _times(stamps)
     systems = columns.get("system")
 
-    rejects: list[Reject] = []
     kept: list[int] = []
     roles: list[str] = []
     texts: list[str] = []
     offsets = [0]
     for row, value in enumerate(columns.get("prompt") or [None] * count):
         account = accounts[row]
+        if rejects.full and (not account or times[row] is None):
+            rejects.add(int(block.lines[row]), None, "")  # it is only counted
+            continue
         if not account or len(account) > _LONGEST_ACCOUNT:
             reason = _account_reason(columns["account"][row] if "account" in columns else None)
         elif times[row] is None:
@@ -242,14 +245,7 @@ def to_batch(block: Block, *, file: int, name: str) -> tuple[pa.RecordBatch, lis
                 offsets.append(len(texts))
                 continue
             reason = parts
-        rejects.append(
-            Reject(
-                file=name,
-                line=int(block.lines[row]),
-                byte=None if block.bytes is None else int(block.bytes[row]),
-                reason=reason,
-            )
-        )
+        rejects.add(int(block.lines[row]), None if block.bytes is None else int(block.bytes[row]), reason)
 
     whole = len(kept) == count
 
@@ -279,8 +275,7 @@ def to_batch(block: Block, *, file: int, name: str) -> tuple[pa.RecordBatch, lis
                 [value.strip() or None if type(value) is str else _detail(value) for value in keep(values)],
                 pa.string(),
             )
-    batch = pa.RecordBatch.from_arrays([arrays[item.name] for item in PROMPT_SCHEMA], schema=PROMPT_SCHEMA)
-    return batch, rejects
+    return pa.RecordBatch.from_arrays([arrays[item.name] for item in PROMPT_SCHEMA], schema=PROMPT_SCHEMA)
 
 
 def _times(values: Sequence[Any]) -> list[int | None]:

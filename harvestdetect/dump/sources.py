@@ -7,8 +7,9 @@ import glob
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -16,13 +17,24 @@ from urllib.parse import urlsplit
 
 from harvestdetect.errors import InputError, UsageError
 
-__all__ = ["STDIN", "expand_sources", "is_plain_file", "open_source", "source_size"]
+__all__ = ["STDIN", "Found", "expand_sources", "is_plain_file", "open_source", "source_size", "why_no_dump"]
 
 STDIN: Final = "-"
 _KINDS: Final = (".jsonl", ".ndjson", ".csv", ".parquet")
 _SUFFIXES: Final = tuple(kind + packed for kind in _KINDS for packed in ("", ".gz", ".zst"))
 _LOOKED_FOR: Final = f"{', '.join('*' + kind for kind in _KINDS)}, each also .gz or .zst"
 _REMOTE: Final = ("s3", "gs", "gcs")
+PIPE_WAIT: Final = 1.0
+"""Seconds in which some process must have opened a named pipe for writing."""
+
+
+class Found(str):
+    """The name of a file that was found in a folder or by a pattern.
+
+    Where such a file cannot be read, it is a reject and the others are read; one that the user named is an error.
+    """
+
+    __slots__ = ()
 
 
 def expand_sources(sources: Iterable[str | Path]) -> list[str]:
@@ -39,7 +51,8 @@ def expand_sources(sources: Iterable[str | Path]) -> list[str]:
         Names sorted, each file once; standard input is ``-``.
 
     Raises:
-        InputError: no such file, no permission, a folder or glob without dumps.
+        InputError: no such file, no permission, a device or socket, a folder or glob without dumps. A file that was
+            found in a folder or by a glob is taken as it is: whoever reads it sees whether it can be read.
         UsageError: no source at all, standard input twice, an address of another kind.
     """
     named: list[str] = []
@@ -62,8 +75,8 @@ def _scheme(source: str) -> str | None:
 
 
 def _expand(source: str) -> list[str]:
-    if source == STDIN:
-        return [STDIN]
+    if source == STDIN or isinstance(source, Found):
+        return [source]
     if "\0" in source:
         raise InputError(f"no such file: {source!a}")
     scheme = _scheme(source)
@@ -82,7 +95,7 @@ def _expand(source: str) -> list[str]:
             raise InputError(f"no such file: {source}") from None
         raise InputError(f"cannot read {source}: {error.strerror}") from None
     if stat.S_ISDIR(mode):
-        files = _walk(source)
+        files = _walk(source, needed=True)
         if not files:
             raise InputError(f"no dumps in the folder {source}; looked for {_LOOKED_FOR}")
         return files
@@ -92,7 +105,51 @@ def _expand(source: str) -> list[str]:
 def _readable(file: str) -> str:
     if not os.access(file, os.R_OK):
         raise InputError(f"cannot read {file}: Permission denied")
+    if complaint := _no_input(file, os.stat(file).st_mode):
+        raise InputError(f"cannot read {file}: {complaint}")
     return file
+
+
+def _no_input(name: str, mode: int) -> str:
+    """Why nothing of this kind is read, even when it was named; "" where it is."""
+    if stat.S_ISSOCK(mode):
+        return "it is a socket; name a file, or a pipe that a process writes to"
+    if stat.S_ISBLK(mode):
+        return "it is a block device; name a file"
+    if stat.S_ISCHR(mode) and not _is_terminal(name):
+        return "it is a device, whose content may have no end; name a file, or - for standard input"
+    return ""
+
+
+def _is_terminal(name: str) -> bool:
+    """Whether a character device is a terminal, or the null device."""
+    if os.path.realpath(name) == os.devnull:
+        return True
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def why_no_dump(name: str) -> str:
+    """Why a file that was found in a folder, or by a pattern, cannot be read; "" where it can be tried."""
+    try:
+        mode = os.stat(name).st_mode
+    except OSError as error:
+        if os.path.islink(name) and isinstance(error, FileNotFoundError):
+            return "the link leads to no file"
+        return f"cannot read the file: {error.strerror or error}"
+    if stat.S_ISREG(mode):
+        return ""
+    if stat.S_ISDIR(mode):
+        return "cannot read the folder: Permission denied"
+    if stat.S_ISFIFO(mode):
+        return "it is a pipe, which is read only where it is named"
+    return _no_input(name, mode) or "it is a device, which is read only where it is named"
 
 
 def _is_dump(name: str, *, bare: bool = False) -> bool:
@@ -102,15 +159,18 @@ def _is_dump(name: str, *, bare: bool = False) -> bool:
     return base.lower().endswith(_SUFFIXES) or (bare and "." not in base)
 
 
-def _walk(folder: str) -> list[str]:
-    def fail(error: OSError) -> None:
-        raise InputError(f"cannot read the folder {error.filename}: {error.strerror}")
-
+def _walk(folder: str, *, needed: bool = False) -> list[str]:
     files = []
+
+    def fail(error: OSError) -> None:
+        if needed and error.filename == folder:
+            raise InputError(f"cannot read the folder {error.filename}: {error.strerror}")
+        files.append(error.filename)
+
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [os.path.join(parent, name) for name in names if _is_dump(name)]
-    return [_readable(file) for file in sorted(files)]
+    return [Found(file) for file in sorted(files)]
 
 
 def _expand_glob(pattern: str) -> list[str]:
@@ -120,7 +180,7 @@ def _expand_glob(pattern: str) -> list[str]:
             # `**` names every folder and its files already.
             files += [] if "**" in pattern else _walk(match)
         elif _is_dump(match.replace(os.sep, "/"), bare=True):
-            files.append(_readable(match))
+            files.append(Found(match))
     if not files:
         raise InputError(f"no dumps match {pattern}; looked for {_LOOKED_FOR}")
     return files
@@ -195,7 +255,7 @@ def _expand_remote(source: str) -> list[str]:
         ]
     if not files:
         raise InputError(f"no dumps at {source}; looked for {_LOOKED_FOR}")
-    return sorted(f"{scheme}://{file}" for file in files)
+    return [Found(f"{scheme}://{file}") for file in sorted(files)]
 
 
 # ---------------------------------------------------------------- opening
@@ -217,17 +277,22 @@ def source_size(name: str) -> int | None:
         except OSError:
             return None
         return None if size is None else int(size)
-    return os.path.getsize(name) if os.path.isfile(name) else None
+    try:
+        return os.path.getsize(name) if os.path.isfile(name) else None
+    except OSError:  # it is gone: whoever reads it will say so
+        return None
 
 
 @contextmanager
 def open_source(name: str, *, stdin: BinaryIO | None = None) -> Iterator[BinaryIO]:
-    """A source for reading, front to back.
+    """A source for reading, front to back. A named pipe must have a writer within :data:`PIPE_WAIT`.
 
     Raises:
-        InputError: it cannot be opened.
+        InputError: it cannot be opened, or standard input is a device without an end.
     """
     if name == STDIN:
+        if stdin is None:
+            _check_input()
         yield sys.stdin.buffer if stdin is None else stdin
         return
     stream: Any
@@ -236,8 +301,61 @@ def open_source(name: str, *, stdin: BinaryIO | None = None) -> Iterator[BinaryI
             filesystem, path = _remote(name)
             stream = filesystem.open_input_stream(path, compression=None)
         else:
-            stream = open(name, "rb", buffering=0)  # noqa: SIM115
+            stream = _open_pipe(name) if _is_pipe(name) else open(name, "rb", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror or _first_line(error)}") from None
     with stream:
         yield stream
+
+
+def _check_input() -> None:
+    """Refuses a standard input that has no end, such as /dev/zero."""
+    try:
+        descriptor = sys.stdin.fileno()
+        mode = os.fstat(descriptor)
+    except (OSError, ValueError, AttributeError):
+        return
+    null = os.stat(os.devnull)
+    if stat.S_ISCHR(mode.st_mode) and mode.st_rdev != null.st_rdev and not os.isatty(descriptor):
+        raise InputError("cannot read standard input: it is a device, whose content may have no end; name a file")
+
+
+def _is_pipe(name: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(name).st_mode)
+    except OSError:
+        return False
+
+
+def _open_pipe(name: str) -> BinaryIO:
+    """Opens a pipe. That waits for a writer, so a thread does it.
+
+    Raises:
+        InputError: no process has opened the pipe for writing.
+    """
+    opened: list[BinaryIO | OSError] = []
+
+    def open_it() -> None:
+        try:
+            opened.append(open(name, "rb", buffering=0))  # noqa: SIM115
+        except OSError as error:
+            opened.append(error)
+
+    thread = threading.Thread(target=open_it, daemon=True)
+    thread.start()
+    thread.join(PIPE_WAIT)
+    if not opened:
+        with suppress(OSError):
+            # The thread is let go by a writer that says nothing.
+            os.close(os.open(name, os.O_WRONLY | os.O_NONBLOCK))
+        thread.join(PIPE_WAIT)
+        for late in opened:
+            if not isinstance(late, OSError):
+                late.close()
+        raise InputError(
+            f"cannot read {name}: it is a pipe, and no process has opened it for writing within {PIPE_WAIT:.0f} s; "
+            "start the writer first"
+        )
+    if isinstance(opened[0], OSError):
+        raise opened[0]
+    return opened[0]

@@ -11,7 +11,18 @@ from typing import Any, BinaryIO, Final
 
 from harvestdetect.errors import InputError
 
-__all__ = ["BrokenStreamError", "LongLine", "Run", "Stored", "compression", "decompress", "peek", "runs"]
+__all__ = [
+    "BrokenStreamError",
+    "EndlessError",
+    "LongLine",
+    "ReadingError",
+    "Run",
+    "Stored",
+    "compression",
+    "decompress",
+    "peek",
+    "runs",
+]
 
 CHUNK: Final = 1 << 18
 _ZSTD_STEP: Final = 1 << 12
@@ -19,6 +30,14 @@ _ZSTD_STEP: Final = 1 << 12
 
 class BrokenStreamError(Exception):
     """A compressed stream ends early or is damaged. All that could be read was handed over before."""
+
+
+class EndlessError(BrokenStreamError):
+    """A stream does not seem to end. Nothing more is read of it."""
+
+
+class ReadingError(BrokenStreamError):
+    """A file cannot be read further, as when its disk fails. Nothing more is read of it."""
 
 
 class Stored:
@@ -218,7 +237,13 @@ class LongLine:
 
 
 def runs(
-    chunks: Iterable[bytes], *, limit: int, separator: bytes = b"\n", bom: bool = True
+    chunks: Iterable[bytes],
+    *,
+    limit: int,
+    separator: bytes = b"\n",
+    bom: bool = True,
+    blank: bytes = b"",
+    idle: Callable[[], bool] = lambda: True,
 ) -> Iterator[Run | LongLine | BrokenStreamError]:
     """Lines in runs of about a chunk each, holding at most ``limit`` bytes and a chunk.
 
@@ -227,6 +252,9 @@ def runs(
         limit: longest line, in bytes without its separator.
         separator: one byte.
         bom: whether to drop a byte-order mark at the start.
+        blank: characters of which a blank line may consist, the separator among them. A chunk of these alone is
+            counted and passed over; b"" passes over nothing.
+        idle: whether blank lines are of no account just now.
 
     Yields:
         Runs and long lines in order; a broken stream is handed over as the last value, not raised.
@@ -250,6 +278,13 @@ def runs(
             first = False
             if chunk.startswith(b"\xef\xbb\xbf"):
                 chunk, offset = chunk[3:], 3
+        if blank and not chunk.strip(blank) and not skipping and idle() and not b"".join(rest).strip(blank):
+            count = chunk.count(separator) if chunk.strip(separator) else len(chunk)
+            if count:
+                end = chunk.rfind(separator) + 1
+                number, offset = number + count, offset + held + end
+                rest, held = ([chunk[end:]] if end < len(chunk) else []), len(chunk) - end
+                continue
         lines = chunk.split(separator)
         if len(lines) == 1:
             held += len(chunk)

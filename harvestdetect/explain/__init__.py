@@ -8,16 +8,15 @@ Nothing is scanned again and no model is loaded. ``campaigns.jsonl`` and ``accou
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from harvestdetect.errors import UsageError
-from harvestdetect.explain.account import explain_account, is_named, similar, some
+from harvestdetect.explain.account import explain_account, is_named
 from harvestdetect.explain.campaign import explain_campaign
 from harvestdetect.explain.files import read_scan
 from harvestdetect.explain.show import explanation_json, render
 from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, Change, Place
+from harvestdetect.ids import LEAST_PREFIX, named_campaign
 
 __all__ = [
     "AccountExplanation",
@@ -29,8 +28,6 @@ __all__ = [
     "render",
 ]
 
-PREFIX: Final = 3
-"""Characters from which the beginning of a campaign id is taken for it."""
 _CAMPAIGN_ID: Final = re.compile(r"c-[0-9a-f]*")
 
 
@@ -52,19 +49,8 @@ def explain(out: str | Path, target: str, *, account: bool = False) -> CampaignE
     if not account:
         if target in scan.candidates:
             return explain_campaign(scan, scan.candidates[target])
-        if not is_named(scan, target):
-            begin = [i for i in ids if i.startswith(target)] if len(target) >= PREFIX else []
-            if len(begin) == 1:
-                return explain_campaign(scan, scan.candidates[begin[0]])
-            if begin:
-                raise UsageError(f"{len(begin)} campaigns begin with {target!r}: {some(begin)}; give more of the id")
-            if _CAMPAIGN_ID.fullmatch(target):
-                raise UsageError(f"no campaign {target!r} in {scan.out}; {_nearest_ids(target, ids)}")
+        begins = len(target) >= LEAST_PREFIX and any(i.startswith(target) for i in ids)
+        if not is_named(scan, target) and (begins or _CAMPAIGN_ID.fullmatch(target)):
+            hint = "" if ids else "the scan found no candidate at all"
+            return explain_campaign(scan, scan.candidates[named_campaign(target, ids, where=str(scan.out), hint=hint)])
     return explain_account(scan, target)
-
-
-def _nearest_ids(target: str, ids: Sequence[str]) -> str:
-    if not ids:
-        return "the scan found no candidate at all"
-    near = similar(target, ids, at_least=0.0)
-    return f"the nearest: {some(near)}" if near else f"there are: {some(ids)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -14,13 +14,11 @@ from harvestdetect.errors import UsageError
 from harvestdetect.explain.campaign import SURE, low_share, named, shortfall
 from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
+from harvestdetect.ids import nearest, some
 from harvestdetect.report.format import percent
 
-__all__ = ["explain_account", "is_named", "similar", "some"]
+__all__ = ["explain_account", "is_named"]
 
-NEAREST: Final = 5
-COMPARED: Final = 64
-"""Characters of an id that are compared when looking for the nearest ones."""
 EXAMPLES: Final = 5
 """Prompts of an account that are pointed at."""
 MEMBER_FROM: Final = 0.5
@@ -56,21 +54,21 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
         places += [_near_by(candidate, o, "outside") for o in candidate.outside if o.account == account]
     if any(place.role == "member" for place in places):
         places = _with_templates(scan, account, places, missing)
-    nearest: list[str] = []
+    near: list[str] = []
     if not places:
         names = {m.account for members in scan.members.values() for m in members}
-        nearest = similar(account, names, at_least=0.6)
+        near = nearest(account, names, at_least=0.6)
         if seen is None:
             missing.append(f"{SEEN} cannot be read: whether the dump holds this account at all is not known")
         if seen is False:
-            near = f"; the nearest ids in the results: {some(nearest)}" if nearest else ""
-            raise UsageError(f"the dump holds no account {account!r}{near}")
+            said = f"; the nearest ids in the results: {some(near)}" if near else ""
+            raise UsageError(f"the dump holds no account {account!r}{said}")
     order = {"member": 0, "outside": 1, "candidate": 2}
     places.sort(key=lambda p: (order[p.role], TIERS.index(p.tier) if p.tier else len(TIERS), -p.membership))
     if total is None and places:
         total = places[0].prompts
     return AccountExplanation(
-        account=account, prompts=total, places=tuple(places), nearest=tuple(nearest), missing=tuple(missing)
+        account=account, prompts=total, places=tuple(places), nearest=tuple(near), missing=tuple(missing)
     )
 
 
@@ -184,19 +182,3 @@ def _with_templates(scan: Scan, account: str, places: Sequence[Place], missing: 
             )
         )
     return told
-
-
-def some(ids: Sequence[str]) -> str:
-    """The first of some ids, and how many more there are."""
-    shown = (i if len(i) <= COMPARED else i[:COMPARED] + "…" for i in ids[:NEAREST])
-    return ", ".join(shown) + (f" and {len(ids) - NEAREST} more" if len(ids) > NEAREST else "")
-
-
-def similar(target: str, names: Collection[str], *, at_least: float) -> list[str]:
-    """The names most like a text, best first."""
-    from difflib import get_close_matches
-
-    short: dict[str, str] = {}
-    for name in names:
-        short.setdefault(name[:COMPARED], name)
-    return [short[s] for s in get_close_matches(target[:COMPARED], list(short), NEAREST, at_least)]

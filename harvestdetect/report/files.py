@@ -172,8 +172,9 @@ def run_json(detection: Detection) -> str:
 
     Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, an upper estimate), ``what_if`` (the same at
     neighbouring false-discovery rates), ``calibration`` (its file with the digest, and the findings to expect; empty
-    without one), ``rejects_by_reason`` (of the rejects listed), ``files`` (with their digests), ``settings``,
-    ``models``, ``versions``, ``stages``, ``notes``. Numbers of false findings have four significant digits.
+    without one), ``memory`` (estimated, allowed and peak, in 10**9 bytes), ``rejects_by_reason`` (of the rejects
+    listed), ``files`` (with their digests), ``settings``, ``models``, ``versions``, ``stages``, ``notes``. Numbers of
+    false findings have four significant digits.
     """
     names = ("files", "settings", "models", "versions", "stages", "notes")
     plain = _plain(_without_tables(dataclasses.replace(detection, findings=(), rejects=())))
@@ -184,6 +185,7 @@ def run_json(detection: Detection) -> str:
         "expected_false": _rounded(plain["expected_false"]),
         "what_if": [{**cut, "expected_false": _rounded(cut["expected_false"])} for cut in plain["what_if"]],
         "calibration": _rounded(plain["calibration"]),
+        "memory": plain["memory"],
         "rejects_by_reason": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         **{name: plain[name] for name in names},
     }

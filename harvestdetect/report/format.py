@@ -146,8 +146,8 @@ def tier_counts(detection: Detection) -> dict[str, int]:
 
 
 def prompts_read(detection: Detection) -> int:
-    """``counts['prompts']``, or the rows of the files less their rejects."""
-    rows = sum(f.rows - f.rejects for f in detection.files)
+    """``counts['prompts']``, or the rows of the files that gave a prompt."""
+    rows = sum(f.rows for f in detection.files)
     return int(detection.counts.get("prompts", rows))
 
 

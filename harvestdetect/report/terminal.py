@@ -139,6 +139,9 @@ def _read(detection: Detection) -> str:
     of = f" of {plural(int(accounts), 'account')}" if accounts is not None else ""
     files = plural(files_read(detection), "file")
     rejects = plural(int(detection.counts.get("rejects", len(detection.rejects))), "reject")
+    if "new_rows" in detection.counts:  # of a scan into a state
+        new = f"{plural(detection.counts['new_rows'], 'new prompt')} in {plural(detection.counts['new_files'], 'file')}"
+        return f"in window: {plural(prompts_read(detection), 'prompt')}{of} in {files}; read {new}, {rejects}"
     return f"read {plural(prompts_read(detection), 'prompt')}{of} in {files}, {rejects}"
 
 

@@ -23,6 +23,7 @@ from types import TracebackType
 from harvestdetect.alerts import Channel, Delivery
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
+from harvestdetect.ids import named_campaign
 from harvestdetect.pipeline import Progress
 from harvestdetect.schedule import parse_period
 from harvestdetect.settings import Settings
@@ -30,7 +31,7 @@ from harvestdetect.state.campaigns import Change, Day, KnownCampaign, history, k
 from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.rebuild import Rebuilt, rebuild
 from harvestdetect.state.run import Run, cutting_of, scan_into, shards_of
-from harvestdetect.state.store import Store, open_store
+from harvestdetect.state.store import Store, check_utf8, open_store
 from harvestdetect.state.upkeep import Freed, collect, left_out, verify
 from harvestdetect.state.verdicts import (
     Precision,
@@ -109,6 +110,7 @@ class State:
         notes: Callable[[str], None] | None = None,
         channels: Sequence[Channel] = (),
         write: Callable[[Detection], object] | None = None,
+        baseline: bool = False,
     ) -> Run:
         """Scans dumps into the state, see :func:`harvestdetect.state.run.scan_into`.
 
@@ -122,6 +124,7 @@ class State:
             notes: told what was decided on the way.
             channels: where alerts go.
             write: gets the detection before the state takes it.
+            baseline: what the first run finds is known from then on, and no alert is sent of it.
 
         Raises:
             ClockError: the clock is before the last run, or far from the prompts.
@@ -132,7 +135,7 @@ class State:
         with closing(dumps):
             return scan_into(
                 self._store, dumps, settings=settings, window=seconds, now=now, trust_clock=trust_clock,
-                progress=progress, notes=notes, channels=channels, write=write,
+                progress=progress, notes=notes, channels=channels, write=write, baseline=baseline,
             )  # fmt: skip
 
     # ------------------------------------------------------------ reading
@@ -145,6 +148,16 @@ class State:
         """Its campaigns; ``everything``: also those that became part of another."""
         with self._store.snapshot():
             return known_campaigns(self._store, now=_moment(now), everything=everything)
+
+    def named(self, campaign: str) -> str:
+        """The id of a campaign, given by it or by the beginning of it that no other campaign has.
+
+        Raises:
+            UsageError: the state knows no such campaign, or several.
+        """
+        check_utf8(campaign=campaign)
+        known = [row["campaign"] for row in self._store.rows("SELECT campaign FROM campaigns")]
+        return named_campaign(campaign, known, where="the state", hint="harvestdetect campaigns lists them")
 
     def history(self, campaign: str) -> list[Day]:
         """Harvest prompts of a campaign by day."""

@@ -54,7 +54,12 @@ class KnownCampaign:
     """Those of them that were told by its templates alone."""
     prompts: int
     """Harvest prompts over all days seen."""
+    window_accounts: int
+    """Accounts in the window of the last run, as its scan reports them."""
+    window_prompts: int
+    """Harvest prompts in the window of the last run, as its scan reports them."""
     summary: str
+    """Of the last run that found it: its figures are those of the window then."""
     merged_into: str | None
     split_from: str | None
     verdict: Verdict | None
@@ -125,17 +130,26 @@ def known_campaigns(store: Store, *, now: int, everything: bool = False) -> list
         row["campaign"]: row["prompts"]
         for row in store.rows("SELECT campaign, sum(prompts) AS prompts FROM campaign_days GROUP BY campaign")
     }
+    window = {
+        row["campaign"]: (row["accounts"], row["prompts"])
+        for row in store.rows(
+            "SELECT campaign, accounts, prompts FROM campaign_runs "
+            "WHERE run = (SELECT max(run) FROM runs WHERE finished IS NOT NULL)"
+        )
+    }
     found = []
     for row in store.rows("SELECT * FROM campaigns ORDER BY campaign"):
         if row["merged_into"] is not None and not everything:
             continue
         told = json.loads(row["finding"])
         members, attributed = counts.get(row["campaign"], (0, 0))
+        window_accounts, window_prompts = window.get(row["campaign"], (0, 0))
         found.append(
             KnownCampaign(
                 campaign_id=row["campaign"], status=row["status"], tier=row["tier"], detected=row["detected"],
                 first_seen=told["first_seen"], last_seen=told["last_seen"], accounts=members, attributed=attributed,
-                prompts=max(days.get(row["campaign"], 0), told["prompts"]), summary=told["summary"],
+                prompts=max(days.get(row["campaign"], 0), told["prompts"]), window_accounts=window_accounts,
+                window_prompts=window_prompts, summary=told["summary"],
                 merged_into=row["merged_into"], split_from=row["split_from"],
                 verdict=verdicts.get(row["campaign"]),
             )

@@ -17,7 +17,7 @@ from harvestdetect.preparing import Preparer
 from harvestdetect.segments import Prepared
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.clock import AHEAD_OF_NOW, Guard, Span
-from harvestdetect.state.store import Store
+from harvestdetect.state.store import Store, damaged
 from harvestdetect.state.superseding import Others, Stored, remove_shards
 
 __all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again"]
@@ -47,6 +47,8 @@ class Ingested:
     reject_count: int = 0
     rows: int = 0
     """Prompts that the state did not have. One that several files hold counts once, and rejects are not among them."""
+    read_rows: int = 0
+    """Rows of the files that were read that gave a prompt, be it one that the state had; rejects are not among them."""
 
     def add(self, more: Ingested) -> None:
         """Takes what came of files that were read in a second pass."""
@@ -56,6 +58,7 @@ class Ingested:
         self.rejects += more.rejects
         self.reject_count += more.reject_count
         self.rows += more.rows
+        self.read_rows += more.read_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,7 @@ def ingest(
             del done.rejects[before[0] :]
             done.reject_count = before[1]
             continue
+        done.read_rows += read.rows
         taking.take(_Read(read, span, rows))
     taking.finish()
     if done.known:
@@ -170,13 +174,15 @@ class _Taking:
 
         Raises:
             ClockError: the clock is wrong; what waits is left out, and nothing is left of it.
+            DamagedStateError: the index of files does not fit the table.
         """
         guard = self._moment.guard
         if guard is not None:
             try:
                 guard.check(self._spans)
             except ClockError:
-                remove_shards(self._shards, [(read.file.name, read.file.sha256) for read in self._held])
+                held = [read.file for read in self._held if not self._others.has(read.file.sha256)]
+                remove_shards(self._shards, [(file.name, file.sha256) for file in held])
                 raise
         for read in self._held:
             self._keep(read)
@@ -188,6 +194,8 @@ class _Taking:
         if _is_whole(self._store, file.sha256):  # the same bytes under another name waited for the clock too
             self._done.known.append(file.name)
             return
+        if self._others.has(file.sha256):
+            raise damaged(self._store.folder, f"its index of files does not find {file.name}, which is in the table")
         beside = self._others.beside(read.span)
         added = {stored.sha256 for stored in beside} & {one.sha256 for one in self._done.new}
         self._old.update({s.sha256: s.rows for s in beside if s.rows is not None and s.sha256 not in added})
@@ -214,7 +222,7 @@ class _Taking:
 
 
 def _told(batch: Batch, done: Ingested, at_most: int) -> SourceFile | None:
-    done.reject_count += len(batch.rejects)
+    done.reject_count += len(batch.rejects) + batch.unlisted
     done.rejects.extend(batch.rejects[: max(at_most - len(done.rejects), 0)])
     return batch.files[-1] if batch.files else None
 

@@ -88,10 +88,11 @@ COLUMNS: Final[Mapping[str, Mapping[str, Any]]] = {
         "number": Number, "channel": str, "run": str, "campaign_id": Id, "key": str, "kind": Kind, "tier": Tier,
         "closes": Literal[0, 1], "state": str, "body": str | None, "created": Moment, "next_try": Moment,
         "tries": Count, "reached": Literal[0, 1], "error": str | None, "finished": Moment | None,
+        "incident": str | None,
     },
     "told": {
-        "channel": str, "campaign_id": Id, "kind": Kind, "tier": Tier, "run": str, "at": Moment,
-        "open": Literal[0, 1], "owed": Literal[0, 1],
+        "channel": str, "campaign_id": Id, "kind": Kind | Literal["baseline"], "tier": Tier, "run": str, "at": Moment,
+        "open": Literal[0, 1], "owed": Literal[0, 1], "incident": str | None,
     },
 }  # fmt: skip
 """Table -> column -> what it holds. A column that is not here may hold anything."""

@@ -9,19 +9,21 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from harvestdetect.alerts import Alert, Channel, Delivery, Kind, Outbox
+from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
-from harvestdetect.errors import CacheError, SettingsError, StateError, UnreadableError
+from harvestdetect.errors import CacheError, SettingsError, StateError, UnreadableError, UsageError
 from harvestdetect.machine import processes
 from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
 from harvestdetect.registry import load_registry
 from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
 from harvestdetect.shards import ShardFolder, Window, opened
+from harvestdetect.state.alerting import alerts_of
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
 from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again
+from harvestdetect.state.operations import missing_files, no_failure, tell_failure, tell_given_up
 from harvestdetect.state.prepared import (
     check_leaving,
     find_lost,
@@ -53,6 +55,9 @@ class Run:
     new_files: int
     known_files: int
     new_rows: int
+    """Rows of new files that gave a prompt."""
+    rejects: int
+    """Rows of new files that gave none."""
     window_start: int | None
     """Unix seconds; None where no prompt has a time."""
     window_end: int | None
@@ -60,6 +65,8 @@ class Run:
     """Alerts that were sent, or failed."""
     pending: int
     """Alerts that wait for the next run."""
+    baseline: int | None
+    """Campaigns of which a channel would have been told but for ``baseline``; None where it was not asked for."""
     missing_files: tuple[str, ...] = ()
     """Names of the files of the window that were lost, so that the findings are without them."""
 
@@ -81,6 +88,7 @@ def scan_into(
     notes: Callable[[str], None] | None = None,
     channels: Sequence[Channel] = (),
     write: Callable[[Detection], object] | None = None,
+    baseline: bool = False,
 ) -> Run:
     """Scans dumps into a state.
 
@@ -98,8 +106,10 @@ def scan_into(
         notes: told what was decided on the way.
         channels: where alerts go.
         write: gets the detection before the state takes it; if it fails, the state does not change.
+        baseline: what is found is known from now on and no alert is sent of it; for the first run of a state.
 
     Raises:
+        UsageError: ``baseline``, and a run has been finished before.
         SettingsError: the state was made with other settings of :data:`CUTTING`.
         ClockError: the clock is before the last run, or far from the prompts; see :mod:`harvestdetect.state.clock`.
         StateError: the state cannot be read or written.
@@ -107,8 +117,6 @@ def scan_into(
     if not store.writable:
         raise StateError("the state was opened for reading only")
     moment = int(time.time()) if now is None else now
-    if not trust_clock:
-        check_clock(store, moment)
     told: list[str] = []
 
     def note(sentence: str) -> None:
@@ -116,20 +124,12 @@ def scan_into(
         if notes is not None:
             notes(sentence)
 
-    shards = shards_of(store, settings)
-    guard = None if trust_clock else guard_of(store, now=moment, window=window)
-    doubted = guard is not None and guard.jumped
-    if not doubted:
-        look_again(store, shards, moment)
-    when = Moment(
-        now=moment, window=window, since=_since(store, window), added=time_of_adding(store, moment), guard=guard
-    )
-    with store.transaction() as connection:
-        connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
-        number = connection.execute(
-            "INSERT INTO runs (started, settings) VALUES (?, ?)", (moment, json.dumps(settings.to_dict(), default=str))
-        ).lastrowid
-    assert number is not None
+    try:
+        begun = _begun(store, settings, window=window, now=moment, trust_clock=trust_clock, baseline=baseline)
+    except Exception as error:
+        tell_failure(store, error, channels, number=None, now=moment, tell=note)
+        raise
+    shards, when, doubted, number = begun.shards, begun.when, begun.doubted, begun.number
     try:
         recover_lost(store, shards, note)
         read = ingest(
@@ -154,25 +154,56 @@ def scan_into(
         merged = merge(store, detection, now=moment)
         if write is not None:
             write(merged.detection)
-        _keep(store, merged, number, moment, (start, end), channels, complete=not missing)
+        known = _keep(store, merged, number, moment, (start, end), channels, settings, missing, baseline=baseline)
     except BaseException as error:
         with suppress(StateError), store.transaction() as connection:
             # A name of a file in it need not be UTF-8.
             said = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()[:MAX_ERROR]
             connection.execute("UPDATE runs SET error = ? WHERE run = ?", (said, number))
+        tell_failure(store, error, channels, number=number, now=moment, tell=note)
         raise
-    deliveries: tuple[Delivery, ...] = ()
-    pending = 0
-    if channels:
-        with store.guarded() as connection:
-            outbox = Outbox(connection)
-            deliveries = tuple(outbox.deliver(channels, now=moment))
-            pending = outbox.pending()
+    deliveries, pending = _delivered(store, channels, number, moment, settings)
     return Run(
         number=number, detection=merged.detection, changes=merged.changes, new_files=len(read.new),
-        known_files=len(read.known), new_rows=read.rows, window_start=start,
-        window_end=end, deliveries=deliveries, pending=pending, missing_files=missing,
+        known_files=len(read.known), new_rows=read.rows, rejects=read.reject_count, window_start=start,
+        window_end=end, deliveries=deliveries, pending=pending, baseline=known if baseline else None,
+        missing_files=missing,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A run that may read files."""
+
+    shards: ShardFolder
+    when: Moment
+    doubted: bool
+    """Whether the clock is doubted until the files were read."""
+    number: int
+
+
+def _begun(store: Store, settings: Settings, *, window: int, now: int, trust_clock: bool, baseline: bool) -> _Begun:
+    """Checks what can be checked before anything is read, and notes the run in the state."""
+    if baseline and store.rows("SELECT 1 FROM runs WHERE finished IS NOT NULL LIMIT 1"):
+        raise UsageError(
+            f"a baseline is for the first run, and {store.folder} has finished runs: what they found was sent, or will "
+            "be; leave --baseline out"
+        )
+    if not trust_clock:
+        check_clock(store, now)
+    shards = shards_of(store, settings)
+    guard = None if trust_clock else guard_of(store, now=now, window=window)
+    doubted = guard is not None and guard.jumped
+    if not doubted:
+        look_again(store, shards, now)
+    when = Moment(now=now, window=window, since=_since(store, window), added=time_of_adding(store, now), guard=guard)
+    with store.transaction() as connection:
+        connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
+        number = connection.execute(
+            "INSERT INTO runs (started, settings) VALUES (?, ?)", (now, json.dumps(settings.to_dict(), default=str))
+        ).lastrowid
+    assert number is not None
+    return _Begun(shards=shards, when=when, doubted=doubted, number=number)
 
 
 def shards_of(store: Store, settings: Settings) -> ShardFolder:
@@ -299,7 +330,7 @@ def _with_reading(
     notes = (*first, *[n for n in told if n not in detection.notes], *detection.notes)
     counts = {
         **detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows,
-        "missing_files": len(missing),
+        "read_rows": read.read_rows, "missing_files": len(missing),
     }  # fmt: skip
     return replace(detection, rejects=tuple(read.rejects), counts=counts, notes=notes)
 
@@ -311,72 +342,47 @@ def _keep(
     now: int,
     window: tuple[int | None, int | None],
     channels: Sequence[Channel],
+    settings: Settings,
+    missing: tuple[str, ...],
     *,
-    complete: bool,
-) -> None:
-    """All that a run found, at once: a reader sees the state before it or after it."""
+    baseline: bool,
+) -> int:
+    """All that a run found, at once: a reader sees the state before it or after it.
+
+    Returns:
+        How many campaigns are known from now on without an alert.
+    """
     with store.transaction() as connection:
         record(store, merged, run=number, now=now)
         connection.execute(
             "UPDATE runs SET finished = ?, window_start = ?, window_end = ?, counts = ?, window_complete = ?"
             " WHERE run = ?",
-            (now, *window, json.dumps(dict(merged.detection.counts)), complete, number),
+            (now, *window, json.dumps(dict(merged.detection.counts)), not missing, number),
         )
-        if channels:
-            alerts = [_alert(change, number) for change in merged.changes if _is_told(change)]
-            alerts += [_ended(old, new, number) for old, new in sorted(merged.merged.items())]
-            Outbox(connection).enqueue(number, alerts, channels, now=now)
+        if not channels:
+            return 0
+        outbox = Outbox(connection)
+        outbox.enqueue_conditions(
+            str(number), [no_failure(merged.detection.counts["prompts"]), missing_files(missing)], channels, now,
+            folder=str(store.folder.absolute()), number=number,
+            report=report_link(settings.report_url, run=str(number), started=now),
+        )  # fmt: skip
+        alerts = alerts_of(store, merged, run=number, now=now, report_url=settings.report_url)
+        if baseline:
+            return outbox.enqueue_baseline(alerts, channels, now)
+        outbox.enqueue(number, alerts, channels, now=now)
+    return 0
 
 
-def _is_told(change: Change) -> bool:
-    """Whether there is anything to say: not of what was quiet and stays so."""
-    return change.status != "quiet" or change.previous_status not in ("quiet", None)
-
-
-def _alert(change: Change, run: int) -> Alert:
-    return Alert(
-        campaign_id=change.campaign_id, kind=_kind(change), tier=change.tier, previous_tier=change.previous_tier,
-        accounts=change.accounts, new_accounts=change.new_accounts, prompts=change.prompts,
-        first_seen=change.first_seen, last_seen=change.last_seen, summary=change.summary, changes=_said(change),
-        capability_targets=change.targets, excerpt=change.excerpt, run=str(run),
-    )  # fmt: skip
-
-
-def _ended(old: str, new: str, run: int) -> Alert:
-    """What is told of a campaign that became part of another."""
-    said = f"It became part of {new}."
-    return Alert(
-        campaign_id=old,
-        kind="resolved",
-        tier="watch",
-        accounts=0,
-        prompts=0,
-        summary=said,
-        changes=(said,),
-        run=str(run),
-    )
-
-
-def _kind(change: Change) -> Kind:
-    if change.suppressed or (change.status == "quiet" and change.previous_status is not None):
-        return "resolved"
-    if change.previous_status is None:
-        return "new"
-    if change.status == "back" and change.previous_status == "quiet":
-        return "back"
-    return "changed" if change.tier != change.previous_tier or change.grown else "standing"
-
-
-def _said(change: Change) -> tuple[str, ...]:
-    said = []
-    if change.previous_tier is not None and change.tier != change.previous_tier:
-        said.append(f"Its tier was {change.previous_tier} and is {change.tier}.")
-    if change.previous_status is not None and change.new_accounts:
-        said.append(f"Accounts that are new in it: {change.new_accounts:,}.")
-    if change.status == "back":
-        said.append("It had stopped, and sends again.")
-    if change.suppressed:
-        said.append("It was judged benign.")
-    elif change.status == "quiet":
-        said.append("It has sent nothing for days.")
-    return tuple(said)
+def _delivered(
+    store: Store, channels: Sequence[Channel], number: int, now: int, settings: Settings
+) -> tuple[tuple[Delivery, ...], int]:
+    """Sends what is due: what became of it, and how many alerts wait for the next run."""
+    if not channels:
+        return (), 0
+    report = report_link(settings.report_url, run=str(number), started=now)
+    with store.guarded() as connection:
+        outbox = Outbox(connection)
+        done = outbox.deliver(channels, now=now, report=report)
+        done += tell_given_up(store, done, channels, number=number, now=now, settings=settings)
+        return tuple(done), outbox.pending()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harvestdetect.copies import Rows, is_within, row_keys, rows_of
-from harvestdetect.errors import CacheError
+from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.clock import Span
 from harvestdetect.state.store import Store
@@ -52,6 +52,10 @@ class Others:
             for row in rows
         }  # fmt: skip
 
+    def has(self, sha256: str) -> bool:
+        """Whether the state has a file of these bytes; read from the rows themselves and no index."""
+        return sha256 in self._files
+
     def beside(self, span: Span) -> list[Stored]:
         """The files with prompts of the same times, with their rows; those that cannot be read are left out."""
         return [other for other in self._files.values() if _meet(other, span) and self._read(other)]
@@ -65,7 +69,8 @@ class Others:
         if not len(rows):
             return []
         found = [o for o in beside if o.rows is not None and len(o.rows) and is_within(o.rows, rows)]
-        return found + [o for o in self._files.values() if not o.prompts and o.name == name]
+        empty = [o for o in self._files.values() if not o.prompts and o.name == name]
+        return found + [o for o in empty if self._read(o) and o.rows is not None and not len(o.rows)]
 
     def add(self, file: Stored) -> None:
         """Takes a file that the state has now."""
@@ -84,6 +89,8 @@ class Others:
             return False
         try:
             file.rows = rows_of([row_keys(block) for block in held])
+        except UnreadableError:
+            raise
         except CacheError:
             return False
         finally:

@@ -1,0 +1,64 @@
+"""How many rows dumps hold, roughly, before they are read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from harvestdetect.dump.sources import is_plain_file, open_source, source_size
+from harvestdetect.dump.streams import BrokenStreamError, Stored, compression, decompress
+from harvestdetect.errors import InputError
+
+__all__ = ["rough_rows"]
+
+SAMPLED_FILES: Final = 8
+"""Files of which the beginning is read; the others are taken to be alike."""
+SAMPLED_BYTES: Final = 1 << 18
+"""Bytes of a sample as stored."""
+MOST_BYTES: Final = 1 << 27
+"""Bytes of a sample after decompression; with more it says nothing."""
+
+
+def rough_rows(names: Sequence[str]) -> int | None:
+    """Rows by the sizes of files as stored and the lines at the beginning of some of them.
+
+    Args:
+        names: of the files, as :func:`~harvestdetect.dump.expand_sources` gives them.
+
+    Returns:
+        None where there is a file that is not local, is Parquet, or cannot be read.
+    """
+    if not names or not all(map(is_plain_file, names)):
+        return None
+    lines = stored = 0
+    step = -(-len(names) // SAMPLED_FILES)
+    for name in names[::step]:
+        try:
+            sample = _sample(name)
+        except (InputError, OSError):
+            return None
+        if sample is None:
+            return None
+        lines, stored = lines + sample[0], stored + sample[1]
+    size = sum(source_size(name) or 0 for name in names)
+    return round(size * lines / stored) if stored else 0
+
+
+def _sample(name: str) -> tuple[int, int] | None:
+    """Lines at the beginning of a file, and how many bytes as stored they take; None for what says nothing."""
+    lines = taken = 0
+    with open_source(name) as raw:
+        data = raw.read(SAMPLED_BYTES)
+    if data.startswith(b"PAR1"):
+        return None
+    source = Stored(io.BytesIO(data), name=name)
+    with suppress(BrokenStreamError):  # a compressed stream is cut off
+        for chunk in decompress(source, compression(data[:4])):
+            if not taken and chunk.startswith(b"PAR1"):
+                return None
+            lines, taken = lines + chunk.count(b"\n"), taken + len(chunk)
+            if taken > MOST_BYTES:
+                return None
+    return (lines, len(data)) if taken or not data else None
