@@ -19,8 +19,8 @@ from typing import Final
 
 import pytest
 from faults import Fault, Plan, drawn
-from faults.server import Done, Server
-from faults.world import WELL, Place, Reference, Step, World, leftovers, remembered
+from faults.server import Done
+from faults.world import WELL, Place, Reference, Step, World, is_gone, leftovers, remembered
 
 SEEDS: Final = int(os.environ.get("HARVESTDETECT_FAULTS", "12"))
 FIRST: Final = int(os.environ.get("HARVESTDETECT_FAULTS_FIRST", "0"))
@@ -41,11 +41,6 @@ KINDS: Final = (
 )
 CLOCKS: Final = (-1_700_000_000, -800 * 86_400, -3 * 86_400, -3_600, 3_600, 3 * 86_400, 800 * 86_400, 1_500_000_000)
 """Seconds by which a clock is wrong."""
-
-
-@pytest.fixture(scope="module")
-def world(server: Server, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("world"), server, cache)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +111,9 @@ def check_end(done: Done, struck: Sequence[object], where: str) -> None:
         assert any(getattr(one, "kind", "") in ("kill", "kill-after", "torn") for one in struck), where
     elif done.code == 1 and not (done.out and not done.err):  # verify says what is wrong as its answer
         lines = done.err.splitlines()
-        assert sum(line.startswith("harvestdetect: ") for line in lines) == 1, where
+        said = [line for line in lines if line.startswith("harvestdetect: ")]
+        metrics = [line for line in said if "cannot write the metrics" in line]  # besides what went wrong before
+        assert len(said) - len(metrics) == 1 or len(said) == 1, where
         assert len(lines[-1]) < 600, where
 
 
@@ -133,7 +130,8 @@ def repeat(
         world.command(step, place, before.campaign, everything=True, trust=trust),
         Plan([], clock=world.clock(steps) + 20),
     )
-    assert again.code == 0, f"{where}; and then {again}"
+    erased = step.kind == "forget" and is_gone(again, place.state, step.value)
+    assert again.code == 0 or erased, f"{where}; and then {again}"
 
 
 def judged(state: Path) -> list[tuple[object, ...]]:

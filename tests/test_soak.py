@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import pytest
 from faults import Plan
-from faults.server import Done, Server
+from faults.server import Done
 from faults.world import DAY, START, WELL, Place, Step, World, day_rows, findings, leftovers
 
 from harvestdetect.cli import main
@@ -155,10 +155,7 @@ def inconsistent(told: dict[str, Any]) -> str:
     return "" if (told["verdict"] is not None) == (standing > 0) else "the verdict is not that of the events"
 
 
-def test_writers_and_readers_at_once(
-    server: Server, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    world = World(tmp_path / "world", server, cache)
+def test_writers_and_readers_at_once(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = world.reference([Step("scan", days=1), Step("scan", days=2)])
     assert first.campaign is not None
     soak = Soak(world, first.place.copy(tmp_path / "place"), tmp_path)
@@ -180,23 +177,23 @@ def test_writers_and_readers_at_once(
 
 
 def test_a_command_that_reads_sees_one_moment(
-    server: Server, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Another process commits between two queries of the command."""
-    world = World(tmp_path / "world", server, cache)
     first = world.reference([Step("scan", days=1), Step("scan", days=2)])
     assert first.campaign is not None
+    state = first.place.copy(tmp_path / "place").state
     before = State.members
 
     def late(self: State, campaign: str) -> list[str]:
-        with closing(sqlite3.connect(first.place.state / "state.sqlite")) as connection, connection:
+        with closing(sqlite3.connect(state / "state.sqlite")) as connection, connection:
             connection.execute("DELETE FROM members WHERE account = 'one-1'")
         return before(self, campaign)
 
     monkeypatch.setattr(State, "members", late)
     for accounts in (14, 13):
         with pytest.raises(SystemExit) as ended:
-            main(["campaigns", str(first.place.state), first.campaign, "--format", "json"])
+            main(["campaigns", str(state), first.campaign, "--format", "json"])
         assert ended.value.code == 0
         told = json.loads(capsys.readouterr().out)
         assert (told["accounts"], len(told["members"])) == (accounts, accounts)

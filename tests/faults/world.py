@@ -10,6 +10,7 @@ import csv
 import itertools
 import json
 import random
+import re
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ __all__ = [
     "day_rows",
     "erased",
     "findings",
+    "is_gone",
     "leftovers",
     "remembered",
 ]
@@ -201,7 +203,8 @@ class World:
             plan = Plan([place.folder, self.dumps], clock=self.clock(script), trace=True)
             done = self.server.run(self.command(script[-1], place, before.campaign), plan)
             assert (done.code, done.err) == (0, ""), (script[-1], done)
-            assert self.verify(place, self.clock(script)) == WELL
+            said = self.verify(place, self.clock(script))
+            assert said == WELL, (script[-1], said)
             found = remembered(place.state)
             campaign = next((name for name, tier in found["tiers"].items() if tier != "watch"), before.campaign)
             made = Reference(place, found, before.campaign or campaign, tuple(plan.struck()))
@@ -303,6 +306,13 @@ def findings(out: Path) -> set[tuple[str, int, frozenset[str]]]:
             members.setdefault(row["campaign_id"], set()).add(row["account"])
     found = [json.loads(line) for line in (out / "campaigns.jsonl").read_text().splitlines()]
     return {(one["tier"], one["prompts"], frozenset(members[one["campaign_id"]])) for one in found}
+
+
+def is_gone(done: Done, state: Path, account: str) -> bool:
+    """Whether erasing an account again says that it is not there, and it is not: it was erased to the end before."""
+    said = done.code == 1 and "no such account" in done.err
+    whole = re.compile(re.escape(account).encode() + rb"(?![0-9])")
+    return said and not any(whole.search(path.read_bytes()) for path in state.rglob("*") if path.is_file())
 
 
 def leftovers(folder: Path) -> list[str]:
