@@ -46,7 +46,10 @@ def test_examples_are_valid_and_import_public_names(name: str) -> None:
     [
         "README.md",
         "ARCHITECTURE.md",
-        *(f"docs/{n}.md" for n in ("usage", "python", "state", "alerts", "schedule", "nightly", "limits")),
+        *(
+            f"docs/{n}.md"
+            for n in ("usage", "python", "state", "alerts", "schedule", "nightly", "limits", "promises", "benchmarks")
+        ),
     ],
 )
 def test_links_lead_somewhere(name: str) -> None:
@@ -62,3 +65,15 @@ def test_every_module_named_in_the_architecture_exists() -> None:
         for name in re.findall(r"`([a-z_/]+)`", row.split("|")[1]):
             base = ROOT / "harvestdetect" / name.rstrip("/")
             assert base.is_dir() if name.endswith("/") else base.with_suffix(".py").is_file() or base.is_dir(), name
+
+
+def test_every_promise_names_a_test() -> None:
+    lines = (ROOT / "docs/promises.md").read_text(encoding="utf-8").splitlines()
+    promises = [line for line in lines if line.startswith("| ") and line != "| promise | test |"]
+    assert len(promises) > 25
+    for line in promises:
+        named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", line)
+        assert named, line
+        for file, name in named:
+            content = (ROOT / "tests" / file).read_text(encoding="utf-8")
+            assert not name or f"def {name}(" in content, f"{file}::{name}"
