@@ -218,11 +218,10 @@ class World:
 
     def judge(self, script: Sequence[Step], place: Place, *, trust: bool = False) -> tuple[Done, Any]:
         """Scans once more, with nothing that is new, and gives the findings; ``trust`` as in :meth:`command`."""
-        out = place.folder / "again"
         plan = Plan([], clock=self.clock(script) + 600)
-        arguments = self.scan(self.files(script[-1].days), out=out, state=place.state)
+        arguments = self.scan(self.files(script[-1].days), out=place.out, state=place.state)
         done = self.server.run([*arguments, *(["--trust-clock"] if trust else [])], plan)
-        return done, findings(out) if done.code == 0 else None
+        return done, findings(place.out) if done.code == 0 else None
 
     def expected(self, script: Sequence[Step]) -> Any:
         """The findings of a scan of the same prompts into a new folder."""
