@@ -131,7 +131,7 @@ class Soak:
 
     def _verify(self, state: str) -> None:
         done = self.run("verify", ["state", "verify", state])
-        self.check(done.out == WELL, f"verify: {done.out}")
+        self.check(done.out.startswith(WELL), f"verify: {done.out}")
 
     def _library(self, state: str, campaign: str) -> None:
         self.run("library", ["@faults.probes:read_state", state, campaign])
@@ -171,7 +171,7 @@ def test_writers_and_readers_at_once(world: World, tmp_path: Path, capsys: pytes
     assert soak.wrong == []
     assert soak.counts["scan: 0"] >= 1
     assert sum(count for what, count in soak.counts.items() if what.endswith(": 0")) > 10
-    assert world.verify(soak.place, START + soak.days * DAY) == WELL
+    assert world.verify(soak.place, START + soak.days * DAY).startswith(WELL)
     check_findings(soak)
     assert leftovers(soak.place.folder) == []
 
