@@ -312,6 +312,22 @@ def test_a_changed_time_pushes_no_file_out_of_the_window(folder: Path, settings:
         assert prepared(folder) == files
 
 
+def test_a_damaged_index_hides_no_file(folder: Path, dumps: list[Path], settings: Settings) -> None:
+    """A file that its index does not find would be taken for a new one whose rows another file has."""
+    files = prepared(folder)
+    digest = hashlib.sha256(dumps[0].read_bytes()).hexdigest().encode()
+    content = (folder / DATABASE).read_bytes()
+    places = [i for i in range(len(content)) if content.startswith(digest, i)]
+    assert len(places) >= 2
+    for place in places:
+        changed = bytearray(content)
+        changed[place + 5] ^= 1
+        (folder / DATABASE).write_bytes(changed)
+        with pytest.raises(DamagedStateError), open_state(folder, write=True) as state:
+            state.scan([dumps[0]], settings=settings)
+        assert prepared(folder) == files
+
+
 # ---------------------------------------------------------------- rebuild
 
 

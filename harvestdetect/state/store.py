@@ -500,8 +500,11 @@ def _version(connection: sqlite3.Connection, folder: Path) -> int:
 
 
 def _check_pages(connection: sqlite3.Connection, folder: Path) -> None:
-    """Refuses a database whose pages are damaged, before anything is written into it."""
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    """Refuses a database whose pages or indexes are damaged, before anything is written into it.
+
+    An index that is damaged hides rows: a file that is there would be taken for a new one.
+    """
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise damaged(folder, str(found).splitlines()[-1])
 
