@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import sqlite3
 import threading
 import time
@@ -24,8 +25,10 @@ from faults import Plan
 from faults.server import Done
 from faults.world import DAY, START, WELL, Place, Step, World, day_rows, findings, leftovers
 
+from harvestdetect.cache import is_whole
 from harvestdetect.cli import main
-from harvestdetect.state import State
+from harvestdetect.shards import ShardFolder
+from harvestdetect.state import State, open_state
 
 SECONDS: Final = float(os.environ.get("HARVESTDETECT_SOAK", "6"))
 WINDOW_DAYS: Final = 5
@@ -197,6 +200,42 @@ def test_a_command_that_reads_sees_one_moment(
         assert ended.value.code == 0
         told = json.loads(capsys.readouterr().out)
         assert (told["accounts"], len(told["members"])) == (accounts, accounts)
+
+
+def test_what_a_run_removes_meanwhile_is_not_broken(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that works while the state is verified removes old neighbours and files that left the window."""
+    script = [Step("scan", days=1), Step("scan", days=2)]
+    state = world.reference(script).place.copy(tmp_path / "place").state
+    (folder,) = (state / "neighbors").iterdir()
+    shard = sorted((state / "read").glob("*.shard"))[0]
+
+    def half(looked_at: Path) -> bool:
+        if looked_at == folder and folder.exists():
+            shutil.rmtree(folder)
+            return False
+        return is_whole(looked_at)
+
+    monkeypatch.setattr("harvestdetect.state.upkeep.is_whole", half)
+    before = ShardFolder.condition
+
+    def late(self: ShardFolder, name: str, sha256: str) -> str:
+        if self.path(name, sha256) == shard and shard.exists():
+            shard.unlink()
+            with closing(sqlite3.connect(state / "state.sqlite")) as connection, connection:
+                connection.execute("DELETE FROM files WHERE sha256 = ?", (sha256,))
+        return before(self, name, sha256)
+
+    monkeypatch.setattr(ShardFolder, "condition", late)
+    with open_state(state) as opened:
+        assert opened.verify() == []
+    assert not folder.exists()
+    assert not shard.exists()
+    monkeypatch.undo()
+    sorted((state / "read").glob("*.shard"))[0].unlink()
+    with open_state(state) as opened:
+        assert len(opened.verify()) == 1, "what is named and not there is still said"
 
 
 def check_findings(soak: Soak) -> None:
