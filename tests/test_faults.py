@@ -22,7 +22,7 @@ from faults import Fault, Plan, drawn
 from faults.server import Done
 from faults.world import WELL, Place, Reference, Step, World, is_gone, leftovers, remembered
 
-SEEDS: Final = int(os.environ.get("HARVESTDETECT_FAULTS", "12"))
+SEEDS: Final = int(os.environ.get("HARVESTDETECT_FAULTS", "10"))
 FIRST: Final = int(os.environ.get("HARVESTDETECT_FAULTS_FIRST", "0"))
 SCRIPTS: Final = max(1, SEEDS // 40)
 KINDS: Final = (

@@ -30,7 +30,7 @@ from harvestdetect.cli import main
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state import State, open_state
 
-SECONDS: Final = float(os.environ.get("HARVESTDETECT_SOAK", "6"))
+SECONDS: Final = float(os.environ.get("HARVESTDETECT_SOAK", "5"))
 WINDOW_DAYS: Final = 5
 READERS: Final = 8
 
