@@ -317,11 +317,12 @@ def test_settings_of_the_command_line_are_settings() -> None:
     from harvestdetect.settings import Settings
 
     own = {"dumps", "out", "output", "settings_file", "no_cache", "no_registry", "fail_on", "quiet", "verbose"}
-    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline"}
+    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
 
 
+@pytest.mark.alone
 def test_help_is_instant(environment: Mapping[str, str]) -> None:
     took = []
     for _ in range(3):
