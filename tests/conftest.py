@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 from faults import compile_library
 from faults.server import Server
+from faults.world import World
 
 from harvestdetect.cache import cache_folder
-
-pytest.register_assert_rewrite("faults.world")
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = 6_000
@@ -96,3 +95,9 @@ def server(
     """Runs commands under faults."""
     with Server(tmp_path_factory.mktemp("server"), environment, fault_library) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def world(server: Server, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Dumps, scripts, and what they lead to without faults."""
+    return World(tmp_path_factory.mktemp("world"), server, cache)

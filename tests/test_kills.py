@@ -19,15 +19,14 @@ from typing import Any, Final
 import pyarrow.parquet as pq
 import pytest
 from faults import ERRORS, WRITING, Fault, Plan, Struck, drawn
-from faults.server import Server
-from faults.world import START, WELL, Place, Step, World, findings, leftovers, remembered
+from faults.world import START, WELL, Place, Step, World, findings, is_gone, leftovers, remembered
 
-KILLS: Final = int(os.environ.get("HARVESTDETECT_KILLS", "12"))
+KILLS: Final = int(os.environ.get("HARVESTDETECT_KILLS", "13"))
 DAYS: Final = 3
 CLOCK: Final = START + DAYS * 86_400
 COMMANDS: Final = (
     *("scan", "scan --state", "simulate", "calibrate", "gc", "forget", "review", "undo"),
-    *("schedule systemd", "schedule kubernetes", "first scan --state", "rebuild"),
+    *("schedule systemd", "schedule kubernetes", "first scan --state", "rebuild", "forget --out"),
 )
 
 
@@ -43,6 +42,7 @@ class Undisturbed:
         scans = [Step("scan", days=d) for d in range(1, DAYS + 1)]
         self._before = {
             "scan --state": scans[:-1], "gc": scans, "forget": scans, "review": scans, "rebuild": scans,
+            "forget --out": scans,
             "undo": [*scans, Step("review", "unsure", DAYS)],
         }  # fmt: skip
         self.campaign = world.reference(scans).campaign
@@ -71,6 +71,8 @@ class Undisturbed:
                 return [*world.scan(files, out=place.out, state=place.state), *kept]
             case "first scan --state":
                 return [*world.scan(files[:2], out=place.out, state=place.state), *kept]
+            case "forget --out":
+                return ["state", "forget", str(place.state), "one-3", "--out", str(place.out)]
             case "calibrate":
                 plain = ["--encoder", "fast", "--workers", "1", "--threads", "1", "--quiet", *kept]
                 return ["calibrate", str(files[0]), "--out", str(folder / "made" / "calibration.json"), *plain]
@@ -93,8 +95,7 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(server: Server, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    world = World(tmp_path_factory.mktemp("world"), server, cache)
+def undisturbed(world: World, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(world, tmp_path_factory.mktemp("undisturbed"), cache)
 
 
@@ -164,7 +165,7 @@ def test_a_command_that_is_killed_is_made_up_for(number: int, undisturbed: Undis
         plan = Plan([place.folder], [fault], clock=CLOCK)
         done = run(arguments, plan)
         where = f"{name}, killed: {plan.struck()}"
-        assert (done.code, len(plan.struck())) == (-signal.SIGKILL, 1), f"{fault}: {done}"
+        assert (done.code, bool(plan.struck())) == (-signal.SIGKILL, True), f"{fault}: {done}"
     check_whole(place, expected)
     if (place.state / "state.sqlite").exists():
         listed = run(["campaigns", str(place.state)], Plan([], clock=CLOCK))
@@ -177,7 +178,7 @@ def test_a_command_that_is_killed_is_made_up_for(number: int, undisturbed: Undis
         if name in ("review", "undo") and now["verdicts"] != before["verdicts"]:
             arguments = ["campaigns", str(place.state)]  # it is done; to say it again would be another verdict
     done = run(arguments, Plan([], clock=CLOCK + 5))
-    assert done.code == 0, f"{where}: {done}"
+    assert done.code == 0 or (name.startswith("forget") and is_gone(done, place.folder, "one-3")), f"{where}: {done}"
     assert result(place) == expected, where
     assert not place.state.exists() or undisturbed.world.verify(place, CLOCK + 9) == WELL, where
 
@@ -203,7 +204,7 @@ def test_the_commands_that_write_are_all_there() -> None:
             found |= names(command, f"{before}{name} ") if isinstance(command, Group) else {f"{before}{name}"}
         return found
 
-    reading = {"campaigns", "evaluate", "explain", "state verify", "inspect"}
+    reading = {"campaigns", "evaluate", "explain", "state verify", "health", "alerts test"}
     killed = {"scan", "simulate", "calibrate", "state gc", "state forget", "state rebuild", "review", "schedule print"}
     same = {"watch"}  # scans, and nothing else
     assert names(cli) <= reading | killed | same

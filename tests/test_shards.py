@@ -75,7 +75,7 @@ def told(corpus: Corpus) -> dict[str, Any]:
     found = {f.name: getattr(corpus, f.name) for f in fields(corpus) if f.name != "prompts"}
     found |= {f.name: getattr(prompts, f.name) for f in fields(prompts)}
     found |= {f"{n} {part}": getattr(f, part) for n, f in found.pop("fields").items() for part in ("code", "values")}
-    return {n: v.tobytes() if isinstance(v, np.ndarray) else list(v) for n, v in found.items()}
+    return {n: v.tobytes() if isinstance(v, np.ndarray) else v and list(v) for n, v in found.items()}
 
 
 @pytest.fixture

@@ -121,9 +121,9 @@ def known_campaigns(store: Store, *, now: int, everything: bool = False) -> list
     """
     verdicts = standing_verdicts(store, now=now)
     counts = {
-        row["campaign"]: (row["members"], row["attributed"])
+        row["campaign"]: (row["accounts"], row["by_template"])
         for row in store.rows(
-            "SELECT campaign, count(*) AS members, sum(attributed) AS attributed FROM members GROUP BY campaign"
+            "SELECT campaign, count(*) AS accounts, sum(attributed) AS by_template FROM members GROUP BY campaign"
         )
     }
     days = {

@@ -106,6 +106,8 @@ def erase_results(out: Path, account: str, *, sent: Sent) -> tuple[int, list[str
         (out / "report.html").unlink(missing_ok=True)
         write_together(out, {name: _writer(data) for name, data in new.items()})
         _rewrite_report(out)
+    elif "report.html" not in there:  # an earlier attempt was killed before the page was there again
+        _rewrite_report(out)
     return len(new) + bool(new), [f"{out / name}: {said}" for name, said in _remaining(out, traces)]
 
 

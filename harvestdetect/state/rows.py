@@ -116,7 +116,7 @@ def check_rows(query: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 
     Args:
         query: names the tables that it reads.
-        columns: of the rows. One that no table of the query has is not checked.
+        columns: of the rows. One that no table of the query has is not checked, so a sum needs a name of its own.
         rows: their values.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError, UnreadableError
 from harvestdetect.report.format import iso_time
+from harvestdetect.retries import WAITS
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.prepared import remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
@@ -82,6 +84,8 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
         except UnreadableError as error:
             found.append(f"the prepared file of {row['name']} cannot be checked: {error}")
             continue
+        if condition != "whole" and not _is_named(store, row["sha256"]):
+            continue  # a run that works now has let it go
         if condition == "missing":
             found.append(f"the prepared file of {row['name']} is missing; scan that file again")
         elif condition == "damaged":
@@ -99,11 +103,30 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
             if not folder.is_dir() or folder.suffix == ".tmp":
                 continue
             try:
-                if not is_whole(folder):
+                if _is_broken(folder):
                     found.append(f"the {what} of the last run are broken; the next run computes them again")
             except UnreadableError as error:
                 found.append(f"the {what} of the last run cannot be checked: {error}")
     return found
+
+
+def _is_named(store: Store, sha256: str) -> bool:
+    """Whether the database still names a file."""
+    return bool(store.rows("SELECT 1 FROM files WHERE sha256 = ?", sha256))
+
+
+def _is_broken(folder: Path) -> bool:
+    """Whether a folder is there and not whole, and stays so: a run that works now may be removing it.
+
+    Raises:
+        UnreadableError: a file in it cannot be read.
+    """
+    for wait in (*WAITS, None):
+        if is_whole(folder) or not folder.is_dir():
+            return False
+        if wait is not None:
+            time.sleep(wait)
+    return True
 
 
 def _database_faults(store: Store, *, most: int = 1_000) -> list[str]:

@@ -10,6 +10,7 @@ import csv
 import itertools
 import json
 import random
+import re
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ __all__ = [
     "day_rows",
     "erased",
     "findings",
+    "is_gone",
     "leftovers",
     "remembered",
 ]
@@ -129,13 +131,24 @@ class World:
     def files(self, days: int) -> list[Path]:
         return [self.dumps / f"{day:03d}.jsonl" for day in range(days)]
 
-    def command(self, step: Step, place: Place, campaign: str | None, *, everything: bool = False) -> list[str]:
-        """The arguments of a step; ``everything``: a scan is given all files rather than the newest."""
+    def command(
+        self, step: Step, place: Place, campaign: str | None, *, everything: bool = False, trust: bool = False
+    ) -> list[str]:
+        """The arguments of a step.
+
+        Args:
+            step: of a script.
+            place: where it runs.
+            campaign: the one to judge.
+            everything: a scan is given all files rather than the newest.
+            trust: a scan is told that the clock is right.
+        """
         state = str(place.state)
         match step.kind:
             case "scan":
                 files = self.files(step.days)
-                return self.scan([*files] if everything else files[-1:], state=place.state, out=place.out)
+                made = self.scan([*files] if everything else files[-1:], state=place.state, out=place.out)
+                return [*made, "--trust-clock"] if trust else made
             case "review":
                 judged = ["review", state, str(campaign), "--verdict", step.value]
                 return [*judged, "--note", f"{step.days} days", "--by", "ann"]
@@ -190,7 +203,8 @@ class World:
             plan = Plan([place.folder, self.dumps], clock=self.clock(script), trace=True)
             done = self.server.run(self.command(script[-1], place, before.campaign), plan)
             assert (done.code, done.err) == (0, ""), (script[-1], done)
-            assert self.verify(place, self.clock(script)) == WELL
+            said = self.verify(place, self.clock(script))
+            assert said == WELL, (script[-1], said)
             found = remembered(place.state)
             campaign = next((name for name, tier in found["tiers"].items() if tier != "watch"), before.campaign)
             made = Reference(place, found, before.campaign or campaign, tuple(plan.struck()))
@@ -202,12 +216,12 @@ class World:
         done = self.server.run(["state", "verify", str(place.state)], Plan([], clock=clock))
         return done.out + done.err
 
-    def judge(self, script: Sequence[Step], place: Place) -> tuple[Done, Any]:
-        """Scans once more, with nothing that is new, and gives the findings."""
-        out = place.folder / "again"
+    def judge(self, script: Sequence[Step], place: Place, *, trust: bool = False) -> tuple[Done, Any]:
+        """Scans once more, with nothing that is new, and gives the findings; ``trust`` as in :meth:`command`."""
         plan = Plan([], clock=self.clock(script) + 600)
-        done = self.server.run(self.scan(self.files(script[-1].days), out=out, state=place.state), plan)
-        return done, findings(out) if done.code == 0 else None
+        arguments = self.scan(self.files(script[-1].days), out=place.out, state=place.state)
+        done = self.server.run([*arguments, *(["--trust-clock"] if trust else [])], plan)
+        return done, findings(place.out) if done.code == 0 else None
 
     def expected(self, script: Sequence[Step]) -> Any:
         """The findings of a scan of the same prompts into a new folder."""
@@ -291,6 +305,13 @@ def findings(out: Path) -> set[tuple[str, int, frozenset[str]]]:
             members.setdefault(row["campaign_id"], set()).add(row["account"])
     found = [json.loads(line) for line in (out / "campaigns.jsonl").read_text().splitlines()]
     return {(one["tier"], one["prompts"], frozenset(members[one["campaign_id"]])) for one in found}
+
+
+def is_gone(done: Done, state: Path, account: str) -> bool:
+    """Whether erasing an account again says that it is not there, and it is not: it was erased to the end before."""
+    said = done.code == 1 and "no such account" in done.err
+    whole = re.compile(re.escape(account).encode() + rb"(?![0-9])")
+    return said and not any(whole.search(path.read_bytes()) for path in state.rglob("*") if path.is_file())
 
 
 def leftovers(folder: Path) -> list[str]:
