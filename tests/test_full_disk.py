@@ -350,7 +350,7 @@ def test_a_database_error_that_nobody_expected_is_no_internal_error(
     monkeypatch.setattr("harvestdetect.dump.expand_sources", full)
     assert run_command(["scan", "a", "--out", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert "cannot be used: database or disk is full; see whether its disk is full" in said
+    assert "cannot be used: database or disk is full; check whether its disk is full" in said
     assert "internal error" not in said
 
 

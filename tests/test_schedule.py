@@ -131,7 +131,7 @@ def test_what_cannot_be_printed_is_refused(format: str, bad: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"every": "30s"}, "every minute"),
+        ({"every": "30s"}, "shortest period"),
         ({"every": "often"}, "a period is"),
         ({"at": "24:00"}, "HH:MM"),
         ({"at": "3"}, "HH:MM"),

@@ -458,7 +458,7 @@ def test_a_broken_file_is_left_out_and_told(state: State, days: Callable[[str, i
     assert len(state.verify()) == 1
     run = state.scan([days("", 2)], settings=cached, now=now(2))
     assert run.detection.counts["prompts"] == 240
-    assert any("left out; scan it again" in note for note in run.detection.notes)
+    assert any("and left out; scan that file again" in note for note in run.detection.notes)
     assert len(state.verify()) == 1, "until it is read again"
     back = state.scan([days("", d) for d in range(3)], settings=cached, now=now(2))
     assert (back.new_files, back.detection.counts["prompts"]) == (1, 360)

@@ -345,7 +345,7 @@ def test_an_older_state_reads_a_dropped_file_again(tmp_path: Path, settings: Set
     as_schema_1(folder)
     with open_state(folder, write=True) as state:
         nights = Nights(state, settings, tmp_path)
-        assert state.left_out()[0].endswith("it is read again when it is given again")
+        assert state.left_out()[0].endswith("it is read again when a run is given it")
         run = nights.night(3)
         assert prompts_of(run) == 3 * EACH, "the file of day 2 stays"
         run = nights.run(dropped, at=now(3))

@@ -368,7 +368,8 @@ class Outbox:
     def _messages(self, channel: Channel, rows: Sequence[Row], report: str | None) -> list[_Message]:
         """What is sent for some rows: one message each, or digests where the channel wants them."""
         pages = isinstance(channel.target, PagerDuty)
-        may = [row for row in rows if _about(row) == "campaigns" and not (pages and row.closes)]
+        single = {row.number for row in rows if pages and (row.closes or self._has_incident(row))}
+        may = [row for row in rows if _about(row) == "campaigns" and row.number not in single]
         if channel.digest_above is None or len(may) <= channel.digest_above or len(may) < 2:
             return [_alone(row, pages=pages) for row in rows]
         numbers = {row.number for row in may}
@@ -386,6 +387,13 @@ class Outbox:
             messages.append(_Message(rows=tuple(part), body=body, closes=False))
         return messages
 
+    def _has_incident(self, row: Row) -> bool:
+        """Whether a campaign has, or may have, an incident of its own: a digest would open another beside it."""
+        if row.incident is not None:
+            return False
+        told = self._told(row.channel, row.campaign_id)
+        return row.reached or (told is not None and told.open and told.incident is None and told.kind != BASELINE)
+
     def _begun(self, message: _Message, channel: Channel, at: float) -> bool:
         """Notes before the first attempt that the target may get the message; False: there is nothing to send."""
         incident = message.body.get("incident")
@@ -397,11 +405,9 @@ class Outbox:
             return False
         with self._transaction():
             for row in message.rows:
-                told = self._told(channel.name, row.campaign_id) if len(message.rows) > 1 and incident else None
-                own = told is not None and told.open and told.kind != BASELINE
                 self._do(
                     "UPDATE outbox SET reached = 1, incident = coalesce(incident, ?) WHERE number = ?",
-                    (None if len(message.rows) == 1 or own else incident, row.number),
+                    (incident if len(message.rows) > 1 else None, row.number),
                 )
         self._commit()
         return True

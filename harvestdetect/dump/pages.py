@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-__all__ = ["Chunk", "chunks_of", "measured"]
+__all__ = ["Chunk", "Measure", "chunks_of", "measured"]
 
 _DEPTH: Final = 32
 """Structures within one another that a header may have."""

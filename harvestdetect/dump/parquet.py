@@ -243,7 +243,7 @@ class _Reader:
             columns = {field: _column(batch, path) for field, path in self._chosen.items()}
             weight = np.zeros(batch.num_rows, np.int64)
             for array in columns.values():
-                weight += weights(array)
+                weight += _weights(array)
             limit = self._settings.max_line_bytes
             for start, stop in _cuts(weight, limit):
                 self._next = row + start
@@ -294,13 +294,13 @@ def _cuts(weight: Ints, limit: int) -> Iterator[tuple[int, int]]:
             start = border + 1
 
 
-def weights(array: Any) -> Ints:
+def _weights(array: Any) -> Ints:
     """About how many bytes of text each value holds, with :data:`_VALUE_BYTES` for each value within: int64[n]."""
     from pyarrow import types
 
     kind, n = array.type, len(array)
     if types.is_dictionary(kind):
-        entries = weights(array.dictionary)
+        entries = _weights(array.dictionary)
         if not len(entries):
             return np.zeros(n, np.int64)
         place = pc.fill_null(array.indices, 0).to_numpy(zero_copy_only=False)
@@ -312,18 +312,18 @@ def weights(array: Any) -> Ints:
     if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
         offsets = array.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
         inner = array.values if not types.is_map(kind) else None
-        each = weights(inner) if inner is not None else np.full(int(offsets[-1]), 2 * _VALUE_BYTES, np.int64)
+        each = _weights(inner) if inner is not None else np.full(int(offsets[-1]), 2 * _VALUE_BYTES, np.int64)
         total = np.concatenate([[0], np.cumsum(each)])
         lists: Ints = np.diff(total[offsets]) + _VALUE_BYTES
         return lists
     if types.is_fixed_size_list(kind):
         width = kind.list_size
-        inner = weights(array.values)[array.offset * width : (array.offset + n) * width]
+        inner = _weights(array.values)[array.offset * width : (array.offset + n) * width]
         return inner.reshape(n, width).sum(axis=1) if width else np.full(n, _VALUE_BYTES, np.int64)
     if types.is_struct(kind):
         total = np.full(n, _VALUE_BYTES, np.int64)
         for number in range(kind.num_fields):
-            total += weights(pc.struct_field(array, [number]))
+            total += _weights(pc.struct_field(array, [number]))
         return total
     return np.full(n, _VALUE_BYTES, np.int64)
 
