@@ -156,6 +156,7 @@ def test_a_scan_that_needs_too_much_is_refused_before_the_expensive_stages(
         raise AssertionError("was started")
 
     monkeypatch.setattr("harvestdetect.pipeline.load_encoder", never)
+    monkeypatch.setattr("harvestdetect.pipeline.peak_memory_mb", lambda: 100.0)  # not that of the tests before
     settings = FAST.replace(memory_gb=0.3)
     with pytest.raises(NeedsMemoryError, match=r"about 0\.\d+ GB .* 2,000 prompts .*--memory allows 0\.3 GB; give"):
         detect(read_dumps([dump], settings=settings), settings=settings)
