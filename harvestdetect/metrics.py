@@ -82,6 +82,8 @@ class _Gauge:
     label: str = ""
     values: tuple[str, ...] = ("",)
     """Of the label."""
+    unknown: int = 0
+    """Written where the figure is not known."""
 
 
 _GAUGES: Final = (
@@ -102,13 +104,14 @@ _GAUGES: Final = (
     _Gauge(
         "window_complete",
         "window_complete",
-        "1 where no file of the window was lost in the last run that did its work.",
+        "0 where a file of the window was lost in the last run that did its work, else 1.",
+        unknown=1,
     ),
 )
 
 
 def metrics_text(values: RunMetrics, *, labels: Mapping[str, str] | None = None) -> str:
-    """The text exposition format of Prometheus; what is unknown is 0.
+    """The text exposition format of Prometheus. An unknown figure is 0; an unknown window counts as complete.
 
     Args:
         values: all series are there whatever they are.
@@ -129,7 +132,7 @@ def _lines(values: RunMetrics, constant: list[tuple[str, str]]) -> Iterator[str]
         for at in gauge.values:
             own = [(gauge.label, at)] if gauge.label else []
             number = (value or {}).get(at, 0) if gauge.label else value
-            yield f"{_PREFIX}{gauge.name}{_labels([*constant, *own])} {number or 0}"
+            yield f"{_PREFIX}{gauge.name}{_labels([*constant, *own])} {gauge.unknown if number is None else number}"
     yield f"# HELP {_PREFIX}build_info Version that wrote this file; always 1."
     yield f"# TYPE {_PREFIX}build_info gauge"
     yield f"{_PREFIX}build_info{_labels([*constant, ('version', __version__)])} 1"

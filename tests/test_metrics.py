@@ -292,3 +292,9 @@ def test_promtool_takes_the_alert_rules_of_the_page(tmp_path: Path) -> None:
     for arguments in (["check", "rules", "rules.yaml"], ["test", "rules", "test.yaml"]):
         done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_first_run_that_failed_says_nothing_of_a_window() -> None:
+    text = metrics_text(RunMetrics(last_run=1.0, duration_seconds=1.0, exit_code=1))
+    assert "harvestdetect_window_complete 1\n" in text
+    assert "harvestdetect_last_success_timestamp_seconds 0\n" in text
