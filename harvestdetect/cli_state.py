@@ -365,16 +365,17 @@ def state() -> None:
 @click.argument("folder", type=_FOLDER, metavar="STATE")
 def gc(folder: Path) -> int:
     """Remove from the folder STATE what no run will need, and make its database compact."""
+    from harvestdetect.report.format import plural
     from harvestdetect.state import open_state
 
     with open_state(folder, write=True, make=False) as opened:
         freed = opened.collect()
-    answer(f"{freed.files:,} files removed, {freed.bytes / 1e6:,.1f} MB freed.\n")
+    answer(f"{plural(freed.files, 'file')} removed, {freed.bytes / 1e6:,.1f} MB freed.\n")
     if freed.aside:
         answer(
-            f"{len(freed.aside):,} prepared files that the database does not name were moved to "
-            f"{shown(str(folder / 'aside'))}. A stopped run left them, or the database is an older copy: in that case "
-            "harvestdetect state rebuild takes them back. Delete the folder when you need nothing in it.\n"
+            f"The database does not name {plural(len(freed.aside), 'prepared file')}: moved to "
+            f"{shown(str(folder / 'aside'))}. A stopped run left such files, or the database is an older copy; in that "
+            "case harvestdetect state rebuild takes them back. Delete the folder when you need nothing in it.\n"
         )
     return 0
 

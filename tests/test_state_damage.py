@@ -256,11 +256,11 @@ def test_gc_moves_aside_what_an_older_database_does_not_name(
         connection.commit()
     with open_state(folder) as state:
         (said,) = state.verify()
-        assert "does not name 1 prepared files" in said
+        assert "does not name 1 prepared file" in said
         assert "more.jsonl" in said
     capsys.readouterr()
     assert run_command(["state", "gc", str(folder)]) == 0
-    assert "1 prepared files that the database does not name were moved to" in capsys.readouterr().out
+    assert "The database does not name 1 prepared file: moved to" in capsys.readouterr().out
     assert prepared(folder) == files
     assert len(list((folder / "aside").glob("*.unnamed-*.shard"))) == 1
     done = rebuild(folder)

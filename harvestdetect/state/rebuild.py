@@ -25,6 +25,7 @@ import numpy as np
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError, StateError
 from harvestdetect.files import flush_to_disk
+from harvestdetect.report.format import plural
 from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
 from harvestdetect.shards import Shard, ShardFolder, move_aside, opened
@@ -88,7 +89,7 @@ class Rebuilt:
     @property
     def sentences(self) -> list[str]:
         """All of it in words."""
-        said = [f"{self.files:,} prepared files with {self.rows:,} prompts are in the state."]
+        said = [f"The state has {plural(self.files, 'prepared file')} with {plural(self.rows, 'prompt')}."]
         said += [f"{note}." for note in self.notes]
         if self.lost_files:
             said.append(f"Lost; scan these files again: {', '.join(self.lost_files)}.")

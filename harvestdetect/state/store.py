@@ -30,6 +30,7 @@ from typing import Any, Final
 from harvestdetect.alerts import create_tables
 from harvestdetect.errors import DamagedStateError, LockedError, StateError, UsageError
 from harvestdetect.files import create_private, make_folder, set_modes, shared_with_group, sweep
+from harvestdetect.report.format import plural
 from harvestdetect.state.rows import RowError, check_rows
 
 __all__ = [
@@ -381,7 +382,7 @@ def _has_database(folder: Path) -> bool:
         return True
     what = "is missing" if size is None else "is empty"
     if count := prepared_count(folder):
-        raise damaged(folder, f"{DATABASE} {what}, and {count:,} prepared files are in {READ}/")
+        raise damaged(folder, f"{DATABASE} {what}, and {READ}/ has {plural(count, 'prepared file')}")
     if any((folder / "aside").glob(f"*/{DATABASE}")):
         raise damaged(folder, f"{DATABASE} {what}, and an older one is in aside/")
     if wal.exists() and wal.stat().st_size:
@@ -485,7 +486,7 @@ def _version(connection: sqlite3.Connection, folder: Path) -> int:
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables and not version and application in (0, APPLICATION):
         if count := prepared_count(folder):
-            raise damaged(folder, f"{DATABASE} has no tables, and {count:,} prepared files are in {READ}/")
+            raise damaged(folder, f"{DATABASE} has no tables, and {READ}/ has {plural(count, 'prepared file')}")
         return 0
     if application not in (0, APPLICATION) or not tables >= _CORE:
         raise damaged(folder, f"{DATABASE} is not a database of harvestdetect")

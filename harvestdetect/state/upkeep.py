@@ -11,7 +11,7 @@ from pathlib import Path
 from harvestdetect.cache import VectorCache, is_whole
 from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import StateError, UnreadableError
-from harvestdetect.report.format import iso_time
+from harvestdetect.report.format import iso_time, plural
 from harvestdetect.retries import WAITS
 from harvestdetect.shards import ShardFolder
 from harvestdetect.state.prepared import remove_orphans, unexplained
@@ -95,7 +95,7 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
     if strange := unexplained(store, shards):
         names = ", ".join(strange[:5]) + (" and more" if len(strange) > 5 else "")
         found.append(
-            f"{DATABASE} does not name {len(strange):,} prepared files ({names}); perhaps it is an older copy: "
+            f"{DATABASE} does not name {plural(len(strange), 'prepared file')} ({names}); perhaps it is an older copy: "
             f"harvestdetect state rebuild {store.folder} takes them back, harvestdetect state gc moves them aside"
         )
     for what, folders in (("neighbours", f"{NEIGHBORS}/*"), ("clusters", f"{CLUSTERS}/*/*")):
