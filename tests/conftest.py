@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults import compile_library
@@ -101,3 +102,21 @@ def server(
 def world(server: Server, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Dumps, scripts, and what they lead to without faults."""
     return World(tmp_path_factory.mktemp("world"), server, cache)
+
+
+_ENCODERS: dict[str, Any] = {}
+
+
+@pytest.fixture
+def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loads the wording model for the first scan of this process, and not for every scan of a few rows."""
+    from harvestdetect import pipeline
+
+    load = pipeline.load_encoder
+
+    def encoder(view: Any, **more: Any) -> Any:
+        if view not in _ENCODERS:
+            _ENCODERS[view] = load(view, **more)
+        return _ENCODERS[view]
+
+    monkeypatch.setattr(pipeline, "load_encoder", encoder)

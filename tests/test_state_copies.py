@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
-from harvestdetect import Settings, detect, pipeline, read_dumps
+from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.cli import main
 from harvestdetect.copies import copies_of, counted_once, is_within, row_keys, rows_of
 from harvestdetect.corpus import CorpusBuilder
@@ -27,6 +27,8 @@ from harvestdetect.data import NO_TIME, Prompt, Prompts
 from harvestdetect.dump.memory import batches_of
 from harvestdetect.segments import Cutting, Prepared, prepare
 from harvestdetect.state import State, open_state
+
+pytestmark = pytest.mark.usefixtures("loaded_once")
 
 DAY = 86_400
 START = 1_780_272_000
@@ -69,22 +71,6 @@ def packed(data: bytes, *, level: int = 6, mtime: int = 0) -> bytes:
 def write(file: Path, data: bytes) -> Path:
     file.write_bytes(data)
     return file
-
-
-_ENCODERS: dict[str, Any] = {}
-
-
-@pytest.fixture(autouse=True)
-def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wording model is loaded for the first of these tests, and not for every scan of a few rows."""
-    load = pipeline.load_encoder
-
-    def encoder(view: Any, **more: Any) -> Any:
-        if view not in _ENCODERS:
-            _ENCODERS[view] = load(view, **more)
-        return _ENCODERS[view]
-
-    monkeypatch.setattr(pipeline, "load_encoder", encoder)
 
 
 @pytest.fixture

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from harvestdetect import Settings, pipeline
+from harvestdetect import Settings
 from harvestdetect.cli import main
 from harvestdetect.errors import ClockError, StateError, UsageError
 from harvestdetect.state import State, open_state
 from harvestdetect.state.clock import AHEAD_OF_NOW, DRIFT, FIRST_RELEASE, LEAST_JUMP, check_clock
 from harvestdetect.state.store import DATABASE
+
+pytestmark = pytest.mark.usefixtures("loaded_once")
 
 DAY = 86_400
 START = 1_780_272_000
@@ -59,22 +61,6 @@ def rows_of(day: int, *, timed: bool = True) -> list[dict[str, Any]]:
 def write(file: Path, rows: list[dict[str, Any]]) -> Path:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return file
-
-
-_ENCODERS: dict[str, Any] = {}
-
-
-@pytest.fixture(autouse=True)
-def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wording model is loaded for the first of these tests, and not for every scan of a few rows."""
-    load = pipeline.load_encoder
-
-    def encoder(view: Any, **more: Any) -> Any:
-        if view not in _ENCODERS:
-            _ENCODERS[view] = load(view, **more)
-        return _ENCODERS[view]
-
-    monkeypatch.setattr(pipeline, "load_encoder", encoder)
 
 
 @pytest.fixture
