@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import time
 import unicodedata
 from pathlib import Path
@@ -19,6 +20,7 @@ from harvestdetect import Settings
 from harvestdetect.data import Batch, Reject
 from harvestdetect.dump import limits, read_dumps
 from harvestdetect.dump import parquet as reader
+from harvestdetect.dump import rows as rows_module
 from harvestdetect.dump.limits import Budget, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.pages import chunks_of, measured
 from harvestdetect.normalize import MARKS, normalize
@@ -37,6 +39,19 @@ def read(file: Path, **options: Any) -> tuple[list[dict[str, Any]], list[Reject]
 
 def unlisted(batches: list[Batch]) -> int:
     return sum(batch.unlisted for batch in batches)
+
+
+def test_the_ends_of_a_very_long_list_of_messages_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MOST_MESSAGES", 6)
+    file = tmp_path / "a.jsonl"
+    talks = [[{"role": "user", "content": f"line {n}"} for n in range(count)] for count in (6, 9)]
+    file.write_text("".join(json.dumps({"user": "a", "prompt": talk}) + "\n" for talk in talks))
+    rows, rejects, _ = read(file)
+    assert not rejects
+    assert [row["parts"] for row in rows] == [
+        [f"line {n}" for n in range(6)],
+        [f"line {n}" for n in (0, 1, 2, 6, 7, 8)],
+    ]
 
 
 # ---------------------------------------------------------------- rejects

@@ -17,11 +17,14 @@ from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.times import EARLIEST, LATEST, seconds
 
-__all__ = ["INVALID_TEXT", "Block", "BrokenValue", "repair_surrogates", "short", "to_batch", "to_text"]
+__all__ = ["INVALID_TEXT", "MOST_MESSAGES", "Block", "BrokenValue", "repair_surrogates", "short", "to_batch", "to_text"]
 
 _LARGEST_EXACT: Final = 2.0**53
 _LONGEST_ACCOUNT: Final = 1_000
 """Characters; nobody's ids are longer, and what is would stand in every table."""
+MOST_MESSAGES: Final = 20_000
+"""Messages of a prompt that count: of a longer list the first and the last half of these. The longest requests that
+models take hold fewer."""
 _SHOWN: Final = 60
 _ROLES: Final = {
     "human": "user",
@@ -135,6 +138,8 @@ def _parts(value: Any) -> list[tuple[str, str]] | str:
         value = [value]
     if not isinstance(value, list):
         return "no prompt" if value is None else f"the prompt is not a text or a list of messages: {short(value)}"
+    if len(value) > MOST_MESSAGES:
+        value = value[: MOST_MESSAGES // 2] + value[-(MOST_MESSAGES // 2) :]
     parts = []
     for item in value:
         role: Any = "user"
