@@ -120,8 +120,8 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         return folder
 
     yield mount
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
+    for folder in mounted:  # lazily: a process that is about to end may have a file open
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 # ---------------------------------------------------------------- why, and whether there is room
