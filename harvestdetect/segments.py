@@ -266,6 +266,7 @@ def prepare(block: pa.RecordBatch, cutting: Cutting) -> Prepared:
     found = shareable(shown)
     pieces = _pieces_of(texts, shown, cutting)
     texts, shown = pa.concat_arrays([texts, pieces.text]), pa.concat_arrays([shown, pieces.shown])
+    texts, shown = _beginnings(texts), _beginnings(shown)
     text_size, text_bytes = pack(texts)
     same = _numbers(pc.equal(texts, shown))
     shown_size, shown_bytes = pack(shown.filter(pa.array(~same)))
@@ -402,6 +403,14 @@ def _remains(texts: pa.Array, registry: Registry | None) -> tuple[pa.Array, pa.A
     return texts, normal, entry
 
 
+def _beginnings(texts: pa.Array) -> pa.Array:
+    """Texts without what is beyond :data:`LONGEST`; their digests are those of the whole texts."""
+    huge = _numbers(pc.greater(pc.utf8_length(texts), LONGEST))
+    if not huge.any():
+        return texts
+    return _put(texts, huge, [text[:LONGEST] for text in texts.filter(pa.array(huge)).to_pylist()])
+
+
 def _put(column: pa.Array, where: Bools, values: list[str] | pa.Array) -> pa.Array:
     if not isinstance(values, pa.Array):
         values = pa.array(values, pa.large_string())
@@ -453,11 +462,18 @@ class Shareable:
 def shareable(shown: pa.Array) -> Shareable:
     """Sentences of texts that have several, and outlines; of texts longer than :data:`SHORT` characters.
 
+    A text longer than :data:`LONGEST` is searched at its two ends, half of that at each.
+
     Args:
         shown: large_string[n], originals.
     """
-    long = np.flatnonzero(_numbers(pc.greater(pc.utf8_length(shown), SHORT))).astype(np.int32)
+    length = _numbers(pc.utf8_length(shown))
+    long = np.flatnonzero(length > SHORT).astype(np.int32)
     shown = shown.take(pa.array(long))
+    if (huge := length[long] > LONGEST).any():
+        half = LONGEST // 2
+        ends = [f"{text[:half]}\n{text[-half:]}" for text in shown.filter(pa.array(huge)).to_pylist()]
+        shown = _put(shown, huge, ends)
     odd = _numbers(pc.match_substring_regex(shown, _ODD))
     plain = np.flatnonzero(~odd).astype(np.int32)
     owner, text = _plain_sentences(_lined(shown.take(pa.array(plain))))
@@ -499,6 +515,8 @@ _STOP: Final = _classes(".!?")
 _CLOSER: Final = _classes("\"')]")
 _INSIDE: Final = _classes(" \n.!?_0123456789abcdefghijklmnopqrstuvwxyz")
 """No sentence begins right behind a stop with one of these."""
+LONGEST: Final = 1_000_000
+"""Characters of a text that are kept, and those that are searched for sentences and outlines."""
 
 
 def _plain_sentences(lined: pa.Array) -> tuple[Ints32, list[str]]:

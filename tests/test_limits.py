@@ -10,18 +10,20 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect import Settings
-from harvestdetect.data import Batch, Reject
+from harvestdetect import Settings, segments
+from harvestdetect.data import Batch, Prompt, Reject
 from harvestdetect.dump import limits, read_dumps
 from harvestdetect.dump import parquet as reader
 from harvestdetect.dump import rows as rows_module
 from harvestdetect.dump.limits import Budget, Expansion, ExpansionError, Rejects
+from harvestdetect.dump.memory import batches_of
 from harvestdetect.dump.pages import chunks_of, measured
 from harvestdetect.normalize import MARKS, normalize
 from harvestdetect.preparing import Preparer
@@ -39,6 +41,24 @@ def read(file: Path, **options: Any) -> tuple[list[dict[str, Any]], list[Reject]
 
 def unlisted(batches: list[Batch]) -> int:
     return sum(batch.unlisted for batch in batches)
+
+
+def test_of_a_very_long_text_the_beginning_is_kept_and_the_whole_tells_it_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(segments, "LONGEST", 400)
+    filling = "This sentence stands between the two ends of it. " * 40
+    first, last = "Say in your own words what this is about. ", "And explain each of the steps that you took."
+    texts = [first + filling + last, first + filling + "b" + last, "A short text that nobody cuts at all."]
+    block = next(batches_of(Prompt(account="a", time=1_800_000_000.0, prompt=text) for text in texts)).prompts
+    found = segments.prepare(block, Cutting())
+    parts = np.flatnonzero(np.isin(found.kind, (segments.PART,)))
+    assert len(parts) == 3, "texts that begin alike are two"
+    assert sorted(found.text_size[parts].tolist()) == [37, 400, 400]
+    wanted = segments.digests([normalize(text).encode() for text in texts])
+    assert {row.tobytes() for row in found.digest[parts]} == {row.tobytes() for row in wanted}
+    sentences = segments.shareable(pa.array(texts, pa.large_string())).text
+    assert {normalize(first), normalize(last)} <= set(sentences)
 
 
 def test_the_ends_of_a_very_long_list_of_messages_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
