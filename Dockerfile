@@ -1,4 +1,4 @@
-# An image of harvestdetect: docker build -t harvestdetect:0.1.0 .
+# An image of harvestdetect: docker build -t harvestdetect:0.1.0 --build-arg TORCH_INDEX=ADDRESS .
 #
 # It needs no network when it runs, and works on a read-only file system: it writes into /state, /out, /cache and /tmp
 # alone, and each of them is a volume. See docs/schedule.md.
@@ -9,9 +9,9 @@ ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS build
 
-# The build of PyTorch for processors alone; the other one brings several gigabytes of GPU libraries. Empty: the index
-# that pip is set up for.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The address of an index with PyTorch's CPU builds, which PyTorch's installation page gives. Empty: the index that pip
+# is set up for, where a Linux build brings several gigabytes of GPU libraries.
+ARG TORCH_INDEX=
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
