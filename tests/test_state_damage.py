@@ -675,6 +675,9 @@ def test_a_lost_file_is_said_by_every_run_until_it_is_read_again(
         run = json.loads((out / "run.json").read_text())
         assert run["counts"]["prompts"] == 3 * 96
         assert run["counts"]["missing_files"] == 1
+        report = (out / "report.html").read_text()
+        assert "The window is incomplete." in report
+        assert "the prepared file of 1 dump" in " ".join(report.split())
         assert any("the window is incomplete" in note for note in run["notes"]), number
         assert "the window is incomplete" in (out / "report.html").read_text()
     assert len(prepared(folder)) == before + 1, "the damaged one is kept aside"
