@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class Freed:
 
 
 def collect(store: Store, shards: ShardFolder) -> Freed:
-    """Removes files that no run will need: of what left the window, and temporary ones of runs that were stopped.
+    """Removes files that no run will need. Temporary files of stopped runs went when the state was opened.
 
     A prepared file that the database does not name is moved into ``STATE/aside``: a stopped run leaves such a file, and
     so does a database that is older than it. Vectors of texts that were not in the window of the last run go too.
@@ -45,11 +44,6 @@ def collect(store: Store, shards: ShardFolder) -> Freed:
     check_database(store)
     before = _size(store.folder)
     gone, moved = remove_orphans(store, shards)
-    for path in store.folder.rglob("*.tmp"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
     texts = kept_digests(store.folder)
     if texts is not None:
         for folder in (store.folder / "vectors").glob("*"):
