@@ -24,7 +24,7 @@ COPY harvestdetect/ harvestdetect/
 # With the model of the wording view, which every first run in a new cache would have to make: some 20 seconds.
 RUN /opt/harvestdetect/venv/bin/pip install --constraint constraints.txt . \
     && /opt/harvestdetect/venv/bin/python -c "from pathlib import Path; \
-from harvestdetect.encode import load_encoder; from harvestdetect.settings import Settings; \
+from harvestdetect.embed.encoders import load_encoder; from harvestdetect.settings import Settings; \
 load_encoder('wording', settings=Settings(cache=Path('/opt/harvestdetect')))" \
     && chmod -R a+rX /opt/harvestdetect
 

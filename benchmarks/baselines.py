@@ -3,7 +3,7 @@
 Every baseline takes parsed rows (``account``, ``timestamp``, ``prompt``, optional metadata) and returns findings, all
 of them at the tier ``review``, ranked by their score. They see a prompt as our own detector does: what the assistant
 said is left out, the other messages are joined, and the text is normalised
-(:func:`harvestdetect.normalize.normalize`), so none of them loses to invisible characters or letter case alone.
+(:func:`harvestdetect.corpus.normalize.normalize`), so none of them loses to invisible characters or letter case alone.
 None reads metadata. What had to be changed to make a method name accounts stands in its docstring.
 
     from benchmarks.baselines import BASELINES
@@ -25,16 +25,16 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, pairs, ranges, unit
+from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import NO_TIME, View
 from harvestdetect.dump.times import seconds
-from harvestdetect.encode import encode_texts, load_encoder, open_cache
+from harvestdetect.embed.encoders import encode_texts, load_encoder, open_cache
 from harvestdetect.errors import UsageError
-from harvestdetect.evaluate import Found
-from harvestdetect.neighbors import chord_distance
-from harvestdetect.normalize import normalize
+from harvestdetect.neighbors.search import chord_distance
 from harvestdetect.settings import Settings
-from harvestdetect.texts import write_texts
+from harvestdetect.simulate.evaluate import Found
+from harvestdetect.util.arrays import AnyInts, pairs, ranges, unit
+from harvestdetect.util.texts import write_texts
 
 __all__ = [
     "BASELINES",

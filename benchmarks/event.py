@@ -42,7 +42,7 @@ from benchmarks.scale import (
     warm,
     write_laid,
 )
-from harvestdetect.evaluate import Found, evaluate, read_findings, read_truth
+from harvestdetect.simulate.evaluate import Found, evaluate, read_findings, read_truth
 from harvestdetect.simulate.grammar import Parts, Sweep
 from harvestdetect.simulate.groups import Group, Plan, Writer, launch_of, make_plan, proxies_of
 from harvestdetect.simulate.harvest import GRADING, SUFFIXES, SWEEPS, SYSTEMS, Form

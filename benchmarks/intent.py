@@ -24,10 +24,10 @@ from benchmarks.real_texts import Half, Row, cycle, fill, fixed_words, read, slo
 from benchmarks.real_texts import part as part_of
 from benchmarks.real_texts import texts as texts_of
 from harvestdetect import Settings
-from harvestdetect.encode import load_encoder
+from harvestdetect.corpus.normalize import normalize
+from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.evidence.intent import FIXED_MARGIN, Prototypes, load_prototypes, margins, targets_of
-from harvestdetect.normalize import normalize
-from harvestdetect.template import describe
+from harvestdetect.template.align import describe
 
 __all__ = ["FILES", "Group", "groups", "main", "table"]
 

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect import Settings, read_dumps
-from harvestdetect.arrays import unit
-from harvestdetect.corpus import build_corpus
-from harvestdetect.encode import encode_texts, load_encoder
-from harvestdetect.neighbors import TARGET_RECALL, nearest
+from harvestdetect.corpus.build import build_corpus
+from harvestdetect.embed.encoders import encode_texts, load_encoder
+from harvestdetect.neighbors.search import TARGET_RECALL, nearest
 from harvestdetect.simulate import simulate
+from harvestdetect.util.arrays import unit
 
 __all__ = ["main", "wording_vectors"]
 

@@ -44,9 +44,9 @@ from benchmarks import baselines, scale
 from benchmarks.baselines import MIN_ACCOUNTS, Baseline, Vectors
 from benchmarks.pages import ran_on, write_section
 from benchmarks.results import COUNTED, OURS
-from harvestdetect.arrays import AnyInts
 from harvestdetect.errors import UsageError
-from harvestdetect.evaluate import Found, Scores, evaluate, read_findings, read_truth
+from harvestdetect.simulate.evaluate import Found, Scores, evaluate, read_findings, read_truth
+from harvestdetect.util.arrays import AnyInts
 
 __all__ = ["PEERS", "Given", "Outcome", "Package", "Peer", "Used", "main", "table", "watched"]
 
@@ -205,7 +205,7 @@ def _evoc(given: Given) -> AnyInts:
 
 def _semhash(given: Given) -> AnyInts:
     """SemHash with its defaults, but for the model: its own, a static one too, is not in the package."""
-    from harvestdetect.encode import load_encoder
+    from harvestdetect.embed.encoders import load_encoder
     from harvestdetect.settings import Settings
 
     given.step("imports")

@@ -24,7 +24,7 @@ from benchmarks.pages import ran_on, write_section
 from benchmarks.real_dump import Half, RealDump, build, data_missing
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import Detection
-from harvestdetect.evaluate import Scores, evaluate, found_of, read_truth, render
+from harvestdetect.simulate.evaluate import Scores, evaluate, found_of, read_truth, render
 
 __all__ = ["Run", "main", "markdown", "run", "summary"]
 

@@ -31,7 +31,7 @@ from benchmarks.scenarios import PARTS, Dump, Part, dumps
 from benchmarks.tables import render_parts
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import TIERS, Detection, Family, Tier
-from harvestdetect.evaluate import Found, Planted, Scores, evaluate, found_of
+from harvestdetect.simulate.evaluate import Found, Planted, Scores, evaluate, found_of
 
 __all__ = ["Job", "jobs", "main", "run"]
 
@@ -242,13 +242,11 @@ def _tier_of(planted: Planted, found: Sequence[Found], guilty: frozenset[str]) -
 
 CODE: Final = (".py", ".toml")
 BASELINES_USE: Final = (
-    "arrays.py",
-    "distill.py",
+    "util/arrays.py",
     "dump/times.py",
-    "encode.py",
-    "evaluate.py",
-    "neighbors.py",
-    "normalize.py",
+    "embed",
+    "neighbors",
+    "corpus/normalize.py",
     "simulate",
 )
 _DIGESTS: dict[bool, str] = {}

@@ -36,12 +36,12 @@ import msgspec
 import numpy as np
 
 from benchmarks.pages import ran_on, write_section
-from harvestdetect.cache import cache_folder
-from harvestdetect.evaluate import evaluate, read_findings, read_truth
 from harvestdetect.simulate import simulate, write_plan
+from harvestdetect.simulate.evaluate import evaluate, read_findings, read_truth
 from harvestdetect.simulate.groups import Plan, Writer, make_plan
 from harvestdetect.simulate.people import Text
 from harvestdetect.simulate.traffic import DAY, Account
+from harvestdetect.store.vectors import cache_folder
 
 __all__ = [
     "DAYS", "REST", "START", "Laid", "Scanned",

@@ -32,11 +32,12 @@ import numpy as np
 from benchmarks.event import open_pools
 from benchmarks.pages import ran_on, write_section
 from benchmarks.scale import START, table
-from harvestdetect import Settings, detect, earlier, read_dumps
+from harvestdetect import Settings, detect, read_dumps
+from harvestdetect import incremental as earlier
 from harvestdetect.alerts import load_channels
 from harvestdetect.data import Detection
-from harvestdetect.evaluate import read_truth
 from harvestdetect.simulate import write_plan
+from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.simulate.groups import Group, Plan, launch_of, make_plan
 from harvestdetect.simulate.harvest import SUFFIXES, SWEEPS, Form
 from harvestdetect.simulate.people import GRAMMAR, Text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harvestdetect.cli import main
+from harvestdetect.cli.main import main
 
 __all__: list[str] = []
 

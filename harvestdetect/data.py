@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.texts import Texts
+from harvestdetect.util.texts import Texts
 
 __all__ = [
     "FIELDS",

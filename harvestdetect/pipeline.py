@@ -14,22 +14,24 @@ from typing import Any, Final, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
-from harvestdetect.attribute import Signature, attribute
-from harvestdetect.calibration import (
-    Calibration,
-    calibrated,
-    check_calibration,
-    expected_findings,
-    load_calibration,
+from harvestdetect.campaign.form import Part, communities, form_campaigns, is_copied, link_clusters, split_users
+from harvestdetect.cluster.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
+from harvestdetect.cluster.tree import Postings, core_distance
+from harvestdetect.cluster.views import carry_on, cluster_view
+from harvestdetect.corpus.build import CorpusBuilder
+from harvestdetect.corpus.copies import copies_of
+from harvestdetect.corpus.prompts import (
+    Parts,
+    first_rows,
+    parts_of,
+    prompt_vectors,
+    requests,
+    segment_starts,
+    segments_of,
 )
-from harvestdetect.campaign import Part, communities, form_campaigns, is_copied, link_clusters, split_users
-from harvestdetect.candidates import seen_accounts
-from harvestdetect.cells import Partition
-from harvestdetect.channels import carry_on, cluster_view
-from harvestdetect.cluster import Postings, core_distance
-from harvestdetect.copies import copies_of
-from harvestdetect.corpus import CorpusBuilder
+from harvestdetect.corpus.registry import Registry, load_registry
+from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import (
     NO_TIME,
     Batch,
@@ -46,30 +48,36 @@ from harvestdetect.data import (
     TemplateCluster,
     View,
 )
-from harvestdetect.describe import Parted, describe_clusters
-from harvestdetect.disk import SpareFolder
 from harvestdetect.dump import Dumps, batches_of
-from harvestdetect.earlier import FAR, Earlier
-from harvestdetect.elsewhere import Elsewhere
-from harvestdetect.encode import CACHED_VIEWS, encode_texts, load_encoder, open_cache, spare_cache
+from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache, spare_cache
 from harvestdetect.errors import CacheError, SettingsError
 from harvestdetect.evidence.intent import Encode
-from harvestdetect.files import make_folder
-from harvestdetect.findings import campaign_ids, candidates_of, finding_of, prompt_table
-from harvestdetect.lookup import Parts, first_rows, parts_of, prompt_vectors, requests, segment_starts, segments_of
-from harvestdetect.machine import peak_memory_mb, processes
-from harvestdetect.memory import Counts, available_gb, check_memory, estimate_gb, reading_gb, vectors_in_file
-from harvestdetect.neighbors import nearest
-from harvestdetect.registry import Registry, load_registry
-from harvestdetect.regroup import join_parts, without_surer
-from harvestdetect.segments import Cutting
+from harvestdetect.incremental import FAR, Earlier
+from harvestdetect.judge.attribute import Signature, attribute
+from harvestdetect.judge.calibration import (
+    Calibration,
+    calibrated,
+    check_calibration,
+    expected_findings,
+    load_calibration,
+)
+from harvestdetect.judge.candidates import seen_accounts
+from harvestdetect.judge.findings import campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.measure import Background, Case, Weighed, background_of, judgements_of, weigh
+from harvestdetect.judge.merge import join_parts, without_surer
+from harvestdetect.judge.triage import Judgement, changes, expected_false, ranked, what_if
+from harvestdetect.neighbors.partition import Partition
+from harvestdetect.neighbors.search import nearest
 from harvestdetect.settings import Settings
-from harvestdetect.shards import ShardFolder, Window
-from harvestdetect.template import Description, is_rigid, is_template
-from harvestdetect.triage import Judgement, changes, expected_false, ranked, what_if
-from harvestdetect.vectors import RowFile, Rows
-from harvestdetect.weigh import Background, Case, Weighed, background_of, judgements_of, weigh
-from harvestdetect.work import Kept, keep_neighbors, kept_neighbors, key_of, places
+from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors, key_of, places
+from harvestdetect.template.align import Description, is_rigid, is_template
+from harvestdetect.template.refine import Parted, describe_clusters
+from harvestdetect.util.disk import SpareFolder
+from harvestdetect.util.files import make_folder
+from harvestdetect.util.machine import peak_memory_mb, processes
+from harvestdetect.util.memory import Counts, available_gb, check_memory, estimate_gb, reading_gb, vectors_in_file
+from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.vectors import RowFile, Rows
 
 __all__ = ["detect", "estimated"]
 

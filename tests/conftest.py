@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import compile_library
-from faults.server import Server
-from faults.world import World
 
-from harvestdetect.cache import cache_folder
+from harvestdetect.store.vectors import cache_folder
+from tests.faults import compile_library
+from tests.faults.server import Server
+from tests.faults.world import World
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = 6_000

@@ -1,4 +1,4 @@
-"""Who may import whom: imports go down the layers only, and stages do not know one another."""
+"""Who may import whom: imports go down one ordered list of rooms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,63 +15,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "harvestdetect"
 
-LAYERS = (
-    ("errors", {"errors"}),
-    ("settings", {"settings"}),
-    ("ground", {"arrays", "disk", "files", "machine", "scratch", "texts", "vectors"}),
-    ("data", {"data"}),
-    (
-        "helpers",
-        {
-            *(
-                "cache",
-                "candidates",
-                "cells",
-                "codes",
-                "copies",
-                "descent",
-                "distill",
-                "elsewhere",
-                "evidence.nulls",
-                "lookup",
-            ),
-            *("metrics", "overlap", "preparing", "progress", "schedule", "segments", "shards", "watch", "work"),
-            *("health", "ids", "memory", "normalize", "redact", "registry", "retries", "returning"),
-        },
-    ),
-    (
-        "stages",
-        {
-            *("assign", "campaign", "cluster", "corpus", "dump", "encode", "neighbors", "template", "triage"),
-            *("evidence", "evidence.benign", "evidence.infrastructure", "evidence.intent", "evidence.structure"),
-            *("evidence.text", "evidence.time"),
-        },
-    ),
-    (
-        "around",
-        {
-            *("alerts", "attribute", "calibration", "channels", "describe", "earlier", "evaluate", "explain"),
-            *("findings", "regroup", "report", "simulate", "weigh"),
-        },
-    ),
-    ("pipeline", {"pipeline"}),
-    ("state", {"state"}),
-    ("command line", {"cli", "cli_state", "console"}),
-    ("ends", {"__init__", "__main__", "benchmarks"}),
+ROOMS = (
+    *("__init__", "errors", "settings", "util", "data"),
+    *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "evidence", "judge"),
+    *("report", "incremental", "pipeline", "explain", "simulate", "ops", "alerts", "state", "cli", "__main__"),
+    "benchmarks",
 )
-"""From the bottom to the top. ``dump``, ``report`` and ``simulate`` stand for all modules of theirs, which
-may import one another; so may the helpers. In any other layer a module imports from lower layers alone."""
-
-AMONG_THEMSELVES = {"ground", "helpers"}
-BESIDE = {
-    *(("alerts", "report"), ("cli", "cli_state"), ("cli", "console"), ("cli_state", "cli"), ("cli_state", "console")),
-    *(("evaluate", "report"), ("explain", "report"), ("regroup", "weigh")),
-    *(("earlier", "channels"), ("earlier", "describe"), ("earlier", "weigh")),
-}
-"""Imports within a layer that are meant."""
-WHOLE = ("alerts", "dump", "explain", "report", "schedule", "simulate", "state", "benchmarks")
-
-LEVEL = {name: number for number, (_, names) in enumerate(LAYERS) for name in names}
+"""From the bottom to the top. A module may import from its own room and from rooms below it."""
 
 
 def modules() -> dict[str, Path]:
@@ -84,10 +35,9 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def unit(name: str) -> str:
-    """What stands for a module in the table."""
-    first = name.split(".", 1)[0]
-    return first if first in WHOLE else name
+def room(name: str) -> str:
+    """The room of a module."""
+    return name.split(".", 1)[0]
 
 
 def imported(file: Path) -> Iterator[tuple[str, int]]:
@@ -101,9 +51,9 @@ def imported(file: Path) -> Iterator[tuple[str, int]]:
         else:
             continue
         for name in names:
-            if name.split(".", 1)[0] == PACKAGE:
+            if room(name) == PACKAGE:
                 yield name.partition(".")[2], node.lineno
-            elif name.split(".", 1)[0] == "benchmarks":
+            elif room(name) == "benchmarks":
                 yield name, node.lineno
 
 
@@ -116,54 +66,49 @@ def module_of(name: str, known: dict[str, Path]) -> str:
 
 def complaint(importer: str, target: str) -> str | None:
     """Why one may not import the other; None when it may."""
-    importer, target = unit(importer), unit(target)
-    if importer == target:
-        return None
-    below, above = LEVEL[target], LEVEL[importer]
-    if below < above or (importer, target) in BESIDE:
-        return None
-    if below == above and LAYERS[above][0] in AMONG_THEMSELVES:
+    importer, target = room(importer), room(target)
+    if ROOMS.index(target) <= ROOMS.index(importer):
         return None
     return f"{importer} must not import {target}"
 
 
-def test_every_module_has_a_layer() -> None:
-    names = {unit(name) for name in modules()}
-    assert names - set(LEVEL) == set(), "new modules go into the table of layers in this file"
-    assert set(LEVEL) - names == set(), "the table of layers names modules that are gone"
+def test_every_room_is_listed() -> None:
+    assert {room(name) for name in modules()} == set(ROOMS)
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
+@pytest.mark.parametrize("name", sorted(set(modules()) - {"__init__"}))
 def test_imports_go_down(name: str) -> None:
     known = modules()
     wrong = []
     for target, line in imported(known[name]):
         module = module_of(target, known)
-        if module == "__init__":
-            # The package's own names would bring everything behind them; its version is a constant.
-            if target != "__version__" and unit(name) != "benchmarks":
-                wrong.append(f"{known[name]}:{line}: {name} must not import the package for {target}")
-            continue
-        if unit(name) in LEVEL and unit(module) in LEVEL and (reason := complaint(name, module)):
+        # The package's own names would bring everything behind them; its version is a constant.
+        if module == "__init__" and target != "__version__" and room(name) != "benchmarks":
+            wrong.append(f"{known[name]}:{line}: {name} must not import the package for {target}")
+        elif reason := complaint(name, module):
             wrong.append(f"{known[name]}:{line}: {reason}")
     assert not wrong, "\n".join(wrong)
 
 
+def test_no_circle_between_modules() -> None:
+    """No two modules need each other, directly or by way of others, also within a room."""
+    known = modules()
+    needs = {
+        name: {module_of(target, known) for target, _ in imported(file)} - {name, "__init__"}
+        for name, file in known.items()
+        if name != "__init__"
+    }
+    tuple(TopologicalSorter(needs).static_order())  # raises CycleError, which names the circle
+
+
 def test_the_rule_reads_as_it_should() -> None:
-    assert complaint("cluster", "corpus") == "cluster must not import corpus"
-    assert complaint("corpus", "cluster") == "corpus must not import cluster"
-    assert complaint("evidence.text", "evidence.time") == "evidence.text must not import evidence.time"
+    assert complaint("corpus.build", "cluster.tree") == "corpus must not import cluster"
+    assert complaint("cluster.tree", "corpus.prompts") is None
     assert complaint("evidence.text", "evidence.nulls") is None
-    assert complaint("dump.reader", "dump.rows") is None
-    assert complaint("dump.reader", "corpus") == "dump must not import corpus"
-    assert complaint("normalize", "cluster") == "normalize must not import cluster"
-    assert complaint("distill", "cache") is None
-    assert complaint("findings", "template") is None
-    assert complaint("report.html", "evaluate") == "report must not import evaluate"
-    assert complaint("evaluate", "report.escape") is None
-    assert complaint("data", "settings") is None
+    assert complaint("report.html", "judge.findings") is None
+    assert complaint("judge.findings", "report.html") == "judge must not import report"
     assert complaint("settings", "data") == "settings must not import data"
-    assert complaint("pipeline", "cli") == "pipeline must not import cli"
+    assert complaint("pipeline", "cli.main") == "pipeline must not import cli"
     assert complaint("benchmarks.real_text", "pipeline") is None
 
 

@@ -16,14 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harvestdetect import Prompt, Settings, detect, read_dumps, template, weigh
-from harvestdetect.cache import file_digest
-from harvestdetect.calibration import Half, fit_calibration, save_calibration
+from harvestdetect import Prompt, Settings, detect, read_dumps
 from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
 from harvestdetect.errors import SettingsError
-from harvestdetect.evaluate import Scores, evaluate, found_of, read_truth
+from harvestdetect.judge import measure as weigh
+from harvestdetect.judge.calibration import Half, fit_calibration, save_calibration
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
+from harvestdetect.simulate.evaluate import Scores, evaluate, found_of, read_truth
+from harvestdetect.store.vectors import file_digest
+from harvestdetect.template import align as template
 
 T0 = 1_772_323_200
 ROWS = 6_000

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from harvestdetect.alerts.channels import PORTS, here
+from harvestdetect.alerts.destinations import PORTS, here
 from harvestdetect.alerts.render import FACILITIES
 from harvestdetect.alerts.values import (
     PAGERDUTY_URL,
@@ -25,7 +25,7 @@ from harvestdetect.alerts.values import (
 )
 from harvestdetect.data import TIERS
 from harvestdetect.errors import SettingsError, UsageError
-from harvestdetect.schedule import parse_period
+from harvestdetect.ops.schedule import parse_period
 
 __all__ = ["load_channels"]
 

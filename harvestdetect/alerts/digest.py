@@ -30,8 +30,8 @@ from harvestdetect.alerts.render import (
     utf16_units,
 )
 from harvestdetect.data import TIERS
-from harvestdetect.report.escape import json_text, visible
 from harvestdetect.report.format import count, plural
+from harvestdetect.util.escape import json_text, visible
 
 __all__ = ["digest_event", "digest_key", "digest_line", "digest_message", "digest_record", "digest_size"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harvestdetect.alerts.channels import SendError, send
+from harvestdetect.alerts.destinations import SendError, send
 from harvestdetect.alerts.notices import condition_record, trial_record
 from harvestdetect.alerts.values import Channel, Condition, PagerDuty
 

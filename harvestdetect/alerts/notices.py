@@ -27,8 +27,8 @@ from harvestdetect.alerts.render import (
     syslog_line,
 )
 from harvestdetect.alerts.values import Condition, ConditionName
-from harvestdetect.report.escape import visible
 from harvestdetect.report.format import iso_time
+from harvestdetect.util.escape import visible
 
 __all__ = [
     "TRIAL_SUMMARY",

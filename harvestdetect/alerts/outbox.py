@@ -19,14 +19,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from harvestdetect.alerts.channels import SendError, send
 from harvestdetect.alerts.decisions import BASELINE, Row, Told, condition_wanted, ends, merged, pointless, wanted
+from harvestdetect.alerts.destinations import SendError, send
 from harvestdetect.alerts.digest import digest_key, digest_record, digest_size
 from harvestdetect.alerts.notices import condition_record, subject
 from harvestdetect.alerts.render import bounded_id, record
 from harvestdetect.alerts.stored import checked, decoded
 from harvestdetect.alerts.values import About, Alert, Channel, Condition, Kind, PagerDuty
-from harvestdetect.report.escape import json_text, visible
+from harvestdetect.util.escape import json_text, visible
 
 __all__ = ["Delivery", "Outbox", "create_tables", "forget_account", "mention"]
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from harvestdetect.alerts.values import Alert
-from harvestdetect.report.escape import cut, visible
 from harvestdetect.report.format import count, iso_time
+from harvestdetect.util.escape import cut, visible
 
 __all__ = [
     "FACILITIES",

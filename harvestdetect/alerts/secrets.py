@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harvestdetect.alerts.config import KEYS
-from harvestdetect.schedule import SettingsFile
+from harvestdetect.ops.schedule import SettingsFile
 
 __all__ = ["read_settings_file"]
 

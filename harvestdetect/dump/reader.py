@@ -14,9 +14,7 @@ from typing import Any, BinaryIO, Final, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.cache import file_digest
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
-from harvestdetect.disk import reason_of
 from harvestdetect.dump.columns import check_mapping, resolve
 from harvestdetect.dump.delimited import header_of, read_csv
 from harvestdetect.dump.jsonl import read_jsonl
@@ -35,6 +33,8 @@ from harvestdetect.dump.streams import (
 )
 from harvestdetect.errors import ColumnsError, InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
+from harvestdetect.store.vectors import file_digest
+from harvestdetect.util.disk import reason_of
 
 __all__ = ["DumpFile", "Dumps", "check_rejects", "read_dumps"]
 

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.arrays import pairs, ranges, unique
 from harvestdetect.data import Evidence, FieldColumn, Prompts, SharedValue
+from harvestdetect.util.arrays import pairs, ranges, unique
 
 __all__ = [
     "COARSE",

@@ -22,10 +22,10 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import spread
+from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import DRAWS, tail_p
-from harvestdetect.normalize import normalize
+from harvestdetect.util.arrays import spread
 
 __all__ = [
     "FIXED_MARGIN",

@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import ranges, spread
+from harvestdetect.util.arrays import ranges, spread
 
 __all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "draw_until_settled", "pool_of", "steps", "tail_p"]
 

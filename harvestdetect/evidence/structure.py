@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, spread
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.nulls import HEAVY, Groups, draw_until_settled, steps, tail_p
+from harvestdetect.util.arrays import AnyInts, spread
 
 __all__ = [
     "DECIDING",

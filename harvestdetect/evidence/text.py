@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, spread, unique
+from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import tail_p
-from harvestdetect.normalize import normalize
+from harvestdetect.util.arrays import AnyInts, spread, unique
 
 __all__ = [
     "DECIDING",

@@ -10,9 +10,9 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.arrays import AnyInts, spread, unique
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.nulls import MAX_MEMBERS, SETTLED, STEPS, Groups, draw_until_settled, steps, tail_p
+from harvestdetect.util.arrays import AnyInts, spread, unique
 
 __all__ = [
     "DAY",

@@ -16,7 +16,7 @@ from harvestdetect.explain.campaign import explain_campaign
 from harvestdetect.explain.files import read_scan
 from harvestdetect.explain.show import explanation_json, render
 from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, Change, Place
-from harvestdetect.ids import LEAST_PREFIX, named_campaign
+from harvestdetect.util.ids import LEAST_PREFIX, named_campaign
 
 __all__ = [
     "AccountExplanation",

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from harvestdetect.candidates import SEEN, excerpt_of
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
 from harvestdetect.explain.campaign import SURE, low_share, named, shortfall
 from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
-from harvestdetect.ids import nearest, some
+from harvestdetect.judge.candidates import SEEN, excerpt_of
 from harvestdetect.report.format import percent
+from harvestdetect.util.ids import nearest, some
 
 __all__ = ["explain_account", "is_named"]
 

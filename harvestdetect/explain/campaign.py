@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.candidates import excerpt_of
 from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, FamilyResult, Near, Tier
 from harvestdetect.evidence import benign
 from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
@@ -22,8 +21,9 @@ from harvestdetect.explain.values import (
     Spread,
     TemplateView,
 )
+from harvestdetect.judge.candidates import excerpt_of
+from harvestdetect.judge.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
 from harvestdetect.report.format import number, p_value, percent, plural
-from harvestdetect.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
 
 __all__ = ["SURE", "explain_campaign", "low_share", "named", "setting", "shortfall"]
 

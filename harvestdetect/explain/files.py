@@ -12,11 +12,11 @@ from typing import Any, Final, TypeVar
 import msgspec
 import numpy as np
 
-from harvestdetect.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
 from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier
 from harvestdetect.errors import InputError
-from harvestdetect.report.escape import csv_text
+from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
 from harvestdetect.report.read import csv_rows, json_lines
+from harvestdetect.util.escape import csv_text
 
 __all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_seen", "read_scan"]
 

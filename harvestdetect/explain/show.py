@@ -10,8 +10,8 @@ import msgspec
 
 from harvestdetect.explain.campaign import named
 from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, FamilyView, Spread
-from harvestdetect.report.escape import cut, json_text, visible
 from harvestdetect.report.format import count, number, p_value, percent, plural
+from harvestdetect.util.escape import cut, json_text, visible
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -1,13 +1,12 @@
 """Everything that turns a :class:`~harvestdetect.data.Detection` into something to read.
 
 The functions return text; only :func:`write_outputs` writes. Prompts, account ids and file names are
-attacker-written, so each way out has its own escaping, all of it in :mod:`harvestdetect.report.escape`:
+attacker-written, so each way out has its own escaping, all of it in :mod:`harvestdetect.util.escape`:
 nothing in a terminal, a spreadsheet, a browser or another program acts on what a prompt says.
 """
 
 from __future__ import annotations
 
-from harvestdetect.report.escape import csv_cell, csv_text
 from harvestdetect.report.files import (
     OUTPUT_NAMES,
     accounts_csv,
@@ -23,6 +22,7 @@ from harvestdetect.report.files import (
 )
 from harvestdetect.report.html import html_report
 from harvestdetect.report.terminal import summary_table
+from harvestdetect.util.escape import csv_cell, csv_text
 
 __all__ = [
     "OUTPUT_NAMES",

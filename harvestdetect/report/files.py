@@ -18,13 +18,13 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
-from harvestdetect.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
 from harvestdetect.data import Cut, Detection, Evidence, Finding, Member, StageCost
 from harvestdetect.errors import InputError, OutputError
-from harvestdetect.files import Unfinished, make_folder, sweep
-from harvestdetect.report.escape import csv_cell, json_text
+from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
 from harvestdetect.report.format import iso_time, seconds_of, tier_counts
 from harvestdetect.report.html import html_report
+from harvestdetect.util.escape import csv_cell, json_text
+from harvestdetect.util.files import Unfinished, make_folder, sweep
 
 __all__ = [
     "ACCOUNT_COLUMNS",
@@ -106,9 +106,9 @@ def accounts_csv(detection: Detection) -> str:
 
     UTF-8, comma, CRLF after each row, header first, every cell in quotes: a spreadsheet that splits at semicolons finds
     no cell within an id. ``account``, ``campaign_id`` and ``reasons`` (joined
-    with ``"; "``) are neutralised by :func:`~harvestdetect.report.escape.csv_cell`: a leading apostrophe
+    with ``"; "``) are neutralised by :func:`~harvestdetect.util.escape.csv_cell`: a leading apostrophe
     before what a spreadsheet would take for a formula, ``\u0000`` for controls.
-    :func:`~harvestdetect.report.escape.csv_text` gives the original back. Missing values are empty.
+    :func:`~harvestdetect.util.escape.csv_text` gives the original back. Missing values are empty.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
@@ -158,7 +158,8 @@ def attributed_csv(detection: Detection) -> str:
 
 
 def candidates_jsonl(detection: Detection) -> str:
-    """Everything that was weighed, a line each, see :mod:`harvestdetect.candidates`; numbers not finite are null."""
+    """Everything that was weighed, a line each, see :mod:`harvestdetect.judge.candidates`; numbers not finite are
+    null."""
     return "".join(json_text(candidate_to_dict(candidate)) + "\n" for candidate in detection.candidates)
 
 

@@ -17,7 +17,6 @@ from markupsafe import Markup
 from harvestdetect.data import TIERS, Detection, Evidence, Finding, Member, Template
 from harvestdetect.evidence import infrastructure, structure, text, time
 from harvestdetect.report import svg
-from harvestdetect.report.escape import cut, html_text, json_text, visible
 from harvestdetect.report.format import (
     active_days,
     by_chance,
@@ -35,6 +34,7 @@ from harvestdetect.report.format import (
     standing_line,
     tier_counts,
 )
+from harvestdetect.util.escape import cut, html_text, json_text, visible
 
 __all__ = ["html_report"]
 

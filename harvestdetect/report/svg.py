@@ -12,8 +12,8 @@ from typing import Final
 from markupsafe import Markup
 
 from harvestdetect.data import Member
-from harvestdetect.report.escape import cut, visible
 from harvestdetect.report.format import count, plural
+from harvestdetect.util.escape import cut, visible
 
 __all__ = ["SHADES", "matrix", "timeline"]
 

@@ -6,7 +6,6 @@ import io
 import shutil
 
 from harvestdetect.data import Detection, Finding
-from harvestdetect.report.escape import cut, visible
 from harvestdetect.report.format import (
     active_days,
     by_chance,
@@ -18,6 +17,7 @@ from harvestdetect.report.format import (
     standing_line,
     tier_counts,
 )
+from harvestdetect.util.escape import cut, visible
 
 __all__ = ["summary_table"]
 

@@ -22,10 +22,10 @@ import msgspec
 import numpy as np
 
 from harvestdetect.errors import InputError, OutputError, SettingsError
-from harvestdetect.files import replacing
 from harvestdetect.settings import number_text
 from harvestdetect.simulate.groups import Plan, make_plan
 from harvestdetect.simulate.traffic import DAY
+from harvestdetect.util.files import replacing
 
 __all__ = ["Simulation", "simulate", "write_plan"]
 

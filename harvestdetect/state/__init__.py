@@ -23,9 +23,8 @@ from types import TracebackType
 from harvestdetect.alerts import Channel, Delivery
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
-from harvestdetect.ids import named_campaign
+from harvestdetect.ops.schedule import parse_period
 from harvestdetect.pipeline import Progress
-from harvestdetect.schedule import parse_period
 from harvestdetect.settings import Settings
 from harvestdetect.state.campaigns import Change, Day, KnownCampaign, history, known_campaigns
 from harvestdetect.state.erase import Forgotten, forget
@@ -42,6 +41,7 @@ from harvestdetect.state.verdicts import (
     undo,
     verdicts,
 )
+from harvestdetect.util.ids import named_campaign
 
 __all__ = [
     "Change",

@@ -11,8 +11,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.attribute import Signature
 from harvestdetect.data import TIERS, Attributed, BenignExplanation, Detection, Finding, Standing, Status, Tier
+from harvestdetect.judge.attribute import Signature
 from harvestdetect.state.identity import Known, Seen, match, words_of
 from harvestdetect.state.store import Store, note_event
 from harvestdetect.state.verdicts import Verdict, standing_verdicts

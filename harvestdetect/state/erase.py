@@ -27,19 +27,19 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.alerts import forget_account
-from harvestdetect.attribute import KEEPS
-from harvestdetect.earlier import CLUSTERS
+from harvestdetect.corpus.normalize import normalize
+from harvestdetect.corpus.segments import Prepared, digests, of_account
+from harvestdetect.corpus.shards import Shard, ShardFolder, opened
 from harvestdetect.errors import CacheError, ErasureError, StateError
-from harvestdetect.normalize import normalize
-from harvestdetect.report.escape import json_text
-from harvestdetect.segments import Prepared, digests, of_account
-from harvestdetect.shards import Shard, ShardFolder, opened
+from harvestdetect.incremental import CLUSTERS
+from harvestdetect.judge.attribute import KEEPS
 from harvestdetect.state.prepared import unnamed_files
 from harvestdetect.state.results import erase_results, erase_work, example_texts
 from harvestdetect.state.store import DATABASE, Store, check_utf8
 from harvestdetect.state.traces import Traces, mapped
 from harvestdetect.state.upkeep import check_database, collect
-from harvestdetect.work import NEIGHBORS
+from harvestdetect.store.tables import NEIGHBORS
+from harvestdetect.util.escape import json_text
 
 __all__ = ["Forgotten", "forget"]
 
@@ -85,7 +85,8 @@ def forget(
     """Erases an account: its prompts, its texts that no other account sent, and its id, everywhere in the state.
 
     The words of a template of a campaign that it was a member of go when no remaining prompt of the window keeps
-    :data:`~harvestdetect.attribute.KEEPS` of them in order. Where the template was not in the last window its prompts
+    :data:`~harvestdetect.judge.attribute.KEEPS` of them in order. Where the template was not in the last window its
+    prompts
     are not there to be compared; then the words stay if another account was a member at the time of the template.
 
     Args:

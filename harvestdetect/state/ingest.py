@@ -9,13 +9,13 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.copies import Rows, counted_once, row_keys, rows_of
+from harvestdetect.corpus.copies import Rows, counted_once, row_keys, rows_of
+from harvestdetect.corpus.segments import Prepared
+from harvestdetect.corpus.shards import ShardFolder
+from harvestdetect.corpus.workers import Preparer
 from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import ClockError
-from harvestdetect.preparing import Preparer
-from harvestdetect.segments import Prepared
-from harvestdetect.shards import ShardFolder
 from harvestdetect.state.clock import AHEAD_OF_NOW, Guard, Span
 from harvestdetect.state.store import Store, damaged
 from harvestdetect.state.superseding import Others, Stored, remove_shards

@@ -13,10 +13,10 @@ from typing import Final
 
 from harvestdetect.alerts import Channel, Condition, Delivery, Outbox, Sent, report_link, send_conditions
 from harvestdetect.errors import HarvestdetectError, LockedError, was_interrupted
-from harvestdetect.report.escape import visible
 from harvestdetect.report.format import count, plural
 from harvestdetect.settings import Settings
 from harvestdetect.state.store import Store, open_store
+from harvestdetect.util.escape import visible
 
 __all__ = [
     "failure",

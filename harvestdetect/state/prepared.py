@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from harvestdetect.corpus.shards import Shard, ShardFolder, move_aside, opened
 from harvestdetect.errors import UnreadableError
-from harvestdetect.retries import retried
-from harvestdetect.shards import Shard, ShardFolder, move_aside, opened
 from harvestdetect.state.store import Store, damaged
+from harvestdetect.util.retries import retried
 
 __all__ = [
     "check_leaving",

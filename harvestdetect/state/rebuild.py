@@ -22,13 +22,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.shards import Shard, ShardFolder, move_aside, opened
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError, StateError
-from harvestdetect.files import flush_to_disk
 from harvestdetect.report.format import plural
-from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
-from harvestdetect.shards import Shard, ShardFolder, move_aside, opened
 from harvestdetect.state.clock import AHEAD_OF_NOW
 from harvestdetect.state.rows import COLUMNS, RowError, check_rows
 from harvestdetect.state.run import CUTTING
@@ -43,6 +42,7 @@ from harvestdetect.state.store import (
     make_database,
     open_store,
 )
+from harvestdetect.util.files import flush_to_disk
 
 __all__ = ["Rebuilt", "rebuild"]
 

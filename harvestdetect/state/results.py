@@ -35,20 +35,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from harvestdetect.candidates import CANDIDATES, SEEN, account_digest, excerpt_of
+from harvestdetect.corpus.segments import of_account
+from harvestdetect.corpus.shards import Shard
 from harvestdetect.data import Detection
-from harvestdetect.earlier import CLUSTERS
 from harvestdetect.errors import InputError, OutputError, UsageError
-from harvestdetect.files import sweep
+from harvestdetect.incremental import CLUSTERS
+from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, excerpt_of
 from harvestdetect.report import OUTPUT_NAMES, detection_from_json
-from harvestdetect.report.escape import csv_text, json_text
 from harvestdetect.report.files import write_together
 from harvestdetect.report.html import html_report
 from harvestdetect.report.read import csv_rows, json_lines
-from harvestdetect.segments import of_account
-from harvestdetect.shards import Shard
 from harvestdetect.state.traces import ERASED, Traces, mapped
-from harvestdetect.work import NEIGHBORS
+from harvestdetect.store.tables import NEIGHBORS
+from harvestdetect.util.escape import csv_text, json_text
+from harvestdetect.util.files import sweep
 
 __all__ = ["Sent", "erase_results", "erase_work", "example_texts"]
 

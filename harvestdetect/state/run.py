@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
+from harvestdetect.corpus.registry import load_registry
+from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.shards import ShardFolder, Window, opened
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import CacheError, SettingsError, StateError, UnreadableError, UsageError
-from harvestdetect.machine import processes
 from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
-from harvestdetect.registry import load_registry
-from harvestdetect.segments import Cutting
 from harvestdetect.settings import Settings
-from harvestdetect.shards import ShardFolder, Window, opened
 from harvestdetect.state.alerting import alerts_of
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
@@ -34,6 +33,7 @@ from harvestdetect.state.prepared import (
 )
 from harvestdetect.state.rows import value_error
 from harvestdetect.state.store import READ, Store, damaged, prepared_count
+from harvestdetect.util.machine import processes
 
 __all__ = ["CUTTING", "Run", "cutting_of", "scan_into", "shards_of"]
 

@@ -3,9 +3,9 @@
 ::
 
     STATE/state.sqlite   files, runs, campaigns, verdicts, alerts (WAL; readers at any time)
-    STATE/read/          files of dumps as they were prepared (:mod:`harvestdetect.shards`)
-    STATE/vectors/       vectors by text (:mod:`harvestdetect.cache`)
-    STATE/neighbors/     neighbours of the last run (:mod:`harvestdetect.work`)
+    STATE/read/          files of dumps as they were prepared (:mod:`harvestdetect.corpus.shards`)
+    STATE/vectors/       vectors by text (:mod:`harvestdetect.store.vectors`)
+    STATE/neighbors/     neighbours of the last run (:mod:`harvestdetect.store.tables`)
     STATE/aside/         what was damaged or is not named by the database: moved there, never deleted
     STATE/lock           held by the one process that changes anything
 
@@ -29,9 +29,9 @@ from typing import Any, Final
 
 from harvestdetect.alerts import create_tables
 from harvestdetect.errors import DamagedStateError, LockedError, StateError, UsageError
-from harvestdetect.files import create_private, make_folder, set_modes, shared_with_group, sweep
 from harvestdetect.report.format import plural
 from harvestdetect.state.rows import RowError, check_rows
+from harvestdetect.util.files import create_private, make_folder, set_modes, shared_with_group, sweep
 
 __all__ = [
     "APPLICATION",

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harvestdetect.copies import Rows, is_within, row_keys, rows_of
+from harvestdetect.corpus.copies import Rows, is_within, row_keys, rows_of
+from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import CacheError, UnreadableError
-from harvestdetect.shards import ShardFolder
 from harvestdetect.state.clock import Span
 from harvestdetect.state.store import Store
 

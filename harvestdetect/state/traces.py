@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from harvestdetect.report.escape import csv_cell, json_text, visible
+from harvestdetect.util.escape import csv_cell, json_text, visible
 
 __all__ = ["ERASED", "MIN_BYTES", "MIN_NAME", "Traces", "mapped", "strings"]
 

@@ -7,16 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvestdetect.cache import VectorCache, is_whole
-from harvestdetect.earlier import CLUSTERS
+from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import StateError, UnreadableError
+from harvestdetect.incremental import CLUSTERS
 from harvestdetect.report.format import iso_time, plural
-from harvestdetect.retries import WAITS
-from harvestdetect.shards import ShardFolder
 from harvestdetect.state.prepared import remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
 from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, damaged, fault
-from harvestdetect.work import NEIGHBORS, kept_digests
+from harvestdetect.store.tables import NEIGHBORS, kept_digests
+from harvestdetect.store.vectors import VectorCache, is_whole
+from harvestdetect.util.retries import WAITS
 
 __all__ = ["Freed", "check_database", "collect", "left_out", "verify"]
 

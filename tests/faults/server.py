@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from faults import Plan
+from tests.faults import Plan
 
 __all__ = ["Done", "Server"]
 
@@ -59,13 +59,13 @@ class Server:
         self._socket = os.path.join(self._short, "s")
         variables = {**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         variables["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(Path(__file__).parents[1]), variables.get("PYTHONPATH")])
+            filter(None, [str(Path(__file__).parents[2]), variables.get("PYTHONPATH")])
         )
         if library is not None:
             variables["LD_PRELOAD"] = str(library)
         self._log = (folder / "server.log").open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "faults.server", self._socket], env=variables, stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "tests.faults.server", self._socket], env=variables, stdin=subprocess.DEVNULL,
             stdout=self._log, stderr=self._log,
         )  # fmt: skip
         while not os.path.exists(self._socket):
@@ -120,7 +120,7 @@ class Server:
 
 
 def _serve(path: str) -> None:
-    from harvestdetect.cli import main  # noqa: F401  imported before the first fork
+    from harvestdetect.cli.main import main  # noqa: F401  imported before the first fork
 
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(path + ".new")
@@ -205,7 +205,7 @@ def _run(asked: Mapping[str, Any]) -> None:
 
 
 def _command(arguments: Sequence[str]) -> int:
-    from harvestdetect.cli import main
+    from harvestdetect.cli.main import main
 
     if arguments[0].startswith("@"):
         module, _, function = arguments[0][1:].partition(":")

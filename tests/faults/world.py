@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from faults import Plan, Struck
-from faults.server import Done, Server
 from harvestdetect.state import open_state
+from tests.faults import Plan, Struck
+from tests.faults.server import Done, Server
 
 __all__ = [
     "DAY",

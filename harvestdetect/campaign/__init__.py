@@ -1,0 +1,1 @@
+"""From clusters to campaigns: templates and accounts that belong together."""

@@ -1,0 +1,73 @@
+"""Runs a command and turns whatever goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from typing import Final
+
+import click
+
+from harvestdetect.cli.console import drop, tell
+from harvestdetect.errors import HarvestdetectError, was_interrupted
+
+__all__ = ["EXIT_INTERRUPTED", "NAME", "run"]
+
+NAME: Final = "harvestdetect"
+EXIT_INTERRUPTED: Final = 130
+
+
+def run(group: click.Group, arguments: list[str]) -> int:
+    """Runs a command of a group; everything that goes wrong becomes a line and an exit code."""
+    verbose = any(a == "--verbose" or (a.startswith("-v") and not a.strip("-vq")) for a in arguments)
+    try:
+        with group.make_context(NAME, arguments) as context:
+            code = group.invoke(context)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        drop(sys.stdout)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return _interrupted()
+    except Exception as error:
+        if was_interrupted(error):
+            return _interrupted()
+        if isinstance(error, HarvestdetectError):
+            tell(f"{NAME}: {error}")
+            return error.exit_code
+        if isinstance(error, MemoryError):
+            tell(f"{NAME}: out of memory; scan fewer rows at a time, or with --encoder fast")
+            return 1
+        if isinstance(error, OSError):
+            tell(f"{NAME}: {_explained(error)}")
+            return 1
+        if type(error).__module__ == "sqlite3":  # what no module has a message of its own for
+            tell(
+                f"{NAME}: a database of the cache or the state cannot be used: {error}; check whether its disk is full"
+            )
+            return 1
+        if verbose:
+            tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)
+        again = "" if verbose else "; run it again with -v for the traceback"
+        tell(f"{NAME}: internal error: {type(error).__name__}: {error}{again}")
+        return 1
+
+
+def _interrupted() -> int:
+    print(f"{NAME}: interrupted", file=sys.stderr)
+    return EXIT_INTERRUPTED
+
+
+def _explained(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    where = f"{os.fspath(error.filename)!s}: " if isinstance(error.filename, str | os.PathLike) else ""
+    if error.errno == errno.ENOSPC and not where:
+        reason += "; free some space, or set TMPDIR and --cache to folders on another disk"
+    return where + reason

@@ -1,0 +1,1 @@
+"""From neighbours to clusters of segments, each prompt in at most one."""

@@ -1,0 +1,1 @@
+"""From prompts to unique segments and who sent them."""

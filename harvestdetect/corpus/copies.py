@@ -1,0 +1,202 @@
+"""Rows that more than one file holds: which they are, and which files lie wholly in others.
+
+A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Rows
+are the same when account, time and content are, as a request is one for campaigns
+(:func:`harvestdetect.corpus.prompts.first_rows`). A row without a time shows too little for that: it is the same as one
+of another file only where it stands on the same line, and only where all rows of one of the two files are in the other.
+
+How often a row stands in one file is data: a file is a multiset of rows. A row counts as often as the one file does
+that holds it most often.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.corpus.segments import Prepared
+from harvestdetect.data import NO_TIME, Prompts
+
+__all__ = ["Copies", "Rows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
+
+_PROBES: Final = 16
+"""Rows of a file that are looked for in another before all are."""
+
+Keys = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+Ints32 = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows of a file: k different ones, and how often it holds each."""
+
+    key: npt.NDArray[Any]
+    """uint64[k] or int64[k], ascending."""
+    count: Ints32
+    """int32[k]."""
+
+    def __len__(self) -> int:
+        return int(self.count.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copies:
+    """What the files of a corpus have in common."""
+
+    repeated: int = 0
+    """Rows that do not count, because another file holds them too."""
+    within: Mapping[int, int] = field(default_factory=dict)
+    """File -> another one that holds all its rows."""
+    copied: Bools | None = None
+    """bool[p]: rows without a time that another file holds too; None where there is none."""
+
+
+def row_keys(block: Prepared) -> Keys:
+    """A digest of account, time and content of every row, uint64[r]; the last bit is 1 for a row without a time.
+
+    The digest of a row without a time is of its line too.
+    """
+    count = int(block.value_count[0])
+    stop = np.cumsum(block.value_size[:count], dtype=np.int64)
+    data = block.value_bytes[: int(stop[-1]) if count else 0].tobytes()
+    starts = [0, *stop[:-1].tolist()] if count else []
+    names = b"".join(
+        hashlib.blake2b(data[a:b], digest_size=8).digest() for a, b in zip(starts, stop.tolist(), strict=True)
+    )
+    account = np.frombuffer(names, "<u8").astype(np.uint64)[block.code[:, 0]]
+    untimed = block.time == NO_TIME
+    key = _mixed(_mixed(account) ^ block.time.astype(np.int64).view(np.uint64))
+    key = _mixed(key ^ block.content)
+    key = _mixed(key ^ np.where(untimed, block.line, 0).astype(np.int64).view(np.uint64))
+    return np.asarray((key & ~np.uint64(1)) | untimed.astype(np.uint64))
+
+
+def _mixed(value: Keys) -> Keys:
+    """The finalizer of SplitMix64: a bijection in which every bit depends on all."""
+    value = value + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(value ^ (value >> np.uint64(31)))
+
+
+def rows_of(keys: Sequence[Keys]) -> Rows:
+    """The rows of a file from the keys of its blocks."""
+    key = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
+    start = np.flatnonzero(_changes(key))
+    return Rows(key=key[start], count=np.diff(np.append(start, len(key))).astype(np.int32))
+
+
+def is_within(rows: Rows, others: Rows) -> bool:
+    """Whether a file holds every row of another, each at least as often."""
+    if len(rows.key) > len(others.key):
+        return False
+    probe = np.linspace(0, max(len(rows.key) - 1, 0), min(len(rows.key), _PROBES)).astype(np.int64)
+    return _holds(rows.key[probe], rows.count[probe], others) and _holds(rows.key, rows.count, others)
+
+
+def _holds(key: npt.NDArray[Any], count: Ints32, others: Rows) -> bool:
+    place = np.minimum(np.searchsorted(others.key, key), max(len(others.key) - 1, 0))
+    return not len(key) or bool(np.all((others.key[place] == key) & (others.count[place] >= count)))
+
+
+def counted_once(files: Sequence[Rows]) -> int:
+    """How many rows files hold together, where a row that several hold counts once; one without a time in each."""
+    if not files:
+        return 0
+    key = np.concatenate([rows.key for rows in files])
+    count = np.concatenate([rows.count for rows in files])
+    untimed = (key & np.uint64(1)).astype(bool)
+    total = int(count[untimed].sum())
+    key, count = key[~untimed], count[~untimed]
+    order = np.argsort(key, kind="stable")
+    start = np.flatnonzero(_changes(key[order]))
+    return total + (int(np.maximum.reduceat(count[order], start).sum()) if len(start) else 0)
+
+
+def copies_of(prompts: Prompts) -> Copies:
+    """What the files of a corpus have in common."""
+    rows = len(prompts.account)
+    if not rows or prompts.file.min() == prompts.file.max():
+        return Copies()
+    new = _changes(prompts.account, prompts.time, prompts.content)
+    tied = np.flatnonzero(~new | np.append(~new[1:], False))
+    if not len(tied):
+        return Copies()
+    group, file = np.cumsum(new, dtype=np.int64)[tied], prompts.file[tied]
+    untimed = prompts.time[tied] == NO_TIME
+    line = np.where(untimed, prompts.line[tied], 0)
+    order = np.lexsort((file, line, group))
+    key = np.cumsum(_changes(group[order], line[order])) - 1
+    start = np.flatnonzero(_changes(key, file[order]))
+    count = np.diff(np.append(start, len(order))).astype(np.int32)
+    key, of, loose = key[start], file[order][start], untimed[order][start]
+    holders = np.bincount(key)
+    shared = holders[key] > 1
+    if not shared.any():
+        return Copies()
+    key, of, loose, count = key[shared], of[shared], loose[shared], count[shared]
+    first = np.flatnonzero(_changes(key))
+    more = np.add.reduceat(count, first) - np.maximum.reduceat(count, first)
+    within = _within(key, of, count, np.bincount(prompts.file - prompts.file.min()), int(prompts.file.min()))
+    copied = _copied(tied, group, untimed & np.isin(file, list(within)), rows)
+    repeated = int(more[~loose[first]].sum()) + (0 if copied is None else int(copied.sum()))
+    return Copies(repeated=repeated, within=within, copied=copied)
+
+
+def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> dict[int, int]:
+    """Files all rows of which another file holds.
+
+    Args:
+        key: int64[e], ascending: rows that several files hold.
+        file: int32[e], ascending for each key: a file that holds the row.
+        count: int32[e], how often.
+        size: rows of each file.
+        least: the number of the first file.
+    """
+    border = np.append(np.flatnonzero(_changes(key)), len(key))
+    holders = np.diff(border)
+    number = np.repeat(np.arange(len(holders)), holders)
+    order = np.argsort(file, kind="stable")  # so the rows of each file are ascending
+    start = np.flatnonzero(_changes(file[order]))
+    held = {int(file[part[0]]): Rows(key=number[part], count=count[part]) for part in np.split(order, start[1:])}
+    found: dict[int, int] = {}
+    for f, rows in held.items():
+        own = int(size[f - least])
+        if len(rows) < own:
+            continue
+        rare = int(rows.key[np.argmin(holders[rows.key])])
+        others = [int(other) for other in file[border[rare] : border[rare + 1]] if other != f]
+        for other in sorted(others, key=lambda g: (-size[g - least], g)):
+            larger = size[other - least] > own or (size[other - least] == own and other < f)
+            if larger and is_within(rows, held[other]):
+                found[f] = other
+                break
+    return found
+
+
+def _copied(tied: Ints, group: Ints, copied: Bools, rows: int) -> Bools | None:
+    """As many rows at the end of each group as are copies in it, so that the first of a group is none: bool[rows]."""
+    if not copied.any():
+        return None
+    number = np.cumsum(_changes(group)) - 1
+    size = np.bincount(number)
+    left = np.cumsum(size)[number] - np.arange(len(group))
+    found = np.zeros(rows, bool)
+    found[tied] = left <= np.bincount(number, weights=copied)[number]
+    return found
+
+
+def _changes(*columns: npt.NDArray[Any]) -> Bools:
+    """Where any of some columns differs from the row before; the first row does."""
+    new = np.zeros(len(columns[0]), bool)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new

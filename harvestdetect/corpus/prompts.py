@@ -1,0 +1,291 @@
+"""Reading a corpus from the side of its prompts: which parts a prompt has, its text, its vector."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
+from harvestdetect.util.arrays import AnyInts, ranges, spread, unique, unit
+from harvestdetect.util.vectors import Rows
+
+__all__ = [
+    "Parts",
+    "Shown",
+    "among",
+    "cluster_texts",
+    "first_rows",
+    "parts_of",
+    "prompt_vectors",
+    "requests",
+    "segment_starts",
+    "segments_of",
+    "shown_of",
+    "shown_texts",
+    "texts_of",
+    "words_of",
+]
+
+Ints = npt.NDArray[np.int64]
+Ints32 = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+Vectors = npt.NDArray[np.float16]
+
+BLOCK: Final = 1 << 15
+"""Prompts whose vectors are projected at once."""
+READ: Final = 1 << 12
+"""Texts held at once."""
+PIECES: Final = 200
+"""Pieces of parts, of a cluster, that are looked for in the parts of its prompts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Segments of every prompt in compressed form: its whole parts, or all."""
+
+    start: Ints
+    """int64[p + 1]."""
+    segment: Ints32
+    """int32[start[-1]], ascending within a prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Of q prompts, the t texts that show why a cluster has them, unread: one for all prompts of a content."""
+
+    back: Ints
+    """int64[q]: the text of each prompt, -1 where it has no part."""
+    start: Ints
+    """int64[t + 1]: where each text begins in ``segment``."""
+    segment: Ints32
+    """int32[start[-1]]: the segments whose originals a text is put together of; the last one's vector stands for it."""
+
+
+def segment_starts(corpus: Corpus) -> Ints:
+    """Where the postings of each segment begin: int64[n + 1]."""
+    start = np.zeros(len(corpus.senders) + 1, np.int64)
+    np.cumsum(np.bincount(corpus.posting_segment, minlength=len(corpus.senders)), out=start[1:])
+    return start
+
+
+def among(values: AnyInts, ascending: AnyInts) -> Bools:
+    """Which values are in an ascending array, in time that hardly grows with it: bool, as ``values``."""
+    if not len(ascending):
+        return np.zeros(values.shape, bool)
+    place = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
+    return np.asarray(ascending[place] == values)
+
+
+def first_rows(prompts: Prompts) -> npt.NDArray[np.bool_]:
+    """Which rows are requests: bool[p], false for a row that repeats account, time and content of an earlier one.
+
+    Dumps that overlap hold the same request twice; that makes nobody busier. A row without a time repeats one only
+    where it is a copy (:mod:`harvestdetect.corpus.copies`).
+    """
+    first = np.ones(len(prompts.account), bool)
+    first[1:] = (prompts.time[1:] == NO_TIME) | (prompts.time[1:] != prompts.time[:-1])
+    first[1:] |= (prompts.account[1:] != prompts.account[:-1]) | (prompts.content[1:] != prompts.content[:-1])
+    if prompts.copied is not None:
+        first &= ~prompts.copied
+    return first
+
+
+def requests(prompts: Prompts) -> Ints32:
+    """The number of every row's request: int32[p], ascending; see :func:`first_rows`."""
+    return (np.cumsum(first_rows(prompts)) - 1).astype(np.int32)
+
+
+def parts_of(corpus: Corpus) -> Parts:
+    """The whole parts of every prompt."""
+    return _turned(corpus, corpus.kind < WHOLE_KINDS)
+
+
+def segments_of(corpus: Corpus) -> Parts:
+    """All segments of every prompt, pieces of parts too."""
+    return _turned(corpus, np.ones(len(corpus.kind), bool))
+
+
+def _turned(corpus: Corpus, chosen: Bools) -> Parts:
+    """The postings of some segments by prompt."""
+    from scipy import sparse
+
+    mine = chosen[corpus.posting_segment]
+    prompt = corpus.posting_prompt if mine.all() else corpus.posting_prompt[mine]
+    start = np.zeros(len(chosen) + 1, np.int64)
+    np.cumsum(np.where(chosen, np.diff(segment_starts(corpus)), 0), out=start[1:])
+    held = sparse.csr_matrix(
+        (np.ones(len(prompt), np.int8), prompt, start), shape=(len(chosen), len(corpus.prompts.account)), copy=False
+    ).tocsc()  # in time linear in the postings
+    return Parts(start=held.indptr.astype(np.int64), segment=held.indices.astype(np.int32, copy=False))
+
+
+def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Rows, *, dimensions: int, seed: int) -> Vectors:
+    """A short vector per prompt: the sum of its parts' vectors, projected at random.
+
+    Args:
+        vectors: float16[n, d], unit rows but for rounding, of the segments.
+        dimensions: of the result; inner products keep to about 1 / sqrt(dimensions).
+        seed: of the projection.
+
+    Returns:
+        float16[p, dimensions].
+    """
+    from scipy import sparse
+
+    rng = np.random.default_rng(seed)
+    projection = rng.standard_normal((vectors.shape[1], dimensions), dtype=np.float32) / np.float32(np.sqrt(dimensions))
+    count = len(parts.start) - 1
+    found = np.empty((count, dimensions), np.float16)
+    for first in range(0, count, BLOCK):
+        start = parts.start[first : first + BLOCK + 1]
+        segments, place = np.unique(parts.segment[start[0] : start[-1]], return_inverse=True)
+        held = sparse.csr_matrix(
+            (np.ones(len(place), np.float32), place, start - start[0]), shape=(len(start) - 1, len(segments))
+        )
+        found[first : first + BLOCK] = held @ (unit(vectors[segments]) @ projection)
+    return found
+
+
+def cluster_texts(
+    corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32, *, at_most: int
+) -> tuple[list[str], Ints32]:
+    """Texts that show what a cluster is: of each prompt the parts that put it there.
+
+    A prompt whose system part is what the cluster shares is shown with its longest other part, so that what varies
+    is seen too.
+
+    Args:
+        prompts: int32[q], of the cluster.
+        segments: int32[s], of the cluster; whole parts or pieces of them.
+        at_most: prompts looked at, evenly chosen, one per distinct content.
+
+    Returns:
+        the texts, and for each the segment whose vector stands for it.
+    """
+    _, first = np.unique(corpus.prompts.content[prompts], return_index=True)
+    chosen = prompts[np.sort(first)[spread(len(first), at_most)]]
+    shown = shown_of(corpus, parts, chosen, segments)
+    return shown_texts(corpus, shown, 0, len(shown.start) - 1), shown.segment[shown.start[1:] - 1]
+
+
+def texts_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) -> list[str]:
+    """The text of each prompt as :func:`cluster_texts` shows it; empty where the prompt has no part.
+
+    Args:
+        prompts: int32[q], of a cluster.
+        segments: int32[s], of the cluster.
+    """
+    shown = shown_of(corpus, parts, prompts, segments)
+    texts = shown_texts(corpus, shown, 0, len(shown.start) - 1)
+    return [texts[i] if i >= 0 else "" for i in shown.back.tolist()]
+
+
+def shown_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) -> Shown:
+    """What :func:`cluster_texts` shows of each prompt, for :func:`shown_texts` to read; texts in the order of prompts.
+
+    Args:
+        prompts: int32[q], of a cluster.
+        segments: int32[s], of the cluster.
+    """
+    size = parts.start[prompts + 1] - parts.start[prompts]
+    has = np.flatnonzero(size)
+    _, first, content = np.unique(corpus.prompts.content[prompts[has]], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    back = np.full(len(prompts), -1, np.int64)
+    back[has] = rank[content]
+    one = has[first[order]]
+    start, segment = _shown(corpus, _of_prompts(parts, prompts[one]), size[one], segments)
+    return Shown(back=back, start=start, segment=segment)
+
+
+def shown_texts(corpus: Corpus, shown: Shown, first: int, last: int) -> list[str]:
+    """The texts from the first to before the last."""
+    start = (shown.start[first : last + 1] - shown.start[first]).tolist()
+    parts = corpus.display.take(shown.segment[shown.start[first] : shown.start[last]])
+    if len(parts) == last - first:
+        return parts
+    return ["\n\n".join(parts[a:b]) for a, b in itertools.pairwise(start)]
+
+
+def _of_prompts(parts: Parts, prompts: Ints32) -> Ints32:
+    """The segments of some prompts, one prompt after another."""
+    start = parts.start[prompts]
+    return parts.segment[ranges(start, parts.start[prompts + 1] - start)]
+
+
+def _shown(corpus: Corpus, segment: Ints32, size: Ints, segments: Ints32) -> tuple[Ints, Ints32]:
+    """Of prompts that have ``size`` parts each, ``segment`` all told, those that are shown: start and segment."""
+    count = len(size)
+    row = np.repeat(np.arange(count), size)
+    shown = among(segment, segments if (segments[1:] > segments[:-1]).all() else unique(segments))
+    system = corpus.kind[segment] == SYSTEM
+    # of several parts, none the cluster's as a whole: those that hold a piece that is
+    none = np.bincount(row[shown], minlength=count) == 0
+    sought = np.flatnonzero((none & (size > 1))[row])
+    pieces = segments[:PIECES][corpus.kind[segments[:PIECES]] >= WHOLE_KINDS]
+    if len(sought) and len(pieces):
+        shown[sought] = _holds(corpus, segment[sought], corpus.text.take(pieces))
+    # only system parts, or nothing: the longest other part with them
+    bare = np.bincount(row[shown & ~system], minlength=count) == 0
+    other = np.flatnonzero(bare[row] & ~system)
+    longest = _longest(corpus, segment[other], row[other], other)
+    none = np.bincount(row[shown], minlength=count) == 0
+    none[row[longest]] = False
+    begin = np.cumsum(size) - size
+    shown[begin[none]] = True
+    # the longest after the system parts, where these follow it too
+    place = np.concatenate((np.flatnonzero(shown), longest))
+    last = np.repeat((0, 1), (len(place) - len(longest), len(longest)))
+    place = place[np.lexsort((place, last, row[place]))]
+    start = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(row[place], minlength=count), out=start[1:])
+    return start, segment[place]
+
+
+def _holds(corpus: Corpus, segment: Ints32, pieces: list[str]) -> Bools:
+    """Which segments hold one of some pieces."""
+    distinct, back = np.unique(segment, return_inverse=True)
+    found = np.zeros(len(distinct), bool)
+    for first in range(0, len(distinct), READ):
+        texts = corpus.text.take(distinct[first : first + READ])
+        found[first : first + READ] = [any(piece in text for piece in pieces) for text in texts]
+    return found[back]
+
+
+def _longest(corpus: Corpus, segment: Ints32, row: Ints, place: Ints) -> Ints:
+    """For each row in an ascending ``row`` the place of its longest segment, the first of several."""
+    several = np.flatnonzero(np.bincount(row)[row] > 1) if len(row) else row
+    length = np.zeros(len(segment), np.int64)
+    length[several] = _measured(corpus, segment[several], len)
+    order = np.lexsort((place, -length, row))
+    first = np.ones(len(order), bool)
+    first[1:] = row[order[1:]] != row[order[:-1]]
+    return place[order[first]]
+
+
+def _measured(corpus: Corpus, segment: Ints32, measure: Callable[[str], int]) -> Ints:
+    """A number of the text of each segment, each text read once."""
+    distinct, back = np.unique(segment, return_inverse=True)
+    found = np.zeros(len(distinct), np.int64)
+    for first in range(0, len(distinct), READ):
+        texts = corpus.text.take(distinct[first : first + READ])
+        found[first : first + READ] = [measure(text) for text in texts]
+    return found[back]
+
+
+def words_of(corpus: Corpus, parts: Parts, prompts: Ints32) -> Ints:
+    """Words of the longest part of each prompt: int64[len(prompts)], 0 where it has none."""
+    size = parts.start[prompts + 1] - parts.start[prompts]
+    has = size > 0
+    found = np.zeros(len(prompts), np.int64)
+    if has.any():
+        words = _measured(corpus, _of_prompts(parts, prompts), lambda text: text.count(" ") + 1)
+        found[has] = np.maximum.reduceat(words, (np.cumsum(size) - size)[has])
+    return found

@@ -1,0 +1,1 @@
+"""What speaks for and against each candidate, and the verdict."""

@@ -1,0 +1,123 @@
+"""Accounts that send what known campaigns sent: told at once, before they are many enough to be a finding."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.corpus.prompts import first_rows, segment_starts
+from harvestdetect.data import NO_TIME, Attributed, Corpus
+from harvestdetect.evidence.intent import Encode
+from harvestdetect.neighbors.search import nearest_to
+from harvestdetect.template.align import MAX_TOKENS, cut, kept_shares
+from harvestdetect.util.arrays import AnyInts, ranges, unique, unit
+from harvestdetect.util.vectors import Rows
+
+__all__ = ["LEAST_WORDS", "Signature", "attribute"]
+
+LEAST_WORDS: Final = 8
+"""Fixed words of a template from which it is a signature: people write fewer in the same order by chance."""
+KEEPS: Final = 0.85
+"""Share of them that a text keeps, in order."""
+LEAST_PROMPTS: Final = 2
+"""Such prompts of an account..."""
+SURE_WORDS: Final = 16
+"""...or one, where the template has so many fixed words."""
+NEAREST: Final = 16_384
+"""Texts that are compared with a template: those nearest to its fixed words."""
+_BLOCK: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """A template by which a campaign is told again."""
+
+    campaign: str
+    words: tuple[str | None, ...]
+    """Runs of fixed words, None where a slot stands."""
+
+
+def attribute(
+    signatures: Sequence[Signature], corpus: Corpus, vectors: Rows, encode: Encode, *, since: int | None = None
+) -> tuple[Attributed, ...]:
+    """The accounts that filled a template of a known campaign.
+
+    Args:
+        signatures: those with too few fixed words are passed over.
+        corpus: where they are looked for.
+        since: only prompts from this time on (Unix seconds), or without one; None: all.
+        vectors: float16[n, d], unit rows but for rounding, of its segments in the wording view.
+        encode: of the wording view.
+
+    Returns:
+        one for each campaign and account, sorted by both.
+    """
+    kept = [tuple(itertools.chain.from_iterable(cut(run) for run in s.words if run)) for s in signatures]
+    long = [sum(token[0].isalnum() for token in words) for words in kept]
+    used = [i for i, count in enumerate(long) if count >= LEAST_WORDS]
+    if not used or not len(corpus.text):
+        return ()
+    queries = unit(np.asarray(encode([" ".join(run for run in signatures[i].words if run) for i in used]), np.float32))
+    once, starts, time = first_rows(corpus.prompts), segment_starts(corpus), corpus.prompts.time
+    if since is not None:
+        once &= (time >= since) | (time == NO_TIME)
+    counted = np.zeros(len(corpus.text), bool)
+    counted[corpus.posting_segment[once[corpus.posting_prompt]]] = True
+    rows = np.flatnonzero(counted)
+    near = _nearest(queries, vectors, rows)
+    read = unique(np.concatenate(near))
+    texts = [_readable(text) for text in corpus.display.take(read)]
+    account = corpus.prompts.account
+    found: dict[str, list[AnyInts]] = {}
+    for i, close in zip(used, near, strict=True):
+        share = kept_shares([kept[i]], [texts[j] for j in np.searchsorted(read, close).tolist()])[0]
+        hits = close[share >= KEEPS]
+        size = starts[hits + 1] - starts[hits]
+        prompts = unique(corpus.posting_prompt[ranges(starts[hits], size)])
+        prompts = prompts[once[prompts]]
+        count = np.bincount(account[prompts], minlength=len(corpus.prompts.accounts))
+        enough = count >= (1 if long[i] >= SURE_WORDS else LEAST_PROMPTS)
+        found.setdefault(signatures[i].campaign, []).append(prompts[enough[account[prompts]]])
+    return tuple(one for campaign in sorted(found) for one in _by_account(campaign, found[campaign], corpus))
+
+
+def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iterator[Attributed]:
+    """Prompts, which are sorted by account, as what each account sent."""
+    held = unique(np.concatenate(parts))
+    account = corpus.prompts.account[held]
+    edge = np.append(np.flatnonzero(np.diff(account, prepend=-1)), len(held))
+    for start, stop in itertools.pairwise(edge.tolist()):
+        when = corpus.prompts.time[held[start:stop]]
+        when = when[when != NO_TIME]
+        yield Attributed(
+            campaign_id=campaign,
+            account=corpus.prompts.accounts[int(account[start])].as_py(),
+            prompts=stop - start,
+            first_seen=int(when.min()) if len(when) else None,
+            last_seen=int(when.max()) if len(when) else None,
+        )
+
+
+def _readable(text: str) -> str:
+    """A text as far as it is read; of a longer one nothing is known and all is believed."""
+    tokens = cut(text)
+    return text if len(tokens) < MAX_TOKENS else " ".join(tokens[:-1])
+
+
+def _nearest(
+    queries: npt.NDArray[np.float32], vectors: Rows, rows: npt.NDArray[np.int64]
+) -> list[npt.NDArray[np.int64]]:
+    """Those of some rows that are nearest to each of some vectors, ascending."""
+    index, distance = [np.empty((len(queries), 0), np.int64)], [np.empty((len(queries), 0), np.float32)]
+    for start in range(0, len(rows), _BLOCK):
+        some = rows[start : start + _BLOCK]
+        found = nearest_to(queries, unit(vectors[some]), k=min(NEAREST, len(some)))
+        index.append(some[found.index])
+        distance.append(found.distance)
+    ids, order = np.concatenate(index, axis=1), np.argsort(np.concatenate(distance, axis=1), axis=1, kind="stable")
+    return [np.sort(row[first[:NEAREST]]) for row, first in zip(ids, order, strict=True)]

@@ -1,0 +1,531 @@
+"""Nulls from a provider's own benign traffic: what innocent candidates look like there.
+
+The nulls inside a dump are made of accounts outside every candidate. How far *innocent candidates* depart from them is
+a fact of the traffic: communities keep hours of their own, products have load balancers. A scan of traffic that is
+known to be benign shows it. The p-values of its candidates are what a later scan's are ranked among (conformal
+p-values: Vovk, Gammerman & Shafer 2005; for outliers Bates, Candès, Lei, Romano & Sesia 2023). A conformal p-value is
+valid whatever the measure, as long as innocent candidates of the later scan are like those of the benign dump.
+
+A candidate that an innocent reading holds down to ``watch`` is no false alarm, however extreme its p-values are, so
+only the others are ranked among (a category of its own, as in Mondrian conformal prediction, Vovk et al. 2005, chapter
+4). The p-values of candidates that are held down are not valid in that sense, and need not be.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from harvestdetect.corpus.registry import load_registry
+from harvestdetect.data import TIERS, Batch, BenignExplanation, Detection, Evidence, Tier
+from harvestdetect.errors import CalibrationError, OutputError
+from harvestdetect.judge.triage import Judgement, judge
+from harvestdetect.settings import Settings
+from harvestdetect.util.files import replacing
+
+__all__ = [
+    "Calibration",
+    "Candidate",
+    "Half",
+    "Measure",
+    "Rate",
+    "calibrated",
+    "calibrated_p",
+    "check_calibration",
+    "expected_findings",
+    "fit_calibration",
+    "fit_measure",
+    "half_of",
+    "load_calibration",
+    "save_calibration",
+    "summary",
+]
+
+FORMAT: Final = "harvestdetect-calibration"
+VERSION: Final = 1
+"""Of the file; a file of another version is refused."""
+MATTERS: Final = (
+    "encoder",
+    "segment_characters",
+    "max_windows",
+    "registry",
+    "k",
+    "min_samples",
+    "min_cluster_size",
+    "distance_floor",
+    "distance_cap",
+    "selection",
+    "min_accounts",
+    "max_account_share",
+    "link_log_p",
+)
+"""Settings that decide what becomes a candidate and how it is measured: a scan must share them.
+
+The registry is held by the digest of the entries that count, None where none is used: their words are taken out, so
+other entries leave other texts. An entry whose day passes changes it as well.
+"""
+FEW: Final = 20
+"""With fewer benign candidates a measure's own null counts for those that are missing."""
+MANY: Final = 200
+"""From so many benign candidates on a p-value may come out smaller than the measure's own null has it."""
+OUTER: Final = 10
+"""At least so many of the most extreme benign candidates make the tail."""
+LEAST: Final = 1e-300
+PER: Final = 100_000
+"""Rates are per so many prompts."""
+CONFIDENCE: Final = 0.95
+
+
+class Candidate(Protocol):
+    """What is read of a weighed candidate."""
+
+    @property
+    def evidence(self) -> Sequence[Evidence]:
+        """Before any calibration."""
+
+    @property
+    def benign(self) -> Sequence[BenignExplanation]:
+        """Innocent readings, tested."""
+
+    @property
+    def templated(self) -> bool:
+        """Whether it has a template."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Half:
+    """The scan of half of the accounts of a benign dump."""
+
+    candidates: Sequence[Candidate]
+    prompts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One measure over benign candidates, with the tail of ``-ln p`` beyond them."""
+
+    p_values: tuple[float, ...]
+    """Ascending: the most extreme first."""
+    threshold: float
+    """Value of ``-ln p`` from which the tail is exponential."""
+    above: float
+    """Chance to lie above it."""
+    tail: int
+    """Candidates that the tail was fitted to."""
+    excess: float
+    """Sum of what they lie above the threshold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What a benign dump says about innocent candidates."""
+
+    measures: Mapping[str, Measure]
+    """By name of the measure, as in ``Evidence.name``."""
+    held_out: tuple[tuple[float, float, float], ...]
+    """Candidates of each half, calibrated on the other half: for each tier of ``TIERS`` the least false-discovery rate
+    at which the candidate comes to it or above; infinite where it does not."""
+    held_out_prompts: int
+    """Prompts that those candidates were found in."""
+    counts: Mapping[str, int]
+    """Of the benign dump: ``prompts``, ``accounts``, ``candidates``, how many of them are ``calibrating`` because no
+    innocent reading holds them down to ``watch``, ``first_seen`` and ``last_seen``."""
+    files: tuple[tuple[str, str], ...]
+    """(name, SHA-256) of each file of it."""
+    settings: Mapping[str, Any]
+    """Those of :data:`MATTERS`."""
+    models: Mapping[str, str]
+    """View -> digest of the model."""
+    versions: Mapping[str, str]
+    created: str
+    """ISO 8601."""
+    sha256: str = field(default="", compare=False)
+    """Of the file that it was read from; empty for one that was not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Findings at a tier, as the benign dump had them."""
+
+    found: int
+    """In the benign dump, held out."""
+    expected: float
+    """In the scan at hand, were all of it benign."""
+    at_most: float
+    """The same at the upper end of a one-sided 95 % Poisson interval (Garwood 1936)."""
+
+
+# ---------------------------------------------------------------- p-values
+
+
+def fit_measure(p_values: Iterable[float]) -> Measure:
+    """The calibration of one measure.
+
+    The tail is exponential in ``-ln p``, as that of :func:`harvestdetect.evidence.nulls.tail_p`: a straight line for a
+    valid p-value, with mean excess 1; a flatter one where the measure's own null is too narrow. It is fitted to the
+    outermost tenth, and at least :data:`OUTER`. With fewer than :data:`FEW` candidates it is fitted to all of them, and
+    each that is missing to :data:`FEW` counts as one that is as the measure's own null says.
+
+    Args:
+        p_values: of benign candidates.
+    """
+    ordered = sorted(max(p, LEAST) for p in p_values)
+    count = len(ordered)
+    score = [-math.log(p) for p in ordered]
+    if count < FEW:
+        return Measure(
+            p_values=tuple(ordered), threshold=0.0, above=1.0, tail=FEW, excess=sum(score) + (FEW - count) * 1.0
+        )
+    tail = max(OUTER, count // 10)
+    threshold = score[tail]
+    return Measure(
+        p_values=tuple(ordered),
+        threshold=threshold,
+        above=(tail + 1) / (count + 1),
+        tail=tail,
+        excess=sum(score[:tail]) - tail * threshold,
+    )
+
+
+def calibrated_p(measure: Measure, p_value: float) -> tuple[float, bool]:
+    """A p-value in place of the measure's own, and whether it lies beyond all that was seen.
+
+    ``(1 + k) / (n + 1)``, where k of the n benign candidates are at least as extreme. Beyond the most extreme one the
+    tail goes on, with the exact chance that one more excess exceeds x when the scale is known only from the sum S of
+    k excesses: ``(1 + x / S) ** -k``, which tends to ``exp(-x k / S)`` and is larger the less was seen. The result is
+    never smaller than ``p_value``, unless :data:`MANY` benign candidates show that one to be too large, and then not
+    below ``1 / (n + 1)``. It rises with ``p_value``.
+
+    Args:
+        measure: of benign candidates, at least one.
+        p_value: of a candidate, by the measure's own null.
+    """
+    p_value = max(p_value, LEAST)
+    count = len(measure.p_values)
+    extreme = bisect_right(measure.p_values, p_value)
+    rank = (1 + extreme) / (count + 1)
+    beyond = max(0.0, -math.log(p_value) - measure.threshold) / max(measure.excess, 1e-9)
+    tail = measure.above * (1 + beyond) ** -measure.tail
+    if count < FEW:
+        found = max(p_value, tail, rank if extreme else 0.0)
+    elif extreme:
+        found = rank if count >= MANY else max(p_value, rank)
+    else:
+        found = max(p_value, min(rank, tail))
+        found = min(found, rank) if count >= MANY else found
+    return found, found < 1 / (count + 1)
+
+
+def calibrated(calibration: Calibration, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence of one candidate with calibrated p-values; a measure that no benign candidate had stays as it is."""
+    return _calibrated(calibration.measures, evidence)
+
+
+def _calibrated(measures: Mapping[str, Measure], evidence: Sequence[Evidence]) -> list[Evidence]:
+    found = []
+    for item in evidence:
+        measure = measures.get(item.name)
+        if measure is not None:
+            p_value, extrapolated = calibrated_p(measure, item.p_value)
+            count = len(measure.p_values)
+            null = f"{item.null}; calibrated on {count:,} benign candidate{'' if count == 1 else 's'}"
+            item = replace(
+                item, p_value=p_value, null=null + (", beyond them all: extrapolated" if extrapolated else "")
+            )
+        found.append(item)
+    return found
+
+
+# ---------------------------------------------------------------- fitting
+
+
+def half_of(batches: Iterable[Batch], half: int) -> Iterator[Batch]:
+    """The batches with the prompts of half of the accounts, by a digest of the account's id.
+
+    Args:
+        batches: of a dump.
+        half: 0 or 1.
+    """
+    for batch in batches:
+        account = batch.prompts.column("account").dictionary_encode()
+        held = np.array(
+            [
+                blake2b(name.encode("utf-8", "surrogatepass"), digest_size=1).digest()[0] % 2 == half
+                for name in account.dictionary.to_pylist()
+            ],
+            bool,
+        )
+        mask = held[account.indices.to_numpy()] if len(account) else np.zeros(0, bool)
+        yield replace(batch, prompts=batch.prompts.filter(pa.array(mask)))
+
+
+def fit_calibration(
+    detection: Detection,
+    candidates: Sequence[Candidate],
+    halves: Sequence[Half],
+    *,
+    settings: Settings,
+    deciding: Mapping[str, Sequence[str]],
+    created: str,
+) -> Calibration:
+    """The calibration that a benign dump gives.
+
+    The measures are fitted to the candidates of the whole dump, as a scan would see it. The rate of findings is
+    measured two-fold: the candidates of each half of the accounts, calibrated on those of the other half, are judged.
+    A group whose accounts fall into both halves (one product's customers) is seen by both: it counts twice, and is
+    calibrated on its like, so the rate is for traffic like that of the benign dump. A half may hold too few accounts
+    of what is a candidate in the whole.
+
+    Args:
+        detection: of the whole dump, without calibration.
+        candidates: of the same scan, all of them.
+        halves: the two scans of :func:`half_of`.
+        settings: of all three scans.
+        deciding: see :func:`harvestdetect.judge.triage.family_p_values`.
+        created: when, ISO 8601.
+    """
+    fitted = [_measures(half.candidates) for half in halves]
+    reach: list[tuple[float, float, float]] = []
+    for half, others in zip(halves, reversed(fitted), strict=True):
+        judged = judge(
+            [_calibrated(others, c.evidence) for c in half.candidates],
+            [c.benign for c in half.candidates],
+            [c.templated for c in half.candidates],
+            deciding=deciding,
+            fdr=settings.fdr,
+        )
+        reach.extend(_reach(j) for j in judged)
+    return Calibration(
+        measures=_measures(candidates),
+        held_out=tuple(sorted(reach)),
+        held_out_prompts=sum(half.prompts for half in halves),
+        counts={
+            "candidates": len(candidates),
+            "calibrating": sum(map(_can_rise, candidates)),
+            **{
+                n: detection.counts[n]
+                for n in ("prompts", "accounts", "first_seen", "last_seen")
+                if n in detection.counts
+            },
+        },
+        files=tuple(sorted((f.name, f.sha256) for f in detection.files)),
+        settings=_settings(settings),
+        models=dict(detection.models),
+        versions=dict(detection.versions),
+        created=created,
+    )
+
+
+def _can_rise(candidate: Candidate) -> bool:
+    return all(e.caps != TIERS[-1] for e in candidate.benign)
+
+
+def _measures(candidates: Sequence[Candidate]) -> dict[str, Measure]:
+    p_values: dict[str, list[float]] = {}
+    for candidate in filter(_can_rise, candidates):
+        for item in candidate.evidence:
+            p_values.setdefault(item.name, []).append(item.p_value)
+    return {name: fit_measure(p_values[name]) for name in sorted(p_values)}
+
+
+def _reach(judgement: Judgement) -> tuple[float, float, float]:
+    top = TIERS.index(judgement.cap) if judgement.cap else 0
+    urgent, review, watch = (judgement.reach[tier] if place >= top else math.inf for place, tier in enumerate(TIERS))
+    return urgent, review, watch
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    values = settings.to_dict()
+    values["registry"] = load_registry(settings.registry).digest if settings.use_registry else None
+    return {name: values[name] for name in MATTERS}
+
+
+# ---------------------------------------------------------------- using
+
+
+def check_calibration(
+    calibration: Calibration, *, settings: Settings, version: str, models: Mapping[str, str] | None = None
+) -> None:
+    """Whether a scan is of the kind that the calibration was made for.
+
+    Args:
+        calibration: to be used.
+        settings: of the scan.
+        version: of this package.
+        models: view -> digest, once they are known; None leaves them out.
+
+    Raises:
+        CalibrationError: it is not; the message names the first difference and both values.
+        SettingsError: ``settings.registry`` cannot be read.
+    """
+    made = calibration.versions.get("harvestdetect")
+    if made != version:
+        raise CalibrationError(
+            f"the calibration was made by harvestdetect {made}, this is {version}; its measures may differ, make "
+            "it again"
+        )
+    for name, value in _settings(settings).items():
+        if calibration.settings.get(name) != value:
+            raise CalibrationError(
+                f"the calibration was made with {name} = {calibration.settings.get(name)!r}, this scan has {value!r}; "
+                f"make it again, or scan with the same {name}"
+            )
+    for view, digest in sorted((models or {}).items()):
+        if calibration.models.get(view, digest) != digest:
+            raise CalibrationError(
+                f"the calibration was made with another model for the {view} view; make it again, or scan with that "
+                "model"
+            )
+
+
+def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> dict[Tier, Rate]:
+    """How many findings the benign dump's own rate lets one expect at each tier, were the scan all benign.
+
+    Args:
+        calibration: with candidates that were held out.
+        prompts: of the scan.
+        fdr: false-discovery rate of the scan; the rate is that at the same cut.
+
+    Returns:
+        empty where the benign dump held no prompts.
+    """
+    from scipy.stats import chi2
+
+    if not calibration.held_out_prompts:
+        return {}
+    tiers = [next((t for t, r in zip(TIERS, reach, strict=True) if r <= fdr), None) for reach in calibration.held_out]
+    times = prompts / calibration.held_out_prompts
+    return {
+        tier: Rate(
+            found=(found := tiers.count(tier)),
+            expected=found * times,
+            at_most=float(chi2.ppf(CONFIDENCE, 2 * (found + 1)) / 2) * times,
+        )
+        for tier in TIERS
+    }
+
+
+def summary(calibration: Calibration, *, fdr: float) -> str:
+    """The calibration in a few lines for a terminal; the names in it are this package's own."""
+    lines = []
+    if (held := calibration.counts.get("calibrating", 0)) < FEW:
+        lines += [f"{held} candidates are few: the nulls of the scanned dump go on to count for the most part.", ""]
+    width = max([len("measure"), *map(len, calibration.measures)])
+    if calibration.measures:
+        lines.append(f"{'measure':{width}}  candidates  least p  median p")
+    for name, measure in calibration.measures.items():
+        ordered = measure.p_values
+        lines.append(f"{name:{width}}  {len(ordered):>10,}  {ordered[0]:>7.1g}  {ordered[len(ordered) // 2]:>8.2g}")
+    if calibration.measures:
+        lines.append("")
+    for tier, rate in expected_findings(calibration, prompts=PER, fdr=fdr).items():
+        lines.append(
+            f"{tier}: {rate.expected:.2g} findings per {PER:,} benign prompts (at most {rate.at_most:.2g}; "
+            f"{rate.found} in {calibration.held_out_prompts:,}, held out)"
+        )
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------- the file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """The file as it is decoded; see :class:`Calibration`."""
+
+    measures: dict[str, tuple[float, ...]]
+    held_out: tuple[tuple[float | None, float | None, float | None], ...]
+    held_out_prompts: int
+    counts: dict[str, int]
+    files: tuple[tuple[str, str], ...]
+    settings: dict[str, str | int | float | bool | None]
+    models: dict[str, str]
+    versions: dict[str, str]
+    created: str
+
+
+def save_calibration(calibration: Calibration, path: Path) -> None:
+    """Writes the file: canonical JSON, so that equal calibrations are equal bytes; a failure leaves what stood there.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    values = {
+        "format": FORMAT,
+        "version": VERSION,
+        "measures": {name: list(measure.p_values) for name, measure in calibration.measures.items()},
+        "held_out": [[r if math.isfinite(r) else None for r in reach] for reach in calibration.held_out],
+        "held_out_prompts": calibration.held_out_prompts,
+        "counts": dict(calibration.counts),
+        "files": [list(file) for file in calibration.files],
+        "settings": dict(calibration.settings),
+        "models": dict(calibration.models),
+        "versions": dict(calibration.versions),
+        "created": calibration.created,
+    }
+    text = json.dumps(values, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
+    try:
+        with replacing(path, mode=0o666) as stream:
+            stream.write(text.encode("ascii"))
+    except OSError as error:
+        raise OutputError(f"cannot write the calibration {path}: {error.strerror or error}") from None
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Reads a file of :func:`save_calibration`.
+
+    Raises:
+        CalibrationError: it cannot be read, is no calibration, is of another version, or does not hold together.
+    """
+    import msgspec
+
+    try:
+        data = path.read_bytes()
+        values = msgspec.json.decode(data)
+    except OSError as error:
+        raise CalibrationError(f"cannot read the calibration {path}: {error.strerror or error}") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise CalibrationError(f"the calibration {path} is not valid JSON: {error}") from None
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise CalibrationError(f"{path} is no calibration; make one with harvestdetect calibrate")
+    if values.get("version") != VERSION:
+        raise CalibrationError(
+            f"the calibration {path} is of version {values.get('version')!r}, this harvestdetect reads {VERSION}; make "
+            "it again"
+        )
+    try:
+        stored = msgspec.convert(values, _Stored)
+    except msgspec.ValidationError as error:
+        raise CalibrationError(f"the calibration {path} is damaged: {error}") from None
+    for name, p_values in stored.measures.items():
+        if not p_values or list(p_values) != sorted(p_values) or not 0 < p_values[0] <= p_values[-1] <= 1:
+            raise CalibrationError(
+                f"the calibration {path} is damaged: the p-values of {name!r} must be in (0, 1] and ascend"
+            )
+    if stored.held_out_prompts < 0 or any(r is not None and r < 0 for reach in stored.held_out for r in reach):
+        raise CalibrationError(f"the calibration {path} is damaged: a count or rate is negative")
+    return Calibration(
+        measures={name: fit_measure(stored.measures[name]) for name in sorted(stored.measures)},
+        held_out=tuple((_rate(urgent), _rate(review), _rate(watch)) for urgent, review, watch in stored.held_out),
+        held_out_prompts=stored.held_out_prompts,
+        counts=stored.counts,
+        files=stored.files,
+        settings=stored.settings,
+        models=stored.models,
+        versions=stored.versions,
+        created=stored.created,
+        sha256=sha256(data).hexdigest(),
+    )
+
+
+def _rate(value: float | None) -> float:
+    return math.inf if value is None else value

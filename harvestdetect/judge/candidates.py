@@ -1,0 +1,327 @@
+"""Everything a scan weighed, also what became no finding: the lines of ``candidates.jsonl``.
+
+``harvestdetect explain`` answers from them why a set of accounts was taken, why its neighbours were not, and what
+would change that. A line names a few accounts that are **no members** (:class:`Outside`, and the surest accounts of
+a candidate that became no finding). Their ids are personal data of people about whom nothing is said: there are at
+most :data:`MOST_OUTSIDE` of them to a candidate, they are never recommended for anything, and the file wants the
+same care as the dump.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from harvestdetect.campaign.shared_accounts import (
+    Overlaps,
+    Pairs,
+    blocks,
+    by_chance,
+    log_tail,
+    overlaps_of,
+    shared_pairs,
+)
+from harvestdetect.data import (
+    NO_TIME,
+    Campaign,
+    Candidate,
+    Near,
+    Outside,
+    Prompts,
+)
+from harvestdetect.errors import InputError
+from harvestdetect.util.arrays import unique
+from harvestdetect.util.redact import redact
+
+__all__ = [
+    "CANDIDATES",
+    "SEEN",
+    "account_digest",
+    "candidate_from_dict",
+    "candidate_to_dict",
+    "excerpt_of",
+    "missing_fields",
+    "near_candidates",
+    "outside_accounts",
+    "seen_accounts",
+    "with_nan",
+]
+
+Ints32 = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+CANDIDATES: Final = "candidates.jsonl"
+SEEN: Final = "accounts_seen.parquet"
+MOST_OUTSIDE: Final = 20
+MOST_NEAR: Final = 10
+EXCERPT: Final = 200
+"""Most characters of a template that a line holds."""
+SLOT: Final = "…"
+CLOSE: Final = 0.7
+"""Chord distance up to which two candidates count as neighbours in wording; of unrelated ones 1 % lie within 0.8."""
+WEIGHED: Final = 200
+"""Candidates that share the most accounts with one, of equals the first, of which the overlap is tested."""
+OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
+
+# ---------------------------------------------------------------- to and from JSON
+
+_FLOATS: Final = frozenset(
+    {"score", "q_value", "value", "expected", "p_value", "adjusted", "cut", "log_p", "log_p_cut", "overlap"}
+)
+
+
+def candidate_to_dict(candidate: Candidate) -> dict[str, Any]:
+    """Dicts, lists and scalars, for a line of ``candidates.jsonl``; print it with ``json_text``."""
+    plain: dict[str, Any] = msgspec.to_builtins(candidate, enc_hook=_scalar)
+    return plain
+
+
+def candidate_from_dict(plain: Mapping[str, Any]) -> Candidate:
+    """What :func:`candidate_to_dict` gave, after a way through JSON: a number that was not finite is NaN.
+
+    Raises:
+        InputError: a field is missing or of another type.
+    """
+    try:
+        return msgspec.convert(with_nan(dict(plain)), Candidate)
+    except msgspec.ValidationError as error:
+        raise InputError(f"not a candidate: {error}") from None
+
+
+def with_nan(value: Any) -> Any:
+    """The value with NaN where a number that cannot be missing is null."""
+    if isinstance(value, dict):
+        return {k: math.nan if v is None and k in _FLOATS else with_nan(v) for k, v in value.items()}
+    return [with_nan(item) for item in value] if isinstance(value, list) else value
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+# ---------------------------------------------------------------- what the scan puts into them
+
+
+def excerpt_of(words: Sequence[str | None]) -> str:
+    """The fixed words of a template with a mark at each slot, redacted, at most :data:`EXCERPT` characters.
+
+    White space is folded; a template without fixed words gives an empty text.
+    """
+    if not any(run and run.strip() for run in words):
+        return ""
+    text = redact(" ".join(" ".join(SLOT if run is None else run for run in words).split()))
+    return text if len(text) <= EXCERPT else text[: EXCERPT - 1] + SLOT
+
+
+def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:
+    """The fields that more than half of a campaign's prompts lack, ``timestamp`` first."""
+    rows = campaign.prompts
+    if not len(rows):
+        return ()
+    lacks = {
+        "timestamp": prompts.time[rows] == NO_TIME,
+        **{name: prompts.fields[name].code[rows] < 0 for name in OPTIONAL if name in prompts.fields},
+        "created_at": prompts.created_at[rows] == NO_TIME,
+    }
+    return tuple(name for name, lack in lacks.items() if float(lack.mean()) > 0.5)
+
+
+def outside_accounts(
+    accounts: Ints32, membership: Floats, hits: Ints32, *, volume: Ints32, names: pa.Array, member_from: float = 0.5
+) -> tuple[Outside, ...]:
+    """Some of the accounts that sent a campaign's texts, in words: the surest :data:`MOST_OUTSIDE`.
+
+    Args:
+        accounts: int32[b], numbers of the accounts to tell of.
+        membership: float64[b], of each.
+        hits: int32[b], prompts of each that fit.
+        volume: int32[a], prompts of every account of the corpus.
+        names: the ids of all accounts.
+        member_from: membership from which an account is a member.
+    """
+    order = np.lexsort((accounts, -hits, -membership))[:MOST_OUTSIDE]
+    found = []
+    for i in order.tolist():
+        sure, fit, total = float(membership[i]), int(hits[i]), int(volume[accounts[i]])
+        found.append(
+            Outside(
+                account=names[int(accounts[i])].as_py(),
+                membership=round(sure, 4),
+                hits=fit,
+                volume=total,
+                why=_why(sure, fit, total, member_from),
+            )
+        )
+    return tuple(found)
+
+
+def _why(sure: float, fit: int, total: int, member_from: float) -> str:
+    of = f"{fit:,} of its {total:,} prompts ({fit / max(total, 1):.0%})"
+    if sure >= member_from:
+        return f"{of} fit"
+    if fit == 1:
+        return f"1 of its {total:,} prompts fits: an account that is no member sends as many by chance"
+    return f"{of} fit: members send more, or a larger share; this may be chance"
+
+
+def near_candidates(
+    ids: Sequence[str],
+    accounts: Sequence[Ints32],
+    hits: Sequence[Ints32],
+    *,
+    volume: Ints32,
+    vectors: Floats32 | None,
+    rigid: Sequence[bool],
+    copied: Sequence[bool],
+    log_p: float,
+    rigid_log_p: float,
+    copied_relief: float,
+    min_shared: int,
+    min_overlap: float,
+) -> list[tuple[Near, ...]]:
+    """For each candidate at most :data:`MOST_NEAR` others that share accounts or wording, and the test they failed.
+
+    The figures are those of ``campaign.link_clusters`` for candidates as wholes: the overlap that the accounts'
+    volumes explain, its Poisson tail, times the number of pairs. Named are those that share more accounts than that,
+    the least likely overlap first, and those whose wording is within :data:`CLOSE`, the closest first.
+
+    Args:
+        ids: of c candidates.
+        accounts: for each the members, int32 ascending.
+        hits: beside each member its prompts in the candidate.
+        volume: int32[a], prompts of every account.
+        vectors: float32[c, d], mean vector of each candidate's prompts, less the mean of all prompts (or subjects that
+            many share would make all alike); None: wording is not compared.
+        rigid: whether a candidate has a template that nobody fills by chance.
+        copied: whether a candidate has a cluster that is mostly one text.
+        log_p: ``Settings.link_log_p``.
+        rigid_log_p: the same between two rigid templates, so what two rigid candidates are held to.
+        copied_relief: how many times the overlap that volumes explain a candidate with such a cluster is held to.
+        min_shared: ``campaign.MIN_SHARED``.
+        min_overlap: ``campaign.MIN_OVERLAP``.
+    """
+    count = len(ids)
+    if count < 2:
+        return [()] * count
+    overlaps = overlaps_of(accounts, hits, volume)
+    unit = None if vectors is None else _unit(vectors)
+    same = np.asarray(copied, bool)
+    found: list[list[Near]] = [[] for _ in ids]
+    for block in blocks(overlaps):
+        weighed, distance = _weighed(overlaps, block, unit)
+        expected = by_chance(overlaps, weighed)
+        expected *= np.where(same[weighed.first] | same[weighed.second], copied_relief, 1.0)
+        tail = np.where(weighed.shared > 0, log_tail(overlaps, weighed.shared, expected), 0.0)
+        overlap = weighed.shared / np.maximum(
+            np.minimum(overlaps.size[weighed.first], overlaps.size[weighed.second]), 1
+        )
+        for i in _nearest(weighed, expected, tail, distance):
+            x, y, n = int(weighed.first[i]), int(weighed.second[i]), int(weighed.shared[i])
+            cut = rigid_log_p if rigid[x] and rigid[y] else log_p
+            found[x].append(
+                Near(
+                    campaign_id=ids[y],
+                    shared=n,
+                    expected=round(float(expected[i]), 4),
+                    log_p=round(min(float(tail[i]), 0.0), 4),
+                    log_p_cut=cut,
+                    overlap=round(float(overlap[i]), 4),
+                    overlap_cut=min_overlap,
+                    distance=None if unit is None else round(float(distance[i]), 4),
+                    failed=(
+                        "shared" if n < min_shared
+                        else "chance" if tail[i] >= cut
+                        else "overlap" if overlap[i] < min_overlap
+                        else "none"
+                    ),
+                )
+            )  # fmt: skip
+    return [tuple(row) for row in found]
+
+
+def _weighed(overlaps: Overlaps, block: slice, unit: Floats32 | None) -> tuple[Pairs, Floats32]:
+    """The pairs to weigh of some candidates, by the first, then by the second, and how far each is apart in wording.
+
+    They are the :data:`WEIGHED` that share the most accounts, and the closest in wording.
+    """
+    count = len(overlaps.sent)
+    shared = shared_pairs(overlaps, block)
+    known = shared.first * count + shared.second
+    keys = known[_places(shared.first, -shared.shared, shared.second) < WEIGHED]
+    apart = None
+    if unit is not None:
+        apart = np.sqrt(np.maximum(2 - 2 * (unit[block] @ unit.T), 0))
+        row, other = np.nonzero(apart <= CLOSE)
+        # the candidate itself is among them
+        closest = _places(row, apart[row, other], other) < MOST_NEAR + 1
+        row, other = row[closest] + block.start, other[closest]
+        keys = unique(np.concatenate((keys, (row * count + other)[row != other])))
+    first, second = keys // count, keys % count
+    at = np.minimum(np.searchsorted(known, keys), max(len(known) - 1, 0))
+    share = known[at] == keys if len(known) else np.zeros(len(keys), bool)
+    values = np.zeros((3, len(keys)), np.int64)
+    values[:, share] = np.array([shared.shared, shared.inside, shared.back])[:, at[share]]
+    distance = np.full(len(keys), np.inf, np.float32) if apart is None else apart[first - block.start, second]
+    return Pairs(first=first, second=second, shared=values[0], inside=values[1], back=values[2]), distance
+
+
+def _nearest(weighed: Pairs, expected: Floats, tail: Floats, distance: Floats32) -> Ints:
+    """Positions of at most :data:`MOST_NEAR` pairs of each candidate, in the order in which they are named.
+
+    Half of the places are kept for those close in wording, as far as there are such.
+    """
+    first, second = weighed.first, weighed.second
+    many = np.flatnonzero(weighed.shared > expected)
+    close = np.flatnonzero(distance <= CLOSE)
+    by_accounts = _places(first[many], tail[many], distance[many], second[many])
+    by_wording = _places(first[close], distance[close], second[close])
+    kept = np.minimum(np.bincount(first[close], minlength=int(first.max(initial=-1)) + 1), MOST_NEAR // 2)
+    late = len(first)
+    turn = np.full(late, 3 * late)
+    turn[many] = np.where(by_accounts < MOST_NEAR - kept[first[many]], by_accounts, 2 * late + by_accounts)
+    turn[close] = np.minimum(turn[close], late + by_wording)
+    named = np.flatnonzero(turn < 3 * late)
+    named = named[_places(first[named], turn[named]) < MOST_NEAR]
+    return named[np.lexsort((turn[named], first[named]))]
+
+
+def _places(group: Ints, *keys: npt.NDArray[Any]) -> Ints:
+    """The place of each item among those of its group, from 0, by some keys, the first one first."""
+    order = np.lexsort((*keys[::-1], group))
+    held = group[order]
+    places = np.empty(len(group), np.int64)
+    places[order] = np.arange(len(group)) - np.searchsorted(held, held)
+    return places
+
+
+def _unit(vectors: Floats32) -> Floats32:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0), np.float32)
+
+
+# ---------------------------------------------------------------- which accounts there were
+
+
+def account_digest(account: str) -> int:
+    """64 bits that stand for an account in :data:`SEEN`."""
+    return int.from_bytes(hashlib.blake2b(account.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def seen_accounts(accounts: pa.Array, volume: Ints32) -> pa.Table:
+    """``digest`` (uint64, ascending) and ``prompts`` of every account of the dump, for :data:`SEEN`.
+
+    It tells an account that is in no finding from one that the dump does not hold, without a list of ids. Who can
+    guess an id can still look it up.
+    """
+    digest = np.fromiter(map(account_digest, accounts.to_pylist()), np.uint64, len(accounts))
+    order = np.argsort(digest, kind="stable")
+    return pa.table({"digest": digest[order], "prompts": np.asarray(volume, np.int32)[order]})

@@ -1,0 +1,1 @@
+"""Nearest neighbours of vectors, exact or in partitions."""

@@ -1,0 +1,1 @@
+"""What runs scans by the clock and watches over them."""

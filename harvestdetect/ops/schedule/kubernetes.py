@@ -1,0 +1,323 @@
+"""A CronJob of Kubernetes, the ConfigMap of its settings and the claims that it writes into."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from harvestdetect.errors import UsageError
+from harvestdetect.ops.schedule.job import ATTEMPTS, Job, calendar
+
+__all__ = ["manifests"]
+
+MEMORY_GB: Final = 8.0
+"""Memory of a container by default, 10**9 bytes."""
+USER: Final = 10001
+"""User and group of the container, as in the Dockerfile."""
+SETTINGS_KEY: Final = "settings.toml"
+"""Key of the settings in their ConfigMap or Secret: a key cannot have every character that a file name can."""
+GROUP_READS: Final = 0o440
+"""Mode of the files of a ConfigMap or Secret; the group is the pod's."""
+SIZES: Final = {"state": "100Gi", "out": "20Gi", "metrics": "1Gi", "cache": "20Gi", "work": "100Gi"}
+"""Size of a claim by the short name of its folder."""
+OTHER_SIZE: Final = "20Gi"
+SYSTEM: Final = ("bin", "boot", "dev", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "usr")
+"""Folders of ``/`` into which nothing is mounted."""
+COVERED: Final = (
+    "/etc",
+    "/home",
+    "/mnt",
+    "/opt",
+    "/root",
+    "/run",
+    "/srv",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/log",
+)
+"""Folders with things of others, which a volume would hide. Folders inside them are no such case."""
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9/._-]*")
+_YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """A volume and where it appears in the container."""
+
+    name: str
+    source: Mapping[str, Any]
+    path: str
+    readonly: bool
+    key: str = ""
+    """Of a single file in the volume; empty: the whole volume."""
+
+    def mounted(self) -> dict[str, Any]:
+        value: dict[str, Any] = {"name": self.name, "mountPath": self.path}
+        return value | ({"subPath": self.key} if self.key else {}) | ({"readOnly": True} if self.readonly else {})
+
+
+def manifests(job: Job) -> dict[str, str]:
+    """File name -> YAML: of the claims, and of the job with its settings.
+
+    Raises:
+        UsageError: the period cannot be expressed, or a folder or file cannot be mounted.
+    """
+    mounts = _mounts(job)
+    documents: list[tuple[list[str], dict[str, Any]]] = []
+    settings = job.settings
+    mounted = any(mount.name == "settings" for mount in mounts)
+    if settings is not None and mounted and settings.text is not None and not settings.secret:
+        head = [f"# The settings as they were in {settings.path}, without comments. The next run sees a change."]
+        named = {"name": f"{job.name}-settings", "labels": _labels(job)}
+        data = {SETTINGS_KEY: f"# From {settings.path}\n{settings.text}"}
+        documents.append((head, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": named, "data": data}))
+    documents.append((_about(job, mounts), _cron_job(job, mounts)))
+    claims = [([] if number else _about_claims(), _claim(job, key)) for number, key in enumerate(job.writable)]
+    made = {f"{job.name}.storage.yaml": claims, f"{job.name}.cronjob.yaml": documents}
+    return {file: _text(parts) for file, parts in made.items() if parts}
+
+
+def _text(documents: list[tuple[list[str], dict[str, Any]]]) -> str:
+    lines: list[str] = []
+    for head, value in documents:
+        lines += ["---", *head, *_yaml(value)]
+    return "\n".join(lines) + "\n"
+
+
+def _labels(job: Job) -> dict[str, str]:
+    return {"app.kubernetes.io/name": job.name}
+
+
+# ---------------------------------------------------------------- volumes
+
+
+def _mounts(job: Job) -> list[_Mount]:
+    folders = [
+        _Mount(key, {"persistentVolumeClaim": _claimed(job, key, readonly)}, path, readonly)
+        for places, readonly in ((job.writable, False), (job.readable, True))
+        for key, path in places.items()
+    ]
+    folders.append(_Mount("tmp", {"emptyDir": {}}, "/tmp", False))
+    if "cache" not in job.writable:
+        folders.append(_Mount("cache", {"emptyDir": {}}, "/cache", False))
+    singles = [] if job.settings is None else [_settings_mount(job, job.settings.path)]
+    files = {"configMap": {"name": f"{job.name}-files", "defaultMode": GROUP_READS}}
+    singles += [_Mount("files", files, path, True, key) for key, path in job.files.items()]
+    # What lies in a folder that is mounted is there already, and could not be mounted into a read-only one.
+    places = [*job.writable.values(), *job.readable.values()]
+    mounts = folders + [one for one in singles if not any(_inside(one.path, place) for place in places)]
+    _check_mounts(mounts)
+    return mounts
+
+
+def _claimed(job: Job, key: str, readonly: bool) -> dict[str, Any]:
+    return {"claimName": f"{job.name}-{key}"} | ({"readOnly": True} if readonly else {})
+
+
+def _settings_mount(job: Job, path: str) -> _Mount:
+    name = f"{job.name}-settings"
+    source: dict[str, Any] = {"configMap": {"name": name, "defaultMode": GROUP_READS}}
+    if job.settings is not None and job.settings.secret:
+        source = {"secret": {"secretName": name, "defaultMode": GROUP_READS}}
+    return _Mount("settings", source, path, True, SETTINGS_KEY)
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _check_mounts(mounts: list[_Mount]) -> None:
+    names = [mount.name for mount in mounts if not mount.key]
+    names += sorted({mount.name for mount in mounts if mount.key})
+    for what, values in (("short names", names), ("folders", [mount.path for mount in mounts])):
+        if len(set(values)) < len(values):
+            raise UsageError(
+                f"the {what} of what is mounted must differ from one another, and from tmp, cache, settings, files, "
+                "/tmp and /cache"
+            )
+    for mount in mounts:
+        if ":" in mount.path:
+            raise UsageError(f"Kubernetes mounts nothing at a path with a colon: {mount.path!r}")
+        if mount.path.split("/")[1] in SYSTEM or (mount.path in COVERED and not mount.key):
+            raise UsageError(
+                f"a volume at {mount.path} would hide what the container has there; "
+                f"use a folder of its own, such as /data/{mount.name}"
+            )
+        for other in mounts:
+            if other is not mount and other.readonly and not other.key and _inside(mount.path, other.path):
+                raise UsageError(
+                    f"Kubernetes cannot mount {mount.path} inside {other.path}, which is read-only; "
+                    "use folders that are not inside one another"
+                )
+
+
+def _claim(job: Job, key: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": f"{job.name}-{key}", "labels": _labels(job)},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": SIZES.get(key, OTHER_SIZE)}},
+        },
+    }
+
+
+# ---------------------------------------------------------------- the job
+
+
+def _container(job: Job, mounts: list[_Mount]) -> dict[str, Any]:
+    memory = MEMORY_GB if job.memory_gb is None else job.memory_gb
+    megabytes = f"{memory * 1000:.0f}M"
+    cache = next(mount.path for mount in mounts if mount.name == "cache")
+    return {
+        "name": job.name,
+        "image": job.image,
+        "command": [word.replace("$", "$$") for word in job.command],
+        "env": [
+            {"name": "HOME", "value": "/tmp"},
+            {"name": "TMPDIR", "value": "/tmp"},
+            {"name": "XDG_CACHE_HOME", "value": cache.replace("$", "$$")},
+        ],
+        "envFrom": [{"secretRef": {"name": f"{job.name}-env", "optional": True}}],
+        "resources": {"requests": {"cpu": "2", "memory": megabytes}, "limits": {"memory": megabytes}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [mount.mounted() for mount in mounts],
+    }
+
+
+def _pod(job: Job, mounts: list[_Mount]) -> dict[str, Any]:
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 120,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(job, mounts)],
+        "volumes": list({mount.name: {"name": mount.name, **mount.source} for mount in mounts}.values()),
+    }
+
+
+def _cron_job(job: Job, mounts: list[_Mount]) -> dict[str, Any]:
+    failing = {"containerName": job.name, "operator": "In", "values": [2, 3, 4]}
+    lost = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": job.name, "labels": _labels(job)},
+        "spec": {
+            "schedule": calendar(job, "kubernetes"),
+            "timeZone": "Etc/UTC",
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": job.period // 2,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {
+                "metadata": {"labels": _labels(job)},
+                "spec": {
+                    "backoffLimit": ATTEMPTS - 1,
+                    "activeDeadlineSeconds": job.timeout,
+                    "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": failing}, lost]},
+                    "template": {"metadata": {"labels": _labels(job)}, "spec": _pod(job, mounts)},
+                },
+            },
+        },
+    }
+
+
+# ---------------------------------------------------------------- comments
+
+
+def _about(job: Job, mounts: list[_Mount]) -> list[str]:
+    lines = [
+        "# kubectl apply -f this; Kubernetes 1.31 or newer.",
+        "# Exit codes 2 (wrong usage), 3 (findings at or above --fail-on) and 4 (done, but look at the input) fail the",
+        "# job at once, as another try would end alike: leave --fail-on out unless findings are to fail it. 1 (failed)",
+        "# and 75 (another run works on the state) are tried again after growing pauses; a pod lost with its node,",
+        "# uncounted.",
+    ]
+    names = ", ".join(job.variables) or "none are named by the settings that were there when this was printed"
+    lines += [
+        f"# Secrets of alerts ({names}) come from lines NAME=value, without quotes, in a file that you delete then:",
+        f"#   kubectl create secret generic {job.name}-env --from-env-file=FILE",
+    ]
+    if claims := [mount.source["persistentVolumeClaim"]["claimName"] for mount in mounts if _given(mount)]:
+        lines += [f"# {', '.join(claims)}: claims with the dumps, which must exist; they are mounted read-only."]
+    mounted = {mount.name for mount in mounts if mount.key}
+    if "settings" in mounted and job.settings is not None and (job.settings.secret or job.settings.text is None):
+        why = "contain secrets" if job.settings.secret else "were not there when this was printed, or cannot be in YAML"
+        kind = "secret generic" if job.settings.secret else "configmap"
+        lines += [
+            f"# The settings {why}; before the first run:",
+            f"#   kubectl create {kind} {job.name}-settings --from-file={SETTINGS_KEY}={_quoted(job.settings.path)}",
+        ]
+    if "files" in mounted:
+        files = " ".join(f"--from-file={m.key}={_quoted(m.path)}" for m in mounts if m.name == "files")
+        lines += [
+            "# Files that the scan reads, at most 1 MiB together; before the first run:",
+            f"#   kubectl create configmap {job.name}-files {files}",
+        ]
+    return lines
+
+
+def _given(mount: _Mount) -> bool:
+    return mount.readonly and "persistentVolumeClaim" in mount.source
+
+
+def _about_claims() -> list[str]:
+    return [
+        "# kubectl apply -f this once, before the job; sizes and storage class are yours to choose. The state needs a",
+        "# volume with real file locks: a block device rather than a network share.",
+    ]
+
+
+def _quoted(path: str) -> str:
+    """A path as a shell takes it."""
+    return path if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", path) else "'" + path.replace("'", "'\"'\"'") + "'"
+
+
+# ---------------------------------------------------------------- YAML
+
+
+def _yaml(value: Mapping[str, Any] | list[Any], pad: str = "") -> Iterator[str]:
+    """Lines of a mapping with plain keys, or of a list, neither empty; no text of several lines starts with a blank."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if isinstance(inner, Mapping | list) and inner:
+                yield f"{pad}{key}:"
+                yield from _yaml(inner, pad + "  ")
+            elif isinstance(inner, str) and "\n" in inner:
+                yield f"{pad}{key}: |"
+                yield from (f"{pad}  {line}" if line else "" for line in inner.removesuffix("\n").split("\n"))
+            else:
+                yield f"{pad}{key}: {_scalar(inner)}"
+        return
+    for inner in value:
+        if isinstance(inner, Mapping | list) and inner:
+            first, *rest = _yaml(inner, pad + "  ")
+            yield f"{pad}- {first[len(pad) + 2 :]}"
+            yield from rest
+        else:
+            yield f"{pad}- {_scalar(inner)}"
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS:
+        return value
+    return json.dumps(value, ensure_ascii=False)

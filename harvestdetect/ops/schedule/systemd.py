@@ -1,0 +1,170 @@
+"""A service and a timer of systemd."""
+
+from __future__ import annotations
+
+import re
+
+from harvestdetect.errors import UsageError
+from harvestdetect.ops.schedule.job import ATTEMPTS, MINUTE, Job, full_path
+
+__all__ = ["service_and_timer"]
+
+
+def service_and_timer(job: Job) -> dict[str, str]:
+    """File name -> content of the two.
+
+    Raises:
+        UsageError: systemd cannot take the program or a folder.
+    """
+    full_path(job, "systemd")
+    if re.search(r"[\\\"']", job.command[0]):
+        raise UsageError(f"systemd starts no program with quotes or \\ in its path: {job.command[0]!r}")
+    for places, what in ((job.writable.values(), "what it writes there is lost"), (_read(job), "cannot read yours")):
+        for path in places:
+            if path.startswith(("/tmp/", "/var/tmp/")) or path in ("/tmp", "/var/tmp"):
+                raise UsageError(f"under systemd a run has a /tmp of its own, and {what}: {path!r}")
+    timer = [
+        f"# /etc/systemd/system/{job.name}.timer",
+        "[Unit]",
+        f"Description=harvestdetect every {job.every}",
+        "",
+        "[Timer]",
+        *_when(job),
+        "# Not with everything else that starts on the hour.",
+        f"RandomizedDelaySec={min(job.period // 20, 15 * MINUTE)}",
+        "AccuracySec=1s",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    ]
+    service = [*_unit(job), "", *_service(job), "", *_hardening(job)]
+    return {f"{job.name}.service": "\n".join(service) + "\n", f"{job.name}.timer": "\n".join(timer) + "\n"}
+
+
+def _read(job: Job) -> list[str]:
+    """Folders and files that are read."""
+    settings = [] if job.settings is None else [job.settings.path]
+    return [*job.readable.values(), *job.files.values(), *settings]
+
+
+def _unit(job: Job) -> list[str]:
+    needed = [*job.writable.values(), *_read(job)]
+    return [
+        f"# /etc/systemd/system/{job.name}.service",
+        "[Unit]",
+        "Description=harvestdetect: look for prompt harvesting",
+        "Wants=network-online.target",
+        "After=network-online.target",
+        *([f"RequiresMountsFor={' '.join(map(_folder, dict.fromkeys(needed)))}"] if needed else []),
+        f"# A run is tried {ATTEMPTS} times; the next period counts anew.",
+        f"StartLimitIntervalSec={job.period * 9 // 10}",
+        f"StartLimitBurst={ATTEMPTS}",
+    ]
+
+
+def _service(job: Job) -> list[str]:
+    # With the colon systemd leaves every $ as it is.
+    colon = ":" if any("$" in word for word in job.command) else ""
+    if "cache" in job.writable:
+        cache = [f"Environment={_word('XDG_CACHE_HOME=' + job.writable['cache'])}"]
+    else:
+        cache = [
+            f"CacheDirectory={job.name}",
+            "CacheDirectoryMode=0700",
+            f"Environment=XDG_CACHE_HOME=%C/{job.name}",
+        ]
+    memory = []
+    if job.memory_gb is not None:
+        memory = [f"MemoryMax={job.memory_gb * 1e9:.0f}"]
+    names = f": {', '.join(job.variables)}" if job.variables else ""
+    return [
+        "[Service]",
+        "Type=oneshot",
+        f"User={job.user}",
+        *([f"Group={job.group}"] if job.group else []),
+        f"ExecStart={colon}{' '.join(map(_word, job.command))}",
+        f"# The secrets of alerts{names}. Lines NAME=value; root's, mode 0600: systemd reads it before it becomes the",
+        "# user. Without the file a run whose settings name such variables ends with 2 and says which is missing.",
+        f"EnvironmentFile=-{job.env_file or f'/etc/{job.name}.env'}",
+        "# 3: done, with findings. 130: stopped by hand.",
+        "SuccessExitStatus=3 130",
+        "# What fails is tried again, also 75 (another run works on the state); not so 2 (wrong usage) and 4 (done,",
+        "# but look at the input). RestartForceExitStatus=75 with Type=oneshot is refused before systemd 256.",
+        "Restart=on-failure",
+        "RestartPreventExitStatus=2 4",
+        f"RestartSec={job.pause}",
+        f"TimeoutStartSec={job.timeout}",
+        "TimeoutStopSec=120",
+        "# As Ctrl-C: temporary files go, what was embedded stays.",
+        "KillSignal=SIGINT",
+        "Nice=10",
+        "# State and results contain prompts.",
+        f"UMask={'0007' if job.group else '0077'}",
+        *cache,
+        *memory,
+    ]
+
+
+def _hardening(job: Job) -> list[str]:
+    return [
+        "# The whole system is read-only but for these. They must exist, or the run ends with 226/NAMESPACE.",
+        "ProtectSystem=strict",
+        *(f"ReadWritePaths={_folder(folder)}" for folder in dict.fromkeys(job.writable.values())),
+        "ProtectHome=read-only",
+        "PrivateTmp=yes",
+        "# Set it to no where the model runs on a graphics card.",
+        "PrivateDevices=yes",
+        "NoNewPrivileges=yes",
+        "CapabilityBoundingSet=",
+        "AmbientCapabilities=",
+        "KeyringMode=private",
+        "LockPersonality=yes",
+        "ProtectClock=yes",
+        "ProtectControlGroups=yes",
+        "ProtectHostname=yes",
+        "ProtectKernelLogs=yes",
+        "ProtectKernelModules=yes",
+        "ProtectKernelTunables=yes",
+        "ProtectProc=invisible",
+        "RemoveIPC=yes",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+        "RestrictNamespaces=yes",
+        "RestrictRealtime=yes",
+        "RestrictSUIDSGID=yes",
+        "SystemCallArchitectures=native",
+        "SystemCallFilter=@system-service",
+    ]
+
+
+def _when(job: Job) -> list[str]:
+    if job.moments is None:
+        return [
+            "# No calendar has this period: it counts from the last run, and from the boot, so that a run missed while",
+            "# the machine was off is made up for.",
+            f"OnBootSec={min(job.period, 15 * MINUTE)}",
+            f"OnUnitActiveSec={job.period}",
+        ]
+    minutes, hours, monday = job.moments
+    hour = "*" if hours is None else ",".join(f"{h:02}" for h in hours)
+    minute = "*" if minutes is None else ",".join(f"{m:02}" for m in minutes)
+    return [
+        f"OnCalendar={'Mon ' if monday else ''}*-*-* {hour}:{minute}:00 UTC",
+        "# A run missed while the machine was off is made up for at the next boot.",
+        "Persistent=true",
+    ]
+
+
+def _word(word: str) -> str:
+    """A word of ExecStart= or Environment=."""
+    word = word.replace("%", "%%")
+    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word):
+        return word
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _folder(path: str) -> str:
+    """A word of ReadWritePaths= or RequiresMountsFor=, in which versions of systemd differ about backslashes."""
+    if "\\" in path or '"' in path:
+        raise UsageError(f'systemd cannot be told of folders with \\ or " in their names: {path!r}')
+    path = path.replace("%", "%%")
+    return path if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", path) else f'"{path}"'

@@ -1,0 +1,136 @@
+"""Files without a name: on the disk as long as they are used, and of no trace afterwards."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.errors import ScratchError
+from harvestdetect.util.disk import SpareFolder, reason_of
+
+__all__ = ["Place", "ScratchFile"]
+
+Place: TypeAlias = Path | SpareFolder | None
+"""Where temporary files go: a folder; a folder that is left for the system's when it fails; None: the system's."""
+
+_COPIED: Final = 1 << 20
+
+
+class ScratchFile:
+    """Bytes outside the process's memory, read and written by place with explicit calls.
+
+    Pages of a memory map count as the process's own memory once they are touched; these do not.
+
+    Args:
+        folder: where the file is made. Out of a :class:`~harvestdetect.util.disk.SpareFolder` that fails, at once or
+        later,
+            the file moves to the system's temporary folder.
+        size: bytes that it has at first, all zero.
+
+    Raises:
+        ScratchError: the file cannot be made, written or read.
+    """
+
+    def __init__(self, folder: Place = None, *, size: int = 0) -> None:
+        self._spare = folder if isinstance(folder, SpareFolder) else None
+        self._folder = folder if isinstance(folder, Path) else None
+        if self._spare is not None and self._spare.writable:
+            try:
+                self._open(self._spare.path, size)
+                return
+            except OSError as error:
+                self._spare.give_up(error)
+        self._spare = None
+        try:
+            self._open(self._folder, size)
+        except OSError as error:
+            self._failed("make", error)
+
+    def write(self, place: int, data: memoryview) -> None:
+        """Puts bytes at a place.
+
+        Raises:
+            ScratchError: the disk is full or fails.
+        """
+        while data:
+            try:
+                done = os.pwrite(self._descriptor, data, place)
+            except OSError as error:
+                self._move(error)
+                continue
+            data, place = data[done:], place + done
+
+    def read(self, place: int, size: int) -> bytes:
+        """Up to ``size`` bytes at a place.
+
+        Raises:
+            ScratchError: the disk fails.
+        """
+        try:
+            return os.pread(self._descriptor, size, place)
+        except OSError as error:
+            self._failed("read", error)
+
+    def read_into(self, place: int, target: npt.NDArray[Any]) -> None:
+        """Fills ``target``, an array without gaps, with the bytes at a place.
+
+        Raises:
+            ScratchError: the file is shorter, or the disk fails.
+        """
+        view = target.reshape(-1).view(np.uint8).data
+        while view:
+            try:
+                got = os.preadv(self._descriptor, [view], place)
+            except OSError as error:
+                self._failed("read", error)
+            if not got:
+                raise ScratchError(f"nothing at byte {place:,} of a temporary file in {self._where()}")
+            view, place = view[got:], place + got
+
+    def _open(self, folder: Path | None, size: int) -> None:
+        self._descriptor, name = tempfile.mkstemp(prefix="harvestdetect-", dir=folder)
+        self._close = weakref.finalize(self, os.close, self._descriptor)
+        os.unlink(name)
+        os.ftruncate(self._descriptor, size)
+
+    def _move(self, error: OSError) -> None:
+        """Goes on in the system's temporary folder, if there is another place to go to."""
+        if self._spare is None:
+            self._failed("write", error)
+        self._spare.give_up(error)
+        self._spare = None
+        before, close = self._descriptor, self._close
+        try:
+            size = os.fstat(before).st_size
+            self._open(None, size)
+            for start in range(0, size, _COPIED):
+                raw = os.pread(before, min(_COPIED, size - start), start)
+                piece = memoryview(b"" if raw.count(0) == len(raw) else raw)  # what was never written stays a hole
+                place = start
+                while piece:
+                    done = os.pwrite(self._descriptor, piece, place)
+                    piece, place = piece[done:], place + done
+        except OSError as later:
+            self._failed("write", later)
+        finally:
+            close()
+
+    def _failed(self, what: str, error: OSError) -> NoReturn:
+        raise ScratchError(
+            f"cannot {what} a temporary file in {self._where()}: {reason_of(error)}; free some space there, or set "
+            "TMPDIR to a folder on another disk"
+        ) from error
+
+    def _where(self) -> str:
+        if self._folder is not None or self._spare is not None:
+            return str(self._folder or (self._spare and self._spare.path))
+        try:
+            return tempfile.gettempdir()
+        except OSError:  # there is none that can be written
+            return os.environ.get("TMPDIR", "/tmp")

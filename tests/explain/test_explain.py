@@ -1,0 +1,990 @@
+"""Explanations from the files of a scan: old and new folders, hostile ids, both formats."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import inspect
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from harvestdetect.campaign import form as campaign_stage
+from harvestdetect.campaign import shared_accounts as overlap
+from harvestdetect.campaign.form import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, Link, link_clusters
+from harvestdetect.cli.main import cli, main
+from harvestdetect.data import (
+    NO_TIME,
+    BenignExplanation,
+    Campaign,
+    Candidate,
+    Evidence,
+    Family,
+    FamilyResult,
+    FieldColumn,
+    Near,
+    Outside,
+    Prompts,
+    RateStep,
+)
+from harvestdetect.errors import InputError, UsageError
+from harvestdetect.evidence.benign import benign_explanations
+from harvestdetect.explain import AccountExplanation, CampaignExplanation, explain, explanation_json, render
+from harvestdetect.explain import account as of_accounts
+from harvestdetect.explain import campaign as of_campaigns
+from harvestdetect.explain.files import Scan
+from harvestdetect.judge import candidates, findings
+from harvestdetect.judge.candidates import (
+    CANDIDATES,
+    CLOSE,
+    EXCERPT,
+    MOST_NEAR,
+    MOST_OUTSIDE,
+    SEEN,
+    account_digest,
+    candidate_from_dict,
+    candidate_to_dict,
+    excerpt_of,
+    missing_fields,
+    near_candidates,
+    outside_accounts,
+    seen_accounts,
+)
+from harvestdetect.judge.triage import judge, steps, tier_at
+from harvestdetect.report import write_outputs
+from harvestdetect.util.escape import INVISIBLE, json_text
+from tests.report.test_report import HOSTILE, make_detection, make_finding, make_member, make_template
+
+FIRST, SECOND, LOOSE = "c-aaaa000001", "c-aabb000002", "c-ffff000003"
+"""A capped finding, an urgent one, a candidate that became no finding."""
+FORMULA = "=HYPERLINK(1)"
+BIDI = "\u202euser\x1b[31m\n\x00"
+VIRAL = "a text that people pass on (viral prompt, assignment)"
+
+
+def evidence(name: str, family: Family, p: float, *, sentence: str = "As seen.") -> Evidence:
+    return Evidence(
+        name=name, family=family, value=0.4, null="other accounts", expected=3.1, p_value=p, sentence=sentence
+    )
+
+
+def make_near(campaign_id: str, **changes: Any) -> Near:
+    values: dict[str, Any] = {
+        "campaign_id": campaign_id,
+        "shared": 4,
+        "expected": 2.5,
+        "log_p": -3.0,
+        "log_p_cut": -16.0,
+        "overlap": 0.3,
+        "overlap_cut": 0.2,
+        "distance": 0.4,
+        "failed": "chance",
+    }
+    return Near(**{**values, **changes})
+
+
+def make_candidate(campaign_id: str = FIRST, **changes: Any) -> Candidate:
+    """Review by structure and text, capped to watch; time falls short of urgent."""
+    values: dict[str, Any] = {
+        "campaign_id": campaign_id,
+        "tier": "watch",
+        "uncapped": "review",
+        "capped_by": (VIRAL,),
+        "score": 12.0,
+        "q_value": 1e-4,
+        "accounts": 4,
+        "prompts": 40,
+        "excerpt": "Explain … in steps",
+        "families": (
+            FamilyResult(family="text", p_value=1e-4, adjusted=1e-3, cut=0.05, stands=True),
+            FamilyResult(family="structure", p_value=1e-5, adjusted=2e-4, cut=0.01, stands=True, agreed=True),
+            FamilyResult(family="time", p_value=0.01, adjusted=0.04, cut=0.01, stands=False),
+        ),
+        "evidence": (
+            evidence("rigid wording", "text", 1e-4),
+            evidence("even load", "structure", 1e-5, sentence=HOSTILE),
+            evidence("flat day", "time", 0.01),
+        ),
+        "benign_explanations": (
+            BenignExplanation(name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", caps="watch"),
+        ),
+        "outside": (
+            Outside(account=BIDI, membership=0.31, hits=1, volume=90, why="1 of its 90 prompts fits"),
+            Outside(account="near", membership=0.2, hits=1, volume=40, why="1 of its 40 prompts fits"),
+        ),
+        "outside_count": 77,
+        "neighbors": (make_near(SECOND), make_near(LOOSE, shared=0, failed="shared")),
+        "steps": (
+            RateStep(fdr=0.0, tier="watch"),
+            RateStep(fdr=2e-4, tier="review"),
+            RateStep(fdr=0.04, tier="urgent"),
+        ),
+        "missing": ("ip", "created_at"),
+    }
+    return Candidate(**{**values, **changes})
+
+
+def loose_candidate() -> Candidate:
+    return make_candidate(
+        LOOSE,
+        tier=None,
+        uncapped=None,
+        capped_by=(),
+        families=(FamilyResult(family="structure", p_value=0.1, adjusted=0.3, cut=0.01, stands=False),),
+        benign_explanations=(),
+        steps=(RateStep(fdr=0.0, tier=None), RateStep(fdr=0.3, tier="review")),
+        members=(Outside(account="maybe", membership=0.9, hits=6, volume=8, why="6 of its 8 prompts (75%) fit"),),
+        outside=(),
+        outside_count=0,
+        neighbors=(),
+    )
+
+
+def members(*names: str) -> tuple[Any, ...]:
+    return tuple(make_member(name, reasons=(f"80 of its 100 prompts fit {HOSTILE}",)) for name in names)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """What a scan wrote before it kept its candidates."""
+    first = make_finding(
+        FIRST,
+        tier="watch",
+        families=("structure", "text"),
+        q_value=1e-4,
+        accounts=4,
+        members=(*members("ann", FORMULA, BIDI + "!"), make_member("low", recommended=False, harvest_share=0.05)),
+        benign_explanations=(
+            BenignExplanation(name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", caps="watch"),
+        ),
+        templates=(make_template(), make_template("t-2", words=("Only", "this"), slots=())),
+    )
+    second = make_finding(
+        SECOND,
+        accounts=3,
+        q_value=0.002,
+        members=(
+            *members("ann", "bob"),
+            make_member("low", recommended=False, harvest_share=0.05, harvest_prompts=1, membership=0.6),
+        ),
+        benign_explanations=(),
+        orgs=None,
+    )
+    sent = pa.table(
+        {
+            "file": ["dump.jsonl"] * 7,
+            "line": list(range(1, 8)),
+            "account": ["ann"] * 3 + [FORMULA] * 2 + ["bob", "ann"],
+            "campaign_id": [FIRST] * 5 + [SECOND] * 2,
+            "template_id": ["t-1", "t-1", "t-2", "t-1", "t-2", "t-1", "t-1"],
+            "membership": [0.97] * 7,
+        }
+    )
+    write_outputs(make_detection(second, first, prompts=sent), tmp_path / "out")
+    (tmp_path / "out" / CANDIDATES).unlink(missing_ok=True)
+    (tmp_path / "out" / SEEN).unlink(missing_ok=True)
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def out(old: Path) -> Path:
+    """The same by a scan of today."""
+    second = make_candidate(
+        SECOND,
+        tier="urgent",
+        uncapped="urgent",
+        capped_by=(),
+        q_value=0.002,
+        accounts=3,
+        families=(
+            FamilyResult(family="structure", p_value=1e-9, adjusted=1e-8, cut=0.01, stands=True),
+            FamilyResult(family="time", p_value=1e-9, adjusted=1e-3, cut=0.01, stands=True),
+        ),
+        benign_explanations=(),
+        outside=(Outside(account="near", membership=0.4, hits=2, volume=40, why="2 of its 40 prompts (5%) fit"),),
+        outside_count=1,
+        neighbors=(make_near(FIRST), make_near(LOOSE, failed="overlap", overlap=0.1)),
+        steps=(RateStep(fdr=0.0, tier=None), RateStep(fdr=1e-8, tier="review"), RateStep(fdr=1e-3, tier="urgent")),
+    )
+    write_candidates(old, (second, make_candidate(), loose_candidate()))
+    names = ["ann", "bob", "low", "near", "maybe", FORMULA, BIDI, BIDI + "!", "elsewhere"]
+    pq.write_table(seen_accounts(pa.array(names), np.arange(len(names), dtype=np.int32) + 10), old / SEEN)
+    return old
+
+
+def write_candidates(folder: Path, candidates: Sequence[Candidate]) -> None:
+    lines = "".join(json_text(candidate_to_dict(c)) + "\n" for c in candidates)
+    (folder / CANDIDATES).write_text(lines, encoding="utf-8")
+
+
+def run(*arguments: str | Path) -> Result:
+    done = CliRunner().invoke(cli, ["explain", *map(str, arguments)])
+    assert done.exception is None, done.exception
+    return done
+
+
+def text(*arguments: str | Path) -> str:
+    """What is printed, as one line."""
+    return " ".join(run(*arguments).stdout.split())
+
+
+def error(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
+    """Exit code and the line on standard error."""
+    with pytest.raises(SystemExit) as end:
+        main(["explain", *map(str, arguments)])
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 1
+    assert isinstance(end.value.code, int)
+    return end.value.code, shown.err
+
+
+def campaign_of(folder: Path, target: str) -> CampaignExplanation:
+    found = explain(folder, target)
+    assert isinstance(found, CampaignExplanation)
+    return found
+
+
+def account_of(folder: Path, target: str) -> AccountExplanation:
+    found = explain(folder, target, account=True)
+    assert isinstance(found, AccountExplanation)
+    return found
+
+
+# ---------------------------------------------------------------- a campaign
+
+
+def test_why_these(out: Path) -> None:
+    shown = text(out, FIRST)
+    assert shown.startswith(f"watch {FIRST} 4 accounts 40 prompts")
+    assert "By its evidence alone it would be review; capped by: " + VIRAL in shown
+    assert "structure stands: adjusted p 2 × 10⁻⁴, cut 0.01 (p 10⁻⁵ before adjusting)" in shown
+    assert "time does not stand: adjusted p 0.040, cut 0.01" in shown
+    assert "even load: 0.4, chance gives 3.1, p 10⁻⁵" in shown
+    assert "median 80 %, from 5 % to 80 %" in shown
+    assert "template t-2, 80 prompts of 20 accounts: Only this" in shown
+    assert shown.index("structure stands") < shown.index("time does not stand")
+
+
+def test_why_not_the_neighbours(out: Path) -> None:
+    shown = text(out, FIRST)
+    assert "not taken as members, though they sent some of its texts: 77 accounts" in shown
+    assert "near membership 0.20: 1 of its 40 prompts fits" in shown
+    assert "… and 75 more" in shown
+    assert f"{SECOND} (urgent, 3 accounts): Not linked: 4 accounts in both, 2.5 expected by chance; log p -3.0" in shown
+    assert "a link needs less than -16.0. Their wording is 0.40 apart" in shown
+    assert f"{LOOSE} (no finding, 4 accounts): Not linked: no account in both." in shown
+    assert "no family stands; the nearest is structure, adjusted p 0.300 against 0.01" in shown
+    assert "4 accounts in both are 10 % of the smaller one, a link needs 20 %" in text(out, SECOND)
+
+
+def test_what_would_change_it(out: Path) -> None:
+    shown = text(out, FIRST)
+    assert "At a false-discovery rate of 0.040 or more (the scan took 0.01) it would be urgent." in shown
+    assert "At a false-discovery rate below 2 × 10⁻⁴ (the scan took 0.01) it would be watch." in shown
+    assert f"Held down to watch by: {VIRAL}. 80% are copies. It would be review with fewer than 50% copies" in shown
+    assert "Most of its prompts lack ip: addresses would show shared networks" in shown
+    assert "Most of its prompts lack created_at: sign-up times" in shown
+    assert "1 × 10" not in shown
+    assert (
+        "Of the findings at least as sure as this one (q-value 10⁻⁴) fewer than 0.001 are expected to be false" in shown
+    )
+    second = campaign_of(out, SECOND)
+    assert second.expected_false == pytest.approx(2 * 0.002)
+    by_family = {c.name: c.tier for c in second.changes if c.kind == "family"}
+    assert by_family == {"structure": "review", "time": "review"}
+    rates = [(c.needed, c.tier) for c in second.changes if c.kind == "rate"]
+    assert rates == [(1e-3, "review")], "rates below a millionth are not told"
+
+
+def test_expected_false_findings_that_the_scan_states(out: Path) -> None:
+    run_file = out / "run.json"
+    run_file.write_text(json.dumps({**json.loads(run_file.read_text()), "expected_false": {"urgent": 0.07}}))
+    assert campaign_of(out, SECOND).expected_false_at_tier == 0.07
+    assert campaign_of(out, FIRST).expected_false_at_tier is None
+    assert "0.07 at urgent in all." in text(out, SECOND)
+
+
+def test_a_family_that_could_stand(out: Path) -> None:
+    write_candidates(out, [make_candidate(benign_explanations=(), capped_by=(), tier="review"), loose_candidate()])
+    changes = {c.name: c for c in campaign_of(out, FIRST).changes if c.kind == "family"}
+    assert changes["time"].tier == "urgent"
+    assert (changes["time"].now, changes["time"].needed) == (0.04, 0.01)
+    assert changes["time"].sentence.startswith("If time stood (adjusted p at most 0.01; it is 0.040)")
+    assert changes["infrastructure"].now is None
+    assert changes["infrastructure"].tier == "urgent"
+    assert changes["structure"].tier == "watch"
+    assert "text" not in changes, "with a template, structure is enough without wording"
+
+
+def test_two_explanations_that_cap(out: Path) -> None:
+    fits = make_candidate().benign_explanations[0]
+    other = dataclasses.replace(fits, name="something new", sentence="It fits.")
+    write_candidates(out, [make_candidate(benign_explanations=(fits, other)), loose_candidate()])
+    held = [c for c in campaign_of(out, FIRST).changes if c.kind == "benign"]
+    assert [c.tier for c in held] == ["watch", "watch"]
+    assert held[0].sentence.endswith("Without it the tier stays watch, for this fits too: something new.")
+
+
+def test_without_a_template(out: Path) -> None:
+    families = (FamilyResult(family="time", p_value=1e-4, adjusted=1e-3, cut=0.01, stands=True),)
+    candidate = dataclasses.replace(loose_candidate(), families=families, templated=False)
+    write_candidates(out, [make_candidate(), candidate])
+    found = campaign_of(out, LOOSE)
+    assert [(c.kind, c.tier) for c in found.changes if c.kind == "template"] == [("template", "review")]
+    neighbour = next(n for n in campaign_of(out, FIRST).neighbors if n.near.campaign_id == LOOSE)
+    assert "takes an adjusted p of 0.0001 with two measures that agree, it is 0.001" in neighbour.sentence
+
+
+def test_a_candidate_that_became_no_finding(out: Path) -> None:
+    found = campaign_of(out, LOOSE)
+    assert found.tier is None
+    assert found.recommended is None
+    assert text(out, LOOSE).startswith(f"no finding {LOOSE} 4 accounts")
+    assert "It is no finding, so it adds no false one." in text(out, LOOSE)
+    assert "maybe" not in run(out, LOOSE).stdout, "accounts of no finding are told of only when asked for"
+
+
+@pytest.mark.parametrize("failed", ["shared", "chance", "overlap", "none", "unknown"])
+def test_every_reason_to_stay_apart_has_words(out: Path, failed: str) -> None:
+    write_candidates(out, [make_candidate(neighbors=(make_near(SECOND, failed=failed, distance=None),))])
+    sentence = campaign_of(out, FIRST).neighbors[0].sentence
+    assert "4 accounts in both" in sentence
+    assert sentence.startswith("Not linked") == (failed in ("shared", "chance", "overlap"))
+
+
+# ---------------------------------------------------------------- older folders
+
+
+def test_an_older_folder_says_what_is_missing(old: Path) -> None:
+    shown = text(old, FIRST)
+    assert f"{CANDIDATES} is not there" in shown
+    assert "structure stands" in shown
+    assert "Without the evidence of structure it would be" not in shown, "the cap holds it at watch either way"
+    assert f"{SECOND} (urgent, 3 accounts): 2 accounts in both; this scan did not keep why" in shown
+    second = campaign_of(old, SECOND)
+    assert {c.name: c.tier for c in second.changes if c.kind == "family"} == {"structure": "review", "time": "review"}
+    assert [c.name for c in second.changes if c.kind == "field"] == ["org"]
+    assert second.apart == {"low harvest share": 1, "uncertain membership": 1, "a single prompt": 1}
+    assert second.recommended == 2
+    assert json.loads(explanation_json(second))["families"][0]["adjusted"] is None
+
+
+def test_an_older_folder_cannot_tell_whether_the_dump_holds_an_account(old: Path) -> None:
+    shown = text(old, "--account", "nobody")
+    assert shown.startswith("account nobody: in no finding and near none")
+    assert f"{SEEN} cannot be read: whether the dump holds this account at all is not known" in shown
+
+
+def test_candidates_of_another_scan(out: Path) -> None:
+    write_candidates(out, [loose_candidate()])
+    assert f"{CANDIDATES} is of another scan" in text(out, FIRST)
+
+
+def test_missing_run_json_and_prompts(out: Path) -> None:
+    (out / "run.json").write_text("[")
+    (out / "prompts.parquet").write_bytes(b"no")
+    shown = text(out, "ann")
+    assert "run.json cannot be read" in shown
+    assert "prompts.parquet cannot be read" in shown
+    assert "2 findings" in shown
+
+
+@pytest.mark.parametrize("name", ["campaigns.jsonl", "accounts.csv"])
+def test_a_needed_file_is_missing(out: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    (out / name).unlink()
+    code, line = error(capsys, out, FIRST)
+    assert code == 1
+    assert f"cannot read {out / name}" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("campaigns.jsonl", "[1]\n", "line 1: not a JSON object"),
+        ("campaigns.jsonl", '{"campaign_id": 7}\n', "line 1: Expected `str`"),
+        (CANDIDATES, '{"campaign_id": "c-1"}\n', "line 1: not a candidate"),
+        (CANDIDATES, "\xff", "not UTF-8 text"),
+        (CANDIDATES, f'{{"campaign_id": "c-1", "accounts": 1{"0" * 400}}}\n', "more than 64 bits"),
+        (CANDIDATES, '{"campaign_id": "c-1", "tier": "\\ud800"}\n', "line 1: "),
+        ("campaigns.jsonl", '{"campaign_id": ' + "[" * 900 + "]" * 900 + "}\n", "line 1: "),
+        ("accounts.csv", "account,campaign_id\r\na,c-1\r\n", "no column membership"),
+        ("accounts.csv", "account,campaign_id\r\n", "no column membership"),
+        ("accounts.csv", "", "no column account; found: 'none'"),
+        ("accounts.csv", "\r\n", "no column account; found: 'none'"),
+    ],
+)
+def test_malformed_files(out: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, said: str) -> None:
+    (out / name).write_bytes(content.encode("latin-1"))
+    code, line = error(capsys, out, FIRST)
+    assert code == 1
+    assert said in line
+
+
+def test_accounts_that_belong_to_no_finding_are_an_error(out: Path) -> None:
+    with (out / "accounts.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(["x", "c-0", "watch", 1, 1, 1, 1, "", "", "true", ""])
+    with pytest.raises(InputError, match="'c-0' is not in campaigns"):
+        explain(out, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("prompts", "9" * 400, "line 2: a cell is not a number"),
+        ("prompts", "many", "line 2: a cell is not a number"),
+        ("account", "\\U00110000", "line 2: a cell is not a number, or its escape no character"),
+        ("account", "\\Uffffffff", "line 2: a cell is not a number, or its escape no character"),
+        ("reasons", None, "line 2: not as many cells as the header"),
+    ],
+)
+def test_malformed_cells(out: Path, column: str, cell: str | None, said: str) -> None:
+    with (out / "accounts.csv").open(newline="", encoding="utf-8-sig") as file:
+        header, first, *rest = csv.reader(file)
+    first[header.index(column)] = cell or ""
+    with (out / "accounts.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, first if cell is not None else first[:-1], *rest])
+    with pytest.raises(InputError, match=re.escape(said)):
+        explain(out, FIRST)
+
+
+def test_an_account_may_be_long(out: Path) -> None:
+    long = "x" * 300_000
+    with (out / "accounts.csv").open("a", newline="") as file:
+        csv.writer(file).writerow([long, FIRST, "watch", 1, 1, 1, 1, "", "", "true", ""])
+    limit = csv.field_size_limit(131_072)
+    try:
+        assert account_of(out, long).places[0].campaign_id == FIRST
+        assert campaign_of(out, SECOND).campaign_id == SECOND
+    finally:
+        csv.field_size_limit(max(limit, csv.field_size_limit()))
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "9" * 400])
+def test_settings_that_are_no_numbers_are_not_known(out: Path, value: str) -> None:
+    (out / "run.json").write_text(f'{{"settings": {{"low_share": {value}}}}}')
+    assert "run.json cannot be read" in text(out, "ann")
+
+
+# ---------------------------------------------------------------- what is meant
+
+
+def test_prefixes(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert campaign_of(out, "c-aaa").campaign_id == FIRST
+    assert campaign_of(out, "c-f").campaign_id == LOOSE
+    code, line = error(capsys, out, "c-aa")
+    assert code == 2
+    assert f"2 campaigns begin with 'c-aa': {SECOND}, {FIRST}; give more" in line
+
+
+def test_an_unknown_campaign_names_the_nearest(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, line = error(capsys, out, "c-aaaa000009")
+    assert code == 2
+    assert f"no campaign 'c-aaaa000009' in {out}; the nearest: {FIRST}" in line
+
+
+def test_an_unknown_campaign_of_an_empty_scan(tmp_path: Path) -> None:
+    write_outputs(make_detection(), tmp_path)
+    with pytest.raises(UsageError, match="found no candidate at all"):
+        explain(tmp_path, "c-1")
+
+
+def test_an_account_that_is_called_like_a_campaign(old: Path) -> None:
+    table = old / "accounts.csv"
+    text = table.read_text().replace('\n"ann",', f'\n"{FIRST}",').replace('\n"bob",', '\n"c-aaa",')
+    table.write_text(text, newline="")
+    assert campaign_of(old, FIRST).campaign_id == FIRST
+    assert [p.campaign_id for p in account_of(old, FIRST).places] == [SECOND, FIRST]
+    named_like_a_prefix = explain(old, "c-aaa")
+    assert isinstance(named_like_a_prefix, AccountExplanation), "a whole id goes before the beginning of one"
+
+
+# ---------------------------------------------------------------- an account
+
+
+def test_a_member(out: Path) -> None:
+    found = account_of(out, "ann")
+    assert found.prompts == 10
+    assert [(p.campaign_id, p.role, p.tier) for p in found.places] == [
+        (SECOND, "member", "urgent"),
+        (FIRST, "member", "watch"),
+    ]
+    assert [(t.template_id, t.prompts) for t in found.places[1].templates] == [("t-1", 2), ("t-2", 1)]
+    assert found.places[1].templates[1].excerpt == "Only this"
+    assert found.places[1].examples == ("dump.jsonl:1", "dump.jsonl:2", "dump.jsonl:3")
+    assert {c.name for c in found.places[0].changes} == {"tier", "harvest share", "membership", "prompts"}
+    shown = text(out, "ann")
+    assert "account ann, 10 prompts: in 2 findings" in shown
+    assert "To stay recommended, its harvest share must be at least 20 % (20 of its 100 prompts); it is 80 %." in shown
+
+
+def test_what_would_make_a_member_recommended(out: Path) -> None:
+    place = next(p for p in account_of(out, "low").places if p.campaign_id == SECOND)
+    assert not place.recommended
+    assert {c.name: c.needed for c in place.changes} == {"harvest share": 0.2, "membership": 0.8, "prompts": 2.0}
+    assert "must be at least 20 % (20 of its 100 prompts); it is 5 %." in place.changes[0].sentence
+
+
+def test_a_near_member(out: Path) -> None:
+    found = account_of(out, "near")
+    assert [(p.campaign_id, p.role, p.membership) for p in found.places] == [
+        (SECOND, "outside", 0.4),
+        (FIRST, "outside", 0.2),
+    ]
+    shown = text(out, "near")
+    assert "account near, 13 prompts: in no finding, near 2" in shown
+    assert "not a member: 2 of its 40 prompts fit, harvest share 5 %, membership 0.40" in shown
+    assert "It would be a member from a membership of 0.5 on; it is 0.40." in shown
+
+
+def test_in_a_candidate_that_became_no_finding(out: Path) -> None:
+    assert [p.role for p in account_of(out, "maybe").places] == ["candidate"]
+    assert "The candidate is no finding: no family stands; the nearest is structure" in text(out, "maybe")
+
+
+def test_in_nothing(out: Path) -> None:
+    done = run(out, "elsewhere")
+    assert done.exit_code == 0
+    assert "account elsewhere, 18 prompts: in no finding and near none" in done.stdout
+
+
+def test_not_in_the_dump(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, line = error(capsys, out, "anne")
+    assert code == 2
+    assert "the dump holds no account 'anne'; the nearest ids in the results: ann" in line
+
+
+# ---------------------------------------------------------------- hostile texts
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+@pytest.mark.parametrize("target", [FIRST, SECOND, LOOSE, BIDI, BIDI + "!", FORMULA])
+def test_nothing_in_a_text_acts_on_the_terminal(out: Path, output: str, target: str) -> None:
+    shown = run(out, "--format", output, "--", target).stdout
+    assert not INVISIBLE.search(shown.replace("\n", ""))
+    if output == "json":
+        assert json.loads(shown)["schema_version"] == 1
+    else:
+        assert "[bold red]" in shown or target == BIDI, "markup is shown, not acted on"
+
+
+def test_a_formula_is_an_account_like_another(out: Path) -> None:
+    assert f"'{FORMULA}" in (out / "accounts.csv").read_text()
+    assert account_of(out, FORMULA).account == FORMULA
+    assert [p.campaign_id for p in account_of(out, FORMULA).places] == [FIRST]
+
+
+def test_a_hostile_name_that_is_not_there(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, line = error(capsys, out, "--", "\x1b[2J\u202e\ud800")
+    assert code == 2
+    assert not INVISIBLE.search(line.rstrip("\n"))
+
+
+def test_a_very_long_id(out: Path) -> None:
+    long = "a" * 50_000
+    write_candidates(out, [make_candidate(outside=(Outside(account=long, membership=0.1, hits=1, volume=2, why="x"),))])
+    assert len(run(out, FIRST).stdout) < 20_000
+    assert len(run(out, long).stdout) < 2_000
+
+
+def test_color_and_width(out: Path) -> None:
+    found = explain(out, FIRST)
+    assert "\x1b[" in render(found, width=80, color=True)
+    for width in (40, 80, 160):
+        shown = render(found, width=width, color=False)
+        assert max(map(len, shown.splitlines())) <= width
+        assert shown.endswith("\n")
+
+
+# ---------------------------------------------------------------- the schema
+
+
+def test_the_json_of_a_campaign_keeps_its_names(out: Path) -> None:
+    plain = json.loads(run(out, FIRST, "--format", "json").stdout)
+    assert plain["kind"] == "campaign"
+    assert list(plain) == [
+        *("schema_version", "kind", "campaign_id", "tier", "uncapped", "capped_by", "score", "q_value"),
+        *("expected_false", "expected_false_at_tier", "summary", "accounts", "prompts", "families", "templates"),
+        *("benign_explanations", "harvest_share", "recommended", "apart", "outside", "outside_count", "neighbors"),
+        *("changes", "missing"),
+    ]
+    assert list(plain["families"][0]) == ["family", "stands", "p_value", "adjusted", "cut", "measures"]
+    assert list(plain["outside"][0]) == ["account", "membership", "hits", "volume", "why"]
+    assert list(plain["neighbors"][0]) == ["near", "tier", "accounts", "excerpt", "sentence"]
+    assert list(plain["neighbors"][0]["near"]) == [
+        *("campaign_id", "shared", "expected", "log_p", "log_p_cut", "overlap", "overlap_cut", "distance", "failed"),
+    ]
+    assert list(plain["changes"][0]) == ["kind", "name", "now", "needed", "tier", "sentence"]
+
+
+def test_the_json_of_an_account_keeps_its_names(out: Path) -> None:
+    plain = json.loads(run(out, "ann", "--format", "json").stdout)
+    assert plain["kind"] == "account"
+    assert list(plain) == ["schema_version", "kind", "account", "prompts", "places", "nearest", "missing"]
+    assert list(plain["places"][0]) == [
+        *("campaign_id", "tier", "role", "membership", "harvest_share", "prompts", "harvest_prompts", "first_seen"),
+        *("last_seen", "recommended", "reasons", "templates", "examples", "changes"),
+    ]
+
+
+def test_a_line_of_candidates_keeps_its_names() -> None:
+    assert list(candidate_to_dict(make_candidate())) == [
+        *("campaign_id", "tier", "score", "q_value", "accounts", "prompts", "uncapped", "capped_by", "templated"),
+        *("templates", "excerpt", "families", "evidence", "benign_explanations", "members", "outside"),
+        *("outside_count", "neighbors", "steps", "missing"),
+    ]
+
+
+def test_a_candidate_comes_back_from_json() -> None:
+    for candidate in (make_candidate(), loose_candidate()):
+        assert candidate_from_dict(json.loads(json_text(candidate_to_dict(candidate)))) == candidate
+
+
+def test_numbers_that_are_not_finite_come_back_as_nan() -> None:
+    near = make_near(SECOND, log_p=-math.inf, distance=None)
+    back = candidate_from_dict(
+        json.loads(json_text(candidate_to_dict(make_candidate(neighbors=(near,), q_value=math.nan))))
+    )
+    assert math.isnan(back.q_value)
+    assert math.isnan(back.neighbors[0].log_p)
+    assert back.neighbors[0].distance is None
+
+
+def test_fields_to_come_do_not_matter_and_optional_ones_may_lack() -> None:
+    least = {"campaign_id": "c-1", "tier": None, "score": 0.0, "q_value": 1.0, "accounts": 1, "prompts": 2, "new": [1]}
+    assert candidate_from_dict(least) == Candidate(
+        campaign_id="c-1", tier=None, score=0.0, q_value=1.0, accounts=1, prompts=2
+    )
+    with pytest.raises(InputError, match="not a candidate"):
+        candidate_from_dict({**least, "tier": "sure"})
+
+
+def test_it_starts_without_a_model() -> None:
+    code = (
+        "import sys, harvestdetect.explain, harvestdetect.judge.candidates\n"
+        "heavy = {'torch', 'scipy', 'sklearn', 'faiss', 'networkx', 'sentence_transformers'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# ---------------------------------------------------------------- what must agree with the stages
+
+probability = st.one_of(st.floats(1e-12, 1.0), st.sampled_from([1e-9, 1e-5, 1e-3, 0.009, 0.02, 0.5]))
+measured = st.dictionaries(st.sampled_from(["text", "structure", "time", "infrastructure"]), probability, min_size=1)
+cap = st.sampled_from([None, "review", "watch"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(measured, st.booleans(), st.booleans(), cap), min_size=1, max_size=6))
+def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], bool, bool, Any]]) -> None:
+    found = [
+        [evidence(name, family, p) for family, p in families.items() for name in ("a", "b")[: 1 + twice]]
+        for families, _, twice, _ in rows
+    ]
+    fits = [
+        (BenignExplanation(name="it", verdict="fits", statistic=None, sentence="", caps=c),) if c else ()
+        for *_, c in rows
+    ]
+    judgements = judge(found, fits, [t for _, t, _, _ in rows], deciding={}, fdr=0.01)
+    for judgement, measures, held in zip(judgements, found, fits, strict=True):
+        candidate = make_candidate(
+            tier=judgement.tier,
+            uncapped=judgement.uncapped,
+            templated=judgement.templated,
+            evidence=tuple(measures),
+            benign_explanations=held,
+            families=tuple(
+                FamilyResult(**{f.name: getattr(s, f.name) for f in dataclasses.fields(FamilyResult)})
+                for s in judgement.standings
+            ),
+            steps=tuple(RateStep(fdr=s.fdr, tier=s.tier) for s in steps(judgement)),
+        )
+        stands = {f.family for f in candidate.families if f.stands}
+        assert of_campaigns._tier_of(candidate, stands) == judgement.uncapped
+        scan = Scan(out=Path(), found={}, members={}, candidates={"c": candidate}, run={}, complete=True, missing=())
+        for change in of_campaigns._by_rate(scan, candidate):
+            assert change.needed is not None
+            below = "below" in change.sentence
+            assert tier_at(judgement, np.nextafter(change.needed, 0.0) if below else change.needed) == change.tier
+
+
+def test_every_benign_explanation_says_what_lifts_it() -> None:
+    made = benign_explanations(
+        copies=0.1,
+        texts=9,
+        counts=np.array([3, 4, 5], np.int32),
+        load_ratio=0.5,
+        even_p=None,
+        own_subjects=None,
+        sittings_p=None,
+        usual_sittings=0.0,
+        templated=True,
+        several=None,
+        median_words=9.0,
+        days=None,
+        shares={},
+        infrastructure_p=None,
+        known_as=None,
+    )
+    assert {b.name for b in made} == set(of_campaigns._LIFTS)
+
+
+def test_cuts_are_those_of_the_stages() -> None:
+    assert of_campaigns.SURE == findings.SURE
+    form = inspect.signature(campaign_stage.form_campaigns)
+    assert form.parameters["min_membership"].default == of_accounts.MEMBER_FROM
+
+
+# ---------------------------------------------------------------- what the scan puts into candidates.jsonl
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=120)), max_size=12))
+def test_excerpts_are_short_and_redacted(words: list[str | None]) -> None:
+    excerpt = excerpt_of((*words, "mail to someone@example.org now"))
+    assert len(excerpt) <= EXCERPT
+    assert "someone@example.org" not in excerpt
+
+
+def test_an_excerpt_marks_its_slots() -> None:
+    assert excerpt_of(("Explain", None, "in\n\n steps")) == "Explain … in steps"
+    assert excerpt_of((None, " ", None)) == excerpt_of(()) == ""
+
+
+def test_outside_accounts_are_the_surest() -> None:
+    count = MOST_OUTSIDE + 30
+    names = pa.array([f"u{i:03}" for i in range(count)])
+    sure = np.linspace(0.0, 0.49, count)
+    found = outside_accounts(
+        np.arange(count, dtype=np.int32),
+        sure,
+        np.full(count, 1, np.int32),
+        volume=np.full(count, 40, np.int32),
+        names=names,
+    )
+    assert len(found) == MOST_OUTSIDE
+    assert found[0].account == f"u{count - 1:03}"
+    assert [o.membership for o in found] == sorted((o.membership for o in found), reverse=True)
+    assert found[0].why == "1 of its 40 prompts fits: an account that is no member sends as many by chance"
+
+
+def test_fields_that_most_prompts_lack() -> None:
+    codes = {"org": [0, 0, -1], "ip": [-1, -1, 0], "payment": [-1, -1, -1]}
+    prompts = Prompts(
+        account=np.zeros(3, np.int32),
+        time=np.array([1, 2, NO_TIME]),
+        file=np.zeros(3, np.int32),
+        line=np.arange(3),
+        content=np.zeros(3, np.int32),
+        accounts=pa.array(["a"]),
+        fields={
+            name: FieldColumn(code=np.array(code, np.int32), values=pa.array(["x"])) for name, code in codes.items()
+        },
+        created_at=np.full(3, NO_TIME),
+    )
+    campaign = Campaign(
+        clusters=np.zeros(1, np.int32),
+        accounts=np.zeros(1, np.int32),
+        membership=np.ones(1),
+        harvest_share=np.ones(1),
+        harvest_prompts=np.full(1, 3, np.int32),
+        prompts=np.arange(3, dtype=np.int32),
+        prompt_cluster=np.zeros(3, np.int32),
+        link_log_p=0.0,
+    )
+    assert missing_fields(prompts, campaign) == ("ip", "payment", "created_at")
+
+
+def neighbours(
+    accounts: Sequence[Sequence[int]],
+    *,
+    vectors: Any = None,
+    population: int = 400,
+    rigid: Sequence[int] = (),
+    copied: Sequence[int] = (),
+) -> list[tuple[Near, ...]]:
+    held = [np.array(a, np.int32) for a in accounts]
+    return near_candidates(
+        [f"c-{i}" for i in range(len(held))],
+        held,
+        [np.full(len(a), 3, np.int32) for a in held],
+        volume=np.full(population, 20, np.int32),
+        vectors=None if vectors is None else np.array(vectors, np.float32),
+        rigid=[i in rigid for i in range(len(held))],
+        copied=[i in copied for i in range(len(held))],
+        copied_relief=COPIED_RELIEF,
+        log_p=-5.0,
+        rigid_log_p=-5.0 * RIGID_RELIEF,
+        min_shared=MIN_SHARED,
+        min_overlap=MIN_OVERLAP,
+    )
+
+
+def test_neighbours_and_the_test_they_failed() -> None:
+    others = [[*range(2), *range(100, 140)], [*range(3), *range(200, 260)], [*range(9), *range(300, 360)]]
+    near = {n.campaign_id: n for n in neighbours([range(60), *others], population=40_000)[0]}
+    assert {i: n.failed for i, n in near.items()} == {"c-1": "shared", "c-2": "chance", "c-3": "overlap"}
+    assert near["c-3"].overlap == pytest.approx(9 / 60, abs=1e-4)
+    assert neighbours([range(60), range(50)], population=40_000)[0][0].failed == "none"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=40), min_size=2, max_size=6),
+    st.sets(st.integers(0, 5)),
+    st.sets(st.integers(0, 5)),
+)
+@example([set(range(20)), {*range(5), *range(30, 45)}], {0, 1}, set())
+@example([set(range(20)), {*range(5), *range(30, 45)}], {0, 1}, {1})
+def test_neighbours_have_the_figures_of_links(sets: list[set[int]], rigid: set[int], copied: set[int]) -> None:
+    accounts = [sorted(s) for s in sets]
+
+    def linked(log_p: float) -> dict[tuple[int, int], Link]:
+        found = link_clusters(
+            [np.array(a, np.int32) for a in accounts],
+            [np.full(len(a), 3, np.int32) for a in accounts],
+            np.full(400, 20, np.int32),
+            log_p=log_p,
+            rigid=[i in rigid for i in range(len(accounts))],
+            copied=[i in copied for i in range(len(accounts))],
+        )
+        return {(link.first, link.second): link for link in found}
+
+    links, held = linked(1e9), linked(-5.0)
+    found = neighbours(accounts, rigid=sorted(rigid), copied=sorted(copied))
+    for x, row in enumerate(found):
+        for near in row:
+            y = int(near.campaign_id.removeprefix("c-"))
+            assert near.log_p_cut == (-5.0 * RIGID_RELIEF if {x, y} <= rigid else -5.0)
+            assert near.shared == len(sets[x] & sets[y]) > 0
+            link = links.get((min(x, y), max(x, y)))
+            if link is not None:
+                assert near.expected == pytest.approx(link.expected, abs=1e-3)
+                assert near.log_p == pytest.approx(min(link.log_p, 0.0), abs=1e-3)
+                assert near.overlap == pytest.approx(link.overlap, abs=1e-3)
+                assert (near.failed == "none") == ((link.first, link.second) in held)
+    named = {(x, int(n.campaign_id.removeprefix("c-"))) for x, row in enumerate(found) for n in row}
+    assert named == {(y, x) for x, y in named}, "neighbours are mutual"
+    for (x, y), link in links.items():
+        if abs(link.shared - link.expected) > 1e-9:
+            assert ((x, y) in named) == (link.shared > link.expected)
+
+
+@pytest.mark.parametrize(
+    ("rigid", "failed", "cut"), [((), "chance", -5.0), ((0,), "chance", -5.0), ((0, 1), "none", -2.25)]
+)
+def test_neighbours_are_held_to_the_cut_of_their_templates(rigid: Sequence[int], failed: str, cut: float) -> None:
+    accounts = [range(20), [*range(5), *range(30, 45)]]
+    near = neighbours(accounts, rigid=rigid)[0][0]
+    assert (near.failed, near.log_p_cut) == (failed, cut)
+    if failed == "chance":
+        assert "log p -3.0, a link needs less than -5.0" in of_campaigns._why_apart(near)
+    loose = neighbours([range(20), [*range(4), *range(30, 46)]], rigid=rigid)[0][0]
+    assert of_campaigns._why_apart(loose).endswith(f"log p -1.8, a link needs less than {cut:.1f}.")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=30), min_size=2, max_size=16),
+    st.lists(st.integers(0, 90), min_size=16, max_size=16, unique=True),
+    st.sampled_from([1, 40, overlap.CELLS]),
+)
+def test_neighbours_are_chosen_as_a_loop_chooses(sets: list[set[int]], angles: list[int], cells: int) -> None:
+    from scipy.stats import poisson
+
+    # angles that differ by distinct amounts: no two neighbours are equally far
+    turns = [np.pi / 180 * angle * (1 + angle / 997) for angle in angles[: len(sets)]]
+
+    def falling(x: set[int], y: set[int]) -> float:
+        rate = (3 * len(y - x) + 1) / (20 * 400 - 20 * len(x))
+        return len(x) * float(-np.expm1(17 * np.log1p(-rate)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlap, "CELLS", cells)
+        found = neighbours([sorted(s) for s in sets], vectors=[[np.cos(t), np.sin(t)] for t in turns])
+    for x, one in enumerate(sets):
+        far = {y: 2 * abs(np.sin((turns[y] - turns[x]) / 2)) for y in range(len(sets)) if y != x}
+        assume(all(abs(far[a] - far[b]) > 1e-4 for a, b in combinations(far, 2)))
+        assume(all(abs(d - CLOSE) > 1e-4 for d in far.values()))
+        wording = sorted((y for y in far if far[y] <= CLOSE), key=far.__getitem__)[:MOST_NEAR]
+        tail = {}
+        for y in far:
+            shared, expected = len(one & sets[y]), max(falling(one, sets[y]), falling(sets[y], one))
+            assume(not shared or abs(shared - expected) > 1e-9)
+            if shared > expected:
+                tail[y] = float(poisson.logsf(shared - 1, expected))
+        assume(all(abs(tail[a] - tail[b]) > 1e-9 or tail[a] == tail[b] for a, b in combinations(tail, 2)))
+        accounts = sorted(tail, key=lambda y: (round(tail[y], 9), far[y]))
+        # other close ones are weighed too when they share accounts
+        close = sorted((y for y in far if far[y] <= CLOSE and (y in wording or one & sets[y])), key=far.__getitem__)
+        half = MOST_NEAR - min(len(close), MOST_NEAR // 2)
+        named = list(dict.fromkeys([*accounts[:half], *close, *accounts]))[:MOST_NEAR]
+        assert [n.campaign_id for n in found[x]] == [f"c-{y}" for y in named]
+        assert [n.distance for n in found[x]] == pytest.approx([far[y] for y in named], abs=1e-3)
+
+
+def test_neighbours_that_send_unequally_have_the_figures_of_the_link() -> None:
+    accounts = [np.arange(20, dtype=np.int32), np.arange(10, 30, dtype=np.int32)]
+    hits = [np.where(a < 20, n, 4).astype(np.int32) for a, n in zip(accounts, (1, 7), strict=True)]
+    volume = np.full(400, 20, np.int32)
+    (link,) = link_clusters(accounts, hits, volume, log_p=1e9)
+    found = near_candidates(
+        ["c-0", "c-1"], accounts, hits, volume=volume, vectors=None, rigid=[False, False],
+        copied=[False, False], copied_relief=COPIED_RELIEF,
+        log_p=-5.0, rigid_log_p=-2.0, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+    )  # fmt: skip
+    for (near,) in found:
+        assert near.expected == pytest.approx(link.expected, abs=1e-4)
+        assert near.log_p == pytest.approx(min(link.log_p, 0.0), abs=1e-4)
+
+
+def test_of_many_that_share_accounts_those_with_the_most_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "WEIGHED", 2)
+    sets = [range(20), range(3), range(6), range(4), range(6)]
+    assert [n.campaign_id for n in neighbours(sets, population=4_000)[0]] == ["c-2", "c-4"]
+
+
+def test_neighbours_in_wording_share_no_account() -> None:
+    vectors = [[1, 0, 0], [2, 0.2, 0], [0, 1, 0], [0, 0, 0]]
+    near = neighbours([[1], [2], [3], [4]], vectors=vectors)
+    assert [n.campaign_id for n in near[0]] == ["c-1"]
+    assert near[0][0].failed == "shared"
+    assert near[0][0].distance is not None
+    assert near[0][0].distance < CLOSE
+    assert near[2] == near[3] == ()
+
+
+def test_neighbours_are_few() -> None:
+    many = neighbours([range(50)] * 30, vectors=[[1.0, 0.0]] * 30)
+    assert all(len(row) == MOST_NEAR for row in many)
+    assert neighbours([[1]]) == [()]
+    assert neighbours([]) == []
+
+
+@given(st.lists(st.text(max_size=20), unique=True, max_size=20))
+def test_seen_accounts_are_found_by_digest(names: list[str]) -> None:
+    table = seen_accounts(pa.array(names, pa.string()), np.arange(len(names), dtype=np.int32))
+    digest = table.column("digest").to_pylist()
+    assert digest == sorted(digest)
+    assert dict(zip(digest, table.column("prompts").to_pylist(), strict=True)) == {
+        account_digest(name): i for i, name in enumerate(names)
+    }
+
+
+def test_help_names_what_it_reads() -> None:
+    shown = re.sub(r"\s+", " ", CliRunner().invoke(cli, ["explain", "--help"]).stdout)
+    assert "reads the files of the scan only" in shown

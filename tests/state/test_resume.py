@@ -1,0 +1,131 @@
+"""Scans with a work folder: stopped, repeated, with more dumps, with a folder that was damaged."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harvestdetect import Settings, detect, read_dumps
+from harvestdetect.data import Detection
+from harvestdetect.report import write_outputs
+from harvestdetect.simulate import simulate
+
+ANSWER = ("campaigns.jsonl", "accounts.csv", "prompts.parquet", "candidates.jsonl", "rejects.jsonl")
+"""Files of a scan that tell nothing about how long it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A dump, and what a scan without a work folder says of it."""
+
+    files: tuple[Path, ...]
+    answer: dict[str, bytes]
+
+
+def answer_of(detection: Detection, out: Path) -> dict[str, bytes]:
+    write_outputs(detection, out)
+    return {name: (out / name).read_bytes() for name in ANSWER}
+
+
+def scan(files: tuple[Path, ...], work: Path | None, out: Path) -> tuple[dict[str, bytes], Detection]:
+    settings = Settings(encoder="fast", work=work)
+    detection = detect(read_dumps(files, settings=settings), settings=settings)
+    return answer_of(detection, out), detection
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("resume")
+    simulation = simulate(folder, prompts=10_000, seed=3)
+    with (folder / "dump" / "bad.jsonl").open("w") as bad:
+        bad.write('{"account": "x", "prompt": "a question about bees", "timestamp": 1}\nnot JSON\n')
+    files = (*simulation.files, folder / "dump" / "bad.jsonl")
+    return Made(files, scan(files, None, folder / "out")[0])
+
+
+def test_a_second_scan_says_the_same_and_reads_nothing_again(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    first, told = scan(made.files, work, tmp_path / "first")
+    assert first == made.answer
+    assert told.counts["rejects"] == 2
+    kept = {p.relative_to(work): p.stat().st_mtime_ns for p in work.rglob("*") if p.is_file()}
+    assert len(list((work / "read").glob("*.shard"))) == len(made.files)
+    assert list((work / "vectors").glob("*/*.parquet"))
+    assert len(list((work / "neighbors").iterdir())) == 1
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("was read again")
+
+    monkeypatch.setattr("harvestdetect.corpus.workers.prepare", never)
+    monkeypatch.setattr("harvestdetect.dump.reader._read_file", never)
+    second, again = scan(made.files, work, tmp_path / "second")
+    assert second == made.answer
+    assert again.files == told.files
+    assert again.rejects == told.rejects
+    now = {p.relative_to(work): p.stat().st_mtime_ns for p in work.rglob("*") if p.is_file()}
+    parquet = {name for name in kept if "sqlite" not in name.name}
+    assert {name: now.get(name) for name in parquet} == {name: kept[name] for name in parquet}
+
+
+def test_dumps_that_came_later_are_added(made: Made, tmp_path: Path) -> None:
+    scan(made.files[:1], tmp_path / "work", tmp_path / "part")
+    assert scan(made.files, tmp_path / "work", tmp_path / "whole")[0] == made.answer
+    less = scan(made.files[1:], tmp_path / "work", tmp_path / "less")[0]
+    assert less == scan(made.files[1:], None, tmp_path / "alone")[0]
+
+
+def test_a_damaged_folder_is_made_again(made: Made, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    scan(made.files, work, tmp_path / "first")
+    dice = random.Random(0)
+    for path in sorted(work.rglob("*")):
+        if not path.is_file() or path.suffix not in (".shard", ".npy", ".parquet"):
+            continue
+        raw = bytearray(path.read_bytes())
+        place = dice.randrange(len(raw))
+        raw[place] ^= 0xFF
+        path.write_bytes(raw if dice.random() < 0.5 else raw[: place + 1])
+    assert scan(made.files, work, tmp_path / "second")[0] == made.answer
+    assert scan(made.files, work, tmp_path / "third")[0] == made.answer
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are killed by signals")
+def test_a_scan_that_was_killed_goes_on(made: Made, tmp_path: Path) -> None:
+    work, out = tmp_path / "work", tmp_path / "out"
+    command = [
+        *(sys.executable, "-m", "harvestdetect", "scan", *map(str, made.files), "--out", str(out)),
+        *("--encoder", "fast", "--quiet", "--work", str(work)),
+    ]
+    dice = random.Random(1)
+    start = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    took = time.monotonic() - start
+    expected = {name: (out / name).read_bytes() for name in ANSWER}
+    assert expected == made.answer
+    for _ in range(6):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(took * dice.uniform(0.2, 0.95))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        # what was kept may be anything that a kill leaves
+        for path in sorted(work.rglob("*.shard"))[:1]:
+            path.unlink()
+    subprocess.run(command, check=True, capture_output=True)
+    assert {name: (out / name).read_bytes() for name in ANSWER} == made.answer
+
+
+def test_a_work_folder_that_cannot_be_made_is_noted(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    answer, detection = scan(made.files, tmp_path / "file" / "work", tmp_path / "out")
+    assert answer == made.answer
+    assert [n for n in detection.notes if "going on without the work folder" in n]

@@ -1,0 +1,447 @@
+"""What a scan takes over from an earlier one: the same answer twice, nearly the same with a little more, no more."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+
+from harvestdetect import Settings, detect, pipeline, read_dumps
+from harvestdetect import incremental as earlier
+from harvestdetect.cluster.assign import Assigned
+from harvestdetect.cluster.views import Clustered
+from harvestdetect.data import NO_TIME, Campaign, Corpus, Detection, TemplateCluster
+from harvestdetect.incremental import CHANGED, CLUSTERS, Earlier, Stood
+from harvestdetect.judge.measure import Weighed
+from harvestdetect.simulate import simulate
+from harvestdetect.template.align import Description
+from harvestdetect.template.refine import Described, Parted, template_of
+
+
+def digests(*numbers: int) -> npt.NDArray[np.void]:
+    return np.array(sorted(numbers), ">u8").repeat(2).view("V16")
+
+
+def cluster(*points: int, channel: str = "wording", reach: float = 0.25) -> Clustered:
+    return Clustered(channel=channel, points=np.array(points, np.int32), quality=2.0, reach=reach)
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of few texts the clusters are carried on."""
+    monkeypatch.setattr(earlier, "LEAST", 0)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[..., Earlier]:
+    def one(key: str = "k", *, notes: Callable[[str], None] = pytest.fail) -> Earlier:
+        return Earlier(tmp_path, key, notes=notes)
+
+    return one
+
+
+# ---------------------------------------------------------------- clusters
+
+
+@pytest.mark.usefixtures("always")
+def test_clusters_come_back_where_their_texts_are_now(opened: Callable[..., Earlier]) -> None:
+    then, now = digests(*range(0, 400, 4)), digests(*range(4, 400, 4), 5, 6)
+    opened().keep_clusters("wording", "m", then, [cluster(0, 1, 2), cluster(2, 3, channel="wording/leaf")], None)
+    stood = opened().clusters("wording", "m", now)
+    assert stood is not None
+    assert [(one.channel, one.points.tolist(), one.reach) for one in stood.clusters] == [
+        ("wording", [0, 3], 0.25),
+        ("wording/leaf", [3, 4], 0.25),
+    ]
+    assert np.flatnonzero(stood.new).tolist() == [1, 2]
+    assert (stood.whole, stood.changed) == (100, 3)
+
+
+@pytest.mark.usefixtures("always")
+def test_what_was_made_otherwise_is_not_taken_over(opened: Callable[..., Earlier]) -> None:
+    texts = digests(*range(50))
+    opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
+    assert opened().clusters("wording", "m", texts) is not None
+    assert opened().clusters("wording", "another model", texts) is None
+    assert opened().clusters("meaning", "m", texts) is None
+    assert opened("another key").clusters("wording", "m", texts) is None
+
+
+@pytest.mark.usefixtures("always")
+def test_changes_add_up_until_all_are_clustered_anew(opened: Callable[..., Earlier]) -> None:
+    count, step = 100, 4
+    opened().keep_clusters("wording", "m", digests(*range(count)), [cluster(0, 1)], None)
+    for number in range(1, int(CHANGED * count) // step + 1):
+        now = digests(*range(count + number * step))
+        stood = opened().clusters("wording", "m", now)
+        assert stood is not None
+        assert stood.changed == number * step
+        opened().keep_clusters("wording", "m", now, stood.clusters, stood)
+    more = digests(*range(count + (number + 1) * step))
+    assert opened().clusters("wording", "m", more) is None
+    # and so when they go
+    assert opened().clusters("wording", "m", digests(*range(count // 2))) is None
+
+
+def test_few_texts_are_clustered_whole(opened: Callable[..., Earlier], tmp_path: Path) -> None:
+    texts = digests(*range(50))
+    opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
+    assert opened().clusters("wording", "m", texts) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_carried_on_does_not_stay(
+    opened: Callable[..., Earlier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = digests(*range(50))
+    monkeypatch.setattr(earlier, "LEAST", 50)
+    opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
+    opened("another key").keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
+    assert len(list((tmp_path / CLUSTERS / "wording").iterdir())) == 1
+    assert opened().clusters("wording", "m", texts) is None
+    opened().keep_clusters("wording", "m", texts[1:], [cluster(0, 1)], None)
+    assert not (tmp_path / CLUSTERS).exists()
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("name", ["digest.npy", "points.npy", "told.msgpack", "digests.json"])
+def test_what_is_broken_is_made_anew_and_said(opened: Callable[..., Earlier], tmp_path: Path, name: str) -> None:
+    texts = digests(*range(50))
+    opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
+    (folder,) = (tmp_path / CLUSTERS / "wording").iterdir()
+    raw = bytearray((folder / name).read_bytes())
+    raw[-2] ^= 0xFF
+    (folder / name).write_bytes(raw)
+    said: list[str] = []
+    assert opened(notes=said.append).clusters("wording", "m", texts) is None
+    assert len(said) == 1
+    opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
+    assert opened().clusters("wording", "m", texts) is not None
+
+
+@pytest.mark.usefixtures("always")
+def test_whole_tables_of_another_shape_are_made_anew(opened: Callable[..., Earlier]) -> None:
+    said: list[str] = []
+    held = opened(notes=said.append)
+    arrays = {"came": np.zeros(1, np.int32), "start": np.zeros(1, np.int64), "points": np.zeros(0, np.int32)}
+    held._write("wording", {"digest": digests(1), **arrays}, [3])
+    assert held.clusters("wording", "m", digests(1)) is None
+    assert "made anew" in said[0]
+
+
+@pytest.mark.usefixtures("always")
+def test_a_folder_that_cannot_be_written_is_said_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / CLUSTERS).write_text("a file")
+    said: list[str] = []
+    Earlier(tmp_path, "k", notes=said.append).keep_clusters("wording", "m", digests(1, 2), [cluster(0, 1)], None)
+    assert "not kept" in said[0]
+
+
+# ---------------------------------------------------------------- templates
+
+
+def corpus_of(digest: npt.NDArray[np.void], *, sent: Sequence[tuple[int, int]] = ()) -> Corpus:
+    """Texts, and of some prompts, from the first on, their accounts and a segment."""
+    account = np.array([a for a, _ in sent] + [0] * 200, np.int32)
+    return cast(
+        "Corpus",
+        SimpleNamespace(
+            digest=digest,
+            prompts=SimpleNamespace(account=account),
+            posting_prompt=np.arange(len(sent)),
+            posting_segment=np.array([s for _, s in sent], np.int64),
+        ),
+    )
+
+
+def with_new(held: Earlier, count: int, new: Sequence[int] = ()) -> Earlier:
+    """As after the clusters of so many texts were carried on by the first scan that did."""
+    fresh = np.isin(np.arange(count), new)
+    held._stood = Stood(clusters=[], came=fresh.astype(np.int32), scan=1, whole=count, changed=len(new))
+    return held
+
+
+def assigned(*segments: int, prompts: int = 20, channel: str = "wording") -> Assigned:
+    held = TemplateCluster(channel=channel, segments=np.array(segments, np.int32), quality=1.0)
+    return Assigned(cluster=held, prompts=np.arange(prompts, dtype=np.int32))
+
+
+def parted(size: int, *shown: int) -> Parted:
+    texts = [f"Write a short poem about the {thing} and why it sings." for thing in ("bee", "owl", "sea", "fog")]
+    vectors = np.eye(4, dtype=np.float32)
+    description, template = template_of(texts, vectors, channel="wording", segments=4, prompts=20, accounts=4)
+    one = Described(description=description, template=template, shown=np.array(shown, np.int32))
+    return Parted(described=[one], part=np.zeros(size, np.int16), fills=np.ones(size, bool))
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(
+    ("now", "item", "taken"),
+    [
+        (range(100), assigned(*range(20)), True),
+        (range(102), assigned(*range(20), 100), True),
+        (range(110), assigned(*range(20), *range(100, 106)), False),  # has grown by more than a quarter
+        (range(100), assigned(*range(20), prompts=26), False),
+        (range(100), assigned(*range(20), channel="wording/shared"), False),
+        (range(100), assigned(*range(40, 60)), False),
+        ([*range(19), *range(20, 100)], assigned(*range(19)), True),  # a text that is not shown has left
+        (range(1, 100), assigned(*range(19)), False),  # one that is shown has left
+    ],
+)
+def test_what_is_said_of_a_cluster_stands_while_it_is_the_same(
+    opened: Callable[..., Earlier], now: Iterable[int], item: Assigned, taken: bool
+) -> None:
+    then, one = corpus_of(digests(*range(100))), parted(20, 0, 3)
+    opened().keep_described({0: one}, [assigned(*range(20))], then)
+    corpus = corpus_of(digests(*now))
+    assert opened().described([item], corpus, least=5) == {}, "all were clustered anew"
+    found = with_new(opened(), len(corpus.digest)).described([item], corpus, least=5)
+    assert list(found) == ([0] if taken else [])
+    if taken:
+        assert found[0].described[0].template == one.described[0].template
+        assert found[0].described[0].description == one.described[0].description
+        assert found[0].described[0].shown.tolist() == [0, 3]
+
+
+@pytest.mark.usefixtures("always")
+def test_small_changes_do_not_add_up_unseen(opened: Callable[..., Earlier]) -> None:
+    """A cluster that is taken over is compared with what it was when its template was made."""
+    one = parted(40, 0)
+    opened().keep_described({0: one}, [assigned(*range(40))], corpus_of(digests(*range(100))))
+    for size, taken in ((44, True), (50, True), (51, False)):
+        corpus, item = corpus_of(digests(*range(100))), assigned(*range(size))
+        held = with_new(opened(), 100)
+        assert list(held.described([item], corpus, least=5)) == ([0] if taken else [])
+        held.keep_described({}, [item], corpus)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(("accounts", "taken"), [(4, True), (5, False)])
+def test_accounts_that_come_back_with_new_texts_have_a_cluster_looked_at_again(
+    opened: Callable[..., Earlier], accounts: int, taken: bool
+) -> None:
+    opened().keep_described({0: parted(20, 0)}, [assigned(*range(20))], corpus_of(digests(*range(100))))
+    # two prompts of each of these accounts hold a text that was not there, beside those of the cluster
+    sent = [(account, 99) for account in range(accounts) for _ in range(2)]
+    held = with_new(opened(), 100, [99])
+    found = held.described([assigned(*range(20))], corpus_of(digests(*range(100)), sent=sent), least=5)
+    assert list(found) == ([0] if taken else [])
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize(("each", "scans", "taken"), [(2, 2, True), (2, 3, False), (6, 1, False)])
+def test_accounts_that_come_back_scan_after_scan_add_up(
+    opened: Callable[..., Earlier], each: int, scans: int, taken: bool, killed: bool
+) -> None:
+    """Also where a scan ended after its clusters were kept and before its templates were."""
+    base = digests(*range(100))
+    held = opened()
+    held.keep_clusters("wording", "m", base, [cluster(*range(20))], None)
+    held.keep_described({0: parted(20, 0)}, [assigned(*range(20))], corpus_of(base))
+    sent: list[tuple[int, int]] = []
+    found: dict[int, Parted] = {}
+    for scan_number in range(scans):
+        texts = digests(*range(101 + scan_number))
+        sent += [(each * scan_number + account, 100 + scan_number) for account in range(each) for _ in range(2)]
+        held, item = opened(), assigned(*range(20))
+        stood = held.clusters("wording", "m", texts)
+        assert stood is not None
+        held.keep_clusters("wording", "m", texts, [cluster(*range(20))], stood)
+        found = held.described([item], corpus_of(texts, sent=sent), least=5)
+        if not killed:
+            held.keep_described({}, [item], corpus_of(texts, sent=sent))
+    assert list(found) == ([0] if taken else [])
+
+
+@pytest.mark.usefixtures("always")
+def test_what_was_said_of_clusters_goes_when_all_are_found_anew(opened: Callable[..., Earlier], tmp_path: Path) -> None:
+    base = digests(*range(100))
+    held = opened()
+    held.keep_clusters("wording", "m", base, [cluster(*range(20))], None)
+    held.keep_described({0: parted(20, 0)}, [assigned(*range(20))], corpus_of(base))
+    assert (tmp_path / CLUSTERS / "templates").exists()
+    opened().keep_clusters("wording", "m", base, [cluster(*range(20))], None)
+    assert not (tmp_path / CLUSTERS / "templates").exists()
+
+
+# ---------------------------------------------------------------- candidates
+
+
+def people(count: int, *known: str, times: bool = False) -> Corpus:
+    """Accounts; the fields that are known of some of their prompts."""
+    names = pa.array([f"a{i}" for i in range(count)])
+    fields = {name: SimpleNamespace(code=np.array([-1, 0 if name in known else -1])) for name in ("ip", "org")}
+    time = np.array([5 if times else NO_TIME])
+    prompts = SimpleNamespace(accounts=names, fields=fields, time=time, created_at=np.array([NO_TIME]))
+    return cast("Corpus", SimpleNamespace(digest=np.empty(0), prompts=prompts))
+
+
+def candidate(*accounts: int, prompts: int) -> Campaign:
+    held = SimpleNamespace(
+        clusters=np.array([0]), accounts=np.array(accounts, np.int32), prompts=np.arange(prompts, dtype=np.int32)
+    )
+    return cast("Campaign", held)
+
+
+MEASURED = Weighed(evidence=(), benign=(), templated=True, targets=("reasoning",), shared_values=())
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(
+    ("now", "template", "taken"),
+    [
+        (candidate(*range(20), prompts=40), "same", True),
+        (candidate(*range(20), prompts=40), "other", False),
+        (candidate(*range(25), prompts=50), "same", True),  # four fifths
+        (candidate(*range(20), prompts=51), "same", False),
+        (candidate(*range(4, 29), prompts=50), "same", True),  # nine have come: too few for a campaign
+        (candidate(*range(30), prompts=52), "same", False),  # ten have
+        (candidate(*range(10), *range(20, 29), prompts=40), "same", False),  # less than half of all
+        (candidate(*range(14), prompts=25), "same", False),  # of fewer accounts fewer prompts
+    ],
+)
+def test_what_was_measured_on_a_candidate_stands_while_it_is_the_same(
+    opened: Callable[..., Earlier], now: Campaign, template: str, taken: bool
+) -> None:
+    same, other = (cast("Description", SimpleNamespace(signature=name)) for name in ("same", "other"))
+    with_new(opened(), 0).keep_weighed({0: MEASURED}, [candidate(*range(20), prompts=40)], [same], people(20))
+    described = [same if template == "same" else other]
+    assert opened().weighed([now], described, people(40), least=10) == {}, "all were clustered anew"
+    held = with_new(opened(), 0)
+    assert held.weighed([now], described, people(40), least=10) == ({0: MEASURED} if taken else {})
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(
+    ("corpus", "taken"),
+    [
+        (people(20, "ip"), True),
+        (people(20), False),
+        (people(20, "ip", "org"), False),
+        (people(20, "org"), False),
+        (people(20, "ip", times=True), False),
+    ],
+)
+def test_what_was_measured_stands_only_where_the_same_is_known(
+    opened: Callable[..., Earlier], corpus: Corpus, taken: bool
+) -> None:
+    described, one = [cast("Description", SimpleNamespace(signature="same"))], candidate(*range(20), prompts=40)
+    with_new(opened(), 0).keep_weighed({0: MEASURED}, [one], described, people(20, "ip"))
+    found = with_new(opened(), 0).weighed([one], described, corpus, least=10)
+    assert found == ({0: MEASURED} if taken else {})
+
+
+@pytest.mark.usefixtures("always")
+def test_only_what_stands_is_left_for_the_next_scan(opened: Callable[..., Earlier]) -> None:
+    described = [cast("Description", SimpleNamespace(signature="same"))]
+    two = [candidate(*range(20), prompts=40), candidate(*range(20, 40), prompts=40)]
+    with_new(opened(), 0).keep_weighed({0: MEASURED, 1: MEASURED}, two, described, people(40))
+    held = with_new(opened(), 0)
+    assert set(held.weighed(two, described, people(40), least=10)) == {0, 1}
+    held.keep_weighed({}, two, described, people(40), stands={1})
+    assert set(with_new(opened(), 0).weighed(two, described, people(40), least=10)) == {1}
+
+
+# ---------------------------------------------------------------- scans
+
+
+def scan(files: list[Path], work: Path | None) -> Detection:
+    settings = Settings(encoder="fast", work=work)
+    return detect(read_dumps(files, settings=settings), settings=settings)
+
+
+def said(detection: Detection, part: str) -> list[str]:
+    return [note for note in detection.notes if part in note]
+
+
+@pytest.fixture(scope="module")
+def dumps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A simulated dump cut by time into one of nineteen twentieths and one that came later."""
+    folder = tmp_path_factory.mktemp("earlier")
+    simulate(folder, prompts=14_000, seed=3)
+    lines: list[str] = []
+    for file in sorted((folder / "dump").iterdir()):
+        with gzip.open(file, "rt") as rows:
+            lines.extend(rows)
+    lines.sort(key=lambda line: str(json.loads(line)["timestamp"]))
+    cut = len(lines) * 19 // 20
+    files = []
+    for name, part in (("first.jsonl", lines[:cut]), ("later.jsonl", lines[cut:])):
+        (folder / name).write_text("".join(part))
+        files.append(folder / name)
+    return files
+
+
+@pytest.mark.usefixtures("always")
+def test_a_scan_of_the_same_dumps_takes_all_over_and_says_the_same(dumps: list[Path], tmp_path: Path) -> None:
+    first = scan(dumps, tmp_path)
+    second = scan(dumps, tmp_path)
+    assert said(second, "carried on")
+    assert said(second, "as an earlier scan weighed them")
+    assert second.findings == first.findings
+    assert second.candidates == first.candidates
+    alone = scan(dumps, None)
+    assert alone.findings == first.findings
+    assert not said(first, "carried on")
+
+
+@pytest.mark.usefixtures("always")
+def test_a_scan_with_a_little_more_says_nearly_what_a_whole_one_says(dumps: list[Path], tmp_path: Path) -> None:
+    whole = scan(dumps, None)
+    scan(dumps[:1], tmp_path)
+    more = scan(dumps, tmp_path)
+    assert said(more, "carried on")
+    assert more.counts["prompts"] == whole.counts["prompts"]
+    wanted = [{m.account for m in f.members} for f in whole.findings if f.tier != "watch"]
+    found = [{m.account for m in f.members} for f in more.findings if f.tier != "watch"]
+    assert len(wanted) == len(found) > 3
+    for one in wanted:
+        assert max(len(one & other) / len(one | other) for other in found) >= 0.95
+    # what was taken over is not looked at less closely the next time
+    again = scan(dumps, tmp_path)
+    assert again.findings == more.findings
+    assert again.candidates == more.candidates
+
+
+@pytest.mark.usefixtures("always")
+def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
+    dumps: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scan(dumps, tmp_path)
+    taken: list[int] = []
+    weigh = pipeline.weigh
+
+    def spied(campaigns: Sequence[Campaign], *args: Any, known: dict[int, Weighed], **named: Any) -> list[Weighed]:
+        taken.append(len(known))
+        taken.append(len(campaigns))
+        return weigh(campaigns, *args, known=known, **named)
+
+    monkeypatch.setattr(pipeline, "weigh", spied)
+    scan(dumps, tmp_path)
+    assert len(taken) == 2
+    assert taken[0] > 0
+    # a cut so much higher that all are near it
+    taken.clear()
+    monkeypatch.setattr(pipeline, "FAR", 1e6)
+    second = scan(dumps, tmp_path)
+    first_known, count, then_known, again = taken
+    assert again == count
+    assert count - first_known <= then_known < first_known  # what can never be a finding stands
+    assert second.findings == first.findings
+
+
+@pytest.mark.usefixtures("always")
+def test_other_settings_take_nothing_over(dumps: list[Path], tmp_path: Path) -> None:
+    scan(dumps[:1], tmp_path)
+    settings = Settings(encoder="fast", work=tmp_path, min_accounts=11)
+    other = detect(read_dumps(dumps[:1], settings=settings), settings=settings)
+    assert not said(other, "carried on")
