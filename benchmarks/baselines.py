@@ -33,7 +33,7 @@ from harvestdetect.errors import UsageError
 from harvestdetect.neighbors.search import chord_distance
 from harvestdetect.settings import Settings
 from harvestdetect.simulate.evaluate import Found
-from harvestdetect.util.arrays import AnyInts, pairs, ranges, unit
+from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, pairs, ranges, unit
 from harvestdetect.util.texts import write_texts
 
 __all__ = [
@@ -48,10 +48,6 @@ __all__ = [
 ]
 
 Row: TypeAlias = Mapping[str, Any]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Bools: TypeAlias = npt.NDArray[np.bool_]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Vectors: TypeAlias = npt.NDArray[np.float32]
 
 DAY: Final = 86_400
 MIN_ACCOUNTS: Final = 10
@@ -211,7 +207,7 @@ def _digest(text: str) -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _vectors(texts: tuple[str, ...], view: View) -> Vectors:
+def _vectors(texts: tuple[str, ...], view: View) -> Floats32:
     """Unit rows, float32[t, d]; those of the last call are kept, because several baselines need the same."""
     settings = Settings()
     encoder = load_encoder(view, settings=settings)
@@ -441,7 +437,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _principal(vectors: Vectors, dimensions: int) -> Floats:
+def _principal(vectors: Floats32, dimensions: int) -> Floats:
     """float64[n, dimensions]: the coordinates along the directions of largest variance."""
     centred = vectors - vectors.mean(axis=0)
     largest = np.linalg.eigh(centred.T @ centred)[1][:, : -dimensions - 1 : -1]
@@ -511,7 +507,7 @@ def _account_by_account(begins: Ints, total: Ints, order: Ints) -> Ints:
     return ranges(begins[order], total[order])
 
 
-def _features(vectors: Vectors, rng: np.random.Generator) -> Vectors:
+def _features(vectors: Floats32, rng: np.random.Generator) -> Floats32:
     """float32[n, features]: inner products approximate the RBF kernel with the median distance as its width."""
     some = rng.permutation(len(vectors))[:1_000]
     a, b = np.triu_indices(len(some), 1)
@@ -522,7 +518,7 @@ def _features(vectors: Vectors, rng: np.random.Generator) -> Vectors:
     return np.concatenate((np.cos(angle), np.sin(angle)), axis=1) * np.float32(np.sqrt(2.0 / FEATURES))
 
 
-def _discrepancy(feature: Vectors, reference: Floats, size: int) -> Floats:
+def _discrepancy(feature: Floats32, reference: Floats, size: int) -> Floats:
     """The squared discrepancy of each whole window of ``size`` rows."""
     windows = len(feature) // size
     means = feature[: windows * size].reshape(windows, size, -1).mean(axis=1, dtype=np.float64)
@@ -648,7 +644,7 @@ def _seat(traffic: Traffic, seed: int) -> list[Suspects]:
     return [Suspects(accounts=group, score=len(group) * float(np.median(share[group]))) for group in groups]
 
 
-def _linked(traffic: Traffic, vectors: Vectors, accounts: Ints, least: float) -> npt.NDArray[np.int32]:
+def _linked(traffic: Traffic, vectors: Floats32, accounts: Ints, least: float) -> npt.NDArray[np.int32]:
     """The component of each of some accounts, two of them linked when enough pairs between them are similar.
 
     Args:

@@ -25,7 +25,6 @@ from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.pages import ran_on, write_section
 from benchmarks.scale import (
@@ -48,10 +47,10 @@ from harvestdetect.simulate.groups import Group, Plan, Writer, launch_of, make_p
 from harvestdetect.simulate.harvest import GRADING, SUFFIXES, SWEEPS, SYSTEMS, Form
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, write
 from harvestdetect.simulate.traffic import DAY, Account, Network, human_times, machine_times
+from harvestdetect.util.arrays import Ints
 
 __all__ = ["CAMPAIGN", "TEMPLATES", "Judged", "Pool", "judge", "lay", "main", "open_pools", "plan_event", "tables"]
 
-Ints = npt.NDArray[np.int64]
 
 CAMPAIGN: Final = "reference-event"
 """Its name in the truth."""

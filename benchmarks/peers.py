@@ -41,12 +41,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import baselines, scale
-from benchmarks.baselines import MIN_ACCOUNTS, Baseline, Vectors
+from benchmarks.baselines import MIN_ACCOUNTS, Baseline
 from benchmarks.pages import ran_on, write_section
 from benchmarks.results import COUNTED, OURS
 from harvestdetect.errors import UsageError
 from harvestdetect.simulate.evaluate import Found, Scores, evaluate, read_findings, read_truth
-from harvestdetect.util.arrays import AnyInts
+from harvestdetect.util.arrays import AnyInts, Floats32
 
 __all__ = ["PEERS", "Given", "Outcome", "Package", "Peer", "Used", "main", "table", "watched"]
 
@@ -119,7 +119,7 @@ class Given:
 
     texts: tuple[str, ...]
     """The t distinct normalised texts, sorted."""
-    vectors: Vectors
+    vectors: Floats32
     """float32[t, 384], MiniLM's unit rows; float32[0, 0] where the peer does not want them."""
     row: AnyInts
     """int[r], the text of each row of the dump."""
@@ -170,7 +170,7 @@ def _bertopic_of_rows(given: Given) -> AnyInts:
     return np.asarray(topics[np.unique(given.row, return_index=True)[1]])
 
 
-def _topics(given: Given, documents: list[str], *, embeddings: Vectors | None = None, **options: Any) -> AnyInts:
+def _topics(given: Given, documents: list[str], *, embeddings: Floats32 | None = None, **options: Any) -> AnyInts:
     class Told(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             given.step(record.getMessage().partition(" - ")[0])
@@ -423,7 +423,7 @@ def _find(task: Task, step: _Steps) -> Done:
     def suspects(traffic: baselines.Traffic, seed: int) -> list[baselines.Suspects]:
         nonlocal texts
         texts = len(traffic.texts)
-        vectors: Vectors = np.empty((0, 0), dtype=np.float32)
+        vectors: Floats32 = np.empty((0, 0), dtype=np.float32)
         if peer.embeds:
             vectors = _blobs(texts) if task.trial else np.load(task.vectors)
             if len(vectors) != texts:
@@ -456,7 +456,7 @@ def _rows(folder: Path, *, most: int | None = None) -> list[dict[str, Any]]:
     return rows
 
 
-def _blobs(texts: int) -> Vectors:
+def _blobs(texts: int) -> Floats32:
     """Unit rows in a few heaps, float32[texts, 384]: enough to compile everything on."""
     rng = np.random.default_rng(0)
     centre = rng.standard_normal((TRIAL_BLOBS, 384))

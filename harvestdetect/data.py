@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32
 from harvestdetect.util.texts import Texts
 
 __all__ = [
@@ -96,10 +97,6 @@ PART, SYSTEM, HEAD, TAIL, WINDOW, SENTENCE, OUTLINE = range(len(KINDS))
 WHOLE_KINDS: Final = 2
 """Kinds below it are whole parts: a part, a system prompt; the others are pieces of parts."""
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Ints32: TypeAlias = npt.NDArray[np.int32]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Floats32: TypeAlias = npt.NDArray[np.float32]
 
 PROMPT_SCHEMA: Final[pa.Schema] = pa.schema(
     [

@@ -31,16 +31,11 @@ from harvestdetect.store.tables import keep_tables, kept_tables, places
 from harvestdetect.store.vectors import DIGEST_BYTES, Notes
 from harvestdetect.template.align import Description
 from harvestdetect.template.refine import UNKNOWN, Described, Parted
-from harvestdetect.util.arrays import unique
+from harvestdetect.util.arrays import Bools, Digests, Ints, Ints16, Ints32, unique
 from harvestdetect.util.disk import SpareFolder
 
 __all__ = ["CLUSTERS", "FAR", "Earlier", "Stood"]
 
-Digests = npt.NDArray[np.void]
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Ints16 = npt.NDArray[np.int16]
-Bools = npt.NDArray[np.bool_]
 
 CLUSTERS: Final = "clusters"
 """The folder in the work folder, with one for each view and these two."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from harvestdetect.campaign.form import Part, communities, form_campaigns, is_copied, link_clusters, split_users
 from harvestdetect.cluster.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
@@ -72,6 +71,7 @@ from harvestdetect.settings import Settings
 from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors, key_of, places
 from harvestdetect.template.align import Description, is_rigid, is_template
 from harvestdetect.template.refine import Parted, describe_clusters
+from harvestdetect.util.arrays import Digests, Floats32, Ints32
 from harvestdetect.util.disk import SpareFolder
 from harvestdetect.util.files import make_folder
 from harvestdetect.util.machine import peak_memory_mb, processes
@@ -81,9 +81,6 @@ from harvestdetect.util.vectors import RowFile, Rows
 
 __all__ = ["detect", "estimated"]
 
-Ints32 = npt.NDArray[np.int32]
-Floats32 = npt.NDArray[np.float32]
-Digests = npt.NDArray[np.void]
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """``progress(what, total)`` opens a bar and yields the function that is told how many more are done."""
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harvestdetect.campaign.shared_accounts import blocks, by_chance, log_tail, overlaps_of, shared_pairs
 from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.data import Campaign
-from harvestdetect.util.arrays import AnyInts, ranges, unique
+from harvestdetect.util.arrays import AnyInts, Floats, Ints32, ranges, unique
 
 __all__ = [
     "Link",
@@ -28,8 +28,6 @@ __all__ = [
     "without",
 ]
 
-Ints32 = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
 Held: TypeAlias = Mapping[int, Ints32] | Sequence[Ints32]
 """Prompts of clusters, by cluster."""
 

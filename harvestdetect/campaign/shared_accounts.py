@@ -9,13 +9,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.util.arrays import ranges
+from harvestdetect.util.arrays import Floats, Ints, Ints32, ranges
 
 __all__ = ["Overlaps", "Pairs", "blocks", "by_chance", "log_tail", "overlaps_of", "shared_pairs"]
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
 
 LEAST_LOG_P: Final = -1e6
 """No logarithm of a tail is smaller."""

@@ -20,12 +20,10 @@ import numpy.typing as npt
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
 from harvestdetect.corpus.prompts import Parts, among, first_rows, segment_starts
 from harvestdetect.data import Corpus, Neighbors, TemplateCluster
-from harvestdetect.util.arrays import AnyInts, pairs, ranges, unique
+from harvestdetect.util.arrays import AnyInts, Ints, Ints32, pairs, ranges, unique
 
 __all__ = ["Assigned", "Volumes", "assign_prompts", "nearby", "verbatim_clusters", "volumes"]
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
 
 SAME_PROMPTS: Final = 0.5
 """Two verbatim segments whose prompts overlap by this Jaccard index or more are parts of one text."""

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from harvestdetect.util.arrays import AnyInts, pairs
+from harvestdetect.util.arrays import AnyInts, Floats, Ints, pairs
 
 __all__ = ["Chance", "chance_of", "expected_returning", "texts_of_each"]
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 BLOCK: Final = 1 << 20
 """Pairs of a set and a number of texts worked on at once."""

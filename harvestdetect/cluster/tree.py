@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning
 from harvestdetect.data import Clusters, Neighbors
-from harvestdetect.util.arrays import AnyInts, ranges, unique
+from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, Ints32, ranges, unique
 
 __all__ = [
     "Postings",
@@ -33,10 +33,6 @@ __all__ = [
     "shared_distance",
 ]
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
 
 BRIDGE: Final = 4.0
 """Distance between components; no chord is longer than 2."""

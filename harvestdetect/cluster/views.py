@@ -20,12 +20,10 @@ import numpy.typing as npt
 from harvestdetect.cluster.tree import Postings, Tree, build_tree, select_by_accounts, select_flat, shared_distance
 from harvestdetect.data import Neighbors, View
 from harvestdetect.settings import Settings
-from harvestdetect.util.arrays import pairs
+from harvestdetect.util.arrays import Floats32, Ints32, pairs
 
 __all__ = ["Clustered", "carry_on", "cluster_view"]
 
-Ints32 = npt.NDArray[np.int32]
-Floats32 = npt.NDArray[np.float32]
 
 SHARED_FLOOR: Final = 0.02
 SHARED_CAP: Final = 0.95

@@ -19,7 +19,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,7 @@ from harvestdetect.data import (
     FieldColumn,
     Prompts,
 )
-from harvestdetect.util.arrays import AnyInts, packed_pairs, pairs, ranges, unique
+from harvestdetect.util.arrays import AnyInts, Bools, Bytes, Ints, Ints32, Words, packed_pairs, pairs, ranges, unique
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile, Texts, unpack
 
@@ -55,12 +55,6 @@ LOOKED_AT: Final = 20_000
 """Texts are cut again in lots of so many."""
 EXPANDED: Final = 20_000_000
 """Senders of sentences are counted in lots of about so many."""
-
-Ints: TypeAlias = npt.NDArray[np.int64]
-Ints32: TypeAlias = npt.NDArray[np.int32]
-Words: TypeAlias = npt.NDArray[np.uint64]
-Bytes: TypeAlias = npt.NDArray[np.uint8]
-Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
 class _Columns:

@@ -21,16 +21,12 @@ import numpy.typing as npt
 
 from harvestdetect.corpus.segments import Prepared
 from harvestdetect.data import NO_TIME, Prompts
+from harvestdetect.util.arrays import Bools, Ints, Ints32, Words
 
 __all__ = ["Copies", "Rows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
 
 _PROBES: Final = 16
 """Rows of a file that are looked for in another before all are."""
-
-Keys = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +54,7 @@ class Copies:
     """bool[p]: rows without a time that another file holds too; None where there is none."""
 
 
-def row_keys(block: Prepared) -> Keys:
+def row_keys(block: Prepared) -> Words:
     """A digest of account, time and content of every row, uint64[r]; the last bit is 1 for a row without a time.
 
     The digest of a row without a time is of its line too.
@@ -78,7 +74,7 @@ def row_keys(block: Prepared) -> Keys:
     return np.asarray((key & ~np.uint64(1)) | untimed.astype(np.uint64))
 
 
-def _mixed(value: Keys) -> Keys:
+def _mixed(value: Words) -> Words:
     """The finalizer of SplitMix64: a bijection in which every bit depends on all."""
     value = value + np.uint64(0x9E3779B97F4A7C15)
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -86,7 +82,7 @@ def _mixed(value: Keys) -> Keys:
     return np.asarray(value ^ (value >> np.uint64(31)))
 
 
-def rows_of(keys: Sequence[Keys]) -> Rows:
+def rows_of(keys: Sequence[Words]) -> Rows:
     """The rows of a file from the keys of its blocks."""
     key = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
     start = np.flatnonzero(_changes(key))

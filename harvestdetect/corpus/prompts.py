@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
-from harvestdetect.util.arrays import AnyInts, ranges, spread, unique, unit
+from harvestdetect.util.arrays import AnyInts, Bools, Floats16, Ints, Ints32, ranges, spread, unique, unit
 from harvestdetect.util.vectors import Rows
 
 __all__ = [
@@ -31,10 +31,6 @@ __all__ = [
     "words_of",
 ]
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Bools = npt.NDArray[np.bool_]
-Vectors = npt.NDArray[np.float16]
 
 BLOCK: Final = 1 << 15
 """Prompts whose vectors are projected at once."""
@@ -124,7 +120,7 @@ def _turned(corpus: Corpus, chosen: Bools) -> Parts:
     return Parts(start=held.indptr.astype(np.int64), segment=held.indices.astype(np.int32, copy=False))
 
 
-def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Rows, *, dimensions: int, seed: int) -> Vectors:
+def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Rows, *, dimensions: int, seed: int) -> Floats16:
     """A short vector per prompt: the sum of its parts' vectors, projected at random.
 
     Args:

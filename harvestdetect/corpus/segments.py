@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 from harvestdetect.corpus.normalize import is_wordy, normalize, outline, sentences
 from harvestdetect.corpus.registry import Registry, sifted, strip
 from harvestdetect.data import FIELDS, HEAD, OUTLINE, PART, SENTENCE, SYSTEM, TAIL, WINDOW
-from harvestdetect.util.arrays import pairs
+from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, pairs
 from harvestdetect.util.texts import pack
 
 __all__ = [
@@ -58,11 +58,6 @@ _SPACED: Final = r"[\t\n\r]|  |^ | $"
 """In a plain text with other white space than single blanks between words."""
 _LABELLED: Final = r"(?m)^[ \t]*(?:#|\[|<|[^\n]{1,4}[.):](?:[^!-~]|$)|[^\n:]{1,44}:(?:[^!-~]|$))"
 """At the beginning of every line that has a label, and of some that have none."""
-
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Bools = npt.NDArray[np.bool_]
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.corpus.segments import Cutting, Prepared, begin, prepare, prepare_here
 from harvestdetect.corpus.shards import Shard, ShardFolder, ShardWriter
 from harvestdetect.data import NO_PROMPTS, Batch
 from harvestdetect.errors import CacheError, UnreadableError
+from harvestdetect.util.arrays import Ints32
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +28,6 @@ START_ROWS: Final = 50_000
 AHEAD: Final = 1
 """Blocks that wait beyond those that processes prepare."""
 
-Ints32: TypeAlias = npt.NDArray[np.int32]
 Take: TypeAlias = Callable[[Prepared, Ints32], object]
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +16,7 @@ from harvestdetect.dump.limits import ROW_COST, Expansion, ExpansionError, Rejec
 from harvestdetect.dump.pages import chunks_of, measured
 from harvestdetect.dump.rows import INVALID_TEXT, Block, BrokenValue
 from harvestdetect.settings import Settings
+from harvestdetect.util.arrays import Ints
 
 __all__ = ["read_parquet"]
 
@@ -39,7 +39,6 @@ _BELIEVED: Final = 1_000_000
 """Lost rows that are counted one by one, however small the file."""
 _FAILURES: Final = (pa.ArrowException, OSError, ValueError, OverflowError, LookupError, RecursionError)
 """What damaged files and odd values make Arrow raise."""
-Ints = npt.NDArray[np.int64]
 _MOST_COUNTED: Final = 1_000_000_000
 """Rows that are counted as not read, whatever the file claims."""
 _UNREADABLE: Final = BrokenValue("a value that cannot be read")

@@ -35,7 +35,7 @@ from harvestdetect.embed.distill import StaticModel, static_model
 from harvestdetect.errors import CacheError, EncoderError
 from harvestdetect.settings import Settings
 from harvestdetect.store.vectors import Notes, VectorCache, cache_folder, file_digest, is_whole, publish_folder
-from harvestdetect.util.arrays import unit
+from harvestdetect.util.arrays import Floats32, unit
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
 from harvestdetect.util.texts import Texts
 from harvestdetect.util.vectors import Rows
@@ -67,9 +67,7 @@ STATIC_CHARACTERS = 16_384
 BATCHES_PER_BLOCK = 64
 SHARD_ROWS = 50_000
 SHARD_SECONDS = 30.0
-"""Vectors wait for the cache until there are so many or so long."""
-
-Vectors = npt.NDArray[np.float32]
+"""Floats32 wait for the cache until there are so many or so long."""
 
 
 class Encoder(Protocol):
@@ -90,7 +88,7 @@ class Encoder(Protocol):
         """The length of a vector."""
         ...
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Floats32:
         """Unit rows, float32[n, d], in the order of the texts."""
         ...
 
@@ -156,7 +154,7 @@ def open_cache(
 ) -> VectorCache | None:
     """The cache for an encoder's vectors; None where the settings want none or it cannot be used.
 
-    Vectors of the wording view are kept in the work folder alone.
+    Floats32 of the wording view are kept in the work folder alone.
 
     Never raises: a scan without a cache is only slower. ``notes`` is told the reason, or ``spare``, the folder of the
     view, is given up. One that was given up before is not tried again.
@@ -289,14 +287,14 @@ class _StaticEncoder:
         self._matrix = model.matrix
         self._tokens = _Tokens(Tokenizer.from_str(model.tokenizer))
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Floats32:
         out = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), STATIC_BLOCK):
             block = texts[start : start + STATIC_BLOCK]
             out[start : start + len(block)] = self._encode_block(block)
         return out
 
-    def _encode_block(self, texts: Sequence[str]) -> Vectors:
+    def _encode_block(self, texts: Sequence[str]) -> Floats32:
         from scipy.sparse import csr_array
 
         rows = self._tokens.of([text[:STATIC_CHARACTERS] for text in texts])
@@ -369,7 +367,7 @@ class _Words(dict[str, bytes]):
         return tokens
 
 
-def _vector_of_unknown(text: str, dimensions: int) -> Vectors:
+def _vector_of_unknown(text: str, dimensions: int) -> Floats32:
     """A direction for a text without a known token: the same for the same text, unrelated to any other."""
     seed = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     return np.random.Generator(np.random.PCG64(list(seed))).standard_normal(dimensions).astype(np.float32)
@@ -389,13 +387,13 @@ class _TorchEncoder:
         self.digest = _encoder_digest(folder, f"torch {device} {model.max_seq_length}")
         self.dimensions = int(self._encode(["a"]).shape[1])
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Floats32:
         out = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for rows, repeats in _batches(self._token_counts(texts), self._batch_size):
             out[rows] = self._encode([texts[i] for i in rows] * repeats)[: len(rows)]
         return unit(out)
 
-    def _encode(self, texts: list[str]) -> Vectors:
+    def _encode(self, texts: list[str]) -> Floats32:
         vectors = self._model.encode(
             texts,
             batch_size=len(texts),
@@ -458,7 +456,7 @@ class _OnnxEncoder:
             str(made / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Floats32:
         prompted = [self._prompt + text for text in texts] if self._prompt else list(texts)
         ids = [tokens.ids for tokens in self._tokenizer.encode_batch_fast(prompted)]
         out = np.empty((len(texts), self.dimensions), dtype=np.float32)

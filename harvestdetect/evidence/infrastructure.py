@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.data import Evidence, FieldColumn, Prompts, SharedValue
-from harvestdetect.util.arrays import pairs, ranges, unique
+from harvestdetect.util.arrays import Floats, Ints, Ints32, pairs, ranges, unique
 
 __all__ = [
     "COARSE",
@@ -39,9 +39,6 @@ __all__ = [
     "sharing_of",
 ]
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
 
 FIELDS: Final = ("ip", "network", "asn", "user_agent", "api_key", "payment", "email_domain")
 """Fields that are evidence; ``network`` is the /24 or /48 of ``ip``."""

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import DRAWS, tail_p
-from harvestdetect.util.arrays import spread
+from harvestdetect.util.arrays import Floats, Floats32, spread
 
 __all__ = [
     "FIXED_MARGIN",
@@ -40,8 +40,6 @@ __all__ = [
     "targets_of",
 ]
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Floats32: TypeAlias = npt.NDArray[np.float32]
 Encode: TypeAlias = Callable[[list[str]], Floats32]
 """Texts to float32[n, d]; each row depends on its text only."""
 

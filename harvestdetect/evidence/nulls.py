@@ -23,12 +23,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.util.arrays import ranges, spread
+from harvestdetect.util.arrays import Floats, Ints, ranges, spread
 
 __all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "draw_until_settled", "pool_of", "steps", "tail_p"]
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 DRAWS: Final = 999
 """Groups drawn per campaign."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.nulls import HEAVY, Groups, draw_until_settled, steps, tail_p
-from harvestdetect.util.arrays import AnyInts, spread
+from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, Ints32, Vectors, spread
 
 __all__ = [
     "DECIDING",
@@ -31,11 +31,6 @@ __all__ = [
     "shared_list",
 ]
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
-Vectors = npt.NDArray[np.floating[Any]]
 
 EVEN_LOAD: Final = "even load"
 DECIDING: Final = (EVEN_LOAD, "one list of work", "linked templates")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Evidence
 from harvestdetect.evidence.nulls import tail_p
-from harvestdetect.util.arrays import AnyInts, spread, unique
+from harvestdetect.util.arrays import AnyInts, Bools, Floats, Floats32, Ints, spread, unique
 
 __all__ = [
     "DECIDING",
@@ -29,10 +29,6 @@ __all__ = [
     "text_evidence",
 ]
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 
 DECIDING: Final = ("rigid wording", "shared wording")
 """The measures on which the family stands; the others describe."""

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.nulls import MAX_MEMBERS, SETTLED, STEPS, Groups, draw_until_settled, steps, tail_p
-from harvestdetect.util.arrays import AnyInts, spread, unique
+from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, Ints32, spread, unique
 
 __all__ = [
     "DAY",
@@ -28,10 +27,6 @@ __all__ = [
     "time_evidence",
 ]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Bools = npt.NDArray[np.bool_]
 
 HOUR: Final = 3_600
 DAY: Final = 86_400

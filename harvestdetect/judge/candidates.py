@@ -37,7 +37,7 @@ from harvestdetect.data import (
     Prompts,
 )
 from harvestdetect.errors import InputError
-from harvestdetect.util.arrays import unique
+from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, unique
 from harvestdetect.util.redact import redact
 
 __all__ = [
@@ -54,10 +54,6 @@ __all__ = [
     "with_nan",
 ]
 
-Ints32 = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 CANDIDATES: Final = "candidates.jsonl"
 SEEN: Final = "accounts_seen.parquet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -72,15 +72,11 @@ from harvestdetect.evidence.time import (
 )
 from harvestdetect.judge.triage import TEXT_FDR, Judgement, judge
 from harvestdetect.template.align import SAMPLE, Description, align, common_words, cut, is_rigid, is_template
-from harvestdetect.util.arrays import spread, unique
+from harvestdetect.util.arrays import Floats, Floats32, Ints32, Vectors, spread, unique
 from harvestdetect.util.machine import cores
 
 __all__ = ["DECIDING", "Background", "Case", "Weighed", "background_of", "judgements_of", "less_sure", "weigh"]
 
-Ints32 = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
-Vectors = npt.NDArray[np.floating[Any]]
 
 DECIDING: Final = {
     "text": text.DECIDING,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from harvestdetect.data import TIERS, BenignExplanation, Cut, Evidence, Family, FamilyResult, RateStep, Tier
+from harvestdetect.util.arrays import Floats
 
 __all__ = [
     "Cut",
@@ -26,8 +26,6 @@ __all__ = [
     "what_if",
 ]
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
 """Families that may lift a finding above ``watch``."""

@@ -7,37 +7,35 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NONE", "STEP", "Codes", "code_of", "floats", "products", "rotation"]
+from harvestdetect.util.arrays import Floats32, Ints8, Ints32
+
+__all__ = ["NONE", "STEP", "Ints8", "code_of", "floats", "products", "rotation"]
 
 STEP: Final = 28.0
 """A coordinate of common size in steps of its code; those of 4.5 times the common size are cut off."""
 NONE: Final = -(2**31) + 1
 """A product less than any."""
 
-Vectors: TypeAlias = npt.NDArray[np.float32]
-Ints32: TypeAlias = npt.NDArray[np.int32]
-Codes: TypeAlias = npt.NDArray[np.int8]
 
-
-def code_of(vectors: Vectors) -> Codes:
+def code_of(vectors: Floats32) -> Ints8:
     """Unit rows as small integers: every row has about the same length, :data:`STEP` times sqrt(d)."""
     wide = vectors * np.float32(STEP * np.sqrt(vectors.shape[1]))
-    coded: Codes = np.clip(np.rint(wide, out=wide), -127, 127).astype(np.int8)
+    coded: Ints8 = np.clip(np.rint(wide, out=wide), -127, 127).astype(np.int8)
     return coded
 
 
-def rotation(d: int) -> Vectors:
+def rotation(d: int) -> Floats32:
     """A fixed rotation, float32[d, d]: after it no direction of the space is coded worse than others."""
     q, r = np.linalg.qr(np.random.default_rng(d).standard_normal((d, d)))
     return np.asarray(q * np.sign(np.diag(r)), np.float32)
 
 
-def products(a: Codes, b: Codes) -> Ints32:
+def products(a: Ints8, b: Ints8) -> Ints32:
     """int32[a, b] of products of codes. Nothing is rounded, so it does not matter who multiplies in which order."""
     if a.shape[1] < 2 or not _torch_multiplies():  # of a single column torch mistakes the order
         return np.asarray((a.astype(np.float32) @ b.astype(np.float32).T).astype(np.int32))
@@ -69,7 +67,7 @@ def _torch_multiplies() -> bool:
     return bool(np.array_equal(bytewise, product)) and min(seconds[0]) < min(seconds[1])
 
 
-def floats(vectors: npt.NDArray[Any]) -> Vectors:
+def floats(vectors: npt.NDArray[Any]) -> Floats32:
     """Unit rows, as :func:`harvestdetect.util.arrays.unit` but for the last bit, several times as fast."""
     out = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), 2048):
@@ -79,7 +77,7 @@ def floats(vectors: npt.NDArray[Any]) -> Vectors:
     return out
 
 
-def _widen(vectors: npt.NDArray[Any], out: Vectors) -> None:
+def _widen(vectors: npt.NDArray[Any], out: Floats32) -> None:
     """float16 to float32 by shifting bits, which is exact for finite numbers; numpy takes them one by one."""
     if vectors.dtype != np.float16:
         out[...] = vectors

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from harvestdetect.neighbors.int8 import NONE, code_of, products
 from harvestdetect.neighbors.partition import RANK_BITS, Cells, over_all, ranks
-from harvestdetect.util.arrays import packed_pairs, ranges, unique, unit
+from harvestdetect.util.arrays import Bools, Ints, Ints8, Ints32, packed_pairs, ranges, unique, unit
 
 __all__ = ["Found", "Group", "Lists", "begin", "descend", "empty_lists", "groups_of", "probe"]
 
@@ -50,10 +50,6 @@ _MERGED: Final = 1_024
 _OLD, _LAST, _NOW = 0, 1, 2
 _GONE: Final = np.iinfo(np.int64).max
 
-Ints32: TypeAlias = npt.NDArray[np.int32]
-Ints8: TypeAlias = npt.NDArray[np.int8]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Bools: TypeAlias = npt.NDArray[np.bool_]
 Pool: TypeAlias = ThreadPoolExecutor
 Found: TypeAlias = tuple[Ints32, Ints32, Ints32]
 """For which position which other was found, with which score."""

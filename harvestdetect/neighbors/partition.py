@@ -9,10 +9,9 @@ from math import isqrt
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from harvestdetect.neighbors.int8 import NONE, STEP, Codes, code_of, floats, products, rotation
-from harvestdetect.util.arrays import AnyInts, ranges, unit
+from harvestdetect.neighbors.int8 import NONE, STEP, code_of, floats, products, rotation
+from harvestdetect.util.arrays import AnyInts, Floats32, Ints, Ints8, Ints32, ranges, unit
 from harvestdetect.util.vectors import Rows
 
 __all__ = ["CELL", "Cells", "Partition", "make_cells", "over_all", "ranks"]
@@ -35,9 +34,6 @@ _FEW: Final = 64
 _WIDTH: Final = 1_024
 _LEAF: Final = 4
 
-Vectors: TypeAlias = npt.NDArray[np.float32]
-Ints32: TypeAlias = npt.NDArray[np.int32]
-Ints: TypeAlias = npt.NDArray[np.int64]
 Pool: TypeAlias = ThreadPoolExecutor
 
 
@@ -53,13 +49,13 @@ class Cells:
     """int64[c + 1]: cell i holds the positions ``border[i]`` to ``border[i + 1]``."""
     home: Ints32
     """int32[n], the cell of a position."""
-    centre: Codes
+    centre: Ints8
     """int8[c, d]."""
     weight: Ints32
     """int32[c], how far the points of a cell agree: the length of their mean, in 256ths."""
     bias: Ints32
     """int32[c], how far, at most, one of them reaches beyond the mean towards a row, as a rank."""
-    code: Codes
+    code: Ints8
     """int8[n, d], the points at their positions."""
 
 
@@ -69,7 +65,7 @@ class Partition:
 
     home: Ints32
     """int32[n]; -1 where it is to be found."""
-    centre: Codes
+    centre: Ints8
     """int8[c, d]."""
 
 
@@ -130,7 +126,7 @@ def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int, known: Partit
     )  # fmt: skip
 
 
-def ranks(cells: Cells, code: Codes, among: AnyInts | None = None) -> Ints32:
+def ranks(cells: Cells, code: Ints8, among: AnyInts | None = None) -> Ints32:
     """How promising cells are for some points: int32[r, c], or [r, a] of those ``among``.
 
     What the best point of a cell may score: its mean does so much, and the less the points agree, the more one of them
@@ -151,7 +147,7 @@ def over_all(pool: Pool, do: Callable[[Any], object], items: Sequence[Any]) -> N
         pass
 
 
-def _codes(vectors: Rows, pool: Pool) -> Codes:
+def _codes(vectors: Rows, pool: Pool) -> Ints8:
     """int8[n, d]."""
     n, d = vectors.shape
     code = np.empty((n, d), np.int8)
@@ -165,7 +161,7 @@ def _codes(vectors: Rows, pool: Pool) -> Codes:
     return code
 
 
-def _homes(code: Codes, count: int, *, pool: Pool, seed: int) -> Ints32:
+def _homes(code: Ints8, count: int, *, pool: Pool, seed: int) -> Ints32:
     """The cell of each of n points, in about ``count`` cells: int32[n]."""
     n = len(code)
     if count <= FLAT:
@@ -186,7 +182,7 @@ def _homes(code: Codes, count: int, *, pool: Pool, seed: int) -> Ints32:
     return home
 
 
-def _split(code: Codes, count: int, over: Callable[..., Iterable[Any]], seed: int) -> Ints32:
+def _split(code: Ints8, count: int, over: Callable[..., Iterable[Any]], seed: int) -> Ints32:
     """The cell of each of some points, in at most ``count`` cells: int32[n]."""
     n = len(code)
     if count < 2:
@@ -198,7 +194,7 @@ def _split(code: Codes, count: int, over: Callable[..., Iterable[Any]], seed: in
     return np.concatenate(list(over(_nearest, blocks, [centre] * len(blocks))))
 
 
-def _means(rows: Codes, count: int, rng: np.random.Generator, over: Callable[..., Iterable[Any]]) -> Codes:
+def _means(rows: Ints8, count: int, rng: np.random.Generator, over: Callable[..., Iterable[Any]]) -> Ints8:
     """Spherical k-means: int8[at most count, d]; every centre has had rows nearest to it."""
     centre = rows[np.sort(rng.permutation(len(rows))[:count])]
     for _ in range(_ROUNDS):
@@ -211,7 +207,7 @@ def _means(rows: Codes, count: int, rng: np.random.Generator, over: Callable[...
     return centre
 
 
-def _nearest(rows: Codes, centre: Codes) -> Ints32:
+def _nearest(rows: Ints8, centre: Ints8) -> Ints32:
     """The centre with the greatest product with each row, the first of equal ones: int32[r]."""
     best = np.full(len(rows), NONE, np.int32)
     label = np.zeros(len(rows), np.int32)
@@ -225,7 +221,7 @@ def _nearest(rows: Codes, centre: Codes) -> Ints32:
     return label
 
 
-def _in_order(centre: Vectors) -> Ints:
+def _in_order(centre: Floats32) -> Ints:
     """An order in which near ones adjoin: they are halved along the axis of greatest spread, and so are the halves."""
     waiting = [np.arange(len(centre))]
     out: list[Ints] = []

@@ -25,7 +25,7 @@ from harvestdetect.data import Neighbors
 from harvestdetect.neighbors.int8 import NONE, STEP, floats
 from harvestdetect.neighbors.nn_descent import NEAR_CELLS, Found, Lists, begin, descend, empty_lists, groups_of, probe
 from harvestdetect.neighbors.partition import Cells, Partition, make_cells, over_all
-from harvestdetect.util.arrays import AnyInts, pairs, ranges, unit
+from harvestdetect.util.arrays import AnyInts, Floats32, Ints, Ints32, pairs, ranges, unit
 from harvestdetect.util.machine import cores
 from harvestdetect.util.vectors import Rows
 
@@ -67,9 +67,6 @@ _SAMPLED: Final = 1 / 128
 _SEGMENT: Final = 65_536
 _LITTLE: Final = 256
 
-Vectors: TypeAlias = npt.NDArray[np.float32]
-Ints32: TypeAlias = npt.NDArray[np.int32]
-Ints: TypeAlias = npt.NDArray[np.int64]
 Pool: TypeAlias = ThreadPoolExecutor
 Known: TypeAlias = tuple[Neighbors, Ints32]
 
@@ -139,7 +136,7 @@ def nearest(
     return Neighbors(index=index, distance=distance)
 
 
-def nearest_to(queries: Vectors, vectors: Vectors, *, k: int) -> Neighbors:
+def nearest_to(queries: Floats32, vectors: Floats32, *, k: int) -> Neighbors:
     """The k rows of ``vectors`` nearest to each of the ``queries``, exactly."""
     ids = np.full((len(queries), k), -1, np.int32)
     distance = np.full((len(queries), k), np.inf, np.float32)
@@ -172,7 +169,7 @@ def _one_thread(codes: bool) -> None:
         torch.set_num_threads(1)
 
 
-def _take_over(known: Known, index: Ints32, distance: Vectors) -> Ints32:
+def _take_over(known: Known, index: Ints32, distance: Floats32) -> Ints32:
     """Puts known neighbours where their rows stand now; the rows that have to be searched, ascending."""
     old, place = known
     n, k = index.shape
@@ -198,11 +195,11 @@ def _take_over(known: Known, index: Ints32, distance: Vectors) -> Ints32:
 
 
 def _exact(
-    vectors: Vectors,
+    vectors: Floats32,
     wanted: Ints32,
     fresh: npt.NDArray[np.bool_],
     index: Ints32,
-    distance: Vectors,
+    distance: Floats32,
     pool: Pool,
     done: Callable[[int], object],
 ) -> None:
@@ -232,7 +229,7 @@ def _exact(
     over_all(pool, enter, range(0, len(others), BLOCK))
 
 
-def _top(queries: Vectors, vectors: Vectors, k: int) -> tuple[Vectors, Ints]:
+def _top(queries: Floats32, vectors: Floats32, k: int) -> tuple[Floats32, Ints]:
     """Greatest cosines and their rows: float32[q, k], int64[q, k]."""
     import faiss
 
@@ -245,14 +242,14 @@ def _top(queries: Vectors, vectors: Vectors, k: int) -> tuple[Vectors, Ints]:
     return np.asarray(cosine), np.asarray(found)
 
 
-def _without_self(cosine: Vectors, found: Ints, rows: Ints32, k: int) -> tuple[Ints32, Vectors]:
+def _without_self(cosine: Floats32, found: Ints, rows: Ints32, k: int) -> tuple[Ints32, Floats32]:
     """The neighbours of a block without the row itself, ties in the order of their index."""
     chord = np.where(found < 0, np.float32(np.inf), chord_distance(cosine))
     chord[found == rows[:, None]] = np.inf
     return _first(chord, found.astype(np.int32), k)
 
 
-def _first(chord: Vectors, found: Ints32, k: int) -> tuple[Ints32, Vectors]:
+def _first(chord: Floats32, found: Ints32, k: int) -> tuple[Ints32, Floats32]:
     """The k nearest of each row, ties in the order of their index; -1 / inf where there are fewer."""
     if chord.shape[1] < k:
         fill = ((0, 0), (0, k - chord.shape[1]))
@@ -261,7 +258,7 @@ def _first(chord: Vectors, found: Ints32, k: int) -> tuple[Ints32, Vectors]:
     return _unpacked(np.sort(_packed(chord, found), axis=1)[:, :k])
 
 
-def _packed(value: Vectors, ids: Ints32) -> npt.NDArray[np.uint64]:
+def _packed(value: Floats32, ids: Ints32) -> npt.NDArray[np.uint64]:
     """A value of 0 or more and an id as one number that sorts by value, then id; a value of inf goes last."""
     packed = (value + np.float32(0.0)).view(np.uint32).astype(np.uint64) << np.uint64(32)
     packed |= ids.astype(np.uint32)
@@ -269,7 +266,7 @@ def _packed(value: Vectors, ids: Ints32) -> npt.NDArray[np.uint64]:
     return packed
 
 
-def _unpacked(packed: npt.NDArray[np.uint64]) -> tuple[Ints32, Vectors]:
+def _unpacked(packed: npt.NDArray[np.uint64]) -> tuple[Ints32, Floats32]:
     """The opposite of :func:`_packed`: ids (-1 where the value is inf) and values."""
     ids = packed.astype(np.uint32).view(np.int32)
     value = (packed >> np.uint64(32)).astype(np.uint32).view(np.float32)
@@ -284,7 +281,7 @@ def _by_cells(
     wanted: Ints32,
     fresh: npt.NDArray[np.bool_],
     index: Ints32,
-    distance: Vectors,
+    distance: Floats32,
     *,
     pool: Pool,
     seed: int,
@@ -350,7 +347,7 @@ class _Sample:
     """int32[s]."""
     index: Ints32
     """int32[s, k], -1 where fewer."""
-    cosine: Vectors
+    cosine: Floats32
     """float32[s, k], -2 where fewer."""
 
 
@@ -362,13 +359,13 @@ def _sample(vectors: Rows, wanted: Ints32, *, k: int, seed: int, pool: Pool) -> 
     queries = unit(vectors[rows])
     first, others = np.split(np.arange(0, n, BLOCK), [max(1, n // BLOCK // 16)])
 
-    def cosines(start: int) -> Vectors:
+    def cosines(start: int) -> Floats32:
         found = queries @ floats(vectors[start : start + BLOCK]).T
         here = np.flatnonzero((rows >= start) & (rows < start + BLOCK))
         found[here, rows[here] - start] = -2
         return found
 
-    def compare(start: int) -> tuple[Vectors, Ints32]:
+    def compare(start: int) -> tuple[Floats32, Ints32]:
         cosine = cosines(start)
         order = np.argpartition(-cosine, min(k, cosine.shape[1]) - 1, axis=1)[:, :k].astype(np.int32)
         return 1 - np.take_along_axis(cosine, order, 1), order + np.int32(start)
@@ -378,7 +375,7 @@ def _sample(vectors: Rows, wanted: Ints32, *, k: int, seed: int, pool: Pool) -> 
         index, away = _first(np.maximum(np.concatenate((away, chord), axis=1), 0), np.concatenate((index, found), 1), k)
     least = 1 - away[:, -1]
 
-    def better(start: int) -> tuple[Ints32, Ints32, Vectors]:
+    def better(start: int) -> tuple[Ints32, Ints32, Floats32]:
         """What is no farther than the last of those of the first blocks: little."""
         cosine = cosines(start)
         row, column = np.nonzero(cosine >= least[:, None])
@@ -449,7 +446,7 @@ def _table(row: AnyInts, ids: AnyInts, rows: int) -> Ints32:
     return table
 
 
-def _cosines(vectors: Rows, rows: npt.NDArray[Any], others: Ints32) -> Vectors:
+def _cosines(vectors: Rows, rows: npt.NDArray[Any], others: Ints32) -> Floats32:
     """Of each row with its others: float32[r, m]; those of -1 mean nothing."""
     needed, place = np.unique(others, return_inverse=True)
     held = floats(vectors[np.maximum(needed, 0)])
@@ -472,7 +469,7 @@ def _true_distances(
     near: Ints32,
     positions: Ints,
     index: Ints32,
-    distance: Vectors,
+    distance: Floats32,
     pool: Pool,
 ) -> None:
     """Puts the nearest of what was found at some positions into the lists, by the distances of the vectors."""
@@ -487,7 +484,7 @@ def _true_distances(
     over_all(pool, measure, range(0, len(positions), BLOCK))
 
 
-def _enter(vectors: Rows, row: Ints32, later: list[Found], index: Ints32, distance: Vectors, pool: Pool) -> None:
+def _enter(vectors: Rows, row: Ints32, later: list[Found], index: Ints32, distance: Floats32, pool: Pool) -> None:
     """Puts what was found beside lists that stand into them, by the distances of the vectors."""
     held = pairs(*(np.concatenate([found[side] for found in later]) for side in (0, 1)))
     # near positions are found beside the same ones: ordered by position a block has few different ones to read
@@ -512,7 +509,7 @@ def _enter(vectors: Rows, row: Ints32, later: list[Found], index: Ints32, distan
     over_all(pool, measure, range(0, len(edge) - 1, BLOCK))
 
 
-def _refill(lists: Lists, cells: Cells, index: Ints32, distance: Vectors, d: int) -> None:
+def _refill(lists: Lists, cells: Cells, index: Ints32, distance: Floats32, d: int) -> None:
     """Puts known neighbours into the lists; only what is not much farther than their last enters them."""
     k = index.shape[1]
     for start in range(0, len(index), _SEGMENT):

@@ -19,6 +19,7 @@ from harvestdetect.simulate.grammar import Parts, Sweep
 from harvestdetect.simulate.harvest import Form
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, user_turn, write
 from harvestdetect.simulate.traffic import DAY, HOUR, Account, Events, Network, human_times, machine_times
+from harvestdetect.util.arrays import Ints
 
 __all__ = [
     "CAMPAIGN_KINDS",
@@ -32,7 +33,6 @@ __all__ = [
     "proxies_of",
 ]
 
-Ints = npt.NDArray[np.int64]
 
 Writer: TypeAlias = Callable[[Account, int, int, Random], Text]
 """(account, item, session, random) -> prompt."""

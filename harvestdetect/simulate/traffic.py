@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.simulate.people import Person
+from harvestdetect.util.arrays import Ints
 
 __all__ = ["DAY", "HOUR", "Account", "Events", "Network", "human_times", "machine_times", "opaque"]
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
 
-Ints = npt.NDArray[np.int64]
 
 _ZONES: Final = np.array([-8, -7, -6, -5, -3, 0, 1, 1, 2, 3, 5, 7, 8, 9, 10], dtype=np.int64)
 _RHYTHM: Final = np.array(

@@ -19,13 +19,13 @@ from harvestdetect.errors import ClockError
 from harvestdetect.state.clock import AHEAD_OF_NOW, Guard, Span
 from harvestdetect.state.store import Store, damaged
 from harvestdetect.state.superseding import Others, Stored, remove_shards
+from harvestdetect.util.arrays import Ints32
 
 __all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again"]
 
 MAX_TOLD: Final = 10
 """Superseded files and copies are named in notes up to this number of each."""
 
-Ints32: TypeAlias = npt.NDArray[np.int32]
 Tell: TypeAlias = Callable[[str], None]
 
 

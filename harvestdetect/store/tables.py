@@ -23,6 +23,7 @@ from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.store.vectors import DIGEST_BYTES, Notes, is_whole, locate, publish_folder
+from harvestdetect.util.arrays import Digests, Ints32
 from harvestdetect.util.retries import retried
 
 __all__ = [
@@ -37,8 +38,6 @@ __all__ = [
     "places",
 ]
 
-Digests = npt.NDArray[np.void]
-Ints32 = npt.NDArray[np.int32]
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 NEIGHBORS: Final = "neighbors"

@@ -24,17 +24,13 @@ from harvestdetect.template.align import (
     templates_within,
     word_vectors,
 )
-from harvestdetect.util.arrays import AnyInts, pairs, ranges, unique, unit
+from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints16, Ints32, pairs, ranges, unique, unit
 from harvestdetect.util.pool import Elsewhere
 from harvestdetect.util.redact import redact
 from harvestdetect.util.vectors import Rows
 
 __all__ = ["UNKNOWN", "Described", "Parted", "describe_clusters", "template_of"]
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Ints16 = npt.NDArray[np.int16]
-Bools = npt.NDArray[np.bool_]
 
 TEXTS_PER_CLUSTER: Final = 48
 MIXED_WORDS: Final = 4.0

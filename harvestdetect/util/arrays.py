@@ -1,16 +1,31 @@
-"""Small things that several stages do with index arrays."""
+"""The types of arrays, and small things that several stages do with index arrays."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AnyInts", "packed_pairs", "pairs", "ranges", "spread", "unique", "unit"]
+__all__ = [
+    *("AnyArray", "AnyInts", "Bools", "Bytes", "Digests", "Floats", "Floats16", "Floats32", "Ints", "Ints16", "Ints32"),
+    *("Ints8", "Vectors", "Words", "packed_pairs", "pairs", "ranges", "spread", "unique", "unit"),
+]
 
-Ints = npt.NDArray[np.int64]
-AnyInts = npt.NDArray[np.integer[Any]]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Ints32: TypeAlias = npt.NDArray[np.int32]
+Ints16: TypeAlias = npt.NDArray[np.int16]
+Ints8: TypeAlias = npt.NDArray[np.int8]
+AnyInts: TypeAlias = npt.NDArray[np.integer[Any]]
+Words: TypeAlias = npt.NDArray[np.uint64]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Floats32: TypeAlias = npt.NDArray[np.float32]
+Floats16: TypeAlias = npt.NDArray[np.float16]
+Vectors: TypeAlias = npt.NDArray[np.floating[Any]]
+Digests: TypeAlias = npt.NDArray[np.void]
+AnyArray: TypeAlias = npt.NDArray[Any]
 Whole = TypeVar("Whole", bound=np.integer[Any])
 
 

@@ -6,17 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.util.arrays import AnyInts
+from harvestdetect.util.arrays import AnyInts, Bytes, Ints, Ints32
 from harvestdetect.util.scratch import Place, ScratchFile
 
 __all__ = ["TextFile", "Texts", "pack", "unpack", "write_texts"]
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
 
 GAP: Final = 4_096
 """Texts with fewer bytes between them are read at once,"""

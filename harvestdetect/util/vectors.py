@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.util.arrays import AnyArray
 from harvestdetect.util.scratch import Place, ScratchFile
 
 __all__ = ["RowFile", "Rows"]
 
 GAP: Final = 16
 """Wanted rows with fewer unwanted ones between them are read at once."""
-
-AnyArray: TypeAlias = npt.NDArray[Any]
 
 
 class RowFile:

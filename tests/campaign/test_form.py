@@ -33,8 +33,8 @@ from harvestdetect.campaign.form import (
     without,
 )
 from harvestdetect.data import Campaign
+from harvestdetect.util.arrays import Ints32
 
-Ints32 = npt.NDArray[np.int32]
 LOG_P = -16.0
 
 

@@ -7,7 +7,6 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,8 +20,8 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.corpus.prompts import first_rows
 from harvestdetect.data import Corpus, Neighbors, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
+from harvestdetect.util.arrays import Ints32
 
-Ints32 = npt.NDArray[np.int32]
 Sent = Sequence[tuple[str, str]]
 
 

@@ -29,22 +29,20 @@ from harvestdetect.cluster.tree import (
 )
 from harvestdetect.data import Clusters, Neighbors
 from harvestdetect.neighbors.search import nearest
-
-Vectors = npt.NDArray[np.float32]
-Ints32 = npt.NDArray[np.int32]
+from harvestdetect.util.arrays import Floats32, Ints32
 
 
-def unit(rows: npt.NDArray[Any]) -> Vectors:
+def unit(rows: npt.NDArray[Any]) -> Floats32:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def blobs(n: int, groups: int, *, d: int = 8, width: float = 0.15, seed: int = 0) -> Vectors:
+def blobs(n: int, groups: int, *, d: int = 8, width: float = 0.15, seed: int = 0) -> Floats32:
     rng = np.random.default_rng(seed)
     centres = unit(rng.standard_normal((groups, d)))
     return unit(centres[rng.integers(0, groups, n)] + width * rng.standard_normal((n, d)))
 
 
-def lone_component(points: int = 30, noise: int = 150, *, d: int = 64, seed: int = 0) -> Vectors:
+def lone_component(points: int = 30, noise: int = 150, *, d: int = 64, seed: int = 0) -> Floats32:
     """One tight group, first, among points that have nobody near."""
     rng = np.random.default_rng(seed)
     centre = rng.standard_normal((1, d))
@@ -58,7 +56,7 @@ def own_accounts(n: int) -> dict[str, Ints32]:
 
 
 def tree_of(
-    vectors: Vectors,
+    vectors: Floats32,
     *,
     k: int | None = None,
     min_samples: int = 1,
@@ -92,7 +90,7 @@ def dense(distance: npt.NDArray[np.float64], *, method: str, min_samples: int, m
         return model.fit(distance)
 
 
-def chords(vectors: Vectors) -> npt.NDArray[np.float64]:
+def chords(vectors: Floats32) -> npt.NDArray[np.float64]:
     wide = vectors.astype(np.float64)
     return np.asarray(np.linalg.norm(wide[:, None] - wide[None], axis=2))
 

@@ -19,14 +19,12 @@ from harvestdetect.cluster.tree import Postings, core_distance, shared_distance
 from harvestdetect.cluster.views import Clustered, carry_on, cluster_view
 from harvestdetect.data import Neighbors
 from harvestdetect.neighbors.search import nearest
-
-Vectors = npt.NDArray[np.float32]
-Ints32 = npt.NDArray[np.int32]
+from harvestdetect.util.arrays import Floats32
 
 SETTINGS = Settings(k=16, min_samples=3, min_accounts=5)
 
 
-def around(centre: int, count: int, *, width: float = 0.02, d: int = 48) -> Vectors:
+def around(centre: int, count: int, *, width: float = 0.02, d: int = 48) -> Floats32:
     """So many points about a direction that the number stands for; the same ones every time."""
     rng = np.random.default_rng(centre)
     middle = rng.standard_normal(d)
@@ -34,7 +32,7 @@ def around(centre: int, count: int, *, width: float = 0.02, d: int = 48) -> Vect
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def strewn(count: int, *, seed: int = 0, d: int = 48) -> Vectors:
+def strewn(count: int, *, seed: int = 0, d: int = 48) -> Floats32:
     rows = np.random.default_rng([seed, 99]).standard_normal((count, d))
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
@@ -48,7 +46,7 @@ class View:
     postings: Postings
 
 
-def view_of(*parts: Vectors) -> View:
+def view_of(*parts: Floats32) -> View:
     vectors = np.concatenate(parts)
     n = len(vectors)
     account = (np.arange(n) // 2).astype(np.int32)

@@ -41,8 +41,8 @@ from harvestdetect.evidence.structure import (
 )
 from harvestdetect.evidence.text import copies_share, text_evidence
 from harvestdetect.evidence.time import MIN_PROMPTS, MIN_RETURNING, SITTINGS, time_evidence
+from harvestdetect.util.arrays import Ints
 
-Ints = npt.NDArray[np.int64]
 HOUR, DAY = 3_600, 86_400
 T0 = 1_772_323_200
 DAYS = 28

@@ -36,8 +36,6 @@ from harvestdetect.evidence.infrastructure import (
 )
 from harvestdetect.judge.measure import Weighed
 
-Ints32 = npt.NDArray[np.int32]
-
 T0 = 1_772_323_200
 
 

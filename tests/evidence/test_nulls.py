@@ -25,10 +25,7 @@ from harvestdetect.evidence.nulls import (
     steps,
     tail_p,
 )
-from harvestdetect.util.arrays import spread, unique
-
-Ints32 = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
+from harvestdetect.util.arrays import Floats, Ints32, spread, unique
 
 
 def accounts_with(volume: npt.NDArray[np.integer]) -> Ints32:

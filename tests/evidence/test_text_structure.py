@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,9 +17,8 @@ from harvestdetect.evidence.structure import MIN_COHORT, block_density, cohort_c
 from harvestdetect.evidence.text import PAIRS, duplicate_types, paired, slot_sweep
 from harvestdetect.judge.measure import DECIDING, NEED_TEMPLATE
 from harvestdetect.template.align import align, tokens
+from harvestdetect.util.arrays import Floats32, Ints
 
-Ints = npt.NDArray[np.int64]
-Floats32 = npt.NDArray[np.float32]
 DAY = 86_400
 T0 = 1_772_323_200
 NEW = ("slot sweep", "duplicate types", "focus", "block density", "cohort coverage")

@@ -21,9 +21,8 @@ from harvestdetect.evidence.time import (
     sign_ups,
     time_evidence,
 )
+from harvestdetect.util.arrays import Ints, Ints32
 
-Ints = npt.NDArray[np.int64]
-Ints32 = npt.NDArray[np.int32]
 HOUR, DAY = 3_600, 86_400
 T0 = 1_772_323_200
 DAYS = 28

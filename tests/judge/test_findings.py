@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -46,8 +45,7 @@ from harvestdetect.dump import batches_of
 from harvestdetect.judge.findings import campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.judge.triage import Judgement
 from harvestdetect.template.refine import template_of
-
-Ints32 = npt.NDArray[np.int32]
+from harvestdetect.util.arrays import Ints32
 
 DAY = 86_400
 T0 = 1_772_323_200

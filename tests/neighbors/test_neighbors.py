@@ -19,26 +19,25 @@ from harvestdetect.neighbors import partition as cells
 from harvestdetect.neighbors import search as neighbors
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.neighbors.search import chord_distance, nearest, nearest_to
+from harvestdetect.util.arrays import Floats32
 from harvestdetect.util.vectors import RowFile
 
-Vectors = npt.NDArray[np.float32]
 
-
-def unit(rows: npt.NDArray[Any]) -> Vectors:
+def unit(rows: npt.NDArray[Any]) -> Floats32:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def random_rows(n: int, d: int = 16, seed: int = 0) -> Vectors:
+def random_rows(n: int, d: int = 16, seed: int = 0) -> Floats32:
     return unit(np.random.default_rng(seed).standard_normal((n, d)))
 
 
-def blobs(n: int, groups: int, d: int = 24, width: float = 0.15, seed: int = 0) -> Vectors:
+def blobs(n: int, groups: int, d: int = 24, width: float = 0.15, seed: int = 0) -> Floats32:
     rng = np.random.default_rng(seed)
     centres = unit(rng.standard_normal((groups, d)))
     return unit(centres[rng.integers(0, groups, n)] + width * rng.standard_normal((n, d)))
 
 
-def brute(vectors: Vectors, k: int) -> npt.NDArray[np.float64]:
+def brute(vectors: Floats32, k: int) -> npt.NDArray[np.float64]:
     """Distances to the k nearest others: float64[n, min(k, n - 1)]."""
     wide = vectors.astype(np.float64)
     distance = np.linalg.norm(wide[:, None] - wide[None], axis=2)

@@ -29,9 +29,9 @@ from harvestdetect.template.refine import (
     _unmixed,
     describe_clusters,
 )
+from harvestdetect.util.arrays import Floats32
 from harvestdetect.util.pool import Elsewhere
 
-Floats32 = npt.NDArray[np.float32]
 Sent = Sequence[tuple[str, str]]
 """(account, text) each."""
 
