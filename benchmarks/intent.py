@@ -27,7 +27,7 @@ from harvestdetect import Settings
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.evidence.intent import FIXED_MARGIN, Prototypes, load_prototypes, margins, targets_of
-from harvestdetect.template.align import describe
+from harvestdetect.template.description import describe
 
 __all__ = ["FILES", "Group", "groups", "main", "table"]
 

@@ -16,7 +16,8 @@ from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.structure import MIN_COHORT, block_density, cohort_coverage, focus, joined_when
 from harvestdetect.evidence.text import PAIRS, duplicate_types, paired, slot_sweep
 from harvestdetect.judge.measure import DECIDING, NEED_TEMPLATE
-from harvestdetect.template.align import align, tokens
+from harvestdetect.template.alignment import align
+from harvestdetect.template.tokens import tokens
 from harvestdetect.util.arrays import Floats32, Ints
 
 DAY = 86_400
