@@ -43,9 +43,10 @@ from benchmarks.scale import (
 )
 from harvestdetect.simulate.evaluate import Found, evaluate, read_findings, read_truth
 from harvestdetect.simulate.grammar import Parts, Sweep
-from harvestdetect.simulate.groups import Group, Plan, Writer, launch_of, make_plan, proxies_of
+from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import GRADING, SUFFIXES, SWEEPS, SYSTEMS, Form
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, write
+from harvestdetect.simulate.plan import Group, Plan, Writer, launch_of, proxies_of
 from harvestdetect.simulate.traffic import DAY, Account, Network, human_times, machine_times
 from harvestdetect.util.arrays import Ints
 
@@ -234,17 +235,16 @@ def _cover(plan: Plan, dice: np.random.Generator, members: Ints, counts: Ints, *
     share = dice.uniform(*COVER, len(members))
     own = np.where(used, np.rint(counts * share / (1.0 - share)), 0).astype(np.int64)
     accounts = [plan.network.accounts[a] for a in members.tolist()]
-    who, time, position, session = human_times(
+    sent = human_times(
         dice,
         counts=own,
         created=np.array([a.created for a in accounts], dtype=np.int64),
         zones=np.array([a.zone for a in accounts], dtype=np.int64),
-        start=start,
-        end=end,
+        window=(start, end),
         first_session=plan.sessions,
     )
-    plan.new_sessions(int(session[-1]) + 1 - plan.sessions if len(session) else 0)
-    plan.add(_people_writer, time, members[who], position, session)
+    plan.new_sessions(int(sent.session[-1]) + 1 - plan.sessions if len(sent.session) else 0)
+    plan.add(_people_writer, sent.time, members[sent.who], sent.position, sent.session)
     return int(own.sum())
 
 

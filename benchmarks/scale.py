@@ -38,8 +38,9 @@ import numpy as np
 from benchmarks.pages import ran_on, write_section
 from harvestdetect.simulate import simulate, write_plan
 from harvestdetect.simulate.evaluate import evaluate, read_findings, read_truth
-from harvestdetect.simulate.groups import Plan, Writer, make_plan
+from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.people import Text
+from harvestdetect.simulate.plan import Plan, Writer
 from harvestdetect.simulate.traffic import DAY, Account
 from harvestdetect.store.vectors import cache_folder
 

@@ -38,9 +38,10 @@ from harvestdetect.alerts import load_channels
 from harvestdetect.data import Detection
 from harvestdetect.simulate import write_plan
 from harvestdetect.simulate.evaluate import read_truth
-from harvestdetect.simulate.groups import Group, Plan, launch_of, make_plan
+from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import SUFFIXES, SWEEPS, Form
 from harvestdetect.simulate.people import GRAMMAR, Text
+from harvestdetect.simulate.plan import Group, Plan, launch_of
 from harvestdetect.simulate.traffic import DAY, Account, machine_times
 from harvestdetect.state import open_state
 
