@@ -26,21 +26,9 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from benchmarks.laying import DAYS, START, Laid, apart, read_laid, tell, write_laid
 from benchmarks.pages import ran_on, write_section
-from benchmarks.scale import (
-    DAYS,
-    START,
-    Laid,
-    Scanned,
-    apart,
-    number,
-    read_laid,
-    scan,
-    table,
-    tell,
-    warm,
-    write_laid,
-)
+from benchmarks.scale import Scanned, number, scan, table, warm
 from harvestdetect.simulate.evaluate import Found, evaluate, read_findings, read_truth
 from harvestdetect.simulate.grammar import Parts, Sweep
 from harvestdetect.simulate.groups import make_plan

@@ -19,7 +19,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from benchmarks.scale import DAYS, START, _command, lay, warm
+from benchmarks.laying import DAYS, START, lay
+from benchmarks.scale import run_scan, warm
 from harvestdetect.simulate.traffic import DAY
 
 __all__ = ["distinct", "main", "measure", "table"]
@@ -82,7 +83,7 @@ def measure(dump: Path, *, encoder: str, cache: Path, options: Sequence[str] = (
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         common = ["--encoder", encoder, "--cache", str(cache), "--no-cache", "--workers", "1"]
-        _command([str(dump), "--out", str(out), *common, *options])
+        run_scan([str(dump), "--out", str(out), *common, *options])
         run: dict[str, Any] = json.loads((out / "run.json").read_text(encoding="utf-8"))
     return run
 

@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from benchmarks.planting import WINDOW
 from benchmarks.results import OURS, Group, Result, wilson
 from benchmarks.scenarios import CENTRE, EVASIONS, GRID
+from benchmarks.sources import WINDOW
 
 __all__ = ["beside_plot", "days_plot", "grid_plot", "write_plots"]
 

@@ -24,10 +24,11 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.pages import write_section
-from benchmarks.planting import WINDOW, Laid, NotEnough, grammar_sources, lay, real_sources, write
+from benchmarks.planting import PlantedDump, plant, write
 from benchmarks.real_texts import DAY, START, Half, data_missing
 from benchmarks.results import COUNTED, OURS, Finding, Group, Result
 from benchmarks.scenarios import PARTS, Dump, Part, dumps
+from benchmarks.sources import WINDOW, NotEnough, grammar_sources, real_sources
 from benchmarks.tables import render_parts
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import TIERS, Detection, Family, Tier
@@ -97,7 +98,7 @@ def _run(job: Job, work: Path) -> Result:
             sources = grammar_sources(seed=seed, rows=rows)
         else:
             sources = real_sources(Path(job.data), half=job.half, seed=seed, rows=rows)
-        laid = lay(job.dump, sources, half=job.half, seed=seed)
+        laid = plant(job.dump, sources, half=job.half, seed=seed)
     except NotEnough as error:
         return _left_out(job, str(error))
     truth = [
@@ -131,7 +132,7 @@ def _run(job: Job, work: Path) -> Result:
 
 
 def _prefixes(
-    job: Job, laid: Laid, truth: Sequence[Planted], settings: Settings, leave_out: Sequence[Family], folder: Path
+    job: Job, laid: PlantedDump, truth: Sequence[Planted], settings: Settings, leave_out: Sequence[Family], folder: Path
 ) -> dict[str, float]:
     """Days from a campaign's first harvest prompt to the end of the first prefix in which it is found."""
     days: dict[str, float] = {}
@@ -153,7 +154,7 @@ def _prefixes(
 
 def _result(
     job: Job,
-    laid: Laid,
+    laid: PlantedDump,
     truth: Sequence[Planted],
     found: Sequence[Found],
     q_values: Sequence[float | None],
@@ -241,6 +242,14 @@ def _tier_of(planted: Planted, found: Sequence[Found], guilty: frozenset[str]) -
 
 
 CODE: Final = (".py", ".toml")
+"""Endings of the files that decide a result."""
+
+PLANTING: Final = (
+    *("ground", "identities", "planted_campaigns", "planted_look_alikes", "planting", "real_texts", "recall"),
+    *("results", "scenarios", "sources"),
+)
+"""Modules of the benchmark that decide a result."""
+
 BASELINES_USE: Final = (
     "util/arrays.py",
     "dump/times.py",
@@ -260,8 +269,10 @@ def _source_digest(detector: str) -> str:
     ours = detector == OURS
     if ours not in _DIGESTS:
         root = Path(__file__).resolve().parents[1]
-        names = ["identities", "planting", "real_texts", "recall", "results", "scenarios"]
-        files = [root / "benchmarks" / f"{name}.py" for name in (names if ours else [*names, "baselines"])]
+        folder = root / "benchmarks"
+        files = [folder / f"{name}.py" for name in PLANTING]
+        if not ours:
+            files += sorted((folder / "baselines").glob("*.py"))
         package = root / "harvestdetect"
         used = [package] if ours else [package / name for name in BASELINES_USE]
         files += sorted(f for one in used for f in ([one] if one.is_file() else one.rglob("*")) if f.suffix in CODE)

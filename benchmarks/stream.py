@@ -30,8 +30,9 @@ import msgspec
 import numpy as np
 
 from benchmarks.event import open_pools
+from benchmarks.laying import START
 from benchmarks.pages import ran_on, write_section
-from benchmarks.scale import START, table
+from benchmarks.scale import table
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect import incremental as earlier
 from harvestdetect.alerts import load_channels

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from benchmarks import event, scale
 from benchmarks.event import CAMPAIGN, TEMPLATES, Judged, judge, lay, plan_event, tables
-from benchmarks.scale import DAYS, START, Laid, Scanned
+from benchmarks.laying import DAYS, START, Laid
+from benchmarks.scale import Scanned
 from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.traffic import DAY
