@@ -10,22 +10,19 @@ import numpy as np
 
 from harvestdetect.assemble import Outcome, assemble
 from harvestdetect.cluster.assign import assign_prompts, verbatim_clusters, volumes
-from harvestdetect.cluster.tree import Postings
 from harvestdetect.context import Context, Progress, open_context
 from harvestdetect.corpus.prompts import parts_of, prompt_vectors
-from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.shards import Window
-from harvestdetect.data import Attributed, Corpus, Detection, Family, TemplateCluster
+from harvestdetect.data import Attributed, Detection, Family
 from harvestdetect.errors import SettingsError
 from harvestdetect.incremental import reusing
 from harvestdetect.judge.attribute import Signature, attribute
-from harvestdetect.judge.calibration import Calibration, check_calibration, load_calibration
+from harvestdetect.judge.calibration import check_calibration
 from harvestdetect.judge.conclude import conclude
 from harvestdetect.judge.measure import Case, Weighed, background_of
 from harvestdetect.judge.verdict import Scale, judge_candidates
 from harvestdetect.settings import Settings
-from harvestdetect.stages import PLAIN, Embedded, Source, Stages, ViewClusters, affordable, embed, form, postings_of
-from harvestdetect.util.arrays import Floats32
+from harvestdetect.stages import PLAIN, Source, by_meaning, embed, form, in_corpus, load_references, postings_of
 from harvestdetect.util.versions import versions
 
 __all__ = ["Scan", "detect", "estimated", "run_scan"]
@@ -72,9 +69,7 @@ def detect(
         ScratchError: temporary files cannot be written.
     """
     context = open_context(settings or Settings(), progress=progress, notes=notes, in_state=isinstance(source, Window))
-    return run_scan(
-        source, context, leave_out=leave_out, signatures=signatures, new_since=new_since
-    ).detection  # fmt: skip
+    return run_scan(source, context, leave_out=leave_out, signatures=signatures, new_since=new_since).detection
 
 
 def estimated(source: Source, *, settings: Settings | None = None) -> Detection:
@@ -88,7 +83,7 @@ def estimated(source: Source, *, settings: Settings | None = None) -> Detection:
         A detection without findings: ``memory`` has the estimate, ``counts`` what was read.
     """
     context = open_context(settings or Settings())
-    registry, _ = _references(context)
+    registry, _ = load_references(context)
     with context.stage("read"):
         read = PLAIN.read(source, context, registry=registry)
     context.memory.estimate(read.corpus, check=False)
@@ -103,9 +98,12 @@ def run_scan(
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
 ) -> Scan:
-    """The stages of a scan, one after the other; arguments as for :func:`detect`."""
+    """The stages of a scan, one after the other; arguments as for :func:`detect`.
+
+    Long because it is the table of contents: each line calls a stage, and no stage calls another.
+    """
     settings = context.settings
-    registry, calibration = _references(context)
+    registry, calibration = load_references(context)
     scale = Scale(fdr=settings.fdr, calibration=calibration)
     left_out = _left_out(leave_out, context)
     stages = PLAIN if settings.work is None else reusing(PLAIN, context, registry, scale, left_out)
@@ -123,12 +121,12 @@ def run_scan(
         wording = embed("wording", corpus, np.arange(len(corpus.text), dtype=np.int32), context)
     with context.stage("cluster wording"):
         neighbors = stages.find_neighbors(wording, context)
-        by_wording = stages.cluster(wording, neighbors, corpus, postings, context)
-    clusters = _in_corpus(wording, by_wording)
+        wording_clusters = stages.cluster(wording, neighbors, corpus, postings, context)
+    clusters = in_corpus(wording, wording_clusters)
     models = {"wording": wording.model}
     if settings.encoder != "fast":
-        meaning, by_meaning = _by_meaning(corpus, postings, by_wording.core, stages, context)
-        clusters += _in_corpus(meaning, by_meaning)
+        meaning, meaning_clusters = by_meaning(corpus, postings, wording_clusters.core, stages, context)
+        clusters += in_corpus(meaning, meaning_clusters)
         models["meaning"] = meaning.model
     if calibration is not None:
         check_calibration(calibration, settings=settings, version=versions()["harvestdetect"], models=models)
@@ -144,7 +142,7 @@ def run_scan(
     with context.stage("evidence", blas_threads=1):
         case = Case(
             corpus=corpus, postings=postings, parts=parts, assigned=described.assigned,
-            described=described.descriptions, neighbors=neighbors, core=by_wording.core, encode=wording.encode,
+            described=described.descriptions, neighbors=neighbors, core=wording_clusters.core, encode=wording.encode,
             vectors=prompt_vectors(corpus, parts, wording.vectors, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
             registry=registry, leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
@@ -175,22 +173,6 @@ def run_scan(
     return Scan(detection=assemble(read, context, outcome), measured=judged.measured)
 
 
-# ---------------------------------------------------------------- before and after
-
-
-def _references(context: Context) -> tuple[Registry | None, Calibration | None]:
-    """The registry and the calibration that the settings name."""
-    settings = context.settings
-    registry = load_registry(settings.registry) if settings.use_registry else None
-    if registry is not None and registry.expired:
-        context.note(f"expired in the registry, and not used: {', '.join(entry.id for entry in registry.expired)}")
-    calibration = None
-    if settings.calibration is not None:
-        calibration = load_calibration(settings.calibration)
-        check_calibration(calibration, settings=settings, version=versions()["harvestdetect"])
-    return registry, calibration
-
-
 def _left_out(names: Sequence[Family], context: Context) -> frozenset[Family]:
     """The families of evidence that do not count; a note says so."""
     for name in names:
@@ -199,25 +181,3 @@ def _left_out(names: Sequence[Family], context: Context) -> frozenset[Family]:
     if names:
         context.note(f"not weighed: {', '.join(sorted(set(names)))}")
     return frozenset(names)
-
-
-def _by_meaning(
-    corpus: Corpus, postings: Postings, core: Floats32, stages: Stages, context: Context
-) -> tuple[Embedded, ViewClusters]:
-    """The segments that the settings let embed by meaning, and their clusters."""
-    with context.stage("encode meaning"):
-        chosen = np.arange(len(corpus.text), dtype=np.int32)
-        if context.settings.encoder == "auto":
-            chosen = affordable(corpus, core, context)
-        meaning = embed("meaning", corpus, chosen, context)
-    with context.stage("cluster meaning"):
-        neighbors = stages.find_neighbors(meaning, context)
-        return meaning, stages.cluster(meaning, neighbors, corpus, postings, context)
-
-
-def _in_corpus(embedded: Embedded, found: ViewClusters) -> list[TemplateCluster]:
-    """The clusters of a view as segments of the corpus."""
-    return [
-        TemplateCluster(channel=one.channel, segments=embedded.segments[one.points], quality=one.quality)
-        for one in found.clusters
-    ]

@@ -21,13 +21,25 @@ from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.copies import copies_of
 from harvestdetect.corpus.prompts import Parts, first_rows, segment_starts, segments_of
-from harvestdetect.corpus.registry import Registry
+from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.shards import ShardFolder, Window
-from harvestdetect.data import Batch, Campaign, Corpus, Neighbors, Prompt, Reject, SourceFile, Template, View
+from harvestdetect.data import (
+    Batch,
+    Campaign,
+    Corpus,
+    Neighbors,
+    Prompt,
+    Reject,
+    SourceFile,
+    Template,
+    TemplateCluster,
+    View,
+)
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError
 from harvestdetect.evidence.intent import Encode
+from harvestdetect.judge.calibration import Calibration, check_calibration, load_calibration
 from harvestdetect.judge.measure import Background, Case, Weighed, weigh
 from harvestdetect.neighbors.search import nearest
 from harvestdetect.template.align import Description, is_rigid, is_template
@@ -37,10 +49,12 @@ from harvestdetect.util.machine import processes
 from harvestdetect.util.memory import vectors_in_file
 from harvestdetect.util.pool import Elsewhere
 from harvestdetect.util.vectors import RowFile, Rows
+from harvestdetect.util.versions import versions
 
 __all__ = [
     *("PLAIN", "Described", "Embedded", "Read", "Source", "Stages", "ViewClusters", "affordable", "cluster_segments"),
-    *("describe", "embed", "find_neighbors", "form", "measure", "postings_of", "read_corpus", "view_postings"),
+    *("by_meaning", "describe", "description_pool", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
+    *("measure", "postings_of", "read_corpus", "view_postings"),
 ]
 
 Source: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
@@ -55,6 +69,19 @@ PARALLEL_CLUSTERS: Final = 500
 
 
 # ---------------------------------------------------------------- read
+
+
+def load_references(context: Context) -> tuple[Registry | None, Calibration | None]:
+    """The registry of known scaffolds and the calibration that the settings name."""
+    settings = context.settings
+    registry = load_registry(settings.registry) if settings.use_registry else None
+    if registry is not None and registry.expired:
+        context.note(f"expired in the registry, and not used: {', '.join(entry.id for entry in registry.expired)}")
+    calibration = None
+    if settings.calibration is not None:
+        calibration = load_calibration(settings.calibration)
+        check_calibration(calibration, settings=settings, version=versions()["harvestdetect"])
+    return registry, calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,10 +224,11 @@ def embed(view: View, corpus: Corpus, segments: Ints32, context: Context) -> Emb
     spare = context.cache if view in CACHED_VIEWS else context.scratch
     count, dimensions = len(segments), encoder.dimensions
     in_file = vectors_in_file(count, dimensions, settings)
+    digest = corpus.digest if count == len(corpus.text) else corpus.digest[segments]
     with context.progress(view, count) as advance:
         vectors = encode_texts(
             encoder,
-            corpus.digest[segments],
+            digest,
             corpus.text.select(segments),
             cache=open_cache(view, encoder, settings=settings, notes=context.note, spare=spare),
             batch_size=settings.batch_size,
@@ -212,7 +240,7 @@ def embed(view: View, corpus: Corpus, segments: Ints32, context: Context) -> Emb
     return Embedded(
         view=view,
         segments=segments,
-        digest=corpus.digest[segments],
+        digest=digest,
         vectors=vectors,
         model=encoder.digest,
         encode=encoder.encode,
@@ -277,13 +305,13 @@ def view_postings(
     embedded: Embedded, neighbors: Neighbors, corpus: Corpus, postings: Postings, context: Context
 ) -> tuple[Postings, Floats32]:
     """The postings of the segments of a view, and their core distances."""
-    among = embedded.segments
-    own = postings if len(among) == len(corpus.text) else postings.among(among)
+    chosen, whole = embedded.segments, len(embedded.segments) == len(corpus.text)
+    own = postings if whole else postings.among(chosen)
     core = core_distance(
         neighbors,
         min_samples=context.settings.min_samples,
         account=own.account[own.start[:-1]],
-        senders=corpus.senders[among],
+        senders=corpus.senders if whole else corpus.senders[chosen],
     )
     return own, core
 
@@ -303,6 +331,14 @@ def cluster_segments(
     own, core = view_postings(embedded, neighbors, corpus, postings, context)
     found = cluster_view(embedded.view, neighbors, core, own, settings=context.settings)
     return ViewClusters(clusters=found, core=core)
+
+
+def in_corpus(embedded: Embedded, found: ViewClusters) -> list[TemplateCluster]:
+    """The clusters of a view as sets of segments of the corpus."""
+    return [
+        TemplateCluster(channel=one.channel, segments=embedded.segments[one.points], quality=one.quality)
+        for one in found.clusters
+    ]
 
 
 # ---------------------------------------------------------------- describe
@@ -407,3 +443,25 @@ class Stages:
 
 PLAIN: Final = Stages()
 """The stages of a scan that takes nothing over."""
+
+
+def by_meaning(
+    corpus: Corpus, postings: Postings, core: Floats32, stages: Stages, context: Context
+) -> tuple[Embedded, ViewClusters]:
+    """The segments that the settings let embed by meaning, and their clusters.
+
+    Args:
+        corpus: of all segments.
+        postings: of all segments.
+        core: float32[n], core distances in the wording view.
+        stages: of the scan.
+        context: of the scan.
+    """
+    with context.stage("encode meaning"):
+        chosen = np.arange(len(corpus.text), dtype=np.int32)
+        if context.settings.encoder == "auto":
+            chosen = affordable(corpus, core, context)
+        meaning = embed("meaning", corpus, chosen, context)
+    with context.stage("cluster meaning"):
+        neighbors = stages.find_neighbors(meaning, context)
+        return meaning, stages.cluster(meaning, neighbors, corpus, postings, context)
