@@ -34,9 +34,9 @@ from benchmarks.laying import START
 from benchmarks.pages import ran_on, write_section
 from benchmarks.scale import table
 from harvestdetect import Settings, detect, read_dumps
-from harvestdetect import incremental as earlier
 from harvestdetect.alerts import load_channels
 from harvestdetect.data import Detection
+from harvestdetect.incremental import folder as reuse_folder
 from harvestdetect.simulate import write_plan
 from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.simulate.groups import make_plan
@@ -353,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         files = lay(folder, days=given.days, rows=given.rows, seed=given.seed)
         settings = Settings(encoder=given.encoder, cache=given.cache or folder / "cache")
-        with patch.object(earlier, "LEAST", 0 if given.carry else earlier.LEAST):
+        with patch.object(reuse_folder, "LEAST_TEXTS", 0 if given.carry else reuse_folder.LEAST_TEXTS):
             told, runs, compared = run_stream(folder, files, window=given.window, settings=settings)
     said = f"python -m benchmarks.stream --days {given.days} --rows {given.rows} --window {given.window}"
     said += f" --encoder {given.encoder} --seed {given.seed}{' --carry' if given.carry else ''}"
