@@ -9,26 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.campaign.links import (
-    COPIED_RELIEF,
-    MIN_OVERLAP,
-    MIN_SHARED,
-    RIGID_RELIEF,
-    Link,
-    communities,
-    is_copied,
-    link_clusters,
-)
+from harvestdetect.campaign.links import Link
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP, membership
-from harvestdetect.campaign.users import ClusterPrompts, split_users
+from harvestdetect.campaign.users import ClusterPrompts
 from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.data import Campaign
 from harvestdetect.util.arrays import AnyInts, Floats, Ints32, unique
 
-__all__ = [
-    "COPIED_RELIEF", "MIN_OVERLAP", "MIN_SHARED", "RIGID_RELIEF", "ClusterGroup", "Part", "communities",
-    "form_campaigns", "is_copied", "joined", "link_clusters", "split_users", "without",
-]  # fmt: skip
+__all__ = ["ClusterGroup", "form_campaigns", "joined", "without"]
 
 
 RIGID_MEMBERSHIP: Final = 0.9
@@ -41,7 +29,7 @@ class ClusterGroup:
 
     clusters: Sequence[int]
     """The positions of the clusters."""
-    held: ClusterPrompts
+    prompts: ClusterPrompts
     """The prompts of each cluster."""
     nearby: Ints32 | None = None
     """int32[r]: the accounts of prompts that lie among those of the clusters without being in one. It is given where
@@ -52,7 +40,7 @@ class ClusterGroup:
 
 
 def form_campaigns(
-    parts: Sequence[ClusterGroup],
+    groups: Sequence[ClusterGroup],
     links: Sequence[Link],
     *,
     account: Ints32,
@@ -63,7 +51,7 @@ def form_campaigns(
     """The campaign of each group of clusters.
 
     Args:
-        parts: the groups.
+        groups: the groups of clusters.
         links: between clusters, ascending by the first cluster of each.
         account: int32[p], the account of every prompt.
         volume: int32[a], the number of prompts of each account.
@@ -72,7 +60,7 @@ def form_campaigns(
             :data:`harvestdetect.campaign.membership.MIN_MEMBERSHIP`.
     """
     least = MIN_MEMBERSHIP if min_membership is None else min_membership
-    sent = [_sent(part, account) for part in parts]
+    sent = [_sent(group, account) for group in groups]
     sure = membership(
         [one.hits for one in sent],
         [volume[one.accounts] for one in sent],
@@ -81,8 +69,8 @@ def form_campaigns(
         templates=[one.templates for one in sent],
     )
     return [
-        _formed(part, one, own, links, account=account, volume=volume, min_membership=least)
-        for part, one, own in zip(parts, sent, sure, strict=True)
+        _formed(group, one, own, links, account=account, volume=volume, min_membership=least)
+        for group, one, own in zip(groups, sent, sure, strict=True)
     ]
 
 
@@ -102,10 +90,10 @@ class _Sent:
     """int32[a]: the number of clusters that each account sent."""
 
 
-def _sent(part: ClusterGroup, account: Ints32) -> _Sent:
+def _sent(group: ClusterGroup, account: Ints32) -> _Sent:
     """The prompts of a group of clusters, and who sent them."""
-    prompts = np.concatenate([part.held[c] for c in part.clusters])
-    cluster = np.repeat(np.array(part.clusters, np.int32), [len(part.held[c]) for c in part.clusters])
+    prompts = np.concatenate([group.prompts[c] for c in group.clusters])
+    cluster = np.repeat(np.array(group.clusters, np.int32), [len(group.prompts[c]) for c in group.clusters])
     order = np.argsort(prompts, kind="stable")
     prompts, cluster = prompts[order], cluster[order]
     accounts, counts = np.unique(account[prompts], return_counts=True)
@@ -119,7 +107,7 @@ def _sent(part: ClusterGroup, account: Ints32) -> _Sent:
 
 
 def _formed(
-    part: ClusterGroup,
+    group: ClusterGroup,
     sent: _Sent,
     sure: Floats,
     links: Sequence[Link],
@@ -130,18 +118,18 @@ def _formed(
 ) -> Campaign:
     """The campaign of one group of clusters; ``sure`` is the membership of each account."""
     accounts, hits = sent.accounts, sent.hits
-    if part.rigid:
+    if group.rigid:
         sure = np.maximum(sure, RIGID_MEMBERSHIP)
     stay = sure >= min_membership
-    if part.nearby is not None:
-        stay &= (hits > 1) | np.isin(accounts, part.nearby)
+    if group.nearby is not None:
+        stay &= (hits > 1) | np.isin(accounts, group.nearby)
     stray = int(hits[~stay].max(initial=0))
     outside = accounts[~stay], sure[~stay], hits[~stay]
     accounts, hits, sure = accounts[stay], hits[stay], sure[stay]
     mine = np.isin(account[sent.prompts], accounts)
-    inside = [link.log_p for link in _inside(part.clusters, links)]
+    inside = [link.log_p for link in _inside(group.clusters, links)]
     return Campaign(
-        clusters=np.array(sorted(part.clusters), np.int32),
+        clusters=np.array(sorted(group.clusters), np.int32),
         accounts=accounts,
         membership=sure,
         harvest_share=hits / volume[accounts],
@@ -235,6 +223,3 @@ def _summed(place: AnyInts, count: int, parts: Sequence[tuple[Floats, Ints32]]) 
     np.maximum.at(sure, place, np.concatenate([s for s, _ in parts]))
     np.add.at(hits, place, np.concatenate([h for _, h in parts]))
     return sure, hits
-
-
-Part = ClusterGroup  # old name, until its users follow

@@ -16,13 +16,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.cluster.distances import core_distance  # the pipeline's import, until it follows
-from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.spanning import spanning_forest
 from harvestdetect.data import Neighbors
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Floats32, Ints, Ints32, unique
 
-__all__ = ["Postings", "Tree", "build_tree", "condense", "core_distance", "single_linkage"]
+__all__ = ["Tree", "build_tree", "condense", "single_linkage"]
 
 
 BRIDGE: Final = 4.0

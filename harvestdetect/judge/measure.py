@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
+from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import texts_of_each
-from harvestdetect.cluster.tree import Postings
 from harvestdetect.corpus.prompts import Parts, cluster_texts, first_rows, texts_of, words_of
 from harvestdetect.corpus.registry import Registry, known
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Corpus, Evidence, Family, Neighbors, SharedValue
@@ -71,7 +71,9 @@ from harvestdetect.evidence.time import (
     time_evidence,
 )
 from harvestdetect.judge.triage import TEXT_FDR, Judgement, judge
-from harvestdetect.template.align import SAMPLE, Description, align, common_words, cut, is_rigid, is_template
+from harvestdetect.template.alignment import align, common_words
+from harvestdetect.template.description import SAMPLE, Description, is_rigid, is_template
+from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.arrays import Floats, Floats32, Ints32, Vectors, spread, unique
 from harvestdetect.util.machine import cores
 
@@ -379,7 +381,7 @@ def _duplicates(seen: _Seen, case: Case, seed: int) -> list[Evidence]:
 
         def swept(count: int) -> Evidence | None:
             read = spread(len(largest), count)
-            texts = [cut(one) for one in _texts_of(largest[read], seen, case)]
+            texts = [token_texts(one) for one in _texts_of(largest[read], seen, case)]
             return slot_sweep(texts, [align(kept, one) for one in texts], copied=copied[read])
 
         found.append(_glanced(swept, (2 * GLANCE, TEXTS)))
@@ -524,7 +526,7 @@ def _background_words(chosen: Ints32, case: Case) -> tuple[Floats, Floats]:
 
     def words(segment: int) -> list[str]:
         if segment not in held:
-            held[segment] = cut(corpus.display[segment])
+            held[segment] = token_texts(corpus.display[segment])
         return held[segment]
 
     found = []

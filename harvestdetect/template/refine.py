@@ -14,12 +14,11 @@ import numpy as np
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.corpus.prompts import Parts, segments_of
 from harvestdetect.data import Corpus, Template
-from harvestdetect.template.clusters import Described, Source, described, template_of, with_counts_of
+from harvestdetect.template.clusters import Source, described, with_counts_of
 from harvestdetect.template.description import Description, has_words, is_template
 from harvestdetect.template.fillings import all_true, fills_template, segments_in_prompts
 from harvestdetect.template.mixtures import same_templates
 from harvestdetect.template.splitting import (
-    UNKNOWN,
     Split,
     Subcluster,
     split,
@@ -30,7 +29,7 @@ from harvestdetect.util.arrays import Bools, unique
 from harvestdetect.util.pool import Elsewhere
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["UNKNOWN", "Described", "Refined", "Split", "refine_clusters", "template_of"]
+__all__ = ["Refined", "refine_clusters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +135,7 @@ def _new_splits(
     return {
         i: Split(
             described=[one.described for one in subclusters],
-            part=subcluster_of_segments(assigned[i], subclusters, segments),
+            subcluster=subcluster_of_segments(assigned[i], subclusters, segments),
             fills=np.zeros(len(assigned[i].cluster.segments), bool),
         )
         for i, subclusters in enumerate(found)
@@ -193,28 +192,3 @@ def _filtered(
     if not fills.all():
         item = replace(item, prompts=item.prompts[fills])
     return _Finished(Subcluster(item, one.described), origin, learned)
-
-
-# ---------------------------------------------------------------- old names, until their users follow
-
-Parted = Split
-
-
-def describe_clusters(
-    assigned: Sequence[Assigned],
-    corpus: Corpus,
-    parts: Parts,
-    vectors: Rows,
-    *,
-    least: int,
-    known: Mapping[int, Split] | None = None,
-    made_anew: dict[int, Split] | None = None,
-    elsewhere: Elsewhere | None = None,
-) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
-    """The old signature of :func:`refine_clusters`; ``made_anew`` is filled with its ``splits``."""
-    found = refine_clusters(
-        assigned, corpus, parts, vectors, least=least, known=known, remember=made_anew is not None, elsewhere=elsewhere
-    )
-    if made_anew is not None:
-        made_anew.update(found.splits)
-    return found.assigned, found.descriptions, found.templates

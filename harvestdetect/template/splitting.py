@@ -16,7 +16,15 @@ from harvestdetect.template.fillings import best_filled, segments_in_prompts
 from harvestdetect.template.mixtures import templates_within, word_vectors
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints16, pairs, unique, unit
 
-__all__ = ["NONE", "UNKNOWN", "Split", "Subcluster", "split", "split_as_before", "subcluster_of_segments"]
+__all__ = [
+    "NO_SUBCLUSTER",
+    "UNKNOWN_SUBCLUSTER",
+    "Split",
+    "Subcluster",
+    "split",
+    "split_as_before",
+    "subcluster_of_segments",
+]
 
 
 MIXED_TEXTS: Final = 96
@@ -35,10 +43,10 @@ MAX_CLAUSE_SHARE: Final = 0.6
 MIN_LOYAL: Final = 0.9
 """Share of the returning accounts that must keep to one of such templates. Chosen."""
 
-NONE: Final = -1
+NO_SUBCLUSTER: Final = -1
 """The number of a segment whose prompts are in no subcluster."""
 
-UNKNOWN: Final = -2
+UNKNOWN_SUBCLUSTER: Final = -2
 """The number of a segment that is in several subclusters, or that came after the cluster was split."""
 
 
@@ -55,8 +63,9 @@ class Split:
 
     described: Sequence[Described]
     """The template of each subcluster."""
-    part: Ints16
-    """int16[s]: the number of the subcluster of each of the cluster's segments, or :data:`NONE` or :data:`UNKNOWN`."""
+    subcluster: Ints16
+    """int16[s]: the number of the subcluster of each of the cluster's segments; :data:`NO_SUBCLUSTER` or
+    :data:`UNKNOWN_SUBCLUSTER` for some."""
     fills: Bools
     """bool[s]: whether the prompts with a segment are known to fill the template of their subcluster."""
 
@@ -141,10 +150,10 @@ def _by_template(best: Ints, item: Assigned, source: Source) -> list[Assigned]:
 
 
 def subcluster_of_segments(item: Assigned, found: Sequence[Subcluster], segments: Parts) -> Ints16:
-    """The number of the subcluster of each of a cluster's segments, see :attr:`Split.part`."""
+    """The number of the subcluster of each of a cluster's segments, see :attr:`Split.subcluster`."""
     if len(found) == 1 and found[0].item is item:
         return np.zeros(len(item.cluster.segments), np.int16)
-    label = np.full(len(item.prompts), NONE, np.int16)
+    label = np.full(len(item.prompts), NO_SUBCLUSTER, np.int16)
     for number, part in enumerate(found):
         label[np.searchsorted(item.prompts, part.item.prompts)] = number
     segment, prompt = segments_in_prompts(item, segments)
@@ -157,15 +166,15 @@ def split_as_before(item: Assigned, before: Split, source: Source, segments: Par
     A new prompt goes to the template that it fills best, else to a subcluster without a template, where there is one.
     A cluster with one subcluster may have been split too: the other subclusters had too few accounts.
     """
-    if len(before.described) == 1 and not (before.part == NONE).any():
+    if len(before.described) == 1 and not (before.subcluster == NO_SUBCLUSTER).any():
         return [Subcluster(item, before.described[0])]
     segment, prompt = segments_in_prompts(item, segments)
-    best = _unanimous(before.part[segment], prompt, len(item.prompts))
-    new = best == UNKNOWN
+    best = _unanimous(before.subcluster[segment], prompt, len(item.prompts))
+    new = best == UNKNOWN_SUBCLUSTER
     if new.any():
         with_words = [i for i, one in enumerate(before.described) if has_words(one.description)]
         without = [i for i in range(len(before.described)) if i not in with_words]
-        numbers = np.array([*with_words, *(without[:1] or [NONE])], np.int16)
+        numbers = np.array([*with_words, *(without[:1] or [NO_SUBCLUSTER])], np.int16)
         templates = [before.described[i].description for i in with_words]
         best[new] = numbers[best_filled(templates, replace(item, prompts=item.prompts[new]), source)]
     found = []
@@ -177,15 +186,17 @@ def split_as_before(item: Assigned, before: Split, source: Source, segments: Par
 
 
 def _unanimous(label: Ints16, group: Ints, count: int) -> Ints16:
-    """The label that all members of each group have: int16[count]; :data:`UNKNOWN` where they differ or there is none.
+    """The label that all members of each group have: int16[count].
+
+    It is :data:`UNKNOWN_SUBCLUSTER` where the labels differ or there is none.
 
     Args:
-        label: int16[r]; those that are :data:`UNKNOWN` are not counted.
+        label: int16[r]; those that are :data:`UNKNOWN_SUBCLUSTER` are not counted.
         group: int64[r], the group of each label.
         count: the number of groups.
     """
-    known = label != UNKNOWN
-    low, high = np.full(count, np.iinfo(np.int16).max, np.int16), np.full(count, UNKNOWN, np.int16)
+    known = label != UNKNOWN_SUBCLUSTER
+    low, high = np.full(count, np.iinfo(np.int16).max, np.int16), np.full(count, UNKNOWN_SUBCLUSTER, np.int16)
     np.minimum.at(low, group[known], label[known])
     np.maximum.at(high, group[known], label[known])
-    return np.where(low == high, low, UNKNOWN).astype(np.int16)
+    return np.where(low == high, low, UNKNOWN_SUBCLUSTER).astype(np.int16)

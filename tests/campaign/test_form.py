@@ -499,7 +499,7 @@ def form_campaign(
 ) -> Campaign:  # fmt: skip
     """One campaign."""
     (found,) = form_campaigns(
-        [ClusterGroup(clusters=clusters, held=assigned, nearby=nearby, rigid=rigid)], links, **corpus
+        [ClusterGroup(clusters=clusters, prompts=assigned, nearby=nearby, rigid=rigid)], links, **corpus
     )  # fmt: skip
     return found
 

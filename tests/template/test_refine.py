@@ -21,7 +21,7 @@ from harvestdetect.dump import batches_of
 from harvestdetect.template.clusters import Source, described
 from harvestdetect.template.description import Description, is_rigid
 from harvestdetect.template.refine import Refined, _filtered, refine_clusters
-from harvestdetect.template.splitting import UNKNOWN, Split, Subcluster, _side_by_side, _with_common_clause
+from harvestdetect.template.splitting import UNKNOWN_SUBCLUSTER, Split, Subcluster, _side_by_side, _with_common_clause
 from harvestdetect.template.tokens import tokens
 from harvestdetect.util.arrays import Floats32
 from harvestdetect.util.pool import Elsewhere
@@ -163,10 +163,10 @@ def test_a_cluster_comes_apart_as_it_did_and_new_texts_go_where_they_fill(forgot
     item = case.cluster()
     first = case.refined(item, remember=True)
     assert case.owners(first.assigned) == [["exam"], ["stray"], ["tutor"]]
-    assert sorted(set(first.splits[0].part.tolist())) == [0, 1, 2]
+    assert sorted(set(first.splits[0].subcluster.tolist())) == [0, 1, 2]
     # as if these texts had come since
-    unknown = np.random.default_rng(0).random(len(first.splits[0].part)) < forgotten
-    known = replace(first.splits[0], part=np.where(unknown, UNKNOWN, first.splits[0].part))
+    unknown = np.random.default_rng(0).random(len(first.splits[0].subcluster)) < forgotten
+    known = replace(first.splits[0], subcluster=np.where(unknown, UNKNOWN_SUBCLUSTER, first.splits[0].subcluster))
     again = case.refined(item, known={0: known})
     assert [one.prompts.tolist() for one in again.assigned] == [one.prompts.tolist() for one in first.assigned]
     assert (again.descriptions, again.templates) == (first.descriptions, first.templates)
@@ -177,7 +177,7 @@ def test_a_cluster_that_stays_whole_is_told_so() -> None:
     case = case_of(filled("exam", EXAM, 20))
     first = case.refined(case.cluster(), remember=True)
     assert len(first.splits[0].described) == 1
-    assert set(first.splits[0].part.tolist()) == {0}
+    assert set(first.splits[0].subcluster.tolist()) == {0}
     again = case.refined(case.cluster(), known=first.splits)
     assert (again.descriptions, again.templates) == (first.descriptions, first.templates)
 
