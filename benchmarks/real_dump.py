@@ -121,13 +121,20 @@ class _Builder:
         days: tuple[int, int] | None = None,
         heavy_tail: bool = False,
     ) -> None:
-        """Spreads ``prompts`` over new accounts.
+        """Spreads ``prompts`` over new accounts; there is one argument for each property of a group.
 
-        An iterator is one list that the accounts share; a function fills what each account asks with that
-        account's own texts, those of one real account.
-        ``each`` bounds an account's planted prompts; ``cover`` is the share of its traffic that is a real
-        account's own; ``flat`` spreads times evenly over all hours, otherwise real traces give them;
-        with ``heavy_tail`` a few accounts send most, otherwise all send about as many.
+        Args:
+            name: of the group; several calls with one name add to one group.
+            kind: ``campaign`` or ``look-alike``.
+            what: the group does, in plain words.
+            prompts: an iterator is one list that the accounts share. A function fills what each account asks with texts
+                of one real account.
+            accounts: the number of accounts.
+            each: least and most planted prompts of an account.
+            cover: the share of an account's traffic that is a real account's own.
+            flat: whether times are spread evenly over all hours; otherwise real traces give them.
+            days: first and last day; None means the whole window.
+            heavy_tail: whether a few accounts send most; otherwise all send about as many.
         """
         first, last = days or (0, self.days)
         ids = [self.account() for _ in range(accounts)]

@@ -157,21 +157,11 @@ def window_detection_rate(
     attacked = round(share * window)
 
     def measured(pool: Ints, hostile: int, draws: int) -> Floats:
-        kept = [
-            _discrepancy(
-                feature[
-                    np.concatenate(
-                        (
-                            rng.choice(pool, window - hostile, replace=False),
-                            rng.choice(foreign, hostile, replace=hostile > len(foreign)),
-                        )
-                    )
-                ],
-                reference,
-                window,
-            )
-            for _ in range(draws)
-        ]
+        kept = []
+        for _ in range(draws):
+            own = rng.choice(pool, window - hostile, replace=False)
+            strange = rng.choice(foreign, hostile, replace=hostile > len(foreign))
+            kept.append(_discrepancy(feature[np.concatenate((own, strange))], reference, window))
         return np.concatenate(kept)
 
     limit = float(np.quantile(measured(calibration, 0, NULL_WINDOWS), 1 - FALSE_ALARMS, method="higher"))
