@@ -35,7 +35,7 @@ class Hosts:
         self._order = sorted((len(trace), i) for i, trace in enumerate(self.traces))
 
     def take(self, need: int) -> Trace:
-        """So many rows, of as few accounts as fit; an account lends to :data:`LENDS` at most.
+        """Takes ``need`` rows of as few accounts as possible; an account lends to at most :data:`LENDS`.
 
         Raises:
             NotEnough: too few rows would stay innocent.
@@ -64,7 +64,7 @@ class Hosts:
         return sorted(found)
 
     def whole(self, low: int, high: int) -> Trace:
-        """All rows of an account that has between ``low`` and ``high`` and lent none.
+        """Takes all rows of an account with ``low`` to ``high`` rows that has lent none.
 
         Raises:
             NotEnough: there is none.
@@ -79,7 +79,7 @@ class Hosts:
         return trace
 
     def tempo(self) -> Trace:
-        """The times of some account, which keeps its rows."""
+        """The rows of a random account, for their times; they are not taken."""
         while True:
             trace = self._rng.choice(self.traces)
             if trace:

@@ -146,7 +146,7 @@ def _count(scenario: Scenario, rng: random.Random) -> int:
 
 
 def _span(scenario: Scenario, number: int, total: int, start: float) -> tuple[float, float]:
-    """The days in which an account harvests."""
+    """The first and last day on which an account harvests."""
     if scenario.evasion == "churn":
         low = start + (scenario.days - 3) * number / max(1, total - 1)
         return low, low + 3
@@ -157,7 +157,7 @@ def _span(scenario: Scenario, number: int, total: int, start: float) -> tuple[fl
 
 
 def _human(trace: Trace, count: int, low: float, high: float, rng: random.Random) -> list[int]:
-    """Times of an account that somebody drives: its host's, folded into some days, a little off."""
+    """Times of an account that a person uses: those of its host, moved into some days, with some noise."""
     span = max(1, int(high - low)) * DAY
     first = START + int(low) * DAY
     host = [first + (time - START) % span for time, _ in trace]
@@ -165,14 +165,14 @@ def _human(trace: Trace, count: int, low: float, high: float, rng: random.Random
     found = []
     for number in range(count):
         time = host[number % len(host)] + int(rng.gauss(0, 1_200))
-        if number >= len(trace):  # as often on other days
+        if number >= len(trace):  # the same times on other days
             time = first + (time - first + rng.randrange(span // DAY) * DAY) % span
         found.append(min(max(time, first), first + span - 1))
     return found
 
 
 def _unique(payloads: Sequence[str], rng: random.Random) -> Iterator[str]:
-    """Each once, then two at a time: never the same text twice, as a list of work has it."""
+    """Each text once, then pairs of texts: as in a list of work, no text repeats."""
     yield from payloads
     while True:
         yield " ".join(rng.sample(payloads, 2)) if len(payloads) > 1 else payloads[0]

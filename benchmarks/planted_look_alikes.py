@@ -22,7 +22,7 @@ GREETINGS: Final = (
 
 
 def plant_look_alike(ground: Ground, look: LookAlike, number: int) -> None:
-    """Plants a look-alike; ``number`` picks its texts."""
+    """Plants a look-alike; ``number`` selects its texts."""
     make: dict[str, Callable[[Ground, LookAlike, int], list[str]]] = {
         "greetings": _greetings,
         "viral": _viral,

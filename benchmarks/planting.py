@@ -32,10 +32,10 @@ class PlantedDump:
     told: str
     """Where the texts come from, in words."""
     rows: list[dict[str, Any]]
-    """In the order of time."""
+    """All rows, by time."""
     truth: list[dict[str, Any]]
     harvest: dict[str, int]
-    """Harvest prompts of each campaign."""
+    """The number of harvest prompts of each campaign."""
     first: dict[str, int]
     """Time of the first harvest prompt of each campaign, seconds."""
     accounts: int
@@ -98,7 +98,7 @@ def plant(dump: Dump, sources: Sources, *, half: Half, seed: str) -> PlantedDump
 
 
 def write(laid: PlantedDump, folder: Path) -> Path:
-    """Writes ``prompts.jsonl.gz`` and ``truth.jsonl``; the path of the first."""
+    """Writes ``prompts.jsonl.gz`` and ``truth.jsonl``; returns the path of the first."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "prompts.jsonl.gz"
     with gzip.open(file, "wt", encoding="utf-8", compresslevel=1) as stream:

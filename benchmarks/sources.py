@@ -33,15 +33,15 @@ PAYLOADS: Final = ("nq_questions", "stackoverflow_titles", "arena_prompts", "are
 
 
 class NotEnough(Exception):
-    """The real rows do not suffice for what a dump should hold."""
+    """The real rows do not suffice for what a dump should contain."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Sources:
-    """Texts to lay a dump from; no text is in two of the lists."""
+    """Texts for a dump; no text is in two of the lists."""
 
     told: str
-    """Where they come from, in words."""
+    """Where the texts come from, in words."""
     accounts: list[Trace]
     """The background."""
     payloads: list[str]
@@ -52,11 +52,11 @@ class Sources:
     viral: list[str]
     sentences: list[str]
     passage: str
-    """One long text; contexts are cut out of it."""
+    """A long text from which contexts are cut."""
     tasks: list[str]
     """Harvest prompts without a template."""
     launch: list[str]
-    """What people try on a new model."""
+    """Prompts with which people try a new model."""
 
 
 def real_sources(data: Path, *, half: Half, seed: str, rows: int) -> Sources:
@@ -64,9 +64,9 @@ def real_sources(data: Path, *, half: Half, seed: str, rows: int) -> Sources:
 
     Args:
         data: the folder that :mod:`benchmarks.real_texts` names.
-        half: which part.
+        half: the part of the texts.
         seed: of every draw.
-        rows: background rows; less where the part has less.
+        rows: background rows; fewer where the part has fewer.
     """
     rng = random.Random(seed)
     order = rng.getrandbits(32)
@@ -183,7 +183,7 @@ def _launch(rng: random.Random) -> list[str]:
 
 
 def _usable(template: str, *, most: int) -> bool:
-    """Whether a template has slots, few enough, and words of its own."""
+    """Whether a template has slots, but not too many, and enough fixed words."""
     return (
         template.isascii()
         and len(template) < 2_500
@@ -193,7 +193,7 @@ def _usable(template: str, *, most: int) -> bool:
 
 
 def _answer(text: str) -> str:
-    """The first answer that a judge is shown: a long text of a model, without the judge's own words."""
+    """The first answer that a judge is shown: a long text of a model, without the words of the judge's prompt."""
     _, _, rest = text.partition("Answer")
     return rest.split("Assistant B")[0].split("The End of")[0].strip("]|>[<\n ")
 

@@ -1,11 +1,11 @@
-"""Sixty days in daily dumps: does a campaign keep its id, and when is it told?
+"""Sixty days in daily dumps: does a campaign keep its id, and when is it reported?
 
     python -m benchmarks.stream [--days 60] [--rows 1000] [--window 30d] [--seed 0] [--carry] [--docs FILE]
         [--json FILE]
 
-Campaigns start, grow, hand over to a second pool of accounts, and return with one, among people and the look-alikes of
-the simulator. Every day's dump is scanned into a state; the clock is the day's end. At the end the last window is
-scanned once more, by itself and without a state.
+Campaigns start, grow, hand over to a second pool of accounts or return with one, among people and the look-alikes of
+the simulator. Every day's dump is scanned into a state, with the clock at the end of the day. At the end the last
+window is scanned once more, by itself and without a state.
 """
 
 from __future__ import annotations
@@ -57,22 +57,22 @@ class Wave:
 
     accounts: int
     first: float
-    """Share of the window at which it starts..."""
+    """When it starts, as a share of the window."""
     last: float
-    """...and stops."""
+    """When it stops."""
     each: float = 1.5
-    """Prompts of an account and day."""
+    """Prompts per account and day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A campaign, and how it goes on."""
+    """A campaign, and how it continues."""
 
     name: str
     form: Form
     waves: tuple[Wave, ...]
     second: int | None = None
-    """The wave that takes over, or comes back, under accounts of its own."""
+    """Position of the wave that takes over or returns, with accounts of its own; None where there is none."""
 
 
 SCENARIOS: Final = (
@@ -96,38 +96,38 @@ SCENARIOS: Final = (
     ),
     Scenario(name="brief", form=SWEEPS[4], waves=(Wave(accounts=80, first=0.5, last=0.57, each=2.0),)),
 )
-"""The return comes when the first pool has left a window of half the days."""
+"""All scenarios. The return starts after the first pool has left a window of half the days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """How one scenario came out; days are counted from 0."""
+    """The result of one scenario; days are counted from 0."""
 
     name: str
     accounts: int
     started: int
     found: int | None
-    """The first day that a finding at review or above holds most of its accounts so far."""
+    """The first day on which a finding at review or above has most of its accounts so far."""
     ids: int
-    """Different ids of such findings over all days."""
+    """The number of different ids of such findings over all days."""
     second_started: int | None
     second_told: int | None
-    """The first day that an account of the second pool is told under the id of the first."""
+    """The first day on which an account of the second pool is reported under the id of the first."""
     second_half: int | None
-    """The first day that half of those that sent anything are."""
+    """The first day on which half of the second pool's accounts that sent anything are."""
     alerts: dict[str, int]
-    """By kind."""
+    """The number of alerts of each kind."""
     recall: float
-    """Of its accounts, those told under its id by the end."""
+    """The share of its accounts that are reported under its id by the end."""
 
 
 def lay(folder: Path, *, days: int, rows: int, seed: int) -> list[Path]:
-    """Writes a dump a day and ``truth.jsonl``; the waves of a scenario are groups of their own there.
+    """Writes one dump per day and ``truth.jsonl``, in which each wave of a scenario is a group of its own.
 
     Args:
         folder: made when it does not exist.
         days: at least 20.
-        rows: of people and look-alikes, a day.
+        rows: rows per day of people and look-alikes.
         seed: of every draw.
     """
     end = START + days * DAY
@@ -183,8 +183,8 @@ def run_stream(
     """Scans day by day.
 
     Returns:
-        how each scenario came out; seconds and counts of each run; and how the state compares with one scan of the last
-        window.
+        the result of each scenario; seconds and counts of each run; and a comparison of the state with one scan of the
+        last window.
     """
     waves = {group.name: group.accounts for group in read_truth(folder) if group.kind == "campaign"}
     sent = _first_days(files)

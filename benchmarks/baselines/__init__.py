@@ -1,9 +1,9 @@
 """Published and plain detectors, adapted to name accounts, for comparison on the same dumps with the same scorer.
 
 Every baseline takes parsed rows (``account``, ``timestamp``, ``prompt``, optional metadata) and returns findings, all
-of them at the tier ``review``, ranked by their score. They see a prompt as our own detector does: what the assistant
-said is left out, the other messages are joined, and the text is normalised
-(:func:`harvestdetect.corpus.normalize.normalize`), so none of them loses to invisible characters or letter case alone.
+of them at the tier ``review``, ranked by their score. They see a prompt as our own detector does: messages
+of the assistant are left out, the others are joined, and the text is normalised
+(:func:`harvestdetect.corpus.normalize.normalize`), so that invisible characters or letter case alone mislead none.
 None reads metadata. The docstring of each says what had to be changed to make the method name accounts.
 
     from benchmarks.baselines import BASELINES
@@ -37,4 +37,4 @@ BASELINES: Final[Mapping[str, Baseline]] = {
         Baseline(name="seat", what="SEAT: similar pairs of prompts within an account", find=seat),
     )
 }
-"""By name, the plainest first."""
+"""All baselines by name, the simplest first."""

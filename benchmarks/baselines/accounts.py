@@ -21,7 +21,7 @@ PAIR_BUDGET: Final = 50
 """Similar pairs at which an account is flagged, as published."""
 
 PAIR_SHARE: Final = 0.1
-"""Share of its pairs at which an account is flagged where that is less."""
+"""Share of its pairs at which an account is flagged, where that is less than the budget."""
 
 MIN_PAIRS: Final = 3
 """Least number of similar pairs at which an account is flagged, or two accounts are linked."""
@@ -42,14 +42,14 @@ LINK_BLOCK: Final = 1_000
 def seat(traffic: Traffic, seed: int) -> list[Suspects]:
     """Accounts with too many pairs of similar prompts, after SEAT (Zhang, Chen and Wagner, AISec 2021).
 
-    The original trains an encoder for images, sets its distance on benign queries and cancels an account at 50
-    similar pairs. Adapted: the wording view instead of a trained encoder; similar are pairs as near as the nearest
-    0.1 % of random pairs of texts of the dump, for want of clean ones (a campaign that is more than 3 % of the texts
-    moves this limit into itself); and because an account with ten prompts has only 45 pairs, the budget is 50 pairs
-    or a tenth of the account's pairs, whichever is less, but at least 3. One finding holds all flagged accounts.
-    Further ones, which SEAT does not know, are the components, of ten or more, of flagged accounts between which a
-    quarter of the pairs, three at least, are similar. The score is accounts times the median share of an account's
-    pairs that are similar.
+    The original trains an encoder for images, sets its distance on benign queries and cancels an account at 50 similar
+    pairs. Here the wording view replaces the trained encoder. Pairs are similar if they are as near as the nearest 0.1
+    % of random pairs of texts of the dump, since there are no clean ones; a campaign with more than 3 % of the texts
+    moves this limit into itself. An account with ten prompts has only 45 pairs, so the budget is 50 pairs or a tenth of
+    the account's pairs, whichever is less, but at least 3. One finding has all flagged accounts. SEAT has no campaigns,
+    so further findings are the components of ten or more flagged accounts between which a quarter of the pairs, at
+    least three, are similar. The score is the number of accounts times the median share of an account's pairs that are
+    similar.
     """
     vectors = vectors_of(traffic.texts, "wording")
     if len(vectors) < 2:
@@ -77,12 +77,12 @@ def seat(traffic: Traffic, seed: int) -> list[Suspects]:
 
 
 def _linked(traffic: Traffic, vectors: Floats32, accounts: Ints, least: float) -> Ints32:
-    """The component of each of some accounts, two of them linked when enough pairs between them are similar.
+    """The component of each of some accounts; two are linked when enough pairs between them are similar.
 
     Args:
         traffic: the prompts.
         vectors: float32[t, d], of all texts.
-        accounts: positions; of each its first 50 prompts are compared.
+        accounts: positions of the accounts; the first :data:`LINK_PROMPTS` prompts of each are compared.
         least: the cosine from which two texts are similar.
     """
     total = np.bincount(traffic.account)

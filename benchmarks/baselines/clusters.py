@@ -17,7 +17,7 @@ from harvestdetect.util.arrays import AnyArray, Floats, Floats32, Ints
 __all__ = ["bertopic", "hdbscan"]
 
 HDBSCAN_TEXTS: Final = 40_000
-"""Most texts that HDBSCAN clusters; of more texts a sample."""
+"""Most texts that HDBSCAN clusters; of more texts a sample is clustered."""
 
 HDBSCAN_DIMENSIONS: Final = 20
 """Principal components that HDBSCAN gets."""
@@ -38,11 +38,10 @@ BERTOPIC_DIMENSIONS: Final = 5
 def hdbscan(traffic: Traffic, seed: int) -> list[Suspects]:
     """HDBSCAN over the distinct texts, in the wording view reduced to 20 dimensions.
 
-    Campello, Moulavi and Sander (2013), by the ``hdbscan`` package with its defaults and clusters of 15 texts or
-    more; a cluster sent by 15 accounts or more is a finding, ranked by accounts times the cluster's persistence. At
-    most 40,000 texts, a sample where there are more: the others belong to nothing. Distinct texts, because
-    repetitions break the tree, and 20 principal components, because its time grows with the square of the texts in
-    256: both in the method's favour.
+    Campello, Moulavi and Sander (2013), by the ``hdbscan`` package with its defaults and clusters of 15 texts or more.
+    A cluster that 15 accounts or more sent is a finding, ranked by accounts times the cluster's persistence. At most
+    40,000 texts are clustered; the others are in no cluster. Two things favour the method: repeated texts, which break
+    the tree, are removed, and 20 principal components keep the time from growing with the square of the texts.
     """
     every = np.arange(len(traffic.texts))
     rng = np.random.default_rng(seed)
@@ -57,8 +56,8 @@ def hdbscan(traffic: Traffic, seed: int) -> list[Suspects]:
 def bertopic(traffic: Traffic, seed: int) -> list[Suspects]:
     """The pipeline of BERTopic (arXiv 2203.05794) with its default settings: MiniLM, UMAP to 5 dimensions, HDBSCAN.
 
-    A topic sent by 15 accounts or more is a finding, ranked by accounts times persistence. Distinct texts instead of
-    all prompts, which spares it the duplicates; words that describe topics are not computed.
+    A topic that 15 accounts or more sent is a finding, ranked by accounts times persistence. It gets distinct texts
+    instead of all prompts. Words that describe topics are not computed.
     """
     vectors = shared.vectors_of(traffic.texts, "meaning")
     if len(vectors) <= BERTOPIC_NEIGHBOURS + BERTOPIC_DIMENSIONS:
@@ -79,14 +78,14 @@ def bertopic(traffic: Traffic, seed: int) -> list[Suspects]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No third-party warnings."""
+    """Suppresses warnings of other packages."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
 
 def _principal(vectors: Floats32, dimensions: int) -> Floats:
-    """float64[n, dimensions]: the coordinates along the directions of largest variance."""
+    """The coordinates along the principal axes: float64[n, dimensions]."""
     centred = vectors - vectors.mean(axis=0)
     largest = np.linalg.eigh(centred.T @ centred)[1][:, : -dimensions - 1 : -1]
     return np.asarray(centred @ largest, dtype=np.float64)

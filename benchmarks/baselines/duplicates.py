@@ -38,8 +38,8 @@ BUCKET_NEIGHBOURS: Final = 4
 def volume(traffic: Traffic, seed: int) -> list[Suspects]:
     """Accounts whose volume is above the 99th percentile of all accounts.
 
-    One finding for the busiest day of an account and one for all its prompts; a rule has no idea of several
-    campaigns. Prompts without a time count as sent on one day.
+    There is one finding by the busiest day of an account and one by all its prompts, since the rule knows no campaigns.
+    Prompts without a time count as sent on one day.
     """
     total = np.bincount(traffic.account, minlength=len(traffic.accounts))
     day = traffic.time // DAY - (traffic.time.min() // DAY if len(traffic.time) else 0)
@@ -63,9 +63,9 @@ def exact(traffic: Traffic, seed: int) -> list[Suspects]:
 def minhash(traffic: Traffic, seed: int) -> list[Suspects]:
     """Near-duplicates: components of texts at Jaccard 0.7 or more over word 3-shingles, with ten accounts or more.
 
-    MinHash with banding (Broder 1997; Indyk and Motwani 1998): pairs that share a band are candidates, their exact
-    Jaccard similarity decides. In a bucket each text is compared with the first and a few that follow, which keeps
-    large buckets linear and rarely splits a component. The score is accounts times the component's mean similarity.
+    MinHash with banding (Broder 1997; Indyk and Motwani 1998): pairs with a band in common are candidates, and their
+    exact Jaccard similarity decides. In a bucket each text is compared with the first and a few that follow; this is
+    linear for large buckets and rarely splits a component. The score is accounts times the component's mean similarity.
     """
     from scipy.sparse import csr_array
 
@@ -125,14 +125,14 @@ def _shingles(texts: Sequence[str]) -> tuple[Ints, npt.NDArray[np.uint64]]:
 
 
 def _mixed(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Every bit of a number spread over all (the finaliser of splitmix64)."""
+    """Mixes the bits of each number (the finaliser of splitmix64)."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
 
 
 def _signatures(bounds: Ints, shingle: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint32]:
-    """uint32[t, permutations]: the least hash of each text's shingles under each permutation."""
+    """MinHash signatures: uint32[t, permutations], the smallest hash of each text's shingles by each hash function."""
     rng = np.random.default_rng(seed)
     factor = rng.integers(1, 2**63, PERMUTATIONS, dtype=np.uint64) * 2 + 1
     shift = rng.integers(0, 2**63, PERMUTATIONS, dtype=np.uint64)

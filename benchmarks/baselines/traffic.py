@@ -1,4 +1,4 @@
-"""What every baseline gets and gives: the prompts of a dump, and sets of suspected accounts."""
+"""Input and output of every baseline: the prompts of a dump, and sets of suspected accounts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CLUSTER_ACCOUNTS: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """The r prompts of a dump sorted by account, time and text: the order of rows never matters."""
+    """The r prompts of a dump, sorted by account, time and text so that the order of rows does not matter."""
 
     accounts: tuple[str, ...]
     """The a distinct ids, sorted."""
@@ -54,7 +54,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspects:
-    """A set of accounts that a baseline holds to be one campaign."""
+    """A set of accounts that a baseline reports as one campaign."""
 
     accounts: Ints
     """Distinct positions in :attr:`Traffic.accounts`."""
@@ -63,15 +63,15 @@ class Suspects:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A detector in the box; calling it gives its findings."""
+    """A baseline detector; calling it returns its findings."""
 
     name: str
     what: str
     """One line in plain words."""
     find: Callable[[Traffic, int], list[Suspects]]
-    """From traffic and a seed."""
+    """Finds suspects in some traffic, with a seed."""
     needs: tuple[str, ...] = ()
-    """Modules beyond what the package itself requires."""
+    """Modules that it needs besides those that the package requires."""
 
     def available(self) -> bool:
         """Whether every module it needs is installed."""
@@ -110,6 +110,7 @@ class Baseline:
 
 
 def traffic_of(rows: Sequence[Row]) -> Traffic:
+    """The prompts of a dump; rows without an account or without text are left out."""
     ids, times, texts = [], [], []
     for row in rows:
         account, words = row.get("account"), normalize(_words_of(row.get("prompt")))
@@ -144,13 +145,13 @@ def _words_of(prompt: object) -> str:
 
 
 def _digest(text: str) -> bytes:
-    """Of a text, as the corpus makes it, so that kept vectors are found again."""
+    """The digest of a text, as the corpus computes it, so that cached vectors are found."""
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
 
 
 @lru_cache(maxsize=1)
 def vectors_of(texts: tuple[str, ...], view: View) -> Floats32:
-    """Unit rows, float32[t, d]; those of the last call are kept, because several baselines need the same."""
+    """The vectors of some texts: float32[t, d], unit rows. The last ones are kept: several baselines need them."""
     settings = Settings()
     encoder = load_encoder(view, settings=settings)
     digests = np.array([_digest(text) for text in texts], dtype="V16")
@@ -181,7 +182,13 @@ def by_group(traffic: Traffic, group: AnyInts, weight: Floats, *, least: int) ->
 
 
 def components(points: int, first: AnyInts, second: AnyInts) -> Ints32:
-    """The connected component of each of so many points, by a list of edges."""
+    """The connected component of each of some points: int32[points].
+
+    Args:
+        points: the number of points.
+        first: one end of each edge.
+        second: the other end.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

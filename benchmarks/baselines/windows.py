@@ -41,15 +41,15 @@ WIDTH_PAIRS: Final = 200_000
 def mmd(traffic: Traffic, seed: int) -> list[Suspects]:
     """Maximum mean discrepancy between windows of traffic and ordinary traffic, after arXiv 2606.05725.
 
-    The original tests windows of all traffic against a benign history and names no accounts. Adapted: accounts are
-    put in the order of their first prompts and their prompts, account by account, cut into windows of 1,500 and of
-    100, so that accounts with enough prompts have windows of their own and others share one with those that began
-    with them. Flagged windows in a row are a finding; its accounts are those with half of their prompts in it, ten
-    or more. A dump has no clean history: a random sample of the dump itself stands for it, campaigns included.
-    The limit is the 99.7th percentile over windows cut in the same way from accounts in random order; drawing single
-    prompts instead would flag nearly every window, because each account keeps to its subjects. Kernel: RBF with the
-    median distance, by random Fourier features (Rahimi and Recht 2007), on the wording view. The score is the mean
-    discrepancy over its limit.
+    The original tests windows of all traffic against a benign history and names no accounts. Here accounts are sorted
+    by their first prompts, and all prompts, account by account, are cut into windows of 1,500 and of 100. So accounts
+    with enough prompts have windows of their own, and others share one with those that began at the same time.
+    Consecutive flagged windows are a finding; its accounts are those with half of their prompts in it, at least ten. A
+    dump has no clean history, so a random sample of the dump replaces it, campaigns included. The limit is the 99.7th
+    percentile over windows cut in the same way from accounts in random order. Drawing single prompts instead would flag
+    nearly every window, because each account keeps to its subjects. The kernel is RBF with the median distance, by
+    random Fourier features (Rahimi and Recht 2007), on the wording view. The score is the mean discrepancy over its
+    limit.
     """
     rng = np.random.default_rng(seed)
     feature = _features(vectors_of(traffic.texts, "wording"), rng)
@@ -83,12 +83,12 @@ def mmd(traffic: Traffic, seed: int) -> list[Suspects]:
 
 
 def _account_by_account(begins: Ints, total: Ints, order: Ints) -> Ints:
-    """Positions of all prompts, accounts in the given order."""
+    """The positions of all prompts, with the accounts in the given order."""
     return ranges(begins[order], total[order])
 
 
 def _features(vectors: Floats32, rng: np.random.Generator) -> Floats32:
-    """float32[n, features]: inner products approximate the RBF kernel with the median distance as its width."""
+    """Random Fourier features: float32[n, features]. Inner products approximate the RBF kernel of median width."""
     some = rng.permutation(len(vectors))[:WIDTH_TEXTS]
     a, b = np.triu_indices(len(some), 1)
     distance = chord_distance(np.einsum("ij,ij->i", vectors[some[a[:WIDTH_PAIRS]]], vectors[some[b[:WIDTH_PAIRS]]]))
@@ -112,13 +112,13 @@ class WindowRates:
 
     window: int
     share: float
-    """Of the window that the attacker sent."""
+    """Share of the window that the attacker sent."""
     detected: float
     """Share of windows with attacker traffic that are flagged."""
     false_alarms: float
     """Share of windows without it that are flagged."""
     windows: int
-    """Of each kind."""
+    """The number of windows of each kind."""
 
 
 def window_detection_rate(
@@ -137,10 +137,10 @@ def window_detection_rate(
 
     Args:
         benign: prompts of ordinary traffic, at least three windows full.
-        attack: prompts of the campaign, drawn again where there are too few.
-        share: of each attacked window.
+        attack: prompts of the campaign; they are repeated where there are too few.
+        share: the attacker's share of each attacked window.
         window: prompts per window.
-        windows: tested, of each kind.
+        windows: the number of tested windows of each kind.
         seed: of all draws.
 
     Raises:

@@ -27,22 +27,22 @@ State: TypeAlias = Literal["done", "not installed", "too long", "too much memory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a peer took and found."""
+    """Costs and results of a peer."""
 
     peer: str
     state: State
     told: str = ""
-    """What is missing, or how far it came."""
+    """What is missing, or how far it got."""
     seconds: float | None = None
-    """With those of the embeddings that it needs."""
+    """Seconds, with those of the embeddings that it needs."""
     processor_seconds: float | None = None
     peak_memory_mb: float | None = None
-    """The larger one, of its own process and of that of the embeddings."""
+    """The larger peak of its own process and of the one that computed the embeddings."""
     embedding_seconds: float | None = None
     embeddings_kept: bool = False
-    """Whether those are of an earlier run."""
+    """Whether the embeddings are of an earlier run."""
     first_seconds: float | None = None
-    """Of the small run that compiles; not in ``seconds``."""
+    """Seconds of the small run that compiles; they are not in ``seconds``."""
     texts: int | None = None
     findings: int | None = None
     scores: Scores | None = None
@@ -53,18 +53,18 @@ class Bench:
     """What all processes of a run have in common."""
 
     folder: Path
-    """Of the dump."""
+    """Folder of the dump."""
     work: Path
-    """Of the processes."""
+    """Folder of the processes."""
     cache: Path
-    """The package's models."""
+    """Cache with the package's models."""
     limit: float
     memory: float
     threads: int
     seed: int
 
     def process(self, task: Task, *, limit: float) -> tuple[Used, Done]:
-        """Runs a task; what it left is empty when it was stopped or died."""
+        """Runs a task; the result is empty where the process was stopped or died."""
         out = Path(task.out)
         for file in (out, steps_file(out)):
             file.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ class Bench:
         return used, Done()
 
     def run(self, command: Sequence[str], *, log: Path, limit: float, numba: str = "") -> Used:
-        """Runs a command in the environment that all share."""
+        """Runs a command in the environment of all processes."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HARVESTDETECT_")}
         root = str(Path(__file__).resolve().parents[1])
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (root, kept.get("PYTHONPATH", ""))))
@@ -96,13 +96,13 @@ class Bench:
         )  # fmt: skip
 
     def compile(self, peer: Peer) -> float:
-        """Compiles all that a peer keeps compiled, from nothing; the seconds that it took."""
+        """Compiles what a peer keeps compiled, from scratch; returns the seconds."""
         shutil.rmtree(self._compiled(peer.name), ignore_errors=True)
         return self.process(self.task(peer.name, trial=True), limit=self.limit)[0].seconds
 
 
 def how_it_ended(bench: Bench, process: str, used: Used, done: Done) -> tuple[State, str] | None:
-    """What became of a process that did not end well, and how far it came."""
+    """The state of a process that did not end well, and how far it got; None where it ended well."""
     if not (used.stopped or used.code or done.error):
         return None
     steps: list[str] = []
@@ -117,7 +117,7 @@ def how_it_ended(bench: Bench, process: str, used: Used, done: Done) -> tuple[St
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """What the embeddings took, and what came of them."""
+    """The embeddings of a dump, and their costs."""
 
     file: str
     seconds: float
@@ -182,7 +182,7 @@ def measure(bench: Bench, peer: Peer, embedded: Embedded) -> Outcome:
 
 
 def _scan(bench: Bench) -> tuple[Used, list[Found], int | None, tuple[State, str] | None]:
-    """The scan by the command of the package, without vectors of an earlier one."""
+    """A scan by the command of the package, without vectors of an earlier scan."""
     out = bench.work / OURS
     shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=bench.work) as own:

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _line(outcome: Outcome) -> str:
-    """One outcome for who waits."""
+    """One outcome, as a line for the terminal."""
     recall = outcome.scores.campaign_recall if outcome.scores else None
     return (
         f"{outcome.peer}: {outcome.state}, {amount(outcome.seconds)} s, {amount(outcome.peak_memory_mb)} MB, "

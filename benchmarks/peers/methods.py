@@ -53,7 +53,7 @@ class Package:
     """The lowest version that will do."""
 
     def missing(self) -> str:
-        """What is wrong with it, in words; empty where nothing is."""
+        """What is missing, in words; empty where nothing is."""
         wanted = f"needs {self.name}>={self.least}"
         if importlib.util.find_spec(self.module) is None:
             return wanted
@@ -72,37 +72,37 @@ def _release(version: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What a peer gets."""
+    """The input of a peer."""
 
     texts: tuple[str, ...]
     """The t distinct normalised texts, sorted."""
     vectors: Floats32
     """float32[t, 384], MiniLM's unit rows; float32[0, 0] where the peer does not want them."""
     row: AnyInts
-    """int[r], the text of each row of the dump."""
+    """int[r]: the text of each row of the dump."""
     cache: Path
     """Folder with the package's models."""
     seed: int
     step: Callable[[str], None]
-    """Is told what is done next."""
+    """Called with the name of each step before it begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Something that could be used instead."""
+    """Another package that could be used instead."""
 
     name: str
     what: str
     group: Callable[[Given], AnyInts]
-    """int[t], the group of each text, -1 for none."""
+    """Returns the group of each text, int[t]; -1 for none."""
     packages: tuple[Package, ...] = ()
     embeds: bool = False
-    """Whether it takes embeddings."""
+    """Whether it needs embeddings."""
     compiles: bool = False
-    """Whether numba compiles in it."""
+    """Whether it compiles code with numba."""
 
     def missing(self) -> str:
-        """The packages that are not there, in words; empty where all are."""
+        """The packages that are missing, in words; empty where none is."""
         return "; ".join(filter(None, (package.missing() for package in self.packages)))
 
 
@@ -110,12 +110,12 @@ class Peer:
 
 
 def _bertopic(given: Given) -> AnyInts:
-    """BERTopic (arXiv 2203.05794) as it comes: UMAP to 5 dimensions, HDBSCAN, words by c-TF-IDF."""
+    """BERTopic (arXiv 2203.05794) with its defaults: UMAP to 5 dimensions, HDBSCAN, words by c-TF-IDF."""
     return _topics(given, list(given.texts), embeddings=given.vectors)
 
 
 def _bertopic_of_rows(given: Given) -> AnyInts:
-    """The same as its users call it, with every prompt as a document, which it embeds by itself.
+    """BERTopic as its users call it, with every prompt as a document, which it embeds itself.
 
     A text is of the topic of the first row that has it.
     """
@@ -161,7 +161,7 @@ def _evoc(given: Given) -> AnyInts:
 
 
 def _semhash(given: Given) -> AnyInts:
-    """SemHash with its defaults, but for the model: its own, a static one too, is not in the package."""
+    """SemHash with its defaults except the model: its own static model is not in the package."""
     from harvestdetect.embed.encoders import load_encoder
     from harvestdetect.settings import Settings
 
@@ -216,11 +216,11 @@ def _shingles(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _alike(signature: AnyArray, held: Sequence[Sequence[int]]) -> AnyInts:
-    """Components of the texts that are alike by their signatures.
+    """The components of texts with similar signatures.
 
     Args:
         signature: unsigned[t, permutations].
-        held: of each text those that share a band with it.
+        held: for each text, those that have a band in common with it.
     """
     counts = np.array([len(others) for others in held], dtype=np.int64)
     first = np.repeat(np.arange(len(held)), counts)
@@ -305,4 +305,4 @@ PEERS: Final[Mapping[str, Peer]] = {
         ),
     )
 }
-"""By name, in the order in which they run."""
+"""All peers by name, in the order in which they run."""

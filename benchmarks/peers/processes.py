@@ -54,14 +54,14 @@ THREADS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a process is to do."""
+    """The work of a process."""
 
     peer: str
-    """Or :data:`EMBEDDINGS`."""
+    """The name of a peer, or :data:`EMBEDDINGS`."""
     folder: str
-    """Of the dump."""
+    """The folder of the dump."""
     out: str
-    """File for a :class:`Done`; one line per step goes into the file beside it."""
+    """File for the :class:`Done` of the process. The file beside it gets one line per step."""
     cache: str
     seed: int
     vectors: str = ""
@@ -72,24 +72,24 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What a process leaves."""
+    """The result of a process."""
 
     found: list[Found] = field(default_factory=list)
     texts: int = 0
     vectors: str = ""
-    """File of the embeddings..."""
+    """File of the embeddings."""
     kept: bool = False
-    """...which was there already."""
+    """Whether that file was there already."""
     seconds: float = 0.0
-    """For the embeddings alone: neither the start of the process nor reading counts."""
+    """Seconds for the embeddings alone, without the start of the process and reading."""
     processor_seconds: float = 0.0
     error: str = ""
-    """Kind of the exception that ended it."""
+    """Name of the exception that ended it; empty where none did."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Notes what is done next in a file, for the case that nothing comes after it."""
+    """Writes the name of each step into a file, so that the last one is known if the process is stopped."""
 
     file: Path
 
@@ -99,7 +99,7 @@ class _Steps:
 
 
 def run_task(task: Task) -> Done:
-    """What the process of a peer does."""
+    """Does the work of a process."""
     step = _Steps(steps_file(Path(task.out)))
     step("reading")
     try:
@@ -139,7 +139,7 @@ def _find(task: Task, step: _Steps) -> Done:
 
 
 def _rows(folder: Path, *, most: int | None = None) -> list[dict[str, Any]]:
-    """Accounts, times and prompts of a dump, the first so many."""
+    """Accounts, times and prompts of a dump, at most ``most`` rows."""
     decode = msgspec.json.Decoder(dict[str, Any]).decode
     rows: list[dict[str, Any]] = []
     for file in sorted((folder / "dump").iterdir()):
@@ -153,7 +153,7 @@ def _rows(folder: Path, *, most: int | None = None) -> list[dict[str, Any]]:
 
 
 def _blobs(texts: int) -> Floats32:
-    """Unit rows in a few heaps, float32[texts, 384]: enough to compile everything on."""
+    """Random unit vectors in a few clusters: float32[texts, 384], enough to compile everything."""
     rng = np.random.default_rng(0)
     centre = rng.standard_normal((TRIAL_BLOBS, 384))
     rows = centre[rng.integers(0, TRIAL_BLOBS, texts)] + 0.5 * rng.standard_normal((texts, 384))
@@ -191,17 +191,17 @@ def _embed(task: Task, step: _Steps) -> Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """What a process took."""
+    """The cost of a process."""
 
     seconds: float
-    """From its start to its end."""
+    """Seconds from its start to its end."""
     processor_seconds: float
-    """Of all cores, its own children included as far as it waited for them."""
+    """Processor time on all cores, with that of its children that it waited for."""
     peak_memory_mb: float
-    """Resident, of the process or its largest child."""
+    """Peak resident memory of the process or of its largest child."""
     stopped: Literal["", "too long", "too much memory"] = ""
     code: int = 0
-    """Its exit code; that of a signal is negative."""
+    """Its exit code; negative for a signal."""
 
 
 def watched(command: Sequence[str], *, environment: Mapping[str, str], log: Path, limit: float, memory: float) -> Used:
@@ -210,9 +210,9 @@ def watched(command: Sequence[str], *, environment: Mapping[str, str], log: Path
     Args:
         command: with its arguments.
         environment: all variables.
-        log: file for what it prints.
+        log: file for its output.
         limit: seconds.
-        memory: megabytes; held to where the system has ``/proc``.
+        memory: megabytes; enforced where the system has ``/proc``.
     """
     start = time.perf_counter()
     stopped: Literal["", "too long", "too much memory"] = ""
@@ -236,7 +236,7 @@ def watched(command: Sequence[str], *, environment: Mapping[str, str], log: Path
             time.sleep(POLL_SECONDS)
         process.returncode = os.waitstatus_to_exitcode(status)
     finally:
-        # what it started and left behind
+        # processes that it started and left behind
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     return Used(
@@ -249,7 +249,7 @@ def watched(command: Sequence[str], *, environment: Mapping[str, str], log: Path
 
 
 def _peak_so_far(pid: int) -> float:
-    """Peak resident memory of a running process, MB; 0 where nobody tells."""
+    """Peak resident memory of a running process in MB; 0 where the system does not say."""
     try:
         told = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:

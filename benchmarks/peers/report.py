@@ -30,8 +30,8 @@ def table(outcomes: Sequence[Outcome], laid: Laid, *, command: str, versions: Ma
 
     Args:
         outcomes: in the order of the rows.
-        laid: what the dump holds.
-        command: that gave them.
+        laid: what the dump contains.
+        command: the command that was run.
         versions: of the packages.
     """
     ours = next((o for o in outcomes if o.peer == OURS and o.state == "done"), None)

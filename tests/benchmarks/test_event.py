@@ -253,7 +253,7 @@ def test_the_benchmark_replaces_its_section_and_passes_options_on(
     assert "stale figures" not in text
     told = capsys.readouterr()
     assert "\n| read |" in told.out
-    assert "rows laid in" in told.err
+    assert "rows written in" in told.err
     held = json.loads(kept.read_text())
     # of so many accounts there is none
     assert (held["findings"], held["account_recall"]) == (0, 0.0)
