@@ -305,10 +305,10 @@ def judge(folder: Path, scanned: Scanned) -> Judged:
     scores = evaluate(found, truth)
     holding = [f for f in found if f.tier in scores.tiers and f.accounts & planted]
 
-    def held(finding: Found) -> int:
+    def in_common(finding: Found) -> int:
         return len(finding.accounts & planted)
 
-    largest = max(holding, key=held, default=None)
+    largest = max(holding, key=in_common, default=None)
     days: dict[str, tuple[str, str]] = {}
     if largest is not None:
         with (folder / "out" / "campaigns.jsonl").open(encoding="utf-8") as lines:
@@ -318,8 +318,8 @@ def judge(folder: Path, scanned: Scanned) -> Judged:
     return Judged(
         scanned=scanned,
         findings=len(holding),
-        largest_share=0.0 if largest is None else held(largest) / len(planted),
-        largest_precision=None if largest is None else held(largest) / len(largest.accounts),
+        largest_share=0.0 if largest is None else in_common(largest) / len(planted),
+        largest_precision=None if largest is None else in_common(largest) / len(largest.accounts),
         tier=None if largest is None else largest.tier,
         first=first,
         last=last,
@@ -369,8 +369,8 @@ def tables(judged: Judged, *, command: str) -> str:
     )
     return (
         f"`{command}`, {ran_on(scanned.versions)}.\n\n{dump}\n"
-        "The campaign's accounts lie in so many findings at review or above. Recall and precision of accounts are over "
-        "all of these; an alarm is one with less than half of its accounts in the campaign.\n\n"
+        "The campaign's accounts are in this many findings at review or above. Recall and precision of accounts are "
+        "over all of these; an alarm is one with less than half of its accounts in the campaign.\n\n"
         f"{found}\n{stages}"
     )
 

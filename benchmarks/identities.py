@@ -161,20 +161,20 @@ class Identities:
 
     def _open(self, *, agents: Sequence[str], created: int) -> Identity:
         rng = self._rng
-        held = self._network.accounts[self._network.open(agents=agents, created=created)]
-        moves = self.moved_at(LAUNCH) if self._at_once and rng.random() < 0.8 else held.moves
+        account = self._network.accounts[self._network.open(agents=agents, created=created)]
+        moves = self.moved_at(LAUNCH) if self._at_once and rng.random() < 0.8 else account.moves
         return Identity(
-            org=held.org,
-            addresses=held.addresses,
-            asn=held.asn,
-            agents=held.agents,
-            api_key=held.api_key,
+            org=account.org,
+            addresses=account.addresses,
+            asn=account.asn,
+            agents=account.agents,
+            api_key=account.api_key,
             payment=self._id("card") if rng.random() < 0.7 else None,
             email_domain=rng.choices([m for m, _ in _MAIL], [w for _, w in _MAIL])[0]
             if rng.random() < 0.85
             else f"{self._id('domain')}.example",
             created=created,
-            model=held.model,
+            model=account.model,
             moves=moves,
         )
 

@@ -26,5 +26,5 @@ def write_section(file: Path, name: str, text: str) -> None:
 
 def ran_on(versions: Mapping[str, str]) -> str:
     """The machine and the versions of packages, in words."""
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{os.cpu_count()} cores ({platform.machine()}), {told}"
+    named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{os.cpu_count()} cores ({platform.machine()}), {named}"

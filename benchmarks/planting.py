@@ -29,7 +29,7 @@ __all__ = ["PlantedDump", "plant", "write"]
 class PlantedDump:
     """A dump in memory."""
 
-    told: str
+    origin: str
     """Where the texts come from, in words."""
     rows: list[dict[str, Any]]
     """All rows, by time."""
@@ -87,7 +87,7 @@ def plant(dump: Dump, sources: Sources, *, half: Half, seed: str) -> PlantedDump
                 row["model"] = model
         rows.append(row)
     return PlantedDump(
-        told=sources.told,
+        origin=sources.origin,
         rows=rows,
         truth=ground.truth,
         harvest=ground.harvest,

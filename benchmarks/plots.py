@@ -106,10 +106,10 @@ def _panel(left: float, top: float, factor: str, levels: Sequence[tuple[str, lis
         hits = sum(g.found for g in groups)
         at = [zero + (one - zero) * v for v in (hits / len(groups), *wilson(hits, len(groups)))]
         accounts = zero + (one - zero) * sum(g.covered / g.accounts for g in groups) / len(groups)
-        told = escape(f"{factor} {level}: {hits} of {len(groups)} found")
+        title = escape(f"{factor} {level}: {hits} of {len(groups)} found")
         body += [
             _text(zero - 10, y + 4, level, kind="s", anchor="end"),
-            f"<g><title>{told}</title>{_line(at[1], y, at[2], y, 'w')}"
+            f"<g><title>{title}</title>{_line(at[1], y, at[2], y, 'w')}"
             f'<circle class="d" cx="{at[0]:.1f}" cy="{y:.1f}" r="4"/>'
             f'<circle class="o" cx="{accounts:.1f}" cy="{y:.1f}" r="6"/></g>',
         ]

@@ -147,8 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.readme:
         write_section(chosen.readme, "summary", summary(runs, half=chosen.half, encoder=chosen.encoder))
     if chosen.json:
-        told: list[dict[str, Any]] = [{"seed": r.seed, "seconds": r.seconds, **asdict(r.scores)} for r in runs]
-        chosen.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        results: list[dict[str, Any]] = [{"seed": r.seed, "seconds": r.seconds, **asdict(r.scores)} for r in runs]
+        chosen.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -67,8 +67,8 @@ class Job:
 
     def key(self) -> str:
         """Digest of all that decides the result: settings, scenarios, seed, code of the package and the benchmark."""
-        told = repr((self, _source_digest(self.detector)))
-        return hashlib.sha256(told.encode()).hexdigest()[:20]
+        decisive = repr((self, _source_digest(self.detector)))
+        return hashlib.sha256(decisive.encode()).hexdigest()[:20]
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.dump.name, f"seed {self.seed}", self.detector, self.variant)))
@@ -175,7 +175,7 @@ def _result(
         seed=job.seed,
         detector=job.detector,
         variant=job.variant,
-        told=laid.told,
+        origin=laid.origin,
         rows=len(laid.rows),
         benign_rows=len(laid.rows) - sum(laid.harvest.values()),
         accounts=laid.accounts,
@@ -334,11 +334,11 @@ def _work(job: Job, work: Path) -> Result:
     tiers = ", ".join(
         f"{g.name} {g.tier or '–'}{'' if g.found or g.kind != 'campaign' else ' MISSED'}" for g in result.groups
     )
-    told = (
+    summary = (
         result.left_out
         or f"{result.rows:,} rows, {result.seconds:.0f} s: {tiers or f'{len(result.findings)} findings'}"
     )
-    print(f"{job}: {told}", flush=True)
+    print(f"{job}: {summary}", flush=True)
     return result
 
 

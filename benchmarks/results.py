@@ -62,7 +62,8 @@ class Result:
     seed: int
     detector: str
     variant: str
-    told: str = ""
+    origin: str = ""
+    """Where the texts come from, in words."""
     rows: int = 0
     benign_rows: int = 0
     accounts: int = 0
@@ -118,14 +119,14 @@ def interval(by_seed: Mapping[int, Sequence[float]], *, counts: bool = False) ->
     From :data:`ENOUGH_SEEDS` seeds on, whole seeds are resampled, since the values of one seed depend on one another.
     With fewer seeds it is Wilson's interval where the values are zeros and ones, and the range over seeds otherwise.
     """
-    held = {seed: list(values) for seed, values in by_seed.items() if values}
-    everything = [v for values in held.values() for v in values]
+    known = {seed: list(values) for seed, values in by_seed.items() if values}
+    everything = [v for values in known.values() for v in values]
     if not everything:
         return None
     mean = statistics.fmean(everything)
-    if len(held) >= ENOUGH_SEEDS:
+    if len(known) >= ENOUGH_SEEDS:
         rng = random.Random(0)
-        groups = list(held.values())
+        groups = list(known.values())
         means = []
         for _ in range(DRAWS):
             drawn = rng.choices(groups, k=len(groups))
@@ -137,5 +138,5 @@ def interval(by_seed: Mapping[int, Sequence[float]], *, counts: bool = False) ->
     if counts:
         low, high = wilson(round(sum(everything)), len(everything))
         return Interval(mean=mean, low=low, high=high, how="wilson")
-    means = [statistics.fmean(values) for values in held.values()]
+    means = [statistics.fmean(values) for values in known.values()]
     return Interval(mean=mean, low=min(means), high=max(means), how="range")

@@ -98,8 +98,8 @@ def scan(
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     folders = [folder] if later is None else [folder, later]
-    dumps = [str(held / "dump") for held in (folders[1:] if alone else folders)]
-    planted = [replace(g, name=f"{held.name} {g.name}") for held in folders for g in read_truth(held)]
+    dumps = [str(one / "dump") for one in (folders[1:] if alone else folders)]
+    planted = [replace(g, name=f"{one.name} {g.name}") for one in folders for g in read_truth(one)]
     with tempfile.TemporaryDirectory(dir=folder) as own:
         copied = Path(own) / "cache"
         if cache.is_dir():

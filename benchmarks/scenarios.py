@@ -281,19 +281,17 @@ def dumps(part: Part, *, rows: int = 50_000, only: Sequence[str] = (), share: fl
             if (kept := tuple(x for x in LOOK_ALIKES if (metadata or not x.needs_org) and _kept(x, only)))
         ]
     if part == "days":
-        held = tuple(s for s in DETECTION_DAYS if not only or s.name in only)
-        return [Dump(name="days", part=part, scenarios=held, rows=0.5)] if held else []
+        selected = tuple(s for s in DETECTION_DAYS if not only or s.name in only)
+        return [Dump(name="days", part=part, scenarios=selected, rows=0.5)] if selected else []
     if part == "ablations":
-        held = tuple(s for s in (*GRID, *EVASIONS) if s.name in ABLATED and (not only or s.name in only))
+        plain = tuple(s for s in (*GRID, *EVASIONS) if s.name in ABLATED and (not only or s.name in only))
         bundle = tuple(s for s in GRID if s.metadata and (not only or s.name in only))
         return [
-            Dump(
-                name=name, part=part, scenarios=chosen, look_alikes=_some(number, with_org), metadata=with_org, rows=0.7
+            Dump(name=name, part=part, scenarios=own, look_alikes=_some(number, with_org), metadata=with_org, rows=0.7)
+            for number, (name, own, with_org) in enumerate(
+                (("ablations", plain, False), ("ablations-metadata", bundle, True))
             )
-            for number, (name, chosen, with_org) in enumerate(
-                (("ablations", held, False), ("ablations-metadata", bundle, True))
-            )
-            if chosen
+            if own
         ]
     table = GRID if part == "grid" else EVASIONS
     found: list[Dump] = []
@@ -326,15 +324,15 @@ def _pack(scenarios: Sequence[Scenario], *, rows: int, share: float, most: int =
     """First-fit decreasing by the rows that a scenario needs; within a dump, in the order of the table."""
     bins: list[list[Scenario]] = []
     for scenario in sorted(scenarios, key=lambda s: -s.cover):
-        for held in bins:
-            fits = sum(s.cover for s in held) + scenario.cover <= share * rows
-            calm = sum(s.harvest for s in held) + scenario.harvest <= 20_000
-            if fits and calm and len(held) < most and scenario.accounts < 3_000 and held[0].accounts < 3_000:
-                held.append(scenario)
+        for packed in bins:
+            fits = sum(s.cover for s in packed) + scenario.cover <= share * rows
+            calm = sum(s.harvest for s in packed) + scenario.harvest <= 20_000
+            if fits and calm and len(packed) < most and scenario.accounts < 3_000 and packed[0].accounts < 3_000:
+                packed.append(scenario)
                 break
         else:
             bins.append([scenario])
-    return [tuple(s for s in scenarios if s in held) for held in bins]
+    return [tuple(s for s in scenarios if s in packed) for packed in bins]
 
 
 # ---------------------------------------------------------------- texts of our own

@@ -40,7 +40,7 @@ class NotEnough(Exception):
 class Sources:
     """Texts for a dump; no text is in two of the lists."""
 
-    told: str
+    origin: str
     """Where the texts come from, in words."""
     accounts: list[Trace]
     """The background."""
@@ -88,7 +88,7 @@ def real_sources(data: Path, *, half: Half, seed: str, rows: int) -> Sources:
     rng.shuffle(products)
     judged = texts(data, "llm_judge_prompts", half=half, seed=order)
     return Sources(
-        told=f"public texts, {half} part",
+        origin=f"public texts, {half} part",
         accounts=_some(accounts, rows),
         payloads=payloads,
         templates=templates,
@@ -162,7 +162,7 @@ def grammar_sources(*, seed: str, rows: int) -> Sources:
         draws[rule] = sorted({GRAMMAR.draw(rule, rng) for _ in range(count)})
         rng.shuffle(draws[rule])
     return Sources(
-        told="texts of the package's own grammar, the same in both parts",
+        origin="texts of the package's own grammar, the same in both parts",
         accounts=accounts,
         payloads=sorted({question(rng) for _ in range(3_000)}, key=lambda t: (len(t) % 7, t)),
         templates=[t for t in templates if slots(t)],

@@ -46,7 +46,7 @@ from harvestdetect.simulate.plan import Group, Plan, launch_of
 from harvestdetect.simulate.traffic import DAY, Account, machine_times
 from harvestdetect.state import open_state
 
-__all__ = ["SCENARIOS", "Scenario", "Told", "Wave", "lay", "main", "run_stream"]
+__all__ = ["SCENARIOS", "Followed", "Scenario", "Wave", "lay", "main", "run_stream"]
 
 COUNTED: Final = ("urgent", "review")
 
@@ -100,7 +100,7 @@ SCENARIOS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Followed:
     """The result of one scenario; days are counted from 0."""
 
     name: str
@@ -111,7 +111,7 @@ class Told:
     ids: int
     """The number of different ids of such findings over all days."""
     second_started: int | None
-    second_told: int | None
+    second_reported: int | None
     """The first day on which an account of the second pool is reported under the id of the first."""
     second_half: int | None
     """The first day on which half of the second pool's accounts that sent anything are."""
@@ -179,7 +179,7 @@ def _plant(plan: Plan, scenario: Scenario, dice: np.random.Generator, words: Ran
 
 def run_stream(
     folder: Path, files: Sequence[Path], *, window: str, settings: Settings
-) -> tuple[list[Told], list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[Followed], list[dict[str, Any]], dict[str, Any]]:
     """Scans day by day.
 
     Returns:
@@ -212,8 +212,8 @@ def run_stream(
         for scenario in SCENARIOS:
             accounts = _accounts(scenario, waves)
             for finding in run.detection.findings:
-                held = {m.account for m in finding.members} & accounts
-                if finding.tier in COUNTED and len(held) >= 0.5 * finding.accounts:
+                common = {m.account for m in finding.members} & accounts
+                if finding.tier in COUNTED and len(common) >= 0.5 * finding.accounts:
                     holders[scenario.name].append((day, finding.campaign_id))
             if scenario.second is not None and holders[scenario.name]:
                 own = members.get(holders[scenario.name][0][1], set())
@@ -251,7 +251,7 @@ def _outcome(
     second: list[tuple[int, int, int]],
     members: dict[str, set[str]],
     alerts: Path,
-) -> Told:
+) -> Followed:
     accounts = _accounts(scenario, waves)
     ids = {identity for _, identity in holders}
     found = holders[0][0] if holders else None
@@ -262,15 +262,15 @@ def _outcome(
         if alert["campaign_id"] in ids:
             by_kind[alert["kind"]] += 1
     pool = set() if scenario.second is None else waves[f"{scenario.name}/{scenario.second}"]
-    return Told(
+    return Followed(
         name=scenario.name,
         accounts=len(accounts),
         started=min(sent[a] for a in accounts if a in sent),
         found=found,
         ids=len(ids),
         second_started=min((sent[a] for a in pool if a in sent), default=None),
-        second_told=next((day for day, held, _ in second if held), None),
-        second_half=next((day for day, held, active in second if held and held >= 0.5 * active), None),
+        second_reported=next((day for day, reported, _ in second if reported), None),
+        second_half=next((day for day, reported, active in second if reported and reported >= 0.5 * active), None),
         alerts=dict(sorted(by_kind.items())),
         recall=max((len(members.get(i, set()) & accounts) for i in ids), default=0) / len(accounts),
     )
@@ -298,7 +298,7 @@ def _compared(
     }
 
 
-def tables(told: Sequence[Told], runs: Sequence[dict[str, Any]], compared: dict[str, Any], command: str) -> str:
+def tables(followed: Sequence[Followed], runs: Sequence[dict[str, Any]], compared: dict[str, Any], command: str) -> str:
     """The section of the page."""
     rows = [
         (
@@ -308,15 +308,15 @@ def tables(told: Sequence[Told], runs: Sequence[dict[str, Any]], compared: dict[
             "-" if t.found is None else f"{t.found}",
             f"{t.ids}",
             "-" if t.second_started is None else f"{t.second_started}",
-            "-" if t.second_told is None else f"{t.second_told}",
+            "-" if t.second_reported is None else f"{t.second_reported}",
             "-" if t.second_half is None else f"{t.second_half}",
             f"{t.recall:.3f}",
             ", ".join(f"{n} {kind}" for kind, n in t.alerts.items()) or "-",
         )
-        for t in told
+        for t in followed
     ]
     head = (
-        *("scenario", "accounts", "starts", "found", "ids", "second pool starts", "told", "half told"),
+        *("scenario", "accounts", "starts", "found", "ids", "second pool starts", "reported", "half reported"),
         *("recall at the end", "alerts"),
     )
     seconds = [run["seconds"] for run in runs]
@@ -354,17 +354,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = lay(folder, days=given.days, rows=given.rows, seed=given.seed)
         settings = Settings(encoder=given.encoder, cache=given.cache or folder / "cache")
         with patch.object(reuse_folder, "LEAST_TEXTS", 0 if given.carry else reuse_folder.LEAST_TEXTS):
-            told, runs, compared = run_stream(folder, files, window=given.window, settings=settings)
+            followed, runs, compared = run_stream(folder, files, window=given.window, settings=settings)
     said = f"python -m benchmarks.stream --days {given.days} --rows {given.rows} --window {given.window}"
     said += f" --encoder {given.encoder} --seed {given.seed}{' --carry' if given.carry else ''}"
 
-    text = tables(told, runs, compared, said)
+    text = tables(followed, runs, compared, said)
     print(text)
     if given.docs is not None:
         write_section(given.docs, "stream", text)
     if given.json is not None:
         given.json.write_bytes(
-            msgspec.json.encode({"told": [asdict(t) for t in told], "runs": runs, "compared": compared})
+            msgspec.json.encode({"scenarios": [asdict(t) for t in followed], "runs": runs, "compared": compared})
         )
     return 0
 

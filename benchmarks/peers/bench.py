@@ -31,7 +31,7 @@ class Outcome:
 
     peer: str
     state: State
-    told: str = ""
+    remark: str = ""
     """What is missing, or how far it got."""
     seconds: float | None = None
     """Seconds, with those of the embeddings that it needs."""
@@ -124,7 +124,7 @@ class Embedded:
     processor_seconds: float
     peak_memory_mb: float
     state: State = "done"
-    told: str = ""
+    remark: str = ""
     kept: bool = False
     """Whether they are of an earlier run."""
 
@@ -133,10 +133,10 @@ def embed(bench: Bench) -> Embedded:
     """The embeddings of the dump, computed in a process of their own or taken from an earlier run."""
     used, done = bench.process(bench.task(EMBEDDINGS), limit=bench.limit)
     if ended := how_it_ended(bench, EMBEDDINGS, used, done):
-        state, told = ended
+        state, remark = ended
         return Embedded(
             file="", seconds=used.seconds, processor_seconds=used.processor_seconds,
-            peak_memory_mb=used.peak_memory_mb, state=state, told=told,
+            peak_memory_mb=used.peak_memory_mb, state=state, remark=remark,
         )  # fmt: skip
     measures = Path(done.vectors).with_suffix(".json")
     if done.kept:
@@ -155,7 +155,7 @@ NOTHING: Final = Embedded(file="", seconds=0.0, processor_seconds=0.0, peak_memo
 def measure(bench: Bench, peer: Peer, embedded: Embedded) -> Outcome:
     """Runs a peer that is installed, and scores what it finds."""
     outcome = Outcome(
-        peer=peer.name, state=embedded.state, told=embedded.told, seconds=embedded.seconds,
+        peer=peer.name, state=embedded.state, remark=embedded.remark, seconds=embedded.seconds,
         processor_seconds=embedded.processor_seconds, peak_memory_mb=embedded.peak_memory_mb,
         embeddings_kept=embedded.kept,
         embedding_seconds=embedded.seconds if peer.embeds else None,
@@ -177,7 +177,7 @@ def measure(bench: Bench, peer: Peer, embedded: Embedded) -> Outcome:
         first_seconds=first,
     )
     if ended:
-        return replace(outcome, state=ended[0], told=ended[1])
+        return replace(outcome, state=ended[0], remark=ended[1])
     return replace(outcome, texts=texts, findings=len(found), scores=evaluate(found, read_truth(bench.folder)))
 
 

@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bench.work.mkdir(exist_ok=True)
         embedded: Embedded | None = None
         for peer in chosen.peers:
-            if told := peer.missing():
-                outcomes.append(Outcome(peer=peer.name, state="not installed", told=told))
+            if missing := peer.missing():
+                outcomes.append(Outcome(peer=peer.name, state="not installed", remark=missing))
             else:
                 if peer.embeds and embedded is None:
                     print(f"{EMBEDDINGS} ...", file=sys.stderr, flush=True)

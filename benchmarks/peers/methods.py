@@ -58,10 +58,10 @@ class Package:
         if importlib.util.find_spec(self.module) is None:
             return wanted
         try:
-            held = importlib.metadata.version(self.name)
+            version = importlib.metadata.version(self.name)
         except importlib.metadata.PackageNotFoundError:
             return wanted
-        return wanted + f", found {held}" if _release(held) < _release(self.least) else ""
+        return wanted + f", found {version}" if _release(version) < _release(self.least) else ""
 
 
 def _release(version: str) -> tuple[int, ...]:
@@ -187,9 +187,9 @@ def _rensa(given: Given) -> AnyInts:
     index = module.RMinHashLSH(threshold=JACCARD, num_perm=PERMUTATIONS, num_bands=BANDS)
     index.insert_many(signed)
     given.step("queries")
-    held = index.query_all(signed)
+    candidates = index.query_all(signed)
     digest = np.array([one.digest() for one in signed], dtype=np.uint32)
-    return _alike(digest, held)
+    return _alike(digest, candidates)
 
 
 def _datasketch(given: Given) -> AnyInts:
@@ -203,8 +203,8 @@ def _datasketch(given: Given) -> AnyInts:
         for i, one in enumerate(signed):
             session.insert(i, one)
     given.step("queries")
-    held = [index.query(one) for one in signed]
-    return _alike(np.array([one.hashvalues for one in signed]), held)
+    candidates = [index.query(one) for one in signed]
+    return _alike(np.array([one.hashvalues for one in signed]), candidates)
 
 
 def _shingles(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -215,23 +215,23 @@ def _shingles(texts: Sequence[str]) -> Iterator[list[str]]:
         yield list(dict.fromkeys(" ".join(words[i : i + SHINGLE_WORDS]) for i in range(last + 1)))
 
 
-def _alike(signature: AnyArray, held: Sequence[Sequence[int]]) -> AnyInts:
+def _alike(signature: AnyArray, candidates: Sequence[Sequence[int]]) -> AnyInts:
     """The components of texts with similar signatures.
 
     Args:
         signature: unsigned[t, permutations].
-        held: for each text, those that have a band in common with it.
+        candidates: for each text, those that have a band in common with it.
     """
-    counts = np.array([len(others) for others in held], dtype=np.int64)
-    first = np.repeat(np.arange(len(held)), counts)
-    second = np.fromiter((other for others in held for other in others), dtype=np.int64, count=int(counts.sum()))
+    counts = np.array([len(others) for others in candidates], dtype=np.int64)
+    first = np.repeat(np.arange(len(candidates)), counts)
+    second = np.fromiter((other for others in candidates for other in others), dtype=np.int64, count=int(counts.sum()))
     once = first < second
     first, second = first[once], second[once]
     alike = np.zeros(len(first), dtype=bool)
     for start in range(0, len(first), PAIRS_AT_ONCE):
         block = slice(start, start + PAIRS_AT_ONCE)
         alike[block] = (signature[first[block]] == signature[second[block]]).mean(axis=1) >= JACCARD
-    return components(len(held), first[alike], second[alike])
+    return components(len(candidates), first[alike], second[alike])
 
 
 def _ours(given: Given) -> AnyInts:

@@ -164,8 +164,8 @@ def _embed(task: Task, step: _Steps) -> Done:
     """MiniLM by sentence-transformers with its defaults, as BERTopic calls it."""
     texts = traffic_of(_rows(Path(task.folder))).texts
     digest = hashlib.blake2b(digest_size=10)
-    told = [importlib.metadata.version(name) for name in ("torch", "sentence-transformers")]
-    for part in (*told, *(os.environ.get(name, "") for name in THREADS), *texts):
+    versions = [importlib.metadata.version(name) for name in ("torch", "sentence-transformers")]
+    for part in (*versions, *(os.environ.get(name, "") for name in THREADS), *texts):
         digest.update(part.encode("utf-8", "replace") + b"\0")
     file = Path(task.out).with_name(f"minilm-{digest.hexdigest()}.npy")
     if file.is_file() and file.with_suffix(".json").is_file():
@@ -251,10 +251,10 @@ def watched(command: Sequence[str], *, environment: Mapping[str, str], log: Path
 def _peak_so_far(pid: int) -> float:
     """Peak resident memory of a running process in MB; 0 where the system does not say."""
     try:
-        told = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0.0
-    peak = re.search(r"VmHWM:\s*(\d+) kB", told)
+    peak = re.search(r"VmHWM:\s*(\d+) kB", status)
     return int(peak[1]) / 1_000 if peak else 0.0
 
 

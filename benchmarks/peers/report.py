@@ -75,15 +75,15 @@ def _times(value: float | None, ours: float | None) -> str:
 
 
 def remarks(outcome: Outcome) -> str:
-    told = []
+    found = []
     if outcome.state != "done":
-        told.append(f"{outcome.state}: {outcome.told}" if outcome.state == "not installed" else outcome.told)
+        found.append(f"{outcome.state}: {outcome.remark}" if outcome.state == "not installed" else outcome.remark)
     elif outcome.embedding_seconds is not None:
         kept = ", of an earlier run" if outcome.embeddings_kept else ""
-        told.append(f"embeddings {amount(outcome.embedding_seconds)} s of these{kept}")
+        found.append(f"embeddings {amount(outcome.embedding_seconds)} s of these{kept}")
     if outcome.first_seconds is not None:
-        told.append(f"compiled before in {amount(outcome.first_seconds)} s")
-    return "; ".join(told)
+        found.append(f"compiled before in {amount(outcome.first_seconds)} s")
+    return "; ".join(found)
 
 
 def versions_of(peers: Sequence[Peer]) -> dict[str, str]:

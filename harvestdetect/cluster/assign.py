@@ -251,7 +251,7 @@ def _ranked(
 
 
 def nearby(
-    held: Ints32,
+    prompts: Ints32,
     free: Bools,
     corpus: Corpus,
     neighbors: Neighbors,
@@ -266,7 +266,7 @@ def nearby(
     accounts, not with the corpus.
 
     Args:
-        held: int32[q], the prompts of the cluster.
+        prompts: int32[q], the prompts of the cluster.
         free: bool[p], requests outside every cluster.
         corpus: of the prompts.
         neighbors: of all segments.
@@ -278,18 +278,18 @@ def nearby(
         int32[r], ascending.
     """
     account = corpus.prompts.account
-    own = unique(_segments_of(held, segments)[1])
-    candidates, times = np.unique(account[held], return_counts=True)
+    own = unique(_segments_of(prompts, segments)[1])
+    candidates, times = np.unique(account[prompts], return_counts=True)
     candidates = candidates[times == 1]  # accounts with more prompts are members anyway
     begin, end = border[candidates], border[candidates + 1]
-    prompts = ranges(begin, end - begin)
-    prompts = prompts[free[prompts]]
-    row, segment = _segments_of(prompts, segments)
+    others = ranges(begin, end - begin)
+    others = others[free[others]]
+    row, segment = _segments_of(others, segments)
     distinct, place = np.unique(segment, return_inverse=True)
     around = neighbors.index[distinct, :NEIGHBORS_AMONG]
-    others = (around >= 0) & (sender[around] != sender[distinct][:, None])
-    share = (among(around, own) & others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
-    return unique(prompts[row[(share > MIN_SHARE_AMONG)[place]]]).astype(np.int32)
+    foreign = (around >= 0) & (sender[around] != sender[distinct][:, None])
+    share = (among(around, own) & foreign).sum(axis=1) / np.maximum(foreign.sum(axis=1), 1)
+    return unique(others[row[(share > MIN_SHARE_AMONG)[place]]]).astype(np.int32)
 
 
 def _segments_of(prompts: AnyInts, segments: Parts) -> tuple[Ints, Ints32]:

@@ -91,7 +91,7 @@ def simulate(
 
     Raises:
         SettingsError: an argument is out of its range.
-        InputError: a file of texts cannot be read or holds none.
+        InputError: a file of texts cannot be read or has none.
         OutputError: the folder cannot be written.
     """
     first = _checked(prompts=prompts, harvest_share=harvest_share, days=days, seed=seed, start=start)

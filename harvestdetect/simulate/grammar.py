@@ -1,6 +1,6 @@
 """A small generative grammar: rules with alternatives, and slots that name further rules.
 
-A slot stands in braces: ``{noun}`` is any alternative of the rule ``noun``, ``{^noun}`` the same with a
+A slot is written in braces: ``{noun}`` is any alternative of the rule ``noun``, ``{^noun}`` the same with a
 capital, ``{a:noun}`` with its article, ``{^a:noun}`` with both, ``{#3-90}`` a whole number from 3 to 90.
 A value that the caller *bound* to the name of a rule is used instead of the rule, so that one person keeps one
 city, and one prompt one subject.

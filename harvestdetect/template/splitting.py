@@ -70,7 +70,7 @@ class Split:
     """bool[s]: whether the prompts with a segment are known to fill the template of their subcluster."""
 
 
-# ---------------------------------------------------------------- anew
+# ---------------------------------------------------------------- new splits
 
 
 def split(item: Assigned, source: Source) -> list[Subcluster]:
@@ -146,7 +146,7 @@ def _by_template(best: Ints, item: Assigned, source: Source) -> list[Assigned]:
     return [replace(item, prompts=prompts) for prompts in parts if source.enough_accounts(prompts)]
 
 
-# ---------------------------------------------------------------- as before
+# ---------------------------------------------------------------- splits of an earlier scan
 
 
 def subcluster_of_segments(item: Assigned, found: Sequence[Subcluster], segments: Parts) -> Ints16:

@@ -224,8 +224,8 @@ def test_what_hangs_or_is_missing_is_reported_and_the_rest_runs(
         "rensa": "too long",
         "datasketch": "done",
     }
-    assert found["SemHash"]["told"] == "needs semhash>=0.5"
-    assert found["rensa"]["told"].endswith("MB, at: signatures")
+    assert found["SemHash"]["remark"] == "needs semhash>=0.5"
+    assert found["rensa"]["remark"].endswith("MB, at: signatures")
     assert 6 <= found["rensa"]["seconds"] < 60
     assert found["rensa"]["scores"] is None
 
@@ -241,10 +241,10 @@ def test_what_the_embeddings_took_counts_in_the_limit_of_a_peer(tmp_path: Path) 
     assert outcome.seconds >= 100
     assert outcome.peak_memory_mb == 1e4
     stopped = Embedded(
-        file="", seconds=5.0, processor_seconds=4.0, peak_memory_mb=9.0, state="too long", told="embeddings stopped"
+        file="", seconds=5.0, processor_seconds=4.0, peak_memory_mb=9.0, state="too long", remark="embeddings stopped"
     )
     outcome = measure(bench, PEERS["hdbscan"], stopped)
-    assert (outcome.state, outcome.told, outcome.seconds) == ("too long", "embeddings stopped", 5.0)
+    assert (outcome.state, outcome.remark, outcome.seconds) == ("too long", "embeddings stopped", 5.0)
 
 
 def test_a_peer_that_raises_is_reported_without_its_words(
@@ -466,11 +466,11 @@ def test_the_table_leaves_nobody_out() -> None:
             embedding_seconds=1000.4, first_seconds=55.55, findings=1_200, scores=evaluate([], truth),
         ),
         Outcome(
-            peer="hdbscan", state="too long", told="stopped after 90 s and 600 MB, at: clustering", seconds=90.0,
+            peer="hdbscan", state="too long", remark="stopped after 90 s and 600 MB, at: clustering", seconds=90.0,
             processor_seconds=80.0, peak_memory_mb=600.0, embedding_seconds=30.0,
         ),
-        Outcome(peer="EVoC", state="not installed", told="needs evoc>=0.3"),
-        Outcome(peer="rensa", state="failed", told="failed, ValueError, at: index", seconds=3.0),
+        Outcome(peer="EVoC", state="not installed", remark="needs evoc>=0.3"),
+        Outcome(peer="rensa", state="failed", remark="failed, ValueError, at: index", seconds=3.0),
     ]  # fmt: skip
     lines = table([ours, *rest], laid, command="run it", versions={"numpy": "2"}).splitlines()
     assert lines[0].startswith("`run it` on ")

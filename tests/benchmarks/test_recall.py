@@ -354,7 +354,7 @@ def _group(scenario: str, *, found: bool, covered: int, name: str | None = None,
 
 def _result(part: str = "grid", **changes: Any) -> Result:
     base = Result(
-        part=part, dump=f"{part}-1", metadata=False, seed=100, detector="harvestdetect", variant="", told="toy texts",
+        part=part, dump=f"{part}-1", metadata=False, seed=100, detector="harvestdetect", variant="", origin="toy texts",
         rows=1_000, benign_rows=500, accounts=100, average_precision=0.5, flagged=60, flagged_guilty=57,
         groups=(_group("centre", found=True, covered=57), _group("each-1", found=False, covered=0)),
         findings=(
