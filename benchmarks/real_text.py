@@ -103,7 +103,7 @@ def summary(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
             f"| campaigns found at `urgent` or `review` | {_mean([r.scores.campaign_recall for r in runs])} |",
             f"| planted accounts found | {_mean([r.scores.account_recall for r in runs])} |",
             f"| account precision of these findings | {_mean([r.scores.account_precision for r in runs])} |",
-            f"| account precision, recommended accounts only | {_mean([r.scores.recommended_precision for r in runs])} |",
+            f"| account precision, recommended only | {_mean([r.scores.recommended_precision for r in runs])} |",
             f"| look-alikes at `urgent`, all seeds | {sum(r.scores.look_alikes_urgent for r in runs)} |",
             "",
             f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --first-seed {runs[0].seed} "
