@@ -101,7 +101,7 @@ def summary(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
             "| | mean over seeds (min–max) |",
             "|---|---:|",
             f"| campaigns found at `urgent` or `review` | {_mean([r.scores.campaign_recall for r in runs])} |",
-            f"| planted accounts found | {_mean([r.scores.account_recall for r in runs])} |",
+            f"| campaign accounts found | {_mean([r.scores.account_recall for r in runs])} |",
             f"| account precision of these findings | {_mean([r.scores.account_precision for r in runs])} |",
             f"| account precision, recommended only | {_mean([r.scores.recommended_precision for r in runs])} |",
             f"| look-alikes at `urgent`, all seeds | {sum(r.scores.look_alikes_urgent for r in runs)} |",
