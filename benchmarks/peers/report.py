@@ -36,7 +36,7 @@ def table(outcomes: Sequence[Outcome], laid: Laid, *, command: str, versions: Ma
     """
     ours = next((o for o in outcomes if o.peer == OURS and o.state == "done"), None)
     head = (
-        *("detector", "seconds", "times ours", "processor seconds", "peak MB", "times ours", "campaign recall"),
+        *("detector", "seconds", "× ours", "processor seconds", "peak MB", "× ours", "campaign recall"),
         *("account recall", "account precision", "findings", "alarms", "remarks"),
     )
     body = []
@@ -67,6 +67,7 @@ def table(outcomes: Sequence[Outcome], laid: Laid, *, command: str, versions: Ma
 
 
 def amount(value: float | None) -> str:
+    """A number, with a decimal where it is small."""
     return "-" if value is None else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
@@ -75,18 +76,20 @@ def _times(value: float | None, ours: float | None) -> str:
 
 
 def remarks(outcome: Outcome) -> str:
+    """What must be said about an outcome besides its figures."""
     found = []
     if outcome.state != "done":
         found.append(f"{outcome.state}: {outcome.remark}" if outcome.state == "not installed" else outcome.remark)
     elif outcome.embedding_seconds is not None:
-        kept = ", of an earlier run" if outcome.embeddings_kept else ""
-        found.append(f"embeddings {amount(outcome.embedding_seconds)} s of these{kept}")
+        kept = " from an earlier run" if outcome.embeddings_kept else ""
+        found.append(f"includes {amount(outcome.embedding_seconds)} s of embedding{kept}")
     if outcome.first_seconds is not None:
-        found.append(f"compiled before in {amount(outcome.first_seconds)} s")
+        found.append(f"compiled beforehand in {amount(outcome.first_seconds)} s, not included")
     return "; ".join(found)
 
 
 def versions_of(peers: Sequence[Peer]) -> dict[str, str]:
+    """The installed versions of the named packages and of those of some peers."""
     names = dict.fromkeys((*NAMED_VERSIONS, *(package.name for peer in peers for package in peer.packages)))
     found = {"python": platform.python_version()}
     for name in names:
