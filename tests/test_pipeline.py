@@ -388,7 +388,7 @@ def test_without_a_template_what_a_subject_explains_does_not_count(
 ) -> None:
     before = {e.name for f in made.detection.findings for e in f.evidence}
     assert {*weigh.NEED_TEMPLATE, "linked templates"} <= before
-    monkeypatch.setattr(template, "RIGID_WORDS", 10**6)
+    monkeypatch.setattr(template, "TEMPLATE_WORDS", 10**6)
     monkeypatch.setattr(template, "SHARED_WORDS", 1e6)
     monkeypatch.setattr(template, "LABELS", 10**6)
     found = detect(batches_of_rows(made.rows, range(ROWS), 1), settings=fast)

@@ -12,8 +12,8 @@ from harvestdetect.campaign.shared_accounts import blocks, by_chance, log_tail, 
 from harvestdetect.util.arrays import Ints32
 
 __all__ = [
-    "COPIED",
     "COPIED_RELIEF",
+    "COPIED_SHARE",
     "MIN_OVERLAP",
     "MIN_SHARED",
     "RIGID_RELIEF",
@@ -34,7 +34,7 @@ RIGID_RELIEF: Final = 0.45
 """Factor on the threshold (a logarithm of a p-value) for a link between two rigid templates: nobody fills two such
 templates by chance, so less is enough. Chosen."""
 
-COPIED: Final = 0.5
+COPIED_SHARE: Final = 0.5
 """Share of a cluster's prompts with the same text, word for word, from which the cluster may be a text that many people
 pass on. Chosen."""
 
@@ -119,12 +119,12 @@ def link_clusters(
 
 
 def is_copied(content: Ints32) -> bool:
-    """Whether a cluster may be a text that many people pass on, see :data:`COPIED`.
+    """Whether a cluster may be a text that many people pass on, see :data:`COPIED_SHARE`.
 
     Args:
         content: int32[q], the text of each prompt of the cluster.
     """
-    return bool(len(content)) and int(np.unique(content, return_counts=True)[1].max()) >= COPIED * len(content)
+    return bool(len(content)) and int(np.unique(content, return_counts=True)[1].max()) >= COPIED_SHARE * len(content)
 
 
 def communities(links: Sequence[Link], count: int, *, seed: int) -> list[list[int]]:

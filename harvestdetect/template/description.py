@@ -28,9 +28,9 @@ from harvestdetect.util.arrays import Bools, Floats32, Ints, spread
 
 __all__ = [
     "LABELS",
-    "RIGID_WORDS",
     "SAMPLE",
     "SHARED_WORDS",
+    "TEMPLATE_WORDS",
     "Description",
     "TokenKinds",
     "describe",
@@ -47,10 +47,10 @@ __all__ = [
 SAMPLE: Final = 24
 """Texts of a cluster that are aligned with its medoid. Chosen, for speed."""
 
-RIGID_WORDS: Final = 5
+TEMPLATE_WORDS: Final = 5
 """Fixed words from which a cluster is a template. Chosen."""
 
-LONG_WORDS: Final = 12
+RIGID_WORDS: Final = 12
 """Fixed words from which nobody fills a template by chance. Chosen."""
 
 LABELS: Final = 3
@@ -72,10 +72,10 @@ template about 4 times."""
 SHORT_RUN_LETTERS: Final = 4
 """A run of fixed tokens between two slots with at most this many letters in all is explained by chance. Chosen."""
 
-MIN_FILLED: Final = 0.2
+SLOT_FILLED: Final = 0.2
 """A gap between fixed words is a slot if more than this share of the texts have words in it. Chosen."""
 
-LONG_VALUE: Final = 8
+SLOT_CHARACTERS: Final = 8
 """A gap is also a slot if some text has more than this many characters in it. Chosen."""
 
 SLOT_EXAMPLES: Final = 6
@@ -114,7 +114,7 @@ class Description:
 
 def has_words(description: Description) -> bool:
     """Whether the texts have enough fixed words for a template, whatever else they have in common."""
-    return description.fixed >= RIGID_WORDS
+    return description.fixed >= TEMPLATE_WORDS
 
 
 def is_template(description: Description) -> bool:
@@ -125,7 +125,7 @@ def is_template(description: Description) -> bool:
 
 def is_rigid(description: Description) -> bool:
     """Whether the template has so many fixed words that nobody fills it by chance."""
-    return description.fixed >= LONG_WORDS
+    return description.fixed >= RIGID_WORDS
 
 
 def describe(texts: Sequence[str], vectors: Floats32) -> Description:
@@ -244,7 +244,7 @@ def _words_and_slots(
         values = [gap[number] for gap in gaps]
         distinct = tuple(dict.fromkeys(v for v in values if v))
         filled = sum(1 for v in values if v and any(c.isalnum() for c in v))
-        if filled > MIN_FILLED * len(values) or any(len(v) > LONG_VALUE for v in distinct):
+        if filled > SLOT_FILLED * len(values) or any(len(v) > SLOT_CHARACTERS for v in distinct):
             words.append(None)
             slots.append(distinct[:SLOT_EXAMPLES])
         if number < len(runs):

@@ -72,6 +72,7 @@ def refine_clusters(
     source = Source(corpus=corpus, parts=parts, vectors=vectors, least=least, elsewhere=elsewhere or Elsewhere())
     known = known or {}
     segments = segments_of(corpus) if known or remember else None
+    # split every cluster, as before where that is known
     found = list(
         source.elsewhere.over(
             lambda i: _split_one(assigned[i], known.get(i), source, segments),
@@ -80,6 +81,7 @@ def refine_clusters(
     )
     new = _new_splits(assigned, found, known, segments) if remember and segments is not None else {}
     splits = {**known, **new}
+    # leaves of a tree that are no templates are dropped
     kept = [
         _Kept(subcluster, i if i in splits else None)
         for i, subclusters in enumerate(found)
@@ -92,6 +94,7 @@ def refine_clusters(
         origin = kept[group[0]].origin if len(group) == 1 else None
         return _filtered(one, origin, source, None if origin is None else splits[origin], segments)
 
+    # merge clusters of the same template, then drop prompts that do not fill it
     groups = same_templates([one.subcluster.described.description for one in kept])
     ended = list(source.elsewhere.over(finished, groups))
     return Refined(

@@ -17,8 +17,8 @@ from harvestdetect.campaign import shared_accounts as overlap
 from harvestdetect.campaign import users
 from harvestdetect.campaign.form import ClusterGroup, form_campaigns, joined, without
 from harvestdetect.campaign.links import (
-    COPIED,
     COPIED_RELIEF,
+    COPIED_SHARE,
     MIN_OVERLAP,
     MIN_SHARED,
     RIGID_RELIEF,
@@ -215,7 +215,7 @@ def test_copied_clusters_are_mostly_one_text() -> None:
     many = np.arange(10, dtype=np.int32)
     assert not is_copied(many)
     assert not is_copied(many[:0])
-    assert is_copied(np.concatenate((many, np.full(round(10 * COPIED / (1 - COPIED)), 99, np.int32))))
+    assert is_copied(np.concatenate((many, np.full(round(10 * COPIED_SHARE / (1 - COPIED_SHARE)), 99, np.int32))))
 
 
 def test_few_clusters_have_no_links() -> None:

@@ -19,9 +19,9 @@ from harvestdetect.template.alignment import align, common_words, kept_shares
 from harvestdetect.template.description import (
     IN_ORDER,
     LABELS,
-    RIGID_WORDS,
     SHARED_WORDS,
     SLOT_EXAMPLES,
+    TEMPLATE_WORDS,
     Description,
     describe,
     is_template,
@@ -579,7 +579,7 @@ def test_a_reworded_template_is_one() -> None:
         return " ".join(word if rng.random() < 0.6 else f"other{rng.integers(1 << 30)}" for word in template)
 
     found = of_texts([reworded() for _ in range(12)])
-    assert found.fixed < RIGID_WORDS
+    assert found.fixed < TEMPLATE_WORDS
     assert found.backwards <= 2.0
     assert is_template(found)
 
@@ -602,7 +602,7 @@ def test_a_form_is_a_template_however_few_its_words(form: str, labels: int) -> N
 
     found = of_texts([form.format(some(), some(), some()) for _ in range(12)])
     assert found.labels == labels
-    assert is_template(found) == (labels >= LABELS or found.fixed >= RIGID_WORDS)
+    assert is_template(found) == (labels >= LABELS or found.fixed >= TEMPLATE_WORDS)
 
 
 def of_texts(texts: list[str]) -> Description:
