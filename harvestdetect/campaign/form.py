@@ -61,7 +61,7 @@ def form_campaigns(
     """
     least = MIN_MEMBERSHIP if min_membership is None else min_membership
     sent = [_sent(group, account) for group in groups]
-    sure = membership(
+    posterior = membership(
         [one.hits for one in sent],
         [volume[one.accounts] for one in sent],
         total_prompts=int(volume.sum()) if total_prompts is None else total_prompts,
@@ -70,7 +70,7 @@ def form_campaigns(
     )
     return [
         _formed(group, one, own, links, account=account, volume=volume, min_membership=least)
-        for group, one, own in zip(groups, sent, sure, strict=True)
+        for group, one, own in zip(groups, sent, posterior, strict=True)
     ]
 
 
@@ -109,29 +109,29 @@ def _sent(group: ClusterGroup, account: Ints32) -> _Sent:
 def _formed(
     group: ClusterGroup,
     sent: _Sent,
-    sure: Floats,
+    posterior: Floats,
     links: Sequence[Link],
     *,
     account: Ints32,
     volume: Ints32,
     min_membership: float,
 ) -> Campaign:
-    """The campaign of one group of clusters; ``sure`` is the membership of each account."""
+    """The campaign of one group of clusters; ``posterior`` is the membership of each account that sent something."""
     accounts, hits = sent.accounts, sent.hits
     if group.rigid:
-        sure = np.maximum(sure, RIGID_MEMBERSHIP)
-    stay = sure >= min_membership
+        posterior = np.maximum(posterior, RIGID_MEMBERSHIP)
+    stay = posterior >= min_membership
     if group.nearby is not None:
         stay &= (hits > 1) | np.isin(accounts, group.nearby)
     stray = int(hits[~stay].max(initial=0))
-    outside = accounts[~stay], sure[~stay], hits[~stay]
-    accounts, hits, sure = accounts[stay], hits[stay], sure[stay]
+    outside = accounts[~stay], posterior[~stay], hits[~stay]
+    accounts, hits, posterior = accounts[stay], hits[stay], posterior[stay]
     mine = np.isin(account[sent.prompts], accounts)
     inside = [link.log_p for link in _inside(group.clusters, links)]
     return Campaign(
         clusters=np.array(sorted(group.clusters), np.int32),
         accounts=accounts,
-        membership=sure,
+        membership=posterior,
         harvest_share=hits / volume[accounts],
         harvest_prompts=hits,
         prompts=sent.prompts[mine],
@@ -189,7 +189,7 @@ def joined(campaigns: Sequence[Campaign], *, volume: Ints32) -> Campaign:
         volume: int32[a], the number of prompts of each account.
     """
     accounts, place = np.unique(np.concatenate([c.accounts for c in campaigns]), return_inverse=True)
-    sure, hits = _summed(place, len(accounts), [(c.membership, c.harvest_prompts) for c in campaigns])
+    posterior, hits = _summed(place, len(accounts), [(c.membership, c.harvest_prompts) for c in campaigns])
     outside, at = np.unique(np.concatenate([c.outside for c in campaigns]), return_inverse=True)
     outside_sure, outside_hits = _summed(at, len(outside), [(c.outside_membership, c.outside_hits) for c in campaigns])
     still = ~np.isin(outside, accounts)
@@ -198,7 +198,7 @@ def joined(campaigns: Sequence[Campaign], *, volume: Ints32) -> Campaign:
     return Campaign(
         clusters=unique(np.concatenate([c.clusters for c in campaigns])),
         accounts=accounts,
-        membership=sure,
+        membership=posterior,
         harvest_share=hits / volume[accounts],
         harvest_prompts=hits,
         prompts=prompts[order],
@@ -219,7 +219,7 @@ def _summed(place: AnyInts, count: int, parts: Sequence[tuple[Floats, Ints32]]) 
         count: the number of accounts.
         parts: memberships and hits, campaign by campaign.
     """
-    sure, hits = np.zeros(count), np.zeros(count, np.int32)
-    np.maximum.at(sure, place, np.concatenate([s for s, _ in parts]))
+    posterior, hits = np.zeros(count), np.zeros(count, np.int32)
+    np.maximum.at(posterior, place, np.concatenate([s for s, _ in parts]))
     np.add.at(hits, place, np.concatenate([h for _, h in parts]))
-    return sure, hits
+    return posterior, hits

@@ -81,28 +81,28 @@ def membership(
     Returns:
         for each campaign float64[a], 0 to 1.
     """
-    sure = [np.full(len(k), INITIAL_MEMBER) for k in hits]
+    posterior = [np.full(len(k), INITIAL_MEMBER) for k in hits]
     for i, several in enumerate(templates or ()):
         returning = hits[i] > 1
         if returning.any() and (several[returning] > 1).mean() > MOSTLY_SEVERAL:
-            sure[i][several < 2] = INITIAL_STRAY
+            posterior[i][several < 2] = INITIAL_STRAY
     moving = list(range(len(hits)))
     for _ in range(ROUNDS):
         if not moving:
             break
         size = np.array([len(hits[i]) for i in moving])
         start = np.concatenate(([0], np.cumsum(size)))[:-1]
-        k, n, old = (np.concatenate([values[i] for i in moving]) for values in (hits, volume, sure))
-        fit = _Fit(start=start, campaign=np.repeat(np.arange(len(size)), size), accounts=total_accounts)
-        rows, converged = fit.steps(k.astype(np.float64), n / total_prompts, old)
+        k, n, old = (np.concatenate([values[i] for i in moving]) for values in (hits, volume, posterior))
+        mixtures = _Mixtures(start=start, campaign=np.repeat(np.arange(len(size)), size), accounts=total_accounts)
+        rows, converged = mixtures.steps(k.astype(np.float64), n / total_prompts, old)
         for place, i in enumerate(moving):
-            sure[i] = rows[start[place] : start[place] + size[place]]
+            posterior[i] = rows[start[place] : start[place] + size[place]]
         moving = [i for place, i in enumerate(moving) if not converged[place]]
-    return sure
+    return posterior
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Fit:
+class _Mixtures:
     """The mixtures of c campaigns, whose accounts are a rows in all; see :func:`membership`."""
 
     start: AnyInts
@@ -116,13 +116,13 @@ class _Fit:
         """The sum of the values over the rows of each campaign: float64[c]."""
         return np.asarray(np.add.reduceat(values, self.start))
 
-    def steps(self, k: Floats, n: Floats, sure: Floats) -> tuple[Floats, Bools]:
+    def steps(self, k: Floats, n: Floats, posterior: Floats) -> tuple[Floats, Bools]:
         """Some EM steps. A campaign that has converged changes no more.
 
         Args:
             k: float64[a], prompts of each account in the campaign.
             n: float64[a], all its prompts as a share of the corpus.
-            sure: float64[a], membership so far.
+            posterior: float64[a], membership so far: the posterior probability of each row.
 
         Returns:
             float64[a], membership; and bool[c], the campaigns that have converged.
@@ -133,12 +133,12 @@ class _Fit:
         done = np.zeros(len(self.start), bool)
         for _ in range(STEPS_PER_ROUND):
             # maximisation: the parameters of each campaign
-            weight = np.maximum(self._sum(sure), TINY)
-            mean = np.maximum(self._sum(sure * further) / weight, MIN_MEAN)
-            variance = self._sum(sure * (further - mean[of]) ** 2) / weight
+            weight = np.maximum(self._sum(posterior), TINY)
+            mean = np.maximum(self._sum(posterior * further) / weight, MIN_MEAN)
+            variance = self._sum(posterior * (further - mean[of]) ** 2) / weight
             shape = np.clip(mean**2 / np.maximum(variance - mean, TINY), *SHAPES)
             prior = np.clip(weight / self.accounts, TINY, 1 - TINY)
-            rate = np.maximum(STRAY_RATE * self._sum((1 - sure) * k), MIN_STRAYS)
+            rate = np.maximum(STRAY_RATE * self._sum((1 - posterior) * k), MIN_STRAYS)
             # expectation: the membership of each account
             log_member = (
                 (np.log(prior) - gammaln(shape) + shape * np.log(shape / (shape + mean)))[of]
@@ -150,10 +150,10 @@ class _Fit:
             log_stray = np.log(1 - prior)[of] + k * np.log(strays) - strays - gamma_next
             new = 1 / (1 + np.exp(np.clip(log_stray - log_member, -MAX_LOG_ODDS, MAX_LOG_ODDS)))
             # an account that sends more than the mean is no stray, however even the load of the others
-            new = np.maximum(new, np.where(k > mean[of] + 1, sure, 0.0))
-            new = np.where(done[of], sure, new)
-            done |= np.maximum.reduceat(np.abs(new - sure), self.start) < CONVERGED
-            sure = new
+            new = np.maximum(new, np.where(k > mean[of] + 1, posterior, 0.0))
+            new = np.where(done[of], posterior, new)
+            done |= np.maximum.reduceat(np.abs(new - posterior), self.start) < CONVERGED
+            posterior = new
             if done.all():
                 break
-        return sure, done
+        return posterior, done
