@@ -25,7 +25,7 @@ from harvestdetect.alerts.values import (
 )
 from harvestdetect.data import TIERS
 from harvestdetect.errors import SettingsError, UsageError
-from harvestdetect.ops.schedule import parse_period
+from harvestdetect.util.periods import PERIOD_FORM, parse_period
 
 __all__ = ["load_channels"]
 
@@ -136,7 +136,7 @@ def _channel(table: Mapping[str, Any], where: str, variables: Mapping[str, str])
         target=_target(kind, table, wrong, variables),
         notify_on=_one_of(table, "notify_on", NOTIFY_ON, "changed", wrong),
         tier=_one_of(table, "tier", TIERS, "review", wrong),
-        repeat=_period(table, wrong),
+        repeat=_repeat(table, wrong),
         about=_about(table, wrong),
         digest_above=_digest(kind, table, wrong),
         include_text=include,
@@ -205,15 +205,14 @@ def _digest(kind: str, table: Mapping[str, Any], wrong: _Wrong) -> int | None:
     return above
 
 
-def _period(table: Mapping[str, Any], wrong: _Wrong) -> float | None:
+def _repeat(table: Mapping[str, Any], wrong: _Wrong) -> float | None:
     value = table.get("repeat")
     if value is None:
         return None
     try:
         return float(parse_period(value if isinstance(value, str) else ""))
     except UsageError:
-        allowed = 'a whole number above 0 and one of s, m, h, d, w, up to ten years, such as "7d" or "12h"'
-        raise wrong("repeat", f"must be {allowed}, got {_given(value)}") from None
+        raise wrong("repeat", f"must be {PERIOD_FORM}, in quotes; got {_given(value)}") from None
 
 
 def _command(value: Any, wrong: _Wrong) -> tuple[str, ...]:

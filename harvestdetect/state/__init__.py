@@ -23,7 +23,6 @@ from types import TracebackType
 from harvestdetect.alerts import Channel, Delivery
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
-from harvestdetect.ops.schedule import parse_period
 from harvestdetect.pipeline import Progress
 from harvestdetect.settings import Settings
 from harvestdetect.state.campaigns import Change, Day, KnownCampaign, history, known_campaigns
@@ -42,6 +41,7 @@ from harvestdetect.state.verdicts import (
     verdicts,
 )
 from harvestdetect.util.ids import named_campaign
+from harvestdetect.util.periods import parse_period
 
 __all__ = [
     "Change",

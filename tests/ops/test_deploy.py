@@ -24,7 +24,7 @@ from harvestdetect.alerts.secrets import read_settings_file
 from harvestdetect.errors import UsageError
 from harvestdetect.ops.health import check_health
 from harvestdetect.ops.metrics import RunMetrics, write_metrics
-from harvestdetect.ops.schedule import SettingsFile, units
+from harvestdetect.ops.schedule import Schedule, SettingsFile, units
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "hunter2-Zq8vXw"
@@ -74,7 +74,7 @@ def printed(
 def made(format: str, **changes: Any) -> dict[str, str]:
     places = {"writable": {"state": "/var/lib/hd/state", "out": "/srv/found"}, "readable": {"dumps": "/srv/dumps"}}
     command = ["/opt/hd/bin/harvestdetect", "scan", "/srv/dumps"]
-    return units(format, **{"every": "1d", "command": command, **places, **changes})
+    return units(format, Schedule(**{"every": "1d", "command": command, **places, **changes}))
 
 
 # ---------------------------------------------------------------- settings and secrets

@@ -18,7 +18,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.errors import UsageError
-from harvestdetect.ops.schedule import FORMATS, LONGEST, parse_period, units
+from harvestdetect.ops.schedule import FORMATS, Schedule, units
+from harvestdetect.util.periods import LONGEST, parse_period
 
 COMMAND = ("/opt/harvestdetect/bin/harvestdetect", "scan", "/srv/dumps/*.jsonl.gz", "--state", "/var/lib/hd")
 PLACES: dict[str, Any] = {
@@ -70,7 +71,7 @@ SHELLS = settings(max_examples=60, deadline=None)
 
 
 def made(format: str, **changes: Any) -> dict[str, str]:
-    return units(format, **{"every": "1d", "command": COMMAND, **PLACES, **changes})
+    return units(format, Schedule(**{"every": "1d", "command": COMMAND, **PLACES, **changes}))
 
 
 def only(format: str, **changes: Any) -> str:
