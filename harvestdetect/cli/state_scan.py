@@ -133,12 +133,12 @@ def report_early_failure(folder: Path | None, settings_file: str | None) -> Gene
     except Exception as error:
         if folder is not None and settings_file is not None and not begun:
             from harvestdetect.alerts import load_channels
-            from harvestdetect.state.operations import tell_failure
+            from harvestdetect.state.operations_alerts import send_failure
 
             with contextlib.suppress(HarvestdetectError):
                 channels = load_channels(settings_file)
                 where = str(folder.absolute())
-                tell_failure(where, error, channels, number=None, now=started, tell=tell)
+                send_failure(where, error, channels, number=None, now=started, notes=tell)
         raise
 
 

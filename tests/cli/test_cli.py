@@ -421,7 +421,7 @@ def test_flags_go_before_environment_before_file_before_defaults(
     [
         ("empty.jsonl", b"", 1, "no prompt could be read, 1 reject; the first: {}: the file is empty"),
         ("empty.csv", b"", 1, "no prompt could be read, 1 reject; the first: {}: the file is empty"),
-        ("header.csv", b"account,prompt\n", 1, "no prompt could be read: the dumps hold no rows"),
+        ("header.csv", b"account,prompt\n", 1, "no prompt could be read: the dumps have no rows"),
         ("bad.jsonl", b"{oops\n" * 3, 1, "could be read, 3 rejects; the first: {}, line 1: malformed JSON"),
         ("dump.zip", b"PK\x03\x04....", 1, "the file is a zip archive; unpack it first"),
         (
@@ -608,7 +608,7 @@ def test_results_of_an_earlier_scan_are_not_read(run: Run, tmp_path: Path) -> No
     assert (first.code, first.err) == (0, "")
     done = run("scan", tmp_path, "--out", tmp_path / "out")
     assert done.code == 0
-    assert done.err == f"note: left out 7 files in {tmp_path}/out that an earlier scan wrote\n"
+    assert done.err == f"note: skipped 7 files in {tmp_path}/out that an earlier scan wrote\n"
     assert [f["name"] for f in json.loads((tmp_path / "out" / "run.json").read_text())["files"]] == [str(dump)]
     done = run("scan", tmp_path / "out", "--out", tmp_path / "out")
     assert done.code == 2
@@ -671,7 +671,7 @@ def test_a_disk_that_fills_up_leaves_the_earlier_results(
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (MemoryError(), "harvestdetect: out of memory; scan fewer rows at a time, or with --encoder fast"),
+        (MemoryError(), "harvestdetect: out of memory; scan fewer rows at a time, or use --encoder fast"),
         (
             OSError(errno.ENOSPC, "No space left on device"),
             "No space left on device; free some space, or set TMPDIR",
@@ -682,7 +682,7 @@ def test_a_disk_that_fills_up_leaves_the_earlier_results(
         ),
         (
             ZeroDivisionError("of \x1b[31m"),
-            "internal error: ZeroDivisionError: of ⟨U+001B⟩[31m; run it again with -v",
+            "internal error: ZeroDivisionError: of ⟨U+001B⟩[31m; run the command again with -v",
         ),
     ],
 )

@@ -590,7 +590,9 @@ def test_calibrate_scans_the_whole_and_both_halves(
     assert found.settings["min_accounts"] == 12
     assert len(found.measures["even load"].p_values) == 60
     assert len(found.held_out) == found.held_out_prompts == 60
-    assert printed.startswith("60 prompts of 50 accounts held 60 candidates; no innocent reading holds 60 ")
+    assert printed.startswith(
+        "60 prompts of 50 accounts gave 60 candidates. The calibration uses the 60 that no innocent reading limits "
+    )
     assert "\n\nmeasure  " in printed
     assert f"scan DUMP --calibration {out} --out OUT" in printed
     check_calibration(found, settings=Settings(encoder="fast", min_accounts=12), version=__version__)

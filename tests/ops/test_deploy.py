@@ -249,7 +249,7 @@ def test_a_config_map_has_the_settings_as_they_are(lines: list[str]) -> None:
     ],
 )
 def test_a_volume_over_what_the_container_has_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="would hide what the container has there; use a folder of its own"):
+    with pytest.raises(UsageError, match="would hide files of the container; use another folder"):
         made("kubernetes", **changes)
 
 
@@ -292,14 +292,14 @@ def test_a_service_may_write_into_every_folder_it_was_given() -> None:
 
 @pytest.mark.parametrize("changes", [{"readable": {"dumps": "/tmp/dumps"}}, {"settings": SettingsFile(path="/tmp/x")}])
 def test_what_a_service_could_not_see_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="has a /tmp of its own, and cannot read yours"):
+    with pytest.raises(UsageError, match="its own /tmp, so that it cannot read yours"):
         made("systemd", **changes)
 
 
 @pytest.mark.parametrize("path", ["relative.env", "/etc/a b.env", "/etc/*.env", "/etc/50%.env", "/etc/../x", "/etc/$x"])
 def test_an_environment_file_that_schedulers_would_misread_is_refused(path: str) -> None:
     for format in FORMATS:
-        with pytest.raises(UsageError, match=r"environment file is|full paths"):
+        with pytest.raises(UsageError, match=r"environment file must be|full paths"):
             made(format, env_file=path)
 
 

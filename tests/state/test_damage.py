@@ -84,7 +84,7 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def original(dumps: list[Path], settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state of three runs with a campaign, a verdict, and alerts that wait."""
     folder = tmp_path_factory.mktemp("state") / "state"
-    channel = Channel(name="nobody", target=Command(command=("false",)), tier="watch", retries=0)
+    channel = Channel(name="nobody", destination=Command(command=("false",)), tier="watch", retries=0)
     with open_state(folder, write=True) as state:
         for dump in dumps:
             state.scan([dump], settings=settings, channels=[channel])

@@ -137,7 +137,8 @@ def _check_mounts(mounts: list[_Mount]) -> None:
     for what, values in (("short names", names), ("folders", [mount.path for mount in mounts])):
         if len(set(values)) < len(values):
             raise UsageError(
-                f"the {what} to mount must differ from one another, and from tmp, cache, settings, files, /tmp and /cache"
+                f"the {what} to mount must differ from one another, and from tmp, cache, settings, files, /tmp "
+                "and /cache"
             )
     for mount in mounts:
         if ":" in mount.path:
@@ -247,10 +248,10 @@ def _cron_job(job: Job, mounts: list[_Mount]) -> dict[str, Any]:
 def _about(job: Job, mounts: list[_Mount]) -> list[str]:
     lines = [
         "# Apply with kubectl apply -f FILE; needs Kubernetes 1.31 or newer.",
-        "# Exit codes 2 (wrong usage), 3 (findings at or above --fail-on) and 4 (done, but check the input) fail the job",
-        "# without a retry, because a retry would end in the same way: use --fail-on only if findings should fail the",
-        "# job. 1 (failed) and 75 (another run is using the state) are retried after growing pauses. A pod that is lost",
-        "# with its node does not count as an attempt.",
+        "# Exit codes 2 (wrong usage), 3 (findings at or above --fail-on) and 4 (done, but check the input) fail the",
+        "# job without a retry, because a retry would end in the same way: use --fail-on only if findings should fail",
+        "# the job. 1 (failed) and 75 (another run is using the state) are retried after growing pauses. A pod that is",
+        "# lost with its node does not count as an attempt.",
     ]
     names = ", ".join(job.variables) or "the settings named none when this was printed"
     lines += [
@@ -287,8 +288,8 @@ def _given(mount: _Mount) -> bool:
 
 def _about_claims() -> list[str]:
     return [
-        "# Apply once with kubectl apply -f FILE, before the job. Choose sizes and storage class as you like. The state",
-        "# needs a volume with working file locks: a block device rather than a network share.",
+        "# Apply once with kubectl apply -f FILE, before the job. Choose sizes and storage class as you like. The",
+        "# state needs a volume with working file locks: a block device rather than a network share.",
     ]
 
 

@@ -84,13 +84,13 @@ def _service(job: Job) -> list[str]:
         f"User={job.user}",
         *([f"Group={job.group}"] if job.group else []),
         f"ExecStart={colon}{' '.join(map(_word, job.command))}",
-        f"# The secrets of the alert channels{names}, in lines NAME=value. Owner root, mode 0600: systemd reads the file",
-        "# as root. Without it, a run whose settings name such variables ends with 2 and reports the missing variable.",
+        f"# The secrets of the alert channels{names}, in lines NAME=value. Owner root, mode 0600: systemd reads the",
+        "# file as root. Without it, a run whose settings name such variables ends with 2 and names the one missing.",
         f"EnvironmentFile=-{job.env_file or f'/etc/{job.name}.env'}",
         "# 3: done, with findings. 130: stopped by hand.",
         "SuccessExitStatus=3 130",
-        "# A failed run is retried, also after 75 (another run is using the state), but not after 2 (wrong usage) and 4",
-        "# (done, but check the input). systemd before 256 rejects RestartForceExitStatus=75 with Type=oneshot.",
+        "# A failed run is retried, also after 75 (another run is using the state), but not after 2 (wrong usage) and",
+        "# 4 (done, but check the input). systemd before 256 rejects RestartForceExitStatus=75 with Type=oneshot.",
         "Restart=on-failure",
         "RestartPreventExitStatus=2 4",
         f"RestartSec={job.pause}",
@@ -108,7 +108,7 @@ def _service(job: Job) -> list[str]:
 
 def _hardening(job: Job) -> list[str]:
     return [
-        "# The whole system is read-only except for these folders. They must exist, or the run ends with 226/NAMESPACE.",
+        "# The whole system is read-only except for these folders. If one is missing, the run ends with 226/NAMESPACE.",
         "ProtectSystem=strict",
         *(f"ReadWritePaths={_folder(folder)}" for folder in dict.fromkeys(job.writable.values())),
         "ProtectHome=read-only",
@@ -140,8 +140,8 @@ def _hardening(job: Job) -> list[str]:
 def _when(job: Job) -> list[str]:
     if job.moments is None:
         return [
-            "# A calendar cannot express this period. It counts from the last run and from the boot, so that a run missed",
-            "# while the machine was off takes place after the boot.",
+            "# A calendar cannot express this period. It counts from the last run and from the boot, so that a run",
+            "# missed while the machine was off takes place after the boot.",
             f"OnBootSec={min(job.period, 15 * MINUTE)}",
             f"OnUnitActiveSec={job.period}",
         ]
