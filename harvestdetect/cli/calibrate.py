@@ -18,9 +18,8 @@ from harvestdetect.cli.scan import print_costs
 from harvestdetect.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from harvestdetect.calibration import Calibrated
     from harvestdetect.data import Detection
-    from harvestdetect.judge.calibration import Calibration
-    from harvestdetect.judge.measure import Weighed
     from harvestdetect.settings import Settings
 
 __all__ = ["calibrate"]
@@ -42,9 +41,10 @@ def calibrate(
     from harvestdetect.judge.calibration import save_calibration, summary
     from harvestdetect.report.format import plural
 
-    settings = settings_of(options, settings_file).replace(calibration=None)
+    settings = settings_of(options, settings_file)
     names = _files(dumps, out)
-    whole, candidates, calibration = _calibrated(names, settings, quiet=quiet)
+    learned = _learned(names, settings, quiet=quiet)
+    whole, calibration = learned.detection, learned.calibration
     save_calibration(calibration, out)
 
     high = sum(f.tier != "watch" for f in whole.findings)
@@ -56,8 +56,8 @@ def calibrate(
         )
     answer(
         f"{whole.counts['prompts']:,} prompts of {whole.counts['accounts']:,} accounts gave "
-        f"{plural(len(candidates), 'candidate')}. The calibration uses the {calibration.counts['calibrating']:,} that "
-        "no innocent reading limits to watch.\n\n"
+        f"{plural(learned.candidates, 'candidate')}. The calibration uses the "
+        f"{calibration.counts['calibrating']:,} that no innocent reading limits to watch.\n\n"
         f"{shown(summary(calibration, fdr=settings.fdr), keep_lines=True)}\n\n"
         f"Next: {NAME} scan DUMP --calibration {quoted(out)} --out OUT\n"
     )
@@ -83,49 +83,26 @@ def _files(dumps: Sequence[str], out: Path) -> list[str]:
     return names
 
 
-def _calibrated(
-    names: Sequence[str], settings: Settings, *, quiet: bool
-) -> tuple[Detection, list[Weighed], Calibration]:
-    """The detection of the whole dump, its candidates, and the calibration made from it.
+def _learned(names: Sequence[str], settings: Settings, *, quiet: bool) -> Calibrated:
+    """Makes the calibration.
 
     Raises:
         InputError: no prompt could be read.
         TooManyRejectsError: more rows were rejected than the settings allow.
     """
-    from datetime import UTC, datetime
-
+    from harvestdetect.calibration import calibrate as learn
     from harvestdetect.dump import check_rejects
-    from harvestdetect.judge.calibration import Half, fit_calibration, half_of
-    from harvestdetect.judge.measure import DECIDING
-    from harvestdetect.pipeline import detect
 
-    def scanned(half: int | None) -> tuple[Detection, list[Weighed]]:
-        candidates: list[Weighed] = []
-        with open_dumps(names, settings, quiet=quiet) as dumps:
-            detection = detect(
-                dumps if half is None else half_of(dumps, half),
-                settings=settings,
-                progress=partial(progress_bar, quiet=quiet),
-                notes=None if quiet or half is not None else note,
-                candidates=candidates,
-            )
-        return detection, candidates
+    def check(found: Detection) -> None:
+        rejects, prompts = found.counts["rejects"], found.counts["prompts"]
+        if not prompts:
+            raise InputError(no_prompt_message(found, rejects))
+        check_rejects(rejects, prompts, settings.max_rejects)
 
-    whole, candidates = scanned(None)
-    rejects, prompts = whole.counts["rejects"], whole.counts["prompts"]
-    if not prompts:
-        raise InputError(no_prompt_message(whole, rejects))
-    check_rejects(rejects, prompts, settings.max_rejects)
-    halves = []
-    for half in (0, 1):
-        detection, of_half = scanned(half)
-        halves.append(Half(candidates=of_half, prompts=detection.counts["prompts"]))
-    calibration = fit_calibration(
-        whole,
-        candidates,
-        halves,
+    return learn(
+        partial(open_dumps, names, settings, quiet=quiet),
         settings=settings,
-        deciding=DECIDING,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        progress=partial(progress_bar, quiet=quiet),
+        notes=None if quiet else note,
+        check=check,
     )
-    return whole, candidates, calibration

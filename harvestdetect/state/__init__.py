@@ -21,9 +21,9 @@ from pathlib import Path
 from types import TracebackType
 
 from harvestdetect.alerts import Channel, Delivery
+from harvestdetect.context import Progress
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
-from harvestdetect.pipeline import Progress
 from harvestdetect.settings import Settings
 from harvestdetect.state.cutting import cutting_of, shards_of
 from harvestdetect.state.erase import Forgotten, forget

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
+from harvestdetect.context import Progress
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import CacheError, StateError, UnreadableError, UsageError
-from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
+from harvestdetect.pipeline import detect
 from harvestdetect.settings import Settings
+from harvestdetect.stages import MAX_REJECTS_KEPT
 from harvestdetect.state.campaign_alerts import alerts_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
 from harvestdetect.state.cutting import shards_of

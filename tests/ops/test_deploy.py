@@ -390,14 +390,14 @@ def test_health_follows_the_last_run_that_did_its_work(tmp_path: Path) -> None:
     never = check_health(metrics(file, success=None, code=2), max_age=3_600)
     assert (never.healthy, never.sentence) == (
         False,
-        "no run has done its work yet; the last run ended with exit code 2",
+        "no run has succeeded yet; the last run ended with exit code 2",
     )
     metrics(file, success=1_000_000.0)
     for now, healthy in ((1_000_000, True), (1_003_600, True), (1_003_601, False), (999_800, True), (999_600, False)):
         assert check_health(file, max_age=3_600, now=now).healthy is healthy, now
     metrics(file, success=None, code=1, now=1_010_000.0)  # failed: the success stays as it was
     late = check_health(file, max_age=3_600, now=1_010_000)
-    ended = "the last run that did its work ended 3 hours ago, and 60 minutes are allowed"
+    ended = "the last successful run ended 3 hours ago, but 60 minutes is the limit"
     assert late.sentence == f"{ended}; the last run ended with exit code 1"
     lost = check_health(
         metrics(file, success=1_010_000.0, code=4, now=1_010_000.0, complete=0), max_age=9, now=1_010_000
@@ -413,9 +413,9 @@ def test_the_command_says_so_with_its_exit_code(
 ) -> None:
     file = metrics(tmp_path / "hd.prom", success=time.time() - 7_200, now=time.time())
     assert run_main("health", "--metrics", file) == 0
-    assert capsys.readouterr().out == "healthy: the last run that did its work ended 2 hours ago\n"
+    assert capsys.readouterr().out == "healthy: the last successful run ended 2 hours ago\n"
     assert run_main("health", "--metrics", file, "--max-age", "1h") == 1
-    assert capsys.readouterr().out.startswith("unhealthy: the last run that did its work ended 2 hours ago, and ")
+    assert capsys.readouterr().out.startswith("unhealthy: the last successful run ended 2 hours ago, but ")
     assert run_main("health", "--metrics", file, "--max-age", "soon") == 2
     capsys.readouterr()
     monkeypatch.setenv("HARVESTDETECT_HEALTH_METRICS", str(file))

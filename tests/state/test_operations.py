@@ -202,7 +202,7 @@ def test_a_condition_that_ended_unsent_is_told_with_its_end_and_pages_nobody() -
         channels = [quiet("ops", about=("operations",)), pages]
         assert told_of(outbox, 1, failure(StateError("x")), channels, NOW) == []
         down["now"] = False
-        ended = Condition(name="run-failed", standing=False, summary="The last scan did its work.")
+        ended = Condition(name="run-failed", standing=False, summary="The last scan succeeded.")
         assert told_of(outbox, 2, ended, channels, NOW + DAY) == ["ops operations/run-failed"]
         assert [(name, told["state"]) for name, told, _ in sent] == [("ops", "ended")]
         assert outbox.pending() == 0

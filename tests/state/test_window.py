@@ -391,7 +391,7 @@ def test_trust_clock_needs_a_state(tmp_path: Path, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as ended:
         main(["scan", str(file), "--out", str(tmp_path / "out"), "--trust-clock"])
     assert ended.value.code == UsageError.exit_code
-    assert "--trust-clock needs --state; give --state DIR, or leave --trust-clock out" in capsys.readouterr().err
+    assert "--trust-clock needs --state; add --state DIR, or leave --trust-clock out" in capsys.readouterr().err
 
 
 def test_the_bounds_are_in_order(state: State) -> None:
