@@ -255,11 +255,11 @@ def _post(url: str, value: Mapping[str, Any], headers: Mapping[str, str], *, tim
 
 
 def _refusal(error: urllib.error.HTTPError, host: str, now: float) -> SendError:
-    said = b""
+    output = b""
     with suppress(OSError, http.client.HTTPException):
-        said = error.read(ANSWER_BYTES)
+        output = error.read(ANSWER_BYTES)
     status = error.code
-    text = said.decode("utf-8", "replace")
+    text = output.decode("utf-8", "replace")
     what = f"{host}: HTTP {status}"
     if 300 <= status < 400:
         return SendError(f"{what}: redirects are not followed", permanent=True)
@@ -367,10 +367,10 @@ def _run(command: tuple[str, ...], body: bytes, *, timeout: float) -> None:
         SendError: it cannot be started, does not end in time, or does not end with 0.
     """
     name = os.path.basename(command[0])
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
             )
         except OSError as error:
             raise SendError(f"{name} cannot be started: {_reason(error, timeout)}", permanent=True) from None
@@ -383,7 +383,7 @@ def _run(command: tuple[str, ...], body: bytes, *, timeout: float) -> None:
         if process.returncode:
             code = process.returncode
             ended = f"ended with exit code {code}" if code > 0 else f"was killed by {_signal(-code)}"
-            first = _first_line(said)
+            first = _first_line(output)
             raise SendError(f"{name} {ended}: {first}" if first else f"{name} {ended}", unsure=True)
 
 
@@ -405,7 +405,7 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _first_line(said: IO[bytes]) -> str:
-    said.seek(0)
-    text = said.read(ANSWER_BYTES).decode("utf-8", "replace").strip()
+def _first_line(output: IO[bytes]) -> str:
+    output.seek(0)
+    text = output.read(ANSWER_BYTES).decode("utf-8", "replace").strip()
     return text.split("\n", 1)[0]

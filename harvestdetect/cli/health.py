@@ -29,7 +29,7 @@ __all__ = ["health"]
 def health(metrics: Path, max_age: str) -> int:
     """Print when the last successful run (exit code 0, 3 or 4) ended.
 
-    Exit code 1: the run is too long ago, no run succeeded yet, or a clock is wrong.
+    Exit code 1: that is too long ago, no run has succeeded yet, or a clock is wrong.
 
     Use it as the health check of a container, as a probe, or by hand.
     """

@@ -112,7 +112,7 @@ def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Even
 @click.argument("campaign", required=False, metavar="[CAMPAIGN]")
 @click.option("--verdict", type=click.Choice(["harvest", "benign", "unsure"]), help="The verdict on the campaign.")
 @click.option("--note", default="", metavar="TEXT", help="Reason for the verdict.")
-@click.option("--expires", metavar="PERIOD", help="Expiry of the verdict, such as 90d from now.  [default: never]")
+@click.option("--expires", metavar="PERIOD", help="Time until the verdict expires, such as 90d.  [default: never]")
 @click.option("--by", "reviewer", metavar="NAME", help="Name of the reviewer.  [default: the user]")
 @click.option("--undo", is_flag=True, help="Undo the verdict that is in force on the campaign.")
 @output_option("a table")

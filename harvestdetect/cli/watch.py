@@ -22,7 +22,7 @@ __all__ = ["watch"]
 @click.option("--every", default="15m", show_default=True, metavar="PERIOD", help="Interval between starts of runs.")
 @click.pass_context
 def watch(ctx: click.Context, arguments: tuple[str, ...], every: str) -> int:
-    """Scan DUMP into a state now and then at regular intervals, until SIGTERM. Options of scan may follow.
+    """Scan DUMP into a state at once, then at regular intervals until SIGTERM. Options of scan may follow.
 
     The first SIGTERM lets the current run end; the second interrupts it. A run that fails is repeated earlier than the
     interval says.
