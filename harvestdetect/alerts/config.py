@@ -43,8 +43,11 @@ KEYS: Final = {
 }
 """Further keys of a channel, by type."""
 NOTIFY_ON: Final = ("new", "changed", "all")
+"""Values of ``notify_on``."""
 RESOLVE: Final = ("verdict", "quiet")
+"""Values of ``resolve``."""
 ABOUT: Final = ("campaigns", "operations")
+"""Values in ``about``."""
 SLACK_DIGEST_ABOVE: Final = 5
 """Default of ``digest_above`` for Slack, which accepts one message a second."""
 MOST_DIGEST_ABOVE: Final = 10_000
@@ -57,14 +60,20 @@ OWN_HEADERS: Final = frozenset(
 """Headers that the settings must not set. Neither may they set one that starts with ``X-Harvestdetect-``."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
+"""Form of the name of a channel."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+"""Form of the name of an environment variable."""
 _SURELY_A_NAME: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 """Names of variables that cannot be a secret in the wrong place, so that messages may show them."""
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+"""Form of the name of a header (a token of RFC 9110)."""
 _HEADER_VALUE: Final = re.compile(r"[\t -~]{1,4096}")
+"""Form of the value of a header."""
 _PRINTABLE: Final = re.compile(r"[!-~]+")
+"""Printable ASCII without blanks."""
 
 _Wrong: TypeAlias = Callable[[str, str], SettingsError]
+"""Makes the error for a key of a table from what is wrong."""
 
 
 def load_channels(path: str | Path, *, environment: Mapping[str, str] | None = None) -> tuple[Channel, ...]:

@@ -34,6 +34,7 @@ KEEP: Final = 90 * DAY
 """Time for which the outbox remembers an alert that was sent or given up, in seconds."""
 
 Outcome: TypeAlias = Literal["sent", "kept", "given up"]
+"""What became of an alert. ``kept``: a later run tries again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,6 +136,7 @@ def _send(channel: Channel, record: Mapping[str, Any], *, closes: bool, now: flo
 
 
 _NOTICES: Final = ("operations", "test")
+"""Kinds of records that are notices."""
 
 
 def _message(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,12 +50,15 @@ _BEGUN_TITLES: Final[Mapping[ConditionName, str]] = {
     "window-incomplete": "Window incomplete",
     "alerts-given-up": "Alerts given up",
 }
+"""Title of an alert that a condition has begun."""
 _ENDED_TITLES: Final[Mapping[ConditionName, str]] = {
     "run-failed": "Scans work again",
     "window-incomplete": "Window complete again",
     "alerts-given-up": "Alerts arrive again",
 }
+"""Title of an alert that a condition has ended."""
 _TEST_TITLE: Final = "TEST of alerts"
+"""Title of a test alert."""
 _SEVERITY: Final[Mapping[ConditionName, str]] = {
     "run-failed": "error", "window-incomplete": "warning", "alerts-given-up": "warning",
 }  # fmt: skip

@@ -96,9 +96,13 @@ SD_ID: Final = "harvestdetect@32473"
 """Id of the structured data of syslog, with the enterprise number that RFC 5612 reserves for examples."""
 
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:[/?#][A-Za-z0-9._~:/?#@!$&'()+,;=%-]*)?")
+"""Addresses that may become links."""
 _PLAIN: Final = re.compile(f"[!-~]{{1,{PAGERDUTY_KEY}}}")
+"""Keys of incidents that PagerDuty accepts as they are."""
 _CALL: Final = re.compile(r"@(?=channel|here|everyone)", re.IGNORECASE)
+"""The @ of words that notify everybody in a channel of Slack."""
 _SLACK: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "*": "∗", "~": "∼", "`": "ˋ"}
+"""Replacement of characters that are markup in Slack."""
 
 
 def bounded_id(text: str) -> str:

@@ -13,6 +13,7 @@ from harvestdetect.ops.schedule import SettingsFile
 __all__ = ["read_settings_file"]
 
 _SUFFIX: Final = "_env"
+"""End of a key whose value is the name of a variable."""
 _SECRET: Final = frozenset(
     {key.removesuffix(_SUFFIX) for keys in KEYS.values() for key in keys if key.endswith(_SUFFIX)}
 )

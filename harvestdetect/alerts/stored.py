@@ -18,6 +18,7 @@ LATEST: Final = 253_402_300_800.0
 _DAMAGED: Final = (
     "the state is damaged: {} is not what was written; run harvestdetect state verify to see what is wrong"
 )
+"""Error message for a row that is not what was written."""
 T = TypeVar("T")
 
 

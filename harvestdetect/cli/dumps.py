@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["no_prompt_message", "open_dumps", "progress_bar", "without_results"]
 
 MEGABYTE: Final = 1_000_000
+"""Bytes of a megabyte, the unit of the progress bar."""
 
 
 def without_results(names: list[str], out: Path, notes: Callable[[str], None]) -> list[str]:

@@ -140,6 +140,7 @@ _SCAN_OPTIONS: Final = (
         "--verbose", "-v", is_flag=True, help="Print the cost of each stage, and a traceback for internal errors."
     ),
 )  # fmt: skip
+"""Options of the commands that scan."""
 
 
 def scan_options(command: Callable[..., int]) -> Callable[..., int]:

@@ -29,6 +29,7 @@ __all__ = ["print_costs", "scan"]
 EXIT_FINDINGS: Final = 3
 """Exit code of a scan with a finding at the tier of ``--fail-on`` or above."""
 DEFAULT_WINDOW: Final = "45d"
+"""Window of a scan into a state without ``--window``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

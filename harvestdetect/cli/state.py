@@ -107,7 +107,7 @@ def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path
         gone = opened.forget(account, outs=outs, works=works)
     if not gone.known:
         places = f"{folder} and the folders named" if outs or works else str(folder)
-        raise InputError(f"there is no account {account!a} in {places}")
+        raise InputError(f"no such account in {places}: {account!a}")
     answer(_erased(gone, outs))
     return 0
 

@@ -118,6 +118,7 @@ _GAUGES: Final = (
         unknown=1,
     ),
 )
+"""All metrics but ``build_info``, in the order of the file."""
 
 
 def metrics_text(values: RunMetrics, *, labels: Mapping[str, str] | None = None) -> str:

@@ -261,7 +261,7 @@ def test_gc_moves_aside_what_an_older_database_does_not_name(
         assert "more.jsonl" in said
     capsys.readouterr()
     assert run_command(["state", "gc", str(folder)]) == 0
-    assert "The database does not name 1 prepared file: moved to" in capsys.readouterr().out
+    assert "Moved 1 prepared file that the database does not list to" in capsys.readouterr().out
     assert prepared(folder) == files
     assert len(list((folder / "aside").glob("*.unnamed-*.shard"))) == 1
     done = rebuild(folder)

@@ -175,7 +175,9 @@ def test_a_clock_that_jumped_forward_is_an_error_and_nothing_changes(nights: Nig
     nights.run(write(nights.folder / "day2.jsonl", odd), at=now(2))
     before = everything(nights.state.folder)
     file = write(nights.folder / "day3.jsonl", bad)
-    with pytest.raises(ClockError, match=r"^the clock says 2034.*last run was at 2026-06-04.*moved only from.*--trust"):
+    with pytest.raises(
+        ClockError, match=r"^the clock says 2034.*last run was at 2026-06-04.*advanced only from.*--trust"
+    ):
         nights.run(file, at=START + 3_000 * DAY)
     after = everything(nights.state.folder)
     assert {k: v for k, v in after.items() if k != "table runs"} == {

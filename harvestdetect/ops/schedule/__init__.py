@@ -41,6 +41,7 @@ _WRITERS: Final[dict[str, Callable[[Job], dict[str, str]]]] = {
     "kubernetes": manifests,
     "airflow": dag,
 }
+"""Scheduler -> function that writes its files."""
 FORMATS: Final = tuple(_WRITERS)
 """Names of the schedulers."""
 

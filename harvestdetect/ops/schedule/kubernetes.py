@@ -42,7 +42,9 @@ COVERED: Final = (
 )
 """Folders of the container with content that a volume would hide. Folders inside them may be mounted."""
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9/._-]*")
+"""Texts that YAML reads as text without quotes, unless they are among ``_YAML_WORDS``."""
 _YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+"""Words that YAML does not read as text without quotes, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
