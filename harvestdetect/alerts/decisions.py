@@ -18,7 +18,7 @@ BASELINE: Final = "baseline"
 """``LastAlert.kind`` of a campaign that a first run recorded without an alert."""
 
 
-def waits_for_verdict(channel: Channel) -> bool:
+def _waits_for_verdict(channel: Channel) -> bool:
     """Whether incidents of the channel stay open until somebody has given a verdict on the campaign."""
     return isinstance(channel.destination, PagerDuty) and channel.destination.resolve == "verdict"
 
@@ -26,7 +26,7 @@ def waits_for_verdict(channel: Channel) -> bool:
 def closes(alert: Alert, channel: Channel, last: LastAlert | None, queued: QueuedAlert | None) -> bool:
     """Whether the alert says that the campaign is gone, as far as the channel is concerned."""
     gone = alert.kind == "resolved" or TIERS.index(alert.tier) > TIERS.index(channel.tier)
-    if not waits_for_verdict(channel):
+    if not _waits_for_verdict(channel):
         return gone
     if alert.settled in ("benign", "merged"):
         return True
@@ -52,7 +52,7 @@ def should_send(alert: Alert, channel: Channel, last: LastAlert | None, queued: 
     knows = last is not None and last.open and last.kind != BASELINE
     if closes(alert, channel, last, queued):
         return _should_send_end(alert, channel, last, queued, knows=knows)
-    if waits_for_verdict(channel) and _needs_no_attention(alert, channel, last):
+    if _waits_for_verdict(channel) and _needs_no_attention(alert, channel, last):
         return False
     if alert.over:
         return False
