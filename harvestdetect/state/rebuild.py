@@ -29,8 +29,8 @@ from harvestdetect.errors import SettingsError, StateError
 from harvestdetect.report.format import plural
 from harvestdetect.settings import Settings
 from harvestdetect.state.clock import AHEAD_OF_NOW
+from harvestdetect.state.cutting import CUTTING
 from harvestdetect.state.rows import COLUMNS, RowError, check_rows
-from harvestdetect.state.run import CUTTING
 from harvestdetect.state.store import (
     APPLICATION,
     DATABASE,

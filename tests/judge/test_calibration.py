@@ -592,7 +592,9 @@ def test_calibrate_scans_the_whole_and_both_halves(
     assert found.settings["min_accounts"] == 12
     assert len(found.measures["even load"].p_values) == 60
     assert len(found.held_out) == found.held_out_prompts == 60
-    assert printed.startswith("60 prompts of 50 accounts had 60 candidates; no innocent reading caps 60 ")
+    assert printed.startswith(
+        "60 prompts of 50 accounts gave 60 candidates. The calibration uses the 60 that no innocent reading caps "
+    )
     assert "\n\nmeasure  " in printed
     assert f"scan DUMP --calibration {out} --out OUT" in printed
     check_calibration(found, settings=Settings(encoder="fast", min_accounts=12), version=__version__)
@@ -635,7 +637,7 @@ def test_calibrate_says_what_is_wrong(
 ) -> None:
     source = dump(tmp_path / "dump.jsonl", 5)
     for arguments, status, message in (
-        (["calibrate", "-", "--out", tmp_path / "x"], 2, "standard input (-) cannot be: name files"),
+        (["calibrate", "-", "--out", tmp_path / "x"], 2, "which standard input (-) does not allow; name files"),
         (["calibrate", source, "--out", tmp_path], 2, "--out must be a file"),
         (["calibrate", source], 2, "Missing option '--out'"),
         (["calibrate", tmp_path / "none", "--out", tmp_path / "x"], 1, "none"),

@@ -353,9 +353,9 @@ def test_times_and_numbers_as_people_read_them() -> None:
 
 
 def test_what_chance_may_give_is_said_as_an_estimate_from_above() -> None:
-    assert by_chance(0.3456, 4) == "of these, at most about 0.35 to be expected by chance"
-    assert by_chance(0.3456, 1) == "at most about 0.35 to be expected by chance"
-    assert by_chance(0.0, 2) == "of these, fewer than 0.001 to be expected by chance"
+    assert by_chance(0.3456, 4) == "of these, at most about 0.35 expected by chance"
+    assert by_chance(0.3456, 1) == "at most about 0.35 expected by chance"
+    assert by_chance(0.0, 2) == "of these, fewer than 0.001 expected by chance"
     assert by_chance(4.0, 4) == by_chance(7.2, 4) == "chance alone may give as many"
 
 
@@ -686,7 +686,7 @@ def test_summary_in_colour_has_only_our_own_escapes(detection: Detection) -> Non
 def test_summary_says_of_each_tier_in_use_how_many_may_be_chance(detection: Detection) -> None:
     lines = report.summary_table(detection, width=132, color=False).splitlines()
     assert lines[-2:] == [
-        "urgent: 1 finding; fewer than 0.001 to be expected by chance",
+        "urgent: 1 finding; fewer than 0.001 expected by chance",
         "watch: 1 finding; chance alone may give as many",
     ]
     plain = report.summary_table(dataclasses.replace(detection, expected_false={}), width=132, color=False)
@@ -697,7 +697,7 @@ def test_summary_of_nothing_is_a_sentence() -> None:
     text = report.summary_table(make_detection(), width=200, color=False)
     assert text == (
         "No campaign found; read 5,000 prompts of 700 accounts in 1 file, 9 rejects. "
-        "A finding takes at least 10 accounts that send one template.\n"
+        "A finding needs at least 10 accounts that send the same template.\n"
     )
     assert report.summary_table(make_detection(counts={}, settings={}), width=None, color=False)
 
@@ -812,7 +812,7 @@ def words_of(detection: Detection) -> str:
 
 def test_page_says_how_many_findings_may_be_chance(detection: Detection) -> None:
     text = words_of(detection)
-    assert "urgent 1 finding; fewer than 0.001 to be expected by chance" in text
+    assert "urgent 1 finding; fewer than 0.001 expected by chance" in text
     assert "watch 1 finding; chance alone may give as many" in text
     assert "False-discovery rate urgent review watch 0.003 1 < 0.001 0 ≤ 0.1 1 ≤ 1.5 0.01 in force 1 " in text
     assert text.count("in force") == 1

@@ -263,7 +263,7 @@ def test_an_estimate_can_be_had_without_a_scan(
         r"allowed by --memory\n",
         said.out,
     )
-    assert re.search(r"by the sizes of the files about [\d,]+ rows, which need about 0\.\d GB of memory", said.err)
+    assert re.search(r"estimate from file sizes: about [\d,]+ rows, which need about 0\.\d GB of memory", said.err)
     assert not (tmp_path / "out").exists()
     assert run_command([*command, "--state", str(tmp_path / "state")]) == 2
 
