@@ -1,0 +1,42 @@
+"""The list of decision constants fits the code."""
+
+from __future__ import annotations
+
+from benchmarks.constants import DECISIONS, NOT_DECISIONS, SETTINGS, Constant, defined, problems
+
+
+def test_every_number_is_listed() -> None:
+    wrong = problems()
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_constant_is_listed_twice() -> None:
+    names = [str(constant) for constant in DECISIONS]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_what_is_missing_is_named() -> None:
+    first, *rest = DECISIONS
+    (wrong,) = problems(tuple(rest))
+    assert str(first) in wrong
+    assert "does not list" in wrong
+    moved = Constant("evidence.benign", "MIN_OVERLAP", "share")
+    (wrong,) = problems((*DECISIONS, moved))
+    assert "no longer in the code; campaign.form has one of that name" in wrong
+    gone = Constant("evidence.gone", "LEAST_WORDS", "word")
+    unit, missing = problems((*DECISIONS, gone))
+    assert "unknown unit 'word'" in unit
+    assert "judge.attribute has one of that name" in missing
+    twice = {**NOT_DECISIONS, first.module: {**NOT_DECISIONS[first.module], first.name: "speed"}}
+    (wrong,) = problems(others=twice)
+    assert "remove one" in wrong
+
+
+def test_value_and_meaning_are_those_of_the_code() -> None:
+    found = defined("campaign.form")["MIN_SHARED"]
+    assert found.value == 3
+    assert found.meaning == "Accounts that two clusters must share, at least, to be linked."
+    settings = defined(SETTINGS)
+    assert settings["fdr"].value == 0.01
+    assert settings["fdr"].meaning.startswith("False-discovery rate")
+    assert "encoder" not in settings
