@@ -17,6 +17,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal, TypeAlias
@@ -359,7 +360,12 @@ def _fields(loaded: ModuleType) -> dict[str, Defined]:
 
 
 def _body(loaded: ModuleType) -> list[ast.stmt]:
-    return ast.parse(Path(str(loaded.__file__)).read_text(encoding="utf-8")).body
+    return _parsed(Path(str(loaded.__file__))).body
+
+
+@cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def _assigned(body: list[ast.stmt]) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign, str]]:
@@ -408,8 +414,8 @@ def problems(
         if name not in found.get(module, {}):
             now = _now(module, name, found)
             wrong.append(f"{module}.{name} is in {where} of {here} and no longer in the code; {now}")
-    for module, names in found.items():
-        for name, one in names.items():
+    for module, numbers in found.items():
+        for name, one in numbers.items():
             if (module, name) not in listed and module.split(".", 1)[0] in (*ROOMS, SETTINGS):
                 wrong.append(
                     f"{module}.{name} = {one.value!r} (line {one.line}) is a number that {here} does not list: add it "

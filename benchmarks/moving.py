@@ -31,7 +31,8 @@ SMALL: Final = 1e-3
 def moved_value(constant: Constant, value: Any, move: str) -> Any:
     """The value of a constant after a move: in the range of its unit, whole where it was whole.
 
-    Of a probability below :data:`SMALL` the logarithm is moved: 1e-6 becomes 1e-3 or 1e-12. A tuple or a mapping is moved element by element.
+    Of a probability below :data:`SMALL` the logarithm is moved: 1e-6 becomes 1e-3 or 1e-12. A tuple or a mapping is
+    moved element by element.
 
     Returns:
         the value, or None where the constant cannot move that way.
@@ -193,10 +194,19 @@ def _used(node: ast.AST) -> set[str]:
 
 def _forget() -> None:
     """Empties what functions of the package remember of earlier calls: it may depend on a constant."""
-    for name in _load_all():
-        for value in vars(sys.modules[name]).values():
-            if getattr(value, "__module__", None) == name and hasattr(value, "cache_clear"):
-                value.cache_clear()
+    for function in _remembering():
+        function.cache_clear()
+
+
+@cache
+def _remembering() -> list[Any]:
+    """The functions of the package that remember what they returned."""
+    return [
+        value
+        for name in _load_all()
+        for value in vars(sys.modules[name]).values()
+        if getattr(value, "__module__", None) == name and hasattr(value, "cache_clear")
+    ]
 
 
 def value_of(constant: Constant) -> Any:

@@ -8,12 +8,13 @@ the record and runs the rest as they are. All that depends on the shape of :mod:
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.constants import SETTINGS, Constant
+from benchmarks.constants import PACKAGE, SETTINGS, Constant
 from harvestdetect import Settings, detect, pipeline, read_dumps
 from harvestdetect.data import Detection
 from harvestdetect.judge.attribute import Signature
@@ -22,19 +23,22 @@ from harvestdetect.judge.measure import Weighed
 __all__ = ["STAGES", "Recorded", "stage_of"]
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "read": ("_read", "parts_of"),
-    "encode": ("_encode", "prompt_vectors"),
-    "neighbors": ("_nearest",),
-    "cluster": ("_cluster",),
-    "assign": ("verbatim_clusters", "assign_prompts"),
-    "templates": ("_described",),
-    "campaigns": ("_campaigns",),
-    "evidence": ("background_of", "_weighed"),
+    "read": ("pipeline._read", "pipeline.parts_of"),
+    "encode": ("pipeline._encode", "pipeline.prompt_vectors"),
+    "attribute": ("pipeline.attribute",),
+    "neighbors": ("pipeline._nearest",),
+    "cluster": ("pipeline._cluster",),
+    "assign": ("pipeline.verbatim_clusters", "pipeline.assign_prompts"),
+    "templates": ("pipeline._described",),
+    "campaigns": ("pipeline._campaigns",),
+    "background": ("judge.measure._background_words",),
+    "evidence": ("pipeline.background_of", "pipeline._weighed"),
     "judge": (),
 }
-"""The stages in their order, each with the functions of the pipeline that do its work. The last one always runs."""
+"""The stages in their order, each with the functions that do its work, under the name by which they are called. What a
+function returns depends only on the constants of its own stage and of earlier ones. The last stage always runs."""
 
-_ROOM_STAGES: Final = {
+_FIRST_USE: Final = {
     "corpus": "read",
     "cluster": "cluster",
     "cluster.assign": "assign",
@@ -42,13 +46,15 @@ _ROOM_STAGES: Final = {
     "campaign": "campaigns",
     "evidence": "evidence",
     "judge": "evidence",
-    "judge.attribute": "judge",
+    "judge.attribute": "attribute",
     "judge.calibration": "judge",
     "judge.findings": "judge",
+    "judge.measure.BACKGROUND_TEXTS": "background",
+    "judge.measure.NEIGHBOURHOOD": "background",
     "judge.merge": "judge",
     "incremental": "read",
 }
-"""Room or module -> the first stage that may use its constants. Imports go down the rooms, so no earlier stage does."""
+"""Room, module or constant -> the first stage that may use it. Imports go down the rooms, so no earlier stage does."""
 _SETTING_STAGES: Final = {
     "segment_characters": "read",
     "max_windows": "read",
@@ -75,7 +81,8 @@ def stage_of(constant: Constant) -> str:
     """
     if constant.module == SETTINGS:
         return _SETTING_STAGES[constant.name]
-    return _ROOM_STAGES.get(constant.module) or _ROOM_STAGES[constant.module.split(".", 1)[0]]
+    room = constant.module.split(".", 1)[0]
+    return _FIRST_USE.get(str(constant)) or _FIRST_USE.get(constant.module) or _FIRST_USE[room]
 
 
 class Recorded:
@@ -84,11 +91,11 @@ class Recorded:
     Args:
         files: the dump.
         settings: of every scan.
-        signatures: templates of known campaigns whose senders are looked for.
     """
 
-    def __init__(self, files: Sequence[Path], *, settings: Settings, signatures: Sequence[Signature] = ()) -> None:
-        self.files, self.settings, self.signatures = list(files), settings, signatures
+    def __init__(self, files: Sequence[Path], *, settings: Settings) -> None:
+        self.files, self.settings = list(files), settings
+        self._signatures: Sequence[Signature] = ()
         self._record: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
         self.candidates: list[Weighed] = []
         """What was measured on every candidate of the first scan, before any calibration."""
@@ -98,6 +105,23 @@ class Recorded:
 
     def again(self, stage: str, changes: Mapping[str, Any] | None = None) -> Detection:
         """The scan from a stage on, with some settings changed."""
+        with _patched(self._replaying(stage)):
+            return self._scan(self.settings.replace(**(changes or {})))
+
+    def recognise(self, signatures: Sequence[Signature]) -> None:
+        """Has every later scan look for the senders of some templates of known campaigns."""
+        self._signatures = signatures
+        replaying = self._replaying("judge")
+
+        def recording(name: str, function: Callable[..., Any], number: int, args: Any, kwargs: Any) -> Any:
+            known = (name, number) in self._record
+            return (replaying if known else self._recording)(name, function, number, args, kwargs)
+
+        with _patched(recording):
+            self._scan(self.settings)
+
+    def _replaying(self, stage: str) -> Callable[..., Any]:
+        """Takes what comes before a stage from the record."""
         order = list(STAGES)
         before = {name for one in order[: order.index(stage)] for name in STAGES[one]}
 
@@ -108,8 +132,7 @@ class Recorded:
             _restore(args, kwargs, left)
             return result
 
-        with _patched(replaying):
-            return self._scan(self.settings.replace(**(changes or {})))
+        return replaying
 
     def _recording(self, name: str, function: Callable[..., Any], number: int, args: Any, kwargs: Any) -> Any:
         result = function(*args, **kwargs)
@@ -119,34 +142,37 @@ class Recorded:
     def _scan(self, settings: Settings) -> Detection:
         candidates: list[Weighed] = []
         dumps = read_dumps(self.files, settings=settings)
-        found = detect(dumps, settings=settings, signatures=self.signatures, candidates=candidates)
+        found = detect(dumps, settings=settings, signatures=self._signatures, candidates=candidates)
         self.candidates = self.candidates or candidates
         return found
 
 
 @contextmanager
 def _patched(instead: Callable[[str, Callable[..., Any], int, Any, Any], Any]) -> Iterator[None]:
-    """The functions of :data:`STAGES` replaced in the pipeline by one that is told which was called, how often before,
-    and with what."""
+    """The functions of :data:`STAGES` replaced by one that learns which was called, how often before, and with what."""
     names = [name for functions in STAGES.values() for name in functions]
-    known = {name: getattr(pipeline, name) for name in names}
+    places = {name: name.rpartition(".")[::2] for name in names}
+    known = {
+        name: (holder := importlib.import_module(f"{PACKAGE}.{module}"), own, getattr(holder, own))
+        for name, (module, own) in places.items()
+    }
     calls = dict.fromkeys(names, 0)
 
     def stand_in(name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             number = calls[name]
             calls[name] += 1
-            return instead(name, known[name], number, args, kwargs)
+            return instead(name, known[name][2], number, args, kwargs)
 
         return call
 
-    for name in names:
-        setattr(pipeline, name, stand_in(name))
+    for name, (holder, own, _) in known.items():
+        setattr(holder, own, stand_in(name))
     try:
         yield
     finally:
-        for name, function in known.items():
-            setattr(pipeline, name, function)
+        for holder, own, function in known.values():
+            setattr(holder, own, function)
 
 
 def _run_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
