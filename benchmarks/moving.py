@@ -18,12 +18,18 @@ from typing import Any, Final
 
 from benchmarks.constants import PACKAGE, SETTINGS, UNITS, Constant, defined, modules
 
-__all__ = ["HALF", "MOVES", "TWICE", "cannot_move", "moved", "moved_value", "value_of"]
+__all__ = ["BOUNDS", "HALF", "MOVES", "TWICE", "cannot_move", "moved", "moved_value", "value_of"]
 
 HALF: Final = "half"
 TWICE: Final = "twice"
 MOVES: Final = {HALF: 0.5, TWICE: 2.0}
 """The two moves and what they multiply by."""
+LOWEST: Final = "lowest"
+HIGHEST: Final = "highest"
+BOUNDS: Final = (LOWEST, HIGHEST)
+"""Moves as far as the unit allows: they show whether a rule is ever used."""
+FAR: Final = 1_000
+"""What a number without a bound is multiplied by to be out of reach."""
 SMALL: Final = 1e-3
 """Probability below which the logarithm is what moves: half of 1e-6 would change next to nothing."""
 
@@ -34,12 +40,20 @@ def moved_value(constant: Constant, value: Any, move: str) -> Any:
     Of a probability below :data:`SMALL` the logarithm is moved: 1e-6 becomes 1e-3 or 1e-12. A tuple or a mapping is
     moved element by element.
 
+    Args:
+        constant: which.
+        value: that it has.
+        move: one of :data:`MOVES` or :data:`BOUNDS`.
+
     Returns:
         the value, or None where the constant cannot move that way.
     """
     low, high = UNITS[constant.unit]
 
     def one(number: float) -> float:
+        if move in BOUNDS:
+            new = max(low, -FAR * abs(number)) if move == LOWEST else high if high <= 2 else FAR * abs(number)
+            return round(new) if isinstance(number, int) else float(new)
         if constant.unit == "probability" and 0 < number < SMALL:
             return float(number ** MOVES[move])
         new = min(max(number * MOVES[move], low), high)

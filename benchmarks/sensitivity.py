@@ -12,19 +12,21 @@ from __future__ import annotations
 import argparse
 import hashlib
 import multiprocessing
+import platform
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from benchmarks.constants import DECISIONS, Constant, defined
-from benchmarks.moving import MOVES
-from benchmarks.pages import write_section
+from benchmarks.moving import BOUNDS, MOVES
+from benchmarks.pages import ran_on, write_section
 from benchmarks.planting import NotEnough
 from benchmarks.real_texts import data_missing
 from benchmarks.replay import STAGES, stage_of
@@ -59,6 +61,8 @@ class Plan:
     rows: int
     data: Path | None
     settings: Mapping[str, Any]
+    bounds: bool = False
+    """Whether a constant that changes no finding on a dump is also moved as far as its unit allows."""
 
     def folder(self) -> Path:
         """Where dumps and results of this code, size and data are kept."""
@@ -84,7 +88,16 @@ _BENCHES: Final[dict[str, Bench | str]] = {}
 
 def _tried(plan: Plan, constant: Constant, dump: TrialDump) -> Trial | str:
     """One constant on one dump, from the folder where it was tried before; or why it cannot be tried."""
-    kept = plan.folder() / "results" / dump.name / f"{constant}.json"
+    found = _kept(plan, constant, dump, tuple(MOVES))
+    if plan.bounds and isinstance(found, Trial) and level_of([found]) != "findings":
+        more = _kept(plan, constant, dump, BOUNDS)
+        if isinstance(more, Trial):
+            return replace(found, moves={**found.moves, **more.moves})
+    return found
+
+
+def _kept(plan: Plan, constant: Constant, dump: TrialDump, moves: tuple[str, ...]) -> Trial | str:
+    kept = plan.folder() / "results" / dump.name / f"{constant} {' '.join(moves)}.json"
     if kept.is_file():
         return msgspec.json.decode(kept.read_bytes(), type=Trial)
     if dump.name not in _BENCHES:
@@ -96,7 +109,7 @@ def _tried(plan: Plan, constant: Constant, dump: TrialDump) -> Trial | str:
     bench = _BENCHES[dump.name]
     if isinstance(bench, str):
         return bench
-    trial = bench.tried(constant)
+    trial = bench.tried(constant, moves)
     kept.parent.mkdir(parents=True, exist_ok=True)
     partial = kept.with_suffix(".partial")
     partial.write_bytes(msgspec.json.encode(trial))
@@ -129,10 +142,9 @@ def _moved(trials: Iterable[Trial], move: str) -> list[tuple[Trial, Change]]:
 
 
 def level_of(trials: Iterable[Trial]) -> Level:
-    """The strongest change that any move made on any dump."""
-    return max(
-        (change.level for trial in trials for change in trial.moves.values()), key=LEVELS.index, default="nothing"
-    )
+    """The strongest change that half or twice the value made on any dump."""
+    changes = (trial.moves[move] for trial in trials for move in MOVES if move in trial.moves)
+    return max((change.level for change in changes), key=LEVELS.index, default="nothing")
 
 
 def _effect(trials: Sequence[Trial], move: str) -> str:
@@ -174,7 +186,9 @@ def _sensitivity(trials: Sequence[Trial]) -> str:
     said = {sign: _effect(trials, move) for move, sign in zip(MOVES, ("½", "×2"), strict=True)}
     told = [f"{sign}: {effect}" for sign, effect in said.items() if effect]
     if len(said) == len(told) and len(set(said.values())) == 1:
-        return f"½ and ×2: {said['½']}"
+        told = [f"½ and ×2: {said['½']}"]
+    if any(move in trial.moves for trial in trials for move in BOUNDS):
+        told.append("at the bounds: " + " / ".join(_effect(trials, move) or "as it is" for move in BOUNDS))
     return "; ".join(told)
 
 
@@ -193,7 +207,7 @@ def page_of(constants: Sequence[Constant], trials: Sequence[Trial], *, command: 
     for trial in trials:
         by_name.setdefault(trial.constant, []).append(trial)
     lines = [
-        f"{len(constants)} constants; `{command}`.",
+        f"{len(constants)} constants; `{command}` on {ran_on(_versions())}.",
         "",
         "| name | value | unit | meaning | source or sensitivity |",
         "|---|---|---|---|---|",
@@ -214,6 +228,11 @@ def page_of(constants: Sequence[Constant], trials: Sequence[Trial], *, command: 
         if same:
             lines += ["", f"{head} on any dump when these move: {', '.join(f'`{name}`' for name in same)}."]
     return "\n".join(lines) + "\n"
+
+
+def _versions() -> dict[str, str]:
+    names = ("harvestdetect", "numpy", "scipy", "faiss-cpu", "hdbscan")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
 def _plain(meaning: str) -> str:
@@ -261,6 +280,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dumps", default="", help=f"dumps: {', '.join(d.name for d in DUMPS)} [default: all]")
     parser.add_argument("--encoder", choices=("auto", "fast", "full"), help="of every dump [default: the dump's own]")
     parser.add_argument("--cache", type=Path, help="folder of the vector cache")
+    parser.add_argument(
+        "--bounds", action="store_true", help="move what changes no finding as far as its unit allows, too"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes [default: 1]")
     parser.add_argument("--work", type=Path, default=Path("sensitivity"), help="where dumps and results are kept")
     parser.add_argument("--docs", type=Path, help="Markdown page whose section to replace; made where there is none")
@@ -280,6 +302,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows=arguments.rows,
         data=arguments.data,
         settings={name: value for name, value in settings.items() if value is not None},
+        bounds=arguments.bounds,
     )
     start, trials, left_out = time.perf_counter(), [], set[str]()
     for number, found in enumerate(study(plan, constants, dumps, jobs=arguments.jobs), start=1):

@@ -7,7 +7,7 @@ import json
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,16 +189,13 @@ class Bench:
         with self._least_set():
             self.base = outcome_of(self._scan("judge", {}), self._truth)
 
-    def tried(self, constant: Constant) -> Trial:
+    def tried(self, constant: Constant, moves: Iterable[str] = tuple(MOVES)) -> Trial:
         """A constant, moved each way."""
         with self._least_set():
             value = self._value_of(constant)
-            moves: dict[str, Change] = {}
-            for move in MOVES:
-                new = moved_value(constant, value, move)
-                if new is not None:
-                    moves[move] = self._changed(constant, new)
-        return Trial(constant=str(constant), dump=self.dump.name, value=value, base=self.base.metrics, moves=moves)
+            values = {move: moved_value(constant, value, move) for move in moves}
+            changes = {move: self._changed(constant, new) for move, new in values.items() if new is not None}
+        return Trial(constant=str(constant), dump=self.dump.name, value=value, base=self.base.metrics, moves=changes)
 
     def _value_of(self, constant: Constant) -> Any:
         if constant.module == SETTINGS:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import sensitivity, trials
 from benchmarks.constants import DECISIONS, SETTINGS, Constant
-from benchmarks.moving import HALF, MOVES, TWICE, cannot_move, moved, moved_value, value_of
+from benchmarks.moving import BOUNDS, HALF, MOVES, TWICE, cannot_move, moved, moved_value, value_of
 from benchmarks.replay import STAGES, Recorded, stage_of
 from benchmarks.trial_dumps import DUMPS
 from benchmarks.trials import Bench
@@ -64,6 +64,9 @@ def test_a_value_moves_within_its_unit() -> None:
     p_value = BY_NAME["evidence.benign.SHARED"]
     assert [moved_value(p_value, 1e-6, move) for move in MOVES] == [pytest.approx(1e-3), pytest.approx(1e-12)]
     assert moved_value(share, 1.0, TWICE) is None
+    assert [moved_value(share, 0.9, move) for move in BOUNDS] == [0, 1]
+    assert [moved_value(log_p, -16.0, move) for move in BOUNDS] == [-16_000, 0]
+    assert [moved_value(whole, 3, move) for move in BOUNDS] == [0, 3_000]
     rare, coarse = BY_NAME["evidence.infrastructure.RARE"], BY_NAME["evidence.infrastructure.COARSE"]
     assert moved_value(rare, (3, 10, 100), TWICE) == (6, 20, 200)
     assert moved_value(coarse, {"asn": 0.5, "org": 0.9}, HALF) == {"asn": 0.25, "org": 0.45}
@@ -134,6 +137,7 @@ def test_a_constant_that_matters_is_reported(bench: Bench) -> None:
 def test_a_constant_that_cannot_matter_is_reported_as_such(bench: Bench) -> None:
     trial = bench.tried(BY_NAME["evidence.infrastructure.LISTED"])  # the dump has no metadata
     assert {change.level for change in trial.moves.values()} == {"nothing"}
+    assert set(bench.tried(BY_NAME["evidence.infrastructure.LISTED"], BOUNDS).moves) == set(BOUNDS)
 
 
 def test_a_value_that_the_code_cannot_take_is_reported(bench: Bench) -> None:
