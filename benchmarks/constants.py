@@ -206,8 +206,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         OUTLYING="times", FEW="share", BACKGROUND_TEXTS="texts", NEIGHBOURHOOD="texts", GLANCE_P="probability",
     ),
     *_of(
-        "judge.merge",
-        SHARED_MEMBERS="share",
+        "judge.verdict",
+        SHARED_MEMBERS="share", FAR="times",
     ),
     *_of(
         "judge.findings",
@@ -222,8 +222,16 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         LEAST_WORDS="words", KEEPS="share", LEAST_PROMPTS="prompts", SURE_WORDS="words",
     ),
     *_of(
-        "incremental",
-        LEAST="texts", CHANGED="share", ALIKE="share", HALF="share", FAR="times",
+        "incremental.folder",
+        LEAST_TEXTS="texts",
+    ),
+    *_of(
+        "incremental.clusters",
+        CHANGED="share",
+    ),
+    *_of(
+        "incremental.matching",
+        SAME_SET="share", SAME_CANDIDATE="share",
     ),
 )
 """All decision constants, in the order of the stages."""
@@ -272,6 +280,9 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     },
     "evidence.time": {
         "HOUR": "arithmetic", "DAY": "arithmetic", "AT_ONCE": "memory", "MIN_DRAWN": "arithmetic",
+    },
+    "incremental.reuse": {
+        "LEAST_KNOWN": "speed",
     },
     "judge.attribute": {
         "NEAREST": "speed", "_BLOCK": "memory",

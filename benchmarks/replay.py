@@ -1,42 +1,43 @@
 """Scans one dump again and again, each time only from one stage on.
 
 The first scan records what every stage returned. A later scan takes the results of the stages before a given one from
-the record and runs the rest as they are. All that depends on the shape of :mod:`harvestdetect.pipeline` is here:
-:data:`STAGES` names its functions, and :func:`_state` what they leave in the run beside their result.
+the record and runs the rest as they are. All that depends on the shape of :mod:`harvestdetect.pipeline` is in
+:data:`STAGES`, which names its functions.
 """
 
 from __future__ import annotations
 
-import copy
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from benchmarks.constants import PACKAGE, SETTINGS, Constant
-from harvestdetect import Settings, detect, pipeline, read_dumps
+from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import Detection
 from harvestdetect.judge.attribute import Signature
-from harvestdetect.judge.measure import Weighed
 
 __all__ = ["STAGES", "Recorded", "stage_of"]
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "read": ("pipeline._read", "pipeline.parts_of"),
-    "encode": ("pipeline._encode", "pipeline.prompt_vectors"),
-    "attribute": ("pipeline.attribute",),
-    "neighbors": ("pipeline._nearest",),
-    "cluster": ("pipeline._cluster",),
-    "assign": ("pipeline.verbatim_clusters", "pipeline.assign_prompts"),
-    "templates": ("pipeline._described",),
-    "campaigns": ("pipeline._campaigns",),
-    "background": ("judge.measure._background_words",),
-    "evidence": ("pipeline.background_of", "pipeline._weighed"),
+    "read": ("pipeline:PLAIN.read", "pipeline:parts_of"),
+    "encode": ("pipeline:embed", "stages:embed", "pipeline:prompt_vectors"),
+    "attribute": ("pipeline:attribute",),
+    "neighbors": ("pipeline:PLAIN.find_neighbors",),
+    "cluster": ("pipeline:PLAIN.cluster",),
+    "assign": ("pipeline:verbatim_clusters", "pipeline:assign_prompts"),
+    "templates": ("pipeline:PLAIN.describe",),
+    "campaigns": ("pipeline:form",),
+    "background": ("judge.measure:_background_words",),
+    "evidence": ("pipeline:background_of", "pipeline:PLAIN.measure"),
     "judge": (),
 }
-"""The stages in their order, each with the functions that do its work, under the name by which they are called. What a
-function returns depends only on the constants of its own stage and of earlier ones. The last stage always runs."""
+"""The stages in their order, each with the functions that do its work: ``module:name`` as the caller knows them, or
+``module:name.field`` of a frozen value there. What a function returns depends only on its arguments and on the
+constants of its own stage and of earlier ones. The last stage always runs."""
 
 _FIRST_USE: Final = {
     "corpus": "read",
@@ -51,7 +52,7 @@ _FIRST_USE: Final = {
     "judge.findings": "judge",
     "judge.measure.BACKGROUND_TEXTS": "background",
     "judge.measure.NEIGHBOURHOOD": "background",
-    "judge.merge": "judge",
+    "judge.verdict": "judge",
     "incremental": "read",
 }
 """Room, module or constant -> the first stage that may use it. Imports go down the rooms, so no earlier stage does."""
@@ -69,8 +70,6 @@ _SETTING_STAGES: Final = {
     "low_share": "judge",
     "fdr": "judge",
 }
-_LEFT: Final = ("rejects", "files", "counts", "models", "told", "encode", "repeated", "batch_bytes")
-"""What a stage leaves in the run beside its result."""
 
 
 def stage_of(constant: Constant) -> str:
@@ -96,9 +95,7 @@ class Recorded:
     def __init__(self, files: Sequence[Path], *, settings: Settings) -> None:
         self.files, self.settings = list(files), settings
         self._signatures: Sequence[Signature] = ()
-        self._record: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
-        self.candidates: list[Weighed] = []
-        """What was measured on every candidate of the first scan, before any calibration."""
+        self._record: dict[tuple[str, int], Any] = {}
         with _patched(self._recording):
             self.detection = self._scan(settings)
         """The first scan."""
@@ -126,66 +123,45 @@ class Recorded:
         before = {name for one in order[: order.index(stage)] for name in STAGES[one]}
 
         def replaying(name: str, function: Callable[..., Any], number: int, args: Any, kwargs: Any) -> Any:
-            if name not in before:
-                return function(*args, **kwargs)
-            result, left = self._record[name, number]
-            _restore(args, kwargs, left)
-            return result
+            return self._record[name, number] if name in before else function(*args, **kwargs)
 
         return replaying
 
     def _recording(self, name: str, function: Callable[..., Any], number: int, args: Any, kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        self._record[name, number] = result, _state(args, kwargs)
+        self._record[name, number] = result
         return result
 
     def _scan(self, settings: Settings) -> Detection:
-        candidates: list[Weighed] = []
-        dumps = read_dumps(self.files, settings=settings)
-        found = detect(dumps, settings=settings, signatures=self._signatures, candidates=candidates)
-        self.candidates = self.candidates or candidates
-        return found
+        return detect(read_dumps(self.files, settings=settings), settings=settings, signatures=self._signatures)
 
 
 @contextmanager
 def _patched(instead: Callable[[str, Callable[..., Any], int, Any, Any], Any]) -> Iterator[None]:
     """The functions of :data:`STAGES` replaced by one that learns which was called, how often before, and with what."""
-    names = [name for functions in STAGES.values() for name in functions]
-    places = {name: name.rpartition(".")[::2] for name in names}
-    known = {
-        name: (holder := importlib.import_module(f"{PACKAGE}.{module}"), own, getattr(holder, own))
-        for name, (module, own) in places.items()
-    }
-    calls = dict.fromkeys(names, 0)
+    calls: dict[str, int] = {}
 
-    def stand_in(name: str) -> Callable[..., Any]:
+    def stand_in(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            number = calls[name]
-            calls[name] += 1
-            return instead(name, known[name][2], number, args, kwargs)
+            number = calls.get(name, 0)
+            calls[name] = number + 1
+            return instead(name, function, number, args, kwargs)
 
         return call
 
-    for name, (holder, own, _) in known.items():
-        setattr(holder, own, stand_in(name))
+    undo: list[tuple[ModuleType, str, Any]] = []
     try:
+        for name in (name for functions in STAGES.values() for name in functions):
+            module, _, path = name.partition(":")
+            own, _, field = path.partition(".")
+            holder = importlib.import_module(f"{PACKAGE}.{module}")
+            known = getattr(holder, own)
+            undo.append((holder, own, known))
+            if field:
+                setattr(holder, own, replace(known, **{field: stand_in(name, getattr(known, field))}))
+            else:
+                setattr(holder, own, stand_in(name, known))
         yield
     finally:
-        for holder, own, function in known.values():
-            setattr(holder, own, function)
-
-
-def _run_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    return next((value for value in (*args, *kwargs.values()) if isinstance(value, pipeline._Run)), None)
-
-
-def _state(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """What the run holds, copied."""
-    run = _run_of(args, kwargs)
-    return {} if run is None else {name: copy.copy(getattr(run, name)) for name in _LEFT}
-
-
-def _restore(args: Sequence[Any], kwargs: Mapping[str, Any], left: Mapping[str, Any]) -> None:
-    run = _run_of(args, kwargs)
-    for name, value in left.items():
-        setattr(run, name, copy.copy(value))
+        for holder, own, known in reversed(undo):
+            setattr(holder, own, known)

@@ -18,10 +18,12 @@ from benchmarks.moving import MOVES, cannot_move, moved, moved_value, value_of
 from benchmarks.replay import Recorded, stage_of
 from benchmarks.trial_dumps import BENIGN, TrialDump, make, split_by_time
 from harvestdetect import Settings, detect, read_dumps
+from harvestdetect.context import open_context
 from harvestdetect.data import TIERS, Detection, Tier
 from harvestdetect.judge.attribute import Signature
 from harvestdetect.judge.calibration import Half, fit_calibration, half_of, save_calibration
-from harvestdetect.judge.measure import DECIDING, Weighed
+from harvestdetect.judge.measure import DECIDING
+from harvestdetect.pipeline import Scan, run_scan
 from harvestdetect.report.files import campaigns_jsonl, candidates_jsonl
 from harvestdetect.simulate.evaluate import Planted, evaluate, found_of
 
@@ -34,16 +36,21 @@ SENTENCES: Final = frozenset({"sentence", "summary", "changes", "null", "failed"
 """Keys of findings and candidates that only put into words what other keys hold."""
 SIGNATURES: Final = 4
 """Known templates whose senders are looked for in a dump: each takes a second."""
-LEAST: Final = Constant("incremental", "LEAST", "texts")
-_CARRIED: Final = ("incremental", "cluster.views.ROUNDS", "cluster.views.AROUND", "cluster.views.FRESH")
+LEAST: Final = Constant("incremental.folder", "LEAST_TEXTS", "texts")
+_CARRIED: Final = (
+    *("incremental", "cluster.views.ROUNDS", "cluster.views.AROUND", "cluster.views.FRESH", "judge.verdict.FAR"),
+)
+"""Room, module or constant that only a later scan of most of the same texts uses."""
 _CALIBRATED: Final = ("judge.calibration",)
+"""The same for scans with a calibration."""
 
 
 def tried_on(constant: Constant, dump: TrialDump) -> bool:
     """Whether a constant is tried on a dump: those of later scans and of calibrations on the dumps made for them."""
-    if constant.module in _CALIBRATED:
+    names = (constant.module.split(".", 1)[0], constant.module, str(constant))
+    if any(name in _CALIBRATED for name in names):
         return dump.kind == "calibrated"
-    if constant.module in _CARRIED or str(constant) in _CARRIED:
+    if any(name in _CARRIED for name in names):
         return dump.kind == "carried"
     return dump.kind == "scan"
 
@@ -245,26 +252,24 @@ def _signatures(detection: Detection) -> list[Signature]:
 
 
 class _Benign:
-    """The scans of a benign dump that a calibration is made of."""
+    """The scans of a benign dump that a calibration is fitted to: as :func:`harvestdetect.calibration.calibrate` does,
+    but fitted again for every trial."""
 
     def __init__(self, files: list[Path], settings: Settings) -> None:
-        self._settings = settings
-        self._whole, self._candidates = self._scanned(files, None)
-        self._halves = []
-        for half in (0, 1):
-            detection, candidates = self._scanned(files, half)
-            self._halves.append(Half(candidates=candidates, prompts=detection.counts["prompts"]))
+        self._files, self._settings = files, settings
+        self._whole = self._scanned(None)
+        scans = [self._scanned(half) for half in (0, 1)]
+        self._halves = [Half(candidates=scan.measured, prompts=scan.detection.counts["prompts"]) for scan in scans]
 
-    def _scanned(self, files: list[Path], half: int | None) -> tuple[Detection, list[Weighed]]:
-        candidates: list[Weighed] = []
-        dumps = read_dumps(files, settings=self._settings)
-        source = dumps if half is None else half_of(dumps, half)
-        return detect(source, settings=self._settings, candidates=candidates), candidates
+    def _scanned(self, half: int | None) -> Scan:
+        dumps = read_dumps(self._files, settings=self._settings)
+        return run_scan(dumps if half is None else half_of(dumps, half), open_context(self._settings))
 
     def calibrate(self, file: Path) -> None:
+        """Writes the calibration."""
         made = fit_calibration(
-            self._whole,
-            self._candidates,
+            self._whole.detection,
+            self._whole.measured,
             self._halves,
             settings=self._settings,
             deciding=DECIDING,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from harvestdetect.data import Detection
 from harvestdetect.judge import measure, triage
 from harvestdetect.report.files import accounts_csv, campaigns_jsonl, candidates_jsonl
 from harvestdetect.simulate import simulate
+from harvestdetect.stages import PLAIN
 
 ROWS = 3_000
 BY_NAME = {str(constant): constant for constant in DECISIONS}
@@ -111,7 +113,7 @@ def test_a_stage_before_the_constant_is_not_run_again(recorded: Recorded, monkey
     def fail(*args: object, **kwargs: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("harvestdetect.pipeline._described", fail)
+    monkeypatch.setattr("harvestdetect.pipeline.PLAIN", replace(PLAIN, describe=fail))
     recorded.again("campaigns")
     with pytest.raises(AssertionError):
         recorded.again("templates")
@@ -159,14 +161,14 @@ def test_the_table_is_written_and_the_study_goes_on_where_it_stopped(
     tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, found = tmp_path / "constants.md", tmp_path / "found.json"
-    arguments += ["--only", "fdr,judge.merge,LISTED", "--docs", str(page), "--json", str(found)]
+    arguments += ["--only", "fdr,SHARED_MEMBERS,LISTED", "--docs", str(page), "--json", str(found)]
     assert sensitivity.main(arguments) == 0
     table = page.read_text()
     assert "| `settings.fdr` | 0.01 | probability | False-discovery rate at which a finding counts as one. |" in table
     assert "Nothing changes on any dump when these move: `evidence.infrastructure.LISTED`" in table
     assert {row["constant"] for row in json.loads(found.read_bytes())} == {
         "settings.fdr",
-        "judge.merge.SHARED_MEMBERS",
+        "judge.verdict.SHARED_MEMBERS",
         "evidence.infrastructure.LISTED",
     }
     assert "evidence.infrastructure.LISTED = 0.01 probability: ½ and ×2: nothing" in capsys.readouterr().out
