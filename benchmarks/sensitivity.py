@@ -289,7 +289,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="file for all results")
     arguments = parser.parse_args(argv)
     constants = [c for c in DECISIONS if _is_chosen(c, _listed(arguments.only), _listed(arguments.stage))]
-    dumps = [d for d in DUMPS if not arguments.dumps or d.name in _listed(arguments.dumps)]
+    by_name = {dump.name: dump for dump in DUMPS}
+    dumps = [by_name[name] for name in _listed(arguments.dumps) or by_name if name in by_name]
     if arguments.data is not None and (missing := data_missing(arguments.data)):
         print(f"{arguments.data} lacks {', '.join(missing)}", file=sys.stderr)
         return 2
