@@ -15,6 +15,7 @@ import dataclasses
 import importlib
 import importlib.util
 import pkgutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,7 @@ __all__ = [
     "defined",
     "modules",
     "problems",
+    "thresholds_inside",
 ]
 
 PACKAGE: Final = "harvestdetect"
@@ -44,10 +46,16 @@ SETTINGS: Final = "settings"
 ROOMS: Final = ("cluster", "template", "campaign", "evidence", "judge", "incremental")
 """The rooms where findings are decided: every number in them is listed."""
 
+TINY: Final = 1e-5
+"""A smaller number in a comparison guards against rounding."""
+
 Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading"]
 """Why a number is no decision constant. ``arithmetic``: a unit, a mark, a bound against rounding or overflow;
 ``reading``: a setting of what is read and embedded."""
-Value: TypeAlias = "float | tuple[float, ...] | dict[str, float]"
+Listed: TypeAlias = list[tuple[str, str, str]]
+"""Module, name, and in which list."""
+HERE: Final = Path(__file__).name
+"""For messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ UNITS: Final[Mapping[str, tuple[float, float]]] = {
     "candidates": (0, 1e9),
     "characters": (0, 1e9),
     "days": (0, 1e6),
-    "draws": (1, 1e6),
+    "draws": (1, 2000),
     "hours": (0, 24),
     "items": (0, 1e9),
     "letters": (0, 1e9),
@@ -314,6 +322,15 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
 """Numbers of the same rooms that are no decision constants, by module, each with the reason."""
 # fmt: on
 
+INLINE: Final[Mapping[str, tuple[str, ...]]] = {
+    "campaign.form": ("len(component) > 3", "len(group) < 3"),
+    "evidence.text": ("codes >= 97",),
+    "judge.candidates": ("turn < 3 * late",),
+}
+"""Comparisons inside functions whose number is no threshold, by module, as :func:`ast.unparse` writes them."""
+NAMED_ROOMS: Final = ("cluster", "template", "campaign", "incremental")
+"""Rooms in which no threshold is a bare number inside a function."""
+
 
 # ---------------------------------------------------------------- what the code says
 
@@ -399,6 +416,18 @@ def _is_number(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
 
 
+def thresholds_inside(module: str) -> list[str]:
+    """Comparisons in a module with a number that has no name: other than 0, 1, 2 and what is next to 0."""
+    loaded = importlib.import_module(f"{PACKAGE}.{module}")
+    found = []
+    for node in ast.walk(_parsed(Path(str(loaded.__file__)))):
+        if isinstance(node, ast.Compare):
+            numbers = [ast.literal_eval(n) for n in ast.walk(node) if isinstance(n, ast.Constant) and _is_number(n)]
+            if any(number not in (0, 1, 2) and abs(number) > TINY for number in numbers):
+                found.append(ast.unparse(node))
+    return [text for text in found if text not in INLINE.get(module, ())]
+
+
 # ---------------------------------------------------------------- what is wrong
 
 
@@ -406,36 +435,55 @@ def problems(
     decisions: tuple[Constant, ...] = DECISIONS, others: Mapping[str, Mapping[str, str]] = NOT_DECISIONS
 ) -> list[str]:
     """What the lists and the code disagree on, a sentence each that says what to change."""
-    here = Path(__file__).name
-    found = {module: defined(module) for module in [SETTINGS, *modules(*ROOMS)]}
-    wrong = []
-    listed: dict[tuple[str, str], str] = {}
+    listed = [(c.module, c.name, "DECISIONS") for c in decisions]
+    listed += [(module, name, "NOT_DECISIONS") for module, names in others.items() for name in names]
+    rooms = [SETTINGS, *modules(*ROOMS)]
+    found = {module: defined(module) for module in rooms}
+    for module in dict.fromkeys(module for module, _, _ in listed if module not in found):
+        found[module] = defined(module) if importlib.util.find_spec(f"{PACKAGE}.{module}") else {}
+    return [*_misread(decisions, listed), *_missing(listed, found), *_unlisted(rooms, listed, found), *_inline()]
+
+
+def _misread(decisions: tuple[Constant, ...], listed: Listed) -> Iterator[str]:
+    """What is wrong with the lists themselves."""
     for constant in decisions:
-        listed[constant.module, constant.name] = "DECISIONS"
         if constant.unit not in UNITS:
-            wrong.append(f"{constant} has the unknown unit {constant.unit!r}; add it to UNITS in {here}")
-    for module, names in others.items():
-        for name in names:
-            if (module, name) in listed:
-                wrong.append(f"{module}.{name} is in DECISIONS and in NOT_DECISIONS of {here}; remove one")
-            listed[module, name] = "NOT_DECISIONS"
-    for (module, name), where in listed.items():
-        if module not in found and importlib.util.find_spec(f"{PACKAGE}.{module}") is not None:
-            found[module] = defined(module)
-        if name not in found.get(module, {}):
-            now = _now(module, name, found)
-            wrong.append(f"{module}.{name} is in {where} of {here} and no longer in the code; {now}")
-    for module, numbers in found.items():
-        for name, one in numbers.items():
-            if (module, name) not in listed and module.split(".", 1)[0] in (*ROOMS, SETTINGS):
-                wrong.append(
-                    f"{module}.{name} = {one.value!r} (line {one.line}) is a number that {here} does not list: add it "
+            yield f"{constant} has the unknown unit {constant.unit!r}; add it to UNITS in {HERE}"
+    counts = Counter((module, name) for module, name, _ in listed)
+    for (module, name), count in counts.items():
+        if count > 1:
+            yield f"{module}.{name} is listed {count} times in {HERE}; keep one line"
+    for name in SOURCES:
+        if name not in {f"{module}.{own}" for module, own in counts}:
+            yield f"{name} is in SOURCES of {HERE} and in no list; rename or remove its line"
+
+
+def _missing(listed: Listed, found: Mapping[str, Mapping[str, Defined]]) -> Iterator[str]:
+    """What is listed and not in the code, with the modules that have a constant of that name."""
+    for module, name, where in listed:
+        if name not in found[module]:
+            places = [other for other, names in found.items() if name in names]
+            now = f"{', '.join(places)} has one of that name" if places else "rename or remove its line"
+            yield f"{module}.{name} is in {where} of {HERE} and no longer in the code; {now}"
+
+
+def _unlisted(rooms: list[str], listed: Listed, found: Mapping[str, Mapping[str, Defined]]) -> Iterator[str]:
+    """Numbers of the rooms that are in neither list."""
+    known = {(module, name) for module, name, _ in listed}
+    for module in rooms:
+        for name, one in found[module].items():
+            if (module, name) not in known:
+                yield (
+                    f"{module}.{name} = {one.value!r} (line {one.line}) is a number that {HERE} does not list: add it "
                     "to DECISIONS with its unit if it can change a finding, else to NOT_DECISIONS with the reason"
                 )
-    return wrong
 
 
-def _now(module: str, name: str, found: Mapping[str, Mapping[str, Defined]]) -> str:
-    """Where a constant of that name is now, for a message."""
-    places = [m for m, names in found.items() if name in names and m != module]
-    return f"{', '.join(places)} has one of that name" if places else "rename or remove its line"
+def _inline() -> Iterator[str]:
+    """Thresholds that have no name."""
+    for module in modules(*NAMED_ROOMS):
+        for text in thresholds_inside(module):
+            yield (
+                f"{module} compares with a number without a name: {text}; make it a constant, or add the comparison "
+                f"to INLINE of {HERE}"
+            )

@@ -28,8 +28,8 @@ LOWEST: Final = "lowest"
 HIGHEST: Final = "highest"
 BOUNDS: Final = (LOWEST, HIGHEST)
 """Moves as far as the unit allows: they show whether a rule is ever used."""
-FAR: Final = 1_000
-"""What a number without a bound is multiplied by to be out of reach."""
+FAR: Final = 20
+"""What a number without a bound is multiplied by to be out of reach; more would take too much memory."""
 SMALL: Final = 1e-3
 """Probability below which the logarithm is what moves: half of 1e-6 would change next to nothing."""
 
@@ -52,7 +52,8 @@ def moved_value(constant: Constant, value: Any, move: str) -> Any:
 
     def one(number: float) -> float:
         if move in BOUNDS:
-            new = max(low, -FAR * abs(number)) if move == LOWEST else high if high <= 2 else FAR * abs(number)
+            far = max(low, -FAR * abs(number)), high if high <= 2 else min(high, FAR * abs(number))
+            new = far[BOUNDS.index(move)]
             return round(new) if isinstance(number, int) else float(new)
         if constant.unit == "probability" and 0 < number < SMALL:
             return float(number ** MOVES[move])

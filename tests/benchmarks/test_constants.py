@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from benchmarks.constants import DECISIONS, NOT_DECISIONS, SETTINGS, Constant, defined, problems
+import pytest
+
+from benchmarks import constants
+from benchmarks.constants import (
+    DECISIONS,
+    NOT_DECISIONS,
+    SETTINGS,
+    Constant,
+    defined,
+    problems,
+    thresholds_inside,
+)
 
 
 def test_every_number_is_listed() -> None:
@@ -29,7 +40,7 @@ def test_what_is_missing_is_named() -> None:
     assert "judge.attribute has one of that name" in missing
     twice = {**NOT_DECISIONS, first.module: {**NOT_DECISIONS[first.module], first.name: "speed"}}
     (wrong,) = problems(others=twice)
-    assert "remove one" in wrong
+    assert f"{first} is listed 2 times in constants.py" in wrong
 
 
 def test_value_and_meaning_are_those_of_the_code() -> None:
@@ -40,3 +51,10 @@ def test_value_and_meaning_are_those_of_the_code() -> None:
     assert settings["fdr"].value == 0.01
     assert settings["fdr"].meaning.startswith("False-discovery rate")
     assert "encoder" not in settings
+
+
+def test_a_threshold_inside_a_function_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert thresholds_inside("campaign.form") == []
+    monkeypatch.setattr(constants, "INLINE", {})
+    assert "len(group) < 3" in thresholds_inside("campaign.form")
+    assert any("campaign.form compares with a number without a name: len(group) < 3" in line for line in problems())
