@@ -30,8 +30,8 @@ from benchmarks.pages import ran_on, write_section
 from benchmarks.planting import NotEnough
 from benchmarks.real_texts import data_missing
 from benchmarks.replay import STAGES, stage_of
-from benchmarks.trial_dumps import DUMPS, TrialDump
-from benchmarks.trials import Bench, Change, Level, Trial, tried_on
+from benchmarks.trial_dumps import BENIGN, DUMPS, TrialDump, make
+from benchmarks.trials import LEAST, Bench, Change, Level, Trial, tried_on
 from harvestdetect.data import TIERS
 
 __all__ = ["main", "page_of", "study"]
@@ -46,7 +46,8 @@ PAGE: Final = f"""# Decision constants
 Every number that can change a finding, with its unit and its meaning. A constant that has no published source has its
 sensitivity: what changed on labelled dumps of the tuning part when it was half (½) and twice (×2) its value. "Findings"
 are those that are new, gone or at another tier; "scores only" means that the same accounts are found at the same tiers.
-Differences in recall and precision are sums over the dumps. The table is written by `python -m benchmarks.sensitivity`.
+Differences in recall and precision are sums over the dumps. Of a probability below 0.001 the logarithm is halved and
+doubled. `{LEAST}` is moved from three quarters of the texts that its dump has. The table is written by `python -m benchmarks.sensitivity`.
 
 <!-- {SECTION} -->
 <!-- /{SECTION} -->
@@ -82,34 +83,28 @@ def _source_digest() -> str:
 
 # ---------------------------------------------------------------- trials
 
-_BENCHES: Final[dict[str, Bench | str]] = {}
-"""The dump that this process works on, or why it could not be laid: one at a time, for each takes memory."""
+_BENCHES: Final[dict[str, Bench]] = {}
+"""The dump that this process works on: one at a time, for each takes memory."""
 
 
-def _tried(plan: Plan, constant: Constant, dump: TrialDump) -> Trial | str:
-    """One constant on one dump, from the folder where it was tried before; or why it cannot be tried."""
-    found = _kept(plan, constant, dump, tuple(MOVES))
-    if plan.bounds and isinstance(found, Trial) and level_of([found]) != "findings":
-        more = _kept(plan, constant, dump, BOUNDS)
-        if isinstance(more, Trial):
-            return replace(found, moves={**found.moves, **more.moves})
+def _tried(plan: Plan, constant: Constant, name: str) -> Trial:
+    """One constant on one dump, from the folder where it was tried before."""
+    found = _kept(plan, constant, name, tuple(MOVES))
+    if plan.bounds and level_of([found]) != "findings":
+        more = _kept(plan, constant, name, BOUNDS)
+        return replace(found, moves={**found.moves, **more.moves})
     return found
 
 
-def _kept(plan: Plan, constant: Constant, dump: TrialDump, moves: tuple[str, ...]) -> Trial | str:
-    kept = plan.folder() / "results" / dump.name / f"{constant} {' '.join(moves)}.json"
+def _kept(plan: Plan, constant: Constant, name: str, moves: tuple[str, ...]) -> Trial:
+    kept = plan.folder() / "results" / name / f"{constant} {' '.join(moves)}.json"
     if kept.is_file():
         return msgspec.json.decode(kept.read_bytes(), type=Trial)
-    if dump.name not in _BENCHES:
+    if name not in _BENCHES:
         _BENCHES.clear()
-        try:
-            _BENCHES[dump.name] = Bench(dump, plan.folder(), rows=plan.rows, data=plan.data, settings=plan.settings)
-        except NotEnough as error:
-            _BENCHES[dump.name] = f"{dump.name} is left out: {error}"
-    bench = _BENCHES[dump.name]
-    if isinstance(bench, str):
-        return bench
-    trial = bench.tried(constant, moves)
+        (dump,) = (d for d in DUMPS if d.name == name)
+        _BENCHES[name] = Bench(dump, plan.folder(), rows=plan.rows, data=plan.data, settings=plan.settings)
+    trial = _BENCHES[name].tried(constant, moves)
     kept.parent.mkdir(parents=True, exist_ok=True)
     partial = kept.with_suffix(".partial")
     partial.write_bytes(msgspec.json.encode(trial))
@@ -120,17 +115,29 @@ def _kept(plan: Plan, constant: Constant, dump: TrialDump, moves: tuple[str, ...
 def study(
     plan: Plan, constants: Sequence[Constant], dumps: Sequence[TrialDump], *, jobs: int = 1
 ) -> Iterator[Trial | str]:
-    """Tries constants on dumps, in processes of their own where there are several jobs."""
+    """Tries constants on dumps, in processes of their own where there are several jobs.
+
+    Yields:
+        a trial, or why a dump is left out.
+    """
     order = list(STAGES)
     chosen = sorted(constants, key=lambda c: order.index(stage_of(c)))
-    work = [(plan, constant, dump) for dump in dumps for constant in chosen if tried_on(constant, dump)]
-    plan.folder().mkdir(parents=True, exist_ok=True)
+    work: list[tuple[Plan, Constant, str]] = []
+    for dump in dumps:
+        own = [(plan, constant, dump.name) for constant in chosen if tried_on(constant, dump)]
+        try:
+            for one in (dump, BENIGN)[: 2 if dump.kind == "calibrated" else 1] if own else ():
+                make(one, plan.folder(), rows=plan.rows, data=plan.data)
+        except NotEnough as error:
+            yield f"{dump.name} is left out: {error}"
+            continue
+        work += own
     if jobs == 1:
-        for one in work:
-            yield _tried(*one)
+        for task in work:
+            yield _tried(*task)
         return
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_tried, *one) for one in work]):
+        for future in as_completed([pool.submit(_tried, *task) for task in work]):
             yield future.result()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import tempfile
 import warnings
 from collections import Counter
@@ -27,7 +28,7 @@ from harvestdetect.pipeline import Scan, run_scan
 from harvestdetect.report.files import campaigns_jsonl, candidates_jsonl
 from harvestdetect.simulate.evaluate import Planted, evaluate, found_of
 
-__all__ = ["Bench", "Change", "Level", "Metrics", "Trial", "outcome_of", "tried_on"]
+__all__ = ["LEAST", "Bench", "Change", "Level", "Metrics", "Trial", "outcome_of", "tried_on"]
 
 Level: TypeAlias = Literal["nothing", "numbers", "findings"]
 """What a move changes: nothing at all; scores, p-values or memberships; which accounts are found, or at which tier."""
@@ -37,6 +38,7 @@ SENTENCES: Final = frozenset({"sentence", "summary", "changes", "null", "failed"
 SIGNATURES: Final = 4
 """Known templates whose senders are looked for in a dump: each takes a second."""
 LEAST: Final = Constant("incremental.folder", "LEAST_TEXTS", "texts")
+"""Texts from which clusters are carried on: lowered, so that a small dump shows what that changes."""
 _CARRIED: Final = (
     *("incremental", "cluster.views.ROUNDS", "cluster.views.AROUND", "cluster.views.FRESH", "judge.verdict.FAR"),
 )
@@ -179,7 +181,7 @@ class Bench:
         files, self._truth = make(dump, folder, rows=rows, data=data)
         self._files = files
         if dump.kind == "carried":
-            self._files = split_by_time(files, folder / f"{dump.name}-split")
+            self._files = split_by_time(files, folder / f"{dump.name}-{os.getpid()}")
             self._scan: Callable[[str, Mapping[str, Any]], Detection] = self._carried
             texts = detect(read_dumps(files), settings=self._settings).counts["segments"]
             # twice this is more than there are, and all is clustered anew

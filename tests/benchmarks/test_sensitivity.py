@@ -12,6 +12,7 @@ import pytest
 from benchmarks import sensitivity, trials
 from benchmarks.constants import DECISIONS, SETTINGS, Constant
 from benchmarks.moving import BOUNDS, HALF, MOVES, TWICE, cannot_move, moved, moved_value, value_of
+from benchmarks.planting import NotEnough
 from benchmarks.replay import STAGES, Recorded, stage_of
 from benchmarks.trial_dumps import DUMPS
 from benchmarks.trials import Bench
@@ -177,6 +178,17 @@ def test_the_table_is_written_and_the_study_goes_on_where_it_stopped(
     page.write_text(f"before\n{table}after\n")
     assert sensitivity.main(arguments) == 0
     assert page.read_text() == f"before\n{table}after\n"
+
+
+def test_a_dump_that_cannot_be_laid_is_left_out(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise NotEnough("too few texts")
+
+    monkeypatch.setattr(sensitivity, "make", fail)
+    assert sensitivity.main([*arguments, "--only", "fdr"]) == 0
+    assert "simulated-bare is left out: too few texts" in capsys.readouterr().err
 
 
 def test_unknown_names_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
