@@ -31,6 +31,8 @@ TERMS: Final = 1 << 23
 """Products of verbatim segments that stand in the same text, summed at a time."""
 TWIN: Final = 0.5
 """A cluster that keeps a smaller share of its prompts is a twin of those that took them."""
+VERBATIM_BONUS: Final = 0.0001
+"""Quality that a verbatim cluster gets for each of its accounts: it decides where nobody comes back."""
 AMONG: Final = 16
 """Nearest neighbours that say whether a text lies among those of a cluster..."""
 AMONG_SHARE: Final = 0.2
@@ -183,7 +185,7 @@ def assign_prompts(
         lift = max(float(np.log((back + 1) / (expected + 1))), 0.0)
         quality = lift * back / accounts * float(np.log(accounts))
         if clusters[position].channel == "verbatim":
-            quality += 0.0001 * accounts
+            quality += VERBATIM_BONUS * accounts
         ranked.append((-quality, position, prompts))
     ranked.sort(key=lambda item: item[:2])
     account = corpus.prompts.account
