@@ -337,7 +337,10 @@ class Campaign:
 class Evidence:
     """One measure of a campaign against what chance would give."""
 
+    id: str
+    """Of the measure, as in ``evidence.measures``: what decisions and files are keyed by."""
     name: str
+    """The measure's label, for people. No decision reads it."""
     family: Family
     value: float
     null: str
@@ -351,13 +354,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenignExplanation:
-    """An innocent reading of a finding, tested."""
+    """A benign explanation of a finding, tested."""
 
+    id: str
+    """Of the explanation, as in ``evidence.explanations``: what decisions and files are keyed by."""
     name: str
+    """The explanation's label, for people. No decision reads it."""
     verdict: Literal["fits", "unlikely", "unknown"]
     statistic: float | None
     sentence: str
-    """The statistic for and against, in words; or what is missing to tell."""
+    """The statistic for and against, in words; or what is missing to decide."""
     caps: Tier | None = None
     """The highest tier that a finding may reach while this explanation fits; None caps nothing."""
 

@@ -26,7 +26,7 @@ from harvestdetect.cluster.views import Clustered
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Template, View
 from harvestdetect.errors import CacheError
 from harvestdetect.judge.candidates import account_digest
-from harvestdetect.judge.measure import Weighed
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.store.tables import keep_tables, kept_tables, places
 from harvestdetect.store.vectors import DIGEST_BYTES, Notes
 from harvestdetect.template.align import Description
@@ -115,7 +115,7 @@ class _Candidate:
     prompts: int
     fields: tuple[str, ...]
     """Columns that had values: what was not there was not measured."""
-    weighed: Weighed
+    weighed: MeasuredCandidate
 
 
 class Earlier:
@@ -283,7 +283,7 @@ class Earlier:
 
     def weighed(
         self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus, *, least: int
-    ) -> dict[int, Weighed]:
+    ) -> dict[int, MeasuredCandidate]:
         """What an earlier scan measured on candidates that are the same and were no findings, by their positions.
 
         Nothing where all texts were clustered anew. Fewer than ``least`` accounts are no campaign.
@@ -303,7 +303,7 @@ class Earlier:
         before = [place[own] for own in held]
         same = _same(before, [c.accounts for c in campaigns], count=len(ids), alike=HALF)
         fields = _fields(corpus)
-        taken: dict[int, Weighed] = {}
+        taken: dict[int, MeasuredCandidate] = {}
         for position, number in same.items():
             one, campaign = told[number], campaigns[position]
             if one.fields != fields:
@@ -320,7 +320,7 @@ class Earlier:
 
     def keep_weighed(
         self,
-        weighed: Mapping[int, Weighed],
+        weighed: Mapping[int, MeasuredCandidate],
         campaigns: Sequence[Campaign],
         described: Sequence[Description],
         corpus: Corpus,

@@ -50,7 +50,9 @@ from harvestdetect.data import (
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache, spare_cache
 from harvestdetect.errors import CacheError, SettingsError
+from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.intent import Encode
+from harvestdetect.evidence.reference import reference_of
 from harvestdetect.incremental import FAR, Earlier
 from harvestdetect.judge.attribute import Signature, attribute
 from harvestdetect.judge.calibration import (
@@ -61,8 +63,8 @@ from harvestdetect.judge.calibration import (
     load_calibration,
 )
 from harvestdetect.judge.candidates import seen_accounts
-from harvestdetect.judge.findings import campaign_ids, candidates_of, finding_of, prompt_table
-from harvestdetect.judge.measure import Background, Case, Weighed, background_of, judgements_of, weigh
+from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates
 from harvestdetect.judge.merge import join_parts, without_surer
 from harvestdetect.judge.triage import Judgement, changes, expected_false, ranked, what_if
 from harvestdetect.neighbors.partition import Partition
@@ -116,7 +118,7 @@ def detect(
     settings: Settings | None = None,
     progress: Progress | None = None,
     notes: Callable[[str], None] | None = None,
-    candidates: list[Weighed] | None = None,
+    candidates: list[MeasuredCandidate] | None = None,
     leave_out: Sequence[Family] = (),
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
@@ -169,14 +171,14 @@ def detect(
     with run.stage("campaigns", blas_threads=1):
         campaigns = _campaigns(assigned, described, corpus, volume, neighbors, run)
     with run.stage("evidence", blas_threads=1):
-        case = Case(
+        case = ScanData(
             corpus=corpus, postings=postings, parts=parts, assigned=assigned, described=described, neighbors=neighbors,
             core=core, encode=run.encode["wording"], registry=run.registry,
             vectors=prompt_vectors(corpus, parts, wording, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
             leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
         with run.progress("evidence", len(campaigns)) as advance:
-            background = background_of(campaigns, case, seed=settings.seed)
+            background = reference_of(campaigns, case, seed=settings.seed)
             weighed = _weighed(campaigns, case, background, run, advance)
         campaigns, weighed = join_parts(campaigns, weighed, case, background, settings=settings)
         weighed = without_surer(campaigns, weighed, case, background, settings=settings)
@@ -345,7 +347,7 @@ class _Run:
                 f"{self.memory.get('estimated', 0.0):.3g} GB were estimated"
             )
 
-    def calibrate(self, weighed: Sequence[Weighed], *, prompts: int) -> list[Weighed]:
+    def calibrate(self, weighed: Sequence[MeasuredCandidate], *, prompts: int) -> list[MeasuredCandidate]:
         """The p-values as the calibration has them, where there is one."""
         calibration, settings = self.calibration, self.settings
         if calibration is None:
@@ -363,12 +365,12 @@ class _Run:
         }
         return self._as_calibrated(weighed)
 
-    def _as_calibrated(self, weighed: Sequence[Weighed]) -> list[Weighed]:
+    def _as_calibrated(self, weighed: Sequence[MeasuredCandidate]) -> list[MeasuredCandidate]:
         if self.calibration is None:
             return list(weighed)
         return [replace(w, evidence=tuple(calibrated(self.calibration, w.evidence))) for w in weighed]
 
-    def are_far(self, weighed: Sequence[Weighed]) -> list[bool]:
+    def are_far(self, weighed: Sequence[MeasuredCandidate]) -> list[bool]:
         """Which of all candidates are :data:`FAR` from being findings."""
         fdr = self.settings.fdr
         return [j.reach["watch"] > FAR * fdr for j in judgements_of(self._as_calibrated(weighed), fdr=fdr)]
@@ -377,8 +379,8 @@ class _Run:
         self,
         campaigns: Sequence[Campaign],
         judgements: Sequence[Judgement],
-        weighed: Sequence[Weighed],
-        case: Case,
+        weighed: Sequence[MeasuredCandidate],
+        case: ScanData,
         volume: Ints32,
         templates: Mapping[int, Template],
     ) -> None:
@@ -386,12 +388,11 @@ class _Run:
         prompts, settings = case.corpus.prompts, self.settings
         ids = campaign_ids(campaigns, templates, prompts.accounts)
         rows = ranked(judgements)
+        sent = Sent(prompts=prompts, volume=volume, templates=templates)
         findings = [
             finding_of(
-                campaigns[i], judgements[i], campaign_id=ids[i], prompts=prompts, volume=volume, templates=templates,
-                evidence=weighed[i].evidence, benign=weighed[i].benign, targets=weighed[i].targets,
-                shared_values=weighed[i].shared_values, changes=changes(judgements[i], fdr=settings.fdr),
-                low_share=settings.low_share,
+                campaigns[i], judgements[i], weighed[i], sent, campaign_id=ids[i],
+                changes=changes(judgements[i], fdr=settings.fdr), low_share=settings.low_share,
             )
             for i in rows
         ]  # fmt: skip
@@ -407,9 +408,8 @@ class _Run:
             expected_false=expected_false(judgements, fdr=settings.fdr),
             what_if=what_if(judgements, fdr=settings.fdr),
             candidates=candidates_of(
-                campaigns, judgements, ids, evidence=[w.evidence for w in weighed],
-                benign=[w.benign for w in weighed], prompts=prompts, volume=volume, vectors=case.vectors,
-                templates=templates, rigid=[is_rigid(d) for d in case.described], link_log_p=settings.link_log_p,
+                campaigns, judgements, weighed, ids, sent, vectors=case.vectors,
+                rigid=[is_rigid(d) for d in case.described], link_log_p=settings.link_log_p,
             ),
             seen=seen_accounts(prompts.accounts, volume),
         )  # fmt: skip
@@ -685,20 +685,20 @@ def _described(
 
 
 def _weighed(
-    campaigns: Sequence[Campaign], case: Case, background: Background, run: _Run, advance: Callable[[int], None]
-) -> list[Weighed]:
+    campaigns: Sequence[Campaign], case: ScanData, background: Reference, run: _Run, advance: Callable[[int], None]
+) -> list[MeasuredCandidate]:
     """What is measured on every candidate, as an earlier scan had it where it may be asked and is no finding now."""
     seed, earlier = run.settings.seed, run.earlier
     if earlier is None:
-        return weigh(campaigns, case, background, seed=seed, advance=advance)
+        return measure_candidates(campaigns, case, background, seed=seed, advance=advance)
     known = earlier.weighed(campaigns, case.described, case.corpus, least=run.settings.min_accounts)
-    found = weigh(campaigns, case, background, seed=seed, advance=advance, known=known)
+    found = measure_candidates(campaigns, case, background, seed=seed, advance=advance, known=known)
     far = run.are_far(found)
     stands = {i for i in known if far[i]}
     if len(stands) < len(known):
         # other candidates make a cut lower or higher: what is near it now is looked at now
         same = {i: one for i, one in enumerate(found) if i in stands or i not in known}
-        found = weigh(campaigns, case, background, seed=seed, known=same)
+        found = measure_candidates(campaigns, case, background, seed=seed, known=same)
         far = run.are_far(found)
     if stands:
         run.note(f"{len(stands):,} of {len(campaigns):,} candidates, no findings, are as an earlier scan weighed them")

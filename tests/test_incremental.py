@@ -20,7 +20,7 @@ from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.views import Clustered
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Detection, TemplateCluster
 from harvestdetect.incremental import CHANGED, CLUSTERS, Earlier, Stood
-from harvestdetect.judge.measure import Weighed
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.simulate import simulate
 from harvestdetect.template.align import Description
 from harvestdetect.template.refine import Described, Parted, template_of
@@ -292,7 +292,7 @@ def candidate(*accounts: int, prompts: int) -> Campaign:
     return cast("Campaign", held)
 
 
-MEASURED = Weighed(evidence=(), benign=(), templated=True, targets=("reasoning",), shared_values=())
+MEASURED = MeasuredCandidate(evidence=(), benign=(), templated=True, targets=("reasoning",), shared_values=())
 
 
 @pytest.mark.usefixtures("always")
@@ -418,14 +418,16 @@ def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
 ) -> None:
     first = scan(dumps, tmp_path)
     taken: list[int] = []
-    weigh = pipeline.weigh
+    measure_candidates = pipeline.measure_candidates
 
-    def spied(campaigns: Sequence[Campaign], *args: Any, known: dict[int, Weighed], **named: Any) -> list[Weighed]:
+    def spied(
+        campaigns: Sequence[Campaign], *args: Any, known: dict[int, MeasuredCandidate], **named: Any
+    ) -> list[MeasuredCandidate]:
         taken.append(len(known))
         taken.append(len(campaigns))
-        return weigh(campaigns, *args, known=known, **named)
+        return measure_candidates(campaigns, *args, known=known, **named)
 
-    monkeypatch.setattr(pipeline, "weigh", spied)
+    monkeypatch.setattr(pipeline, "measure_candidates", spied)
     scan(dumps, tmp_path)
     assert len(taken) == 2
     assert taken[0] > 0

@@ -578,8 +578,9 @@ def calibrate(
     settings = load_settings(settings_file, flags=flags).replace(calibration=None)
 
     from harvestdetect.dump import check_rejects, expand_sources
+    from harvestdetect.evidence.measures import deciding
     from harvestdetect.judge.calibration import Half, fit_calibration, half_of, save_calibration, summary
-    from harvestdetect.judge.measure import DECIDING, Weighed
+    from harvestdetect.judge.measure import MeasuredCandidate
     from harvestdetect.pipeline import detect
     from harvestdetect.report.format import plural
 
@@ -590,8 +591,8 @@ def calibrate(
         raise UsageError(f"--out must be a file, and {out} is a folder")
     out.parent.mkdir(parents=True, exist_ok=True)
 
-    def scanned(half: int | None) -> tuple[Detection, list[Weighed]]:
-        candidates: list[Weighed] = []
+    def scanned(half: int | None) -> tuple[Detection, list[MeasuredCandidate]]:
+        candidates: list[MeasuredCandidate] = []
         with _dumps(names, settings, quiet=quiet) as dumps_read:
             detection = detect(
                 dumps_read if half is None else half_of(dumps_read, half),
@@ -616,7 +617,7 @@ def calibrate(
         candidates,
         halves,
         settings=settings,
-        deciding=DECIDING,
+        deciding=deciding(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     save_calibration(calibration, out)

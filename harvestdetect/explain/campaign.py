@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, FamilyResult, Near, Tier
-from harvestdetect.evidence import benign
+from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation
 from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
 from harvestdetect.explain.values import (
     CampaignExplanation,
@@ -34,34 +34,6 @@ LOW_SHARE: Final = 0.2
 LOOSEST: Final = 0.25
 """No change is told beyond this false-discovery rate: nobody would scan at it."""
 
-_LIFTS: Final = {
-    "a text that people pass on (viral prompt, assignment)": (
-        f"fewer than {benign.COPIED:.0%} copies, or at least {benign.FEW_EACH:g} prompts from each account, more than "
-        f"{benign.FEW_TEXTS} different ones, with a load below {benign.INDEPENDENT:g} or sittings that no person keeps "
-        f"(p at most {benign.MACHINE:g})"
-    ),
-    "a common short phrase (greeting, test)": f"prompts of {benign.SHORT} words or more",
-    "a known scaffold or viral prompt": "a template that is no entry of the registry",
-    "a product's fixed template behind many customers": (
-        f"shared infrastructure (p at most {benign.SHARED:g}), accounts less alike within themselves "
-        f"(below {benign.OF_USUAL:.0%} of what is usual), or a load below "
-        f"{benign.UNEVEN:g} with sittings that no person keeps (p at most {benign.MACHINE:g})"
-    ),
-    "a community with a common interest": (
-        f"a shared template (of linked ones, several sent by {benign.LOOSE:.0%} of the accounts or more), a load below "
-        f"{benign.INDEPENDENT:g} that is more even than chance makes it (p below {benign.AS_CHANCE:g}), or shared "
-        f"infrastructure (p at most {benign.SHARED:g})"
-    ),
-    "a few heavy users (benchmark, regression, batch)": "less than half of the prompts from the three busiest accounts",
-    "one organisation (class, team, batch)": (
-        f"less than {benign.ONE:.0%} of the accounts in the largest organisations"
-    ),
-    "an event or deadline": (
-        f"prompts over more than {benign.EVENT_DAYS} days, or at least {benign.FEW_EACH:g} from each account"
-    ),
-}
-"""What would make each benign explanation fit no more."""
-
 _FIELDS: Final = {
     "timestamp": "times would let the family time be measured at all, and tell an event or a deadline",
     "org": "organisations would tell whether this is one class, team or customer",
@@ -77,8 +49,16 @@ _FIELDS: Final = {
 """What a missing field would tell."""
 
 
-def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
-    """Why a candidate got its tier, why its neighbours are not in it, and what would change that."""
+def explain_campaign(
+    scan: Scan, candidate: Candidate, *, explanations: Sequence[Explanation] = EXPLANATIONS
+) -> CampaignExplanation:
+    """Why a candidate got its tier, why its neighbours are not in it, and what would change that.
+
+    Args:
+        scan: the results that the candidate is in.
+        candidate: to explain.
+        explanations: the table that says what would lift a cap.
+    """
     row = scan.found.get(candidate.campaign_id)
     members = scan.members.get(candidate.campaign_id, ())
     shares = np.array([m.harvest_share for m in members])
@@ -106,7 +86,7 @@ def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
         outside=candidate.outside,
         outside_count=max(candidate.outside_count, len(candidate.outside)),
         neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
-        changes=_changes(scan, candidate),
+        changes=_changes(scan, candidate, explanations),
         missing=scan.missing,
     )
 
@@ -313,11 +293,11 @@ def _standing(candidate: Candidate) -> set[Family]:
     return {f.family for f in candidate.families if f.stands}
 
 
-def _changes(scan: Scan, candidate: Candidate) -> tuple[Change, ...]:
+def _changes(scan: Scan, candidate: Candidate, explanations: Sequence[Explanation]) -> tuple[Change, ...]:
     return (
         *_by_rate(scan, candidate),
         *_by_family(candidate),
-        *_by_benign(candidate),
+        *_by_benign(candidate, explanations),
         *_by_template(candidate),
         *(
             Change(kind="field", name=name, now=None, needed=None, tier=None, sentence=_lacks(name))
@@ -381,16 +361,17 @@ def _by_family(candidate: Candidate) -> list[Change]:
     return found
 
 
-def _by_benign(candidate: Candidate) -> list[Change]:
+def _by_benign(candidate: Candidate, explanations: Sequence[Explanation]) -> list[Change]:
     """What the tier would be without each explanation that fits."""
     uncapped = candidate.uncapped or _tier_of(candidate, _standing(candidate))
+    lifted_by = {e.id: e.lifted_by for e in explanations}
     found = []
     for explanation in candidate.benign_explanations:
         if not explanation.caps or _capped(uncapped, (explanation,)) == uncapped:
             continue
         rest = [b for b in candidate.benign_explanations if b is not explanation]
         tier = _capped(uncapped, rest)
-        lifts = _LIFTS.get(explanation.name, "a figure at which it fits no more")
+        lifts = lifted_by[explanation.id]() if explanation.id in lifted_by else "a figure at which it fits no more"
         sentence = f"Held down to {explanation.caps} by: {explanation.name}. {explanation.sentence} "
         if tier == candidate.tier:
             holds = next(b.name for b in rest if b.caps and _capped(uncapped, (b,)) == tier)

@@ -14,6 +14,7 @@ import numpy as np
 
 from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier
 from harvestdetect.errors import InputError
+from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
 from harvestdetect.report.read import csv_rows, json_lines
 from harvestdetect.util.escape import csv_text
@@ -96,7 +97,7 @@ def read_scan(out: Path) -> Scan:
     found: dict[str, FoundCampaign] = {}
     for number, row in json_lines(out / "campaigns.jsonl", advice=_ADVICE):
         where = f"{out / 'campaigns.jsonl'}, line {number}"
-        finding = _converted(where, row, lambda row: msgspec.convert(with_nan(row), FoundCampaign))
+        finding = _converted(where, row, lambda row: msgspec.convert(with_nan(with_ids(row)), FoundCampaign))
         if finding.campaign_id in found:
             raise InputError(f"{where}: campaign {finding.campaign_id!a} occurs twice")
         found[finding.campaign_id] = finding

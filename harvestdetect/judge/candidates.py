@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -37,12 +38,14 @@ from harvestdetect.data import (
     Prompts,
 )
 from harvestdetect.errors import InputError
+from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, unique
 from harvestdetect.util.redact import redact
 
 __all__ = [
     "CANDIDATES",
     "SEEN",
+    "LinkRules",
     "account_digest",
     "candidate_from_dict",
     "candidate_to_dict",
@@ -88,7 +91,7 @@ def candidate_from_dict(plain: Mapping[str, Any]) -> Candidate:
         InputError: a field is missing or of another type.
     """
     try:
-        return msgspec.convert(with_nan(dict(plain)), Candidate)
+        return msgspec.convert(with_nan(with_ids(plain)), Candidate)
     except msgspec.ValidationError as error:
         raise InputError(f"not a candidate: {error}") from None
 
@@ -169,6 +172,22 @@ def _why(sure: float, fit: int, total: int, member_from: float) -> str:
     return f"{of} fit: members send more, or a larger share; this may be chance"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRules:
+    """What links two candidates, as in ``campaign.form``."""
+
+    log_p: float
+    """Natural log of the corrected p-value below which an overlap is a link (``Settings.link_log_p``)."""
+    rigid_log_p: float
+    """The same between two candidates with rigid templates."""
+    copied_relief: float
+    """Factor on the overlap that volumes explain, for a candidate with a cluster that is mostly one text."""
+    min_shared: int
+    """Accounts that both must have."""
+    min_overlap: float
+    """Share of the smaller candidate's accounts that both must have."""
+
+
 def near_candidates(
     ids: Sequence[str],
     accounts: Sequence[Ints32],
@@ -178,11 +197,7 @@ def near_candidates(
     vectors: Floats32 | None,
     rigid: Sequence[bool],
     copied: Sequence[bool],
-    log_p: float,
-    rigid_log_p: float,
-    copied_relief: float,
-    min_shared: int,
-    min_overlap: float,
+    rules: LinkRules,
 ) -> list[tuple[Near, ...]]:
     """For each candidate at most :data:`MOST_NEAR` others that share accounts or wording, and the test they failed.
 
@@ -199,11 +214,7 @@ def near_candidates(
             many share would make all alike); None: wording is not compared.
         rigid: whether a candidate has a template that nobody fills by chance.
         copied: whether a candidate has a cluster that is mostly one text.
-        log_p: ``Settings.link_log_p``.
-        rigid_log_p: the same between two rigid templates, so what two rigid candidates are held to.
-        copied_relief: how many times the overlap that volumes explain a candidate with such a cluster is held to.
-        min_shared: ``campaign.MIN_SHARED``.
-        min_overlap: ``campaign.MIN_OVERLAP``.
+        rules: what links two candidates.
     """
     count = len(ids)
     if count < 2:
@@ -215,14 +226,14 @@ def near_candidates(
     for block in blocks(overlaps):
         weighed, distance = _weighed(overlaps, block, unit)
         expected = by_chance(overlaps, weighed)
-        expected *= np.where(same[weighed.first] | same[weighed.second], copied_relief, 1.0)
+        expected *= np.where(same[weighed.first] | same[weighed.second], rules.copied_relief, 1.0)
         tail = np.where(weighed.shared > 0, log_tail(overlaps, weighed.shared, expected), 0.0)
         overlap = weighed.shared / np.maximum(
             np.minimum(overlaps.size[weighed.first], overlaps.size[weighed.second]), 1
         )
         for i in _nearest(weighed, expected, tail, distance):
             x, y, n = int(weighed.first[i]), int(weighed.second[i]), int(weighed.shared[i])
-            cut = rigid_log_p if rigid[x] and rigid[y] else log_p
+            cut = rules.rigid_log_p if rigid[x] and rigid[y] else rules.log_p
             found[x].append(
                 Near(
                     campaign_id=ids[y],
@@ -231,12 +242,12 @@ def near_candidates(
                     log_p=round(min(float(tail[i]), 0.0), 4),
                     log_p_cut=cut,
                     overlap=round(float(overlap[i]), 4),
-                    overlap_cut=min_overlap,
+                    overlap_cut=rules.min_overlap,
                     distance=None if unit is None else round(float(distance[i]), 4),
                     failed=(
-                        "shared" if n < min_shared
+                        "shared" if n < rules.min_shared
                         else "chance" if tail[i] >= cut
-                        else "overlap" if overlap[i] < min_overlap
+                        else "overlap" if overlap[i] < rules.min_overlap
                         else "none"
                     ),
                 )

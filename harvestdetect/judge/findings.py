@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,60 +16,70 @@ import pyarrow as pa
 from harvestdetect.campaign.form import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, is_copied
 from harvestdetect.data import (
     NO_TIME,
-    BenignExplanation,
     Campaign,
     Candidate,
     Evidence,
     Finding,
     Member,
     Prompts,
-    SharedValue,
     Template,
 )
-from harvestdetect.judge.candidates import excerpt_of, missing_fields, near_candidates, outside_accounts
+from harvestdetect.evidence.measures import MEASURES, Measure
+from harvestdetect.judge.candidates import LinkRules, excerpt_of, missing_fields, near_candidates, outside_accounts
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.arrays import ranges, unique
 
-__all__ = ["campaign_ids", "candidates_of", "finding_of", "prompt_table"]
+__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
 
 SURE: Final = 0.8
-"""Membership from which an account may be recommended for action."""
+"""Least membership of an account that may be recommended for action. Chosen."""
+STANDS_OUT: Final = 0.01
+"""p-value below which the summary mentions a measure. It decides nothing. Chosen."""
+MOST_CLAUSES: Final = 3
+"""Measures that the summary mentions at most."""
 DAY: Final = 86_400
+"""Seconds in a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What the accounts of a scan sent, as far as findings show it."""
+
+    prompts: Prompts
+    """Of the corpus."""
+    volume: npt.NDArray[np.int32]
+    """int32[a], prompts of every account."""
+    templates: Mapping[int, Template]
+    """By cluster, of the clusters of all candidates."""
 
 
 def finding_of(
     campaign: Campaign,
     judgement: Judgement,
+    measured: MeasuredCandidate,
+    sent: Sent,
     *,
     campaign_id: str,
-    prompts: Prompts,
-    volume: npt.NDArray[np.int32],
-    templates: Mapping[int, Template],
-    evidence: Sequence[Evidence],
-    benign: Sequence[BenignExplanation],
-    targets: Sequence[str],
-    shared_values: Sequence[SharedValue],
     changes: Sequence[str],
     low_share: float,
+    measures: Sequence[Measure] = MEASURES,
 ) -> Finding:
     """The finding of a campaign.
 
     Args:
         campaign: judged.
         judgement: with a tier.
+        measured: what was measured on it, with the p-values that were judged.
+        sent: of the scan.
         campaign_id: see :func:`campaign_ids`.
-        prompts: of the corpus.
-        volume: int32[a], prompts of every account.
-        templates: by cluster, of all the campaign's clusters.
-        evidence: of the campaign.
-        benign: explanations tested.
-        targets: names of its capability targets.
-        shared_values: infrastructure that members share.
         changes: what would change the tier, in sentences.
         low_share: see ``Settings.low_share``.
+        measures: the table that the summary takes its clauses from.
     """
     if judgement.tier is None:
         raise ValueError("a candidate without a tier is no finding")
+    prompts, templates, evidence = sent.prompts, sent.templates, measured.evidence
     shown = sorted(
         (
             _counted(templates[int(c)], campaign.prompts[campaign.prompt_cluster == c], prompts)
@@ -77,10 +87,11 @@ def finding_of(
         ),
         key=lambda t: (-t.prompts, t.template_id),
     )
-    members = _members(campaign, judgement, prompts, volume, templates, low_share)
+    members = _members(campaign, judgement, sent, low_share)
     time = prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
     days = _days(time)
+    joined = campaign.joined_by is not None
     orgs = prompts.fields["org"].code[campaign.prompts]
     known = unique(orgs[orgs >= 0])
     return Finding(
@@ -88,7 +99,7 @@ def finding_of(
         tier=judgement.tier,
         score=judgement.score,
         q_value=judgement.q_value,
-        summary=_summary(campaign, shown, days, judgement, evidence),
+        summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, measures, joined=joined)),
         families=judgement.families,
         accounts=len(members),
         prompts=len(campaign.prompts),
@@ -98,10 +109,10 @@ def finding_of(
         days=days,
         templates=tuple(shown),
         evidence=tuple(sorted(_shown(campaign, evidence), key=lambda e: (e.family, e.p_value))),
-        benign_explanations=tuple(benign),
-        capability_targets=tuple(targets),
+        benign_explanations=measured.benign,
+        capability_targets=measured.targets,
         members=members,
-        shared_values=tuple(shared_values),
+        shared_values=measured.shared_values,
         changes=tuple(changes),
     )
 
@@ -109,39 +120,37 @@ def finding_of(
 def candidates_of(
     campaigns: Sequence[Campaign],
     judgements: Sequence[Judgement],
+    measured: Sequence[MeasuredCandidate],
     ids: Sequence[str],
+    sent: Sent,
     *,
-    evidence: Sequence[Sequence[Evidence]],
-    benign: Sequence[Sequence[BenignExplanation]],
-    prompts: Prompts,
-    volume: npt.NDArray[np.int32],
     vectors: npt.NDArray[np.float32],
-    templates: Mapping[int, Template],
     rigid: Sequence[bool],
     link_log_p: float,
 ) -> tuple[Candidate, ...]:
-    """All that was weighed, with what explains the judgement.
+    """All candidates, with what explains their judgements.
 
     Args:
         campaigns: the candidates.
         judgements: of each.
+        measured: what was measured on each.
         ids: of each, see :func:`campaign_ids`.
-        evidence: of each.
-        benign: explanations of each.
-        prompts: of the corpus.
-        volume: int32[a], prompts of every account.
+        sent: of the scan.
         vectors: float32[p, d], of every prompt.
-        templates: by cluster.
         rigid: for each cluster, whether nobody fills its template by chance.
         link_log_p: see ``Settings.link_log_p``.
     """
+    prompts, volume, templates = sent.prompts, sent.volume, sent.templates
     centre = vectors.mean(axis=0) if len(vectors) else 0.0
     means = np.array([vectors[c.prompts].mean(axis=0) - centre for c in campaigns], np.float32)
     near = near_candidates(
         ids, [c.accounts for c in campaigns], [c.harvest_prompts for c in campaigns], volume=volume,
         vectors=means if len(means) else None, rigid=[any(rigid[int(c)] for c in one.clusters) for one in campaigns],
-        copied=[_has_copied(one, prompts) for one in campaigns], copied_relief=COPIED_RELIEF,
-        log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+        copied=[_has_copied(one, prompts) for one in campaigns],
+        rules=LinkRules(
+            log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, copied_relief=COPIED_RELIEF,
+            min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+        ),
     )  # fmt: skip
     found = []
     for i, (campaign, judgement) in enumerate(zip(campaigns, judgements, strict=True)):
@@ -160,8 +169,8 @@ def candidates_of(
                 templates=len(campaign.clusters),
                 excerpt=excerpt_of(largest.words),
                 families=judgement.standings,
-                evidence=_shown(campaign, evidence[i]),
-                benign_explanations=tuple(benign[i]),
+                evidence=_shown(campaign, measured[i].evidence),
+                benign_explanations=measured[i].benign,
                 members=()
                 if judgement.tier
                 else outside_accounts(
@@ -188,7 +197,7 @@ def _has_copied(campaign: Campaign, prompts: Prompts) -> bool:
 
 
 def _shown(campaign: Campaign, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """What was weighed, and what the campaign's parts have in common."""
+    """The evidence that was judged, and what the campaign's parts have in common."""
     return (*evidence, campaign.joined_by) if campaign.joined_by else tuple(evidence)
 
 
@@ -224,14 +233,8 @@ def _digest(lines: Sequence[str]) -> str:
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
-def _members(
-    campaign: Campaign,
-    judgement: Judgement,
-    prompts: Prompts,
-    volume: npt.NDArray[np.int32],
-    templates: Mapping[int, Template],
-    low_share: float,
-) -> tuple[Member, ...]:
+def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: float) -> tuple[Member, ...]:
+    prompts, volume, templates = sent.prompts, sent.volume, sent.templates
     account = prompts.account[campaign.prompts]
     usual = float(np.median(campaign.harvest_share)) if len(campaign.accounts) else 0.0
     low = min(low_share, usual / 2)
@@ -279,24 +282,19 @@ def _days(time: npt.NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
     )
 
 
-_STRONG: Final = {
-    "even load": "the load is spread evenly over them",
-    "one list of work": "their requests are dealt from one list",
-    "linked templates": "they share several templates",
-    "flat day": "they are active around the clock",
-    "no sittings": "they do not work in sittings",
-    "steady days": "the daily volume is steady",
-    "common start": "they started together",
-    "same hours": "they act in the same hours",
-    "synchrony": "they act at the same times day after day",
-    "hand-over": "one pool of them took over from another",
-    "sign-up cohort": "they signed up together",
-    "shared address": "they share addresses",
-    "shared network": "they share networks",
-    "shared API key": "they share keys",
-    "shared means of payment": "they share means of payment",
-    "shared e-mail domain": "they share an e-mail domain",
-}
+def _clauses(
+    evidence: Sequence[Evidence], judgement: Judgement, measures: Sequence[Measure], *, joined: bool
+) -> list[str]:
+    """What the summary says of the measures that stand out in the families that stand, the surest first.
+
+    Of a joined campaign the infrastructure comes first: it is what makes the parts one.
+    """
+    clauses = {m.id: m.clause for m in measures if m.clause}
+    strongest = sorted(
+        (e for e in evidence if e.family in judgement.families and e.id in clauses),
+        key=lambda e: (joined and e.family != "infrastructure", e.p_value),
+    )
+    return list(dict.fromkeys(clauses[e.id] for e in strongest if e.p_value < STANDS_OUT))[:MOST_CLAUSES]
 
 
 def _summary(
@@ -304,7 +302,7 @@ def _summary(
     templates: Sequence[Template],
     days: Sequence[tuple[str, int]],
     judgement: Judgement,
-    evidence: Sequence[Evidence],
+    clauses: Sequence[str],
 ) -> str:
     """One line in plain words: observation first, then what makes it stand out."""
     active = sum(1 for _, n in days if n)
@@ -319,14 +317,8 @@ def _summary(
     over = f" on {active} days" if active > 1 else ""
     who = f"{len(campaign.accounts)} accounts{' linked by infrastructure' if joined else ''}"
     line = f"{who} sent {len(campaign.prompts)} prompts of {what}{over}".rstrip(",")
-    strongest = sorted(
-        (e for e in evidence if e.family in judgement.families and e.name in _STRONG),
-        # what the parts have in common is what makes them one
-        key=lambda e: (joined and e.family != "infrastructure", e.p_value),
-    )
-    told = list(dict.fromkeys(_STRONG[e.name] for e in strongest if e.p_value < 0.01))[:3]
-    if told:
-        line += "; " + (", ".join(told[:-1]) + " and " + told[-1] if len(told) > 1 else told[0])
+    if clauses:
+        line += "; " + (", ".join(clauses[:-1]) + " and " + clauses[-1] if len(clauses) > 1 else clauses[0])
     elif judgement.tier == "watch":
         line += "; only the wording stands out"
     return line + "."

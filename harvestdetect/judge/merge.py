@@ -11,8 +11,14 @@ import numpy as np
 
 from harvestdetect.campaign.form import joined, without
 from harvestdetect.data import TIERS, Campaign
-from harvestdetect.evidence.infrastructure import common_infrastructure, joining_evidence
-from harvestdetect.judge.measure import Background, Case, Weighed, judgements_of, less_sure, weigh
+from harvestdetect.evidence.candidate import Reference, ScanData
+from harvestdetect.evidence.joining import common_infrastructure, joining_evidence
+from harvestdetect.judge.measure import (
+    MeasuredCandidate,
+    judgements_of,
+    measure_candidates,
+    with_larger_p_values,
+)
 from harvestdetect.judge.triage import ranked
 from harvestdetect.settings import Settings
 
@@ -20,13 +26,18 @@ __all__ = ["join_parts", "without_surer"]
 
 SHARED_MEMBERS: Final = 0.1
 """Share of a candidate's accounts in surer ones from which the others must speak for themselves."""
-LINKED: Final = ("linked templates", "linked clusters")
-"""What is said of templates that the same accounts sent."""
+LINKED: Final = ("linked_templates", "linked_clusters")
+"""Ids of the measures of templates that the same accounts sent."""
 
 
 def join_parts(
-    campaigns: list[Campaign], weighed: list[Weighed], case: Case, background: Background, *, settings: Settings
-) -> tuple[list[Campaign], list[Weighed]]:
+    campaigns: list[Campaign],
+    weighed: list[MeasuredCandidate],
+    case: ScanData,
+    background: Reference,
+    *,
+    settings: Settings,
+) -> tuple[list[Campaign], list[MeasuredCandidate]]:
     """Candidates that hold the same infrastructure made one.
 
     Accounts that send one prompt each link no templates, and their networks look common outside each part because the
@@ -58,8 +69,8 @@ def join_parts(
         wholes.append(replace(whole, joined_by=why))
     anew = [
         # that their accounts sent several templates is what the parts do not show
-        replace(w, evidence=tuple(e for e in w.evidence if e.name not in LINKED))
-        for w in weigh(wholes, case, background, seed=settings.seed)
+        replace(w, evidence=tuple(e for e in w.evidence if e.id not in LINKED))
+        for w in measure_candidates(wholes, case, background, seed=settings.seed)
     ]
     parts = set(itertools.chain.from_iterable(groups))
     rest = [w for i, w in enumerate(weighed) if i not in parts]
@@ -78,8 +89,13 @@ def join_parts(
 
 
 def without_surer(
-    campaigns: Sequence[Campaign], weighed: Sequence[Weighed], case: Case, background: Background, *, settings: Settings
-) -> list[Weighed]:
+    campaigns: Sequence[Campaign],
+    weighed: Sequence[MeasuredCandidate],
+    case: ScanData,
+    background: Reference,
+    *,
+    settings: Settings,
+) -> list[MeasuredCandidate]:
     """Candidates as they stand without the members of surer ones, where they share accounts.
 
     What else a campaign's accounts send falls into clusters too, and brings their sign-ups, networks and hours along.
@@ -100,9 +116,9 @@ def without_surer(
             if rest >= settings.min_accounts:
                 again[i] = without(campaigns[i], members[shared], account=account)
             else:
-                found[i] = less_sure(found[i], replace(found[i], evidence=()))
+                found[i] = with_larger_p_values(found[i], replace(found[i], evidence=()))
         taken[members] = True
-    alone = weigh(list(again.values()), case, background, seed=settings.seed)
+    alone = measure_candidates(list(again.values()), case, background, seed=settings.seed)
     for i, held in zip(again, alone, strict=True):
-        found[i] = less_sure(found[i], held)
+        found[i] = with_larger_p_values(found[i], held)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,22 +63,22 @@ class Judgement:
     cap: Tier | None = None
     """The highest tier that the benign explanations allow; None: any."""
     capped_by: tuple[str, ...] = ()
-    """Names of the benign explanations that set ``cap``, whether it was reached or not."""
+    """Labels of the benign explanations that set ``cap``, whether it was reached or not."""
     reach: Mapping[Tier, float] = field(default_factory=dict)
     """For each tier the least false-discovery rate at which the candidate comes to it or above, caps aside;
     infinite where it never does, 0 where it always does."""
 
 
-def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[str, Sequence[str]]) -> dict[Family, float]:
+def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[Family, Collection[str]]) -> dict[Family, float]:
     """One p-value per family that was measured (Simes 1986, valid under positive dependence).
 
     Args:
         evidence: of one campaign.
-        deciding: for some families the names of the measures that decide; all of the others do.
+        deciding: by family, the ids of the measures that decide. In a family that is not named, all do.
     """
     by_family: dict[Family, list[float]] = {}
     for item in evidence:
-        if item.name in deciding.get(item.family, (item.name,)):
+        if item.id in deciding.get(item.family, (item.id,)):
             by_family.setdefault(item.family, []).append(max(item.p_value, P_FLOOR))
     found: dict[Family, float] = {}
     for family, values in by_family.items():
@@ -101,7 +101,7 @@ def judge(
     benign: Sequence[Sequence[BenignExplanation]],
     templated: Sequence[bool],
     *,
-    deciding: Mapping[str, Sequence[str]],
+    deciding: Mapping[Family, Collection[str]],
     fdr: float,
 ) -> list[Judgement]:
     """Judges all candidates of a scan together.

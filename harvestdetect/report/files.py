@@ -20,6 +20,7 @@ import numpy as np
 
 from harvestdetect.data import Cut, Detection, Evidence, Finding, Member, StageCost
 from harvestdetect.errors import InputError, OutputError
+from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
 from harvestdetect.report.format import iso_time, seconds_of, tier_counts
 from harvestdetect.report.html import html_report
@@ -251,6 +252,7 @@ def _unknown(value: Any) -> Any:
 
 
 def _restored(value: dict[str, Any]) -> dict[str, Any]:
+    value = with_ids(value)
     if "first_seen" in value and "last_seen" in value:
         value.update({name: seconds_of(value[name]) for name in _TIMES})
     value.update({k: math.nan for k, v in value.items() if v is None and k in _FLOATS})

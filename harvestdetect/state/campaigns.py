@@ -316,7 +316,9 @@ def _told(
     found = replace(finding, campaign_id=change.campaign_id, standing=standing)
     if not change.suppressed or verdict is None:
         return found
-    reading = BenignExplanation(name="verdict", verdict="fits", statistic=None, sentence=verdict.sentence, caps="watch")
+    reading = BenignExplanation(
+        id="verdict", name="verdict", verdict="fits", statistic=None, sentence=verdict.sentence, caps="watch"
+    )
     return replace(found, tier="watch", benign_explanations=(*found.benign_explanations, reading))
 
 

@@ -44,7 +44,7 @@ from harvestdetect.settings import Settings, load_settings
 from harvestdetect.store.vectors import file_digest
 
 P_VALUES = st.one_of(st.floats(0, 1), st.floats(0, 320).map(lambda x: 10.0**-x))
-DECIDING = {"structure": ("even load",)}
+DECIDING = {"structure": ("even_load",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,8 @@ class Weighed:
 
 def evidence(name: str, family: Family, p_value: float) -> Evidence:
     return Evidence(
-        name=name,
+        id=name,
+        name=f"the {name}",
         family=family,
         value=1.0,
         null="chance",
@@ -67,8 +68,10 @@ def evidence(name: str, family: Family, p_value: float) -> Evidence:
 
 
 def weighed(cap: Tier | None = None, templated: bool = True, **families: float) -> Weighed:
-    names = {"structure": "even load", "time": "flat day", "text": "rigid wording"}
-    fits = BenignExplanation(name="a reading", verdict="fits", statistic=1.0, sentence="A sentence.", caps=cap)
+    names = {"structure": "even_load", "time": "flat_day", "text": "rigid_wording"}
+    fits = BenignExplanation(
+        id="reading", name="a reading", verdict="fits", statistic=1.0, sentence="A sentence.", caps=cap
+    )
     measures: list[tuple[Family, float]] = [(f, families[f]) for f in ("structure", "time", "text") if f in families]
     return Weighed(
         evidence=tuple(evidence(names[family], family, p) for family, p in measures),
@@ -229,9 +232,9 @@ def test_equal_p_values_everywhere() -> None:
 
 
 FAR: tuple[tuple[str, Family, float], ...] = (
-    ("even load", "structure", 0.2),
+    ("even_load", "structure", 0.2),
     ("new measure", "time", 0.2),
-    ("flat day", "time", 1e-20),
+    ("flat_day", "time", 1e-20),
 )
 
 
@@ -239,7 +242,7 @@ def test_evidence_takes_the_calibrated_p_value_and_says_so() -> None:
     found = fitted(uniform(300))
     items = [evidence(*of) for of in FAR]
     first, second, third = calibrated(found, items)
-    assert first.p_value == calibrated_p(found.measures["even load"], 0.2)[0]
+    assert first.p_value == calibrated_p(found.measures["even_load"], 0.2)[0]
     assert first.null == "chance; calibrated on 300 benign candidates"
     assert second == items[1]
     assert third.null == "chance; calibrated on 300 benign candidates, beyond them all: extrapolated"
@@ -254,9 +257,9 @@ def test_fitting_collects_every_measure_of_every_candidate() -> None:
     candidates = [weighed(structure=0.5), weighed(structure=0.1, time=0.7), weighed(text=1e-310)]
     found = fitted(candidates)
     assert {n: m.p_values for n, m in found.measures.items()} == {
-        "even load": (0.1, 0.5),
-        "flat day": (0.7,),
-        "rigid wording": (1e-300,),
+        "even_load": (0.1, 0.5),
+        "flat_day": (0.7,),
+        "rigid_wording": (1e-300,),
     }
     counts = {"prompts": 1000, "accounts": 50, "first_seen": 5, "last_seen": 9}
     assert found.counts == {"candidates": 3, "calibrating": 3, **counts}
@@ -269,7 +272,7 @@ def test_fitting_collects_every_measure_of_every_candidate() -> None:
 def test_candidates_that_are_held_down_to_watch_are_not_learnt_from() -> None:
     candidates = [weighed(structure=0.5), weighed(structure=1e-9, cap="watch"), weighed(structure=0.2, cap="review")]
     found = fitted(candidates)
-    assert found.measures["even load"].p_values == (0.2, 0.5)
+    assert found.measures["even_load"].p_values == (0.2, 0.5)
     assert (found.counts["candidates"], found.counts["calibrating"]) == (3, 2)
     assert len(found.held_out) == 3
     assert "2 candidates are few" in summary(found, fdr=0.01)
@@ -279,7 +282,7 @@ def test_candidates_that_are_held_down_to_watch_are_not_learnt_from() -> None:
 def test_a_benign_dump_without_candidates() -> None:
     found = fitted([])
     assert found.measures == {}
-    item = evidence("even load", "structure", 0.3)
+    item = evidence("even_load", "structure", 0.3)
     assert calibrated(found, [item]) == [item]
     rates = expected_findings(found, prompts=1000, fdr=0.01)
     assert {t: (r.found, r.expected) for t, r in rates.items()} == dict.fromkeys(TIERS, (0, 0.0))
@@ -405,9 +408,11 @@ def test_other_json_is_no_calibration(stored: Callable[..., Path], text: str) ->
         load_calibration(stored(text))
 
 
-@pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, 1.5])
+@pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, 1.5, True])
 def test_another_version_of_the_file_is_refused(stored: Callable[..., Path], version: Any) -> None:
-    with pytest.raises(CalibrationError, match=rf"is of version {version!r}, this harvestdetect reads {VERSION};"):
+    with pytest.raises(
+        CalibrationError, match=rf"is of version {version!r}, this harvestdetect reads 1 and {VERSION};"
+    ):
         load_calibration(stored(version=version))
 
 
@@ -416,13 +421,13 @@ def test_another_version_of_the_file_is_refused(stored: Callable[..., Path], ver
     [
         {"measures": ...},
         {"measures": []},
-        {"measures": {"even load": "0.5"}},
-        {"measures": {"even load": []}},
-        {"measures": {"even load": [0.5, 0.1]}},
-        {"measures": {"even load": [0.0, 0.1]}},
-        {"measures": {"even load": [-0.5]}},
-        {"measures": {"even load": [0.5, 1.5]}},
-        {"measures": {"even load": [None]}},
+        {"measures": {"even_load": "0.5"}},
+        {"measures": {"even_load": []}},
+        {"measures": {"even_load": [0.5, 0.1]}},
+        {"measures": {"even_load": [0.0, 0.1]}},
+        {"measures": {"even_load": [-0.5]}},
+        {"measures": {"even_load": [0.5, 1.5]}},
+        {"measures": {"even_load": [None]}},
         {"held_out": ...},
         {"held_out": [[0.1, 0.2]]},
         {"held_out": [[0.1, 0.2, "0.3"]]},
@@ -588,7 +593,7 @@ def test_calibrate_scans_the_whole_and_both_halves(
     assert len(scans) == 3
     found = load_calibration(out)
     assert found.settings["min_accounts"] == 12
-    assert len(found.measures["even load"].p_values) == 60
+    assert len(found.measures["even_load"].p_values) == 60
     assert len(found.held_out) == found.held_out_prompts == 60
     assert printed.startswith("60 prompts of 50 accounts held 60 candidates; no innocent reading holds 60 ")
     assert "\n\nmeasure  " in printed
