@@ -15,7 +15,7 @@ from harvestdetect.corpus.prompts import texts_of
 from harvestdetect.evidence import candidate as candidates
 from harvestdetect.evidence import duplicates, wording
 from harvestdetect.evidence.block_density import block_density
-from harvestdetect.evidence.candidate import CandidateData, Context, some_of
+from harvestdetect.evidence.candidate import CandidateData, MeasureContext, some_of
 from harvestdetect.evidence.cohort import cohort_coverage
 from harvestdetect.evidence.duplicates import duplicate_types, paired
 from harvestdetect.evidence.load import even_load, least_beyond, linked_clusters, linked_templates
@@ -49,24 +49,24 @@ GLANCE_P: Final = 0.1
 # ---------------------------------------------------------------- text
 
 
-def take_rigid_wording(candidate: CandidateData, context: Context) -> Observation | None:
+def take_rigid_wording(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the candidate's most rigid template."""
     rigid = max(candidate.descriptions, key=lambda d: d.fixed)
     return rigid_wording(rigid.fixed, rigid.rigidity, context.reference.fixed)
 
 
-def take_shared_wording(candidate: CandidateData, context: Context) -> Observation | None:
+def take_shared_wording(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the cluster whose texts share the most words."""
     return shared_wording(max(d.shared - d.backwards for d in candidate.descriptions), context.reference.shared)
 
 
-def take_density(candidate: CandidateData, context: Context) -> Observation | None:
+def take_density(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the candidate's segments that have neighbours from other accounts."""
     near = context.scan.core[some_of(candidate.segments)]
     return density(near[np.isfinite(near)].astype(np.float64), context.reference.distances)
 
 
-def take_slot_sweep(candidate: CandidateData, context: Context) -> Observation | None:
+def take_slot_sweep(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the largest template; None where the largest cluster has none."""
     largest = int(np.argsort(-candidate.cluster_sizes, kind="stable")[0])
     description = candidate.descriptions[largest]
@@ -86,7 +86,7 @@ def take_slot_sweep(candidate: CandidateData, context: Context) -> Observation |
     return _glanced(swept, 2 * GLANCE, candidates.TEXTS)
 
 
-def take_duplicate_types(candidate: CandidateData, context: Context) -> Observation | None:
+def take_duplicate_types(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of pairs of prompts of one cluster by different accounts."""
     scan, campaign = context.scan, candidate.trimmed
     has_text = _with_text(candidate, context)
@@ -121,13 +121,13 @@ def _glanced(measure: Callable[[int], Observation | None], few: int, many: int) 
     return found if found is None or found.p_value > GLANCE_P else measure(many)
 
 
-def _with_text(candidate: CandidateData, context: Context) -> Bools:
+def _with_text(candidate: CandidateData, context: MeasureContext) -> Bools:
     """bool[q]: which prompts have a part that can be read."""
     start, prompts = context.scan.parts.start, candidate.trimmed.prompts
     return np.asarray(start[prompts + 1] > start[prompts])
 
 
-def _texts(prompts: Ints32, candidate: CandidateData, context: Context) -> list[str]:
+def _texts(prompts: Ints32, candidate: CandidateData, context: MeasureContext) -> list[str]:
     """The beginning of the text of each prompt, as its clusters show it."""
     scan = context.scan
     return [text[: wording.READ] for text in texts_of(scan.corpus, scan.parts, prompts, candidate.segments)]
@@ -136,14 +136,14 @@ def _texts(prompts: Ints32, candidate: CandidateData, context: Context) -> list[
 # ---------------------------------------------------------------- structure
 
 
-def take_even_load(candidate: CandidateData, context: Context) -> Observation | None:
+def take_even_load(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of all accounts: leaving out those that send most would make any load even."""
     whole = candidate.whole
     strays = least_beyond(whole.stray_hits, candidate.clusters_used)
     return even_load(whole.harvest_prompts, strays=strays, seed=candidate.seed)
 
 
-def take_linked_templates(candidate: CandidateData, context: Context) -> Observation | None:
+def take_linked_templates(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the links that put the candidate together, where nobody fills its templates by chance."""
     if len(candidate.whole.clusters) < 2:
         return None
@@ -155,7 +155,7 @@ def take_linked_templates(candidate: CandidateData, context: Context) -> Observa
     )
 
 
-def take_linked_clusters(candidate: CandidateData, context: Context) -> Observation | None:
+def take_linked_clusters(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the links that put the candidate together, where its clusters are subjects or loose templates."""
     return linked_clusters(
         len(candidate.whole.clusters),
@@ -171,7 +171,7 @@ def _rigid_templates(candidate: CandidateData) -> int:
     return candidate.templates if any(map(is_rigid, candidate.descriptions)) else 0
 
 
-def take_block_density(candidate: CandidateData, context: Context) -> Observation | None:
+def take_block_density(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the candidate's clusters and members."""
     campaign, reference = candidate.trimmed, context.reference
     return block_density(
@@ -190,7 +190,7 @@ def _places(candidate: CandidateData) -> Ints:
     return np.searchsorted(candidate.trimmed.clusters, candidate.trimmed.prompt_cluster)
 
 
-def take_cohort_coverage(candidate: CandidateData, context: Context) -> Observation | None:
+def take_cohort_coverage(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the members and the accounts first seen when they were."""
     campaign = candidate.trimmed
     return cohort_coverage(
@@ -201,6 +201,6 @@ def take_cohort_coverage(candidate: CandidateData, context: Context) -> Observat
 # ---------------------------------------------------------------- time
 
 
-def take_model_pivot(candidate: CandidateData, context: Context) -> Observation | None:
+def take_model_pivot(candidate: CandidateData, context: MeasureContext) -> Observation | None:
     """Of the models that the prompts went to."""
     return model_pivot(candidate.timed, context.scan.corpus.prompts.fields["model"].code)

@@ -28,7 +28,7 @@ from harvestdetect.evidence.work_list import WorkList, compare_likeness
 from harvestdetect.template.align import Description, is_template
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
 
-__all__ = ["CandidateData", "Context", "Reference", "ScanData", "look_closer", "observe", "some_of"]
+__all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of"]
 
 
 OUTLYING: Final = 8.0
@@ -93,7 +93,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class MeasureContext:
     """What every measure is given beside the candidate."""
 
     scan: ScanData
@@ -149,7 +149,7 @@ class CandidateData:
         return float((self.clusters_used > 1).mean())
 
 
-def observe(campaign: Campaign, context: Context, *, seed: int) -> CandidateData:
+def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> CandidateData:
     """Computes what the measures of a candidate may need.
 
     Args:
@@ -189,7 +189,7 @@ def observe(campaign: Campaign, context: Context, *, seed: int) -> CandidateData
     )
 
 
-def look_closer(candidate: CandidateData, context: Context) -> CandidateData:
+def look_closer(candidate: CandidateData, context: MeasureContext) -> CandidateData:
     """The candidate with what only measures of a closer look need: its capability targets."""
     scan = context.scan
     texts, _ = cluster_texts(

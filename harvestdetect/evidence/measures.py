@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from harvestdetect.data import Evidence, Family
 from harvestdetect.evidence import adapters, coordination, tempo
-from harvestdetect.evidence.candidate import CandidateData, Context
+from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.intent import target_margin
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.shared_values import shared_value
@@ -24,7 +24,7 @@ from harvestdetect.evidence.work_list import focus, one_list_of_work
 
 __all__ = ["COMMON_INFRASTRUCTURE", "MEASURES", "Measure", "deciding", "evidence_of", "target_id"]
 
-Take: TypeAlias = Callable[[CandidateData, Context], Observation | None]
+Take: TypeAlias = Callable[[CandidateData, MeasureContext], Observation | None]
 """Takes a measure of a candidate; None where too little is known. It must be pure: the draws depend on the candidate's
 seed alone."""
 
@@ -67,7 +67,7 @@ _OPENED: Final = "a creation for 8 members and half of all; 99 other accounts wi
 def _infrastructure(id_: str, field: str, label: str, *, decides: bool = True, clause: str = "") -> Measure:
     """The measure of one field."""
 
-    def take(candidate: CandidateData, context: Context) -> Observation | None:
+    def take(candidate: CandidateData, context: MeasureContext) -> Observation | None:
         return shared_value(field, context.reference.fields, candidate.sharing, candidate.trimmed.accounts)
 
     return Measure(
@@ -85,7 +85,7 @@ def target_id(name: str) -> str:
 def _target(name: str) -> Measure:
     """The measure of one capability target of ``intent.toml``."""
 
-    def take(candidate: CandidateData, context: Context) -> Observation | None:
+    def take(candidate: CandidateData, context: MeasureContext) -> Observation | None:
         return target_margin(name, candidate.targets, context.reference.ordinary)
 
     return Measure(

@@ -12,7 +12,7 @@ import numpy as np
 from harvestdetect.corpus.prompts import words_of
 from harvestdetect.corpus.registry import known as known_entry
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue
-from harvestdetect.evidence.candidate import CandidateData, Context, Reference, ScanData, look_closer, observe
+from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData, look_closer, observe
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, explained
 from harvestdetect.evidence.load import even_load_ratio
 from harvestdetect.evidence.measures import MEASURES, Measure, deciding, evidence_of
@@ -70,7 +70,7 @@ def measure_candidates(
         measures: the table to take measures from.
         explanations: the table of benign explanations to test.
     """
-    context = Context(scan=scan, reference=reference)
+    context = MeasureContext(scan=scan, reference=reference)
 
     def one(position: int) -> MeasuredCandidate:
         before = known.get(position) if known else None
@@ -109,7 +109,7 @@ def with_larger_p_values(first: MeasuredCandidate, second: MeasuredCandidate) ->
 
 
 def _measured(
-    candidate: CandidateData, context: Context, measures: Sequence[Measure], explanations: Sequence[Explanation]
+    candidate: CandidateData, context: MeasureContext, measures: Sequence[Measure], explanations: Sequence[Explanation]
 ) -> MeasuredCandidate:
     """Takes the measures in their order, those of a closer look where one that decides stands out.
 
@@ -134,7 +134,7 @@ def _measured(
     )
 
 
-def _taken(measures: Sequence[Measure], candidate: CandidateData, context: Context) -> list[Evidence]:
+def _taken(measures: Sequence[Measure], candidate: CandidateData, context: MeasureContext) -> list[Evidence]:
     """The evidence of the measures that have a value."""
     found = []
     for measure in measures:
@@ -150,7 +150,7 @@ def _place(evidence: Evidence) -> tuple[int, float]:
 
 
 def _inputs(
-    candidate: CandidateData, context: Context, evidence: Sequence[Evidence], decisive: set[str]
+    candidate: CandidateData, context: MeasureContext, evidence: Sequence[Evidence], decisive: set[str]
 ) -> ExplanationInputs:
     """What the benign explanations are tested on."""
     scan, campaign = context.scan, candidate.trimmed

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect import Prompt, Settings, detect
+from harvestdetect import Prompt, Settings
+from harvestdetect.context import open_context
 from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts, SharedValue
 from harvestdetect.evidence.account_fields import (
     FIELDS,
@@ -36,6 +37,7 @@ from harvestdetect.evidence.measures import deciding
 from harvestdetect.evidence.shared_values import concentration, sharing_of
 from harvestdetect.evidence.shared_values import shared_infrastructure as listed
 from harvestdetect.judge.measure import MeasuredCandidate
+from harvestdetect.pipeline import run_scan
 from harvestdetect.util.arrays import Ints32
 from tests.evidence.table import infrastructure_evidence
 
@@ -693,7 +695,10 @@ def one_prompt_each(*, networks: int) -> list[Prompt]:
 
 def found_of_one_each(networks: int, cache: Path, weighed: list[MeasuredCandidate] | None = None) -> Detection:
     settings = Settings(encoder="fast", cache=cache)
-    return detect(one_prompt_each(networks=networks), settings=settings, candidates=weighed)
+    scan = run_scan(one_prompt_each(networks=networks), open_context(settings))
+    if weighed is not None:
+        weighed.extend(scan.measured)
+    return scan.detection
 
 
 def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_is_known(cache: Path) -> None:
