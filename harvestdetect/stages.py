@@ -40,7 +40,8 @@ from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encode
 from harvestdetect.errors import CacheError
 from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.intent import Encode
-from harvestdetect.judge.calibration import Calibration, check_calibration, load_calibration
+from harvestdetect.judge.calibration import Calibration, check_calibration
+from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.neighbors.search import nearest
 from harvestdetect.template.align import Description, is_rigid, is_template

@@ -21,7 +21,8 @@ from harvestdetect.context import open_context
 from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
 from harvestdetect.errors import SettingsError
 from harvestdetect.evidence.measures import MEASURES, deciding
-from harvestdetect.judge.calibration import Half, fit_calibration, save_calibration
+from harvestdetect.judge.calibration import Half, fit_calibration
+from harvestdetect.judge.calibration_file import save_calibration
 from harvestdetect.pipeline import run_scan
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate

@@ -577,7 +577,8 @@ def calibrate(
 
     from harvestdetect.calibration import calibrate as learn
     from harvestdetect.dump import check_rejects, expand_sources
-    from harvestdetect.judge.calibration import save_calibration, summary
+    from harvestdetect.judge.calibration import summary
+    from harvestdetect.judge.calibration_file import save_calibration
     from harvestdetect.report.format import plural
 
     names = [name for name in expand_sources(dumps) if name == "-" or os.path.realpath(name) != os.path.realpath(out)]

@@ -76,17 +76,17 @@ def _sharing(name: str, field: AccountField, members: Ints32) -> Sharing | None:
     """What members share; None where too little is known of the field."""
     from scipy.special import bdtrc
 
-    who, held = field.of(members)
+    who, values = field.of(members)
     n = int((np.diff(who, prepend=-1) > 0).sum())
     others = field.known - n
     if n < max(MIN_KNOWN, len(members) / 2) or others < MIN_OTHERS:
         return None
-    value, place, count = np.unique(held, return_inverse=True, return_counts=True)
+    value, place, count = np.unique(values, return_inverse=True, return_counts=True)
     shared = count > 1
     kept = shared[place]
     x, k = count[shared], field.holders[value[shared]]
     # an account that holds more values holds any one of them more easily
-    reach = max(1.0, len(held) / n / max((len(field.value) - len(held)) / others, 1e-9))
+    reach = max(1.0, len(values) / n / max((len(field.value) - len(values)) / others, 1e-9))
     chance = np.maximum(k / field.known, FAMILIAR * (k - x + 1) / (others + 1)) * reach
     chance = np.minimum(np.maximum(chance, COARSE.get(name, 0.0)), 1.0)
     with np.errstate(divide="ignore"):
@@ -226,7 +226,7 @@ def _pairs(field: AccountField, sharing: Sharing, rare: int, total: float) -> tu
         total: pairs of accounts of the dump that share such a value.
 
     Returns:
-        the members that share one, the natural log of the chance of so many disjoint pairs, and how many pairs random
+        the members that share one, the natural log of the chance of that many disjoint pairs, and how many pairs random
         accounts would show; None where no member shares one.
     """
     from scipy.special import gammaln
@@ -297,9 +297,9 @@ def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
     found = {}
     for name in ("org", "asn", "network"):
         if name in fields.fields:
-            who, held = fields.fields[name].of(members if name == "org" else fields.counted(members))
-            if len(held):
-                size = -np.sort(-np.unique(held, return_counts=True)[1])
+            who, values = fields.fields[name].of(members if name == "org" else fields.counted(members))
+            if len(values):
+                size = -np.sort(-np.unique(values, return_counts=True)[1])
                 most = max(LARGEST, np.count_nonzero(size[:TEAMS] >= TEAM)) if name == "org" else 1
                 found[name] = min(int(size[:most].sum()) / len(unique(who)), 1.0)
     return found

@@ -1,10 +1,10 @@
-"""Everything a scan weighed, also what became no finding: the lines of ``candidates.jsonl``.
+"""All candidates of a scan, also those that are no findings: the lines of ``candidates.jsonl``.
 
-``harvestdetect explain`` answers from them why a set of accounts was taken, why its neighbours were not, and what
-would change that. A line names a few accounts that are **no members** (:class:`Outside`, and the surest accounts of
-a candidate that became no finding). Their ids are personal data of people about whom nothing is said: there are at
-most :data:`MOST_OUTSIDE` of them to a candidate, they are never recommended for anything, and the file wants the
-same care as the dump.
+``harvestdetect explain`` reads in them why a set of accounts was taken, why its neighbours were not, and what would
+change that. A line names a few accounts that are **no members** (:class:`Outside`, and the surest accounts of a
+candidate that is no finding). Their ids are personal data of people whom nothing is said about. A candidate names at
+most :data:`MOST_OUTSIDE` of them, they are never recommended for anything, and the file needs the same care as the
+dump.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from harvestdetect.data import (
     NO_TIME,
     Campaign,
     Candidate,
+    Failed,
     Near,
     Outside,
     Prompts,
@@ -59,16 +60,21 @@ __all__ = [
 
 
 CANDIDATES: Final = "candidates.jsonl"
+"""Name of the file with a line for each candidate."""
 SEEN: Final = "accounts_seen.parquet"
+"""Name of the file with a digest of every account of the dump."""
 MOST_OUTSIDE: Final = 20
+"""Accounts that are no members which a candidate names, at most."""
 MOST_NEAR: Final = 10
+"""Other candidates that a candidate names, at most."""
 EXCERPT: Final = 200
-"""Most characters of a template that a line holds."""
+"""Characters of a template that a line has, at most."""
 SLOT: Final = "…"
+"""Mark of a slot in an excerpt."""
 CLOSE: Final = 0.7
-"""Chord distance up to which two candidates count as neighbours in wording; of unrelated ones 1 % lie within 0.8."""
+"""Chord distance up to which two candidates are neighbours in wording. Chosen: 1 % of unrelated ones lie within 0.8."""
 WEIGHED: Final = 200
-"""Candidates that share the most accounts with one, of equals the first, of which the overlap is tested."""
+"""Other candidates whose overlap with a candidate is tested: those that share the most accounts with it."""
 OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
 
 # ---------------------------------------------------------------- to and from JSON
@@ -140,7 +146,7 @@ def outside_accounts(
     """Some of the accounts that sent a campaign's texts, in words: the surest :data:`MOST_OUTSIDE`.
 
     Args:
-        accounts: int32[b], numbers of the accounts to tell of.
+        accounts: int32[b], numbers of the accounts to name.
         membership: float64[b], of each.
         hits: int32[b], prompts of each that fit.
         volume: int32[a], prompts of every account of the corpus.
@@ -201,19 +207,19 @@ def near_candidates(
 ) -> list[tuple[Near, ...]]:
     """For each candidate at most :data:`MOST_NEAR` others that share accounts or wording, and the test they failed.
 
-    The figures are those of ``campaign.link_clusters`` for candidates as wholes: the overlap that the accounts'
-    volumes explain, its Poisson tail, times the number of pairs. Named are those that share more accounts than that,
-    the least likely overlap first, and those whose wording is within :data:`CLOSE`, the closest first.
+    The figures are those of ``campaign.form.link_clusters``, for whole candidates: the overlap that the accounts'
+    volumes explain, and its Poisson tail, times the number of pairs. It names candidates that share more accounts than
+    that, the least likely overlap first, and candidates whose wording is within :data:`CLOSE`, the closest first.
 
     Args:
         ids: of c candidates.
         accounts: for each the members, int32 ascending.
         hits: beside each member its prompts in the candidate.
         volume: int32[a], prompts of every account.
-        vectors: float32[c, d], mean vector of each candidate's prompts, less the mean of all prompts (or subjects that
-            many share would make all alike); None: wording is not compared.
-        rigid: whether a candidate has a template that nobody fills by chance.
-        copied: whether a candidate has a cluster that is mostly one text.
+        vectors: float32[c, d], mean vector of each candidate's prompts, less the mean of all prompts (otherwise
+            subjects that many share would make all alike); None: wording is not compared.
+        rigid: for each whether it has a template that nobody fills by chance.
+        copied: for each whether it has a cluster that is mostly one text.
         rules: what links two candidates.
     """
     count = len(ids)
@@ -244,19 +250,23 @@ def near_candidates(
                     overlap=round(float(overlap[i]), 4),
                     overlap_cut=rules.min_overlap,
                     distance=None if unit is None else round(float(distance[i]), 4),
-                    failed=(
-                        "shared" if n < rules.min_shared
-                        else "chance" if tail[i] >= cut
-                        else "overlap" if overlap[i] < rules.min_overlap
-                        else "none"
-                    ),
+                    failed=_failed(n, float(tail[i]), float(overlap[i]), cut, rules),
                 )
             )  # fmt: skip
     return [tuple(row) for row in found]
 
 
+def _failed(shared: int, log_p: float, overlap: float, cut: float, rules: LinkRules) -> Failed:
+    """The first test of a link that two candidates fail."""
+    if shared < rules.min_shared:
+        return "shared"
+    if log_p >= cut:
+        return "chance"
+    return "overlap" if overlap < rules.min_overlap else "none"
+
+
 def _weighed(overlaps: Overlaps, block: slice, unit: Floats32 | None) -> tuple[Pairs, Floats32]:
-    """The pairs to weigh of some candidates, by the first, then by the second, and how far each is apart in wording.
+    """The pairs to compare of some candidates, sorted by both, and the distance in wording of each pair.
 
     They are the :data:`WEIGHED` that share the most accounts, and the closest in wording.
     """
@@ -304,9 +314,9 @@ def _nearest(weighed: Pairs, expected: Floats, tail: Floats, distance: Floats32)
 def _places(group: Ints, *keys: npt.NDArray[Any]) -> Ints:
     """The place of each item among those of its group, from 0, by some keys, the first one first."""
     order = np.lexsort((*keys[::-1], group))
-    held = group[order]
+    ordered = group[order]
     places = np.empty(len(group), np.int64)
-    places[order] = np.arange(len(group)) - np.searchsorted(held, held)
+    places[order] = np.arange(len(group)) - np.searchsorted(ordered, ordered)
     return places
 
 
@@ -319,15 +329,15 @@ def _unit(vectors: Floats32) -> Floats32:
 
 
 def account_digest(account: str) -> int:
-    """64 bits that stand for an account in :data:`SEEN`."""
+    """The 64-bit digest of an account in :data:`SEEN`."""
     return int.from_bytes(hashlib.blake2b(account.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def seen_accounts(accounts: pa.Array, volume: Ints32) -> pa.Table:
     """``digest`` (uint64, ascending) and ``prompts`` of every account of the dump, for :data:`SEEN`.
 
-    It tells an account that is in no finding from one that the dump does not hold, without a list of ids. Who can
-    guess an id can still look it up.
+    It shows whether the dump has an account that is in no finding, without a list of ids. Anybody who can guess an id
+    can still look it up.
     """
     digest = np.fromiter(map(account_digest, accounts.to_pylist()), np.uint64, len(accounts))
     order = np.argsort(digest, kind="stable")

@@ -21,6 +21,7 @@ from harvestdetect.data import (
     Evidence,
     Finding,
     Member,
+    Near,
     Prompts,
     Template,
 )
@@ -79,14 +80,8 @@ def finding_of(
     """
     if judgement.tier is None:
         raise ValueError("a candidate without a tier is no finding")
-    prompts, templates, evidence = sent.prompts, sent.templates, measured.evidence
-    shown = sorted(
-        (
-            _counted(templates[int(c)], campaign.prompts[campaign.prompt_cluster == c], prompts)
-            for c in campaign.clusters
-        ),
-        key=lambda t: (-t.prompts, t.template_id),
-    )
+    prompts, evidence = sent.prompts, measured.evidence
+    shown = _templates(campaign, sent)
     members = _members(campaign, judgement, sent, low_share)
     time = prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
@@ -140,7 +135,7 @@ def candidates_of(
         rigid: for each cluster, whether nobody fills its template by chance.
         link_log_p: see ``Settings.link_log_p``.
     """
-    prompts, volume, templates = sent.prompts, sent.volume, sent.templates
+    prompts, volume = sent.prompts, sent.volume
     centre = vectors.mean(axis=0) if len(vectors) else 0.0
     means = np.array([vectors[c.prompts].mean(axis=0) - centre for c in campaigns], np.float32)
     near = near_candidates(
@@ -152,42 +147,58 @@ def candidates_of(
             min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
         ),
     )  # fmt: skip
-    found = []
-    for i, (campaign, judgement) in enumerate(zip(campaigns, judgements, strict=True)):
-        largest = max((templates[int(c)] for c in campaign.clusters), key=lambda t: (t.prompts, t.template_id))
-        found.append(
-            Candidate(
-                campaign_id=ids[i],
-                tier=judgement.tier,
-                score=judgement.score,
-                q_value=judgement.q_value,
-                accounts=len(campaign.accounts),
-                prompts=len(campaign.prompts),
-                uncapped=judgement.uncapped,
-                capped_by=judgement.capped_by if judgement.uncapped != judgement.tier else (),
-                templated=judgement.templated,
-                templates=len(campaign.clusters),
-                excerpt=excerpt_of(largest.words),
-                families=judgement.standings,
-                evidence=_shown(campaign, measured[i].evidence),
-                benign_explanations=measured[i].benign,
-                members=()
-                if judgement.tier
-                else outside_accounts(
-                    campaign.accounts, campaign.membership, campaign.harvest_prompts, volume=volume,
-                    names=prompts.accounts,
-                ),
-                outside=outside_accounts(
-                    campaign.outside, campaign.outside_membership, campaign.outside_hits, volume=volume,
-                    names=prompts.accounts,
-                ),
-                outside_count=len(campaign.outside),
-                neighbors=near[i],
-                steps=steps(judgement),
-                missing=missing_fields(prompts, campaign),
-            )
-        )  # fmt: skip
-    return tuple(found)
+    return tuple(
+        _candidate(campaign, judgements[i], measured[i], ids[i], sent, near[i]) for i, campaign in enumerate(campaigns)
+    )
+
+
+def _candidate(
+    campaign: Campaign,
+    judgement: Judgement,
+    measured: MeasuredCandidate,
+    campaign_id: str,
+    sent: Sent,
+    near: tuple[Near, ...],
+) -> Candidate:
+    """One candidate; ``near`` are the others that share accounts or wording."""
+    prompts, volume = sent.prompts, sent.volume
+    largest = max((sent.templates[int(c)] for c in campaign.clusters), key=lambda t: (t.prompts, t.template_id))
+    return Candidate(
+        campaign_id=campaign_id,
+        tier=judgement.tier,
+        score=judgement.score,
+        q_value=judgement.q_value,
+        accounts=len(campaign.accounts),
+        prompts=len(campaign.prompts),
+        uncapped=judgement.uncapped,
+        capped_by=judgement.capped_by if judgement.uncapped != judgement.tier else (),
+        templated=judgement.templated,
+        templates=len(campaign.clusters),
+        excerpt=excerpt_of(largest.words),
+        families=judgement.standings,
+        evidence=_shown(campaign, measured.evidence),
+        benign_explanations=measured.benign,
+        members=()
+        if judgement.tier
+        else outside_accounts(
+            campaign.accounts,
+            campaign.membership,
+            campaign.harvest_prompts,
+            volume=volume,
+            names=prompts.accounts,
+        ),
+        outside=outside_accounts(
+            campaign.outside,
+            campaign.outside_membership,
+            campaign.outside_hits,
+            volume=volume,
+            names=prompts.accounts,
+        ),
+        outside_count=len(campaign.outside),
+        neighbors=near,
+        steps=steps(judgement),
+        missing=missing_fields(prompts, campaign),
+    )
 
 
 def _has_copied(campaign: Campaign, prompts: Prompts) -> bool:
@@ -201,6 +212,15 @@ def _shown(campaign: Campaign, evidence: Sequence[Evidence]) -> tuple[Evidence, 
     return (*evidence, campaign.joined_by) if campaign.joined_by else tuple(evidence)
 
 
+def _templates(campaign: Campaign, sent: Sent) -> list[Template]:
+    """The templates of a campaign with the counts of its own prompts, the largest first."""
+    counted = (
+        _counted(sent.templates[int(c)], campaign.prompts[campaign.prompt_cluster == c], sent.prompts)
+        for c in campaign.clusters
+    )
+    return sorted(counted, key=lambda t: (-t.prompts, t.template_id))
+
+
 def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -> Template:
     """A template with the counts of one campaign's prompts."""
     return replace(
@@ -212,7 +232,7 @@ def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -
 
 
 def campaign_ids(campaigns: Sequence[Campaign], templates: Mapping[int, Template], accounts: pa.Array) -> list[str]:
-    """An id for each candidate, by its templates; those of the same templates are told apart by their accounts.
+    """An id for each candidate, by its templates; those of the same templates get one by their accounts too.
 
     Args:
         campaigns: all candidates of a scan.

@@ -27,7 +27,6 @@ from harvestdetect.judge.calibration import (
     FEW,
     MANY,
     MATTERS,
-    VERSION,
     Calibration,
     Half,
     calibrated,
@@ -37,10 +36,9 @@ from harvestdetect.judge.calibration import (
     fit_calibration,
     fit_measure,
     half_of,
-    load_calibration,
-    save_calibration,
     summary,
 )
+from harvestdetect.judge.calibration_file import VERSION, load_calibration, save_calibration
 from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
 from harvestdetect.store.vectors import file_digest
