@@ -255,6 +255,34 @@ def text(*arguments: str | Path) -> str:
     return " ".join(run(*arguments).stdout.split())
 
 
+def without_ids(value: Any) -> Any:
+    """Rows of measures and explanations as they were written before they had ids."""
+    if isinstance(value, dict):
+        return {k: without_ids(v) for k, v in value.items() if k != "id"}
+    return [without_ids(v) for v in value] if isinstance(value, list) else value
+
+
+def test_results_that_were_written_before_ids_are_explained_alike(out: Path) -> None:
+    before = [run(out, identity, "--format", "json").stdout for identity in (FIRST, SECOND, LOOSE)]
+    for name in ("campaigns.jsonl", CANDIDATES):
+        rows = [json.loads(line) for line in (out / name).read_text(encoding="utf-8").splitlines()]
+        (out / name).write_text("".join(json.dumps(without_ids(row)) + "\n" for row in rows), encoding="utf-8")
+        assert '"id"' not in (out / name).read_text(encoding="utf-8")
+    assert [run(out, identity, "--format", "json").stdout for identity in (FIRST, SECOND, LOOSE)] == before
+    assert '"id": "passed_on"' in before[0]
+
+
+def test_a_measure_that_is_in_no_table_is_explained_by_its_name(out: Path) -> None:
+    rows = [json.loads(line) for line in (out / CANDIDATES).read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        for item in (*row["evidence"], *row["benign_explanations"]):
+            item["name"] = "something else"
+            del item["id"]
+    (out / CANDIDATES).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert "something else: 0.4, chance gives 3.1" in text(out, FIRST)
+    assert "with a figure at which it fits no more" in text(out, FIRST)
+
+
 def error(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
     """Exit code and the line on standard error."""
     with pytest.raises(SystemExit) as end:

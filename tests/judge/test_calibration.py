@@ -22,6 +22,8 @@ from harvestdetect.cli.main import main
 from harvestdetect.context import Context
 from harvestdetect.data import PROMPT_SCHEMA, TIERS, BenignExplanation, Detection, Evidence, Family, SourceFile, Tier
 from harvestdetect.errors import CalibrationError, OutputError, SettingsError
+from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
+from harvestdetect.evidence.measures import deciding
 from harvestdetect.judge.calibration import (
     CONFIDENCE,
     FEW,
@@ -39,6 +41,7 @@ from harvestdetect.judge.calibration import (
     summary,
 )
 from harvestdetect.judge.calibration_file import VERSION, load_calibration, save_calibration
+from harvestdetect.judge.triage import judge
 from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
 from harvestdetect.store.vectors import file_digest
@@ -648,3 +651,66 @@ def test_calibrate_says_what_is_wrong(
         assert (code, printed) == (status, ""), message
         assert message in err
     assert not (tmp_path / "x").exists()
+
+
+# ---------------------------------------------------------------- files of version 1
+
+DATA = Path(__file__).parent / "data"
+"""A calibration of version 1, written before ids existed, and the candidates of a scan with it, by the same code."""
+
+
+def judged_then() -> list[dict[str, Any]]:
+    """A candidate each: ``evidence`` has name, family, p-value and calibrated p-value of every measure."""
+    return [json.loads(line) for line in (DATA / "judged_v1.jsonl").read_text().splitlines()]
+
+
+def test_a_file_of_version_1_is_read_by_names() -> None:
+    found = load_calibration(DATA / "calibration_v1.json")
+    stored_then = json.loads((DATA / "calibration_v1.json").read_text())
+    assert stored_then["version"] == 1 < VERSION
+    assert {m.p_values for m in found.measures.values()} == {tuple(p) for p in stored_then["measures"].values()}
+    for name, p_values in stored_then["measures"].items():
+        assert found.measures[MEASURE_IDS[name]].p_values == tuple(p_values)
+    check_calibration(found, settings=Settings(encoder="fast"), version=__version__)
+
+
+def test_a_file_of_version_1_gives_the_judgements_that_it_gave_then() -> None:
+    calibration = load_calibration(DATA / "calibration_v1.json")
+    then = judged_then()
+    raw = [[evidence(MEASURE_IDS[name], family, p) for name, family, p, _ in row["evidence"]] for row in then]
+    now = [calibrated(calibration, items) for items in raw]
+    for row, items in zip(then, now, strict=True):
+        assert [item.p_value for item in items] == [p for _, _, _, p in row["evidence"]]
+    assert now != raw
+    readings = [
+        [
+            BenignExplanation(
+                id=EXPLANATION_IDS[name], name=name, verdict=verdict, statistic=None, sentence="", caps=caps
+            )
+            for name, verdict, caps in row["benign"]
+        ]
+        for row in then
+    ]
+    judgements = judge(now, readings, [row["templated"] for row in then], deciding=deciding(), fdr=0.01)
+    assert {j.tier for j in judgements} == {"urgent", "watch", None}
+    for row, judgement in zip(then, judgements, strict=True):
+        assert (judgement.tier, judgement.uncapped) == (row["tier"], row["uncapped"])
+        assert (judgement.score, judgement.q_value) == (row["score"], row["q_value"])
+        families = [[f.family, f.p_value, f.adjusted, f.stands] for f in judgement.standings]
+        assert families == row["families"]
+        assert list(judgement.capped_by if judgement.uncapped != judgement.tier else ()) == row["capped_by"]
+
+
+def test_a_file_of_version_1_becomes_one_of_this_version(tmp_path: Path) -> None:
+    found = load_calibration(DATA / "calibration_v1.json")
+    save_calibration(found, tmp_path / "again.json")
+    assert json.loads((tmp_path / "again.json").read_text())["version"] == VERSION
+    assert load_calibration(tmp_path / "again.json") == found
+
+
+def test_a_name_that_no_measure_had_is_no_calibration(tmp_path: Path) -> None:
+    values = json.loads((DATA / "calibration_v1.json").read_text())
+    values["measures"]["\x1b[31m even load"] = [0.5]
+    (tmp_path / "c.json").write_text(json.dumps(values))
+    with pytest.raises(CalibrationError, match=r"no measure is named '\\x1b\[31m even load'"):
+        load_calibration(tmp_path / "c.json")

@@ -495,6 +495,19 @@ def test_detection_goes_through_json_unchanged(detection: Detection) -> None:
     assert '"first_seen": "2026-03-01T00:00:00Z"' in text
 
 
+def test_a_detection_that_was_written_before_ids_is_read() -> None:
+    named = (
+        Evidence(
+            id="even_load", name="even load", family="structure", value=1.0, null="", expected=2.0, p_value=0.1,
+            sentence="",
+        ),
+    )  # fmt: skip
+    detection = make_detection(make_finding(evidence=named, benign_explanations=()))
+    plain = json.loads(report.detection_json(detection))
+    del plain["findings"][0]["evidence"][0]["id"]
+    assert report.detection_from_json(json.dumps(plain)) == detection
+
+
 def test_numbers_that_are_not_finite_survive_json() -> None:
     evidence = Evidence(
         id="x", name="x", family="time", value=math.nan, null="", expected=-math.inf, p_value=0.0, sentence=""
