@@ -22,17 +22,16 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidates import excerpt_of
+from harvestdetect.judge.findings import SURE
 from harvestdetect.judge.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
 from harvestdetect.report.format import number, p_value, percent, plural
 
-__all__ = ["SURE", "explain_campaign", "low_share", "named", "setting", "shortfall"]
+__all__ = ["explain_campaign", "low_share", "named", "setting", "shortfall"]
 
-SURE: Final = 0.8
-"""Membership from which an account may be recommended, as ``findings.SURE``."""
 LOW_SHARE: Final = 0.2
-"""``Settings.low_share`` where ``run.json`` does not tell it."""
+"""``Settings.low_share`` where ``run.json`` does not have it."""
 LOOSEST: Final = 0.25
-"""No change is told beyond this false-discovery rate: nobody would scan at it."""
+"""Largest false-discovery rate at which a change is mentioned: nobody would scan at a larger one. Chosen."""
 
 _FIELDS: Final = {
     "timestamp": "times would let the family time be measured at all, and tell an event or a deadline",
@@ -46,7 +45,7 @@ _FIELDS: Final = {
     "created_at": "sign-up times would show accounts made together (family time)",
     "model": "model names would show a move to a new model on one day (family time)",
 }
-"""What a missing field would tell."""
+"""What a missing field would show."""
 
 
 def explain_campaign(
@@ -108,7 +107,7 @@ def low_share(run: Mapping[str, Any], shares: Any) -> float:
 
 
 def setting(run: Mapping[str, Any], name: str) -> float | None:
-    """A number among the settings of the scan; None where ``run.json`` does not tell it."""
+    """A number among the settings of the scan; None where ``run.json`` does not have it."""
     settings = run.get("settings")
     value = settings.get(name) if isinstance(settings, dict) else None
     return float(value) if isinstance(value, int | float) else None
@@ -127,12 +126,12 @@ def _apart(members: Sequence[MemberRow], tier: Tier | None, low: float) -> dict[
 
 
 def _families(candidate: Candidate) -> tuple[FamilyView, ...]:
-    told = {result.family: result for result in candidate.families}
+    results = {result.family: result for result in candidate.families}
     order = [r.family for r in candidate.families if r.stands] + [r.family for r in candidate.families]
     order += [e.family for e in candidate.evidence]
     found = []
     for family in dict.fromkeys(order):
-        result = told.get(family)
+        result = results.get(family)
         measures = (e for e in candidate.evidence if e.family == family)
         found.append(
             FamilyView(
@@ -236,12 +235,12 @@ def _why_apart(near: Near) -> str:
         )
     return (
         f"{shared}, {chance} (log p {near.log_p:.1f}): more than chance, but no link between their texts held, or "
-        "accounts that use one of them only were told apart."
+        "accounts that use one of them only were separated."
     )
 
 
 def shortfall(candidate: Candidate) -> str:
-    """Which figure came nearest to make a candidate a finding."""
+    """Which figure came nearest to making a candidate a finding."""
     stands = [f for f in candidate.families if f.stands]
     if stands:
         best = min(stands, key=lambda f: f.adjusted)
@@ -263,15 +262,15 @@ def shortfall(candidate: Candidate) -> str:
 def _tier_of(candidate: Candidate, stands: Collection[Family]) -> Tier | None:
     """The tier if just these families stood and no benign explanation fitted.
 
-    One that does not, or of which there is no figure, is taken to stand barely.
+    A family that does not stand, or that has no figure, is taken to stand barely.
     """
-    told = {f.family: f for f in candidate.families}
+    results = {f.family: f for f in candidate.families}
     fdr = next((f.cut for f in candidate.families if f.family in BEYOND_TEXT and f.cut == f.cut), 1.0)
     standings = []
     for family in stands:
-        held = told.get(family) or FamilyResult(family=family, p_value=fdr, adjusted=fdr, cut=fdr, stands=True)
-        adjusted = held.adjusted if held.adjusted <= fdr else fdr
-        standings.append(replace(held, adjusted=adjusted, stands=True))
+        result = results.get(family) or FamilyResult(family=family, p_value=fdr, adjusted=fdr, cut=fdr, stands=True)
+        adjusted = result.adjusted if result.adjusted <= fdr else fdr
+        standings.append(replace(result, adjusted=adjusted, stands=True))
     return tier_of(standings, templated=candidate.templated, fdr=fdr)
 
 
@@ -283,7 +282,7 @@ def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tie
 
 
 def _binding(candidate: Candidate, uncapped: Tier | None) -> tuple[str, ...]:
-    """The explanations that hold the tier down, where the scan did not name them."""
+    """The explanations that cap the tier, where the scan did not name them."""
     if uncapped == candidate.tier:
         return ()
     return tuple(b.name for b in candidate.benign_explanations if b.caps and b.caps == candidate.tier)
@@ -336,12 +335,12 @@ def _by_rate(scan: Scan, candidate: Candidate) -> list[Change]:
 
 
 def _by_family(candidate: Candidate) -> list[Change]:
-    """What each family does, taken away or added."""
+    """The tier without each family that stands, and with each that does not."""
     stands = _standing(candidate)
-    told = {f.family: f for f in candidate.families}
+    results = {f.family: f for f in candidate.families}
     found = []
     for family in ("text", *BEYOND_TEXT):
-        result = told.get(family)
+        result = results.get(family)
         other = stands ^ {family}
         tier = _capped(_tier_of(candidate, other), candidate.benign_explanations)
         if tier == candidate.tier:
@@ -372,7 +371,7 @@ def _by_benign(candidate: Candidate, explanations: Sequence[Explanation]) -> lis
         rest = [b for b in candidate.benign_explanations if b is not explanation]
         tier = _capped(uncapped, rest)
         lifts = lifted_by[explanation.id]() if explanation.id in lifted_by else "a figure at which it fits no more"
-        sentence = f"Held down to {explanation.caps} by: {explanation.name}. {explanation.sentence} "
+        sentence = f"Capped at {explanation.caps} by: {explanation.name}. {explanation.sentence} "
         if tier == candidate.tier:
             holds = next(b.name for b in rest if b.caps and _capped(uncapped, (b,)) == tier)
             sentence += f"Without it the tier stays {named(tier)}, for this fits too: {holds}."
@@ -406,7 +405,7 @@ def _by_template(candidate: Candidate) -> list[Change]:
 
 
 def _missing(scan: Scan, candidate: Candidate) -> tuple[str, ...]:
-    """Fields that were not there; of an older scan only those that its findings tell of."""
+    """Fields that most prompts lack; of an older scan only those that its findings show."""
     row = scan.found.get(candidate.campaign_id)
     if scan.complete or row is None:
         return tuple(name for name in candidate.missing if name in _FIELDS)

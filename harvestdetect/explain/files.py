@@ -1,4 +1,4 @@
-"""Reads what a scan wrote into its folder, as far as an explanation needs it."""
+"""Reads the files of a scan that an explanation needs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ _COLUMNS: Final = (
     *("account", "campaign_id", "membership", "harvest_share", "prompts", "harvest_prompts", "first_seen", "last_seen"),
     *("recommended", "reasons"),
 )
-"""Of ``accounts.csv``, as far as they are read."""
+"""Columns of ``accounts.csv`` that are read."""
 _HUGE: Final = 2**63
+"""Whole numbers from here on have more than 64 bits, and are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
+    """The prompts of a campaign on one day."""
+
     day: str
     prompts: int
 
@@ -79,12 +82,12 @@ class Scan:
     found: dict[str, FoundCampaign]
     members: dict[str, list[MemberRow]]
     candidates: dict[str, Candidate]
-    """Findings first; of an older scan made of its findings."""
+    """By id, findings first. Of an older scan they are made of its findings."""
     run: dict[str, Any]
     complete: bool
     """Whether the scan kept its candidates."""
     missing: tuple[str, ...] = ()
-    """What is not there, a sentence each."""
+    """What the files lack, a sentence each."""
 
 
 def read_scan(out: Path) -> Scan:
@@ -129,7 +132,7 @@ def read_scan(out: Path) -> Scan:
 
 
 def _candidate_of(row: FoundCampaign) -> Candidate:
-    """A candidate from what its finding tells."""
+    """A candidate made of its finding, for a scan that did not keep its candidates."""
     return Candidate(
         campaign_id=row.campaign_id,
         tier=row.tier,
@@ -159,7 +162,7 @@ def _converted(where: str, row: dict[str, Any], convert: Callable[[dict[str, Any
 
 
 def _fits(value: Any) -> bool:
-    """Whether every whole number in a value can be reckoned with."""
+    """Whether every whole number in a value fits into 64 bits."""
     if isinstance(value, dict):
         return all(map(_fits, value.values()))
     if isinstance(value, list):

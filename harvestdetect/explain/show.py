@@ -108,8 +108,8 @@ class _Page:
 def _shown(text: str, style: str, limit: int = LONGEST) -> Text:
     from rich.text import Text
 
-    told, left_out = cut(visible(text), limit)
-    return Text(told + ("…" if left_out else ""), style=style)
+    shown, left_out = cut(visible(text), limit)
+    return Text(shown + ("…" if left_out else ""), style=style)
 
 
 def _show_campaign(page: _Page, e: CampaignExplanation) -> None:

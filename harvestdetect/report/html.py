@@ -40,14 +40,15 @@ from harvestdetect.util.escape import cut, html_text, json_text, visible
 __all__ = ["html_report"]
 
 _MAX_BYTES: Final = 3_000_000
+"""Bytes of the page, about, beyond which fewer findings are shown in full."""
 _TEXT: Final = 600
-"""Characters of a prompt shown."""
+"""Characters of a prompt that are shown."""
 _SAYS: Final = 0.05
-"""p-value up to which a measure is shown; the others are folded away."""
+"""Largest p-value of a measure that is shown; the others are folded away."""
 _COLUMNS: Final = 24
-"""Templates shown in a matrix."""
+"""Templates that a matrix shows."""
 _BLOCK: Final = 30
-"""Rows of a matrix before the next one is set beside it."""
+"""Rows of a matrix; the next rows go into a matrix beside it."""
 
 _NO_SPACE_BEFORE: Final = re.compile(r"[\s.,;:!?)\]}»”]|$")
 
@@ -153,16 +154,16 @@ def _standing(detection: Detection) -> list[tuple[str, str, str]]:
 
 
 def _calibration(detection: Detection) -> dict[str, Any] | None:
-    """What is told of a calibration; None without one."""
-    held = detection.calibration
-    if not held:
+    """What the page says of the calibration; None without one."""
+    calibration = detection.calibration
+    if not calibration:
         return None
-    rates = held.get("expected_findings") or {}
+    rates = calibration.get("expected_findings") or {}
     return {
-        "file": str(held.get("file", "")),
-        "digest": held.get("sha256"),
-        "created": held.get("created"),
-        "candidates": held.get("candidates"),
+        "file": str(calibration.get("file", "")),
+        "digest": calibration.get("sha256"),
+        "created": calibration.get("created"),
+        "candidates": calibration.get("candidates"),
         "rates": [(tier, rates[tier]) for tier in TIERS if tier in rates],
     }
 
@@ -293,14 +294,16 @@ def _targets(f: Finding) -> list[tuple[str, Evidence | None]]:
 
 
 def _by_family(f: Finding, which: Callable[[Evidence], bool]) -> list[tuple[str, bool, list[Evidence]]]:
-    """(family, whether its evidence stands, such measures) each: families that stand first, those of targets left
-    out."""
-    told = {e for _, e in _targets(f) if e is not None}
+    """Family, whether it stands, and some of its measures, the families that stand first.
+
+    The measures of the finding's targets are left out: the page shows them elsewhere.
+    """
+    of_targets = {e for _, e in _targets(f) if e is not None}
     order = [*f.families, *(e.family for e in f.evidence if e.family not in f.families)]
     groups = []
     for family in dict.fromkeys(order):
         measures = sorted(
-            (e for e in f.evidence if e.family == family and e not in told and which(e)), key=lambda e: e.p_value
+            (e for e in f.evidence if e.family == family and e not in of_targets and which(e)), key=lambda e: e.p_value
         )
         if measures:
             groups.append((str(family), family in f.families, measures))

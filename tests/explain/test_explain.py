@@ -337,7 +337,7 @@ def test_what_would_change_it(out: Path) -> None:
     shown = text(out, FIRST)
     assert "At a false-discovery rate of 0.040 or more (the scan took 0.01) it would be urgent." in shown
     assert "At a false-discovery rate below 2 × 10⁻⁴ (the scan took 0.01) it would be watch." in shown
-    assert f"Held down to watch by: {VIRAL}. 80% are copies. It would be review with fewer than 50% copies" in shown
+    assert f"Capped at watch by: {VIRAL}. 80% are copies. It would be review with fewer than 50% copies" in shown
     assert "Most of its prompts lack ip: addresses would show shared networks" in shown
     assert "Most of its prompts lack created_at: sign-up times" in shown
     assert "1 × 10" not in shown
