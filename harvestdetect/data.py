@@ -326,8 +326,8 @@ class Campaign:
     stray_hits: int = 0
     """Most prompts of an account that was taken for a stray; the members were chosen down to here."""
     joined_by: Evidence | None = None
-    """What its parts have in common, where infrastructure and not shared accounts joins them. It is shown and not judged:
-    the measures of infrastructure see the same values."""
+    """What its parts have in common, where infrastructure and not shared accounts joins them. It is shown and not
+    judged: the measures of infrastructure see the same values."""
 
 
 # ---------------------------------------------------------------- judgement

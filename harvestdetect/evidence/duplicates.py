@@ -133,6 +133,7 @@ def _kinds(texts: Sequence[str], vectors: Floats32, templates: Sequence[Sequence
 
 
 _WORD: Final = re.compile(r"\w+")
+"""A word."""
 _SCRIPTS: Final = (
     (0x41, "latin"), (0x250, ""), (0x370, "greek"), (0x400, "cyrillic"), (0x530, "armenian"), (0x590, "hebrew"),
     (0x600, "arabic"), (0x780, ""), (0x900, "devanagari"), (0x980, "bengali"), (0xA00, "gurmukhi"), (0xA80, "gujarati"),
@@ -143,7 +144,9 @@ _SCRIPTS: Final = (
 )  # fmt: skip
 """Code point at which each script begins; an empty name ends the one before."""
 _STARTS: Final = np.array([start for start, _ in _SCRIPTS])
+"""The code points of :data:`_SCRIPTS`."""
 _NAMES: Final = tuple(name for _, name in _SCRIPTS)
+"""The names of :data:`_SCRIPTS`."""
 _FUNCTION_WORDS: Final = {
     name: frozenset(words.split())
     for name, words in (
@@ -156,15 +159,18 @@ _FUNCTION_WORDS: Final = {
         ("nl", "het een en van niet met voor zijn dat de op aan ook wordt naar bij"),
     )
 }
+"""Function words by which a language in Latin script is recognised."""
 _FEW_WORDS: Final = 2
 """Different function words from which a text is in a language, if no other language has as many. Chosen."""
 _TRACE: Final = re.compile(
     r"https?://[^\s<>\"')\]]+|`[^`\n]{2,60}`|[A-Za-z]+_[A-Za-z_\d]+|[a-z]+[A-Z][A-Za-z]*|[A-Za-z_]\w*(?=\()"
     r"|[A-Za-z]+\d+|(?<=[^\s.!?:] )[A-Z][A-Za-z]{2,}|(?<=[^\W\d_a-zA-Z])[A-Za-z]{3,}|\d{2,18}"
 )
+"""What a translation leaves as it is: addresses, code, identifiers, names within a sentence, numbers."""
 _MARK: Final = re.compile(
     r"^[ \t]*(?:(#{1,6}) |([-*•]) |(\(?(?:\d{1,2}|[a-zA-Z])[.):、])|([^\n:：]{1,40}[:：])|\S)", re.MULTILINE
 )
+"""The beginning of a line: a heading, a bullet, a number, a label, or anything else."""
 _SHAPED: Final = 3
 """Marked lines (headings, bullets, numbers, labels) from which their sequence is a trace. Chosen."""
 

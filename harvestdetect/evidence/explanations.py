@@ -322,6 +322,7 @@ def _event(inputs: ExplanationInputs) -> Verdict:
 # ---------------------------------------------------------------- the table
 
 _OWN: Final = "this project; thresholds chosen"
+"""Source of a rule that is not taken from elsewhere."""
 
 EXPLANATIONS: Final = (
     Explanation(

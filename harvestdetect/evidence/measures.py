@@ -59,9 +59,13 @@ class Measure:
 
 
 _OWN: Final = "this project"
+"""Source of a statistic that is not taken from elsewhere."""
 _GROUPS: Final = "20 other accounts to draw groups from"
+"""What every measure against drawn groups needs."""
 _TIMES: Final = f"40 prompts of which 90 % have a time; {_GROUPS}"
+"""What every measure of times against drawn groups needs."""
 _OPENED: Final = "a creation for 8 members and half of all; 99 other accounts with one"
+"""What every measure of sign-ups needs."""
 
 
 def _infrastructure(id_: str, field: str, label: str, *, decides: bool = True, clause: str = "") -> Measure:
@@ -135,6 +139,7 @@ _TEXT: Final = (
         source="D3lta (arXiv 2312.17338)",
     ),
 )  # fmt: skip
+"""The measures of the family text."""
 
 _STRUCTURE: Final = (
     Measure(
@@ -173,6 +178,7 @@ _STRUCTURE: Final = (
         source=f"hypergeometric tail; {_OWN}",
     ),
 )  # fmt: skip
+"""The measures of the family structure."""
 
 _TIME: Final = (
     Measure(
@@ -230,6 +236,7 @@ _TIME: Final = (
         min_data=f"half of the members opened within the dump; {_OPENED}", source=_OWN,
     ),
 )  # fmt: skip
+"""The measures of the family time."""
 
 MEASURES: Final = (
     *_TEXT,

@@ -14,7 +14,7 @@ from harvestdetect.explain.campaign import low_share, named, shortfall
 from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
 from harvestdetect.judge.candidates import SEEN, excerpt_of
-from harvestdetect.judge.findings import SURE
+from harvestdetect.judge.findings import LEAST_PROMPTS, SURE
 from harvestdetect.report.format import percent
 from harvestdetect.util.ids import nearest, some
 
@@ -121,10 +121,10 @@ def _member_changes(candidate: Candidate, member: MemberRow, low: float) -> tupl
         ),
         (
             "prompts",
-            member.harvest_prompts >= 2,
+            member.harvest_prompts >= LEAST_PROMPTS,
             float(member.harvest_prompts),
-            2.0,
-            f"at least 2 of its prompts must fit; {member.harvest_prompts:,} {_do(member.harvest_prompts)}",
+            float(LEAST_PROMPTS),
+            f"at least {LEAST_PROMPTS} of its prompts must fit; {member.harvest_prompts:,} {_do(member.harvest_prompts)}",
         ),
     )
     wanted = "To stay recommended" if member.recommended else "To be recommended"

@@ -22,7 +22,7 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidates import excerpt_of
-from harvestdetect.judge.findings import SURE
+from harvestdetect.judge.findings import LEAST_PROMPTS, OF_USUAL_SHARE, SURE
 from harvestdetect.judge.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
 from harvestdetect.report.format import number, p_value, percent, plural
 
@@ -103,7 +103,7 @@ def low_share(run: Mapping[str, Any], shares: Any) -> float:
     """Harvest share below which a member is not recommended: half of the usual one at most."""
     low = setting(run, "low_share")
     low = LOW_SHARE if low is None else low
-    return min(low, float(np.median(shares)) / 2) if len(shares) else low
+    return min(low, float(np.median(shares)) * OF_USUAL_SHARE) if len(shares) else low
 
 
 def setting(run: Mapping[str, Any], name: str) -> float | None:
@@ -120,7 +120,7 @@ def _apart(members: Sequence[MemberRow], tier: Tier | None, low: float) -> dict[
     found = {
         "low harvest share": sum(m.harvest_share < low for m in apart),
         "uncertain membership": sum(m.membership < SURE for m in apart),
-        "a single prompt": sum(m.harvest_prompts < 2 for m in apart),
+        "a single prompt": sum(m.harvest_prompts < LEAST_PROMPTS for m in apart),
     }
     return {why: n for why, n in found.items() if n}
 

@@ -23,6 +23,7 @@ __all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_s
 
 T = TypeVar("T")
 _ADVICE: Final = "; give the folder that scan --out named"
+"""What to do where a file cannot be read."""
 _COLUMNS: Final = (
     *("account", "campaign_id", "membership", "harvest_share", "prompts", "harvest_prompts", "first_seen", "last_seen"),
     *("recommended", "reasons"),

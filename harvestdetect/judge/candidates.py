@@ -76,12 +76,14 @@ CLOSE: Final = 0.7
 WEIGHED: Final = 200
 """Other candidates whose overlap with a candidate is tested: those that share the most accounts with it."""
 OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
+"""Optional fields whose absence a candidate names, besides the timestamp and the creation."""
 
 # ---------------------------------------------------------------- to and from JSON
 
 _FLOATS: Final = frozenset(
     {"score", "q_value", "value", "expected", "p_value", "adjusted", "cut", "log_p", "log_p_cut", "overlap"}
 )
+"""Fields whose value is a number and never missing, so that null stands for a number that is not finite."""
 
 
 def candidate_to_dict(candidate: Candidate) -> dict[str, Any]:

@@ -33,6 +33,10 @@ from harvestdetect.util.arrays import ranges, unique
 
 __all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
 
+OF_USUAL_SHARE: Final = 0.5
+"""Share of the median harvest share below which a member's share is low, whatever the setting. Chosen."""
+LEAST_PROMPTS: Final = 2
+"""Prompts in the campaign that a member needs to be recommended: a single one may be chance. Chosen."""
 SURE: Final = 0.8
 """Least membership of an account that may be recommended for action. Chosen."""
 STANDS_OUT: Final = 0.01
@@ -257,7 +261,7 @@ def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: fl
     prompts, volume, templates = sent.prompts, sent.volume, sent.templates
     account = prompts.account[campaign.prompts]
     usual = float(np.median(campaign.harvest_share)) if len(campaign.accounts) else 0.0
-    low = min(low_share, usual / 2)
+    low = min(low_share, usual * OF_USUAL_SHARE)
     found = []
     for position, number in enumerate(campaign.accounts):
         mine = slice(*np.searchsorted(account, (number, number + 1)))
@@ -269,11 +273,11 @@ def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: fl
         reasons = [f"{hits} of its {total} prompts ({share:.0%}) fit {len(by_template)} of the campaign's templates"]
         if share < low:
             reasons.append("low harvest share: may be an innocent customer of a reseller")
-        if hits < 2:
+        if hits < LEAST_PROMPTS:
             reasons.append("a single prompt: may be chance")
         if sure < SURE:
             reasons.append(f"membership is uncertain ({sure:.2f})")
-        action = judgement.tier in ("urgent", "review") and share >= low and sure >= SURE and hits >= 2
+        action = judgement.tier in ("urgent", "review") and share >= low and sure >= SURE and hits >= LEAST_PROMPTS
         found.append(
             Member(
                 account=prompts.accounts[int(number)].as_py(),

@@ -30,6 +30,7 @@ __all__ = [
 BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
 """Families that may lift a finding above ``watch``."""
 _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
+"""Families that are judged."""
 P_FLOOR: Final = 1e-30
 """No p-value of a measure counts as smaller when a family is judged."""
 TEXT_FDR: Final = 0.05

@@ -57,7 +57,9 @@ ACCOUNT_COLUMNS: Final = (
     "recommended",
     "reasons",
 )
+"""Columns of ``accounts.csv``."""
 ATTRIBUTED_COLUMNS: Final = ("account", "campaign_id", "prompts", "first_seen", "last_seen", "in_finding")
+"""Columns of ``attributed.csv``."""
 OUTPUT_NAMES: Final = (
     "campaigns.jsonl",
     "accounts.csv",
@@ -69,8 +71,11 @@ OUTPUT_NAMES: Final = (
     "run.json",
     "report.html",
 )
+"""The files that a scan writes."""
 _SCHEMA_VERSION: Final = 1
+"""Version of the JSON form of a detection."""
 _TIMES: Final = ("first_seen", "last_seen")
+"""Fields that are times."""
 _FILES_ONLY: Final = ("candidates", "seen", "prompts")
 """Fields of a detection that have files of their own and no place in its JSON form."""
 _FLOATS: Final = {
@@ -79,6 +84,7 @@ _FLOATS: Final = {
     for f in dataclasses.fields(kind)
     if f.type == "float"
 }
+"""Fields whose value is a number and never missing, so that null is NaN."""
 
 
 # ---------------------------------------------------------------- contents

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Digits and the minus sign as superscripts."""
 
 
 def iso_time(seconds: int | None) -> str | int | None:

@@ -51,6 +51,7 @@ _BLOCK: Final = 30
 """Rows of a matrix; the next rows go into a matrix beside it."""
 
 _NO_SPACE_BEFORE: Final = re.compile(r"[\s.,;:!?)\]}»”]|$")
+"""Beginnings of texts that follow a slot without a space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
