@@ -326,8 +326,8 @@ class Campaign:
     stray_hits: int = 0
     """Most prompts of an account that was taken for a stray; the members were chosen down to here."""
     joined_by: Evidence | None = None
-    """What its parts hold in common, where that and not their accounts puts them together. It is shown and not weighed:
-    the values that decided it are weighed as what the members share."""
+    """What its parts have in common, where infrastructure and not shared accounts joins them. It is shown and not
+    judged: the measures of infrastructure see the same values."""
 
 
 # ---------------------------------------------------------------- judgement
@@ -337,7 +337,10 @@ class Campaign:
 class Evidence:
     """One measure of a campaign against what chance would give."""
 
+    id: str
+    """Of the measure, as in ``evidence.measures``: what decisions and files are keyed by."""
     name: str
+    """The measure's label, for people. No decision reads it."""
     family: Family
     value: float
     null: str
@@ -351,32 +354,35 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenignExplanation:
-    """An innocent reading of a finding, tested."""
+    """A benign explanation of a finding, tested."""
 
+    id: str
+    """Of the explanation, as in ``evidence.explanations``: what decisions and files are keyed by."""
     name: str
+    """The explanation's label, for people. No decision reads it."""
     verdict: Literal["fits", "unlikely", "unknown"]
     statistic: float | None
     sentence: str
-    """The statistic for and against, in words; or what is missing to tell."""
+    """The statistic for and against, in words; or what is missing to decide."""
     caps: Tier | None = None
     """The highest tier that a finding may reach while this explanation fits; None caps nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedValue:
-    """A value that several members hold, and how common it is."""
+    """A value that several members have, and how common it is."""
 
     field: str
     value: str
     """Masked."""
     members: int
-    """Members that hold it."""
+    """Members that have it."""
     known: int
-    """Members that hold any value of the field."""
+    """Members that have any value of the field."""
     accounts: int
-    """Accounts of the dump that hold it, the members included."""
+    """Accounts of the dump that have it, members included."""
     population: int
-    """Accounts of the dump that hold any value of the field."""
+    """Accounts of the dump that have any value of the field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -471,21 +477,22 @@ class FamilyResult:
 
     family: Family
     p_value: float
-    """Over its measures (Simes)."""
+    """Of its measures together (Simes)."""
     adjusted: float
-    """Over all candidates (Benjamini-Hochberg)."""
+    """Adjusted over all candidates (Benjamini-Hochberg)."""
     cut: float
-    """What ``adjusted`` was held to."""
+    """The rate that ``adjusted`` must not exceed for the family to stand."""
     stands: bool
     agreed: bool = False
-    """Whether a second measure of the family agrees, be it one that does not decide."""
+    """Whether a second measure of the family agrees; it need not be one that decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """An account that sent some of a candidate's texts, and how surely it is part of it.
 
-    Of a finding: accounts that were not taken as members. It is personal data of people about whom nothing is said.
+    Where the candidate is a finding, the account is no member. This is personal data of people whom nothing is said
+    about.
     """
 
     account: str
@@ -499,7 +506,7 @@ class Outside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Near:
-    """Another candidate, which shares accounts or wording, and why the two are not one."""
+    """Another candidate that shares accounts or wording, and why the two are not one."""
 
     campaign_id: str
     shared: int
@@ -517,13 +524,13 @@ class Near:
     """Chord distance between the mean vectors of their prompts, less the mean of all: 0 alike, 1.41 unrelated. None
     where it was not measured."""
     failed: Failed
-    """The first test for a link that they failed. With ``none`` they passed as wholes, yet no link between their
-    clusters held them together, or their accounts were told apart. ``unknown``: the scan did not keep it."""
+    """The first test for a link that they failed. With ``none`` they passed as wholes, but no link between their
+    clusters remained, or their accounts were separated. ``unknown``: the scan did not keep it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateStep:
-    """From this false-discovery rate on a candidate has this tier."""
+    """The tier of a candidate from one false-discovery rate on."""
 
     fdr: float
     tier: Tier | None
@@ -531,10 +538,10 @@ class RateStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A set of accounts that was weighed, and what came of it."""
+    """A set of accounts that was measured and judged, finding or not."""
 
     campaign_id: str
-    """As in ``campaigns.jsonl`` where there is a tier."""
+    """The id in ``campaigns.jsonl`` where there is a tier."""
     tier: Tier | None
     """None: no finding."""
     score: float
@@ -542,9 +549,9 @@ class Candidate:
     accounts: int
     prompts: int
     uncapped: Tier | None = None
-    """The tier that it would have without benign explanations."""
+    """The tier without benign explanations."""
     capped_by: tuple[str, ...] = ()
-    """Names of the benign explanations that hold it down to ``tier``; none where it is not held down."""
+    """Labels of the benign explanations that cap it at ``tier``; none where it is not capped."""
     templated: bool = True
     """Whether it has a template rather than only a subject."""
     templates: int = 1
@@ -554,11 +561,11 @@ class Candidate:
     evidence: tuple[Evidence, ...] = ()
     benign_explanations: tuple[BenignExplanation, ...] = ()
     members: tuple[Outside, ...] = ()
-    """Without a tier: its surest accounts. Of a finding: none, they are in ``accounts.csv``."""
+    """Its surest accounts where it is no finding. Those of a finding are in ``accounts.csv``."""
     outside: tuple[Outside, ...] = ()
-    """Accounts with a membership below the cut that sent its texts, the surest first."""
+    """Some accounts that sent its texts and are no members, the surest first."""
     outside_count: int = 0
-    """How many such accounts there are."""
+    """Accounts that sent its texts and are no members."""
     neighbors: tuple[Near, ...] = ()
     steps: tuple[RateStep, ...] = ()
     """The tier by rising false-discovery rate, the first step at 0."""
@@ -616,7 +623,7 @@ class Detection:
     """In 10**9 bytes: ``estimated`` before the expensive stages (with the processes that were to be started),
     ``allowed`` by the settings or available, ``peak`` of this process."""
     candidates: tuple[Candidate, ...] = field(default=(), compare=False)
-    """All that was weighed, also what became no finding; not part of the JSON form."""
+    """All candidates, also those that are no findings; not part of the JSON form."""
     seen: pa.Table | None = field(default=None, compare=False)
     """``digest, prompts`` of every account; not part of the JSON form."""
     prompts: pa.Table | None = field(default=None, compare=False)

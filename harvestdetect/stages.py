@@ -38,9 +38,11 @@ from harvestdetect.data import (
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError
+from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.intent import Encode
-from harvestdetect.judge.calibration import Calibration, check_calibration, load_calibration
-from harvestdetect.judge.measure import Background, Case, Weighed, weigh
+from harvestdetect.judge.calibration import Calibration, check_calibration
+from harvestdetect.judge.calibration_file import load_calibration
+from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.neighbors.search import nearest
 from harvestdetect.template.align import Description, is_rigid, is_template
 from harvestdetect.template.refine import describe_clusters
@@ -421,10 +423,12 @@ def form(
     return [campaign for campaign in found if len(campaign.accounts) >= settings.min_accounts]
 
 
-def measure(campaigns: Sequence[Campaign], case: Case, background: Background, context: Context) -> list[Weighed]:
+def measure(
+    campaigns: Sequence[Campaign], case: ScanData, background: Reference, context: Context
+) -> list[MeasuredCandidate]:
     """Measures every candidate."""
     with context.progress("evidence", len(campaigns)) as advance:
-        return weigh(campaigns, case, background, seed=context.settings.seed, advance=advance)
+        return measure_candidates(campaigns, case, background, seed=context.settings.seed, advance=advance)
 
 
 # ---------------------------------------------------------------- all of them
@@ -438,7 +442,7 @@ class Stages:
     find_neighbors: Callable[[Embedded, Context], Neighbors] = find_neighbors
     cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters] = cluster_segments
     describe: Callable[[Sequence[Assigned], Corpus, Parts, Embedded, Context], Described] = describe
-    measure: Callable[[Sequence[Campaign], Case, Background, Context], list[Weighed]] = measure
+    measure: Callable[[Sequence[Campaign], ScanData, Reference, Context], list[MeasuredCandidate]] = measure
 
 
 PLAIN: Final = Stages()

@@ -38,7 +38,8 @@ def calibrate(
     campaigns like it. The command scans it three times: as a whole, and each half of its accounts. Use the same
     settings as for the later scans.
     """
-    from harvestdetect.judge.calibration import save_calibration, summary
+    from harvestdetect.judge.calibration import summary
+    from harvestdetect.judge.calibration_file import save_calibration
     from harvestdetect.report.format import plural
 
     settings = settings_of(options, settings_file)

@@ -301,5 +301,7 @@ def _limited(finding: Finding, verdict: Verdict | None) -> Finding:
     """The finding, at watch if its campaign is judged benign."""
     if verdict is None or verdict.verdict != "benign":
         return finding
-    reading = BenignExplanation(name="verdict", verdict="fits", statistic=None, sentence=verdict.sentence, caps="watch")
+    reading = BenignExplanation(
+        id="verdict", name="verdict", verdict="fits", statistic=None, sentence=verdict.sentence, caps="watch"
+    )
     return replace(finding, tier="watch", benign_explanations=(*finding.benign_explanations, reading))

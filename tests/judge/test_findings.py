@@ -42,7 +42,8 @@ from harvestdetect.data import (
     Tier,
 )
 from harvestdetect.dump import batches_of
-from harvestdetect.judge.findings import campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement
 from harvestdetect.template.refine import template_of
 from harvestdetect.util.arrays import Ints32
@@ -332,18 +333,14 @@ class Case:
         return finding_of(
             campaign,
             Judgement(tier=tier, score=12.5, q_value=1e-6, families=("structure", "text")),
+            measured(
+                evidence("flat_day", "time", 0.001),
+                evidence("even_load", "structure", 0.0001),
+                evidence("rigid_wording", "text", 0.2),
+                targets=("coding",),
+            ),
+            Sent(prompts=prompts, volume=volume, templates=TEMPLATES),
             campaign_id="c-1",
-            prompts=prompts,
-            volume=volume,
-            templates=TEMPLATES,
-            evidence=[
-                evidence("flat day", "time", 0.001),
-                evidence("even load", "structure", 0.0001),
-                evidence("rigid wording", "text", 0.2),
-            ],
-            benign=(),
-            targets=("coding",),
-            shared_values=(),
             changes=("It would be urgent.",),
             low_share=low_share,
         )
@@ -351,7 +348,8 @@ class Case:
 
 def evidence(name: str, family: Any, p_value: float) -> Evidence:
     return Evidence(
-        name=name,
+        id=name,
+        name=f"the {name}",
         family=family,
         value=1.0,
         null="a null",
@@ -359,6 +357,10 @@ def evidence(name: str, family: Any, p_value: float) -> Evidence:
         p_value=p_value,
         sentence=f"About {name}.",
     )
+
+
+def measured(*found: Evidence, targets: tuple[str, ...] = ()) -> MeasuredCandidate:
+    return MeasuredCandidate(evidence=found, benign=(), templated=True, targets=targets, shared_values=())
 
 
 def make_case(*, times: bool = True) -> Case:
@@ -409,7 +411,7 @@ def test_a_finding_counts_what_the_campaign_holds(case: Case) -> None:
     assert [d for d, _ in found.days] == [f"2026-03-0{i}" for i in range(1, 10)]
     assert [n for _, n in found.days] == [6, 0, 5, 0, 5, 0, 4, 0, 3]
     assert [t.template_id for t in found.templates] == ["t-bbbb", "t-aaaa"]
-    assert [e.name for e in found.evidence] == ["even load", "rigid wording", "flat day"]
+    assert [e.id for e in found.evidence] == ["even_load", "rigid_wording", "flat_day"]
 
 
 def test_members_are_sorted_by_membership_then_account(case: Case) -> None:
@@ -472,8 +474,8 @@ def test_candidates_with_a_rigid_template_each_are_held_to_the_cut_between_two(
     judgement = Judgement(tier="review", score=1.0, q_value=0.1, families=())
     vectors = np.eye(60, dtype=np.float32)
     found = candidates_of(
-        [case.campaign, lone], [judgement] * 2, ["c-1", "c-2"], evidence=[()] * 2, benign=[()] * 2,
-        prompts=case.corpus.prompts, volume=np.full(6, 10, np.int32), vectors=vectors, templates=TEMPLATES,
+        [case.campaign, lone], [judgement] * 2, [measured()] * 2, ["c-1", "c-2"],
+        Sent(prompts=case.corpus.prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES), vectors=vectors,
         rigid=[c in rigid for c in range(6)], link_log_p=-10.0,
     )  # fmt: skip
     assert [n.log_p_cut for c in found for n in c.neighbors] == [-10.0 * relief] * 2
@@ -517,7 +519,7 @@ def test_the_summary_is_one_plain_line(case: Case) -> None:
 
 
 def test_what_infrastructure_links_is_not_said_to_be_linked_templates(case: Case) -> None:
-    why = evidence("common infrastructure", "infrastructure", 1e-9)
+    why = evidence("common_infrastructure", "infrastructure", 1e-9)
     finding = case.finding(joined_by=why)
     # the accounts send both templates all the same
     assert finding.summary.startswith("6 accounts linked by infrastructure sent 23 prompts of 2 templates on 5 days; ")
@@ -536,10 +538,10 @@ def test_what_infrastructure_links_is_not_said_to_be_linked_templates(case: Case
 
 def test_of_joined_parts_the_infrastructure_is_told_first(case: Case) -> None:
     held = [
-        evidence("even load", "structure", 1e-30),
-        evidence("flat day", "time", 1e-20),
-        evidence("same hours", "time", 1e-25),
-        evidence("shared network", "infrastructure", 1e-5),
+        evidence("even_load", "structure", 1e-30),
+        evidence("flat_day", "time", 1e-20),
+        evidence("same_hours", "time", 1e-25),
+        evidence("shared_network", "infrastructure", 1e-5),
     ]
     prompts = case.corpus.prompts
 
@@ -547,12 +549,12 @@ def test_of_joined_parts_the_infrastructure_is_told_first(case: Case) -> None:
         return finding_of(
             campaign,
             Judgement(tier="urgent", score=1.0, q_value=0.0, families=("structure", "time", "infrastructure")),
-            campaign_id="c-1", prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES, evidence=held,
-            benign=(), targets=(), shared_values=(), changes=(), low_share=0.2,
+            measured(*held), Sent(prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES),
+            campaign_id="c-1", changes=(), low_share=0.2,
         ).summary.partition("; ")[2]  # fmt: skip
 
     assert "networks" not in told(case.campaign)
-    why = evidence("common infrastructure", "infrastructure", 1e-9)
+    why = evidence("common_infrastructure", "infrastructure", 1e-9)
     assert told(dataclasses.replace(case.campaign, joined_by=why)).startswith("they share networks, ")
 
 

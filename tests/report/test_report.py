@@ -51,8 +51,9 @@ from harvestdetect.data import (
     Template,
 )
 from harvestdetect.errors import InputError, OutputError
+from harvestdetect.evidence.legacy import MEASURE_IDS
+from harvestdetect.evidence.measures import MEASURES, deciding
 from harvestdetect.judge.candidates import candidate_from_dict
-from harvestdetect.judge.measure import DECIDING
 from harvestdetect.report.format import by_chance, iso_time, number, p_value, percent, rough, seconds_of
 from harvestdetect.util.escape import INVISIBLE, csv_cell, csv_text, html_text, json_text, visible
 
@@ -118,6 +119,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
         "templates": (make_template(), make_template("t-2", words=(), slots=(), exemplars=())),
         "evidence": (
             Evidence(
+                id="overlap",
                 name="overlap",
                 family="structure",
                 value=20.0,
@@ -127,6 +129,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
                 sentence=HOSTILE,
             ),
             Evidence(
+                id="density",
                 name="density",
                 family="text",
                 value=0.5,
@@ -136,6 +139,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
                 sentence="Dense.",
             ),
             Evidence(
+                id="target_reasoning",
                 name="target: reasoning",
                 family="intent",
                 value=0.25,
@@ -146,8 +150,10 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
             ),
         ),
         "benign_explanations": (
-            BenignExplanation(name=HOSTILE, verdict="fits", statistic=0.3, sentence=HOSTILE, caps="review"),
-            BenignExplanation(name="classroom", verdict="unknown", statistic=None, sentence="No organisation."),
+            BenignExplanation(id="a", name=HOSTILE, verdict="fits", statistic=0.3, sentence=HOSTILE, caps="review"),
+            BenignExplanation(
+                id="classroom", name="classroom", verdict="unknown", statistic=None, sentence="No organisation."
+            ),
         ),
         "capability_targets": ("reasoning", HOSTILE),
         "members": (
@@ -489,8 +495,23 @@ def test_detection_goes_through_json_unchanged(detection: Detection) -> None:
     assert '"first_seen": "2026-03-01T00:00:00Z"' in text
 
 
+def test_a_detection_that_was_written_before_ids_is_read() -> None:
+    named = (
+        Evidence(
+            id="even_load", name="even load", family="structure", value=1.0, null="", expected=2.0, p_value=0.1,
+            sentence="",
+        ),
+    )  # fmt: skip
+    detection = make_detection(make_finding(evidence=named, benign_explanations=()))
+    plain = json.loads(report.detection_json(detection))
+    del plain["findings"][0]["evidence"][0]["id"]
+    assert report.detection_from_json(json.dumps(plain)) == detection
+
+
 def test_numbers_that_are_not_finite_survive_json() -> None:
-    evidence = Evidence(name="x", family="time", value=math.nan, null="", expected=-math.inf, p_value=0.0, sentence="")
+    evidence = Evidence(
+        id="x", name="x", family="time", value=math.nan, null="", expected=-math.inf, p_value=0.0, sentence=""
+    )
     finding = make_finding(score=math.inf, evidence=(evidence,))
     again = report.detection_from_json(report.detection_json(make_detection(finding)))
     assert again.findings[0].score == math.inf
@@ -857,7 +878,14 @@ def test_evidence_of_intent_that_names_no_target_of_the_finding_is_still_shown()
 def measures(*p_values: float, family: Family = "time", name: str = "flat day") -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
-            name=name, family=family, value=1.0, null="-", expected=1.0, p_value=p, sentence=f"Measured {family} {p}."
+            id=MEASURE_IDS.get(name, name),
+            name=name,
+            family=family,
+            value=1.0,
+            null="-",
+            expected=1.0,
+            p_value=p,
+            sentence=f"Measured {family} {p}.",
         )
         for p in p_values
     )
@@ -886,7 +914,14 @@ def test_measures_that_show_nothing_are_folded_away() -> None:
 
 def test_what_is_folded_away_is_inert_too() -> None:
     hostile = Evidence(
-        name=HOSTILE, family="time", value=math.nan, null=HOSTILE, expected=math.inf, p_value=0.7, sentence=HOSTILE
+        id="a",
+        name=HOSTILE,
+        family="time",
+        value=math.nan,
+        null=HOSTILE,
+        expected=math.inf,
+        p_value=0.7,
+        sentence=HOSTILE,
     )
     page = Page(report.html_report(make_detection(make_finding(evidence=(hostile,), capability_targets=()))))
     assert page.open == []
@@ -910,7 +945,9 @@ def test_a_finding_without_any_measure_that_shows_something_says_so() -> None:
 
 
 def test_measures_that_decide_are_marked_wherever_they_stand() -> None:
-    names = [name for held in DECIDING.values() for name in held]
+    decisive = {id_ for ids in deciding().values() for id_ in ids}
+    names = [m.label for m in MEASURES if m.id in decisive]
+    assert len(names) == 18
     for p in (0.001, 0.5):
         for name in (*names, "focus", "slot sweep"):
             evidence = measures(p, name=name)

@@ -10,18 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.data import NO_TIME, Evidence
-from harvestdetect.evidence import structure, text
+from harvestdetect.data import NO_TIME
+from harvestdetect.evidence import duplicates
+from harvestdetect.evidence.block_density import block_density
+from harvestdetect.evidence.cohort import MIN_COHORT, cohort_coverage, joined_when
+from harvestdetect.evidence.duplicates import PAIRS, duplicate_types, paired
+from harvestdetect.evidence.measures import MEASURES, deciding
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
-from harvestdetect.evidence.structure import MIN_COHORT, block_density, cohort_coverage, focus, joined_when
-from harvestdetect.evidence.text import PAIRS, duplicate_types, paired, slot_sweep
-from harvestdetect.judge.measure import DECIDING, NEED_TEMPLATE
+from harvestdetect.evidence.observation import Observation
+from harvestdetect.evidence.wording import READ, slot_sweep
+from harvestdetect.evidence.work_list import focus
 from harvestdetect.template.align import align, tokens
 from harvestdetect.util.arrays import Floats32, Ints
 
 DAY = 86_400
 T0 = 1_772_323_200
-NEW = ("slot sweep", "duplicate types", "focus", "block density", "cohort coverage")
+NEW = ("slot_sweep", "duplicate_types", "focus", "block_density", "cohort_coverage")
 SUBJECTS = [
     *("gravity", "osmosis", "inflation", "glaciers", "enzymes", "tariffs", "sonnets", "fractals", "volcanoes"),
     *("magnets", "antibodies", "eclipses", "monsoons", "proteins", "treaties", "quarks", "estuaries", "syntax"),
@@ -30,16 +34,17 @@ SUBJECTS = [
 
 
 def test_none_of_them_decides_and_those_of_structure_need_a_template() -> None:
-    assert not set(NEW) & {name for held in DECIDING.values() for name in held}
+    assert not set(NEW) & {id_ for ids in deciding().values() for id_ in ids}
     # without a template a second measure of the family lifts a tier, whether it decides or not
-    assert {"focus", "block density", "cohort coverage"} <= set(NEED_TEMPLATE)
-    assert set(structure.NEED_TEMPLATE) <= set(NEED_TEMPLATE)
+    need_template = {m.id for m in MEASURES if m.needs_template}
+    assert {"focus", "block_density", "cohort_coverage"} <= need_template
+    assert {m.id for m in MEASURES if m.family == "structure" and m.closer_look} <= need_template
 
 
 # ---------------------------------------------------------------- slots
 
 
-def swept(texts: list[str], kept: str, copied: list[bool] | None = None) -> Evidence | None:
+def swept(texts: list[str], kept: str, copied: list[bool] | None = None) -> Observation | None:
     cut = [[t for t, _, _ in tokens(x)] for x in texts]
     fixed = [t for t, _, _ in tokens(kept)]
     again = np.array(copied if copied is not None else [x in texts[:i] for i, x in enumerate(texts)])
@@ -123,7 +128,7 @@ def test_pairs_are_of_one_cluster_and_two_accounts_and_share_no_prompt(rows: lis
     assert (cluster[found[::2]] == cluster[found[1::2]]).all()
 
 
-def kinds(texts: list[str], vectors: Floats32 | None = None, templates: tuple[str, ...] = ()) -> Evidence | None:
+def kinds(texts: list[str], vectors: Floats32 | None = None, templates: tuple[str, ...] = ()) -> Observation | None:
     return duplicate_types(
         texts,
         account=np.arange(len(texts)),
@@ -239,7 +244,7 @@ def test_texts_in_one_language_are_no_translations_of_each_other() -> None:
 )
 def test_languages_are_told_apart(name: str | None, prompt: str) -> None:
     plain = normalize(prompt)
-    assert text._language(plain, frozenset(text._WORD.findall(plain))) == name
+    assert duplicates._language(plain, frozenset(duplicates._WORD.findall(plain))) == name
 
 
 @given(st.lists(st.text(max_size=60), min_size=2, max_size=12), st.integers(0, 9))
@@ -258,7 +263,7 @@ def test_any_texts_have_kinds(texts: list[str], seed: int) -> None:
 
 @given(st.text(max_size=200))
 def test_a_text_shares_all_its_letters_with_itself(one: str) -> None:
-    shared = text._shared_letters([one, one])
+    shared = duplicates._shared_letters([one, one])
     assert shared[0, 1] == pytest.approx(1.0)
 
 
@@ -338,7 +343,7 @@ def test_one_member_has_no_focus() -> None:
 # ---------------------------------------------------------------- density
 
 
-def density(account: Ints, cluster: Ints, inside: Ints, *, clusters: Ints, strays: int = 0) -> Evidence | None:
+def density(account: Ints, cluster: Ints, inside: Ints, *, clusters: Ints, strays: int = 0) -> Observation | None:
     """Of all prompts of a dump (account, cluster or -1), ``inside`` being members and ``clusters`` the campaign's."""
     own = np.isin(account, inside) & np.isin(cluster, clusters)
     sent = np.bincount(account, minlength=int(account.max()) + 1)
@@ -440,7 +445,7 @@ def test_one_prompt_each_has_no_density() -> None:
 # ---------------------------------------------------------------- cohorts
 
 
-def cohort(first: Ints, members: Ints, volume: Ints | None = None, outside: int = 3) -> Evidence | None:
+def cohort(first: Ints, members: Ints, volume: Ints | None = None, outside: int = 3) -> Observation | None:
     volume = np.full(len(first), 5) if volume is None else volume
     return cohort_coverage(joined_when(first, volume), members.astype(np.int32), outside=outside, seed=0)
 
@@ -537,7 +542,7 @@ def test_a_large_campaign_is_measured_in_a_second() -> None:
     start = time.process_time()
     pairs = paired(account[own], cluster, seed=0)
     shown = [LONG.format(SUBJECTS[i % 27]) * 12 for i in range(len(pairs))]
-    cut = [[t for t, _, _ in tokens(x[: text.READ])] for x in shown]
+    cut = [[t for t, _, _ in tokens(x[:READ])] for x in shown]
     fixed = [t for t, _, _ in tokens(LONG)]
     done = [
         slot_sweep(cut, [align(fixed, c) for c in cut], copied=np.zeros(len(cut), bool)),
