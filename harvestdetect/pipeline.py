@@ -18,16 +18,16 @@ from harvestdetect.cluster.assign import Assigned, Volumes, assign_prompts, near
 from harvestdetect.cluster.tree import Postings, core_distance
 from harvestdetect.cluster.views import carry_on, cluster_view
 from harvestdetect.corpus.build import CorpusBuilder
-from harvestdetect.corpus.copies import copies_of
-from harvestdetect.corpus.prompts import (
-    Parts,
+from harvestdetect.corpus.by_prompt import (
+    PromptSegments,
     first_rows,
-    parts_of,
+    parts_by_prompt,
     prompt_vectors,
-    requests,
+    request_numbers,
     segment_starts,
-    segments_of,
+    segments_by_prompt,
 )
+from harvestdetect.corpus.copies import copies_of
 from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shards import ShardFolder, Window
@@ -75,8 +75,15 @@ from harvestdetect.util.arrays import Digests, Floats32, Ints32
 from harvestdetect.util.disk import SpareFolder
 from harvestdetect.util.files import make_folder
 from harvestdetect.util.machine import peak_memory_mb, processes
-from harvestdetect.util.memory import Counts, available_gb, check_memory, estimate_gb, reading_gb, vectors_in_file
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.memory_estimate import (
+    Counts,
+    available_gb,
+    check_memory,
+    estimate_gb,
+    reading_gb,
+    vectors_in_file,
+)
+from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.vectors import RowFile, Rows
 
 __all__ = ["detect", "estimated"]
@@ -164,7 +171,7 @@ def detect(
         clusters += verbatim_clusters(corpus, min_accounts=settings.min_accounts)
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
     with run.stage("templates", blas_threads=1):
-        parts = parts_of(corpus)
+        parts = parts_by_prompt(corpus)
         assigned, described, templates = _described(assigned, corpus, parts, wording, run)
     with run.stage("campaigns", blas_threads=1):
         campaigns = _campaigns(assigned, described, corpus, volume, neighbors, run)
@@ -401,7 +408,7 @@ class _Run:
                 list(zip(findings, [campaigns[i] for i in rows], strict=True)),
                 prompts=prompts,
                 templates=templates,
-                request=requests(prompts),
+                request=request_numbers(prompts),
                 files=[f.name for f in self.files],
             ),
             expected_false=expected_false(judgements, fdr=settings.fdr),
@@ -666,7 +673,7 @@ def _cluster(
 
 
 def _described(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, vectors: Rows, run: _Run
+    assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, vectors: Rows, run: _Run
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster, as an earlier scan had them where it may be asked."""
     settings, earlier = run.settings, run.earlier
@@ -674,7 +681,7 @@ def _described(
     if earlier is not None:
         known, anew = earlier.described(assigned, corpus, least=settings.min_accounts), dict[int, Parted]()
     workers = processes(settings.workers) if len(assigned) - len(known or ()) >= MANY_CLUSTERS else 1
-    with Elsewhere(workers) as elsewhere:
+    with ProcessPool(workers) as elsewhere:
         found = describe_clusters(
             assigned, corpus, parts, vectors, least=settings.min_accounts, known=known, made_anew=anew,
             elsewhere=elsewhere,
@@ -766,7 +773,7 @@ def _campaigns(
     for held_prompts in prompts:
         free[held_prompts] = False
     sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
-    segments, total = segments_of(corpus), int(volume.prompts.sum())
+    segments, total = segments_by_prompt(corpus), int(volume.prompts.sum())
     border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
     parts = []
     for group in communities(links, len(assigned), seed=run.settings.seed):

@@ -399,7 +399,7 @@ def _scan(
 def _tell_roughly(names: Sequence[str], settings: Settings) -> None:
     """Says what a scan will need by the sizes of the files, where these say anything."""
     from harvestdetect.dump.size import rough_rows
-    from harvestdetect.util.memory import rough_gb
+    from harvestdetect.util.memory_estimate import rough_gb
 
     if (rows := rough_rows(names)) is not None:
         need = rough_gb(rows, settings)

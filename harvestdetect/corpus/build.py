@@ -27,10 +27,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvestdetect.corpus.normalize import normalize
+from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.corpus.segments import CODED, Cutting, Prepared, chosen, digests, shareable
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.corpus.workers import Preparer
 from harvestdetect.data import (
     KINDS,
     NO_TIME,
@@ -160,7 +160,7 @@ class CorpusBuilder:
         since: int | None = None,
     ) -> None:
         self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)
-        self._preparer = Preparer(self._cutting, self._take, workers=workers, shards=shards)
+        self._preparer = ParallelPreparer(self._cutting, self._take, workers=workers, shards=shards)
         self._min_senders = min_senders
         self._folder = folder
         self._since = since
@@ -198,7 +198,7 @@ class CorpusBuilder:
         self._preparer.add(block)
 
     def add_file(self, batches: Iterable[Batch], *, file: int, name: str, sha256: str | None = None) -> Iterator[Batch]:
-        """Takes a file of a dump, see :meth:`harvestdetect.corpus.workers.Preparer.add_file`."""
+        """Takes a file of a dump, see :meth:`harvestdetect.corpus.prepare_parallel.ParallelPreparer.add_file`."""
         return self._preparer.add_file(batches, file=file, name=name, sha256=sha256)
 
     def _take(self, block: Prepared, file: Ints32) -> None:

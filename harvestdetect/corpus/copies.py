@@ -1,12 +1,13 @@
 """Rows that more than one file holds: which they are, and which files lie wholly in others.
 
-A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Rows
-are the same when account, time and content are, as a request is one for campaigns
-(:func:`harvestdetect.corpus.prompts.first_rows`). A row without a time shows too little for that: it is the same as one
-of another file only where it stands on the same line, and only where all rows of one of the two files are in the other.
+A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Two
+rows are the same when account, time and content are equal; campaigns count requests by the same rule
+(:func:`harvestdetect.corpus.by_prompt.first_rows`). A row without a time shows too little for that. It is the same as
+a row of another file only if both are on the same line, and only if one of the two files contains all rows of the
+other.
 
-How often a row stands in one file is data: a file is a multiset of rows. A row counts as often as the one file does
-that holds it most often.
+A file is a multiset of rows: the number of times that it contains a row is data. A row counts as often as it occurs
+in the file that contains it most often.
 """
 
 from __future__ import annotations

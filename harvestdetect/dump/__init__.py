@@ -7,7 +7,7 @@ formats by column, :mod:`rows` and :mod:`times` judge the values, :mod:`reader` 
 
 from __future__ import annotations
 
-from harvestdetect.dump.memory import batches_of
+from harvestdetect.dump.in_memory import batches_of
 from harvestdetect.dump.reader import DumpFile, Dumps, check_rejects, read_dumps
 from harvestdetect.dump.sources import expand_sources
 

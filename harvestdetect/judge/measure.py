@@ -14,7 +14,7 @@ from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.cluster.tree import Postings
-from harvestdetect.corpus.prompts import Parts, cluster_texts, first_rows, texts_of, words_of
+from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts, first_rows, longest_part_words, prompt_texts
 from harvestdetect.corpus.registry import Registry, known
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Corpus, Evidence, Family, Neighbors, SharedValue
 from harvestdetect.evidence import infrastructure, structure, text, time
@@ -119,7 +119,7 @@ class Case:
 
     corpus: Corpus
     postings: Postings
-    parts: Parts
+    parts: PromptSegments
     assigned: Sequence[Assigned]
     described: Sequence[Description]
     """Of every cluster in ``assigned``."""
@@ -410,7 +410,7 @@ def _glanced(measure: Callable[[int], Evidence | None], counts: tuple[int, int])
 
 def _texts_of(prompts: Ints32, seen: _Seen, case: Case) -> list[str]:
     """The beginning of the text of each prompt, as its clusters show it."""
-    return [text[:READ] for text in texts_of(case.corpus, case.parts, prompts, seen.segments)]
+    return [text[:READ] for text in prompt_texts(case.corpus, case.parts, prompts, seen.segments)]
 
 
 def _shape(seen: _Seen, case: Case, background: Background, groups: Groups | None, seed: int) -> list[Evidence]:
@@ -459,7 +459,7 @@ def _benign(
         infrastructure_p=min(infra, default=None),
         templated=seen.templates > 0,
         several=several,
-        median_words=float(np.median(words_of(case.corpus, case.parts, sample))),
+        median_words=float(np.median(longest_part_words(case.corpus, case.parts, sample))),
         days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,
         shares=concentration(background.fields, campaign.accounts),
         known_as=None if entry is None else (entry.kind, entry.id),

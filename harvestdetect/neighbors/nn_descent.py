@@ -19,8 +19,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.neighbors.int8 import NONE, code_of, products
 from harvestdetect.neighbors.partition import RANK_BITS, Cells, over_all, ranks
+from harvestdetect.neighbors.quantize import NO_SCORE, int8_products, quantize
 from harvestdetect.util.arrays import Bools, Ints, Ints8, Ints32, packed_pairs, ranges, unique, unit
 
 __all__ = ["Found", "Group", "Lists", "begin", "descend", "empty_lists", "groups_of", "probe"]
@@ -64,7 +64,7 @@ class Lists:
     near: Ints32
     """int32[n, w]: positions, -1 where fewer were found."""
     score: Ints32
-    """int32[n, w]: products of codes, :data:`NONE` where fewer were found."""
+    """int32[n, w]: products of codes, :data:`NO_SCORE` where fewer were found."""
     age: Ints8
     """int8[n, w]: 2 for what was found in the present round, 1 in the one before, 0 earlier."""
     least: Ints32
@@ -94,9 +94,9 @@ def empty_lists(n: int, width: int, *, settled: Bools | None = None) -> Lists:
     """
     return Lists(
         near=np.full((n, width), -1, np.int32),
-        score=np.full((n, width), NONE, np.int32),
+        score=np.full((n, width), NO_SCORE, np.int32),
         age=np.zeros((n, width), np.int8),
-        least=np.full(n, NONE, np.int32),
+        least=np.full(n, NO_SCORE, np.int32),
         settled=np.zeros(n, bool) if settled is None else settled,
         later=[],
     )
@@ -124,7 +124,7 @@ def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[Group]:
         held = [positions[i:j] for i, j in spans[first : first + _AROUND]]
         mean = np.stack([cells.code[rows].sum(axis=0, dtype=np.int32) for rows in held]).astype(np.float32)
         groups = []
-        for rows, rank in zip(held, ranks(cells, code_of(unit(mean))), strict=True):
+        for rows, rank in zip(held, ranks(cells, quantize(unit(mean))), strict=True):
             own = unique(cells.home[rows])
             rank[own] = np.iinfo(np.int32).max
             near = np.argpartition(-rank, width - 1)[:width].astype(np.uint16)
@@ -317,10 +317,10 @@ def _compare(
     Where that would be many more than a list takes, what is the least rises.
     """
     m, width = len(held), lists.near.shape[1]
-    product = products(cells.code[rows], cells.code[held])
+    product = int8_products(cells.code[rows], cells.code[held])
     at = np.minimum(np.searchsorted(held, rows), m - 1)
     own = np.flatnonzero(held[at] == rows)
-    product[own, at[own]] = NONE
+    product[own, at[own]] = NO_SCORE
     greater = product > least[:, None]
     if m > width and np.count_nonzero(greater) > 2 * width * len(rows):
         # the w-th of the best of parts is no better than the w-th best of all
@@ -374,7 +374,7 @@ def _best(lists: Lists, rows: Ints32, of: Ints32, ids: Ints32, score: Ints32) ->
     low = packed.astype(np.uint32)
     near, value, age = (low >> 2).astype(np.int32), (-(packed >> 32)).astype(np.int32), (low & 3).astype(np.int8)
     gone = packed == _GONE
-    near[gone], value[gone], age[gone] = -1, NONE, _OLD
+    near[gone], value[gone], age[gone] = -1, NO_SCORE, _OLD
     return near, value, age
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from harvestdetect.neighbors.int8 import NONE, STEP, code_of, floats, products, rotation
+from harvestdetect.neighbors.quantize import NO_SCORE, SCALE, int8_products, quantize, rotation, unit_float32
 from harvestdetect.util.arrays import AnyInts, Floats32, Ints, Ints8, Ints32, ranges, unit
 from harvestdetect.util.vectors import Rows
 
@@ -102,7 +102,7 @@ def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int, known: Partit
         part = slice(start, start + _FEW)
         held = row[first[start] : first[part][-1] + size[part][-1]]
         sums = np.add.reduceat(code[held], first[part] - first[start], axis=0, dtype=np.int32)
-        mean[part] = sums / (size[part, None] * np.float32(STEP * np.sqrt(d)))
+        mean[part] = sums / (size[part, None] * np.float32(SCALE * np.sqrt(d)))
 
     over_all(pool, average, range(0, len(size), _FEW))
     order = _in_order(mean)
@@ -119,7 +119,7 @@ def make_cells(vectors: Rows, *, most: int, pool: Pool, seed: int, known: Partit
     over_all(pool, put, range(0, n, _BLOCK))
     return Cells(
         row=row, position=position, border=np.append(0, np.cumsum(size)),
-        home=np.repeat(np.arange(len(size), dtype=np.int32), size), centre=code_of(unit(mean)),
+        home=np.repeat(np.arange(len(size), dtype=np.int32), size), centre=quantize(unit(mean)),
         weight=np.rint(256 * agreement).astype(np.int32),
         bias=np.rint(REACH * 2**RANK_BITS * np.sqrt(1 - agreement**2)).astype(np.int32),
         code=placed,
@@ -133,8 +133,8 @@ def ranks(cells: Cells, code: Ints8, among: AnyInts | None = None) -> Ints32:
     may lie nearer.
     """
     part = slice(None) if among is None else among
-    product = products(code, cells.centre[part])
-    product >>= max(0, int(STEP**2 * code.shape[1]).bit_length() - RANK_BITS)
+    product = int8_products(code, cells.centre[part])
+    product >>= max(0, int(SCALE**2 * code.shape[1]).bit_length() - RANK_BITS)
     product *= cells.weight[part]
     product >>= 8
     product += cells.bias[part]
@@ -155,7 +155,7 @@ def _codes(vectors: Rows, pool: Pool) -> Ints8:
 
     def encode(start: int) -> None:
         block = slice(start, min(start + _BLOCK, n))
-        code[block] = code_of(floats(vectors[block]) @ turn)
+        code[block] = quantize(unit_float32(vectors[block]) @ turn)
 
     over_all(pool, encode, range(0, n, _BLOCK))
     return code
@@ -203,16 +203,16 @@ def _means(rows: Ints8, count: int, rng: np.random.Generator, over: Callable[...
         order = np.argsort(label, kind="stable")
         first = np.flatnonzero(np.diff(label[order], prepend=-1))
         sums = np.add.reduceat(rows[order], first, axis=0, dtype=np.int32)
-        centre = code_of(unit(sums.astype(np.float32)))
+        centre = quantize(unit(sums.astype(np.float32)))
     return centre
 
 
 def _nearest(rows: Ints8, centre: Ints8) -> Ints32:
     """The centre with the greatest product with each row, the first of equal ones: int32[r]."""
-    best = np.full(len(rows), NONE, np.int32)
+    best = np.full(len(rows), NO_SCORE, np.int32)
     label = np.zeros(len(rows), np.int32)
     for start in range(0, len(centre), _WIDTH):
-        product = products(rows, centre[start : start + _WIDTH])
+        product = int8_products(rows, centre[start : start + _WIDTH])
         place = product.argmax(axis=1)
         value = product[np.arange(len(rows)), place]
         better = value > best

@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.data import Neighbors
-from harvestdetect.neighbors.int8 import NONE, STEP, floats
 from harvestdetect.neighbors.nn_descent import NEAR_CELLS, Found, Lists, begin, descend, empty_lists, groups_of, probe
 from harvestdetect.neighbors.partition import Cells, Partition, make_cells, over_all
+from harvestdetect.neighbors.quantize import NO_SCORE, SCALE, unit_float32
 from harvestdetect.util.arrays import AnyInts, Floats32, Ints, Ints32, pairs, ranges, unit
 from harvestdetect.util.machine import cores
 from harvestdetect.util.vectors import Rows
@@ -360,7 +360,7 @@ def _sample(vectors: Rows, wanted: Ints32, *, k: int, seed: int, pool: Pool) -> 
     first, others = np.split(np.arange(0, n, BLOCK), [max(1, n // BLOCK // 16)])
 
     def cosines(start: int) -> Floats32:
-        found = queries @ floats(vectors[start : start + BLOCK]).T
+        found = queries @ unit_float32(vectors[start : start + BLOCK]).T
         here = np.flatnonzero((rows >= start) & (rows < start + BLOCK))
         found[here, rows[here] - start] = -2
         return found
@@ -449,12 +449,12 @@ def _table(row: AnyInts, ids: AnyInts, rows: int) -> Ints32:
 def _cosines(vectors: Rows, rows: npt.NDArray[Any], others: Ints32) -> Floats32:
     """Of each row with its others: float32[r, m]; those of -1 mean nothing."""
     needed, place = np.unique(others, return_inverse=True)
-    held = floats(vectors[np.maximum(needed, 0)])
+    held = unit_float32(vectors[np.maximum(needed, 0)])
     place = place.reshape(others.shape)
     out = np.empty(others.shape, np.float32)
     for start in range(0, len(rows), _LITTLE):
         part = slice(start, start + _LITTLE)
-        out[part] = np.matmul(held[place[part]], floats(vectors[rows[part]])[:, :, None])[:, :, 0]
+        out[part] = np.matmul(held[place[part]], unit_float32(vectors[rows[part]])[:, :, None])[:, :, 0]
     return out
 
 
@@ -517,9 +517,9 @@ def _refill(lists: Lists, cells: Cells, index: Ints32, distance: Floats32, d: in
         rows = cells.row[part]
         found = index[rows]
         with np.errstate(invalid="ignore"):
-            score = np.rint((1 - distance[rows].astype(np.float64) ** 2 / 2) * (STEP**2 * d))
-        score = np.where(found < 0, NONE, score).astype(np.int32)
+            score = np.rint((1 - distance[rows].astype(np.float64) ** 2 / 2) * (SCALE**2 * d))
+        score = np.where(found < 0, NO_SCORE, score).astype(np.int32)
         lists.near[part, :k] = np.where(found < 0, np.int32(-1), cells.position[found])
         lists.score[part, :k] = score
         last = score[:, -1]
-        lists.least[part] = np.where(last == NONE, NONE, last - int(MARGIN * STEP**2 * d))
+        lists.least[part] = np.where(last == NO_SCORE, NO_SCORE, last - int(MARGIN * SCALE**2 * d))

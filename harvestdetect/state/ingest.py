@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.corpus.copies import Rows, counted_once, row_keys, rows_of
+from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.segments import Prepared
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.corpus.workers import Preparer
 from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import ClockError
@@ -123,7 +123,7 @@ def ingest(
             done.known_digests.add(sha256)
             continue
         before = (len(done.rejects), done.reject_count)
-        with Preparer(shards.cutting, take, workers=workers, shards=shards) as preparer:
+        with ParallelPreparer(shards.cutting, take, workers=workers, shards=shards) as preparer:
             read: SourceFile | None = None
             for batch in preparer.add_file(file.batches, file=file.position, name=file.name, sha256=sha256):
                 read = _told(batch, done, at_most) or read

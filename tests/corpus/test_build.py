@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harvestdetect.corpus.build as corpus_module
-from harvestdetect.corpus import workers as preparing
+from harvestdetect.corpus import prepare_parallel as preparing
 from harvestdetect.corpus.build import KINDS, CorpusBuilder, build_corpus
 from harvestdetect.corpus.normalize import is_wordy, normalize, sentences
 from harvestdetect.corpus.registry import load_registry

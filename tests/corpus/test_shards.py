@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import harvestdetect.corpus.shards as shards_module
-from harvestdetect.corpus import workers as preparing
+from harvestdetect.corpus import prepare_parallel as preparing
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.corpus.segments import Cutting

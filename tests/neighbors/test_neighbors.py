@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.data import Neighbors
-from harvestdetect.neighbors import int8 as codes
 from harvestdetect.neighbors import nn_descent as descent
 from harvestdetect.neighbors import partition as cells
+from harvestdetect.neighbors import quantize as codes
 from harvestdetect.neighbors import search as neighbors
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.neighbors.search import chord_distance, nearest, nearest_to
@@ -307,10 +307,10 @@ def test_products_of_codes_are_exact_either_way(a: int, b: int, d: int, seed: in
     rng = np.random.default_rng(seed)
     x, y = (rng.choice(np.array([-127, -1, 0, 126, 127], np.int8), (rows, d)) for rows in (a, b))
     expected = x.astype(np.int64) @ y.astype(np.int64).T
-    np.testing.assert_array_equal(codes.products(x, y), expected)
+    np.testing.assert_array_equal(codes.int8_products(x, y), expected)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(codes, "_torch_multiplies", lambda: False)
-        np.testing.assert_array_equal(codes.products(x, y), expected)
+        np.testing.assert_array_equal(codes.int8_products(x, y), expected)
 
 
 def test_the_means_of_multiplying_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,7 +398,7 @@ def test_cells_hold_every_point_once_near_its_like(flat: int, monkeypatch: pytes
     assert (np.diff(one.border) > 0).all()
     assert 24 <= len(one.border) - 1 <= 64
     np.testing.assert_array_equal(one.home, np.repeat(np.arange(len(one.border) - 1), np.diff(one.border)))
-    agreement = (codes.floats(one.code) * codes.floats(one.centre)[one.home]).sum(axis=1)
+    agreement = (codes.unit_float32(one.code) * codes.unit_float32(one.centre)[one.home]).sum(axis=1)
     assert np.median(agreement) > 0.6
 
 
@@ -425,7 +425,7 @@ def test_what_is_found_enters_a_list_once_in_order(lists: list[dict[int, int]], 
         best = sorted(every, key=lambda i: (-score_of[row][i], i))[:width]
         assert near[row].tolist() == best + [-1] * (width - len(best))
         assert value[row, : len(best)].tolist() == [score_of[row][i] for i in best]
-        assert (value[row, len(best) :] == codes.NONE).all()
+        assert (value[row, len(best) :] == codes.NO_SCORE).all()
         assert [a > 0 for a in age[row, : len(best)]] == [i not in old for i in best]
 
 

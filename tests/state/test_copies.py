@@ -25,7 +25,7 @@ from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.copies import copies_of, counted_once, is_within, row_keys, rows_of
 from harvestdetect.corpus.segments import Cutting, Prepared, prepare
 from harvestdetect.data import NO_TIME, Prompt, Prompts
-from harvestdetect.dump.memory import batches_of
+from harvestdetect.dump.in_memory import batches_of
 from harvestdetect.state import State, open_state
 
 pytestmark = pytest.mark.usefixtures("loaded_once")

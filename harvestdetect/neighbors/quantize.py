@@ -14,17 +14,17 @@ import numpy.typing as npt
 
 from harvestdetect.util.arrays import Floats32, Ints8, Ints32
 
-__all__ = ["NONE", "STEP", "Ints8", "code_of", "floats", "products", "rotation"]
+__all__ = ["NO_SCORE", "SCALE", "Ints8", "int8_products", "quantize", "rotation", "unit_float32"]
 
-STEP: Final = 28.0
+SCALE: Final = 28.0
 """A coordinate of common size in steps of its code; those of 4.5 times the common size are cut off."""
-NONE: Final = -(2**31) + 1
+NO_SCORE: Final = -(2**31) + 1
 """A product less than any."""
 
 
-def code_of(vectors: Floats32) -> Ints8:
-    """Unit rows as small integers: every row has about the same length, :data:`STEP` times sqrt(d)."""
-    wide = vectors * np.float32(STEP * np.sqrt(vectors.shape[1]))
+def quantize(vectors: Floats32) -> Ints8:
+    """Unit rows as small integers: every row has about the same length, :data:`SCALE` times sqrt(d)."""
+    wide = vectors * np.float32(SCALE * np.sqrt(vectors.shape[1]))
     coded: Ints8 = np.clip(np.rint(wide, out=wide), -127, 127).astype(np.int8)
     return coded
 
@@ -35,7 +35,7 @@ def rotation(d: int) -> Floats32:
     return np.asarray(q * np.sign(np.diag(r)), np.float32)
 
 
-def products(a: Ints8, b: Ints8) -> Ints32:
+def int8_products(a: Ints8, b: Ints8) -> Ints32:
     """int32[a, b] of products of codes. Nothing is rounded, so it does not matter who multiplies in which order."""
     if a.shape[1] < 2 or not _torch_multiplies():  # of a single column torch mistakes the order
         return np.asarray((a.astype(np.float32) @ b.astype(np.float32).T).astype(np.int32))
@@ -67,7 +67,7 @@ def _torch_multiplies() -> bool:
     return bool(np.array_equal(bytewise, product)) and min(seconds[0]) < min(seconds[1])
 
 
-def floats(vectors: npt.NDArray[Any]) -> Floats32:
+def unit_float32(vectors: npt.NDArray[Any]) -> Floats32:
     """Unit rows, as :func:`harvestdetect.util.arrays.unit` but for the last bit, several times as fast."""
     out = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), 2048):

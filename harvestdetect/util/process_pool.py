@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-__all__ = ["Elsewhere"]
+__all__ = ["ProcessPool"]
 
 P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Elsewhere:
+class ProcessPool:
     """Other processes, and threads that wait for them; its own context manager.
 
     Args:
@@ -36,7 +36,7 @@ class Elsewhere:
             # one more, so that what the processes are to do next is read while they work
             self._threads = ThreadPoolExecutor(workers + 1)
 
-    def __enter__(self) -> Elsewhere:
+    def __enter__(self) -> ProcessPool:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -21,7 +21,7 @@ from harvestdetect.util.arrays import Ints32
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
-__all__ = ["Preparer"]
+__all__ = ["ParallelPreparer"]
 
 START_ROWS: Final = 50_000
 """Other processes are started when there are more rows: it takes a second."""
@@ -53,7 +53,7 @@ def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard |
         return None
 
 
-class Preparer:
+class ParallelPreparer:
     """Prepares blocks and hands them over one by one, in the order in which they came.
 
     To be closed where not all is taken; it is its own context manager.
@@ -83,7 +83,7 @@ class Preparer:
         """Prompts that came so far."""
         return self._rows
 
-    def __enter__(self) -> Preparer:
+    def __enter__(self) -> ParallelPreparer:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -15,33 +15,33 @@ from harvestdetect.util.arrays import AnyInts, Bools, Floats16, Ints, Ints32, ra
 from harvestdetect.util.vectors import Rows
 
 __all__ = [
-    "Parts",
-    "Shown",
-    "among",
+    "PromptSegments",
+    "RepresentativeTexts",
     "cluster_texts",
     "first_rows",
-    "parts_of",
+    "in_sorted",
+    "longest_part_words",
+    "parts_by_prompt",
+    "prompt_texts",
     "prompt_vectors",
-    "requests",
+    "read_representatives",
+    "representative_texts",
+    "request_numbers",
     "segment_starts",
-    "segments_of",
-    "shown_of",
-    "shown_texts",
-    "texts_of",
-    "words_of",
+    "segments_by_prompt",
 ]
 
 
 BLOCK: Final = 1 << 15
 """Prompts whose vectors are projected at once."""
-READ: Final = 1 << 12
+TEXTS_PER_READ: Final = 1 << 12
 """Texts held at once."""
 PIECES: Final = 200
 """Pieces of parts, of a cluster, that are looked for in the parts of its prompts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class PromptSegments:
     """Segments of every prompt in compressed form: its whole parts, or all."""
 
     start: Ints
@@ -51,7 +51,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class RepresentativeTexts:
     """Of q prompts, the t texts that show why a cluster has them, unread: one for all prompts of a content."""
 
     back: Ints
@@ -69,7 +69,7 @@ def segment_starts(corpus: Corpus) -> Ints:
     return start
 
 
-def among(values: AnyInts, ascending: AnyInts) -> Bools:
+def in_sorted(values: AnyInts, ascending: AnyInts) -> Bools:
     """Which values are in an ascending array, in time that hardly grows with it: bool, as ``values``."""
     if not len(ascending):
         return np.zeros(values.shape, bool)
@@ -91,22 +91,22 @@ def first_rows(prompts: Prompts) -> npt.NDArray[np.bool_]:
     return first
 
 
-def requests(prompts: Prompts) -> Ints32:
+def request_numbers(prompts: Prompts) -> Ints32:
     """The number of every row's request: int32[p], ascending; see :func:`first_rows`."""
     return (np.cumsum(first_rows(prompts)) - 1).astype(np.int32)
 
 
-def parts_of(corpus: Corpus) -> Parts:
+def parts_by_prompt(corpus: Corpus) -> PromptSegments:
     """The whole parts of every prompt."""
     return _turned(corpus, corpus.kind < WHOLE_KINDS)
 
 
-def segments_of(corpus: Corpus) -> Parts:
+def segments_by_prompt(corpus: Corpus) -> PromptSegments:
     """All segments of every prompt, pieces of parts too."""
     return _turned(corpus, np.ones(len(corpus.kind), bool))
 
 
-def _turned(corpus: Corpus, chosen: Bools) -> Parts:
+def _turned(corpus: Corpus, chosen: Bools) -> PromptSegments:
     """The postings of some segments by prompt."""
     from scipy import sparse
 
@@ -117,10 +117,10 @@ def _turned(corpus: Corpus, chosen: Bools) -> Parts:
     held = sparse.csr_matrix(
         (np.ones(len(prompt), np.int8), prompt, start), shape=(len(chosen), len(corpus.prompts.account)), copy=False
     ).tocsc()  # in time linear in the postings
-    return Parts(start=held.indptr.astype(np.int64), segment=held.indices.astype(np.int32, copy=False))
+    return PromptSegments(start=held.indptr.astype(np.int64), segment=held.indices.astype(np.int32, copy=False))
 
 
-def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Rows, *, dimensions: int, seed: int) -> Floats16:
+def prompt_vectors(corpus: Corpus, parts: PromptSegments, vectors: Rows, *, dimensions: int, seed: int) -> Floats16:
     """A short vector per prompt: the sum of its parts' vectors, projected at random.
 
     Args:
@@ -148,7 +148,7 @@ def prompt_vectors(corpus: Corpus, parts: Parts, vectors: Rows, *, dimensions: i
 
 
 def cluster_texts(
-    corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32, *, at_most: int
+    corpus: Corpus, parts: PromptSegments, prompts: Ints32, segments: Ints32, *, at_most: int
 ) -> tuple[list[str], Ints32]:
     """Texts that show what a cluster is: of each prompt the parts that put it there.
 
@@ -165,24 +165,28 @@ def cluster_texts(
     """
     _, first = np.unique(corpus.prompts.content[prompts], return_index=True)
     chosen = prompts[np.sort(first)[spread(len(first), at_most)]]
-    shown = shown_of(corpus, parts, chosen, segments)
-    return shown_texts(corpus, shown, 0, len(shown.start) - 1), shown.segment[shown.start[1:] - 1]
+    shown = representative_texts(corpus, parts, chosen, segments)
+    return read_representatives(corpus, shown, 0, len(shown.start) - 1), shown.segment[shown.start[1:] - 1]
 
 
-def texts_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) -> list[str]:
+def prompt_texts(corpus: Corpus, parts: PromptSegments, prompts: Ints32, segments: Ints32) -> list[str]:
     """The text of each prompt as :func:`cluster_texts` shows it; empty where the prompt has no part.
 
     Args:
         prompts: int32[q], of a cluster.
         segments: int32[s], of the cluster.
     """
-    shown = shown_of(corpus, parts, prompts, segments)
-    texts = shown_texts(corpus, shown, 0, len(shown.start) - 1)
+    shown = representative_texts(corpus, parts, prompts, segments)
+    texts = read_representatives(corpus, shown, 0, len(shown.start) - 1)
     return [texts[i] if i >= 0 else "" for i in shown.back.tolist()]
 
 
-def shown_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) -> Shown:
-    """What :func:`cluster_texts` shows of each prompt, for :func:`shown_texts` to read; texts in the order of prompts.
+def representative_texts(
+    corpus: Corpus, parts: PromptSegments, prompts: Ints32, segments: Ints32
+) -> RepresentativeTexts:
+    """The texts that :func:`cluster_texts` shows, unread, in the order of the prompts.
+
+    :func:`read_representatives` reads them.
 
     Args:
         prompts: int32[q], of a cluster.
@@ -198,10 +202,10 @@ def shown_of(corpus: Corpus, parts: Parts, prompts: Ints32, segments: Ints32) ->
     back[has] = rank[content]
     one = has[first[order]]
     start, segment = _shown(corpus, _of_prompts(parts, prompts[one]), size[one], segments)
-    return Shown(back=back, start=start, segment=segment)
+    return RepresentativeTexts(back=back, start=start, segment=segment)
 
 
-def shown_texts(corpus: Corpus, shown: Shown, first: int, last: int) -> list[str]:
+def read_representatives(corpus: Corpus, shown: RepresentativeTexts, first: int, last: int) -> list[str]:
     """The texts from the first to before the last."""
     start = (shown.start[first : last + 1] - shown.start[first]).tolist()
     parts = corpus.display.take(shown.segment[shown.start[first] : shown.start[last]])
@@ -210,7 +214,7 @@ def shown_texts(corpus: Corpus, shown: Shown, first: int, last: int) -> list[str
     return ["\n\n".join(parts[a:b]) for a, b in itertools.pairwise(start)]
 
 
-def _of_prompts(parts: Parts, prompts: Ints32) -> Ints32:
+def _of_prompts(parts: PromptSegments, prompts: Ints32) -> Ints32:
     """The segments of some prompts, one prompt after another."""
     start = parts.start[prompts]
     return parts.segment[ranges(start, parts.start[prompts + 1] - start)]
@@ -220,7 +224,7 @@ def _shown(corpus: Corpus, segment: Ints32, size: Ints, segments: Ints32) -> tup
     """Of prompts that have ``size`` parts each, ``segment`` all told, those that are shown: start and segment."""
     count = len(size)
     row = np.repeat(np.arange(count), size)
-    shown = among(segment, segments if (segments[1:] > segments[:-1]).all() else unique(segments))
+    shown = in_sorted(segment, segments if (segments[1:] > segments[:-1]).all() else unique(segments))
     system = corpus.kind[segment] == SYSTEM
     # of several parts, none the cluster's as a whole: those that hold a piece that is
     none = np.bincount(row[shown], minlength=count) == 0
@@ -249,9 +253,9 @@ def _holds(corpus: Corpus, segment: Ints32, pieces: list[str]) -> Bools:
     """Which segments hold one of some pieces."""
     distinct, back = np.unique(segment, return_inverse=True)
     found = np.zeros(len(distinct), bool)
-    for first in range(0, len(distinct), READ):
-        texts = corpus.text.take(distinct[first : first + READ])
-        found[first : first + READ] = [any(piece in text for piece in pieces) for text in texts]
+    for first in range(0, len(distinct), TEXTS_PER_READ):
+        texts = corpus.text.take(distinct[first : first + TEXTS_PER_READ])
+        found[first : first + TEXTS_PER_READ] = [any(piece in text for piece in pieces) for text in texts]
     return found[back]
 
 
@@ -270,13 +274,13 @@ def _measured(corpus: Corpus, segment: Ints32, measure: Callable[[str], int]) ->
     """A number of the text of each segment, each text read once."""
     distinct, back = np.unique(segment, return_inverse=True)
     found = np.zeros(len(distinct), np.int64)
-    for first in range(0, len(distinct), READ):
-        texts = corpus.text.take(distinct[first : first + READ])
-        found[first : first + READ] = [measure(text) for text in texts]
+    for first in range(0, len(distinct), TEXTS_PER_READ):
+        texts = corpus.text.take(distinct[first : first + TEXTS_PER_READ])
+        found[first : first + TEXTS_PER_READ] = [measure(text) for text in texts]
     return found[back]
 
 
-def words_of(corpus: Corpus, parts: Parts, prompts: Ints32) -> Ints:
+def longest_part_words(corpus: Corpus, parts: PromptSegments, prompts: Ints32) -> Ints:
     """Words of the longest part of each prompt: int64[len(prompts)], 0 where it has none."""
     size = parts.start[prompts + 1] - parts.start[prompts]
     has = size > 0
