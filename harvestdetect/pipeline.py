@@ -17,6 +17,7 @@ from harvestdetect.campaign.form import Part, communities, form_campaigns, is_co
 from harvestdetect.cluster.assign import Assigned, Volumes, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.cluster.tree import Postings, core_distance
 from harvestdetect.cluster.views import carry_on, cluster_view
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.by_prompt import (
     PromptSegments,
@@ -29,7 +30,6 @@ from harvestdetect.corpus.by_prompt import (
 )
 from harvestdetect.corpus.copies import copies_of
 from harvestdetect.corpus.registry import Registry, load_registry
-from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import (
     NO_TIME,

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.segments import Prepared
+from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
 from harvestdetect.util.arrays import Bools, Ints, Ints32, Words
 
@@ -55,7 +55,7 @@ class Copies:
     """bool[p]: rows without a time that another file holds too; None where there is none."""
 
 
-def row_keys(block: Prepared) -> Words:
+def row_keys(block: PreparedBlock) -> Words:
     """A digest of account, time and content of every row, uint64[r]; the last bit is 1 for a row without a time.
 
     The digest of a row without a time is of its line too.

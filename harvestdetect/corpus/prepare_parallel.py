@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from harvestdetect.corpus.segments import Cutting, Prepared, begin, prepare, prepare_here
+from harvestdetect.corpus.block import Cutting, PreparedBlock
+from harvestdetect.corpus.prepare import prepare, prepare_in_worker, start_worker
 from harvestdetect.corpus.shards import Shard, ShardFolder, ShardWriter
 from harvestdetect.data import NO_PROMPTS, Batch
 from harvestdetect.errors import CacheError, UnreadableError
@@ -28,7 +29,7 @@ START_ROWS: Final = 50_000
 AHEAD: Final = 1
 """Blocks that wait beyond those that processes prepare."""
 
-Take: TypeAlias = Callable[[Prepared, Ints32], object]
+Take: TypeAlias = Callable[[PreparedBlock, Ints32], object]
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class _Wanted:
     block: pa.RecordBatch | None
     file: Ints32
     writer: ShardWriter | None
-    result: Future[Prepared] | None = None
+    result: Future[PreparedBlock] | None = None
 
 
 def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard | None:
@@ -172,7 +173,7 @@ class ParallelPreparer:
             shards.lose(error)
             return None
 
-    def _keep(self, writer: ShardWriter, block: Prepared | None) -> None:
+    def _keep(self, writer: ShardWriter, block: PreparedBlock | None) -> None:
         """Has a block of a file kept, or with None its end. A writer that has failed does nothing any more."""
         try:
             if block is None:
@@ -190,7 +191,7 @@ class ParallelPreparer:
         self._wanted.append(wanted)
         if self._workers > 1 and self._rows > START_ROWS:
             try:
-                wanted.result = self._processes().submit(prepare_here, block)
+                wanted.result = self._processes().submit(prepare_in_worker, block)
             except (BrokenExecutor, OSError):  # a full /dev/shm has no room for the queues of processes
                 self._give_up()
         self._go_on()
@@ -201,7 +202,7 @@ class ParallelPreparer:
             from multiprocessing import get_context
 
             self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=get_context("spawn"), initializer=begin, initargs=(self._cutting,)
+                self._workers, mp_context=get_context("spawn"), initializer=start_worker, initargs=(self._cutting,)
             )
             weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
         return self._pool

@@ -82,8 +82,9 @@ def read_csv(
     def flush() -> Block:
         values = {field: [row[column] for row in rows] for field, column in columns.items()}
         done = Block(numbers.copy(), offsets.copy(), values)
-        for column in (rows, numbers, offsets):
-            column.clear()
+        rows.clear()
+        numbers.clear()
+        offsets.clear()
         return done
 
     for record in _records(chunks, delimiter, separator, limit):

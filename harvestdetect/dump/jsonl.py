@@ -168,8 +168,9 @@ def _decode(
             column = list(map(attrgetter(f"k{keys.index(path[0])}"), rows))
             values[field] = column if len(path) == 1 else [pick(value, path[1:]) for value in column]
         done = Block(numbers.copy(), offsets.copy(), values)
-        for done_with in (rows, numbers, offsets):
-            done_with.clear()
+        rows.clear()
+        numbers.clear()
+        offsets.clear()
         return done
 
     for item in items:

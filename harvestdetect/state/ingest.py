@@ -9,9 +9,9 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.corpus.copies import Rows, counted_once, row_keys, rows_of
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
-from harvestdetect.corpus.segments import Prepared
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.dump import Dumps
@@ -111,7 +111,7 @@ def ingest(
     spans: dict[int, Span] = {}
     keys: dict[int, list[npt.NDArray[np.uint64]]] = {}
 
-    def take(block: Prepared, file: Ints32) -> None:
+    def take(block: PreparedBlock, file: Ints32) -> None:
         if len(file):
             spans.setdefault(int(file[0]), Span()).add(block.time, moment.now)
             keys.setdefault(int(file[0]), []).append(row_keys(block))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shards import ShardFolder, Window, opened
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps

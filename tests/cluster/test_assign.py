@@ -15,10 +15,10 @@ from harvestdetect.cluster import assign
 from harvestdetect.cluster.assign import Assigned, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
 from harvestdetect.corpus import by_prompt as lookup
-from harvestdetect.corpus.build import KINDS, build_corpus
+from harvestdetect.corpus.build import build_corpus
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.data import Corpus, Neighbors, Prompt, TemplateCluster
+from harvestdetect.data import KINDS, Corpus, Neighbors, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
 from harvestdetect.util.arrays import Ints32
 

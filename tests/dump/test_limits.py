@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from harvestdetect import Settings
 from harvestdetect.corpus import segments
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.normalize import MARKS, normalize
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
-from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Batch, Prompt, Reject
 from harvestdetect.dump import limits, read_dumps

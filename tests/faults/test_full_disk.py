@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from harvestdetect.cli.main import run_command
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
-from harvestdetect.corpus.segments import Cutting
 from harvestdetect.data import Detection
 from harvestdetect.dump import read_dumps
 from harvestdetect.embed import distill

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harvestdetect.campaign.form import RIGID_RELIEF
 from harvestdetect.corpus import by_prompt as lookup
-from harvestdetect.corpus.build import KINDS, build_corpus
+from harvestdetect.corpus.build import build_corpus
 from harvestdetect.corpus.by_prompt import (
     PromptSegments,
     cluster_texts,
@@ -29,7 +29,7 @@ from harvestdetect.corpus.by_prompt import (
     request_numbers,
     segments_by_prompt,
 )
-from harvestdetect.data import (
+from harvestdetect.data import KINDS, (
     NO_TIME,
     SYSTEM,
     WHOLE_KINDS,

@@ -67,7 +67,7 @@ def test_a_second_scan_says_the_same_and_reads_nothing_again(
         raise AssertionError("was read again")
 
     monkeypatch.setattr("harvestdetect.corpus.prepare_parallel.prepare", never)
-    monkeypatch.setattr("harvestdetect.dump.reader._read_file", never)
+    monkeypatch.setattr("harvestdetect.dump.reader.read_file", never)
     second, again = scan(made.files, work, tmp_path / "second")
     assert second == made.answer
     assert again.files == told.files
