@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -79,18 +79,10 @@ def read_csv(
     offsets: list[int] = []
     size = 0
 
-    def flush() -> Block:
-        values = {field: [row[column] for row in rows] for field, column in columns.items()}
-        done = Block(numbers.copy(), offsets.copy(), values)
-        rows.clear()
-        numbers.clear()
-        offsets.clear()
-        return done
-
     for record in _records(chunks, delimiter, separator, limit):
         if isinstance(record, BrokenStreamError):
             if rows or rejects:
-                yield flush()
+                yield _block(rows, numbers, offsets, columns)
             raise record
         row, number, offset, length = record
         if isinstance(row, str):
@@ -101,21 +93,29 @@ def read_csv(
             width = len(row)
             columns = _choose(row, name=name, settings=settings)
         elif len(row) != width:
-            reason = f"{width} columns expected, {len(row)} found"
-            rejects.add(number, offset, reason)
+            rejects.add(number, offset, f"{width} columns expected, {len(row)} found")
         elif length > limit and max(map(len, row)) > limit:
-            reason = f"a field is longer than max_line_bytes = {limit}"
-            rejects.add(number, offset, reason)
+            rejects.add(number, offset, f"a field is longer than max_line_bytes = {limit}")
         else:
             rows.append(row)
             numbers.append(number)
             offsets.append(offset)
         size += length
         if len(rows) >= batch_rows or len(rejects) >= batch_rows or size >= _BLOCK_BYTES:
-            yield flush()
+            yield _block(rows, numbers, offsets, columns)
             size = 0
     if rows or rejects:
-        yield flush()
+        yield _block(rows, numbers, offsets, columns)
+
+
+def _block(rows: list[list[str]], numbers: list[int], offsets: list[int], columns: Mapping[str, int]) -> Block:
+    """Takes the rows so far, their lines and offsets as a block, and empties the lists."""
+    values = {field: [row[column] for row in rows] for field, column in columns.items()}
+    block = Block(numbers.copy(), offsets.copy(), values)
+    rows.clear()
+    numbers.clear()
+    offsets.clear()
+    return block
 
 
 def _choose(header: list[str], *, name: str, settings: Settings) -> dict[str, int]:

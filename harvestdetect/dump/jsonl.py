@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
@@ -151,32 +151,39 @@ def _decoder(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
 
 
+def _keys(columns: Mapping[str, ColumnPath]) -> tuple[str, ...]:
+    """The keys at the top level that lead to some columns."""
+    return tuple(dict.fromkeys(path[0] for path in columns.values()))
+
+
+def _block(rows: list[Any], numbers: list[int], offsets: list[int], columns: Mapping[str, ColumnPath]) -> Block:
+    """Takes the rows so far, their lines and offsets as a block, and empties the lists."""
+    keys = _keys(columns)
+    values: dict[str, list[Any]] = {}
+    for field, path in columns.items():
+        column = list(map(attrgetter(f"k{keys.index(path[0])}"), rows))
+        values[field] = column if len(path) == 1 else [pick(value, path[1:]) for value in column]
+    block = Block(numbers.copy(), offsets.copy(), values)
+    rows.clear()
+    numbers.clear()
+    offsets.clear()
+    return block
+
+
 def _decode(
     items: Iterable[Item], columns: dict[str, ColumnPath], rejects: Rejects, limit: int, batch_rows: int
 ) -> Iterator[Block]:
     """Blocks of the rows of some lines. Raises the error of a broken stream at its end."""
-    keys = tuple(dict.fromkeys(path[0] for path in columns.values()))
-    decode = _decoder(keys).decode
+    decode = _decoder(_keys(columns)).decode
     rows: list[Any] = []
     numbers: list[int] = []
     offsets: list[int] = []
     size = 0
 
-    def flush() -> Block:
-        values: dict[str, list[Any]] = {}
-        for field, path in columns.items():
-            column = list(map(attrgetter(f"k{keys.index(path[0])}"), rows))
-            values[field] = column if len(path) == 1 else [pick(value, path[1:]) for value in column]
-        done = Block(numbers.copy(), offsets.copy(), values)
-        rows.clear()
-        numbers.clear()
-        offsets.clear()
-        return done
-
     for item in items:
         if isinstance(item, BrokenStreamError):
             if rows or rejects:
-                yield flush()
+                yield _block(rows, numbers, offsets, columns)
             raise item
         if isinstance(item, LongLine):
             reason = f"the line is longer than max_line_bytes = {limit}"
@@ -204,11 +211,11 @@ def _decode(
             numbers.append(number)
             offsets.append(start)
             if len(rows) >= batch_rows:
-                yield flush()
+                yield _block(rows, numbers, offsets, columns)
                 size = 0
         size += offset - item.offset
         if size >= _BLOCK_BYTES or len(rejects) >= batch_rows:
-            yield flush()
+            yield _block(rows, numbers, offsets, columns)
             size = 0
     if rows or rejects:
-        yield flush()
+        yield _block(rows, numbers, offsets, columns)

@@ -172,7 +172,7 @@ def encode_texts(
     batch_size: int = 64,
     by_length: bool = True,
     out: Rows | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] = lambda count: None,
     notes: Notes | None = None,
 ) -> Rows:
     """The vectors of all texts, taken from the cache if they are there.
@@ -199,18 +199,11 @@ def encode_texts(
     """
     if len(digests) != len(texts):
         raise ValueError(f"as many digests as texts are needed, got {len(digests)} and {len(texts)}")
-    progress = progress or (lambda count: None)
     if out is None:
         out = np.empty((len(texts), encoder.dimensions), dtype=np.float16)
-    missing = np.arange(len(texts))
-    if cache is not None and len(texts):
-        try:
-            missing = np.flatnonzero(~cache.fill(digests, out))
-            progress(len(texts) - len(missing))
-        except CacheError as error:
-            _give_up(error, notes, cache.spare)
-            cache = None
-
+    cache, missing = _fill(cache, digests, out, notes)
+    if len(missing) < len(texts):
+        progress(len(texts) - len(missing))
     waiting: list[npt.NDArray[np.intp]] = []
     last = time.monotonic()
     try:
@@ -225,6 +218,20 @@ def encode_texts(
         if cache is not None:
             _keep(cache, digests, out, waiting, notes)
     return out
+
+
+def _fill(
+    cache: VectorCache | None, digests: Digests, out: Rows, notes: Notes | None
+) -> tuple[VectorCache | None, npt.NDArray[np.intp]]:
+    """Fills ``out`` from the cache. Returns the cache, or None if it failed, and the rows that are missing."""
+    missing = np.arange(len(digests))
+    if cache is None or not len(digests):
+        return cache, missing
+    try:
+        return cache, np.flatnonzero(~cache.fill(digests, out))
+    except CacheError as error:
+        _give_up(error, notes, cache.spare)
+        return None, missing
 
 
 def _blocks(

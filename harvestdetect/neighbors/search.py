@@ -40,11 +40,11 @@ def nearest(
     exact_below: int = 30_000,
     threads: int = 0,
     seed: int = 0,
-    progress: Callable[[int], object] | None = None,
-    notes: Callable[[str], object] | None = None,
+    progress: Callable[[int], object] = lambda rows: None,
+    notes: Callable[[str], object] = lambda note: None,
     known: Known | None = None,
     partition: Partition | None = None,
-    leave: Callable[[Partition], object] | None = None,
+    leave: Callable[[Partition], object] = lambda partition: None,
 ) -> Neighbors:
     """The k nearest other rows of each row.
 
@@ -74,29 +74,22 @@ def nearest(
     index, distance = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
     if known is not None or n <= max(exact_below, 1):
         index[...], distance[...] = -1, np.inf
-    done = progress or (lambda rows: None)
     wanted = np.arange(n, dtype=np.int32) if known is None else _copy_known(known, index, distance)
     entering = np.ones(n, bool)
     if known is not None:
         entering[known[1][known[1] >= 0]] = False
-    done(n - len(wanted))
+    progress(n - len(wanted))
     if n < 2 or not len(wanted):
-        done(len(wanted))
+        progress(len(wanted))
         return Neighbors(index=index, distance=distance)
     with _pool(threads, codes=n > exact_below) as pool:
         search = Search(
-            vectors=vectors, wanted=wanted, entering=entering, index=index, distance=distance, pool=pool, done=done
+            vectors=vectors, wanted=wanted, entering=entering, index=index, distance=distance, pool=pool, done=progress
         )
         if n <= exact_below:
             search_exactly(search, unit(vectors[:]))
         else:
-            search_by_cells(
-                search,
-                seed=seed,
-                notes=notes or (lambda note: None),
-                partition=partition,
-                on_partition=leave or (lambda partition: None),
-            )
+            search_by_cells(search, seed=seed, notes=notes, partition=partition, on_partition=leave)
     return Neighbors(index=index, distance=distance)
 
 

@@ -29,7 +29,8 @@ from harvestdetect.corpus.by_prompt import (
     request_numbers,
     segments_by_prompt,
 )
-from harvestdetect.data import KINDS, (
+from harvestdetect.data import (
+    KINDS,
     NO_TIME,
     SYSTEM,
     WHOLE_KINDS,
