@@ -64,7 +64,7 @@ class Settings:
 
     # corpus
     segment_characters: int = 300
-    """Characters. A part of a prompt that is longer than twice this is also compared in pieces of about this length."""
+    """Characters of a piece of a part. A part that is more than twice as long is also compared in such pieces."""
     max_windows: int = 4
     """Most pieces of a long part between its head and its tail."""
     registry: Path | None = None
@@ -105,8 +105,8 @@ class Settings:
     distance_cap: float = 0.9
     """Chord distance above which two segments are never in one cluster."""
     selection: str = "account"
-    """How clusters are chosen from a tree: ``account``, by the accounts that return to a cluster, or ``leaf`` or ``eom``
-    as in HDBSCAN."""
+    """How clusters are chosen from a tree: ``account``, by the accounts that return to a cluster, or ``leaf`` or
+    ``eom`` as in HDBSCAN."""
 
     # campaigns
     min_accounts: int = 10
@@ -135,9 +135,9 @@ class Settings:
     threads: int = 0
     """Number of threads; 0 takes all cores."""
     workers: int | None = None
-    """Number of processes that prepare texts while another one reads them. 1: one process does both. 0: one for each core.
-    None: one for each core on the command line, and 1 in a library call, because a script that starts processes needs
-    ``if __name__ == "__main__"``."""
+    """Number of processes that prepare texts while another one reads them. 1: one process does both. 0: one for each
+    core. None: one for each core on the command line, and 1 in a library call, because a script that starts processes
+    needs ``if __name__ == "__main__"``."""
     memory_gb: float | None = None
     """Memory that a scan may use, in 10**9 bytes. If the estimate is higher, the scan ends before the expensive stages.
     Vectors that would take more than a twentieth of it are kept in a file. None: the available memory, and for vectors
