@@ -1,4 +1,4 @@
-"""Rows that more than one file holds: which they are, and which files lie wholly in others.
+"""Rows that are in more than one file, and files that are completely contained in others.
 
 A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Two
 rows are the same when account, time and content are equal; campaigns count requests by the same rule
@@ -15,26 +15,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
-from harvestdetect.util.arrays import Bools, Ints, Ints32, Words
+from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words
 
 __all__ = ["Copies", "Rows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
 
 _PROBES: Final = 16
-"""Rows of a file that are looked for in another before all are."""
+"""Number of rows of a file that are looked for in another file before all of them are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The rows of a file: k different ones, and how often it holds each."""
+    """The k distinct rows of a file, and how often the file contains each."""
 
-    key: npt.NDArray[Any]
+    key: AnyArray
     """uint64[k] or int64[k], ascending."""
     count: Ints32
     """int32[k]."""
@@ -48,17 +47,17 @@ class Copies:
     """What the files of a corpus have in common."""
 
     repeated: int = 0
-    """Rows that do not count, because another file holds them too."""
+    """Rows that do not count, because another file contains them too."""
     within: Mapping[int, int] = field(default_factory=dict)
-    """File -> another one that holds all its rows."""
+    """File -> another file that contains all its rows."""
     copied: Bools | None = None
-    """bool[p]: rows without a time that another file holds too; None where there is none."""
+    """bool[p]: rows without a time that another file contains too; None if there are none."""
 
 
 def row_keys(block: PreparedBlock) -> Words:
-    """A digest of account, time and content of every row, uint64[r]; the last bit is 1 for a row without a time.
+    """A digest of account, time and content of every row, uint64[r].
 
-    The digest of a row without a time is of its line too.
+    The last bit is 1 for a row without a time, whose digest includes its line.
     """
     count = int(block.value_count[0])
     stop = np.cumsum(block.value_size[:count], dtype=np.int64)
@@ -91,20 +90,20 @@ def rows_of(keys: Sequence[Words]) -> Rows:
 
 
 def is_within(rows: Rows, others: Rows) -> bool:
-    """Whether a file holds every row of another, each at least as often."""
+    """Whether all rows of a file are in another file, each at least as often."""
     if len(rows.key) > len(others.key):
         return False
     probe = np.linspace(0, max(len(rows.key) - 1, 0), min(len(rows.key), _PROBES)).astype(np.int64)
     return _holds(rows.key[probe], rows.count[probe], others) and _holds(rows.key, rows.count, others)
 
 
-def _holds(key: npt.NDArray[Any], count: Ints32, others: Rows) -> bool:
+def _holds(key: AnyArray, count: Ints32, others: Rows) -> bool:
     place = np.minimum(np.searchsorted(others.key, key), max(len(others.key) - 1, 0))
     return not len(key) or bool(np.all((others.key[place] == key) & (others.count[place] >= count)))
 
 
 def counted_once(files: Sequence[Rows]) -> int:
-    """How many rows files hold together, where a row that several hold counts once; one without a time in each."""
+    """Number of rows in some files. A row that is in several files counts once; a row without a time counts in each."""
     if not files:
         return 0
     key = np.concatenate([rows.key for rows in files])
@@ -148,12 +147,12 @@ def copies_of(prompts: Prompts) -> Copies:
 
 
 def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> dict[int, int]:
-    """Files all rows of which another file holds.
+    """Finds files that are completely contained in another file.
 
     Args:
-        key: int64[e], ascending: rows that several files hold.
-        file: int32[e], ascending for each key: a file that holds the row.
-        count: int32[e], how often.
+        key: int64[e], ascending: rows that are in several files.
+        file: int32[e], ascending within a key: a file that contains the row.
+        count: int32[e], how often it contains the row.
         size: rows of each file.
         least: the number of the first file.
     """
@@ -179,7 +178,7 @@ def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> d
 
 
 def _copied(tied: Ints, group: Ints, copied: Bools, rows: int) -> Bools | None:
-    """As many rows at the end of each group as are copies in it, so that the first of a group is none: bool[rows]."""
+    """Marks as many rows at the end of each group as the group has copies, so that its first row stays: bool[rows]."""
     if not copied.any():
         return None
     number = np.cumsum(_changes(group)) - 1
@@ -190,8 +189,8 @@ def _copied(tied: Ints, group: Ints, copied: Bools, rows: int) -> Bools | None:
     return found
 
 
-def _changes(*columns: npt.NDArray[Any]) -> Bools:
-    """Where any of some columns differs from the row before; the first row does."""
+def _changes(*columns: AnyArray) -> Bools:
+    """Which rows differ from the row before in any column. The first row counts as different."""
     new = np.zeros(len(columns[0]), bool)
     new[:1] = True
     for column in columns:

@@ -1,4 +1,4 @@
-"""Blocks of prompts prepared in order, here or in other processes, file by file, and kept as they come."""
+"""Prepares blocks of prompts in this or in other processes, in order, and keeps the prepared files."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["ParallelPreparer"]
 
 START_ROWS: Final = 50_000
-"""Other processes are started when there are more rows: it takes a second."""
+"""Number of rows above which other processes are started, which takes a second."""
 AHEAD: Final = 1
-"""Blocks that wait beyond those that processes prepare."""
+"""Number of queued blocks in addition to one for each process."""
 
 Take: TypeAlias = Callable[[PreparedBlock, Ints32], object]
 
@@ -37,13 +37,15 @@ class _Wanted:
     """A block that is being prepared, or the end of a file."""
 
     block: pa.RecordBatch | None
+    """None: the end of the file."""
     file: Ints32
+    """int32[r]: the file of every row."""
     writer: ShardWriter | None
     result: Future[PreparedBlock] | None = None
 
 
 def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard | None:
-    """The shard of a file, where there is one that can be used. A copy that cannot be read now is made again."""
+    """The shard of a file if there is one. A shard that cannot be read now is made again, unless it must last."""
     if shards is None or sha256 is None:
         return None
     try:
@@ -55,18 +57,18 @@ def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard |
 
 
 class ParallelPreparer:
-    """Prepares blocks and hands them over one by one, in the order in which they came.
+    """Prepares blocks and passes them on one by one, in the order in which they came.
 
-    To be closed where not all is taken; it is its own context manager.
+    It must be closed if not everything is taken; it is its own context manager.
 
     Args:
-        cutting: of the prompts.
-        take: gets each prepared block, and the file of every row, int32[r].
-        workers: processes that prepare blocks beside this one, once there are many; below 2 there are none.
-        shards: keeps what was prepared of whole files, see :meth:`add_file`; its cutting must be the one given here.
+        cutting: how prompts are cut.
+        take: called with each prepared block, and the file of every row, int32[r].
+        workers: processes that prepare blocks once there are many; 0 and 1 start none.
+        shards: keeps the prepared blocks of whole files, see :meth:`add_file`. It must cut in the same way.
 
     Raises:
-        ValueError: ``shards`` holds what was cut otherwise.
+        ValueError: ``shards`` cuts prompts in another way.
     """
 
     def __init__(self, cutting: Cutting, take: Take, *, workers: int = 1, shards: ShardFolder | None = None) -> None:
@@ -81,7 +83,7 @@ class ParallelPreparer:
         self._wanted: deque[_Wanted] = deque()
 
     def __len__(self) -> int:
-        """Prompts that came so far."""
+        """Number of prompts so far."""
         return self._rows
 
     def __enter__(self) -> ParallelPreparer:
@@ -91,11 +93,11 @@ class ParallelPreparer:
         self.close()
 
     def finish(self) -> None:
-        """Has everything prepared and taken that came so far."""
+        """Prepares and passes on everything that came so far."""
         self._go_on(0)
 
     def close(self) -> None:
-        """Ends the processes; what is still to be prepared is dropped."""
+        """Ends the processes. Blocks that are not prepared yet are dropped."""
         for wanted in self._wanted:
             if wanted.writer is not None:
                 wanted.writer.discard()
@@ -109,20 +111,20 @@ class ParallelPreparer:
         self._want(block, block.column("file").to_numpy(zero_copy_only=False), None)
 
     def add_file(self, batches: Iterable[Batch], *, file: int, name: str, sha256: str | None = None) -> Iterator[Batch]:
-        """Takes a file of a dump: from its shard where there is one, else from ``batches``; a shard is then made.
+        """Takes a file of a dump from its shard, or from ``batches`` if there is no shard; then a shard is made.
 
         Args:
-            batches: of this file alone; iterated only where there is no shard.
+            batches: of this file alone; iterated only if there is no shard.
             file: its position in the list of files, whatever the batches say.
             name: of the file.
-            sha256: of its bytes as stored, as hex; None: not known before reading, so no shard is looked for.
+            sha256: hex digest of its bytes as stored; None: it is not known before reading, so no shard is looked for.
 
         Yields:
-            The batches; for a file from its shard one without prompts, with its rejects and the file.
+            The batches. For a file from its shard, one batch without prompts that has its rejects and the file.
 
         Raises:
             CacheError: the shard cannot be written, and the shards are not spare.
-            UnreadableError: the shard cannot be read now, and is not one of a work folder.
+            UnreadableError: the shard cannot be read now, and does not belong to a work folder.
         """
         shards = self._shards
         held = _shard(shards, name, sha256)
@@ -142,7 +144,7 @@ class ParallelPreparer:
                 return
             finally:
                 held.close()
-        # of a shard that broke off the rows that are missing are read
+        # If a shard broke off, the missing rows are read from the file.
         writer = None if taken else self._writer(name)
         whole = False
         try:
@@ -163,7 +165,7 @@ class ParallelPreparer:
             self._go_on()
 
     def _writer(self, name: str) -> ShardWriter | None:
-        """What keeps the file that is read next; None where nothing is kept."""
+        """The writer of the shard of the next file; None if no shard is kept."""
         shards = self._shards
         if shards is None or not shards.writable:
             return None
@@ -174,7 +176,7 @@ class ParallelPreparer:
             return None
 
     def _keep(self, writer: ShardWriter, block: PreparedBlock | None) -> None:
-        """Has a block of a file kept, or with None its end. A writer that has failed does nothing any more."""
+        """Writes a block to a shard, or finishes the shard if the block is None. A failed writer does nothing."""
         try:
             if block is None:
                 writer.publish()
@@ -185,7 +187,7 @@ class ParallelPreparer:
             self._shards.lose(error)
 
     def _want(self, block: pa.RecordBatch, file: Ints32, writer: ShardWriter | None) -> None:
-        """Has a block prepared, here or in a process; takes those that must be done first."""
+        """Queues a block, in this or in another process, and passes on the blocks that are due."""
         self._rows += block.num_rows
         wanted = _Wanted(block, file, writer)
         self._wanted.append(wanted)
@@ -208,14 +210,14 @@ class ParallelPreparer:
         return self._pool
 
     def _give_up(self) -> None:
-        """A process was killed, or none can be started: what they were to do is done here, and all that follows."""
+        """Prepares everything in this process from now on, because a process was killed or cannot be started."""
         self._workers = 1
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _go_on(self, ahead: int = AHEAD) -> None:
-        """Takes what is wanted, in order, until no more waits than may."""
+        """Passes on blocks in order, until no more of them are queued than allowed."""
         try:
             while len(self._wanted) > (ahead + self._workers if ahead and self._pool is not None else 0):
                 self._settle()
@@ -224,7 +226,7 @@ class ParallelPreparer:
             raise
 
     def _settle(self) -> None:
-        """Takes the first block that is wanted, when it is prepared."""
+        """Waits for the first block in the queue and passes it on."""
         wanted = self._wanted[0]
         if wanted.block is None:
             assert wanted.writer is not None
