@@ -34,12 +34,11 @@ from harvestdetect.corpus.tables import (
     PartPrompts,
     SegmentTable,
     by_digest,
-    changes,
     prompts_of_parts,
     runs_of_equal,
 )
 from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Prompts
-from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, packed_pairs, pairs, unique
+from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile, Texts, unpack
 

@@ -1,4 +1,4 @@
-"""Rows that are in more than one file, and files that are completely contained in others.
+"""FileRows that are in more than one file, and files that are completely contained in others.
 
 A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Two
 rows are the same when account, time and content are equal; campaigns count requests by the same rule
@@ -21,16 +21,16 @@ import numpy as np
 
 from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
-from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words
+from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes
 
-__all__ = ["Copies", "Rows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
+__all__ = ["Copies", "FileRows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
 
 _PROBES: Final = 16
 """Number of rows of a file that are looked for in another file before all of them are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class FileRows:
     """The k distinct rows of a file, and how often the file contains each."""
 
     key: AnyArray
@@ -47,7 +47,7 @@ class Copies:
     """What the files of a corpus have in common."""
 
     repeated: int = 0
-    """Rows that do not count, because another file contains them too."""
+    """FileRows that do not count, because another file contains them too."""
     within: Mapping[int, int] = field(default_factory=dict)
     """File -> another file that contains all its rows."""
     copied: Bools | None = None
@@ -82,14 +82,14 @@ def _mixed(value: Words) -> Words:
     return np.asarray(value ^ (value >> np.uint64(31)))
 
 
-def rows_of(keys: Sequence[Words]) -> Rows:
+def rows_of(keys: Sequence[Words]) -> FileRows:
     """The rows of a file from the keys of its blocks."""
     key = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
-    start = np.flatnonzero(_changes(key))
-    return Rows(key=key[start], count=np.diff(np.append(start, len(key))).astype(np.int32))
+    start = np.flatnonzero(changes(key))
+    return FileRows(key=key[start], count=np.diff(np.append(start, len(key))).astype(np.int32))
 
 
-def is_within(rows: Rows, others: Rows) -> bool:
+def is_within(rows: FileRows, others: FileRows) -> bool:
     """Whether all rows of a file are in another file, each at least as often."""
     if len(rows.key) > len(others.key):
         return False
@@ -97,12 +97,12 @@ def is_within(rows: Rows, others: Rows) -> bool:
     return _holds(rows.key[probe], rows.count[probe], others) and _holds(rows.key, rows.count, others)
 
 
-def _holds(key: AnyArray, count: Ints32, others: Rows) -> bool:
+def _holds(key: AnyArray, count: Ints32, others: FileRows) -> bool:
     place = np.minimum(np.searchsorted(others.key, key), max(len(others.key) - 1, 0))
     return not len(key) or bool(np.all((others.key[place] == key) & (others.count[place] >= count)))
 
 
-def counted_once(files: Sequence[Rows]) -> int:
+def counted_once(files: Sequence[FileRows]) -> int:
     """Number of rows in some files. A row that is in several files counts once; a row without a time counts in each."""
     if not files:
         return 0
@@ -112,7 +112,7 @@ def counted_once(files: Sequence[Rows]) -> int:
     total = int(count[untimed].sum())
     key, count = key[~untimed], count[~untimed]
     order = np.argsort(key, kind="stable")
-    start = np.flatnonzero(_changes(key[order]))
+    start = np.flatnonzero(changes(key[order]))
     return total + (int(np.maximum.reduceat(count[order], start).sum()) if len(start) else 0)
 
 
@@ -121,7 +121,7 @@ def copies_of(prompts: Prompts) -> Copies:
     rows = len(prompts.account)
     if not rows or prompts.file.min() == prompts.file.max():
         return Copies()
-    new = _changes(prompts.account, prompts.time, prompts.content)
+    new = changes(prompts.account, prompts.time, prompts.content)
     tied = np.flatnonzero(~new | np.append(~new[1:], False))
     if not len(tied):
         return Copies()
@@ -129,8 +129,8 @@ def copies_of(prompts: Prompts) -> Copies:
     untimed = prompts.time[tied] == NO_TIME
     line = np.where(untimed, prompts.line[tied], 0)
     order = np.lexsort((file, line, group))
-    key = np.cumsum(_changes(group[order], line[order])) - 1
-    start = np.flatnonzero(_changes(key, file[order]))
+    key = np.cumsum(changes(group[order], line[order])) - 1
+    start = np.flatnonzero(changes(key, file[order]))
     count = np.diff(np.append(start, len(order))).astype(np.int32)
     key, of, loose = key[start], file[order][start], untimed[order][start]
     holders = np.bincount(key)
@@ -138,7 +138,7 @@ def copies_of(prompts: Prompts) -> Copies:
     if not shared.any():
         return Copies()
     key, of, loose, count = key[shared], of[shared], loose[shared], count[shared]
-    first = np.flatnonzero(_changes(key))
+    first = np.flatnonzero(changes(key))
     more = np.add.reduceat(count, first) - np.maximum.reduceat(count, first)
     within = _within(key, of, count, np.bincount(prompts.file - prompts.file.min()), int(prompts.file.min()))
     copied = _copied(tied, group, untimed & np.isin(file, list(within)), rows)
@@ -156,14 +156,16 @@ def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> d
         size: rows of each file.
         least: the number of the first file.
     """
-    border = np.append(np.flatnonzero(_changes(key)), len(key))
+    border = np.append(np.flatnonzero(changes(key)), len(key))
     holders = np.diff(border)
     number = np.repeat(np.arange(len(holders)), holders)
     order = np.argsort(file, kind="stable")  # so the rows of each file are ascending
-    start = np.flatnonzero(_changes(file[order]))
-    held = {int(file[part[0]]): Rows(key=number[part], count=count[part]) for part in np.split(order, start[1:])}
+    start = np.flatnonzero(changes(file[order]))
+    rows_of_file = {
+        int(file[part[0]]): FileRows(key=number[part], count=count[part]) for part in np.split(order, start[1:])
+    }
     found: dict[int, int] = {}
-    for f, rows in held.items():
+    for f, rows in rows_of_file.items():
         own = int(size[f - least])
         if len(rows) < own:
             continue
@@ -171,7 +173,7 @@ def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> d
         others = [int(other) for other in file[border[rare] : border[rare + 1]] if other != f]
         for other in sorted(others, key=lambda g: (-size[g - least], g)):
             larger = size[other - least] > own or (size[other - least] == own and other < f)
-            if larger and is_within(rows, held[other]):
+            if larger and is_within(rows, rows_of_file[other]):
                 found[f] = other
                 break
     return found
@@ -181,18 +183,9 @@ def _copied(tied: Ints, group: Ints, copied: Bools, rows: int) -> Bools | None:
     """Marks as many rows at the end of each group as the group has copies, so that its first row stays: bool[rows]."""
     if not copied.any():
         return None
-    number = np.cumsum(_changes(group)) - 1
+    number = np.cumsum(changes(group)) - 1
     size = np.bincount(number)
     left = np.cumsum(size)[number] - np.arange(len(group))
     found = np.zeros(rows, bool)
     found[tied] = left <= np.bincount(number, weights=copied)[number]
     return found
-
-
-def _changes(*columns: AnyArray) -> Bools:
-    """Which rows differ from the row before in any column. The first row counts as different."""
-    new = np.zeros(len(columns[0]), bool)
-    new[:1] = True
-    for column in columns:
-        new[1:] |= column[1:] != column[:-1]
-    return new

@@ -127,11 +127,11 @@ class ParallelPreparer:
             UnreadableError: the shard cannot be read now, and does not belong to a work folder.
         """
         shards = self._shards
-        held = _shard(shards, name, sha256)
+        shard = _shard(shards, name, sha256)
         taken = 0
-        if shards is not None and held is not None:
+        if shards is not None and shard is not None:
             try:
-                for block in held:
+                for block in shard:
                     self._rows += len(block.line)
                     self._take(block, np.full(len(block.line), file, np.int32))
                     taken += len(block.line)
@@ -139,11 +139,11 @@ class ParallelPreparer:
                 if not shards.spare:
                     raise
             else:
-                unlisted = max(held.file.rejects - len(held.rejects), 0)
-                yield Batch(prompts=NO_PROMPTS, rejects=held.rejects, files=(held.file,), unlisted=unlisted)
+                unlisted = max(shard.file.rejects - len(shard.rejects), 0)
+                yield Batch(prompts=NO_PROMPTS, rejects=shard.rejects, files=(shard.file,), unlisted=unlisted)
                 return
             finally:
-                held.close()
+                shard.close()
         # If a shard broke off, the missing rows are read from the file.
         writer = None if taken else self._writer(name)
         whole = False

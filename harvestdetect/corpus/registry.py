@@ -167,7 +167,7 @@ def _entries(text: str, source: str) -> list[Entry]:
     for number, table in enumerate(tables, 1):
         entry = _entry(table, f"{source}, entry {number}", source)
         if entry.id in found:
-            raise SettingsError(f"{source}, entry {number}: key 'id': {entry.id!r} stands there twice")
+            raise SettingsError(f"{source}, entry {number}: key 'id': {entry.id!r} is used twice")
         found[entry.id] = entry
     return list(found.values())
 

@@ -9,11 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from harvestdetect.util.arrays import AnyArray, AnyInts, Bools, Bytes, Ints, Ints32, Words, packed_pairs, pairs, ranges
+from harvestdetect.util.arrays import (
+    AnyArray,
+    AnyInts,
+    Bools,
+    Bytes,
+    Ints,
+    Ints32,
+    Words,
+    changes,
+    packed_pairs,
+    pairs,
+    ranges,
+)
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile
 
-__all__ = ["GrowingColumns", "PartPrompts", "SegmentTable", "by_digest", "changes", "prompts_of_parts", "runs_of_equal"]
+__all__ = ["GrowingColumns", "PartPrompts", "SegmentTable", "by_digest", "prompts_of_parts", "runs_of_equal"]
 
 
 class GrowingColumns:
@@ -109,15 +121,6 @@ def by_digest(digest: Words) -> tuple[Ints, Bools]:
         order = np.lexsort((digest[:, 1], high))
         new = changes(digest[order, 0], digest[order, 1])
     return order, new
-
-
-def changes(*columns: AnyArray) -> Bools:
-    """Which rows differ from the row before in any column. The first row counts as different."""
-    new = np.zeros(len(columns[0]), np.bool_)
-    new[:1] = True
-    for column in columns:
-        new[1:] |= column[1:] != column[:-1]
-    return new
 
 
 def runs_of_equal(value: AnyInts) -> Iterator[tuple[int, int]]:

@@ -91,8 +91,8 @@ class _File:
             _close(chunks)
         else:
             first = True
-            with closing(self._judged(chunks, head)) as judged:
-                for batch in judged:
+            with closing(self._checked(chunks, head)) as checked:
+                for batch in checked:
                     if not first:
                         yield pending
                     pending, first = batch, False
@@ -126,7 +126,7 @@ class _File:
             return _within(content, self._expansion)
         return _with_line_ends(content) if source_size(self._source) is None else content
 
-    def _judged(self, chunks: Iterator[bytes], head: bytes) -> Generator[Batch, None, None]:
+    def _checked(self, chunks: Iterator[bytes], head: bytes) -> Generator[Batch, None, None]:
         """Batches up to the end of the file, or up to where it cannot be read further."""
         # Parquet counts its rows as it reads them.
         counts_rows = self._packed is not None and self._kind != "parquet"

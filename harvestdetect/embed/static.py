@@ -21,7 +21,7 @@ from harvestdetect.util.arrays import Floats32, unit
 __all__ = ["KNOWN_WORDS", "StaticEncoder"]
 
 BLOCK_TEXTS: Final = 4_096
-"""Number of texts whose tokens are held in memory at once."""
+"""Number of texts whose tokens are in memory at once."""
 KNOWN_WORDS: Final = 400_000
 """Number of words whose tokens are remembered. When a block takes it above this, all words are forgotten."""
 TEXT_CHARACTERS: Final = 16_384

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 __all__ = [
     *("AnyArray", "AnyInts", "Bools", "Bytes", "Digests", "Floats", "Floats16", "Floats32", "Ints", "Ints16", "Ints32"),
-    *("Ints8", "Vectors", "Words", "packed_pairs", "pairs", "ranges", "spread", "unique", "unit"),
+    *("Ints8", "Vectors", "Words", "changes", "packed_pairs", "pairs", "ranges", "spread", "unique", "unit"),
 ]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -58,6 +58,15 @@ def packed_pairs(first: AnyInts, second: AnyInts) -> Ints:
     packed <<= 32
     packed |= second
     return packed
+
+
+def changes(*columns: AnyArray) -> Bools:
+    """Which rows differ from the row before in any column. The first row counts as different."""
+    new = np.zeros(len(columns[0]), np.bool_)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
 
 
 def spread(count: int, at_most: int) -> Ints:
