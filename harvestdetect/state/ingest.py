@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.corpus.block import PreparedBlock
-from harvestdetect.corpus.copies import Rows, counted_once, row_keys, rows_of
+from harvestdetect.corpus.copies import FileRows, counted_once, row_keys, rows_of
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Batch, Reject, SourceFile
@@ -83,7 +83,7 @@ class _Read:
 
     file: SourceFile
     span: Span
-    rows: Rows
+    rows: FileRows
 
 
 def ingest(
@@ -157,8 +157,8 @@ class _Taking:
         self._spans: list[Span] = []
         self._held: list[_Read] = []
         """Files that wait until the clock is checked."""
-        self._new: list[Rows] = []
-        self._old: dict[str, Rows] = {}
+        self._new: list[FileRows] = []
+        self._old: dict[str, FileRows] = {}
         """Rows of the files that were there before and have times of new ones."""
 
     def take(self, read: _Read) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harvestdetect.corpus.copies import Rows, is_within, row_keys, rows_of
+from harvestdetect.corpus.copies import FileRows, is_within, row_keys, rows_of
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.state.clock import Span
@@ -29,7 +29,7 @@ class Stored:
     first: int | None
     """Unix seconds of the first and the last prompt; None where it is not known."""
     latest: int | None
-    rows: Rows | None = None
+    rows: FileRows | None = None
     """Read from the shard when it is needed."""
 
 
@@ -60,11 +60,11 @@ class Others:
         """The files with prompts of the same times, with their rows; those that cannot be read are left out."""
         return [other for other in self._files.values() if _meet(other, span) and self._read(other)]
 
-    def holder(self, rows: Rows, beside: list[Stored]) -> Stored | None:
+    def holder(self, rows: FileRows, beside: list[Stored]) -> Stored | None:
         """A file that holds all of some rows; None for no rows."""
         return next((o for o in beside if len(rows) and o.rows is not None and is_within(rows, o.rows)), None)
 
-    def superseded(self, name: str, rows: Rows, beside: list[Stored]) -> list[Stored]:
+    def superseded(self, name: str, rows: FileRows, beside: list[Stored]) -> list[Stored]:
         """The files of which all rows are among some, at least one each; and those of the same name without any row."""
         if not len(rows):
             return []
