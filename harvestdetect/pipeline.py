@@ -11,7 +11,7 @@ import numpy as np
 from harvestdetect.assemble import Outcome, assemble
 from harvestdetect.cluster.assign import assign_prompts, verbatim_clusters, volumes
 from harvestdetect.context import Context, Progress, open_context
-from harvestdetect.corpus.prompts import parts_of, prompt_vectors
+from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
 from harvestdetect.data import Attributed, Detection, Family
 from harvestdetect.errors import SettingsError
@@ -137,7 +137,7 @@ def run_scan(
         clusters += verbatim_clusters(corpus, min_accounts=settings.min_accounts)
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
     with context.stage("templates", blas_threads=1):
-        parts = parts_of(corpus)
+        parts = parts_by_prompt(corpus)
         described = stages.describe(assigned, corpus, parts, wording, context)
     with context.stage("campaigns", blas_threads=1):
         campaigns = form(described, corpus, volume, neighbors, context)

@@ -19,8 +19,8 @@ from harvestdetect.cluster.tree import Postings, core_distance
 from harvestdetect.cluster.views import Clustered, cluster_view
 from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts, segments_by_prompt
 from harvestdetect.corpus.copies import copies_of
-from harvestdetect.corpus.prompts import Parts, first_rows, segment_starts, segments_of
 from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import (
@@ -48,8 +48,8 @@ from harvestdetect.template.align import Description, is_rigid, is_template
 from harvestdetect.template.refine import describe_clusters
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
 from harvestdetect.util.machine import processes
-from harvestdetect.util.memory import vectors_in_file
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.memory_estimate import vectors_in_file
+from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.vectors import RowFile, Rows
 from harvestdetect.util.versions import versions
 
@@ -358,7 +358,7 @@ class Described:
 
 
 def describe(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, wording: Embedded, context: Context
+    assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
 ) -> Described:
     """Finds the template of every cluster: splits mixed clusters and merges those of one template.
 
@@ -376,9 +376,9 @@ def describe(
     return Described(assigned=found[0], descriptions=found[1], templates=found[2])
 
 
-def description_pool(clusters: int, context: Context) -> Elsewhere:
+def description_pool(clusters: int, context: Context) -> ProcessPool:
     """The processes that describe some number of clusters."""
-    return Elsewhere(processes(context.settings.workers) if clusters >= PARALLEL_CLUSTERS else 1)
+    return ProcessPool(processes(context.settings.workers) if clusters >= PARALLEL_CLUSTERS else 1)
 
 
 # ---------------------------------------------------------------- campaigns and measures
@@ -408,7 +408,7 @@ def form(
     for own in prompts:
         free[own] = False
     sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
-    segments = segments_of(corpus)
+    segments = segments_by_prompt(corpus)
     border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
     parts = []
     for group in communities(links, len(prompts), seed=settings.seed):
@@ -441,7 +441,7 @@ class Stages:
     read: Callable[..., Read] = read_corpus
     find_neighbors: Callable[[Embedded, Context], Neighbors] = find_neighbors
     cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters] = cluster_segments
-    describe: Callable[[Sequence[Assigned], Corpus, Parts, Embedded, Context], Described] = describe
+    describe: Callable[[Sequence[Assigned], Corpus, PromptSegments, Embedded, Context], Described] = describe
     measure: Callable[[Sequence[Campaign], ScanData, Reference, Context], list[MeasuredCandidate]] = measure
 
 

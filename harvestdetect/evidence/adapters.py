@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.corpus.prompts import texts_of
+from harvestdetect.corpus.by_prompt import prompt_texts
 from harvestdetect.evidence import candidate as candidates
 from harvestdetect.evidence import duplicates, wording
 from harvestdetect.evidence.block_density import block_density
@@ -130,7 +130,7 @@ def _with_text(candidate: CandidateData, context: MeasureContext) -> Bools:
 def _texts(prompts: Ints32, candidate: CandidateData, context: MeasureContext) -> list[str]:
     """The beginning of the text of each prompt, as its clusters show it."""
     scan = context.scan
-    return [text[: wording.READ] for text in texts_of(scan.corpus, scan.parts, prompts, candidate.segments)]
+    return [text[: wording.READ] for text in prompt_texts(scan.corpus, scan.parts, prompts, candidate.segments)]
 
 
 # ---------------------------------------------------------------- structure

@@ -13,7 +13,7 @@ from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.cluster.tree import Postings
-from harvestdetect.corpus.prompts import Parts, cluster_texts
+from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import Campaign, Corpus, Family, Neighbors
 from harvestdetect.evidence import explanations
@@ -48,7 +48,7 @@ class ScanData:
 
     corpus: Corpus
     postings: Postings
-    parts: Parts
+    parts: PromptSegments
     assigned: Sequence[Assigned]
     described: Sequence[Description]
     """Of every cluster in ``assigned``."""

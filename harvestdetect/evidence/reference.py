@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.prompts import first_rows
+from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.data import Campaign, Corpus
 from harvestdetect.evidence.account_fields import account_values
 from harvestdetect.evidence.candidate import Reference, ScanData

@@ -12,9 +12,9 @@ from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.tree import Postings
 from harvestdetect.cluster.views import carry_on, cluster_view
 from harvestdetect.context import Context
-from harvestdetect.corpus.prompts import Parts
+from harvestdetect.corpus.block import Cutting
+from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.corpus.registry import Registry
-from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Campaign, Corpus, Family, Neighbors
 from harvestdetect.dump import Dumps
@@ -168,7 +168,7 @@ class _Reuse:
         return ViewClusters(clusters=found, core=core)
 
     def describe(
-        self, assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, wording: Embedded, context: Context
+        self, assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
     ) -> Described:
         """Aligns the texts only of clusters that have changed."""
         least = context.settings.min_accounts

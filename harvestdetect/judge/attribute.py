@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.prompts import first_rows, segment_starts
+from harvestdetect.corpus.by_prompt import first_rows, segment_starts
 from harvestdetect.data import NO_TIME, Attributed, Corpus
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.neighbors.search import nearest_to

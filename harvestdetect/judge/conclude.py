@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from harvestdetect.corpus.prompts import requests
+from harvestdetect.corpus.by_prompt import request_numbers
 from harvestdetect.data import Candidate, Cut, Finding, Template, Tier
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.candidates import seen_accounts
@@ -80,7 +80,7 @@ def conclude(
         list(zip(findings, [campaigns[i] for i in rows], strict=True)),
         prompts=prompts,
         templates=templates,
-        request=requests(prompts),
+        request=request_numbers(prompts),
         files=files,
     )
     return Conclusions(

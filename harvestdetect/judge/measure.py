@@ -9,7 +9,7 @@ from typing import Final, get_args
 
 import numpy as np
 
-from harvestdetect.corpus.prompts import words_of
+from harvestdetect.corpus.by_prompt import longest_part_words
 from harvestdetect.corpus.registry import known as known_entry
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData, look_closer, observe
@@ -174,7 +174,7 @@ def _inputs(
         infrastructure_p=min(infrastructure, default=None),
         templated=candidate.templated,
         several=candidate.several if candidate.whole.link_log_p < 0 else None,
-        median_words=float(np.median(words_of(scan.corpus, scan.parts, sample))),
+        median_words=float(np.median(longest_part_words(scan.corpus, scan.parts, sample))),
         days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,
         shares=concentration(context.reference.fields, campaign.accounts),
         known_as=None if entry is None else (entry.kind, entry.id),

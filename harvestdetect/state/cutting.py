@@ -6,8 +6,8 @@ import json
 from contextlib import closing, suppress
 from typing import Final
 
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shards import ShardFolder, opened
 from harvestdetect.errors import SettingsError
 from harvestdetect.settings import Settings

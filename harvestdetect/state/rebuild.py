@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.shards import Shard, ShardFolder, move_aside, opened
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError, StateError

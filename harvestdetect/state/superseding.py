@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harvestdetect.corpus.copies import Rows, is_within, row_keys, rows_of
+from harvestdetect.corpus.copies import FileRows, is_within, row_keys, rows_of
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.state.clock import Span
@@ -30,7 +30,7 @@ class Stored:
     """Unix seconds of the first prompt; None if unknown."""
     latest: int | None
     """Unix seconds of the last prompt; None if unknown."""
-    rows: Rows | None = None
+    rows: FileRows | None = None
     """The rows; None until they are read from the shard."""
 
 
@@ -61,11 +61,11 @@ class Others:
         """The readable files whose times overlap those of a new file, with their rows."""
         return [other for other in self._files.values() if _meet(other, span) and self._read(other)]
 
-    def holder(self, rows: Rows, beside: list[Stored]) -> Stored | None:
+    def holder(self, rows: FileRows, beside: list[Stored]) -> Stored | None:
         """A file of ``beside`` that has all of some rows; None if there is none, or no row."""
         return next((o for o in beside if len(rows) and o.rows is not None and is_within(rows, o.rows)), None)
 
-    def superseded(self, name: str, rows: Rows, beside: list[Stored]) -> list[Stored]:
+    def superseded(self, name: str, rows: FileRows, beside: list[Stored]) -> list[Stored]:
         """The files that a new file supersedes.
 
         These are the files of ``beside`` whose rows are all in the new file, and files of the same name without rows.

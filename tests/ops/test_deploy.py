@@ -544,7 +544,7 @@ def test_a_model_that_was_shipped_is_taken_and_not_made(
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("the model is made anew")
 
-    monkeypatch.setattr(encode, "_load", refuse)
+    monkeypatch.setattr(encode, "load_transformer", refuse)
     monkeypatch.setenv("HARVESTDETECT_MODELS", str(models))
     assert encode.load_encoder("wording", settings=Settings(cache=tmp_path / "cache")).dimensions > 0
     assert not (tmp_path / "cache").exists()

@@ -1,6 +1,4 @@
-"""Pure functions of plain values, called in other processes where there is much to do, in any order, with the same
-results.
-"""
+"""A pool of processes for pure functions. Without processes, everything runs in this one, with the same results."""
 
 from __future__ import annotations
 
@@ -9,18 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-__all__ = ["Elsewhere"]
+__all__ = ["ProcessPool"]
 
 P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Elsewhere:
-    """Other processes, and threads that wait for them; its own context manager.
+class ProcessPool:
+    """Processes that run functions, and threads that wait for them. It is its own context manager.
 
     Args:
-        workers: processes; below 2 there are none, nor threads, and everything is done here.
+        workers: number of processes; with 0 and 1 there are no processes and no threads.
     """
 
     def __init__(self, workers: int = 1) -> None:
@@ -33,10 +31,10 @@ class Elsewhere:
                 self._processes = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
             except OSError:  # a full /dev/shm has no room for the queues of processes
                 return
-            # one more, so that what the processes are to do next is read while they work
+            # One more thread, so that the next work is read while the processes are busy.
             self._threads = ThreadPoolExecutor(workers + 1)
 
-    def __enter__(self) -> Elsewhere:
+    def __enter__(self) -> ProcessPool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -45,9 +43,9 @@ class Elsewhere:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def call(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
-        """What a function of a module gives; where it runs elsewhere, arguments and result are pickled.
+        """Calls a function of a module in another process. Arguments and result are pickled.
 
-        If processes cannot be started, or one is killed, it is done here, and so is all that follows.
+        If processes cannot be started, or one is killed, the function runs here, and so do all later ones.
         """
         processes = self._processes
         if processes is not None:
@@ -58,13 +56,13 @@ class Elsewhere:
         return function(*arguments, **named)
 
     def over(self, do: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
-        """``map``, on several threads: for functions that :meth:`call` others."""
+        """As ``map``, on several threads, for functions that use :meth:`call`."""
         return map(do, items) if self._threads is None else self._threads.map(do, items)
 
 
 def _begin() -> None:
-    """One thread to a process; and only the one that started them hears of an interruption."""
-    import numpy  # noqa: F401  what is limited must be there
+    """Limits a process to one thread. Only the process that started it reacts to Ctrl-C."""
+    import numpy  # noqa: F401  it must be loaded before it can be limited
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,9 +1,9 @@
-"""How much memory a scan needs, from what there is to scan; and how much there is.
+"""An estimate of the memory that a scan needs, and the memory that is available.
 
-The estimate is a function of counts alone: prompts, distinct texts (segments) and the pairs of both, which are known
-exactly when the dumps have been read and before anything is embedded or compared. It follows the stages of
-:func:`harvestdetect.pipeline.detect` and takes the greatest. ``python -m benchmarks.memory`` prints it beside measured
-peaks; the constants are those of Linux on x86_64 and are meant to lie a little above what is measured.
+The estimate is a function of counts alone: prompts, distinct texts (segments) and the pairs of both. They are known
+exactly when the dumps have been read, before anything is embedded or compared. The estimate is the largest of the
+stages of :func:`harvestdetect.pipeline.detect`. ``python -m benchmarks.memory`` prints it beside measured peaks. The
+constants were measured on Linux on x86_64, and are slightly above what was measured.
 """
 
 from __future__ import annotations
@@ -22,36 +22,38 @@ from harvestdetect.util.machine import cores, memory_gb, processes
 __all__ = ["Counts", "available_gb", "check_memory", "estimate_gb", "reading_gb", "rough_gb", "vectors_in_file"]
 
 MB: Final = 1e6
+"""Bytes of a megabyte."""
 GB: Final = 1e9
+"""Bytes of a gigabyte."""
 IN_MEMORY: Final = 0.05
-"""Vectors lie in a file where they would take a greater part of the memory that a scan may have."""
+"""Share of the memory that a scan may use. Vectors that would take more are kept in a file."""
 
 # Measured in 10**6 bytes as resident memory (VmHWM of each stage) of scans of 5,000 to 300,000 rows.
 START: Final = 130.0
 """MB of a process with numpy and pyarrow."""
 BATCH: Final = 60.0
-"""MB of what reads and cuts, whatever the size of its blocks."""
+"""MB of reading and cutting, whatever the size of the blocks."""
 BATCH_BYTE: Final = 20
 """Bytes for each byte of the largest block of prompts while it is cut: 500 MB measured for a block of 25 MB."""
 WORDING: Final = 110.0
-"""MB of the wording model, its tokenizer and the words it knows."""
+"""MB of the wording model, its tokenizer and the words that it remembers."""
 CLUSTERING: Final = 110.0
-"""MB of scipy and scikit-learn once they are loaded."""
+"""MB of scipy and scikit-learn when they are loaded."""
 JUDGING: Final = 60.0
-"""MB of what describing and weighing candidates takes, whatever there is."""
+"""MB of describing and measuring candidates, whatever their number."""
 TEXT_BYTE: Final = 4
-"""Bytes for each byte of the segments' texts while clusters are described and weighed, and"""
+"""Bytes for each byte of the texts of segments while clusters are described and measured."""
 MOST_TEXT: Final = 800.0
-"""MB that this takes at most. From a scan of 60,000 distinct long texts (150 MB of segments) that reached 1.5 GB before
-it was stopped: the least certain of these constants."""
+"""Most MB for these texts. It comes from a scan of 60,000 distinct long texts (150 MB of segments) that reached 1.5 GB
+before it was stopped, and is the least certain of these constants."""
 TORCH: Final = 280.0
-"""MB of torch once it is loaded: the search by cells multiplies with it."""
+"""MB of torch when it is loaded. The search by cells multiplies with it."""
 THREAD: Final = 50.0
 """MB of the blocks that one thread of the search compares."""
 MEANING: Final = 1_000.0
 """MB of torch, the packaged model and a batch of 64 texts."""
 WORKER: Final = 230.0
-"""MB of a process that prepares texts (137 measured) or describes clusters."""
+"""MB of a worker process that prepares texts (137 were measured) or describes clusters."""
 
 # Bytes for each item, from the widths of the arrays that live at the same time.
 PROMPT: Final = 100
@@ -59,53 +61,54 @@ PROMPT: Final = 100
 READ_PROMPT: Final = 130
 """Bytes of a prompt while all prompts are sorted, beside :data:`PROMPT`."""
 PAIR: Final = 28
-"""Bytes of a pair of a prompt and a segment, kept twice: by segment and by account."""
+"""Bytes of a pair of a prompt and a segment, which is stored by segment and by account."""
 READ_PAIR: Final = 80
-"""Bytes of such a pair while pairs are sorted and those of pieces are joined."""
+"""Bytes of such a pair while all pairs are sorted and those of pieces are joined."""
 SEGMENT: Final = 60
 """Bytes of a segment's digest, places and sizes."""
 EDGE: Final = 24
 """Bytes of an edge between neighbours while trees are built, beside the lists of neighbours."""
 LIST: Final = 9
-"""Bytes of a place in the lists of a search by cells, and"""
+"""Bytes of a place in the lists of a search by cells."""
 SLACK: Final = 8
-"""places beyond k in these lists."""
+"""Number of places beyond k in these lists."""
 MARGIN: Final = 1.2
-"""Over the bytes of all items: the allocator keeps some of what was given back."""
+"""Factor on the bytes of all items, because the allocator keeps some memory that was freed."""
 DIMENSIONS: Final = {"wording": 256, "meaning": 384}
+"""View -> length of a vector of the packaged models."""
 MANY: Final = 50_000
-"""Prompts from which other processes are started."""
+"""Number of prompts from which worker processes are started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What there is to scan."""
+    """The size of what is scanned."""
 
     prompts: int
     segments: int
     """Distinct texts that are compared."""
     pairs: int
-    """Of a prompt and a segment that it holds."""
+    """Pairs of a prompt and a segment that it contains."""
     value_bytes: int = 0
-    """Distinct values of all columns: accounts, addresses and the like."""
+    """Bytes of the distinct values of all columns, such as accounts and addresses."""
     text_bytes: int = 0
-    """Of all segments, as UTF-8."""
+    """Bytes of the texts of all segments, as UTF-8."""
     batch_bytes: int = 4_000_000
-    """Of the largest block of prompts that was read at once, with all columns."""
+    """Bytes of the largest block of prompts that was read at once, with all columns."""
 
 
 def vectors_in_file(rows: int, dimensions: int, settings: Settings) -> bool:
-    """Whether vectors (float16) lie in a temporary file: where they are large for what a scan may have."""
+    """Whether vectors (float16) are kept in a temporary file, because they are large for the memory of the scan."""
     return 2 * rows * dimensions > IN_MEMORY * GB * (settings.memory_gb or memory_gb() / 2)
 
 
 def estimate_gb(counts: Counts, settings: Settings, *, meaning: int | None = None) -> float:
-    """The peak of a scan and of the processes that it starts.
+    """The peak memory of a scan and of the processes that it starts.
 
     Args:
-        counts: what there is.
+        counts: the size of what is scanned.
         settings: ``encoder``, ``k``, ``exact_below``, ``batch_size``, ``threads``, ``workers`` and ``memory_gb`` count.
-        meaning: segments that are embedded by meaning; None: all, where the encoder is not ``fast``.
+        meaning: number of segments that are embedded by meaning; None: all, unless the encoder is ``fast``.
 
     Returns:
         10**9 bytes.
@@ -124,7 +127,7 @@ def estimate_gb(counts: Counts, settings: Settings, *, meaning: int | None = Non
         loaded = loaded + batch - (TORCH if n > settings.exact_below else 0)
         stages.append(_search(wanted, "meaning", settings, base=loaded - TORCH, kept=kept + own + theirs))
         stages.append(_sum(loaded, kept + own + theirs + wanted * k * EDGE))
-    # vectors of the meaning view are not needed any more, but what is given back stays with the process in part
+    # Vectors of the meaning view are no longer needed, but the process keeps part of the freed memory.
     texts = min(TEXT_BYTE * counts.text_bytes / MB, MOST_TEXT)
     stages.append(_sum(loaded + JUDGING + texts, kept + own + theirs + n * k * EDGE / 2))
     workers = processes(settings.workers)
@@ -133,15 +136,15 @@ def estimate_gb(counts: Counts, settings: Settings, *, meaning: int | None = Non
 
 
 def rough_gb(rows: int, settings: Settings) -> float:
-    """What a scan of so many rows takes when they are like those of the benchmarks, in 10**9 bytes.
+    """The memory of a scan of rows like those of the benchmarks, in 10**9 bytes.
 
-    There nine rows of ten are texts of their own, and a prompt holds two and a half segments.
+    In these, nine rows of ten are distinct texts, and a prompt contains two and a half segments.
     """
     return estimate_gb(Counts(prompts=rows, segments=rows, pairs=5 * rows // 2, value_bytes=20 * rows), settings)
 
 
 def reading_gb(prompts: int) -> float:
-    """What a scan of so many prompts or more needs at the least, in 10**9 bytes: what is known while they are read."""
+    """The least memory of a scan of this number of prompts or more, in 10**9 bytes; known while they are read."""
     return _reading(Counts(prompts=prompts, segments=0, pairs=0, batch_bytes=0)) * MB / GB
 
 
@@ -151,7 +154,7 @@ def _reading(counts: Counts) -> float:
 
 
 def _search(rows: int, view: str, settings: Settings, *, base: float, kept: float) -> float:
-    """MB while neighbours are sought."""
+    """MB of the search for neighbours."""
     if rows <= settings.exact_below:
         return _sum(base, kept + rows * 4 * DIMENSIONS[view])
     lists = DIMENSIONS[view] + LIST * (settings.k + SLACK) + 40
@@ -159,7 +162,7 @@ def _search(rows: int, view: str, settings: Settings, *, base: float, kept: floa
 
 
 def _vectors(rows: int, view: str, settings: Settings) -> int:
-    """Bytes of vectors that are in memory."""
+    """Bytes of the vectors that are in memory."""
     dimensions = DIMENSIONS[view]
     return 0 if vectors_in_file(rows, dimensions, settings) else 2 * rows * dimensions
 
@@ -169,16 +172,17 @@ def _sum(base: float, items: float) -> float:
 
 
 def check_memory(need: float, allowed: float, settings: Settings, *, what: str) -> None:
-    """See that a scan may begin.
+    """Checks that there is enough memory for a scan.
 
     Args:
         need: 10**9 bytes, see :func:`estimate_gb`.
         allowed: 10**9 bytes.
-        settings: ``memory_gb`` says whether ``allowed`` was asked for or is what is available; ``encoder``, what to do.
-        what: there is to scan, for the message.
+        settings: ``memory_gb`` says whether ``allowed`` was set or is what is available. ``memory_gb`` and ``encoder``
+            decide what the message advises.
+        what: what is scanned, for the message.
 
     Raises:
-        NeedsMemoryError: it would need more.
+        NeedsMemoryError: it needs more.
     """
     if need <= allowed:
         return
@@ -197,12 +201,14 @@ def check_memory(need: float, allowed: float, settings: Settings, *, what: str) 
 
 
 def available_gb(*, proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> float:
-    """What this process may take in all, in 10**9 bytes: what it has, and what is free of the machine and of every
-    control group that it is in. Where neither can be read: the memory of the machine.
+    """The memory that this process may use in all, in 10**9 bytes.
+
+    That is what it has, and what is free on the machine and in every control group of the process. If neither can be
+    read, it is the memory of the machine.
 
     Args:
-        proc: where the kernel tells of processes.
-        groups: where it tells of control groups.
+        proc: folder of the kernel with information on processes.
+        groups: folder of the kernel with information on control groups.
     """
     own = _number(proc / "self" / "statm", r"^\d+ (\d+)") or 0
     free = _number(proc / "meminfo", r"^MemAvailable:\s+(\d+) kB")
@@ -219,7 +225,7 @@ def available_gb(*, proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgr
 
 
 def _groups(proc: Path, groups: Path) -> list[Path]:
-    """The control groups of this process that may limit its memory, and those around them."""
+    """The control groups that may limit the memory of this process, with all groups above them."""
     try:
         lines = (proc / "self" / "cgroup").read_text().splitlines()
     except (OSError, ValueError):
@@ -236,7 +242,7 @@ def _groups(proc: Path, groups: Path) -> list[Path]:
 
 
 def _number(file: Path, pattern: str) -> int | None:
-    """The first number of a small file that a pattern finds; None where there is none, as in the word ``max``."""
+    """The first number that a pattern finds in a small file; None if there is none, as in the word ``max``."""
     try:
         found = re.search(pattern, file.read_text(), re.MULTILINE)
     except (OSError, ValueError):

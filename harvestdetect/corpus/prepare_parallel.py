@@ -1,4 +1,4 @@
-"""Blocks of prompts prepared in order, here or in other processes, file by file, and kept as they come."""
+"""Prepares blocks of prompts in this or in other processes, in order, and keeps the prepared files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from harvestdetect.corpus.segments import Cutting, Prepared, begin, prepare, prepare_here
+from harvestdetect.corpus.block import Cutting, PreparedBlock
+from harvestdetect.corpus.prepare import prepare, prepare_in_worker, start_worker
 from harvestdetect.corpus.shards import Shard, ShardFolder, ShardWriter
 from harvestdetect.data import NO_PROMPTS, Batch
 from harvestdetect.errors import CacheError, UnreadableError
@@ -21,14 +22,14 @@ from harvestdetect.util.arrays import Ints32
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
-__all__ = ["Preparer"]
+__all__ = ["ParallelPreparer"]
 
 START_ROWS: Final = 50_000
-"""Other processes are started when there are more rows: it takes a second."""
+"""Number of rows above which other processes are started, which takes a second."""
 AHEAD: Final = 1
-"""Blocks that wait beyond those that processes prepare."""
+"""Number of queued blocks in addition to one for each process."""
 
-Take: TypeAlias = Callable[[Prepared, Ints32], object]
+Take: TypeAlias = Callable[[PreparedBlock, Ints32], object]
 
 
 @dataclass(slots=True)
@@ -36,13 +37,15 @@ class _Wanted:
     """A block that is being prepared, or the end of a file."""
 
     block: pa.RecordBatch | None
+    """None: the end of the file."""
     file: Ints32
+    """int32[r]: the file of every row."""
     writer: ShardWriter | None
-    result: Future[Prepared] | None = None
+    result: Future[PreparedBlock] | None = None
 
 
 def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard | None:
-    """The shard of a file, where there is one that can be used. A copy that cannot be read now is made again."""
+    """The shard of a file if there is one. A shard that cannot be read now is made again, unless it must last."""
     if shards is None or sha256 is None:
         return None
     try:
@@ -53,19 +56,19 @@ def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard |
         return None
 
 
-class Preparer:
-    """Prepares blocks and hands them over one by one, in the order in which they came.
+class ParallelPreparer:
+    """Prepares blocks and passes them on one by one, in the order in which they came.
 
-    To be closed where not all is taken; it is its own context manager.
+    It must be closed if not everything is taken; it is its own context manager.
 
     Args:
-        cutting: of the prompts.
-        take: gets each prepared block, and the file of every row, int32[r].
-        workers: processes that prepare blocks beside this one, once there are many; below 2 there are none.
-        shards: keeps what was prepared of whole files, see :meth:`add_file`; its cutting must be the one given here.
+        cutting: how prompts are cut.
+        take: called with each prepared block, and the file of every row, int32[r].
+        workers: processes that prepare blocks once there are many; 0 and 1 start none.
+        shards: keeps the prepared blocks of whole files, see :meth:`add_file`. It must cut in the same way.
 
     Raises:
-        ValueError: ``shards`` holds what was cut otherwise.
+        ValueError: ``shards`` cuts prompts in another way.
     """
 
     def __init__(self, cutting: Cutting, take: Take, *, workers: int = 1, shards: ShardFolder | None = None) -> None:
@@ -80,21 +83,21 @@ class Preparer:
         self._wanted: deque[_Wanted] = deque()
 
     def __len__(self) -> int:
-        """Prompts that came so far."""
+        """Number of prompts so far."""
         return self._rows
 
-    def __enter__(self) -> Preparer:
+    def __enter__(self) -> ParallelPreparer:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def finish(self) -> None:
-        """Has everything prepared and taken that came so far."""
+        """Prepares and passes on everything that came so far."""
         self._go_on(0)
 
     def close(self) -> None:
-        """Ends the processes; what is still to be prepared is dropped."""
+        """Ends the processes. Blocks that are not prepared yet are dropped."""
         for wanted in self._wanted:
             if wanted.writer is not None:
                 wanted.writer.discard()
@@ -108,27 +111,27 @@ class Preparer:
         self._want(block, block.column("file").to_numpy(zero_copy_only=False), None)
 
     def add_file(self, batches: Iterable[Batch], *, file: int, name: str, sha256: str | None = None) -> Iterator[Batch]:
-        """Takes a file of a dump: from its shard where there is one, else from ``batches``; a shard is then made.
+        """Takes a file of a dump from its shard, or from ``batches`` if there is no shard; then a shard is made.
 
         Args:
-            batches: of this file alone; iterated only where there is no shard.
+            batches: of this file alone; iterated only if there is no shard.
             file: its position in the list of files, whatever the batches say.
             name: of the file.
-            sha256: of its bytes as stored, as hex; None: not known before reading, so no shard is looked for.
+            sha256: hex digest of its bytes as stored; None: it is not known before reading, so no shard is looked for.
 
         Yields:
-            The batches; for a file from its shard one without prompts, with its rejects and the file.
+            The batches. For a file from its shard, one batch without prompts that has its rejects and the file.
 
         Raises:
             CacheError: the shard cannot be written, and the shards are not spare.
-            UnreadableError: the shard cannot be read now, and is not one of a work folder.
+            UnreadableError: the shard cannot be read now, and does not belong to a work folder.
         """
         shards = self._shards
-        held = _shard(shards, name, sha256)
+        shard = _shard(shards, name, sha256)
         taken = 0
-        if shards is not None and held is not None:
+        if shards is not None and shard is not None:
             try:
-                for block in held:
+                for block in shard:
                     self._rows += len(block.line)
                     self._take(block, np.full(len(block.line), file, np.int32))
                     taken += len(block.line)
@@ -136,12 +139,12 @@ class Preparer:
                 if not shards.spare:
                     raise
             else:
-                unlisted = max(held.file.rejects - len(held.rejects), 0)
-                yield Batch(prompts=NO_PROMPTS, rejects=held.rejects, files=(held.file,), unlisted=unlisted)
+                unlisted = max(shard.file.rejects - len(shard.rejects), 0)
+                yield Batch(prompts=NO_PROMPTS, rejects=shard.rejects, files=(shard.file,), unlisted=unlisted)
                 return
             finally:
-                held.close()
-        # of a shard that broke off the rows that are missing are read
+                shard.close()
+        # If a shard broke off, the missing rows are read from the file.
         writer = None if taken else self._writer(name)
         whole = False
         try:
@@ -162,7 +165,7 @@ class Preparer:
             self._go_on()
 
     def _writer(self, name: str) -> ShardWriter | None:
-        """What keeps the file that is read next; None where nothing is kept."""
+        """The writer of the shard of the next file; None if no shard is kept."""
         shards = self._shards
         if shards is None or not shards.writable:
             return None
@@ -172,8 +175,8 @@ class Preparer:
             shards.lose(error)
             return None
 
-    def _keep(self, writer: ShardWriter, block: Prepared | None) -> None:
-        """Has a block of a file kept, or with None its end. A writer that has failed does nothing any more."""
+    def _keep(self, writer: ShardWriter, block: PreparedBlock | None) -> None:
+        """Writes a block to a shard, or finishes the shard if the block is None. A failed writer does nothing."""
         try:
             if block is None:
                 writer.publish()
@@ -184,13 +187,13 @@ class Preparer:
             self._shards.lose(error)
 
     def _want(self, block: pa.RecordBatch, file: Ints32, writer: ShardWriter | None) -> None:
-        """Has a block prepared, here or in a process; takes those that must be done first."""
+        """Queues a block, in this or in another process, and passes on the blocks that are due."""
         self._rows += block.num_rows
         wanted = _Wanted(block, file, writer)
         self._wanted.append(wanted)
         if self._workers > 1 and self._rows > START_ROWS:
             try:
-                wanted.result = self._processes().submit(prepare_here, block)
+                wanted.result = self._processes().submit(prepare_in_worker, block)
             except (BrokenExecutor, OSError):  # a full /dev/shm has no room for the queues of processes
                 self._give_up()
         self._go_on()
@@ -201,20 +204,20 @@ class Preparer:
             from multiprocessing import get_context
 
             self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=get_context("spawn"), initializer=begin, initargs=(self._cutting,)
+                self._workers, mp_context=get_context("spawn"), initializer=start_worker, initargs=(self._cutting,)
             )
             weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
         return self._pool
 
     def _give_up(self) -> None:
-        """A process was killed, or none can be started: what they were to do is done here, and all that follows."""
+        """Prepares everything in this process from now on, because a process was killed or cannot be started."""
         self._workers = 1
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _go_on(self, ahead: int = AHEAD) -> None:
-        """Takes what is wanted, in order, until no more waits than may."""
+        """Passes on blocks in order, until no more of them are queued than allowed."""
         try:
             while len(self._wanted) > (ahead + self._workers if ahead and self._pool is not None else 0):
                 self._settle()
@@ -223,7 +226,7 @@ class Preparer:
             raise
 
     def _settle(self) -> None:
-        """Takes the first block that is wanted, when it is prepared."""
+        """Waits for the first block in the queue and passes it on."""
         wanted = self._wanted[0]
         if wanted.block is None:
             assert wanted.writer is not None

@@ -22,8 +22,8 @@ from harvestdetect.dump.size import rough_rows
 from harvestdetect.errors import NeedsMemoryError
 from harvestdetect.pipeline import detect
 from harvestdetect.settings import Settings
-from harvestdetect.util import memory
-from harvestdetect.util.memory import Counts, available_gb, check_memory, estimate_gb, reading_gb
+from harvestdetect.util import memory_estimate as memory
+from harvestdetect.util.memory_estimate import Counts, available_gb, check_memory, estimate_gb, reading_gb
 
 LARGE = os.environ.get("HARVESTDETECT_MEMORY_ROWS")
 """Rows of larger dumps whose peaks are measured, such as ``100000,300000``."""

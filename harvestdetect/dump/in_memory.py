@@ -1,4 +1,4 @@
-"""Prompts that the caller holds in memory, as batches like those read from files."""
+"""Prompts that the caller has in memory, as batches like those that are read from files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Re
 __all__ = ["batches_of"]
 
 BATCH_ROWS: Final = 20_000
+"""Most prompts of a batch."""
 EARLIEST: Final = 0
+"""Earliest time that is accepted, in Unix seconds: the start of 1970."""
 LATEST: Final = 4_102_444_800
+"""First time that is too late, in Unix seconds: the start of 2100."""
 IN_MEMORY: Final = "(in memory)"
-"""Stands for the file in rejects."""
+"""Name of the file in rejects."""
 
 
 def batches_of(source: Iterable[Batch] | Iterable[Prompt]) -> Iterator[Batch]:
-    """Batches as they are; prompts gathered into batches, ``line`` being their number from 1.
+    """Passes batches on, and gathers prompts into batches. ``line`` is the number of a prompt, from 1.
 
     A prompt without an account or without text is a reject.
 
@@ -69,12 +72,12 @@ def _batch(items: list[Prompt], first: int) -> Batch:
 
 
 def _whole(text: str) -> str:
-    """Without lone surrogates, which Arrow cannot hold."""
+    """A text without lone surrogates, which Arrow does not accept."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _seconds(value: float | str | None) -> int:
-    """Whole seconds, NO_TIME for what is none or out of the years 1970 to 2099."""
+    """Whole seconds. NO_TIME for a value that is not a time, or not in the years 1970 to 2099."""
     try:
         seconds = float(value) if value is not None else math.nan
     except ValueError:

@@ -1,43 +1,42 @@
-"""Unit vectors as rows of eight-bit integers, whose products are exact.
+"""Unit vectors as codes: rows of eight-bit integers, whose products are exact.
 
-What is compared in whole numbers gives the same answer on any machine, whatever multiplies in which order.
+A product of integers is the same on any machine, in whatever order it is computed.
 """
 
 from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from harvestdetect.util.arrays import Floats32, Ints8, Ints32
+from harvestdetect.util.arrays import AnyArray, Floats32, Ints8, Ints32
 
-__all__ = ["NONE", "STEP", "Ints8", "code_of", "floats", "products", "rotation"]
+__all__ = ["NO_SCORE", "SCALE", "int8_products", "quantize", "rotation", "unit_float32"]
 
-STEP: Final = 28.0
-"""A coordinate of common size in steps of its code; those of 4.5 times the common size are cut off."""
-NONE: Final = -(2**31) + 1
-"""A product less than any."""
+SCALE: Final = 28.0
+"""Code of a coordinate of the usual size, which is 1 / sqrt(d). Coordinates beyond 4.5 times that size are clipped."""
+NO_SCORE: Final = -(2**31) + 1
+"""A number below every product of two codes, for places without a neighbour."""
 
 
-def code_of(vectors: Floats32) -> Ints8:
-    """Unit rows as small integers: every row has about the same length, :data:`STEP` times sqrt(d)."""
-    wide = vectors * np.float32(STEP * np.sqrt(vectors.shape[1]))
+def quantize(vectors: Floats32) -> Ints8:
+    """The codes of unit rows, int8[n, d]. Every code has about the same length, :data:`SCALE` times sqrt(d)."""
+    wide = vectors * np.float32(SCALE * np.sqrt(vectors.shape[1]))
     coded: Ints8 = np.clip(np.rint(wide, out=wide), -127, 127).astype(np.int8)
     return coded
 
 
 def rotation(d: int) -> Floats32:
-    """A fixed rotation, float32[d, d]: after it no direction of the space is coded worse than others."""
+    """A fixed rotation, float32[d, d]. After it, every direction of the space is encoded about equally well."""
     q, r = np.linalg.qr(np.random.default_rng(d).standard_normal((d, d)))
     return np.asarray(q * np.sign(np.diag(r)), np.float32)
 
 
-def products(a: Ints8, b: Ints8) -> Ints32:
-    """int32[a, b] of products of codes. Nothing is rounded, so it does not matter who multiplies in which order."""
-    if a.shape[1] < 2 or not _torch_multiplies():  # of a single column torch mistakes the order
+def int8_products(a: Ints8, b: Ints8) -> Ints32:
+    """The product of every pair of codes, int32[a, b]. Nothing is rounded."""
+    if a.shape[1] < 2 or not _torch_multiplies():  # torch mistakes the order of a single column
         return np.asarray((a.astype(np.float32) @ b.astype(np.float32).T).astype(np.int32))
     import torch
 
@@ -46,7 +45,7 @@ def products(a: Ints8, b: Ints8) -> Ints32:
 
 @cache
 def _torch_multiplies() -> bool:
-    """Whether torch's product of bytes is right here and faster than a float one, which is right up to 2**24."""
+    """Whether torch multiplies bytes correctly here, and faster than floats, whose products are exact up to 2**24."""
     import torch
 
     rng = np.random.default_rng(0)
@@ -67,8 +66,9 @@ def _torch_multiplies() -> bool:
     return bool(np.array_equal(bytewise, product)) and min(seconds[0]) < min(seconds[1])
 
 
-def floats(vectors: npt.NDArray[Any]) -> Floats32:
-    """Unit rows, as :func:`harvestdetect.util.arrays.unit` but for the last bit, several times as fast."""
+def unit_float32(vectors: AnyArray) -> Floats32:
+    """Rows scaled to length 1. Several times as fast as :func:`harvestdetect.util.arrays.unit`, with which it agrees
+    except for the last bit."""
     out = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), 2048):
         part = out[start : start + 2048]
@@ -77,8 +77,8 @@ def floats(vectors: npt.NDArray[Any]) -> Floats32:
     return out
 
 
-def _widen(vectors: npt.NDArray[Any], out: Floats32) -> None:
-    """float16 to float32 by shifting bits, which is exact for finite numbers; numpy takes them one by one."""
+def _widen(vectors: AnyArray, out: Floats32) -> None:
+    """float16 to float32 by shifting bits, which is exact for finite numbers and faster than numpy's conversion."""
     if vectors.dtype != np.float16:
         out[...] = vectors
         return

@@ -10,7 +10,7 @@ import pytest
 
 from harvestdetect import Settings, detect, read_dumps, stages
 from harvestdetect.simulate import simulate
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.process_pool import ProcessPool
 
 
 def double(value: int, *, plus: int = 0) -> int:
@@ -30,7 +30,7 @@ def here_only(value: int) -> int:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_order(workers: int) -> None:
-    with Elsewhere(workers) as elsewhere:
+    with ProcessPool(workers) as elsewhere:
         found = list(elsewhere.over(lambda n: elsewhere.call(double, n, plus=1), range(40)))
         assert found == [2 * n + 1 for n in range(40)]
         with pytest.raises(ValueError, match="no 3"):
@@ -38,7 +38,7 @@ def test_results_come_in_order(workers: int) -> None:
 
 
 def test_what_a_killed_process_was_to_do_is_done_here() -> None:
-    with Elsewhere(2) as elsewhere:
+    with ProcessPool(2) as elsewhere:
         assert list(elsewhere.over(lambda n: elsewhere.call(here_only, n), range(9))) == list(range(9))
         assert elsewhere.call(double, 4) == 8
 
