@@ -392,7 +392,7 @@ def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> 
         fdr: false-discovery rate of the scan; the rate is that at the same cut.
 
     Returns:
-        empty where the benign dump held no prompts.
+        empty where the benign dump had no prompts.
     """
     from scipy.stats import chi2
 

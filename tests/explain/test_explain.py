@@ -1006,7 +1006,7 @@ def test_neighbours_that_send_unequally_have_the_figures_of_the_link() -> None:
 
 
 def test_of_many_that_share_accounts_those_with_the_most_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "WEIGHED", 2)
+    monkeypatch.setattr(candidates, "COMPARED", 2)
     sets = [range(20), range(3), range(6), range(4), range(6)]
     assert [n.campaign_id for n in neighbours(sets, population=4_000)[0]] == ["c-2", "c-4"]
 
