@@ -175,6 +175,7 @@ def _effect(trials: Sequence[Trial], move: str) -> str:
         ("account precision", "+.3f", "account_precision"),
         ("false alarms", "+d", "alarms"),
         ("urgent ones", "+d", "alarms_urgent"),
+        ("recommended accounts", "+d", "recommended"),
         ("recognised accounts", "+d", "attributed"),
     ):
         # where one of both has no accounts there is no precision to compare
@@ -269,6 +270,8 @@ def report(constants: Sequence[Constant], trials: Sequence[Trial]) -> str:
                         if trial.base.findings[t] != change.metrics.findings[t]
                     )
                     told = f"{change.findings} findings, {change.accounts} accounts at another tier"
+                    if change.recommended:
+                        told += f", {change.recommended} recommendations"
                     lines.append(f"    {trial.dump}, {move}: " + "; ".join(filter(None, (told, tiers))))
     return "\n".join(lines) + "\n"
 

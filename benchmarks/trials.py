@@ -32,7 +32,8 @@ from harvestdetect.simulate.evaluate import Planted, evaluate, found_of
 __all__ = ["LEAST", "Bench", "Change", "Level", "Metrics", "Trial", "outcome_of", "tried_on"]
 
 Level: TypeAlias = Literal["nothing", "numbers", "findings"]
-"""What a move changes: nothing at all; scores, p-values or memberships; which accounts are found, or at which tier."""
+"""What a move changes: nothing at all; scores, p-values or memberships; which accounts are found, or recommended, or at
+which tier."""
 
 SENTENCES: Final = frozenset({"sentence", "summary", "changes", "null", "failed"})
 """Keys of findings and candidates that only put into words what other keys hold."""
@@ -71,6 +72,8 @@ class Metrics:
     """False findings at urgent or review."""
     alarms_urgent: int
     findings: Mapping[Tier, int]
+    recommended: int
+    """Accounts recommended for action, in findings of any tier."""
     attributed: int
     """Accounts recognised by the templates of known campaigns."""
 
@@ -87,6 +90,8 @@ class Change:
     """Findings (accounts and tier) that are new or gone."""
     accounts: int = 0
     """Accounts whose strongest tier changed."""
+    recommended: int = 0
+    """Accounts that are recommended for action now and were not, or the other way round."""
     error: str = ""
     """Why the scan with this value failed."""
 
@@ -111,6 +116,7 @@ class Outcome:
     findings: Counter[tuple[Tier, frozenset[str]]]
     tiers: Mapping[str, Tier]
     """Account -> its strongest tier."""
+    recommended: frozenset[str]
     numbers: str
     """All findings and candidates without their sentences, and the accounts recognised."""
 
@@ -123,6 +129,7 @@ def outcome_of(detection: Detection, truth: list[Planted]) -> Outcome:
     for one in sorted(found, key=lambda f: -TIERS.index(f.tier)):
         tiers.update(dict.fromkeys(one.accounts, one.tier))
     rows = [*campaigns_jsonl(detection).splitlines(), *candidates_jsonl(detection).splitlines()]
+    recommended = frozenset[str]().union(*(f.recommended for f in found))
     attributed = sorted((a.campaign_id, a.account, a.prompts) for a in detection.attributed)
     return Outcome(
         metrics=Metrics(
@@ -134,10 +141,12 @@ def outcome_of(detection: Detection, truth: list[Planted]) -> Outcome:
             alarms=scores.alarms,
             alarms_urgent=scores.alarms_urgent,
             findings={tier: sum(f.tier == tier for f in found) for tier in TIERS},
+            recommended=len(recommended),
             attributed=len(attributed),
         ),
         findings=Counter((f.tier, f.accounts) for f in found),
         tiers=tiers,
+        recommended=recommended,
         numbers=repr(([_wordless(json.loads(row)) for row in rows], attributed)),
     )
 
@@ -151,14 +160,16 @@ def _wordless(value: Any) -> Any:
 def _compared(value: Any, base: Outcome, new: Outcome) -> Change:
     findings = (base.findings - new.findings).total() + (new.findings - base.findings).total()
     accounts = sum(base.tiers.get(a) != new.tiers.get(a) for a in {*base.tiers, *new.tiers})
+    recommended = len(base.recommended ^ new.recommended)
     attributed = base.metrics.attributed != new.metrics.attributed
     level: Level = "nothing" if base.numbers == new.numbers else "numbers"
     return Change(
         value=value,
-        level="findings" if findings or accounts or attributed else level,
+        level="findings" if findings or accounts or recommended or attributed else level,
         metrics=new.metrics,
         findings=findings,
         accounts=accounts,
+        recommended=recommended,
     )
 
 
