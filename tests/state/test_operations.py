@@ -343,7 +343,7 @@ def test_a_channel_that_fails_its_test_is_named(nights: Nights, receiver: Receiv
     assert nights.run("alerts", "test", "--settings", file, "--channel", "b") == 0
     assert [request.path for request in receiver.requests] == ["/b"]
     assert nights.run("alerts", "test", "--settings", file, "--channel", "none") == 2
-    assert "there is no channel 'none'; there are: a, b, pages" in nights.said
+    assert "no channel is named 'none'; the channels are: a, b, pages" in nights.said
     nights.settings()
     assert nights.run("alerts", "test", "--settings", file) == 2
     assert "has no [[alerts]] table" in nights.said
