@@ -128,7 +128,7 @@ def run_scan(arguments: Sequence[str]) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"the scan failed with exit code {process.returncode}")
-    peak = used.ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000)
+    peak = used.ru_maxrss / 1e6 if sys.platform == "darwin" else used.ru_maxrss * 1024 / 1e6
     return round(used.ru_utime + used.ru_stime, 1), round(peak, 1)
 
 

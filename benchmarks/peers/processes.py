@@ -242,7 +242,7 @@ def watched(command: Sequence[str], *, environment: Mapping[str, str], log: Path
     return Used(
         seconds=round(time.perf_counter() - start, 1),
         processor_seconds=round(used.ru_utime + used.ru_stime, 1),
-        peak_memory_mb=round(used.ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000), 1),
+        peak_memory_mb=round(used.ru_maxrss / 1e6 if sys.platform == "darwin" else used.ru_maxrss * 1024 / 1e6, 1),
         stopped=stopped,
         code=process.returncode,
     )

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
-from harvestdetect.corpus.prompts import Parts, among, first_rows, segment_starts
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, in_sorted, segment_starts
 from harvestdetect.data import Corpus, Neighbors, TemplateCluster
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints32, blocks_of, pairs, ranges, unique
 
@@ -186,7 +186,7 @@ def assign_prompts(
         if len(rest) < DUPLICATE_BELOW * len(prompts):
             takers, taken = np.unique(owners[owners >= 0], return_counts=True)
             best = int(takers[taken.argmax()])
-            same = among(account[rest], members[best])
+            same = in_sorted(account[rest], members[best])
             owner[rest[same]] = best
             rest = rest[~same]
             if (texts_of_each(account[rest], content[rest]) > 1).sum() < min_accounts:
@@ -256,7 +256,7 @@ def nearby(
     corpus: Corpus,
     neighbors: Neighbors,
     sender: Ints32,
-    segments: Parts,
+    segments: PromptSegments,
     border: Ints,
 ) -> Ints32:
     """Unassigned prompts that lie among a cluster's prompts, of accounts with one prompt in the cluster.
@@ -271,7 +271,7 @@ def nearby(
         corpus: of the prompts.
         neighbors: of all segments.
         sender: int32[n], the first account of each segment.
-        segments: of every prompt, see :func:`harvestdetect.corpus.prompts.segments_of`.
+        segments: of every prompt, see :func:`harvestdetect.corpus.by_prompt.segments_by_prompt`.
         border: int64[accounts + 1], where the prompts of each account begin.
 
     Returns:
@@ -288,11 +288,11 @@ def nearby(
     distinct, place = np.unique(segment, return_inverse=True)
     around = neighbors.index[distinct, :NEIGHBORS_AMONG]
     foreign = (around >= 0) & (sender[around] != sender[distinct][:, None])
-    share = (among(around, own) & foreign).sum(axis=1) / np.maximum(foreign.sum(axis=1), 1)
+    share = (in_sorted(around, own) & foreign).sum(axis=1) / np.maximum(foreign.sum(axis=1), 1)
     return unique(others[row[(share > MIN_SHARE_AMONG)[place]]]).astype(np.int32)
 
 
-def _segments_of(prompts: AnyInts, segments: Parts) -> tuple[Ints, Ints32]:
+def _segments_of(prompts: AnyInts, segments: PromptSegments) -> tuple[Ints, Ints32]:
     """The segments of some prompts, row by row: positions in ``prompts``, and the segments."""
     start = segments.start[prompts]
     size = segments.start[prompts + 1] - start

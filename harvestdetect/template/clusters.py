@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from harvestdetect.cluster.assign import Assigned
-from harvestdetect.corpus.prompts import Parts, cluster_texts
+from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.data import Corpus, Template
 from harvestdetect.template.description import Description, describe
 from harvestdetect.util.arrays import AnyInts, Floats32, Ints32, unique, unit
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.redact import redact
 from harvestdetect.util.vectors import Rows
 
@@ -27,17 +27,17 @@ class Source:
     """The corpus of the clusters, and what is needed to read and to split them."""
 
     corpus: Corpus
-    parts: Parts
+    parts: PromptSegments
     """The whole parts of every prompt."""
     vectors: Rows
     """float16[n, d], unit rows but for rounding, of all segments in the wording view."""
     least: int
     """Accounts that a subcluster needs."""
-    elsewhere: Elsewhere
+    elsewhere: ProcessPool
     """Where texts are aligned."""
 
     def texts(self, item: Assigned, at_most: int) -> tuple[list[str], Ints32]:
-        """Texts that show what a cluster is; see :func:`harvestdetect.corpus.prompts.cluster_texts`."""
+        """Texts that show what a cluster is; see :func:`harvestdetect.corpus.by_prompt.cluster_texts`."""
         return cluster_texts(self.corpus, self.parts, item.prompts, item.cluster.segments, at_most=at_most)
 
     def accounts(self, prompts: Ints32) -> AnyInts:

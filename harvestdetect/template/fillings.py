@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.cluster.assign import Assigned
-from harvestdetect.corpus.prompts import READ, Parts, shown_of, shown_texts
+from harvestdetect.corpus.by_prompt import TEXTS_PER_READ, PromptSegments, read_representatives, representative_texts
 from harvestdetect.template.alignment import kept_shares
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.description import Description
@@ -53,12 +53,12 @@ def _shares(
     Returns:
         float64[len(templates), q], 0 where a prompt has no part; and bool[q], whether it has one.
     """
-    shown = shown_of(source.corpus, source.parts, item.prompts, item.cluster.segments)
+    shown = representative_texts(source.corpus, source.parts, item.prompts, item.cluster.segments)
     count = len(shown.start) - 1
     share = np.zeros((len(templates), count + 1))
-    for first in range(0, count, READ):
-        last = min(first + READ, count)
-        texts = shown_texts(source.corpus, shown, first, last)
+    for first in range(0, count, TEXTS_PER_READ):
+        last = min(first + TEXTS_PER_READ, count)
+        texts = read_representatives(source.corpus, shown, first, last)
         share[:, first:last] = source.elsewhere.call(_kept_shares, templates, texts, redacted=redacted)
     return share[:, shown.back], shown.back >= 0
 
@@ -71,7 +71,7 @@ def _kept_shares(templates: Sequence[Sequence[str]], texts: Sequence[str], *, re
 # ---------------------------------------------------------------- segments in prompts
 
 
-def segments_in_prompts(item: Assigned, segments: Parts) -> tuple[Ints, Ints]:
+def segments_in_prompts(item: Assigned, segments: PromptSegments) -> tuple[Ints, Ints]:
     """Which of a cluster's segments are in which of its prompts: positions in both, row by row.
 
     Args:

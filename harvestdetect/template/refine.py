@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harvestdetect.cluster.assign import Assigned
-from harvestdetect.corpus.prompts import Parts, segments_of
+from harvestdetect.corpus.by_prompt import PromptSegments, segments_by_prompt
 from harvestdetect.data import Corpus, Template
 from harvestdetect.template.clusters import Source, described, with_counts_of
 from harvestdetect.template.description import Description, has_words, is_template
@@ -26,7 +26,7 @@ from harvestdetect.template.splitting import (
     subcluster_of_segments,
 )
 from harvestdetect.util.arrays import Bools, unique
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.vectors import Rows
 
 __all__ = ["Refined", "refine_clusters"]
@@ -49,13 +49,13 @@ class Refined:
 def refine_clusters(
     assigned: Sequence[Assigned],
     corpus: Corpus,
-    parts: Parts,
+    parts: PromptSegments,
     vectors: Rows,
     *,
     least: int,
     known: Mapping[int, Split] | None = None,
     remember: bool = False,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: ProcessPool | None = None,
 ) -> Refined:
     """Splits mixed clusters, merges clusters of the same template, and gives each its template.
 
@@ -69,9 +69,9 @@ def refine_clusters(
         remember: whether to return how the other clusters were split, for a later scan.
         elsewhere: where texts are aligned; None means in this process.
     """
-    source = Source(corpus=corpus, parts=parts, vectors=vectors, least=least, elsewhere=elsewhere or Elsewhere())
+    source = Source(corpus=corpus, parts=parts, vectors=vectors, least=least, elsewhere=elsewhere or ProcessPool())
     known = known or {}
-    segments = segments_of(corpus) if known or remember else None
+    segments = segments_by_prompt(corpus) if known or remember else None
     # split every cluster, as before where that is known
     found = list(
         source.elsewhere.over(
@@ -124,7 +124,9 @@ class _Finished(NamedTuple):
     """bool[s]: whether the prompts with each segment of the input cluster were found to fill; None: nothing new."""
 
 
-def _split_one(item: Assigned, before: Split | None, source: Source, segments: Parts | None) -> list[Subcluster]:
+def _split_one(
+    item: Assigned, before: Split | None, source: Source, segments: PromptSegments | None
+) -> list[Subcluster]:
     """The subclusters of a cluster, as an earlier scan split it where that is known."""
     if before is None or segments is None:
         return split(item, source)
@@ -132,7 +134,10 @@ def _split_one(item: Assigned, before: Split | None, source: Source, segments: P
 
 
 def _new_splits(
-    assigned: Sequence[Assigned], found: Sequence[Sequence[Subcluster]], known: Mapping[int, Split], segments: Parts
+    assigned: Sequence[Assigned],
+    found: Sequence[Sequence[Subcluster]],
+    known: Mapping[int, Split],
+    segments: PromptSegments,
 ) -> dict[int, Split]:
     """How the clusters but the known ones were split, by position; no segment is known to fill its template yet."""
     return {
@@ -169,7 +174,7 @@ def _merged(group: Sequence[Subcluster], source: Source) -> Subcluster:
 
 
 def _filtered(
-    one: Subcluster, origin: int | None, source: Source, before: Split | None, segments: Parts | None
+    one: Subcluster, origin: int | None, source: Source, before: Split | None, segments: PromptSegments | None
 ) -> _Finished:
     """A subcluster without the prompts that do not fill its template; one without fixed words keeps all.
 

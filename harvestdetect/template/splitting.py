@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from harvestdetect.cluster.assign import Assigned
-from harvestdetect.corpus.prompts import Parts
+from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.template.clusters import Described, Source, described
 from harvestdetect.template.description import Description, has_words, is_rigid
 from harvestdetect.template.fillings import best_filled, segments_in_prompts
@@ -149,7 +149,7 @@ def _by_template(best: Ints, item: Assigned, source: Source) -> list[Assigned]:
 # ---------------------------------------------------------------- splits of an earlier scan
 
 
-def subcluster_of_segments(item: Assigned, found: Sequence[Subcluster], segments: Parts) -> Ints16:
+def subcluster_of_segments(item: Assigned, found: Sequence[Subcluster], segments: PromptSegments) -> Ints16:
     """The number of the subcluster of each of a cluster's segments, see :attr:`Split.subcluster`."""
     if len(found) == 1 and found[0].item is item:
         return np.zeros(len(item.cluster.segments), np.int16)
@@ -160,7 +160,7 @@ def subcluster_of_segments(item: Assigned, found: Sequence[Subcluster], segments
     return _unanimous(label[prompt], segment, len(item.cluster.segments))
 
 
-def split_as_before(item: Assigned, before: Split, source: Source, segments: Parts) -> list[Subcluster]:
+def split_as_before(item: Assigned, before: Split, source: Source, segments: PromptSegments) -> list[Subcluster]:
     """The subclusters of a cluster that was split before, each with the prompts that it had, and new ones that fill it.
 
     A new prompt goes to the template that it fills best, else to a subcluster without a template, where there is one.

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from harvestdetect.cluster import assign
 from harvestdetect.cluster.assign import Assigned, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
-from harvestdetect.corpus import prompts as lookup
-from harvestdetect.corpus.build import KINDS, build_corpus
+from harvestdetect.corpus import by_prompt as lookup
+from harvestdetect.corpus.build import build_corpus
+from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.prompts import first_rows
-from harvestdetect.data import Corpus, Neighbors, Prompt, TemplateCluster
+from harvestdetect.data import KINDS, Corpus, Neighbors, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
 from harvestdetect.util.arrays import Ints32
 
@@ -30,13 +30,13 @@ def corpus_of(sent: Sent, *, min_senders: int = 99) -> Corpus:
     return build_corpus(batches_of([Prompt(account=a, prompt=t) for a, t in sent]), min_senders=min_senders)
 
 
-def segments_of(corpus: Corpus, texts: Sequence[str]) -> Ints32:
+def segments_by_prompt(corpus: Corpus, texts: Sequence[str]) -> Ints32:
     places = {t: i for i, t in enumerate(list(corpus.text))}
     return np.array(sorted(places[t] for t in texts), np.int32)
 
 
 def cluster(corpus: Corpus, texts: Sequence[str], channel: str = "wording") -> TemplateCluster:
-    return TemplateCluster(channel=channel, segments=segments_of(corpus, texts), quality=1.0)
+    return TemplateCluster(channel=channel, segments=segments_by_prompt(corpus, texts), quality=1.0)
 
 
 def texts_of(corpus: Corpus, prompts: Ints32) -> set[str]:
@@ -136,7 +136,7 @@ def test_verbatim_clusters_equal_brute_force(
 def test_a_text_of_many_accounts_is_a_verbatim_cluster() -> None:
     corpus = corpus_of([(f"a{i}", "the same words") for i in range(10)] + [("b", "other"), ("c", "other")])
     (found,) = verbatim_clusters(corpus, min_accounts=10)
-    assert found.segments.tolist() == segments_of(corpus, ["the same words"]).tolist()
+    assert found.segments.tolist() == segments_by_prompt(corpus, ["the same words"]).tolist()
     assert verbatim_clusters(corpus, min_accounts=11) == []
 
 
@@ -355,5 +355,5 @@ def test_what_lies_nearby_is_that_of_a_loop(seed: int, accounts: int, width: int
     starts = np.searchsorted(corpus.posting_segment, np.arange(count))
     sender = corpus.prompts.account[corpus.posting_prompt[starts]]
     border = np.searchsorted(corpus.prompts.account, np.arange(len(corpus.prompts.accounts) + 1))
-    found = nearby(held, free, corpus, neighbors, sender, lookup.segments_of(corpus), border)
+    found = nearby(held, free, corpus, neighbors, sender, lookup.segments_by_prompt(corpus), border)
     assert found.tolist() == around_by_loop(held.tolist(), np.flatnonzero(free).tolist(), corpus, neighbors)

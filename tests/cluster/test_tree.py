@@ -37,7 +37,7 @@ def blobs(n: int, groups: int, *, d: int = 8, width: float = 0.15, seed: int = 0
 
 
 def lone_component(points: int = 30, noise: int = 150, *, d: int = 64, seed: int = 0) -> Floats32:
-    """One tight group, first, among points that have nobody near."""
+    """One tight group, first, in_sorted points that have nobody near."""
     rng = np.random.default_rng(seed)
     centre = rng.standard_normal((1, d))
     tight = unit(centre / np.linalg.norm(centre) + 0.02 * rng.standard_normal((points, d)))
@@ -144,7 +144,7 @@ def test_condensation_equals_that_of_the_package(n: int, size: int, seed: int, s
     from scipy.cluster.hierarchy import linkage
 
     rng = np.random.default_rng(seed)
-    # few different distances, nought among them
+    # few different distances, nought in_sorted them
     merged = linkage(rng.integers(0, steps, (n, 1)).astype(np.float64), "single")
     ours, theirs = condense(merged, size), condense_tree(merged, size)
     assert ours.dtype == theirs.dtype
@@ -579,7 +579,7 @@ def postings_of(account: Ints32, *, volume: Ints32 | None = None) -> Postings:
 
 
 def planted(accounts: Ints32, *, noise: int = 900, seed: int = 0) -> tuple[Tree, Postings]:
-    """A tight group, sent by ``accounts`` (one a point), among accounts with five texts each."""
+    """A tight group, sent by ``accounts`` (one a point), in_sorted accounts with five texts each."""
     vectors = lone_component(len(accounts), noise, seed=seed)
     others = accounts.max(initial=-1) + 1 + np.arange(noise, dtype=np.int32) // 5
     account = np.concatenate((accounts, others)).astype(np.int32)
