@@ -12,8 +12,8 @@ import pytest
 from benchmarks import sensitivity, trials
 from benchmarks.constants import DECISIONS, SETTINGS, Constant
 from benchmarks.moving import BOUNDS, HALF, MOVES, TWICE, cannot_move, moved, moved_value, value_of
-from benchmarks.planting import NotEnough
 from benchmarks.replay import STAGES, Recorded, stage_of
+from benchmarks.sources import NotEnough
 from benchmarks.trial_dumps import DUMPS
 from benchmarks.trials import Bench
 from harvestdetect import Settings, detect, read_dumps
