@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harvestdetect.store.vectors import cache_folder
+from tests.alerts.receiving import Receiver, serving
 from tests.faults import compile_library
 from tests.faults.server import Server
 from tests.faults.world import World
@@ -102,6 +103,14 @@ def server(
 def world(server: Server, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Dumps, scripts, and what they lead to without faults."""
     return World(tmp_path_factory.mktemp("world"), server, cache)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server on this machine that keeps what it is sent."""
+    made = Receiver()
+    with serving(made.server):
+        yield made
 
 
 _ENCODERS: dict[str, Any] = {}

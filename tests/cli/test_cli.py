@@ -35,7 +35,7 @@ from harvestdetect.cli.main import cli, main
 from harvestdetect.data import TIERS
 from harvestdetect.report import OUTPUT_NAMES, csv_text, detection_from_json, detection_json
 from tests.conftest import PROMPTS, Scanned
-from tests.report.test_report import make_detection, make_finding
+from tests.report.making import make_detection, make_finding
 
 GOOD = {"account": "a", "timestamp": "2026-06-01T10:00:00Z", "prompt": "write a poem about the sea"}
 COMMAND = [sys.executable, "-m", "harvestdetect"]
