@@ -204,7 +204,7 @@ def test_a_second_scan_of_the_same_and_later_rows_keeps_its_work(
     assert f"| all | {held['seconds']:,.1f} | {held['again']['seconds']:,.1f} | {share:.2f} |" in told
     # the first scan starts afresh, the second takes it up
     assert not stale.exists()
-    run = json.loads((stale.parents[2] / "out" / "run.json").read_text())
+    run = json.loads((stale.parents[1] / "out" / "run.json").read_text())
     assert run["settings"]["work"] == str(stale.parent)
 
 

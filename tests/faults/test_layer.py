@@ -22,7 +22,7 @@ from tests.faults.server import Server
 )
 def test_nothing_fails_by_a_plan_without_faults(server: Server, tmp_path: Path, library: str, right: str) -> None:
     plan = Plan([tmp_path], trace=True)
-    done = server.run(["@faults.probes:probe", library, tmp_path], plan)
+    done = server.run(["@tests.faults.probes:probe", library, tmp_path], plan)
     assert (done.code, done.out.strip()) == (0, right)
     calls = {one.call for one in plan.struck()}
     assert calls <= set(CALLS)
@@ -61,7 +61,7 @@ def test_nothing_fails_by_a_plan_without_faults(server: Server, tmp_path: Path, 
 )
 def test_an_error_arrives(server: Server, tmp_path: Path, library: str, fault: Fault, said: str) -> None:
     plan = Plan([tmp_path], [fault])
-    done = server.run(["@faults.probes:probe", library, tmp_path], plan)
+    done = server.run(["@tests.faults.probes:probe", library, tmp_path], plan)
     assert said in done.out
     assert done.code == 1
     assert {one.kind for one in plan.struck()} == {fault.kind}
@@ -73,7 +73,7 @@ def test_an_error_arrives(server: Server, tmp_path: Path, library: str, fault: F
 @pytest.mark.parametrize("call", ["read", "write"])
 def test_what_moves_less_than_was_asked_is_no_error(server: Server, tmp_path: Path, library: str, call: str) -> None:
     plan = Plan([tmp_path], [Fault("short", [call], times=0)])
-    done = server.run(["@faults.probes:probe", library, tmp_path], plan)
+    done = server.run(["@tests.faults.probes:probe", library, tmp_path], plan)
     if (library, call) == ("sqlite", "write"):  # SQLite writes the rest, or says that the disk is full
         assert done.code == 0 or "disk is full" in done.out
     elif (library, call) == ("arrow", "read"):  # Arrow reads the rest, or says that it is missing
@@ -85,7 +85,7 @@ def test_what_moves_less_than_was_asked_is_no_error(server: Server, tmp_path: Pa
 
 def test_a_file_that_seems_to_end_is_read_as_shorter(server: Server, tmp_path: Path) -> None:
     plan = Plan([tmp_path], [Fault("end", ["read"], pattern="*renamed.bin")])
-    done = server.run(["@faults.probes:probe", "python", tmp_path], plan)
+    done = server.run(["@tests.faults.probes:probe", "python", tmp_path], plan)
     assert (done.out.strip(), len(plan.struck())) == ("0", 1)
 
 
@@ -94,7 +94,7 @@ def test_a_file_that_seems_to_end_is_read_as_shorter(server: Server, tmp_path: P
 )
 def test_a_process_is_killed_at_a_write(server: Server, tmp_path: Path, kind: str, size: int) -> None:
     plan = Plan([tmp_path], [Fault(kind, ["write"])])
-    done = server.run(["@faults.probes:probe", "python", tmp_path], plan)
+    done = server.run(["@tests.faults.probes:probe", "python", tmp_path], plan)
     assert (done.code, done.out) == (-signal.SIGKILL, "")
     assert (tmp_path / "python.bin").stat().st_size == size
     assert plan.struck() == [Struck("write", kind, tmp_path / "python.bin")]
@@ -102,10 +102,10 @@ def test_a_process_is_killed_at_a_write(server: Server, tmp_path: Path, kind: st
 
 def test_the_nth_call_fails_and_as_many_as_are_wanted(server: Server, tmp_path: Path) -> None:
     plan = Plan([tmp_path], [Fault("EIO", ["write"], nth=2, pattern="*.parquet")], trace=True)
-    assert server.run(["@faults.probes:probe", "arrow", tmp_path], plan).code == 1
+    assert server.run(["@tests.faults.probes:probe", "arrow", tmp_path], plan).code == 1
     assert [one.kind for one in plan.struck() if one.call == "write"][:2] == ["-", "EIO"]
     plan = Plan([tmp_path], [Fault("EINTR", ["read"], times=3, pattern="*.bin")])
-    assert server.run(["@faults.probes:probe", "python", tmp_path], plan).code == 0, "Python tries again"
+    assert server.run(["@tests.faults.probes:probe", "python", tmp_path], plan).code == 0, "Python tries again"
     assert len(plan.struck()) == 3
 
 
@@ -114,7 +114,7 @@ def test_by_chance_and_yet_the_same_again(server: Server, tmp_path: Path) -> Non
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         plan = Plan([tmp_path], [Fault("short", ["read"], nth=0, chance=0.5, seed=3, times=0)], trace=True)
-        assert server.run(["@faults.probes:probe", "sqlite", tmp_path / name], plan).code == 0
+        assert server.run(["@tests.faults.probes:probe", "sqlite", tmp_path / name], plan).code == 0
         kinds.append([one.kind for one in plan.struck() if one.call == "read"])
     assert set(kinds[0]) == {"-", "short"}
     assert kinds[0] == kinds[1]
@@ -124,7 +124,7 @@ def test_what_lies_elsewhere_never_fails(server: Server, tmp_path: Path) -> None
     (tmp_path / "near").mkdir()
     (tmp_path / "nearby").mkdir()
     plan = Plan([tmp_path / "near"], [Fault("EIO", times=0)])
-    assert server.run(["@faults.probes:probe", "python", tmp_path / "nearby"], plan).code == 0
+    assert server.run(["@tests.faults.probes:probe", "python", tmp_path / "nearby"], plan).code == 0
     assert plan.struck() == []
 
 
@@ -132,11 +132,11 @@ def test_the_clock_and_the_times_of_files(server: Server, tmp_path: Path) -> Non
     day = 1_780_272_000
     plan = Plan([tmp_path], clock=day)
     asked = time.time()
-    told = [int(t) for t in server.run(["@faults.probes:probe", "clock", tmp_path], plan).out.split()]
+    told = [int(t) for t in server.run(["@tests.faults.probes:probe", "clock", tmp_path], plan).out.split()]
     late = time.time() - asked + 2
     assert all(day - 2 <= t <= day + late for t in told), "the process, SQLite, and its files"
     plan = Plan([tmp_path], clock=day, wrong=-86_400)
-    now, sqlite, file, _ = [int(t) for t in server.run(["@faults.probes:probe", "clock", tmp_path], plan).out.split()]
+    now, sqlite, file, _ = [int(t) for t in server.run(["@tests.faults.probes:probe", "clock", tmp_path], plan).out.split()]
     assert abs(now - day + 86_400) <= late
     assert abs(sqlite - now) <= 1
     assert abs(file - day) <= late, "files were written by the right one"
@@ -176,5 +176,5 @@ def test_faults_are_drawn_where_calls_take_place() -> None:
 
 def test_a_command_that_hangs_is_ended(server: Server) -> None:
     with pytest.raises(TimeoutError, match="no end after"):
-        server.run(["@faults.probes:hang"], timeout=0.2)
+        server.run(["@tests.faults.probes:hang"], timeout=0.2)
     assert server.run(["--version"]).code == 0

@@ -137,7 +137,7 @@ class Soak:
         self.check(done.out.startswith(WELL), f"verify: {done.out}")
 
     def _library(self, state: str, campaign: str) -> None:
-        self.run("library", ["@faults.probes:read_state", state, campaign])
+        self.run("library", ["@tests.faults.probes:read_state", state, campaign])
 
 
 def inconsistent(told: dict[str, Any]) -> str:
