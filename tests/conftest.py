@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as given_settings
 
 from harvestdetect.store.vectors import cache_folder
 from tests.alerts.receiving import Receiver, serving
 from tests.faults import compile_library
 from tests.faults.server import Server
 from tests.faults.world import World
+from tests.plan import is_slow, rank, scheduler
+
+given_settings.register_profile("quick", max_examples=25)
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = 6_000
@@ -41,6 +45,18 @@ class Scanned:
             with gzip.open(file, "rt", encoding="utf-8") as lines:
                 rows += map(json.loads, lines)
         return rows
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank(item.nodeid))
+    for item in items:
+        if is_slow(item.nodeid):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduler(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
