@@ -12,6 +12,11 @@ from harvestdetect.state import State, open_state
 from tests.state.nights import Nights
 
 
+@pytest.fixture(autouse=True)
+def _loaded_once(loaded_once: None) -> None:
+    """No scan of these tests loads the wording model anew."""
+
+
 @pytest.fixture
 def nights(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> Nights:
     made = Nights(folder=tmp_path, cache=cache, capture=capsys)

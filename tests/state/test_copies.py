@@ -28,8 +28,6 @@ from harvestdetect.data import NO_TIME, Prompt, Prompts
 from harvestdetect.dump.memory import batches_of
 from harvestdetect.state import State
 
-pytestmark = pytest.mark.usefixtures("loaded_once")
-
 DAY = 86_400
 START = 1_780_272_000
 """2026-06-01."""

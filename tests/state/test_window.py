@@ -18,8 +18,6 @@ from harvestdetect.state import State, open_state
 from harvestdetect.state.clock import AHEAD_OF_NOW, DRIFT, FIRST_RELEASE, LEAST_JUMP, check_clock
 from harvestdetect.state.store import DATABASE
 
-pytestmark = pytest.mark.usefixtures("loaded_once")
-
 DAY = 86_400
 START = 1_780_272_000
 """2026-06-01."""
