@@ -31,7 +31,7 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.corpus.segments import Prepared, digests, of_account
 from harvestdetect.corpus.shards import Shard, ShardFolder, opened
 from harvestdetect.errors import CacheError, ErasureError, StateError
-from harvestdetect.incremental import CLUSTERS
+from harvestdetect.incremental.folder import CLUSTERS
 from harvestdetect.judge.attribute import KEEPS
 from harvestdetect.state.prepared import unnamed_files
 from harvestdetect.state.results import erase_results, erase_work, example_texts

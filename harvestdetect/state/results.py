@@ -39,7 +39,7 @@ from harvestdetect.corpus.segments import of_account
 from harvestdetect.corpus.shards import Shard
 from harvestdetect.data import Detection
 from harvestdetect.errors import InputError, OutputError, UsageError
-from harvestdetect.incremental import CLUSTERS
+from harvestdetect.incremental.folder import CLUSTERS
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, excerpt_of
 from harvestdetect.report import OUTPUT_NAMES, detection_from_json
 from harvestdetect.report.files import write_together
