@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -82,19 +83,33 @@ def environment(cache: Path) -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def scanned(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, str]) -> Scanned:
-    """Simulated, then scanned, both through the command line in a process of their own."""
-    folder = tmp_path_factory.mktemp("scanned")
+    """Simulated, then scanned, both through the command line in a process of their own; once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, ended = base / "scanned", base / "scanned.json"
+    with (base / "scanned.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ended.exists():
+            done = _scan(folder, environment)
+            ended.write_text(json.dumps([done.returncode, done.stdout, done.stderr]), encoding="utf-8")
+    code, out, err = json.loads(ended.read_text(encoding="utf-8"))
+    return Scanned(
+        dump=folder / "dump", truth=folder / "truth.jsonl", out=folder / "scan",
+        done=subprocess.CompletedProcess(["harvestdetect", "scan"], code, out, err),
+    )  # fmt: skip
+
+
+def _scan(folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harvestdetect"]
     made = subprocess.run(
         [*command, "simulate", "--out", folder, "--prompts", str(PROMPTS)],
         env=environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    done = subprocess.run(
+    return subprocess.run(
         [*command, "scan", folder / "dump", "--out", folder / "scan", "--encoder", "fast"],
         env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
-    return Scanned(dump=folder / "dump", truth=folder / "truth.jsonl", out=folder / "scan", done=done)
 
 
 @pytest.fixture(scope="session")
