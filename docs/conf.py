@@ -83,7 +83,7 @@ CONTRIBUTING
 CHANGELOG
 ```
 """
-"""Appended to the home page: what the side bar lists. GitHub would show the directives, so they are not in README.md."""
+"""The side bar, appended to the home page when it is read: GitHub would show these directives in README.md."""
 
 
 def add_navigation(app: Sphinx, name: str, source: list[str]) -> None:
@@ -104,7 +104,7 @@ def read_google_style(
 ) -> None:
     """Turn ``Args:`` and ``Raises:`` into fields, but not the first colon in the docstring of an attribute.
 
-    The extension ``sphinx.ext.napoleon`` does the same for attributes too, and reads what is before the colon as a type.
+    The extension ``sphinx.ext.napoleon`` would read the words before that colon as the type of the attribute.
     """
     if what not in ("attribute", "data", "property"):
         lines[:] = GoogleDocstring(lines, Config(), app, what, name, value, options).lines()
