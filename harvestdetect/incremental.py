@@ -11,8 +11,8 @@ holds texts, which are to go when their window has passed.
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +27,9 @@ from harvestdetect.data import NO_TIME, Campaign, Corpus, Template, View
 from harvestdetect.errors import CacheError
 from harvestdetect.judge.candidates import account_digest
 from harvestdetect.judge.measure import Weighed
-from harvestdetect.store.tables import keep_tables, kept_tables, places
-from harvestdetect.store.vectors import DIGEST_BYTES, Notes
+from harvestdetect.store.digests import DIGEST_BYTES, places
+from harvestdetect.store.folder import Notes
+from harvestdetect.store.tables import drop_tables, keep_tables, kept_tables
 from harvestdetect.template.align import Description
 from harvestdetect.template.refine import UNKNOWN, Described, Parted
 from harvestdetect.util.arrays import Bools, Digests, Ints, Ints16, Ints32, unique
@@ -129,7 +130,7 @@ class Earlier:
     """
 
     def __init__(self, folder: Path, key: str, *, notes: Notes, spare: SpareFolder | None = None) -> None:
-        self._folder = folder / CLUSTERS
+        self._folder = folder
         self._spare = spare
         self._key = key
         self._notes = notes
@@ -190,12 +191,12 @@ class Earlier:
         """
         if len(digest) < LEAST:
             # the wording view has all texts: where it is small nothing is carried on
-            shutil.rmtree(self._folder if view == "wording" else self._folder / view, ignore_errors=True)
+            self._drop(CLUSTERS if view == "wording" else f"{CLUSTERS}/{view}")
             return
         if stood is None and view == "wording":
             # what was said of other clusters is over; a scan that ends before it says more must leave nothing of it
             for name in (TEMPLATES, CANDIDATES):
-                shutil.rmtree(self._folder / name, ignore_errors=True)
+                self._drop(f"{CLUSTERS}/{name}")
         told = _Clusters(
             model=model,
             scan=0 if stood is None else stood.scan,
@@ -346,20 +347,26 @@ class Earlier:
     # ------------------------------------------------------------ the folder
 
     def _read(self, name: str, arrays: Sequence[str], kind: Any) -> tuple[dict[str, npt.NDArray[Any]], Any] | None:
-        found = kept_tables(self._folder / name, self._key, arrays, what=f"kept {name}", notes=self._notes)
+        kept = f"{CLUSTERS}/{name}"
+        found = kept_tables(self._folder, kept, self._key, arrays, what=f"kept {name}", notes=self._notes)
         if found is None:
             return None
         try:
-            return found[0], msgspec.msgpack.decode(found[1], type=kind)
+            return dict(found.arrays), msgspec.msgpack.decode(found.values, type=kind)
         except msgspec.DecodeError as error:
-            self._notes(f"the kept {name} of an earlier scan are made anew: {error}")
+            self._notes(f"the kept {name} of an earlier scan are computed again: {error}")
             return None
+
+    def _drop(self, kind: str) -> None:
+        with suppress(CacheError):
+            drop_tables(self._folder, kind)
 
     def _write(self, name: str, arrays: Mapping[str, npt.NDArray[Any]], told: Any) -> None:
         if self._spare is not None and not self._spare.writable:
             return
         try:
-            keep_tables(self._folder / name, self._key, arrays, msgspec.msgpack.encode(told), alone=True)
+            values = msgspec.msgpack.encode(told)
+            keep_tables(self._folder, f"{CLUSTERS}/{name}", self._key, arrays, values, alone=True)
         except CacheError as error:
             if self._spare is None:
                 self._notes(f"the {name} are not kept: {error}")

@@ -68,7 +68,9 @@ from harvestdetect.judge.triage import Judgement, changes, expected_false, ranke
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.neighbors.search import nearest
 from harvestdetect.settings import Settings
-from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors, key_of, places
+from harvestdetect.store.digests import places
+from harvestdetect.store.keys import key_of
+from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors
 from harvestdetect.template.align import Description, is_rigid, is_template
 from harvestdetect.template.refine import Parted, describe_clusters
 from harvestdetect.util.arrays import Digests, Floats32, Ints32

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harvestdetect.store.vectors import cache_folder
+from harvestdetect.store.folder import cache_folder
 from tests.faults import compile_library
 from tests.faults.server import Server
 from tests.faults.world import World

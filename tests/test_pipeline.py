@@ -24,8 +24,8 @@ from harvestdetect.judge.calibration import Half, fit_calibration, save_calibrat
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
 from harvestdetect.simulate.evaluate import Scores, evaluate, found_of, read_truth
-from harvestdetect.store.vectors import file_digest
 from harvestdetect.template import align as template
+from harvestdetect.util.files import file_digest
 
 T0 = 1_772_323_200
 ROWS = 6_000

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from harvestdetect.corpus.segments import Cutting, Prepared, begin, prepare, prepare_here
-from harvestdetect.corpus.shards import Shard, ShardFolder, ShardWriter
+from harvestdetect.corpus.shard_file import Shard
+from harvestdetect.corpus.shards import ShardFolder, ShardWriter
 from harvestdetect.data import NO_PROMPTS, Batch
 from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.util.arrays import Ints32

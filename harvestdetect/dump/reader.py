@@ -33,8 +33,8 @@ from harvestdetect.dump.streams import (
 )
 from harvestdetect.errors import ColumnsError, InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
-from harvestdetect.store.vectors import file_digest
 from harvestdetect.util.disk import reason_of
+from harvestdetect.util.files import file_digest
 
 __all__ = ["DumpFile", "Dumps", "check_rejects", "read_dumps"]
 

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.errors import CacheError, EncoderError, UnreadableError
-from harvestdetect.store.vectors import Notes, cache_folder, is_whole, publish_folder
+from harvestdetect.store.folder import Notes, cache_folder
+from harvestdetect.store.models import is_whole, publish_folder
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
 
 if TYPE_CHECKING:

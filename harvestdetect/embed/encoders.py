@@ -34,9 +34,12 @@ from harvestdetect.data import View
 from harvestdetect.embed.distill import StaticModel, static_model
 from harvestdetect.errors import CacheError, EncoderError
 from harvestdetect.settings import Settings
-from harvestdetect.store.vectors import Notes, VectorCache, cache_folder, file_digest, is_whole, publish_folder
+from harvestdetect.store.folder import Notes, cache_folder
+from harvestdetect.store.models import is_whole, publish_folder
+from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.arrays import Floats32, unit
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
+from harvestdetect.util.files import file_digest
 from harvestdetect.util.texts import Texts
 from harvestdetect.util.vectors import Rows
 

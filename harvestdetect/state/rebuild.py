@@ -23,7 +23,8 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.corpus.segments import Cutting
-from harvestdetect.corpus.shards import Shard, ShardFolder, move_aside, opened
+from harvestdetect.corpus.shard_file import Shard, opened
+from harvestdetect.corpus.shards import SUFFIX, ShardFolder
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError, StateError
 from harvestdetect.report.format import plural
@@ -31,17 +32,9 @@ from harvestdetect.settings import Settings
 from harvestdetect.state.clock import AHEAD_OF_NOW
 from harvestdetect.state.rows import COLUMNS, RowError, check_rows
 from harvestdetect.state.run import CUTTING
-from harvestdetect.state.store import (
-    APPLICATION,
-    DATABASE,
-    DATABASE_ERRORS,
-    READ,
-    SCHEMA,
-    fault,
-    locked,
-    make_database,
-    open_store,
-)
+from harvestdetect.state.schema import APPLICATION, SCHEMA, make_database
+from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, READ, fault, locked, open_store
+from harvestdetect.store.trust import DamagedFileError, move_aside
 from harvestdetect.util.files import flush_to_disk
 
 __all__ = ["Rebuilt", "rebuild"]
@@ -128,7 +121,7 @@ def rebuild(
         UnreadableError: a prepared file cannot be read now; nothing was changed.
     """
     folder = Path(folder)
-    if not any((folder / READ).glob("*.shard")) and not any(_databases(folder)):
+    if not any((folder / READ).glob(f"*{SUFFIX}")) and not any(_databases(folder)):
         raise StateError(f"there is no state in {folder}: neither a database nor prepared files")
     lock = locked(folder)
     try:
@@ -224,11 +217,11 @@ class _Rebuild:
         """Whole prepared files, closed, by path, those that were moved aside too, and damaged ones."""
         whole: dict[Path, Shard] = {}
         damaged = []
-        inside = sorted((self.folder / READ).glob("*.shard"))
-        for path in [*inside, *sorted((self.folder / "aside").glob("*.shard"))]:
+        inside = sorted((self.folder / READ).glob(f"*{SUFFIX}"))
+        for path in [*inside, *sorted((self.folder / "aside").glob(f"*{SUFFIX}"))]:
             try:
                 shard = opened(path)
-            except (ValueError, KeyError, TypeError):
+            except DamagedFileError:
                 damaged += [path] if path in inside else []
                 continue
             whole[path] = shard

@@ -12,7 +12,8 @@ from typing import Final
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.corpus.segments import Cutting
-from harvestdetect.corpus.shards import ShardFolder, Window, opened
+from harvestdetect.corpus.shard_file import opened
+from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import CacheError, SettingsError, StateError, UnreadableError, UsageError

@@ -136,7 +136,9 @@ def test_the_clock_and_the_times_of_files(server: Server, tmp_path: Path) -> Non
     late = time.time() - asked + 2
     assert all(day - 2 <= t <= day + late for t in told), "the process, SQLite, and its files"
     plan = Plan([tmp_path], clock=day, wrong=-86_400)
-    now, sqlite, file, _ = [int(t) for t in server.run(["@tests.faults.probes:probe", "clock", tmp_path], plan).out.split()]
+    now, sqlite, file, _ = [
+        int(t) for t in server.run(["@tests.faults.probes:probe", "clock", tmp_path], plan).out.split()
+    ]
     assert abs(now - day + 86_400) <= late
     assert abs(sqlite - now) <= 1
     assert abs(file - day) <= late, "files were written by the right one"
