@@ -28,7 +28,7 @@ __all__ = ["Part", "check_columns", "part_of", "read_columns", "read_label", "wr
 
 _LABEL: Final = b"harvestdetect"
 """Name in the metadata of a file."""
-_ROWS: Final = 1 << 18
+_ROWS: Final = 1 << 16
 """Rows of a row group. One row group is in memory beside the column that is read."""
 _TAIL: Final = 8
 """Bytes behind the footer: its length in four bytes, and ``PAR1``."""
@@ -197,7 +197,7 @@ class _Opened:
             return out
         room, done = out.reshape(-1).view(np.uint8), 0
         for group in range(self._file.num_row_groups):
-            for chunk in self._file.read_row_group(group, columns=[name]).column(0).chunks:
+            for chunk in self._file.read_row_group(group, columns=[name], use_threads=False).column(0).chunks:
                 width = out.nbytes // len(out)
                 data = np.frombuffer(chunk.buffers()[1], np.uint8)
                 data = data[chunk.offset * width : (chunk.offset + len(chunk)) * width]

@@ -190,12 +190,16 @@ def test_neighbours_that_cannot_be_read_now_stay(tmp_path: Path, monkeypatch: py
         neighbors=Neighbors(index=np.zeros((2, 1), np.int32), distance=np.zeros((2, 1), np.float32)),
     )
     keep_neighbors(tmp_path, "k", kept)
+
+    def fail_parquet(patch: pytest.MonkeyPatch, times: int) -> None:
+        patch.setattr(pq, "ParquetFile", Fails(pq.ParquetFile, times, lambda: failure(errno.EIO)))
+
     with monkeypatch.context() as patch:
-        fail_reads(patch, 2)
+        fail_parquet(patch, 2)
         assert kept_neighbors(tmp_path, "k") is not None
     notes: list[str] = []
     with monkeypatch.context() as patch:
-        fail_reads(patch, 1_000)
+        fail_parquet(patch, 1_000)
         assert kept_neighbors(tmp_path, "k", notes=notes.append) is None
         assert "cannot read" in notes[0]
         with pytest.raises(UnreadableError):
