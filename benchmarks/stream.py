@@ -33,9 +33,9 @@ from benchmarks.event import open_pools
 from benchmarks.pages import ran_on, write_section
 from benchmarks.scale import START, table
 from harvestdetect import Settings, detect, read_dumps
-from harvestdetect import incremental as earlier
 from harvestdetect.alerts import load_channels
 from harvestdetect.data import Detection
+from harvestdetect.incremental import folder as reuse_folder
 from harvestdetect.simulate import write_plan
 from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.simulate.groups import Group, Plan, launch_of, make_plan
@@ -351,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         files = lay(folder, days=given.days, rows=given.rows, seed=given.seed)
         settings = Settings(encoder=given.encoder, cache=given.cache or folder / "cache")
-        with patch.object(earlier, "LEAST", 0 if given.carry else earlier.LEAST):
+        with patch.object(reuse_folder, "LEAST_TEXTS", 0 if given.carry else reuse_folder.LEAST_TEXTS):
             told, runs, compared = run_stream(folder, files, window=given.window, settings=settings)
     said = f"python -m benchmarks.stream --days {given.days} --rows {given.rows} --window {given.window}"
     said += f" --encoder {given.encoder} --seed {given.seed}{' --carry' if given.carry else ''}"

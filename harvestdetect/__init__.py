@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harvestdetect.calibration import calibrate
     from harvestdetect.data import Detection, Finding, Prompt
     from harvestdetect.dump import read_dumps
     from harvestdetect.errors import HarvestdetectError
@@ -28,6 +29,7 @@ __all__ = [
     "Prompt",
     "Settings",
     "__version__",
+    "calibrate",
     "detect",
     "html_report",
     "load_settings",
@@ -43,6 +45,7 @@ _HOMES = {
     "HarvestdetectError": "errors",
     "Prompt": "data",
     "Settings": "settings",
+    "calibrate": "calibration",
     "detect": "pipeline",
     "html_report": "report",
     "load_settings": "settings",

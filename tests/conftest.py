@@ -110,13 +110,13 @@ _ENCODERS: dict[str, Any] = {}
 @pytest.fixture
 def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loads the wording model for the first scan of this process, and not for every scan of a few rows."""
-    from harvestdetect import pipeline
+    from harvestdetect import stages
 
-    load = pipeline.load_encoder
+    load = stages.load_encoder
 
     def encoder(view: Any, **more: Any) -> Any:
         if view not in _ENCODERS:
             _ENCODERS[view] = load(view, **more)
         return _ENCODERS[view]
 
-    monkeypatch.setattr(pipeline, "load_encoder", encoder)
+    monkeypatch.setattr(stages, "load_encoder", encoder)

@@ -15,16 +15,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harvestdetect import Settings, detect, pipeline, read_dumps
-from harvestdetect import incremental as earlier
+from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.views import Clustered
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Detection, TemplateCluster
-from harvestdetect.incremental import CHANGED, CLUSTERS, Earlier, Stood
+from harvestdetect.incremental import folder as folder_module
+from harvestdetect.incremental import reuse
+from harvestdetect.incremental.candidates import CarriedCandidates, load_candidates, save_candidates
+from harvestdetect.incremental.clusters import CHANGED, CarriedClusters, load_clusters, save_clusters
+from harvestdetect.incremental.folder import CLUSTERS, Folder, Stored
+from harvestdetect.incremental.templates import CarriedTemplates, load_templates, save_templates
+from harvestdetect.judge import verdict
 from harvestdetect.judge.measure import Weighed
 from harvestdetect.simulate import simulate
 from harvestdetect.template.align import Description
 from harvestdetect.template.refine import Described, Parted, template_of
+from harvestdetect.util.disk import SpareFolder
 
 
 def digests(*numbers: int) -> npt.NDArray[np.void]:
@@ -35,16 +41,66 @@ def cluster(*points: int, channel: str = "wording", reach: float = 0.25) -> Clus
     return Clustered(channel=channel, points=np.array(points, np.int32), quality=2.0, reach=reach)
 
 
+class Scan:
+    """What one scan loads from a work folder and saves into it, in the order of its stages."""
+
+    def __init__(self, work: Path, key: str, *, notes: Callable[[str], object]) -> None:
+        spare = SpareFolder(work, what="work folder", notes=notes)
+        self.folder = Folder(work=spare, key=key, note=lambda note: notes(note) and None)
+        self.carried: CarriedClusters | None = None
+        self.templates = CarriedTemplates()
+        self.candidates = CarriedCandidates()
+
+    def clusters(self, view: Any, model: str, digest: npt.NDArray[np.void]) -> CarriedClusters | None:
+        found = load_clusters(self.folder, view, model, digest)
+        self.carried = found if view == "wording" else self.carried
+        return found
+
+    def keep_clusters(
+        self, view: Any, model: str, digest: npt.NDArray[np.void], found: Any, carried: CarriedClusters | None
+    ) -> None:
+        save_clusters(self.folder, view, model, digest, found, carried)
+
+    def described(self, items: Sequence[Assigned], corpus: Corpus, *, least: int) -> dict[int, Parted]:
+        self.templates = load_templates(self.folder, items, corpus, self.carried, min_accounts=least)
+        return dict(self.templates.known)
+
+    def keep_described(self, made: dict[int, Parted], items: Sequence[Assigned], corpus: Corpus) -> None:
+        scan = 0 if self.carried is None else self.carried.scan
+        save_templates(self.folder, self.templates, made, items, corpus, scan=scan)
+
+    def weighed(
+        self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus, *, least: int
+    ) -> dict[int, Weighed]:
+        self.candidates = load_candidates(
+            self.folder, campaigns, described, corpus, self.carried, min_accounts=least
+        )  # fmt: skip
+        return self.candidates.known
+
+    def keep_weighed(
+        self,
+        measured: dict[int, Weighed],
+        campaigns: Sequence[Campaign],
+        described: Sequence[Description],
+        corpus: Corpus,
+        *,
+        stands: Iterable[int] = (),
+    ) -> None:
+        save_candidates(
+            self.folder, self.candidates, measured, campaigns, described, corpus, standing=set(stands)
+        )  # fmt: skip
+
+
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of few texts the clusters are carried on."""
-    monkeypatch.setattr(earlier, "LEAST", 0)
+    monkeypatch.setattr(folder_module, "LEAST_TEXTS", 0)
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., Earlier]:
-    def one(key: str = "k", *, notes: Callable[[str], None] = pytest.fail) -> Earlier:
-        return Earlier(tmp_path, key, notes=notes)
+def opened(tmp_path: Path) -> Callable[..., Scan]:
+    def one(key: str = "k", *, notes: Callable[[str], None] = pytest.fail) -> Scan:
+        return Scan(tmp_path, key, notes=notes)
 
     return one
 
@@ -53,7 +109,7 @@ def opened(tmp_path: Path) -> Callable[..., Earlier]:
 
 
 @pytest.mark.usefixtures("always")
-def test_clusters_come_back_where_their_texts_are_now(opened: Callable[..., Earlier]) -> None:
+def test_clusters_come_back_where_their_texts_are_now(opened: Callable[..., Scan]) -> None:
     then, now = digests(*range(0, 400, 4)), digests(*range(4, 400, 4), 5, 6)
     opened().keep_clusters("wording", "m", then, [cluster(0, 1, 2), cluster(2, 3, channel="wording/leaf")], None)
     stood = opened().clusters("wording", "m", now)
@@ -67,7 +123,7 @@ def test_clusters_come_back_where_their_texts_are_now(opened: Callable[..., Earl
 
 
 @pytest.mark.usefixtures("always")
-def test_what_was_made_otherwise_is_not_taken_over(opened: Callable[..., Earlier]) -> None:
+def test_what_was_made_otherwise_is_not_taken_over(opened: Callable[..., Scan]) -> None:
     texts = digests(*range(50))
     opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
     assert opened().clusters("wording", "m", texts) is not None
@@ -77,7 +133,7 @@ def test_what_was_made_otherwise_is_not_taken_over(opened: Callable[..., Earlier
 
 
 @pytest.mark.usefixtures("always")
-def test_changes_add_up_until_all_are_clustered_anew(opened: Callable[..., Earlier]) -> None:
+def test_changes_add_up_until_all_are_clustered_anew(opened: Callable[..., Scan]) -> None:
     count, step = 100, 4
     opened().keep_clusters("wording", "m", digests(*range(count)), [cluster(0, 1)], None)
     for number in range(1, int(CHANGED * count) // step + 1):
@@ -92,7 +148,7 @@ def test_changes_add_up_until_all_are_clustered_anew(opened: Callable[..., Earli
     assert opened().clusters("wording", "m", digests(*range(count // 2))) is None
 
 
-def test_few_texts_are_clustered_whole(opened: Callable[..., Earlier], tmp_path: Path) -> None:
+def test_few_texts_are_clustered_whole(opened: Callable[..., Scan], tmp_path: Path) -> None:
     texts = digests(*range(50))
     opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
     assert opened().clusters("wording", "m", texts) is None
@@ -100,10 +156,10 @@ def test_few_texts_are_clustered_whole(opened: Callable[..., Earlier], tmp_path:
 
 
 def test_what_is_not_carried_on_does_not_stay(
-    opened: Callable[..., Earlier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., Scan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = digests(*range(50))
-    monkeypatch.setattr(earlier, "LEAST", 50)
+    monkeypatch.setattr(folder_module, "LEAST_TEXTS", 50)
     opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
     opened("another key").keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
     assert len({path.name.partition(".")[0] for path in (tmp_path / CLUSTERS / "wording").iterdir()}) == 1
@@ -114,7 +170,7 @@ def test_what_is_not_carried_on_does_not_stay(
 
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("name", ["digest", "points", "values", "footer"])
-def test_what_is_broken_is_made_anew_and_said(opened: Callable[..., Earlier], tmp_path: Path, name: str) -> None:
+def test_what_is_broken_is_made_anew_and_said(opened: Callable[..., Scan], tmp_path: Path, name: str) -> None:
     texts = digests(*range(50))
     opened().keep_clusters("wording", "m", texts, [cluster(0, 1)], None)
     files = sorted((tmp_path / CLUSTERS / "wording").iterdir())
@@ -130,11 +186,11 @@ def test_what_is_broken_is_made_anew_and_said(opened: Callable[..., Earlier], tm
 
 
 @pytest.mark.usefixtures("always")
-def test_whole_tables_of_another_shape_are_made_anew(opened: Callable[..., Earlier]) -> None:
+def test_whole_tables_of_another_shape_are_made_anew(opened: Callable[..., Scan]) -> None:
     said: list[str] = []
     held = opened(notes=said.append)
     arrays = {"came": np.zeros(1, np.int32), "start": np.zeros(1, np.int64), "points": np.zeros(0, np.int32)}
-    held._write("wording", {"digest": digests(1), **arrays}, [3])
+    held.folder.write("wording", Stored(arrays={"digest": digests(1), **arrays}, values=[3]))
     assert held.clusters("wording", "m", digests(1)) is None
     assert "computed again" in said[0]
 
@@ -143,8 +199,9 @@ def test_whole_tables_of_another_shape_are_made_anew(opened: Callable[..., Earli
 def test_a_folder_that_cannot_be_written_is_said_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / CLUSTERS).write_text("a file")
     said: list[str] = []
-    Earlier(tmp_path, "k", notes=said.append).keep_clusters("wording", "m", digests(1, 2), [cluster(0, 1)], None)
-    assert "not kept" in said[0]
+    Scan(tmp_path, "k", notes=said.append).keep_clusters("wording", "m", digests(1, 2), [cluster(0, 1)], None)
+    assert len(said) == 1
+    assert "going on without the work folder" in said[0]
 
 
 # ---------------------------------------------------------------- templates
@@ -164,10 +221,12 @@ def corpus_of(digest: npt.NDArray[np.void], *, sent: Sequence[tuple[int, int]] =
     )
 
 
-def with_new(held: Earlier, count: int, new: Sequence[int] = ()) -> Earlier:
+def with_new(held: Scan, count: int, new: Sequence[int] = ()) -> Scan:
     """As after the clusters of so many texts were carried on by the first scan that did."""
     fresh = np.isin(np.arange(count), new)
-    held._stood = Stood(clusters=[], came=fresh.astype(np.int32), scan=1, whole=count, changed=len(new))
+    held.carried = CarriedClusters(
+        clusters=[], first_scan=fresh.astype(np.int32), scan=1, whole=count, changed=len(new)
+    )
     return held
 
 
@@ -199,7 +258,7 @@ def parted(size: int, *shown: int) -> Parted:
     ],
 )
 def test_what_is_said_of_a_cluster_stands_while_it_is_the_same(
-    opened: Callable[..., Earlier], now: Iterable[int], item: Assigned, taken: bool
+    opened: Callable[..., Scan], now: Iterable[int], item: Assigned, taken: bool
 ) -> None:
     then, one = corpus_of(digests(*range(100))), parted(20, 0, 3)
     opened().keep_described({0: one}, [assigned(*range(20))], then)
@@ -214,7 +273,7 @@ def test_what_is_said_of_a_cluster_stands_while_it_is_the_same(
 
 
 @pytest.mark.usefixtures("always")
-def test_small_changes_do_not_add_up_unseen(opened: Callable[..., Earlier]) -> None:
+def test_small_changes_do_not_add_up_unseen(opened: Callable[..., Scan]) -> None:
     """A cluster that is taken over is compared with what it was when its template was made."""
     one = parted(40, 0)
     opened().keep_described({0: one}, [assigned(*range(40))], corpus_of(digests(*range(100))))
@@ -228,7 +287,7 @@ def test_small_changes_do_not_add_up_unseen(opened: Callable[..., Earlier]) -> N
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize(("accounts", "taken"), [(4, True), (5, False)])
 def test_accounts_that_come_back_with_new_texts_have_a_cluster_looked_at_again(
-    opened: Callable[..., Earlier], accounts: int, taken: bool
+    opened: Callable[..., Scan], accounts: int, taken: bool
 ) -> None:
     opened().keep_described({0: parted(20, 0)}, [assigned(*range(20))], corpus_of(digests(*range(100))))
     # two prompts of each of these accounts hold a text that was not there, beside those of the cluster
@@ -242,7 +301,7 @@ def test_accounts_that_come_back_with_new_texts_have_a_cluster_looked_at_again(
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize(("each", "scans", "taken"), [(2, 2, True), (2, 3, False), (6, 1, False)])
 def test_accounts_that_come_back_scan_after_scan_add_up(
-    opened: Callable[..., Earlier], each: int, scans: int, taken: bool, killed: bool
+    opened: Callable[..., Scan], each: int, scans: int, taken: bool, killed: bool
 ) -> None:
     """Also where a scan ended after its clusters were kept and before its templates were."""
     base = digests(*range(100))
@@ -265,7 +324,7 @@ def test_accounts_that_come_back_scan_after_scan_add_up(
 
 
 @pytest.mark.usefixtures("always")
-def test_what_was_said_of_clusters_goes_when_all_are_found_anew(opened: Callable[..., Earlier], tmp_path: Path) -> None:
+def test_what_was_said_of_clusters_goes_when_all_are_found_anew(opened: Callable[..., Scan], tmp_path: Path) -> None:
     base = digests(*range(100))
     held = opened()
     held.keep_clusters("wording", "m", base, [cluster(*range(20))], None)
@@ -312,7 +371,7 @@ MEASURED = Weighed(evidence=(), benign=(), templated=True, targets=("reasoning",
     ],
 )
 def test_what_was_measured_on_a_candidate_stands_while_it_is_the_same(
-    opened: Callable[..., Earlier], now: Campaign, template: str, taken: bool
+    opened: Callable[..., Scan], now: Campaign, template: str, taken: bool
 ) -> None:
     same, other = (cast("Description", SimpleNamespace(signature=name)) for name in ("same", "other"))
     with_new(opened(), 0).keep_weighed({0: MEASURED}, [candidate(*range(20), prompts=40)], [same], people(20))
@@ -334,7 +393,7 @@ def test_what_was_measured_on_a_candidate_stands_while_it_is_the_same(
     ],
 )
 def test_what_was_measured_stands_only_where_the_same_is_known(
-    opened: Callable[..., Earlier], corpus: Corpus, taken: bool
+    opened: Callable[..., Scan], corpus: Corpus, taken: bool
 ) -> None:
     described, one = [cast("Description", SimpleNamespace(signature="same"))], candidate(*range(20), prompts=40)
     with_new(opened(), 0).keep_weighed({0: MEASURED}, [one], described, people(20, "ip"))
@@ -343,7 +402,7 @@ def test_what_was_measured_stands_only_where_the_same_is_known(
 
 
 @pytest.mark.usefixtures("always")
-def test_only_what_stands_is_left_for_the_next_scan(opened: Callable[..., Earlier]) -> None:
+def test_only_what_stands_is_left_for_the_next_scan(opened: Callable[..., Scan]) -> None:
     described = [cast("Description", SimpleNamespace(signature="same"))]
     two = [candidate(*range(20), prompts=40), candidate(*range(20, 40), prompts=40)]
     with_new(opened(), 0).keep_weighed({0: MEASURED, 1: MEASURED}, two, described, people(40))
@@ -388,7 +447,7 @@ def test_a_scan_of_the_same_dumps_takes_all_over_and_says_the_same(dumps: list[P
     first = scan(dumps, tmp_path)
     second = scan(dumps, tmp_path)
     assert said(second, "carried on")
-    assert said(second, "as an earlier scan weighed them")
+    assert said(second, "as an earlier scan measured them")
     assert second.findings == first.findings
     assert second.candidates == first.candidates
     alone = scan(dumps, None)
@@ -420,20 +479,20 @@ def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
 ) -> None:
     first = scan(dumps, tmp_path)
     taken: list[int] = []
-    weigh = pipeline.weigh
+    weigh = reuse.weigh
 
     def spied(campaigns: Sequence[Campaign], *args: Any, known: dict[int, Weighed], **named: Any) -> list[Weighed]:
         taken.append(len(known))
         taken.append(len(campaigns))
         return weigh(campaigns, *args, known=known, **named)
 
-    monkeypatch.setattr(pipeline, "weigh", spied)
+    monkeypatch.setattr(reuse, "weigh", spied)
     scan(dumps, tmp_path)
     assert len(taken) == 2
     assert taken[0] > 0
     # a cut so much higher that all are near it
     taken.clear()
-    monkeypatch.setattr(pipeline, "FAR", 1e6)
+    monkeypatch.setattr(verdict, "FAR", 1e6)
     second = scan(dumps, tmp_path)
     first_known, count, then_known, again = taken
     assert again == count

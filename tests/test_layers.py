@@ -18,8 +18,8 @@ PACKAGE = "harvestdetect"
 ROOMS = (
     *("__init__", "errors", "settings", "util", "data"),
     *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "evidence", "judge"),
-    *("report", "incremental", "pipeline", "explain", "simulate", "ops", "alerts", "state", "cli", "__main__"),
-    "benchmarks",
+    *("report", "context", "stages", "incremental", "assemble", "pipeline", "calibration"),
+    *("explain", "simulate", "ops", "alerts", "state", "cli", "__main__", "benchmarks"),
 )
 """From the bottom to the top. A module may import from its own room and from rooms below it."""
 

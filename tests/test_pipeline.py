@@ -17,10 +17,12 @@ import pyarrow as pa
 import pytest
 
 from harvestdetect import Prompt, Settings, detect, read_dumps
+from harvestdetect.context import open_context
 from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
 from harvestdetect.errors import SettingsError
 from harvestdetect.judge import measure as weigh
 from harvestdetect.judge.calibration import Half, fit_calibration, save_calibration
+from harvestdetect.pipeline import run_scan
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
 from harvestdetect.simulate.evaluate import Scores, evaluate, found_of, read_truth
@@ -534,14 +536,12 @@ def test_anything_but_prompts_is_a_type_error(fast: Settings) -> None:
 
 
 def test_families_left_out_are_no_evidence(made: Made, fast: Settings) -> None:
-    candidates: list[weigh.Weighed] = []
     notes: list[str] = []
-    found = detect(
-        read_dumps(made.simulation.files), settings=fast, notes=notes.append, candidates=candidates,
-        leave_out=("time", "intent"),
-    )  # fmt: skip
+    context = open_context(fast, notes=notes.append)
+    scan = run_scan(read_dumps(made.simulation.files), context, leave_out=("time", "intent"))
+    found = scan.detection
     assert "not weighed: intent, time" in notes
-    assert {e.family for w in candidates for e in w.evidence} == {"text", "structure", "infrastructure"}
+    assert {e.family for w in scan.measured for e in w.evidence} == {"text", "structure", "infrastructure"}
     assert {s.family for c in found.candidates for s in c.families} == {"text", "structure", "infrastructure"}
     whole = {f.campaign_id: f for f in made.detection.findings}
     both = [(whole[f.campaign_id], f) for f in found.findings if f.campaign_id in whole and f.tier == "urgent"]
@@ -558,13 +558,17 @@ def test_what_is_no_family_cannot_be_left_out(fast: Settings, names: Any) -> Non
 
 
 def test_a_calibrated_scan_names_the_file_by_its_digest(fast: Settings, tmp_path: Path) -> None:
-    candidates: list[weigh.Weighed] = []
-    benign = detect(people(), settings=fast, candidates=candidates)
-    half = Half(candidates=candidates, prompts=120)
+    benign = run_scan(people(), open_context(fast))
+    half = Half(candidates=benign.measured, prompts=120)
     file = tmp_path / "benign.json"
     save_calibration(
         fit_calibration(
-            benign, candidates, [half, half], settings=fast, deciding=weigh.DECIDING, created="2026-01-01T00:00:00Z"
+            benign.detection,
+            benign.measured,
+            [half, half],
+            settings=fast,
+            deciding=weigh.DECIDING,
+            created="2026-01-01T00:00:00Z",
         ),
         file,
     )

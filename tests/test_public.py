@@ -24,6 +24,7 @@ def test_the_package_has_these_names() -> None:
         "Prompt",
         "Settings",
         "__version__",
+        "calibrate",
         "detect",
         "html_report",
         "load_settings",

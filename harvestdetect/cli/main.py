@@ -568,19 +568,16 @@ def calibrate(
     others like it. It is scanned three times, whole and by halves of its accounts. The settings must be those of the
     later scans.
     """
-    from datetime import UTC, datetime
-
     from harvestdetect.settings import load_settings
 
     flags |= {"mapping": mapping, "format": format_}
     flags |= {"allow_download": allow_download or None, "use_cache": False if no_cache else None}
     flags |= {"use_registry": False if no_registry else None}
-    settings = load_settings(settings_file, flags=flags).replace(calibration=None)
+    settings = load_settings(settings_file, flags=flags)
 
+    from harvestdetect.calibration import calibrate as learn
     from harvestdetect.dump import check_rejects, expand_sources
-    from harvestdetect.judge.calibration import Half, fit_calibration, half_of, save_calibration, summary
-    from harvestdetect.judge.measure import DECIDING, Weighed
-    from harvestdetect.pipeline import detect
+    from harvestdetect.judge.calibration import save_calibration, summary
     from harvestdetect.report.format import plural
 
     names = [name for name in expand_sources(dumps) if name == "-" or os.path.realpath(name) != os.path.realpath(out)]
@@ -590,35 +587,16 @@ def calibrate(
         raise UsageError(f"--out must be a file, and {out} is a folder")
     out.parent.mkdir(parents=True, exist_ok=True)
 
-    def scanned(half: int | None) -> tuple[Detection, list[Weighed]]:
-        candidates: list[Weighed] = []
-        with _dumps(names, settings, quiet=quiet) as dumps_read:
-            detection = detect(
-                dumps_read if half is None else half_of(dumps_read, half),
-                settings=settings,
-                progress=partial(_bar, quiet=quiet),
-                notes=None if quiet or half is not None else note,
-                candidates=candidates,
-            )
-        return detection, candidates
+    def check(found: Detection) -> None:
+        if not found.counts["prompts"]:
+            raise InputError(_nothing(found, found.counts["rejects"]))
+        check_rejects(found.counts["rejects"], found.counts["prompts"], settings.max_rejects)
 
-    whole, candidates = scanned(None)
-    rejects, prompts = whole.counts["rejects"], whole.counts["prompts"]
-    if not prompts:
-        raise InputError(_nothing(whole, rejects))
-    check_rejects(rejects, prompts, settings.max_rejects)
-    halves = []
-    for half in (0, 1):
-        detection, held = scanned(half)
-        halves.append(Half(candidates=held, prompts=detection.counts["prompts"]))
-    calibration = fit_calibration(
-        whole,
-        candidates,
-        halves,
-        settings=settings,
-        deciding=DECIDING,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    learnt = learn(
+        partial(_dumps, names, settings, quiet=quiet), settings=settings, progress=partial(_bar, quiet=quiet),
+        notes=None if quiet else note, check=check,
+    )  # fmt: skip
+    calibration, whole = learnt.calibration, learnt.detection
     save_calibration(calibration, out)
 
     high = sum(f.tier != "watch" for f in whole.findings)
@@ -628,9 +606,9 @@ def calibrate(
             "are innocent, or they will hide others"
         )
     answer(
-        f"{prompts:,} prompts of {whole.counts['accounts']:,} accounts held {plural(len(candidates), 'candidate')}; no "
-        f"innocent reading holds {calibration.counts['calibrating']:,} of them down to watch, and those are learnt "
-        f"from.\n\n"
+        f"{whole.counts['prompts']:,} prompts of {whole.counts['accounts']:,} accounts had "
+        f"{plural(learnt.candidates, 'candidate')}; no innocent reading caps {calibration.counts['calibrating']:,} of "
+        f"them at watch, and those are learnt from.\n\n"
         f"{shown(summary(calibration, fdr=settings.fdr), keep_lines=True)}\n\n"
         f"Next: {NAME} scan DUMP --calibration {quoted(out)} --out OUT\n"
     )

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import TracebackType
 
 from harvestdetect.alerts import Channel, Delivery
+from harvestdetect.context import Progress
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
 from harvestdetect.ops.schedule import parse_period
-from harvestdetect.pipeline import Progress
 from harvestdetect.settings import Settings
 from harvestdetect.state.campaigns import Change, Day, KnownCampaign, history, known_campaigns
 from harvestdetect.state.erase import Forgotten, forget

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
+from harvestdetect.context import Progress
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shard_file import opened
@@ -17,8 +18,9 @@ from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import CacheError, SettingsError, StateError, UnreadableError, UsageError
-from harvestdetect.pipeline import MAX_REJECTS_KEPT, Progress, detect
+from harvestdetect.pipeline import detect
 from harvestdetect.settings import Settings
+from harvestdetect.stages import MAX_REJECTS_KEPT
 from harvestdetect.state.alerting import alerts_of
 from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding

@@ -10,7 +10,7 @@ from typing import Final
 
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import CacheError, StateError, UnreadableError
-from harvestdetect.incremental import CLUSTERS
+from harvestdetect.incremental.folder import CLUSTERS
 from harvestdetect.report.format import iso_time, plural
 from harvestdetect.state.prepared import remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error

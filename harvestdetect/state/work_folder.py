@@ -13,7 +13,7 @@ from harvestdetect.corpus.segments import of_account
 from harvestdetect.corpus.shard_file import opened
 from harvestdetect.corpus.shards import SUFFIX
 from harvestdetect.errors import CacheError, OutputError, UsageError
-from harvestdetect.incremental import CLUSTERS
+from harvestdetect.incremental.folder import CLUSTERS
 from harvestdetect.state.traces import Traces, mapped
 from harvestdetect.store.folder import ArtifactFolder, left_artifacts
 from harvestdetect.store.tables import NEIGHBORS

@@ -55,13 +55,14 @@ class KeptTables:
 # ---------------------------------------------------------------- neighbours
 
 
-def keep_neighbors(folder: Path, key: str, kept: Kept) -> None:
+def keep_neighbors(folder: Path, key: str, kept: Kept, *, notes: Notes | None = None) -> None:
     """Leaves neighbours for the next scan, in place of those of the same key.
 
     Args:
         folder: the work folder.
         key: see :func:`harvestdetect.store.keys.key_of`.
         kept: the neighbours.
+        notes: gets a sentence when something kept was given up.
 
     Raises:
         CacheError: the folder cannot be written.
@@ -69,7 +70,7 @@ def keep_neighbors(folder: Path, key: str, kept: Kept) -> None:
     arrays = {"digest": kept.digest, "index": kept.neighbors.index, "distance": kept.neighbors.distance}
     cells = kept.partition or Partition(home=np.empty(0, np.int32), centre=np.empty((0, 0), np.int8))
     arrays.update(home=cells.home, centre=cells.centre)
-    keep_tables(folder, NEIGHBORS, key, arrays, content=kept.digest)
+    keep_tables(folder, NEIGHBORS, key, arrays, content=kept.digest, notes=notes)
 
 
 def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kept | None:
@@ -111,6 +112,7 @@ def keep_tables(
     *,
     content: AnyArray | None = None,
     alone: bool = False,
+    notes: Notes | None = None,
 ) -> None:
     """Leaves arrays, and values as bytes, for the next scan, in place of those of the same kind and key.
 
@@ -122,6 +124,7 @@ def keep_tables(
         values: anything beside them.
         content: the array that determines all others; None: everything is compared.
         alone: in place of those of the same kind under any key.
+        notes: gets a sentence when something kept was given up.
 
     Raises:
         CacheError: the folder cannot be written.
@@ -129,7 +132,7 @@ def keep_tables(
     digest = hashlib.blake2b(values, digest_size=16)
     for array in arrays.values() if content is None else (content,):
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    store = ArtifactFolder(folder)
+    store = ArtifactFolder(folder, notes=notes)
     there = store.artifacts(kind, None if alone else key)
     same = [one for one in there if (one.key, one.content) == (key, digest.hexdigest())]
     if same and store.condition(same[0]) == "whole":

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect import Prompt, Settings, detect
+from harvestdetect import Prompt, Settings
+from harvestdetect.context import open_context
 from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts
 from harvestdetect.evidence.infrastructure import (
     DECIDING,
@@ -35,6 +36,7 @@ from harvestdetect.evidence.infrastructure import (
     shared_infrastructure,
 )
 from harvestdetect.judge.measure import Weighed
+from harvestdetect.pipeline import run_scan
 
 T0 = 1_772_323_200
 
@@ -686,7 +688,10 @@ def one_prompt_each(*, networks: int) -> list[Prompt]:
 
 def found_of_one_each(networks: int, cache: Path, weighed: list[Weighed] | None = None) -> Detection:
     settings = Settings(encoder="fast", cache=cache)
-    return detect(one_prompt_each(networks=networks), settings=settings, candidates=weighed)
+    scan = run_scan(one_prompt_each(networks=networks), open_context(settings))
+    if weighed is not None:
+        weighed.extend(scan.measured)
+    return scan.detection
 
 
 def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_is_known(cache: Path) -> None:

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import harvestdetect.pipeline
+import harvestdetect.calibration
 from harvestdetect import __version__
 from harvestdetect.cli.main import main
+from harvestdetect.context import Context
 from harvestdetect.data import PROMPT_SCHEMA, TIERS, BenignExplanation, Detection, Evidence, Family, SourceFile, Tier
 from harvestdetect.errors import CalibrationError, OutputError, SettingsError
 from harvestdetect.judge.calibration import (
@@ -40,6 +41,7 @@ from harvestdetect.judge.calibration import (
     save_calibration,
     summary,
 )
+from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
 from harvestdetect.util.files import file_digest
 
@@ -553,13 +555,13 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Stands in for the main job: every account is a candidate. Gives the settings of each call."""
     seen: list[Settings] = []
 
-    def detect(source: Any, *, settings: Settings, candidates: list[Any], **_: Any) -> Detection:
-        seen.append(settings)
+    def run_scan(source: Any, context: Context) -> Scan:
+        seen.append(context.settings)
         names = [a for batch in source for a in batch.prompts.column("account").to_pylist()]
-        candidates.extend(weighed(structure=0.5) for _ in sorted(set(names)))
-        return detection(len(names))
+        measured: Any = [weighed(structure=0.5) for _ in sorted(set(names))]
+        return Scan(detection=detection(len(names)), measured=measured)
 
-    monkeypatch.setattr(harvestdetect.pipeline, "detect", detect)
+    monkeypatch.setattr(harvestdetect.calibration, "run_scan", run_scan)
     for name in ("HARVESTDETECT_CALIBRATION", "HARVESTDETECT_ENCODER"):
         monkeypatch.delenv(name, raising=False)
     return seen
@@ -590,7 +592,7 @@ def test_calibrate_scans_the_whole_and_both_halves(
     assert found.settings["min_accounts"] == 12
     assert len(found.measures["even load"].p_values) == 60
     assert len(found.held_out) == found.held_out_prompts == 60
-    assert printed.startswith("60 prompts of 50 accounts held 60 candidates; no innocent reading holds 60 ")
+    assert printed.startswith("60 prompts of 50 accounts had 60 candidates; no innocent reading caps 60 ")
     assert "\n\nmeasure  " in printed
     assert f"scan DUMP --calibration {out} --out OUT" in printed
     check_calibration(found, settings=Settings(encoder="fast", min_accounts=12), version=__version__)

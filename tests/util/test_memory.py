@@ -155,12 +155,12 @@ def test_a_scan_that_needs_too_much_is_refused_before_the_expensive_stages(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("was started")
 
-    monkeypatch.setattr("harvestdetect.pipeline.load_encoder", never)
-    monkeypatch.setattr("harvestdetect.pipeline.peak_memory_mb", lambda: 100.0)  # not that of the tests before
+    monkeypatch.setattr("harvestdetect.stages.load_encoder", never)
+    monkeypatch.setattr("harvestdetect.context.peak_memory_mb", lambda: 100.0)  # not that of the tests before
     settings = FAST.replace(memory_gb=0.3)
     with pytest.raises(NeedsMemoryError, match=r"about 0\.\d+ GB .* 2,000 prompts .*--memory allows 0\.3 GB; give"):
         detect(read_dumps([dump], settings=settings), settings=settings)
-    monkeypatch.setattr("harvestdetect.pipeline.available_gb", lambda: 0.31)
+    monkeypatch.setattr("harvestdetect.context.available_gb", lambda: 0.31)
     with pytest.raises(NeedsMemoryError, match=r"0.31 GB are available; free some"):
         detect(read_dumps([dump], settings=FAST), settings=FAST)
 
@@ -182,18 +182,11 @@ def test_reading_ends_when_what_was_read_is_too_much(dump: Path, monkeypatch: py
 
 def test_a_peak_above_the_bound_is_noted(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     peaks = iter([100.0, *[9_000.0] * 99])
-    monkeypatch.setattr("harvestdetect.pipeline.peak_memory_mb", lambda: next(peaks))
+    monkeypatch.setattr("harvestdetect.context.peak_memory_mb", lambda: next(peaks))
     settings = FAST.replace(memory_gb=2.0)
-    monkeypatch.setattr("harvestdetect.pipeline._read", _nothing)
     found = detect([], settings=settings)
     assert [n for n in found.notes if "took 9 GB of memory, more than the 2 GB of --memory" in n]
     assert found.memory == {"allowed": 2.0, "peak": 9.0}
-
-
-def _nothing(source: object, run: object) -> object:
-    from harvestdetect.corpus.build import build_corpus
-
-    return build_corpus([])
 
 
 def scanned(dump: Path, cache: Path, *options: str) -> dict[str, float]:
@@ -260,8 +253,8 @@ def test_rows_that_cannot_be_known_are_not_guessed(tmp_path: Path) -> None:
 def test_an_estimate_can_be_had_without_a_scan(
     dump: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("harvestdetect.pipeline.load_encoder", None)
-    monkeypatch.setattr("harvestdetect.pipeline.peak_memory_mb", lambda: 100.0)  # not that of the tests before
+    monkeypatch.setattr("harvestdetect.stages.load_encoder", None)
+    monkeypatch.setattr("harvestdetect.context.peak_memory_mb", lambda: 100.0)  # not that of the tests before
     command = ["scan", str(dump), "--out", str(tmp_path / "out"), "--encoder", "fast", "--workers", "1", "--estimate"]
     assert run_command([*command, "--memory", "0.3", "-v"]) == 0
     said = capsys.readouterr()

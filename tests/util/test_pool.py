@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harvestdetect import Settings, detect, pipeline, read_dumps
+from harvestdetect import Settings, detect, read_dumps, stages
 from harvestdetect.simulate import simulate
 from harvestdetect.util.pool import Elsewhere
 
@@ -45,7 +45,7 @@ def test_what_a_killed_process_was_to_do_is_done_here() -> None:
 
 def test_clusters_are_described_alike_wherever(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = simulate(tmp_path, prompts=3_000, seed=5)
-    monkeypatch.setattr(pipeline, "MANY_CLUSTERS", 1)
+    monkeypatch.setattr(stages, "PARALLEL_CLUSTERS", 1)
     settings = Settings(encoder="fast", cache=cache)
     found = [
         detect(read_dumps([made.files[0].parent]), settings=settings.replace(workers=workers)) for workers in (1, 2)

@@ -1,0 +1,77 @@
+"""Calibration: scans a benign dump as a whole and by halves, and fits what innocent candidates look like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from harvestdetect.context import Progress, open_context
+from harvestdetect.data import Batch, Detection
+from harvestdetect.errors import InputError
+from harvestdetect.judge.calibration import Calibration, Half, fit_calibration, half_of
+from harvestdetect.judge.measure import DECIDING
+from harvestdetect.pipeline import Scan, run_scan
+from harvestdetect.settings import Settings
+
+__all__ = ["Calibrated", "calibrate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """A calibration and the scan of the whole dump that it was fitted to."""
+
+    calibration: Calibration
+    detection: Detection
+    """Without calibration: its findings should be looked at, since a campaign among them would hide others like it."""
+    candidates: int
+    """All that were measured."""
+
+
+def calibrate(
+    read: Callable[[], AbstractContextManager[Iterable[Batch]]],
+    *,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    notes: Callable[[str], None] | None = None,
+    check: Callable[[Detection], None] | None = None,
+) -> Calibrated:
+    """Learns from benign traffic what innocent candidates look like.
+
+    The dump is scanned three times: as a whole, and by halves of its accounts, on which the rate of findings is
+    measured. Every candidate is measured anew: a calibration file or a work folder in the settings is not used.
+
+    Args:
+        read: opens the dump; called three times, must give the same prompts each time.
+        settings: of the later scans; None takes the defaults.
+        progress: opens progress bars; None shows none.
+        notes: receives the notes of the scan of the whole dump.
+        check: called with the scan of the whole dump before the halves are scanned; it may raise.
+
+    Raises:
+        InputError: the dump has no prompts.
+        CalibrationError, EncoderError, NeedsMemoryError, ScratchError, SettingsError: as
+            :func:`harvestdetect.pipeline.detect`.
+    """
+    settings = (settings or Settings()).replace(calibration=None, work=None)
+
+    def scanned(half: int | None) -> Scan:
+        context = open_context(settings, progress=progress, notes=notes if half is None else None)
+        with read() as batches:
+            return run_scan(batches if half is None else half_of(batches, half), context)
+
+    whole = scanned(None)
+    if check is not None:
+        check(whole.detection)
+    if not whole.detection.counts["prompts"]:
+        raise InputError("the dump has no prompts to learn from")
+    halves = []
+    for half in (0, 1):
+        scan = scanned(half)
+        halves.append(Half(candidates=scan.measured, prompts=scan.detection.counts["prompts"]))
+    calibration = fit_calibration(
+        whole.detection, whole.measured, halves, settings=settings, deciding=DECIDING,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+    return Calibrated(calibration=calibration, detection=whole.detection, candidates=len(whole.measured))

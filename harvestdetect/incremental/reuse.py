@@ -1,0 +1,219 @@
+"""The stages of a scan, wrapped so that they take over what an earlier scan left and leave their own results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from harvestdetect.cluster.assign import Assigned
+from harvestdetect.cluster.tree import Postings
+from harvestdetect.cluster.views import carry_on, cluster_view
+from harvestdetect.context import Context
+from harvestdetect.corpus.prompts import Parts
+from harvestdetect.corpus.registry import Registry
+from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.shards import ShardFolder
+from harvestdetect.data import Campaign, Corpus, Family, Neighbors
+from harvestdetect.dump import Dumps
+from harvestdetect.errors import CacheError
+from harvestdetect.incremental.candidates import load_candidates, save_candidates
+from harvestdetect.incremental.clusters import CarriedClusters, load_clusters, save_clusters
+from harvestdetect.incremental.folder import Folder
+from harvestdetect.incremental.templates import load_templates, save_templates
+from harvestdetect.judge.measure import Background, Case, Weighed, weigh
+from harvestdetect.judge.verdict import Scale
+from harvestdetect.neighbors.partition import Partition
+from harvestdetect.neighbors.search import nearest
+from harvestdetect.settings import Settings
+from harvestdetect.stages import (
+    Described,
+    Embedded,
+    Read,
+    Source,
+    Stages,
+    ViewClusters,
+    description_pool,
+    view_postings,
+)
+from harvestdetect.store.digests import places
+from harvestdetect.store.keys import key_of
+from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors
+from harvestdetect.template.refine import Parted, describe_clusters
+from harvestdetect.util.versions import versions
+
+__all__ = ["reusing"]
+
+LEAST_KNOWN: Final = 0.5
+"""Share of the segments that an earlier scan must have searched for its neighbours to be of use."""
+PREPARED: Final = "read"
+"""Name of the folder with prepared files in a work folder."""
+INDIFFERENT: Final = frozenset(
+    {
+        *("allow_download", "batch_size", "cache", "device", "format", "max_expansion", "max_line_bytes"),
+        *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers"),
+    }
+)
+"""Settings on which no finding depends if the dumps are the same."""
+
+
+def reusing(
+    stages: Stages, context: Context, registry: Registry | None, scale: Scale, left_out: frozenset[Family]
+) -> Stages:
+    """The stages of a scan with a work folder.
+
+    Args:
+        stages: the plain ones.
+        context: of the scan; ``settings.work`` names the folder.
+        registry: known scaffolds.
+        scale: on which candidates are judged.
+        left_out: families of evidence that do not count.
+    """
+    assert context.scratch is not None, "a work folder"
+    values = {
+        "settings": {n: v for n, v in context.settings.to_dict().items() if n not in INDIFFERENT},
+        "registry": None if registry is None else registry.entries,
+        "left out": sorted(left_out),
+        "versions": versions(),
+    }
+    folder = Folder(work=context.scratch, key=key_of(values), note=context.note)
+    reuse = _Reuse(plain=stages, folder=folder, registry=registry, scale=scale)
+    return Stages(
+        read=reuse.read,
+        find_neighbors=reuse.find_neighbors,
+        cluster=reuse.cluster,
+        describe=reuse.describe,
+        measure=reuse.measure,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reuse:
+    """The wrapped stages of one scan."""
+
+    plain: Stages
+    folder: Folder
+    registry: Registry | None
+    scale: Scale
+    carried: CarriedClusters | None = None
+    """Clusters of the wording view, once they were carried on. None where all texts are clustered anew: then nothing is
+    taken over that depends on clusters."""
+
+    def read(self, source: Source, context: Context, **arguments: Any) -> Read:
+        """Reads through prepared files, so that a file is parsed once."""
+        settings, shards = context.settings, None
+        if isinstance(source, Dumps):
+            cutting = Cutting(
+                segment_characters=settings.segment_characters,
+                max_windows=settings.max_windows,
+                registry=self.registry,
+            )
+            place = self.folder.work.path / PREPARED
+            shards = ShardFolder(place, settings=settings, cutting=cutting, spare=self.folder.work)
+        return self.plain.read(source, context, **arguments, shards=shards)
+
+    def find_neighbors(self, embedded: Embedded, context: Context) -> Neighbors:
+        """Searches only for segments that are new or lost a neighbour."""
+        settings, work = context.settings, self.folder.work
+        key = _neighbors_key(embedded, settings)
+        kept = kept_neighbors(work.path, key, notes=context.note)
+        known = partition = None
+        if kept is not None:
+            place = places(kept.digest, embedded.digest)
+            there = place >= 0
+            if there.sum() >= LEAST_KNOWN * len(embedded.digest):
+                known = (kept.neighbors, place)
+                if kept.partition is not None:
+                    home = np.full(len(embedded.digest), -1, np.int32)
+                    home[place[there]] = kept.partition.home[there]
+                    partition = replace(kept.partition, home=home)
+        used: list[Partition] = []
+        with context.progress("neighbours", len(embedded.vectors)) as advance:
+            found = nearest(
+                embedded.vectors, k=settings.k, exact_below=settings.exact_below, threads=settings.threads,
+                seed=settings.seed, progress=advance, notes=context.note, known=known, partition=partition,
+                leave=used.append,
+            )  # fmt: skip
+        if work.writable:
+            # A search that had nothing to search left the partition as it was.
+            partition = used[0] if used else partition
+            try:
+                left = Kept(digest=embedded.digest, neighbors=found, partition=partition)
+                keep_neighbors(work.path, key, left, notes=context.note)
+            except CacheError as error:
+                work.give_up(error)
+        return found
+
+    def cluster(
+        self, embedded: Embedded, neighbors: Neighbors, corpus: Corpus, postings: Postings, context: Context
+    ) -> ViewClusters:
+        """Carries the clusters of the earlier scan on, if few texts have come or gone."""
+        view, settings = embedded.view, context.settings
+        own, core = view_postings(embedded, neighbors, corpus, postings, context)
+        carried = load_clusters(self.folder, view, embedded.model, embedded.digest)
+        if carried is None:
+            found = cluster_view(view, neighbors, core, own, settings=settings, lasting=True)
+        else:
+            found, joined = carry_on(
+                view, neighbors, core, own, earlier=carried.clusters, new=carried.new, settings=settings
+            )
+            context.note(
+                f"{view}: the clusters of an earlier scan are carried on; of {int(carried.new.sum()):,} new texts "
+                f"{joined:,} joined one of them ({carried.changed / carried.whole:.1%} of the texts came or went since "
+                "all were clustered)"
+            )
+        save_clusters(self.folder, view, embedded.model, embedded.digest, found, carried)
+        if view == "wording":
+            self.carried = carried
+        return ViewClusters(clusters=found, core=core)
+
+    def describe(
+        self, assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, wording: Embedded, context: Context
+    ) -> Described:
+        """Aligns the texts only of clusters that have changed."""
+        least = context.settings.min_accounts
+        carried = load_templates(self.folder, assigned, corpus, self.carried, min_accounts=least)
+        made: dict[int, Parted] = {}
+        with description_pool(len(assigned) - len(carried.known), context) as pool:
+            found = describe_clusters(
+                assigned, corpus, parts, wording.vectors, least=least, known=carried.known, made_anew=made,
+                elsewhere=pool,
+            )  # fmt: skip
+        scan = 0 if self.carried is None else self.carried.scan
+        save_templates(self.folder, carried, made, assigned, corpus, scan=scan)
+        return Described(assigned=found[0], descriptions=found[1], templates=found[2])
+
+    def measure(
+        self, campaigns: Sequence[Campaign], case: Case, background: Background, context: Context
+    ) -> list[Weighed]:
+        """Measures only candidates that have changed or are near to being findings."""
+        settings = context.settings
+        carried = load_candidates(
+            self.folder, campaigns, case.described, case.corpus, self.carried, min_accounts=settings.min_accounts
+        )
+        known = carried.known
+        with context.progress("evidence", len(campaigns)) as advance:
+            found = weigh(campaigns, case, background, seed=settings.seed, advance=advance, known=known)
+        far = self.scale.are_far(found)
+        standing = {i for i in known if far[i]}
+        if len(standing) < len(known):
+            # Other candidates move the cut: a candidate that is near it now is measured now.
+            same = {i: one for i, one in enumerate(found) if i in standing or i not in known}
+            found = weigh(campaigns, case, background, seed=settings.seed, known=same)
+            far = self.scale.are_far(found)
+        if standing:
+            context.note(
+                f"{len(standing):,} of {len(campaigns):,} candidates, no findings, are as an earlier scan measured them"
+            )
+        anew = {i: found[i] for i in range(len(found)) if far[i] and i not in standing}
+        save_candidates(
+            self.folder, carried, anew, campaigns, case.described, case.corpus, standing=standing
+        )  # fmt: skip
+        return found
+
+
+def _neighbors_key(embedded: Embedded, settings: Settings) -> str:
+    """The key of neighbours: all that they depend on besides the texts."""
+    return key_of({"model": embedded.model, **{n: getattr(settings, n) for n in ("k", "exact_below", "seed")}})

@@ -1,0 +1,91 @@
+"""From judged candidates to what a scan reports: findings, the candidates behind them, and figures about the scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from harvestdetect.corpus.prompts import requests
+from harvestdetect.data import Candidate, Cut, Finding, Template, Tier
+from harvestdetect.judge.candidates import seen_accounts
+from harvestdetect.judge.findings import campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.measure import Case
+from harvestdetect.judge.triage import changes, expected_false, ranked, what_if
+from harvestdetect.judge.verdict import Judged
+from harvestdetect.settings import Settings
+from harvestdetect.template.align import is_rigid
+from harvestdetect.util.arrays import Ints32
+
+__all__ = ["Conclusions", "conclude"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusions:
+    """What a scan reports."""
+
+    findings: tuple[Finding, ...]
+    """Strongest first."""
+    candidates: tuple[Candidate, ...]
+    """All candidates, also those that are no findings."""
+    expected_false: Mapping[Tier, float]
+    what_if: tuple[Cut, ...]
+    prompts: pa.Table
+    """See :func:`harvestdetect.judge.findings.prompt_table`."""
+    seen: pa.Table
+    """See :func:`harvestdetect.judge.candidates.seen_accounts`."""
+
+
+def conclude(
+    judged: Judged,
+    case: Case,
+    *,
+    volume: Ints32,
+    templates: Mapping[int, Template],
+    files: Sequence[str],
+    settings: Settings,
+) -> Conclusions:
+    """Puts judgements into findings.
+
+    Args:
+        judged: all candidates.
+        case: what they were found in.
+        volume: int32[a], prompts of every account.
+        templates: by position of the cluster.
+        files: names of the files read.
+        settings: of the scan.
+    """
+    prompts, judgements, campaigns = case.corpus.prompts, judged.judgements, judged.campaigns
+    ids = campaign_ids(campaigns, templates, prompts.accounts)
+    rows = ranked(judgements)
+    findings = []
+    for i in rows:
+        one = judged.scaled[i]
+        findings.append(
+            finding_of(
+                campaigns[i], judgements[i], campaign_id=ids[i], prompts=prompts, volume=volume, templates=templates,
+                evidence=one.evidence, benign=one.benign, targets=one.targets, shared_values=one.shared_values,
+                changes=changes(judgements[i], fdr=settings.fdr), low_share=settings.low_share,
+            )
+        )  # fmt: skip
+    candidates = candidates_of(
+        campaigns, judgements, ids, evidence=[one.evidence for one in judged.scaled],
+        benign=[one.benign for one in judged.scaled], prompts=prompts, volume=volume, vectors=case.vectors,
+        templates=templates, rigid=[is_rigid(d) for d in case.described], link_log_p=settings.link_log_p,
+    )  # fmt: skip
+    table = prompt_table(
+        list(zip(findings, [campaigns[i] for i in rows], strict=True)),
+        prompts=prompts,
+        templates=templates,
+        request=requests(prompts),
+        files=files,
+    )
+    return Conclusions(
+        findings=tuple(findings),
+        candidates=candidates,
+        expected_false=expected_false(judgements, fdr=settings.fdr),
+        what_if=what_if(judgements, fdr=settings.fdr),
+        prompts=table,
+        seen=seen_accounts(prompts.accounts, volume),
+    )

@@ -1,0 +1,210 @@
+"""The one place that judges: candidates are merged, compared with surer ones and given a tier on one scale of p-values.
+
+1. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
+2. A candidate that shares accounts with surer candidates is measured again without them.
+3. What remains is judged together (:func:`harvestdetect.judge.triage.judge`).
+
+All three compare p-values on the same :class:`Scale`: calibrated where the scan has a calibration.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.campaign.form import joined, without
+from harvestdetect.data import TIERS, Campaign
+from harvestdetect.evidence.infrastructure import Common, common_infrastructure, joining_evidence
+from harvestdetect.judge.calibration import Calibration, calibrated
+from harvestdetect.judge.measure import Background, Case, Weighed, judgements_of, less_sure, weigh
+from harvestdetect.judge.triage import Judgement, ranked
+from harvestdetect.settings import Settings
+
+__all__ = ["Judged", "Scale", "judge_candidates"]
+
+SHARED_MEMBERS: Final = 0.1
+"""Share of a candidate's accounts that surer candidates also have, from which its other accounts are measured alone."""
+LINKED: Final = ("linked templates", "linked clusters")
+"""Measures of templates that the same accounts sent."""
+FAR: Final = 10.0
+"""A candidate is far from being a finding if this multiple of the false-discovery rate would not make it one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How p-values are compared: calibrated if there is a calibration, and cut at a false-discovery rate."""
+
+    fdr: float
+    calibration: Calibration | None = None
+
+    def of(self, measured: Sequence[Weighed]) -> list[Weighed]:
+        """The candidates with their p-values on this scale."""
+        if self.calibration is None:
+            return list(measured)
+        return [replace(one, evidence=tuple(calibrated(self.calibration, one.evidence))) for one in measured]
+
+    def judge(self, measured: Sequence[Weighed]) -> list[Judgement]:
+        """The judgement on each candidate, all of them together."""
+        return judgements_of(self.of(measured), fdr=self.fdr)
+
+    def are_far(self, measured: Sequence[Weighed]) -> list[bool]:
+        """Which candidates are :data:`FAR` from being findings."""
+        return [one.reach["watch"] > FAR * self.fdr for one in self.judge(measured)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """All candidates of a scan with the judgement on each."""
+
+    campaigns: Sequence[Campaign]
+    measured: Sequence[Weighed]
+    """What was measured on each, before any calibration."""
+    scaled: Sequence[Weighed]
+    """The same with p-values on the scale that was judged on."""
+    judgements: Sequence[Judgement]
+
+
+def judge_candidates(
+    campaigns: Sequence[Campaign],
+    measured: Sequence[Weighed],
+    case: Case,
+    background: Background,
+    *,
+    scale: Scale,
+    settings: Settings,
+) -> Judged:
+    """Merges, subtracts and judges candidates.
+
+    Args:
+        campaigns: the candidates.
+        measured: what was measured on each.
+        case: what the candidates were found in.
+        background: what they are compared with.
+        scale: of the p-values.
+        settings: of the scan.
+    """
+    bench = _Bench(case=case, background=background, scale=scale, settings=settings)
+    campaigns, measured = _merge(list(campaigns), list(measured), bench)
+    measured = _subtract(campaigns, measured, bench)
+    scaled = scale.of(measured)
+    return Judged(
+        campaigns=campaigns,
+        measured=measured,
+        scaled=scaled,
+        judgements=judgements_of(scaled, fdr=scale.fdr),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """What judging needs besides the candidates."""
+
+    case: Case
+    background: Background
+    scale: Scale
+    settings: Settings
+
+    def measure(self, campaigns: Sequence[Campaign]) -> list[Weighed]:
+        return weigh(campaigns, self.case, self.background, seed=self.settings.seed)
+
+
+# ---------------------------------------------------------------- merge
+
+
+def _merge(campaigns: list[Campaign], measured: list[Weighed], bench: _Bench) -> tuple[list[Campaign], list[Weighed]]:
+    """Merges candidates that share rare infrastructure.
+
+    Accounts that send one prompt each link no templates, and their networks look common outside each part because the
+    other parts use them. Only candidates with a tier are merged, except two kinds: candidates that a benign explanation
+    caps at ``watch``, because the whole might escape it; and pairs that share :data:`SHARED_MEMBERS` of the smaller
+    one's accounts, which :func:`_subtract` handles. The whole must stand on its infrastructure and may not be judged
+    lower than its best part.
+    """
+    judgements = bench.scale.judge(measured)
+    able = sorted(i for i in ranked(judgements) if judgements[i].cap != "watch")
+    groups, wholes = _groups(campaigns, able, bench)
+    if not groups:
+        return campaigns, measured
+    anew = [
+        # The parts do not show that their accounts sent several templates.
+        replace(one, evidence=tuple(e for e in one.evidence if e.name not in LINKED))
+        for one in bench.measure(wholes)
+    ]
+    in_groups = set(itertools.chain.from_iterable(groups))
+    rest = [one for i, one in enumerate(measured) if i not in in_groups]
+    after = bench.scale.judge([*rest, *anew])[len(rest) :]
+    merged = [
+        "infrastructure" in judgement.families
+        and judgement.tier in TIERS[: 1 + min(TIERS.index(judgements[i].tier or "watch") for i in group)]
+        for group, judgement in zip(groups, after, strict=True)
+    ]
+    gone = set(itertools.chain.from_iterable(itertools.compress(groups, merged)))
+    stay = [i not in gone for i in range(len(campaigns))]
+    return (
+        [*itertools.compress(campaigns, stay), *itertools.compress(wholes, merged)],
+        [*itertools.compress(measured, stay), *itertools.compress(anew, merged)],
+    )
+
+
+def _groups(
+    campaigns: Sequence[Campaign], able: Sequence[int], bench: _Bench
+) -> tuple[list[list[int]], list[Campaign]]:
+    """Groups of candidates that share rare infrastructure, by position, and each group as one candidate."""
+    from scipy.sparse import csgraph, csr_matrix
+
+    sets = [campaigns[i].accounts for i in able]
+    linked = np.zeros((len(able), len(able)), bool)
+    common: list[Common] = []
+    for pair in common_infrastructure(bench.background.fields, sets, log_p=bench.settings.link_log_p):
+        a, b = sets[pair.first], sets[pair.second]
+        if np.isin(a, b).sum() < SHARED_MEMBERS * min(len(a), len(b)):
+            linked[pair.first, pair.second] = True
+            common.append(pair)
+    if not common:
+        return [], []
+    _, component = csgraph.connected_components(csr_matrix(linked), directed=False)
+    groups, wholes = [], []
+    for c in np.flatnonzero(np.bincount(component) > 1).tolist():
+        group = [able[i] for i in np.flatnonzero(component == c).tolist()]
+        whole = joined([campaigns[i] for i in group], volume=bench.background.sent.astype(np.int32))
+        why = joining_evidence([campaigns[i].accounts for i in group], [x for x in common if component[x.first] == c])
+        groups.append(group)
+        wholes.append(replace(whole, joined_by=why))
+    return groups, wholes
+
+
+# ---------------------------------------------------------------- subtract
+
+
+def _subtract(campaigns: Sequence[Campaign], measured: Sequence[Weighed], bench: _Bench) -> list[Weighed]:
+    """Measures candidates without the accounts that they share with surer ones.
+
+    The other texts of a campaign's accounts form clusters too, which inherit the campaign's sign-ups, networks and
+    hours. So a candidate at ``review`` or above that shares :data:`SHARED_MEMBERS` of its accounts with surer ones is
+    measured again on the rest, and keeps the larger p-value of each measure. If the rest is too small for a campaign,
+    the candidate keeps no evidence.
+    """
+    account = bench.case.corpus.prompts.account
+    judgements = bench.scale.judge(measured)
+    taken = np.zeros(len(bench.case.corpus.prompts.accounts), bool)
+    found, again = list(measured), {}
+    for i in ranked(judgements):
+        if judgements[i].tier == "watch":
+            break
+        members = campaigns[i].accounts
+        shared = taken[members]
+        rest = len(members) - int(shared.sum())
+        if shared.mean() >= SHARED_MEMBERS:
+            if rest >= bench.settings.min_accounts:
+                again[i] = without(campaigns[i], members[shared], account=account)
+            else:
+                found[i] = less_sure(found[i], replace(found[i], evidence=()))
+        taken[members] = True
+    alone = bench.measure(list(again.values()))
+    for i, one in zip(again, alone, strict=True):
+        found[i] = less_sure(found[i], one)
+    return found

@@ -1,0 +1,467 @@
+"""The stages of a scan, each a function of values: what :func:`harvestdetect.pipeline.detect` calls in turn.
+
+A stage picks the settings that it needs out of the context, calls one room of the package and returns a value. None of
+them knows whether an earlier scan left anything: :mod:`harvestdetect.incremental` replaces members of :class:`Stages`
+by functions that do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from harvestdetect.campaign.form import Part, communities, form_campaigns, is_copied, link_clusters, split_users
+from harvestdetect.cluster.assign import Assigned, Volumes, nearby
+from harvestdetect.cluster.tree import Postings, core_distance
+from harvestdetect.cluster.views import Clustered, cluster_view
+from harvestdetect.context import NOMINAL_SPEED, Context
+from harvestdetect.corpus.build import CorpusBuilder
+from harvestdetect.corpus.copies import copies_of
+from harvestdetect.corpus.prompts import Parts, first_rows, segment_starts, segments_of
+from harvestdetect.corpus.registry import Registry, load_registry
+from harvestdetect.corpus.shards import ShardFolder, Window
+from harvestdetect.data import (
+    Batch,
+    Campaign,
+    Corpus,
+    Neighbors,
+    Prompt,
+    Reject,
+    SourceFile,
+    Template,
+    TemplateCluster,
+    View,
+)
+from harvestdetect.dump import Dumps, batches_of
+from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
+from harvestdetect.errors import CacheError
+from harvestdetect.evidence.intent import Encode
+from harvestdetect.judge.calibration import Calibration, check_calibration, load_calibration
+from harvestdetect.judge.measure import Background, Case, Weighed, weigh
+from harvestdetect.neighbors.search import nearest
+from harvestdetect.template.align import Description, is_rigid, is_template
+from harvestdetect.template.refine import describe_clusters
+from harvestdetect.util.arrays import Digests, Floats32, Ints32
+from harvestdetect.util.machine import processes
+from harvestdetect.util.memory import vectors_in_file
+from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.vectors import RowFile, Rows
+from harvestdetect.util.versions import versions
+
+__all__ = [
+    *("PLAIN", "Described", "Embedded", "Read", "Source", "Stages", "ViewClusters", "affordable", "cluster_segments"),
+    *("by_meaning", "describe", "description_pool", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
+    *("measure", "postings_of", "read_corpus", "view_postings"),
+]
+
+Source: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
+"""Where prompts come from: dumps, prompts in memory, or the window of a state."""
+
+MAX_REJECTS_KEPT: Final = 100_000
+"""Rejects that are listed one by one; further ones are only counted."""
+MAX_COPIES_NAMED: Final = 10
+"""Files without a prompt of their own that are named in notes; further ones are only counted."""
+PARALLEL_CLUSTERS: Final = 500
+"""Clusters from which several processes describe them: starting these takes about a second."""
+
+
+# ---------------------------------------------------------------- read
+
+
+def load_references(context: Context) -> tuple[Registry | None, Calibration | None]:
+    """The registry of known scaffolds and the calibration that the settings name."""
+    settings = context.settings
+    registry = load_registry(settings.registry) if settings.use_registry else None
+    if registry is not None and registry.expired:
+        context.note(f"expired in the registry, and not used: {', '.join(entry.id for entry in registry.expired)}")
+    calibration = None
+    if settings.calibration is not None:
+        calibration = load_calibration(settings.calibration)
+        check_calibration(calibration, settings=settings, version=versions()["harvestdetect"])
+    return registry, calibration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """All that was read."""
+
+    corpus: Corpus
+    files: tuple[SourceFile, ...]
+    rejects: tuple[Reject, ...]
+    """The first :data:`MAX_REJECTS_KEPT`."""
+    reject_count: int
+    repeated: int
+    """Rows that do not count, because another file has them too."""
+
+
+def read_corpus(
+    source: Source, context: Context, *, registry: Registry | None, shards: ShardFolder | None = None
+) -> Read:
+    """Reads all prompts into a corpus.
+
+    Args:
+        source: of the prompts.
+        context: of the scan.
+        registry: known scaffolds, whose words are left out of what is compared; None knows none.
+        shards: prepared files that are read in place of the files of a dump, and added to.
+    """
+    settings = context.settings
+    window = source if isinstance(source, Window) else None
+    files: list[SourceFile] = []
+    rejects: list[Reject] = []
+    reject_count = 0
+    with CorpusBuilder(
+        segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=registry,
+        min_senders=settings.min_accounts, workers=processes(settings.workers),
+        shards=window.shards if window else shards, folder=context.scratch, since=window.since if window else None,
+    ) as builder:  # fmt: skip
+        for batch in _batches(source, builder, prepared=shards is not None):
+            context.memory.check_reading(len(builder), batch)
+            reject_count += len(batch.rejects) + batch.unlisted
+            rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(rejects)])
+            files.extend(batch.files)
+        _note_scaffolds(builder, registry, context)
+        if reject_count > len(rejects):
+            context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")
+        corpus = builder.finish()
+    copies = copies_of(corpus.prompts)
+    _note_copies(copies.within, copies.repeated, files, context)
+    if copies.copied is not None:
+        corpus = replace(corpus, prompts=replace(corpus.prompts, copied=copies.copied))
+    return Read(
+        corpus=corpus,
+        files=tuple(files),
+        rejects=tuple(rejects),
+        reject_count=reject_count,
+        repeated=copies.repeated,
+    )
+
+
+def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool) -> Iterator[Batch]:
+    """The batches of a source, each after the builder has it; ``prepared``: through the builder's shards."""
+    if isinstance(source, Window):
+        for position, (name, sha256) in enumerate(source.files):
+            yield from builder.add_file(_missing(name), file=position, name=name, sha256=sha256)
+    elif prepared and isinstance(source, Dumps):
+        for file in source.files():
+            yield from builder.add_file(file.batches, file=file.position, name=file.name, sha256=file.sha256())
+    else:
+        for batch in batches_of(source):
+            builder.add(batch.prompts)
+            yield batch
+
+
+def _missing(name: str) -> Iterator[Batch]:
+    """The batches of a file whose prepared form is gone: reading them fails."""
+    raise CacheError(f"the prepared file of {name} is missing or damaged")
+    yield
+
+
+def _note_scaffolds(builder: CorpusBuilder, registry: Registry | None, context: Context) -> None:
+    known = registry.entries if registry else ()
+    cut = [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]
+    if cut:
+        context.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
+
+
+def _note_copies(within: Mapping[int, int], repeated: int, files: Sequence[SourceFile], context: Context) -> None:
+    """Notes which files repeat others."""
+    names = {number: file.name for number, file in enumerate(files)}
+    for one, (file, other) in enumerate(sorted(within.items())):
+        if one == MAX_COPIES_NAMED and len(within) > MAX_COPIES_NAMED + 1:
+            context.note(f"{len(within) - one:,} more files have only prompts that are in other files too")
+            break
+        context.note(f"all prompts of {names.get(file, file)} are in {names.get(other, other)} too, and count once")
+    if repeated and not within:
+        context.note(f"{repeated:,} prompts are in more than one file, and count once")
+
+
+def postings_of(corpus: Corpus, volume: Volumes) -> Postings:
+    """Which accounts sent which segments."""
+    prompts = corpus.prompts
+    return Postings(
+        start=segment_starts(corpus),
+        account=prompts.account[corpus.posting_prompt],
+        text=prompts.content[corpus.posting_prompt],
+        volume=volume.texts,
+    )
+
+
+# ---------------------------------------------------------------- embed and compare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """The vectors of some segments in one view."""
+
+    view: View
+    segments: Ints32
+    """int32[m], ascending: positions in the corpus."""
+    digest: Digests
+    """V16[m], of these segments."""
+    vectors: Rows
+    """float16[m, d]."""
+    model: str
+    """Digest of the model."""
+    encode: Encode
+    """Embeds further texts in the same view."""
+
+
+def embed(view: View, corpus: Corpus, segments: Ints32, context: Context) -> Embedded:
+    """Embeds segments, or takes their vectors from the cache.
+
+    Args:
+        view: to embed in.
+        corpus: of all segments.
+        segments: int32[m], ascending.
+        context: of the scan.
+    """
+    settings = context.settings
+    encoder = load_encoder(view, settings=settings, notes=context.note, spare=context.cache)
+    spare = context.cache if view in CACHED_VIEWS else context.scratch
+    count, dimensions = len(segments), encoder.dimensions
+    in_file = vectors_in_file(count, dimensions, settings)
+    digest = corpus.digest if count == len(corpus.text) else corpus.digest[segments]
+    with context.progress(view, count) as advance:
+        vectors = encode_texts(
+            encoder,
+            digest,
+            corpus.text.select(segments),
+            cache=open_cache(view, encoder, settings=settings, notes=context.note, spare=spare),
+            batch_size=settings.batch_size,
+            by_length=view == "meaning",
+            out=RowFile(count, dimensions, folder=context.scratch) if in_file else None,
+            progress=advance,
+            notes=context.note,
+        )
+    return Embedded(
+        view=view,
+        segments=segments,
+        digest=digest,
+        vectors=vectors,
+        model=encoder.digest,
+        encode=encoder.encode,
+    )
+
+
+def affordable(corpus: Corpus, core: Floats32, context: Context) -> Ints32:
+    """The segments that ``--encoder auto`` embeds by meaning: as many as its budget allows, the densest first.
+
+    Args:
+        corpus: of all segments.
+        core: float32[n], core distances in the wording view.
+        context: of the scan.
+
+    Returns:
+        int32[m], ascending.
+    """
+    characters = corpus.text.size
+    budget = context.settings.auto_budget_seconds
+    seconds = float(characters.sum()) / NOMINAL_SPEED
+    if seconds <= budget:
+        context.note(f"encoder auto: wording and meaning for all {len(characters):,} segments")
+        return np.arange(len(characters), dtype=np.int32)
+    densest = np.argsort(core, kind="stable")
+    chosen = densest[np.cumsum(characters[densest]) <= budget * NOMINAL_SPEED]
+    context.note(
+        f"encoder auto: wording for all {len(characters):,} segments, meaning for the {len(chosen):,} densest (all "
+        f"would take some {seconds:,.0f} s on two cores, the budget is {budget:,.0f} s)"
+    )
+    return np.sort(chosen).astype(np.int32)
+
+
+def find_neighbors(embedded: Embedded, context: Context) -> Neighbors:
+    """The k nearest neighbours of every segment of a view."""
+    settings = context.settings
+    with context.progress("neighbours", len(embedded.vectors)) as advance:
+        return nearest(
+            embedded.vectors,
+            k=settings.k,
+            exact_below=settings.exact_below,
+            threads=settings.threads,
+            seed=settings.seed,
+            progress=advance,
+            notes=context.note,
+        )
+
+
+# ---------------------------------------------------------------- cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewClusters:
+    """The clusters of one view."""
+
+    clusters: Sequence[Clustered]
+    """Their points are rows of the view."""
+    core: Floats32
+    """float32[m]: core distance of each of its segments."""
+
+
+def view_postings(
+    embedded: Embedded, neighbors: Neighbors, corpus: Corpus, postings: Postings, context: Context
+) -> tuple[Postings, Floats32]:
+    """The postings of the segments of a view, and their core distances."""
+    chosen, whole = embedded.segments, len(embedded.segments) == len(corpus.text)
+    own = postings if whole else postings.among(chosen)
+    core = core_distance(
+        neighbors,
+        min_samples=context.settings.min_samples,
+        account=own.account[own.start[:-1]],
+        senders=corpus.senders if whole else corpus.senders[chosen],
+    )
+    return own, core
+
+
+def cluster_segments(
+    embedded: Embedded, neighbors: Neighbors, corpus: Corpus, postings: Postings, context: Context
+) -> ViewClusters:
+    """Clusters the segments of a view.
+
+    Args:
+        embedded: segments of the view.
+        neighbors: of these segments.
+        corpus: of all segments.
+        postings: of all segments.
+        context: of the scan.
+    """
+    own, core = view_postings(embedded, neighbors, corpus, postings, context)
+    found = cluster_view(embedded.view, neighbors, core, own, settings=context.settings)
+    return ViewClusters(clusters=found, core=core)
+
+
+def in_corpus(embedded: Embedded, found: ViewClusters) -> list[TemplateCluster]:
+    """The clusters of a view as sets of segments of the corpus."""
+    return [
+        TemplateCluster(channel=one.channel, segments=embedded.segments[one.points], quality=one.quality)
+        for one in found.clusters
+    ]
+
+
+# ---------------------------------------------------------------- describe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """Clusters with their templates."""
+
+    assigned: Sequence[Assigned]
+    descriptions: Sequence[Description]
+    """Of each."""
+    templates: dict[int, Template]
+    """By position."""
+
+
+def describe(
+    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, wording: Embedded, context: Context
+) -> Described:
+    """Finds the template of every cluster: splits mixed clusters and merges those of one template.
+
+    Args:
+        assigned: clusters with their prompts.
+        corpus: of all segments.
+        parts: of its prompts.
+        wording: all segments in the wording view.
+        context: of the scan.
+    """
+    with description_pool(len(assigned), context) as pool:
+        found = describe_clusters(
+            assigned, corpus, parts, wording.vectors, least=context.settings.min_accounts, elsewhere=pool
+        )
+    return Described(assigned=found[0], descriptions=found[1], templates=found[2])
+
+
+def description_pool(clusters: int, context: Context) -> Elsewhere:
+    """The processes that describe some number of clusters."""
+    return Elsewhere(processes(context.settings.workers) if clusters >= PARALLEL_CLUSTERS else 1)
+
+
+# ---------------------------------------------------------------- campaigns and measures
+
+
+def form(
+    described: Described, corpus: Corpus, volume: Volumes, neighbors: Neighbors, context: Context
+) -> list[Campaign]:
+    """Links clusters that share accounts, and forms campaigns of linked clusters and their accounts.
+
+    Args:
+        described: all clusters.
+        corpus: of all segments.
+        volume: prompts of every account.
+        neighbors: in the wording view.
+        context: of the scan.
+    """
+    settings, account = context.settings, corpus.prompts.account
+    prompts = [item.prompts for item in described.assigned]
+    senders = [np.unique(account[own], return_counts=True) for own in prompts]
+    rigid = [is_rigid(description) for description in described.descriptions]
+    links = link_clusters(
+        [a for a, _ in senders], [count.astype(np.int32) for _, count in senders], volume.prompts,
+        log_p=settings.link_log_p, rigid=rigid, copied=[is_copied(corpus.prompts.content[own]) for own in prompts],
+    )  # fmt: skip
+    free = first_rows(corpus.prompts)
+    for own in prompts:
+        free[own] = False
+    sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
+    segments = segments_of(corpus)
+    border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
+    parts = []
+    for group in communities(links, len(prompts), seed=settings.seed):
+        for clusters, held in split_users(group, prompts, account=account, min_accounts=settings.min_accounts):
+            beside = None
+            if not any(is_template(described.descriptions[c]) for c in clusters):
+                own = np.concatenate([held[c] for c in clusters])
+                beside = account[nearby(own, free, corpus, neighbors, sender, segments, border)]
+            parts.append(Part(clusters=clusters, held=held, nearby=beside, rigid=all(rigid[c] for c in clusters)))
+    total = int(volume.prompts.sum())
+    found = form_campaigns(parts, links, account=account, volume=volume.prompts, total_prompts=total)
+    return [campaign for campaign in found if len(campaign.accounts) >= settings.min_accounts]
+
+
+def measure(campaigns: Sequence[Campaign], case: Case, background: Background, context: Context) -> list[Weighed]:
+    """Measures every candidate."""
+    with context.progress("evidence", len(campaigns)) as advance:
+        return weigh(campaigns, case, background, seed=context.settings.seed, advance=advance)
+
+
+# ---------------------------------------------------------------- all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """The stages whose work an earlier scan may save; the others are always done."""
+
+    read: Callable[..., Read] = read_corpus
+    find_neighbors: Callable[[Embedded, Context], Neighbors] = find_neighbors
+    cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters] = cluster_segments
+    describe: Callable[[Sequence[Assigned], Corpus, Parts, Embedded, Context], Described] = describe
+    measure: Callable[[Sequence[Campaign], Case, Background, Context], list[Weighed]] = measure
+
+
+PLAIN: Final = Stages()
+"""The stages of a scan that takes nothing over."""
+
+
+def by_meaning(
+    corpus: Corpus, postings: Postings, core: Floats32, stages: Stages, context: Context
+) -> tuple[Embedded, ViewClusters]:
+    """The segments that the settings let embed by meaning, and their clusters.
+
+    Args:
+        corpus: of all segments.
+        postings: of all segments.
+        core: float32[n], core distances in the wording view.
+        stages: of the scan.
+        context: of the scan.
+    """
+    with context.stage("encode meaning"):
+        chosen = np.arange(len(corpus.text), dtype=np.int32)
+        if context.settings.encoder == "auto":
+            chosen = affordable(corpus, core, context)
+        meaning = embed("meaning", corpus, chosen, context)
+    with context.stage("cluster meaning"):
+        neighbors = stages.find_neighbors(meaning, context)
+        return meaning, stages.cluster(meaning, neighbors, corpus, postings, context)

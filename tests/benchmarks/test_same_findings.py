@@ -1,0 +1,66 @@
+"""The comparison of two versions of the code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks import same_findings
+from benchmarks.same_findings import compare, main, plain
+
+
+def test_fields_for_people_do_not_count() -> None:
+    value = {"tier": "urgent", "summary": "a", "evidence": [{"name": "b", "p_value": 0.1, "sentence": "c"}]}
+    assert plain(value) == {"tier": "urgent", "evidence": [{"p_value": 0.1}]}
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
+    """The present code compared with itself."""
+    kept = tmp_path_factory.mktemp("kept")
+    scan = same_findings._scan
+
+    def keeping(tree: Path, dump: Path, out: Path, encoder: str) -> float:
+        seconds = scan(tree, dump, out, encoder)
+        shutil.copytree(out, kept / out.name)
+        return seconds
+
+    with pytest.MonkeyPatch.context() as patch, pytest.MonkeyPatch.context() as printed:
+        lines: list[str] = []
+        patch.setattr(same_findings, "_scan", keeping)
+        printed.setattr("builtins.print", lambda *parts, **_: lines.append(" ".join(map(str, parts))))
+        code = main(["--before", str(same_findings.ROOT), "--rows", "2000"])
+    return code, "\n".join(lines), kept
+
+
+def test_the_same_code_finds_the_same(compared: tuple[int, str, Path]) -> None:
+    code, printed, _ = compared
+    assert code == 0
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [["simulated", "fast"], ["simulated, no metadata", "fast"]]
+    assert all(int(row[2]) > 0 and row[-1] == "none" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("campaigns.jsonl", {"score": -1.0}, "campaigns.jsonl: row 1 differs in score"),
+        ("campaigns.jsonl", {"summary": "Other words."}, None),
+        ("candidates.jsonl", None, "candidates.jsonl: "),
+    ],
+)
+def test_a_difference_is_named(
+    compared: tuple[int, str, Path], tmp_path: Path, file: str, change: dict[str, object] | None, said: str | None
+) -> None:
+    *_, kept = compared
+    before, after = kept / "0-fast-before", tmp_path / "after"
+    shutil.copytree(kept / "0-fast-after", after)
+    lines = (after / file).read_text(encoding="utf-8").splitlines()
+    lines = lines[1:] if change is None else [json.dumps(json.loads(lines[0]) | change), *lines[1:]]
+    (after / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = compare(before, after)
+    assert len(found) == (said is not None)
+    assert all(line.startswith(said or "") for line in found)
