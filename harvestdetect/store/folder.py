@@ -473,12 +473,15 @@ def _is_of_old_version(path: Path) -> bool:
 
 
 def remove_artifacts(folder: Path) -> None:
-    """Removes all artifacts of a folder and its manifest, as far as it can; see :func:`left_artifacts`."""
-    for kind in KINDS:
-        shutil.rmtree(folder / kind, ignore_errors=True)
-    for suffix in ("-journal", ""):
+    """Removes all artifacts of a folder and its manifest, as far as it can; see :func:`left_artifacts`.
+
+    The manifest goes first, so that it never names a file that was removed.
+    """
+    for suffix in ("", "-journal"):
         with suppress(OSError):
             Path(f"{folder / MANIFEST}{suffix}").unlink(missing_ok=True)
+    for kind in KINDS:
+        shutil.rmtree(folder / kind, ignore_errors=True)
 
 
 def left_artifacts(folder: Path) -> list[str]:
