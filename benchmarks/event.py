@@ -358,7 +358,7 @@ def tables(judged: Judged, *, command: str) -> str:
     )  # fmt: skip
     found = table(
         (
-            "findings", "accounts in the largest", "its precision", "tier", "first day", "last day",
+            "findings", "recall of the largest", "its precision", "tier", "first day", "last day",
             "account recall", "account precision", "alarms (urgent)",
         ),
         [
@@ -379,8 +379,9 @@ def tables(judged: Judged, *, command: str) -> str:
     )
     return (
         f"`{command}`, {ran_on(scanned.versions)}.\n\n{dump}\n"
-        "The campaign's accounts lie in so many findings at review or above. Recall and precision of accounts are over "
-        "all of these; an alarm is one with less than half of its accounts in the campaign.\n\n"
+        "The first column counts the findings at review or above that contain accounts of the campaign. Account recall "
+        "and precision cover all findings at review or above. An alarm is such a finding with fewer than half of its "
+        "accounts in the campaign.\n\n"
         f"{found}\n{stages}"
     )
 

@@ -287,7 +287,7 @@ PEERS: Final[Mapping[str, Peer]] = {
         Peer(name=OURS, what="the scan with `--encoder fast`", group=_ours),
         Peer(
             name="BERTopic",
-            what="its default: MiniLM, UMAP, HDBSCAN, c-TF-IDF",
+            what="default pipeline: MiniLM, UMAP, HDBSCAN, c-TF-IDF",
             group=_bertopic,
             packages=(
                 Package(name="bertopic", module="bertopic", least="0.17.4"),
@@ -298,7 +298,7 @@ PEERS: Final[Mapping[str, Peer]] = {
         ),
         Peer(
             name="BERTopic of rows",
-            what="the same as its users call it: every row a document, embedded in the same process",
+            what="the same pipeline as users call it: each row is a document, embedded in the same process",
             group=_bertopic_of_rows,
             packages=(
                 Package(name="bertopic", module="bertopic", least="0.17.4"),
@@ -307,14 +307,14 @@ PEERS: Final[Mapping[str, Peer]] = {
         ),
         Peer(
             name="hdbscan",
-            what="MiniLM, HDBSCAN on the embeddings, clusters of 10 texts or more",
+            what="MiniLM, HDBSCAN on the embeddings, clusters of at least 10 texts",
             group=_hdbscan,
             packages=(Package(name="hdbscan", module="hdbscan", least="0.8.40"),),
             embeds=True,
         ),
         Peer(
             name="fast_hdbscan",
-            what="MiniLM, fast_hdbscan on the embeddings, clusters of 10 texts or more",
+            what="MiniLM, fast_hdbscan on the embeddings, clusters of at least 10 texts",
             group=_fast_hdbscan,
             packages=(Package(name="fast-hdbscan", module="fast_hdbscan", least="0.3.4"),),
             embeds=True,
@@ -330,19 +330,19 @@ PEERS: Final[Mapping[str, Peer]] = {
         ),
         Peer(
             name="SemHash",
-            what="duplicates at cosine 0.9, its default, by the package's static model",
+            what="duplicates at cosine 0.9 (its default), with the static model of this package",
             group=_semhash,
             packages=(Package(name="semhash", module="semhash", least="0.5"),),
         ),
         Peer(
             name="rensa",
-            what="MinHash: components at Jaccard 0.7 over word 3-shingles",
+            what="MinHash: connected components at Jaccard 0.7 over word 3-shingles",
             group=_rensa,
             packages=(Package(name="rensa", module="rensa", least="0.5"),),
         ),
         Peer(
             name="datasketch",
-            what="the same",
+            what="the same as rensa",
             group=_datasketch,
             packages=(Package(name="datasketch", module="datasketch", least="2.0"),),
         ),
@@ -755,7 +755,7 @@ def table(outcomes: Sequence[Outcome], laid: scale.Laid, *, command: str, versio
     """
     ours = next((o for o in outcomes if o.peer == OURS and o.state == "done"), None)
     head = (
-        *("detector", "seconds", "times ours", "processor seconds", "peak MB", "times ours", "campaign recall"),
+        *("detector", "seconds", "× ours", "processor seconds", "peak MB", "× ours", "campaign recall"),
         *("account recall", "account precision", "findings", "alarms", "remarks"),
     )
     body = []
@@ -798,10 +798,10 @@ def _remarks(outcome: Outcome) -> str:
     if outcome.state != "done":
         told.append(f"{outcome.state}: {outcome.told}" if outcome.state == "not installed" else outcome.told)
     elif outcome.embedding_seconds is not None:
-        kept = ", of an earlier run" if outcome.embeddings_kept else ""
-        told.append(f"embeddings {_amount(outcome.embedding_seconds)} s of these{kept}")
+        kept = " from an earlier run" if outcome.embeddings_kept else ""
+        told.append(f"includes {_amount(outcome.embedding_seconds)} s of embedding{kept}")
     if outcome.first_seconds is not None:
-        told.append(f"compiled before in {_amount(outcome.first_seconds)} s")
+        told.append(f"compiled beforehand in {_amount(outcome.first_seconds)} s, not included")
     return "; ".join(told)
 
 

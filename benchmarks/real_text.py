@@ -65,7 +65,7 @@ def markdown(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
         f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --first-seed {runs[0].seed} "
         f"--encoder {encoder}` on {ran_on(runs[0].detection.versions)}.",
         "",
-        "| measure | mean (least–greatest) |",
+        "| measure | mean over seeds (min–max) |",
         "|---|---:|",
         f"| rows | {_mean([r.dump.rows for r in runs]).replace('.000', '')} |",
         f"| accounts | {_mean([r.dump.accounts for r in runs]).replace('.000', '')} |",
@@ -75,12 +75,12 @@ def markdown(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
         f"| account precision, recommended only | {_mean([r.scores.recommended_precision for r in runs])} |",
         f"| ranking average precision | {_mean([r.scores.ranking_average_precision for r in runs])} |",
         f"| alarms (urgent + review) | {_mean([r.scores.alarms for r in runs])} |",
-        f"| false findings at urgent | {sum(r.scores.alarms_urgent for r in runs)} in all |",
-        f"| look-alikes at urgent | {sum(r.scores.look_alikes_urgent for r in runs)} in all |",
+        f"| false findings at urgent, all seeds | {sum(r.scores.alarms_urgent for r in runs)} |",
+        f"| look-alikes at urgent, all seeds | {sum(r.scores.look_alikes_urgent for r in runs)} |",
         f"| seconds per scan | {_mean([r.seconds for r in runs])} |",
         f"| peak memory, MB | {peak:.0f} |",
         "",
-        "| planted group | kind | accounts | found | tiers | account recall | account precision |",
+        "| planted group | kind | accounts | found | tier in each seed | account recall | account precision |",
         "|---|---|---:|---:|---|---:|---:|",
     ]
     for rows in zip(*(r.scores.rows for r in runs), strict=True):
@@ -98,16 +98,16 @@ def summary(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
     """The short table of the README."""
     return "\n".join(
         [
-            "| | mean of the seeds (least–greatest) |",
+            "| | mean over seeds (min–max) |",
             "|---|---:|",
-            f"| campaigns found at urgent or review | {_mean([r.scores.campaign_recall for r in runs])} |",
-            f"| their accounts found | {_mean([r.scores.account_recall for r in runs])} |",
-            f"| accounts in such findings that are planted | {_mean([r.scores.account_precision for r in runs])} |",
-            f"| the same, of those recommended for action | {_mean([r.scores.recommended_precision for r in runs])} |",
-            f"| look-alikes at urgent | {sum(r.scores.look_alikes_urgent for r in runs)} in all |",
+            f"| campaigns found at `urgent` or `review` | {_mean([r.scores.campaign_recall for r in runs])} |",
+            f"| campaign accounts found | {_mean([r.scores.account_recall for r in runs])} |",
+            f"| account precision of these findings | {_mean([r.scores.account_precision for r in runs])} |",
+            f"| account precision, recommended only | {_mean([r.scores.recommended_precision for r in runs])} |",
+            f"| look-alikes at `urgent`, all seeds | {sum(r.scores.look_alikes_urgent for r in runs)} |",
             "",
             f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --first-seed {runs[0].seed} "
-            f"--encoder {encoder}`, {runs[0].dump.rows:,} rows a dump.",
+            f"--encoder {encoder}`; {statistics.mean(r.dump.rows for r in runs):,.0f} rows on average.",
             "",
         ]
     )

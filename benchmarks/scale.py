@@ -427,8 +427,8 @@ def tables(scans: Sequence[Scanned], *, command: str) -> str:
     return (
         f"`{command}`, {ran_on(scans[0].versions)}.\n\n"
         f"{table(head, body)}\n"
-        "Growth is e in seconds ~ rows^e from the size before. "
-        "The peak of a stage is that of the process until its end.\n\n"
+        "Growth is the exponent e in seconds ~ rows^e, relative to the previous size. "
+        "The peak of a stage is the peak of the process up to the end of that stage.\n\n"
         f"{table(stage_head, stage_body)}"
         f"{_again_table(scans)}"
     )
@@ -442,7 +442,7 @@ def _again_table(scans: Sequence[Scanned]) -> str:
     names = [*dict.fromkeys(name for s, _ in pairs for name in s.stages if name != REST), REST]
     head = ["stage"]
     for first, second in pairs:
-        head += [f"{first.laid.rows:,}: seconds", f"and {second.laid.rows:,} later: seconds", "share"]
+        head += [f"{first.laid.rows:,}: seconds", f"with {second.laid.rows:,} more: seconds", "share"]
     body: list[list[str]] = [[name] for name in names]
     for first, second in pairs:
         for name, line in zip(names, body, strict=True):
@@ -455,8 +455,8 @@ def _again_table(scans: Sequence[Scanned]) -> str:
         for first, second in pairs
     )
     return (
-        "\nThe same rows with later ones, by a scan that takes up what the first one left; "
-        f"the share is that of the first scan's seconds.\n\n{table(head, body)}\n{found}.\n"
+        "\nThe second scan reads the same rows and some later ones, and reuses the work of the first. "
+        f"The share is relative to the seconds of the first scan.\n\n{table(head, body)}\n{found}.\n"
     )
 
 

@@ -314,20 +314,21 @@ def tables(told: Sequence[Told], runs: Sequence[dict[str, Any]], compared: dict[
         for t in told
     ]
     head = (
-        *("scenario", "accounts", "starts", "found", "ids", "second pool starts", "told", "half told"),
+        *("scenario", "accounts", "starts", "found", "ids", "second pool starts", "reported", "half reported"),
         *("recall at the end", "alerts"),
     )
     seconds = [run["seconds"] for run in runs]
     text = f"`{command}`, {ran_on(compared['versions'])}.\n\n" + table(head, rows) + "\n"
     prompts, findings = compared["prompts"], compared["findings"]
     text += (
-        f"{len(runs)} runs, a median of {statistics.median(seconds):.1f} s (most {max(seconds):.1f}); "
-        f"{sum(run['carried'] for run in runs)} carried clusters on. One scan of the "
+        f"{len(runs)} runs took a median of {statistics.median(seconds):.1f} s (maximum {max(seconds):.1f} s); "
+        f"{sum(run['carried'] for run in runs)} of them reused clusters. "
     )
     text += (
-        f"last window ({prompts[1]:,} prompts; the state has {prompts[0]:,}) has {findings[1]} findings at review or "
+        f"A single scan of the last window ({prompts[1]:,} prompts; the state has {prompts[0]:,}) has {findings[1]} "
+        f"findings at review or above, and the last run has {findings[0]}. The lowest Jaccard index of their accounts "
+        "is "
     )
-    text += f"above, the last run {findings[0]}; the least Jaccard index of their accounts is "
     least = compared["least_jaccard"]
     return text + ("-" if least is None else f"{least:.3f}") + ".\n"
 

@@ -15,8 +15,8 @@ __all__ = ["render_parts"]
 
 HOW: Final = {
     "bootstrap": "95 % bootstrap over seeds",
-    "wilson": "95 % Wilson interval over campaigns, the seeds being too few to resample",
-    "range": "least and greatest seed, the seeds being too few to resample",
+    "wilson": "95 % Wilson interval over campaigns",
+    "range": "minimum and maximum over seeds",
 }
 SCENARIOS: Final = {s.name: s for s in (*GRID, *EVASIONS)}
 
@@ -106,7 +106,10 @@ def _show(value: Interval | None) -> str:
 
 def _intervals_told(values: Iterable[Interval | None]) -> str:
     used = sorted({v.how for v in values if v is not None})
-    return "In brackets: " + "; ".join(HOW[how] for how in used) + "." if used else ""
+    if not used:
+        return ""
+    reason = "" if "bootstrap" in used else " There are too few seeds to resample."
+    return "In brackets: " + " or ".join(HOW[how] for how in used) + f".{reason}"
 
 
 def _tiers(groups: Sequence[Group]) -> str:
@@ -136,11 +139,11 @@ def _at_share(share: float) -> Callable[[Group], bool]:
 def _summary(results: Sequence[Result]) -> list[str]:
     ours = _ours(results)
     told: list[tuple[str, Interval | None, str]] = [
-        ("campaign recall, 60 accounts and 3 prompts each or more", _recall(ours, _required), "0.95"),
-        ("the same at 10 % share", _recall(ours, _at_share(0.1)), "0.9"),
-        ("the same at 5 % share", _recall(ours, _at_share(0.05)), "0.8"),
+        ("campaign recall, at least 60 accounts with 3 prompts each", _recall(ours, _required), "0.95"),
+        ("the same, at 10 % harvest share", _recall(ours, _at_share(0.1)), "0.9"),
+        ("the same, at 5 % harvest share", _recall(ours, _at_share(0.05)), "0.8"),
         ("campaign recall, all scenarios", _recall(ours, lambda g: True), ""),
-        ("account recall, 60 accounts and 3 prompts each or more", _covered(ours, _required), "0.9"),
+        ("account recall, at least 60 accounts with 3 prompts each", _covered(ours, _required), "0.9"),
         ("account precision", _pooled(ours, lambda r: r.flagged_guilty, lambda r: r.flagged), "0.98"),
         ("account precision, recommended only", _by_seed(ours, lambda r: r.recommended_precision), ""),
         ("ranking average precision", _by_seed(ours, lambda r: r.average_precision), "0.98"),
@@ -155,8 +158,8 @@ def _summary(results: Sequence[Result]) -> list[str]:
     urgent = sum(_alarms(r, ("urgent",)) for r in ours)
     behind = sum(r.look_alikes_urgent for r in ours)
     lines += [
-        f"| false findings at urgent | {urgent} in all | 0 |",
-        f"| look-alikes behind one at urgent | {behind} in all | 0 |",
+        f"| false findings at urgent, all seeds | {urgent} | 0 |",
+        f"| look-alikes at urgent, all seeds | {behind} | 0 |",
     ]
     return [*lines, "", _intervals_told(v for _, v, _ in told), ""]
 
@@ -227,7 +230,7 @@ def _beside(results: Sequence[Result]) -> list[str]:
 def _false_discoveries(results: Sequence[Result]) -> list[str]:
     """Share of false findings among those at review and above, against what their q-values say."""
     found = [f for r in results for f in r.findings if f.tier in COUNTED and f.q is not None]
-    lines = ["| findings at urgent + review with q up to | findings | false | share false | stated q, mean |"]
+    lines = ["| q at most | findings (urgent + review) | false | false share | mean stated q |"]
     lines.append("|---:|---:|---:|---:|---:|")
     for limit in (1e-6, 1e-4, 1e-3, 0.01, 0.05):
         own = [f for f in found if f.q is not None and f.q <= limit]
@@ -251,7 +254,7 @@ def _evasions(results: Sequence[Result]) -> list[str]:
 
 def _missed(scenarios: Sequence[Scenario], results: Sequence[Result]) -> str:
     if not scenarios:
-        return "None of them is missed in any seed."
+        return "None is missed in any seed."
     told = []
     for s in scenarios:
         own = _campaigns(_ours(results), s.name)
@@ -279,9 +282,9 @@ def _look_alikes(results: Sequence[Result]) -> list[str]:
     urgent, review = (sum(_alarms(r, (tier,)) for r in ours) for tier in COUNTED)
     behind = sum(r.look_alikes_urgent for r in ours)
     told = (
-        f"Findings in {len(ours)} dumps without a campaign: {urgent} urgent, {review} review; look-alikes behind an "
-        f"urgent one: {behind}. A tier is the strongest of a finding that is mostly the look-alike's accounts or holds "
-        "most of them; a dash: there is none."
+        f"Findings in {len(ours)} dumps without a campaign: {urgent} urgent, {review} review. Look-alikes at urgent: "
+        f"{behind}. A cell counts dumps by the highest tier of a finding that consists mostly of the look-alike's "
+        "accounts or contains most of them. A dash means that there is no such finding."
     )
     lines += ["", told]
     return [*lines, ""]
@@ -290,7 +293,7 @@ def _look_alikes(results: Sequence[Result]) -> list[str]:
 def _benign(results: Sequence[Result]) -> list[str]:
     rows = sum(r.benign_rows for r in results)
     lines = [
-        f"{len(results)} dumps of background alone, {rows:,} prompts.",
+        f"{len(results)} dumps without planted groups, {rows:,} prompts.",
         "",
         "| tier | findings | per 100,000 prompts |",
     ]
@@ -302,7 +305,7 @@ def _benign(results: Sequence[Result]) -> list[str]:
 
 
 def _days(results: Sequence[Result]) -> list[str]:
-    lines = ["| campaign | found | days until found, median (least–greatest) |", "|---|---:|---:|"]
+    lines = ["| campaign | found | median days until found (min–max) |", "|---|---:|---:|"]
     for name in dict.fromkeys(g.scenario for r in results for g in r.groups if g.kind == "campaign"):
         own = _campaigns(results, name)
         days = sorted(g.days for g in own if g.days is not None)
@@ -311,7 +314,8 @@ def _days(results: Sequence[Result]) -> list[str]:
     return [
         *lines,
         "",
-        "From the first harvest prompt to the end of the first prefix in which the campaign is found.",
+        "Days are counted from the first harvest prompt to the end of the first prefix of the dump in which the "
+        "campaign is found.",
         "",
     ]
 

@@ -115,42 +115,42 @@ def lines_of(kind: str, about: str, content: bytes, count: int, *, a_member: int
 
 # ---------------------------------------------------------------- lines
 
-lines_of("blank-lines", "30 million line ends", b"\n", 30_000_000)
-lines_of("space-lines", "15 million lines of one blank", b" \n", 15_000_000)
-lines_of("empty-objects", "10 million rows without a key", b"{}\n", 10_000_000)
-lines_of("no-json", "15 million lines that are no JSON", b"x\n", 15_000_000)
-lines_of("numbers", "15 million lines of a number", b"1\n", 15_000_000)
+lines_of("blank-lines", "30 million line breaks", b"\n", 30_000_000)
+lines_of("space-lines", "15 million lines with one space", b" \n", 15_000_000)
+lines_of("empty-objects", "10 million empty objects", b"{}\n", 10_000_000)
+lines_of("no-json", "15 million lines that are not JSON", b"x\n", 15_000_000)
+lines_of("numbers", "15 million lines with a number", b"1\n", 15_000_000)
 lines_of("no-account", "10 million prompts without an account", b'{"prompt":"x"}\n', 10_000_000)
-lines_of("blank-between", "10 million times a blank line and one that is no JSON", b"\nx\n", 10_000_000)
-lines_of("cut-escapes", "5 million lines with half of a surrogate pair, cut off", b'{"user":"\\ud800\n', 5_000_000)
-lines_of("equal-rows", "10 million equal rows", b'{"user":"a","prompt":"Hi, how are you?"}\n', 10_000_000)
-lines_of("equal-long-rows", "40,000 equal rows of 100 KB", row("b", "dragon " * 14_000), 40_000, a_member=100)
-lines_of("bad-utf8", "10 million lines of bytes that are no text", b"\xff\xfe\n", 10_000_000)
+lines_of("blank-between", "10 million pairs of a blank line and a line that is not JSON", b"\nx\n", 10_000_000)
+lines_of("cut-escapes", "5 million lines cut off after half of a surrogate pair", b'{"user":"\\ud800\n', 5_000_000)
+lines_of("equal-rows", "10 million identical rows", b'{"user":"a","prompt":"Hi, how are you?"}\n', 10_000_000)
+lines_of("equal-long-rows", "40,000 identical rows of 100 KB", row("b", "dragon " * 14_000), 40_000, a_member=100)
+lines_of("bad-utf8", "10 million lines of invalid UTF-8", b"\xff\xfe\n", 10_000_000)
 
 
-@bomb("no-rows-at-all", "30 million line ends and nothing else", "no-rows-at-all.jsonl.gz")
+@bomb("no-rows-at-all", "30 million line breaks and no row", "no-rows-at-all.jsonl.gz")
 def _(path: Path, size: float) -> None:
     gzipped((b"\n" * 1_000_000, whole(30, size)), path=path)
 
 
-@bomb("one-line", "a line of 4 GB", "one-line.jsonl.gz")
+@bomb("one-line", "one line of 4 GB", "one-line.jsonl.gz")
 def _(path: Path, size: float) -> None:
     gzipped((plain_rows(), 1), (b"a" * 10_000_000, whole(400, size)), (b"\n", 1), path=path)
 
 
-@bomb("million-keys", "20 rows of a million keys", "million-keys.jsonl.gz")
+@bomb("million-keys", "20 rows with a million keys each", "million-keys.jsonl.gz")
 def _(path: Path, size: float) -> None:
     keys = b",".join(b'"k%d":1' % n for n in range(whole(1_000_000, size)))
     gzipped((plain_rows(), 1), (b'{"user":"a","prompt":"What is this?",' + keys + b"}\n", 20), path=path)
 
 
-@bomb("million-keys-first", "the same, and nothing before them", "million-keys-first.jsonl.gz")
+@bomb("million-keys-first", "the same, without ordinary rows before them", "million-keys-first.jsonl.gz")
 def _(path: Path, size: float) -> None:
     keys = b",".join(b'"k%d":1' % n for n in range(whole(1_000_000, size)))
     gzipped((b'{"user":"a","prompt":"What is this?",' + keys + b"}\n", 20), path=path)
 
 
-@bomb("other-keys", "a million rows of other keys each", "other-keys.jsonl.gz")
+@bomb("other-keys", "a million rows, each with different keys", "other-keys.jsonl.gz")
 def _(path: Path, size: float) -> None:
     made = b"".join(b'{"k%d":1,"user":"u%d","prompt":"x y z"}\n' % (n, n % 97) for n in range(whole(1_000_000, size)))
     gzipped((made, 1), path=path)
@@ -162,26 +162,26 @@ def _(path: Path, size: float) -> None:
     gzipped((plain_rows(), 1), (b'{"user":"a","prompt":' + b"[" * deep + b"]" * deep + b"}\n", 6), path=path)
 
 
-@bomb("long-numbers", "accounts and times of 5 million digits", "long-numbers.jsonl.gz")
+@bomb("long-numbers", "accounts and times with 5 million digits", "long-numbers.jsonl.gz")
 def _(path: Path, size: float) -> None:
     digits = b"9" * whole(5_000_000, size)
     one = b'{"user":' + digits + b',"time":' + digits + b',"prompt":"How do I bake bread?"}\n'
     gzipped((plain_rows(), 1), (one, 10), path=path)
 
 
-@bomb("messages", "30 prompts of 300,000 messages", "messages.jsonl.gz")
+@bomb("messages", "30 prompts with 300,000 messages each", "messages.jsonl.gz")
 def _(path: Path, size: float) -> None:
     talk = [{"role": "user", "content": f"line {n % 7}"} for n in range(whole(300_000, size))]
     gzipped((plain_rows(), 1), (row("a", talk), 30), path=path)
 
 
-@bomb("distinct-messages", "4 prompts of 300,000 different messages", "distinct-messages.jsonl.gz")
+@bomb("distinct-messages", "4 prompts with 300,000 different messages each", "distinct-messages.jsonl.gz")
 def _(path: Path, size: float) -> None:
     talk = [{"role": "user", "content": f"line {n}"} for n in range(whole(300_000, size))]
     gzipped((plain_rows(), 1), (row("a", talk), 4), path=path)
 
 
-@bomb("roles", "a prompt of 200,000 roles", "roles.jsonl.gz")
+@bomb("roles", "one prompt with 200,000 roles", "roles.jsonl.gz")
 def _(path: Path, size: float) -> None:
     talk = [{"role": f"r{n}", "content": "hello there"} for n in range(whole(200_000, size))]
     gzipped((plain_rows(), 1), (row("a", talk), 4), path=path)
@@ -195,13 +195,13 @@ def _(path: Path, size: float) -> None:
     gzipped((plain_rows(), 1), (b"", whole(100_000, size)), (plain_rows(50), 1), path=path)
 
 
-@bomb("gzip-in-gzip", "gzip of gzip of 10 GB", "gzip-in-gzip.jsonl.gz")
+@bomb("gzip-in-gzip", "10 GB, compressed twice with gzip", "gzip-in-gzip.jsonl.gz")
 def _(path: Path, size: float) -> None:
     inner = b"".join(members((b"a" * 10_000_000, whole(1_000, size))))
     gzipped((inner, 1), path=path)
 
 
-@bomb("gzip-zeros", "gzip of 4 GB of zero bytes", "gzip-zeros.jsonl.gz")
+@bomb("gzip-zeros", "4 GB of zero bytes, compressed with gzip", "gzip-zeros.jsonl.gz")
 def _(path: Path, size: float) -> None:
     gzipped((plain_rows(), 1), (bytes(10_000_000), whole(400, size)), path=path)
 
@@ -231,13 +231,13 @@ def _(path: Path, size: float) -> None:
     path.write_bytes(zstd(plain_rows()) + zstd(b"", 1) * whole(200_000, size) + zstd(plain_rows(50)))
 
 
-@bomb("zstd-window", "a zstd frame that asks for a window of 3.75 TB", "zstd-window.jsonl.zst")
+@bomb("zstd-window", "a zstd frame that requests a window of 3.75 TB", "zstd-window.jsonl.zst")
 def _(path: Path, size: float) -> None:
     rows = plain_rows()[:60_000]
     path.write_bytes(zstd_frame([(0, len(rows), rows)], window=0xFF))
 
 
-@bomb("zstd-lines", "8 GB of line ends in zstd blocks", "zstd-lines.jsonl.zst")
+@bomb("zstd-lines", "8 GB of line breaks in zstd blocks", "zstd-lines.jsonl.zst")
 def _(path: Path, size: float) -> None:
     path.write_bytes(zstd(plain_rows()) + zstd_frame([(1, 131_072, b"\n")] * whole(64_000, size)))
 
@@ -247,7 +247,7 @@ def _(path: Path, size: float) -> None:
     path.write_bytes(zstd(plain_rows()) + zstd_frame([(1, 131_072, b"a")] * whole(64_000, size)))
 
 
-@bomb("zstd-equal-rows", "50 million equal rows in zstd", "zstd-equal-rows.jsonl.zst")
+@bomb("zstd-equal-rows", "50 million identical rows, compressed with zstd", "zstd-equal-rows.jsonl.zst")
 def _(path: Path, size: float) -> None:
     one = zstd(row("a", "Tell me a story about a dragon.") * 500_000, 3)
     path.write_bytes(zstd(plain_rows()) + one * whole(100, size))
@@ -272,19 +272,19 @@ def csv_lines(kind: str, about: str, content: bytes, count: int, *, a_member: in
         gzipped((CSV_HEAD, 1), (content * one, times // one), path=path)
 
 
-csv_lines("csv-blank-lines", "30 million blank lines of CSV", b"\n", 30_000_000)
-csv_lines("csv-space-lines", "15 million lines of one blank in CSV", b" \n", 15_000_000)
-csv_lines("csv-commas", "a line of 30 million commas, in CSV", b",", 30_000_000)
-csv_lines("csv-comma-lines", "15 million lines of one comma", b",\n", 15_000_000)
-csv_lines("csv-no-account", "10 million rows of CSV without an account", b",,x\n", 10_000_000)
-csv_lines("csv-quotes", "10 million lines that open a quote", b'"\n', 10_000_000)
-csv_lines("csv-open-quotes", "3 million records with an open quote", b'a,1,"x\nb,"\n', 3_000_000)
-csv_lines("csv-pairs", "30 million quotes in a field", b'""', 30_000_000)
-csv_lines("csv-equal-rows", "30 million equal rows of CSV", b"a,1760000000,Tell me a story\n", 30_000_000)
-csv_lines("csv-returns", "15 million carriage returns", b"\r\n", 15_000_000)
+csv_lines("csv-blank-lines", "30 million blank lines", b"\n", 30_000_000)
+csv_lines("csv-space-lines", "15 million lines with one space", b" \n", 15_000_000)
+csv_lines("csv-commas", "one line of 30 million commas", b",", 30_000_000)
+csv_lines("csv-comma-lines", "15 million lines with one comma", b",\n", 15_000_000)
+csv_lines("csv-no-account", "10 million rows without an account", b",,x\n", 10_000_000)
+csv_lines("csv-quotes", "10 million lines with one unclosed quote", b'"\n', 10_000_000)
+csv_lines("csv-open-quotes", "3 million records with an unclosed quote", b'a,1,"x\nb,"\n', 3_000_000)
+csv_lines("csv-pairs", "30 million quotes in one field", b'""', 30_000_000)
+csv_lines("csv-equal-rows", "30 million identical rows", b"a,1760000000,Tell me a story\n", 30_000_000)
+csv_lines("csv-returns", "15 million carriage returns and line breaks", b"\r\n", 15_000_000)
 
 
-@bomb("csv-many-columns", "a header of 3 million columns", "csv-many-columns.csv.gz")
+@bomb("csv-many-columns", "a header with 3 million columns", "csv-many-columns.csv.gz")
 def _(path: Path, size: float) -> None:
     extra = whole(3_000_000, size)
     head = b"user,time,prompt" + b"".join(b",c%d" % n for n in range(extra)) + b"\n"
@@ -311,19 +311,19 @@ def always(value: str, count: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(zeros, pa.array([value]))
 
 
-@bomb("parquet-equal", "20,000 equal prompts of 99 KB", "parquet-equal.parquet")
+@bomb("parquet-equal", "20,000 identical prompts of 99 KB", "parquet-equal.parquet")
 def _(path: Path, size: float) -> None:
     count = whole(20_000, size)
     pq.write_table(table(user=accounts(count), prompt=["dragon " * 14_000] * count), path)
 
 
-@bomb("parquet-dictionary", "3 million rows of one value of 100 KB: 300 GB", "parquet-dictionary.parquet")
+@bomb("parquet-dictionary", "3 million rows with the same value of 100 KB: 300 GB", "parquet-dictionary.parquet")
 def _(path: Path, size: float) -> None:
     count = whole(3_000_000, size)
     pq.write_table(table(user=accounts(count), prompt=always("dragon " * 14_000, count)), path)
 
 
-@bomb("parquet-rows", "100 million equal rows", "parquet-rows.parquet")
+@bomb("parquet-rows", "100 million identical rows", "parquet-rows.parquet")
 def _(path: Path, size: float) -> None:
     count = whole(1_000_000, size)
     one = table(user=always("a", count), prompt=always("Tell me a story about a dragon.", count))
@@ -332,7 +332,7 @@ def _(path: Path, size: float) -> None:
             writer.write_table(one, row_group_size=count)
 
 
-@bomb("parquet-nulls", "100 million rows of nothing", "parquet-nulls.parquet")
+@bomb("parquet-nulls", "100 million rows of nulls", "parquet-nulls.parquet")
 def _(path: Path, size: float) -> None:
     count = whole(1_000_000, size)
     one = table(user=pa.nulls(count, pa.string()), prompt=pa.nulls(count, pa.string()))
@@ -348,7 +348,7 @@ def _(path: Path, size: float) -> None:
     pq.write_table(rows, path, row_group_size=2, write_statistics=False, store_schema=False)
 
 
-@bomb("parquet-lists", "10 rows of 10 million empty messages", "parquet-lists.parquet")
+@bomb("parquet-lists", "10 rows with 10 million empty messages each", "parquet-lists.parquet")
 def _(path: Path, size: float) -> None:
     inner = whole(10_000_000, size)
     kind = pa.struct([("role", pa.string()), ("content", pa.string())])
@@ -356,7 +356,7 @@ def _(path: Path, size: float) -> None:
     pq.write_table(table(user=accounts(10), messages=lists), path)
 
 
-@bomb("parquet-messages", "20,000 rows of ten equal messages of 99 KB", "parquet-messages.parquet")
+@bomb("parquet-messages", "20,000 rows with ten identical messages of 99 KB", "parquet-messages.parquet")
 def _(path: Path, size: float) -> None:
     count = whole(20_000, size)
     content = always("dragon " * 14_000, 10 * count)
@@ -365,14 +365,14 @@ def _(path: Path, size: float) -> None:
     pq.write_table(table(user=accounts(count), messages=lists), path)
 
 
-@bomb("parquet-struct", "200,000 equal prompts of 99 KB in an object", "parquet-struct.parquet")
+@bomb("parquet-struct", "200,000 identical prompts of 99 KB in a struct", "parquet-struct.parquet")
 def _(path: Path, size: float) -> None:
     count = whole(200_000, size)
     prompt = pa.StructArray.from_arrays([always("dragon " * 14_000, count)], ["content"])
     pq.write_table(table(user=accounts(count), prompt=prompt), path)
 
 
-@bomb("parquet-pages", "4 GB of equal prompts in zstd pages", "parquet-pages.parquet")
+@bomb("parquet-pages", "4 GB of identical prompts in zstd pages", "parquet-pages.parquet")
 def _(path: Path, size: float) -> None:
     one = table(user=accounts(1_000), prompt=["dragon " * 14_000] * 1_000)
     with pq.ParquetWriter(path, one.schema, use_dictionary=False, compression="zstd", write_statistics=False) as writer:
@@ -399,7 +399,7 @@ def _(path: Path, size: float) -> None:
     pq.write_table(rows, path, compression="zstd", write_statistics=False)
 
 
-@bomb("parquet-deep", "columns 1,000 deep", "parquet-deep.parquet")
+@bomb("parquet-deep", "columns nested 1,000 deep", "parquet-deep.parquet")
 def _(path: Path, size: float) -> None:
     deep: pa.Array = pa.array([1] * 50)
     for _ in range(whole(1_000, size)):
@@ -466,12 +466,22 @@ def prompts_of(kind: str, about: str, text: Callable[[int], str], count: int, ch
 prompts_of(
     "growing-letters", "U+FDFA, 18 characters when normalised: 3 prompts of 15 MB", "\ufdfa".__mul__, 3, 5_000_000
 )
-prompts_of("growing-case", "letters that grow when their case is folded", "\u0390".__mul__, 6, 7_000_000)
+prompts_of("growing-case", "letters that grow under case folding", "\u0390".__mul__, 6, 7_000_000)
 prompts_of("marks", "a letter with 7 million combining marks", lambda n: "a" + "\u0301\u0323" * (n // 2), 4, 7_000_000)
 prompts_of(
-    "marks-words", "letters with 100 marks each", lambda n: ("e" + "\u0323\u0301" * 50) * (n // 100), 4, 7_000_000
+    "marks-words",
+    "letters with 100 combining marks each",
+    lambda n: ("e" + "\u0323\u0301" * 50) * (n // 100),
+    4,
+    7_000_000,
 )
-prompts_of("hangul", "parts of syllables", lambda n: "\u1100\u1161\u11a8" * (n // 3), 6, 5_000_000)
+prompts_of(
+    "hangul",
+    "Hangul letters that normalisation composes into syllables",
+    lambda n: "\u1100\u1161\u11a8" * (n // 3),
+    6,
+    5_000_000,
+)
 prompts_of("invisible", "5 million zero-width characters", lambda n: "a\u200b\u200d\ufeff" * (n // 4), 6, 5_000_000)
 prompts_of("controls", "15 million control characters", lambda n: "\x01" * (n // 6), 6, 15_000_000)
 prompts_of("emoji", "3 million emoji", lambda n: "\U0001f469\u200d\U0001f4bb" * (n // 3), 6, 3_000_000)
@@ -483,29 +493,29 @@ prompts_of(
     15_000_000,
 )
 prompts_of(
-    "distinct-sentences", "8 prompts of 8 MB of sentences that differ",
+    "distinct-sentences", "8 prompts of 8 MB of different sentences",
     lambda n: " ".join(f"This is the sentence {i}." for i in range(n // 27)), 8, 8_000_000,
 )  # fmt: skip
-prompts_of("stops", "prompts of 15 MB of full stops", lambda n: "." * n, 6, 15_000_000)
-prompts_of("paragraphs", "prompts of 15 MB of lines of one letter", lambda n: "a\n" * (n // 3), 6, 15_000_000)
+prompts_of("stops", "15 MB of full stops", lambda n: "." * n, 6, 15_000_000)
+prompts_of("paragraphs", "15 MB of lines of one letter", lambda n: "a\n" * (n // 3), 6, 15_000_000)
+prompts_of("labels", "15 MB of labels", lambda n: "".join(f"l{i % 999}: x\n" for i in range(n // 9)), 6, 15_000_000)
 prompts_of(
-    "labels", "prompts of 15 MB of labels", lambda n: "".join(f"l{i % 999}: x\n" for i in range(n // 9)), 6, 15_000_000
+    "wide-sentences", "Chinese sentences", lambda n: "\u4f60\u597d\u5417\u4e16\u754c\u3002" * (n // 6), 6, 5_000_000
 )
-prompts_of(
-    "wide-sentences", "sentences of Chinese", lambda n: "\u4f60\u597d\u5417\u4e16\u754c\u3002" * (n // 6), 6, 5_000_000
-)
-prompts_of("one-word", "a word of 15 MB", "x".__mul__, 12, 15_000_000)
-prompts_of("words", "15 MB of words of one letter", lambda n: "a b " * (n // 4), 12, 15_000_000)
-prompts_of("blanks", "15 MB of blanks", " ".__mul__, 12, 15_000_000)
+prompts_of("one-word", "one word of 15 MB", "x".__mul__, 12, 15_000_000)
+prompts_of("words", "15 MB of one-letter words", lambda n: "a b " * (n // 4), 12, 15_000_000)
+prompts_of("blanks", "15 MB of spaces", " ".__mul__, 12, 15_000_000)
 prompts_of("addresses", "5 MB of colons and digits", lambda n: "1:" * (n // 2), 12, 5_000_000)
-prompts_of("at-signs", "5 MB of mail addresses that end nowhere", lambda n: "a.a@a-" * (n // 6), 12, 5_000_000)
-prompts_of("tokens", "5 MB of beginnings of tokens", lambda n: "eyJ-" * (n // 4), 12, 5_000_000)
+prompts_of("at-signs", "5 MB of unfinished mail addresses", lambda n: "a.a@a-" * (n // 6), 12, 5_000_000)
+prompts_of("tokens", "5 MB of token prefixes", lambda n: "eyJ-" * (n // 4), 12, 5_000_000)
 prompts_of("long-digits", "5 MB of digits", "1 ".__mul__, 12, 2_500_000)
-prompts_of("scaffold", "scaffolds 10,000 times", lambda n: "You are a helpful assistant. " * (n // 29), 12, 3_000_000)
-prompts_of("json-in-text", "brackets that begin a list", lambda n: "[" * n, 6, 5_000_000)
+prompts_of(
+    "scaffold", "a known scaffold 10,000 times", lambda n: "You are a helpful assistant. " * (n // 29), 12, 3_000_000
+)
+prompts_of("json-in-text", "brackets that open a list", lambda n: "[" * n, 6, 5_000_000)
 
 
-@bomb("long-ids", "100,000 accounts and models of 1,000 characters", "long-ids.jsonl.gz")
+@bomb("long-ids", "100,000 accounts and models with 1,000 characters", "long-ids.jsonl.gz")
 def _(path: Path, size: float) -> None:
     made = b"".join(
         row(f"{n:06}" + "u" * 990, "How do I bake bread?", model=f"{n:06}" + "m" * 900, ip="1" * 900, org="o" * 900)
@@ -514,7 +524,7 @@ def _(path: Path, size: float) -> None:
     gzipped((made, 1), path=path)
 
 
-@bomb("long-fields", "fields of 5 MB: models, addresses, clients", "long-fields.jsonl.gz")
+@bomb("long-fields", "models, addresses and clients of 5 MB", "long-fields.jsonl.gz")
 def _(path: Path, size: float) -> None:
     long = whole(5_000_000, size)
     made = b"".join(
@@ -634,14 +644,14 @@ def markdown(results: list[dict[str, Any]]) -> str:
     lines = [
         f"{ran_on({'Python': platform.python_version(), **versions})}; commit {', '.join(commits)}.",
         "",
-        "| kind | what it holds | stored bytes | read as, MB | CPU s | peak MB | exit | prompts and rejects |",
-        "|---|---|--:|--:|--:|--:|--:|---|",
+        "| kind | content | stored bytes | unpacked MB | CPU s | peak MB | exit code | prompts | rejects |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for one in results:
         decoded = f"{one['decoded'] / 1e6:,.0f}" if one["decoded"] is not None else ""
         lines.append(
             f"| `{one['kind']}` | {one['about']} | {one['stored']:,} | {decoded} | {one['cpu']:.1f} | "
-            f"{one['peak_mb']:,.0f} | {one['code']} | {one['came']} |"
+            f"{one['peak_mb']:,.0f} | {one['code']} | {one['came'].replace(' and ', ' | ')} |"
         )
     return "\n".join(lines) + "\n"
 

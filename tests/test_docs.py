@@ -58,6 +58,19 @@ def test_links_lead_somewhere(name: str) -> None:
         assert (file.parent / target).exists(), target
 
 
+def anchors(page: Path) -> set[str]:
+    """Anchors that GitHub makes of the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", ["README.md", *sorted(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md"))])
+def test_links_to_headings_lead_to_headings(name: str) -> None:
+    page = ROOT / name
+    for target, heading in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", page.read_text(encoding="utf-8")):
+        assert heading in anchors(page.parent / target if target else page), f"{target}#{heading}"
+
+
 def test_every_module_named_in_the_architecture_exists() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     table = text.split("| module |", 1)[1].split("\n\n", 1)[0]
@@ -72,8 +85,9 @@ def test_every_promise_names_a_test() -> None:
     promises = [line for line in lines if line.startswith("| ") and line != "| promise | test |"]
     assert len(promises) > 25
     for line in promises:
-        named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", line)
+        named = re.findall(r"`(tests/\w+/test_\w+\.py)(?:::(test_\w+))?`", line)
         assert named, line
+        assert len(named) == line.count(".py"), line
         for file, name in named:
-            content = (ROOT / "tests" / file).read_text(encoding="utf-8")
+            content = (ROOT / file).read_text(encoding="utf-8")
             assert not name or f"def {name}(" in content, f"{file}::{name}"

@@ -198,8 +198,8 @@ def test_every_peer_runs_and_is_scored_by_one_rule(
     assert outcomes(kept)["EVoC"]["embedding_seconds"] == found["EVoC"]["embedding_seconds"]
     told = capsys.readouterr().out
     assert "--peers EVoC" in told
-    assert "s of these, of an earlier run; compiled" in told
-    assert "of an earlier run" not in text
+    assert "s of embedding from an earlier run; compiled" in told
+    assert "from an earlier run" not in text
 
 
 def test_what_hangs_or_is_missing_is_reported_and_the_rest_runs(
@@ -474,7 +474,7 @@ def test_the_table_leaves_nobody_out() -> None:
     )
     assert lines[5].endswith(
         " | 1,234 | 123.4 | 2,000 | 1,500 | 3.0 | 0.000 | 0.000 | - | 1,200 | 0 | "
-        "embeddings 1,000 s of these; compiled before in 55.5 s |"
+        "includes 1,000 s of embedding; compiled beforehand in 55.5 s, not included |"
     )
     assert lines[6].endswith(
         " | > 90.0 | > 9.0 | 80.0 | 600 | 1.2 | - | - | - | - | - | stopped after 90 s and 600 MB, at: clustering |"

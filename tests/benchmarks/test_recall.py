@@ -368,7 +368,7 @@ def test_the_grid_section_counts_what_is_required_and_what_is_false() -> None:
     assert "`recall --part grid` on" in text
     assert "Texts: toy texts." in text
     # each-1 is below the required size
-    assert "| campaign recall, 60 accounts and 3 prompts each or more | 1.000 (0.342–1.000) | 0.95 |" in text
+    assert "| campaign recall, at least 60 accounts with 3 prompts each | 1.000 (0.342–1.000) | 0.95 |" in text
     assert "| campaign recall, all scenarios | 0.500 (0.150–0.850) |  |" in text
     assert "| account precision | 0.950 (0.950–0.950) | 0.98 |" in text
     assert "| alarms per 100,000 benign prompts | 200.000 (200.000–200.000) |  |" in text
@@ -412,7 +412,7 @@ def test_the_other_sections_say_what_they_hold() -> None:
         _result("evasions", groups=(_group("base64", found=False, covered=0),)),
     ]
     text = render_parts(results, command="recall")
-    assert "| viral: one long text sent once by many | 60 | watch 1 | not planted |" in text["look-alikes"]
+    assert "| viral: one long text, sent once by each account | 60 | watch 1 | not planted |" in text["look-alikes"]
     assert "| review | 1 | 2.00 |" in text["benign"]
     assert "| 1/1 | 4.5 (4.5–4.5) |" in text["days"]
     assert "| 0/1 | – |" in text["days"]

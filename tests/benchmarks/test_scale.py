@@ -129,7 +129,7 @@ def test_a_second_scan_is_told_as_a_share_of_the_first() -> None:
     second = _scanned(50, {"read": (1.0, 100.0), scale.REST: (1.0, 100.0)})
     text = tables([replace(first, again=second)], command="python -m benchmarks.scale")
     lines = text.splitlines()
-    assert "| stage | 1,000: seconds | and 50 later: seconds | share |" in lines
+    assert "| stage | 1,000: seconds | with 50 more: seconds | share |" in lines
     assert "| read | 8.0 | 1.0 | 0.12 |" in lines
     assert "| all | 10.0 | 2.0 | 0.20 |" in lines
     assert lines[-1].startswith("1,050 rows: campaign recall 0.500, account recall 0.250, precision -, ")

@@ -231,7 +231,7 @@ tests:
         alertname: HarvestdetectNotSucceeded
         exp_alerts:
           - exp_labels: {severity: warning, instance: a}
-            exp_annotations: {summary: No scan has done its work on a for 36 hours}
+            exp_annotations: {summary: No scan has succeeded on a for 36 hours}
       - eval_time: 2h
         alertname: HarvestdetectIncomplete
         exp_alerts:
