@@ -208,7 +208,7 @@ class ShardFolder:
             account: its id.
             renamed: new name of the file; the prepared file without the account is then at the path of this name,
                 and the old one stays until the caller removes it. None: as before.
-            unsaid: takes the id out of a reason for which a row was rejected; None: each place where it stands.
+            unsaid: takes the id out of a reason for which a row was rejected; None: replaces it everywhere.
 
         Returns:
             How many prompts there were.

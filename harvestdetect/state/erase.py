@@ -1,4 +1,4 @@
-"""Erasing an account from a state, and proving that nothing of it is left.
+"""Erases an account from a state, and proves that nothing of it is left.
 
 What goes: its prompts, texts that no other account sent, its rows and every mention of its id; names of files that hold
 the id are replaced; words of templates that nobody else sent go, and with them excerpts of alerts that still wait.
@@ -70,7 +70,7 @@ class Forgotten:
     campaigns: int
     """Campaigns of which it was a member."""
     known: bool = True
-    """False where nothing of the account was there."""
+    """Whether the state had anything of the account."""
     templates: int = 0
     """Templates whose words nobody else sent, which were erased too."""
     results: int = 0
@@ -170,14 +170,14 @@ def _count(store: Store, shards: ShardFolder, traces: Traces) -> Forgotten:
     prompts = files = 0
     known = False
     for name, sha256 in [*files_of(store), *unnamed_files(store, shards)]:
-        held = shards.open(name, sha256)
-        if held is None:
+        shard = shards.open(name, sha256)
+        if shard is None:
             continue
         try:
-            own = sum(int(of_account(block, traces.account).sum()) for block in held)
-            known |= any(mentions(traces, reject.reason) for reject in held.rejects)
+            own = sum(int(of_account(block, traces.account).sum()) for block in shard)
+            known |= any(mentions(traces, reject.reason) for reject in shard.rejects)
         finally:
-            held.close()
+            shard.close()
         prompts += own
         files += own > 0
     campaigns = len(store.rows("SELECT DISTINCT campaign FROM members WHERE account = ?", traces.account))
@@ -219,7 +219,7 @@ def _erase_files(store: Store, shards: ShardFolder, traces: Traces) -> None:
 
 
 def _is_without(aside: Path, traces: Traces) -> bool:
-    """Whether a file that was moved aside is a whole prepared file that has nothing of the account."""
+    """Whether a file that was moved aside is a whole prepared file without the account."""
     try:
         shard = opened(aside)
     except DamagedFileError:
@@ -263,11 +263,11 @@ def _erase_excerpts(connection: sqlite3.Connection, campaign: str) -> None:
         "SELECT number, body FROM outbox WHERE campaign_id = ? AND body IS NOT NULL", (campaign,)
     ).fetchall()
     for number, body in (tuple(row) for row in waiting):
-        told = json.loads(body)
-        excerpt = str(told.get("excerpt") or "")
+        alert = json.loads(body)
+        excerpt = str(alert.get("excerpt") or "")
         if excerpt and not any(text.startswith(excerpt[:-1]) for text in known):
-            told.pop("excerpt")
-            connection.execute("UPDATE outbox SET body = ? WHERE number = ?", (json_text(told), number))
+            alert.pop("excerpt")
+            connection.execute("UPDATE outbox SET body = ? WHERE number = ?", (json_text(alert), number))
 
 
 def _lost_templates(store: Store, shards: ShardFolder, account: str) -> Mapping[str, list[str]]:

@@ -86,9 +86,9 @@ def accounts_of(block: Prepared) -> set[bytes]:
 
 def blocks_of(store: Store, shards: ShardFolder) -> Iterator[Prepared]:
     for name, sha256 in files_of(store):
-        held = shards.open(name, sha256)
-        if held is not None:
+        shard = shards.open(name, sha256)
+        if shard is not None:
             try:
-                yield from held
+                yield from shard
             finally:
-                held.close()
+                shard.close()

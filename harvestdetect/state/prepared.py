@@ -58,7 +58,7 @@ def find_lost(store: Store, shards: ShardFolder, note: Callable[[str], None]) ->
     Args:
         store: with its lock.
         shards: of the state.
-        note: told of each file.
+        note: receives a sentence for each file.
 
     Returns:
         The SHA-256 of each file that was found to be lost.
@@ -133,7 +133,7 @@ def check_leaving(store: Store, shards: ShardFolder, leaving: Iterable[str]) -> 
 
 
 def _has_time(shard: Shard, time: int | None) -> bool:
-    """Whether a prompt has a time; None stands for no time that counts, which no prepared file contradicts."""
+    """Whether a prompt has a time; ``None`` means that no time counts, which no prepared file contradicts."""
     return time is None or any((block == time).any() for block in shard.times())
 
 

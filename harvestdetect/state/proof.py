@@ -1,6 +1,6 @@
 """Proof that nothing of an account is left in a state.
 
-The log of the database is empty, no row and no prepared file mentions the account, and its bytes stand nowhere else.
+The log of the database is empty, no row and no prepared file mentions the account, and its bytes occur nowhere else.
 """
 
 from __future__ import annotations
@@ -75,28 +75,28 @@ def _in_tables(store: Store, traces: Traces) -> list[str]:
 
 
 def _in_shard(shards: ShardFolder, name: str, sha256: str, traces: Traces) -> list[str]:
-    held = shards.open(name, sha256)
-    if held is None:
+    shard = shards.open(name, sha256)
+    if shard is None:
         return [f"the prepared file of {name} is broken and cannot be searched"]
     try:
         wanted = traces.account.encode()
-        for block in held:
+        for block in shard:
             if wanted in accounts_of(block):
                 return [f"the prepared file of {name} has prompts of the account"]
             if not np.isin(block.owner, block.held).all():
                 return [f"the prepared file of {name} has texts that are in no prompt"]
-        if traces.named(held.stored_name) or any(mentions(traces, r.reason) for r in held.rejects):
+        if traces.named(shard.stored_name) or any(mentions(traces, r.reason) for r in shard.rejects):
             return [f"the prepared file of {name} mentions the account"]
-        if _outside(held, shards.path(name, sha256), traces):
+        if _outside(shard, shards.path(name, sha256), traces):
             return [f"the prepared file of {name} has the id outside of the texts"]
     finally:
-        held.close()
+        shard.close()
     return []
 
 
-def _outside(held: Shard, path: Path, traces: Traces) -> bool:
-    """Whether the id stands anywhere but in texts, which others sent, and in longer words."""
-    places = held.text_places()
+def _outside(shard: Shard, path: Path, traces: Traces) -> bool:
+    """Whether the id occurs outside of texts, which others sent, and outside of longer words."""
+    places = shard.text_places()
     starts = [start for start, _ in places]
     with mapped(path) as data:
         for start, stop in traces.places(data):

@@ -1,7 +1,7 @@
 """Rebuilds the database of a state from its prepared files, and from what can still be read of the old one.
 
 A prepared file says what it was read from, how it was cut, and when its prompts were sent; so the window comes back
-whole, and the next scan judges it as before. What people said and what runs found stands in the old database alone:
+whole, and the next scan judges it as before. Only the old database has what people said and what runs found:
 every row of it that can be read and is as it was written is taken over. The old database is moved aside, never deleted.
 """
 
@@ -73,7 +73,7 @@ class Rebuilt:
     bad_rows: Mapping[str, int]
     """Table -> rows of the old database that could be read and were not as they were written."""
     unreadable: tuple[str, ...]
-    """Tables of the old database of which nothing, or not all, could be read."""
+    """Tables of the old database that could not be read, or not completely."""
     aside: tuple[str, ...]
     """What was moved, relative to the state."""
     notes: tuple[str, ...]
@@ -303,8 +303,8 @@ class _Rebuild:
     def _put(self, new: Path) -> None:
         """Moves the old database aside and puts the new one in its place.
 
-        Between the two steps there is none: whoever opens the state then is told that it is damaged, and the next
-        rebuild finds the old one aside.
+        Between the two steps there is no database: the state then counts as damaged, and the next rebuild finds the old
+        one aside.
         """
         place, number = self.folder / "aside" / f"database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}", 1
         while place.exists():
@@ -435,7 +435,7 @@ def _write(path: Path, old: _Old, files: Mapping[str, Mapping[str, Any]], cuttin
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> int:
-    """Puts a row into a table, as far as the table has its columns; one that cannot stand there is left out."""
+    """Puts a row into a table, as far as the table has its columns; a row that violates a constraint is left out."""
     known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
     names = [name for name in row if name in known]
     marks = ", ".join("?" * len(names))

@@ -1,4 +1,4 @@
-"""Erasing an account from the results of scans.
+"""Erases an account from the results of scans.
 
 Of results (``--out``) every file is rewritten without the account:
 
@@ -423,7 +423,7 @@ def _is_left(traces: Traces, key: str, value: str) -> bool:
 
 
 def _fields(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """All strings of a JSON value, each with the key that it stands under, at whatever depth."""
+    """All strings of a JSON value, each with its key, at any depth."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, dict):

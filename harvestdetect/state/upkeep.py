@@ -1,4 +1,4 @@
-"""Looking after a state: what nothing needs any more goes, and what is there is checked."""
+"""Upkeep of a state: removes what no run needs any more, and checks what is there."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def left_out(store: Store) -> list[str]:
 
 
 def _shrink(store: Store) -> None:
-    """Writes the database anew, so that nothing of what was deleted is left in it or beside it."""
+    """Writes the database anew, so that deleted content is left neither in it nor beside it."""
     try:
         store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         store.connection.execute("VACUUM")

@@ -1,4 +1,4 @@
-"""Erasing an account from a work folder (``--work``).
+"""Erases an account from a work folder (``--work``).
 
 A work folder only has copies: what holds the account is removed, and the next scan makes it again.
 """

@@ -121,7 +121,7 @@ def part_of(path: Path) -> Part:
 
 
 def read_columns(path: Path, part: Part, names: Sequence[str] | None = None) -> dict[str, AnyArray]:
-    """Arrays of a file, those that are there of the names given; None stands for all.
+    """Reads the arrays of some names that a file has; None: all arrays.
 
     Raises:
         FileNotFoundError, NotADirectoryError: there is no such file.
@@ -138,7 +138,7 @@ def read_columns(path: Path, part: Part, names: Sequence[str] | None = None) -> 
 
 
 def check_columns(path: Path, part: Part) -> None:
-    """Reads a file as a whole and keeps nothing of it; raises as :func:`read_columns` does."""
+    """Reads a whole file and checks it; raises as :func:`read_columns` does."""
 
     def once() -> None:
         with _Opened(path, part) as file:

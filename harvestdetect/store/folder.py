@@ -143,7 +143,7 @@ class ArtifactFolder:
         """The artifacts of a kind, in the order of their names.
 
         Args:
-            kind: also of the kinds inside it: ``clusters`` stands for ``clusters/wording`` too.
+            kind: includes the kinds inside it: ``clusters`` includes ``clusters/wording``.
             key: None: under any key.
 
         Raises:
