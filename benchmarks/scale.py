@@ -34,7 +34,7 @@ from benchmarks.pages import ran_on, write_section
 from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import evaluate, read_findings, read_truth
 from harvestdetect.simulate.traffic import DAY
-from harvestdetect.store.vectors import cache_folder
+from harvestdetect.store.folder import cache_folder
 
 __all__ = ["REST", "Scanned", "exponent", "main", "number", "run_scan", "scan", "table", "tables", "warm"]
 

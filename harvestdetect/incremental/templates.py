@@ -12,7 +12,7 @@ from harvestdetect.data import Corpus, Template
 from harvestdetect.incremental.clusters import CarriedClusters
 from harvestdetect.incremental.folder import TEMPLATES, Folder, Stored, is_carried, one_table, pack, unpack
 from harvestdetect.incremental.matching import most_alike, similar_size
-from harvestdetect.store.tables import places
+from harvestdetect.store.digests import places
 from harvestdetect.template.clusters import Described
 from harvestdetect.template.description import Description
 from harvestdetect.template.splitting import UNKNOWN_SUBCLUSTER, Split
