@@ -35,6 +35,17 @@ STRAYS: Final = 0.5
 """A cluster was chosen for accounts that come back, so its strays are rarer than the fit would have them."""
 FILLED: Final = 0.9
 """Membership, at least, of an account that filled a rigid template."""
+MIN_MEMBERSHIP: Final = 0.5
+"""Membership (0 to 1) from which an account is a member of a campaign."""
+MOSTLY_SEVERAL: Final = 0.5
+"""The fit of memberships starts from the accounts that sent several templates alone, where these are more than this
+share of the accounts that come back."""
+START_INSIDE: Final = 0.99
+"""Membership (0 to 1) from which the fit starts for the accounts that it starts from."""
+START_OUTSIDE: Final = 0.01
+"""Membership (0 to 1) from which the fit starts for all other accounts."""
+LEAST_STRAYS: Final = 0.1
+"""Least number of stray prompts that the fit expects in a corpus of this size."""
 FITS: Final = 25
 """How often the campaigns that still move are fitted again..."""
 STEPS: Final = 8
@@ -53,6 +64,7 @@ SPLIT_LOG_P: Final = -16.0
 TERMS: Final = 1 << 20
 """Accounts that two clusters share, over all pairs of a cluster with others, worked on at once."""
 MIN_SHARED: Final = 3
+"""Accounts that two clusters must share, at least, to be linked."""
 MIN_OVERLAP: Final = 0.2
 """Share of the smaller cluster's accounts that a link needs besides being unlikely."""
 
@@ -378,11 +390,11 @@ def membership(
     Returns:
         for each float64[a], 0 to 1.
     """
-    sure = [np.full(len(k), 0.99) for k in hits]
+    sure = [np.full(len(k), START_INSIDE) for k in hits]
     for i, several in enumerate(templates or ()):
         back = hits[i] > 1
-        if back.any() and (several[back] > 1).mean() > 0.5:
-            sure[i][several < 2] = 0.01
+        if back.any() and (several[back] > 1).mean() > MOSTLY_SEVERAL:
+            sure[i][several < 2] = START_OUTSIDE
     if hits:
         moving = list(range(len(hits)))
         for _ in range(FITS):
@@ -431,7 +443,7 @@ class _Fit:
             variance = self._sum(sure * (extra - more[of]) ** 2) / weight
             shape = np.clip(more**2 / np.maximum(variance - more, 1e-9), 1.0, 1e4)
             prior = np.clip(weight / self.accounts, 1e-9, 1 - 1e-9)
-            rate = np.maximum(STRAYS * self._sum((1 - sure) * k), 0.1)
+            rate = np.maximum(STRAYS * self._sum((1 - sure) * k), LEAST_STRAYS)
             log_member = (
                 (np.log(prior) - gammaln(shape) + shape * np.log(shape / (shape + more)))[of]
                 + gammaln(extra + shape[of])
@@ -473,7 +485,7 @@ def form_campaigns(
     account: Ints32,
     volume: Ints32,
     total_prompts: int | None = None,
-    min_membership: float = 0.5,
+    min_membership: float = MIN_MEMBERSHIP,
 ) -> list[Campaign]:
     """The campaigns of groups of clusters.
 

@@ -52,6 +52,13 @@ LOW: Final = (1 << 32) - 1
 TINY: Final = 1e-300
 """Stands for a distance of nought; less than any other float32."""
 
+MAX_TEXT_SHARE: Final = 0.1
+"""Greatest share of all texts that one cluster may hold."""
+
+POINT_SHARE_FACTOR: Final = 4
+"""Greatest share of all points that one cluster may hold, as a multiple of the greatest share of texts: a text may have
+several points."""
+
 BANDS: Final = (1 / 8, 1 / 4, 1 / 2)
 """The lightest part of the edges that is spanned first, then the next, and so on."""
 
@@ -501,7 +508,7 @@ def select_by_accounts(
     *,
     min_accounts: int,
     max_account_share: float,
-    max_share: float = 0.1,
+    max_share: float = MAX_TEXT_SHARE,
     points: int | None = None,
 ) -> tuple[list[Ints32], Floats]:
     """The disjoint nodes to which more accounts come back than chance would bring.
@@ -523,7 +530,7 @@ def select_by_accounts(
     """
     texts = int(postings.volume.sum())
     size = tree.last - tree.first
-    able = tree.real & (size <= 4 * max_share * (tree.n if points is None else points))
+    able = tree.real & (size <= POINT_SHARE_FACTOR * max_share * (tree.n if points is None else points))
     held, accounts, back, most = _senders(tree, postings, able)
     able &= (size >= 2) & (held <= max_share * texts) & (back >= min_accounts) & (accounts >= min_accounts)
     able &= most <= max_account_share * held

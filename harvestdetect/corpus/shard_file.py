@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.segments import LAYOUT, Prepared
+from harvestdetect.corpus.block import LAYOUT, PreparedBlock
 from harvestdetect.data import Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.store.trust import verified
@@ -128,7 +128,7 @@ class Shard:
             for count, (kind, width) in zip(counts, LAYOUT.values(), strict=True)
         )
 
-    def __iter__(self) -> Iterator[Prepared]:
+    def __iter__(self) -> Iterator[PreparedBlock]:
         """Its blocks, in order.
 
         Raises:
@@ -142,7 +142,7 @@ class Shard:
                 self._read(array, place)
                 place += array.nbytes
                 arrays[name] = array
-            yield Prepared(**arrays)
+            yield PreparedBlock(**arrays)
 
     def times(self) -> Iterator[npt.NDArray[np.int64]]:
         """The times of its prompts, block by block: int64[n], Unix seconds or ``NO_TIME``. Reads nothing else.

@@ -1,6 +1,6 @@
 """Prepared files: files of a dump as they were cut up, kept so that a later scan need not read the dump again.
 
-A prepared file has the blocks that :func:`harvestdetect.corpus.segments.prepare` made of one file of a dump, and the
+A prepared file has the blocks that :func:`harvestdetect.corpus.prepare.prepare` made of one file of a dump, and the
 rejects of that file. A work folder and a state both have a folder of them. They are no artifacts of
 :mod:`harvestdetect.store.folder`, for two reasons:
 
@@ -32,7 +32,7 @@ import numpy as np
 import pyarrow as pa
 
 from harvestdetect import __version__
-from harvestdetect.corpus.segments import LAYOUT, Cutting, Prepared, chosen, of_account
+from harvestdetect.corpus.block import LAYOUT, Cutting, PreparedBlock, rows_of_account, select_rows
 from harvestdetect.corpus.shard_file import MAGIC, Shard, opened, read_shard, shown_name
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
@@ -223,7 +223,7 @@ class ShardFolder:
         new_name = name if renamed is None else renamed
         unsaid = unsaid or (lambda reason: reason.replace(account, "[erased]"))
         try:
-            gone = sum(int(of_account(block, account).sum()) for block in shard)
+            gone = sum(int(rows_of_account(block, account).sum()) for block in shard)
             rejects = tuple(replace(reject, reason=unsaid(reject.reason)) for reject in shard.rejects)
             if gone or rejects != shard.rejects or shard.stored_name != shown_name(new_name):
                 self._write_without(shard, rejects, new_name, account)
@@ -237,7 +237,7 @@ class ShardFolder:
         try:
             writer.tell(Batch(prompts=NO_PROMPTS, rejects=rejects, files=(file,)))
             for block in shard:
-                writer.append(chosen(block, ~of_account(block, account), respelt=True))
+                writer.append(select_rows(block, ~rows_of_account(block, account), respelt=True))
             writer.publish()
         finally:
             writer.discard()
@@ -312,7 +312,7 @@ class ShardWriter:
             # Where reading stopped depends on the other files of the scan: the next scan looks again.
             self.discard()
 
-    def append(self, block: Prepared) -> None:
+    def append(self, block: PreparedBlock) -> None:
         """Takes the next block.
 
         Raises:

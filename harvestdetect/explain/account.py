@@ -1,28 +1,29 @@
-"""Where an account stands: in which findings, near which, and what would change that."""
+"""Which findings an account is in or near, and what would change that."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
-from harvestdetect.explain.campaign import SURE, low_share, named, shortfall
+from harvestdetect.explain.campaign import low_share, named, shortfall
 from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
 from harvestdetect.judge.candidates import SEEN, excerpt_of
+from harvestdetect.judge.findings import LEAST_PROMPTS, SURE
 from harvestdetect.report.format import percent
 from harvestdetect.util.ids import nearest, some
 
 __all__ = ["explain_account", "is_named"]
 
 EXAMPLES: Final = 5
-"""Prompts of an account that are pointed at."""
+"""Prompts of an account that are named by file and line."""
 MEMBER_FROM: Final = 0.5
-"""Membership from which an account is a member, as ``campaign.form_campaigns`` has it."""
+"""Least membership of a member, as in ``campaign.form.form_campaigns``."""
 
 
 def is_named(scan: Scan, account: str) -> bool:
@@ -33,7 +34,7 @@ def is_named(scan: Scan, account: str) -> bool:
 
 
 def explain_account(scan: Scan, account: str) -> AccountExplanation:
-    """Where an account stands.
+    """Which findings an account is in or near, and what would change that.
 
     Raises:
         UsageError: the dump does not hold it.
@@ -92,45 +93,57 @@ def _as_member(scan: Scan, candidate: Candidate, member: MemberRow) -> Place:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Requirement:
+    """What a member needs to be recommended."""
+
+    name: str
+    met: bool
+    now: float | None = None
+    needed: float | None = None
+    sentence: str
+
+
 def _member_changes(candidate: Candidate, member: MemberRow, low: float) -> tuple[Change, ...]:
     """What makes a member recommended, or would."""
     share, enough = percent(member.harvest_share), max(math.ceil(low * member.prompts - 1e-9), 0)
-    tests = (
-        (
-            "tier",
-            candidate.tier in ("urgent", "review"),
-            None,
-            None,
-            f"its campaign must be at review or above; it is at {named(candidate.tier)}",
+    fit = f"{member.harvest_prompts:,} {_do(member.harvest_prompts)}"
+    requirements = (
+        _Requirement(
+            name="tier",
+            met=candidate.tier in ("urgent", "review"),
+            sentence=f"its campaign must be at review or above; it is at {named(candidate.tier)}",
         ),
-        (
-            "harvest share",
-            member.harvest_share >= low,
-            member.harvest_share,
-            low,
-            f"its harvest share must be at least {percent(low)} ({enough:,} of its {member.prompts:,} prompts); it is "
-            f"{share}",
+        _Requirement(
+            name="harvest share",
+            met=member.harvest_share >= low,
+            now=member.harvest_share,
+            needed=low,
+            sentence=(
+                f"its harvest share must be at least {percent(low)} ({enough:,} of its {member.prompts:,} prompts); it "
+                f"is {share}"
+            ),
         ),
-        (
-            "membership",
-            member.membership >= SURE,
-            member.membership,
-            SURE,
-            f"its membership must be at least {SURE:g}; it is {member.membership:.2f}",
+        _Requirement(
+            name="membership",
+            met=member.membership >= SURE,
+            now=member.membership,
+            needed=SURE,
+            sentence=f"its membership must be at least {SURE:g}; it is {member.membership:.2f}",
         ),
-        (
-            "prompts",
-            member.harvest_prompts >= 2,
-            float(member.harvest_prompts),
-            2.0,
-            f"at least 2 of its prompts must fit; {member.harvest_prompts:,} {_do(member.harvest_prompts)}",
+        _Requirement(
+            name="prompts",
+            met=member.harvest_prompts >= LEAST_PROMPTS,
+            now=float(member.harvest_prompts),
+            needed=float(LEAST_PROMPTS),
+            sentence=f"at least {LEAST_PROMPTS} of its prompts must fit; {fit}",
         ),
     )
     wanted = "To stay recommended" if member.recommended else "To be recommended"
     return tuple(
-        Change(kind="account", name=name, now=now, needed=needed, tier=None, sentence=f"{wanted}, {why}.")
-        for name, passed, now, needed, why in tests
-        if passed == member.recommended
+        Change(kind="account", name=r.name, now=r.now, needed=r.needed, tier=None, sentence=f"{wanted}, {r.sentence}.")
+        for r in requirements
+        if r.met == member.recommended
     )
 
 
@@ -166,12 +179,12 @@ def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", 
 def _with_templates(scan: Scan, account: str, places: Sequence[Place], missing: list[str]) -> list[Place]:
     """The places with the templates that the account sent, from ``prompts.parquet``."""
     sent = prompts_of(scan.out, account, missing)
-    told = []
+    found = []
     for place in places:
         rows = [row for row in sent if row["campaign_id"] == place.campaign_id]
         words = {t.template_id: t.words for t in scan.found[place.campaign_id].templates} if rows else {}
         by_template = Counter(str(row["template_id"]) for row in rows)
-        told.append(
+        found.append(
             replace(
                 place,
                 templates=tuple(
@@ -181,4 +194,4 @@ def _with_templates(scan: Scan, account: str, places: Sequence[Place], missing: 
                 examples=tuple(f"{row['file']}:{row['line']}" for row in rows[:EXAMPLES]),
             )
         )
-    return told
+    return found

@@ -25,8 +25,9 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.alerts import forget_account
+from harvestdetect.corpus.block import rows_of_account
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.segments import digests, of_account
+from harvestdetect.corpus.segments import digests
 from harvestdetect.corpus.shard_file import opened
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import CacheError, ErasureError, StateError
@@ -174,7 +175,7 @@ def _count(store: Store, shards: ShardFolder, traces: Traces) -> Forgotten:
         if shard is None:
             continue
         try:
-            own = sum(int(of_account(block, traces.account).sum()) for block in shard)
+            own = sum(int(rows_of_account(block, traces.account).sum()) for block in shard)
             known |= any(mentions(traces, reject.reason) for reject in shard.rejects)
         finally:
             shard.close()

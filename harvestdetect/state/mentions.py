@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.corpus.segments import Prepared
+from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.state.store import Store
 from harvestdetect.state.traces import Traces
@@ -79,12 +79,12 @@ def json_value(raw: str) -> Any:
         return raw
 
 
-def accounts_of(block: Prepared) -> set[bytes]:
+def accounts_of(block: PreparedBlock) -> set[bytes]:
     stop = np.cumsum(block.value_size[: int(block.value_count[0])], dtype=np.int64).tolist()
     return {block.value_bytes[a:b].tobytes() for a, b in zip([0, *stop], stop, strict=False)}
 
 
-def blocks_of(store: Store, shards: ShardFolder) -> Iterator[Prepared]:
+def blocks_of(store: Store, shards: ShardFolder) -> Iterator[PreparedBlock]:
     for name, sha256 in files_of(store):
         shard = shards.open(name, sha256)
         if shard is not None:

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.shard_file import Shard, opened
 from harvestdetect.corpus.shards import SUFFIX, ShardFolder
 from harvestdetect.data import NO_TIME
@@ -30,8 +30,8 @@ from harvestdetect.errors import SettingsError, StateError
 from harvestdetect.report.format import plural
 from harvestdetect.settings import Settings
 from harvestdetect.state.clock import AHEAD_OF_NOW
+from harvestdetect.state.cutting import CUTTING
 from harvestdetect.state.rows import COLUMNS, RowError, check_rows
-from harvestdetect.state.run import CUTTING
 from harvestdetect.state.schema import APPLICATION, SCHEMA, make_database
 from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, READ, fault, locked, open_store
 from harvestdetect.store.trust import DamagedFileError, move_aside

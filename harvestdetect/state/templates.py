@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.segments import Prepared
 from harvestdetect.judge.attribute import KEEPS
 
 __all__ = ["fixed_words", "kept_share", "unsent"]
@@ -24,7 +24,9 @@ def _words(text: str) -> list[str]:
     return [word.casefold() for word in re.findall(r"\w+", text)]
 
 
-def unsent(blocks: Iterator[Prepared], asked: Mapping[tuple[str, str], tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+def unsent(
+    blocks: Iterator[PreparedBlock], asked: Mapping[tuple[str, str], tuple[str, ...]]
+) -> Iterator[tuple[str, str]]:
     """The templates, with their fixed words, that no text keeps; one without words is kept by all."""
     left = {key: words for key, words in asked.items() if words}
     for block in blocks:

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from harvestdetect.corpus.segments import of_account
+from harvestdetect.corpus.block import rows_of_account
 from harvestdetect.corpus.shard_file import opened
 from harvestdetect.corpus.shards import SUFFIX
 from harvestdetect.errors import CacheError, OutputError, UsageError
@@ -73,5 +73,5 @@ def _holds(path: Path, account: str, traces: Traces) -> bool:
         if any(True for _ in traces.places(data)):
             return True
     with suppress(DamagedFileError, OSError, CacheError), closing(opened(path)) as shard:
-        return any(bool(of_account(block, account).any()) for block in shard)
+        return any(bool(rows_of_account(block, account).any()) for block in shard)
     return True

@@ -64,6 +64,14 @@ _WORD = re.compile(r"\w+")
 
 RIGID_WORDS: Final = 5
 """Fixed words from which a cluster counts as a template."""
+SHORT_RUN: Final = 4
+"""A run of fixed words between two slots is chance where it has no more letters than this, unless it starts a line."""
+SLOT_FILLED: Final = 0.2
+"""A gap between fixed words is a slot where more than this share of the texts put a word into it."""
+SLOT_CHARACTERS: Final = 8
+"""A gap between fixed words is also a slot where one text puts more characters than this into it."""
+SHORT_WORD: Final = 3
+"""A word with no more letters than this does not count as kept from text to text."""
 LABELS: Final = 3
 """Fixed labels at the beginnings of lines from which it is a form, and counts as one, however few its words."""
 LABEL_WORDS: Final = 3
@@ -249,7 +257,7 @@ def _backwards(first: Sequence[str], masks: Mapping[str, int], others: Sequence[
 def _shared(first: Sequence[str], kept: npt.NDArray[np.int64], others: int) -> float:
     """Words of four letters or more that one of the others keeps, on average."""
     long: int = sum(
-        n for token, n in zip(first, kept.tolist(), strict=True) if n and len(token) > 3 and token.isalpha()
+        n for token, n in zip(first, kept.tolist(), strict=True) if n and len(token) > SHORT_WORD and token.isalpha()
     )
     return long / max(others, 1)
 
@@ -475,7 +483,7 @@ def _runs(
     stop = np.append(start[1:], len(fixed))
     letters = np.add.reduceat(weights[0], start)
     label = (letters > 0) & np.logical_or.reduceat(weights[1], start)
-    dropped = (start > 0) & (stop < len(fixed)) & (letters <= 4) & ~label
+    dropped = (start > 0) & (stop < len(fixed)) & (letters <= SHORT_RUN) & ~label
     return fixed & ~np.repeat(dropped, stop - start)
 
 
@@ -512,7 +520,7 @@ def _words_and_slots(
         values = [gap[number] for gap in gaps]
         distinct = tuple(dict.fromkeys(v for v in values if v))
         filled = sum(1 for v in values if v and any(c.isalnum() for c in v))
-        if filled > 0.2 * len(values) or any(len(v) > 8 for v in distinct):
+        if filled > SLOT_FILLED * len(values) or any(len(v) > SLOT_CHARACTERS for v in distinct):
             words.append(None)
             slots.append(distinct[:SLOT_EXAMPLES])
         if number < len(runs):

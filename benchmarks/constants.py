@@ -1,0 +1,489 @@
+"""The decision constants: which they are, where they are defined, and what each one means.
+
+A decision constant is a number that can change a finding: a threshold, a least size, a bound of what counts. Numbers
+that only change speed, memory or what is shown are listed apart, with the reason. A number in one of :data:`ROOMS` must
+be in one of the two lists; ``tests/benchmarks/test_constants.py`` checks it.
+
+The lists hold what the code cannot say: the unit and the source. Value and meaning are read from the code, so that they
+are written once. When a constant is renamed or moved, change its line here.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import importlib.util
+import pkgutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Literal, TypeAlias
+
+from harvestdetect.settings import Settings
+
+__all__ = [
+    "DECISIONS",
+    "NOT_DECISIONS",
+    "PACKAGE",
+    "ROOMS",
+    "SETTINGS",
+    "UNITS",
+    "Constant",
+    "Defined",
+    "defined",
+    "modules",
+    "problems",
+    "thresholds_inside",
+]
+
+PACKAGE: Final = "harvestdetect"
+SETTINGS: Final = "settings"
+"""The module whose constants are the fields of a dataclass."""
+ROOMS: Final = ("cluster", "template", "campaign", "evidence", "judge", "incremental")
+"""The rooms where findings are decided: every number in them is listed."""
+
+TINY: Final = 1e-5
+"""A smaller number in a comparison guards against rounding."""
+
+Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading"]
+"""Why a number is no decision constant. ``arithmetic``: a unit, a mark, a bound against rounding or overflow;
+``reading``: a setting of what is read and embedded."""
+Listed: TypeAlias = list[tuple[str, str, str]]
+"""Module, name, and in which list."""
+HERE: Final = Path(__file__).name
+"""For messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One decision constant."""
+
+    module: str
+    """Below the package: ``evidence.benign``."""
+    name: str
+    """As in the code; of the settings the field."""
+    unit: str
+    """One of :data:`UNITS`."""
+    source: str = ""
+    """Where the value comes from, where that is known."""
+
+    def __str__(self) -> str:
+        """``evidence.benign.UNEVEN``."""
+        return f"{self.module}.{self.name}"
+
+
+UNITS: Final[Mapping[str, tuple[float, float]]] = {
+    "accounts": (0, 1e9),
+    "candidates": (0, 1e9),
+    "characters": (0, 1e9),
+    "days": (0, 1e6),
+    "draws": (1, 2000),
+    "hours": (0, 24),
+    "items": (0, 1e9),
+    "letters": (0, 1e9),
+    "lines": (0, 1e9),
+    "log of a probability": (-1e9, 0),
+    "models": (1, 1e6),
+    "neighbours": (1, 1e6),
+    "organisations": (1, 1e6),
+    "pairs": (0, 1e9),
+    "probability": (0, 1),
+    "prompts": (0, 1e9),
+    "rounds": (0, 1e6),
+    "score": (-1e9, 1e9),
+    "seconds": (0, 1e9),
+    "share": (0, 1),
+    "standard deviations": (0, 1e9),
+    "texts": (0, 1e9),
+    "times": (0, 1e9),
+    "words": (0, 1e9),
+    "chord distance": (0, 2),
+    "cosine": (-1, 1),
+}
+"""Every unit with the least and greatest value that a constant of it may take. ``share`` includes Jaccard indices and
+memberships, ``probability`` p-values and false-discovery rates; ``times`` is a ratio without an upper bound."""
+
+
+def _of(module: str, **units: str) -> tuple[Constant, ...]:
+    """The constants of a module, each with its unit."""
+    return tuple(Constant(module, name, unit, SOURCES.get(f"{module}.{name}", "")) for name, unit in units.items())
+
+
+SOURCES: Final[Mapping[str, str]] = {
+    "template.align.SHARED_WORDS": "ARCHITECTURE.md, pitfalls",
+    "template.align.IN_ORDER": "ARCHITECTURE.md, pitfalls",
+    "evidence.nulls.STEPS": "Besag & Clifford 1991, sequential Monte Carlo tests",
+    "evidence.nulls.SETTLED": "Besag & Clifford 1991, sequential Monte Carlo tests",
+    "evidence.structure.POPULAR": "FRAUDAR (KDD 2016)",
+    "evidence.intent.FIXED_MARGIN": "benchmarks/intent.py, tuning part",
+    "evidence.intent.TEXTS_MARGIN": "benchmarks/intent.py, tuning part",
+}
+"""Where values come from, where that is known."""
+
+# fmt: off
+DECISIONS: Final[tuple[Constant, ...]] = (
+    *_of(
+        "settings",
+        segment_characters="characters", max_windows="texts", k="neighbours", min_samples="neighbours",
+        min_cluster_size="texts", distance_floor="chord distance", distance_cap="chord distance",
+        min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
+        fdr="probability",
+    ),
+    *_of(
+        "corpus.registry",
+        SCAFFOLD_WORDS="words", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words",
+    ),
+    *_of(
+        "cluster.tree",
+        MAX_TEXT_SHARE="share", POINT_SHARE_FACTOR="times",
+    ),
+    *_of(
+        "cluster.views",
+        SHARED_FLOOR="chord distance", SHARED_CAP="chord distance", ROUNDS="rounds", AROUND="neighbours",
+        FRESH="share",
+    ),
+    *_of(
+        "cluster.assign",
+        SAME_PROMPTS="share", TWIN="share", VERBATIM_BONUS="score", AMONG="neighbours", AMONG_SHARE="share",
+    ),
+    *_of(
+        "template.align",
+        KEPT_BY="share", SAME="share", SAME_LEAST="words", DEPTH="rounds", LEAST_TEXTS="texts", RIGID_WORDS="words",
+        SHORT_RUN="letters", SLOT_FILLED="share", SLOT_CHARACTERS="characters", SHORT_WORD="letters", LABELS="lines",
+        LABEL_WORDS="words", LONG_WORDS="words", SHARED_WORDS="words", IN_ORDER="times",
+    ),
+    *_of(
+        "template.refine",
+        MIXED_WORDS="words", MIXED_TEXTS="texts", LONGER="times", ROOM="share", STAYS="share", FILLS="share",
+    ),
+    *_of(
+        "campaign.form",
+        STRAYS="share", FILLED="share", MIN_MEMBERSHIP="share", MOSTLY_SEVERAL="share", START_INSIDE="share",
+        START_OUTSIDE="share", LEAST_STRAYS="prompts", RIGID_RELIEF="share", COPIED="share", COPIED_RELIEF="times",
+        SPLIT_LOG_P="log of a probability", MIN_SHARED="accounts", MIN_OVERLAP="share",
+    ),
+    *_of(
+        "evidence.nulls",
+        DRAWS="draws", STEPS="draws", SETTLED="draws", MAX_MEMBERS="accounts", HEAVY="times", ENOUGH="accounts",
+        MAX_PROMPTS="prompts", LEAST_MEMBERS="accounts",
+    ),
+    *_of(
+        "evidence.text",
+        PASSED_ON="share", FILLED="share", COPY="share", ALIKE="share", CLOSE="cosine", KEEPS="share", TRACES="items",
+        SAME_TRACES="share", LENGTHS="times", _FEW_WORDS="words", _SHAPED="lines",
+    ),
+    *_of(
+        "evidence.structure",
+        DEALT="standard deviations", LEAST_USUAL="cosine", MIN_PAIRS="pairs", POPULAR="accounts",
+        MIN_COHORT="accounts", MIDDLE="share",
+    ),
+    *_of(
+        "evidence.time",
+        SESSION="seconds", MIN_PROMPTS="prompts", MIN_RETURNING="accounts", MIN_OTHERS="accounts", MISSING="share",
+        MAX_DAYS="days", SYNC_HOURS="hours", SYNC_DAYS="days", SYNC_LEFT_OUT="share", RAMP_DAYS="days",
+        RAMP_PROMPTS="prompts", GRID="seconds", LASTING_DAYS="days", HANDED="share", VOLUME_DAYS="days",
+        PIVOT_BEFORE="prompts", PIVOT_MODELS="models", MIN_SIGN_UPS="accounts", MATCHED="accounts",
+    ),
+    *_of(
+        "evidence.infrastructure",
+        FAMILIAR="times", COARSE="share", RARE="accounts", ORGANISATION="share", LARGEST="organisations",
+        TEAMS="organisations", TEAM="accounts", MIN_KNOWN="accounts", MIN_OTHERS="accounts", MIN_COMMON="share",
+        LISTED="probability",
+    ),
+    *_of(
+        "evidence.intent",
+        FIXED_MARGIN="cosine", TEXTS_MARGIN="cosine", NEAREST="items", BESIDE="share", FEWEST_WORDS="words",
+    ),
+    *_of(
+        "evidence.benign",
+        DEVIATIONS="standard deviations", OF_USUAL="share", MOSTLY="share", STRANGERS="probability", UNEVEN="times",
+        INDEPENDENT="times", AS_CHANCE="probability", LOOSE="share", MACHINE="probability", SITTING="share",
+        SHARED="probability", ONE="share", COPIED="share", FEW_TEXTS="texts", NEARLY_ALL="share", FEW_EACH="prompts",
+        SHORT="words", EVENT_DAYS="days",
+    ),
+    *_of(
+        "judge.triage",
+        TEXT_FDR="probability", ALONE="share", TEXT_SCORE="score", AGREES="probability",
+    ),
+    *_of(
+        "judge.measure",
+        OUTLYING="times", FEW="share", BACKGROUND_TEXTS="texts", NEIGHBOURHOOD="texts", GLANCE_P="probability",
+    ),
+    *_of(
+        "judge.verdict",
+        SHARED_MEMBERS="share", FAR="times",
+    ),
+    *_of(
+        "judge.findings",
+        SURE="share",
+    ),
+    *_of(
+        "judge.calibration",
+        FEW="candidates", MANY="candidates", OUTER="candidates",
+    ),
+    *_of(
+        "judge.attribute",
+        LEAST_WORDS="words", KEEPS="share", LEAST_PROMPTS="prompts", SURE_WORDS="words",
+    ),
+    *_of(
+        "incremental.folder",
+        LEAST_TEXTS="texts",
+    ),
+    *_of(
+        "incremental.clusters",
+        CHANGED="share",
+    ),
+    *_of(
+        "incremental.matching",
+        SAME_SET="share", SAME_CANDIDATE="share",
+    ),
+)
+"""All decision constants, in the order of the stages."""
+
+NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
+    "settings": {
+        "max_rejects": "reading", "max_line_bytes": "reading", "max_expansion": "reading",
+        "auto_budget_seconds": "speed", "batch_size": "speed", "exact_below": "speed", "seed": "arithmetic",
+        "threads": "speed", "workers": "speed", "memory_gb": "memory",
+    },
+    "campaign.form": {
+        "FITS": "speed", "STEPS": "speed", "SETTLED": "arithmetic", "TERMS": "memory",
+    },
+    "campaign.shared_accounts": {
+        "LEAST_LOG_P": "arithmetic", "CELLS": "memory", "HALF": "format",
+    },
+    "cluster.assign": {
+        "TERMS": "memory",
+    },
+    "cluster.repeat_senders": {
+        "BLOCK": "memory",
+    },
+    "cluster.tree": {
+        "BRIDGE": "arithmetic", "BLOCK": "memory", "SORTED": "speed", "MERGES": "memory", "LOW": "format",
+        "TINY": "arithmetic", "BANDS": "speed",
+    },
+    "cluster.views": {
+        "BLOCK": "memory",
+    },
+    "evidence.infrastructure": {
+        "SHOWN": "display", "P_FLOOR": "arithmetic",
+    },
+    "evidence.intent": {
+        "AT_MOST": "display", "BEGINNING": "speed", "SAMPLE": "speed", "GLANCE": "speed", "GLANCE_MARGIN": "speed",
+    },
+    "evidence.nulls": {
+        "LEAST": "arithmetic",
+    },
+    "evidence.structure": {
+        "COMPOSITIONS": "speed", "MAX_SHARES": "memory", "LEAST_COMPOSITIONS": "speed", "ROUNDING": "arithmetic",
+        "BAND": "speed", "GATHERED": "memory", "FOCUS_DRAWS": "speed", "FOCUS_PROMPTS": "speed",
+        "DENSITY_DRAWS": "speed", "COUNTED": "memory",
+    },
+    "evidence.text": {
+        "READ": "speed", "PAIRS": "speed", "MOST_TEMPLATES": "speed", "BUCKETS": "format", "_SCRIPTS": "format",
+    },
+    "evidence.time": {
+        "HOUR": "arithmetic", "DAY": "arithmetic", "AT_ONCE": "memory", "MIN_DRAWN": "arithmetic",
+    },
+    "incremental.reuse": {
+        "LEAST_KNOWN": "speed",
+    },
+    "judge.attribute": {
+        "NEAREST": "speed", "_BLOCK": "memory",
+    },
+    "judge.calibration": {
+        "VERSION": "format", "LEAST": "arithmetic", "PER": "display", "CONFIDENCE": "display",
+    },
+    "judge.candidates": {
+        "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "EXCERPT": "display", "CLOSE": "display",
+        "WEIGHED": "display",
+    },
+    "judge.findings": {
+        "DAY": "arithmetic",
+    },
+    "judge.measure": {
+        "TEXTS": "speed", "READ_AMONG": "speed", "GLANCE": "speed",
+    },
+    "judge.triage": {
+        "P_FLOOR": "arithmetic", "NEIGHBOURS": "display", "LEAST_CUT": "display",
+    },
+    "template.align": {
+        "SAMPLE": "speed", "PAIRS": "memory", "PAIRS_AT_ONCE": "memory", "MAX_TOKENS": "speed", "HEAD": "speed",
+        "SLOT_EXAMPLES": "display", "EXEMPLARS": "display", "BACKWARDS": "speed",
+    },
+    "template.refine": {
+        "TEXTS_PER_CLUSTER": "speed", "NONE": "format", "UNKNOWN": "format",
+    },
+}
+"""Numbers of the same rooms that are no decision constants, by module, each with the reason."""
+# fmt: on
+
+INLINE: Final[Mapping[str, tuple[str, ...]]] = {
+    "campaign.form": ("len(component) > 3", "len(group) < 3"),
+    "evidence.text": ("codes >= 97",),
+    "judge.candidates": ("turn < 3 * late",),
+}
+"""Comparisons inside functions whose number is no threshold, by module, as :func:`ast.unparse` writes them."""
+NAMED_ROOMS: Final = ("cluster", "template", "campaign", "incremental")
+"""Rooms in which no threshold is a bare number inside a function."""
+
+
+# ---------------------------------------------------------------- what the code says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defined:
+    """A number as the code defines it."""
+
+    module: str
+    name: str
+    value: Any
+    meaning: str
+    """Its docstring, on one line; empty where it has none."""
+    line: int
+
+
+def modules(*rooms: str) -> list[str]:
+    """Dotted names below the package of all modules in some rooms; of the whole package where none is given."""
+    found = []
+    package = importlib.import_module(PACKAGE)
+    for module in pkgutil.walk_packages(package.__path__, f"{PACKAGE}."):
+        name = module.name.partition(".")[2]
+        if not rooms or name.split(".", 1)[0] in rooms:
+            found.append(name)
+    return sorted(found)
+
+
+def defined(module: str) -> dict[str, Defined]:
+    """The numbers that a module defines: constants in capitals, of :data:`SETTINGS` the fields of the dataclass.
+
+    A table counts as well when it has a number in it: no threshold may hide in an entry.
+    """
+    loaded = importlib.import_module(f"{PACKAGE}.{module}")
+    if module == SETTINGS:
+        return _fields(loaded)
+    found = {}
+    for name, node, meaning in _assigned(_body(loaded)):
+        capitals = name.strip("_").isupper()
+        if capitals and node.value is not None and any(map(_is_number, ast.walk(node.value))):
+            value = getattr(loaded, name)
+            found[name] = Defined(module=module, name=name, value=value, meaning=meaning, line=node.lineno)
+    return found
+
+
+def _fields(loaded: ModuleType) -> dict[str, Defined]:
+    (fields,) = (n for n in _body(loaded) if isinstance(n, ast.ClassDef) and n.name == Settings.__name__)
+    types = {f.name: str(f.type) for f in dataclasses.fields(Settings)}
+    return {
+        name: Defined(
+            module=SETTINGS, name=name, value=getattr(Settings(), name), meaning=meaning, line=node.lineno
+        )
+        for name, node, meaning in _assigned(fields.body)
+        if types.get(name, "").split(" | ")[0] in ("int", "float")
+    }  # fmt: skip
+
+
+def _body(loaded: ModuleType) -> list[ast.stmt]:
+    return _parsed(Path(str(loaded.__file__))).body
+
+
+@cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _assigned(body: list[ast.stmt]) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign, str]]:
+    """Name, statement and docstring of every assignment to a name."""
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        if isinstance(node, ast.Assign):
+            (target, *_) = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            target = node.target
+        else:
+            continue
+        meaning = ""
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
+            meaning = " ".join(after.value.value.split())
+        if isinstance(target, ast.Name):
+            yield target.id, node, meaning
+
+
+def _is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+
+
+def thresholds_inside(module: str) -> list[str]:
+    """Comparisons in a module with a number that has no name: other than 0, 1, 2 and what is next to 0."""
+    loaded = importlib.import_module(f"{PACKAGE}.{module}")
+    found = []
+    for node in ast.walk(_parsed(Path(str(loaded.__file__)))):
+        if isinstance(node, ast.Compare):
+            numbers = [ast.literal_eval(n) for n in ast.walk(node) if isinstance(n, ast.Constant) and _is_number(n)]
+            if any(number not in (0, 1, 2) and abs(number) > TINY for number in numbers):
+                found.append(ast.unparse(node))
+    return [text for text in found if text not in INLINE.get(module, ())]
+
+
+# ---------------------------------------------------------------- what is wrong
+
+
+def problems(
+    decisions: tuple[Constant, ...] = DECISIONS, others: Mapping[str, Mapping[str, str]] = NOT_DECISIONS
+) -> list[str]:
+    """What the lists and the code disagree on, a sentence each that says what to change."""
+    listed = [(c.module, c.name, "DECISIONS") for c in decisions]
+    listed += [(module, name, "NOT_DECISIONS") for module, names in others.items() for name in names]
+    rooms = [SETTINGS, *modules(*ROOMS)]
+    found = {module: defined(module) for module in rooms}
+    for module in dict.fromkeys(module for module, _, _ in listed if module not in found):
+        found[module] = defined(module) if importlib.util.find_spec(f"{PACKAGE}.{module}") else {}
+    return [*_misread(decisions, listed), *_missing(listed, found), *_unlisted(rooms, listed, found), *_inline()]
+
+
+def _misread(decisions: tuple[Constant, ...], listed: Listed) -> Iterator[str]:
+    """What is wrong with the lists themselves."""
+    for constant in decisions:
+        if constant.unit not in UNITS:
+            yield f"{constant} has the unknown unit {constant.unit!r}; add it to UNITS in {HERE}"
+    counts = Counter((module, name) for module, name, _ in listed)
+    for (module, name), count in counts.items():
+        if count > 1:
+            yield f"{module}.{name} is listed {count} times in {HERE}; keep one line"
+    for name in SOURCES:
+        if name not in {f"{module}.{own}" for module, own in counts}:
+            yield f"{name} is in SOURCES of {HERE} and in no list; rename or remove its line"
+
+
+def _missing(listed: Listed, found: Mapping[str, Mapping[str, Defined]]) -> Iterator[str]:
+    """What is listed and not in the code, with the modules that have a constant of that name."""
+    for module, name, where in listed:
+        if name not in found[module]:
+            places = [other for other, names in found.items() if name in names]
+            now = f"{', '.join(places)} has one of that name" if places else "rename or remove its line"
+            yield f"{module}.{name} is in {where} of {HERE} and no longer in the code; {now}"
+
+
+def _unlisted(rooms: list[str], listed: Listed, found: Mapping[str, Mapping[str, Defined]]) -> Iterator[str]:
+    """Numbers of the rooms that are in neither list."""
+    known = {(module, name) for module, name, _ in listed}
+    for module in rooms:
+        for name, one in found[module].items():
+            if (module, name) not in known:
+                yield (
+                    f"{module}.{name} = {one.value!r} (line {one.line}) is a number that {HERE} does not list: add it "
+                    "to DECISIONS with its unit if it can change a finding, else to NOT_DECISIONS with the reason"
+                )
+
+
+def _inline() -> Iterator[str]:
+    """Thresholds that have no name."""
+    for module in modules(*NAMED_ROOMS):
+        for text in thresholds_inside(module):
+            yield (
+                f"{module} compares with a number without a name: {text}; make it a constant, or add the comparison "
+                f"to INLINE of {HERE}"
+            )
