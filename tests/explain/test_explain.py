@@ -69,7 +69,7 @@ from harvestdetect.judge.candidates import (
 from harvestdetect.judge.triage import judge, steps, tier_at
 from harvestdetect.report import write_outputs
 from harvestdetect.util.escape import INVISIBLE, json_text
-from tests.report.test_report import HOSTILE, make_detection, make_finding, make_member, make_template
+from tests.report.making import HOSTILE, make_detection, make_finding, make_member, make_template
 
 FIRST, SECOND, LOOSE = "c-aaaa000001", "c-aabb000002", "c-ffff000003"
 """A capped finding, an urgent one, a candidate that became no finding."""
