@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from harvestdetect.state.store import Store
 from harvestdetect.state.traces import Traces
 
 __all__ = [
-    *("GENERATED", "NAMES", "accounts_of", "blocks_of", "files_of", "json_value", "mentions", "rows_said"),
+    *("GENERATED", "NAMES", "Mention", "accounts_of", "blocks_of", "files_of", "json_value", "mentions", "rows_said"),
     "text_columns",
 ]
 
@@ -29,6 +29,15 @@ _STRUCTURE: Final = frozenset(
 NAMES: Final = frozenset({("files", "name"), ("past_files", "name")})
 GENERATED: Final = frozenset({("campaigns", "finding"), ("runs", "settings"), ("runs", "counts"), ("meta", "value")})
 """JSON of this package. It may hold an ordinary word or number, which is then no mention of an account of this name."""
+
+
+class Mention(NamedTuple):
+    """A value of the database that mentions an account."""
+
+    table: str
+    column: str
+    row: int
+    value: str
 
 
 def files_of(store: Store) -> list[tuple[str, str]]:
@@ -50,8 +59,8 @@ def text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     ]
 
 
-def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[tuple[str, str, int, str]]:
-    """Table, column, row and value of every mention, but in ``members``."""
+def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[Mention]:
+    """Every mention in the database, but in ``members``."""
     for table, column in text_columns(connection):
         if column in _STRUCTURE or (table, column) in (("members", "account"), ("meta", "name")):
             continue
@@ -60,7 +69,7 @@ def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[tuple[
         rows = connection.execute(f'SELECT rowid, "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL')
         for row, value in (tuple(row) for row in rows.fetchall()):
             if _is_said(traces, table, column, value):
-                yield table, column, row, value
+                yield Mention(table=table, column=column, row=row, value=value)
 
 
 def _is_said(traces: Traces, table: str, column: str, value: str) -> bool:
