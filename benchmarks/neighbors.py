@@ -20,7 +20,8 @@ import numpy.typing as npt
 from harvestdetect import Settings, read_dumps
 from harvestdetect.corpus.build import build_corpus
 from harvestdetect.embed.encoders import encode_texts, load_encoder
-from harvestdetect.neighbors.search import TARGET_RECALL, nearest
+from harvestdetect.neighbors.recall import TARGET_RECALL
+from harvestdetect.neighbors.search import nearest
 from harvestdetect.simulate import simulate
 from harvestdetect.util.arrays import unit
 

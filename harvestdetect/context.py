@@ -16,7 +16,7 @@ from harvestdetect.settings import Settings
 from harvestdetect.util.disk import SpareFolder
 from harvestdetect.util.files import make_folder
 from harvestdetect.util.machine import peak_memory_mb
-from harvestdetect.util.memory import Counts, available_gb, check_memory, estimate_gb, reading_gb
+from harvestdetect.util.memory_estimate import Counts, available_gb, check_memory, estimate_gb, reading_gb
 
 __all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context"]
 

@@ -1,29 +1,29 @@
-"""One family of exceptions.
+"""The exceptions of this package.
 
 ::
 
-    HarvestdetectError           anything this package raises on purpose
-    ├── UsageError               what was asked for cannot be done: a flag, a setting, a path (exit 2)
-    │   ├── SettingsError        a setting out of its range, or a settings file that cannot be read
-    │   ├── CalibrationError     a calibration that cannot be read, or was made for another kind of scan
-    │   └── ColumnsError         a dump lacks a needed column; names the columns found
+    HarvestdetectError           every exception that this package raises on purpose
+    ├── UsageError               a flag, a setting or a path is wrong (exit 2)
+    │   ├── SettingsError        a setting is out of its range, or a settings file cannot be read
+    │   ├── CalibrationError     a calibration cannot be read, or was made for another kind of scan
+    │   └── ColumnsError         a dump lacks a required column; the message names the columns found
     ├── InputError               nothing usable could be read from the dumps (exit 1)
     ├── OutputError              OUT cannot be written: permission, disk full (exit 1)
     ├── EncoderError             a model cannot be found, loaded or trusted (exit 1)
     ├── CacheError               the vector cache cannot be used (exit 1)
-    │   └── UnreadableError      a file that was kept cannot be read now; nothing of it was changed
+    │   └── UnreadableError      a kept file cannot be read now; it was not changed
     ├── ScratchError             temporary files cannot be written: disk full, permission (exit 1)
-    ├── NeedsMemoryError         the scan would need more memory than it may have (exit 1)
+    ├── NeedsMemoryError         the scan needs more memory than it may use (exit 1)
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
     │   ├── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
-    │   └── ClockError           the clock cannot be right, by the state or by the prompts (exit 1)
+    │   └── ClockError           the clock is wrong, according to the state or the prompts (exit 1)
     ├── TooManyRejectsError      more bad rows than ``--max-rejects`` allows (exit 4)
-    ├── IncompleteWindowError    a file of the window was lost; the results are without it (exit 4)
-    ├── ErasureError             an account is not erased completely yet; try again (exit 75)
-    └── LockedError              another scan holds the lock (exit 75)
+    ├── IncompleteWindowError    a file of the window was lost and is missing in the results (exit 4)
+    ├── ErasureError             an account is not completely erased yet; try again (exit 75)
+    └── LockedError              another scan has the lock (exit 75)
 
-Each class carries the exit code the command line ends with. Messages say what is wrong, what was given
-and what to do.
+Each class has the exit code with which the command line ends. A message says what is wrong, what was given and what to
+do.
 """
 
 from __future__ import annotations
@@ -53,13 +53,14 @@ __all__ = [
 
 
 class HarvestdetectError(Exception):
-    """The root of the family."""
+    """Base class of all exceptions that this package raises on purpose."""
 
     exit_code = 1
+    """Exit code of the command line."""
 
 
 class UsageError(HarvestdetectError):
-    """What was asked for cannot be done."""
+    """A flag, a setting or a path is wrong."""
 
     exit_code = 2
 
@@ -73,7 +74,7 @@ class CalibrationError(UsageError):
 
 
 class ColumnsError(UsageError):
-    """A dump lacks a column that a scan needs."""
+    """A dump lacks a required column."""
 
 
 class InputError(HarvestdetectError):
@@ -93,7 +94,7 @@ class CacheError(HarvestdetectError):
 
 
 class UnreadableError(CacheError):
-    """A file that was kept cannot be read now. Nothing of it was changed."""
+    """A kept file cannot be read now. It was not changed."""
 
 
 class ScratchError(HarvestdetectError):
@@ -101,7 +102,7 @@ class ScratchError(HarvestdetectError):
 
 
 class NeedsMemoryError(HarvestdetectError):
-    """A scan would need more memory than it may have."""
+    """A scan needs more memory than it may use."""
 
 
 class StateError(HarvestdetectError):
@@ -113,7 +114,7 @@ class DamagedStateError(StateError):
 
 
 class ClockError(StateError):
-    """The clock is before the last run of a state, or far from what the prompts say."""
+    """The clock is before the last run of a state, or far from the times of the prompts."""
 
 
 class TooManyRejectsError(HarvestdetectError):
@@ -123,25 +124,25 @@ class TooManyRejectsError(HarvestdetectError):
 
 
 class IncompleteWindowError(HarvestdetectError):
-    """A file of the window was lost. The results were written without it."""
+    """A file of the window was lost. It is missing in the results."""
 
     exit_code = 4
 
 
 class ErasureError(HarvestdetectError):
-    """An account is not erased completely, or it cannot be proven; the message says what remains."""
+    """An account is not completely erased, or that cannot be proven. The message says what remains."""
 
     exit_code = 75
 
 
 class LockedError(HarvestdetectError):
-    """Another scan holds the lock."""
+    """Another scan has the lock."""
 
     exit_code = 75
 
 
 def was_interrupted(error: BaseException | None) -> bool:
-    """Whether an error came up while Ctrl-C was unwinding the stack."""
+    """Whether an exception was raised while Ctrl-C was unwinding the stack."""
     seen = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -11,15 +11,17 @@ import numpy as np
 from harvestdetect.assemble import Outcome, assemble
 from harvestdetect.cluster.assign import assign_prompts, verbatim_clusters, volumes
 from harvestdetect.context import Context, Progress, open_context
-from harvestdetect.corpus.prompts import parts_of, prompt_vectors
+from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
 from harvestdetect.data import Attributed, Detection, Family
 from harvestdetect.errors import SettingsError
+from harvestdetect.evidence.candidate import ScanData
+from harvestdetect.evidence.reference import reference_of
 from harvestdetect.incremental import reusing
 from harvestdetect.judge.attribute import Signature, attribute
 from harvestdetect.judge.calibration import check_calibration
 from harvestdetect.judge.conclude import conclude
-from harvestdetect.judge.measure import Case, Weighed, background_of
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.verdict import Scale, judge_candidates
 from harvestdetect.settings import Settings
 from harvestdetect.stages import PLAIN, Source, by_meaning, embed, form, in_corpus, load_references, postings_of
@@ -36,7 +38,7 @@ class Scan:
     """A finished scan: the answer, and what was measured on its way."""
 
     detection: Detection
-    measured: Sequence[Weighed] = ()
+    measured: Sequence[MeasuredCandidate] = ()
     """What was measured on every candidate, before any calibration."""
 
 
@@ -135,18 +137,18 @@ def run_scan(
         clusters += verbatim_clusters(corpus, min_accounts=settings.min_accounts)
         assigned = assign_prompts(clusters, corpus, volume, min_accounts=settings.min_accounts)
     with context.stage("templates", blas_threads=1):
-        parts = parts_of(corpus)
+        parts = parts_by_prompt(corpus)
         described = stages.describe(assigned, corpus, parts, wording, context)
     with context.stage("campaigns", blas_threads=1):
         campaigns = form(described, corpus, volume, neighbors, context)
     with context.stage("evidence", blas_threads=1):
-        case = Case(
+        case = ScanData(
             corpus=corpus, postings=postings, parts=parts, assigned=described.assigned,
             described=described.descriptions, neighbors=neighbors, core=wording_clusters.core, encode=wording.encode,
             vectors=prompt_vectors(corpus, parts, wording.vectors, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
             registry=registry, leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
-        background = background_of(campaigns, case, seed=settings.seed)
+        background = reference_of(campaigns, case, seed=settings.seed)
         measured = stages.measure(campaigns, case, background, context)
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(campaigns, measured, case, background, scale=scale, settings=settings)

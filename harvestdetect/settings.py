@@ -1,7 +1,7 @@
-"""One frozen :class:`Settings`, where every setting is described and every range is checked.
+"""The settings of a scan, with a description and a range check of each.
 
-Precedence: command-line flags, then environment variables (``HARVESTDETECT_ENCODER=fast``), then the
-settings file (TOML), then the defaults.
+Command-line flags go first, then environment variables (``HARVESTDETECT_ENCODER=fast``), then the settings file (TOML),
+then the defaults.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from harvestdetect.errors import SettingsError
 __all__ = ["ENVIRONMENT_PREFIX", "REPORT_PLACEHOLDERS", "Settings", "load_settings", "number_text"]
 
 ENVIRONMENT_PREFIX = "HARVESTDETECT_"
+"""Beginning of the names of environment variables."""
 
 ENCODERS = ("auto", "fast", "full")
 SELECTIONS = ("account", "leaf", "eom")
@@ -30,12 +31,13 @@ _WHOLE = frozenset(
 FORMATS = ("auto", "jsonl", "csv", "parquet")
 PATHS = ("cache", "calibration", "registry", "work")
 REPORT_PLACEHOLDERS: Final = ("campaign", "run", "started", "date")
-"""What may stand in braces in ``report_url``."""
+"""Names that ``report_url`` may contain in braces."""
 _REPORT_CHARACTERS: Final = 400
+"""Most characters of ``report_url``."""
 _REPORT_HEAD: Final = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?=[/?#]|$)")
 _REPORT_REST: Final = re.compile(r"(?:[/?#][A-Za-z0-9._~:/?#@!$&'()+,;=%-]*)?")
 _MOST: Final = 2**31 - 1
-"""Of what is counted in 32 bits: rows, accounts, bytes of a line."""
+"""Largest value of a setting that is counted in 32 bits, such as rows, accounts and bytes of a line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,92 +45,105 @@ class Settings:
     """How a scan reads, compares, clusters, links and judges.
 
     Raises:
-        SettingsError: a value is out of its range; the message names the setting, the range and the value.
+        SettingsError: a value is out of its range. The message names the setting, the range and the value.
     """
 
     # reading
     mapping: Mapping[str, str] = field(default_factory=dict)
-    """Our name -> column (or dotted path) in the dump: ``{"prompt": "body.messages"}``."""
+    """Name of a field -> its column, or dotted path, in the dump: ``{"prompt": "body.messages"}``."""
     format: str = "auto"
+    """``jsonl``, ``csv`` or ``parquet``; ``auto`` recognises the format by the content of each file."""
     max_rejects: float | None = None
-    """Bad rows allowed: a count when 1 or more, a share of the rows when below 1; None allows any."""
+    """Most bad rows: a number if it is 1 or more, a share of the rows if it is below 1; None allows any number."""
     max_line_bytes: int = 16_000_000
-    """A longer line is a reject."""
+    """Bytes of the longest line. A longer line is a reject."""
     max_expansion: float = 1_000.0
-    """Times its stored size that the content of a compressed file, or of a Parquet file, may be; a row counts as at
-    least 2,000 bytes. All files of a scan together may go 4 GB beyond that; then reading of the file stops."""
+    """Largest size of the content of a compressed file or of a Parquet file, as a multiple of its stored size. A row
+    counts as at least 2,000 bytes. All files of a scan together may exceed this by 4 GB. Beyond that, reading of the
+    file stops."""
 
     # corpus
     segment_characters: int = 300
-    """A part of a prompt longer than twice this is also compared in pieces of about this length."""
+    """Characters of a piece of a part. A part that is more than twice as long is also compared in such pieces."""
     max_windows: int = 4
-    """At most so many windows between head and tail of a long part."""
+    """Most pieces of a long part between its head and its tail."""
     registry: Path | None = None
-    """TOML file with known scaffolds and viral prompts of your own, beside the shipped ones."""
+    """TOML file with further known scaffolds and viral prompts, in addition to the shipped ones."""
     use_registry: bool = True
-    """Take known scaffolds out of the texts before these are compared, and say of a template that it is known."""
+    """Whether to remove known scaffolds from texts before texts are compared, and to report known templates as such."""
 
     # encoding
     encoder: str = "auto"
+    """``fast`` compares texts only by wording, ``full`` also compares all of them by meaning, and ``auto`` compares as
+    many by meaning as ``auto_budget_seconds`` allows."""
     model: str | None = None
-    """A sentence-transformers folder (or hub name, with ``allow_download``); None: the packaged MiniLM."""
+    """Folder of a sentence-transformers model, or its hub name with ``allow_download``; None is the packaged MiniLM."""
     allow_download: bool = False
+    """Whether a model may be downloaded."""
     cache: Path | None = None
-    """Folder of the vector cache and of distilled models; None: the user's cache folder."""
+    """Folder of cached vectors and distilled models; None is the cache folder of the user."""
     use_cache: bool = True
+    """Whether vectors are cached."""
     auto_budget_seconds: float = 60.0
-    """``auto`` embeds so much by meaning, reckoned at the speed of two cores."""
+    """Seconds that ``auto`` may spend on embedding by meaning, at a nominal speed of two cores."""
     batch_size: int = 64
+    """Most texts that the transformer embeds at a time."""
     device: str = "auto"
-    """``auto``, ``cpu``, ``cuda`` or ``mps``."""
+    """Where the transformer runs: ``auto``, ``cpu``, ``cuda`` or ``mps``."""
 
     # neighbours and clusters
     k: int = 32
-    """Nearest neighbours kept per segment."""
+    """Number of nearest neighbours of each segment."""
     exact_below: int = 30_000
-    """Exact search up to so many segments, by cells and neighbours of neighbours above."""
+    """Most segments of an exact search. More are searched by cells and by neighbours of neighbours."""
     min_samples: int = 5
-    """Core distance: to the min_samples-th nearest neighbour."""
+    """The core distance of a segment is the distance to its ``min_samples``-th nearest neighbour."""
     min_cluster_size: int = 8
-    """Fewest texts of a cluster. Each view takes memory and time for so many texts beside its own."""
+    """Fewest texts of a cluster. Each view needs memory and time for this number of texts in addition to its own."""
     distance_floor: float = 0.1
+    """Chord distance. Smaller distances count as this one."""
     distance_cap: float = 0.9
-    """Chord distance beyond which nothing is in one cluster."""
+    """Chord distance above which two segments are never in one cluster."""
     selection: str = "account"
+    """How clusters are chosen from a tree: ``account``, by the accounts that return to a cluster, or ``leaf`` or
+    ``eom`` as in HDBSCAN."""
 
     # campaigns
     min_accounts: int = 10
-    """A campaign has at least so many accounts."""
+    """Fewest accounts of a campaign."""
     max_account_share: float = 0.25
-    """A cluster of which one account sent more than this share is that account's habit, not a campaign."""
+    """Share of the prompts of a cluster. If one account sent more, the cluster is a habit of that account."""
     link_log_p: float = -16.0
-    """Two clusters are linked when their shared accounts are less likely than this (natural log)."""
+    """Natural logarithm of a p-value. Two clusters are linked if their number of shared accounts is less likely."""
     low_share: float = 0.2
-    """A member with a smaller harvest share is listed but not recommended for action."""
+    """Harvest share. A member with a smaller one is listed, but not recommended for action."""
 
     # judgement
     fdr: float = 0.01
-    """False-discovery rate at which a finding counts as one."""
+    """False-discovery rate of the findings."""
     calibration: Path | None = None
-    """What ``harvestdetect calibrate`` made of a provider's own benign traffic; None: nulls from the dump itself."""
+    """File that ``harvestdetect calibrate`` made from benign traffic; None takes null distributions from the dump."""
 
-    # telling
+    # reporting
     report_url: str | None = None
-    """Address of the report in alerts: http or https, behind the host with ``{campaign}``, ``{run}``, ``{started}`` or
-    ``{date}`` where they are needed; None: alerts have no link."""
+    """Address of the report in alerts, http or https. After the host it may contain ``{campaign}``, ``{run}``,
+    ``{started}`` and ``{date}``. None: alerts have no link."""
 
     # running
     seed: int = 0
+    """Seed of all random numbers."""
     threads: int = 0
-    """0: all cores."""
+    """Number of threads; 0 takes all cores."""
     workers: int | None = None
-    """Processes that prepare texts while another reads them; 1: one does both, 0: one for each core. None: one for each
-    core in the command line, else 1, since a script that starts processes needs ``if __name__ == "__main__"``."""
+    """Number of processes that prepare texts while another one reads them. 1: one process does both. 0: one for each
+    core. None: one for each core on the command line, and 1 in a library call, because a script that starts processes
+    needs ``if __name__ == "__main__"``."""
     memory_gb: float | None = None
-    """What a scan may take, 10**9 bytes: one that needs more by the estimate ends before the expensive stages. Vectors
-    that would take a twentieth of it go into a file. None: what is available, and for vectors half of the machine's."""
+    """Memory that a scan may use, in 10**9 bytes. If the estimate is higher, the scan ends before the expensive stages.
+    Vectors that would take more than a twentieth of it are kept in a file. None: the available memory, and for vectors
+    half of the memory of the machine."""
     work: Path | None = None
-    """Folder in which a scan keeps files as read, vectors and neighbours for the next one; None: nothing is kept."""
+    """Folder in which a scan keeps prepared files, vectors and neighbours for the next scan; None keeps nothing."""
 
     def __post_init__(self) -> None:
         """Check every range."""
@@ -253,7 +268,7 @@ class Settings:
 
 
 def number_text(value: float) -> str:
-    """A number for a message: short, and also where it is longer than a float or a text may be."""
+    """A number for a message, in short form, even if it is too large for a float or a text."""
     if isinstance(value, int) and abs(value) < 10**15:
         return str(value)
     try:
@@ -272,11 +287,11 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Settings from a TOML file, environment variables and flags, the later winning.
+    """Settings from a TOML file, environment variables and flags. Later sources go before earlier ones.
 
     Args:
         file: TOML with the names of :class:`Settings` at the top level and a ``[mapping]`` table.
-        environment: variables that start with ``HARVESTDETECT_``; None reads the process's own.
+        environment: variables that start with ``HARVESTDETECT_``; None reads those of the process.
         flags: settings given explicitly; None values are ignored.
 
     Raises:
@@ -288,9 +303,9 @@ def load_settings(
             values.update(tomllib.loads(Path(file).read_text(encoding="utf-8")))
         except OSError as error:
             raise SettingsError(f"cannot read the settings file {file}: {error.strerror}") from None
-        except (ValueError, RecursionError) as error:  # also a whole number of more than 4,300 digits
+        except (ValueError, RecursionError) as error:  # a whole number of more than 4,300 digits is a ValueError too
             raise SettingsError(f"the settings file {file} is not valid TOML: {error}") from None
-    values.pop("alerts", None)  # :mod:`harvestdetect.alerts` reads them
+    values.pop("alerts", None)  # :mod:`harvestdetect.alerts` reads this table
     values.update(_from_environment(os.environ if environment is None else environment))
     for name, value in (flags or {}).items():
         if value is None:

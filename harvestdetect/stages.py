@@ -19,8 +19,8 @@ from harvestdetect.cluster.tree import Postings, core_distance
 from harvestdetect.cluster.views import Clustered, cluster_view
 from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts, segments_by_prompt
 from harvestdetect.corpus.copies import copies_of
-from harvestdetect.corpus.prompts import Parts, first_rows, segment_starts, segments_of
 from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import (
@@ -38,16 +38,18 @@ from harvestdetect.data import (
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError
+from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.intent import Encode
-from harvestdetect.judge.calibration import Calibration, check_calibration, load_calibration
-from harvestdetect.judge.measure import Background, Case, Weighed, weigh
+from harvestdetect.judge.calibration import Calibration, check_calibration
+from harvestdetect.judge.calibration_file import load_calibration
+from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.neighbors.search import nearest
 from harvestdetect.template.align import Description, is_rigid, is_template
 from harvestdetect.template.refine import describe_clusters
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
 from harvestdetect.util.machine import processes
-from harvestdetect.util.memory import vectors_in_file
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.memory_estimate import vectors_in_file
+from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.vectors import RowFile, Rows
 from harvestdetect.util.versions import versions
 
@@ -356,7 +358,7 @@ class Described:
 
 
 def describe(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, wording: Embedded, context: Context
+    assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
 ) -> Described:
     """Finds the template of every cluster: splits mixed clusters and merges those of one template.
 
@@ -374,9 +376,9 @@ def describe(
     return Described(assigned=found[0], descriptions=found[1], templates=found[2])
 
 
-def description_pool(clusters: int, context: Context) -> Elsewhere:
+def description_pool(clusters: int, context: Context) -> ProcessPool:
     """The processes that describe some number of clusters."""
-    return Elsewhere(processes(context.settings.workers) if clusters >= PARALLEL_CLUSTERS else 1)
+    return ProcessPool(processes(context.settings.workers) if clusters >= PARALLEL_CLUSTERS else 1)
 
 
 # ---------------------------------------------------------------- campaigns and measures
@@ -406,7 +408,7 @@ def form(
     for own in prompts:
         free[own] = False
     sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
-    segments = segments_of(corpus)
+    segments = segments_by_prompt(corpus)
     border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
     parts = []
     for group in communities(links, len(prompts), seed=settings.seed):
@@ -421,10 +423,12 @@ def form(
     return [campaign for campaign in found if len(campaign.accounts) >= settings.min_accounts]
 
 
-def measure(campaigns: Sequence[Campaign], case: Case, background: Background, context: Context) -> list[Weighed]:
+def measure(
+    campaigns: Sequence[Campaign], case: ScanData, background: Reference, context: Context
+) -> list[MeasuredCandidate]:
     """Measures every candidate."""
     with context.progress("evidence", len(campaigns)) as advance:
-        return weigh(campaigns, case, background, seed=context.settings.seed, advance=advance)
+        return measure_candidates(campaigns, case, background, seed=context.settings.seed, advance=advance)
 
 
 # ---------------------------------------------------------------- all of them
@@ -437,8 +441,8 @@ class Stages:
     read: Callable[..., Read] = read_corpus
     find_neighbors: Callable[[Embedded, Context], Neighbors] = find_neighbors
     cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters] = cluster_segments
-    describe: Callable[[Sequence[Assigned], Corpus, Parts, Embedded, Context], Described] = describe
-    measure: Callable[[Sequence[Campaign], Case, Background, Context], list[Weighed]] = measure
+    describe: Callable[[Sequence[Assigned], Corpus, PromptSegments, Embedded, Context], Described] = describe
+    measure: Callable[[Sequence[Campaign], ScanData, Reference, Context], list[MeasuredCandidate]] = measure
 
 
 PLAIN: Final = Stages()

@@ -25,7 +25,7 @@ from harvestdetect.incremental.clusters import CHANGED, CarriedClusters, load_cl
 from harvestdetect.incremental.folder import CLUSTERS, Folder, Stored
 from harvestdetect.incremental.templates import CarriedTemplates, load_templates, save_templates
 from harvestdetect.judge import verdict
-from harvestdetect.judge.measure import Weighed
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.simulate import simulate
 from harvestdetect.template.align import Description
 from harvestdetect.template.refine import Described, Parted, template_of
@@ -70,7 +70,7 @@ class Scan:
 
     def weighed(
         self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus, *, least: int
-    ) -> dict[int, Weighed]:
+    ) -> dict[int, MeasuredCandidate]:
         self.candidates = load_candidates(
             self.folder, campaigns, described, corpus, self.carried, min_accounts=least
         )  # fmt: skip
@@ -78,7 +78,7 @@ class Scan:
 
     def keep_weighed(
         self,
-        measured: dict[int, Weighed],
+        measured: dict[int, MeasuredCandidate],
         campaigns: Sequence[Campaign],
         described: Sequence[Description],
         corpus: Corpus,
@@ -351,7 +351,7 @@ def candidate(*accounts: int, prompts: int) -> Campaign:
     return cast("Campaign", held)
 
 
-MEASURED = Weighed(evidence=(), benign=(), templated=True, targets=("reasoning",), shared_values=())
+MEASURED = MeasuredCandidate(evidence=(), benign=(), templated=True, targets=("reasoning",), shared_values=())
 
 
 @pytest.mark.usefixtures("always")
@@ -477,14 +477,16 @@ def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
 ) -> None:
     first = scan(dumps, tmp_path)
     taken: list[int] = []
-    weigh = reuse.weigh
+    measure_candidates = reuse.measure_candidates
 
-    def spied(campaigns: Sequence[Campaign], *args: Any, known: dict[int, Weighed], **named: Any) -> list[Weighed]:
+    def spied(
+        campaigns: Sequence[Campaign], *args: Any, known: dict[int, MeasuredCandidate], **named: Any
+    ) -> list[MeasuredCandidate]:
         taken.append(len(known))
         taken.append(len(campaigns))
-        return weigh(campaigns, *args, known=known, **named)
+        return measure_candidates(campaigns, *args, known=known, **named)
 
-    monkeypatch.setattr(reuse, "weigh", spied)
+    monkeypatch.setattr(reuse, "measure_candidates", spied)
     scan(dumps, tmp_path)
     assert len(taken) == 2
     assert taken[0] > 0

@@ -103,7 +103,7 @@ def test_no_circle_between_modules() -> None:
 
 def test_the_rule_reads_as_it_should() -> None:
     assert complaint("corpus.build", "cluster.tree") == "corpus must not import cluster"
-    assert complaint("cluster.tree", "corpus.prompts") is None
+    assert complaint("cluster.tree", "corpus.by_prompt") is None
     assert complaint("evidence.text", "evidence.nulls") is None
     assert complaint("report.html", "judge.findings") is None
     assert complaint("judge.findings", "report.html") == "judge must not import report"

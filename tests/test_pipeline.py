@@ -20,8 +20,9 @@ from harvestdetect import Prompt, Settings, detect, read_dumps
 from harvestdetect.context import open_context
 from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
 from harvestdetect.errors import SettingsError
-from harvestdetect.judge import measure as weigh
-from harvestdetect.judge.calibration import Half, fit_calibration, save_calibration
+from harvestdetect.evidence.measures import MEASURES, deciding
+from harvestdetect.judge.calibration import Half, fit_calibration
+from harvestdetect.judge.calibration_file import save_calibration
 from harvestdetect.pipeline import run_scan
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
@@ -328,7 +329,7 @@ def test_campaigns_of_one_template_by_other_accounts_have_ids_of_their_own(two_r
 
 def test_clusters_with_the_same_fixed_words_are_no_different_templates(two_rings: Detection) -> None:
     for finding in two_rings.findings:
-        told = [e for e in finding.evidence if e.name == "linked templates"]
+        told = [e for e in finding.evidence if e.id == "linked_templates"]
         assert not told or len({t.signature for t in finding.templates}) > 1
 
 
@@ -360,8 +361,8 @@ def test_two_campaigns_that_share_a_template_are_two_findings(fast: Settings) ->
     assert (len(both.templates), len(one.templates)) == (2, 1)
     assert one.templates[0].signature in {t.signature for t in both.templates}
     assert both.campaign_id != one.campaign_id
-    assert "linked templates" in {e.name for e in both.evidence}
-    assert "linked templates" not in {e.name for e in one.evidence}
+    assert "linked_templates" in {e.id for e in both.evidence}
+    assert "linked_templates" not in {e.id for e in one.evidence}
     assert all(m.recommended for f in (both, one) for m in f.members)
 
 
@@ -386,15 +387,16 @@ def test_who_writes_of_a_fillings_subject_without_the_template_is_no_member(fast
 def test_without_a_template_what_a_subject_explains_does_not_count(
     made: Made, fast: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {e.name for f in made.detection.findings for e in f.evidence}
-    assert {*weigh.NEED_TEMPLATE, "linked templates"} <= before
+    before = {e.id for f in made.detection.findings for e in f.evidence}
+    need_template = {m.id for m in MEASURES if m.needs_template}
+    assert {*need_template, "linked_templates"} <= before
     monkeypatch.setattr(template, "RIGID_WORDS", 10**6)
     monkeypatch.setattr(template, "SHARED_WORDS", 1e6)
     monkeypatch.setattr(template, "LABELS", 10**6)
     found = detect(batches_of_rows(made.rows, range(ROWS), 1), settings=fast)
-    names = {e.name for f in found.findings for e in f.evidence}
-    assert not names & {*weigh.NEED_TEMPLATE, "linked templates"}
-    assert {"even load", "linked clusters"} <= names
+    ids = {e.id for f in found.findings for e in f.evidence}
+    assert not ids & {*need_template, "linked_templates"}
+    assert {"even_load", "linked_clusters"} <= ids
 
 
 # ---------------------------------------------------------------- words of a finding
@@ -567,7 +569,7 @@ def test_a_calibrated_scan_names_the_file_by_its_digest(fast: Settings, tmp_path
             benign.measured,
             [half, half],
             settings=fast,
-            deciding=weigh.DECIDING,
+            deciding=deciding(),
             created="2026-01-01T00:00:00Z",
         ),
         file,

@@ -1,4 +1,4 @@
-"""The ``[[alerts]]`` tables of the settings file, checked. A secret is never shown, whatever is wrong with it."""
+"""Reads and checks the ``[[alerts]]`` tables of the settings file. Messages never show a secret."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from harvestdetect.alerts.destinations import PORTS, here
+from harvestdetect.alerts.destinations import PORTS, is_local
 from harvestdetect.alerts.render import FACILITIES
 from harvestdetect.alerts.values import (
     PAGERDUTY_URL,
     Channel,
     Command,
+    Destination,
     PagerDuty,
     Slack,
     Syslog,
-    Target,
     Webhook,
 )
 from harvestdetect.data import TIERS
 from harvestdetect.errors import SettingsError, UsageError
-from harvestdetect.ops.schedule import parse_period
+from harvestdetect.util.periods import PERIOD_FORM, parse_period
 
 __all__ = ["load_channels"]
 
@@ -33,6 +33,7 @@ COMMON: Final = (
     *("type", "name", "notify_on", "tier", "repeat", "about", "digest", "digest_above", "include_text", "timeout"),
     "retries",
 )
+"""Keys that every channel may have."""
 KEYS: Final = {
     "slack": ("url", "url_env"),
     "pagerduty": ("routing_key", "routing_key_env", "url", "resolve"),
@@ -40,50 +41,61 @@ KEYS: Final = {
     "syslog": ("address", "facility"),
     "command": ("command",),
 }
+"""Further keys of a channel, by type."""
 NOTIFY_ON: Final = ("new", "changed", "all")
+"""Values of ``notify_on``."""
 RESOLVE: Final = ("verdict", "quiet")
+"""Values of ``resolve``."""
 ABOUT: Final = ("campaigns", "operations")
+"""Values in ``about``."""
 SLACK_DIGEST_ABOVE: Final = 5
-"""Messages of one run that people read one by one in Slack; it takes one a second."""
+"""Default of ``digest_above`` for Slack, which accepts one message a second."""
 MOST_DIGEST_ABOVE: Final = 10_000
+"""Largest value of ``digest_above``."""
 SECRET_CHARACTERS: Final = 16
-"""A shorter secret signs nothing."""
+"""Fewest characters of a secret that signs webhooks."""
 OWN_HEADERS: Final = frozenset(
     {"connection", "content-length", "content-type", "host", "idempotency-key", "transfer-encoding"}
 )
-"""Headers that are not for the settings; nor is any that starts with ``X-Harvestdetect-``."""
+"""Headers that the settings must not set. Neither may they set one that starts with ``X-Harvestdetect-``."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
+"""Form of the name of a channel."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+"""Form of the name of an environment variable."""
 _SURELY_A_NAME: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
-"""A variable's name that cannot be a secret put in the wrong place."""
+"""Names of variables that cannot be a secret in the wrong place, so that messages may show them."""
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+"""Form of the name of a header (a token of RFC 9110)."""
 _HEADER_VALUE: Final = re.compile(r"[\t -~]{1,4096}")
+"""Form of the value of a header."""
 _PRINTABLE: Final = re.compile(r"[!-~]+")
+"""Printable ASCII without blanks."""
 
 _Wrong: TypeAlias = Callable[[str, str], SettingsError]
+"""Makes the error for a key of a table from what is wrong."""
 
 
 def load_channels(path: str | Path, *, environment: Mapping[str, str] | None = None) -> tuple[Channel, ...]:
-    """The channels of a settings file, in its order; none where it has no ``[[alerts]]`` table.
+    """The channels of a settings file, in its order; none if it has no ``[[alerts]]`` table.
 
     Args:
-        path: TOML; other tables and keys than ``alerts`` are not looked at.
-        environment: where the variables named by ``*_env`` are; None is the process's own.
+        path: TOML file. Only its key ``alerts`` is read.
+        environment: variables that the keys ``*_env`` name; None takes those of the process.
 
     Raises:
-        SettingsError: the file cannot be read, or a table is malformed; names file, table and key, what was given and
-            what is allowed.
+        SettingsError: the file cannot be read, or a table is wrong. The message names file, table and key, what was
+            given and what is allowed.
     """
     source = f"the settings file {path}"
     try:
-        held = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"cannot read {source}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         what = error if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8"
         raise SettingsError(f"{source} is not valid TOML: {what}") from None
-    tables = held.get("alerts", [])
+    tables = values.get("alerts", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise SettingsError(f"{source}: alerts must be a list of tables, each written as [[alerts]]")
     variables = os.environ if environment is None else environment
@@ -97,7 +109,7 @@ def load_channels(path: str | Path, *, environment: Mapping[str, str] | None = N
         channel = _channel(table, f"{source}, [[alerts]] table {number}", variables)
         if channel.name in channels:
             where = f"{source}, [[alerts]] table {number}"
-            raise SettingsError(f"{where}: key 'name': {channel.name!r} stands there twice; names must differ")
+            raise SettingsError(f"{where}: key 'name': another channel is named {channel.name!r}; names must differ")
         channels[channel.name] = channel
     return tuple(channels.values())
 
@@ -116,11 +128,11 @@ def _channel(table: Mapping[str, Any], where: str, variables: Mapping[str, str])
         raise wrong("type", f"must be one of {', '.join(KEYS)}, got {_given(kind)}")
     known = (*COMMON, *KEYS[kind])
     if unknown := sorted(table.keys() - set(known)):
-        raise wrong(_short(unknown[0]), f"is unknown; known are {', '.join(known)}")
+        raise wrong(_short(unknown[0]), f"is unknown; known keys are {', '.join(known)}")
     if not isinstance(table["name"], str) or not _NAME.fullmatch(table["name"]):
         raise wrong(
             "name",
-            f"must be 1 to 64 letters, digits, blanks and . _ -, first a letter or digit, got {_given(table['name'])}",
+            f"must be 1 to 64 letters, digits, blanks and . _ -, a letter or digit first, got {_given(table['name'])}",
         )
     include = table.get("include_text", False)
     if not isinstance(include, bool):
@@ -133,10 +145,10 @@ def _channel(table: Mapping[str, Any], where: str, variables: Mapping[str, str])
         raise wrong("timeout", f"must be a number of seconds from 0.1 to 120, got {_given(timeout)}")
     return Channel(
         name=table["name"],
-        target=_target(kind, table, wrong, variables),
+        destination=_destination(kind, table, wrong, variables),
         notify_on=_one_of(table, "notify_on", NOTIFY_ON, "changed", wrong),
         tier=_one_of(table, "tier", TIERS, "review", wrong),
-        repeat=_period(table, wrong),
+        repeat=_repeat(table, wrong),
         about=_about(table, wrong),
         digest_above=_digest(kind, table, wrong),
         include_text=include,
@@ -145,13 +157,13 @@ def _channel(table: Mapping[str, Any], where: str, variables: Mapping[str, str])
     )
 
 
-def _target(kind: str, table: Mapping[str, Any], wrong: _Wrong, variables: Mapping[str, str]) -> Target:
+def _destination(kind: str, table: Mapping[str, Any], wrong: _Wrong, variables: Mapping[str, str]) -> Destination:
     if kind == "slack":
         return Slack(url=_url(*_needed(table, "url", wrong, variables), wrong))
     if kind == "pagerduty":
         key, routing_key = _needed(table, "routing_key", wrong, variables)
         if not _PRINTABLE.fullmatch(routing_key):
-            raise wrong(key, "must be printable ASCII without blanks; what was given is not shown")
+            raise wrong(key, "must be printable ASCII without blanks (the given value is secret and not shown)")
         url = table.get("url", PAGERDUTY_URL)
         if not isinstance(url, str):
             raise wrong("url", f"must be a text, got {_kind_of(url)}")
@@ -190,7 +202,7 @@ def _about(table: Mapping[str, Any], wrong: _Wrong) -> tuple[Any, ...]:
 
 
 def _digest(kind: str, table: Mapping[str, Any], wrong: _Wrong) -> int | None:
-    """The number of alerts above which they become one message; None: they never do."""
+    """``Channel.digest_above``."""
     if "digest" in table and "digest_above" in table:
         raise wrong("digest_above", "must not be given together with digest; digest = true means digest_above = 1")
     above, always = table.get("digest_above"), table.get("digest")
@@ -205,15 +217,14 @@ def _digest(kind: str, table: Mapping[str, Any], wrong: _Wrong) -> int | None:
     return above
 
 
-def _period(table: Mapping[str, Any], wrong: _Wrong) -> float | None:
+def _repeat(table: Mapping[str, Any], wrong: _Wrong) -> float | None:
     value = table.get("repeat")
     if value is None:
         return None
     try:
         return float(parse_period(value if isinstance(value, str) else ""))
     except UsageError:
-        allowed = 'a whole number above 0 and one of s, m, h, d, w, up to ten years, such as "7d" or "12h"'
-        raise wrong("repeat", f"must be {allowed}, got {_given(value)}") from None
+        raise wrong("repeat", f"must be {PERIOD_FORM}, in quotes, got {_given(value)}") from None
 
 
 def _command(value: Any, wrong: _Wrong) -> tuple[str, ...]:
@@ -240,9 +251,9 @@ def _address(value: Any, wrong: _Wrong) -> str:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
-        raise wrong("address", f"{wanted}, got one whose host or port is none") from None
+        raise wrong("address", f"{wanted}, got one with a malformed host or port") from None
     if "@" in parts.netloc:
-        raise wrong("address", f"{wanted}, got one with a name or password before the host, which is not shown")
+        raise wrong("address", f"{wanted}, got one with a name or password before the host (not shown)")
     plain = not (parts.query or parts.fragment or parts.path.strip("/"))
     if parts.scheme not in PORTS or not plain or not _host(parts.hostname):
         raise wrong("address", f"{wanted}, got {_given(value)}")
@@ -254,17 +265,23 @@ def _headers(table: Mapping[str, Any], wrong: _Wrong, variables: Mapping[str, st
     for key in ("headers", "headers_env"):
         given = table.get(key, {})
         if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-            raise wrong(key, "must be a table of names to texts; what was given is not shown")
+            raise wrong(key, "must be a table whose values are texts (the given value may be secret and is not shown)")
         for name, value in given.items():
             low = name.lower()
             if not _HEADER.fullmatch(name) or low in OWN_HEADERS or low.startswith("x-harvestdetect-"):
-                raise wrong(key, f"must not hold a header {_short(name)!r}; it is no name, or not for the settings")
+                raise wrong(
+                    key,
+                    f"must not have the header {_short(name)!r}, which is malformed or set by harvestdetect itself",
+                )
             if low in found:
-                raise wrong(key, f"holds the header {_short(name)!r} a second time")
+                raise wrong(key, f"has the header {_short(name)!r} twice")
             if key == "headers_env":
                 value = _variable(f"{key}.{name}", value, wrong, variables)
             if not _HEADER_VALUE.fullmatch(value):
-                raise wrong(f"{key}.{name}", "must be printable ASCII on one line; what was given is not shown")
+                raise wrong(
+                    f"{key}.{name}",
+                    "must be printable ASCII on one line (the given value may be secret and is not shown)",
+                )
             found[low] = (name, value)
     return tuple(found.values())
 
@@ -275,15 +292,24 @@ def _headers(table: Mapping[str, Any], wrong: _Wrong, variables: Mapping[str, st
 def _needed(table: Mapping[str, Any], key: str, wrong: _Wrong, variables: Mapping[str, str]) -> tuple[str, str]:
     where, value = _secret(table, key, wrong, variables)
     if value is None:
-        raise wrong(key, f"is missing; give {key}_env, the name of an environment variable that holds it, or {key}")
+        raise wrong(
+            key, f"is missing; give {key}_env, the name of an environment variable with the value, or {key} itself"
+        )
     return where, value
 
 
 def _secret(table: Mapping[str, Any], key: str, wrong: _Wrong, variables: Mapping[str, str]) -> tuple[str, str | None]:
-    """A secret and the key that it came from; None where neither key is there."""
+    """The key that gives a secret, and the secret; None without either key.
+
+    Args:
+        table: of the channel.
+        key: the key with the secret itself; with ``_env`` it is the key with the name of a variable.
+        wrong: makes the error for a key.
+        variables: of the environment.
+    """
     by_name = f"{key}_env"
     if key in table and by_name in table:
-        raise wrong(by_name, f"must not stand beside {key}")
+        raise wrong(by_name, f"must not be given together with {key}")
     if by_name in table:
         return by_name, _variable(by_name, table[by_name], wrong, variables)
     if key not in table:
@@ -296,26 +322,26 @@ def _secret(table: Mapping[str, Any], key: str, wrong: _Wrong, variables: Mappin
 def _variable(key: str, name: Any, wrong: _Wrong, variables: Mapping[str, str]) -> str:
     wanted = "must be the name of an environment variable"
     if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
-        raise wrong(key, f"{wanted} such as ALERTS_KEY, got {_kind_of(name)}, which is not shown")
-    named = name if _SURELY_A_NAME.fullmatch(name) else "that it names"
+        raise wrong(key, f"{wanted} such as ALERTS_KEY, got {_kind_of(name)} (not shown, because it may be secret)")
+    named = f"the variable {name}" if _SURELY_A_NAME.fullmatch(name) else "this variable"
     value = variables.get(name, "").strip()
     if not value:
-        raise wrong(key, f"{wanted} that is set; the variable {named} is not")
+        raise wrong(key, f"{wanted} that is set, but {named} is not")
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise wrong(key, f"{wanted} that holds text; the variable {named} does not")
+        raise wrong(key, f"{wanted} whose value is text, but that of {named} is not")
     return value
 
 
 def _url(key: str, value: str, wrong: _Wrong) -> str:
-    """An address as it is.
+    """Checks an address and returns it.
 
     Raises:
-        SettingsError: it is not https (or http on this machine), or holds a name or password. Of the address only the
-            scheme is shown.
+        SettingsError: it is not https (or http on this machine), or has a name or password. The message shows only the
+            scheme of the address.
     """
     wanted = "must be an address that starts with https:// (http:// only to this machine)"
     if not _PRINTABLE.fullmatch(value):
-        raise wrong(key, f"{wanted}, got one with blanks or signs that are not ASCII")
+        raise wrong(key, f"{wanted}, got one with blanks or characters outside ASCII")
     scheme = match[1].lower() if (match := re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://", value)) else None
     if scheme is None:
         raise wrong(key, f"{wanted}, got a text without a scheme")
@@ -325,15 +351,15 @@ def _url(key: str, value: str, wrong: _Wrong) -> str:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
-        raise wrong(key, f"{wanted}, got one whose host or port is none") from None
+        raise wrong(key, f"{wanted}, got one with a malformed host or port") from None
     if "@" in parts.netloc:
-        raise wrong(key, "must not hold a name or password before the host; a webhook has headers_env for it")
+        raise wrong(key, "must not have a name or password before the host; use headers_env of a webhook instead")
     if not _host(parts.hostname):
-        raise wrong(key, f"{wanted}, got one whose host is none")
+        raise wrong(key, f"{wanted}, got one with a malformed host")
     if parts.fragment:
         raise wrong(key, f"{wanted}, got one with a fragment (#)")
-    if scheme == "http" and not here(parts.hostname or ""):
-        raise wrong(key, f"{wanted}, got one that starts with http:// to another machine")
+    if scheme == "http" and not is_local(parts.hostname or ""):
+        raise wrong(key, f"{wanted}, got one that starts with http:// and names another machine")
     return value
 
 
@@ -345,7 +371,7 @@ def _host(name: str | None) -> bool:
 
 
 def _kind_of(value: Any) -> str:
-    """What is said of a value that may be a secret."""
+    """The kind of a value, for messages about values that may be secret."""
     kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
     if isinstance(value, str):
         return "a text" if value.strip() else "an empty text"

@@ -1,6 +1,7 @@
-"""One alert on its way to one target: sent, or a :class:`SendError` that says why not and whether to try again.
+"""Sends one message to one destination: Slack, PagerDuty, a webhook, syslog or a command.
 
-Answers are read in part only, redirects are not followed, certificates are verified, and no error holds a secret.
+Only the start of an answer is read, redirects are not followed, certificates are verified, and no error contains a
+secret.
 """
 
 from __future__ import annotations
@@ -28,32 +29,34 @@ from urllib.parse import urlsplit
 from harvestdetect.alerts.digest import digest_event, digest_line, digest_message
 from harvestdetect.alerts.notices import notice_event, notice_line, notice_message
 from harvestdetect.alerts.render import pagerduty_event, slack_message, syslog_message
-from harvestdetect.alerts.values import Channel, Command, PagerDuty, Slack, Syslog, Target, Webhook
+from harvestdetect.alerts.values import Channel, Command, Destination, PagerDuty, Slack, Syslog, Webhook
 from harvestdetect.errors import HarvestdetectError
 from harvestdetect.util.escape import cut, json_text, visible
 
-__all__ = ["SendError", "here", "send", "signature"]
+__all__ = ["SendError", "is_local", "send", "signature"]
 
 ANSWER_BYTES: Final = 8_192
-"""Of an answer that is read at most."""
-ERROR_CHARACTERS: Final = 200
-"""Of what a target says that is shown at most."""
+"""Most bytes of an answer that are read."""
+ERROR_CHARACTERS: Final = 300
+"""Most characters of an error message."""
 DATAGRAM_BYTES: Final = 2_048
-"""What RFC 5424 wants every receiver to take."""
+"""Longest syslog message over UDP or a local socket, in bytes. RFC 5424 asks every receiver to accept as many."""
 STREAM_BYTES: Final = 8_192
+"""Longest syslog message over TCP, in bytes."""
 PORTS: Final = {"udp": 514, "tcp": 601}
+"""Default port of syslog, by scheme of the address."""
 _SCHEMES: Final = ("bearer", "basic", "token")
-"""Words of an ``Authorization`` header that are no secret."""
+"""Words of an ``Authorization`` header that are not secret."""
 
 
 class SendError(HarvestdetectError):
-    """An alert was not sent, as far as can be told.
+    """A message was not sent, as far as is known.
 
     Args:
-        message: without secrets, on one line.
-        permanent: to try again would change nothing.
-        wait: seconds that the target wants to be left alone.
-        unsure: the target may have got it all the same.
+        message: why, on one line, without secrets.
+        permanent: whether another attempt would fail too.
+        wait: seconds that the destination asks to wait.
+        unsure: whether the destination may have got the message.
     """
 
     def __init__(
@@ -65,128 +68,129 @@ class SendError(HarvestdetectError):
         self.unsure = unsure
 
 
-def send(channel: Channel, told: Mapping[str, Any], *, closes: bool, now: float) -> None:
-    """Sends one alert, once.
+def send(channel: Channel, record: Mapping[str, Any], *, closes: bool, now: float) -> None:
+    """Sends one message, in one attempt.
 
     Args:
-        channel: where to.
-        told: the alert as :func:`harvestdetect.alerts.render.record`, :func:`harvestdetect.alerts.digest.digest_record`
+        channel: where to send it.
+        record: as :func:`harvestdetect.alerts.render.alert_record`, :func:`harvestdetect.alerts.digest.digest_record`
             or a function of :mod:`harvestdetect.alerts.notices` gives it.
-        closes: the campaign is gone, or below what the channel hears of; the condition has ended.
+        closes: whether the campaign is gone or below the tier of the channel, or the condition has ended.
         now: Unix seconds.
 
     Raises:
-        SendError: it was not sent, or nobody knows.
+        SendError: it was not sent, or nobody knows whether it was.
     """
     if not channel.include_text:
-        told = _without_text(told)
+        record = _without_text(record)
     try:
-        _send(channel, told, closes=closes, now=now)
+        _send(channel, record, closes=closes, now=now)
     except SendError as error:
         raise SendError(
-            _harmless(str(error), channel.target), permanent=error.permanent, wait=error.wait, unsure=error.unsure
+            _harmless(str(error), channel.destination), permanent=error.permanent, wait=error.wait, unsure=error.unsure
         ) from None
     except Exception as error:
-        # One alert that cannot be put into words must not keep the others back; str(error) may hold a secret.
-        raise SendError(f"failed with {type(error).__name__}", unsure=True) from None
+        # A record that cannot be rendered must not stop the others. str(error) may contain a secret.
+        raise SendError(f"unexpected error: {type(error).__name__}", unsure=True) from None
 
 
-def _without_text(told: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in told.items() if name != "excerpt"}
+def _without_text(record: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in record.items() if name != "excerpt"}
     if "campaigns" in plain:
         plain["campaigns"] = [_without_text(entry) for entry in plain["campaigns"]]
     return plain
 
 
 def signature(secret: str, *, timestamp: str, body: bytes) -> str:
-    """What ``X-Harvestdetect-Signature`` holds: ``sha256=`` and the HMAC of timestamp, a dot and the body as hex."""
+    """The value of ``X-Harvestdetect-Signature``: ``sha256=`` and the hex HMAC of timestamp, a dot and the body."""
     return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def here(host: str) -> bool:
-    """Whether a host is this machine by its very name."""
+def is_local(host: str) -> bool:
+    """Whether the name or address of a host always means this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
 
 
-def _send(channel: Channel, told: Mapping[str, Any], *, closes: bool, now: float) -> None:
-    target, timeout = channel.target, channel.timeout
-    match target:
+def _send(channel: Channel, record: Mapping[str, Any], *, closes: bool, now: float) -> None:
+    destination, timeout = channel.destination, channel.timeout
+    match destination:
         case Slack():
-            _post(target.url, _message(told), {}, timeout=timeout, now=now)
+            _post(destination.url, _message(record), {}, timeout=timeout, now=now)
         case PagerDuty():
-            event = _event(told, routing_key=target.routing_key, closes=closes, now=now)
-            _post(target.url, event, {}, timeout=timeout, now=now)
+            event = _event(record, routing_key=destination.routing_key, closes=closes, now=now)
+            _post(destination.url, event, {}, timeout=timeout, now=now)
         case Webhook():
             stamp = str(int(now))
-            headers = dict(target.headers) | {"Idempotency-Key": told["key"], "X-Harvestdetect-Timestamp": stamp}
-            if target.secret is not None:
-                body = json_text(told).encode()
-                headers["X-Harvestdetect-Signature"] = signature(target.secret, timestamp=stamp, body=body)
-            _post(target.url, told, headers, timeout=timeout, now=now)
+            headers = dict(destination.headers) | {"Idempotency-Key": record["key"], "X-Harvestdetect-Timestamp": stamp}
+            if destination.secret is not None:
+                body = json_text(record).encode()
+                headers["X-Harvestdetect-Signature"] = signature(destination.secret, timestamp=stamp, body=body)
+            _post(destination.url, record, headers, timeout=timeout, now=now)
         case Syslog():
-            _log(target, told, closes=closes, now=now, timeout=timeout)
+            _log(destination, record, closes=closes, now=now, timeout=timeout)
         case Command():
-            _run(target.command, json_text(told).encode() + b"\n", timeout=timeout)
+            _run(destination.command, json_text(record).encode() + b"\n", timeout=timeout)
 
 
 _NOTICES: Final = ("operations", "test")
+"""Kinds of records that are notices."""
 
 
-def _message(told: Mapping[str, Any]) -> dict[str, Any]:
-    if told["kind"] == "digest":
-        return digest_message(told)
-    return notice_message(told) if told["kind"] in _NOTICES else slack_message(told)
+def _message(record: Mapping[str, Any]) -> dict[str, Any]:
+    if record["kind"] == "digest":
+        return digest_message(record)
+    return notice_message(record) if record["kind"] in _NOTICES else slack_message(record)
 
 
-def _event(told: Mapping[str, Any], *, routing_key: str, closes: bool, now: float) -> dict[str, Any]:
-    if told["kind"] == "digest":
-        return digest_event(told, routing_key=routing_key, now=now)
-    make = notice_event if told["kind"] in _NOTICES else pagerduty_event
-    return make(told, routing_key=routing_key, closes=closes, now=now)
+def _event(record: Mapping[str, Any], *, routing_key: str, closes: bool, now: float) -> dict[str, Any]:
+    if record["kind"] == "digest":
+        return digest_event(record, routing_key=routing_key, now=now)
+    make = notice_event if record["kind"] in _NOTICES else pagerduty_event
+    return make(record, routing_key=routing_key, closes=closes, now=now)
 
 
-def _line(told: Mapping[str, Any], *, facility: str, closes: bool, now: float, limit: int, local: bool) -> bytes:
-    if told["kind"] == "digest":
-        return digest_line(told, facility=facility, now=now, limit=limit, local=local)
-    make = notice_line if told["kind"] in _NOTICES else syslog_message
-    return make(told, facility=facility, closes=closes, now=now, limit=limit, local=local)
+def _line(record: Mapping[str, Any], *, facility: str, closes: bool, now: float, limit: int, local: bool) -> bytes:
+    if record["kind"] == "digest":
+        return digest_line(record, facility=facility, now=now, limit=limit, local=local)
+    make = notice_line if record["kind"] in _NOTICES else syslog_message
+    return make(record, facility=facility, closes=closes, now=now, limit=limit, local=local)
 
 
-def _harmless(text: str, target: Target) -> str:
-    """One short line without anything that acts on who shows it, and without the secrets of the target."""
-    for secret in _secrets(target):
+def _harmless(text: str, destination: Destination) -> str:
+    """A text as one short line without control characters and without the secrets of the destination."""
+    for secret in _secrets(destination):
         text = text.replace(secret, "***")
-    shown, left_out = cut(visible(" ".join(text.split())), ERROR_CHARACTERS + 100)
+    shown, left_out = cut(visible(" ".join(text.split())), ERROR_CHARACTERS)
     return shown + ("…" if left_out else "")
 
 
-def _secrets(target: Target) -> list[str]:
-    """Longest first; of an address all that is behind the host."""
+def _secrets(destination: Destination) -> list[str]:
+    """The secrets of a destination, the longest first. Everything in an address after the host is secret."""
     found: list[str] = []
-    match target:
+    match destination:
         case PagerDuty():
-            found.append(target.routing_key)
+            found.append(destination.routing_key)
         case Slack() | Webhook():
-            parts = urlsplit(target.url)
+            parts = urlsplit(destination.url)
             queried = [value for pair in parts.query.split("&") for value in pair.split("=")[1:]]
-            found += [target.url, *(p for p in (parts.path, parts.query, *parts.path.split("/")) if len(p) >= 8)]
+            found += [destination.url, *(p for p in (parts.path, parts.query, *parts.path.split("/")) if len(p) >= 8)]
             found += [value for value in queried if len(value) >= 4]
-            if isinstance(target, Webhook):
-                words = [word for _, value in target.headers for word in (value, *value.split())]
-                found += [target.secret or "", *(word for word in words if word.lower() not in _SCHEMES)]
+            if isinstance(destination, Webhook):
+                words = [word for _, value in destination.headers for word in (value, *value.split())]
+                found += [destination.secret or "", *(word for word in words if word.lower() not in _SCHEMES)]
         case _:
             pass
     return sorted({one for one in found if one}, key=len, reverse=True)
 
 
 def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Does something that may hang, for so long at most.
+    """Calls a function that may hang, and waits for some seconds at most.
 
     Raises:
-        SendError: it has not ended; what it still does is left to itself.
+        SendError: it did not return in time. It goes on in its thread.
     """
     outcome: list[BaseException | None] = []
 
@@ -202,7 +206,7 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
     thread.start()
     thread.join(seconds)
     if not outcome:
-        raise SendError(f"no end after {seconds:g} s", unsure=True)
+        raise SendError(f"not finished after {seconds:g} s", unsure=True)
     if outcome[0] is not None:
         raise outcome[0]
 
@@ -216,10 +220,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _post(url: str, value: Mapping[str, Any], headers: Mapping[str, str], *, timeout: float, now: float) -> None:
-    """Posts JSON.
+    """Posts a value as JSON.
 
     Raises:
-        SendError: the answer is not 2xx, or there is none.
+        SendError: there is no answer, or its status is not 2xx.
     """
     host = urlsplit(url).hostname or ""
     request = urllib.request.Request(
@@ -232,7 +236,7 @@ def _post(url: str, value: Mapping[str, Any], headers: Mapping[str, str], *, tim
         _NoRedirect(),
         urllib.request.HTTPSHandler(context=ssl.create_default_context()),
     ]
-    if here(host):
+    if is_local(host):
         handlers.append(urllib.request.ProxyHandler({}))
     opener = urllib.request.build_opener(*handlers)
 
@@ -252,14 +256,14 @@ def _post(url: str, value: Mapping[str, Any], headers: Mapping[str, str], *, tim
 
 
 def _refusal(error: urllib.error.HTTPError, host: str, now: float) -> SendError:
-    said = b""
+    output = b""
     with suppress(OSError, http.client.HTTPException):
-        said = error.read(ANSWER_BYTES)
+        output = error.read(ANSWER_BYTES)
     status = error.code
-    text = said.decode("utf-8", "replace")
+    text = output.decode("utf-8", "replace")
     what = f"{host}: HTTP {status}"
     if 300 <= status < 400:
-        return SendError(f"{what}, a redirect, which is not followed", permanent=True)
+        return SendError(f"{what}: redirects are not followed", permanent=True)
     again = status in (408, 425, 429) or status >= 500
     return SendError(
         f"{what}: {text}" if text.strip() else what,
@@ -270,7 +274,7 @@ def _refusal(error: urllib.error.HTTPError, host: str, now: float) -> SendError:
 
 
 def _retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait, from a number or a date; None where there is neither."""
+    """Seconds to wait, from the number or date of a ``Retry-After`` header; None if it is neither."""
     if value is None:
         return None
     value = value.strip()
@@ -284,7 +288,7 @@ def _retry_after(value: str | None, now: float) -> float | None:
 
 
 def _unreached(reason: object, host: str, timeout: float) -> SendError:
-    """Of a connection that did not come about, or broke while the request was sent."""
+    """The error for a connection that failed, or broke while the request was sent."""
     never = isinstance(reason, socket.gaierror | ConnectionRefusedError | ssl.SSLCertVerificationError) or (
         isinstance(reason, OSError) and reason.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
     )
@@ -295,7 +299,7 @@ def _reason(error: object, timeout: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
+        return f"the certificate is not valid: {error.verify_message}"
     if isinstance(error, OSError):
         return error.strerror or str(error) or type(error).__name__
     return type(error).__name__
@@ -304,17 +308,17 @@ def _reason(error: object, timeout: float) -> str:
 # ---------------------------------------------------------------- syslog
 
 
-def _log(target: Syslog, told: Mapping[str, Any], *, closes: bool, now: float, timeout: float) -> None:
-    local = target.address.startswith("/")
-    parts = urlsplit(target.address)
+def _log(destination: Syslog, record: Mapping[str, Any], *, closes: bool, now: float, timeout: float) -> None:
+    local = destination.address.startswith("/")
+    parts = urlsplit(destination.address)
     limit = STREAM_BYTES if parts.scheme == "tcp" else DATAGRAM_BYTES
-    message = _line(told, facility=target.facility, closes=closes, now=now, limit=limit, local=local)
-    address = target.address
+    message = _line(record, facility=destination.facility, closes=closes, now=now, limit=limit, local=local)
+    address = destination.address
 
     def work() -> None:
         try:
             if local:
-                _to_socket(target.address, message, timeout)
+                _to_socket(destination.address, message, timeout)
             else:
                 _to_host(parts.scheme, parts.hostname or "", parts.port or PORTS[parts.scheme], message, timeout)
         except OSError as error:
@@ -337,7 +341,7 @@ def _to_host(scheme: str, host: str, port: int, message: bytes, timeout: float) 
 
 
 def _to_socket(path: str, message: bytes, timeout: float) -> None:
-    """A local socket takes datagrams; where it is one of streams, a line ends a message."""
+    """Sends a message to a local socket, as a datagram or, if it is a stream socket, as a line."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
         datagrams.settimeout(timeout)
         try:
@@ -358,16 +362,16 @@ def _to_socket(path: str, message: bytes, timeout: float) -> None:
 
 
 def _run(command: tuple[str, ...], body: bytes, *, timeout: float) -> None:
-    """Runs a program with the body on its standard input and nothing of it elsewhere.
+    """Runs a program with the body on its standard input. No part of the body is in its arguments.
 
     Raises:
-        SendError: it cannot be started, does not end in time, or ends with another code than 0.
+        SendError: it cannot be started, does not end in time, or does not end with 0.
     """
     name = os.path.basename(command[0])
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
             )
         except OSError as error:
             raise SendError(f"{name} cannot be started: {_reason(error, timeout)}", permanent=True) from None
@@ -379,13 +383,13 @@ def _run(command: tuple[str, ...], body: bytes, *, timeout: float) -> None:
             _end(process)
         if process.returncode:
             code = process.returncode
-            ended = f"ended with code {code}" if code > 0 else f"was ended by {_signal(-code)}"
-            first = _first_line(said)
+            ended = f"ended with exit code {code}" if code > 0 else f"was killed by {_signal(-code)}"
+            first = _first_line(output)
             raise SendError(f"{name} {ended}: {first}" if first else f"{name} {ended}", unsure=True)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a program that still runs, with all that it started."""
+    """Kills a program that still runs, and everything that it started."""
     if process.poll() is None:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -402,7 +406,7 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _first_line(said: IO[bytes]) -> str:
-    said.seek(0)
-    text = said.read(ANSWER_BYTES).decode("utf-8", "replace").strip()
+def _first_line(output: IO[bytes]) -> str:
+    output.seek(0)
+    text = output.read(ANSWER_BYTES).decode("utf-8", "replace").strip()
     return text.split("\n", 1)[0]

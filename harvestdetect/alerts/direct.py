@@ -1,4 +1,4 @@
-"""Messages that go out at once, without a state that remembers them: tests, and failures that left no state to use."""
+"""Sends messages at once, without a state that remembers them: test alerts, and failures without a usable state."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from typing import Any
 
 from harvestdetect.alerts.destinations import SendError, send
 from harvestdetect.alerts.notices import condition_record, trial_record
-from harvestdetect.alerts.values import Channel, Condition, PagerDuty
+from harvestdetect.alerts.values import Channel, Condition, PagerDuty, RunInfo
 
 __all__ = ["Sent", "send_conditions", "send_trial"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What became of a message to a channel."""
+    """The result of sending one message to a channel."""
 
     channel: str
     error: str | None
-    """Why it was not sent: one line, without secrets, safe to print; None: it was sent."""
+    """Why it was not sent: one line, without secrets, safe to print. None if it was sent."""
 
 
 def send_trial(channels: Sequence[Channel], *, now: int, report: str | None = None) -> list[Sent]:
-    """Sends a message that is marked as a test through every channel, once each.
+    """Sends a test alert through every channel, in one attempt each.
 
-    An incident of PagerDuty is triggered and then resolved.
+    In PagerDuty an incident is triggered and then resolved.
 
     Args:
-        channels: where to, whatever they want to hear of.
+        channels: where to send it, whatever their filters are.
         now: Unix seconds.
-        report: address that is shown as that of the report.
+        report: address to show as that of the report.
     """
     done = []
     for channel in channels:
-        told = trial_record(key=secrets.token_hex(32), now=now, report=report)
-        error = _tried(channel, told, now=now, closes=False)
-        if error is None and isinstance(channel.target, PagerDuty):
-            error = _tried(channel, told, now=now, closes=True)
-            error = None if error is None else f"its incident was triggered and not resolved: {error}"
+        record = trial_record(key=secrets.token_hex(32), now=now, report=report)
+        error = _try(channel, record, now=now, closes=False)
+        if error is None and isinstance(channel.destination, PagerDuty):
+            error = _try(channel, record, now=now, closes=True)
+            error = None if error is None else f"the incident was triggered but not resolved: {error}"
         done.append(Sent(channel=channel.name, error=error))
     return done
 
@@ -55,14 +55,14 @@ def send_conditions(
     folder: str,
     sleep: Callable[[float], object] = time.sleep,
 ) -> list[Sent]:
-    """Sends conditions to the channels that ask for operations; nobody remembers that they were sent.
+    """Sends conditions to the operations channels without recording that they were sent.
 
     Args:
         conditions: those that stand.
-        channels: all that are configured.
+        channels: all configured channels.
         now: Unix seconds.
-        folder: of the state, as it is shown.
-        sleep: waits some seconds between two attempts.
+        folder: folder of the state, for the messages.
+        sleep: waits for some seconds between two attempts.
     """
     done = []
     for channel in channels:
@@ -70,9 +70,9 @@ def send_conditions(
             continue
         for condition in conditions:
             key = hashlib.sha256(json.dumps([channel.name, folder, condition.name, now]).encode()).hexdigest()
-            told = condition_record(condition, key=key, run=None, run_started=now, folder=folder, report=None)
+            record = condition_record(condition, key=key, info=RunInfo(run=None, started=now, folder=folder))
             for left in reversed(range(channel.retries + 1)):
-                error = _tried(channel, told, now=now, closes=False)
+                error = _try(channel, record, now=now, closes=False)
                 if error is None or not left:
                     break
                 sleep(2.0 ** (channel.retries - left))
@@ -80,9 +80,9 @@ def send_conditions(
     return done
 
 
-def _tried(channel: Channel, told: Mapping[str, Any], *, now: int, closes: bool) -> str | None:
+def _try(channel: Channel, record: Mapping[str, Any], *, now: int, closes: bool) -> str | None:
     try:
-        send(channel, told, closes=closes, now=now)
+        send(channel, record, closes=closes, now=now)
     except SendError as error:
         return str(error)
     return None

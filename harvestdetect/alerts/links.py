@@ -1,4 +1,4 @@
-"""The address of a report, made of the template ``report_url`` of the settings."""
+"""The address of a report, from the setting ``report_url``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def report_link(template: str | None, *, run: str, started: int, campaign: str |
     """The address of the report of a run, or of a campaign in it.
 
     Args:
-        template: ``Settings.report_url``, which was checked there; None gives None.
+        template: ``Settings.report_url``, already checked. None gives None.
         run: id of the run.
-        started: Unix seconds at which it started.
-        campaign: id of the campaign; None for what is about the whole run: ``{campaign}`` in the fragment drops the
-            fragment, and elsewhere there is no address.
+        started: Unix seconds at which the run started.
+        campaign: id of the campaign; None for the whole run. Without a campaign, a fragment with ``{campaign}`` is
+            dropped, and a template with ``{campaign}`` elsewhere gives None.
 
     Returns:
-        Printable ASCII without blanks and quotes: what is put in is percent-encoded.
+        Printable ASCII without blanks and quotes, because inserted values are percent-encoded.
     """
     if template is None:
         return None

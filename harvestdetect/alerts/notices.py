@@ -1,7 +1,7 @@
-"""What is said about the runs themselves, and the test of a channel, as each target wants it.
+"""Turns alerts about the runs themselves, and test alerts, into messages for Slack, PagerDuty or syslog.
 
-A *notice* is a record of plain values like that of a campaign (:mod:`harvestdetect.alerts.render`), with the kind
-``operations`` or ``test``. Its texts may hold names of files, which an attacker may have written.
+A *notice* is a record like that of a campaign (:mod:`harvestdetect.alerts.render`), with the kind ``operations`` or
+``test``. Its texts may contain file names, which an attacker may have chosen.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from harvestdetect.alerts.render import (
     FACILITIES,
+    PAGERDUTY_SUMMARY,
+    SLACK_TEXT,
     all_visible,
     bounded_id,
     bullets,
@@ -26,7 +28,7 @@ from harvestdetect.alerts.render import (
     slack_text,
     syslog_line,
 )
-from harvestdetect.alerts.values import Condition, ConditionName
+from harvestdetect.alerts.values import Condition, ConditionName, RunInfo
 from harvestdetect.report.format import iso_time
 from harvestdetect.util.escape import visible
 
@@ -41,34 +43,42 @@ __all__ = [
     "trial_record",
 ]
 
-TRIAL_SUMMARY: Final = "This is a test of the alerts of harvestdetect. Nothing was found, and nothing is to be done."
-_TITLES: Final[Mapping[ConditionName, str]] = {
+TRIAL_SUMMARY: Final = "This is a test alert from harvestdetect. Nothing was found, and no action is needed."
+"""Summary of a test alert."""
+_BEGUN_TITLES: Final[Mapping[ConditionName, str]] = {
     "run-failed": "Scan failed",
     "window-incomplete": "Window incomplete",
     "alerts-given-up": "Alerts given up",
 }
-_ENDED: Final[Mapping[ConditionName, str]] = {
+"""Title of an alert that a condition has begun."""
+_ENDED_TITLES: Final[Mapping[ConditionName, str]] = {
     "run-failed": "Scans work again",
     "window-incomplete": "Window complete again",
     "alerts-given-up": "Alerts arrive again",
 }
-_TEST_TITLE: Final = "TEST of the alerts"
+"""Title of an alert that a condition has ended."""
+_TEST_TITLE: Final = "TEST of alerts"
+"""Title of a test alert."""
 _SEVERITY: Final[Mapping[ConditionName, str]] = {
     "run-failed": "error", "window-incomplete": "warning", "alerts-given-up": "warning",
 }  # fmt: skip
-"""As PagerDuty names them."""
+"""Severity of a condition, in the words of PagerDuty."""
 _SYSLOG_SEVERITY: Final = {"error": 3, "warning": 4, "info": 6}
+"""Severity in syslog (RFC 5424), by severity in PagerDuty."""
 _SYSLOG_ENDED: Final = 5
+"""Severity in syslog of a condition that has ended: notice."""
 _SUBJECT: Final = "operations/"
+"""Prefix of the subject of a condition. No campaign id starts with it."""
 _SUMMARY: Final = 1_000
+"""Longest summary in a notice, in characters."""
 _DETAIL: Final = 500
+"""Longest detail in a notice, in characters."""
 _DETAILS: Final = 20
-_SLACK_TEXT: Final = 2_900
-_PAGERDUTY_SUMMARY: Final = 1_024
+"""Most details in a notice."""
 
 
 def subject(name: ConditionName) -> str:
-    """What stands for a condition where a campaign id stands for a campaign; no campaign id looks like it."""
+    """The subject of a condition: its id in the tables that have campaign ids. No campaign id looks like it."""
     return f"{_SUBJECT}{name}"
 
 
@@ -77,18 +87,13 @@ def condition_of(text: str) -> str | None:
     return text.removeprefix(_SUBJECT) if text.startswith(_SUBJECT) else None
 
 
-def condition_record(
-    condition: Condition, *, key: str, run: str | None, run_started: int, folder: str, report: str | None
-) -> dict[str, Any]:
-    """A condition as plain values.
+def condition_record(condition: Condition, *, key: str, info: RunInfo) -> dict[str, Any]:
+    """The record of a condition.
 
     Args:
-        condition: its texts are cut where they are very long.
-        key: by which a receiver knows an alert that it got before.
-        run: number of the run; None where it failed before it had one.
-        run_started: Unix seconds.
-        folder: of the state.
-        report: address of the report of the run.
+        condition: very long texts in it are cut.
+        key: idempotency key, by which a receiver recognises an alert that it has already got.
+        info: what the record says about the run.
     """
     return {
         "version": 1,
@@ -99,15 +104,21 @@ def condition_record(
         "severity": _SEVERITY[condition.name],
         "summary": shortened(condition.summary, _SUMMARY),
         "details": [shortened(text, _DETAIL) for text in condition.details[:_DETAILS]],
-        "folder": shortened(folder.encode("utf-8", "backslashreplace").decode(), _DETAIL),
-        "run": None if run is None else bounded_id(run),
-        "run_started": iso_time(run_started),
-        "report": report,
+        "folder": shortened(info.folder.encode("utf-8", "backslashreplace").decode(), _DETAIL),
+        "run": None if info.run is None else bounded_id(info.run),
+        "run_started": iso_time(info.started),
+        "report": info.report,
     }
 
 
 def trial_record(*, key: str, now: int, report: str | None) -> dict[str, Any]:
-    """What ``harvestdetect alerts test`` sends, as plain values."""
+    """The record of a test alert, as ``harvestdetect alerts test`` sends it.
+
+    Args:
+        key: idempotency key.
+        now: Unix seconds.
+        report: address of a report, or None.
+    """
     return {
         "version": 1,
         "key": key,
@@ -124,35 +135,35 @@ def trial_record(*, key: str, now: int, report: str | None) -> dict[str, Any]:
     }
 
 
-def _title(told: Mapping[str, Any]) -> str:
-    if told["kind"] == "test":
+def _title(record: Mapping[str, Any]) -> str:
+    if record["kind"] == "test":
         return _TEST_TITLE
-    return (_ENDED if told["state"] == "ended" else _TITLES)[told["condition"]]
+    return (_ENDED_TITLES if record["state"] == "ended" else _BEGUN_TITLES)[record["condition"]]
 
 
-def notice_message(told: Mapping[str, Any]) -> dict[str, Any]:
-    """A notice as a message of Slack."""
-    title, summary = _title(told), mrkdwn(told["summary"], _SLACK_TEXT)
+def notice_message(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A notice as a message for Slack."""
+    title, summary = _title(record), mrkdwn(record["summary"], SLACK_TEXT)
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
         {"type": "section", "text": slack_text(summary)},
     ]
-    if told["details"]:
-        blocks.append({"type": "section", "text": slack_text(bullets(told["details"]))})
-    last = [run_text(told), *slack_link(told["report"])]
-    if told["folder"]:
-        last.insert(0, f"state `{mrkdwn(told['folder'], 600)}`")
+    if record["details"]:
+        blocks.append({"type": "section", "text": slack_text(bullets(record["details"]))})
+    last = [run_text(record), *slack_link(record["report"])]
+    if record["folder"]:
+        last.insert(0, f"state `{mrkdwn(record['folder'], 600)}`")
     blocks.append({"type": "context", "elements": [slack_text(text) for text in last]})
     return slack_frame(f"{title}: {summary}", blocks)
 
 
-def notice_event(told: Mapping[str, Any], *, routing_key: str, closes: bool, now: float) -> dict[str, Any]:
-    """A notice as an event of PagerDuty: one incident for each state and condition, one for each test."""
-    if told["kind"] == "test":
-        key = f"harvestdetect-test-{told['key'][:32]}"
+def notice_event(record: Mapping[str, Any], *, routing_key: str, closes: bool, now: float) -> dict[str, Any]:
+    """A notice as an event for PagerDuty. Each state and condition has one incident, and so has each test."""
+    if record["kind"] == "test":
+        key = f"harvestdetect-test-{record['key'][:32]}"
     else:
-        state = hashlib.sha256((told["folder"] or "").encode()).hexdigest()[:16]
-        key = f"harvestdetect-{state}-{told['condition']}"
+        state = hashlib.sha256((record["folder"] or "").encode()).hexdigest()[:16]
+        key = f"harvestdetect-{state}-{record['condition']}"
     event: dict[str, Any] = {
         "routing_key": routing_key,
         "event_action": "resolve" if closes else "trigger",
@@ -161,25 +172,25 @@ def notice_event(told: Mapping[str, Any], *, routing_key: str, closes: bool, now
     if closes:
         return event
     event["payload"] = {
-        "summary": shortened(visible(f"{_title(told)}: {told['summary']}"), _PAGERDUTY_SUMMARY),
+        "summary": shortened(visible(f"{_title(record)}: {record['summary']}"), PAGERDUTY_SUMMARY),
         "source": "harvestdetect",
-        "severity": told["severity"],
+        "severity": record["severity"],
         "timestamp": iso(now),
-        "class": told["condition"] or "test",
-        "custom_details": {n: all_visible(v) for n, v in told.items() if n not in ("version", "summary")},
+        "class": record["condition"] or "test",
+        "custom_details": {n: all_visible(v) for n, v in record.items() if n not in ("version", "summary")},
     }
-    return event | pagerduty_link(told["report"])
+    return event | pagerduty_link(record["report"])
 
 
 def notice_line(
-    told: Mapping[str, Any], *, facility: str, closes: bool, now: float, limit: int, local: bool = False
+    record: Mapping[str, Any], *, facility: str, closes: bool, now: float, limit: int, local: bool = False
 ) -> bytes:
-    """A notice as a message of syslog; arguments as of :func:`harvestdetect.alerts.render.syslog_message`."""
-    severity = _SYSLOG_ENDED if closes else _SYSLOG_SEVERITY[told["severity"]]
+    """A notice as a message for syslog; arguments as of :func:`harvestdetect.alerts.render.syslog_message`."""
+    severity = _SYSLOG_ENDED if closes else _SYSLOG_SEVERITY[record["severity"]]
     values = {
-        "kind": told["kind"], "condition": told["condition"], "state": told["state"], "folder": told["folder"],
-        "run": told["run"], "runStarted": told["run_started"], "report": told["report"], "key": told["key"],
+        "kind": record["kind"], "condition": record["condition"], "state": record["state"], "folder": record["folder"],
+        "run": record["run"], "runStarted": record["run_started"], "report": record["report"], "key": record["key"],
     }  # fmt: skip
-    text = " ".join([f"{_title(told)}:", told["summary"], *told["details"]])
+    text = " ".join([f"{_title(record)}:", record["summary"], *record["details"]])
     priority = FACILITIES.index(facility) * 8 + severity
-    return syslog_line(text, values, kind=told["kind"], priority=priority, now=now, limit=limit, local=local)
+    return syslog_line(text, values, kind=record["kind"], priority=priority, now=now, limit=limit, local=local)

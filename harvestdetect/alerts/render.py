@@ -1,7 +1,8 @@
-"""An alert as each target wants it: everything in it may have been written by an attacker.
+"""Turns an alert on a campaign into a message for Slack, PagerDuty or syslog.
 
-A *record* is the alert as plain values with bounds on every text. It is what the outbox keeps and what a webhook and a
-command get; the other forms are made from it when it is sent.
+An attacker may have written any text in an alert. A *record* is the alert as plain values, with a limit on the length
+of every text. The outbox stores the record, and webhooks and commands receive it. The other messages are made from it
+when it is sent.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "PAGERDUTY_SEVERITY",
     "SYSLOG_SEVERITY",
     "TITLES",
+    "alert_record",
     "all_visible",
     "bounded_id",
     "bullets",
@@ -31,7 +33,6 @@ __all__ = [
     "pagerduty_event",
     "pagerduty_key",
     "pagerduty_link",
-    "record",
     "run_text",
     "shortened",
     "slack_frame",
@@ -48,59 +49,77 @@ FACILITIES: Final = (
     *("ntp", "audit", "alert", "clock"),
     *(f"local{i}" for i in range(8)),
 )
-"""By their numbers in RFC 5424."""
+"""Facilities of syslog; the index of each is its number in RFC 5424."""
 TITLES: Final = {
     "new": "New campaign",
     "back": "Campaign is back",
     "changed": "Campaign changed",
-    "standing": "Campaign still stands",
+    "standing": "Campaign is still active",
     "resolved": "Campaign is gone",
 }
-"""Of an alert on a campaign, by its kind."""
+"""Title of an alert on a campaign, by kind."""
 PAGERDUTY_SEVERITY: Final = {"urgent": "critical", "review": "warning", "watch": "info"}
+"""Severity in PagerDuty, by tier."""
 SYSLOG_SEVERITY: Final = {"urgent": 2, "review": 4, "watch": 5}
+"""Severity in syslog (RFC 5424: critical, warning, notice), by tier."""
 SYSLOG_CLOSED: Final = 5
+"""Severity in syslog of a campaign that is gone: notice."""
 
 SUMMARY: Final = 1_000
+"""Longest summary in a record, in characters."""
 CHANGES: Final = 20
+"""Most sentences about changes in a record."""
 CHANGE: Final = 300
+"""Longest sentence about a change in a record, in characters."""
 TARGETS: Final = 20
+"""Most capability targets in a record."""
 TARGET: Final = 100
+"""Longest capability target in a record, in characters."""
 EXCERPT: Final = 2_000
+"""Longest excerpt of a template in a record, in characters."""
 REPORT: Final = 1_000
+"""Longest address of a report in a record, in characters."""
 ID: Final = 200
+"""Longest id in a record, in characters."""
 SLACK_TEXT: Final = 2_900
-"""Of the 3,000 that a text object of Slack may have, in UTF-16 units."""
+"""Longest text of a message in Slack, in UTF-16 units. Slack allows 3,000 in a text object."""
 PAGERDUTY_SUMMARY: Final = 1_024
+"""Longest summary of an event, in characters (Events API v2)."""
 PAGERDUTY_KEY: Final = 255
+"""Longest key of an incident, in characters (Events API v2)."""
 VALUE_BYTES: Final = 256
-"""Of a parameter of syslog's structured data at most, before its quotes are escaped."""
+"""Longest parameter in the structured data of syslog, in bytes before quotes are escaped."""
 LINK_BYTES: Final = 512
-"""The same of an address, which has nothing to escape and leads nowhere when it is cut."""
+"""Longest address in the structured data of syslog, in bytes. An address has nothing to escape and is useless when
+cut."""
 SD_ID: Final = "harvestdetect@32473"
-"""The enterprise number that RFC 5612 sets aside; this program has none of its own."""
+"""Id of the structured data of syslog, with the enterprise number that RFC 5612 reserves for examples."""
 
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:[/?#][A-Za-z0-9._~:/?#@!$&'()+,;=%-]*)?")
+"""Addresses that may become links."""
 _PLAIN: Final = re.compile(f"[!-~]{{1,{PAGERDUTY_KEY}}}")
+"""Keys of incidents that PagerDuty accepts as they are."""
 _CALL: Final = re.compile(r"@(?=channel|here|everyone)", re.IGNORECASE)
+"""The @ of words that notify everybody in a channel of Slack."""
 _SLACK: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "*": "∗", "~": "∼", "`": "ˋ"}
+"""Replacement of characters that are markup in Slack."""
 
 
 def bounded_id(text: str) -> str:
-    """An id that a database and every target can hold: no lone surrogates, not too long, as distinct as it was."""
+    """An id that the database and every destination accept: no lone surrogates, not too long, and still unique."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= ID else f"{text[: ID - 33]}~{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
-def record(alert: Alert, *, key: str, include_text: bool) -> dict[str, Any]:
-    """An alert as plain values.
+def alert_record(alert: Alert, *, key: str, include_text: bool) -> dict[str, Any]:
+    """The record of an alert on a campaign.
 
     Args:
-        alert: its texts are cut where they are very long.
-        key: by which a receiver knows an alert that it got before.
-        include_text: with the words of the template.
+        alert: very long texts in it are cut.
+        key: idempotency key, by which a receiver recognises an alert that it has already got.
+        include_text: whether the record has words of the template.
     """
-    told = {
+    record = {
         "version": 1,
         "key": key,
         "campaign_id": bounded_id(alert.campaign_id),
@@ -119,44 +138,44 @@ def record(alert: Alert, *, key: str, include_text: bool) -> dict[str, Any]:
         "run_started": iso_time(alert.run_started),
         "report": None if alert.report is None else shortened(alert.report, REPORT),
     }
-    return told | {"excerpt": shortened(alert.excerpt, EXCERPT)} if include_text and alert.excerpt else told
+    return record | {"excerpt": shortened(alert.excerpt, EXCERPT)} if include_text and alert.excerpt else record
 
 
 # ---------------------------------------------------------------- Slack
 
 
-def slack_message(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The message of an incoming webhook: nothing in it calls people, links, or formats but what is ours."""
-    tier, before = told["tier"], told["previous_tier"]
-    title = f"{TITLES[told['kind']]}: {f'{before} → {tier}' if before and before != tier else tier}"
-    accounts = count(told["accounts"]) + (f" ({count(told['new_accounts'])} new)" if told["new_accounts"] else "")
-    fields = [("Campaign", f"`{mrkdwn(told['campaign_id'], 500)}`"), ("Accounts", accounts)]
-    fields += [("Prompts", count(told["prompts"])), ("Seen", _seen(told))]
+def slack_message(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A message for an incoming webhook of Slack. Texts in it cannot notify people, link or format anything."""
+    tier, before = record["tier"], record["previous_tier"]
+    title = f"{TITLES[record['kind']]}: {f'{before} → {tier}' if before and before != tier else tier}"
+    accounts = count(record["accounts"]) + (f" ({count(record['new_accounts'])} new)" if record["new_accounts"] else "")
+    fields = [("Campaign", f"`{mrkdwn(record['campaign_id'], 500)}`"), ("Accounts", accounts)]
+    fields += [("Prompts", count(record["prompts"])), ("Seen", _seen(record))]
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
-        {"type": "section", "text": slack_text(mrkdwn(told["summary"], SLACK_TEXT))},
+        {"type": "section", "text": slack_text(mrkdwn(record["summary"], SLACK_TEXT))},
         {"type": "section", "fields": [slack_text(f"*{name}*\n{value}") for name, value in fields]},
     ]
-    if told["changes"]:
-        blocks.append({"type": "section", "text": slack_text(bullets(told["changes"]))})
-    if told.get("excerpt"):
-        blocks.append({"type": "section", "text": slack_text(f"```{mrkdwn(told['excerpt'], SLACK_TEXT - 6)}```")})
-    last = [run_text(told), *slack_link(told["report"])]
-    if told["capability_targets"]:
-        last.insert(0, "after " + mrkdwn(", ".join(told["capability_targets"]), 1_000))
+    if record["changes"]:
+        blocks.append({"type": "section", "text": slack_text(bullets(record["changes"]))})
+    if record.get("excerpt"):
+        blocks.append({"type": "section", "text": slack_text(f"```{mrkdwn(record['excerpt'], SLACK_TEXT - 6)}```")})
+    last = [run_text(record), *slack_link(record["report"])]
+    if record["capability_targets"]:
+        last.insert(0, "capability targets: " + mrkdwn(", ".join(record["capability_targets"]), 1_000))
     blocks.append({"type": "context", "elements": [slack_text(text) for text in last]})
-    return slack_frame(f"{title}: {mrkdwn(told['summary'], SLACK_TEXT)}", blocks)
+    return slack_frame(f"{title}: {mrkdwn(record['summary'], SLACK_TEXT)}", blocks)
 
 
-def run_text(told: Mapping[str, Any]) -> str:
-    """The run of a record, for the last line of a message in Slack."""
-    started = told.get("run_started")
+def run_text(record: Mapping[str, Any]) -> str:
+    """The run of a record, for the last line of a message for Slack."""
+    started = record.get("run_started")
     when = f" of {mrkdwn(str(started).replace('T', ' ').replace('Z', ' UTC'), 100)}" if started else ""
-    return f"run{when}" if told["run"] is None else f"run `{mrkdwn(told['run'], 500)}`{when}"
+    return f"run{when}" if record["run"] is None else f"run `{mrkdwn(record['run'], 500)}`{when}"
 
 
 def slack_link(report: str | None) -> list[str]:
-    """The report as a link where it is a plain address, else as a text; empty where there is none."""
+    """The report as a link, or as text if its address is not a plain one; empty without a report."""
     if not report:
         return []
     shown = report.replace("&", "&amp;")
@@ -164,7 +183,7 @@ def slack_link(report: str | None) -> list[str]:
 
 
 def slack_frame(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    """A message in which nothing is called or unfurled; ``text`` is what notifications show."""
+    """A message for Slack that notifies nobody and unfurls nothing; ``text`` is what notifications show."""
     return {
         "text": text,
         "blocks": blocks,
@@ -177,12 +196,12 @@ def slack_frame(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def slack_text(text: str) -> dict[str, Any]:
-    """A text object of Slack that makes no links of its own."""
+    """A text object of Slack in which addresses do not become links."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def bullets(sentences: list[str]) -> str:
-    """Sentences as a list that fits a section of Slack; what does not fit is counted."""
+    """Sentences as a list that fits a section of Slack. A last line counts those that do not fit."""
     lines: list[str] = []
     size = 0
     for number, sentence in enumerate(sentences):
@@ -195,11 +214,11 @@ def bullets(sentences: list[str]) -> str:
 
 
 def mrkdwn(text: str, limit: int) -> str:
-    """One line on which Slack sees no markup.
+    """A text as one line without markup for Slack.
 
     Args:
-        text: anything.
-        limit: UTF-16 units of the answer.
+        text: any text.
+        limit: most UTF-16 units of the result.
     """
     shown = visible(cut(text, limit)[0])
     shown = _CALL.sub("@\u2060", shown).replace("://", ":\u2060//")
@@ -215,49 +234,51 @@ def mrkdwn(text: str, limit: int) -> str:
 
 
 def utf16_units(text: str) -> int:
-    """The length as Slack counts it."""
+    """The length of a text as Slack counts it."""
     return len(text.encode("utf-16-le")) // 2
 
 
 # ---------------------------------------------------------------- PagerDuty
 
 
-def pagerduty_event(told: Mapping[str, Any], *, routing_key: str, closes: bool, now: float) -> dict[str, Any]:
-    """An event of the Events API v2.
+def pagerduty_event(record: Mapping[str, Any], *, routing_key: str, closes: bool, now: float) -> dict[str, Any]:
+    """An event for the Events API v2 of PagerDuty.
 
     Args:
-        told: the record.
-        routing_key: of the integration.
-        closes: the campaign is gone, or below what the channel hears of.
+        record: as :func:`alert_record` gives it.
+        routing_key: key of the integration.
+        closes: whether the campaign is gone or below the tier of the channel, so that its incident is resolved.
         now: Unix seconds.
     """
     event: dict[str, Any] = {
         "routing_key": routing_key,
         "event_action": "resolve" if closes else "trigger",
-        "dedup_key": pagerduty_key(told.get("incident") or told["campaign_id"]),
+        "dedup_key": pagerduty_key(record.get("incident") or record["campaign_id"]),
     }
     if closes:
         return event
     hidden = ("version", "summary", "incident")
-    details = {name: all_visible(value) for name, value in told.items() if name not in hidden}
+    details = {name: all_visible(value) for name, value in record.items() if name not in hidden}
     event["payload"] = {
-        "summary": shortened(visible(f"{TITLES[told['kind']]} ({told['tier']}): {told['summary']}"), PAGERDUTY_SUMMARY),
+        "summary": shortened(
+            visible(f"{TITLES[record['kind']]} ({record['tier']}): {record['summary']}"), PAGERDUTY_SUMMARY
+        ),
         "source": "harvestdetect",
-        "severity": PAGERDUTY_SEVERITY[told["tier"]],
+        "severity": PAGERDUTY_SEVERITY[record["tier"]],
         "timestamp": iso(now),
-        "class": told["kind"],
+        "class": record["kind"],
         "custom_details": details,
     }
-    return event | pagerduty_link(told["report"])
+    return event | pagerduty_link(record["report"])
 
 
 def pagerduty_key(text: str) -> str:
-    """The key of an incident, as PagerDuty takes it."""
+    """The key of an incident, in a form that PagerDuty accepts."""
     return text if _PLAIN.fullmatch(text) else f"sha256-{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def pagerduty_link(report: str | None) -> dict[str, Any]:
-    """What an event says of the program that sent it and of the report."""
+    """The fields of an event that name this program and link the report."""
     event: dict[str, Any] = {"client": "harvestdetect"}
     if report and _URL.fullmatch(report):
         event |= {"client_url": report, "links": [{"href": report, "text": "report"}]}
@@ -265,7 +286,7 @@ def pagerduty_link(report: str | None) -> dict[str, Any]:
 
 
 def all_visible(value: Any) -> Any:
-    """Plain values with all their texts made visible."""
+    """Plain values in which all control characters are replaced by visible ones."""
     if isinstance(value, dict):
         return {name: all_visible(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -277,56 +298,56 @@ def all_visible(value: Any) -> Any:
 
 
 def syslog_message(
-    told: Mapping[str, Any], *, facility: str, closes: bool, now: float, limit: int, local: bool = False
+    record: Mapping[str, Any], *, facility: str, closes: bool, now: float, limit: int, local: bool = False
 ) -> bytes:
-    """A message of RFC 5424 on one line.
+    """A message for syslog (RFC 5424) on one line.
 
     Args:
-        told: the record.
+        record: as :func:`alert_record` gives it.
         facility: one of ``FACILITIES``.
-        closes: the campaign is gone, or below what the channel hears of.
+        closes: whether the campaign is gone or below the tier of the channel.
         now: Unix seconds.
-        limit: bytes; the text at the end is cut.
-        local: with the head that daemons expect on a local socket, ``<PRI>TAG[PID]:``.
+        limit: most bytes; the text at the end is cut.
+        local: whether to write the head that daemons expect on a local socket, ``<PRI>TAG[PID]:``.
     """
-    severity = SYSLOG_CLOSED if closes else SYSLOG_SEVERITY[told["tier"]]
+    severity = SYSLOG_CLOSED if closes else SYSLOG_SEVERITY[record["tier"]]
     values = {
-        "campaign": told["campaign_id"],
-        "kind": told["kind"],
-        "tier": told["tier"],
-        "previousTier": told["previous_tier"],
-        "accounts": told["accounts"],
-        "newAccounts": told["new_accounts"],
-        "prompts": told["prompts"],
-        "firstSeen": told["first_seen"],
-        "lastSeen": told["last_seen"],
-        "run": told["run"],
-        "runStarted": told.get("run_started"),
-        "report": told["report"],
-        "key": told["key"],
+        "campaign": record["campaign_id"],
+        "kind": record["kind"],
+        "tier": record["tier"],
+        "previousTier": record["previous_tier"],
+        "accounts": record["accounts"],
+        "newAccounts": record["new_accounts"],
+        "prompts": record["prompts"],
+        "firstSeen": record["first_seen"],
+        "lastSeen": record["last_seen"],
+        "run": record["run"],
+        "runStarted": record.get("run_started"),
+        "report": record["report"],
+        "key": record["key"],
     }
-    text = " ".join([f"{TITLES[told['kind']]}:", told["summary"], *told["changes"]])
-    if told["capability_targets"]:
-        text += f" After: {', '.join(told['capability_targets'])}."
-    if told.get("excerpt"):
-        text += f" Template: {told['excerpt']}"
+    text = " ".join([f"{TITLES[record['kind']]}:", record["summary"], *record["changes"]])
+    if record["capability_targets"]:
+        text += f" Capability targets: {', '.join(record['capability_targets'])}."
+    if record.get("excerpt"):
+        text += f" Template: {record['excerpt']}"
     priority = FACILITIES.index(facility) * 8 + severity
-    return syslog_line(text, values, kind=told["kind"], priority=priority, now=now, limit=limit, local=local)
+    return syslog_line(text, values, kind=record["kind"], priority=priority, now=now, limit=limit, local=local)
 
 
 def syslog_line(
     text: str, values: Mapping[str, Any], *, kind: str, priority: int, now: float, limit: int, local: bool
 ) -> bytes:
-    """A message of RFC 5424, or with the head of a local socket.
+    """A message for syslog on one line.
 
     Args:
-        text: the message; it is made visible, and cut at the end.
-        values: parameters of its structured data; those that are None are left out.
-        kind: its id.
+        text: the message. Its control characters are made visible, and its end is cut.
+        values: parameters of the structured data, without those that are None.
+        kind: the MSGID of RFC 5424.
         priority: facility and severity in one number.
         now: Unix seconds.
-        limit: bytes.
-        local: with the head that daemons expect on a local socket.
+        limit: most bytes.
+        local: whether to write the head that daemons expect on a local socket.
     """
     pid = os.getpid()
     data = "".join(
@@ -344,12 +365,12 @@ def syslog_line(
 
 
 def _parameter(text: str, limit: int) -> str:
-    """The value of a parameter of structured data, at most so many bytes before its quotes are escaped."""
+    """A parameter of structured data: cut to ``limit`` bytes, then with its quotes escaped."""
     return re.sub(r'(["\\\]])', r"\\\1", _utf8_head(visible(text), limit).decode())
 
 
 def _utf8_head(text: str, limit: int) -> bytes:
-    """UTF-8, cut between two characters."""
+    """A text as UTF-8, cut between two characters."""
     raw = text.encode()
     return raw if len(raw) <= limit else raw[:limit].decode(errors="ignore").encode()
 
@@ -362,15 +383,15 @@ def _host() -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """A text of at most ``limit`` characters; an ellipsis ends one that was cut."""
+    """A text cut to ``limit`` characters. A cut text ends with an ellipsis."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def iso(now: float) -> str:
-    """Unix seconds as a time with milliseconds, in UTC."""
+    """Unix seconds as an ISO 8601 time in UTC, with milliseconds."""
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _seen(told: Mapping[str, Any]) -> str:
-    first, last = (str(told[name] or "").partition("T")[0] for name in ("first_seen", "last_seen"))
+def _seen(record: Mapping[str, Any]) -> str:
+    first, last = (str(record[name] or "").partition("T")[0] for name in ("first_seen", "last_seen"))
     return first if first == last and first else f"{first or '–'} – {last or '–'}" if first or last else "–"

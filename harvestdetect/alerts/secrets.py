@@ -1,4 +1,4 @@
-"""Which secrets a settings file needs from the environment, and whether it contains any itself."""
+"""Finds the secrets that a settings file needs from the environment, and those that it contains."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from harvestdetect.ops.schedule import SettingsFile
 __all__ = ["read_settings_file"]
 
 _SUFFIX: Final = "_env"
+"""End of a key whose value is the name of a variable."""
 _SECRET: Final = frozenset(
     {key.removesuffix(_SUFFIX) for keys in KEYS.values() for key in keys if key.endswith(_SUFFIX)}
 )
-"""Keys whose value can also come from a variable: those are the secret ones."""
+"""Keys with a secret value: those that a key with ``_env`` can replace."""
 _MOST_BYTES: Final = 500_000
-"""A larger file is not published: a ConfigMap has at most 1 MiB."""
+"""Largest settings file that goes into a ConfigMap, in bytes. Kubernetes allows 1 MiB."""
 _MOST_COMMENTS: Final = 500
-"""With more of them the file is not published, as each takes a parse of it."""
+"""Most characters # in a settings file that goes into a ConfigMap, because the file is parsed once for each."""
 
 
 def read_settings_file(path: str | Path) -> SettingsFile:
-    """What a scheduler has to know of a settings file. The values of secrets are not in the answer.
+    """What a scheduler must know about a settings file, without the values of secrets.
 
     Args:
-        path: full path; a file that is missing or not TOML gives an answer without text and variables.
+        path: full path. A file that is missing or is not TOML gives a result without text and variables.
     """
     unknown = SettingsFile(path=str(path))
     try:
         content = Path(path).read_bytes()
-        # As TOML sees it: both ends of a line are one.
+        # TOML reads both line endings alike.
         text = content.decode("utf-8").replace("\r\n", "\n")
         values = tomllib.loads(text)
     except (OSError, ValueError, RecursionError):
@@ -50,7 +51,7 @@ def read_settings_file(path: str | Path) -> SettingsFile:
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key of all tables, with its value."""
+    """Every key of all tables with its value, at any depth."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield key, inner
@@ -70,13 +71,18 @@ def _tables(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _is_secret(table: Mapping[str, Any]) -> bool:
-    # The address of PagerDuty is the same for everybody; all other addresses may contain a token.
+    # The address of PagerDuty is public. Any other address may contain a token.
     keys = _SECRET - {"url"} if table.get("type") == "pagerduty" else _SECRET
     return bool(keys & table.keys())
 
 
 def _publishable(text: str, values: Mapping[str, Any]) -> str | None:
-    """The text without its comments, in which old secrets may stand; None where they cannot be taken out."""
+    """The text without comments, because these may contain old secrets; None if they cannot be removed.
+
+    Args:
+        text: the TOML.
+        values: what the text means.
+    """
     lines = text.split("\n")
     wanted = repr(values)
     places = [(number, at) for number, line in enumerate(lines) for at, c in enumerate(line) if c == "#"]
@@ -84,7 +90,7 @@ def _publishable(text: str, values: Mapping[str, Any]) -> str | None:
         return None
     for number, at in places:
         if len(lines[number]) <= at:
-            continue  # behind a comment that is gone
+            continue  # part of a comment that was removed
         cut = [*lines[:number], lines[number][:at].rstrip(), *lines[number + 1 :]]
         if _parsed("\n".join(cut)) == wanted:
             lines = cut

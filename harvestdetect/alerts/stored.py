@@ -1,4 +1,4 @@
-"""Alerts as the database holds them, checked when they are read: a flipped bit must not reach a receiver."""
+"""Checks stored alerts when they are read, so that a damaged database cannot send wrong alerts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from harvestdetect.errors import DamagedStateError
 __all__ = ["LATEST", "StoredAlert", "checked", "decoded"]
 
 LATEST: Final = 253_402_300_800.0
-"""Unix seconds of the year 10,000: no time of an alert is as late."""
-_DAMAGED: Final = "the state is damaged: {} is not what was written; harvestdetect state verify says what is wrong"
+"""Unix seconds of the year 10000. Every time of an alert is earlier."""
+_DAMAGED: Final = (
+    "the state is damaged: {} is not what was written; run harvestdetect state verify to see what is wrong"
+)
+"""Error message for a row that is not what was written."""
 T = TypeVar("T")
 
 
 class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
-    """What every stored alert on a campaign has, see :func:`harvestdetect.alerts.render.record`."""
+    """Fields of every stored alert on a campaign, see :func:`harvestdetect.alerts.render.alert_record`."""
 
     key: str
     campaign_id: str
@@ -61,7 +64,7 @@ class _Resolved(_Campaign, frozen=True, kw_only=True, tag_field="kind", tag="res
 
 
 class _Operations(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="operations"):
-    """What every stored condition has, see :func:`harvestdetect.alerts.notices.condition_record`."""
+    """Fields of every stored condition, see :func:`harvestdetect.alerts.notices.condition_record`."""
 
     key: str
     condition: ConditionName
@@ -76,14 +79,18 @@ class _Operations(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
 
 
 StoredAlert: TypeAlias = _New | _Back | _Changed | _Standing | _Resolved | _Operations
-"""The JSON of ``outbox.body``."""
+"""Type of the JSON in ``outbox.body``."""
 
 
 def checked(values: Mapping[str, Any], kind: type[T]) -> T:
-    """A row of one of the two tables, with the types and ranges that were written.
+    """A row of one of the two tables, checked.
+
+    Args:
+        values: column -> value.
+        kind: type to make of it.
 
     Raises:
-        DamagedStateError: it is not what was written.
+        DamagedStateError: a value has a wrong type or is out of its range.
     """
     try:
         found = msgspec.convert(values, kind)
@@ -96,10 +103,10 @@ def checked(values: Mapping[str, Any], kind: type[T]) -> T:
 
 
 def decoded(body: str) -> dict[str, Any]:
-    """A stored alert as plain values.
+    """The record of a stored alert.
 
     Raises:
-        DamagedStateError: it is not what was written.
+        DamagedStateError: it is not a record.
     """
     try:
         msgspec.json.decode(body, type=StoredAlert)

@@ -1,4 +1,4 @@
-"""What is told, and whom: an alert on one campaign, and a channel with its target."""
+"""The values of alerts: an alert on a campaign, a condition of the runs, and a channel with its destination."""
 
 from __future__ import annotations
 
@@ -15,41 +15,50 @@ __all__ = [
     "Command",
     "Condition",
     "ConditionName",
+    "Destination",
     "Kind",
     "NotifyOn",
     "PagerDuty",
     "Resolve",
+    "RunInfo",
     "Settled",
     "Slack",
     "Syslog",
-    "Target",
     "Webhook",
 ]
 
 Kind: TypeAlias = Literal["new", "back", "changed", "standing", "resolved", "operations", "test"]
-"""``back``: was gone, or known, and is here under new accounts. ``resolved``: is gone. ``operations``: about the runs
-themselves. ``test``: sent by ``harvestdetect alerts test``."""
+"""Kind of an alert. ``back``: the campaign was gone and sends again. ``standing``: nothing important changed.
+``resolved``: the campaign is gone. ``operations``: about the runs themselves. ``test``: from ``harvestdetect alerts
+test``."""
 NotifyOn: TypeAlias = Literal["new", "changed", "all"]
+"""Which campaigns a channel gets alerts on: only new ones, also changed ones, or all in every run."""
 About: TypeAlias = Literal["campaigns", "operations"]
+"""What a channel gets alerts about: campaigns, or the runs themselves."""
 Resolve: TypeAlias = Literal["quiet", "verdict"]
+"""When an incident of PagerDuty is resolved, see :class:`PagerDuty`."""
 Settled: TypeAlias = Literal["harvest", "benign", "merged"]
+"""Why a campaign needs no more attention: its verdict, or it was merged into another campaign."""
 ConditionName: TypeAlias = Literal["run-failed", "window-incomplete", "alerts-given-up"]
+"""Id of a condition of the runs."""
 CONDITIONS: Final[tuple[ConditionName, ...]] = ("run-failed", "window-incomplete", "alerts-given-up")
+"""All conditions."""
 PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
+"""Address of the Events API v2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """The state of one campaign after a run, and what became of it since the one before.
+    """One campaign after a run, and what changed since the run before.
 
-    Every text may have been written by an attacker; each target gets it escaped in its own way. Only ``excerpt`` may
-    hold words of prompts.
+    An attacker may have written any text in it, so each destination escapes texts in its own way. Only ``excerpt`` may
+    have words of prompts.
     """
 
     campaign_id: str
     kind: Kind
     tier: Tier
-    """Of a resolved campaign: its last one."""
+    """The tier; the last one if the campaign is gone."""
     previous_tier: Tier | None = None
     accounts: int
     new_accounts: int = 0
@@ -61,34 +70,34 @@ class Alert:
     summary: str
     """One sentence."""
     changes: tuple[str, ...] = ()
-    """What is otherwise than in the run before, a sentence each."""
+    """What changed since the run before, a sentence each."""
     capability_targets: tuple[str, ...] = ()
     excerpt: str = ""
-    """Words of the template; leaves only through channels with ``include_text``."""
+    """Words of the template. Only channels with ``include_text`` send them."""
     run: str
-    """Id of the run: its number in the state."""
+    """Number of the run in the state, as text."""
     run_started: int | None = None
     """Unix seconds at which the run started."""
     report: str | None = None
-    """URL or path of the report."""
+    """Address or path of the report."""
     settled: Settled | None = None
-    """Why nobody need look at the campaign any more: a verdict that stands, or it became part of another."""
+    """Why the campaign needs no more attention; None if it does."""
     settled_at: int | None = None
-    """Unix seconds of that verdict; None where the campaign became part of another."""
+    """Unix seconds of the verdict; None without one."""
     over: bool = False
-    """It was quiet in the run before too. Only an incident that waits for a verdict hears of it."""
+    """Whether the campaign was quiet in the run before too. Only incidents that wait for a verdict use such alerts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Something about the runs themselves that an engineer on call must know, or that has ended.
+    """Something about the runs that an engineer on call must know, or the end of it.
 
-    Texts may hold names of files, which an attacker may have written; each target gets them escaped in its own way.
+    Texts may have file names, which an attacker may have chosen, so each destination escapes texts in its own way.
     """
 
     name: ConditionName
     standing: bool
-    """False: it has ended, and whoever was told of it is told so."""
+    """Whether the condition is true now. If not, channels that got an alert on it get one that it has ended."""
     summary: str
     """One sentence."""
     details: tuple[str, ...] = ()
@@ -96,30 +105,44 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """What an alert about a run says of the run."""
+
+    run: str | None
+    """Number of the run; None if it failed before it had one."""
+    started: int
+    """Unix seconds."""
+    folder: str
+    """Folder of the state."""
+    report: str | None = None
+    """Address of the report of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    """An incoming webhook; its address is a secret."""
+    """An incoming webhook of Slack. Its address is a secret."""
 
     url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerDuty:
-    """An integration of the Events API v2."""
+    """An integration of PagerDuty with the Events API v2."""
 
     routing_key: str = field(repr=False)
     url: str = field(default=PAGERDUTY_URL, repr=False)
     resolve: Resolve = "verdict"
-    """``quiet``: an incident is resolved when its campaign is quiet or below the tier of the channel. ``verdict``: only
-    when somebody judged the campaign, or it became part of another."""
+    """When an incident is resolved. ``quiet``: if its campaign is quiet or below the tier of the channel. ``verdict``:
+    only when the campaign has a verdict or was merged into another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """An address that takes JSON."""
+    """An address that accepts JSON."""
 
     url: str = field(repr=False)
     secret: str | None = field(default=None, repr=False)
-    """What bodies are signed with; None: they are not signed."""
+    """Key that signs bodies; None sends them without a signature."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
@@ -134,38 +157,40 @@ class Syslog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A program that reads one alert as JSON from its standard input."""
+    """A program that reads an alert as JSON from its standard input."""
 
     command: tuple[str, ...] = field(repr=False)
-    """The program and its arguments; no shell reads them."""
+    """The program and its arguments. No shell is involved."""
 
 
-Target: TypeAlias = Slack | PagerDuty | Webhook | Syslog | Command
+Destination: TypeAlias = Slack | PagerDuty | Webhook | Syslog | Command
+"""Where alerts go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """Where alerts go, and which."""
+    """An ``[[alerts]]`` table of the settings: a destination, and which alerts it gets."""
 
     name: str
-    """Unique; under it is kept what the channel was told."""
-    target: Target
+    """Unique name, under which the state records what the channel got."""
+    destination: Destination
     notify_on: NotifyOn = "changed"
     tier: Tier = "review"
-    """The least tier that is told."""
+    """The lowest tier of campaigns that the channel gets alerts on."""
     repeat: float | None = None
-    """Seconds after which a campaign that still stands is told again; None: never."""
+    """Seconds after which an alert on a campaign that is still there is repeated; None never repeats."""
     about: tuple[About, ...] = ("campaigns",)
-    """What it hears of."""
+    """What the channel gets alerts about."""
     digest_above: int | None = None
-    """More alerts on campaigns than this in one run become one message; None: each is a message of its own."""
+    """If one run has more alerts on campaigns than this, they become one message; None always sends one each."""
     include_text: bool = False
+    """Whether alerts have words of the template."""
     timeout: float = 10.0
-    """Seconds to wait for an answer; an attempt is broken off after twice that."""
+    """Seconds to wait for an answer. An attempt ends after twice as many."""
     retries: int = 2
-    """Further attempts in one run."""
+    """Number of further attempts in one run after a failure."""
 
     @property
     def type(self) -> str:
-        """As in the settings file: ``slack``, ``pagerduty``, ..."""
-        return self.target.__class__.__name__.lower()
+        """Type of the destination as in the settings file, such as ``slack``."""
+        return self.destination.__class__.__name__.lower()

@@ -1,4 +1,4 @@
-"""A progress bar with rate and time left, on standard error; silent where nobody looks."""
+"""A progress bar with rate and time left, on standard error; silent if that is not a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(description: str, total: int, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """Show how far a stage has come; yields the function that is told how many more are done.
+    """Shows the progress of a stage. Yields a function that takes how many more items are done.
 
     ::
 
@@ -19,9 +19,9 @@ def progress_bar(description: str, total: int, *, quiet: bool = False) -> Iterat
             encode_texts(..., progress=advance)
 
     Args:
-        description: what is going on, in a word or two; never text from a dump.
-        total: how many there are.
-        quiet: show nothing. Nothing is shown either when standard error is not a terminal.
+        description: name of the stage in a word or two; never text from a dump.
+        total: number of items.
+        quiet: show nothing. Nothing is shown either if standard error is not a terminal.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda count: None

@@ -1,4 +1,4 @@
-"""Runs a command and turns whatever goes wrong into one line and an exit code."""
+"""Runs a command and turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from harvestdetect.errors import HarvestdetectError, was_interrupted
 __all__ = ["EXIT_INTERRUPTED", "NAME", "run"]
 
 NAME: Final = "harvestdetect"
+"""Name of the program in messages."""
 EXIT_INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C: 128 and the number of SIGINT, as in shells."""
 
 
 def run(group: click.Group, arguments: list[str]) -> int:
-    """Runs a command of a group; everything that goes wrong becomes a line and an exit code."""
+    """Runs a command of a group and returns its exit code. Every error becomes one line on standard error."""
     verbose = any(a == "--verbose" or (a.startswith("-v") and not a.strip("-vq")) for a in arguments)
     try:
         with group.make_context(NAME, arguments) as context:
@@ -43,19 +45,17 @@ def run(group: click.Group, arguments: list[str]) -> int:
             tell(f"{NAME}: {error}")
             return error.exit_code
         if isinstance(error, MemoryError):
-            tell(f"{NAME}: out of memory; scan fewer rows at a time, or with --encoder fast")
+            tell(f"{NAME}: out of memory; scan fewer rows at a time, or use --encoder fast")
             return 1
         if isinstance(error, OSError):
-            tell(f"{NAME}: {_explained(error)}")
+            tell(f"{NAME}: {_os_error_message(error)}")
             return 1
-        if type(error).__module__ == "sqlite3":  # what no module has a message of its own for
-            tell(
-                f"{NAME}: a database of the cache or the state cannot be used: {error}; check whether its disk is full"
-            )
+        if type(error).__module__ == "sqlite3":  # errors that no module turns into a message of its own
+            tell(f"{NAME}: cannot use a database of the cache or the state: {error}; check whether its disk is full")
             return 1
         if verbose:
             tell("".join(traceback.format_exception(error)).rstrip(), keep_lines=True)
-        again = "" if verbose else "; run it again with -v for the traceback"
+        again = "" if verbose else "; run the command again with -v for the traceback"
         tell(f"{NAME}: internal error: {type(error).__name__}: {error}{again}")
         return 1
 
@@ -65,7 +65,7 @@ def _interrupted() -> int:
     return EXIT_INTERRUPTED
 
 
-def _explained(error: OSError) -> str:
+def _os_error_message(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
     where = f"{os.fspath(error.filename)!s}: " if isinstance(error.filename, str | os.PathLike) else ""
     if error.errno == errno.ENOSPC and not where:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
-from harvestdetect.corpus.prompts import Parts, among, first_rows, segment_starts
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, in_sorted, segment_starts
 from harvestdetect.data import Corpus, Neighbors, TemplateCluster
 from harvestdetect.util.arrays import AnyInts, Ints, Ints32, pairs, ranges, unique
 
@@ -198,7 +198,7 @@ def assign_prompts(
         if len(rest) < TWIN * len(prompts):
             takers, taken = np.unique(holders[holders >= 0], return_counts=True)
             best = int(takers[taken.argmax()])
-            same = among(account[rest], members[best])
+            same = in_sorted(account[rest], members[best])
             owner[rest[same]] = best
             rest = rest[~same]
             if (texts_of_each(account[rest], corpus.prompts.content[rest]) > 1).sum() < min_accounts:
@@ -220,7 +220,7 @@ def nearby(
     corpus: Corpus,
     neighbors: Neighbors,
     sender: Ints32,
-    segments: Parts,
+    segments: PromptSegments,
     border: Ints,
 ) -> Ints32:
     """Free prompts that lie among some prompts, of accounts that sent one of these only.
@@ -234,7 +234,7 @@ def nearby(
         corpus: that they are of.
         neighbors: of all segments.
         sender: int32[n], the first account of each segment.
-        segments: of every prompt, see :func:`harvestdetect.corpus.prompts.segments_of`.
+        segments: of every prompt, see :func:`harvestdetect.corpus.by_prompt.segments_by_prompt`.
         border: int64[accounts + 1], where the prompts of each account begin.
 
     Returns:
@@ -251,11 +251,11 @@ def nearby(
     distinct, place = np.unique(segment, return_inverse=True)
     around = neighbors.index[distinct, :AMONG]
     others = (around >= 0) & (sender[around] != sender[distinct][:, None])
-    share = (among(around, own) & others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
+    share = (in_sorted(around, own) & others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
     return unique(prompts[row[(share > AMONG_SHARE)[place]]]).astype(np.int32)
 
 
-def _held_by(prompts: AnyInts, segments: Parts) -> tuple[Ints, Ints32]:
+def _held_by(prompts: AnyInts, segments: PromptSegments) -> tuple[Ints, Ints32]:
     """The segments of some prompts: positions in ``prompts``, and beside them the segments."""
     start = segments.start[prompts]
     size = segments.start[prompts + 1] - start

@@ -1,150 +1,108 @@
 """From rows to segments: what is compared, and who sent it.
 
-A prompt is one or more parts (chat messages by role). A part is compared whole; a long part also by head, tail and
-windows; and a sentence, or the outline of labels at the beginnings of lines, that enough accounts sent is compared
-on its own, however varied the rest of the request was, so that a fixed instruction or form around a varying payload
-is found. Segments are unique by the digest of their normalised text.
+A prompt has one or more parts, the chat messages. A part is compared as a whole, and a long part also by head, tail and
+windows. A sentence, or the outline of labels at the beginnings of lines, is compared on its own if enough accounts
+sent it, however varied the rest of the request was. So a fixed instruction or form is found around a payload that
+varies. Segments are distinct by the digest of their normalised text.
 
-The words of known scaffolds (:mod:`harvestdetect.corpus.registry`) are taken out of a part before anything else, so all
-that
-is cut, compared and displayed is what remains of it; the file and line of a prompt lead to the request as it was sent.
-A prompt of which nothing remains stays a prompt of its account, without segments.
+The words of known scaffolds (:mod:`harvestdetect.corpus.registry`) are first taken out of a part, so only what remains
+is cut, compared and displayed. The file and line of a prompt lead to the request as it was sent. A prompt of which
+nothing remains is still a prompt of its account, without segments.
 
 Everything is sorted by content, so the order of rows and files changes nothing.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harvestdetect.corpus.block import CODED, Cutting, PreparedBlock, select_rows
 from harvestdetect.corpus.normalize import normalize
+from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.registry import Registry
-from harvestdetect.corpus.segments import CODED, Cutting, Prepared, chosen, digests, shareable
+from harvestdetect.corpus.segments import digests, shareable
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.corpus.workers import Preparer
-from harvestdetect.data import (
-    KINDS,
-    NO_TIME,
-    WHOLE_KINDS,
-    Batch,
-    Corpus,
-    FieldColumn,
-    Prompts,
+from harvestdetect.corpus.tables import (
+    GrowingColumns,
+    PartPrompts,
+    SegmentTable,
+    by_digest,
+    prompts_of_parts,
+    runs_of_equal,
 )
-from harvestdetect.util.arrays import AnyInts, Bools, Bytes, Ints, Ints32, Words, packed_pairs, pairs, ranges, unique
+from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Prompts
+from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile, Texts, unpack
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["KINDS", "CorpusBuilder", "build_corpus"]
+__all__ = ["CorpusBuilder", "build_corpus"]
 
 COMPARED_BYTES: Final = 16_000_000
-"""Spellings are compared in lots of about so many bytes."""
-LOOKED_AT: Final = 20_000
-"""Texts are cut again in lots of so many."""
-EXPANDED: Final = 20_000_000
-"""Senders of sentences are counted in lots of about so many."""
-
-
-class _Columns:
-    """Columns of numbers, grown block by block in a file and read whole.
-
-    Args:
-        folder: of the file, which has no name, see :class:`~harvestdetect.util.scratch.ScratchFile`.
-    """
-
-    def __init__(self, folder: Place) -> None:
-        self._file = TextFile(folder)
-        self._chunks: dict[str, array[int]] = {}
-
-    def add(self, name: str, values: npt.NDArray[Any]) -> None:
-        """Puts numbers at the end of a column."""
-        if values.size:
-            place = self._file.append(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
-            self._chunks.setdefault(name, array("q")).extend((place, values.nbytes))
-
-    def read(self, name: str, kind: type[Any], width: int = 1) -> npt.NDArray[Any]:
-        """A column: kind[n], or kind[n, width]."""
-        chunks = self._chunks.get(name, array("q"))
-        out = np.empty(sum(chunks[1::2]), np.uint8)
-        done = 0
-        for place, size in zip(chunks[::2], chunks[1::2], strict=True):
-            self._file.read_into(place, out[done : done + size])
-            done += size
-        found: npt.NDArray[Any] = out.view(kind)
-        return found if width == 1 else found.reshape(-1, width)
+"""Approximate number of bytes of originals that are compared at a time."""
+TEXTS_PER_CUT: Final = 20_000
+"""Number of texts that are cut into sentences again at a time."""
+SENDERS_PER_COUNT: Final = 20_000_000
+"""Approximate number of pairs of a sentence and a sender that are counted at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Segments:
-    """n segments, of which some may be the same: their texts are places and sizes in a file."""
+class _Pieces:
+    """In which parts, and so in which prompts, the segments beside parts are: pieces first, then what is shared."""
 
-    digest: Words
-    """uint64[n, 2]."""
-    kind: Bytes
-    text: Ints
-    text_size: Ints32
-    shown: Ints
-    shown_size: Ints32
+    prompts: PartPrompts
+    """The prompts of each distinct part."""
+    group: Ints32
+    """int32[i + h]: the distinct segment of each of i pieces, and of each of h sentences and outlines."""
+    piece_part: Ints32
+    """int32[i]: the part that each piece belongs to."""
+    shared_item: Ints
+    """int64[m]: for each pair of a sentence or outline and a part that contains it, an index into ``group``."""
+    shared_part: Ints32
+    """int32[m]: the part of each pair."""
 
-    def __len__(self) -> int:
-        return len(self.kind)
+    def postings(self, number: Ints32) -> Ints:
+        """Pairs of a segment and a prompt that contains it, packed, in no order. A pair may repeat.
 
-    def take(self, rows: AnyInts) -> _Segments:
-        return _Segments(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
-
-    def plus(self, other: _Segments) -> _Segments:
-        return _Segments(
-            **{f.name: np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)}
+        Args:
+            number: the number of each distinct part, followed by the number of each other distinct segment.
+        """
+        parts = len(self.prompts.start) - 1
+        other = number[parts:][self.group]
+        return np.concatenate(
+            [
+                packed_pairs(np.repeat(number[:parts], np.diff(self.prompts.start)), self.prompts.prompt),
+                packed_pairs(*self.prompts.through(other[: len(self.piece_part)], self.piece_part)),
+                packed_pairs(*self.prompts.through(other[self.shared_item], self.shared_part)),
+            ]
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """Which of p parts each of m pairs (part, prompt) are of: ``prompt[start[i] : start[i + 1]]`` hold part i."""
-
-    start: Ints
-    """int64[p + 1]."""
-    prompt: Ints32
-    """int32[m], ascending for each part."""
-
-    def through(self, item: AnyInts, part: AnyInts) -> tuple[Ints, Ints]:
-        """Joins (item, part) with (part, prompt): the distinct pairs (item, prompt)."""
-        item, part = pairs(item, part)
-        counts = self.start[part + 1] - self.start[part]
-        return np.repeat(item, counts), self.prompt[ranges(self.start[part], counts)].astype(np.int64)
-
-
 class CorpusBuilder:
-    """Takes blocks of prompts and builds a :class:`Corpus` of them.
+    """Takes blocks of prompts and builds a :class:`Corpus` from them.
 
-    What is taken goes to files without names; in memory is one block for each process, and what :meth:`finish` needs.
-    The result depends neither on the order of blocks nor on the number of processes. To be closed where it is not
-    finished; it is its own context manager.
+    What is taken goes to files without names. Memory is used for one block per process, and for what :meth:`finish`
+    needs. The result depends neither on the order of blocks nor on the number of processes. A builder that is not
+    finished must be closed; it is its own context manager.
 
     Args:
         segment_characters: a part longer than twice this is also compared in pieces of about this length.
         max_windows: pieces of a long part besides head and tail.
-        min_senders: a sentence is a segment when at least so many accounts sent it.
-        registry: of scaffolds to take out; None takes out nothing.
-        workers: processes that prepare blocks beside this one, once there are many; below 2 there are none.
-        shards: keeps what was prepared of whole files, see :meth:`add_file`; its cutting must be the one given here.
+        min_senders: number of accounts that must have sent a sentence for it to be a segment.
+        registry: scaffolds to take out; None takes out nothing.
+        workers: processes that prepare blocks once there are many; 0 and 1 start none.
+        shards: keeps the prepared blocks of whole files, see :meth:`add_file`. It must cut as the builder does.
         folder: of the files, see :class:`~harvestdetect.util.scratch.ScratchFile`.
-        since: prompts before this time (Unix seconds) are left out; None: none are. Those without a time stay.
+        since: Unix seconds. Earlier prompts are left out, those without a time are not; None takes all.
 
     Raises:
-        ValueError: ``shards`` holds what was cut otherwise.
+        ValueError: ``shards`` cuts prompts in another way.
     """
 
     def __init__(
@@ -160,7 +118,7 @@ class CorpusBuilder:
         since: int | None = None,
     ) -> None:
         self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)
-        self._preparer = Preparer(self._cutting, self._take, workers=workers, shards=shards)
+        self._preparer = ParallelPreparer(self._cutting, self._take, workers=workers, shards=shards)
         self._min_senders = min_senders
         self._folder = folder
         self._since = since
@@ -168,7 +126,7 @@ class CorpusBuilder:
         self._items = 0
         self._prompts = 0
         self._values = np.zeros(len(CODED), np.int32)
-        self._columns = _Columns(folder)
+        self._columns = GrowingColumns(folder)
         self._texts = TextFile(folder)
 
     def __len__(self) -> int:
@@ -183,12 +141,12 @@ class CorpusBuilder:
 
     @property
     def known(self) -> Counter[str]:
-        """Id of an entry of the registry -> prompts with a part of which it is the entry with the most words."""
+        """Id of an entry of the registry -> prompts with a part in which it is the entry with the most words."""
         self._preparer.finish()
         return self._known
 
     def close(self) -> None:
-        """Ends the processes; what is still to be prepared is dropped."""
+        """Ends the processes. Blocks that are not prepared yet are dropped."""
         self._preparer.close()
 
     # ------------------------------------------------------------ taking
@@ -198,13 +156,14 @@ class CorpusBuilder:
         self._preparer.add(block)
 
     def add_file(self, batches: Iterable[Batch], *, file: int, name: str, sha256: str | None = None) -> Iterator[Batch]:
-        """Takes a file of a dump, see :meth:`harvestdetect.corpus.workers.Preparer.add_file`."""
+        """Takes a file of a dump, see :meth:`harvestdetect.corpus.prepare_parallel.ParallelPreparer.add_file`."""
         return self._preparer.add_file(batches, file=file, name=name, sha256=sha256)
 
-    def _take(self, block: Prepared, file: Ints32) -> None:
+    def _take(self, block: PreparedBlock, file: Ints32) -> None:
+        """Appends a prepared block to the columns. ``file``: int32[r], the file of each row."""
         if self._since is not None:
             wanted = (block.time >= self._since) | (block.time == NO_TIME)
-            block, file = chosen(block, wanted), file[wanted]
+            block, file = select_rows(block, wanted), file[wanted]
         add = self._columns.add
         for name in ("line", "time", "created_at", "content", "digest", "kind"):
             add(name, getattr(block, name))
@@ -253,8 +212,40 @@ class CorpusBuilder:
         pa.default_memory_pool().release_unused()
         prompts, place = self._sorted_prompts()
         pa.default_memory_pool().release_unused()
+        both, pieces = self._distinct_segments(place, prompts.account)
+        # A piece that is a part as well leaves the part with its spelling.
+        order, new = by_digest(both.digest)
+        number = np.empty(len(both), np.int32)
+        number[order] = np.cumsum(new) - 1
+        segments = both.take(order[new])
+        del both, order, new
+        packed = pieces.postings(number)
+        packed.sort()
+        packed = packed[changes(packed)]
+        segment, prompt = (packed >> 32).astype(np.int32), (packed & 0xFFFFFFFF).astype(np.int32)
+        del packed
+        # Prompts are sorted by account, so the prompts of a segment from one account follow one another.
+        sender = changes(segment, prompts.account[prompt])
+        return Corpus(
+            digest=segments.digest.astype(">u8").view("V16").reshape(-1),
+            text=Texts(self._texts, segments.text, segments.text_size),
+            display=Texts(self._texts, segments.shown, segments.shown_size),
+            kind=segments.kind,
+            senders=np.bincount(segment[sender], minlength=len(segments)).astype(np.int32),
+            posting_segment=segment,
+            posting_prompt=prompt,
+            prompts=prompts,
+        )
+
+    def _distinct_segments(self, place: Ints32, account: Ints32) -> tuple[SegmentTable, _Pieces]:
+        """The distinct parts, followed by the distinct pieces, sentences and outlines; and where these are.
+
+        Args:
+            place: int32[p], the number of each prompt taken.
+            account: int32[p], the account of each prompt by its number.
+        """
         read = self._columns.read
-        every = _Segments(
+        every = SegmentTable(
             digest=read("digest", np.uint64, 2),
             kind=read("kind", np.uint8),
             text=read("text", np.int64),
@@ -263,66 +254,33 @@ class CorpusBuilder:
             shown_size=read("shown size", np.int32),
         )
         rows = np.flatnonzero(every.kind < WHOLE_KINDS)
-        parts = every.take(rows)
-        group, best, kind = self._collapse(parts)
+        parts, group, best = self._collapse(every.take(rows))
         part = np.full(len(every), -1, np.int32)
         part[rows] = group
         counts = np.zeros(len(every), np.bool_)
         counts[rows[best]] = True
-        parts = parts.take(best)
-        parts.kind[:] = kind
         pa.default_memory_pool().release_unused()
-        held = _held(part[read("held", np.int32)], place[read("holder", np.int32)], len(parts))
-
+        prompts = prompts_of_parts(part[read("held", np.int32)], place[read("holder", np.int32)], len(parts))
         owner = read("owner", np.int32)
         rows = np.flatnonzero((every.kind >= WHOLE_KINDS) & counts[owner])
         pieces, piece_part = every.take(rows), part[owner[rows]]
         del every, owner, rows
-        shared, shared_item, shared_part = self._shared(parts, part, counts, held, prompts.account)
+        shared, shared_item, shared_part = self._shared(parts, part, counts, prompts, account)
         del part, counts
+        count = len(pieces)
         others = pieces.plus(shared)
-        piece_count, part_count = len(pieces), len(parts)
         del pieces, shared
-        group, best, kind = self._collapse(others)
-        others = others.take(best)
-        others.kind[:] = kind
-
-        # a piece that is a part as well leaves the part as it is spelt
-        both = parts.plus(others)
-        del parts, others
-        order, new = _by_digest(both.digest)
-        number = np.empty(len(both), np.int32)
-        number[order] = np.cumsum(new) - 1
-        segments = both.take(order[new])
-        del both, order, new
-        other = number[part_count:][group]
-        packed = np.concatenate(
-            [
-                packed_pairs(np.repeat(number[:part_count], np.diff(held.start)), held.prompt),
-                packed_pairs(*held.through(other[:piece_count], piece_part)),
-                packed_pairs(*held.through(other[piece_count:][shared_item], shared_part)),
-            ]
-        )
-        packed.sort()
-        packed = packed[_changes(packed)]
-        segment, prompt = (packed >> 32).astype(np.int32), (packed & 0xFFFFFFFF).astype(np.int32)
-        del packed
-        return Corpus(
-            digest=segments.digest.astype(">u8").view("V16").reshape(-1),
-            text=Texts(self._texts, segments.text, segments.text_size),
-            display=Texts(self._texts, segments.shown, segments.shown_size),
-            kind=segments.kind,
-            # prompts are sorted by account
-            senders=np.bincount(segment[_changes(segment, prompts.account[prompt])], minlength=len(segments)).astype(
-                np.int32
-            ),
-            posting_segment=segment,
-            posting_prompt=prompt,
+        others, group, _ = self._collapse(others)
+        return parts.plus(others), _Pieces(
             prompts=prompts,
+            group=group,
+            piece_part=piece_part,
+            shared_item=shared_item + count,
+            shared_part=shared_part,
         )
 
     def _sorted_prompts(self) -> tuple[Prompts, Ints32]:
-        """The p prompts in their order, and the place of each in it as it was taken, int32[p]."""
+        """The p prompts in their final order, and the number of each prompt taken in that order, int32[p]."""
         read = self._columns.read
         content = np.unique(read("content", np.uint64), return_inverse=True)[1].astype(np.int32)
         account, accounts = self._coded("account")
@@ -331,8 +289,8 @@ class CorpusBuilder:
         account, time, content = account[order], time[order], content[order]
         created, file, line = read("created_at", np.int64), read("file", np.int32), read("line", np.int64)
         coded = {name: self._coded(name) for name in CODED[1:]}
-        # the other columns decide only among prompts that agree in these three
-        same = ~_changes(account, time, content)
+        # The other columns decide only between prompts that agree in these three.
+        same = ~changes(account, time, content)
         tied = np.flatnonzero(same | np.append(same[1:], False)[: len(same)])
         rows, run = order[tied], np.cumsum(~same)[tied]
         others = (line, file, *(code for code, _ in coded.values()), created)
@@ -354,7 +312,7 @@ class CorpusBuilder:
         return prompts, place
 
     def _coded(self, name: str) -> tuple[Ints32, pa.Array]:
-        """Codes of a column into its sorted values, -1 kept."""
+        """A column as codes into its sorted values. -1, a missing value, stays -1."""
         read = self._columns.read
         values = unpack(read(f"{name} size", np.int32), read(f"{name} bytes", np.uint8)).dictionary_encode()
         order = pc.sort_indices(values.dictionary)
@@ -363,49 +321,62 @@ class CorpusBuilder:
         code = np.append(rank[values.indices.to_numpy(zero_copy_only=False)], np.int32(-1))
         return code[read(f"{name} code", np.int32)], values.dictionary.take(order).cast(pa.string())
 
-    def _collapse(self, segments: _Segments) -> tuple[Ints32, Ints, Bytes]:
-        """The g distinct ones of n segments, by ascending digest.
+    def _collapse(self, segments: SegmentTable) -> tuple[SegmentTable, Ints32, Ints]:
+        """Makes equal segments one.
 
         Returns:
-            Which of them each segment is, int32[n]; of each the row with the least original, int64[g]; and the least
-            kind of each, uint8[g].
+            The g distinct segments by ascending digest, each with the least of its originals and of its kinds; which
+            of them each of the n segments is, int32[n]; and the row of the least original of each, int64[g].
         """
-        order, new = _by_digest(segments.digest)
+        order, new = by_digest(segments.digest)
         group = np.empty(len(order), np.int32)
         group[order] = np.cumsum(new) - 1
         start = np.flatnonzero(new)
         best = order[start]
         kind = np.minimum.reduceat(segments.kind[order], start) if len(start) else segments.kind
-        size = np.diff(np.append(start, len(order)))
+        self._choose_spelling(segments, group, best, np.diff(np.append(start, len(order))), order)
+        found = segments.take(best)
+        found.kind[:] = kind
+        return found, group, best
+
+    def _choose_spelling(self, segments: SegmentTable, group: Ints32, best: Ints, size: Ints, order: Ints) -> None:
+        """Sets ``best`` to the row with the least original of each group of equal segments.
+
+        Args:
+            segments: n of them.
+            group: int32[n], the group of each.
+            best: int64[g], any row of each group; is changed.
+            size: int64[g], rows of each group.
+            order: int64[n], rows by group.
+        """
         rows = order[np.repeat(size > 1, size)]
         if not len(rows):
-            return group, best, kind
+            return
         several = group[rows]
         lot = np.cumsum(segments.shown_size[rows] + 16, dtype=np.int64) // COMPARED_BYTES
         lot = lot[np.searchsorted(several, several)]  # a group is in the lot of its first row
-        for a, b in _runs(lot):
+        for a, b in runs_of_equal(lot):
             texts = Texts(self._texts, segments.shown[rows[a:b]], segments.shown_size[rows[a:b]])
             table = pa.table({"group": several[a:b], "shown": texts.column(np.arange(b - a))})
             sorted_ = pc.sort_indices(table, sort_keys=[("group", "ascending"), ("shown", "ascending")])
             by_text = rows[a:b][sorted_.to_numpy()]
-            first = by_text[_changes(group[by_text])]
+            first = by_text[changes(group[by_text])]
             best[group[first]] = first
-        return group, best, kind
 
     def _shared(
-        self, parts: _Segments, part: Ints32, counts: Bools, held: _Held, account: Ints32
-    ) -> tuple[_Segments, Ints, Ints32]:
+        self, parts: SegmentTable, part: Ints32, counts: Bools, prompts: PartPrompts, account: Ints32
+    ) -> tuple[SegmentTable, Ints, Ints32]:
         """The sentences and outlines that enough accounts sent.
 
         Args:
-            parts: p distinct ones.
+            parts: p distinct parts.
             part: int32[n], which of them each segment taken is.
-            counts: bool[n]: the one segment of each part whose spelling counts.
-            held: prompts of the parts.
-            account: of the prompts.
+            counts: bool[n]: for each part, the one segment whose spelling is used.
+            prompts: of the parts.
+            account: int32, of each prompt.
 
         Returns:
-            h segments, and in which parts they are: int64[m] into the h, and int32[m] into the p.
+            h segments; and pairs of a segment and a part that contains it, as int64[m] and int32[m].
         """
         read = self._columns.read
         count = read("shared_count", np.int32)
@@ -413,9 +384,9 @@ class CorpusBuilder:
         digest, kind = read("shared", np.int64)[mine], read("shared_kind", np.uint8)[mine]
         of = np.repeat(part[counts], count[counts])
         del count, mine
-        volume = np.diff(held.start)
+        volume = np.diff(prompts.start)
         order = np.argsort(digest, kind="stable")
-        start = np.flatnonzero(_changes(digest[order]))
+        start = np.flatnonzero(changes(digest[order]))
         size = np.diff(np.append(start, len(order)))
         loose = np.add.reduceat(volume[of[order]], start) if len(start) else size
         maybe = loose >= self._min_senders
@@ -423,18 +394,18 @@ class CorpusBuilder:
         digest, kind, of = digest[order], kind[order], of[order]
 
         value = np.repeat(np.arange(len(size)), size)
-        sent = account[held.prompt]
-        once = _changes(np.repeat(np.arange(len(parts)), volume), sent)
-        start = np.concatenate([[0], np.cumsum(once)])[held.start]
-        senders = _Held(start=start, prompt=sent[once])
+        sent = account[prompts.prompt]
+        once = changes(np.repeat(np.arange(len(parts)), volume), sent)
+        start = np.concatenate([[0], np.cumsum(once)])[prompts.start]
+        senders = PartPrompts(start=start, prompt=sent[once])
         shared = np.zeros(len(size), np.bool_)
-        lot = np.cumsum(np.diff(start)[of]) // EXPANDED
-        for a, b in _runs(lot[np.searchsorted(value, value)]):
+        lot = np.cumsum(np.diff(start)[of]) // SENDERS_PER_COUNT
+        for a, b in runs_of_equal(lot[np.searchsorted(value, value)]):
             item, _ = pairs(*senders.through(value[a:b], of[a:b]))
             shared |= np.bincount(item, minlength=len(size)) >= self._min_senders
         keep = shared[value]
         digest, kind, of = digest[keep], kind[keep], of[keep]
-        new = _changes(digest)
+        new = changes(digest)
         start, value = np.flatnonzero(new), np.cumsum(new) - 1
         kind = np.minimum.reduceat(kind, start) if len(start) else kind
         found = self._cut_again(parts, digest[start], of[start])
@@ -446,13 +417,13 @@ class CorpusBuilder:
         )
         return made, (np.cumsum(full) - 1)[value[keep]], of[keep]
 
-    def _cut_again(self, parts: _Segments, digest: Ints, of: Ints32) -> list[str]:
-        """Sentences and outlines, of which these are the (ascending) digests, each from a part that has it."""
+    def _cut_again(self, parts: SegmentTable, digest: Ints, of: Ints32) -> list[str]:
+        """The sentences and outlines with some digests, ascending. ``of``: for each digest and part, pairs."""
         found = [""] * len(digest)
         shown = Texts(self._texts, parts.shown, parts.shown_size)
         holders = unique(of)
-        for first in range(0, len(holders), LOOKED_AT):
-            rows = holders[first : first + LOOKED_AT]
+        for first in range(0, len(holders), TEXTS_PER_CUT):
+            rows = holders[first : first + TEXTS_PER_CUT]
             cut = shareable(shown.column(rows).cast(pa.large_string()))
             value = np.minimum(np.searchsorted(digest, cut.digest), len(digest) - 1)
             right = (digest[value] == cut.digest) & (of[value] == rows[cut.owner])
@@ -460,49 +431,16 @@ class CorpusBuilder:
                 found[value[i]] = cut.text[i]
         return found
 
-    def _keep(self, text: list[bytes], shown: list[bytes], kind: Bytes) -> _Segments:
-        """Segments that were not taken with a block."""
+    def _keep(self, text: list[bytes], shown: list[bytes], kind: Bytes) -> SegmentTable:
+        """Writes texts to the file, as segments."""
         sizes = [np.array([len(t) for t in texts], np.int32) for texts in (text, shown)]
         places = [
             self._texts.append(b"".join(texts)) + np.cumsum(size, dtype=np.int64) - size
             for texts, size in zip((text, shown), sizes, strict=True)
         ]
-        return _Segments(
+        return SegmentTable(
             digest=digests(text), kind=kind, text=places[0], text_size=sizes[0], shown=places[1], shown_size=sizes[1]
         )
-
-
-def _held(part: Ints32, prompt: Ints32, parts: int) -> _Held:
-    packed = packed_pairs(part, prompt)
-    packed.sort()
-    start = np.concatenate([[0], np.cumsum(np.bincount(packed >> 32, minlength=parts))])
-    return _Held(start=start, prompt=(packed & 0xFFFFFFFF).astype(np.int32))
-
-
-def _by_digest(digest: Words) -> tuple[Ints, Bools]:
-    """The stable order of digests, uint64[n, 2], and which of them differ from the one before, in that order."""
-    high = np.ascontiguousarray(digest[:, 0])
-    order = np.argsort(high, kind="stable")
-    new = _changes(digest[order, 0], digest[order, 1])
-    if np.any(new[1:] & (np.diff(high[order]) == 0)):
-        order = np.lexsort((digest[:, 1], high))
-        new = _changes(digest[order, 0], digest[order, 1])
-    return order, new
-
-
-def _changes(*columns: npt.NDArray[Any]) -> Bools:
-    """Where any of some columns differs from the row before; the first row does."""
-    new = np.zeros(len(columns[0]), np.bool_)
-    new[:1] = True
-    for column in columns:
-        new[1:] |= column[1:] != column[:-1]
-    return new
-
-
-def _runs(value: AnyInts) -> Iterator[tuple[int, int]]:
-    """Start and stop of each run of equal values."""
-    start = np.flatnonzero(_changes(value))
-    yield from zip(start.tolist(), [*start[1:].tolist(), len(value)], strict=True) if len(start) else ()
 
 
 def build_corpus(

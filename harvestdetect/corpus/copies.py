@@ -1,12 +1,13 @@
-"""Rows that more than one file holds: which they are, and which files lie wholly in others.
+"""FileRows that are in more than one file, and files that are completely contained in others.
 
-A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Rows
-are the same when account, time and content are, as a request is one for campaigns
-(:func:`harvestdetect.corpus.prompts.first_rows`). A row without a time shows too little for that: it is the same as one
-of another file only where it stands on the same line, and only where all rows of one of the two files are in the other.
+A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Two
+rows are the same when account, time and content are equal; campaigns count requests by the same rule
+(:func:`harvestdetect.corpus.by_prompt.first_rows`). A row without a time shows too little for that. It is the same as
+a row of another file only if both are on the same line, and only if one of the two files contains all rows of the
+other.
 
-How often a row stands in one file is data: a file is a multiset of rows. A row counts as often as the one file does
-that holds it most often.
+A file is a multiset of rows: the number of times that it contains a row is data. A row counts as often as it occurs
+in the file that contains it most often.
 """
 
 from __future__ import annotations
@@ -14,26 +15,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from harvestdetect.corpus.segments import Prepared
+from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
-from harvestdetect.util.arrays import Bools, Ints, Ints32, Words
+from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes
 
-__all__ = ["Copies", "Rows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
+__all__ = ["Copies", "FileRows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
 
 _PROBES: Final = 16
-"""Rows of a file that are looked for in another before all are."""
+"""Number of rows of a file that are looked for in another file before all of them are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """The rows of a file: k different ones, and how often it holds each."""
+class FileRows:
+    """The k distinct rows of a file, and how often the file contains each."""
 
-    key: npt.NDArray[Any]
+    key: AnyArray
     """uint64[k] or int64[k], ascending."""
     count: Ints32
     """int32[k]."""
@@ -47,17 +47,17 @@ class Copies:
     """What the files of a corpus have in common."""
 
     repeated: int = 0
-    """Rows that do not count, because another file holds them too."""
+    """FileRows that do not count, because another file contains them too."""
     within: Mapping[int, int] = field(default_factory=dict)
-    """File -> another one that holds all its rows."""
+    """File -> another file that contains all its rows."""
     copied: Bools | None = None
-    """bool[p]: rows without a time that another file holds too; None where there is none."""
+    """bool[p]: rows without a time that another file contains too; None if there are none."""
 
 
-def row_keys(block: Prepared) -> Words:
-    """A digest of account, time and content of every row, uint64[r]; the last bit is 1 for a row without a time.
+def row_keys(block: PreparedBlock) -> Words:
+    """A digest of account, time and content of every row, uint64[r].
 
-    The digest of a row without a time is of its line too.
+    The last bit is 1 for a row without a time, whose digest includes its line.
     """
     count = int(block.value_count[0])
     stop = np.cumsum(block.value_size[:count], dtype=np.int64)
@@ -82,28 +82,28 @@ def _mixed(value: Words) -> Words:
     return np.asarray(value ^ (value >> np.uint64(31)))
 
 
-def rows_of(keys: Sequence[Words]) -> Rows:
+def rows_of(keys: Sequence[Words]) -> FileRows:
     """The rows of a file from the keys of its blocks."""
     key = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
-    start = np.flatnonzero(_changes(key))
-    return Rows(key=key[start], count=np.diff(np.append(start, len(key))).astype(np.int32))
+    start = np.flatnonzero(changes(key))
+    return FileRows(key=key[start], count=np.diff(np.append(start, len(key))).astype(np.int32))
 
 
-def is_within(rows: Rows, others: Rows) -> bool:
-    """Whether a file holds every row of another, each at least as often."""
+def is_within(rows: FileRows, others: FileRows) -> bool:
+    """Whether all rows of a file are in another file, each at least as often."""
     if len(rows.key) > len(others.key):
         return False
     probe = np.linspace(0, max(len(rows.key) - 1, 0), min(len(rows.key), _PROBES)).astype(np.int64)
     return _holds(rows.key[probe], rows.count[probe], others) and _holds(rows.key, rows.count, others)
 
 
-def _holds(key: npt.NDArray[Any], count: Ints32, others: Rows) -> bool:
+def _holds(key: AnyArray, count: Ints32, others: FileRows) -> bool:
     place = np.minimum(np.searchsorted(others.key, key), max(len(others.key) - 1, 0))
     return not len(key) or bool(np.all((others.key[place] == key) & (others.count[place] >= count)))
 
 
-def counted_once(files: Sequence[Rows]) -> int:
-    """How many rows files hold together, where a row that several hold counts once; one without a time in each."""
+def counted_once(files: Sequence[FileRows]) -> int:
+    """Number of rows in some files. A row that is in several files counts once; a row without a time counts in each."""
     if not files:
         return 0
     key = np.concatenate([rows.key for rows in files])
@@ -112,7 +112,7 @@ def counted_once(files: Sequence[Rows]) -> int:
     total = int(count[untimed].sum())
     key, count = key[~untimed], count[~untimed]
     order = np.argsort(key, kind="stable")
-    start = np.flatnonzero(_changes(key[order]))
+    start = np.flatnonzero(changes(key[order]))
     return total + (int(np.maximum.reduceat(count[order], start).sum()) if len(start) else 0)
 
 
@@ -121,7 +121,7 @@ def copies_of(prompts: Prompts) -> Copies:
     rows = len(prompts.account)
     if not rows or prompts.file.min() == prompts.file.max():
         return Copies()
-    new = _changes(prompts.account, prompts.time, prompts.content)
+    new = changes(prompts.account, prompts.time, prompts.content)
     tied = np.flatnonzero(~new | np.append(~new[1:], False))
     if not len(tied):
         return Copies()
@@ -129,8 +129,8 @@ def copies_of(prompts: Prompts) -> Copies:
     untimed = prompts.time[tied] == NO_TIME
     line = np.where(untimed, prompts.line[tied], 0)
     order = np.lexsort((file, line, group))
-    key = np.cumsum(_changes(group[order], line[order])) - 1
-    start = np.flatnonzero(_changes(key, file[order]))
+    key = np.cumsum(changes(group[order], line[order])) - 1
+    start = np.flatnonzero(changes(key, file[order]))
     count = np.diff(np.append(start, len(order))).astype(np.int32)
     key, of, loose = key[start], file[order][start], untimed[order][start]
     holders = np.bincount(key)
@@ -138,7 +138,7 @@ def copies_of(prompts: Prompts) -> Copies:
     if not shared.any():
         return Copies()
     key, of, loose, count = key[shared], of[shared], loose[shared], count[shared]
-    first = np.flatnonzero(_changes(key))
+    first = np.flatnonzero(changes(key))
     more = np.add.reduceat(count, first) - np.maximum.reduceat(count, first)
     within = _within(key, of, count, np.bincount(prompts.file - prompts.file.min()), int(prompts.file.min()))
     copied = _copied(tied, group, untimed & np.isin(file, list(within)), rows)
@@ -147,23 +147,25 @@ def copies_of(prompts: Prompts) -> Copies:
 
 
 def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> dict[int, int]:
-    """Files all rows of which another file holds.
+    """Finds files that are completely contained in another file.
 
     Args:
-        key: int64[e], ascending: rows that several files hold.
-        file: int32[e], ascending for each key: a file that holds the row.
-        count: int32[e], how often.
+        key: int64[e], ascending: rows that are in several files.
+        file: int32[e], ascending within a key: a file that contains the row.
+        count: int32[e], how often it contains the row.
         size: rows of each file.
         least: the number of the first file.
     """
-    border = np.append(np.flatnonzero(_changes(key)), len(key))
+    border = np.append(np.flatnonzero(changes(key)), len(key))
     holders = np.diff(border)
     number = np.repeat(np.arange(len(holders)), holders)
     order = np.argsort(file, kind="stable")  # so the rows of each file are ascending
-    start = np.flatnonzero(_changes(file[order]))
-    held = {int(file[part[0]]): Rows(key=number[part], count=count[part]) for part in np.split(order, start[1:])}
+    start = np.flatnonzero(changes(file[order]))
+    rows_of_file = {
+        int(file[part[0]]): FileRows(key=number[part], count=count[part]) for part in np.split(order, start[1:])
+    }
     found: dict[int, int] = {}
-    for f, rows in held.items():
+    for f, rows in rows_of_file.items():
         own = int(size[f - least])
         if len(rows) < own:
             continue
@@ -171,28 +173,19 @@ def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> d
         others = [int(other) for other in file[border[rare] : border[rare + 1]] if other != f]
         for other in sorted(others, key=lambda g: (-size[g - least], g)):
             larger = size[other - least] > own or (size[other - least] == own and other < f)
-            if larger and is_within(rows, held[other]):
+            if larger and is_within(rows, rows_of_file[other]):
                 found[f] = other
                 break
     return found
 
 
 def _copied(tied: Ints, group: Ints, copied: Bools, rows: int) -> Bools | None:
-    """As many rows at the end of each group as are copies in it, so that the first of a group is none: bool[rows]."""
+    """Marks as many rows at the end of each group as the group has copies, so that its first row stays: bool[rows]."""
     if not copied.any():
         return None
-    number = np.cumsum(_changes(group)) - 1
+    number = np.cumsum(changes(group)) - 1
     size = np.bincount(number)
     left = np.cumsum(size)[number] - np.arange(len(group))
     found = np.zeros(rows, bool)
     found[tied] = left <= np.bincount(number, weights=copied)[number]
     return found
-
-
-def _changes(*columns: npt.NDArray[Any]) -> Bools:
-    """Where any of some columns differs from the row before; the first row does."""
-    new = np.zeros(len(columns[0]), bool)
-    new[:1] = True
-    for column in columns:
-        new[1:] |= column[1:] != column[:-1]
-    return new

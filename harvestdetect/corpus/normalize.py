@@ -1,11 +1,11 @@
-"""Text as it is compared: what an eye would read as the same becomes the same string.
+"""Normalised texts: texts that look the same to a reader become the same string.
 
-The original is kept beside it for display. Nothing here is reversible.
+The original is kept for display. Normalising cannot be reversed.
 
-Two things bound what a text can cost. Of a run of combining marks the first 30 count, as in Unicode's Stream-Safe Text
-Format (UAX 15, section 13): no language needs as many, and sorting a run takes a time that grows with its square. And
-the form has at most twice as many bytes of UTF-8 as the text, and 64 more: some letters become 18 when compatibility
-forms are unified, and what goes beyond is left out. Texts that people write come nowhere near either.
+Two limits bound the cost of a text. Only the first 30 marks of a run of combining marks are kept, as in Unicode's
+Stream-Safe Text Format (UAX 15, section 13): no language needs as many, and sorting a run takes quadratic time. And the
+normalised form has at most twice as many bytes of UTF-8 as the text, plus 64: some letters become 18 when compatibility
+forms are unified. The rest is left out. Texts that people write are far below both limits.
 """
 
 from __future__ import annotations
@@ -55,26 +55,26 @@ _LABEL: Final = re.compile(
 _DIGITS: Final = re.compile(r"\d+")
 
 MARKS: Final = 30
-"""Combining marks of a run that count."""
+"""Most combining marks of a run that are kept."""
 PIECE: Final = 1 << 12
-"""Characters that are normalised at once: Python takes a time that grows with the square of what a text grows by."""
+"""Characters that are normalised at a time. Python needs time quadratic in the growth of a text."""
 SLACK: Final = 64
-"""Bytes that a form may have beyond twice those of its text: a short text may be a single letter."""
+"""Bytes that a normalised form may have in addition to twice those of its text, which may be a single letter."""
 
 
 def normalize(text: str) -> str:
-    """The form of a text that is compared.
+    """The normalised form of a text.
 
-    Compatibility forms are unified (NFKC), invisible and control characters dropped, case folded, white
-    space collapsed to single blanks; in a text written mainly in Latin letters, letters of other scripts that
-    look Latin become the Latin ones, so that "ехplаin" with two Cyrillic letters is "explain".
+    Compatibility forms are unified (NFKC), invisible and control characters are dropped, case is folded, and white
+    space is collapsed to single blanks. In a text of mainly Latin letters, letters of other scripts that look Latin
+    become the Latin ones, so that "ехplаin" with two Cyrillic letters becomes "explain".
 
-    A form has at most ``2 * n + 64`` bytes of UTF-8 where the text has n; of a run of combining marks 30 count.
+    The form of a text of n bytes has at most ``2 * n + 64`` bytes of UTF-8, and at most 30 combining marks in a run.
     """
     if text.isascii():
         return _spaced(text.translate(_CONTROL).lower())
     few, _ = _mark_runs()
-    if few.search(text[::MARKS]):  # a longer run has one of these places
+    if few.search(text[::MARKS]):  # a longer run includes one of these places
         text = _with_fewer_marks(text)
     text = _folded(text)
     if _CONFUSABLES.search(text) and _is_latin(text):
@@ -84,15 +84,15 @@ def normalize(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """A text without invisible and control characters, in unified forms and small letters; cut at its bound."""
+    """A text in unified forms and lower case, without invisible and control characters, cut at its limit."""
     found: list[str] = []
     grown = False
-    left = 0  # bytes, counted once the form has more letters than the text
+    left = 0  # bytes, counted when the form has become longer than the text
     for piece in _pieces(text):
         form = _CONTROLS.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFKC", piece)))
         form = unicodedata.normalize("NFKC", form.casefold())
         if not grown and len(form) > len(piece):
-            # Before that each letter, of two bytes at least, has become one of at most four.
+            # Until then each letter, of at least two bytes, has become one of at most four.
             grown = True
             left = 2 * len(text.encode("utf-8", "surrogatepass")) + SLACK - sum(len(f.encode()) for f in found)
         if grown:
@@ -106,7 +106,7 @@ def _folded(text: str) -> str:
 
 
 def _spaced(text: str) -> str:
-    """A text with single blanks between words; piece by piece, for a list of all words takes ten times its memory."""
+    """A text with single blanks between words, made in pieces: a list of all words needs ten times the memory."""
     if len(text) <= 64 * PIECE:
         return " ".join(text.split())
     found = []
@@ -123,10 +123,11 @@ def _spaced(text: str) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """A text in pieces that can be normalised one by one.
+    """A text in pieces that can be normalised separately.
 
-    A piece begins with a printable character of ASCII where there is one: nothing before it combines with it. A long
-    stretch without any is cut before a letter that never combines with the one before it, or else anywhere.
+    A piece begins with a printable ASCII character if there is one, because that never combines with what is before
+    it. A long stretch without any is cut before a letter that never combines with the letter before it, or else
+    anywhere.
     """
     start, size = 0, len(text)
     while size - start > PIECE:
@@ -139,7 +140,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _before_a_starter(text: str, stop: int) -> int:
-    """The last place within 256 characters before ``stop`` where nothing combines across it; else ``stop``."""
+    """The last place within 256 characters before ``stop`` across which nothing combines, or else ``stop``."""
     joining = _joining()
     for place in range(stop, stop - 256, -1):
         first = unicodedata.normalize("NFKD", text[place])[0]
@@ -150,7 +151,7 @@ def _before_a_starter(text: str, stop: int) -> int:
 
 @lru_cache(maxsize=1)
 def _joining() -> frozenset[str]:
-    """Letters that become one with the letter before them: vowels of Hangul and of some Indian scripts."""
+    """Letters that combine with the letter before them: vowels of Hangul and of some Indian scripts."""
     found = {chr(c) for c in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}
     for code in range(0xC0, 0x20000):
         parts = unicodedata.decomposition(chr(code)).split()
@@ -161,7 +162,7 @@ def _joining() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _mark_runs() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What finds a combining mark, and a run with more of them than count."""
+    """Patterns of a combining mark, and of a run with more marks than are kept."""
     marks = [code for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code))]
     starts = [code for code, before in zip(marks, [0, *marks], strict=False) if code != before + 1]
     stops = [code for code, after in zip(marks, [*marks[1:], 0], strict=True) if after != code + 1]
@@ -174,7 +175,7 @@ def _with_fewer_marks(text: str) -> str:
 
 
 def _is_latin(text: str) -> bool:
-    """Whether more than half of the letters are from a to z."""
+    """Whether more than half of the letters are a to z."""
     ascii_part = text.encode("ascii", "ignore")
     latin = len(ascii_part) - len(ascii_part.translate(None, _SMALL))
     letters = sum(map(str.isalpha, _ASCII.sub("", text)))
@@ -182,7 +183,7 @@ def _is_latin(text: str) -> bool:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """The lines and sentences of an original text, normalised, empty ones left out."""
+    """The lines and sentences of an original, normalised, without empty ones."""
     cut = _STOP.split(text)
     for piece, stop in zip(cut[::2], [*cut[1::2], ""], strict=True):
         for line in _LINE.split(piece + stop):
@@ -191,9 +192,9 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def is_wordy(text: str, *, characters: int = 24, words: int = 4) -> bool:
-    """Whether a normalised text says enough for its repetition to mean something.
+    """Whether a normalised text has enough words for its repetition to be meaningful.
 
-    Scripts without blanks between words count a word for every two characters.
+    In scripts without blanks between words, two characters count as a word.
     """
     if len(text) < characters and text.isascii():
         return False
@@ -203,10 +204,10 @@ def is_wordy(text: str, *, characters: int = 24, words: int = 4) -> bool:
 
 
 def outline(text: str, *, labels: int = 3) -> str:
-    """The labels that the lines of a text begin with, normalised: "question: | a. | b. | answer:".
+    """The labels at the beginnings of the lines of a text, normalised: "question: | a. | b. | answer:".
 
-    Items of an exam or fields of a form share it when they share nothing else. Numbers become "#", so that "1." and
-    "2." are the same label; equal neighbours are one. Empty where there are fewer than ``labels`` different ones.
+    Items of an exam or fields of a form share it even if they share nothing else. Numbers become "#", so that "1." and
+    "2." are the same label, and equal neighbours become one. Empty if there are fewer than ``labels`` different ones.
     """
     if "\n" not in text:
         return ""

@@ -1,12 +1,13 @@
-"""Known scaffolds of products, and prompts that people pass on.
+"""Known scaffolds of products, and viral prompts.
 
 Thousands of unrelated accounts send the same system prompt because they use the same product. Its words are taken out
-of a request before requests are compared, what fills its slots stays, and the request itself is never dropped: who
-hides behind a popular scaffold is found by what remains. A viral prompt is left where it is and only explains.
+of a request before requests are compared. The content of its slots stays, and the request itself is never dropped, so
+somebody who hides behind a popular scaffold is found by what remains. A viral prompt, one that people pass on, is not
+removed; it only explains.
 
-Texts are written by attackers, so nothing here is a regular expression that could run away: a text is searched for
-literal words, from left to right, in time linear in its length. The words of a registry are literal too, whatever
-signs are in them.
+Texts are written by attackers, so no regular expression here can take exponential time. A text is searched for literal
+words, from left to right, in time linear in its length. The words of a registry are literal too, whatever characters
+they contain.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.errors import SettingsError
+from harvestdetect.util.arrays import Bools, Ints32
 
 __all__ = ["Entry", "Kind", "Registry", "Stripped", "known", "load_registry", "sifted", "strip"]
 
@@ -36,31 +37,35 @@ Kind: TypeAlias = Literal["scaffold", "viral"]
 Span: TypeAlias = tuple[int, int]
 
 KEYS: Final = {"id": str, "kind": str, "text": str, "owner": str, "expires": date, "note": str}
+"""Keys of an entry, and the type of each."""
 OPTIONAL: Final = ("note",)
+"""Keys that an entry may lack."""
 SHIPPED: Final = "the shipped registry"
+"""Name of the shipped file in messages."""
 MAX_CHARACTERS: Final = 50_000
+"""Most characters of the text of an entry."""
 SLOT_CHARACTERS: Final = 4_000
-"""The words on both sides of a slot stand at most so far apart."""
+"""Most characters between the words on both sides of a slot."""
 SCAFFOLD_WORDS: Final = 4
-"""A scaffold has at least so many fixed words: shorter ones would be cut out of ordinary sentences."""
+"""Fewest fixed words of a scaffold. A shorter one would be cut out of ordinary sentences."""
 WIDE: Final = "\u2e80"
-"""From here on scripts have no blanks between words; two of their signs count as a word."""
+"""First character of scripts without blanks between words. Two characters of these count as a word."""
 ANCHOR: Final = 32
-"""Characters of an entry's longest run by which texts are sifted..."""
+"""Characters of the longest run of an entry that a text must contain for the entry to be looked for."""
 ANCHORS: Final = 256
-"""...by so many entries at once."""
+"""Number of entries whose anchors are looked for at a time."""
 KNOWN_SHARE: Final = 0.8
-"""Share of a template's words that are the entry's..."""
+"""Least share of the words of a known template that are also words of the entry."""
 ENTRY_SHARE: Final = 0.6
-"""...and of the entry's words that are the template's, for the template to be known."""
+"""Least share of the words of the entry that are also words of the known template."""
 OWN_WORDS: Final = 2
-"""A template with more words of its own is not known, however long the entry: they may be the instruction."""
+"""Most words of a known template that are not in the entry, however long that is. More may be an instruction."""
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SLOT: Final = re.compile(r"\{{1,2}[^{}\n]{0,60}\}{1,2}")
 _PIECE: Final = re.compile(r"\S+")
 _WORD: Final = re.compile(r"[^\W\u2e80-\U0010ffff]+|(?=\w)[\u2e80-\U0010ffff]")
-"""A word; scripts without blanks between words count by the sign."""
+"""A word, or one character of a script without blanks between words."""
 _SIGN: Final = re.compile(r"([!-/:-@\[-^`{-~])")
 
 
@@ -71,44 +76,44 @@ class Entry:
     id: str
     kind: Kind
     text: str
-    """As written in the file."""
+    """The text as written in the file."""
     owner: str
-    """Who answers for the entry."""
+    """Who is responsible for the entry."""
     expires: date
-    """The last day on which it counts."""
+    """The last day on which the entry is used."""
     note: str
     source: str
-    """The file that it came from."""
+    """The file of the entry, for messages."""
     runs: tuple[str, ...]
     """The fixed words between slots, normalised."""
     open: tuple[bool, bool]
-    """Whether a slot stands before the first of them, and behind the last."""
+    """Whether there is a slot before the first run, and one after the last."""
     anchor: str
-    """What a text must contain to hold the entry."""
+    """Characters that every text with the entry contains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """Entries that count, and those whose day has passed."""
+    """Entries that are used, and entries that have expired."""
 
     entries: tuple[Entry, ...]
-    """By id."""
+    """The entries that are used, by id."""
     expired: tuple[Entry, ...]
-    """By id; they do nothing and are to be reported."""
+    """By id. They have no effect, and are reported."""
     digest: str
-    """Of the entries that count."""
+    """Digest of the entries that are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stripped:
-    """Texts without the scaffolds in them."""
+    """Texts after known scaffolds were removed."""
 
     texts: list[str]
-    """The originals, in order, without the words of known scaffolds; "" where nothing else was there."""
+    """n originals without the words of known scaffolds; "" if there was nothing else."""
     compared: list[str]
-    """Each of them normalised."""
-    entry: npt.NDArray[np.int32]
-    """int32[n]: the entry with the most words in the text, into ``Registry.entries``; -1 where none is."""
+    """n texts: these, normalised."""
+    entry: Ints32
+    """int32[n]: the entry with the most words in each text, an index into ``Registry.entries``; -1 if there is none."""
 
 
 # ---------------------------------------------------------------- loading
@@ -117,15 +122,15 @@ class Stripped:
 def load_registry(extra: Path | None = None, *, today: date | None = None) -> Registry:
     """The shipped entries, and those of a file.
 
-    An entry of the file replaces the shipped one with its id; with a day that has passed, it switches it off.
+    An entry of the file replaces the shipped entry with the same id. If it has expired, it turns that entry off.
 
     Args:
         extra: TOML with tables ``[[entry]]``: ``id``, ``kind`` (``scaffold`` or ``viral``), ``text`` with ``{...}``
             for slots, ``owner``, ``expires`` (a date) and, if wanted, ``note``.
-        today: the day that expiry is held against; None is the present day in UTC.
+        today: the day on which entries may have expired; None is the present day in UTC.
 
     Raises:
-        SettingsError: the file cannot be read, or an entry is malformed; names file, entry and key.
+        SettingsError: the file cannot be read, or an entry is malformed. The message names file, entry and key.
     """
     shipped = files("harvestdetect.corpus").joinpath("registry.toml").read_text(encoding="utf-8")
     merged = {entry.id: entry for entry in _entries(shipped, SHIPPED)}
@@ -140,29 +145,29 @@ def load_registry(extra: Path | None = None, *, today: date | None = None) -> Re
     day = today or datetime.now(UTC).date()
     ordered = [merged[key] for key in sorted(merged)]
     current = tuple(e for e in ordered if e.expires >= day)
-    told = "\n".join(f"{e.id}\0{e.kind}\0{e.text}" for e in current)
+    digested = "\n".join(f"{e.id}\0{e.kind}\0{e.text}" for e in current)
     return Registry(
         entries=current,
         expired=tuple(e for e in ordered if e.expires < day),
-        digest=hashlib.sha256(told.encode()).hexdigest(),
+        digest=hashlib.sha256(digested.encode()).hexdigest(),
     )
 
 
 def _entries(text: str, source: str) -> list[Entry]:
     try:
-        held = tomllib.loads(text)
+        parsed = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{source} is not valid TOML: {error}") from None
-    if unknown := sorted(held.keys() - {"entry"}):
+    if unknown := sorted(parsed.keys() - {"entry"}):
         raise SettingsError(f"{source}: unknown key {unknown[0]!r}; there are only [[entry]] tables")
-    tables = held.get("entry", [])
+    tables = parsed.get("entry", [])
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
         raise SettingsError(f"{source}: entry must be a list of tables, each written as [[entry]]")
     found: dict[str, Entry] = {}
     for number, table in enumerate(tables, 1):
         entry = _entry(table, f"{source}, entry {number}", source)
         if entry.id in found:
-            raise SettingsError(f"{source}, entry {number}: key 'id': {entry.id!r} stands there twice")
+            raise SettingsError(f"{source}, entry {number}: key 'id': {entry.id!r} is used twice")
         found[entry.id] = entry
     return list(found.values())
 
@@ -224,10 +229,10 @@ def _entry(table: Mapping[str, Any], where: str, source: str) -> Entry:
 def strip(registry: Registry, texts: Sequence[str]) -> Stripped:
     """Takes the words of known scaffolds out of texts.
 
-    A match is found in the normalised text, so letter case, blanks, look-alike and invisible letters do not matter,
-    and the words are then cut out of the original; what fills a slot stays. A scaffold matches when all its runs stand
-    in order, whole words each, at most :data:`SLOT_CHARACTERS` apart. A viral prompt is counted where it is the whole
-    text, and left there.
+    A match is found in the normalised text, so letter case, blanks, look-alike and invisible letters do not matter.
+    Its words are then cut out of the original, and the content of slots stays. A scaffold matches if the text contains
+    all its runs as whole words, in order, at most :data:`SLOT_CHARACTERS` apart. A viral prompt matches if it is the
+    whole text, and is not removed.
 
     Args:
         registry: see :func:`load_registry`.
@@ -245,8 +250,8 @@ def strip(registry: Registry, texts: Sequence[str]) -> Stripped:
     return Stripped(texts=out, compared=compared, entry=entry)
 
 
-def sifted(registry: Registry, compared: pa.Array) -> npt.NDArray[np.bool_]:
-    """Which texts contain the anchor of any entry: one pass of an automaton over all of them (RE2, linear).
+def sifted(registry: Registry, compared: pa.Array) -> Bools:
+    """Which texts contain the anchor of any entry. One automaton reads all texts (RE2, in linear time).
 
     Args:
         registry: see :func:`load_registry`.
@@ -257,12 +262,12 @@ def sifted(registry: Registry, compared: pa.Array) -> npt.NDArray[np.bool_]:
     """
     import pyarrow.compute as pc
 
-    held = np.zeros(len(compared), bool)
+    found = np.zeros(len(compared), bool)
     anchors = sorted({entry.anchor for entry in registry.entries})
     for start in range(0, len(anchors) if len(compared) else 0, ANCHORS):
         pattern = "|".join(_SIGN.sub(r"\\\1", anchor) for anchor in anchors[start : start + ANCHORS])
-        held |= pc.match_substring_regex(compared, pattern).to_numpy(zero_copy_only=False)
-    return held
+        found |= pc.match_substring_regex(compared, pattern).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _strip(registry: Registry, original: str, text: str) -> tuple[str, str, int]:
@@ -292,7 +297,7 @@ def _strip(registry: Registry, original: str, text: str) -> tuple[str, str, int]
 def _matches(text: str, runs: Sequence[str]) -> list[Span]:
     """The places of all runs of all matches of an entry, from left to right, without overlap.
 
-    No run is ever looked for to the left of where it was found, so the whole takes time linear in the text.
+    No run is looked for to the left of a place where it was found, so this takes time linear in the text.
     """
     found: list[Span] = []
     least = [0] * len(runs)
@@ -308,7 +313,7 @@ def _matches(text: str, runs: Sequence[str]) -> list[Span]:
         if place < 0:
             return found
         if match and place - before > SLOT_CHARACTERS:
-            # as this run stands no earlier, the one before it must end nearer
+            # This run is not found earlier, so the run before it must end nearer.
             last = match.pop()
             least[number - 1] = max(last[0] + 1, place - SLOT_CHARACTERS - len(runs[number - 1]))
             continue
@@ -320,7 +325,7 @@ def _matches(text: str, runs: Sequence[str]) -> list[Span]:
 
 
 def _find(text: str, run: str, start: int) -> int:
-    """The first place from ``start`` where a run stands in whole words; -1 where it does not."""
+    """The first place from ``start`` on where a run is found as whole words; -1 if there is none."""
     place = text.find(run, start)
     while place >= 0:
         stop = place + len(run)
@@ -331,7 +336,7 @@ def _find(text: str, run: str, start: int) -> int:
 
 
 def _joined(text: str, place: int) -> bool:
-    """Whether a word goes on across a place; scripts without blanks end words anywhere."""
+    """Whether a word continues across a place. In scripts without blanks, words end anywhere."""
     if not 0 < place < len(text):
         return False
     left, right = text[place - 1], text[place]
@@ -339,7 +344,7 @@ def _joined(text: str, place: int) -> bool:
 
 
 def _is_all(text: str, spans: Sequence[Span], open: tuple[bool, bool]) -> bool:
-    """Whether a text is what was found, signs at its ends aside, and what fills a slot there."""
+    """Whether a text is what was found, except for punctuation at its ends and the content of slots there."""
     if not spans:
         return False
     ends = text[: spans[0][0]], text[spans[-1][1] :]
@@ -349,7 +354,7 @@ def _is_all(text: str, spans: Sequence[Span], open: tuple[bool, bool]) -> bool:
 
 
 def _union(spans: list[Span]) -> list[Span]:
-    """Spans that overlap made one, ascending."""
+    """Merges overlapping spans. Returns them ascending."""
     found: list[Span] = []
     for start, stop in sorted(spans):
         if found and start <= found[-1][1]:
@@ -360,14 +365,14 @@ def _union(spans: list[Span]) -> list[Span]:
 
 
 def _without(original: str, text: str, spans: Sequence[Span]) -> str:
-    """The original without what lies in the spans of its normalised text.
+    """The original without the words in some spans of its normalised text.
 
-    Words are paired by their number: normalising neither joins nor reorders them, though one may become several, or
-    vanish. Where the numbers do not agree the normalised text is cut.
+    Words are paired by their number. Normalising neither joins nor reorders words, but one may become several, or
+    vanish. If the numbers do not agree, the normalised text is cut instead.
     """
     total = text.count(" ") + 1
     counts: Iterable[int] = repeat(1)
-    if not original.isascii() or len(original.split()) != total:  # an ASCII word may vanish but never becomes two
+    if not original.isascii() or len(original.split()) != total:  # a word in ASCII may vanish, but never becomes two
         counts = [len(normalize(piece).split()) for piece in original.split()]
         if sum(counts) != total:
             return _cut(text, spans)
@@ -375,7 +380,7 @@ def _without(original: str, text: str, spans: Sequence[Span]) -> str:
     cuts: list[Span] = []
     at, last = 0, -1
     for (start, stop), count in zip(map(re.Match.span, _PIECE.finditer(original)), counts, strict=False):
-        # blanks and invisible words between words that go, go with them
+        # Blanks and invisible words between removed words are removed too.
         after = last if cuts and cuts[-1][1] == last else start
         last = stop
         if count == 0:
@@ -403,7 +408,7 @@ def _without(original: str, text: str, spans: Sequence[Span]) -> str:
 
 
 def _cut(text: str, spans: Sequence[Span]) -> str:
-    """A text without some spans, ascending."""
+    """A text without some spans, which are ascending."""
     kept, last = [], 0
     for start, stop in spans:
         kept.append(text[last:start])
@@ -415,11 +420,11 @@ def _cut(text: str, spans: Sequence[Span]) -> str:
 
 
 def known(registry: Registry, words: Sequence[str | None]) -> Entry | None:
-    """The entry that a template is, in nearly the same words; None where it says something of its own.
+    """The entry with nearly the same words as a template; None if the template has words of its own.
 
     Args:
         registry: see :func:`load_registry`.
-        words: runs of fixed words, None for a slot, as in ``Template.words``.
+        words: runs of fixed words, and None for a slot, as in ``Template.words``.
     """
     own = [word for run in words if run is not None for word in _WORD.findall(normalize(run))]
     bag = Counter(own)

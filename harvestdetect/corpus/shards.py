@@ -1,6 +1,6 @@
 """Files of a dump, prepared once and kept: a later scan takes what it needs of them without reading them again.
 
-A shard is one file of a dump as :func:`harvestdetect.corpus.segments.prepare` gives it, block by block, with its
+A shard is one file of a dump as :func:`harvestdetect.corpus.prepare.prepare` gives it, block by block, with its
 rejects. Its
 name tells everything that it depends on: the bytes of the file, how it was read and cut, and with which version. It is
 written under a temporary name, flushed to the disk and renamed, ends with a digest of itself, and is used only when
@@ -31,7 +31,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect import __version__
-from harvestdetect.corpus.segments import LAYOUT, Cutting, Prepared, chosen, of_account
+from harvestdetect.corpus.block import LAYOUT, Cutting, PreparedBlock, rows_of_account, select_rows
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
@@ -203,7 +203,7 @@ class ShardFolder:
         new_name = name if renamed is None else renamed
         unsaid = unsaid or (lambda reason: reason.replace(account, "[erased]"))
         try:
-            gone = sum(int(of_account(block, account).sum()) for block in held)
+            gone = sum(int(rows_of_account(block, account).sum()) for block in held)
             rejects = tuple(replace(reject, reason=unsaid(reject.reason)) for reject in held.rejects)
             if gone or rejects != held.rejects or held.stored_name != shown_name(new_name):
                 self._write_without(held, rejects, new_name, account)
@@ -217,7 +217,7 @@ class ShardFolder:
         try:
             writer.tell(Batch(prompts=NO_PROMPTS, rejects=rejects, files=(file,)))
             for block in held:
-                writer.append(chosen(block, ~of_account(block, account), respelt=True))
+                writer.append(select_rows(block, ~rows_of_account(block, account), respelt=True))
             writer.publish()
         finally:
             writer.discard()
@@ -369,7 +369,7 @@ class Shard:
             for count, (kind, width) in zip(counts, LAYOUT.values(), strict=True)
         )
 
-    def __iter__(self) -> Iterator[Prepared]:
+    def __iter__(self) -> Iterator[PreparedBlock]:
         """Its blocks, in order.
 
         Raises:
@@ -383,7 +383,7 @@ class Shard:
                 self._read(array, place)
                 place += array.nbytes
                 arrays[name] = array
-            yield Prepared(**arrays)
+            yield PreparedBlock(**arrays)
 
     def times(self) -> Iterator[npt.NDArray[np.int64]]:
         """The times of its prompts, block by block: int64[n], Unix seconds or ``NO_TIME``. Reads nothing else.
@@ -459,7 +459,7 @@ class ShardWriter:
             # Where reading stopped depends on the other files of the scan: the next scan looks again.
             self.discard()
 
-    def append(self, block: Prepared) -> None:
+    def append(self, block: PreparedBlock) -> None:
         """Takes the next block.
 
         Raises:

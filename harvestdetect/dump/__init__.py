@@ -1,13 +1,17 @@
-"""Dumps of prompts, as files, to batches of rows; a row that cannot be read is a counted reject.
+"""Dump files to batches of prompts. A row that cannot be read is a reject, and is counted.
 
-The parts: :mod:`sources` finds and opens files, :mod:`streams` takes the compression off and cuts lines,
-:mod:`columns` tells which column is what, :mod:`jsonl`, :mod:`delimited` and :mod:`parquet` read the three
-formats by column, :mod:`rows` and :mod:`times` judge the values, :mod:`reader` puts them together.
+:mod:`~harvestdetect.dump.sources` finds and opens files, :mod:`~harvestdetect.dump.streams` decompresses them, and
+:mod:`~harvestdetect.dump.lines` splits them into lines. :mod:`~harvestdetect.dump.formats` recognises the format, and
+:mod:`~harvestdetect.dump.columns` finds the column of each field. :mod:`~harvestdetect.dump.jsonl`,
+:mod:`~harvestdetect.dump.delimited` (CSV) and :mod:`~harvestdetect.dump.parquet` read the three formats by column.
+:mod:`~harvestdetect.dump.rows` and :mod:`~harvestdetect.dump.times` check the values. :mod:`~harvestdetect.dump.file`
+reads one file, :mod:`~harvestdetect.dump.reader` all files, and :mod:`~harvestdetect.dump.in_memory` takes prompts that
+are in memory.
 """
 
 from __future__ import annotations
 
-from harvestdetect.dump.memory import batches_of
+from harvestdetect.dump.in_memory import batches_of
 from harvestdetect.dump.reader import DumpFile, Dumps, check_rejects, read_dumps
 from harvestdetect.dump.sources import expand_sources
 

@@ -1,4 +1,4 @@
-"""Which column of a dump is the account, the time, the prompt, and so on."""
+"""The column of each field: account, time, prompt and so on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from harvestdetect.errors import ColumnsError
 __all__ = ["NAMES", "ColumnPath", "check_mapping", "flatten", "pick", "resolve"]
 
 ColumnPath: TypeAlias = tuple[str, ...]
-"""Where a column stands: its name, or the names on the way into nested objects."""
+"""The path of a column: its name, or the names that lead into nested objects."""
 
 DEPTH: Final = 3
-"""Levels of nested objects searched for a recognised name."""
+"""Levels of nested objects that are searched for a recognised name."""
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "account": (
@@ -56,12 +56,12 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("conversation.id", "thread.id"),
     ),
 }
-"""Recognised names by falling preference. Case, ``_``, ``-`` and spaces do not count: ``userId`` is
+"""Recognised names of each field by falling preference. Case, ``_``, ``-`` and spaces are ignored: ``userId`` is
 ``user_id``."""
 
 OFTEN: Final = 0.5
-"""A name goes before others when it holds values in at least this share of the rows of the one that holds most: rows
-are written by those who send them, too, and one of them shall not say what a column means."""
+"""Share of rows. A preferred name is chosen only if it has values in at least this share of the rows of the name that
+has values most often. Otherwise a single row, whose content its sender controls, could decide what a column means."""
 
 _WRAPPERS: Final = ("", "body", "request", "request.body", "payload", "data", "params", "metadata")
 _INNER_WRAPPERS: Final = ("body.metadata", "request.metadata", "event", "log", "properties")
@@ -73,7 +73,7 @@ def _plain(name: str) -> str:
 
 
 def check_mapping(mapping: Mapping[str, str]) -> None:
-    """See that a mapping names fields that exist.
+    """Checks that a mapping names fields that exist.
 
     Raises:
         ColumnsError: an unknown field, or an empty column.
@@ -95,7 +95,7 @@ def flatten(row: Mapping[str, Any], prefix: ColumnPath = ()) -> Iterator[tuple[C
 
 
 def pick(row: Any, path: ColumnPath) -> Any:
-    """The value at a path, None where the way is blocked."""
+    """The value at a path; None if there is none."""
     for name in path:
         if not isinstance(row, dict):
             return None
@@ -111,25 +111,25 @@ def resolve(
     usable: Callable[[str, ColumnPath], int] = lambda _field, _path: 1,
     open_ended: bool = False,
 ) -> dict[str, ColumnPath]:
-    """Choose the column of each field.
+    """Chooses the column of each field.
 
-    ``created_at`` means the account's creation, unless no other column tells the prompt's time. A column
-    ``system`` beside ``messages`` is chosen as ``system``.
+    ``created_at`` is the time at which the account was created, unless no other column has the time of the prompt. A
+    column ``system`` beside ``messages`` is chosen as ``system``.
 
     Args:
-        paths: the columns that the file has.
-        file: for the error message.
-        mapping: our name -> column or dotted path; goes before the recognised names.
-        usable: in how many rows looked at a column holds values that the field can take. Of recognised names the
-            first goes that does so in :data:`OFTEN` of the rows of the best one.
-        open_ended: the file may have columns beyond those seen (JSON Lines), so that a mapped optional
-            column that was not seen is no error.
+        paths: the columns of the file.
+        file: its name, for the error message.
+        mapping: field -> column or dotted path; goes before recognised names.
+        usable: number of sampled rows in which a column has a value that a field accepts. The first recognised name
+            with at least :data:`OFTEN` of the rows of the best one is chosen.
+        open_ended: whether the file may have further columns (JSON Lines). A mapped optional column that was not seen
+            is then no error.
 
     Returns:
-        Field -> path, for the fields found: account and prompt always, ``system`` and the others perhaps.
+        Field -> path. Account and prompt are always present; ``system`` and the other fields may be missing.
 
     Raises:
-        ColumnsError: no column for account or prompt, or a mapped column that is not there.
+        ColumnsError: no column for account or prompt, or a mapped column does not exist.
     """
     found = list(dict.fromkeys(paths))
     chosen: dict[str, ColumnPath] = {}
@@ -187,7 +187,7 @@ def _settle_times(
     mapping: Mapping[str, str],
     usable: Callable[[str, ColumnPath], int],
 ) -> None:
-    """``created_at`` tells the prompt's time where nothing else does, or something else hardly ever."""
+    """Takes ``created_at`` for the time of the prompt if no other column has it, or has it in few rows only."""
     if "timestamp" in mapping:
         return
     rows = usable("timestamp", chosen["timestamp"]) if "timestamp" in chosen else -1

@@ -1,39 +1,41 @@
 """CSV, read with the standard library's parser in its strict mode.
 
-A file is parsed record by record, and a record that is not well-formed costs one line: its first line is
-a reject, and parsing starts again at the next one. DuckDB's reader is not used, although it keeps rejects:
-behind an unclosed quote it lost 1.2 of 1.5 million rows and reported one (2.0.0, in parallel; all of them and
-none when not), and it gave up on a file with line ends of both kinds.
+A file is parsed record by record. A malformed record costs one line: its first line is a reject, and parsing starts
+again at the next line. DuckDB's reader is not used, although it reports rejects: after an unclosed quote it lost 1.2 of
+1.5 million rows and reported one (2.0.0 in parallel; without threads it lost all and reported none), and it gave up on
+a file with line ends of both kinds.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from harvestdetect.dump.columns import ColumnPath, resolve
 from harvestdetect.dump.limits import Rejects
+from harvestdetect.dump.lines import LineRun, LongLine, line_runs
 from harvestdetect.dump.rows import Block
-from harvestdetect.dump.streams import BrokenStreamError, LongLine, runs
+from harvestdetect.dump.streams import BrokenStreamError
 from harvestdetect.settings import Settings
 
 __all__ = ["header_of", "read_csv"]
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _BLOCK_BYTES: Final = 16_000_000
+"""Bytes of records after which a block is yielded."""
 _SPAN: Final = 16
-"""Lines tried at once behind a malformed record; doubled from there."""
+"""Number of lines that are parsed together after a malformed record. It doubles with each success."""
 _ROOM: Final = 4
-"""Times ``max_line_bytes`` in which a record must end. It is more than a field may have, so that one that is too long
-ends where its quote does: what stands inside of it must not be read as rows of others."""
+"""Bytes within which a record must end, as a multiple of ``max_line_bytes``. They are more than a field may have, so
+that a field that is too long ends at its quote, and its content is not read as rows of other accounts."""
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 def header_of(head: bytes) -> tuple[list[str], str, bytes]:
-    """Columns, delimiter and line separator, from the start of a file."""
+    """Columns, delimiter and line separator, by the beginning of a file."""
     separator = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
     head = head.removeprefix(b"\xef\xbb\xbf")
     lines = head.split(separator)
@@ -50,18 +52,24 @@ def header_of(head: bytes) -> tuple[list[str], str, bytes]:
 def read_csv(
     chunks: Iterable[bytes], *, name: str, head: bytes, settings: Settings, batch_rows: int, rejects: Rejects
 ) -> Iterator[Block]:
-    """Blocks of at most about ``batch_rows`` rows; the first record is the header.
+    """Blocks of at most about ``batch_rows`` rows. The first record is the header, and all values are text.
 
-    What cannot be read goes to ``rejects`` before the block that follows it.
+    The line of a row is the physical line on which its record starts.
 
-    ``line`` is the physical line on which a record starts. All values are text.
+    Args:
+        chunks: the decompressed file.
+        name: of the file, for messages.
+        head: the beginning of the file.
+        settings: ``mapping`` and ``max_line_bytes`` count.
+        batch_rows: most rows of a block.
+        rejects: takes what cannot be read, before the block that follows it is yielded.
 
     Raises:
         ColumnsError: no column for account or prompt.
-        BrokenStreamError: the stream breaks off, after everything that could be read.
+        BrokenStreamError: the stream breaks off. All that could be read was yielded before.
     """
     limit = settings.max_line_bytes
-    # Process-wide, and only ever raised: the default of 128 KB would reject long prompts.
+    # The limit applies to the whole process and is only ever raised. Its default, 128 KB, would reject long prompts.
     csv.field_size_limit(max(csv.field_size_limit(), _ROOM * limit))
     _, delimiter, separator = header_of(head)
     columns: dict[str, int] = {}
@@ -71,17 +79,10 @@ def read_csv(
     offsets: list[int] = []
     size = 0
 
-    def flush() -> Block:
-        values = {field: [row[column] for row in rows] for field, column in columns.items()}
-        done = Block(numbers.copy(), offsets.copy(), values)
-        for held in (rows, numbers, offsets):
-            held.clear()
-        return done
-
     for record in _records(chunks, delimiter, separator, limit):
         if isinstance(record, BrokenStreamError):
             if rows or rejects:
-                yield flush()
+                yield _block(rows, numbers, offsets, columns)
             raise record
         row, number, offset, length = record
         if isinstance(row, str):
@@ -92,21 +93,29 @@ def read_csv(
             width = len(row)
             columns = _choose(row, name=name, settings=settings)
         elif len(row) != width:
-            reason = f"{width} columns expected, {len(row)} found"
-            rejects.add(number, offset, reason)
+            rejects.add(number, offset, f"{width} columns expected, {len(row)} found")
         elif length > limit and max(map(len, row)) > limit:
-            reason = f"a field is longer than max_line_bytes = {limit}"
-            rejects.add(number, offset, reason)
+            rejects.add(number, offset, f"a field is longer than max_line_bytes = {limit}")
         else:
             rows.append(row)
             numbers.append(number)
             offsets.append(offset)
         size += length
         if len(rows) >= batch_rows or len(rejects) >= batch_rows or size >= _BLOCK_BYTES:
-            yield flush()
+            yield _block(rows, numbers, offsets, columns)
             size = 0
     if rows or rejects:
-        yield flush()
+        yield _block(rows, numbers, offsets, columns)
+
+
+def _block(rows: list[list[str]], numbers: list[int], offsets: list[int], columns: Mapping[str, int]) -> Block:
+    """Takes the rows so far, their lines and offsets as a block, and empties the lists."""
+    values = {field: [row[column] for row in rows] for field, column in columns.items()}
+    block = Block(numbers.copy(), offsets.copy(), values)
+    rows.clear()
+    numbers.clear()
+    offsets.clear()
+    return block
 
 
 def _choose(header: list[str], *, name: str, settings: Settings) -> dict[str, int]:
@@ -116,92 +125,137 @@ def _choose(header: list[str], *, name: str, settings: Settings) -> dict[str, in
     return {field: names.index(path[0]) for field, path in chosen.items()}
 
 
+class _Record(NamedTuple):
+    """One record, or a reject."""
+
+    row: list[str] | str
+    """The fields, or the reason of the reject."""
+    line: int
+    """The line on which it starts, from 1."""
+    byte: int
+    """Offset of that line in the decompressed stream."""
+    size: int
+    """Bytes of its lines."""
+
+
 def _records(
     chunks: Iterable[bytes], delimiter: str, separator: bytes, limit: int
-) -> Iterator[tuple[list[str] | str, int, int, int] | BrokenStreamError]:
-    """(row or reason, line, byte, length of its lines) of each record.
+) -> Iterator[_Record | BrokenStreamError]:
+    """The records of a stream; the error of a broken stream is the last value."""
+    parser = _Parser(delimiter, separator, limit)
+    blank = separator + b" "
+    for item in line_runs(chunks, limit=_ROOM * limit, separator=separator, blank=blank, idle=parser.is_idle):
+        if isinstance(item, BrokenStreamError):
+            # What is left after this is the record in which the stream broke off.
+            yield from parser.parse(final=False)
+            yield item
+            return
+        if isinstance(item, LongLine):
+            yield from parser.parse(final=True)
+            yield _Record(f"the line is longer than max_line_bytes = {limit}", item.number, item.offset, 0)
+        elif not item.cut and parser.take(item):
+            yield from parser.parse(final=False)
+    yield from parser.parse(final=True)
 
-    A record that does not end within :data:`_ROOM` times ``limit`` bytes has an unclosed quote. Looking for its end
-    was in vain; whenever that has cost as much, later records get half the room: time stays linear.
+
+class _Parser:
+    """Parses the records of lines that come run by run.
+
+    A record that does not end within :data:`_ROOM` times ``limit`` bytes has an unclosed quote. The search for its end
+    is wasted work. Whenever as many bytes have been wasted, later records get half the room, so that the total time
+    stays linear.
+
+    Args:
+        delimiter: one character.
+        separator: of lines, one byte.
+        limit: ``max_line_bytes``.
     """
-    end = separator.decode()
-    room = most = _ROOM * limit
-    wasted = 0
-    lines: list[str] = []  # from the start of an unfinished record
-    sizes: list[int] = []
-    number, offset = 1, 0  # of lines[0]
-    held = 0  # sum of sizes
-    wanted = 0  # do not try again below this size
-    invalid = False  # some of the lines are not UTF-8
 
-    def parse(*, final: bool) -> Iterator[tuple[list[str] | str, int, int, int]]:
-        nonlocal lines, sizes, number, offset, held, wanted, invalid, room, wasted
-        places = list(accumulate(sizes, initial=offset))
+    def __init__(self, delimiter: str, separator: bytes, limit: int) -> None:
+        self._delimiter = delimiter
+        self._end = separator.decode()
+        self._most = _ROOM * limit
+        self._room = self._most
+        """Bytes within which a record must end."""
+        self._wasted = 0
+        """Bytes in which the end of a record was sought in vain, since the room was halved."""
+        self._lines: list[str] = []
+        """Lines from the start of the first record that is not finished."""
+        self._sizes: list[int] = []
+        """Bytes of each line."""
+        self._number = 1
+        """Number of the first of the lines."""
+        self._offset = 0
+        """Offset of the first of the lines."""
+        self._size = 0
+        """Bytes of all lines."""
+        self._wanted = 0
+        """Bytes of lines below which the next attempt to parse is in vain."""
+        self._invalid = False
+        """Whether some of the lines are not UTF-8."""
+
+    def is_idle(self) -> bool:
+        """Whether no record is unfinished."""
+        return not self._lines
+
+    def take(self, run: LineRun) -> bool:
+        """Adds lines. Returns whether it is time to parse."""
+        if not self._lines:
+            self._number, self._offset = run.number, run.offset
+        try:
+            self._lines += [line.decode() + self._end for line in run.lines]
+        except UnicodeDecodeError:
+            self._invalid = True
+            self._lines += [line.decode("utf-8", "surrogateescape") + self._end for line in run.lines]
+        sizes = [len(line) + 1 for line in run.lines]
+        self._sizes += sizes
+        self._size += sum(sizes)
+        return self._size >= self._wanted
+
+    def parse(self, *, final: bool) -> Iterator[_Record]:
+        """The records that end within the lines. ``final``: whether no more lines come."""
+        lines, sizes = self._lines, self._sizes
+        places = list(accumulate(sizes, initial=self._offset))
         start, count = 0, len(lines)
         span = count
-        wanted = 0
+        self._wanted = 0
         while start < count:
             stop = min(start + span, count)
-            reader = csv.reader(lines[start:stop], delimiter=delimiter, strict=True)
+            reader = csv.reader(lines[start:stop], delimiter=self._delimiter, strict=True)
             first = start
             try:
                 for row in reader:
                     after = first + reader.line_num
-                    length = places[after] - places[start]
-                    broken = invalid and any(map(_SURROGATES.search, row))
-                    yield "invalid UTF-8" if broken else row, number + start, places[start], length
+                    broken = self._invalid and any(map(_SURROGATES.search, row))
+                    found = "invalid UTF-8" if broken else row
+                    yield _Record(found, self._number + start, places[start], places[after] - places[start])
                     start = after
             except csv.Error as error:
                 seen = places[stop] - places[start]
-                if "end of data" in str(error):
-                    if seen <= room and stop < count:
+                if "end of data" in str(error) and seen <= self._room:
+                    if stop < count:
                         span = 2 * (stop - start)
                         continue
-                    if seen <= room and not final:
-                        wanted = 2 * seen
+                    if not final:
+                        self._wanted = 2 * seen
                         break
-                    wasted += seen
-                    if wasted > most:
-                        room, wasted = room // 2, 0
-                yield _reason(error), number + start, places[start], sizes[start]
+                if "end of data" in str(error):
+                    self._waste(seen)
+                yield _Record(_reason(error), self._number + start, places[start], sizes[start])
                 start += 1
                 span = _SPAN
             else:
                 span *= 2
-        number, offset = number + start, places[start]
-        lines, sizes = lines[start:], sizes[start:]
-        held = places[-1] - offset
-        invalid = invalid and bool(lines)
+        self._number, self._offset = self._number + start, places[start]
+        self._lines, self._sizes = lines[start:], sizes[start:]
+        self._size = places[-1] - self._offset
+        self._invalid = self._invalid and bool(self._lines)
 
-    def between() -> bool:
-        return not lines
-
-    blank = separator + b" "
-    for item in runs(chunks, limit=most, separator=separator, blank=blank, idle=between):
-        if isinstance(item, BrokenStreamError):
-            # What is left after this is a record that the break cut.
-            yield from parse(final=False)
-            yield item
-            return
-        if isinstance(item, LongLine):
-            yield from parse(final=True)
-            yield f"the line is longer than max_line_bytes = {limit}", item.number, item.offset, 0
-            continue
-        if item.cut:
-            continue
-        if not lines:
-            number, offset = item.number, item.offset
-        try:
-            lines += [line.decode() + end for line in item.lines]
-        except UnicodeDecodeError:
-            invalid = True
-            lines += [line.decode("utf-8", "surrogateescape") + end for line in item.lines]
-        lengths = [len(line) + 1 for line in item.lines]
-        sizes += lengths
-        held += sum(lengths)
-        if held >= wanted:
-            yield from parse(final=False)
-    yield from parse(final=True)
+    def _waste(self, size: int) -> None:
+        """Counts bytes in which the end of a record was sought in vain."""
+        self._wasted += size
+        if self._wasted > self._most:
+            self._room, self._wasted = self._room // 2, 0
 
 
 def _reason(error: csv.Error) -> str:

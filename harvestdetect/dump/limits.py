@@ -1,4 +1,4 @@
-"""What reading a dump may cost: how many rejects are listed, and how far content may outgrow what is stored."""
+"""Limits of reading: the number of rejects that are listed, and the size of content compared with its stored size."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from harvestdetect.dump.streams import BrokenStreamError
 __all__ = ["FREE", "LISTED", "PART_COST", "ROW_COST", "Budget", "Expansion", "ExpansionError", "Rejects"]
 
 LISTED: Final = 100_000
-"""Rejects of a file that are listed one by one; further ones are counted."""
+"""Number of rejects of a file that are listed one by one. Further ones are only counted."""
 FREE: Final = 4_000_000_000
-"""Bytes by which the content of all dumps of a scan may exceed what their sizes allow."""
+"""Bytes by which the content of all dumps of a scan may exceed what their stored sizes allow."""
 ROW_COST: Final = 2_000
-"""Bytes that a row, or a reject, counts beside its text: what a scan keeps of it."""
+"""Bytes that a row or a reject counts in addition to its text, for what a scan keeps of it."""
 PART_COST: Final = 200
-"""Bytes that a message, or a line of a compressed text, counts beside its text."""
+"""Bytes that a message, or a line of a compressed text, counts in addition to its text."""
 
 
 class ExpansionError(BrokenStreamError):
-    """The content outgrows the stored file by more than the settings allow."""
+    """The content is larger, compared with the stored file, than the settings allow."""
 
 
 class Budget:
-    """How far the dumps of one scan may outgrow their stored size.
+    """How much larger than their stored size the content of the dumps of one scan may be.
 
     Args:
-        expansion: times its stored size that the content of a file may be. What goes beyond it, over all files, is
-            taken from :data:`FREE`.
+        expansion: largest size of the content of a file, as a multiple of its stored size. What exceeds it, over all
+            files, is taken from :data:`FREE`.
     """
 
     def __init__(self, expansion: float) -> None:
@@ -38,11 +38,11 @@ class Budget:
 
 
 class Expansion:
-    """The share of one file in a :class:`Budget`.
+    """What one file uses of a :class:`Budget`.
 
     Args:
         budget: of the scan.
-        stored: gives the size of the file as stored, in bytes, as far as it is known.
+        stored: returns the stored size of the file in bytes, as far as it is known.
     """
 
     def __init__(self, budget: Budget, stored: Callable[[], int]) -> None:
@@ -51,7 +51,7 @@ class Expansion:
         self._cost = 0
         self._beyond = 0.0
         self.stopped = False
-        """Whether :meth:`spend` has refused."""
+        """Whether :meth:`spend` has raised an exception."""
 
     @property
     def reason(self) -> str:
@@ -81,11 +81,11 @@ class Expansion:
 
 
 class Rejects:
-    """The rejects of one file as they come: the first are listed, the others only counted.
+    """The rejects of one file. The first ones are listed, the others only counted.
 
     Args:
         file: its name.
-        listed: how many are listed.
+        listed: number of rejects that are listed.
     """
 
     def __init__(self, file: str, *, listed: int = LISTED) -> None:
@@ -94,7 +94,7 @@ class Rejects:
         self._listed: list[Reject] = []
         self._unlisted = 0
         self.last = 0
-        """The last line with a reject; 0 where there is none."""
+        """The last line with a reject; 0 if there is none."""
 
     @property
     def full(self) -> bool:
@@ -102,11 +102,11 @@ class Rejects:
         return self._room <= 0
 
     def __len__(self) -> int:
-        """Rejects since the last :meth:`take`."""
+        """Number of rejects since the last :meth:`take`."""
         return len(self._listed) + self._unlisted
 
     def add(self, line: int | None, byte: int | None, reason: str) -> None:
-        """Takes a reject; for the arguments see :class:`~harvestdetect.data.Reject`."""
+        """Adds a reject; for the arguments see :class:`~harvestdetect.data.Reject`."""
         if line is not None:
             self.last = line
         if self._room > 0:
@@ -116,7 +116,7 @@ class Rejects:
             self._unlisted += 1
 
     def add_rows(self, rows: range, reason: str, *, numbered: bool = True) -> None:
-        """Takes a reject of each of many rows, in a time that does not grow with their number."""
+        """Adds a reject for each of many rows, in time that does not grow with their number."""
         if not len(rows):
             return
         if numbered:
@@ -129,7 +129,7 @@ class Rejects:
         self._unlisted += len(rows) - len(some)
 
     def take(self) -> tuple[tuple[Reject, ...], int]:
-        """The rejects since the last call: those that are listed, and how many more there are."""
+        """The rejects since the last call: the listed ones, and the number of further ones."""
         taken = tuple(self._listed), self._unlisted
         self._listed = []
         self._unlisted = 0

@@ -1,8 +1,8 @@
-"""The pages of a Parquet file, from the file's own headers: how large what Arrow will read can become.
+"""The pages of a Parquet file, by their headers: how large the result of reading can become.
 
-Arrow hands out batches of rows, and a few stored bytes can say that a value repeats a million times. The sizes of
-pages, the values of a dictionary and the number of values in lists stand in the headers of pages; they are read here
-before Arrow decodes anything. The format is Thrift's compact protocol (parquet.thrift of Apache Parquet).
+A few stored bytes can say that a value repeats a million times, and Arrow reads it before it returns a batch. The
+headers of pages have the sizes of pages, the values of dictionaries and the number of values in lists. They are read
+here before Arrow decodes anything. They use the compact protocol of Thrift (parquet.thrift of Apache Parquet).
 """
 
 from __future__ import annotations
@@ -14,67 +14,74 @@ from typing import Any, BinaryIO, Final
 __all__ = ["Chunk", "Measure", "chunks_of", "measured"]
 
 _DEPTH: Final = 32
-"""Structures within one another that a header may have."""
+"""Most levels of nested structures in a header."""
 _HEADER: Final = 1 << 12
-"""Bytes read at once for the header of a page; a longer one (with statistics) is read again."""
+"""Bytes that are read at first for the header of a page. A longer header, with statistics, is read again."""
 _LONGEST_HEADER: Final = 1 << 24
+"""Bytes of a header above which it is not read."""
 _CODECS: Final = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
+"""Number of a compression in the format -> its name in Arrow."""
 _MOST_DICTIONARY: Final = 64_000_000
-"""Bytes of a dictionary whose values are looked at; in a larger one, one value may be all of it."""
+"""Bytes up to which the values of a dictionary are measured. A value of a larger one may be as large as all of it."""
 _DATA: Final = 0
+"""Number of the type of data pages."""
 _DICTIONARY: Final = 2
+"""Number of the type of dictionary pages."""
 _DATA_2: Final = 3
+"""Number of the type of data pages of version 2."""
 _IN_DICTIONARY: Final = (2, 8)
-"""Encodings of pages whose values are numbers of values in the dictionary."""
+"""Encodings of pages whose values are numbers of dictionary entries."""
 _BYTE_ARRAY: Final = 6
+"""Number of the type of values that have their own size, such as texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """One column in one row group: what its footer says."""
+    """One column in one row group, as the footer of the file describes it."""
 
     path: tuple[str, ...]
     start: int
-    """Where its first page begins."""
+    """Offset of its first page in the file."""
     stored: int
-    """Bytes as stored."""
+    """Stored size in bytes."""
     codec: int
+    """Number of its compression; 0 is none."""
     binary: bool
-    """Whether its values have sizes of their own."""
+    """Whether each value has its own size."""
 
 
 @dataclass(slots=True)
 class Measure:
-    """What the headers of the pages of a chunk say."""
+    """The sizes that the headers of the pages of a chunk state."""
 
     values: int = 0
-    """Values, those of lists one by one, nulls included."""
+    """Number of values, nulls included; values of lists count one by one."""
     page: int = 0
-    """Bytes of the largest page when it is decompressed."""
+    """Bytes of the largest page after decompression."""
     per_value: float = 0.0
-    """Most bytes for a value of a page, on average over the page; of pages that hold their values themselves."""
+    """Largest average size of a value in a page, in bytes, over pages that contain their values themselves."""
     plain: int = 0
-    """Values in such pages."""
+    """Number of values in such pages."""
     longest: int = 0
-    """Bytes of the longest value of the dictionary."""
+    """Bytes of the longest entry of the dictionary."""
 
 
 class _Broken(ValueError):
-    """Bytes that are not in Thrift's compact protocol."""
+    """The bytes are not in the compact protocol of Thrift."""
 
 
 class _Thrift:
-    """Reads one structure; a field is found by its number."""
+    """Reads structures. Each is a dict by the numbers of its fields."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.place = 0
 
     def structure(self, depth: int = 0) -> dict[int, Any]:
-        """Fields by number.
+        """Reads one structure: number of a field -> its value.
 
         Raises:
-            ValueError: the bytes are no structure, or end within it.
+            ValueError: the bytes are not a structure, or end within it.
         """
         if depth > _DEPTH:
             raise _Broken("nested too deeply")
@@ -143,11 +150,11 @@ class _Thrift:
 
 
 def chunks_of(file: BinaryIO, *, most: int) -> list[list[Chunk]] | None:
-    """The chunks of each row group; None where the footer cannot be read so.
+    """The chunks of each row group; None if the footer cannot be read in this way.
 
     Args:
         file: a Parquet file; its position changes.
-        most: bytes of a footer that is read.
+        most: most bytes of a footer that is read.
     """
     try:
         size = file.seek(0, 2)
@@ -175,7 +182,7 @@ def _chunk(about: dict[int, Any]) -> Chunk:
 
 
 def measured(file: BinaryIO, chunk: Chunk) -> Measure:
-    """Looks at the headers of the pages of a chunk, up to the first that cannot be read."""
+    """Reads the headers of the pages of a chunk, up to the first one that cannot be read."""
     import pyarrow as pa
 
     found = Measure()
@@ -204,7 +211,7 @@ def measured(file: BinaryIO, chunk: Chunk) -> Measure:
 
 
 def _header(file: BinaryIO, place: int) -> tuple[dict[int, Any], int]:
-    """The header of a page, and where its data begin."""
+    """The header of a page, and the offset of its data."""
     size = _HEADER
     while True:
         file.seek(place)
@@ -219,7 +226,7 @@ def _header(file: BinaryIO, place: int) -> tuple[dict[int, Any], int]:
 
 
 def _longest(file: BinaryIO, packed: int, plain: int, chunk: Chunk, count: int) -> int:
-    """Bytes of the longest value of a dictionary page."""
+    """Bytes of the longest entry of a dictionary page."""
     import pyarrow as pa
 
     if not chunk.binary:

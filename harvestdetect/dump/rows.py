@@ -1,4 +1,4 @@
-"""Values as a dump holds them, to prompts and rejects."""
+"""Values of a dump to prompts and rejects."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from harvestdetect.dump.times import EARLIEST, LATEST, seconds
 __all__ = ["INVALID_TEXT", "MOST_MESSAGES", "Block", "BrokenValue", "repair_surrogates", "short", "to_batch", "to_text"]
 
 _LARGEST_EXACT: Final = 2.0**53
+"""Largest float up to which every whole number is a float. Larger numbers are not identifiers."""
 _LONGEST_ACCOUNT: Final = 1_000
-"""Characters; nobody's ids are longer, and what is would stand in every table."""
+"""Characters of the longest account id. No real id is longer, and every table contains it."""
 MOST_MESSAGES: Final = 20_000
-"""Messages of a prompt that count: of a longer list the first and the last half of these. The longest requests that
-models take hold fewer."""
+"""Number of messages of a prompt that are read: the first half and the last half of a longer list. The longest requests
+that models accept have fewer."""
 _SHOWN: Final = 60
+"""Characters of a value that a reason shows."""
 _ROLES: Final = {
     "human": "user",
     "gpt": "assistant",
@@ -33,18 +35,21 @@ _ROLES: Final = {
     "ai": "assistant",
     "model": "assistant",
 }
+"""Other names of roles."""
 _TEXT_PARTS: Final = (None, "text", "input_text", "output_text")
+"""Types of the parts of a message that are text."""
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+"""An escape in JSON: a pair of surrogates, a lone surrogate (the group), or anything else."""
 
 
 class BrokenValue:
-    """Stands for a value that cannot be read, or that no field can take.
+    """In place of a value that cannot be read, or that no field can take.
 
     Args:
-        what: stands for it in reasons; ASCII, at most 60 characters.
+        what: how reasons show it; ASCII, at most 60 characters.
     """
 
     def __init__(self, what: str) -> None:
@@ -56,19 +61,18 @@ INVALID_TEXT: Final = BrokenValue("invalid UTF-8")
 
 @dataclass(slots=True)
 class Block:
-    """Some rows of one file, by column, before they are judged.
-
-    ``columns`` holds a list of n values for each field that the file has: account, timestamp, prompt,
-    perhaps ``system`` and the optional ones.
-    """
+    """n rows of one file, by column, before they are checked."""
 
     lines: Sequence[int]
+    """The line or row of each in the file, from 1."""
     bytes: Sequence[int] | None
+    """The offset of each in the decompressed stream; None if it is not known."""
     columns: dict[str, list[Any]] = field(default_factory=dict)
+    """n values of each field that the file has: account, timestamp, prompt, ``system`` and optional fields."""
 
 
 def short(value: Any) -> str:
-    """A value for a reason: ASCII, at most 60 characters, harmless to print."""
+    """A value as reasons show it: ASCII, at most 60 characters, harmless to print."""
     if isinstance(value, BrokenValue):
         return value.what
     if isinstance(value, dict):
@@ -80,12 +84,12 @@ def short(value: Any) -> str:
 
 
 def repair_surrogates(line: bytes) -> bytes:
-    r"""JSON with each lone ``\ud800`` to ``\udfff`` replaced by U+FFFD, which UTF-8 can hold."""
+    r"""JSON with each lone surrogate, ``\ud800`` to ``\udfff``, replaced by U+FFFD, which has a form in UTF-8."""
     return _ESCAPE.sub(lambda match: b"\\ufffd" if match[1] else match[0], line)
 
 
 def to_text(value: Any) -> str | None:
-    """An identifier as text, stripped; None where it is missing, empty or not a text or whole number."""
+    """An identifier as text, stripped; None if it is missing, empty, or neither a text nor a whole number."""
     if isinstance(value, str):
         return value.strip() or None
     if value is None or isinstance(value, bool):
@@ -128,7 +132,7 @@ def _account_reason(value: Any) -> str:
 
 
 def _parts(value: Any) -> list[tuple[str, str]] | str:
-    """(role, text) of each message, or the reason why there is none."""
+    """(role, text) of each message, or a text that says why there is none."""
     if isinstance(value, str):
         if value[:64].lstrip().startswith("[") and (messages := _messages_in(value)) is not None:
             value = messages
@@ -164,7 +168,7 @@ def _role(role: Any) -> str:
 
 
 def _content_text(content: Any) -> str:
-    """The text of a message: a text, or the text parts of a list; images and the like are left out."""
+    """The text of a message: a text, or the text parts of a list. Images and other parts are left out."""
     if isinstance(content, str):
         return content
     if isinstance(content, dict):
@@ -181,7 +185,7 @@ def _content_text(content: Any) -> str:
 
 
 def _messages_in(text: str) -> list[Any] | None:
-    """Messages that stand as JSON in a text column; None where the text is something else."""
+    """The messages in a text column that contains JSON; None if the text is something else."""
     try:
         raw = text.encode()
         if b"\\u" in raw:
@@ -197,98 +201,116 @@ def _messages_in(text: str) -> list[Any] | None:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """The good rows of a block, and their messages one after the other."""
+
+    rows: list[int] = field(default_factory=list)
+    """Their numbers in the block, ascending."""
+    roles: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    stops: list[int] = field(default_factory=lambda: [0])
+    """Number of messages up to each row, after a 0."""
+
+
 def to_batch(block: Block, *, file: int, rejects: Rejects) -> pa.RecordBatch:
-    """Judge the rows of a block.
+    """Checks the rows of a block.
 
     Args:
         block: n rows.
         file: position in the list of files.
-        rejects: takes each other row, in the order of the file.
+        rejects: takes each bad row, in the order of the file.
 
     Returns:
         The good rows, of ``PROMPT_SCHEMA``, in the order of the file.
     """
-    columns = block.columns
-    count = len(block.lines)
+    columns, count = block.columns, len(block.lines)
     accounts = [
         value.strip() if type(value) is str else to_text(value) for value in columns.get("account") or [None] * count
     ]
     stamps = columns.get("timestamp")
     times = [NO_TIME] * count if stamps is None else _times(stamps)
-    systems = columns.get("system")
-
-    kept: list[int] = []
-    roles: list[str] = []
-    texts: list[str] = []
-    offsets = [0]
-    for row, value in enumerate(columns.get("prompt") or [None] * count):
-        account = accounts[row]
-        if rejects.full and (not account or times[row] is None):
-            rejects.add(int(block.lines[row]), None, "")  # it is only counted
-            continue
-        if not account or len(account) > _LONGEST_ACCOUNT:
-            reason = _account_reason(columns["account"][row] if "account" in columns else None)
-        elif times[row] is None:
-            assert stamps is not None
-            reason = f"the timestamp is not a time from 1990 to 2100: {short(stamps[row])}"
-        else:
-            if type(value) is str and (first := value[:1]) and first != "[" and not first.isspace():
-                roles.append("user")  # the common case, without a call
-                texts.append(value)
-                kept.append(row)
-                offsets.append(len(texts))
-                continue
-            parts = _parts(value)
-            if isinstance(parts, list):
-                # Beside a plain text there are no messages that the instruction could stand before.
-                if systems is not None and parts[0][1] is not value:
-                    _add_system(systems[row], roles, texts)
-                for role, text in parts:
-                    roles.append(role)
-                    texts.append(text)
-                kept.append(row)
-                offsets.append(len(texts))
-                continue
-            reason = parts
-        rejects.add(int(block.lines[row]), None if block.bytes is None else int(block.bytes[row]), reason)
-
-    whole = len(kept) == count
+    good = _good_rows(block, accounts, times, rejects)
+    whole = len(good.rows) == count
 
     def keep(values: Sequence[Any]) -> Sequence[Any]:
-        return values if whole else [values[row] for row in kept]
+        return values if whole else [values[row] for row in good.rows]
 
-    starts = pa.array(np.asarray(offsets, dtype=np.int32))
+    stops = pa.array(np.asarray(good.stops, dtype=np.int32))
     arrays: dict[str, pa.Array] = {
-        "file": pa.array(np.full(len(kept), file, dtype=np.int32)),
+        "file": pa.array(np.full(len(good.rows), file, dtype=np.int32)),
         "line": pa.array(np.asarray(keep(block.lines), dtype=np.int64)),
         "account": pa.array(keep(accounts), pa.string()),
         "time": pa.array(np.asarray(keep(times), dtype=np.int64)),
-        "roles": pa.ListArray.from_arrays(starts, pa.array(roles, pa.string())),
-        "parts": pa.ListArray.from_arrays(starts, pa.array(texts, pa.string())),
+        "roles": pa.ListArray.from_arrays(stops, pa.array(good.roles, pa.string())),
+        "parts": pa.ListArray.from_arrays(stops, pa.array(good.texts, pa.string())),
     }
-    for optional in FIELDS:
-        values = columns.get(optional)
-        if optional == "created_at":
-            found = [NO_TIME] * len(kept)
-            if values is not None:
-                found = [NO_TIME if (time := seconds(value)) is None else time for value in keep(values)]
-            arrays[optional] = pa.array(np.asarray(found, dtype=np.int64))
-        elif values is None:
-            arrays[optional] = pa.nulls(len(kept), pa.string())
-        else:
-            arrays[optional] = pa.array(
-                [value.strip() or None if type(value) is str else _detail(value) for value in keep(values)],
-                pa.string(),
-            )
+    for name in FIELDS:
+        values = columns.get(name)
+        arrays[name] = _field(name, None if values is None else keep(values), len(good.rows))
     return pa.RecordBatch.from_arrays([arrays[item.name] for item in PROMPT_SCHEMA], schema=PROMPT_SCHEMA)
 
 
+def _good_rows(block: Block, accounts: Sequence[str | None], times: Sequence[int | None], rejects: Rejects) -> _Good:
+    """The rows with an account, a valid time and a prompt. The others become rejects."""
+    prompts = block.columns.get("prompt") or [None] * len(block.lines)
+    systems = block.columns.get("system")
+    good = _Good()
+    roles, texts = good.roles, good.texts
+    for row, value in enumerate(prompts):
+        account = accounts[row]
+        if not account or len(account) > _LONGEST_ACCOUNT or times[row] is None:
+            _reject(block, row, "" if rejects.full else _why(block, row, account), rejects)
+            continue
+        if type(value) is str and (first := value[:1]) and first != "[" and not first.isspace():
+            roles.append("user")  # the common case, without a call
+            texts.append(value)
+        else:
+            parts = _parts(value)
+            if isinstance(parts, str):
+                _reject(block, row, parts, rejects)
+                continue
+            # A plain text has no messages before which the instruction could be.
+            if systems is not None and parts[0][1] is not value:
+                _add_system(systems[row], roles, texts)
+            for role, text in parts:
+                roles.append(role)
+                texts.append(text)
+        good.rows.append(row)
+        good.stops.append(len(texts))
+    return good
+
+
+def _reject(block: Block, row: int, reason: str, rejects: Rejects) -> None:
+    rejects.add(int(block.lines[row]), None if block.bytes is None else int(block.bytes[row]), reason)
+
+
+def _why(block: Block, row: int, account: str | None) -> str:
+    """Why a row is bad whose account or time is."""
+    if not account or len(account) > _LONGEST_ACCOUNT:
+        return _account_reason(block.columns["account"][row] if "account" in block.columns else None)
+    return f"the timestamp is not a time from 1990 to 2100: {short(block.columns['timestamp'][row])}"
+
+
+def _field(name: str, values: Sequence[Any] | None, count: int) -> pa.Array:
+    """An optional column of ``count`` rows; ``values`` None: the file does not have it."""
+    if name == "created_at":
+        times = [NO_TIME] * count
+        if values is not None:
+            times = [NO_TIME if (time := seconds(value)) is None else time for value in values]
+        return pa.array(np.asarray(times, dtype=np.int64))
+    if values is None:
+        return pa.nulls(count, pa.string())
+    return pa.array([value.strip() or None if type(value) is str else _detail(value) for value in values], pa.string())
+
+
 def _times(values: Sequence[Any]) -> list[int | None]:
-    # Whole seconds are the common case: without a call.
+    """Each value in seconds; None if it is not a time. Whole seconds, the common case, cost no call."""
     return [v if type(v) is int and EARLIEST <= v < LATEST else seconds(v) for v in values]
 
 
 def _add_system(value: Any, roles: list[str], texts: list[str]) -> None:
+    """Adds a system prompt from a column of its own."""
     text = _content_text(value)
     if text and not text.isspace():
         roles.append("system")

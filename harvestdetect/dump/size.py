@@ -1,4 +1,4 @@
-"""How many rows dumps hold, roughly, before they are read."""
+"""An estimate of the number of rows in dumps, before they are read."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from harvestdetect.errors import InputError
 __all__ = ["rough_rows"]
 
 SAMPLED_FILES: Final = 8
-"""Files of which the beginning is read; the others are taken to be alike."""
+"""Number of files whose beginning is read. The others are assumed to be similar."""
 SAMPLED_BYTES: Final = 1 << 18
-"""Bytes of a sample as stored."""
+"""Stored bytes of a sample."""
 MOST_BYTES: Final = 1 << 27
-"""Bytes of a sample after decompression; with more it says nothing."""
+"""Most bytes of a sample after decompression. A larger sample gives no estimate."""
 
 
 def rough_rows(names: Sequence[str]) -> int | None:
-    """Rows by the sizes of files as stored and the lines at the beginning of some of them.
+    """Estimates rows from the stored sizes of files and the number of lines at the beginning of some of them.
 
     Args:
         names: of the files, as :func:`~harvestdetect.dump.expand_sources` gives them.
 
     Returns:
-        None where there is a file that is not local, is Parquet, or cannot be read.
+        The number of rows; None if any file is not local, is Parquet, or cannot be read.
     """
     if not names or not all(map(is_plain_file, names)):
         return None
@@ -47,7 +47,7 @@ def rough_rows(names: Sequence[str]) -> int | None:
 
 
 def _sample(name: str) -> tuple[int, int] | None:
-    """Lines at the beginning of a file, and how many bytes as stored they take; None for what says nothing."""
+    """Number of lines at the beginning of a file, and their stored bytes; None if they give no estimate."""
     lines = taken = 0
     with open_source(name) as raw:
         data = raw.read(SAMPLED_BYTES)

@@ -1,4 +1,4 @@
-"""What the user named, as a list of files; and opening them."""
+"""The files that the user names, and opening them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from harvestdetect.errors import InputError, UsageError
 __all__ = ["STDIN", "Found", "expand_sources", "is_plain_file", "open_source", "source_size", "why_no_dump"]
 
 STDIN: Final = "-"
+"""Name of standard input."""
 _KINDS: Final = (".jsonl", ".ndjson", ".csv", ".parquet")
 _SUFFIXES: Final = tuple(kind + packed for kind in _KINDS for packed in ("", ".gz", ".zst"))
 _LOOKED_FOR: Final = f"{', '.join('*' + kind for kind in _KINDS)}, each also .gz or .zst"
 _REMOTE: Final = ("s3", "gs", "gcs")
 PIPE_WAIT: Final = 1.0
-"""Seconds in which some process must have opened a named pipe for writing."""
+"""Seconds within which some process must open a named pipe for writing."""
 
 
 class Found(str):
     """The name of a file that was found in a folder or by a pattern.
 
-    Where such a file cannot be read, it is a reject and the others are read; one that the user named is an error.
+    If such a file cannot be read, it is a reject, and the other files are read. If a file that the user named cannot be
+    read, that is an error.
     """
 
     __slots__ = ()
@@ -40,20 +42,20 @@ class Found(str):
 def expand_sources(sources: Iterable[str | Path]) -> list[str]:
     """The files behind files, globs, folders, ``-``, ``s3://`` and ``gs://``.
 
-    A folder (there also: a prefix) is searched recursively for ``*.jsonl *.ndjson *.csv *.parquet``, each
-    also ``.gz`` and ``.zst``, in any case; hidden files and folders are left out. A glob takes the same,
-    and files without any suffix. A file that was named is taken whatever its name.
+    A folder, or a prefix of an object store, is searched recursively for ``*.jsonl *.ndjson *.csv *.parquet``, each
+    also with ``.gz`` and ``.zst``, in upper or lower case. Hidden files and folders are left out. A glob takes the same
+    files, and files without a suffix. A file that the user names may have any name.
 
     Args:
-        sources: what the user named.
+        sources: the names that the user gave.
 
     Returns:
-        Names sorted, each file once; standard input is ``-``.
+        Names, sorted, each file once. Standard input is ``-``.
 
     Raises:
-        InputError: no such file, no permission, a device or socket, a folder or glob without dumps. A file that was
-            found in a folder or by a glob is taken as it is: whoever reads it sees whether it can be read.
-        UsageError: no source at all, standard input twice, an address of another kind.
+        InputError: no such file, no permission, a device or socket, or a folder or glob without dumps. A file that was
+            found in a folder or by a glob is not checked before it is read.
+        UsageError: no source, standard input twice, or an address of another kind.
     """
     named: list[str] = []
     count = 0
@@ -111,7 +113,7 @@ def _readable(file: str) -> str:
 
 
 def _no_input(name: str, mode: int) -> str:
-    """Why nothing of this kind is read, even when it was named; "" where it is."""
+    """Why a file of this kind is not read, even if the user named it; "" if it is read."""
     if stat.S_ISSOCK(mode):
         return "it is a socket; name a file, or a pipe that a process writes to"
     if stat.S_ISBLK(mode):
@@ -136,7 +138,7 @@ def _is_terminal(name: str) -> bool:
 
 
 def why_no_dump(name: str) -> str:
-    """Why a file that was found in a folder, or by a pattern, cannot be read; "" where it can be tried."""
+    """Why a file that was found in a folder or by a pattern cannot be read; "" if reading can be tried."""
     try:
         mode = os.stat(name).st_mode
     except OSError as error:
@@ -177,7 +179,7 @@ def _expand_glob(pattern: str) -> list[str]:
     files: list[str] = []
     for match in glob.glob(pattern, recursive=True):
         if os.path.isdir(match):
-            # `**` names every folder and its files already.
+            # `**` matches every folder and its files already.
             files += [] if "**" in pattern else _walk(match)
         elif _is_dump(match.replace(os.sep, "/"), bare=True):
             files.append(Found(match))
@@ -201,7 +203,7 @@ def _filesystem(scheme: str, bucket: str, endpoint: str | None) -> Any:
 
 
 def _remote(source: str) -> tuple[Any, str]:
-    """The file system and the path in it."""
+    """The file system of an address, and the path in it."""
     scheme, rest = source.split("://", 1)
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     bucket = rest.split("/", 1)[0]
@@ -262,12 +264,12 @@ def _expand_remote(source: str) -> list[str]:
 
 
 def is_plain_file(name: str) -> bool:
-    """Whether a source is a local file that can be read from any place."""
+    """Whether a source is a local file that can be read at any offset."""
     return name != STDIN and _scheme(name) not in _REMOTE and os.path.isfile(name)
 
 
 def source_size(name: str) -> int | None:
-    """Bytes as stored; None where that cannot be known beforehand."""
+    """Stored size in bytes; None if it cannot be known before reading."""
     if name == STDIN:
         return None
     if _scheme(name) in _REMOTE:
@@ -279,16 +281,16 @@ def source_size(name: str) -> int | None:
         return None if size is None else int(size)
     try:
         return os.path.getsize(name) if os.path.isfile(name) else None
-    except OSError:  # it is gone: whoever reads it will say so
+    except OSError:  # the file is gone: reading it will report that
         return None
 
 
 @contextmanager
 def open_source(name: str, *, stdin: BinaryIO | None = None) -> Iterator[BinaryIO]:
-    """A source for reading, front to back. A named pipe must have a writer within :data:`PIPE_WAIT`.
+    """Opens a source for reading from start to end. A named pipe must have a writer within :data:`PIPE_WAIT`.
 
     Raises:
-        InputError: it cannot be opened, or standard input is a device without an end.
+        InputError: it cannot be opened, or standard input is a device that may have no end.
     """
     if name == STDIN:
         if stdin is None:
@@ -309,7 +311,7 @@ def open_source(name: str, *, stdin: BinaryIO | None = None) -> Iterator[BinaryI
 
 
 def _check_input() -> None:
-    """Refuses a standard input that has no end, such as /dev/zero."""
+    """Raises InputError if standard input may have no end, such as /dev/zero."""
     try:
         descriptor = sys.stdin.fileno()
         mode = os.fstat(descriptor)
@@ -328,7 +330,7 @@ def _is_pipe(name: str) -> bool:
 
 
 def _open_pipe(name: str) -> BinaryIO:
-    """Opens a pipe. That waits for a writer, so a thread does it.
+    """Opens a pipe in a thread, because opening waits for a writer.
 
     Raises:
         InputError: no process has opened the pipe for writing.
@@ -346,7 +348,7 @@ def _open_pipe(name: str) -> BinaryIO:
     thread.join(PIPE_WAIT)
     if not opened:
         with suppress(OSError):
-            # The thread is let go by a writer that says nothing.
+            # A writer that writes nothing releases the thread.
             os.close(os.open(name, os.O_WRONLY | os.O_NONBLOCK))
         thread.join(PIPE_WAIT)
         for late in opened:

@@ -1,12 +1,11 @@
-"""Bytes as stored, the compression around them, and lines of bounded length inside."""
+"""The bytes of a file as stored, and the content inside their compression."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Final
 
 from harvestdetect.errors import InputError
@@ -14,22 +13,23 @@ from harvestdetect.errors import InputError
 __all__ = [
     "BrokenStreamError",
     "EndlessError",
-    "LongLine",
     "ReadingError",
-    "Run",
     "Stored",
     "compression",
     "decompress",
     "peek",
-    "runs",
 ]
 
 CHUNK: Final = 1 << 18
+"""Most bytes of a chunk."""
+_GZIP_READ: Final = 1 << 16
+"""Compressed bytes that are decompressed at a time."""
 _ZSTD_STEP: Final = 1 << 12
+"""Bytes that are asked of the zstd decoder at a time. A failing call loses some of them."""
 
 
 class BrokenStreamError(Exception):
-    """A compressed stream ends early or is damaged. All that could be read was handed over before."""
+    """A compressed stream ends early or is damaged. All that could be read was yielded before."""
 
 
 class EndlessError(BrokenStreamError):
@@ -41,16 +41,22 @@ class ReadingError(BrokenStreamError):
 
 
 class Stored:
-    """A file as stored: counts and digests every byte that passes."""
+    """A file as stored, whose bytes are counted and digested as they are read.
+
+    Args:
+        raw: the file.
+        name: of the file, for messages.
+        passed: called with the size of every read, in bytes.
+    """
 
     def __init__(self, raw: BinaryIO, *, name: str, passed: Callable[[int], None] | None = None) -> None:
-        """Wrap a binary file; ``passed`` hears of the size of every read."""
         self._raw = raw
         self._name = name
         self._passed = passed
         self._digest = hashlib.sha256()
         self._ahead = b""
         self.bytes = 0
+        """Bytes read so far."""
 
     def read(self, size: int = CHUNK) -> bytes:
         """Up to ``size`` bytes, b"" at the end.
@@ -73,17 +79,17 @@ class Stored:
         return data
 
     def peek(self, size: int) -> bytes:
-        """The next ``size`` bytes (fewer at the end), which stay to be read."""
+        """The next ``size`` bytes, fewer at the end. They are read again by :meth:`read`."""
         while len(self._ahead) < size:
-            held, self._ahead = self._ahead, b""
+            ahead, self._ahead = self._ahead, b""
             data = self.read()
-            self._ahead = held + data
+            self._ahead = ahead + data
             if not data:
                 break
         return self._ahead[:size]
 
     def drain(self) -> None:
-        """Read to the end, for the digest."""
+        """Reads to the end, for the digest."""
         while self.read():
             pass
 
@@ -93,7 +99,7 @@ class Stored:
 
 
 def compression(head: bytes) -> str | None:
-    """``gzip``, ``zstd`` or None, from the first four bytes; the name of a file says nothing."""
+    """``gzip``, ``zstd`` or None, by the first four bytes. The name of the file does not matter."""
     if head[:2] == b"\x1f\x8b":
         return "gzip"
     # A skippable frame (seekable and parallel writers begin with one) has 0x184D2A50 to 0x184D2A5F.
@@ -106,7 +112,7 @@ def decompress(stored: Stored, kind: str | None) -> Iterator[bytes]:
     """The content of a file in chunks of bounded size.
 
     Raises:
-        BrokenStreamError: the compressed stream ends early or is damaged; all that could be read came before.
+        BrokenStreamError: the compressed stream ends early or is damaged. All that could be read was yielded before.
         InputError: the file cannot be read.
     """
     if kind == "gzip":
@@ -119,7 +125,7 @@ def decompress(stored: Stored, kind: str | None) -> Iterator[bytes]:
 def _gunzip(stored: Stored) -> Iterator[bytes]:
     member = zlib.decompressobj(wbits=31)
     fresh = False  # between members
-    while data := stored.read(1 << 16):
+    while data := stored.read(_GZIP_READ):
         while data:
             if fresh:
                 data = data.lstrip(b"\0")  # padding is allowed between and behind members
@@ -145,7 +151,7 @@ def _gunzip(stored: Stored) -> Iterator[bytes]:
 
 
 def _by_byte(member: Any, data: bytes) -> bytes:
-    """What a damaged piece yields before the damage."""
+    """The content of a damaged piece up to the damage."""
     out = bytearray()
     try:
         for position in range(len(data)):
@@ -156,6 +162,8 @@ def _by_byte(member: Any, data: bytes) -> bytes:
 
 
 class _Readable(io.RawIOBase):
+    """A :class:`Stored` as a file that Arrow can read."""
+
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
 
@@ -170,7 +178,7 @@ def _unzstd(stored: Stored) -> Iterator[bytes]:
     import pyarrow as pa
 
     stream = pa.CompressedInputStream(pa.PythonFile(_Readable(stored), mode="r"), "zstd")
-    held: list[bytes] = []
+    steps: list[bytes] = []
     ended = False
     while not ended:
         failure = ""
@@ -179,17 +187,17 @@ def _unzstd(stored: Stored) -> Iterator[bytes]:
             try:
                 got = stream.readinto(step)
             except OSError as error:
-                # A failing read has filled a part, of unknown length, of what is all zeros before.
-                held.append(bytes(step.rstrip(b"\0")))
+                # A failing read fills an unknown part of a buffer of zeros.
+                steps.append(bytes(step.rstrip(b"\0")))
                 failure = str(error)
                 break
-            held.append(bytes(step[:got]))
+            steps.append(bytes(step[:got]))
             if not got:
                 ended = True
                 break
-        if held:
-            yield b"".join(held)
-            held.clear()
+        if steps:
+            yield b"".join(steps)
+            steps.clear()
         if failure:
             what = "truncated" if "runcated" in failure else f"damaged ({failure.strip()[:100]})"
             raise BrokenStreamError(f"the zstd stream is {what}")
@@ -213,117 +221,3 @@ def peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
         yield from chunks
 
     return bytes(head), again()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Consecutive lines, without their separators."""
-
-    number: int
-    """Of the first, from 1."""
-    offset: int
-    """Of the first, in the decompressed stream."""
-    lines: list[bytes]
-    cut: bool = False
-    """The single line of this run is where the stream broke off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LongLine:
-    """A line above the limit, which was skipped without being held."""
-
-    number: int
-    offset: int
-
-
-def runs(
-    chunks: Iterable[bytes],
-    *,
-    limit: int,
-    separator: bytes = b"\n",
-    bom: bool = True,
-    blank: bytes = b"",
-    idle: Callable[[], bool] = lambda: True,
-) -> Iterator[Run | LongLine | BrokenStreamError]:
-    """Lines in runs of about a chunk each, holding at most ``limit`` bytes and a chunk.
-
-    Args:
-        chunks: the stream.
-        limit: longest line, in bytes without its separator.
-        separator: one byte.
-        bom: whether to drop a byte-order mark at the start.
-        blank: characters of which a blank line may consist, the separator among them. A chunk of these alone is
-            counted and passed over; b"" passes over nothing.
-        idle: whether blank lines are of no account just now.
-
-    Yields:
-        Runs and long lines in order; a broken stream is handed over as the last value, not raised.
-    """
-    number, offset = 1, 0  # of the start of `rest`
-    rest: list[bytes] = []  # pieces of an unfinished line
-    held = 0
-    skipping = False
-    broken: BrokenStreamError | None = None
-    source = iter(chunks)
-    first = bom
-    while True:
-        try:
-            chunk = next(source, None)
-        except BrokenStreamError as error:
-            broken = error
-            chunk = None
-        if chunk is None:
-            break
-        if first:
-            first = False
-            if chunk.startswith(b"\xef\xbb\xbf"):
-                chunk, offset = chunk[3:], 3
-        if blank and not chunk.strip(blank) and not skipping and idle() and not b"".join(rest).strip(blank):
-            count = chunk.count(separator) if chunk.strip(separator) else len(chunk)
-            if count:
-                end = chunk.rfind(separator) + 1
-                number, offset = number + count, offset + held + end
-                rest, held = ([chunk[end:]] if end < len(chunk) else []), len(chunk) - end
-                continue
-        lines = chunk.split(separator)
-        if len(lines) == 1:
-            held += len(chunk)
-            if not skipping:
-                rest.append(chunk)
-                if held > limit:
-                    yield LongLine(number=number, offset=offset)
-                    skipping = True
-                    rest.clear()
-            continue
-        tail = lines.pop()
-        if skipping:
-            offset += held + len(lines[0]) + 1
-            number += 1
-            del lines[0]
-        elif rest:
-            lines[0] = b"".join(rest) + lines[0]
-        skipping = False
-        rest = [tail] if tail else []
-        held = len(tail)
-        start = 0
-        if lines and max(map(len, lines)) > limit:
-            for position, line in enumerate(lines):
-                if len(line) > limit:
-                    if position > start:
-                        yield Run(number=number, offset=offset, lines=lines[start:position])
-                    done = lines[start:position]
-                    number, offset = number + len(done), offset + sum(map(len, done)) + len(done)
-                    yield LongLine(number=number, offset=offset)
-                    number, offset, start = number + 1, offset + len(line) + 1, position + 1
-            lines = lines[start:]
-        if lines:
-            yield Run(number=number, offset=offset, lines=lines)
-            number, offset = number + len(lines), offset + sum(map(len, lines)) + len(lines)
-        if held > limit:
-            yield LongLine(number=number, offset=offset)
-            skipping = True
-            rest.clear()
-    if rest:
-        yield Run(number=number, offset=offset, lines=[b"".join(rest)], cut=broken is not None)
-    if broken is not None:
-        yield broken

@@ -1,4 +1,4 @@
-"""Points in time, as dumps write them, to seconds."""
+"""Times as dumps write them, to seconds."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from harvestdetect.data import NO_TIME
 __all__ = ["EARLIEST", "LATEST", "seconds"]
 
 EARLIEST: Final = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
+"""Earliest time that is accepted, in Unix seconds: the start of 1990."""
 LATEST: Final = int(datetime(2101, 1, 1, tzinfo=UTC).timestamp())
-"""A time is taken when ``EARLIEST <= time < LATEST``: from 1990 to the end of 2100."""
+"""First time that is too late, in Unix seconds: the start of 2101."""
 
 _UNITS: Final = (1, 10**3, 10**6, 10**9)
-"""Seconds, milliseconds, microseconds, nanoseconds. Their ranges from 1990 to 2100 do not overlap, so the
-magnitude of a number tells its unit."""
+"""Units per second: seconds, milliseconds, microseconds, nanoseconds. The ranges from 1990 to 2100 do not overlap, so
+the magnitude of a number shows its unit."""
 _EPOCH: Final = datetime(1970, 1, 1)
 _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
@@ -28,15 +29,15 @@ _SLASHES: Final = re.compile(r"^([0-9]{4})/([0-9]{1,2})/([0-9]{1,2})", re.ASCII)
 def seconds(value: Any) -> int | None:
     """Seconds since 1970-01-01 UTC, rounded down.
 
-    Takes epoch seconds, milliseconds, microseconds or nanoseconds (a number, or its text) and ISO 8601
-    with ``T`` or a space, with or without a zone (none means UTC), or a date alone.
+    Accepts epoch seconds, milliseconds, microseconds or nanoseconds, as a number or its text, and ISO 8601 with ``T``
+    or a space, with or without a zone (UTC if there is none), or a date alone.
 
     Args:
-        value: what the dump holds; None and blank text mean that there is no time.
+        value: of the dump. None and blank text mean that there is no time.
 
     Returns:
-        The seconds, :data:`~harvestdetect.data.NO_TIME` where there is no time, None where the value is
-        not a time from 1990 to 2100.
+        The seconds; :data:`~harvestdetect.data.NO_TIME` if there is no time; None if the value is not a time from 1990
+        to 2100.
     """
     if isinstance(value, str):
         try:

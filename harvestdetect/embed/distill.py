@@ -1,9 +1,8 @@
 """A static embedding distilled from a transformer: fast, and close to wording and format.
 
-Every entry of the vocabulary goes through the transformer by itself, the results are reduced to their
-principal components, and each is weighted by how rare it is; a text's vector is the mean over its tokens.
-The result is an ordinary sentence-transformers model (``StaticEmbedding`` and ``Normalize``) that any
-program can load.
+Every token of the vocabulary goes through the transformer by itself. The results are reduced to their principal
+components, and each is weighted by its rarity. The vector of a text is the mean over its tokens. The result is an
+ordinary sentence-transformers model (``StaticEmbedding`` and ``Normalize``) that any program can load.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from harvestdetect.errors import CacheError, EncoderError, UnreadableError
 from harvestdetect.store.vectors import Notes, cache_folder, is_whole, publish_folder
+from harvestdetect.util.arrays import Floats, Floats32, Ints
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
 
 if TYPE_CHECKING:
@@ -31,30 +30,30 @@ if TYPE_CHECKING:
 __all__ = ["StaticModel", "distill", "rarity_weights", "reduce_dimensions", "static_model"]
 
 DISTILL_VERSION = 1
-"""Raised when the same transformer would give another static model."""
+"""Number that is raised when the same transformer would give another static model."""
 DIMENSIONS = 256
+"""Most dimensions of a static vector."""
 MAX_TOKENS = 512
-"""A text's vector is the mean over at most so many tokens from its start."""
+"""Number of tokens, from the start of a text, whose mean is the vector of the text."""
 RARITY = 1e-4
-"""The constant a of the smooth inverse frequency a / (a + p) (Arora et al. 2017)."""
+"""The constant a of the smooth inverse frequency a / (a + p) of a token (Arora et al. 2017)."""
 
 MADE_BYTES = 40_000_000
-"""More than the files of a made model take (32 MB of the packaged one): the room that is looked for before it is made,
-in bytes."""
+"""Bytes of free disk space that are required before a model is distilled. That of the packaged model takes 32 MB."""
 
 UNUSED = re.compile(r"^\[unused\d+\]$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticModel:
-    """What a static embedding consists of."""
+    """A static embedding."""
 
-    matrix: npt.NDArray[np.float32]
-    """float32[vocabulary, d], by token id; zero for tokens that say nothing (unknown, special)."""
+    matrix: Floats32
+    """float32[vocabulary, d], by token id; zero for unknown and special tokens."""
     tokenizer: str
-    """The ``tokenizers`` JSON, truncating at :data:`MAX_TOKENS`."""
+    """JSON of ``tokenizers``; it truncates texts at :data:`MAX_TOKENS`."""
     digest: str
-    """Hex digest over both."""
+    """Hex digest over matrix and tokenizer."""
 
 
 def static_model(
@@ -65,18 +64,17 @@ def static_model(
     notes: Notes,
     spare: SpareFolder | None = None,
 ) -> StaticModel:
-    """The static model of a transformer: read from the folder of made models, or distilled and put there.
+    """The static model of a transformer, read from the folder of distilled models, or distilled and put there.
 
-    A model in the folder that ``HARVESTDETECT_MODELS`` names, as in a container image, is taken first. Nothing is
-    written there.
+    The folder that ``HARVESTDETECT_MODELS`` names, as in a container image, is searched first. It is never written to.
 
     Args:
-        folder: where made models are kept.
+        folder: where distilled models are kept.
         source_digest: hex digest of the transformer.
-        load: gives the transformer; called only when nothing trustworthy is there yet.
-        notes: told when the result cannot be kept.
-        spare: the folder that this one is in, which is given up instead; then the model is also looked for in the
-            user's cache folder, for making it takes half a minute.
+        load: returns the transformer; called only if there is no valid model.
+        notes: called with a sentence if the result cannot be kept.
+        spare: the cache folder, which contains ``folder`` and is given up if that fails. The model is then also looked
+            for in the cache folder of the user, because distilling takes half a minute.
 
     Raises:
         EncoderError: the transformer cannot be distilled.
@@ -109,7 +107,7 @@ def static_model(
 
 
 def _known(place: Path) -> StaticModel | None:
-    """The model in a folder; None where there is none that can be trusted."""
+    """The model in a folder; None if there is no valid one."""
     try:
         return _read(place)
     except (OSError, ValueError, KeyError, UnreadableError):
@@ -117,7 +115,7 @@ def _known(place: Path) -> StaticModel | None:
 
 
 def distill(transformer: SentenceTransformer) -> StaticModel:
-    """A static embedding out of a transformer with a fast tokenizer. The same weights give the same model.
+    """Distils a transformer with a fast tokenizer. The same weights give the same model.
 
     Raises:
         EncoderError: the transformer has no fast tokenizer, or no [CLS] and [SEP] to put a token between.
@@ -138,7 +136,7 @@ def distill(transformer: SentenceTransformer) -> StaticModel:
         raise EncoderError("a static embedding needs a model with [CLS] and [SEP]; use the packaged model")
     ids = np.array(sorted(i for t, i in vocabulary.items() if i not in special and not UNUSED.match(t)))
 
-    blocks: list[npt.NDArray[np.float32]] = []
+    blocks: list[Floats32] = []
     with torch.inference_mode():
         for block in np.array_split(ids, max(1, len(ids) // 512)):
             tokens = torch.tensor([[first, int(i), last] for i in block], device=transformer.device)
@@ -148,17 +146,17 @@ def distill(transformer: SentenceTransformer) -> StaticModel:
     weighted = components * rarity_weights(ids)[:, None]
 
     matrix = np.zeros((max(vocabulary.values()) + 1, weighted.shape[1]), dtype=np.float32)
-    # On the float16 grid, so that the last bits of the arithmetic do not make another model.
+    # Rounded to float16, so that the last bits of the arithmetic do not change the model.
     matrix[ids] = weighted.astype(np.float16)
     return _model(matrix, tokenizer.to_str())
 
 
-def reduce_dimensions(vectors: npt.NDArray[np.float32], dimensions: int) -> npt.NDArray[np.float64]:
-    """Principal components with the signs fixed: each component's largest loading is positive.
+def reduce_dimensions(vectors: Floats32, dimensions: int) -> Floats:
+    """Principal components with fixed signs: the largest loading of each component is positive.
 
     Args:
         vectors: float32[n, d].
-        dimensions: components kept, at most d.
+        dimensions: number of components, at most d.
 
     Returns:
         float64[n, dimensions], centred, by falling variance.
@@ -171,14 +169,14 @@ def reduce_dimensions(vectors: npt.NDArray[np.float32], dimensions: int) -> npt.
     return np.asarray(centred @ (axes * np.where(largest < 0, -1.0, 1.0)))
 
 
-def rarity_weights(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Smooth inverse frequencies of tokens whose ids run from frequent to rare, with Zipf's law for p.
+def rarity_weights(ids: Ints) -> Floats:
+    """Smooth inverse frequencies of tokens whose ids go from frequent to rare, with p by Zipf's law.
 
     Args:
-        ids: int64[n]; the ranks are counted from the start of the vocabulary, its special entries included.
+        ids: int64[n]; ranks are counted from the start of the vocabulary, including special tokens.
 
     Returns:
-        float64[n], rising with the id, in (0, 1).
+        float64[n], increasing with the id, in (0, 1).
     """
     share = 1.0 / (ids.astype(np.float64) + 1.0)
     share /= share.sum()
@@ -188,7 +186,7 @@ def rarity_weights(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 # ---------------------------------------------------------------- on the disk
 
 
-def _model(matrix: npt.NDArray[np.float32], tokenizer: str) -> StaticModel:
+def _model(matrix: Floats32, tokenizer: str) -> StaticModel:
     parsed = json.dumps(json.loads(tokenizer), sort_keys=True)
     digest = hashlib.sha256(f"static {DISTILL_VERSION} {matrix.shape} {parsed}".encode())
     digest.update(matrix.tobytes())
@@ -207,11 +205,11 @@ def _save(model: StaticModel, folder: Path) -> None:
         made = SentenceTransformer(modules=modules, device="cpu")
         try:
             made.save_pretrained(str(folder), create_model_card=False)
-        except Exception as error:  # safetensors and tokenizers have exceptions of their own, or none, for a full disk
+        except Exception as error:  # for a full disk safetensors and tokenizers have their own exceptions, or none
             raise CacheError(f"cannot write {folder}: {reason_of(error)}") from error
 
 
-def _modules(tokenizer: object, matrix: npt.NDArray[np.float32]) -> list[object]:
+def _modules(tokenizer: object, matrix: Floats32) -> list[object]:
     try:
         from sentence_transformers.sentence_transformer import modules
     except ImportError:  # before sentence-transformers 6
@@ -225,7 +223,7 @@ def _read(folder: Path) -> StaticModel:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: there is none, or it is not what was written there.
+        ValueError: there is none, or it is not complete.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load

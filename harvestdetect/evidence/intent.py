@@ -2,9 +2,9 @@
 
 ``intent.toml`` describes nine targets by examples of how such requests read, and ordinary requests to compare with.
 A text's margin for a target is how much more alike it is to the target's nearest examples than to the nearest
-ordinary ones, after what all ordinary requests share is taken away from every vector. A campaign is read twice: the
-fixed words of its templates, where a payload drowns them in the whole, and its texts as they are, where it has no
-template.
+ordinary ones, after what all ordinary requests share is taken away from every vector. A candidate is read twice: by
+the fixed words of its templates, which a payload drowns in the whole text, and by its texts as they are, because it may
+have no template.
 
 The family explains and ranks. It says what a campaign would gain, not that there is one: people ask for step-by-step
 solutions and for programs too. So it lifts no tier.
@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.data import Evidence
-from harvestdetect.evidence.nulls import DRAWS, tail_p
+from harvestdetect.evidence import nulls
+from harvestdetect.evidence.nulls import tail_p
+from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, Floats32, spread
 
 __all__ = [
@@ -34,9 +35,9 @@ __all__ = [
     "Ordinary",
     "Prototypes",
     "Target",
-    "intent_evidence",
     "load_prototypes",
     "margins",
+    "target_margin",
     "targets_of",
 ]
 
@@ -44,25 +45,28 @@ Encode: TypeAlias = Callable[[list[str]], Floats32]
 """Texts to float32[n, d]; each row depends on its text only."""
 
 FIXED_MARGIN: Final = 0.1
-"""Margin over ordinary requests from which fixed words name a target..."""
+"""Margin over ordinary requests from which fixed words name a target. Set on the tuning part of
+``benchmarks/intent.py``."""
 TEXTS_MARGIN: Final = 0.05
-"""...and from which the median of several texts does, which strays less."""
+"""Margin from which the median of several texts names a target; it varies less than that of one text. Set on the tuning
+part of ``benchmarks/intent.py``."""
 NEAREST: Final = 3
-"""A text is compared with so many of a target's examples, the nearest ones."""
+"""Examples of a target, the nearest ones, that a text is compared with. Chosen."""
 BESIDE: Final = 0.5
-"""A reading names a further target whose margin reaches this share of its first one's."""
+"""Share of the first target's margin from which a reading names a further target. Chosen."""
 AT_MOST: Final = 3
-"""Targets named for one campaign."""
+"""Targets that are named for one candidate at most."""
 FEWEST_WORDS: Final = 4
-"""Fixed words from which they are read by themselves."""
+"""Fixed words from which they are read by themselves. Chosen."""
 BEGINNING: Final = 300
-"""Characters of longer fixed words that are read by themselves too: instructions stand first, examples follow."""
+"""Characters of the beginning of long fixed words that are read by themselves too, because instructions come first and
+examples follow. Chosen."""
 SAMPLE: Final = 48
-"""Texts of a campaign that are enough to read."""
+"""Texts of a candidate that are read at most. Chosen."""
 GLANCE: Final = 12
-"""Texts that are read at first, evenly chosen..."""
+"""Texts, evenly chosen, that are read first. Chosen."""
 GLANCE_MARGIN: Final = 0.02
-"""...and the median margin from which the others are read too."""
+"""Median margin of the first texts from which the others are read too. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,13 +157,13 @@ def _scores(texts: Sequence[str], prototypes: Prototypes) -> tuple[Floats, Float
     targets = len(prototypes.names)
     score, ordinary = np.zeros((len(texts), targets)), np.zeros(len(texts))
     clean = [normalize(text) for text in texts]
-    held = np.flatnonzero([bool(text) for text in clean])
-    if len(held):
-        rows = _centred(np.asarray(prototypes.encode([clean[i] for i in held]), np.float32), prototypes.centre)
+    filled = np.flatnonzero([bool(text) for text in clean])
+    if len(filled):
+        rows = _centred(np.asarray(prototypes.encode([clean[i] for i in filled]), np.float32), prototypes.centre)
         cosine = rows @ prototypes.like.T
         for i in range(targets):
-            score[held, i] = _nearest(cosine[:, prototypes.start[i] : prototypes.start[i + 1]])
-        ordinary[held] = _nearest(rows @ prototypes.ordinary.T)
+            score[filled, i] = _nearest(cosine[:, prototypes.start[i] : prototypes.start[i + 1]])
+        ordinary[filled] = _nearest(rows @ prototypes.ordinary.T)
     return score, ordinary
 
 
@@ -170,9 +174,9 @@ def margins(texts: Sequence[str], prototypes: Prototypes) -> Floats:
 
 
 def targets_of(texts: Sequence[str], prototypes: Prototypes, *, fixed: Sequence[str] = ()) -> tuple[Target, ...]:
-    """The capability targets of a campaign, the clearest first; none where its prompts read like ordinary ones.
+    """The capability targets of a candidate, the clearest first; none where its prompts read like ordinary ones.
 
-    Where :data:`GLANCE` of the texts read so, the others are not read.
+    Where the first :data:`GLANCE` texts read like ordinary ones, the others are not read.
 
     Args:
         texts: a sample of its texts, :data:`SAMPLE` are enough; their median is taken.
@@ -234,49 +238,45 @@ class Ordinary:
     """float64[b, t], see :func:`margins`."""
     seed: int
     """Of the draws of groups."""
-    held: dict[int, Floats] = field(default_factory=dict)
+    margins_of: dict[int, Floats] = field(default_factory=dict)
     """The best margins, by how many texts a group has, as far as they were asked for."""
 
     def best(self, texts: int) -> Floats:
-        """The best median margin of groups of so many texts: of single ones float64[b], of several float64[DRAWS]."""
+        """The best median margin of groups of ``texts`` texts each: float64[b] for 1, else float64[DRAWS]."""
         texts = min(texts, SAMPLE)
-        if texts not in self.held:
+        if texts not in self.margins_of:
             if texts == 1:
                 found = self.margins.max(axis=1)
             else:
                 rng = np.random.default_rng(self.seed)
-                drawn = rng.integers(len(self.margins), size=(DRAWS, texts))
+                drawn = rng.integers(len(self.margins), size=(nulls.DRAWS, texts))
                 found = np.median(self.margins[drawn], axis=1).max(axis=1)
-            self.held[texts] = np.asarray(found, np.float64)
-        return self.held[texts]
+            self.margins_of[texts] = np.asarray(found, np.float64)
+        return self.margins_of[texts]
 
 
-def intent_evidence(targets: Sequence[Target], ordinary: Ordinary) -> list[Evidence]:
-    """One measure per target, against other texts read in the same way.
+def target_margin(name: str, targets: Sequence[Target], ordinary: Ordinary) -> Observation | None:
+    """How clearly the prompts are after one target, against other texts read in the same way.
 
-    Each of the other texts, or each group of as many of them, counts with its own best target, and the p-value is
-    multiplied by the readings tried: no choice is left unpaid for.
+    Each of the other texts, or each group of as many of them, counts with its own best target. The p-value has a
+    Bonferroni correction over the readings tried.
 
     Args:
-        targets: of a campaign.
+        name: of the target.
+        targets: of a candidate, see :func:`targets_of`.
         ordinary: how texts outside every candidate read.
+
+    Returns:
+        None where the candidate does not have the target, or there are no other texts.
     """
-    if not len(ordinary.margins):
-        return []
-    found = []
-    for target in targets:
-        null = ordinary.best(target.texts)
-        found.append(
-            Evidence(
-                name=f"target: {target.name}",
-                family="intent",
-                value=target.margin,
-                null="the best target of other texts"
-                if target.texts == 1
-                else "the best target of as many other texts",
-                expected=float(np.median(null)),
-                p_value=min(1.0, target.tried * tail_p(target.margin, null)),
-                sentence=target.sentence,
-            )
-        )
-    return found
+    target = next((t for t in targets if t.name == name), None)
+    if target is None or not len(ordinary.margins):
+        return None
+    null = ordinary.best(target.texts)
+    return Observation(
+        value=target.margin,
+        null="the best target of other texts" if target.texts == 1 else "the best target of as many other texts",
+        expected=float(np.median(null)),
+        p_value=min(1.0, target.tried * tail_p(target.margin, null)),
+        sentence=target.sentence,
+    )

@@ -1,16 +1,18 @@
-"""What chance gives: matched groups of other accounts, and p-values from what was drawn.
+"""What chance gives: matched groups of other accounts, and p-values from draws.
 
-A campaign is compared with groups of accounts that no candidate holds, as many accounts with as many prompts each.
+A candidate is compared with groups of accounts outside every candidate, as many accounts with as many prompts each.
 Such a group keeps what people do (sessions, days, habits, own topics), which a shuffle would destroy.
 
-Most candidates are innocent and lie in the middle of what is drawn; a few dozen draws say so. So draws are made in
-steps (:data:`STEPS`), and a measure is settled at the first one at which :data:`SETTLED` of the draws are at least as
-extreme as the candidate: its p-value is then its rank among these (sequential Monte Carlo p-values, Besag & Clifford
-1991, with a look at each step instead of after each draw). That is valid. Take a level a, and the first step whose n
-draws let a settled measure come down to it, ``(SETTLED + 1) / (n + 1) <= a``. A measure settled before has a p-value
-above a. At this step one that is not settled has fewer than SETTLED draws that are as extreme, and one that is settled
-is let in by its rank. So whatever comes to a or below has a rank of at most ``a (n + 1)`` among these n draws, the
-chance of which is at most a. What may matter gets all draws, the same as without steps.
+Most candidates are innocent and lie in the middle of the null, which a few dozen draws show. So draws are made in steps
+(:data:`STEPS`). A measure is settled at the first step at which :data:`SETTLED` of the draws are at least as extreme as
+the candidate, and its p-value is then its rank among these draws (sequential Monte Carlo p-values, Besag & Clifford
+1991, with a look at each step instead of after each draw).
+
+Such a p-value is valid. Take a level a, and the first step whose n draws allow a settled measure to reach it,
+``(SETTLED + 1) / (n + 1) <= a``. A measure that was settled earlier has a p-value above a. At this step, a measure that
+is not settled has fewer than SETTLED draws as extreme, and one that is settled passes by its rank. So a measure that
+reaches a has a rank of at most ``a (n + 1)`` among these n draws, the chance of which is at most a. A measure that may
+matter gets all draws, the same ones as without steps.
 """
 
 from __future__ import annotations
@@ -29,61 +31,66 @@ __all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "draw_until_settled", "pool
 
 
 DRAWS: Final = 999
-"""Groups drawn per campaign."""
+"""Groups drawn for a candidate. Chosen: the least p-value by rank is then 0.001."""
 STEPS: Final = (39, 99, 299, 999)
-"""Draws after which it is looked at whether a measure is settled..."""
+"""Numbers of draws after which a measure may be settled, see the top of this module (after Besag & Clifford 1991; the
+steps are chosen)."""
 SETTLED: Final = 10
-"""...as it is when so many of them are at least as extreme: its p-value is above a thirtieth, above a tenth at the
-second step, and above a quarter at the first."""
+"""Draws as extreme as the candidate at which a measure is settled (after Besag & Clifford 1991; chosen). Its p-value is
+then above 1/4 at the first step, above 1/10 at the second and above 1/30 at the third."""
 LEAST: Final = 1e-300
 """No p-value is smaller."""
 MAX_MEMBERS: Final = 100
-"""A larger campaign is compared by so many of its accounts, evenly chosen."""
+"""Accounts of a candidate that are compared at most, evenly chosen. Chosen."""
 HEAVY: Final = 4
-"""No member counts for more than so many times the usual number of prompts."""
+"""No member counts for more than this many times the median number of prompts. Chosen."""
 ENOUGH: Final = 20
-"""A count that fewer other accounts reach is cut down to what so many reach."""
+"""Other accounts that must have as many prompts as a member. A member with more prompts is compared by as many as that
+number of other accounts have. Chosen."""
 MAX_PROMPTS: Final = 5_000
-"""Prompts of a campaign that are compared. Where its members send more, fewer of them are, evenly chosen..."""
+"""Prompts of a candidate that are compared at most. Where its members send more, fewer members are compared, evenly
+chosen. Chosen."""
 LEAST_MEMBERS: Final = 40
-"""...but at least so many, each then with its first prompts."""
+"""Members that are compared at least, each then by its first prompts. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Accounts to draw from, by falling volume; their requests are runs."""
+    """Accounts to draw from, by falling volume. The requests of an account are consecutive."""
 
     start: Ints
+    """int64[a]: the first request of each account."""
     volume: Ints
+    """int64[a]: how many requests each account sent."""
     row: npt.NDArray[np.integer[Any]] | None = None
     """int[r]: the row of ``Corpus.prompts`` of each request; None where every row is one."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Groups:
-    """Matched groups, and the part of the campaign that they are matched with.
+    """Matched groups, and the part of the candidate that they are matched with.
 
-    The groups are drawn when they are asked for; how many were asked for before changes none of them.
+    The groups are drawn when a measure first asks for them. How many were asked for before changes none of them.
     """
 
     own: Ints
-    """int64[t]: prompts of the campaign that are compared."""
+    """int64[t]: prompts of the candidate that are compared."""
     member: Ints
-    """int64[t]: 0..m-1, ascending."""
+    """int64[t]: the member that sent each, 0..m-1, ascending."""
     draws: int
     """How many groups there are, g."""
     more: Callable[[int, int], Ints]
-    """Draws some groups, given the first of them and the one after the last; called in turn."""
-    held: list[Ints] = field(default_factory=list)
-    """Those of each of :func:`steps`, as far as they are drawn."""
+    """Draws some groups, given the first of them and the one after the last. It must be called in turn."""
+    by_step: list[Ints] = field(default_factory=list)
+    """The groups of each of :func:`steps`, as far as they are drawn."""
 
     def some(self, first: int, last: int) -> Ints:
         """int64[last - first, t]: prompts of the groups of one of :func:`steps`, in the same order of members."""
-        for low, high in list(steps(self.draws))[len(self.held) :]:
+        for low, high in list(steps(self.draws))[len(self.by_step) :]:
             if low > first:
                 break
-            self.held.append(self.more(low, high))
-        return self.held[[low for low, _ in steps(self.draws)].index(first)]
+            self.by_step.append(self.more(low, high))
+        return self.by_step[[low for low, _ in steps(self.draws)].index(first)]
 
     @property
     def drawn(self) -> Ints:
@@ -124,25 +131,26 @@ def draw_groups(
     account: npt.NDArray[np.int32],
     *,
     seed: int,
-    draws: int = DRAWS,
+    draws: int | None = None,
 ) -> Groups | None:
-    """Groups of other accounts with as many prompts each as the members of a campaign.
+    """Groups of other accounts with as many prompts each as the members of a candidate.
 
-    A drawn account gives prompts spread over all its traffic, which makes it look less like a person at a keyboard than
-    it is: the comparison errs on the side of the accused.
+    A drawn account gives prompts spread over all its traffic. That makes it look less like a person at a keyboard than
+    it is, so the comparison errs in favour of the accused.
 
     Args:
         pool: where to draw from.
-        prompts: int32[q], ascending, of the campaign, at least one.
+        prompts: int32[q], ascending, of the candidate, at least one.
         account: int32[p], of every prompt, ascending.
         seed: of the draws.
-        draws: how many groups.
+        draws: how many groups; None: :data:`DRAWS`.
 
     Returns:
         None where fewer than :data:`ENOUGH` other accounts exist.
     """
     if len(pool.volume) < ENOUGH:
         return None
+    draws = DRAWS if draws is None else draws
     rng = np.random.default_rng(seed)
     own = account[prompts]
     first = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
@@ -186,24 +194,24 @@ def draw_until_settled(
     value: float,
     draw: Callable[[int, int], Floats],
     *,
-    draws: int = DRAWS,
+    draws: int | None = None,
     small: bool = False,
     least: int = 1,
 ) -> Floats:
-    """Draws from a null, as many as its p-value takes: see the top of this module.
+    """Draws from a null until the p-value is settled, see the top of this module.
 
     Args:
         value: observed.
-        draw: gives the values of some draws, from the first of them to before the last; NaN for one that has none.
-        draws: most draws.
+        draw: gives the values of the draws from a first one to before a last one; NaN for a draw without a value.
+        draws: at most; None: :data:`DRAWS`.
         small: whether small values are the extreme ones.
-        least: draws with a value that are to be there before a measure is settled.
+        least: draws with a value that a settled measure has at least.
 
     Returns:
         float64[n], for :func:`tail_p`.
     """
     found = np.empty(0)
-    for low, high in steps(draws):
+    for low, high in steps(DRAWS if draws is None else draws):
         more = draw(low, high)
         found = np.concatenate((found, more[~np.isnan(more)]))
         extreme = int(((found <= value) if small else (found >= value)).sum())
@@ -215,9 +223,9 @@ def draw_until_settled(
 def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     """The chance that the null gives a value as extreme.
 
-    The rank among the draws; beyond the most extreme draws an exponential tail fitted to the outermost tenth, or what
-    of it is not all the same (the generalised Pareto approximation of Knijnenburg et al. 2009 with its shape held at
-    zero, which never claims a bounded tail).
+    It is the rank among the draws. Beyond the most extreme draws it is an exponential tail, fitted to the outermost
+    tenth without the draws that equal its threshold (the generalised Pareto approximation of Knijnenburg et al. 2009
+    with the shape fixed at zero, which never claims a bounded tail).
 
     Args:
         value: observed.

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _CAMPAIGN_ID: Final = re.compile(r"c-[0-9a-f]*")
+"""What a campaign id, or its beginning, looks like."""
 
 
 def explain(out: str | Path, target: str, *, account: bool = False) -> CampaignExplanation | AccountExplanation:

@@ -1,4 +1,4 @@
-"""Where an account stands: in which findings, near which, and what would change that."""
+"""Which findings an account is in or near, and what would change that."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Final, Literal
 
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
-from harvestdetect.explain.campaign import SURE, low_share, named, shortfall
+from harvestdetect.explain.campaign import low_share, named, shortfall
 from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
 from harvestdetect.judge.candidates import SEEN, excerpt_of
+from harvestdetect.judge.findings import LEAST_PROMPTS, SURE
 from harvestdetect.report.format import percent
 from harvestdetect.util.ids import nearest, some
 
 __all__ = ["explain_account", "is_named"]
 
 EXAMPLES: Final = 5
-"""Prompts of an account that are pointed at."""
+"""Prompts of an account that are named by file and line."""
 MEMBER_FROM: Final = 0.5
-"""Membership from which an account is a member, as ``campaign.form_campaigns`` has it."""
+"""Least membership of a member, as in ``campaign.form.form_campaigns``."""
 
 
 def is_named(scan: Scan, account: str) -> bool:
@@ -33,7 +34,7 @@ def is_named(scan: Scan, account: str) -> bool:
 
 
 def explain_account(scan: Scan, account: str) -> AccountExplanation:
-    """Where an account stands.
+    """Which findings an account is in or near, and what would change that.
 
     Raises:
         UsageError: the dump does not hold it.
@@ -120,10 +121,11 @@ def _member_changes(candidate: Candidate, member: MemberRow, low: float) -> tupl
         ),
         (
             "prompts",
-            member.harvest_prompts >= 2,
+            member.harvest_prompts >= LEAST_PROMPTS,
             float(member.harvest_prompts),
-            2.0,
-            f"at least 2 of its prompts must fit; {member.harvest_prompts:,} {_do(member.harvest_prompts)}",
+            float(LEAST_PROMPTS),
+            f"at least {LEAST_PROMPTS} of its prompts must fit; "
+            f"{member.harvest_prompts:,} {_do(member.harvest_prompts)}",
         ),
     )
     wanted = "To stay recommended" if member.recommended else "To be recommended"
@@ -166,12 +168,12 @@ def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", 
 def _with_templates(scan: Scan, account: str, places: Sequence[Place], missing: list[str]) -> list[Place]:
     """The places with the templates that the account sent, from ``prompts.parquet``."""
     sent = prompts_of(scan.out, account, missing)
-    told = []
+    found = []
     for place in places:
         rows = [row for row in sent if row["campaign_id"] == place.campaign_id]
         words = {t.template_id: t.words for t in scan.found[place.campaign_id].templates} if rows else {}
         by_template = Counter(str(row["template_id"]) for row in rows)
-        told.append(
+        found.append(
             replace(
                 place,
                 templates=tuple(
@@ -181,4 +183,4 @@ def _with_templates(scan: Scan, account: str, places: Sequence[Place], missing: 
                 examples=tuple(f"{row['file']}:{row['line']}" for row in rows[:EXAMPLES]),
             )
         )
-    return told
+    return found

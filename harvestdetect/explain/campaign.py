@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, FamilyResult, Near, Tier
-from harvestdetect.evidence import benign
+from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation
 from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
 from harvestdetect.explain.values import (
     CampaignExplanation,
@@ -22,45 +22,16 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidates import excerpt_of
+from harvestdetect.judge.findings import LEAST_PROMPTS, OF_USUAL_SHARE, SURE
 from harvestdetect.judge.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
 from harvestdetect.report.format import number, p_value, percent, plural
 
-__all__ = ["SURE", "explain_campaign", "low_share", "named", "setting", "shortfall"]
+__all__ = ["explain_campaign", "low_share", "named", "setting", "shortfall"]
 
-SURE: Final = 0.8
-"""Membership from which an account may be recommended, as ``findings.SURE``."""
 LOW_SHARE: Final = 0.2
-"""``Settings.low_share`` where ``run.json`` does not tell it."""
+"""``Settings.low_share`` where ``run.json`` does not have it."""
 LOOSEST: Final = 0.25
-"""No change is told beyond this false-discovery rate: nobody would scan at it."""
-
-_LIFTS: Final = {
-    "a text that people pass on (viral prompt, assignment)": (
-        f"fewer than {benign.COPIED:.0%} copies, or at least {benign.FEW_EACH:g} prompts from each account, more than "
-        f"{benign.FEW_TEXTS} different ones, with a load below {benign.INDEPENDENT:g} or sittings that no person keeps "
-        f"(p at most {benign.MACHINE:g})"
-    ),
-    "a common short phrase (greeting, test)": f"prompts of {benign.SHORT} words or more",
-    "a known scaffold or viral prompt": "a template that is no entry of the registry",
-    "a product's fixed template behind many customers": (
-        f"shared infrastructure (p at most {benign.SHARED:g}), accounts less alike within themselves "
-        f"(below {benign.OF_USUAL:.0%} of what is usual), or a load below "
-        f"{benign.UNEVEN:g} with sittings that no person keeps (p at most {benign.MACHINE:g})"
-    ),
-    "a community with a common interest": (
-        f"a shared template (of linked ones, several sent by {benign.LOOSE:.0%} of the accounts or more), a load below "
-        f"{benign.INDEPENDENT:g} that is more even than chance makes it (p below {benign.AS_CHANCE:g}), or shared "
-        f"infrastructure (p at most {benign.SHARED:g})"
-    ),
-    "a few heavy users (benchmark, regression, batch)": "less than half of the prompts from the three busiest accounts",
-    "one organisation (class, team, batch)": (
-        f"less than {benign.ONE:.0%} of the accounts in the largest organisations"
-    ),
-    "an event or deadline": (
-        f"prompts over more than {benign.EVENT_DAYS} days, or at least {benign.FEW_EACH:g} from each account"
-    ),
-}
-"""What would make each benign explanation fit no more."""
+"""Largest false-discovery rate at which a change is mentioned: nobody would scan at a larger one. Chosen."""
 
 _FIELDS: Final = {
     "timestamp": "times would let the family time be measured at all, and tell an event or a deadline",
@@ -74,11 +45,19 @@ _FIELDS: Final = {
     "created_at": "sign-up times would show accounts made together (family time)",
     "model": "model names would show a move to a new model on one day (family time)",
 }
-"""What a missing field would tell."""
+"""What a missing field would show."""
 
 
-def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
-    """Why a candidate got its tier, why its neighbours are not in it, and what would change that."""
+def explain_campaign(
+    scan: Scan, candidate: Candidate, *, explanations: Sequence[Explanation] = EXPLANATIONS
+) -> CampaignExplanation:
+    """Why a candidate got its tier, why its neighbours are not in it, and what would change that.
+
+    Args:
+        scan: the results that the candidate is in.
+        candidate: to explain.
+        explanations: the table that says what would lift a cap.
+    """
     row = scan.found.get(candidate.campaign_id)
     members = scan.members.get(candidate.campaign_id, ())
     shares = np.array([m.harvest_share for m in members])
@@ -106,7 +85,7 @@ def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
         outside=candidate.outside,
         outside_count=max(candidate.outside_count, len(candidate.outside)),
         neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
-        changes=_changes(scan, candidate),
+        changes=_changes(scan, candidate, explanations),
         missing=scan.missing,
     )
 
@@ -124,11 +103,11 @@ def low_share(run: Mapping[str, Any], shares: Any) -> float:
     """Harvest share below which a member is not recommended: half of the usual one at most."""
     low = setting(run, "low_share")
     low = LOW_SHARE if low is None else low
-    return min(low, float(np.median(shares)) / 2) if len(shares) else low
+    return min(low, float(np.median(shares)) * OF_USUAL_SHARE) if len(shares) else low
 
 
 def setting(run: Mapping[str, Any], name: str) -> float | None:
-    """A number among the settings of the scan; None where ``run.json`` does not tell it."""
+    """A number among the settings of the scan; None where ``run.json`` does not have it."""
     settings = run.get("settings")
     value = settings.get(name) if isinstance(settings, dict) else None
     return float(value) if isinstance(value, int | float) else None
@@ -141,18 +120,18 @@ def _apart(members: Sequence[MemberRow], tier: Tier | None, low: float) -> dict[
     found = {
         "low harvest share": sum(m.harvest_share < low for m in apart),
         "uncertain membership": sum(m.membership < SURE for m in apart),
-        "a single prompt": sum(m.harvest_prompts < 2 for m in apart),
+        "a single prompt": sum(m.harvest_prompts < LEAST_PROMPTS for m in apart),
     }
     return {why: n for why, n in found.items() if n}
 
 
 def _families(candidate: Candidate) -> tuple[FamilyView, ...]:
-    told = {result.family: result for result in candidate.families}
+    results = {result.family: result for result in candidate.families}
     order = [r.family for r in candidate.families if r.stands] + [r.family for r in candidate.families]
     order += [e.family for e in candidate.evidence]
     found = []
     for family in dict.fromkeys(order):
-        result = told.get(family)
+        result = results.get(family)
         measures = (e for e in candidate.evidence if e.family == family)
         found.append(
             FamilyView(
@@ -256,12 +235,12 @@ def _why_apart(near: Near) -> str:
         )
     return (
         f"{shared}, {chance} (log p {near.log_p:.1f}): more than chance, but no link between their texts held, or "
-        "accounts that use one of them only were told apart."
+        "accounts that use one of them only were separated."
     )
 
 
 def shortfall(candidate: Candidate) -> str:
-    """Which figure came nearest to make a candidate a finding."""
+    """Which figure came nearest to making a candidate a finding."""
     stands = [f for f in candidate.families if f.stands]
     if stands:
         best = min(stands, key=lambda f: f.adjusted)
@@ -283,15 +262,15 @@ def shortfall(candidate: Candidate) -> str:
 def _tier_of(candidate: Candidate, stands: Collection[Family]) -> Tier | None:
     """The tier if just these families stood and no benign explanation fitted.
 
-    One that does not, or of which there is no figure, is taken to stand barely.
+    A family that does not stand, or that has no figure, is taken to stand barely.
     """
-    told = {f.family: f for f in candidate.families}
+    results = {f.family: f for f in candidate.families}
     fdr = next((f.cut for f in candidate.families if f.family in BEYOND_TEXT and f.cut == f.cut), 1.0)
     standings = []
     for family in stands:
-        held = told.get(family) or FamilyResult(family=family, p_value=fdr, adjusted=fdr, cut=fdr, stands=True)
-        adjusted = held.adjusted if held.adjusted <= fdr else fdr
-        standings.append(replace(held, adjusted=adjusted, stands=True))
+        result = results.get(family) or FamilyResult(family=family, p_value=fdr, adjusted=fdr, cut=fdr, stands=True)
+        adjusted = result.adjusted if result.adjusted <= fdr else fdr
+        standings.append(replace(result, adjusted=adjusted, stands=True))
     return tier_of(standings, templated=candidate.templated, fdr=fdr)
 
 
@@ -303,7 +282,7 @@ def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tie
 
 
 def _binding(candidate: Candidate, uncapped: Tier | None) -> tuple[str, ...]:
-    """The explanations that hold the tier down, where the scan did not name them."""
+    """The explanations that cap the tier, where the scan did not name them."""
     if uncapped == candidate.tier:
         return ()
     return tuple(b.name for b in candidate.benign_explanations if b.caps and b.caps == candidate.tier)
@@ -313,11 +292,11 @@ def _standing(candidate: Candidate) -> set[Family]:
     return {f.family for f in candidate.families if f.stands}
 
 
-def _changes(scan: Scan, candidate: Candidate) -> tuple[Change, ...]:
+def _changes(scan: Scan, candidate: Candidate, explanations: Sequence[Explanation]) -> tuple[Change, ...]:
     return (
         *_by_rate(scan, candidate),
         *_by_family(candidate),
-        *_by_benign(candidate),
+        *_by_benign(candidate, explanations),
         *_by_template(candidate),
         *(
             Change(kind="field", name=name, now=None, needed=None, tier=None, sentence=_lacks(name))
@@ -356,12 +335,12 @@ def _by_rate(scan: Scan, candidate: Candidate) -> list[Change]:
 
 
 def _by_family(candidate: Candidate) -> list[Change]:
-    """What each family does, taken away or added."""
+    """The tier without each family that stands, and with each that does not."""
     stands = _standing(candidate)
-    told = {f.family: f for f in candidate.families}
+    results = {f.family: f for f in candidate.families}
     found = []
     for family in ("text", *BEYOND_TEXT):
-        result = told.get(family)
+        result = results.get(family)
         other = stands ^ {family}
         tier = _capped(_tier_of(candidate, other), candidate.benign_explanations)
         if tier == candidate.tier:
@@ -381,17 +360,18 @@ def _by_family(candidate: Candidate) -> list[Change]:
     return found
 
 
-def _by_benign(candidate: Candidate) -> list[Change]:
+def _by_benign(candidate: Candidate, explanations: Sequence[Explanation]) -> list[Change]:
     """What the tier would be without each explanation that fits."""
     uncapped = candidate.uncapped or _tier_of(candidate, _standing(candidate))
+    lifted_by = {e.id: e.lifted_by for e in explanations}
     found = []
     for explanation in candidate.benign_explanations:
         if not explanation.caps or _capped(uncapped, (explanation,)) == uncapped:
             continue
         rest = [b for b in candidate.benign_explanations if b is not explanation]
         tier = _capped(uncapped, rest)
-        lifts = _LIFTS.get(explanation.name, "a figure at which it fits no more")
-        sentence = f"Held down to {explanation.caps} by: {explanation.name}. {explanation.sentence} "
+        lifts = lifted_by[explanation.id]() if explanation.id in lifted_by else "a figure at which it fits no more"
+        sentence = f"Capped at {explanation.caps} by: {explanation.name}. {explanation.sentence} "
         if tier == candidate.tier:
             holds = next(b.name for b in rest if b.caps and _capped(uncapped, (b,)) == tier)
             sentence += f"Without it the tier stays {named(tier)}, for this fits too: {holds}."
@@ -425,7 +405,7 @@ def _by_template(candidate: Candidate) -> list[Change]:
 
 
 def _missing(scan: Scan, candidate: Candidate) -> tuple[str, ...]:
-    """Fields that were not there; of an older scan only those that its findings tell of."""
+    """Fields that most prompts lack; of an older scan only those that its findings show."""
     row = scan.found.get(candidate.campaign_id)
     if scan.complete or row is None:
         return tuple(name for name in candidate.missing if name in _FIELDS)

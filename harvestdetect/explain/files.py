@@ -1,4 +1,4 @@
-"""Reads what a scan wrote into its folder, as far as an explanation needs it."""
+"""Reads the files of a scan that an explanation needs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier
 from harvestdetect.errors import InputError
+from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
 from harvestdetect.report.read import csv_rows, json_lines
 from harvestdetect.util.escape import csv_text
@@ -22,16 +23,20 @@ __all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_s
 
 T = TypeVar("T")
 _ADVICE: Final = "; give the folder that scan --out named"
+"""What to do where a file cannot be read."""
 _COLUMNS: Final = (
     *("account", "campaign_id", "membership", "harvest_share", "prompts", "harvest_prompts", "first_seen", "last_seen"),
     *("recommended", "reasons"),
 )
-"""Of ``accounts.csv``, as far as they are read."""
+"""Columns of ``accounts.csv`` that are read."""
 _HUGE: Final = 2**63
+"""Whole numbers from here on have more than 64 bits, and are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
+    """The prompts of a campaign on one day."""
+
     day: str
     prompts: int
 
@@ -78,12 +83,12 @@ class Scan:
     found: dict[str, FoundCampaign]
     members: dict[str, list[MemberRow]]
     candidates: dict[str, Candidate]
-    """Findings first; of an older scan made of its findings."""
+    """By id, findings first. Of an older scan they are made of its findings."""
     run: dict[str, Any]
     complete: bool
     """Whether the scan kept its candidates."""
     missing: tuple[str, ...] = ()
-    """What is not there, a sentence each."""
+    """What the files lack, a sentence each."""
 
 
 def read_scan(out: Path) -> Scan:
@@ -96,7 +101,7 @@ def read_scan(out: Path) -> Scan:
     found: dict[str, FoundCampaign] = {}
     for number, row in json_lines(out / "campaigns.jsonl", advice=_ADVICE):
         where = f"{out / 'campaigns.jsonl'}, line {number}"
-        finding = _converted(where, row, lambda row: msgspec.convert(with_nan(row), FoundCampaign))
+        finding = _converted(where, row, lambda row: msgspec.convert(with_nan(with_ids(row)), FoundCampaign))
         if finding.campaign_id in found:
             raise InputError(f"{where}: campaign {finding.campaign_id!a} occurs twice")
         found[finding.campaign_id] = finding
@@ -128,7 +133,7 @@ def read_scan(out: Path) -> Scan:
 
 
 def _candidate_of(row: FoundCampaign) -> Candidate:
-    """A candidate from what its finding tells."""
+    """A candidate made of its finding, for a scan that did not keep its candidates."""
     return Candidate(
         campaign_id=row.campaign_id,
         tier=row.tier,
@@ -158,7 +163,7 @@ def _converted(where: str, row: dict[str, Any], convert: Callable[[dict[str, Any
 
 
 def _fits(value: Any) -> bool:
-    """Whether every whole number in a value can be reckoned with."""
+    """Whether every whole number in a value fits into 64 bits."""
     if isinstance(value, dict):
         return all(map(_fits, value.values()))
     if isinstance(value, list):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["explanation_json", "render"]
 
 SCHEMA_VERSION: Final = 1
+"""Version of the JSON form."""
 LONGEST: Final = 600
 """Characters of a sentence that the terminal shows."""
 SHOWN: Final = 12
@@ -59,6 +60,7 @@ def render(explanation: CampaignExplanation | AccountExplanation, *, width: int 
 
 
 _STYLES: Final = {"urgent": "bold red", "review": "yellow", "watch": "cyan", None: "dim"}
+"""Colours of the tiers."""
 
 
 class _Page:
@@ -108,8 +110,8 @@ class _Page:
 def _shown(text: str, style: str, limit: int = LONGEST) -> Text:
     from rich.text import Text
 
-    told, left_out = cut(visible(text), limit)
-    return Text(told + ("…" if left_out else ""), style=style)
+    shown, left_out = cut(visible(text), limit)
+    return Text(shown + ("…" if left_out else ""), style=style)
 
 
 def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
@@ -241,6 +243,7 @@ def _show_account(page: _Page, e: AccountExplanation) -> None:
 
 
 _ROLES: Final = {"member": "member", "candidate": "in a candidate that became no finding", "outside": "not a member"}
+"""Roles of an account in words."""
 
 
 def _more(page: _Page, total: int, noun: str) -> None:

@@ -136,11 +136,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountExplanation:
-    """Where an account stands."""
+    """Which findings an account is in or near."""
 
     account: str
     prompts: int | None
-    """All it sent; None where no file tells."""
+    """All that it sent; None where no file has it."""
     places: tuple[Place, ...]
     """Findings first, strongest first."""
     nearest: tuple[str, ...]

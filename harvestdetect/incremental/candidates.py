@@ -12,7 +12,7 @@ from harvestdetect.incremental.clusters import CarriedClusters
 from harvestdetect.incremental.folder import CANDIDATES, Folder, Stored, is_carried, one_table, unpack
 from harvestdetect.incremental.matching import SAME_CANDIDATE, SAME_SET, most_alike, similar_size
 from harvestdetect.judge.candidates import account_digest
-from harvestdetect.judge.measure import Weighed
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.template.align import Description
 from harvestdetect.util.arrays import Words
 
@@ -27,7 +27,7 @@ class _Values:
     prompts: int
     fields: tuple[str, ...]
     """Columns that had values; nothing was measured on the others."""
-    weighed: Weighed
+    weighed: MeasuredCandidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class CarriedCandidates:
     entries: Mapping[int, _Entry] = field(default_factory=dict)
 
     @property
-    def known(self) -> dict[int, Weighed]:
+    def known(self) -> dict[int, MeasuredCandidate]:
         """What was measured on each."""
         return {position: entry.values.weighed for position, entry in self.entries.items()}
 
@@ -103,7 +103,7 @@ def load_candidates(
 def save_candidates(
     folder: Folder,
     carried: CarriedCandidates,
-    measured: Mapping[int, Weighed],
+    measured: Mapping[int, MeasuredCandidate],
     campaigns: Sequence[Campaign],
     described: Sequence[Description],
     corpus: Corpus,

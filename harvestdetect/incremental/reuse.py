@@ -12,18 +12,19 @@ from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.tree import Postings
 from harvestdetect.cluster.views import carry_on, cluster_view
 from harvestdetect.context import Context
-from harvestdetect.corpus.prompts import Parts
+from harvestdetect.corpus.block import Cutting
+from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.corpus.registry import Registry
-from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Campaign, Corpus, Family, Neighbors
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import CacheError
+from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.incremental.candidates import load_candidates, save_candidates
 from harvestdetect.incremental.clusters import CarriedClusters, load_clusters, save_clusters
 from harvestdetect.incremental.folder import Folder
 from harvestdetect.incremental.templates import load_templates, save_templates
-from harvestdetect.judge.measure import Background, Case, Weighed, weigh
+from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.judge.verdict import Scale
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.neighbors.search import nearest
@@ -167,7 +168,7 @@ class _Reuse:
         return ViewClusters(clusters=found, core=core)
 
     def describe(
-        self, assigned: Sequence[Assigned], corpus: Corpus, parts: Parts, wording: Embedded, context: Context
+        self, assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
     ) -> Described:
         """Aligns the texts only of clusters that have changed."""
         least = context.settings.min_accounts
@@ -183,8 +184,8 @@ class _Reuse:
         return Described(assigned=found[0], descriptions=found[1], templates=found[2])
 
     def measure(
-        self, campaigns: Sequence[Campaign], case: Case, background: Background, context: Context
-    ) -> list[Weighed]:
+        self, campaigns: Sequence[Campaign], case: ScanData, background: Reference, context: Context
+    ) -> list[MeasuredCandidate]:
         """Measures only candidates that have changed or are near to being findings."""
         settings = context.settings
         carried = load_candidates(
@@ -192,13 +193,13 @@ class _Reuse:
         )
         known = carried.known
         with context.progress("evidence", len(campaigns)) as advance:
-            found = weigh(campaigns, case, background, seed=settings.seed, advance=advance, known=known)
+            found = measure_candidates(campaigns, case, background, seed=settings.seed, advance=advance, known=known)
         far = self.scale.are_far(found)
         standing = {i for i in known if far[i]}
         if len(standing) < len(known):
             # Other candidates move the cut: a candidate that is near it now is measured now.
             same = {i: one for i, one in enumerate(found) if i in standing or i not in known}
-            found = weigh(campaigns, case, background, seed=settings.seed, known=same)
+            found = measure_candidates(campaigns, case, background, seed=settings.seed, known=same)
             far = self.scale.are_far(found)
         if standing:
             context.note(

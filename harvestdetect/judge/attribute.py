@@ -1,4 +1,4 @@
-"""Accounts that send what known campaigns sent: told at once, before they are many enough to be a finding."""
+"""Accounts that fill templates of known campaigns, named before they are numerous enough to be a finding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.prompts import first_rows, segment_starts
+from harvestdetect.corpus.by_prompt import first_rows, segment_starts
 from harvestdetect.data import NO_TIME, Attributed, Corpus
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.neighbors.search import nearest_to
@@ -21,21 +21,22 @@ from harvestdetect.util.vectors import Rows
 __all__ = ["LEAST_WORDS", "Signature", "attribute"]
 
 LEAST_WORDS: Final = 8
-"""Fixed words of a template from which it is a signature: people write fewer in the same order by chance."""
+"""Fixed words of a template from which it is a signature. Chosen: people write fewer in the same order by chance."""
 KEEPS: Final = 0.85
-"""Share of them that a text keeps, in order."""
+"""Least share of a signature's fixed words that a text keeps, in order, to fill it. Chosen."""
 LEAST_PROMPTS: Final = 2
-"""Such prompts of an account..."""
+"""Prompts that fill a signature from which an account is named. Chosen."""
 SURE_WORDS: Final = 16
-"""...or one, where the template has so many fixed words."""
+"""Fixed words of a signature from which one prompt is enough. Chosen."""
 NEAREST: Final = 16_384
-"""Texts that are compared with a template: those nearest to its fixed words."""
+"""Texts that are compared with a signature: those nearest to its fixed words, which bounds time."""
 _BLOCK: Final = 65_536
+"""Texts whose vectors are searched in one block, which bounds memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """A template by which a campaign is told again."""
+    """A template by which a campaign is recognised."""
 
     campaign: str
     words: tuple[str | None, ...]
@@ -48,8 +49,8 @@ def attribute(
     """The accounts that filled a template of a known campaign.
 
     Args:
-        signatures: those with too few fixed words are passed over.
-        corpus: where they are looked for.
+        signatures: those with fewer than :data:`LEAST_WORDS` fixed words are skipped.
+        corpus: to search.
         since: only prompts from this time on (Unix seconds), or without one; None: all.
         vectors: float16[n, d], unit rows but for rounding, of its segments in the wording view.
         encode: of the wording view.
@@ -88,11 +89,11 @@ def attribute(
 
 def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iterator[Attributed]:
     """Prompts, which are sorted by account, as what each account sent."""
-    held = unique(np.concatenate(parts))
-    account = corpus.prompts.account[held]
-    edge = np.append(np.flatnonzero(np.diff(account, prepend=-1)), len(held))
+    prompts = unique(np.concatenate(parts))
+    account = corpus.prompts.account[prompts]
+    edge = np.append(np.flatnonzero(np.diff(account, prepend=-1)), len(prompts))
     for start, stop in itertools.pairwise(edge.tolist()):
-        when = corpus.prompts.time[held[start:stop]]
+        when = corpus.prompts.time[prompts[start:stop]]
         when = when[when != NO_TIME]
         yield Attributed(
             campaign_id=campaign,
@@ -104,7 +105,7 @@ def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iter
 
 
 def _readable(text: str) -> str:
-    """A text as far as it is read; of a longer one nothing is known and all is believed."""
+    """A text without its last token where it is too long to be read whole, because that token may be cut."""
     tokens = cut(text)
     return text if len(tokens) < MAX_TOKENS else " ".join(tokens[:-1])
 

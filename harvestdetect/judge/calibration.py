@@ -2,41 +2,39 @@
 
 The nulls inside a dump are made of accounts outside every candidate. How far *innocent candidates* depart from them is
 a fact of the traffic: communities keep hours of their own, products have load balancers. A scan of traffic that is
-known to be benign shows it. The p-values of its candidates are what a later scan's are ranked among (conformal
+known to be benign shows it, and the p-values of a later scan are ranked among those of its candidates (conformal
 p-values: Vovk, Gammerman & Shafer 2005; for outliers Bates, Candès, Lei, Romano & Sesia 2023). A conformal p-value is
 valid whatever the measure, as long as innocent candidates of the later scan are like those of the benign dump.
 
-A candidate that an innocent reading holds down to ``watch`` is no false alarm, however extreme its p-values are, so
-only the others are ranked among (a category of its own, as in Mondrian conformal prediction, Vovk et al. 2005, chapter
-4). The p-values of candidates that are held down are not valid in that sense, and need not be.
+A candidate that a benign explanation caps at ``watch`` is no false alarm, however extreme its p-values are. So later
+candidates are ranked among the others only (a category of its own, as in Mondrian conformal prediction, Vovk et al.
+2005, chapter 4). The p-values of capped candidates are not valid in that sense, and need not be.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b, sha256
-from pathlib import Path
+from hashlib import blake2b
 from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.data import TIERS, Batch, BenignExplanation, Detection, Evidence, Tier
-from harvestdetect.errors import CalibrationError, OutputError
+from harvestdetect.data import TIERS, Batch, BenignExplanation, Detection, Evidence, Family, Tier
+from harvestdetect.errors import CalibrationError
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.judge.triage import Judgement, judge
 from harvestdetect.settings import Settings
-from harvestdetect.util.files import replacing
 
 __all__ = [
     "Calibration",
-    "Candidate",
+    "CandidateLike",
+    "FittedMeasure",
     "Half",
-    "Measure",
     "Rate",
     "calibrated",
     "calibrated_p",
@@ -45,14 +43,9 @@ __all__ = [
     "fit_calibration",
     "fit_measure",
     "half_of",
-    "load_calibration",
-    "save_calibration",
     "summary",
 ]
 
-FORMAT: Final = "harvestdetect-calibration"
-VERSION: Final = 1
-"""Of the file; a file of another version is refused."""
 MATTERS: Final = (
     "encoder",
     "segment_characters",
@@ -68,25 +61,28 @@ MATTERS: Final = (
     "max_account_share",
     "link_log_p",
 )
-"""Settings that decide what becomes a candidate and how it is measured: a scan must share them.
+"""Settings that decide what becomes a candidate and how it is measured. A scan must share them.
 
-The registry is held by the digest of the entries that count, None where none is used: their words are taken out, so
-other entries leave other texts. An entry whose day passes changes it as well.
+The registry is represented by the digest of the entries in force, None where none is used: their words are taken out of
+the texts, so other entries leave other texts. An entry that expires changes the digest as well.
 """
 FEW: Final = 20
-"""With fewer benign candidates a measure's own null counts for those that are missing."""
+"""Benign candidates that a measure needs to stand by themselves. With fewer, the measure's own null counts for those
+that are missing. Chosen."""
 MANY: Final = 200
-"""From so many benign candidates on a p-value may come out smaller than the measure's own null has it."""
+"""Benign candidates from which a calibrated p-value may be smaller than that of the measure's own null. Chosen."""
 OUTER: Final = 10
-"""At least so many of the most extreme benign candidates make the tail."""
+"""The most extreme benign candidates that the tail is fitted to, at least. Chosen."""
 LEAST: Final = 1e-300
+"""No p-value is smaller."""
 PER: Final = 100_000
-"""Rates are per so many prompts."""
+"""Prompts that rates are stated for."""
 CONFIDENCE: Final = 0.95
+"""Of the one-sided interval of a rate."""
 
 
-class Candidate(Protocol):
-    """What is read of a weighed candidate."""
+class CandidateLike(Protocol):
+    """What a calibration reads of a measured candidate."""
 
     @property
     def evidence(self) -> Sequence[Evidence]:
@@ -94,7 +90,7 @@ class Candidate(Protocol):
 
     @property
     def benign(self) -> Sequence[BenignExplanation]:
-        """Innocent readings, tested."""
+        """Its benign explanations, tested."""
 
     @property
     def templated(self) -> bool:
@@ -105,40 +101,40 @@ class Candidate(Protocol):
 class Half:
     """The scan of half of the accounts of a benign dump."""
 
-    candidates: Sequence[Candidate]
+    candidates: Sequence[CandidateLike]
     prompts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class FittedMeasure:
     """One measure over benign candidates, with the tail of ``-ln p`` beyond them."""
 
     p_values: tuple[float, ...]
-    """Ascending: the most extreme first."""
+    """Ascending, so the most extreme one is first."""
     threshold: float
     """Value of ``-ln p`` from which the tail is exponential."""
     above: float
-    """Chance to lie above it."""
+    """Chance that ``-ln p`` lies above the threshold."""
     tail: int
     """Candidates that the tail was fitted to."""
     excess: float
-    """Sum of what they lie above the threshold."""
+    """Sum of how far these candidates lie above the threshold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """What a benign dump says about innocent candidates."""
 
-    measures: Mapping[str, Measure]
-    """By name of the measure, as in ``Evidence.name``."""
+    measures: Mapping[str, FittedMeasure]
+    """By id of the measure, as in ``Evidence.id``."""
     held_out: tuple[tuple[float, float, float], ...]
     """Candidates of each half, calibrated on the other half: for each tier of ``TIERS`` the least false-discovery rate
     at which the candidate comes to it or above; infinite where it does not."""
     held_out_prompts: int
     """Prompts that those candidates were found in."""
     counts: Mapping[str, int]
-    """Of the benign dump: ``prompts``, ``accounts``, ``candidates``, how many of them are ``calibrating`` because no
-    innocent reading holds them down to ``watch``, ``first_seen`` and ``last_seen``."""
+    """Of the benign dump: ``prompts``, ``accounts``, ``candidates``, ``first_seen``, ``last_seen``, and
+    ``calibrating``, the candidates that no benign explanation caps at ``watch``."""
     files: tuple[tuple[str, str], ...]
     """(name, SHA-256) of each file of it."""
     settings: Mapping[str, Any]
@@ -167,7 +163,7 @@ class Rate:
 # ---------------------------------------------------------------- p-values
 
 
-def fit_measure(p_values: Iterable[float]) -> Measure:
+def fit_measure(p_values: Iterable[float]) -> FittedMeasure:
     """The calibration of one measure.
 
     The tail is exponential in ``-ln p``, as that of :func:`harvestdetect.evidence.nulls.tail_p`: a straight line for a
@@ -182,12 +178,12 @@ def fit_measure(p_values: Iterable[float]) -> Measure:
     count = len(ordered)
     score = [-math.log(p) for p in ordered]
     if count < FEW:
-        return Measure(
+        return FittedMeasure(
             p_values=tuple(ordered), threshold=0.0, above=1.0, tail=FEW, excess=sum(score) + (FEW - count) * 1.0
         )
     tail = max(OUTER, count // 10)
     threshold = score[tail]
-    return Measure(
+    return FittedMeasure(
         p_values=tuple(ordered),
         threshold=threshold,
         above=(tail + 1) / (count + 1),
@@ -196,7 +192,7 @@ def fit_measure(p_values: Iterable[float]) -> Measure:
     )
 
 
-def calibrated_p(measure: Measure, p_value: float) -> tuple[float, bool]:
+def calibrated_p(measure: FittedMeasure, p_value: float) -> tuple[float, bool]:
     """A p-value in place of the measure's own, and whether it lies beyond all that was seen.
 
     ``(1 + k) / (n + 1)``, where k of the n benign candidates are at least as extreme. Beyond the most extreme one the
@@ -230,10 +226,10 @@ def calibrated(calibration: Calibration, evidence: Sequence[Evidence]) -> list[E
     return _calibrated(calibration.measures, evidence)
 
 
-def _calibrated(measures: Mapping[str, Measure], evidence: Sequence[Evidence]) -> list[Evidence]:
+def _calibrated(measures: Mapping[str, FittedMeasure], evidence: Sequence[Evidence]) -> list[Evidence]:
     found = []
     for item in evidence:
-        measure = measures.get(item.name)
+        measure = measures.get(item.id)
         if measure is not None:
             p_value, extrapolated = calibrated_p(measure, item.p_value)
             count = len(measure.p_values)
@@ -257,24 +253,24 @@ def half_of(batches: Iterable[Batch], half: int) -> Iterator[Batch]:
     """
     for batch in batches:
         account = batch.prompts.column("account").dictionary_encode()
-        held = np.array(
+        chosen = np.array(
             [
                 blake2b(name.encode("utf-8", "surrogatepass"), digest_size=1).digest()[0] % 2 == half
                 for name in account.dictionary.to_pylist()
             ],
             bool,
         )
-        mask = held[account.indices.to_numpy()] if len(account) else np.zeros(0, bool)
+        mask = chosen[account.indices.to_numpy()] if len(account) else np.zeros(0, bool)
         yield replace(batch, prompts=batch.prompts.filter(pa.array(mask)))
 
 
 def fit_calibration(
     detection: Detection,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[CandidateLike],
     halves: Sequence[Half],
     *,
     settings: Settings,
-    deciding: Mapping[str, Sequence[str]],
+    deciding: Mapping[Family, Collection[str]],
     created: str,
 ) -> Calibration:
     """The calibration that a benign dump gives.
@@ -325,16 +321,16 @@ def fit_calibration(
     )
 
 
-def _can_rise(candidate: Candidate) -> bool:
+def _can_rise(candidate: CandidateLike) -> bool:
     return all(e.caps != TIERS[-1] for e in candidate.benign)
 
 
-def _measures(candidates: Sequence[Candidate]) -> dict[str, Measure]:
+def _measures(candidates: Sequence[CandidateLike]) -> dict[str, FittedMeasure]:
     p_values: dict[str, list[float]] = {}
     for candidate in filter(_can_rise, candidates):
         for item in candidate.evidence:
-            p_values.setdefault(item.name, []).append(item.p_value)
-    return {name: fit_measure(p_values[name]) for name in sorted(p_values)}
+            p_values.setdefault(item.id, []).append(item.p_value)
+    return {id_: fit_measure(p_values[id_]) for id_ in sorted(p_values)}
 
 
 def _reach(judgement: Judgement) -> tuple[float, float, float]:
@@ -417,14 +413,16 @@ def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> 
 def summary(calibration: Calibration, *, fdr: float) -> str:
     """The calibration in a few lines for a terminal; the names in it are this package's own."""
     lines = []
-    if (held := calibration.counts.get("calibrating", 0)) < FEW:
-        lines += [f"{held} candidates are few: the nulls of the scanned dump go on to count for the most part.", ""]
-    width = max([len("measure"), *map(len, calibration.measures)])
-    if calibration.measures:
+    if (count := calibration.counts.get("calibrating", 0)) < FEW:
+        lines += [f"{count} candidates are few: the nulls of the scanned dump still count for the most part.", ""]
+    labels = {measure.id: measure.label for measure in MEASURES}
+    rows = {labels.get(id_, id_): measure for id_, measure in calibration.measures.items()}
+    width = max([len("measure"), *map(len, rows)])
+    if rows:
         lines.append(f"{'measure':{width}}  candidates  least p  median p")
-    for name, measure in calibration.measures.items():
+    for label, measure in rows.items():
         ordered = measure.p_values
-        lines.append(f"{name:{width}}  {len(ordered):>10,}  {ordered[0]:>7.1g}  {ordered[len(ordered) // 2]:>8.2g}")
+        lines.append(f"{label:{width}}  {len(ordered):>10,}  {ordered[0]:>7.1g}  {ordered[len(ordered) // 2]:>8.2g}")
     if calibration.measures:
         lines.append("")
     for tier, rate in expected_findings(calibration, prompts=PER, fdr=fdr).items():
@@ -433,99 +431,3 @@ def summary(calibration: Calibration, *, fdr: float) -> str:
             f"{rate.found} in {calibration.held_out_prompts:,}, held out)"
         )
     return "\n".join(lines)
-
-
-# ---------------------------------------------------------------- the file
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
-    """The file as it is decoded; see :class:`Calibration`."""
-
-    measures: dict[str, tuple[float, ...]]
-    held_out: tuple[tuple[float | None, float | None, float | None], ...]
-    held_out_prompts: int
-    counts: dict[str, int]
-    files: tuple[tuple[str, str], ...]
-    settings: dict[str, str | int | float | bool | None]
-    models: dict[str, str]
-    versions: dict[str, str]
-    created: str
-
-
-def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Writes the file: canonical JSON, so that equal calibrations are equal bytes; a failure leaves what stood there.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    values = {
-        "format": FORMAT,
-        "version": VERSION,
-        "measures": {name: list(measure.p_values) for name, measure in calibration.measures.items()},
-        "held_out": [[r if math.isfinite(r) else None for r in reach] for reach in calibration.held_out],
-        "held_out_prompts": calibration.held_out_prompts,
-        "counts": dict(calibration.counts),
-        "files": [list(file) for file in calibration.files],
-        "settings": dict(calibration.settings),
-        "models": dict(calibration.models),
-        "versions": dict(calibration.versions),
-        "created": calibration.created,
-    }
-    text = json.dumps(values, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
-    try:
-        with replacing(path, mode=0o666) as stream:
-            stream.write(text.encode("ascii"))
-    except OSError as error:
-        raise OutputError(f"cannot write the calibration {path}: {error.strerror or error}") from None
-
-
-def load_calibration(path: Path) -> Calibration:
-    """Reads a file of :func:`save_calibration`.
-
-    Raises:
-        CalibrationError: it cannot be read, is no calibration, is of another version, or does not hold together.
-    """
-    import msgspec
-
-    try:
-        data = path.read_bytes()
-        values = msgspec.json.decode(data)
-    except OSError as error:
-        raise CalibrationError(f"cannot read the calibration {path}: {error.strerror or error}") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise CalibrationError(f"the calibration {path} is not valid JSON: {error}") from None
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise CalibrationError(f"{path} is no calibration; make one with harvestdetect calibrate")
-    if values.get("version") != VERSION:
-        raise CalibrationError(
-            f"the calibration {path} is of version {values.get('version')!r}, this harvestdetect reads {VERSION}; make "
-            "it again"
-        )
-    try:
-        stored = msgspec.convert(values, _Stored)
-    except msgspec.ValidationError as error:
-        raise CalibrationError(f"the calibration {path} is damaged: {error}") from None
-    for name, p_values in stored.measures.items():
-        if not p_values or list(p_values) != sorted(p_values) or not 0 < p_values[0] <= p_values[-1] <= 1:
-            raise CalibrationError(
-                f"the calibration {path} is damaged: the p-values of {name!r} must be in (0, 1] and ascend"
-            )
-    if stored.held_out_prompts < 0 or any(r is not None and r < 0 for reach in stored.held_out for r in reach):
-        raise CalibrationError(f"the calibration {path} is damaged: a count or rate is negative")
-    return Calibration(
-        measures={name: fit_measure(stored.measures[name]) for name in sorted(stored.measures)},
-        held_out=tuple((_rate(urgent), _rate(review), _rate(watch)) for urgent, review, watch in stored.held_out),
-        held_out_prompts=stored.held_out_prompts,
-        counts=stored.counts,
-        files=stored.files,
-        settings=stored.settings,
-        models=stored.models,
-        versions=stored.versions,
-        created=stored.created,
-        sha256=sha256(data).hexdigest(),
-    )
-
-
-def _rate(value: float | None) -> float:
-    return math.inf if value is None else value

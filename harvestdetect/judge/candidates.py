@@ -1,10 +1,10 @@
-"""Everything a scan weighed, also what became no finding: the lines of ``candidates.jsonl``.
+"""All candidates of a scan, also those that are no findings: the lines of ``candidates.jsonl``.
 
-``harvestdetect explain`` answers from them why a set of accounts was taken, why its neighbours were not, and what
-would change that. A line names a few accounts that are **no members** (:class:`Outside`, and the surest accounts of
-a candidate that became no finding). Their ids are personal data of people about whom nothing is said: there are at
-most :data:`MOST_OUTSIDE` of them to a candidate, they are never recommended for anything, and the file wants the
-same care as the dump.
+``harvestdetect explain`` reads in them why a set of accounts was taken, why its neighbours were not, and what would
+change that. A line names a few accounts that are **no members** (:class:`Outside`, and the surest accounts of a
+candidate that is no finding). Their ids are personal data of people whom nothing is said about. A candidate names at
+most :data:`MOST_OUTSIDE` of them, they are never recommended for anything, and the file needs the same care as the
+dump.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -32,17 +33,20 @@ from harvestdetect.data import (
     NO_TIME,
     Campaign,
     Candidate,
+    Failed,
     Near,
     Outside,
     Prompts,
 )
 from harvestdetect.errors import InputError
+from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, unique
 from harvestdetect.util.redact import redact
 
 __all__ = [
     "CANDIDATES",
     "SEEN",
+    "LinkRules",
     "account_digest",
     "candidate_from_dict",
     "candidate_to_dict",
@@ -56,23 +60,30 @@ __all__ = [
 
 
 CANDIDATES: Final = "candidates.jsonl"
+"""Name of the file with a line for each candidate."""
 SEEN: Final = "accounts_seen.parquet"
+"""Name of the file with a digest of every account of the dump."""
 MOST_OUTSIDE: Final = 20
+"""Accounts that are no members which a candidate names, at most."""
 MOST_NEAR: Final = 10
+"""Other candidates that a candidate names, at most."""
 EXCERPT: Final = 200
-"""Most characters of a template that a line holds."""
+"""Characters of a template that a line has, at most."""
 SLOT: Final = "…"
+"""Mark of a slot in an excerpt."""
 CLOSE: Final = 0.7
-"""Chord distance up to which two candidates count as neighbours in wording; of unrelated ones 1 % lie within 0.8."""
+"""Chord distance up to which two candidates are neighbours in wording. Chosen: 1 % of unrelated ones lie within 0.8."""
 WEIGHED: Final = 200
-"""Candidates that share the most accounts with one, of equals the first, of which the overlap is tested."""
+"""Other candidates whose overlap with a candidate is tested: those that share the most accounts with it."""
 OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
+"""Optional fields whose absence a candidate names, besides the timestamp and the creation."""
 
 # ---------------------------------------------------------------- to and from JSON
 
 _FLOATS: Final = frozenset(
     {"score", "q_value", "value", "expected", "p_value", "adjusted", "cut", "log_p", "log_p_cut", "overlap"}
 )
+"""Fields whose value is a number and never missing, so that null stands for a number that is not finite."""
 
 
 def candidate_to_dict(candidate: Candidate) -> dict[str, Any]:
@@ -88,7 +99,7 @@ def candidate_from_dict(plain: Mapping[str, Any]) -> Candidate:
         InputError: a field is missing or of another type.
     """
     try:
-        return msgspec.convert(with_nan(dict(plain)), Candidate)
+        return msgspec.convert(with_nan(with_ids(plain)), Candidate)
     except msgspec.ValidationError as error:
         raise InputError(f"not a candidate: {error}") from None
 
@@ -137,7 +148,7 @@ def outside_accounts(
     """Some of the accounts that sent a campaign's texts, in words: the surest :data:`MOST_OUTSIDE`.
 
     Args:
-        accounts: int32[b], numbers of the accounts to tell of.
+        accounts: int32[b], numbers of the accounts to name.
         membership: float64[b], of each.
         hits: int32[b], prompts of each that fit.
         volume: int32[a], prompts of every account of the corpus.
@@ -169,6 +180,22 @@ def _why(sure: float, fit: int, total: int, member_from: float) -> str:
     return f"{of} fit: members send more, or a larger share; this may be chance"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRules:
+    """What links two candidates, as in ``campaign.form``."""
+
+    log_p: float
+    """Natural log of the corrected p-value below which an overlap is a link (``Settings.link_log_p``)."""
+    rigid_log_p: float
+    """The same between two candidates with rigid templates."""
+    copied_relief: float
+    """Factor on the overlap that volumes explain, for a candidate with a cluster that is mostly one text."""
+    min_shared: int
+    """Accounts that both must have."""
+    min_overlap: float
+    """Share of the smaller candidate's accounts that both must have."""
+
+
 def near_candidates(
     ids: Sequence[str],
     accounts: Sequence[Ints32],
@@ -178,32 +205,24 @@ def near_candidates(
     vectors: Floats32 | None,
     rigid: Sequence[bool],
     copied: Sequence[bool],
-    log_p: float,
-    rigid_log_p: float,
-    copied_relief: float,
-    min_shared: int,
-    min_overlap: float,
+    rules: LinkRules,
 ) -> list[tuple[Near, ...]]:
     """For each candidate at most :data:`MOST_NEAR` others that share accounts or wording, and the test they failed.
 
-    The figures are those of ``campaign.link_clusters`` for candidates as wholes: the overlap that the accounts'
-    volumes explain, its Poisson tail, times the number of pairs. Named are those that share more accounts than that,
-    the least likely overlap first, and those whose wording is within :data:`CLOSE`, the closest first.
+    The figures are those of ``campaign.form.link_clusters``, for whole candidates: the overlap that the accounts'
+    volumes explain, and its Poisson tail, times the number of pairs. It names candidates that share more accounts than
+    that, the least likely overlap first, and candidates whose wording is within :data:`CLOSE`, the closest first.
 
     Args:
         ids: of c candidates.
         accounts: for each the members, int32 ascending.
         hits: beside each member its prompts in the candidate.
         volume: int32[a], prompts of every account.
-        vectors: float32[c, d], mean vector of each candidate's prompts, less the mean of all prompts (or subjects that
-            many share would make all alike); None: wording is not compared.
-        rigid: whether a candidate has a template that nobody fills by chance.
-        copied: whether a candidate has a cluster that is mostly one text.
-        log_p: ``Settings.link_log_p``.
-        rigid_log_p: the same between two rigid templates, so what two rigid candidates are held to.
-        copied_relief: how many times the overlap that volumes explain a candidate with such a cluster is held to.
-        min_shared: ``campaign.MIN_SHARED``.
-        min_overlap: ``campaign.MIN_OVERLAP``.
+        vectors: float32[c, d], mean vector of each candidate's prompts, less the mean of all prompts (otherwise
+            subjects that many share would make all alike); None: wording is not compared.
+        rigid: for each whether it has a template that nobody fills by chance.
+        copied: for each whether it has a cluster that is mostly one text.
+        rules: what links two candidates.
     """
     count = len(ids)
     if count < 2:
@@ -215,14 +234,14 @@ def near_candidates(
     for block in blocks(overlaps):
         weighed, distance = _weighed(overlaps, block, unit)
         expected = by_chance(overlaps, weighed)
-        expected *= np.where(same[weighed.first] | same[weighed.second], copied_relief, 1.0)
+        expected *= np.where(same[weighed.first] | same[weighed.second], rules.copied_relief, 1.0)
         tail = np.where(weighed.shared > 0, log_tail(overlaps, weighed.shared, expected), 0.0)
         overlap = weighed.shared / np.maximum(
             np.minimum(overlaps.size[weighed.first], overlaps.size[weighed.second]), 1
         )
         for i in _nearest(weighed, expected, tail, distance):
             x, y, n = int(weighed.first[i]), int(weighed.second[i]), int(weighed.shared[i])
-            cut = rigid_log_p if rigid[x] and rigid[y] else log_p
+            cut = rules.rigid_log_p if rigid[x] and rigid[y] else rules.log_p
             found[x].append(
                 Near(
                     campaign_id=ids[y],
@@ -231,21 +250,25 @@ def near_candidates(
                     log_p=round(min(float(tail[i]), 0.0), 4),
                     log_p_cut=cut,
                     overlap=round(float(overlap[i]), 4),
-                    overlap_cut=min_overlap,
+                    overlap_cut=rules.min_overlap,
                     distance=None if unit is None else round(float(distance[i]), 4),
-                    failed=(
-                        "shared" if n < min_shared
-                        else "chance" if tail[i] >= cut
-                        else "overlap" if overlap[i] < min_overlap
-                        else "none"
-                    ),
+                    failed=_failed(n, float(tail[i]), float(overlap[i]), cut, rules),
                 )
             )  # fmt: skip
     return [tuple(row) for row in found]
 
 
+def _failed(shared: int, log_p: float, overlap: float, cut: float, rules: LinkRules) -> Failed:
+    """The first test of a link that two candidates fail."""
+    if shared < rules.min_shared:
+        return "shared"
+    if log_p >= cut:
+        return "chance"
+    return "overlap" if overlap < rules.min_overlap else "none"
+
+
 def _weighed(overlaps: Overlaps, block: slice, unit: Floats32 | None) -> tuple[Pairs, Floats32]:
-    """The pairs to weigh of some candidates, by the first, then by the second, and how far each is apart in wording.
+    """The pairs to compare of some candidates, sorted by both, and the distance in wording of each pair.
 
     They are the :data:`WEIGHED` that share the most accounts, and the closest in wording.
     """
@@ -293,9 +316,9 @@ def _nearest(weighed: Pairs, expected: Floats, tail: Floats, distance: Floats32)
 def _places(group: Ints, *keys: npt.NDArray[Any]) -> Ints:
     """The place of each item among those of its group, from 0, by some keys, the first one first."""
     order = np.lexsort((*keys[::-1], group))
-    held = group[order]
+    ordered = group[order]
     places = np.empty(len(group), np.int64)
-    places[order] = np.arange(len(group)) - np.searchsorted(held, held)
+    places[order] = np.arange(len(group)) - np.searchsorted(ordered, ordered)
     return places
 
 
@@ -308,15 +331,15 @@ def _unit(vectors: Floats32) -> Floats32:
 
 
 def account_digest(account: str) -> int:
-    """64 bits that stand for an account in :data:`SEEN`."""
+    """The 64-bit digest of an account in :data:`SEEN`."""
     return int.from_bytes(hashlib.blake2b(account.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def seen_accounts(accounts: pa.Array, volume: Ints32) -> pa.Table:
     """``digest`` (uint64, ascending) and ``prompts`` of every account of the dump, for :data:`SEEN`.
 
-    It tells an account that is in no finding from one that the dump does not hold, without a list of ids. Who can
-    guess an id can still look it up.
+    It shows whether the dump has an account that is in no finding, without a list of ids. Anybody who can guess an id
+    can still look it up.
     """
     digest = np.fromiter(map(account_digest, accounts.to_pylist()), np.uint64, len(accounts))
     order = np.argsort(digest, kind="stable")

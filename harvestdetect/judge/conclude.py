@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from harvestdetect.corpus.prompts import requests
+from harvestdetect.corpus.by_prompt import request_numbers
 from harvestdetect.data import Candidate, Cut, Finding, Template, Tier
+from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.candidates import seen_accounts
-from harvestdetect.judge.findings import campaign_ids, candidates_of, finding_of, prompt_table
-from harvestdetect.judge.measure import Case
+from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.judge.triage import changes, expected_false, ranked, what_if
 from harvestdetect.judge.verdict import Judged
 from harvestdetect.settings import Settings
@@ -39,7 +39,7 @@ class Conclusions:
 
 def conclude(
     judged: Judged,
-    case: Case,
+    case: ScanData,
     *,
     volume: Ints32,
     templates: Mapping[int, Template],
@@ -59,26 +59,28 @@ def conclude(
     prompts, judgements, campaigns = case.corpus.prompts, judged.judgements, judged.campaigns
     ids = campaign_ids(campaigns, templates, prompts.accounts)
     rows = ranked(judgements)
-    findings = []
-    for i in rows:
-        one = judged.scaled[i]
-        findings.append(
-            finding_of(
-                campaigns[i], judgements[i], campaign_id=ids[i], prompts=prompts, volume=volume, templates=templates,
-                evidence=one.evidence, benign=one.benign, targets=one.targets, shared_values=one.shared_values,
-                changes=changes(judgements[i], fdr=settings.fdr), low_share=settings.low_share,
-            )
-        )  # fmt: skip
+    sent = Sent(prompts=prompts, volume=volume, templates=templates)
+    findings = [
+        finding_of(
+            campaigns[i],
+            judgements[i],
+            judged.scaled[i],
+            sent,
+            campaign_id=ids[i],
+            changes=changes(judgements[i], fdr=settings.fdr),
+            low_share=settings.low_share,
+        )
+        for i in rows
+    ]
     candidates = candidates_of(
-        campaigns, judgements, ids, evidence=[one.evidence for one in judged.scaled],
-        benign=[one.benign for one in judged.scaled], prompts=prompts, volume=volume, vectors=case.vectors,
-        templates=templates, rigid=[is_rigid(d) for d in case.described], link_log_p=settings.link_log_p,
+        campaigns, judgements, judged.scaled, ids, sent, vectors=case.vectors,
+        rigid=[is_rigid(d) for d in case.described], link_log_p=settings.link_log_p,
     )  # fmt: skip
     table = prompt_table(
         list(zip(findings, [campaigns[i] for i in rows], strict=True)),
         prompts=prompts,
         templates=templates,
-        request=requests(prompts),
+        request=request_numbers(prompts),
         files=files,
     )
     return Conclusions(

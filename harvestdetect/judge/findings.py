@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,71 +16,81 @@ import pyarrow as pa
 from harvestdetect.campaign.form import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, is_copied
 from harvestdetect.data import (
     NO_TIME,
-    BenignExplanation,
     Campaign,
     Candidate,
     Evidence,
     Finding,
     Member,
+    Near,
     Prompts,
-    SharedValue,
     Template,
 )
-from harvestdetect.judge.candidates import excerpt_of, missing_fields, near_candidates, outside_accounts
+from harvestdetect.evidence.measures import MEASURES, Measure
+from harvestdetect.judge.candidates import LinkRules, excerpt_of, missing_fields, near_candidates, outside_accounts
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.arrays import ranges, unique
 
-__all__ = ["campaign_ids", "candidates_of", "finding_of", "prompt_table"]
+__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
 
+OF_USUAL_SHARE: Final = 0.5
+"""Share of the median harvest share below which a member's share is low, whatever the setting. Chosen."""
+LEAST_PROMPTS: Final = 2
+"""Prompts in the campaign that a member needs to be recommended: a single one may be chance. Chosen."""
 SURE: Final = 0.8
-"""Membership from which an account may be recommended for action."""
+"""Least membership of an account that may be recommended for action. Chosen."""
+STANDS_OUT: Final = 0.01
+"""p-value below which the summary mentions a measure. It decides nothing. Chosen."""
+MOST_CLAUSES: Final = 3
+"""Measures that the summary mentions at most."""
 DAY: Final = 86_400
+"""Seconds in a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What the accounts of a scan sent, as far as findings show it."""
+
+    prompts: Prompts
+    """Of the corpus."""
+    volume: npt.NDArray[np.int32]
+    """int32[a], prompts of every account."""
+    templates: Mapping[int, Template]
+    """By cluster, of the clusters of all candidates."""
 
 
 def finding_of(
     campaign: Campaign,
     judgement: Judgement,
+    measured: MeasuredCandidate,
+    sent: Sent,
     *,
     campaign_id: str,
-    prompts: Prompts,
-    volume: npt.NDArray[np.int32],
-    templates: Mapping[int, Template],
-    evidence: Sequence[Evidence],
-    benign: Sequence[BenignExplanation],
-    targets: Sequence[str],
-    shared_values: Sequence[SharedValue],
     changes: Sequence[str],
     low_share: float,
+    measures: Sequence[Measure] = MEASURES,
 ) -> Finding:
     """The finding of a campaign.
 
     Args:
         campaign: judged.
         judgement: with a tier.
+        measured: what was measured on it, with the p-values that were judged.
+        sent: of the scan.
         campaign_id: see :func:`campaign_ids`.
-        prompts: of the corpus.
-        volume: int32[a], prompts of every account.
-        templates: by cluster, of all the campaign's clusters.
-        evidence: of the campaign.
-        benign: explanations tested.
-        targets: names of its capability targets.
-        shared_values: infrastructure that members share.
         changes: what would change the tier, in sentences.
         low_share: see ``Settings.low_share``.
+        measures: the table that the summary takes its clauses from.
     """
     if judgement.tier is None:
         raise ValueError("a candidate without a tier is no finding")
-    shown = sorted(
-        (
-            _counted(templates[int(c)], campaign.prompts[campaign.prompt_cluster == c], prompts)
-            for c in campaign.clusters
-        ),
-        key=lambda t: (-t.prompts, t.template_id),
-    )
-    members = _members(campaign, judgement, prompts, volume, templates, low_share)
+    prompts, evidence = sent.prompts, measured.evidence
+    shown = _templates(campaign, sent)
+    members = _members(campaign, judgement, sent, low_share)
     time = prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
     days = _days(time)
+    joined = campaign.joined_by is not None
     orgs = prompts.fields["org"].code[campaign.prompts]
     known = unique(orgs[orgs >= 0])
     return Finding(
@@ -88,7 +98,7 @@ def finding_of(
         tier=judgement.tier,
         score=judgement.score,
         q_value=judgement.q_value,
-        summary=_summary(campaign, shown, days, judgement, evidence),
+        summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, measures, joined=joined)),
         families=judgement.families,
         accounts=len(members),
         prompts=len(campaign.prompts),
@@ -98,10 +108,10 @@ def finding_of(
         days=days,
         templates=tuple(shown),
         evidence=tuple(sorted(_shown(campaign, evidence), key=lambda e: (e.family, e.p_value))),
-        benign_explanations=tuple(benign),
-        capability_targets=tuple(targets),
+        benign_explanations=measured.benign,
+        capability_targets=measured.targets,
         members=members,
-        shared_values=tuple(shared_values),
+        shared_values=measured.shared_values,
         changes=tuple(changes),
     )
 
@@ -109,76 +119,90 @@ def finding_of(
 def candidates_of(
     campaigns: Sequence[Campaign],
     judgements: Sequence[Judgement],
+    measured: Sequence[MeasuredCandidate],
     ids: Sequence[str],
+    sent: Sent,
     *,
-    evidence: Sequence[Sequence[Evidence]],
-    benign: Sequence[Sequence[BenignExplanation]],
-    prompts: Prompts,
-    volume: npt.NDArray[np.int32],
     vectors: npt.NDArray[np.float32],
-    templates: Mapping[int, Template],
     rigid: Sequence[bool],
     link_log_p: float,
 ) -> tuple[Candidate, ...]:
-    """All that was weighed, with what explains the judgement.
+    """All candidates, with what explains their judgements.
 
     Args:
         campaigns: the candidates.
         judgements: of each.
+        measured: what was measured on each.
         ids: of each, see :func:`campaign_ids`.
-        evidence: of each.
-        benign: explanations of each.
-        prompts: of the corpus.
-        volume: int32[a], prompts of every account.
+        sent: of the scan.
         vectors: float32[p, d], of every prompt.
-        templates: by cluster.
         rigid: for each cluster, whether nobody fills its template by chance.
         link_log_p: see ``Settings.link_log_p``.
     """
+    prompts, volume = sent.prompts, sent.volume
     centre = vectors.mean(axis=0) if len(vectors) else 0.0
     means = np.array([vectors[c.prompts].mean(axis=0) - centre for c in campaigns], np.float32)
     near = near_candidates(
         ids, [c.accounts for c in campaigns], [c.harvest_prompts for c in campaigns], volume=volume,
         vectors=means if len(means) else None, rigid=[any(rigid[int(c)] for c in one.clusters) for one in campaigns],
-        copied=[_has_copied(one, prompts) for one in campaigns], copied_relief=COPIED_RELIEF,
-        log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+        copied=[_has_copied(one, prompts) for one in campaigns],
+        rules=LinkRules(
+            log_p=link_log_p, rigid_log_p=link_log_p * RIGID_RELIEF, copied_relief=COPIED_RELIEF,
+            min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+        ),
     )  # fmt: skip
-    found = []
-    for i, (campaign, judgement) in enumerate(zip(campaigns, judgements, strict=True)):
-        largest = max((templates[int(c)] for c in campaign.clusters), key=lambda t: (t.prompts, t.template_id))
-        found.append(
-            Candidate(
-                campaign_id=ids[i],
-                tier=judgement.tier,
-                score=judgement.score,
-                q_value=judgement.q_value,
-                accounts=len(campaign.accounts),
-                prompts=len(campaign.prompts),
-                uncapped=judgement.uncapped,
-                capped_by=judgement.capped_by if judgement.uncapped != judgement.tier else (),
-                templated=judgement.templated,
-                templates=len(campaign.clusters),
-                excerpt=excerpt_of(largest.words),
-                families=judgement.standings,
-                evidence=_shown(campaign, evidence[i]),
-                benign_explanations=tuple(benign[i]),
-                members=()
-                if judgement.tier
-                else outside_accounts(
-                    campaign.accounts, campaign.membership, campaign.harvest_prompts, volume=volume,
-                    names=prompts.accounts,
-                ),
-                outside=outside_accounts(
-                    campaign.outside, campaign.outside_membership, campaign.outside_hits, volume=volume,
-                    names=prompts.accounts,
-                ),
-                outside_count=len(campaign.outside),
-                neighbors=near[i],
-                steps=steps(judgement),
-                missing=missing_fields(prompts, campaign),
-            )
-        )  # fmt: skip
-    return tuple(found)
+    return tuple(
+        _candidate(campaign, judgements[i], measured[i], ids[i], sent, near[i]) for i, campaign in enumerate(campaigns)
+    )
+
+
+def _candidate(
+    campaign: Campaign,
+    judgement: Judgement,
+    measured: MeasuredCandidate,
+    campaign_id: str,
+    sent: Sent,
+    near: tuple[Near, ...],
+) -> Candidate:
+    """One candidate; ``near`` are the others that share accounts or wording."""
+    prompts, volume = sent.prompts, sent.volume
+    largest = max((sent.templates[int(c)] for c in campaign.clusters), key=lambda t: (t.prompts, t.template_id))
+    return Candidate(
+        campaign_id=campaign_id,
+        tier=judgement.tier,
+        score=judgement.score,
+        q_value=judgement.q_value,
+        accounts=len(campaign.accounts),
+        prompts=len(campaign.prompts),
+        uncapped=judgement.uncapped,
+        capped_by=judgement.capped_by if judgement.uncapped != judgement.tier else (),
+        templated=judgement.templated,
+        templates=len(campaign.clusters),
+        excerpt=excerpt_of(largest.words),
+        families=judgement.standings,
+        evidence=_shown(campaign, measured.evidence),
+        benign_explanations=measured.benign,
+        members=()
+        if judgement.tier
+        else outside_accounts(
+            campaign.accounts,
+            campaign.membership,
+            campaign.harvest_prompts,
+            volume=volume,
+            names=prompts.accounts,
+        ),
+        outside=outside_accounts(
+            campaign.outside,
+            campaign.outside_membership,
+            campaign.outside_hits,
+            volume=volume,
+            names=prompts.accounts,
+        ),
+        outside_count=len(campaign.outside),
+        neighbors=near,
+        steps=steps(judgement),
+        missing=missing_fields(prompts, campaign),
+    )
 
 
 def _has_copied(campaign: Campaign, prompts: Prompts) -> bool:
@@ -188,8 +212,17 @@ def _has_copied(campaign: Campaign, prompts: Prompts) -> bool:
 
 
 def _shown(campaign: Campaign, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """What was weighed, and what the campaign's parts have in common."""
+    """The evidence that was judged, and what the campaign's parts have in common."""
     return (*evidence, campaign.joined_by) if campaign.joined_by else tuple(evidence)
+
+
+def _templates(campaign: Campaign, sent: Sent) -> list[Template]:
+    """The templates of a campaign with the counts of its own prompts, the largest first."""
+    counted = (
+        _counted(sent.templates[int(c)], campaign.prompts[campaign.prompt_cluster == c], sent.prompts)
+        for c in campaign.clusters
+    )
+    return sorted(counted, key=lambda t: (-t.prompts, t.template_id))
 
 
 def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -> Template:
@@ -203,7 +236,7 @@ def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -
 
 
 def campaign_ids(campaigns: Sequence[Campaign], templates: Mapping[int, Template], accounts: pa.Array) -> list[str]:
-    """An id for each candidate, by its templates; those of the same templates are told apart by their accounts.
+    """An id for each candidate, by its templates; those of the same templates get one by their accounts too.
 
     Args:
         campaigns: all candidates of a scan.
@@ -224,17 +257,11 @@ def _digest(lines: Sequence[str]) -> str:
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
-def _members(
-    campaign: Campaign,
-    judgement: Judgement,
-    prompts: Prompts,
-    volume: npt.NDArray[np.int32],
-    templates: Mapping[int, Template],
-    low_share: float,
-) -> tuple[Member, ...]:
+def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: float) -> tuple[Member, ...]:
+    prompts, volume, templates = sent.prompts, sent.volume, sent.templates
     account = prompts.account[campaign.prompts]
     usual = float(np.median(campaign.harvest_share)) if len(campaign.accounts) else 0.0
-    low = min(low_share, usual / 2)
+    low = min(low_share, usual * OF_USUAL_SHARE)
     found = []
     for position, number in enumerate(campaign.accounts):
         mine = slice(*np.searchsorted(account, (number, number + 1)))
@@ -246,11 +273,11 @@ def _members(
         reasons = [f"{hits} of its {total} prompts ({share:.0%}) fit {len(by_template)} of the campaign's templates"]
         if share < low:
             reasons.append("low harvest share: may be an innocent customer of a reseller")
-        if hits < 2:
+        if hits < LEAST_PROMPTS:
             reasons.append("a single prompt: may be chance")
         if sure < SURE:
             reasons.append(f"membership is uncertain ({sure:.2f})")
-        action = judgement.tier in ("urgent", "review") and share >= low and sure >= SURE and hits >= 2
+        action = judgement.tier in ("urgent", "review") and share >= low and sure >= SURE and hits >= LEAST_PROMPTS
         found.append(
             Member(
                 account=prompts.accounts[int(number)].as_py(),
@@ -279,24 +306,19 @@ def _days(time: npt.NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
     )
 
 
-_STRONG: Final = {
-    "even load": "the load is spread evenly over them",
-    "one list of work": "their requests are dealt from one list",
-    "linked templates": "they share several templates",
-    "flat day": "they are active around the clock",
-    "no sittings": "they do not work in sittings",
-    "steady days": "the daily volume is steady",
-    "common start": "they started together",
-    "same hours": "they act in the same hours",
-    "synchrony": "they act at the same times day after day",
-    "hand-over": "one pool of them took over from another",
-    "sign-up cohort": "they signed up together",
-    "shared address": "they share addresses",
-    "shared network": "they share networks",
-    "shared API key": "they share keys",
-    "shared means of payment": "they share means of payment",
-    "shared e-mail domain": "they share an e-mail domain",
-}
+def _clauses(
+    evidence: Sequence[Evidence], judgement: Judgement, measures: Sequence[Measure], *, joined: bool
+) -> list[str]:
+    """What the summary says of the measures that stand out in the families that stand, the surest first.
+
+    Of a joined campaign the infrastructure comes first: it is what makes the parts one.
+    """
+    clauses = {m.id: m.clause for m in measures if m.clause}
+    strongest = sorted(
+        (e for e in evidence if e.family in judgement.families and e.id in clauses),
+        key=lambda e: (joined and e.family != "infrastructure", e.p_value),
+    )
+    return list(dict.fromkeys(clauses[e.id] for e in strongest if e.p_value < STANDS_OUT))[:MOST_CLAUSES]
 
 
 def _summary(
@@ -304,7 +326,7 @@ def _summary(
     templates: Sequence[Template],
     days: Sequence[tuple[str, int]],
     judgement: Judgement,
-    evidence: Sequence[Evidence],
+    clauses: Sequence[str],
 ) -> str:
     """One line in plain words: observation first, then what makes it stand out."""
     active = sum(1 for _, n in days if n)
@@ -319,14 +341,8 @@ def _summary(
     over = f" on {active} days" if active > 1 else ""
     who = f"{len(campaign.accounts)} accounts{' linked by infrastructure' if joined else ''}"
     line = f"{who} sent {len(campaign.prompts)} prompts of {what}{over}".rstrip(",")
-    strongest = sorted(
-        (e for e in evidence if e.family in judgement.families and e.name in _STRONG),
-        # what the parts have in common is what makes them one
-        key=lambda e: (joined and e.family != "infrastructure", e.p_value),
-    )
-    told = list(dict.fromkeys(_STRONG[e.name] for e in strongest if e.p_value < 0.01))[:3]
-    if told:
-        line += "; " + (", ".join(told[:-1]) + " and " + told[-1] if len(told) > 1 else told[0])
+    if clauses:
+        line += "; " + (", ".join(clauses[:-1]) + " and " + clauses[-1] if len(clauses) > 1 else clauses[0])
     elif judgement.tier == "watch":
         line += "; only the wording stands out"
     return line + "."

@@ -1,9 +1,9 @@
-"""From measures to a judgement: which families stand, how high a finding may go, in what words."""
+"""From measures to a judgement: which families of evidence stand, and which tier a candidate gets."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,55 +30,58 @@ __all__ = [
 BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
 """Families that may lift a finding above ``watch``."""
 _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
+"""Families that are judged."""
 P_FLOOR: Final = 1e-30
+"""No p-value of a measure counts as smaller when a family is judged."""
 TEXT_FDR: Final = 0.05
-"""Wording only qualifies what other families decide, so it may be less sure than they."""
+"""False-discovery rate of the text family. Wording only qualifies what other families decide, so it may be less sure
+than they. Chosen."""
 ALONE: Final = 0.01
-"""Without a template a single family must pass at this fraction of the false-discovery rate."""
+"""Fraction of the false-discovery rate at which a single family must pass without a template. Chosen."""
 TEXT_SCORE: Final = 3.0
-"""Most that wording adds to a score."""
+"""Points, as negative decimal logarithms of p, that wording adds to a score at most. Chosen."""
 AGREES: Final = 0.01
-"""p-value from which a second measure agrees, whether it decides or not; no less than :data:`ALONE`."""
+"""Largest p-value at which a second measure agrees, whether it decides or not; no less than :data:`ALONE`. Chosen."""
 NEIGHBOURS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
-"""Cuts that a what-if looks at, as multiples of the false-discovery rate."""
+"""Multiples of the false-discovery rate at which a what-if counts the findings."""
 LEAST_CUT: Final = 1e-6
-"""Changes of tier at smaller rates are not put into words."""
+"""Changes of tier at smaller false-discovery rates are not mentioned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What triage says of one candidate."""
+    """The judgement on one candidate."""
 
     tier: Tier | None
     """None: no finding."""
     score: float
     q_value: float
     families: tuple[Family, ...]
-    """Those that stand, surest first."""
+    """The families that stand, the surest first."""
     standings: tuple[FamilyResult, ...] = ()
-    """Of every family that was measured and can decide."""
+    """How every family came out that was measured and can decide."""
     templated: bool = True
     uncapped: Tier | None = None
     """The tier if no benign explanation fitted."""
     cap: Tier | None = None
     """The highest tier that the benign explanations allow; None: any."""
     capped_by: tuple[str, ...] = ()
-    """Names of the benign explanations that set ``cap``, whether it was reached or not."""
+    """Labels of the benign explanations that set ``cap``, whether it was reached or not."""
     reach: Mapping[Tier, float] = field(default_factory=dict)
-    """For each tier the least false-discovery rate at which the candidate comes to it or above, caps aside;
-    infinite where it never does, 0 where it always does."""
+    """By tier the least false-discovery rate at which the candidate reaches it or a higher one, without caps. Infinite
+    where it never does, 0 where it always does."""
 
 
-def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[str, Sequence[str]]) -> dict[Family, float]:
+def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[Family, Collection[str]]) -> dict[Family, float]:
     """One p-value per family that was measured (Simes 1986, valid under positive dependence).
 
     Args:
         evidence: of one campaign.
-        deciding: for some families the names of the measures that decide; all of the others do.
+        deciding: by family, the ids of the measures that decide. In a family that is not named, all do.
     """
     by_family: dict[Family, list[float]] = {}
     for item in evidence:
-        if item.name in deciding.get(item.family, (item.name,)):
+        if item.id in deciding.get(item.family, (item.id,)):
             by_family.setdefault(item.family, []).append(max(item.p_value, P_FLOOR))
     found: dict[Family, float] = {}
     for family, values in by_family.items():
@@ -101,7 +104,7 @@ def judge(
     benign: Sequence[Sequence[BenignExplanation]],
     templated: Sequence[bool],
     *,
-    deciding: Mapping[str, Sequence[str]],
+    deciding: Mapping[Family, Collection[str]],
     fdr: float,
 ) -> list[Judgement]:
     """Judges all candidates of a scan together.
@@ -126,22 +129,7 @@ def judge(
     if count == 0:
         return []
     families = [family_p_values(e, deciding) for e in evidence]
-    standings: list[list[FamilyResult]] = [[] for _ in range(count)]
-    for family in _FAMILIES:
-        cut = TEXT_FDR if family == "text" else fdr
-        adjusted = false_discovery_control([f.get(family, 1.0) for f in families]).tolist()
-        for i, measured in enumerate(families):
-            if family in measured:
-                standings[i].append(
-                    FamilyResult(
-                        family=family,
-                        p_value=measured[family],
-                        adjusted=adjusted[i],
-                        cut=cut,
-                        stands=adjusted[i] <= cut,
-                        agreed=_agreed(evidence[i], family),
-                    )
-                )
+    standings = _standings(evidence, families, fdr=fdr)
     beyond_p = [[p for x, p in f.items() if x in BEYOND_TEXT] or [1.0] for f in families]
     combined = np.array([chi2.sf(-2 * np.log(p).sum(), 2 * len(p)) for p in beyond_p])
     q_values = false_discovery_control(np.clip(combined, 1e-300, 1.0))
@@ -167,6 +155,37 @@ def judge(
             )
         )
     return found
+
+
+def _standings(
+    evidence: Sequence[Sequence[Evidence]], families: Sequence[Mapping[Family, float]], *, fdr: float
+) -> list[list[FamilyResult]]:
+    """How the families of each candidate came out, adjusted over all candidates.
+
+    Args:
+        evidence: of each candidate.
+        families: of each candidate, see :func:`family_p_values`.
+        fdr: false-discovery rate of the families beyond text.
+    """
+    from scipy.stats import false_discovery_control
+
+    standings: list[list[FamilyResult]] = [[] for _ in evidence]
+    for family in _FAMILIES:
+        cut = TEXT_FDR if family == "text" else fdr
+        adjusted = false_discovery_control([f.get(family, 1.0) for f in families]).tolist()
+        for i, measured in enumerate(families):
+            if family in measured:
+                standings[i].append(
+                    FamilyResult(
+                        family=family,
+                        p_value=measured[family],
+                        adjusted=adjusted[i],
+                        cut=cut,
+                        stands=adjusted[i] <= cut,
+                        agreed=_agreed(evidence[i], family),
+                    )
+                )
+    return standings
 
 
 def ranked(judgements: Sequence[Judgement]) -> list[int]:
@@ -205,7 +224,7 @@ def _capped(tier: Tier | None, cap: Tier | None) -> Tier | None:
 
 
 def tier_at(judgement: Judgement, fdr: float) -> Tier | None:
-    """The tier that a candidate would have at another false-discovery rate (text is always held to its own)."""
+    """The tier that a candidate would have at another false-discovery rate; the text family always keeps its own."""
     return _capped(_best(judgement.reach, fdr), judgement.cap)
 
 
@@ -285,7 +304,7 @@ def expected_false(judgements: Sequence[Judgement], *, fdr: float) -> dict[Tier,
     counted as innocent. The sum is
 
     * for ``review`` over the families, with :data:`ALONE` of the rate for candidates that have no template;
-    * for ``urgent`` over the families other than one that stands (held to be real), or, where none stands, over pairs
+    * for ``urgent`` over the families other than one that stands (taken to be real), or, where none stands, over pairs
       of families, products of two small chances. So it is the smallest of the three by far, unless families stand
       for innocent reasons;
     * for a capped candidate at its cap; without a cap only at tiers that it has not passed.

@@ -18,9 +18,15 @@ import numpy as np
 
 from harvestdetect.campaign.form import joined, without
 from harvestdetect.data import TIERS, Campaign
-from harvestdetect.evidence.infrastructure import Common, common_infrastructure, joining_evidence
+from harvestdetect.evidence.candidate import Reference, ScanData
+from harvestdetect.evidence.joining import Common, common_infrastructure, joining_evidence
 from harvestdetect.judge.calibration import Calibration, calibrated
-from harvestdetect.judge.measure import Background, Case, Weighed, judgements_of, less_sure, weigh
+from harvestdetect.judge.measure import (
+    MeasuredCandidate,
+    judgements_of,
+    measure_candidates,
+    with_larger_p_values,
+)
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
 
@@ -28,8 +34,8 @@ __all__ = ["Judged", "Scale", "judge_candidates"]
 
 SHARED_MEMBERS: Final = 0.1
 """Share of a candidate's accounts that surer candidates also have, from which its other accounts are measured alone."""
-LINKED: Final = ("linked templates", "linked clusters")
-"""Measures of templates that the same accounts sent."""
+LINKED: Final = ("linked_templates", "linked_clusters")
+"""Ids of the measures of templates that the same accounts sent."""
 FAR: Final = 10.0
 """A candidate is far from being a finding if this multiple of the false-discovery rate would not make it one."""
 
@@ -41,17 +47,17 @@ class Scale:
     fdr: float
     calibration: Calibration | None = None
 
-    def of(self, measured: Sequence[Weighed]) -> list[Weighed]:
+    def of(self, measured: Sequence[MeasuredCandidate]) -> list[MeasuredCandidate]:
         """The candidates with their p-values on this scale."""
         if self.calibration is None:
             return list(measured)
         return [replace(one, evidence=tuple(calibrated(self.calibration, one.evidence))) for one in measured]
 
-    def judge(self, measured: Sequence[Weighed]) -> list[Judgement]:
+    def judge(self, measured: Sequence[MeasuredCandidate]) -> list[Judgement]:
         """The judgement on each candidate, all of them together."""
         return judgements_of(self.of(measured), fdr=self.fdr)
 
-    def are_far(self, measured: Sequence[Weighed]) -> list[bool]:
+    def are_far(self, measured: Sequence[MeasuredCandidate]) -> list[bool]:
         """Which candidates are :data:`FAR` from being findings."""
         return [one.reach["watch"] > FAR * self.fdr for one in self.judge(measured)]
 
@@ -61,18 +67,18 @@ class Judged:
     """All candidates of a scan with the judgement on each."""
 
     campaigns: Sequence[Campaign]
-    measured: Sequence[Weighed]
+    measured: Sequence[MeasuredCandidate]
     """What was measured on each, before any calibration."""
-    scaled: Sequence[Weighed]
+    scaled: Sequence[MeasuredCandidate]
     """The same with p-values on the scale that was judged on."""
     judgements: Sequence[Judgement]
 
 
 def judge_candidates(
     campaigns: Sequence[Campaign],
-    measured: Sequence[Weighed],
-    case: Case,
-    background: Background,
+    measured: Sequence[MeasuredCandidate],
+    case: ScanData,
+    background: Reference,
     *,
     scale: Scale,
     settings: Settings,
@@ -103,19 +109,21 @@ def judge_candidates(
 class _Bench:
     """What judging needs besides the candidates."""
 
-    case: Case
-    background: Background
+    case: ScanData
+    background: Reference
     scale: Scale
     settings: Settings
 
-    def measure(self, campaigns: Sequence[Campaign]) -> list[Weighed]:
-        return weigh(campaigns, self.case, self.background, seed=self.settings.seed)
+    def measure(self, campaigns: Sequence[Campaign]) -> list[MeasuredCandidate]:
+        return measure_candidates(campaigns, self.case, self.background, seed=self.settings.seed)
 
 
 # ---------------------------------------------------------------- merge
 
 
-def _merge(campaigns: list[Campaign], measured: list[Weighed], bench: _Bench) -> tuple[list[Campaign], list[Weighed]]:
+def _merge(
+    campaigns: list[Campaign], measured: list[MeasuredCandidate], bench: _Bench
+) -> tuple[list[Campaign], list[MeasuredCandidate]]:
     """Merges candidates that share rare infrastructure.
 
     Accounts that send one prompt each link no templates, and their networks look common outside each part because the
@@ -131,7 +139,7 @@ def _merge(campaigns: list[Campaign], measured: list[Weighed], bench: _Bench) ->
         return campaigns, measured
     anew = [
         # The parts do not show that their accounts sent several templates.
-        replace(one, evidence=tuple(e for e in one.evidence if e.name not in LINKED))
+        replace(one, evidence=tuple(e for e in one.evidence if e.id not in LINKED))
         for one in bench.measure(wholes)
     ]
     in_groups = set(itertools.chain.from_iterable(groups))
@@ -180,7 +188,9 @@ def _groups(
 # ---------------------------------------------------------------- subtract
 
 
-def _subtract(campaigns: Sequence[Campaign], measured: Sequence[Weighed], bench: _Bench) -> list[Weighed]:
+def _subtract(
+    campaigns: Sequence[Campaign], measured: Sequence[MeasuredCandidate], bench: _Bench
+) -> list[MeasuredCandidate]:
     """Measures candidates without the accounts that they share with surer ones.
 
     The other texts of a campaign's accounts form clusters too, which inherit the campaign's sign-ups, networks and
@@ -202,9 +212,9 @@ def _subtract(campaigns: Sequence[Campaign], measured: Sequence[Weighed], bench:
             if rest >= bench.settings.min_accounts:
                 again[i] = without(campaigns[i], members[shared], account=account)
             else:
-                found[i] = less_sure(found[i], replace(found[i], evidence=()))
+                found[i] = with_larger_p_values(found[i], replace(found[i], evidence=()))
         taken[members] = True
     alone = bench.measure(list(again.values()))
     for i, one in zip(again, alone, strict=True):
-        found[i] = less_sure(found[i], one)
+        found[i] = with_larger_p_values(found[i], one)
     return found

@@ -1,140 +1,173 @@
-"""Lists of nearest neighbours that become better step by step: by the cells around, then by neighbours of neighbours.
+"""Lists of nearest neighbours that improve in rounds: by the cells around, then by neighbours of neighbours.
 
-The neighbours of a row's neighbours are likely its own (NN-descent: Dong, Moses, Li 2011). The rows of a place ask
-together, and everything that any of them is pointed to is compared with all of them in one product of matrices. Rows
-that were found better than what the other side has enter its list as well.
+The neighbours of a row's neighbours are likely its own neighbours (NN-descent: Dong, Moses, Li 2011). Rows that are
+near each other ask together: everything that any of them refers to is compared with all of them in one matrix product.
+A row also enters the list of the other row, if it is better than what that list has.
 
-A step reads the lists as they stood before a fixed number of groups of rows, so the result does not depend on the
+A round reads the lists as they were before a fixed number of groups of rows, so the result does not depend on the
 number of threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.neighbors.int8 import NONE, code_of, products
+from harvestdetect.neighbors.lists import Pool
 from harvestdetect.neighbors.partition import RANK_BITS, Cells, over_all, ranks
+from harvestdetect.neighbors.quantize import NO_SCORE, int8_products, quantize
 from harvestdetect.util.arrays import Bools, Ints, Ints8, Ints32, packed_pairs, ranges, unique, unit
 
-__all__ = ["Found", "Group", "Lists", "begin", "descend", "empty_lists", "groups_of", "probe"]
+__all__ = [
+    *("MAX_RANKED_CELLS", "Better", "Found", "Group", "Lists", "begin", "descend", "empty_lists", "groups_of"),
+    "probe",
+]
 
-GROUP: Final = 256
-"""Rows that are compared together, about."""
-SPREAD: Final = 2_048
-"""Positions that the rows of a group lie within, if they are of several cells."""
-NEAR_CELLS: Final = 2_048
-"""The cells that the rows of a group may probe: those most promising for their mean."""
-FIRST: Final = 2_000
-"""Points of the cells that a group is compared with at first."""
-ASKED: Final = 131_072
-"""Neighbours of neighbours that the rows of a group ask for at a time, about..."""
-LEAST_ASKED: Final = 4
-"""...but so many of each neighbour."""
-PROBED: Final = 360
-"""Points of a probed cell, on average over the cells that a row probes; of greater cells fewer are probed."""
-_AROUND: Final = 64
-_WIDTH: Final = 2_048
-_TALL: Final = 2_048
-_WAVE: Final = 16
-_LOTS: Final = 4
-_PAIRS: Final = 32_768
-_CHUNK: Final = 512
-_MERGED: Final = 1_024
+GROUP_ROWS: Final = 256
+"""Approximate number of rows that are compared together."""
+GROUP_SPAN: Final = 2_048
+"""Most positions between the first and the last row of a group of several cells."""
+MAX_RANKED_CELLS: Final = 2_048
+"""Number of cells that the rows of a group may probe: the most promising ones for the mean of the group."""
+FIRST_POINTS: Final = 2_000
+"""Number of points in the cells that a group is compared with at first."""
+ASKED_POINTS: Final = 131_072
+"""Approximate number of neighbours of neighbours that the rows of a group ask for in one round."""
+MIN_ASKED: Final = 4
+"""Fewest neighbours that a group asks of each of its neighbours, even if :data:`ASKED_POINTS` are exceeded."""
+POINTS_PER_PROBE: Final = 360
+"""Number of points of a probed cell, on average over the cells that a row probes. Of larger cells fewer are probed."""
+_GROUPS_PER_TASK: Final = 64
+"""Groups whose cells are ranked by one thread at a time."""
+_COLUMNS: Final = 2_048
+"""Columns of a matrix product: points that rows are compared with at a time."""
+_ROWS: Final = 2_048
+"""Rows of a matrix product."""
+_GROUPS_PER_WAVE: Final = 16
+"""Groups that read the lists before any of them changes the lists of others."""
+_TASKS_PER_WAVE: Final = 4
+"""Tasks of a probe that read the lists before any of them changes these."""
+_PAIRS_PER_TASK: Final = 32_768
+"""Approximate number of pairs of a row and a cell that one task of a probe compares."""
+_GROUPS_PER_PROBE: Final = 512
+"""Groups whose pairs of a row and a cell are sorted by cell at a time."""
+_LISTS_PER_TASK: Final = 1_024
+"""Lists that one thread merges at a time."""
 _OLD, _LAST, _NOW = 0, 1, 2
-_GONE: Final = np.iinfo(np.int64).max
+"""Age of a place in a list: found in an earlier round, in the round before, in this round."""
+_EMPTY: Final = np.iinfo(np.int64).max
+"""An empty place of a list in packed form. It sorts last."""
 
-Pool: TypeAlias = ThreadPoolExecutor
-Found: TypeAlias = tuple[Ints32, Ints32, Ints32]
-"""For which position which other was found, with which score."""
-Better: TypeAlias = tuple[Ints32, Ints32, Ints8]
-"""Lists as :class:`Lists` has them, of some positions."""
+
+Cells16: TypeAlias = npt.NDArray[np.uint16]
+"""Numbers of cells."""
+
+
+class Found(NamedTuple):
+    """Pairs that score well, as three arrays of equal length."""
+
+    at: Ints32
+    """The position whose list the other may enter."""
+    other: Ints32
+    """The other position."""
+    score: Ints32
+    """The product of their codes."""
+
+
+class Better(NamedTuple):
+    """New lists of some positions; see :class:`Lists` for the columns."""
+
+    near: Ints32
+    score: Ints32
+    age: Ints8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lists:
-    """The best that was found for each of n positions, best first; ties in the order of positions."""
+    """The best neighbours found so far for each of n positions, best first and then by position. Changed in place."""
 
     near: Ints32
-    """int32[n, w]: positions, -1 where fewer were found."""
+    """int32[n, w]: positions of the neighbours, -1 if fewer were found."""
     score: Ints32
-    """int32[n, w]: products of codes, :data:`NONE` where fewer were found."""
+    """int32[n, w]: products of codes, :data:`NO_SCORE` if fewer were found."""
     age: Ints8
-    """int8[n, w]: 2 for what was found in the present round, 1 in the one before, 0 earlier."""
+    """int8[n, w]: 2 for what was found in this round, 1 in the round before, 0 earlier."""
     least: Ints32
-    """int32[n]: what does not score more is of no use."""
+    """int32[n]: only a greater score can enter the list."""
     settled: Bools
-    """bool[n]: lists that stay as they are; what is found for them is put by..."""
+    """bool[n]: lists that do not change. What is found for them goes to ``later``."""
     later: list[Found]
-    """...here. Of what was found twice both are here."""
+    """What was found for settled lists. A pair that was found twice is here twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rows of a place."""
+    """Rows that are near each other and are compared together."""
 
     rows: Ints32
     """Their positions, ascending."""
-    near: npt.NDArray[np.uint16]
-    """The cells most promising for their mean, ascending."""
+    near: Cells16
+    """The most promising cells for the mean of the rows, ascending."""
     begun: Ints32
-    """Which of these they were compared with in the beginning: places in ``near``."""
+    """Cells that the rows were compared with at first, as places in ``near``."""
 
 
 def empty_lists(n: int, width: int, *, settled: Bools | None = None) -> Lists:
-    """Lists of n positions, at most ``width`` to each, with nothing in them.
+    """Empty lists of n positions with ``width`` places each.
 
-    ``settled``: bool[n], those that stay as they are; None: none.
+    Args:
+        n: positions.
+        width: places of a list.
+        settled: bool[n], lists that do not change; None: all may change.
     """
     return Lists(
         near=np.full((n, width), -1, np.int32),
-        score=np.full((n, width), NONE, np.int32),
+        score=np.full((n, width), NO_SCORE, np.int32),
         age=np.zeros((n, width), np.int8),
-        least=np.full(n, NONE, np.int32),
+        least=np.full(n, NO_SCORE, np.int32),
         settled=np.zeros(n, bool) if settled is None else settled,
         later=[],
     )
 
 
 def groups_of(cells: Cells, positions: Ints32, pool: Pool) -> list[Group]:
-    """Rows that are compared together, of adjoining cells, and the cells around them."""
+    """Splits positions into groups of adjoining cells, and finds the cells around each group."""
     home = cells.home[positions]
     edge = np.append(np.flatnonzero(np.diff(home, prepend=-1)), len(home)).tolist()
     spans: list[tuple[int, int]] = []
     start = 0
     for before, stop in pairwise(edge):
-        if before > start and (stop - start > GROUP or positions[stop - 1] - positions[start] > SPREAD):
+        if before > start and (stop - start > GROUP_ROWS or positions[stop - 1] - positions[start] > GROUP_SPAN):
             spans.append((start, before))
             start = before
-        while stop - start > 2 * GROUP:
-            spans.append((start, start + GROUP))
-            start += GROUP
+        while stop - start > 2 * GROUP_ROWS:
+            spans.append((start, start + GROUP_ROWS))
+            start += GROUP_ROWS
     if start < len(home):
         spans.append((start, len(home)))
     size = np.diff(cells.border)
-    width = min(NEAR_CELLS, len(size))
+    width = min(MAX_RANKED_CELLS, len(size))
 
     def around(first: int) -> list[Group]:
-        held = [positions[i:j] for i, j in spans[first : first + _AROUND]]
-        mean = np.stack([cells.code[rows].sum(axis=0, dtype=np.int32) for rows in held]).astype(np.float32)
+        members = [positions[i:j] for i, j in spans[first : first + _GROUPS_PER_TASK]]
+        mean = np.stack([cells.code[rows].sum(axis=0, dtype=np.int32) for rows in members]).astype(np.float32)
         groups = []
-        for rows, rank in zip(held, ranks(cells, code_of(unit(mean))), strict=True):
+        for rows, rank in zip(members, ranks(cells, quantize(unit(mean))), strict=True):
             own = unique(cells.home[rows])
             rank[own] = np.iinfo(np.int32).max
             near = np.argpartition(-rank, width - 1)[:width].astype(np.uint16)
             near.sort()
             order = np.argsort(-rank[near], kind="stable")
-            enough = int(np.searchsorted(np.cumsum(size[near[order]]), FIRST)) + 1
+            enough = int(np.searchsorted(np.cumsum(size[near[order]]), FIRST_POINTS)) + 1
             groups.append(Group(rows=rows, near=near, begun=order[: max(enough, len(own))].astype(np.int32)))
         return groups
 
-    return [group for some in pool.map(around, range(0, len(spans), _AROUND)) for group in some]
+    return [group for some in pool.map(around, range(0, len(spans), _GROUPS_PER_TASK)) for group in some]
 
 
 def begin(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools, pool: Pool) -> int:
@@ -144,11 +177,11 @@ def begin(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools, 
         cells: of all points.
         lists: are changed.
         groups: of the rows that search.
-        entering: bool[n], positions that also enter the lists of those they are compared with.
+        entering: bool[n], positions that also enter the lists of those that they are compared with.
         pool: threads.
 
     Returns:
-        how many pairs were compared.
+        Number of pairs that were compared.
     """
     size = np.diff(cells.border)
 
@@ -160,9 +193,10 @@ def begin(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools, 
 
 
 def descend(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools, pool: Pool) -> int:
-    """One round: the rows ask their neighbours for theirs; what is old on both sides was compared before.
+    """One round: compares rows with the neighbours of their neighbours.
 
-    Arguments and result are those of :func:`begin`.
+    Two old places were compared before, so at least one of the two must be new. Arguments and result are those of
+    :func:`begin`.
     """
     np.maximum(lists.age, _LAST, out=lists.age)
     lists.age[...] -= 1
@@ -173,8 +207,8 @@ def descend(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools
         fresh = _distinct(mine[age[group.rows] != _OLD])
         every = _distinct(mine.ravel())
         old = np.setdiff1d(every, fresh, assume_unique=True)
-        # lists are sorted: where many are asked, as among texts that are all but equal, each gives its nearest
-        breadth = max(LEAST_ASKED, min(near.shape[1], ASKED // max(len(every), 1)))
+        # Lists are sorted. If many are asked, as among nearly equal texts, each gives only its nearest.
+        breadth = max(MIN_ASKED, min(near.shape[1], ASKED_POINTS // max(len(every), 1)))
         late = near[old, :breadth][age[old, :breadth] != _OLD]
         return _distinct(np.concatenate((every, near[fresh, :breadth].ravel(), late)))
 
@@ -182,7 +216,7 @@ def descend(cells: Cells, lists: Lists, groups: Sequence[Group], entering: Bools
 
 
 def _distinct(values: Ints32) -> Ints32:
-    """The distinct ones of some positions, ascending, without -1."""
+    """The distinct positions, ascending, without -1."""
     values = np.sort(values)
     values = values[np.flatnonzero(np.diff(values, prepend=-1))]
     return values[np.searchsorted(values, 0) :]
@@ -193,27 +227,28 @@ def probe(
 ) -> int:
     """Compares each row with the cells from the ``start``-th to the ``stop``-th most promising for it.
 
-    The cells that its group began with do not count. Other arguments and the result are those of :func:`begin`.
+    Cells that its group was compared with at first do not count. The other arguments and the result are those of
+    :func:`begin`.
     """
     pairs = 0
     size = np.diff(cells.border)
-    for first in range(0, len(groups), _CHUNK):
-        some = groups[first : first + _CHUNK]
+    for first in range(0, len(groups), _GROUPS_PER_PROBE):
+        some = groups[first : first + _GROUPS_PER_PROBE]
         chosen = list(pool.map(lambda group: _most_promising(cells, group, start, stop), some))
         rows = np.concatenate([np.repeat(g.rows, c.shape[1]) for g, c in zip(some, chosen, strict=True)])
-        wanted = np.concatenate([_within(size[c], PROBED * (stop - start)).ravel() for c in chosen])
+        wanted = np.concatenate([_within(size[c], POINTS_PER_PROBE * (stop - start)).ravel() for c in chosen])
         cell = np.concatenate([c.ravel() for c in chosen])
         pairs += _by_cell(cells, lists, rows[wanted], cell[wanted], entering, pool)
     return pairs
 
 
 def _within(size: Ints, points: int) -> Bools:
-    """Which of the cells of each row, from the first on, come before so many points are reached."""
+    """Which cells of each row, taken from the first on, start before this number of points is reached."""
     return np.cumsum(size, axis=1) - size < points
 
 
-def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> npt.NDArray[np.uint16]:
-    """uint16[rows of the group, at most stop - start]: cells."""
+def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> Cells16:
+    """The cells from the ``start``-th to the ``stop``-th for each row: uint16[rows, at most stop - start]."""
     width = len(group.near)
     left = width - len(group.begun)
     start, stop = min(start, left), min(stop, left)
@@ -221,7 +256,7 @@ def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> npt.ND
         return np.empty((len(group.rows), 0), np.uint16)
     bits = max(width - 1, 1).bit_length()
     key = ranks(cells, cells.code[group.rows], group.near)
-    # a rank and a cell as one number; cells that were compared go last
+    # A rank and a cell are packed into one number. Cells that were compared before sort last.
     np.clip(key, -(2 ** (RANK_BITS + 1)), 2 ** (RANK_BITS + 1) - 1, out=key)
     np.subtract(2 ** (RANK_BITS + 1) - 1, key, out=key)
     key <<= bits
@@ -234,75 +269,86 @@ def _most_promising(cells: Cells, group: Group, start: int, stop: int) -> npt.ND
     return np.asarray(group.near[key[:, start:stop] & ((1 << bits) - 1)])
 
 
-def _by_cell(
-    cells: Cells, lists: Lists, rows: Ints32, cell: npt.NDArray[np.uint16], entering: Bools, pool: Pool
-) -> int:
-    """Compares rows with the points of a cell each; all rows of a cell at once."""
+def _by_cell(cells: Cells, lists: Lists, rows: Ints32, cell: Cells16, entering: Bools, pool: Pool) -> int:
+    """Compares each row with the points of a cell. All rows of one cell are multiplied together."""
     order = np.argsort(cell, kind="stable")
     rows, cell = rows[order], cell[order]
     first = np.append(np.flatnonzero(np.diff(cell.astype(np.int32), prepend=-1)), len(cell))
     cell = cell[first[:-1]]
-    lots = -(-len(rows) // _PAIRS)
+    lots = -(-len(rows) // _PAIRS_PER_TASK)
     cut = unique(np.searchsorted(first, np.linspace(0, len(rows), lots + 1).astype(np.int64)))
 
     def compare(lot: int) -> tuple[list[Found], int]:
         found: list[Found] = []
         pairs = 0
         for i in range(int(cut[lot]), int(cut[lot + 1])):
-            for s in range(int(first[i]), int(first[i + 1]), _TALL):
-                who = rows[s : min(s + _TALL, int(first[i + 1]))]
+            for s in range(int(first[i]), int(first[i + 1]), _ROWS):
+                who = rows[s : min(s + _ROWS, int(first[i + 1]))]
                 enters, least = entering[who], lists.least[who]
-                for a in range(int(cells.border[cell[i]]), int(cells.border[cell[i] + 1]), _WIDTH):
-                    held = np.arange(a, min(a + _WIDTH, int(cells.border[cell[i] + 1])), dtype=np.int32)
-                    mine, others = _compare(cells, lists, who, held, least, enters)
-                    found.append((who[mine[0]], mine[1], mine[2]))
+                for a in range(int(cells.border[cell[i]]), int(cells.border[cell[i] + 1]), _COLUMNS):
+                    points = np.arange(a, min(a + _COLUMNS, int(cells.border[cell[i] + 1])), dtype=np.int32)
+                    mine, others = _compare(cells, lists, who, points, least, enters)
+                    found.append(Found(who[mine.at], mine.other, mine.score))
                     found += others
-                    pairs += len(who) * len(held)
+                    pairs += len(who) * len(points)
         return found, pairs
 
     total = 0
-    for wave in range(0, len(cut) - 1, _LOTS):
+    for wave in range(0, len(cut) - 1, _TASKS_PER_WAVE):
         found: list[Found] = []
-        for some, pairs in pool.map(compare, range(wave, min(wave + _LOTS, len(cut) - 1))):
+        for some, pairs in pool.map(compare, range(wave, min(wave + _TASKS_PER_WAVE, len(cut) - 1))):
             found += some
             total += pairs
         _merge(found, lists, pool)
     return total
 
 
+class _Joined(NamedTuple):
+    """The result of comparing a group with some points."""
+
+    rows: Ints32
+    """Positions of the group."""
+    better: Better
+    """Their new lists."""
+    others: list[Found]
+    """What was found for the points."""
+    pairs: int
+    """Number of pairs that were compared."""
+
+
 def _in_waves(
     cells: Cells,
     lists: Lists,
     groups: Sequence[Group],
-    held_of: Callable[[Group], Ints32],
+    points_of: Callable[[Group], Ints32],
     entering: Bools,
     pool: Pool,
 ) -> int:
-    """Compares each group with what ``held_of`` names, and puts what is better into the lists, wave by wave."""
+    """Compares each group with the points that ``points_of`` names, and improves the lists, wave by wave."""
     total = 0
 
-    def join(group: Group) -> tuple[Ints32, Better, list[Found], int]:
-        held = held_of(group)
-        better, others = _join(cells, lists, group.rows, held, entering[group.rows])
-        return group.rows, better, others, len(group.rows) * len(held)
+    def join(group: Group) -> _Joined:
+        points = points_of(group)
+        better, others = _join(cells, lists, group.rows, points, entering[group.rows])
+        return _Joined(group.rows, better, others, len(group.rows) * len(points))
 
-    for start in range(0, len(groups), _WAVE):
+    for start in range(0, len(groups), _GROUPS_PER_WAVE):
         found: list[Found] = []
-        for rows, better, others, pairs in list(pool.map(join, groups[start : start + _WAVE])):
-            _put(lists, rows, better)
-            found += others
-            total += pairs
+        for joined in list(pool.map(join, groups[start : start + _GROUPS_PER_WAVE])):
+            _put(lists, joined.rows, joined.better)
+            found += joined.others
+            total += joined.pairs
         _merge(found, lists, pool)
     return total
 
 
-def _join(cells: Cells, lists: Lists, rows: Ints32, held: Ints32, enters: Bools) -> tuple[Better, list[Found]]:
-    """What some rows have when they were compared with some points, and what those would have of them."""
+def _join(cells: Cells, lists: Lists, rows: Ints32, points: Ints32, enters: Bools) -> tuple[Better, list[Found]]:
+    """Compares rows with points. Returns the new lists of the rows, and what was found for the points."""
     least = lists.least[rows]
     found: list[Found] = []
     others: list[Found] = []
-    for start in range(0, len(held), _WIDTH):
-        mine, theirs = _compare(cells, lists, rows, held[start : start + _WIDTH], least, enters)
+    for start in range(0, len(points), _COLUMNS):
+        mine, theirs = _compare(cells, lists, rows, points[start : start + _COLUMNS], least, enters)
         found.append(mine)
         others += theirs
     of, ids, score = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -310,97 +356,108 @@ def _join(cells: Cells, lists: Lists, rows: Ints32, held: Ints32, enters: Bools)
 
 
 def _compare(
-    cells: Cells, lists: Lists, rows: Ints32, held: Ints32, least: Ints32, enters: Bools
+    cells: Cells, lists: Lists, rows: Ints32, points: Ints32, least: Ints32, enters: Bools
 ) -> tuple[Found, list[Found]]:
-    """The pairs of rows and points that score more than the least of the row (by number), and of the point.
+    """Compares rows with points.
 
-    Where that would be many more than a list takes, what is the least rises.
+    Args:
+        cells: of all points.
+        lists: of all positions.
+        rows: int32[r], positions.
+        points: int32[p], positions, ascending.
+        least: int32[r], the score that a point must exceed for the row. It rises if many more points exceed it than a
+            list has places.
+        enters: bool[r], rows that may enter the lists of the points.
+
+    Returns:
+        What was found for the rows (``at`` is an index into ``rows``), and what was found for the points.
     """
-    m, width = len(held), lists.near.shape[1]
-    product = products(cells.code[rows], cells.code[held])
-    at = np.minimum(np.searchsorted(held, rows), m - 1)
-    own = np.flatnonzero(held[at] == rows)
-    product[own, at[own]] = NONE
+    m, width = len(points), lists.near.shape[1]
+    product = int8_products(cells.code[rows], cells.code[points])
+    at = np.minimum(np.searchsorted(points, rows), m - 1)
+    own = np.flatnonzero(points[at] == rows)
+    product[own, at[own]] = NO_SCORE
     greater = product > least[:, None]
     if m > width and np.count_nonzero(greater) > 2 * width * len(rows):
-        # the w-th of the best of parts is no better than the w-th best of all
+        # The w-th of the best of parts is no better than the w-th best of all.
         parts = 2 * width if m >= 4 * width else m
         best = product[:, : m // parts * parts].reshape(len(rows), -1, parts).max(axis=1)
         best.partition(parts - width, axis=1)
         np.maximum(least, best[:, parts - width] - 1, out=least)
         greater = product > least[:, None]
     mine = _hits(product, greater)
-    found = (mine[0], held[mine[1]], mine[2])
+    found = Found(mine.at, points[mine.other], mine.score)
     if not enters.any():
         return found, []
-    of, who, score = _hits(product, product > lists.least[held])
+    of, who, score = _hits(product, product > lists.least[points])
     if not enters.all():
         keep = enters[of]
         of, who, score = of[keep], who[keep], score[keep]
-    return found, [(held[who], rows[of], score)]
+    return found, [Found(points[who], rows[of], score)]
 
 
 def _hits(product: Ints32, where: Bools) -> Found:
-    """Row, column and value of what is wanted."""
+    """Row, column and value of the entries of a product that are wanted."""
     hit = np.flatnonzero(where)
     row, column = np.divmod(hit.astype(np.int32), np.int32(product.shape[1]))
-    return row, column, product.ravel()[hit]
+    return Found(row, column, product.ravel()[hit])
 
 
 def _best(lists: Lists, rows: Ints32, of: Ints32, ids: Ints32, score: Ints32) -> Better:
-    """The lists of some rows with what was found for them.
+    """The lists of some positions, merged with what was found for them.
 
     Args:
-        lists: as they stand.
+        lists: of all positions.
         rows: m positions.
-        of: int32[f], for which of the m.
+        of: int32[f], for which of the m something was found.
         ids: int32[f], what was found; it may be in the list already.
-        score: int32[f].
+        score: int32[f], its score.
     """
     m, width = len(rows), lists.near.shape[1]
     order = np.argsort(of.astype(np.uint16), kind="stable")
     of = of[order]
     count = np.bincount(of, minlength=m)
-    packed = np.full((m, width + int(count.max(initial=0))), _GONE, np.int64)
+    packed = np.full((m, width + int(count.max(initial=0))), _EMPTY, np.int64)
     packed[:, :width] = _packed(lists.score[rows], lists.near[rows], lists.age[rows])
     within = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
     packed[of, width + within] = _packed(score[order], ids[order], np.int8(_NOW))
     packed.sort(axis=1)
-    again = (packed[:, 1:] >> 2 == packed[:, :-1] >> 2) & (packed[:, 1:] != _GONE)
+    again = (packed[:, 1:] >> 2 == packed[:, :-1] >> 2) & (packed[:, 1:] != _EMPTY)
     if again.any():
-        packed[:, 1:][again] = _GONE
+        packed[:, 1:][again] = _EMPTY
         packed.sort(axis=1)
     packed = packed[:, :width]
     low = packed.astype(np.uint32)
     near, value, age = (low >> 2).astype(np.int32), (-(packed >> 32)).astype(np.int32), (low & 3).astype(np.int8)
-    gone = packed == _GONE
-    near[gone], value[gone], age[gone] = -1, NONE, _OLD
-    return near, value, age
+    gone = packed == _EMPTY
+    near[gone], value[gone], age[gone] = -1, NO_SCORE, _OLD
+    return Better(near, value, age)
 
 
 def _packed(score: Ints32, ids: Ints32, age: Ints8 | np.int8) -> Ints:
-    """Score, id and age as one number that sorts by the score, the greatest first, then by the id."""
+    """Score, id and age as one number that sorts by falling score, then by id."""
     packed = -score.astype(np.int64)
     packed <<= 32
     packed |= (ids.astype(np.int64) << 2) | age
-    packed[ids < 0] = _GONE
+    packed[ids < 0] = _EMPTY
     return packed
 
 
 def _put(lists: Lists, rows: Ints32, better: Better) -> None:
+    """Replaces the lists of some positions."""
     lists.near[rows], lists.score[rows], lists.age[rows] = better
-    lists.least[rows] = np.maximum(lists.least[rows], better[1][:, -1])
+    lists.least[rows] = np.maximum(lists.least[rows], better.score[:, -1])
 
 
 def _merge(gathered: Sequence[Found], lists: Lists, pool: Pool) -> None:
-    """Puts what was found into the lists, or by."""
+    """Merges what was found into the lists. What was found for settled lists is kept for later."""
     if not gathered:
         return
     of, ids, score = (np.concatenate(part) for part in zip(*gathered, strict=True))
     settled = lists.settled[of]
     if settled.any():
-        lists.later.append((of[settled], ids[settled], score[settled]))
-    keep = np.flatnonzero((score > lists.least[of]) & ~settled)  # the least may have risen since
+        lists.later.append(Found(of[settled], ids[settled], score[settled]))
+    keep = np.flatnonzero((score > lists.least[of]) & ~settled)  # the least may have risen meanwhile
     key = packed_pairs(of[keep], keep)
     key.sort()
     keep = key & 0xFFFFFFFF
@@ -408,10 +465,10 @@ def _merge(gathered: Sequence[Found], lists: Lists, pool: Pool) -> None:
     edge = np.append(np.flatnonzero(np.diff(of, prepend=-1)), len(of))
 
     def put(first: int) -> None:
-        last = min(first + _MERGED, len(edge) - 1)
+        last = min(first + _LISTS_PER_TASK, len(edge) - 1)
         part = slice(edge[first], edge[last])
         rows = of[edge[first:last]]
         local = np.repeat(np.arange(last - first, dtype=np.int32), np.diff(edge[first : last + 1]))
         _put(lists, rows, _best(lists, rows, local, ids[part], score[part]))
 
-    over_all(pool, put, range(0, len(edge) - 1, _MERGED))
+    over_all(pool, put, range(0, len(edge) - 1, _LISTS_PER_TASK))

@@ -1,1 +1,1 @@
-"""What runs scans by the clock and watches over them."""
+"""Regular runs of scans, and checks that they work."""

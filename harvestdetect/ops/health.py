@@ -1,4 +1,4 @@
-"""Whether a job that runs again and again still does its work, told from the metrics of its last run."""
+"""Checks from the metrics of the last run whether a regular job still works."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from harvestdetect.ops.metrics import read_metrics
 __all__ = ["Health", "check_health"]
 
 CLOCK_TOLERANCE: Final = 300.0
-"""Seconds by which a time in the file may be ahead of the clock: clocks of machines differ."""
+"""Seconds by which a time in the file may be ahead of the clock, because clocks of machines differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The answer of :func:`check_health`."""
+    """The result of :func:`check_health`."""
 
     healthy: bool
+    """Whether a run succeeded recently enough."""
     sentence: str
-    """What was found, in plain English."""
+    """What was found."""
 
 
 def check_health(metrics: str | os.PathLike[str], *, max_age: float, now: float | None = None) -> Health:
-    """Whether a run did its work not too long ago. Never raises.
+    """Checks whether a run succeeded recently enough. It never raises.
 
     Args:
-        metrics: the file that ``scan --metrics`` writes.
-        max_age: seconds that may have passed since the end of the last run that did its work.
-        now: Unix seconds; None: the clock.
+        metrics: file that ``scan --metrics`` writes.
+        max_age: most seconds since the end of the last successful run.
+        now: Unix seconds; None takes those of the clock.
     """
     now = time.time() if now is None else now
     found = read_metrics(metrics)
@@ -40,20 +41,21 @@ def check_health(metrics: str | os.PathLike[str], *, max_age: float, now: float 
         return Health(healthy=False, sentence=f"no run has written metrics to {path}")
     last = f"the last run ended with exit code {code:.0f}"
     if not success:
-        return Health(healthy=False, sentence=f"no run has done its work yet; {last}")
+        return Health(healthy=False, sentence=f"no run has succeeded yet; {last}")
     age = now - success
     if age < -CLOCK_TOLERANCE:
         ahead = f"the metrics in {path} are {_duration(-age)} ahead of the clock; one of the two clocks was wrong"
         return Health(healthy=False, sentence=ahead)
-    sentence = f"the last run that did its work ended {_duration(max(age, 0.0))} ago"
+    sentence = f"the last successful run ended {_duration(max(age, 0.0))} ago"
     if age > max_age:
-        return Health(healthy=False, sentence=f"{sentence}, and {_duration(max_age)} are allowed; {last}")
+        return Health(healthy=False, sentence=f"{sentence}, but {_duration(max_age)} is the limit; {last}")
     if found.get("window_complete") == 0:
         sentence += "; its window was incomplete"
     return Health(healthy=True, sentence=sentence)
 
 
 def _duration(seconds: float) -> str:
+    """A duration in the largest unit of which there are at least two."""
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

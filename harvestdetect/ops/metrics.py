@@ -1,8 +1,7 @@
-"""Figures of a run for Prometheus, as a file that node_exporter's textfile collector reads.
+"""Metrics of a run for Prometheus, in a file for the textfile collector of node_exporter.
 
-All are gauges: a run is a process of its own and counts nothing up. The file is replaced as a whole, so that a scrape
-sees one run or the next. A run that failed says nothing about the state; what it does not know is kept from the file
-that is there.
+All metrics are gauges, because each run is a process of its own. The file is replaced as a whole, so that a scrape sees
+one run or the next. A run that failed knows nothing about the state, so it keeps these figures from the earlier file.
 """
 
 from __future__ import annotations
@@ -24,46 +23,50 @@ from harvestdetect.util.files import replacing
 __all__ = ["STATUSES", "RunMetrics", "metrics_text", "read_metrics", "write_metrics"]
 
 STATUSES: Final[tuple[str, ...]] = get_args(Status)
+"""Statuses of campaigns."""
 _PREFIX: Final = "harvestdetect_"
+"""Start of the name of every metric."""
 _MOST_BYTES: Final = 1_000_000
-"""Of an earlier file; no more of it is read."""
+"""Most bytes that are read of an earlier file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunMetrics:
-    """What a run did and what the state holds after it.
+    """What a run did, and what the state has after it.
 
-    Where None is allowed it means unknown: the figure of the earlier file stays, or 0 without one.
+    None means unknown: the figure of the earlier file stays, or is 0 without one.
 
     Raises:
         ValueError: a figure is negative or no number, or a tier or status is unknown.
     """
 
     last_run: float
-    """Unix seconds at which the run ended, well or not."""
+    """Unix seconds at which the run ended, successful or not."""
     last_success: float | None = None
-    """The same where it did its work (exit code 0, 3 or 4); None where it failed."""
+    """The same if the run succeeded (exit code 0, 3 or 4); None if it failed."""
     duration_seconds: float
     exit_code: int
     rows: int = 0
-    """Read in this run, the rejected ones among them."""
+    """Rows that the run read, including rejects."""
     rejects: int = 0
-    """Of them, not usable."""
+    """Rows that the run rejected."""
     prompts_in_window: int | None = None
+    """Prompts in the window."""
     accounts_in_window: int | None = None
+    """Accounts in the window."""
     findings: Mapping[str, int] | None = None
-    """By tier; tiers that are left out have 0."""
+    """Number of findings by tier; missing tiers count 0."""
     campaigns: Mapping[str, int] | None = None
-    """Known ones, by status; what is left out has 0."""
+    """Number of known campaigns by status; missing statuses count 0."""
     alerts_failed: int | None = None
-    """Given up by this run; none of them is pending."""
+    """Alerts that the run gave up."""
     alerts_pending: int | None = None
-    """Kept for a later run; none of them has failed for good."""
+    """Alerts that wait for a later run."""
     window_complete: int | None = None
-    """1 where every file of the window was there, 0 where one was lost."""
+    """1 if every file of the window was there, 0 if one was lost."""
 
     def __post_init__(self) -> None:
-        """Check that every figure can be one."""
+        """Check the ranges of all figures."""
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
             for number in value.values() if isinstance(value, Mapping) else (value,):
@@ -76,49 +79,57 @@ class RunMetrics:
 
 @dataclass(frozen=True, slots=True)
 class _Gauge:
+    """A metric."""
+
     name: str
+    """Name without the prefix."""
     field: str
+    """Field of :class:`RunMetrics`."""
     help: str
     label: str = ""
+    """Name of its own label, if it has one."""
     values: tuple[str, ...] = ("",)
-    """Of the label."""
+    """Values of the label."""
     unknown: int = 0
-    """Written where the figure is not known."""
+    """Value to write for an unknown figure."""
 
 
 _GAUGES: Final = (
-    _Gauge("last_success_timestamp_seconds", "last_success", "When a run last did its work, 0 if never."),
-    _Gauge("last_run_timestamp_seconds", "last_run", "When the last run ended, well or not."),
+    _Gauge("last_success_timestamp_seconds", "last_success", "When the last successful run ended, 0 if none did."),
+    _Gauge("last_run_timestamp_seconds", "last_run", "When the last run ended, successful or not."),
     _Gauge("last_run_duration_seconds", "duration_seconds", "How long the last run took."),
     _Gauge(
-        "last_run_exit_code", "exit_code", "Exit code of the last run: 0, 3 and 4 did their work, 75 was locked out."
+        "last_run_exit_code",
+        "exit_code",
+        "Exit code of the last run: 0, 3 and 4 mean success, 75 that the state was in use.",
     ),
-    _Gauge("last_run_rows", "rows", "Rows that the last run read, rejected ones included."),
-    _Gauge("last_run_rejected_rows", "rejects", "Rows that the last run read and could not use."),
+    _Gauge("last_run_rows", "rows", "Rows that the last run read, including rejects."),
+    _Gauge("last_run_rejected_rows", "rejects", "Rows that the last run rejected."),
     _Gauge("window_prompts", "prompts_in_window", "Prompts in the window of the state."),
     _Gauge("window_accounts", "accounts_in_window", "Accounts in the window of the state."),
-    _Gauge("findings", "findings", "Findings of the last run that did its work, by tier.", "tier", TIERS),
+    _Gauge("findings", "findings", "Findings of the last successful run, by tier.", "tier", TIERS),
     _Gauge("campaigns", "campaigns", "Campaigns that the state knows, by status.", "status", STATUSES),
     _Gauge("alerts_failed", "alerts_failed", "Alerts that the last run gave up."),
     _Gauge("alerts_pending", "alerts_pending", "Alerts that wait for a later run."),
     _Gauge(
         "window_complete",
         "window_complete",
-        "0 where a file of the window was lost in the last run that did its work, else 1.",
+        "0 if a file of the window was lost in the last successful run, else 1.",
         unknown=1,
     ),
 )
+"""All metrics but ``build_info``, in the order of the file."""
 
 
 def metrics_text(values: RunMetrics, *, labels: Mapping[str, str] | None = None) -> str:
-    """The text exposition format of Prometheus. An unknown figure is 0; an unknown window counts as complete.
+    """Metrics in the text format of Prometheus. An unknown figure is 0; an unknown window counts as complete.
 
     Args:
-        values: all series are there whatever they are.
-        labels: put on every series, such as ``{"job_name": "nightly"}``: files in one folder must differ in one.
+        values: the figures. The text always has all series.
+        labels: labels for every series, such as ``{"job_name": "nightly"}``. Files in one folder must differ in one.
 
     Raises:
-        UsageError: a label's name is not one, or is taken.
+        UsageError: the name of a label is malformed or taken.
     """
     constant = [(_label_name(name), value) for name, value in (labels or {}).items()]
     return "".join(f"{line}\n" for line in _lines(values, constant))
@@ -142,7 +153,7 @@ def _label_name(name: str) -> str:
     taken = {gauge.label for gauge in _GAUGES} | {"version"}
     if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name) or name.startswith("__") or name in taken:
         raise UsageError(
-            f"a label is named by letters, digits and _, and not {', '.join(sorted(taken - {''}))}: {name!r}"
+            f"the name of a label must be letters, digits and _, not {', '.join(sorted(taken - {''}))}; got {name!r}"
         )
     return name
 
@@ -157,38 +168,39 @@ def _labels(labels: list[tuple[str, str]]) -> str:
 
 
 def write_metrics(path: str | os.PathLike[str], values: RunMetrics, *, labels: Mapping[str, str] | None = None) -> None:
-    """Replace the file of metrics as a whole, readable by all.
+    """Replaces the metrics file as a whole. Everybody may read it.
 
     Args:
-        path: node_exporter reads only files that end with ``.prom``. Its folder must exist.
-        values: what is None in them is taken from the file that is there, as far as that can be read.
-        labels: as :func:`metrics_text` takes them.
+        path: of the file, in an existing folder. node_exporter reads only names that end with ``.prom``.
+        values: the figures. Unknown ones are taken from the earlier file, if it can be read.
+        labels: as for :func:`metrics_text`.
 
     Raises:
         OutputError: the file cannot be written.
-        UsageError: a label's name is not one, or is taken.
+        UsageError: the name of a label is malformed or taken.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
-        raise OutputError(f"cannot write the metrics {target}: it is there and not a file")
+        raise OutputError(f"cannot write the metrics to {target}: it is not a file")
     text = metrics_text(_with_earlier(values, target), labels=labels)
     try:
         with replacing(target) as stream:
             stream.write(text.encode())
             os.fchmod(stream.fileno(), 0o644)
     except OSError as error:
-        raise OutputError(f"cannot write the metrics {target}: {error.strerror or error}") from None
+        raise OutputError(f"cannot write the metrics to {target}: {error.strerror or error}") from None
 
 
 def read_metrics(path: str | os.PathLike[str]) -> dict[str, float]:
-    """The gauges without labels of their own in a file of metrics, by name: ``{"last_run_exit_code": 0.0}``.
+    """The gauges without labels of their own in a metrics file, by name: ``{"last_run_exit_code": 0.0}``.
 
-    Lines that are not of this package are passed over; a file that cannot be read gives none.
+    Lines of other programs are ignored. A file that cannot be read gives no gauges.
     """
     return {name: number for (name, value), number in _earlier(Path(path)).items() if not value}
 
 
 def _with_earlier(values: RunMetrics, path: Path) -> RunMetrics:
+    """The figures, with unknown ones from an earlier file."""
     unknown = [gauge for gauge in _GAUGES if getattr(values, gauge.field) is None]
     if not unknown:
         return values
@@ -197,7 +209,7 @@ def _with_earlier(values: RunMetrics, path: Path) -> RunMetrics:
     for gauge in unknown:
         found = {at: earlier[gauge.name, at] for at in gauge.values if (gauge.name, at) in earlier}
         if gauge.field == "last_success":
-            # A clock that was wrong once must not hide for years that nothing succeeds.
+            # A time in the future, from a wrong clock, would hide for years that no run succeeds.
             kept[gauge.field] = min(found.get("", 0.0), values.last_run)
         else:
             whole = {at: int(number) for at, number in found.items()}
@@ -206,7 +218,7 @@ def _with_earlier(values: RunMetrics, path: Path) -> RunMetrics:
 
 
 def _earlier(path: Path) -> dict[tuple[str, str], float]:
-    """Figures by name and value of their own label; lines that are not of ours are passed over."""
+    """Figures of a metrics file, by name and by the value of their own label. Lines of other programs are ignored."""
     try:
         with open(path, "rb") as file:
             text = file.read(_MOST_BYTES).decode("utf-8", "replace")

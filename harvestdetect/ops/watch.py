@@ -1,8 +1,8 @@
-"""A function that runs again and again in one process, for containers without a scheduler.
+"""Runs a function at regular intervals in one process, for containers without a scheduler.
 
-The first run starts at once, the others at multiples of the period counted from it. Runs never overlap, and those that
-another one took the time of are left out. SIGTERM or Ctrl-C end the loop: at once while it waits, after the run while
-one is under way; a second signal interrupts that run.
+The first run starts at once, the others at multiples of the period after it. Runs never overlap: a run that would start
+during another one is skipped. SIGTERM or Ctrl-C ends the loop, at once if it waits, else after the current run. A
+second signal interrupts the current run.
 """
 
 from __future__ import annotations
@@ -23,50 +23,53 @@ from harvestdetect.errors import HarvestdetectError, was_interrupted
 __all__ = ["DONE", "Stop", "Stopping", "stop_on_signals", "watch"]
 
 DONE: Final = frozenset({0, 3, 4})
-"""Exit codes of a run that did its work: well, with findings, with too many bad rows."""
+"""Exit codes of a successful run: done, with findings, with too many rejects or lost files."""
 WRONG_USAGE: Final = 2
+"""Exit code for wrong usage, which another run does not correct."""
 INTERRUPTED: Final = 130
+"""Exit code of a run that was interrupted."""
 _LONGEST_WAIT: Final = 86_400.0
+"""Longest single wait, in seconds."""
 _NEAR: Final = 1e-6
-"""Share of a period within which a time counts as reached, whatever rounding does."""
+"""Tolerance for rounding: a time counts as reached within this share of a period."""
 
 
 class Stopping(Protocol):
-    """Tells that the loop is to end; a ``threading.Event`` does, and so does :class:`Stop`."""
+    """Says that the loop is to end, like ``threading.Event`` and :class:`Stop`."""
 
     def is_set(self) -> bool:
-        """Whether it is to end."""
+        """Whether the loop is to end."""
 
     def wait(self, timeout: float) -> bool:
-        """Returns after so many seconds, or as soon as it is to end: whether it is. May return early."""
+        """Waits for some seconds, or until the loop is to end, and returns whether it is. May return early."""
 
 
 class Stop:
-    """May be set from a signal handler, unlike a ``threading.Event``, whose lock the interrupted thread may hold."""
+    """An event that a signal handler may set. ``threading.Event`` has a lock that the interrupted thread may hold."""
 
     def __init__(self) -> None:
         self._set = False
         self._read, self._write = os.pipe()
 
     def set(self) -> None:
-        """Ends all waiting, now and later."""
+        """Sets the event, which ends all waiting now and later."""
         if not self._set:
             self._set = True
             os.write(self._write, b"x")
 
     def is_set(self) -> bool:
-        """Whether it was set."""
+        """Whether the event was set."""
         return self._set
 
     def wait(self, timeout: float) -> bool:
-        """Returns after so many seconds, a day at most, or as soon as it is set: whether it is."""
+        """Waits for some seconds, a day at most, or until the event is set, and returns whether it is."""
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
         poll.poll(min(max(timeout, 0.0), _LONGEST_WAIT) * 1_000)
         return self._set
 
     def close(self) -> None:
-        """Gives back what it holds; it can be asked whether it was set, and no more."""
+        """Closes its pipe. Afterwards only :meth:`is_set` works."""
         os.close(self._read)
         os.close(self._write)
 
@@ -75,13 +78,13 @@ class Stop:
 def stop_on_signals(
     signals: Sequence[int] = (signal.SIGTERM, signal.SIGINT), *, message: str = ""
 ) -> Generator[Stop, None, None]:
-    """What is set by the first of the signals; every further one raises KeyboardInterrupt in the main thread.
+    """Yields an event that the first signal sets. Each further signal raises KeyboardInterrupt in the main thread.
 
-    The handlers that were there before are put back at the end.
+    The earlier signal handlers are restored at the end.
 
     Args:
-        signals: that end the loop.
-        message: a line for standard error when the first one comes.
+        signals: signals that end the loop.
+        message: line to print on standard error at the first signal.
 
     Raises:
         ValueError: this is not the main thread.
@@ -94,7 +97,7 @@ def stop_on_signals(
             raise KeyboardInterrupt
         stop.set()
         if message:
-            # Not by print: the signal may have come in the middle of one, and a stream cannot be entered twice.
+            # print is not safe here: the signal may have interrupted another print.
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 os.write(sys.stderr.fileno(), f"{message}\n".encode(errors="replace"))
 
@@ -117,22 +120,22 @@ def watch(
     clock: Callable[[], float] = time.monotonic,
     first_pause: float = 30.0,
 ) -> int:
-    """Run a function at once and then at every multiple of a period, until told to stop.
+    """Runs a function at once and then at every multiple of a period, until it is stopped.
 
-    A run that fails (see :data:`DONE`, also 75: another process works on the state) is followed by the next one after
-    a pause that doubles with every failure, and at the next multiple at the latest.
+    After a run that fails (with an exit code outside :data:`DONE`) the next one starts after a pause that doubles with
+    every failure, but at the next multiple at the latest.
 
     Args:
-        run: gives the exit code of a run, or raises what went wrong.
-        every: the period, seconds.
-        stop: ends the loop; waiting is done by its ``wait``.
+        run: returns the exit code of a run, or raises an error.
+        every: the period in seconds.
+        stop: ends the loop and its waiting.
         notes: takes a sentence about a run that failed or took too long.
-        clock: seconds, from anywhere, never back.
-        first_pause: after the first failure, seconds.
+        clock: seconds from any start, never going back.
+        first_pause: seconds after the first failure.
 
     Returns:
-        0 when told to stop, whatever became of the runs: each failure was noted when it came. 2 where the first run
-        ends with it, as wrong usage does not mend itself. 130 where a run ends with it, being interrupted.
+        0 if the loop was stopped, whatever the results of the runs. 2 if the first run ends with it, because wrong
+        usage does not go away. 130 if a run ends with it, because it was interrupted.
 
     Raises:
         KeyboardInterrupt: the run was interrupted.
@@ -159,21 +162,24 @@ def watch(
             failures += 1
         if not stop.is_set():
             if code not in DONE:
-                notes(f"the run failed with {code}{reason and f': {reason}'}; the next in {due - now:,.0f} s")
+                notes(
+                    f"the run failed with exit code {code}{reason and f': {reason}'}; "
+                    f"the next run is in {due - now:,.0f} s"
+                )
             elif left_out:
-                notes(f"the run took longer than {every:,.0f} s; runs left out: {left_out}")
+                notes(f"the run took longer than {every:,.0f} s; runs skipped: {left_out}")
         while (left := due - (clock() - started)) > every * _NEAR and not stop.wait(left):
             pass
     return 0
 
 
 def _multiple_after(seconds: float, every: float) -> float:
-    """The first multiple of a period after a time."""
+    """The first multiple of a period after a time, both in seconds."""
     return (math.floor(seconds / every + _NEAR) + 1) * every
 
 
 def _outcome(run: Callable[[], int]) -> tuple[int, str]:
-    """Exit code of a run and what went wrong, empty where it says no more."""
+    """The exit code of a run, and the error that it raised as text, else an empty text."""
     try:
         return run(), ""
     except HarvestdetectError as error:

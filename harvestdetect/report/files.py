@@ -20,6 +20,7 @@ import numpy as np
 
 from harvestdetect.data import Cut, Detection, Evidence, Finding, Member, StageCost
 from harvestdetect.errors import InputError, OutputError
+from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
 from harvestdetect.report.format import iso_time, seconds_of, tier_counts
 from harvestdetect.report.html import html_report
@@ -56,7 +57,9 @@ ACCOUNT_COLUMNS: Final = (
     "recommended",
     "reasons",
 )
+"""Columns of ``accounts.csv``."""
 ATTRIBUTED_COLUMNS: Final = ("account", "campaign_id", "prompts", "first_seen", "last_seen", "in_finding")
+"""Columns of ``attributed.csv``."""
 OUTPUT_NAMES: Final = (
     "campaigns.jsonl",
     "accounts.csv",
@@ -68,8 +71,11 @@ OUTPUT_NAMES: Final = (
     "run.json",
     "report.html",
 )
+"""The files that a scan writes."""
 _SCHEMA_VERSION: Final = 1
+"""Version of the JSON form of a detection."""
 _TIMES: Final = ("first_seen", "last_seen")
+"""Fields that are times."""
 _FILES_ONLY: Final = ("candidates", "seen", "prompts")
 """Fields of a detection that have files of their own and no place in its JSON form."""
 _FLOATS: Final = {
@@ -78,6 +84,7 @@ _FLOATS: Final = {
     for f in dataclasses.fields(kind)
     if f.type == "float"
 }
+"""Fields whose value is a number and never missing, so that null is NaN."""
 
 
 # ---------------------------------------------------------------- contents
@@ -251,6 +258,7 @@ def _unknown(value: Any) -> Any:
 
 
 def _restored(value: dict[str, Any]) -> dict[str, Any]:
+    value = with_ids(value)
     if "first_seen" in value and "last_seen" in value:
         value.update({name: seconds_of(value[name]) for name in _TIMES})
     value.update({k: math.nan for k, v in value.items() if v is None and k in _FLOATS})

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them."""
+"""Formats numbers and times for people."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ __all__ = [
 ]
 
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Digits and minus -> superscripts."""
 
 
 def iso_time(seconds: int | None) -> str | int | None:
-    """``2026-03-01T12:00:00Z``; None where missing; the number itself outside the years 1 to 9999."""
+    """A time such as ``2026-03-01T12:00:00Z``; None without a time; the number itself outside the years 1 to 9999."""
     if seconds is None or seconds == NO_TIME:
         return None
     try:
@@ -45,34 +46,34 @@ def seconds_of(time: str | int | None) -> int | None:
     """The reverse of :func:`iso_time`.
 
     Raises:
-        ValueError: not an ISO 8601 time.
+        ValueError: the text is not an ISO 8601 time.
     """
     return int(datetime.fromisoformat(time).timestamp()) if isinstance(time, str) else time
 
 
 def day(seconds: int | None) -> str:
-    """``2026-03-01``, or a dash."""
+    """A day such as ``2026-03-01``, or a dash."""
     time = iso_time(seconds)
     return "–" if time is None else str(time).split("T")[0]
 
 
 def period(first: int | None, last: int | None) -> str:
-    """``2026-03-01 – 2026-04-14``, one day, or a dash."""
+    """A period such as ``2026-03-01 – 2026-04-14``, one day, or a dash."""
     return day(first) if day(first) == day(last) else f"{day(first)} – {day(last)}"
 
 
 def count(value: int) -> str:
-    """With thousands separators."""
+    """A whole number with thousands separators."""
     return f"{value:,}"
 
 
 def plural(value: int, noun: str, nouns: str | None = None) -> str:
-    """``1 account``, ``1,200 accounts``."""
+    """A number with its noun: ``1 account``, ``1,200 accounts``."""
     return f"{value:,} {noun if value == 1 else nouns or noun + 's'}"
 
 
 def number(value: float | None) -> str:
-    """About three significant digits."""
+    """A number with about three significant digits."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -85,7 +86,7 @@ def number(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A probability: three decimals, or a power of ten where small."""
+    """A probability with three decimals, or as a power of ten if it is small."""
     if value is None or math.isnan(value):
         return "–"
     if value <= 1e-300:
@@ -94,7 +95,7 @@ def p_value(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Of a share, 0 to 1; two significant digits below one per cent."""
+    """A share from 0 to 1 in per cent, with two significant digits below one per cent."""
     if value is None or math.isnan(value):
         return "–"
     if value and value < 1e-6:
@@ -105,25 +106,25 @@ def percent(value: float | None) -> str:
 
 
 def rough(value: float | None) -> str:
-    """About two significant digits."""
+    """A number with about two significant digits."""
     return number(value if value is None or not math.isfinite(value) else float(f"{value:.2g}"))
 
 
 def by_chance(expected: float, findings: int) -> str:
-    """How far findings may be chance: ``of these, at most about 0.3 to be expected by chance``.
+    """How many findings chance explains: ``of these, at most about 0.3 expected by chance``.
 
     Args:
-        expected: false findings to expect, an upper estimate.
-        findings: how many there are.
+        expected: upper estimate of the expected false findings.
+        findings: number of findings.
     """
     if expected >= findings:
         return "chance alone may give as many"
     amount = "fewer than 0.001" if expected < 0.001 else f"at most about {rough(expected)}"
-    return f"{'of these, ' if findings > 1 else ''}{amount} to be expected by chance"
+    return f"{'of these, ' if findings > 1 else ''}{amount} expected by chance"
 
 
 def size(value: int) -> str:
-    """Bytes in decimal units."""
+    """A number of bytes in decimal units."""
     amount = float(value)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:
@@ -133,12 +134,12 @@ def size(value: int) -> str:
 
 
 def active_days(finding: Finding) -> int:
-    """Days on which the campaign sent something; 0 without times."""
+    """Number of days on which the campaign sent prompts; 0 without times."""
     return sum(1 for _, prompts in finding.days if prompts)
 
 
 def tier_counts(detection: Detection) -> dict[str, int]:
-    """Findings by tier, strongest first, without the empty ones."""
+    """Number of findings by tier, the highest tier first, without empty tiers."""
     counts = dict.fromkeys(("urgent", "review", "watch"), 0)
     for finding in detection.findings:
         counts[finding.tier] += 1
@@ -146,13 +147,13 @@ def tier_counts(detection: Detection) -> dict[str, int]:
 
 
 def prompts_read(detection: Detection) -> int:
-    """``counts['prompts']``, or the rows of the files that gave a prompt."""
+    """Number of prompts of a detection."""
     rows = sum(f.rows for f in detection.files)
     return int(detection.counts.get("prompts", rows))
 
 
 def files_read(detection: Detection) -> int:
-    """``counts['files']``, or the number of files listed."""
+    """Number of files of a detection."""
     return int(detection.counts.get("files", len(detection.files)))
 
 
@@ -164,11 +165,11 @@ def _power(value: float) -> str:
 
 
 def standing_line(standing: Standing) -> str:
-    """What a state knows of the campaign of a finding, in a line."""
+    """What a state knows of the campaign of a finding, as one line."""
     parts = [
         standing.status if standing.status == "new" else f"{standing.status}, known since {day(standing.detected)}"
     ]
     if standing.status != "new" and standing.new_accounts:
-        parts.append(plural(standing.new_accounts, "account") + " new in it")
+        parts.append(plural(standing.new_accounts, "new account"))
     line = "; ".join(parts).capitalize() + "."
     return " ".join([line, *standing.notes, *([standing.verdict] if standing.verdict else [])])

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,7 +15,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from harvestdetect.data import TIERS, Detection, Evidence, Finding, Member, Template
-from harvestdetect.evidence import infrastructure, structure, text, time
+from harvestdetect.evidence.account_fields import FIELD_NAMES
+from harvestdetect.evidence.measures import MEASURES, Measure, target_id
 from harvestdetect.report import svg
 from harvestdetect.report.format import (
     active_days,
@@ -39,28 +40,18 @@ from harvestdetect.util.escape import cut, html_text, json_text, visible
 __all__ = ["html_report"]
 
 _MAX_BYTES: Final = 3_000_000
+"""Bytes of the page, about, beyond which fewer findings are shown in full."""
 _TEXT: Final = 600
-"""Characters of a prompt shown."""
+"""Characters of a prompt that are shown."""
 _SAYS: Final = 0.05
-"""p-value up to which a measure is shown; the others are folded away."""
-_DECIDING: Final = frozenset({*text.DECIDING, *structure.DECIDING, *time.DECIDING, *infrastructure.DECIDING})
-"""Measures on which a family stands."""
+"""Largest p-value of a measure that is shown; the others are folded away."""
 _COLUMNS: Final = 24
-"""Templates shown in a matrix."""
+"""Templates that a matrix shows."""
 _BLOCK: Final = 30
-"""Rows of a matrix before the next one is set beside it."""
-
-_FIELDS: Final[Mapping[str, str]] = {
-    "ip": "address",
-    "asn": "network operator",
-    "user_agent": "client",
-    "api_key": "API key",
-    "payment": "means of payment",
-    "email_domain": "e-mail domain",
-}
-"""Fields of shared values in words; the others are words already."""
+"""Rows of a matrix; the next rows go into a matrix beside it."""
 
 _NO_SPACE_BEFORE: Final = re.compile(r"[\s.,;:!?)\]}»”]|$")
+"""Beginnings of texts that follow a slot without a space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,21 +86,25 @@ def _limits(findings: int) -> _Limits:
     )
 
 
-def html_report(detection: Detection) -> str:
+def html_report(detection: Detection, *, measures: Sequence[Measure] = MEASURES) -> str:
     """The whole answer as one self-contained page under a strict Content-Security-Policy.
 
     It has no script, no link out and no style attribute. At most 50 findings are shown in full, fewer
-    where the page would pass 3 MB; what is left out is said, with the file that has it.
+    where the page would pass 3 MB; the page says what is left out, and which file has it.
+
+    Args:
+        detection: the answer of a scan.
+        measures: the table that says which measures decide.
     """
     shown = min(50, len(detection.findings))
     while True:
-        page = _render(detection, _limits(shown))
+        page = _render(detection, _limits(shown), measures)
         if len(page) * 1.1 < _MAX_BYTES or shown <= 1:
             return page
         shown //= 2
 
 
-def _render(detection: Detection, limits: _Limits) -> str:
+def _render(detection: Detection, limits: _Limits, measures: Sequence[Measure]) -> str:
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page: str = _template().render(
@@ -134,6 +129,7 @@ def _render(detection: Detection, limits: _Limits) -> str:
         rejects_in_all=int(detection.counts.get("rejects", len(detection.rejects))),
         peak=max((s.peak_memory_mb for s in detection.stages), default=0.0),
         seconds=sum(s.seconds for s in detection.stages),
+        decisive={m.id for m in measures if m.decides},
     )
     return page
 
@@ -159,16 +155,16 @@ def _standing(detection: Detection) -> list[tuple[str, str, str]]:
 
 
 def _calibration(detection: Detection) -> dict[str, Any] | None:
-    """What is told of a calibration; None without one."""
-    held = detection.calibration
-    if not held:
+    """What the page says of the calibration; None without one."""
+    calibration = detection.calibration
+    if not calibration:
         return None
-    rates = held.get("expected_findings") or {}
+    rates = calibration.get("expected_findings") or {}
     return {
-        "file": str(held.get("file", "")),
-        "digest": held.get("sha256"),
-        "created": held.get("created"),
-        "candidates": held.get("candidates"),
+        "file": str(calibration.get("file", "")),
+        "digest": calibration.get("sha256"),
+        "created": calibration.get("created"),
+        "candidates": calibration.get("candidates"),
         "rates": [(tier, rates[tier]) for tier in TIERS if tier in rates],
     }
 
@@ -294,19 +290,21 @@ def _inference(f: Finding) -> str:
 
 def _targets(f: Finding) -> list[tuple[str, Evidence | None]]:
     """Each capability target with the evidence for it."""
-    intent = {e.name: e for e in f.evidence if e.family == "intent"}
-    return [(target, intent.get(f"target: {target}")) for target in f.capability_targets]
+    intent = {e.id: e for e in f.evidence if e.family == "intent"}
+    return [(target, intent.get(target_id(target))) for target in f.capability_targets]
 
 
 def _by_family(f: Finding, which: Callable[[Evidence], bool]) -> list[tuple[str, bool, list[Evidence]]]:
-    """(family, whether its evidence stands, such measures) each: families that stand first, those of targets left
-    out."""
-    told = {e for _, e in _targets(f) if e is not None}
+    """Family, whether it stands, and some of its measures, the families that stand first.
+
+    The measures of the finding's targets are left out: the page shows them elsewhere.
+    """
+    of_targets = {e for _, e in _targets(f) if e is not None}
     order = [*f.families, *(e.family for e in f.evidence if e.family not in f.families)]
     groups = []
     for family in dict.fromkeys(order):
         measures = sorted(
-            (e for e in f.evidence if e.family == family and e not in told and which(e)), key=lambda e: e.p_value
+            (e for e in f.evidence if e.family == family and e not in of_targets and which(e)), key=lambda e: e.p_value
         )
         if measures:
             groups.append((str(family), family in f.families, measures))
@@ -380,7 +378,7 @@ def _template() -> Any:
         "number": number,
         "p": p_value,
         "rough": rough,
-        "field": lambda name: _FIELDS.get(name, name),
+        "field": lambda name: FIELD_NAMES.get(name, name),
         "percent": percent,
         "plural": plural,
         "day": day,
@@ -391,7 +389,7 @@ def _template() -> Any:
         "list": list,
         "comma": _join,
     }
-    environment.globals |= {"period": period, "SHADES": svg.SHADES, "DECIDING": _DECIDING}
+    environment.globals |= {"period": period, "SHADES": svg.SHADES}
     return environment.from_string(_resource("report.html.j2"))
 
 

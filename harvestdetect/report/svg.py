@@ -18,9 +18,13 @@ from harvestdetect.util.escape import cut, visible
 __all__ = ["SHADES", "matrix", "timeline"]
 
 _PLOT: Final = 112
+"""Height of the bars, in pixels."""
 _TOP: Final = 14
+"""Room above the bars, in pixels."""
 _HEIGHT: Final = 152
+"""Height of the timeline, in pixels."""
 _MAX_BARS: Final = 180
+"""Bars of a timeline, at most."""
 
 SHADES: Final = ("1", "2–3", "4–9", "10–29", "30 or more")
 """What the five shades of the matrix stand for, in prompts."""

@@ -1,4 +1,4 @@
-"""The summary on the terminal."""
+"""The summary table on the terminal."""
 
 from __future__ import annotations
 
@@ -25,22 +25,21 @@ _STYLES = {"urgent": "bold red", "review": "yellow", "watch": "cyan"}
 _HEADINGS = ("tier", "campaign", "accounts", "prompts", "days", "first – last", "evidence")
 _NUMBERS = {2, 3, 4}
 _DROPPED = (6, 5, 4)
-"""Columns that move to a line of their own on a narrow terminal, in this order."""
+"""Columns that move below the row on a narrow terminal, in this order."""
 
 
 def summary_table(detection: Detection, *, width: int | None, color: bool) -> str:
-    """One entry per finding, strongest first, a line of totals, and a line per tier on how far it may be chance.
+    """A table with an entry for each finding, totals, and how many findings of each tier chance explains.
 
-    An entry is a row of figures and, under it, the summary in one sentence.
+    An entry is a row of figures and, below it, the summary in one sentence. The highest tier comes first.
 
     Args:
-        detection: the answer of a scan.
+        detection: result of a scan.
         width: columns; None asks the terminal.
-        color: with ANSI colours; without them the text holds no escape sequence at all.
+        color: whether to use ANSI colours. Without them the text has no escape sequences.
 
     Returns:
-        Text that ends with a newline. Control characters and markup in ids and summaries are shown, never
-        acted on.
+        Text that ends with a newline. Control characters and markup in ids and summaries are shown as text.
     """
     from rich.console import Console
     from rich.padding import Padding
@@ -148,4 +147,4 @@ def _read(detection: Detection) -> str:
 def _nothing(detection: Detection) -> str:
     least = detection.settings.get("min_accounts")
     needed = f"at least {least} accounts" if isinstance(least, int) else "several accounts"
-    return f"No campaign found; {_read(detection)}. A finding takes {needed} that send one template."
+    return f"No campaign found; {_read(detection)}. A finding needs {needed} that send the same template."

@@ -1,4 +1,4 @@
-"""A state: what scheduled scans remember, so that a campaign keeps its id and nothing is told twice.
+"""A state: the memory of scheduled scans, so that campaigns keep their ids and alerts are not repeated.
 
 ::
 
@@ -24,12 +24,13 @@ from harvestdetect.alerts import Channel, Delivery
 from harvestdetect.context import Progress
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
-from harvestdetect.ops.schedule import parse_period
 from harvestdetect.settings import Settings
-from harvestdetect.state.campaigns import Change, Day, KnownCampaign, history, known_campaigns
+from harvestdetect.state.cutting import cutting_of, shards_of
 from harvestdetect.state.erase import Forgotten, forget
+from harvestdetect.state.known_campaigns import Day, KnownCampaign, history, known_campaigns
 from harvestdetect.state.rebuild import Rebuilt, rebuild
-from harvestdetect.state.run import Run, cutting_of, scan_into, shards_of
+from harvestdetect.state.reconcile import Change
+from harvestdetect.state.run import Run, RunOptions, scan_into
 from harvestdetect.state.store import Store, check_utf8, open_store
 from harvestdetect.state.upkeep import Freed, collect, left_out, verify
 from harvestdetect.state.verdicts import (
@@ -42,6 +43,7 @@ from harvestdetect.state.verdicts import (
     verdicts,
 )
 from harvestdetect.util.ids import named_campaign
+from harvestdetect.util.periods import parse_period
 
 __all__ = [
     "Change",
@@ -63,25 +65,28 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that was noted of a campaign."""
+    """Something that happened to a campaign."""
 
     at: int
     """Unix seconds."""
     run: int | None
+    """Number of the run; None for a verdict."""
     campaign_id: str | None
     what: str
     """``new``, ``split``, ``merged``, ``tier``, ``status`` or ``verdict``."""
     detail: str
+    """The other campaign, the old and the new value, or the verdict and its reviewer."""
 
 
 class State:
-    """An open state; its own context manager. See :func:`open_state`."""
+    """An open state, as :func:`open_state` gives it. It is a context manager that closes the state."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     @property
     def folder(self) -> Path:
+        """Folder of the state."""
         return self._store.folder
 
     def __enter__(self) -> State:
@@ -93,7 +98,7 @@ class State:
         self.close()
 
     def close(self) -> None:
-        """Closes it, and gives the lock back."""
+        """Closes the state and releases its lock."""
         self._store.close()
 
     # ------------------------------------------------------------ scanning
@@ -114,17 +119,19 @@ class State:
     ) -> Run:
         """Scans dumps into the state, see :func:`harvestdetect.state.run.scan_into`.
 
+        It has many parameters because callers set a few of them by name.
+
         Args:
-            sources: files, globs or folders, or what :func:`harvestdetect.read_dumps` gave.
+            sources: files, globs or folders, or the result of :func:`harvestdetect.read_dumps`.
             settings: None takes the defaults.
-            window: a period such as ``45d``, or seconds.
-            now: Unix seconds; None: the clock's.
-            trust_clock: believe it, whatever the state and the prompts say.
+            window: length of the window, as a period such as ``45d`` or in seconds.
+            now: Unix seconds; None takes those of the clock.
+            trust_clock: whether to believe the clock whatever the state and the prompts say.
             progress: opens progress bars.
-            notes: told what was decided on the way.
+            notes: takes sentences about decisions of the run.
             channels: where alerts go.
             write: gets the detection before the state takes it.
-            baseline: what the first run finds is known from then on, and no alert is sent of it.
+            baseline: whether the first run records its campaigns without sending alerts on them.
 
         Raises:
             ClockError: the clock is before the last run, or far from the prompts.
@@ -133,27 +140,36 @@ class State:
         seconds = parse_period(window) if isinstance(window, str) else window
         dumps = sources if isinstance(sources, Dumps) else read_dumps(list(sources), settings=settings)
         with closing(dumps):
-            return scan_into(
-                self._store, dumps, settings=settings, window=seconds, now=now, trust_clock=trust_clock,
-                progress=progress, notes=notes, channels=channels, write=write, baseline=baseline,
+            options = RunOptions(
+                window=seconds, now=_moment(now), trust_clock=trust_clock, baseline=baseline, channels=channels,
+                progress=progress, notes=notes, write=write,
             )  # fmt: skip
+            return scan_into(self._store, dumps, settings=settings, options=options)
 
     # ------------------------------------------------------------ reading
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """What is read inside is of one moment: a run of another process is seen as a whole or not at all."""
+        """A context in which all reads see the same moment: all changes of another run, or none."""
         return self._store.snapshot()
 
     def campaigns(self, *, everything: bool = False, now: int | None = None) -> list[KnownCampaign]:
-        """Its campaigns; ``everything``: also those that became part of another."""
+        """The campaigns that the state knows.
+
+        Args:
+            everything: whether to include campaigns that were merged into another.
+            now: Unix seconds, for verdicts that expire; None takes those of the clock.
+        """
         with self._store.snapshot():
             return known_campaigns(self._store, now=_moment(now), everything=everything)
 
     def named(self, campaign: str) -> str:
-        """The id of a campaign, given by it or by the beginning of it that no other campaign has.
+        """The id of a campaign.
+
+        Args:
+            campaign: the id, or the beginning of one that no other campaign has.
 
         Raises:
-            UsageError: the state knows no such campaign, or several.
+            UsageError: no campaign has such an id, or several have.
         """
         check_utf8(campaign=campaign)
         known = [row["campaign"] for row in self._store.rows("SELECT campaign FROM campaigns")]
@@ -164,12 +180,12 @@ class State:
         return history(self._store, campaign)
 
     def members(self, campaign: str) -> list[str]:
-        """All accounts that were told as a campaign's, in any run."""
+        """All accounts that were members of a campaign in any run."""
         rows = self._store.rows("SELECT account FROM members WHERE campaign = ? ORDER BY account", campaign)
         return [row["account"] for row in rows]
 
     def events(self, campaign: str | None = None) -> list[Event]:
-        """What was noted, the oldest first: of one campaign, or of all."""
+        """The events of one campaign, or of all, the oldest first."""
         return [
             Event(at=row["at"], run=row["run"], campaign_id=row["campaign"], what=row["what"], detail=row["detail"])
             for row in self._store.rows("SELECT * FROM events ORDER BY event")
@@ -182,36 +198,45 @@ class State:
         self, campaign: str, verdict: VerdictName, *, note: str = "", reviewer: str, expires: str | int | None = None,
         now: int | None = None,
     ) -> Verdict:  # fmt: skip
-        """Says what a campaign is, see :func:`harvestdetect.state.verdicts.review`; ``expires``: period or seconds."""
+        """Gives a verdict on a campaign, see :func:`harvestdetect.state.verdicts.review`.
+
+        Args:
+            campaign: id of the campaign.
+            verdict: what it is.
+            note: reason for the verdict.
+            reviewer: name of the reviewer.
+            expires: time until the verdict expires, as a period or in seconds; None for never.
+            now: Unix seconds; None takes those of the clock.
+        """
         moment = _moment(now)
         seconds = parse_period(expires) if isinstance(expires, str) else expires
         until = None if seconds is None else moment + seconds
         return review(self._store, campaign, verdict, note=note, reviewer=reviewer, now=moment, expires=until)
 
     def undo(self, campaign: str, *, reviewer: str, now: int | None = None) -> Verdict:
-        """Takes back the last verdict that stands on a campaign."""
+        """Undoes the last verdict on a campaign."""
         return undo(self._store, campaign, reviewer=reviewer, now=_moment(now))
 
     def verdicts(self, campaign: str | None = None) -> list[Verdict]:
-        """All verdicts that were ever given."""
+        """All verdicts on a campaign, or on all campaigns, including undone and expired ones."""
         return verdicts(self._store, campaign=campaign)
 
     def precision(self) -> list[Precision]:
-        """How many findings of each tier were right, by the verdicts."""
+        """Verdicts on the findings of each tier, by kind."""
         return precision(self._store)
 
     # ------------------------------------------------------------ upkeep
 
     def collect(self, *, settings: Settings | None = None) -> Freed:
-        """Removes what no run will need."""
+        """Removes files that no later run needs."""
         return collect(self._store, shards_of(self._store, settings or self._made_with()))
 
     def verify(self, *, settings: Settings | None = None) -> list[str]:
-        """What is wrong with it, a sentence each."""
+        """What is wrong with the state, a sentence each."""
         return verify(self._store, shards_of(self._store, settings or self._made_with()))
 
     def left_out(self) -> list[str]:
-        """Which files it read that are not in the window, and why, a sentence each, the last to leave first."""
+        """Files that were read and are not in the window, and why, a sentence each, the last to leave first."""
         return left_out(self._store)
 
     def forget(
@@ -222,16 +247,18 @@ class State:
         works: Sequence[str | Path] = (),
         settings: Settings | None = None,
     ) -> Forgotten:
-        """Erases an account everywhere in it, and proves it; see :func:`harvestdetect.state.erase.forget`.
+        """Erases an account everywhere in the state, and checks that nothing is left.
+
+        See :func:`harvestdetect.state.erase.forget`.
 
         Args:
-            account: its id.
-            outs: folders with results of scans, to erase it from them too.
-            works: likewise work folders.
-            settings: of the scans; None: as the state was made.
+            account: id of the account.
+            outs: folders with results of scans, from which to erase it too.
+            works: work folders, from which to erase it too.
+            settings: of the scans; None takes those that the state records.
 
         Raises:
-            ErasureError: something of it remains; doing it again does the rest.
+            ErasureError: something of it is left; calling again erases the rest.
             UsageError: the id is not UTF-8, or a folder has no results.
             CacheError, InputError, OutputError, StateError: something cannot be read or written.
         """
@@ -241,6 +268,7 @@ class State:
         )
 
     def _made_with(self) -> Settings:
+        """Settings with which the prepared files can be read."""
         return Settings(use_registry=False, **(cutting_of(self._store) or {}))  # type: ignore[arg-type]
 
 
@@ -248,11 +276,11 @@ def open_state(folder: str | Path, *, write: bool = False, make: bool = True, gr
     """Opens a state.
 
     Args:
-        folder: of the state.
-        write: take its lock, to scan, judge, or look after it.
-        make: make a new one where there is none, if it is to be written.
-        group: True shares it with the group of its files (modes 0660 and 0770), False takes that back, None leaves it
-            as it was; at first only its user may read it. It is of use with ``write``.
+        folder: folder of the state.
+        write: whether to take its lock, for scans, verdicts and maintenance.
+        make: whether to make a new state if there is none; only with ``write``.
+        group: whether its group may read and write it (modes 0660 and 0770); None keeps its modes. Only the user may
+            read a new state. It has an effect only with ``write``.
 
     Raises:
         LockedError: another process has the lock.

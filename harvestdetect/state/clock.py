@@ -1,4 +1,4 @@
-"""Whether the clock of a run may be believed: a wrong one would move the window, or leave a night out of it."""
+"""Checks the clock of a run, because a wrong clock would move the window or leave a night out of it."""
 
 from __future__ import annotations
 
@@ -17,43 +17,52 @@ from harvestdetect.state.store import Store
 __all__ = ["AHEAD_OF_NOW", "Guard", "Span", "check_clock", "guard_of", "last_run", "time_of_adding"]
 
 DAY: Final = 86_400
+"""Seconds of a day."""
 AHEAD_OF_NOW: Final = DAY
-"""Seconds: a time that is later than the clock by more than this is a mistake and moves no window. It leaves room for
-the zones of the world."""
+"""Seconds by which a prompt may be ahead of the clock. A later time is a mistake and does not move the window. A day
+covers all time zones."""
 DRIFT: Final = 300
-"""Seconds that a clock may be behind the last run. Time services set clocks back by seconds to minutes after a start or
-a migration of a machine, and nothing in a state depends on so little: windows are counted in days."""
+"""Seconds by which the clock may be behind the last run. Time services set clocks back by seconds to minutes after a
+machine starts or migrates. This does no harm, because windows are counted in days."""
 FIRST_RELEASE: Final = 1_767_225_600
-"""2026-01-01 UTC: the project did not exist before. Machines without a clock of their own start in 1970, or on the day
-when their image was made."""
+"""Unix seconds of 2026-01-01 UTC, before which the project did not exist. Machines without a battery-backed clock start
+in 1970, or on the day when their image was made."""
 NEARLY_ALL: Final = 0.9
-"""Share of the new prompts that must be later than the clock allows before the clock is doubted, and not the dump."""
+"""Share of the new prompts that must be ahead of the clock for the clock to be in doubt, rather than the dump."""
 LEAST_JUMP: Final = 30 * DAY
-"""Seconds that the clock may always move more than the prompts do: an outage of some weeks is no wrong clock."""
+"""Seconds by which the clock may advance more than the prompts. This allows an outage of some weeks."""
 LEAST_JUMP_UNTIMED: Final = 366 * DAY
-"""The same in a state without times, where only the clock itself can be looked at."""
+"""As ``LEAST_JUMP``, for a state whose prompts have no times, so that only the clock itself can be checked."""
 NEWEST: Final = 0.9
-"""Quantile of the new prompts' times that says how far the data moved: single wrong times do not count."""
-REMEDY: Final = "set the clock right, or, if it is right, repeat the run with --trust-clock"
+"""Quantile of the times of the new prompts that counts as their end, so that single wrong times do not matter."""
+REMEDY: Final = "correct the clock or, if it is right, run again with --trust-clock"
+"""What messages tell the user to do."""
 
 
 @dataclass(slots=True)
 class Span:
-    """From when to when the prompts of a file are, as a clock sees them."""
+    """The times of the prompts of a file, compared with the clock."""
 
     first: int | None = None
-    """Unix seconds, of the times that the clock allows."""
+    """Unix seconds of the first prompt that is not ahead of the clock."""
     last: int | None = None
+    """Unix seconds of the last prompt that is not ahead of the clock."""
     latest: int | None = None
-    """Of all times."""
+    """Unix seconds of the last prompt."""
     prompts: int = 0
+    """Number of prompts."""
     ahead: int = 0
-    """Prompts that are later than the clock allows."""
+    """Number of prompts that are ahead of the clock."""
     days: Counter[int] = field(default_factory=Counter)
-    """Day since 1970 -> prompts that the clock allows."""
+    """Day since 1970 -> number of prompts that are not ahead of the clock."""
 
     def add(self, time: npt.NDArray[np.int64], now: int) -> None:
-        """Takes the times of more prompts, :data:`~harvestdetect.data.NO_TIME` where there is none."""
+        """Adds prompts.
+
+        Args:
+            time: int64[prompts], Unix seconds, or :data:`~harvestdetect.data.NO_TIME`.
+            now: Unix seconds of the clock.
+        """
         self.prompts += len(time)
         timed = time[time != NO_TIME]
         if not len(timed):
@@ -70,35 +79,37 @@ class Span:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether nearly all prompts are later than the clock allows."""
+        """Whether nearly all prompts are ahead of the clock."""
         return self.prompts > 0 and self.ahead >= NEARLY_ALL * self.prompts
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Compares the clock of a run with the prompts that it brings, before any of them counts."""
+    """Compares the clock of a run with its new prompts, before any of them counts."""
 
     now: int
+    """Unix seconds."""
     window: int
+    """Length of the window in seconds."""
     last: int | None
-    """When the latest run was; None: there was none."""
+    """Unix seconds of the latest run; None without one."""
     newest: int | None
-    """The newest prompt of that run."""
+    """Unix seconds of the newest prompt of that run; None without times."""
 
     @property
     def jumped(self) -> bool:
-        """Whether the clock moved so far that the prompts must show that time has passed."""
+        """Whether the clock advanced so far since the last run that the prompts must confirm it."""
         return self.last is not None and self.now - self.last > max(self.window, LEAST_JUMP)
 
     def doubts(self, span: Span) -> bool:
-        """Whether a file must wait until all are read: it may show that the clock is wrong."""
+        """Whether a file must wait until all files are read, because it may show that the clock is wrong."""
         return self.jumped or span.is_ahead
 
     def check(self, spans: list[Span]) -> None:
-        """Compares the clock with all new files.
+        """Compares the clock with the prompts of all new files.
 
         Raises:
-            ClockError: it cannot be right.
+            ClockError: the clock cannot be right.
         """
         whole = Span(prompts=sum(s.prompts for s in spans), ahead=sum(s.ahead for s in spans))
         for span in spans:
@@ -113,12 +124,20 @@ class Guard:
             self._check_jump(whole.days)
 
     def _check_jump(self, days: Counter[int]) -> None:
+        """Checks that the prompts confirm a clock that has jumped.
+
+        Args:
+            days: day since 1970 -> number of new prompts.
+
+        Raises:
+            ClockError: they do not.
+        """
         assert self.last is not None
         if self.newest is None and not days:
             if self.now - self.last > max(self.window, LEAST_JUMP_UNTIMED):
                 raise ClockError(
                     f"the clock says {iso_time(self.now)}, the last run was at {iso_time(self.last)}, and no prompt "
-                    f"has a time that shows which is right; {REMEDY}"
+                    f"has a time to confirm it; {REMEDY}"
                 )
             return
         came = _quantile(days)
@@ -130,15 +149,15 @@ class Guard:
         if self.now - self.last - moved > max(self.window, LEAST_JUMP, behind):
             raise ClockError(
                 f"the clock says {iso_time(self.now)}, the last run was at {iso_time(self.last)}, but the newest "
-                f"prompts moved only from {iso_time(before)} to {iso_time(newest)}; {REMEDY}"
+                f"prompts advanced only from {iso_time(before)} to {iso_time(newest)}; {REMEDY}"
             )
 
 
 def check_clock(store: Store, now: int) -> None:
-    """Compares the clock with the state, before anything is read.
+    """Compares the clock with the state, before any file is read.
 
     Raises:
-        ClockError: the clock is before the last run, or before the project began.
+        ClockError: the clock is before the last run, or before the first release.
     """
     last = last_run(store)
     if last is not None and now < last - DRIFT:
@@ -153,8 +172,14 @@ def check_clock(store: Store, now: int) -> None:
 
 
 def guard_of(store: Store, *, now: int, window: int) -> Guard:
-    """What compares the prompts of a run with its clock: with the latest run by time, so that one whose clock was
-    behind does not make the right one look like a jump."""
+    """The guard of a run. It starts from the latest run by time, so that a run whose clock was behind does not make the
+    right clock look like a jump.
+
+    Args:
+        store: the state.
+        now: Unix seconds.
+        window: length of the window in seconds.
+    """
     rows = store.rows(
         "SELECT max(started, finished) AS at, window_end FROM runs WHERE finished IS NOT NULL ORDER BY at DESC LIMIT 1"
     )
@@ -164,10 +189,10 @@ def guard_of(store: Store, *, now: int, window: int) -> Guard:
 
 
 def time_of_adding(store: Store, now: int) -> int:
-    """When files are noted as added that are read now: Unix seconds.
+    """Unix seconds that the state records as the time at which files are added now.
 
-    It is what the clock says, but not before what the state knows to have passed: a run was then, and there are prompts
-    of then. So a file without times does not leave the window early because its clock was behind.
+    This is the time of the clock, but not before a time that the state knows to be past, because of a run and of
+    prompts at that time. So a file without times does not leave the window early because the clock was behind.
     """
     ran = store.rows("SELECT max(max(started, finished)) AS at FROM runs WHERE finished IS NOT NULL")[0]["at"]
     latest = store.rows("SELECT max(latest_time) AS at FROM files")[0]["at"]
@@ -177,9 +202,9 @@ def time_of_adding(store: Store, now: int) -> int:
 
 
 def last_run(store: Store) -> int | None:
-    """When the last run that was finished was, by its own clock: Unix seconds.
+    """Unix seconds of the last finished run, by its own clock; None without one.
 
-    The last by number, not by time: a clock that was wrong once counts until the next run.
+    This is the last run by number, not by time, so that the time of a wrong clock counts only until the next run.
     """
     rows = store.rows("SELECT started, finished FROM runs WHERE finished IS NOT NULL ORDER BY run DESC LIMIT 1")
     return max(int(rows[0]["started"]), int(rows[0]["finished"])) if rows else None
@@ -190,7 +215,7 @@ def _greatest(one: int | None, other: int) -> int:
 
 
 def _quantile(days: Counter[int]) -> int | None:
-    """The end of the day until which :data:`NEWEST` of the prompts are; None without any."""
+    """Unix seconds of the end of the day at which :data:`NEWEST` of the prompts are reached; None without prompts."""
     total, seen = sum(days.values()), 0
     for day, count in sorted(days.items()):
         seen += count

@@ -27,8 +27,9 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.alerts import forget_account
+from harvestdetect.corpus.block import PreparedBlock, rows_of_account
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.segments import Prepared, digests, of_account
+from harvestdetect.corpus.segments import digests
 from harvestdetect.corpus.shards import Shard, ShardFolder, opened
 from harvestdetect.errors import CacheError, ErasureError, StateError
 from harvestdetect.incremental.folder import CLUSTERS
@@ -177,7 +178,7 @@ def _count(store: Store, shards: ShardFolder, traces: Traces) -> Forgotten:
         if held is None:
             continue
         try:
-            own = sum(int(of_account(block, traces.account).sum()) for block in held)
+            own = sum(int(rows_of_account(block, traces.account).sum()) for block in held)
             known |= any(_mentions(traces, reject.reason) for reject in held.rejects)
         finally:
             held.close()
@@ -350,7 +351,7 @@ def _words(text: str) -> list[str]:
     return [word.casefold() for word in re.findall(r"\w+", text)]
 
 
-def _blocks(store: Store, shards: ShardFolder) -> Iterator[Prepared]:
+def _blocks(store: Store, shards: ShardFolder) -> Iterator[PreparedBlock]:
     for name, sha256 in _files(store):
         held = shards.open(name, sha256)
         if held is not None:
@@ -360,7 +361,9 @@ def _blocks(store: Store, shards: ShardFolder) -> Iterator[Prepared]:
                 held.close()
 
 
-def _unsent(blocks: Iterator[Prepared], asked: Mapping[tuple[str, str], tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+def _unsent(
+    blocks: Iterator[PreparedBlock], asked: Mapping[tuple[str, str], tuple[str, ...]]
+) -> Iterator[tuple[str, str]]:
     """The templates, with their fixed words, that no text keeps; one without words is kept by all."""
     left = {key: words for key, words in asked.items() if words}
     for block in blocks:
@@ -496,7 +499,7 @@ def _in_shard(shards: ShardFolder, name: str, sha256: str, traces: Traces) -> li
     return []
 
 
-def _accounts(block: Prepared) -> set[bytes]:
+def _accounts(block: PreparedBlock) -> set[bytes]:
     stop = np.cumsum(block.value_size[: int(block.value_count[0])], dtype=np.int64).tolist()
     return {block.value_bytes[a:b].tobytes() for a, b in zip([0, *stop], stop, strict=False)}
 

@@ -1,7 +1,8 @@
-"""Which finding of a run is which known campaign.
+"""Finds which known campaign each finding of a run is.
 
-A campaign keeps its id while accounts and templates drift: it is told again by the accounts that it has in common with
-a finding, and, where accounts were replaced, by the fixed words of a template. Everything here is a function of sets.
+A campaign keeps its id while its accounts and templates change. It is recognised by the accounts that it shares with a
+finding or, if its accounts were replaced, by the fixed words of a template. All functions here are pure functions of
+sets.
 """
 
 from __future__ import annotations
@@ -9,48 +10,51 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["Known", "Matched", "Seen", "alike", "match", "words_of"]
 
 SHARED: Final = 0.2
-"""Share of the smaller side's accounts that must be in common..."""
+"""Share of the accounts of the smaller side that a finding and a campaign must have in common."""
 LEAST_SHARED: Final = 3
-"""...and at least so many."""
+"""Fewest accounts that a finding and a campaign must have in common."""
 LEAST_WORDS: Final = 8
-"""Fixed words of a template that can tell a campaign again..."""
+"""Fewest fixed words of a template that can identify a campaign."""
 ALIKE: Final = 0.7
-"""...when so large a part of the words of both is in common (Jaccard index over words with their number)."""
+"""Jaccard index of the fixed words of two templates, each with its number among equal ones, from which they match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A finding, as far as it tells which campaign it is."""
+    """What identifies a finding."""
 
     accounts: frozenset[str]
     templates: tuple[frozenset[tuple[str, int]], ...]
-    """Words of each template, each with its number among equal ones; see :func:`words_of`."""
+    """Fixed words of each template, see :func:`words_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A campaign that a state knows."""
+    """What identifies a campaign that a state knows."""
 
     campaign: str
+    """Id of the campaign."""
     accounts: frozenset[str]
+    """Members in any run."""
     templates: tuple[frozenset[tuple[str, int]], ...]
+    """Fixed words of each template, see :func:`words_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matched:
-    """Who is who."""
+    """Which finding is which campaign."""
 
     campaign: tuple[str | None, ...]
-    """Of each finding: the known campaign that it is; None: it is new."""
+    """Known campaign of each finding; None if it is new."""
     split_from: Mapping[int, str] = field(default_factory=dict)
-    """New finding -> the campaign that it has come apart from, which another finding goes on with."""
+    """Index of a new finding -> the campaign that it was split off from, whose id another finding has."""
     merged: Mapping[str, str] = field(default_factory=dict)
-    """Known campaign -> the one that it is now a part of."""
+    """Known campaign -> the campaign that it was merged into."""
 
 
 def words_of(words: Sequence[str | None]) -> frozenset[tuple[str, int]]:
@@ -65,49 +69,72 @@ def words_of(words: Sequence[str | None]) -> frozenset[tuple[str, int]]:
 
 
 def alike(first: frozenset[tuple[str, int]], second: frozenset[tuple[str, int]]) -> float:
-    """How far two templates are one: the Jaccard index of their words; 0 where one is too short to tell."""
+    """Similarity of two templates: the Jaccard index of their words, or 0 if one of them has too few words."""
     if min(len(first), len(second)) < LEAST_WORDS:
         return 0.0
     return len(first & second) / len(first | second)
 
 
+class _Link(NamedTuple):
+    """A finding and a campaign that may be the same. Links sort from the strongest to the weakest."""
+
+    unlikely: bool
+    """False if both accounts and a template match."""
+    fewer: int
+    """Number of accounts in common, negative."""
+    less_alike: float
+    """Similarity of the most similar templates, negative."""
+    campaign: str
+    order: tuple[int, list[str]]
+    """Order of the finding, by its accounts."""
+    finding: int
+    """Index of the finding."""
+
+
 def match(seen: Sequence[Seen], known: Sequence[Known]) -> Matched:
     """Matches the findings of a run with the campaigns of a state.
 
-    Each finding goes to the campaign it has most accounts in common with, and of several findings of one campaign the
-    one with most goes on with it; before all others one that has a template of it as well, for what else its accounts
-    send may be a finding too, with as many of them. A campaign that goes to no finding as its own, but to one that goes
-    on with another, has become part of that. The order of either side changes nothing.
+    A finding and a campaign are linked if they share enough accounts or a template. Strong links are decided first:
+    those with both (since the accounts of a campaign may also send other things, which become a finding with as many of
+    them), then those with more accounts. A link gives the finding the id of the campaign if neither has a match yet. A
+    finding that is left without a match was split off from its strongest campaign. A campaign that is left without a
+    match was merged into the campaign of its strongest finding. The order of either side does not matter.
     """
-    links: list[tuple[bool, int, float, str, int]] = []
-    holders: dict[str, list[int]] = defaultdict(list)
+    links = _links(seen, known)
+    campaign_of: dict[int, str] = {}
+    matched: set[str] = set()
+    for link in links:
+        if link.finding not in campaign_of and link.campaign not in matched:
+            campaign_of[link.finding] = link.campaign
+            matched.add(link.campaign)
+    split: dict[int, str] = {}
+    merged: dict[str, str] = {}
+    for link in links:
+        if link.finding not in campaign_of:
+            split.setdefault(link.finding, link.campaign)
+        elif link.campaign not in matched:
+            merged.setdefault(link.campaign, campaign_of[link.finding])
+    return Matched(campaign=tuple(campaign_of.get(i) for i in range(len(seen))), split_from=split, merged=merged)
+
+
+def _links(seen: Sequence[Seen], known: Sequence[Known]) -> list[_Link]:
+    """All links between findings and campaigns, the strongest first."""
+    links = []
+    campaigns_of: dict[str, list[int]] = defaultdict(list)
     for number, campaign in enumerate(known):
         for account in campaign.accounts:
-            holders[account].append(number)
+            campaigns_of[account].append(number)
     for i, finding in enumerate(seen):
         shared: dict[int, int] = defaultdict(int)
         for account in finding.accounts:
-            for number in holders.get(account, ()):
+            for number in campaigns_of.get(account, ()):
                 shared[number] += 1
+        order = (-len(finding.accounts), sorted(finding.accounts))
         for number, campaign in enumerate(known):
             common = shared.get(number, 0)
-            enough = max(LEAST_SHARED, SHARED * min(len(finding.accounts), len(campaign.accounts)))
+            enough = common >= max(LEAST_SHARED, SHARED * min(len(finding.accounts), len(campaign.accounts)))
             same = max((alike(a, b) for a in finding.templates for b in campaign.templates), default=0.0)
-            if common >= enough or same >= ALIKE:
-                links.append((common >= enough and same >= ALIKE, common, same, campaign.campaign, i))
-    key = {i: (-len(f.accounts), sorted(f.accounts)) for i, f in enumerate(seen)}
-    links.sort(key=lambda link: (not link[0], -link[1], -link[2], link[3], key[link[4]]))
-    campaign_of: dict[int, str] = {}
-    taken: dict[str, int] = {}
-    for _, _, _, campaign_id, i in links:
-        if i not in campaign_of and campaign_id not in taken:
-            campaign_of[i] = campaign_id
-            taken[campaign_id] = i
-    split: dict[int, str] = {}
-    merged: dict[str, str] = {}
-    for _, _, _, campaign_id, i in links:
-        if i not in campaign_of:
-            split.setdefault(i, campaign_id)
-        elif campaign_id not in taken:
-            merged.setdefault(campaign_id, campaign_of[i])
-    return Matched(campaign=tuple(campaign_of.get(i) for i in range(len(seen))), split_from=split, merged=merged)
+            if enough or same >= ALIKE:
+                both = enough and same >= ALIKE
+                links.append(_Link(not both, -common, -same, campaign.campaign, order, i))
+    return sorted(links)

@@ -9,10 +9,10 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.copies import Rows, counted_once, row_keys, rows_of
-from harvestdetect.corpus.segments import Prepared
+from harvestdetect.corpus.block import PreparedBlock
+from harvestdetect.corpus.copies import FileRows, counted_once, row_keys, rows_of
+from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.corpus.workers import Preparer
 from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.dump import Dumps
 from harvestdetect.errors import ClockError
@@ -83,7 +83,7 @@ class _Read:
 
     file: SourceFile
     span: Span
-    rows: Rows
+    rows: FileRows
 
 
 def ingest(
@@ -111,7 +111,7 @@ def ingest(
     spans: dict[int, Span] = {}
     keys: dict[int, list[npt.NDArray[np.uint64]]] = {}
 
-    def take(block: Prepared, file: Ints32) -> None:
+    def take(block: PreparedBlock, file: Ints32) -> None:
         if len(file):
             spans.setdefault(int(file[0]), Span()).add(block.time, moment.now)
             keys.setdefault(int(file[0]), []).append(row_keys(block))
@@ -123,7 +123,7 @@ def ingest(
             done.known_digests.add(sha256)
             continue
         before = (len(done.rejects), done.reject_count)
-        with Preparer(shards.cutting, take, workers=workers, shards=shards) as preparer:
+        with ParallelPreparer(shards.cutting, take, workers=workers, shards=shards) as preparer:
             read: SourceFile | None = None
             for batch in preparer.add_file(file.batches, file=file.position, name=file.name, sha256=sha256):
                 read = _told(batch, done, at_most) or read
@@ -157,8 +157,8 @@ class _Taking:
         self._spans: list[Span] = []
         self._held: list[_Read] = []
         """Files that wait until the clock is checked."""
-        self._new: list[Rows] = []
-        self._old: dict[str, Rows] = {}
+        self._new: list[FileRows] = []
+        self._old: dict[str, FileRows] = {}
         """Rows of the files that were there before and have times of new ones."""
 
     def take(self, read: _Read) -> None:

@@ -22,15 +22,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.shards import Shard, ShardFolder, move_aside, opened
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError, StateError
 from harvestdetect.report.format import plural
 from harvestdetect.settings import Settings
 from harvestdetect.state.clock import AHEAD_OF_NOW
+from harvestdetect.state.cutting import CUTTING
 from harvestdetect.state.rows import COLUMNS, RowError, check_rows
-from harvestdetect.state.run import CUTTING
 from harvestdetect.state.store import (
     APPLICATION,
     DATABASE,

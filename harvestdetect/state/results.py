@@ -35,7 +35,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from harvestdetect.corpus.segments import of_account
+from harvestdetect.corpus.block import rows_of_account
 from harvestdetect.corpus.shards import Shard
 from harvestdetect.data import Detection
 from harvestdetect.errors import InputError, OutputError, UsageError
@@ -497,5 +497,5 @@ def _holds(path: Path, account: str, traces: Traces) -> bool:
             return True
     with path.open("rb") as stream, suppress(ValueError, KeyError, TypeError, OSError):
         held = Shard(stream, name="")
-        return any(bool(of_account(block, account).any()) for block in held)
+        return any(bool(rows_of_account(block, account).any()) for block in held)
     return True

@@ -1,30 +1,29 @@
-"""A scan into a state: what is new is read, what left the window goes, the whole window is judged."""
+"""A scan into a state: reads new files, drops files that left the window, and judges the whole window."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
 from harvestdetect.context import Progress
-from harvestdetect.corpus.registry import load_registry
-from harvestdetect.corpus.segments import Cutting
-from harvestdetect.corpus.shards import ShardFolder, Window, opened
+from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
-from harvestdetect.errors import CacheError, SettingsError, StateError, UnreadableError, UsageError
+from harvestdetect.errors import CacheError, StateError, UnreadableError, UsageError
 from harvestdetect.pipeline import detect
 from harvestdetect.settings import Settings
 from harvestdetect.stages import MAX_REJECTS_KEPT
-from harvestdetect.state.alerting import alerts_of
-from harvestdetect.state.campaigns import Change, Merged, merge, record, signatures_of
+from harvestdetect.state.campaign_alerts import alerts_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
+from harvestdetect.state.cutting import shards_of
 from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again
-from harvestdetect.state.operations import missing_files, no_failure, tell_failure, tell_given_up
+from harvestdetect.state.known_campaigns import signatures_of
+from harvestdetect.state.operations_alerts import missing_files, no_failure, run_info, send_failure, send_given_up
 from harvestdetect.state.prepared import (
     check_leaving,
     find_lost,
@@ -33,16 +32,39 @@ from harvestdetect.state.prepared import (
     recover_lost,
     remove_left,
 )
-from harvestdetect.state.rows import value_error
-from harvestdetect.state.store import READ, Store, damaged, prepared_count
+from harvestdetect.state.reconcile import Change, Reconciled, reconcile
+from harvestdetect.state.record_campaigns import record_campaigns
+from harvestdetect.state.store import Store
 from harvestdetect.util.machine import processes
 
-__all__ = ["CUTTING", "Run", "cutting_of", "scan_into", "shards_of"]
+__all__ = ["Run", "RunOptions", "scan_into"]
 
-CUTTING: Final = ("segment_characters", "max_windows")
-"""Settings that must be the same for all files of a state."""
 MAX_ERROR: Final = 500
+"""Longest error message that the database keeps of a failed run, in characters."""
 _ATTEMPTS: Final = 3
+"""Detections of one run: it starts again if a prepared file turns out to be lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run a scan into a state."""
+
+    window: int
+    """Length of the window in seconds. It ends at the newest prompt."""
+    now: int = field(default_factory=lambda: int(time.time()))
+    """Unix seconds."""
+    trust_clock: bool = False
+    """Whether to believe the clock whatever the state and the prompts say."""
+    baseline: bool = False
+    """Whether to record campaigns without sending alerts on them; only for the first run of a state."""
+    channels: Sequence[Channel] = ()
+    """All configured channels."""
+    progress: Progress | None = None
+    """Opens progress bars."""
+    notes: Callable[[str], None] | None = None
+    """Takes sentences about decisions of the run."""
+    write: Callable[[Detection], object] | None = None
+    """Gets the detection before the state takes it. If it fails, the state does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,27 +72,31 @@ class Run:
     """What a run did."""
 
     number: int
+    """Number of the run in the state, from 1."""
     detection: Detection
-    """Under the ids of the state."""
+    """What was found, under the ids of the state."""
     changes: tuple[Change, ...]
-    """Of every campaign that the state knows."""
+    """One for each campaign that the state knows."""
     new_files: int
+    """Files that were read for the first time."""
     known_files: int
+    """Files that the state already had."""
     new_rows: int
     """Rows of new files that gave a prompt."""
     rejects: int
-    """Rows of new files that gave none."""
+    """Rows of new files that were rejected."""
     window_start: int | None
-    """Unix seconds; None where no prompt has a time."""
+    """Unix seconds; None if no prompt has a time."""
     window_end: int | None
+    """Unix seconds; None if no prompt has a time."""
     deliveries: tuple[Delivery, ...]
-    """Alerts that were sent, or failed."""
+    """Alerts that were sent, kept or given up."""
     pending: int
     """Alerts that wait for the next run."""
     baseline: int | None
-    """Campaigns of which a channel would have been told but for ``baseline``; None where it was not asked for."""
+    """Campaigns that were recorded without an alert; None without ``baseline``."""
     missing_files: tuple[str, ...] = ()
-    """Names of the files of the window that were lost, so that the findings are without them."""
+    """Names of lost files of the window; the findings are without them."""
 
     @property
     def window_complete(self) -> bool:
@@ -78,197 +104,171 @@ class Run:
         return not self.missing_files
 
 
-def scan_into(
-    store: Store,
-    dumps: Dumps,
-    *,
-    settings: Settings,
-    window: int,
-    now: int | None = None,
-    trust_clock: bool = False,
-    progress: Progress | None = None,
-    notes: Callable[[str], None] | None = None,
-    channels: Sequence[Channel] = (),
-    write: Callable[[Detection], object] | None = None,
-    baseline: bool = False,
-) -> Run:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A run that has begun: it has a number, and may read files."""
+
+    store: Store
+    shards: ShardFolder
+    settings: Settings
+    options: RunOptions
+    number: int
+    moment: Moment
+    doubted: bool
+    """Whether the clock is in doubt until the files have been read."""
+    note: Callable[[str], None]
+    """Takes sentences about decisions of the run, for the user and for ``run.json``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What a run read and found, recorded in the state."""
+
+    read: Ingested
+    found: Reconciled
+    window: tuple[int | None, int | None]
+    missing: tuple[str, ...]
+    recorded: int
+    """Campaigns that a baseline recorded without an alert."""
+
+
+def scan_into(store: Store, dumps: Dumps, *, settings: Settings, options: RunOptions) -> Run:
     """Scans dumps into a state.
 
-    What is read is kept at once; what is found is kept in one step at the end, and alerts with it. A run that is
-    stopped loses nothing and is simply done again.
+    The state keeps each file as soon as it is read. It takes the findings, and the alerts to send, in one step at the
+    end. So a run that is stopped loses nothing, and the next run does its work.
 
     Args:
-        store: with its lock.
-        dumps: the newest files; those that the state has are passed over.
-        settings: ``work`` is the state's folder, whatever it says.
-        window: seconds before the newest prompt that are judged.
-        now: Unix seconds; None: the clock's.
-        trust_clock: believe it, whatever the state and the prompts say.
-        progress: opens progress bars.
-        notes: told what was decided on the way.
-        channels: where alerts go.
-        write: gets the detection before the state takes it; if it fails, the state does not change.
-        baseline: what is found is known from now on and no alert is sent of it; for the first run of a state.
+        store: open for writing.
+        dumps: the newest files. Files that the state already has are skipped.
+        settings: of the scan. ``work`` is ignored, because the folder of the state takes its place.
+        options: how to run it.
 
     Raises:
-        UsageError: ``baseline``, and a run has been finished before.
-        SettingsError: the state was made with other settings of :data:`CUTTING`.
+        UsageError: ``baseline`` is set, but the state has a finished run.
+        SettingsError: the state was made with other settings, see :mod:`harvestdetect.state.cutting`.
         ClockError: the clock is before the last run, or far from the prompts; see :mod:`harvestdetect.state.clock`.
         StateError: the state cannot be read or written.
     """
     if not store.writable:
-        raise StateError("the state was opened for reading only")
-    moment = int(time.time()) if now is None else now
-    told: list[str] = []
+        raise StateError("the state is open for reading only; open it with write=True")
+    sentences: list[str] = []
 
     def note(sentence: str) -> None:
-        told.append(sentence)
-        if notes is not None:
-            notes(sentence)
+        sentences.append(sentence)
+        if options.notes is not None:
+            options.notes(sentence)
 
     try:
-        begun = _begun(store, settings, window=window, now=moment, trust_clock=trust_clock, baseline=baseline)
+        begun = _begin(store, settings, options, note)
     except Exception as error:
-        tell_failure(store, error, channels, number=None, now=moment, tell=note)
+        send_failure(store, error, options.channels, number=None, now=options.now, notes=note)
         raise
-    shards, when, doubted, number = begun.shards, begun.when, begun.doubted, begun.number
     try:
-        recover_lost(store, shards, note)
-        read = ingest(
-            dumps, store, shards, workers=processes(settings.workers), moment=when, at_most=MAX_REJECTS_KEPT, tell=note
-        )  # fmt: skip
-        if doubted:
-            look_again(store, shards, moment)
-        start = _since(store, window)
-        end = None if start is None else start + window
-        _leave(store, shards, start, moment - window, moment)
-        detection, lost = _judged(store, shards, start, settings, progress, note, moment)
-        if lost & read.known_digests:  # files that were given and passed over: they are read now
-            read.add(
-                ingest(
-                    dumps, store, shards, workers=processes(settings.workers), moment=replace(when, since=start),
-                    at_most=MAX_REJECTS_KEPT, tell=lambda sentence: None,
-                )
-            )  # fmt: skip
-            detection, _ = _judged(store, shards, start, settings, progress, note, moment)
-        missing = lost_files(store)
-        detection = _with_reading(detection, read, told, missing)
-        merged = merge(store, detection, now=moment)
-        if write is not None:
-            write(merged.detection)
-        known = _keep(store, merged, number, moment, (start, end), channels, settings, missing, baseline=baseline)
+        judged = _judge(begun, dumps, sentences)
     except BaseException as error:
         with suppress(StateError), store.transaction() as connection:
-            # A name of a file in it need not be UTF-8.
-            said = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()[:MAX_ERROR]
-            connection.execute("UPDATE runs SET error = ? WHERE run = ?", (said, number))
-        tell_failure(store, error, channels, number=number, now=moment, tell=note)
+            # The message may have a file name, which need not be UTF-8.
+            message = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()[:MAX_ERROR]
+            connection.execute("UPDATE runs SET error = ? WHERE run = ?", (message, begun.number))
+        send_failure(store, error, options.channels, number=begun.number, now=options.now, notes=note)
         raise
-    deliveries, pending = _delivered(store, channels, number, moment, settings)
+    deliveries, pending = _deliver(begun)
+    read, (start, end) = judged.read, judged.window
     return Run(
-        number=number, detection=merged.detection, changes=merged.changes, new_files=len(read.new),
+        number=begun.number, detection=judged.found.detection, changes=judged.found.changes, new_files=len(read.new),
         known_files=len(read.known), new_rows=read.rows, rejects=read.reject_count, window_start=start,
-        window_end=end, deliveries=deliveries, pending=pending, baseline=known if baseline else None,
-        missing_files=missing,
+        window_end=end, deliveries=deliveries, pending=pending,
+        baseline=judged.recorded if options.baseline else None, missing_files=judged.missing,
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Begun:
-    """A run that may read files."""
-
-    shards: ShardFolder
-    when: Moment
-    doubted: bool
-    """Whether the clock is doubted until the files were read."""
-    number: int
-
-
-def _begun(store: Store, settings: Settings, *, window: int, now: int, trust_clock: bool, baseline: bool) -> _Begun:
-    """Checks what can be checked before anything is read, and notes the run in the state."""
-    if baseline and store.rows("SELECT 1 FROM runs WHERE finished IS NOT NULL LIMIT 1"):
+def _begin(store: Store, settings: Settings, options: RunOptions, note: Callable[[str], None]) -> _Begun:
+    """Checks what can be checked before files are read, and records the run in the state."""
+    if options.baseline and store.rows("SELECT 1 FROM runs WHERE finished IS NOT NULL LIMIT 1"):
         raise UsageError(
-            f"a baseline is for the first run, and {store.folder} has finished runs: what they found was sent, or will "
-            "be; leave --baseline out"
+            f"--baseline is for the first run, but {store.folder} has finished runs, whose alerts were or will be "
+            "sent; leave --baseline out"
         )
-    if not trust_clock:
+    now, window = options.now, options.window
+    if not options.trust_clock:
         check_clock(store, now)
     shards = shards_of(store, settings)
-    guard = None if trust_clock else guard_of(store, now=now, window=window)
+    guard = None if options.trust_clock else guard_of(store, now=now, window=window)
     doubted = guard is not None and guard.jumped
     if not doubted:
         look_again(store, shards, now)
-    when = Moment(now=now, window=window, since=_since(store, window), added=time_of_adding(store, now), guard=guard)
+    moment = Moment(
+        now=now, window=window, since=_window_start(store, window), added=time_of_adding(store, now), guard=guard
+    )
     with store.transaction() as connection:
         connection.execute("UPDATE runs SET error = 'stopped' WHERE finished IS NULL AND error IS NULL")
         number = connection.execute(
             "INSERT INTO runs (started, settings) VALUES (?, ?)", (now, json.dumps(settings.to_dict(), default=str))
         ).lastrowid
     assert number is not None
-    return _Begun(shards=shards, when=when, doubted=doubted, number=number)
+    return _Begun(
+        store=store, shards=shards, settings=settings, options=options, number=number, moment=moment, doubted=doubted,
+        note=note,
+    )  # fmt: skip
 
 
-def shards_of(store: Store, settings: Settings) -> ShardFolder:
-    """The files of a state, as they were prepared.
+def _judge(run: _Begun, dumps: Dumps, sentences: Sequence[str]) -> _Judged:
+    """Reads the dumps, judges the window, writes the results, and records them in the state.
 
-    Raises:
-        SettingsError: they were cut otherwise than the settings say.
+    Args:
+        run: the run.
+        dumps: the newest files.
+        sentences: what the run has noted, a list that grows.
     """
-    wanted = {name: getattr(settings, name) for name in CUTTING}
-    held = cutting_of(store)
-    if held is None and store.writable:
-        with store.transaction() as connection:
-            connection.execute("INSERT INTO meta VALUES ('cutting', ?)", (json.dumps(wanted),))
-    elif held is not None and held != wanted:
-        if (said := _cut(store)) and said != tuple(held.values()):
-            raise damaged(store.folder, "meta.cutting is not what the prepared files were cut with")
-        made = ", ".join(f"{name} = {value}" for name, value in held.items())
-        raise SettingsError(f"the state in {store.folder} was made with {made}; use these, or start a new state")
-    registry = load_registry(settings.registry) if settings.use_registry else None
-    cutting = Cutting(registry=registry, **wanted)
-    return ShardFolder(store.folder / READ, settings=settings, cutting=cutting, lasting=True, change=store.writable)
+    store, shards, now, window = run.store, run.shards, run.options.now, run.options.window
+    recover_lost(store, shards, run.note)
+    read = _ingest(run, dumps, run.moment, run.note)
+    if run.doubted:
+        look_again(store, shards, now)
+    start = _window_start(store, window)
+    _remove_left(store, shards, start, now - window, now)
+    detection, lost = _detect(run, start)
+    if lost & read.known_digests:  # lost files are among the dumps that were skipped: read them now
+        read.add(_ingest(run, dumps, replace(run.moment, since=start), lambda sentence: None))
+        detection, _ = _detect(run, start)
+    missing = lost_files(store)
+    found = reconcile(store, _with_reading(detection, read, sentences, missing), now=now)
+    if run.options.write is not None:
+        run.options.write(found.detection)
+    bounds = (start, None if start is None else start + window)
+    recorded = _record(run, found, bounds, missing)
+    return _Judged(read=read, found=found, window=bounds, missing=missing, recorded=recorded)
 
 
-def cutting_of(store: Store) -> dict[str, int] | None:
-    """The settings of :data:`CUTTING` that the files of a state were prepared with; None where it has none yet.
-
-    Raises:
-        DamagedStateError: what the database says of them is not what was written.
-    """
-    raw = store.meta("cutting")
-    if raw is None:
-        if prepared_count(store.folder):
-            raise damaged(store.folder, "the database does not say how the prepared files were cut")
-        return None
-    if value_error(raw, dict[str, int]) is None:
-        values = json.loads(raw)
-        if values.keys() == set(CUTTING):
-            found = {name: int(values[name]) for name in CUTTING}
-            with suppress(SettingsError):
-                Settings(use_registry=False, **found)  # type: ignore[arg-type]
-                return found
-    raise damaged(store.folder, "meta.cutting is not what was written")
+# ---------------------------------------------------------------- files
 
 
-def _cut(store: Store) -> tuple[int, int] | None:
-    """What a prepared file says of how it was cut; None where none says it."""
-    for path in sorted((store.folder / READ).glob("*.shard")):
-        with suppress(OSError, ValueError, KeyError, TypeError), closing(opened(path)) as shard:
-            return shard.cut
-    return None
+def _ingest(run: _Begun, dumps: Dumps, moment: Moment, note: Callable[[str], None]) -> Ingested:
+    return ingest(
+        dumps, run.store, run.shards, workers=processes(run.settings.workers), moment=moment,
+        at_most=MAX_REJECTS_KEPT, tell=note,
+    )  # fmt: skip
 
 
-def _since(store: Store, window: int) -> int | None:
-    """The beginning of the window; None where no prompt has a time."""
+def _window_start(store: Store, window: int) -> int | None:
+    """Unix seconds at which the window starts; None if no prompt has a time."""
     last = store.rows("SELECT max(last_time) AS last FROM files")[0]["last"]
     return None if last is None else last - window
 
 
-def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now: int) -> None:
-    """Files of which nothing is in the window any more go; those without times when they were added before it.
+def _remove_left(store: Store, shards: ShardFolder, since: int | None, added: int, now: int) -> None:
+    """Removes files that have nothing in the window any more.
 
-    A file with times that the clock does not allow stays while these may turn out to be right: until they are before
-    the window, or the file was there for the length of a window.
+    A file without times leaves when it was added before the window. A file with times that are ahead of the clock may
+    be right, so it stays until these times are before the window, or the file was there for the length of a window.
+
+    Args:
+        store: the state.
+        shards: its prepared files.
+        since: Unix seconds at which the window starts.
+        added: Unix seconds before which a file without times must have been added to leave.
+        now: Unix seconds.
     """
     rows = store.rows(
         "SELECT sha256, name FROM files WHERE max(coalesce(last_time, latest_time), coalesce(latest_time, last_time))"
@@ -290,32 +290,28 @@ def _leave(store: Store, shards: ShardFolder, since: int | None, added: int, now
         remove_left(store, shards, row["name"], row["sha256"])
 
 
-def _judged(
-    store: Store,
-    shards: ShardFolder,
-    since: int | None,
-    settings: Settings,
-    progress: Progress | None,
-    note: Callable[[str], None],
-    now: int,
-) -> tuple[Detection, set[str]]:
-    """The detection of the window, and the SHA-256 of files that turned out to be lost; it is without these."""
-    # An end that is ahead of the clock is that of a run whose clock was wrong.
+# ---------------------------------------------------------------- detection
+
+
+def _detect(run: _Begun, since: int | None) -> tuple[Detection, set[str]]:
+    """The detection of the window, and the SHA-256 of files that turned out to be lost, which it is without."""
+    store, now = run.store, run.options.now
+    # The end of a window that is ahead of the clock is of a run whose clock was wrong.
     end = store.rows(
         "SELECT max(window_end) AS until FROM runs WHERE finished IS NOT NULL AND window_end <= ?", now + AHEAD_OF_NOW
     )[0]["until"]
     lost: set[str] = set()
     for attempt in range(_ATTEMPTS):
-        window = Window(shards=shards, files=tuple(kept_files(store)), since=since)
+        window = Window(shards=run.shards, files=tuple(kept_files(store)), since=since)
         try:
             found = detect(
-                window, settings=settings.replace(work=store.folder), progress=progress, notes=note,
-                signatures=signatures_of(store, now=now), new_since=end,
+                window, settings=run.settings.replace(work=store.folder), progress=run.options.progress,
+                notes=run.note, signatures=signatures_of(store, now=now), new_since=end,
             )  # fmt: skip
         except UnreadableError:
             raise
         except CacheError:
-            more = find_lost(store, shards, note)
+            more = find_lost(store, run.shards, run.note)
             if not more or attempt + 1 == _ATTEMPTS:
                 raise
             lost |= more
@@ -325,11 +321,11 @@ def _judged(
 
 
 def _with_reading(
-    detection: Detection, read: Ingested, told: Sequence[str], missing: tuple[str, ...] = ()
+    detection: Detection, read: Ingested, sentences: Sequence[str], missing: tuple[str, ...]
 ) -> Detection:
-    """The detection with what was rejected in this run rather than in all files of the window, and what is missing."""
+    """The detection with the rejects of this run, in place of those of all files of the window, and with its notes."""
     first = [missing_sentence(missing)] if missing else []
-    notes = (*first, *[n for n in told if n not in detection.notes], *detection.notes)
+    notes = (*first, *[s for s in sentences if s not in detection.notes], *detection.notes)
     counts = {
         **detection.counts, "rejects": read.reject_count, "new_files": len(read.new), "new_rows": read.rows,
         "read_rows": read.read_rows, "missing_files": len(missing),
@@ -337,54 +333,51 @@ def _with_reading(
     return replace(detection, rejects=tuple(read.rejects), counts=counts, notes=notes)
 
 
-def _keep(
-    store: Store,
-    merged: Merged,
-    number: int,
-    now: int,
-    window: tuple[int | None, int | None],
-    channels: Sequence[Channel],
-    settings: Settings,
-    missing: tuple[str, ...],
-    *,
-    baseline: bool,
-) -> int:
-    """All that a run found, at once: a reader sees the state before it or after it.
+# ---------------------------------------------------------------- the end of a run
+
+
+def _record(run: _Begun, found: Reconciled, window: tuple[int | None, int | None], missing: tuple[str, ...]) -> int:
+    """Records what a run found in one transaction, so that a reader sees the state before it or after it.
+
+    Args:
+        run: the run.
+        found: findings and changes.
+        window: Unix seconds of its start and end.
+        missing: names of the lost files of the window.
 
     Returns:
-        How many campaigns are known from now on without an alert.
+        The number of campaigns that a baseline recorded without an alert.
     """
-    with store.transaction() as connection:
-        record(store, merged, run=number, now=now)
+    number, options = run.number, run.options
+    with run.store.transaction() as connection:
+        record_campaigns(run.store, found, run=number, now=options.now)
+        counts = found.detection.counts
         connection.execute(
             "UPDATE runs SET finished = ?, window_start = ?, window_end = ?, counts = ?, window_complete = ?"
             " WHERE run = ?",
-            (now, *window, json.dumps(dict(merged.detection.counts)), not missing, number),
+            (options.now, *window, json.dumps(dict(counts)), not missing, number),
         )
-        if not channels:
+        if not options.channels:
             return 0
         outbox = Outbox(connection)
-        outbox.enqueue_conditions(
-            str(number), [no_failure(merged.detection.counts["prompts"]), missing_files(missing)], channels, now,
-            folder=str(store.folder.absolute()), number=number,
-            report=report_link(settings.report_url, run=str(number), started=now),
-        )  # fmt: skip
-        alerts = alerts_of(store, merged, run=number, now=now, report_url=settings.report_url)
-        if baseline:
-            return outbox.enqueue_baseline(alerts, channels, now)
-        outbox.enqueue(number, alerts, channels, now=now)
+        conditions = [no_failure(counts["prompts"]), missing_files(missing)]
+        info = run_info(run.store, number, options.now, run.settings)
+        outbox.enqueue_conditions(str(number), conditions, options.channels, info=info)
+        alerts = alerts_of(run.store, found, run=number, now=options.now, report_url=run.settings.report_url)
+        if options.baseline:
+            return outbox.enqueue_baseline(alerts, options.channels, options.now)
+        outbox.enqueue(number, alerts, options.channels, now=options.now)
     return 0
 
 
-def _delivered(
-    store: Store, channels: Sequence[Channel], number: int, now: int, settings: Settings
-) -> tuple[tuple[Delivery, ...], int]:
-    """Sends what is due: what became of it, and how many alerts wait for the next run."""
+def _deliver(run: _Begun) -> tuple[tuple[Delivery, ...], int]:
+    """Sends the alerts that are due: what became of each, and the number of alerts that wait for the next run."""
+    channels, number, now = run.options.channels, run.number, run.options.now
     if not channels:
         return (), 0
-    report = report_link(settings.report_url, run=str(number), started=now)
-    with store.guarded() as connection:
+    report = report_link(run.settings.report_url, run=str(number), started=now)
+    with run.store.guarded() as connection:
         outbox = Outbox(connection)
         done = outbox.deliver(channels, now=now, report=report)
-        done += tell_given_up(store, done, channels, number=number, now=now, settings=settings)
+        done += send_given_up(run.store, done, channels, number=number, now=now, settings=run.settings)
         return tuple(done), outbox.pending()

@@ -1,7 +1,7 @@
-"""Files of a state that hold the same rows: which one goes when a file grew, or was cut off and completed.
+"""Finds files of a state that have the same rows, because a file grew, or was cut off and later completed.
 
-A file whose rows are all in a newer one leaves the window as superseded. A new file whose rows are all in one that the
-state has is noted as a copy. Both stay known: neither is read again while the file that has their rows is there.
+A file whose rows are all in a newer file leaves the window as superseded. A new file whose rows are all in a file of
+the state is recorded as a copy. The state remembers both and does not read them again while the other file is there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harvestdetect.corpus.copies import Rows, is_within, row_keys, rows_of
+from harvestdetect.corpus.copies import FileRows, is_within, row_keys, rows_of
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.state.clock import Span
@@ -27,18 +27,19 @@ class Stored:
     name: str
     prompts: int
     first: int | None
-    """Unix seconds of the first and the last prompt; None where it is not known."""
+    """Unix seconds of the first prompt; None if unknown."""
     latest: int | None
-    rows: Rows | None = None
-    """Read from the shard when it is needed."""
+    """Unix seconds of the last prompt; None if unknown."""
+    rows: FileRows | None = None
+    """The rows; None until they are read from the shard."""
 
 
 class Others:
-    """The files that a state has, as what the rows of a new one are compared with.
+    """The files of a state, to compare the rows of a new file with.
 
     Args:
-        store: of the state.
-        shards: of the state.
+        store: the state.
+        shards: its prepared files.
     """
 
     def __init__(self, store: Store, shards: ShardFolder) -> None:
@@ -53,19 +54,27 @@ class Others:
         }  # fmt: skip
 
     def has(self, sha256: str) -> bool:
-        """Whether the state has a file of these bytes; read from the rows themselves and no index."""
+        """Whether the state has a file with this SHA-256."""
         return sha256 in self._files
 
     def beside(self, span: Span) -> list[Stored]:
-        """The files with prompts of the same times, with their rows; those that cannot be read are left out."""
+        """The readable files whose times overlap those of a new file, with their rows."""
         return [other for other in self._files.values() if _meet(other, span) and self._read(other)]
 
-    def holder(self, rows: Rows, beside: list[Stored]) -> Stored | None:
-        """A file that holds all of some rows; None for no rows."""
+    def holder(self, rows: FileRows, beside: list[Stored]) -> Stored | None:
+        """A file of ``beside`` that has all of some rows; None if there is none, or no row."""
         return next((o for o in beside if len(rows) and o.rows is not None and is_within(rows, o.rows)), None)
 
-    def superseded(self, name: str, rows: Rows, beside: list[Stored]) -> list[Stored]:
-        """The files of which all rows are among some, at least one each; and those of the same name without any row."""
+    def superseded(self, name: str, rows: FileRows, beside: list[Stored]) -> list[Stored]:
+        """The files that a new file supersedes.
+
+        These are the files of ``beside`` whose rows are all in the new file, and files of the same name without rows.
+
+        Args:
+            name: name of the new file.
+            rows: rows of the new file.
+            beside: files whose times overlap those of the new file.
+        """
         if not len(rows):
             return []
         found = [o for o in beside if o.rows is not None and len(o.rows) and is_within(o.rows, rows)]
@@ -73,40 +82,41 @@ class Others:
         return found + [o for o in empty if self._read(o) and o.rows is not None and not len(o.rows)]
 
     def add(self, file: Stored) -> None:
-        """Takes a file that the state has now."""
+        """Adds a file that the state has now."""
         self._files[file.sha256] = file
 
     def drop(self, files: list[Stored]) -> None:
-        """Takes files away that the state has no more."""
+        """Removes files that the state no longer has."""
         for file in files:
             self._files.pop(file.sha256, None)
 
     def _read(self, file: Stored) -> bool:
+        """Reads the rows of a file; False if its prepared file is lost or damaged."""
         if file.rows is not None:
             return True
-        held = self._shards.open(file.name, file.sha256)
-        if held is None:
+        shard = self._shards.open(file.name, file.sha256)
+        if shard is None:
             return False
         try:
-            file.rows = rows_of([row_keys(block) for block in held])
+            file.rows = rows_of([row_keys(block) for block in shard])
         except UnreadableError:
             raise
         except CacheError:
             return False
         finally:
-            held.close()
+            shard.close()
         return True
 
 
 def remove_shards(shards: ShardFolder, files: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> None:
-    """Removes what was read of files, by name and SHA-256, that the database names no more."""
+    """Removes the prepared files of files, given by name and SHA-256, that the database no longer lists."""
     for name, sha256 in files:
         with suppress(OSError):
             shards.path(name, sha256).unlink()
 
 
 def _meet(file: Stored, span: Span) -> bool:
-    """Whether two files may hold the same rows, by their times; one without any may."""
+    """Whether a file may have rows of another, by their times. A file without times may."""
     if file.first is None or span.latest is None:
         return True
     first = span.latest if span.first is None else span.first

@@ -1,4 +1,4 @@
-"""What analysts said of campaigns: kept with who and when, undone but never lost."""
+"""Verdicts of reviewers on campaigns, with who gave them and when. They can be undone and are never deleted."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from harvestdetect.state.store import Store, check_utf8, note_event
 __all__ = ["Precision", "Verdict", "VerdictName", "precision", "review", "standing_verdicts", "undo", "verdicts"]
 
 VerdictName: TypeAlias = Literal["harvest", "benign", "unsure"]
+"""What a reviewer can say about a campaign."""
 MAX_NOTE: Final = 2_000
+"""Longest note, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was said of a campaign."""
+    """A verdict on a campaign."""
 
     number: int
+    """Number of the verdict in the state."""
     campaign_id: str
     verdict: VerdictName
     note: str
     reviewer: str
     at: int
-    """Unix seconds."""
+    """Unix seconds at which it was given."""
     expires: int | None
-    """Unix seconds; None: never."""
+    """Unix seconds at which it expires; None for never."""
     undone: int | None
-    """When it was taken back."""
+    """Unix seconds at which it was undone; None if it was not."""
     tier: Tier
-    """Of the campaign when it was judged."""
+    """Tier of the campaign when the verdict was given."""
 
     @property
     def sentence(self) -> str:
-        """The verdict in words."""
+        """The verdict as a sentence."""
         until = "" if self.expires is None else f" until {day(self.expires)}"
         note = f": {self.note}" if self.note else "."
         return f"{self.reviewer} judged it {self.verdict} on {day(self.at)}{until}{note}"
@@ -45,7 +48,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precision:
-    """How many of the findings of a tier were right, by the verdicts on them."""
+    """Verdicts on the findings of a tier, by kind."""
 
     tier: Tier
     harvest: int
@@ -54,6 +57,7 @@ class Precision:
 
     @property
     def precision(self) -> float | None:
+        """Share of harvest among the verdicts harvest and benign; None without any."""
         judged = self.harvest + self.benign
         return self.harvest / judged if judged else None
 
@@ -61,32 +65,32 @@ class Precision:
 def review(
     store: Store, campaign: str, verdict: VerdictName, *, note: str, reviewer: str, now: int, expires: int | None = None
 ) -> Verdict:
-    """Says what a campaign is. The last verdict on a campaign is the one that stands.
+    """Gives a verdict on a campaign. The last verdict on a campaign is the one in force.
 
     Args:
-        store: with its lock.
-        campaign: its id.
-        verdict: ``benign`` keeps it, and all that is told again as it by accounts or template, at ``watch``.
-        note: why.
-        reviewer: who says so.
+        store: open for writing.
+        campaign: id of the campaign.
+        verdict: ``benign`` keeps the campaign at ``watch``, also if later runs identify it by accounts or template.
+        note: reason for the verdict.
+        reviewer: name of the reviewer.
         now: Unix seconds.
-        expires: when it stops standing; None: never.
+        expires: Unix seconds at which the verdict expires; None for never.
 
     Raises:
-        UsageError: there is no such campaign or verdict, or the note is too long, or a text is not UTF-8.
+        UsageError: there is no such campaign or verdict, the note is too long, or a text is not UTF-8.
     """
     if verdict not in get_args(VerdictName):
-        raise UsageError(f"the verdict must be {', '.join(get_args(VerdictName))}, got {verdict!r}")
+        raise UsageError(f"the verdict must be one of {', '.join(get_args(VerdictName))}, got {verdict!r}")
     if len(note) > MAX_NOTE:
-        raise UsageError(f"a note has at most {MAX_NOTE:,} characters, got {len(note):,}")
+        raise UsageError(f"a note must have at most {MAX_NOTE:,} characters, got {len(note):,}")
     if expires is not None and expires <= now:
         raise UsageError("a verdict cannot expire before it is given")
     check_utf8(campaign=campaign, note=note, reviewer=reviewer)
     found = store.rows("SELECT tier, merged_into FROM campaigns WHERE campaign = ?", campaign)
     if not found:
-        raise UsageError(f"the state knows no campaign {campaign!a}; harvestdetect campaigns lists them")
+        raise UsageError(f"the state knows no campaign {campaign!a}; list its campaigns with harvestdetect campaigns")
     if found[0]["merged_into"] is not None:
-        raise UsageError(f"{campaign} became part of {found[0]['merged_into']}; judge that")
+        raise UsageError(f"{campaign} was merged into {found[0]['merged_into']}; give the verdict on that campaign")
     with store.transaction() as connection:
         connection.execute(
             "INSERT INTO verdicts (campaign, verdict, note, reviewer, at, expires, tier) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -97,24 +101,30 @@ def review(
 
 
 def undo(store: Store, campaign: str, *, reviewer: str, now: int) -> Verdict:
-    """Takes back the last verdict that stands on a campaign; the one before it stands again.
+    """Undoes the last verdict on a campaign. The one before it is in force again.
 
     Raises:
-        UsageError: there is none, or the name of the reviewer is not UTF-8.
+        UsageError: there is no verdict, or the name of the reviewer is not UTF-8.
     """
     check_utf8(reviewer=reviewer)
-    held = [v for v in verdicts(store, campaign=campaign) if v.undone is None]
-    if not held:
-        raise UsageError(f"there is no verdict on {campaign!a} to take back")
+    given = [v for v in verdicts(store, campaign=campaign) if v.undone is None]
+    if not given:
+        raise UsageError(f"there is no verdict on {campaign!a} to undo")
     with store.transaction() as connection:
-        connection.execute("UPDATE verdicts SET undone = ? WHERE verdict_id = ?", (now, held[-1].number))
-        said = f"{held[-1].verdict} of {held[-1].reviewer} taken back by {reviewer}"
-        note_event(connection, campaign, "verdict", said, at=now)
-    return verdicts(store, campaign=campaign, number=held[-1].number)[0]
+        connection.execute("UPDATE verdicts SET undone = ? WHERE verdict_id = ?", (now, given[-1].number))
+        detail = f"{given[-1].verdict} of {given[-1].reviewer} undone by {reviewer}"
+        note_event(connection, campaign, "verdict", detail, at=now)
+    return verdicts(store, campaign=campaign, number=given[-1].number)[0]
 
 
 def verdicts(store: Store, *, campaign: str | None = None, number: int | None = None) -> list[Verdict]:
-    """All verdicts, those taken back and expired ones among them, in the order in which they were given."""
+    """All verdicts, including undone and expired ones, in the order in which they were given.
+
+    Args:
+        store: the state.
+        campaign: only those on this campaign.
+        number: only the one with this number.
+    """
     return [
         Verdict(
             number=row["verdict_id"], campaign_id=row["campaign"], verdict=row["verdict"], note=row["note"],
@@ -126,7 +136,7 @@ def verdicts(store: Store, *, campaign: str | None = None, number: int | None = 
 
 
 def standing_verdicts(store: Store, *, now: int) -> Mapping[str, Verdict]:
-    """The verdict that stands on each campaign that has one."""
+    """The verdict in force on each campaign that has one."""
     return {
         verdict.campaign_id: verdict
         for verdict in verdicts(store)
@@ -135,7 +145,7 @@ def standing_verdicts(store: Store, *, now: int) -> Mapping[str, Verdict]:
 
 
 def precision(store: Store) -> list[Precision]:
-    """By tier at the time of the verdict; of several on a campaign the last counts, be it expired."""
+    """Verdicts by tier at the time of the verdict. The last verdict on a campaign counts, even if it has expired."""
     last = {v.campaign_id: v for v in verdicts(store) if v.undone is None}
     found = []
     for tier in TIERS:

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.cluster.assign import Assigned
-from harvestdetect.corpus.prompts import READ, Parts, cluster_texts, segments_of, shown_of, shown_texts
+from harvestdetect.corpus.by_prompt import (
+    TEXTS_PER_READ,
+    PromptSegments,
+    cluster_texts,
+    read_representatives,
+    representative_texts,
+    segments_by_prompt,
+)
 from harvestdetect.data import Corpus, Template
 from harvestdetect.template.align import (
     Description,
@@ -25,7 +32,7 @@ from harvestdetect.template.align import (
     word_vectors,
 )
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints16, Ints32, pairs, ranges, unique, unit
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.redact import redact
 from harvestdetect.util.vectors import Rows
 
@@ -77,14 +84,14 @@ class _Source:
     """What clusters are of."""
 
     corpus: Corpus
-    parts: Parts
+    parts: PromptSegments
     vectors: Rows
     least: int
     """Accounts that a part of a mixed cluster needs."""
-    elsewhere: Elsewhere
+    elsewhere: ProcessPool
 
     def texts(self, item: Assigned, at_most: int) -> tuple[list[str], Ints32]:
-        """See :func:`harvestdetect.corpus.prompts.cluster_texts`."""
+        """See :func:`harvestdetect.corpus.by_prompt.cluster_texts`."""
         return cluster_texts(self.corpus, self.parts, item.prompts, item.cluster.segments, at_most=at_most)
 
     def accounts(self, prompts: Ints32) -> AnyInts:
@@ -94,13 +101,13 @@ class _Source:
 def describe_clusters(
     assigned: Sequence[Assigned],
     corpus: Corpus,
-    parts: Parts,
+    parts: PromptSegments,
     vectors: Rows,
     *,
     least: int,
     known: Mapping[int, Parted] | None = None,
     made_anew: dict[int, Parted] | None = None,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: ProcessPool | None = None,
 ) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
     """Template and description of every cluster; mixed ones come apart, those of the same template are made one.
 
@@ -122,10 +129,10 @@ def describe_clusters(
     made: list[Described] = []
     origin: list[Parted | None] = []
     of = _Source(
-        corpus=corpus, parts=parts, vectors=vectors, least=least, elsewhere=elsewhere or Elsewhere()
+        corpus=corpus, parts=parts, vectors=vectors, least=least, elsewhere=elsewhere or ProcessPool()
     )  # fmt: skip
     # only what is taken over or left for a later scan asks which prompt holds what
-    segments = segments_of(corpus) if known or made_anew is not None else None
+    segments = segments_by_prompt(corpus) if known or made_anew is not None else None
 
     def said(position: int) -> list[tuple[Assigned, Described]]:
         if known and position in known:
@@ -203,7 +210,7 @@ def _unmixed(item: Assigned, description: Description, of: _Source) -> list[Assi
     return _parts(_filling(inside, item, of), item, of) if inside else []
 
 
-def _part_of(item: Assigned, parts: Sequence[Assigned], segments: Parts) -> Ints16:
+def _part_of(item: Assigned, parts: Sequence[Assigned], segments: PromptSegments) -> Ints16:
     """See :attr:`Parted.part`."""
     if len(parts) == 1 and parts[0] is item:
         return np.zeros(len(item.cluster.segments), np.int16)
@@ -214,7 +221,7 @@ def _part_of(item: Assigned, parts: Sequence[Assigned], segments: Parts) -> Ints
     return _agreed(label[prompt], segment, len(item.cluster.segments))
 
 
-def _held(item: Assigned, segments: Parts) -> tuple[Ints, Ints]:
+def _held(item: Assigned, segments: PromptSegments) -> tuple[Ints, Ints]:
     """Which of a cluster's segments are in which of its prompts: positions in both, row by row."""
     start = segments.start[item.prompts]
     size = segments.start[item.prompts + 1] - start
@@ -240,7 +247,7 @@ def _agreed(label: Ints16, of: Ints, count: int) -> Ints16:
     return np.where(low == high, low, UNKNOWN).astype(np.int16)
 
 
-def _dealt(item: Assigned, known: Parted, of: _Source, segments: Parts) -> list[tuple[Assigned, Described]]:
+def _dealt(item: Assigned, known: Parted, of: _Source, segments: PromptSegments) -> list[tuple[Assigned, Described]]:
     """The parts of a cluster that came apart before, each with the prompts that it had, and new ones that fill it.
 
     It came apart, too, where one part is left and the others had too few accounts.
@@ -317,7 +324,7 @@ def _filled(
     of: _Source,
     *,
     known: Parted | None = None,
-    segments: Parts | None = None,
+    segments: PromptSegments | None = None,
 ) -> tuple[Assigned, Bools | None]:
     """A cluster less the prompts that do not fill its template: a few others always lie as near.
 
@@ -362,12 +369,12 @@ def _shares(
     Returns:
         float64[len(templates), q], 0 where a prompt has no part; and bool[q], where it has one.
     """
-    shown = shown_of(of.corpus, of.parts, item.prompts, item.cluster.segments)
+    shown = representative_texts(of.corpus, of.parts, item.prompts, item.cluster.segments)
     count = len(shown.start) - 1
     share = np.zeros((len(templates), count + 1))
-    for first in range(0, count, READ):
-        last = min(first + READ, count)
-        texts = shown_texts(of.corpus, shown, first, last)
+    for first in range(0, count, TEXTS_PER_READ):
+        last = min(first + TEXTS_PER_READ, count)
+        texts = read_representatives(of.corpus, shown, first, last)
         share[:, first:last] = of.elsewhere.call(_kept_shares, templates, texts, redacted=redacted)
     return share[:, shown.back], shown.back >= 0
 

@@ -1,1 +1,1 @@
-"""What any part may use: arrays, files, texts, escaping, processes."""
+"""What any room may use: arrays, files, texts, escaping, processes, memory."""

@@ -1,4 +1,4 @@
-"""The types of arrays, and small things that several stages do with index arrays."""
+"""Names of array types, and small functions on index arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 __all__ = [
     *("AnyArray", "AnyInts", "Bools", "Bytes", "Digests", "Floats", "Floats16", "Floats32", "Ints", "Ints16", "Ints32"),
-    *("Ints8", "Vectors", "Words", "packed_pairs", "pairs", "ranges", "spread", "unique", "unit"),
+    *("Ints8", "Vectors", "Words", "changes", "packed_pairs", "pairs", "ranges", "spread", "unique", "unit"),
 ]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -37,7 +37,8 @@ def ranges(start: AnyInts, count: AnyInts) -> Ints:
 def unique(values: npt.NDArray[Whole]) -> npt.NDArray[Whole]:
     """The distinct values, ascending.
 
-    By sorting: numpy from 2.3 on hashes integers first, which takes many times as long for pairs of numbers.
+    This sorts the values. :func:`numpy.unique` hashes integers first since numpy 2.3, which takes many times as long
+    for packed pairs.
     """
     ordered = np.sort(values, axis=None)
     first = np.ones(len(ordered), bool)
@@ -52,20 +53,29 @@ def pairs(first: AnyInts, second: AnyInts) -> tuple[Ints, Ints]:
 
 
 def packed_pairs(first: AnyInts, second: AnyInts) -> Ints:
-    """Pairs of numbers from 0 to 2**31 - 1, each as one that sorts as they do: int64, ``first`` in the upper half."""
+    """Pairs of numbers from 0 to 2**31 - 1 as int64 that sort as the pairs do: ``first`` is in the upper half."""
     packed = first.astype(np.int64)
     packed <<= 32
     packed |= second
     return packed
 
 
+def changes(*columns: AnyArray) -> Bools:
+    """Which rows differ from the row before in any column. The first row counts as different."""
+    new = np.zeros(len(columns[0]), np.bool_)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
+
+
 def spread(count: int, at_most: int) -> Ints:
-    """At most ``at_most`` of ``count`` positions, evenly spread, ascending."""
+    """At most ``at_most`` positions out of ``count``, evenly spread, ascending."""
     return unique(np.linspace(0, max(count - 1, 0), min(count, at_most)).astype(np.int64))
 
 
-def unit(vectors: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-    """Rows scaled to length 1, float32[n, d]; a row's result depends on that row only."""
+def unit(vectors: Vectors) -> Floats32:
+    """Rows scaled to length 1, float32[n, d]. The result of a row depends on that row only."""
     out = vectors.astype(np.float32)
     norms = np.sqrt(np.einsum("ij,ij->i", out, out, dtype=np.float64))
     out /= np.maximum(norms, 1e-12).astype(np.float32)[:, None]

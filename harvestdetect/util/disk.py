@@ -1,4 +1,4 @@
-"""Disks that fail: why a write failed, whether there is room, and folders that a scan can do without."""
+"""Disks that fail: why a write failed, whether there is room, and folders that a scan does not need."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ _REASONS: Final = {
     errno.EFBIG: "a file may not become larger (ulimit -f)",
     errno.EIO: "the disk fails (input/output error)",
 }
+"""Number of an error -> the reason in words."""
 _ZEROS: Final = bytes(1 << 20)
+"""What is written to allocate a file where the system has no call for it."""
 
 
 def reason_of(error: BaseException | str) -> str:
     """Why something could not be written, in a few words.
 
     Args:
-        error: an exception; the first :class:`OSError` or :class:`sqlite3.Error` among it and its causes decides. A
-            text is returned as it is.
+        error: an exception. The first :class:`OSError` or :class:`sqlite3.Error` among it and its causes decides. A
+            text is returned unchanged.
 
     Returns:
         One line, such as "the disk is full".
@@ -60,14 +62,14 @@ def _first_line(error: BaseException) -> str:
 
 
 def check_room(folder: Path, size: int) -> None:
-    """See that a folder can take a file before hours or minutes are spent on its content.
+    """Checks that a folder can take a file, before minutes or hours are spent on its content.
 
-    A file of that size is allocated and removed. So a full disk, a quota, a read-only disk and missing permission all
-    show.
+    A file of that size is allocated and removed. This detects a full disk, a quota, a read-only disk and missing
+    permission.
 
     Args:
-        folder: made where it is missing.
-        size: bytes.
+        folder: made if it is missing.
+        size: bytes of the file.
 
     Raises:
         OSError: the folder cannot take it.
@@ -88,15 +90,15 @@ def check_room(folder: Path, size: int) -> None:
 
 
 class SpareFolder:
-    """A folder that only saves time: a scan whose cache or work folder fails goes on without it.
+    """A folder that only saves time, such as the cache or the work folder. If it fails, a scan continues without it.
 
-    The first failure is noted, with its consequence; later ones are not, for they are the same disk's.
+    The first failure is reported, with its consequence. Later failures are not, because the disk is the same.
 
     Args:
         path: the folder.
         what: its name in a note, such as "work folder".
-        instead: what happens without it, the end of the note's sentence.
-        notes: told.
+        instead: what happens without it; the end of the sentence of the note.
+        notes: called with the note.
     """
 
     def __init__(
@@ -111,14 +113,14 @@ class SpareFolder:
 
     @property
     def writable(self) -> bool:
-        """Whether nothing has failed yet. What is there may be read all the same."""
+        """Whether nothing has failed yet. Files that are there may be read in any case."""
         return not self._lost
 
     def give_up(self, error: BaseException | str) -> None:
-        """Nothing more is to be written here.
+        """Ends writing to this folder.
 
         Args:
-            error: why.
+            error: the reason.
         """
         with self._lock:
             first, self._lost = not self._lost, True

@@ -1,4 +1,4 @@
-"""Attacker-written text made safe for a terminal, a spreadsheet, JSON and HTML."""
+"""Makes text that attackers wrote safe for a terminal, a spreadsheet, JSON and HTML."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _HIDDEN: Final = (
     "\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff"  # tags, variation selectors
 )
 INVISIBLE: Final = re.compile(f"[{_HIDDEN}]|(?<=[\\ufe0e\\ufe0f])[\\ufe0e\\ufe0f]")
-"""Characters that a reader cannot see or that act on what shows them; tab and newline are not among them,
-nor is the one variation selector that may follow an emoji."""
+"""Characters that a reader cannot see, or that change how other text is shown. Tab and newline are not among them, and
+neither is the one variation selector that may follow an emoji."""
 
 _LINE: Final = re.compile(f"[\\t\\n{_HIDDEN}]|(?<=[\\ufe0e\\ufe0f])[\\ufe0e\\ufe0f]")
 _RUN: Final = re.compile(f"((?P<one>[{_HIDDEN}\\ufe0e\\ufe0f])(?P=one)*)")
@@ -33,11 +33,11 @@ _NOT_JSON: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(-?Infinity|NaN)')
 
 
 def visible(text: str, *, keep_lines: bool = False) -> str:
-    """The text with each invisible or acting character shown as ``⟨U+202E⟩``.
+    """A text in which each invisible character and each control character is shown as ``⟨U+202E⟩``.
 
     Args:
-        text: anything.
-        keep_lines: leave tab and newline as they are, and read CR LF as a newline.
+        text: any text.
+        keep_lines: keep tab and newline, and read CR LF as a newline.
     """
     pattern = _LINE
     if keep_lines:
@@ -46,18 +46,18 @@ def visible(text: str, *, keep_lines: bool = False) -> str:
 
 
 def cut(text: str, limit: int) -> tuple[str, int]:
-    """The first ``limit`` characters, and how many were cut off."""
+    """The first ``limit`` characters, and the number of characters that were cut off."""
     return (text, 0) if len(text) <= limit else (text[:limit], len(text) - limit)
 
 
 def html_text(text: str, limit: int | None = None) -> Markup:
-    """Escaped text for the body of an HTML element, invisible characters as small badges.
+    """Escaped text for the body of an HTML element. Invisible characters become small badges.
 
-    A run of one invisible character is one badge with a count. Not for attributes: use :func:`visible`.
+    A run of one invisible character is one badge with a count. For attributes use :func:`visible`.
 
     Args:
-        text: anything.
-        limit: characters shown; a note says how many were left out.
+        text: any text.
+        limit: most characters shown. A note says how many were left out.
     """
     left_out = 0
     if limit is not None:
@@ -81,19 +81,19 @@ def html_text(text: str, limit: int | None = None) -> Markup:
 
 
 def csv_cell(text: str) -> str:
-    r"""A cell that no spreadsheet takes for a formula and that stays on one line.
+    r"""A cell that no spreadsheet takes for a formula, on one line.
 
-    A cell that starts with ``=``, ``+``, ``-``, ``@`` (or their full-width forms), a tab or a carriage
-    return, after white space or apostrophes, gets one more apostrophe in front. Controls and invisible
-    characters become ``\u0000`` or ``\U000e0041``; so does a backslash that would read as such an escape.
-    :func:`csv_text` reverses it.
+    A cell gets an apostrophe in front if it starts with ``=``, ``+``, ``-``, ``@`` (or their full-width forms), a tab
+    or a carriage return, also after white space or apostrophes. Control and invisible characters become escapes such
+    as ``\u0000`` or ``\U000e0041``; so does a backslash that would read as such an escape. :func:`csv_text` is the
+    inverse.
     """
     mark = "'" if _FORMULA.match(text) else ""
     return mark + _CELL_ESCAPED.sub(lambda m: _escape_of(m[0]), text)
 
 
 def csv_text(cell: str) -> str:
-    """What :func:`csv_cell` was given."""
+    """The inverse of :func:`csv_cell`."""
     text = _CELL_ESCAPE.sub(lambda m: chr(int(m[1] or m[2], 16)), cell)
     return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
@@ -104,14 +104,14 @@ def _escape_of(character: str) -> str:
 
 
 def json_text(value: Any, *, infinity: str = "null", indent: int | None = None) -> str:
-    r"""Valid JSON, safe to print: controls, bidi and other invisible characters are ``\u`` escapes.
+    r"""Valid JSON that is safe to print: control, bidirectional and other invisible characters are ``\u`` escapes.
 
     A lone surrogate becomes U+FFFD. Letters of other scripts stay readable.
 
     Args:
-        value: dicts, lists and scalars; anything else becomes its ``str``.
-        infinity: what stands for an infinite number; ``1e999`` is a JSON number that reads as infinity.
-            NaN is always ``null``.
+        value: dicts, lists and scalars. Any other object becomes its ``str``.
+        infinity: how to write an infinite number; ``1e999`` is a JSON number that is read as infinity. NaN is always
+            ``null``.
         indent: as for ``json.dumps``.
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)

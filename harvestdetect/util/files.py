@@ -1,12 +1,12 @@
-"""How files are written: private, under a temporary name first, renamed when they are whole.
+"""How files are written: private, first under a temporary name, and renamed when they are complete.
 
-Everything that a scan writes into its folders goes through here. A file gets mode 0600 and a folder 0700, less what the
-umask takes away, unless the folder was shared with :func:`shared_with_group` (0660 and 0770). A folder that is there
-already keeps its mode.
+Everything that a scan writes into its folders goes through this module. A file gets mode 0600 and a folder 0700, minus
+the umask, unless the folder was shared with :func:`shared_with_group` (0660 and 0770). An existing folder keeps its
+mode.
 
-A temporary name ends with ``.tmp``. The writer holds a lock (``flock``) on the file as long as it writes, so that
-:func:`sweep` can tell what a killed process left behind from what a process still writes. The lock works across process
-id namespaces, such as those of containers. The kernel releases it when the process ends, however it ends.
+A temporary name ends with ``.tmp``. The writer keeps a lock (``flock``) on the file while it writes, so that
+:func:`sweep` can distinguish files of killed processes from files that are being written. The lock works across
+containers, whose process ids differ. The kernel releases it when the process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -39,16 +39,18 @@ __all__ = [
 ]
 
 SUFFIX: Final = ".tmp"
-"""Every temporary name ends with this."""
+"""The end of every temporary name."""
 UNLOCKABLE_SECONDS: Final = 3_600.0
 """Age in seconds from which a temporary file is removed on a file system that has no locks."""
 _TOKEN: Final = r"(?:[0-9a-f]{16}|\d+-[0-9a-f]{8})"
-"""What stands between a name and the suffix: 16 hexadecimal digits, or the older form with a process id."""
+"""A pattern of the part between name and suffix: 16 hexadecimal digits, or the older form with a process id."""
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF})
+"""Errors of file systems without locks."""
 _ATTEMPTS: Final = 20
+"""Number of attempts to make a temporary file, which a sweep of another process may remove before it is locked."""
 
 _shared: list[str] = []
-"""Absolute paths of the folders that are shared with their group now."""
+"""Absolute paths of the folders that are now shared with their group."""
 
 
 # ---------------------------------------------------------------- modes
@@ -56,10 +58,10 @@ _shared: list[str] = []
 
 @contextmanager
 def shared_with_group(*folders: str | os.PathLike[str]) -> Iterator[None]:
-    """What this process writes below some folders meanwhile can be read and written by their group.
+    """Within this context, what this process writes below some folders can be read and written by their group.
 
     Args:
-        folders: they need not exist. The umask does not apply below them.
+        folders: need not exist. The umask does not apply below them.
     """
     roots = [os.path.abspath(folder) for folder in folders]
     _shared.extend(roots)
@@ -78,10 +80,10 @@ def _is_shared(path: str | os.PathLike[str]) -> bool:
 
 
 def make_folder(folder: str | os.PathLike[str]) -> None:
-    """Makes a folder and those above it where they are missing, each with mode 0700 (0770 where shared).
+    """Makes a folder and its missing parents, each with mode 0700 (0770 if it is shared).
 
     Raises:
-        OSError: it cannot be made, or a file stands in its place.
+        OSError: it cannot be made, or its name belongs to a file.
     """
     _make_folder(Path(folder), shared=_is_shared(folder))
 
@@ -103,7 +105,7 @@ def _make_folder(path: Path, *, shared: bool) -> None:
 
 
 def create_private(path: str | os.PathLike[str]) -> None:
-    """Makes an empty file where there is none, with the mode that files of its folder have.
+    """Makes an empty file if there is none, with the mode of files in its folder.
 
     SQLite gives its ``-wal`` and ``-shm`` the mode of the database.
 
@@ -115,7 +117,7 @@ def create_private(path: str | os.PathLike[str]) -> None:
 
 
 def _opened(path: str | os.PathLike[str], mode: int | None) -> int:
-    """A new file, open for writing; ``mode`` None: private, or shared with the group."""
+    """Opens a new file for writing. ``mode`` None: private, or shared with the group if its folder is."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     if mode is not None:
         return os.open(path, flags, mode)
@@ -130,12 +132,12 @@ def _opened(path: str | os.PathLike[str], mode: int | None) -> int:
 def set_modes(folder: str | os.PathLike[str], *, itself: bool = True) -> None:
     """Gives a folder and everything in it the mode that it would have if it were written now.
 
-    What others may do is taken away; what the group may do too, unless the folder is shared. Links are not followed,
-    and what belongs to another user is left as it is.
+    Permissions of others are removed, and those of the group unless the folder is shared. Links are not followed, and
+    files of other users do not change.
 
     Args:
         folder: need not exist.
-        itself: also the folder; False: only what is in it.
+        itself: whether to change the folder too, and not only its content.
     """
     root = Path(folder)
     for path in (*([root] if itself else []), *root.rglob("*")):
@@ -159,7 +161,7 @@ def _set_mode(path: Path, kind: int) -> None:
 
 
 def flush_to_disk(path: str | os.PathLike[str]) -> None:
-    """Has a file, or a folder's list of files, on the disk when this returns.
+    """Flushes a file, or the list of files of a folder, to the disk.
 
     Raises:
         OSError: the disk fails.
@@ -172,7 +174,7 @@ def flush_to_disk(path: str | os.PathLike[str]) -> None:
 
 
 class Unfinished:
-    """A file under a temporary name, locked as long as it is written. It is its own context manager.
+    """A file under a temporary name, locked while it is written. It is its own context manager.
 
     ::
 
@@ -180,12 +182,12 @@ class Unfinished:
             file.stream.write(data)
             file.publish(folder / "run.json")
 
-    Without :meth:`publish` nothing is left of it at the end.
+    Without :meth:`publish` nothing of it is left at the end.
 
     Args:
-        folder: where it is made; it must be the one that the finished file is for.
-        name: part of the temporary name; :func:`sweep` finds it by that.
-        mode: of the file, less the umask; None: private, or shared as its folder is.
+        folder: where it is made. The finished file must be for the same folder.
+        name: part of the temporary name, by which :func:`sweep` finds it.
+        mode: of the file, minus the umask; None: private, or shared if its folder is.
 
     Raises:
         OSError: it cannot be made.
@@ -213,7 +215,7 @@ class Unfinished:
         self.discard()
 
     def flush(self) -> None:
-        """Has all that was written on the disk.
+        """Flushes everything that was written to the disk.
 
         Raises:
             OSError: the disk is full or fails.
@@ -222,17 +224,17 @@ class Unfinished:
         os.fsync(self.stream.fileno())
 
     def publish(self, target: Path) -> None:
-        """Gives it its name, in the place of what has that name, once it is on the disk.
+        """Renames the file when it is on the disk. It replaces a file of that name.
 
         Raises:
-            OSError: the disk is full or fails, or the name cannot be given.
+            OSError: the disk is full or fails, or the file cannot be renamed.
         """
         self.flush()
         os.replace(self.path, target)
         self.stream.close()
 
     def discard(self) -> None:
-        """Leaves nothing behind of what was not published."""
+        """Removes the file, unless it was published."""
         if not self.stream.closed:
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
@@ -242,9 +244,9 @@ class Unfinished:
 
 @contextmanager
 def replacing(target: Path, *, mode: int | None = None) -> Iterator[BufferedWriter]:
-    """A stream whose file takes the place of ``target`` when the block ends well; otherwise nothing changes.
+    """A stream whose file replaces ``target`` if the block ends without an exception. Otherwise nothing changes.
 
-    What killed processes left of earlier attempts is removed.
+    Leftovers of killed processes are removed.
 
     Args:
         target: its folder must exist.
@@ -261,10 +263,10 @@ def replacing(target: Path, *, mode: int | None = None) -> Iterator[BufferedWrit
 
 
 class UnfinishedFolder:
-    """A folder under a temporary name, locked as long as it is filled. It is its own context manager.
+    """A folder under a temporary name, locked while it is filled. It is its own context manager.
 
     Args:
-        target: the name that it is to have; the folder above is made where it is missing.
+        target: its final name. The parent folder is made if it is missing.
 
     Raises:
         OSError: it cannot be made.
@@ -302,16 +304,16 @@ class UnfinishedFolder:
 def sweep(folder: str | os.PathLike[str], *, names: Collection[str] | None = None) -> int:
     """Removes temporary files and folders that no process writes any more.
 
-    A file whose lock another process holds stays. On a file system without locks only what was not changed for an hour
-    goes.
+    A file that another process has locked stays. On a file system without locks, only files that have not changed for
+    an hour are removed.
 
     Args:
-        folder: looked through itself, not what lies deeper.
-        names: only temporary files of these names; None: all that end with ``.tmp``, which is for folders that nobody
-            else writes into.
+        folder: searched, without its subfolders.
+        names: names whose temporary files are removed; None: all files that end with ``.tmp``, for folders to which
+            nothing else writes.
 
     Returns:
-        How many were removed.
+        Number of files and folders that were removed.
     """
     ours = None if names is None else re.compile(rf"\.(?:{'|'.join(map(re.escape, names))})\.{_TOKEN}\.tmp\Z")
     gone = 0
@@ -360,7 +362,7 @@ def _open_to_lock(path: str, *, is_folder: bool) -> int:
 
 
 def _locked_here(handle: int, path: Path) -> bool:
-    """Takes the lock of a file just made; False where a sweep was faster and the file is gone or about to go."""
+    """Locks a file that was just made. False if a sweep was faster, so that the file is gone or about to be removed."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The campaign that a user named, by its id or the beginning of it: the same rule in every command."""
+"""The campaign that a user names by its id or the beginning of the id. All commands have the same rule."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from harvestdetect.errors import UsageError
 __all__ = ["LEAST_PREFIX", "named_campaign", "nearest", "some"]
 
 LEAST_PREFIX: Final = 3
-"""Characters from which the beginning of an id is taken for it: ``c-`` and one more."""
+"""Fewest characters of the beginning of an id: ``c-`` and one more."""
 _NAMED: Final = 5
+"""Most ids that a message names."""
 _COMPARED: Final = 64
-"""Characters of an id that are compared and shown at most."""
+"""Most characters of an id that are compared and shown."""
 
 
 def named_campaign(given: str, known: Collection[str], *, where: str, hint: str = "") -> str:
-    """The one id that a text stands for.
+    """The id that a text refers to.
 
     Args:
-        given: an id, or the beginning of one that no other has, three characters at least.
+        given: an id, or the beginning of exactly one id, with at least three characters.
         known: all ids.
-        where: what they are in, for messages: ``the state``.
+        where: what contains the ids, for messages, such as ``the state``.
         hint: what to do next, for messages.
 
     Raises:
-        UsageError: no id is this or begins so, or several do; names the nearest, or those that do.
+        UsageError: no id or several ids match. The message names the nearest ids, or those that match.
     """
     if given in known:
         return given
@@ -43,7 +44,7 @@ def named_campaign(given: str, known: Collection[str], *, where: str, hint: str 
 
 
 def some(ids: Sequence[str]) -> str:
-    """The first of some ids, and how many more there are."""
+    """The first ids in words, and the number of further ones."""
     shown = (i if len(i) <= _COMPARED else i[:_COMPARED] + "…" for i in ids[:_NAMED])
     return ", ".join(shown) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
 
@@ -52,9 +53,9 @@ def nearest(given: str, names: Collection[str], *, at_least: float) -> list[str]
     """The names most like a text, best first.
 
     Args:
-        given: anything.
-        names: of which up to five are returned.
-        at_least: likeness, 0 to 1.
+        given: any text.
+        names: the names to choose from; at most five are returned.
+        at_least: least similarity, 0 to 1.
     """
     from difflib import get_close_matches
 

@@ -1,4 +1,4 @@
-"""What the machine has, and what this process has taken of it."""
+"""Cores and memory of the machine, and the memory that this process has used."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ __all__ = ["cores", "memory_gb", "peak_memory_mb", "processes"]
 
 
 def cores() -> int:
-    """Cores that this process may run on."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processes(workers: int | None) -> int:
-    """How many processes ``Settings.workers`` asks for."""
+    """Number of processes that ``Settings.workers`` asks for."""
     return 1 if workers is None else workers or cores()
 
 
 def memory_gb() -> float:
-    """Of the machine, 10**9 bytes."""
+    """Memory of the machine, in 10**9 bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
 def peak_memory_mb() -> float:
-    """Peak resident memory of this process, 10**6 bytes.
+    """Peak resident memory of this process, in 10**6 bytes.
 
-    Linux counts into ``ru_maxrss`` what the process had before it became this program, so that of a large parent; the
-    kernel's own file does not.
+    On Linux, ``ru_maxrss`` includes the memory that the process had before it became this program, which may be that of
+    a large parent. The file of the kernel does not.
     """
     with suppress(OSError, ValueError, IndexError), open("/proc/self/status", encoding="ascii") as status:
         lines = (line.split() for line in status if line.startswith("VmHWM:"))

@@ -1,4 +1,4 @@
-"""Takes out of examples what tells about a person or opens a door: addresses, numbers, keys."""
+"""Removes personal data and secrets from examples: addresses, numbers, keys."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _Part = Callable[[str], object]
 _Kind = str | Callable[[re.Match[str]], str]
 
 _LONGEST: Final = 45
-"""Characters of an IPv6 address, one that ends in an IPv4 address."""
+"""Most characters of an IPv6 address, reached by one that ends in an IPv4 address."""
 _LEAST: Final = 4
-"""Fewest groups of an IPv6 address, one fewer with ``::`` between them: names of C++ and slices have less."""
+"""Fewest groups of an IPv6 address; one fewer if ``::`` is between them. C++ names and slices have fewer."""
 
 
 def _address(match: re.Match[str]) -> str:
-    """What is put in the place of groups and colons, which an IPv6 address is made of."""
+    """The replacement of a run of groups and colons, which may be an IPv6 address."""
     found, text = match[0], match.string
     before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
-    # A colon is punctuation, and "::" beside a word, or what was put in the place of one, belongs to that.
+    # A single colon is punctuation, and "::" beside a word, or beside a replacement, belongs to it.
     worded = before.isalnum() or before in ("_", "]")
     colons = len(found) - len(found.lstrip(":"))
     start = colons if colons == 1 or worded else 0
@@ -57,7 +57,7 @@ _RULES: Final[tuple[tuple[_Part, re.Pattern[str], _Kind], ...]] = (
     ),
     (
         lambda text: "eyJ" in text,
-        # A run of these letters is read twice at most: up to the first beginning in it, and from there.
+        # A run of these letters is read at most twice: up to the first beginning in it, and from there.
         re.compile(
             r"(?<![A-Za-z0-9_-])((?>(?:[A-Za-z0-9_-]*?-)??(?=eyJ)))"
             r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?"
@@ -65,9 +65,9 @@ _RULES: Final[tuple[tuple[_Part, re.Pattern[str], _Kind], ...]] = (
         r"\1[token]",
     ),
 )
-"""What a text must have for the rule to find anything, quick to see; the rule; and what it puts in its place.
+"""Rules: a quick test whether the rule can match, its pattern, and the replacement.
 
-Whatever the text is, a rule takes a time that grows as the text does.
+Each rule takes time linear in the length of the text, whatever the text is.
 """
 _IPV6: Final[tuple[_Part, re.Pattern[str], _Kind]] = (
     lambda text: text.count(":") >= _LEAST - 1,
@@ -91,14 +91,14 @@ _NUMBERS: Final[tuple[tuple[_Part, re.Pattern[str], _Kind], ...]] = (
         re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()-]{0,3}\d){8,18}(?!\w)"),
         "[number]",
     ),
-    _IPV6,  # again: a number may have stood in an address's way
+    _IPV6,  # again, because a number may have hidden an address
 )
-"""The same, of rules for which it must have a digit too."""
+"""Further rules, which can match only in a text with a digit."""
 _DIGIT: Final = re.compile(r"\d")
 
 
 def redact(text: str) -> str:
-    """A text with e-mail and network addresses, long numbers, keys and tokens replaced by their kind."""
+    """A text in which e-mail and network addresses, long numbers, keys and tokens are replaced by their kind."""
     for may, pattern, kind in _RULES:
         if may(text):
             text = pattern.sub(kind, text)

@@ -1,4 +1,4 @@
-"""Files without a name: on the disk as long as they are used, and of no trace afterwards."""
+"""Temporary files without a name. They leave no trace, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from harvestdetect.util.disk import SpareFolder, reason_of
 __all__ = ["Place", "ScratchFile"]
 
 Place: TypeAlias = Path | SpareFolder | None
-"""Where temporary files go: a folder; a folder that is left for the system's when it fails; None: the system's."""
+"""Where temporary files go: a folder, a folder that is given up for the system's if it fails, or None, the system's."""
 
 _COPIED: Final = 1 << 20
+"""Bytes that are copied at a time when a file moves to another folder."""
 
 
 class ScratchFile:
-    """Bytes outside the process's memory, read and written by place with explicit calls.
+    """Bytes outside the memory of the process, read and written at given places by explicit calls.
 
-    Pages of a memory map count as the process's own memory once they are touched; these do not.
+    The pages of a memory map would count as memory of the process once they are touched. These bytes do not.
 
     Args:
-        folder: where the file is made. Out of a :class:`~harvestdetect.util.disk.SpareFolder` that fails, at once or
-        later,
-            the file moves to the system's temporary folder.
+        folder: where the file is made. If a :class:`~harvestdetect.util.disk.SpareFolder` fails, at once or later, the
+            file moves to the temporary folder of the system.
         size: bytes that it has at first, all zero.
 
     Raises:
@@ -53,7 +53,7 @@ class ScratchFile:
             self._failed("make", error)
 
     def write(self, place: int, data: memoryview) -> None:
-        """Puts bytes at a place.
+        """Writes bytes at a place.
 
         Raises:
             ScratchError: the disk is full or fails.
@@ -67,7 +67,7 @@ class ScratchFile:
             data, place = data[done:], place + done
 
     def read(self, place: int, size: int) -> bytes:
-        """Up to ``size`` bytes at a place.
+        """Reads up to ``size`` bytes at a place.
 
         Raises:
             ScratchError: the disk fails.
@@ -78,7 +78,7 @@ class ScratchFile:
             self._failed("read", error)
 
     def read_into(self, place: int, target: npt.NDArray[Any]) -> None:
-        """Fills ``target``, an array without gaps, with the bytes at a place.
+        """Fills ``target``, a contiguous array, with the bytes at a place.
 
         Raises:
             ScratchError: the file is shorter, or the disk fails.
@@ -100,7 +100,7 @@ class ScratchFile:
         os.ftruncate(self._descriptor, size)
 
     def _move(self, error: OSError) -> None:
-        """Goes on in the system's temporary folder, if there is another place to go to."""
+        """Moves the file to the temporary folder of the system, if it is not there already."""
         if self._spare is None:
             self._failed("write", error)
         self._spare.give_up(error)
@@ -111,7 +111,9 @@ class ScratchFile:
             self._open(None, size)
             for start in range(0, size, _COPIED):
                 raw = os.pread(before, min(_COPIED, size - start), start)
-                piece = memoryview(b"" if raw.count(0) == len(raw) else raw)  # what was never written stays a hole
+                piece = memoryview(
+                    b"" if raw.count(0) == len(raw) else raw
+                )  # what was never written is not written here either
                 place = start
                 while piece:
                     done = os.pwrite(self._descriptor, piece, place)
@@ -132,5 +134,5 @@ class ScratchFile:
             return str(self._folder or (self._spare and self._spare.path))
         try:
             return tempfile.gettempdir()
-        except OSError:  # there is none that can be written
+        except OSError:  # no temporary folder can be written
             return os.environ.get("TMPDIR", "/tmp")

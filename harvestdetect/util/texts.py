@@ -1,4 +1,4 @@
-"""Many texts, outside the process's memory: in a file, found by place and size."""
+"""Many texts outside the memory of the process: in a file, found by place and size."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["TextFile", "Texts", "pack", "unpack", "write_texts"]
 
 
 GAP: Final = 4_096
-"""Texts with fewer bytes between them are read at once,"""
+"""Most bytes between two texts that are read together."""
 SPAN: Final = 8_000_000
-"""in reads of about so many bytes."""
+"""Approximate number of bytes of one read."""
 
 
 class TextFile(ScratchFile):
-    """A file that texts are put at the end of and read from by place.
+    """A file to which texts are appended, and from which they are read by place.
 
     Args:
         folder: see :class:`~harvestdetect.util.scratch.ScratchFile`.
@@ -32,7 +32,7 @@ class TextFile(ScratchFile):
         self.bytes = 0
 
     def append(self, data: bytes | memoryview) -> int:
-        """Puts bytes at the end; the place where they begin."""
+        """Appends bytes. Returns the place where they begin."""
         place = self.bytes
         self.write(place, memoryview(data))
         self.bytes += len(data)
@@ -40,12 +40,12 @@ class TextFile(ScratchFile):
 
 
 class Texts:
-    """n texts of a :class:`TextFile`, as UTF-8, in an order of their own.
+    """n texts in a :class:`TextFile`, as UTF-8. Their order need not be that of the file.
 
     Args:
-        file: that holds them.
-        start: int64[n], the place of each.
-        size: int32[n], bytes of each. Two of them are at the same place or lie apart.
+        file: the file.
+        start: int64[n], the place of each text.
+        size: int32[n], bytes of each text. Two texts are at the same place or do not overlap.
     """
 
     def __init__(self, file: TextFile, start: Ints, size: Ints32) -> None:
@@ -72,7 +72,7 @@ class Texts:
         ]
 
     def column(self, rows: AnyInts) -> pa.Array:
-        """Some of the texts, in the order of ``rows``: large_binary[len(rows)], in as few reads as may be."""
+        """Some of the texts, in the order of ``rows``: large_binary[len(rows)]. Near texts are read together."""
         start, size = self._start[rows], self.size[rows].astype(np.int64)
         order = np.lexsort((size, start))
         start, stop = start[order], (start + size)[order]
@@ -90,7 +90,7 @@ class Texts:
         return pa.concat_arrays(found).take(pa.array(item))
 
     def _read(self, start: Ints, stop: Ints, first: Ints, last: Ints) -> pa.Array:
-        """The texts of some runs, each read at once: from the text ``first`` to the text ``last`` of each."""
+        """Reads some runs of texts, each at once, from its text ``first`` to its text ``last``."""
         begin, length = start[first], stop[last] - start[first]
         data = np.empty(int(length.sum()), np.uint8)
         moved = np.cumsum(length) - length
@@ -98,7 +98,7 @@ class Texts:
             self._file.read_into(place, data[at : at + count])
         shift = np.repeat(moved - begin, last - first + 1)
         texts = slice(first[0], last[-1] + 1)
-        # every other value of this array is what lies between two texts
+        # Every other value of this array is the gap between two texts.
         border = np.append(np.stack([start[texts] + shift, stop[texts] + shift], axis=1).ravel(), len(data))
         spread = pa.LargeBinaryArray.from_buffers(
             pa.large_binary(), len(border) - 1, [None, pa.py_buffer(border), pa.py_buffer(data)]
@@ -106,29 +106,29 @@ class Texts:
         return spread.take(pa.array(np.arange(0, len(border) - 1, 2)))
 
     def select(self, rows: AnyInts) -> Texts:
-        """Some of the texts, in the order of ``rows``, unread."""
+        """Some of the texts, in the order of ``rows``, without reading them."""
         return Texts(self._file, self._start[rows], self.size[rows])
 
 
 def pack(column: pa.Array) -> tuple[Ints32, Bytes]:
-    """The n texts or byte strings of a column without nulls: bytes of each, int32[n], and all of them in a row."""
+    """The n texts of a column without nulls: bytes of each, int32[n], and the bytes of all, one after the other."""
     column = column.cast(pa.large_binary())
     if not len(column):
         return np.empty(0, np.int32), np.empty(0, np.uint8)
     _, border_buffer, data = column.buffers()
     border = np.frombuffer(border_buffer, np.int64)[column.offset : column.offset + len(column) + 1]
-    held = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-    return np.diff(border).astype(np.int32), held[border[0] : border[-1]]
+    content = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+    return np.diff(border).astype(np.int32), content[border[0] : border[-1]]
 
 
 def unpack(size: Ints32, data: Bytes) -> pa.Array:
-    """The opposite of :func:`pack`: large_string[n]."""
+    """The inverse of :func:`pack`: large_string[n]."""
     border = np.concatenate([[0], np.cumsum(size, dtype=np.int64)])
     return pa.LargeStringArray.from_buffers(len(size), pa.py_buffer(border), pa.py_buffer(data))
 
 
 def write_texts(values: Iterable[str], folder: Place = None) -> Texts:
-    """Texts put into a file of their own."""
+    """Writes texts to a new file."""
     file = TextFile(folder)
     raw = [value.encode() for value in values]
     size = np.array([len(r) for r in raw], np.int32)

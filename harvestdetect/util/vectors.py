@@ -1,4 +1,4 @@
-"""Rows of numbers outside the process's memory: in a file (:mod:`harvestdetect.util.scratch`)."""
+"""Rows of numbers outside the memory of the process, in a file (:mod:`harvestdetect.util.scratch`)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from harvestdetect.util.scratch import Place, ScratchFile
 __all__ = ["RowFile", "Rows"]
 
 GAP: Final = 16
-"""Wanted rows with fewer unwanted ones between them are read at once."""
+"""Most unwanted rows between two wanted rows that are read together."""
 
 
 class RowFile:
-    """n rows of d numbers in a file without a name, which is gone with its last use.
+    """n rows of d numbers in a temporary file without a name.
 
     Rows are read with ``file[rows]`` and written with ``file[rows] = values``, where ``rows`` is a slice of step 1 or
-    an array of row numbers; reading gives an array of its own. Rows that were never written are zero.
+    an array of row numbers. Reading makes a new array. Rows that were never written are zero.
 
     Args:
-        n: rows.
+        n: number of rows.
         d: numbers in a row.
-        dtype: of the numbers.
+        dtype: type of the numbers.
         folder: see :class:`~harvestdetect.util.scratch.ScratchFile`.
 
     Raises:
-        ScratchError: the file cannot be made; on reading and writing: the disk is full or fails.
+        ScratchError: the file cannot be made. Reading and writing raise it if the disk is full or fails.
     """
 
     def __init__(self, n: int, d: int, *, dtype: npt.DTypeLike = np.float16, folder: Place = None) -> None:
@@ -94,4 +94,4 @@ class RowFile:
 
 
 Rows: TypeAlias = AnyArray | RowFile
-"""Vectors in memory or in a file; ``rows[slice or array]`` is an array either way."""
+"""Vectors in memory or in a file. ``rows[slice or array]`` is an array in both cases."""

@@ -32,9 +32,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.alerts import Alert, Channel, Delivery, Outbox, create_tables, forget_account, load_channels
+from harvestdetect.alerts.delivery import Limits, Timing
 from harvestdetect.alerts.destinations import SendError, send, signature
-from harvestdetect.alerts.render import bounded_id, pagerduty_event, record, slack_message, syslog_message
-from harvestdetect.alerts.values import Command, PagerDuty, Slack, Syslog, Target, Webhook
+from harvestdetect.alerts.render import alert_record, bounded_id, pagerduty_event, slack_message, syslog_message
+from harvestdetect.alerts.values import Command, Destination, PagerDuty, Slack, Syslog, Webhook
 from harvestdetect.data import TIERS
 from harvestdetect.errors import SettingsError
 
@@ -79,8 +80,8 @@ def alert(campaign: str = "c-1", **values: Any) -> Alert:
     return Alert(**told | values)
 
 
-def channel(target: Target, **values: Any) -> Channel:
-    return Channel(**{"name": "here", "target": target, "timeout": 5.0, "retries": 0, **values})
+def channel(destination: Destination, **values: Any) -> Channel:
+    return Channel(**{"name": "here", "destination": destination, "timeout": 5.0, "retries": 0, **values})
 
 
 def hostile(text: str, **values: Any) -> Alert:
@@ -132,7 +133,8 @@ def outbox(connection: sqlite3.Connection) -> Outbox:
 
 def deliver(outbox: Outbox, channels: Sequence[Channel], now: float = NOW, **values: Any) -> list[Delivery]:
     clock = values.pop("clock", None) or Clock()
-    return outbox.deliver(channels, now, **{"clock": clock, "sleep": clock.sleep, "jitter": lambda: 1.0} | values)
+    timing = Timing(clock=clock, sleep=clock.sleep, jitter=lambda: 1.0)
+    return outbox.deliver(channels, now, limits=Limits(**values), timing=timing)
 
 
 def told_once(outbox: Outbox, run: str, alerts: Sequence[Alert], channels: Sequence[Channel], now: float) -> list[str]:
@@ -143,7 +145,7 @@ def told_once(outbox: Outbox, run: str, alerts: Sequence[Alert], channels: Seque
 
 
 def plain(channel: Channel, one: Alert, *, closes: bool = False, key: str = "key", now: float = NOW) -> None:
-    send(channel, record(one, key=key, include_text=channel.include_text), closes=closes, now=now)
+    send(channel, alert_record(one, key=key, include_text=channel.include_text), closes=closes, now=now)
 
 
 # ---------------------------------------------------------------- receivers
@@ -319,12 +321,16 @@ def test_a_webhook_without_a_secret_is_not_signed_and_has_its_own_headers(receiv
 
 
 def test_words_of_prompts_leave_only_where_that_was_asked_for(receiver: Receiver, webhook: Channel) -> None:
-    told = record(alert(), key="k", include_text=True)
+    told = alert_record(alert(), key="k", include_text=True)
     open_channel = dataclasses.replace(webhook, include_text=True)
-    for target in (webhook.target, Slack(url=receiver.url), PagerDuty(routing_key=ROUTING_KEY, url=receiver.url)):
-        send(dataclasses.replace(webhook, target=target), told, closes=False, now=NOW)
+    for destination in (
+        webhook.destination,
+        Slack(url=receiver.url),
+        PagerDuty(routing_key=ROUTING_KEY, url=receiver.url),
+    ):
+        send(dataclasses.replace(webhook, destination=destination), told, closes=False, now=NOW)
         assert b"Write a story" not in receiver.requests[-1].body
-        send(dataclasses.replace(open_channel, target=target), told, closes=False, now=NOW)
+        send(dataclasses.replace(open_channel, destination=destination), told, closes=False, now=NOW)
         assert b"Write a story" in receiver.requests[-1].body
     for text in (False, True):
         with udp_receiver() as (address, held):
@@ -342,7 +348,7 @@ def test_hostile_text_is_data_in_a_webhook(receiver: Receiver, webhook: Channel,
     assert len(request.body) < 300_000
     clean = re.sub("[\ud800-\udfff]", "\ufffd", text)
     assert got["summary"].rstrip("…") == clean[: len(got["summary"].rstrip("…"))]
-    assert set(got) == set(record(alert(), key="", include_text=True))
+    assert set(got) == set(alert_record(alert(), key="", include_text=True))
     assert request.headers["x-harvestdetect-signature"] == signature(
         SECRET, timestamp=request.headers["x-harvestdetect-timestamp"], body=request.body
     )
@@ -384,7 +390,7 @@ def test_every_2xx_is_success(receiver: Receiver, webhook: Channel, status: int)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(receiver: Receiver, webhook: Channel, status: int) -> None:
     receiver.answer(status, {"Location": receiver.url + "/elsewhere"})
-    with pytest.raises(SendError, match=f"HTTP {status}, a redirect, which is not followed") as raised:
+    with pytest.raises(SendError, match=f"HTTP {status}: redirects are not followed") as raised:
         plain(webhook, alert())
     assert raised.value.permanent
     assert [request.path for request in receiver.requests] == ["/hook"]
@@ -419,7 +425,7 @@ def test_retry_after_is_read(receiver: Receiver, webhook: Channel, value: str, w
 
 def test_nobody_there_is_temporary_and_sure(webhook: Channel) -> None:
     with pytest.raises(SendError, match=r"127.0.0.1: .*refused") as raised:
-        plain(dataclasses.replace(webhook, target=Webhook(url=f"http://127.0.0.1:{unused_port()}")), alert())
+        plain(dataclasses.replace(webhook, destination=Webhook(url=f"http://127.0.0.1:{unused_port()}")), alert())
     assert (raised.value.permanent, raised.value.unsure) == (False, False)
 
 
@@ -445,9 +451,9 @@ def test_a_receiver_that_drips_is_left_in_time(webhook: Channel) -> None:
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
     with serving(server):
         start = time.monotonic()
-        target = Webhook(url=f"http://127.0.0.1:{server.server_address[1]}")
-        with pytest.raises(SendError, match=r"no end after 0.4 s") as raised:
-            plain(dataclasses.replace(webhook, timeout=0.2, target=target), alert())
+        destination = Webhook(url=f"http://127.0.0.1:{server.server_address[1]}")
+        with pytest.raises(SendError, match=r"not finished after 0.4 s") as raised:
+            plain(dataclasses.replace(webhook, timeout=0.2, destination=destination), alert())
         assert time.monotonic() - start < 5
         assert raised.value.unsure
         stop.set()
@@ -461,9 +467,9 @@ def test_what_is_no_http_is_temporary(webhook: Channel) -> None:
 
     server = socketserver.TCPServer(("127.0.0.1", 0), Handler)
     with serving(server):
-        target = Webhook(url=f"http://127.0.0.1:{server.server_address[1]}")
+        destination = Webhook(url=f"http://127.0.0.1:{server.server_address[1]}")
         with pytest.raises(SendError) as raised:
-            plain(dataclasses.replace(webhook, target=target), alert())
+            plain(dataclasses.replace(webhook, destination=destination), alert())
     assert not raised.value.permanent
 
 
@@ -480,7 +486,7 @@ def test_certificates_are_verified(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
-    secure = dataclasses.replace(webhook, target=Webhook(url=receiver.url.replace("http:", "https:")))
+    secure = dataclasses.replace(webhook, destination=Webhook(url=receiver.url.replace("http:", "https:")))
     with pytest.raises(SendError, match="certificate is not valid") as raised:
         plain(secure, alert())
     assert (raised.value.permanent, raised.value.unsure) == (False, False)
@@ -491,7 +497,7 @@ def test_certificates_are_verified(
 
 
 def test_no_secret_is_in_an_error_or_a_repr(receiver: Receiver) -> None:
-    targets: list[tuple[Target, list[str]]] = [
+    destinations: list[tuple[Destination, list[str]]] = [
         (Slack(url=receiver.url + PATH), [PATH, "T0SECRET0", "xyzSECRETxyzSECRET"]),
         (PagerDuty(routing_key=ROUTING_KEY, url=receiver.url), [ROUTING_KEY]),
         (
@@ -504,12 +510,12 @@ def test_no_secret_is_in_an_error_or_a_repr(receiver: Receiver) -> None:
         ),
         (Command(command=("page", "--token=argSECRET")), ["argSECRET"]),
     ]
-    for target, secrets in targets:
-        one = channel(target)
-        shown = [repr(one), str(one), repr(target)]
-        if not isinstance(target, Command):
+    for destination, secrets in destinations:
+        one = channel(destination)
+        shown = [repr(one), str(one), repr(destination)]
+        if not isinstance(destination, Command):
             for status in (400, 429, 503):
-                receiver.answer(status, body=" and ".join([*secrets, getattr(target, "url", "")]).encode())
+                receiver.answer(status, body=" and ".join([*secrets, getattr(destination, "url", "")]).encode())
                 with pytest.raises(SendError) as raised:
                     plain(one, alert())
                 shown += [str(raised.value), repr(raised.value)]
@@ -521,7 +527,7 @@ def test_no_secret_is_in_an_error_or_a_repr(receiver: Receiver) -> None:
 def test_a_failure_nobody_thought_of_names_its_kind_only(webhook: Channel) -> None:
     with (
         patch("harvestdetect.alerts.destinations._send", side_effect=KeyError(SECRET)),
-        pytest.raises(SendError, match=r"^failed with KeyError$") as raised,
+        pytest.raises(SendError, match=r"^unexpected error: KeyError$") as raised,
     ):
         plain(webhook, alert())
     assert not raised.value.permanent
@@ -553,7 +559,7 @@ def test_slack_gets_blocks(receiver: Receiver) -> None:
     assert got["blocks"][3]["text"]["text"] == "• 5 accounts are new."
     context = [element["text"] for element in got["blocks"][4]["elements"]]
     assert context == [
-        "after coding, reasoning traces",
+        "capability targets: coding, reasoning traces",
         "run `r-1`",
         "<https://reports.example/r-1/report.html|report>",
     ]
@@ -596,15 +602,15 @@ def test_nothing_hostile_acts_in_slack(receiver: Receiver, text: str, kind: Any)
 
 def test_slack_links_only_plain_addresses() -> None:
     for report in ("javascript:alert(1)", "https://a.example/|x", "https://a.example/ <!channel>", "/srv/report.html"):
-        last = slack_message(record(alert(report=report), key="k", include_text=False))["blocks"][-1]
+        last = slack_message(alert_record(alert(report=report), key="k", include_text=False))["blocks"][-1]
         assert last["elements"][-1]["text"].startswith("report `")
-    last = slack_message(record(alert(report=None), key="k", include_text=False))["blocks"][-1]
+    last = slack_message(alert_record(alert(report=None), key="k", include_text=False))["blocks"][-1]
     assert last["elements"][-1]["text"].startswith("run ")
 
 
 def test_many_long_changes_fit_a_block_of_slack() -> None:
     changes = tuple(f"{i} " + "&" * 290 for i in range(40))
-    told = record(alert(changes=changes), key="k", include_text=False)
+    told = alert_record(alert(changes=changes), key="k", include_text=False)
     text = slack_message(told)["blocks"][3]["text"]["text"]
     assert len(text) <= 3_000
     assert re.search(r"• and \d+ more$", text)
@@ -649,7 +655,7 @@ def test_hostile_text_is_shown_in_pagerduty(receiver: Receiver, text: str) -> No
             assert harmless(value)
 
     check(got)
-    told = record(hostile(text), key="k", include_text=False)
+    told = alert_record(hostile(text), key="k", include_text=False)
     key = pagerduty_event(told, routing_key="r", closes=True, now=NOW)["dedup_key"]
     assert key == got["dedup_key"]
 
@@ -705,7 +711,7 @@ def test_a_stream_counts_octets() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_in_its_place_in_syslog(text: str) -> None:
-    told = record(hostile(text), key="k", include_text=True)
+    told = alert_record(hostile(text), key="k", include_text=True)
     for limit in (2_048, 8_192):
         message = syslog_message(told, facility="user", closes=False, now=NOW, limit=limit)
         assert len(message) <= limit
@@ -785,7 +791,7 @@ def test_a_command_that_fails_says_why_in_one_harmless_line(tmp_path: Path) -> N
     program = script(tmp_path, "sys.stderr.write('\\x1b[31mno pager\\nsecond line\\n' + 'z' * 100_000)\nsys.exit(3)")
     with pytest.raises(SendError) as raised:
         plain(channel(Command(command=(program,))), alert())
-    assert str(raised.value) == "page ended with code 3: ⟨U+001B⟩[31mno pager"
+    assert str(raised.value) == "page ended with exit code 3: ⟨U+001B⟩[31mno pager"
     assert not raised.value.permanent
 
 
@@ -815,7 +821,7 @@ def test_a_command_that_is_not_there_is_permanent(tmp_path: Path) -> None:
 
 
 def test_a_command_that_is_killed_says_by_what(tmp_path: Path) -> None:
-    with pytest.raises(SendError, match="page was ended by SIGKILL"):
+    with pytest.raises(SendError, match="page was killed by SIGKILL"):
         plain(channel(Command(command=(script(tmp_path, "os.kill(os.getpid(), 9)"),))), alert())
 
 
@@ -836,7 +842,7 @@ def sending(result: Any = None) -> Iterator[list[tuple[str, dict[str, Any], bool
             result(channel, told)
         sent.append((channel.name, told, closes))
 
-    with patch("harvestdetect.alerts.outbox.send", fake):
+    with patch("harvestdetect.alerts.delivery.send", fake):
         yield sent
 
 
@@ -1007,7 +1013,7 @@ def test_attempts_in_one_run_are_few_and_bounded_in_time(receiver: Receiver, web
     assert (done.outcome, done.tries) == ("kept", 7)
 
 
-def test_a_target_that_wants_to_be_left_alone_is(receiver: Receiver, webhook: Channel, outbox: Outbox) -> None:
+def test_a_destination_that_wants_to_be_left_alone_is(receiver: Receiver, webhook: Channel, outbox: Outbox) -> None:
     receiver.answer(429, {"Retry-After": "7200"})
     patient = dataclasses.replace(webhook, retries=5)
     outbox.enqueue("r-1", [alert("c-1"), alert("c-2")], [patient], NOW)
@@ -1023,7 +1029,7 @@ def test_a_channel_that_fails_holds_up_neither_itself_nor_the_others(
     receiver: Receiver, webhook: Channel, outbox: Outbox
 ) -> None:
     broken = dataclasses.replace(
-        webhook, name="broken", target=Webhook(url=f"http://127.0.0.1:{unused_port()}"), retries=2
+        webhook, name="broken", destination=Webhook(url=f"http://127.0.0.1:{unused_port()}"), retries=2
     )
     outbox.enqueue("r-1", [alert(f"c-{i}") for i in range(6)], [broken, webhook], NOW)
     done = deliver(outbox, [broken, webhook])
@@ -1144,11 +1150,11 @@ def test_killed_between_sending_and_marking_there_is_one_duplicate_with_the_same
     receiver: Receiver, webhook: Channel, tmp_path: Path
 ) -> None:
     pages = dataclasses.replace(
-        webhook, name="pages", target=PagerDuty(routing_key=ROUTING_KEY, url=receiver.url, resolve="quiet")
+        webhook, name="pages", destination=PagerDuty(routing_key=ROUTING_KEY, url=receiver.url, resolve="quiet")
     )
     program = (
         "import os, sqlite3, sys\n"
-        "import harvestdetect.alerts.outbox as module\n"
+        "import harvestdetect.alerts.delivery as module\n"
         "from harvestdetect.alerts import Outbox\n"
         "from tests.alerts.test_alerts import NOW, PagerDuty, ROUTING_KEY, SECRET, Webhook, channel\n"
         "url = sys.argv[2]\n"
@@ -1193,7 +1199,7 @@ def test_a_killed_page_is_resolved_in_the_end(receiver: Receiver, outbox: Outbox
         send(*values, **named)
         raise KeyboardInterrupt
 
-    with patch("harvestdetect.alerts.outbox.send", killed), pytest.raises(KeyboardInterrupt):
+    with patch("harvestdetect.alerts.delivery.send", killed), pytest.raises(KeyboardInterrupt):
         deliver(outbox, [pages])
     assert told_once(outbox, "r-2", [alert(kind="resolved")], [pages], NOW + DAY) == ["here resolved"]
     assert [request.json()["event_action"] for request in receiver.requests] == ["trigger", "resolve"]
@@ -1366,7 +1372,7 @@ def test_a_campaign_whose_alert_was_removed_is_told_again(outbox: Outbox, connec
         assert told_once(outbox, "r-3", [alert(kind="standing")], [quiet()], NOW + 2 * DAY) == ["here standing"]
 
 
-def test_what_a_target_said_of_an_account_is_removed(receiver: Receiver, webhook: Channel, outbox: Outbox) -> None:
+def test_what_a_destination_said_of_an_account_is_removed(receiver: Receiver, webhook: Channel, outbox: Outbox) -> None:
     receiver.answer(400, body=b"unknown user jane")
     told_once(outbox, "r-1", [alert()], [webhook], NOW)
     assert outbox.forget_account("jane") == 1
@@ -1401,7 +1407,7 @@ def test_whatever_fails_nothing_is_told_twice_and_the_last_state_is_told(steps: 
     channels = [
         quiet("hook", notify_on=notify_on),
         quiet("urgent", notify_on=notify_on, tier="urgent"),
-        dataclasses.replace(quiet("pages"), target=PagerDuty(routing_key=ROUTING_KEY, resolve="quiet")),
+        dataclasses.replace(quiet("pages"), destination=PagerDuty(routing_key=ROUTING_KEY, resolve="quiet")),
     ]
     before: dict[str, str | None] = {}
     fails: list[str] = []
@@ -1420,7 +1426,7 @@ def test_whatever_fails_nothing_is_told_twice_and_the_last_state_is_told(steps: 
             doubtful[told["key"]] += 1
             raise KeyboardInterrupt
 
-    with patch("harvestdetect.alerts.outbox.send", receive):
+    with patch("harvestdetect.alerts.delivery.send", receive):
         for number, step in enumerate([*steps, dataclasses.replace(steps[-1], fails=(), grown=(False, False))]):
             run, now = f"r-{number}", NOW + number * DAY
             alerts = []
@@ -1506,7 +1512,7 @@ def test_channels_are_read(tmp_path: Path) -> None:
     assert channels[0] == Channel(
         name="slack",
         digest_above=5,
-        target=Slack(url=ENVIRONMENT["SLACK_URL"]),
+        destination=Slack(url=ENVIRONMENT["SLACK_URL"]),
         notify_on="changed",
         tier="review",
         repeat=None,
@@ -1514,11 +1520,11 @@ def test_channels_are_read(tmp_path: Path) -> None:
         timeout=10.0,
         retries=2,
     )
-    assert channels[1].target == PagerDuty(routing_key=ROUTING_KEY, url="https://events.pagerduty.com/v2/enqueue")
+    assert channels[1].destination == PagerDuty(routing_key=ROUTING_KEY, url="https://events.pagerduty.com/v2/enqueue")
     assert (channels[1].notify_on, channels[1].tier) == ("new", "urgent")
     assert channels[2] == Channel(
         name="webhook",
-        target=Webhook(
+        destination=Webhook(
             url="https://hooks.example/in",
             secret=SECRET,
             headers=(("X-Team", "ts"), ("Authorization", "Bearer bearerSECRET")),
@@ -1530,9 +1536,12 @@ def test_channels_are_read(tmp_path: Path) -> None:
         timeout=2.5,
         retries=0,
     )
-    assert channels[3].target == Syslog(address="tcp://[::1]:601", facility="auth")
-    assert channels[4].target == Syslog(address="/dev/log", facility="local0")
-    assert (channels[5].target, channels[5].repeat) == (Command(command=("/usr/bin/page", "--quiet", "")), 43_200.0)
+    assert channels[3].destination == Syslog(address="tcp://[::1]:601", facility="auth")
+    assert channels[4].destination == Syslog(address="/dev/log", facility="local0")
+    assert (channels[5].destination, channels[5].repeat) == (
+        Command(command=("/usr/bin/page", "--quiet", "")),
+        43_200.0,
+    )
     shown = repr(channels)
     assert not [s for s in (PATH, "T0SECRET0", ROUTING_KEY, SECRET, "bearerSECRET", "--quiet") if s in shown]
 
@@ -1543,7 +1552,7 @@ def test_a_file_without_alerts_has_no_channels(tmp_path: Path) -> None:
 
 def test_secrets_come_from_the_process_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_URL", ENVIRONMENT["SLACK_URL"])
-    assert load_channels(write(tmp_path, SLACK))[0].target == Slack(url=ENVIRONMENT["SLACK_URL"])
+    assert load_channels(write(tmp_path, SLACK))[0].destination == Slack(url=ENVIRONMENT["SLACK_URL"])
 
 
 HIDDEN = "hiddenSECRETvalue"
@@ -1551,8 +1560,8 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("", "type", "is missing; it must be one of slack, pagerduty, webhook, syslog, command"),
     ('type = "mail"\n', "type", "must be one of slack, pagerduty, webhook, syslog, command, got 'mail'"),
     ("type = 3\n", "type", "must be one of slack, pagerduty, webhook, syslog, command, got 3"),
-    (SLACK + "secret = 1\n", "secret", "is unknown; known are type, name, notify_on, tier, repeat"),
-    (HOOK + 'facility = "auth"\n', "facility", "is unknown; known are"),
+    (SLACK + "secret = 1\n", "secret", "is unknown; known keys are type, name, notify_on, tier, repeat"),
+    (HOOK + 'facility = "auth"\n', "facility", "is unknown; known keys are"),
     (HOOK + 'name = ""\n', "name", "must be 1 to 64 letters, digits, blanks and . _ -"),
     (HOOK + 'name = "a\\nb"\n', "name", "must be 1 to 64 letters, digits, blanks and . _ -"),
     (HOOK + "name = 5\n", "name", "got 5"),
@@ -1568,28 +1577,28 @@ MISTAKES: list[tuple[str, str, str]] = [
     (HOOK + "timeout = true\n", "timeout", "got True"),
     (HOOK + "retries = 11\n", "retries", "must be a whole number from 0 to 10, got 11"),
     (HOOK + "retries = 1.5\n", "retries", "got 1.5"),
-    ('type = "slack"\n', "url", "is missing; give url_env, the name of an environment variable that holds it, or url"),
+    ('type = "slack"\n', "url", "the name of an environment variable with the value, or url itself"),
     ('type = "slack"\nurl = ""\n', "url", "must be a text that is not empty, got an empty text"),
     ('type = "slack"\nurl = 5\n', "url", "must be a text that is not empty, got a number"),
     (f'type = "slack"\nurl = "{HIDDEN}"\n', "url", "got a text without a scheme"),
     (f'type = "slack"\nurl = "ftp://a.example/{HIDDEN}"\n', "url", "got one that starts with ftp://"),
     (f'type = "slack"\nurl = "file:///{HIDDEN}"\n', "url", "got one that starts with file://"),
-    (f'type = "slack"\nurl = "http://a.example/{HIDDEN}"\n', "url", "starts with http:// to another machine"),
-    (f'type = "slack"\nurl = "http://localhost.a.example/{HIDDEN}"\n', "url", "http:// to another machine"),
-    (f'type = "slack"\nurl = "https://u:{HIDDEN}@a.example/"\n', "url", "must not hold a name or password"),
-    (f'type = "slack"\nurl = "https:///{HIDDEN}"\n', "url", "got one whose host is none"),
-    (f'type = "slack"\nurl = "https://a..example/{HIDDEN}"\n', "url", "got one whose host is none"),
-    (f'type = "slack"\nurl = "https://a.example:port/{HIDDEN}"\n', "url", "got one whose host or port is none"),
-    (f'type = "slack"\nurl = "https://[a/{HIDDEN}"\n', "url", "got one whose host or port is none"),
-    (f'type = "slack"\nurl = "https://a.example/{HIDDEN} x"\n', "url", "got one with blanks or signs that"),
+    (f'type = "slack"\nurl = "http://a.example/{HIDDEN}"\n', "url", "starts with http:// and names another machine"),
+    (f'type = "slack"\nurl = "http://localhost.a.example/{HIDDEN}"\n', "url", "http:// and names another machine"),
+    (f'type = "slack"\nurl = "https://u:{HIDDEN}@a.example/"\n', "url", "must not have a name or password"),
+    (f'type = "slack"\nurl = "https:///{HIDDEN}"\n', "url", "got one with a malformed host"),
+    (f'type = "slack"\nurl = "https://a..example/{HIDDEN}"\n', "url", "got one with a malformed host"),
+    (f'type = "slack"\nurl = "https://a.example:port/{HIDDEN}"\n', "url", "got one with a malformed host or port"),
+    (f'type = "slack"\nurl = "https://[a/{HIDDEN}"\n', "url", "got one with a malformed host or port"),
+    (f'type = "slack"\nurl = "https://a.example/{HIDDEN} x"\n', "url", "got one with blanks or characters outside"),
     (f'type = "slack"\nurl = "https://a.example/\\n{HIDDEN}"\n', "url", "got one with blanks"),
     (f'type = "slack"\nurl = "https://a.example/#{HIDDEN}"\n', "url", "got one with a fragment"),
-    ('type = "slack"\nurl_env = "NO_SUCH_ONE"\n', "url_env", "that is set; the variable NO_SUCH_ONE is not"),
-    ('type = "slack"\nurl_env = "EMPTY_ONE"\n', "url_env", "that is set; the variable EMPTY_ONE is not"),
-    (f'type = "slack"\nurl_env = "{HIDDEN}"\n', "url_env", "the variable that it names is not"),
+    ('type = "slack"\nurl_env = "NO_SUCH_ONE"\n', "url_env", "that is set, but the variable NO_SUCH_ONE is not"),
+    ('type = "slack"\nurl_env = "EMPTY_ONE"\n', "url_env", "that is set, but the variable EMPTY_ONE is not"),
+    (f'type = "slack"\nurl_env = "{HIDDEN}"\n', "url_env", "but this variable is not"),
     (f'type = "slack"\nurl_env = "https://a.example/{HIDDEN}"\n', "url_env", "must be the name of an"),
     ('type = "slack"\nurl_env = 7\n', "url_env", "such as ALERTS_KEY, got a number"),
-    (SLACK + f'url = "https://a.example/{HIDDEN}"\n', "url_env", "must not stand beside url"),
+    (SLACK + f'url = "https://a.example/{HIDDEN}"\n', "url_env", "must not be given together with url"),
     ('type = "pagerduty"\n', "routing_key", "is missing; give routing_key_env"),
     (f'type = "pagerduty"\nrouting_key = "{HIDDEN} x"\n', "routing_key", "must be printable ASCII without blanks"),
     (f'type = "pagerduty"\nrouting_key = ["{HIDDEN}"]\n', "routing_key", "got a list"),
@@ -1598,20 +1607,20 @@ MISTAKES: list[tuple[str, str, str]] = [
     (HOOK + 'secret = "short-SECRET"\n', "secret", "must have at least 16 characters, got 12"),
     (HOOK + f'secret = {{a = "{HIDDEN}"}}\n', "secret", "got a table"),
     (HOOK + 'secret_env = "NO_SUCH_ONE"\n', "secret_env", "the variable NO_SUCH_ONE is not"),
-    (HOOK + f'headers = ["{HIDDEN}"]\n', "headers", "must be a table of names to texts"),
-    (HOOK + "headers = {A = 1}\n", "headers", "must be a table of names to texts"),
-    (HOOK + f'headers = {{Host = "{HIDDEN}"}}\n', "headers", "must not hold a header 'Host'"),
-    (HOOK + f'headers = {{x-harvestdetect-signature = "{HIDDEN}"}}\n', "headers", "must not hold a header"),
-    (HOOK + f'headers = {{"A\\nB" = "{HIDDEN}"}}\n', "headers", "must not hold a header"),
+    (HOOK + f'headers = ["{HIDDEN}"]\n', "headers", "must be a table whose values are texts"),
+    (HOOK + "headers = {A = 1}\n", "headers", "must be a table whose values are texts"),
+    (HOOK + f'headers = {{Host = "{HIDDEN}"}}\n', "headers", "must not have the header 'Host'"),
+    (HOOK + f'headers = {{x-harvestdetect-signature = "{HIDDEN}"}}\n', "headers", "must not have the header"),
+    (HOOK + f'headers = {{"A\\nB" = "{HIDDEN}"}}\n', "headers", "must not have the header"),
     (HOOK + f'headers = {{A = "{HIDDEN}\\r\\nB: c"}}\n', "headers.A", "must be printable ASCII on one line"),
-    (HOOK + 'headers = {A = "1"}\nheaders_env = {a = "WEBHOOK_AUTH"}\n', "headers_env", "the header 'a' a second time"),
+    (HOOK + 'headers = {A = "1"}\nheaders_env = {a = "WEBHOOK_AUTH"}\n', "headers_env", "the header 'a' twice"),
     (HOOK + 'headers_env = {A = "NO_SUCH_ONE"}\n', "headers_env.A", "the variable NO_SUCH_ONE is not"),
     ('type = "syslog"\naddress = "http://a.example"\n', "address", "must be udp://host:514, tcp://host:601 or"),
     ('type = "syslog"\naddress = "a.example:514"\n', "address", "got 'a.example:514'"),
     ('type = "syslog"\naddress = "udp://"\n', "address", "got 'udp://'"),
     ('type = "syslog"\naddress = "udp://a.example:514/x"\n', "address", "got 'udp://a.example:514/x'"),
-    ('type = "syslog"\naddress = "udp://a.example:99999"\n', "address", "got one whose host or port is none"),
-    (f'type = "syslog"\naddress = "tcp://u:{HIDDEN}@a.example"\n', "address", "which is not shown"),
+    ('type = "syslog"\naddress = "udp://a.example:99999"\n', "address", "got one with a malformed host or port"),
+    (f'type = "syslog"\naddress = "tcp://u:{HIDDEN}@a.example"\n', "address", "(not shown)"),
     ('type = "syslog"\naddress = 514\n', "address", "got a number"),
     ('type = "syslog"\nfacility = "local8"\n', "facility", "must be one of kern, user, mail"),
     ('type = "command"\n', "command", "is missing; it must be a list of texts"),
@@ -1638,7 +1647,7 @@ def test_a_mistake_is_named_with_file_table_and_key(tmp_path: Path, table: str, 
 
 def test_names_must_differ(tmp_path: Path) -> None:
     for tables in ((HOOK + 'name = "a"\n', SLACK + 'name = "a"\n'), (SLACK, HOOK + 'name = "slack"\n')):
-        with pytest.raises(SettingsError, match=r"\[\[alerts\]\] table 2: key 'name': '\w+' stands there twice"):
+        with pytest.raises(SettingsError, match=r"\[\[alerts\]\] table 2: key 'name': another channel is named '\w+'"):
             load_channels(write(tmp_path, *tables), environment=ENVIRONMENT)
 
 

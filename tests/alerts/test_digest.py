@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from harvestdetect.alerts import Alert, Channel, Outbox, load_channels
 from harvestdetect.alerts.destinations import SendError, send
 from harvestdetect.alerts.digest import digest_key, digest_record, digest_size
-from harvestdetect.alerts.render import record
+from harvestdetect.alerts.render import alert_record
 from harvestdetect.alerts.values import Command, PagerDuty, Slack, Syslog, Webhook
 from harvestdetect.data import TIERS
 from harvestdetect.errors import SettingsError
@@ -65,7 +65,7 @@ def outbox() -> Iterator[Outbox]:
 
 
 def digest(*alerts: Alert, include_text: bool = False, key: str = "k") -> dict[str, Any]:
-    records = [record(one, key=f"k-{i}", include_text=include_text) for i, one in enumerate(alerts)]
+    records = [alert_record(one, key=f"k-{i}", include_text=include_text) for i, one in enumerate(alerts)]
     return digest_record(records, key=key, report="https://reports.example/r-1/report.html")
 
 
@@ -344,7 +344,7 @@ def test_digests_lose_nothing_and_tell_the_last_state(steps: list[Step], above: 
         if how == "kill":
             raise KeyboardInterrupt
 
-    with patch("harvestdetect.alerts.outbox.send", receive):
+    with patch("harvestdetect.alerts.delivery.send", receive):
         for number, step in enumerate([*steps, dataclasses.replace(steps[-1], fails=(), grown=(False, False))]):
             run, now = f"r-{number}", NOW + number * DAY
             alerts = []

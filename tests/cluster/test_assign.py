@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from harvestdetect.cluster import assign
 from harvestdetect.cluster.assign import Assigned, assign_prompts, nearby, verbatim_clusters, volumes
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
-from harvestdetect.corpus import prompts as lookup
-from harvestdetect.corpus.build import KINDS, build_corpus
+from harvestdetect.corpus import by_prompt as lookup
+from harvestdetect.corpus.build import build_corpus
+from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.prompts import first_rows
-from harvestdetect.data import Corpus, Neighbors, Prompt, TemplateCluster
+from harvestdetect.data import KINDS, Corpus, Neighbors, Prompt, TemplateCluster
 from harvestdetect.dump import batches_of
 from harvestdetect.util.arrays import Ints32
 
@@ -351,5 +351,5 @@ def test_what_lies_nearby_is_that_of_a_loop(seed: int, accounts: int, width: int
     starts = np.searchsorted(corpus.posting_segment, np.arange(count))
     sender = corpus.prompts.account[corpus.posting_prompt[starts]]
     border = np.searchsorted(corpus.prompts.account, np.arange(len(corpus.prompts.accounts) + 1))
-    found = nearby(held, free, corpus, neighbors, sender, lookup.segments_of(corpus), border)
+    found = nearby(held, free, corpus, neighbors, sender, lookup.segments_by_prompt(corpus), border)
     assert found.tolist() == around_by_loop(held.tolist(), np.flatnonzero(free).tolist(), corpus, neighbors)

@@ -20,11 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harvestdetect.corpus.build as corpus_module
-from harvestdetect.corpus import workers as preparing
-from harvestdetect.corpus.build import KINDS, CorpusBuilder, build_corpus
+from harvestdetect.corpus import prepare_parallel as preparing
+from harvestdetect.corpus.build import CorpusBuilder, build_corpus
 from harvestdetect.corpus.normalize import is_wordy, normalize, sentences
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Corpus
+from harvestdetect.data import FIELDS, KINDS, NO_TIME, PROMPT_SCHEMA, Batch, Corpus
 
 Row = dict[str, Any]
 SHIPPED = load_registry(today=date(2026, 11, 24))
@@ -630,7 +630,7 @@ def test_spellings_are_compared_in_lots(monkeypatch: pytest.MonkeyPatch) -> None
     cuts = range(90)
     expected, shared = plain(build(rows)), plain(build(many(), min_senders=5))
     monkeypatch.setattr(corpus_module, "COMPARED_BYTES", 50)
-    monkeypatch.setattr(corpus_module, "EXPANDED", 3)
-    monkeypatch.setattr(corpus_module, "LOOKED_AT", 2)
+    monkeypatch.setattr(corpus_module, "SENDERS_PER_COUNT", 3)
+    monkeypatch.setattr(corpus_module, "TEXTS_PER_CUT", 2)
     assert plain(build(rows, cuts=cuts)) == expected
     assert plain(build(many(), min_senders=5, cuts=range(240))) == shared

@@ -122,7 +122,7 @@ def test_a_malformed_file_is_named(tmp_path: Path) -> None:
         ("version = 1\n", "unknown key 'version'"),
         ("[entry]\nid = 'a'\n", r"written as \[\[entry\]\]"),
         ("entry = [1]\n", r"written as \[\[entry\]\]"),
-        (f"[[entry]]\n{entry()}[[entry]]\n{entry()}", "'own' stands there twice"),
+        (f"[[entry]]\n{entry()}[[entry]]\n{entry()}", "'own' is used twice"),
     ):
         file.write_text(text)
         with pytest.raises(SettingsError, match=what):

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.corpus.block import LAYOUT, Cutting
 from harvestdetect.corpus.normalize import is_wordy, normalize, outline, sentences
-from harvestdetect.corpus.segments import LAYOUT, SHORT, Cutting, compared, digests, prepare, shareable
+from harvestdetect.corpus.prepare import prepare
+from harvestdetect.corpus.segments import SHORT, digests, normalized, shareable
 from harvestdetect.data import FIELDS, NO_TIME, OUTLINE, PROMPT_SCHEMA, SENTENCE
 
 PLAIN = (
@@ -44,7 +46,7 @@ def one_by_one(text: str) -> dict[str, int]:
 @settings(max_examples=200, deadline=None)
 def test_texts_together_give_what_each_gives(texts: list[str]) -> None:
     column = pa.array(texts, pa.large_string())
-    assert compared(column).to_pylist() == [normalize(text) for text in texts]
+    assert normalized(column).to_pylist() == [normalize(text) for text in texts]
     found = shareable(column)
     by_text: list[dict[str, int]] = [{} for _ in texts]
     for owner, kind, text in zip(found.owner.tolist(), found.kind.tolist(), found.text, strict=True):

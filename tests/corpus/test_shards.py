@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 import harvestdetect.corpus.shards as shards_module
-from harvestdetect.corpus import workers as preparing
+from harvestdetect.corpus import prepare_parallel as preparing
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.corpus.segments import Cutting
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Batch, Corpus, Reject, SourceFile
 from harvestdetect.dump import read_dumps

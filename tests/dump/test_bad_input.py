@@ -26,8 +26,8 @@ from hypothesis import strategies as st
 
 from harvestdetect.data import NO_TIME, Batch, Reject
 from harvestdetect.dump import check_rejects, read_dumps
+from harvestdetect.dump.lines import LineRun, LongLine, line_runs
 from harvestdetect.dump.rows import repair_surrogates, short
-from harvestdetect.dump.streams import LongLine, Run, runs
 from harvestdetect.errors import HarvestdetectError, InputError, TooManyRejectsError
 from harvestdetect.settings import Settings
 
@@ -208,12 +208,12 @@ def test_lines_are_cut_alike_from_any_chunks(lines: list[bytes], size: int, limi
     data = b"\n".join(lines)
     chunks = [data[i : i + size] for i in range(0, len(data), size)]
     found: dict[int, bytes | None] = {}
-    for item in runs(chunks, limit=limit, bom=False):
+    for item in line_runs(chunks, limit=limit, bom=False):
         if isinstance(item, LongLine):
             assert item.offset == sum(len(line) + 1 for line in lines[: item.number - 1])
             found[item.number] = None
         else:
-            assert isinstance(item, Run)
+            assert isinstance(item, LineRun)
             assert item.offset == sum(len(line) + 1 for line in lines[: item.number - 1])
             found.update(enumerate(item.lines, item.number))
     expected = {i: line if len(line) <= limit else None for i, line in enumerate(lines, 1)}

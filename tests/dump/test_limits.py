@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 
 from harvestdetect import Settings
 from harvestdetect.corpus import segments
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.normalize import MARKS, normalize
-from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.corpus.workers import Preparer
 from harvestdetect.data import Batch, Prompt, Reject
 from harvestdetect.dump import limits, read_dumps
 from harvestdetect.dump import parquet as reader
 from harvestdetect.dump import rows as rows_module
+from harvestdetect.dump.in_memory import batches_of
 from harvestdetect.dump.limits import Budget, Expansion, ExpansionError, Rejects
-from harvestdetect.dump.memory import batches_of
 from harvestdetect.dump.pages import chunks_of, measured
 
 ROW = b'{"user":"a","prompt":"What is this?"}\n'
@@ -110,7 +110,7 @@ def test_a_shard_keeps_the_count_of_rejects(tmp_path: Path, monkeypatch: pytest.
     shards = ShardFolder(tmp_path / "shards", settings=Settings(), cutting=cutting)
     counts = []
     for _ in range(2):
-        with Preparer(cutting, lambda *_: None, shards=shards) as preparer:
+        with ParallelPreparer(cutting, lambda *_: None, shards=shards) as preparer:
             for one in read_dumps([file]).files():
                 batches = list(preparer.add_file(one.batches, file=0, name=one.name, sha256=one.sha256()))
             counts.append((sum(len(batch.rejects) for batch in batches), unlisted(batches)))
@@ -212,7 +212,7 @@ def test_a_file_that_was_cut_is_not_kept_in_a_work_folder(tmp_path: Path, monkey
     cutting, chosen = Cutting(), Settings(max_expansion=10)
     for lasting in (False, True):
         shards = ShardFolder(tmp_path / f"shards {lasting}", settings=chosen, cutting=cutting, lasting=lasting)
-        with Preparer(cutting, lambda *_: None, shards=shards) as preparer:
+        with ParallelPreparer(cutting, lambda *_: None, shards=shards) as preparer:
             for one in read_dumps([file], settings=chosen).files():
                 list(preparer.add_file(one.batches, file=0, name=one.name, sha256=one.sha256()))
         assert len(list((tmp_path / f"shards {lasting}").glob("*.shard"))) == lasting

@@ -214,9 +214,9 @@ def test_standard_input_that_never_ends_is_an_error() -> None:
 
 
 def test_a_line_without_an_end_from_a_pipe_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    import harvestdetect.dump.reader as reader
+    from harvestdetect.dump import file
 
-    monkeypatch.setattr(reader, "ENDLESS", 1_000_000)
+    monkeypatch.setattr(file, "ENDLESS", 1_000_000)
 
     class Endless:
         def __init__(self) -> None:

@@ -20,6 +20,9 @@ from hypothesis import strategies as st
 
 from harvestdetect.embed import distill as distill_module
 from harvestdetect.embed import encoders as encode
+from harvestdetect.embed import model_files, onnx
+from harvestdetect.embed import static as static_module
+from harvestdetect.embed import transformer as transformer_module
 from harvestdetect.embed.encoders import Encoder, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import EncoderError
 from harvestdetect.settings import Settings
@@ -41,7 +44,7 @@ TEXTS = [
     "</script><img src=x onerror=alert(1)>",
     "[MASK] [CLS] [SEP]",
 ]
-HAS_ONNX = encode._has_onnx()
+HAS_ONNX = onnx.onnx_is_installed()
 
 
 def digests_of(texts: Sequence[str]) -> npt.NDArray[np.void]:
@@ -63,7 +66,7 @@ def static() -> Encoder:
 def transformer() -> Encoder:
     """The packaged model by torch."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encode, "_has_onnx", lambda: False)
+        patch.setattr(encode, "onnx_is_installed", lambda: False)
         return load_encoder("meaning", settings=Settings(device="cpu"))
 
 
@@ -127,7 +130,7 @@ def test_static_vectors_are_the_same_to_the_bit(static: Encoder, texts: list[str
 
 def test_static_model_is_an_ordinary_model(static: Encoder) -> None:
     place = next(p for p in (cache_folder() / "models").glob("static-*") if p.suffix != ".tmp")
-    model = encode._load(place, settings=Settings(device="cpu"))
+    model = model_files.load_transformer(place, settings=Settings(device="cpu"))
     known = [text for text in TEXTS if text not in ("", "[MASK] [CLS] [SEP]")]
     theirs = model.encode(known, show_progress_bar=False)
     np.testing.assert_allclose(static.encode(known), theirs, atol=1e-5)
@@ -178,7 +181,7 @@ def test_tokens_of_long_words_and_long_texts(static: Encoder) -> None:
 
 
 def test_words_are_forgotten_when_there_are_too_many(static: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "KNOWN_WORDS", 3)
+    monkeypatch.setattr(static_module, "KNOWN_WORDS", 3)
     texts = ["one two three four five", "five six"]
     before = static.encode(texts)
     np.testing.assert_array_equal(static.encode(texts), before)
@@ -189,7 +192,7 @@ def test_words_are_forgotten_when_there_are_too_many(static: Encoder, monkeypatc
 def test_another_tokenizer_is_asked_about_everything() -> None:
     from tokenizers import Tokenizer
 
-    tokens = encode._Tokens(Tokenizer.from_str(small_model().tokenizer))
+    tokens = static_module._Tokens(Tokenizer.from_str(small_model().tokenizer))
     assert [np.frombuffer(row, np.int32).tolist() for row in tokens.of(["red blue", "RED", ""])] == [[1, 2], [0], []]
     assert not tokens._known
 
@@ -289,10 +292,10 @@ def test_failed_export_falls_back_to_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transformer: Encoder
 ) -> None:
     def fail(*arguments: object, **options: object) -> None:
-        raise encode._NoOnnx("the model cannot be exported: for a test")
+        raise onnx.OnnxError("the model cannot be exported: for a test")
 
-    monkeypatch.setattr(encode, "_has_onnx", lambda: True)
-    monkeypatch.setattr(encode, "_export", fail)
+    monkeypatch.setattr(encode, "onnx_is_installed", lambda: True)
+    monkeypatch.setattr(onnx, "_export", fail)
     notes: list[str] = []
     made = load_encoder("meaning", settings=Settings(device="cpu", cache=tmp_path), notes=notes.append)
     assert made.digest == transformer.digest
@@ -309,11 +312,11 @@ def test_failed_export_falls_back_to_torch(
 def test_batches_hold_every_text_once_and_one_length_each(counts: list[int], size: int) -> None:
     array = np.array(counts, dtype=np.int64)
     seen: list[int] = []
-    for rows, repeats in encode._batches(array, size):
+    for rows, repeats in transformer_module.equal_length_batches(array, size):
         assert len(set(array[rows].tolist())) == 1
         assert 1 <= len(rows) <= size
-        assert len(rows) * repeats >= encode.LEAST_ROWS
-        assert len(rows) * repeats * max(1, counts[rows[0]]) >= encode.LEAST_TOKENS
+        assert len(rows) * repeats >= transformer_module.MIN_BATCH_ROWS
+        assert len(rows) * repeats * max(1, counts[rows[0]]) >= transformer_module.MIN_BATCH_TOKENS
         seen += rows.tolist()
     assert sorted(seen) == list(range(len(counts)))
 
@@ -399,7 +402,7 @@ def test_open_cache(tmp_path: Path) -> None:
 
 
 def copy_of_packaged(folder: Path) -> Path:
-    shutil.copytree(encode._packaged_folder(), folder, copy_function=os.symlink)
+    shutil.copytree(model_files.packaged_folder(), folder, copy_function=os.symlink)
     return folder
 
 
@@ -428,10 +431,10 @@ def test_hub_name_with_permission(monkeypatch: pytest.MonkeyPatch, transformer: 
     def snapshot_download(name: str, *, allow_patterns: list[str]) -> str:
         asked.append(name)
         assert "*.bin" not in allow_patterns
-        return str(encode._packaged_folder())
+        return str(model_files.packaged_folder())
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    monkeypatch.setattr(encode, "_has_onnx", lambda: False)
+    monkeypatch.setattr(encode, "onnx_is_installed", lambda: False)
     options = Settings(model="some/model", allow_download=True, device="cpu")
     assert load_encoder("meaning", settings=options).digest == transformer.digest
     assert asked == ["some/model"]
@@ -472,7 +475,7 @@ def test_broken_listing(tmp_path: Path, content: str) -> None:
 
 
 def test_broken_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "_has_onnx", lambda: False)
+    monkeypatch.setattr(encode, "onnx_is_installed", lambda: False)
     folder = copy_of_packaged(tmp_path / "model")
     (folder / "model.safetensors").unlink()
     (folder / "model.safetensors").write_bytes(b"\x00" * 100)
@@ -481,9 +484,9 @@ def test_broken_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_digest_follows_the_content(tmp_path: Path) -> None:
     folder = copy_of_packaged(tmp_path / "model")
-    before = encode._folder_digest(folder)
-    assert before == encode._folder_digest(encode._packaged_folder())
+    before = model_files.folder_digest(folder)
+    assert before == model_files.folder_digest(model_files.packaged_folder())
     (folder / "README.md").unlink()
-    assert encode._folder_digest(folder) == before
+    assert model_files.folder_digest(folder) == before
     change_modules(folder, name="other")
-    assert encode._folder_digest(folder) != before
+    assert model_files.folder_digest(folder) != before

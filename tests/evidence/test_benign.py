@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from harvestdetect.data import NO_TIME, BenignExplanation, Evidence
-from harvestdetect.evidence.benign import (
+from harvestdetect.evidence.explanations import (
     AS_CHANCE,
     COPIED,
     DEVIATIONS,
@@ -25,23 +25,26 @@ from harvestdetect.evidence.benign import (
     SITTING,
     STRANGERS,
     UNEVEN,
-    benign_explanations,
+    ExplanationInputs,
+    explained,
 )
+from harvestdetect.evidence.load import even_load, even_load_ratio, least_beyond, linked_clusters, linked_templates
+from harvestdetect.evidence.measures import MEASURES, deciding
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
-from harvestdetect.evidence.structure import (
+from harvestdetect.evidence.observation import Observation
+from harvestdetect.evidence.tempo import MIN_RETURNING
+from harvestdetect.evidence.timed_prompts import MIN_PROMPTS
+from harvestdetect.evidence.wording import copies_share
+from harvestdetect.evidence.work_list import (
     DEALT,
-    DECIDING,
+    OwnSubjects,
     _if_dealt,
     coherence,
-    even_load,
-    even_load_ratio,
-    least_beyond,
-    linked_templates,
-    shared_list,
+    compare_likeness,
+    one_list_of_work,
 )
-from harvestdetect.evidence.text import copies_share, text_evidence
-from harvestdetect.evidence.time import MIN_PROMPTS, MIN_RETURNING, SITTINGS, time_evidence
-from harvestdetect.util.arrays import Ints
+from harvestdetect.util.arrays import Ints, Vectors
+from tests.evidence.table import TEMPO, text_evidence, time_evidence
 
 HOUR, DAY = 3_600, 86_400
 T0 = 1_772_323_200
@@ -52,8 +55,8 @@ OTHERS = 250
 EACH = 20
 
 
-def by_name(found: list[Evidence]) -> dict[str, Evidence]:
-    return {e.name: e for e in found}
+def by_id(found: list[Evidence]) -> dict[str, Evidence]:
+    return {e.id: e for e in found}
 
 
 # ---------------------------------------------------------------- even load
@@ -66,7 +69,7 @@ def test_an_even_load_is_found(seed: int) -> None:
     assert found is not None
     assert found.p_value < 1e-4
     assert found.value < found.expected
-    assert found.family == "structure"
+    assert next(m.family for m in MEASURES if m.id == "even_load") == "structure"
     assert "40 accounts" in found.sentence
 
 
@@ -154,23 +157,28 @@ def test_accounts_chosen_for_sending_two_kinds_are_not_even_for_that() -> None:
 
 
 def test_linked_templates() -> None:
-    assert linked_templates(1, 1, -40.0, accounts=20, several=0.75) is None
-    assert linked_templates(0, 0, 0.0, accounts=20, several=0.75) is None
-    found = linked_templates(4, 3, -40.0, accounts=20, several=0.75)
+    assert linked_templates(1, -40.0, accounts=20, several=0.75) is None
+    assert linked_templates(0, 0.0, accounts=20, several=0.75) is None
+    assert linked_clusters(1, 1, -40.0, accounts=20, several=0.75) is None
+    assert linked_clusters(0, 0, 0.0, accounts=20, several=0.75) is None
+    assert linked_clusters(4, 3, -40.0, accounts=20, several=0.75) is None
+    found = linked_templates(3, -40.0, accounts=20, several=0.75)
     assert found is not None
-    assert (found.name, found.value) == ("linked templates", 3.0)
+    assert found.value == 3.0
     assert found.p_value == pytest.approx(np.exp(-40.0))
     assert found.sentence == "20 accounts sent 3 different templates, 75% of them more than one."
-    endless = linked_templates(2, 2, -1e9, accounts=20, several=0.75)
+    endless = linked_templates(2, -1e9, accounts=20, several=0.75)
     assert endless is not None
     assert endless.p_value > 0
 
 
 def test_linked_subjects_are_named_apart_and_do_not_decide() -> None:
-    found = linked_templates(4, 1, -40.0, accounts=20, several=0.75)
+    assert linked_templates(1, -40.0, accounts=20, several=0.75) is None
+    found = linked_clusters(4, 1, -40.0, accounts=20, several=0.75)
     assert found is not None
-    assert (found.name, found.value) == ("linked clusters", 4.0)
-    assert found.name not in DECIDING
+    assert found.value == 4.0
+    assert "linked_clusters" not in deciding()["structure"]
+    assert "linked_templates" in deciding()["structure"]
     assert "20 accounts sent 4 kinds of prompts, 75% of them" in found.sentence
 
 
@@ -188,6 +196,15 @@ def groups_of(account: npt.NDArray[np.int32]) -> Groups:
     groups = draw_groups(pool_of(account, CAMPAIGN + OTHERS, excluded), own, account, seed=0)
     assert groups is not None
     return groups
+
+
+def shared_list(
+    groups: Groups, vectors: Vectors, *, bounds: tuple[float, ...] = (), bounds_from: float = np.inf
+) -> tuple[Observation, OwnSubjects] | None:
+    """The measure, and whether the accounts have subjects of their own."""
+    work_list = compare_likeness(groups, vectors, bounds=bounds, bounds_from=bounds_from)
+    found = one_list_of_work(work_list)
+    return None if work_list is None or found is None else (found, work_list.own_subjects)
 
 
 def topics(rng: np.random.Generator, count: int, *, own: float, d: int = 24) -> npt.NDArray[np.float32]:
@@ -291,15 +308,15 @@ def test_groups_are_drawn_until_it_is_told_on_which_side_of_a_bound_the_likeness
     plain = shared_list(groups, vectors)
     assert plain is not None
     assert plain[1].deviations > DEALT
-    assert len(groups.held) == 1
+    assert len(groups.by_step) == 1
     at = plain[1].of_usual
-    told = shared_list(asked, vectors, told_at=(DEALT, (at * share, at / share)))
+    told = shared_list(asked, vectors, bounds=(at * share, at / share), bounds_from=DEALT)
     assert told is not None
     assert at * share < told[1].of_usual < at / share
-    assert len(asked.held) == 1  # far from either bound the first groups tell
+    assert len(asked.by_step) == 1  # far from either bound the first groups tell
     doubtful = groups_of(account_column())
-    shared_list(doubtful, vectors, told_at=(DEALT, (at,)))
-    assert len(doubtful.held) > 1
+    shared_list(doubtful, vectors, bounds=(at,), bounds_from=DEALT)
+    assert len(doubtful.by_step) > 1
 
 
 def test_a_single_prompt_per_account_is_no_list() -> None:
@@ -343,12 +360,12 @@ def times_of(campaign: Ints, rng: np.random.Generator) -> Ints:
 @pytest.mark.parametrize("seed", range(3))
 def test_machines_at_work_around_the_clock_are_found(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    found = by_name(time_evidence(groups_of(account_column()), times_of(machines(rng, CAMPAIGN), rng)))
-    assert set(found) == {"flat day", SITTINGS, "steady days", "common start", "same hours"}
-    for name in ("flat day", "no sittings", "steady days"):
+    found = by_id(time_evidence(groups_of(account_column()), times_of(machines(rng, CAMPAIGN), rng)))
+    assert set(found) == set(TEMPO)
+    for name in ("flat_day", "no_sittings", "steady_days"):
         assert found[name].p_value < 1e-3, name
         assert found[name].value < found[name].expected
-    assert found["same hours"].p_value > 0.05
+    assert found["same_hours"].p_value > 0.05
     assert {e.family for e in found.values()} == {"time"}
 
 
@@ -364,19 +381,19 @@ def test_accounts_that_start_together_are_found() -> None:
     rng = np.random.default_rng(2)
     times = people(rng, CAMPAIGN)
     times[:, 0] = T0 + rng.integers(0, 2 * HOUR, CAMPAIGN)
-    found = by_name(time_evidence(groups_of(account_column()), times_of(times, rng)))
-    assert found["common start"].p_value < 1e-3
-    assert found["common start"].value < 0.1
-    assert found["flat day"].p_value > 0.01
+    found = by_id(time_evidence(groups_of(account_column()), times_of(times, rng)))
+    assert found["common_start"].p_value < 1e-3
+    assert found["common_start"].value < 0.1
+    assert found["flat_day"].p_value > 0.01
 
 
 def test_accounts_that_act_at_the_same_hours_are_found() -> None:
     rng = np.random.default_rng(5)
     hours = np.sort(rng.permutation(DAYS * 24)[:EACH])
     times = T0 + hours[None] * HOUR + rng.integers(0, 600, (CAMPAIGN, EACH))
-    found = by_name(time_evidence(groups_of(account_column()), times_of(times, rng)))
-    assert found["same hours"].p_value < 1e-3
-    assert found["same hours"].value > found["same hours"].expected
+    found = by_id(time_evidence(groups_of(account_column()), times_of(times, rng)))
+    assert found["same_hours"].p_value < 1e-3
+    assert found["same_hours"].value > found["same_hours"].expected
 
 
 def test_without_times_there_is_no_time_evidence() -> None:
@@ -390,8 +407,8 @@ def test_without_times_there_is_no_time_evidence() -> None:
     assert time_evidence(groups, some) == []
     few = times.copy()
     few[: CAMPAIGN * EACH : 30] = NO_TIME
-    found = by_name(time_evidence(groups, few))
-    assert found["no sittings"].p_value < 1e-3
+    found = by_id(time_evidence(groups, few))
+    assert found["no_sittings"].p_value < 1e-3
     assert all(np.isfinite([e.value, e.expected, e.p_value]).all() for e in found.values())
 
 
@@ -415,13 +432,13 @@ def test_sittings_need_accounts_that_return() -> None:
     account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
     assert counts[:CAMPAIGN].sum() >= MIN_PROMPTS
     times = T0 + np.random.default_rng(0).integers(0, DAYS * DAY, len(account))
-    found = by_name(time_evidence(groups_of(account), times))
-    assert SITTINGS not in found
-    assert "flat day" in found
+    found = by_id(time_evidence(groups_of(account), times))
+    assert "no_sittings" not in found
+    assert "flat_day" in found
     counts[MIN_RETURNING - 1] = EACH
     account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
     times = T0 + np.random.default_rng(0).integers(0, DAYS * DAY, len(account))
-    assert SITTINGS in by_name(time_evidence(groups_of(account), times))
+    assert "no_sittings" in by_id(time_evidence(groups_of(account), times))
 
 
 def test_all_at_one_moment() -> None:
@@ -446,39 +463,39 @@ def text(**changes: Any) -> dict[str, Evidence]:
         "background_distances": np.sort(rng.normal(0.8, 0.1, 500)),
         "contents": np.arange(200, dtype=np.int32),
     }
-    return by_name(text_evidence(**{**values, **changes}))
+    return by_id(text_evidence(**{**values, **changes}))
 
 
 def test_a_planted_template_is_found_in_the_wording() -> None:
     found = text(fixed_words=25, rigidity=0.8, shared_words=30.0, distances=np.full(60, 0.3))
-    for name in ("rigid wording", "shared wording", "density"):
+    for name in ("rigid_wording", "shared_wording", "density"):
         assert found[name].p_value < 0.005, name
-    assert found["fillings, not copies"].p_value < 1e-6
+    assert found["fillings_not_copies"].p_value < 1e-6
     assert {e.family for e in found.values()} == {"text"}
-    assert "25 words" in found["rigid wording"].sentence
-    assert "80%" in found["rigid wording"].sentence
+    assert "25 words" in found["rigid_wording"].sentence
+    assert "80%" in found["rigid_wording"].sentence
 
 
 def test_ordinary_wording_is_not() -> None:
     found = text()
-    for name in ("rigid wording", "shared wording", "density"):
+    for name in ("rigid_wording", "shared_wording", "density"):
         assert found[name].p_value > 0.1, name
 
 
 def test_a_text_that_is_passed_on_repeats_itself() -> None:
     contents = np.zeros(200, np.int32)
     contents[:40] = np.arange(40)
-    found = text(contents=contents)["fillings, not copies"]
+    found = text(contents=contents)["fillings_not_copies"]
     assert found.p_value > 0.5
     assert found.value == pytest.approx(40 / 200)
-    assert text(contents=np.array([7], np.int32))["fillings, not copies"].p_value <= 1.0
+    assert text(contents=np.array([7], np.int32))["fillings_not_copies"].p_value <= 1.0
 
 
 def test_without_a_background_wording_proves_nothing() -> None:
     none = np.empty(0)
     found = text(fixed_words=50, shared_words=50.0, background_fixed=none, background_shared=none,
                  background_distances=none)  # fmt: skip
-    assert found["rigid wording"].p_value == found["shared wording"].p_value == 1.0
+    assert found["rigid_wording"].p_value == found["shared_wording"].p_value == 1.0
     assert "density" not in found
 
 
@@ -491,13 +508,17 @@ def test_copies_share() -> None:
 # ---------------------------------------------------------------- benign readings
 
 
+def own(deviations: float, of_usual: float) -> OwnSubjects:
+    return OwnSubjects(deviations=deviations, of_usual=of_usual)
+
+
 CASE: dict[str, Any] = {
     "copies": 0.02,
     "texts": 310,
     "counts": np.random.default_rng(0).poisson(8, 40).astype(np.int32) + 1,
     "load_ratio": 0.15,
     "even_p": 1e-4,
-    "own_subjects": (0.4, 0.05),
+    "own_subjects": own(0.4, 0.05),
     "sittings_p": 1e-9,
     "usual_sittings": SITTING,
     "templated": True,
@@ -512,16 +533,16 @@ CASE: dict[str, Any] = {
 
 PASSED_ON, PHRASE, KNOWN, PRODUCT, COMMUNITY, FEW, ORGANISATION, EVENT = range(8)
 TWO_EACH = np.full(40, 2, np.int32)
-OWN = (DEVIATIONS, OF_USUAL)
+OWN = own(DEVIATIONS, OF_USUAL)
 
 
 def benign(**changes: Any) -> tuple[BenignExplanation, ...]:
-    return benign_explanations(**{**CASE, **changes})
+    return explained(ExplanationInputs(**{**CASE, **changes}))
 
 
 def test_no_innocent_reading_fits_a_planted_campaign() -> None:
     found = benign()
-    assert len({e.name for e in found}) == len(found) == 8
+    assert len({e.id for e in found}) == len({e.name for e in found}) == len(found) == 8
     assert {e.verdict for e in found} == {"unlikely"}
     assert all(e.caps is None for e in found)
     assert all(e.statistic is not None and e.sentence.endswith(".") for e in found)
@@ -535,12 +556,16 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         (PASSED_ON, {"copies": COPIED, "load_ratio": INDEPENDENT, "sittings_p": 2 * MACHINE}, "watch"),
         (PASSED_ON, {"copies": NEARLY_ALL, "texts": FEW_TEXTS}, "watch"),  # a handful, asked again and again
         (PHRASE, {"median_words": 2.0}, "watch"),
-        (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, 0.95)}, "watch"),
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(12.0, 0.95)}, "watch"),
         (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN}, "watch"),
         (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN, "sittings_p": None}, "watch"),
         (PRODUCT, {"own_subjects": OWN, "sittings_p": 2 * MACHINE}, "watch"),  # an even load, but people
         # an even load without sittings, but strangers with data of their own
-        (PRODUCT, {"own_subjects": (12.0, MOSTLY), "infrastructure_p": 2 * STRANGERS}, "watch"),
+        (
+            PRODUCT,
+            {"own_subjects": own(12.0, MOSTLY), "infrastructure_p": 2 * STRANGERS},
+            "watch",
+        ),
         (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT}, "watch"),
         (COMMUNITY, {"templated": False, "even_p": AS_CHANCE}, "watch"),
         # of linked templates few accounts sent more than one
@@ -571,17 +596,36 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": 0.5, "infrastructure_p": SHARED / 2}),
         (PASSED_ON, {"copies": COPIED - 0.01, "load_ratio": INDEPENDENT, "sittings_p": 0.5}),
         (PRODUCT, {"load_ratio": 1.1}),  # an uneven load, but one list of work
-        (PRODUCT, {"own_subjects": (12.0, 0.95)}),  # own subjects, but an even load without sittings
-        (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": MACHINE}),
-        (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": None}),  # an even load at unknown times
+        (
+            PRODUCT,
+            {"own_subjects": own(12.0, 0.95)},
+        ),  # own subjects, but an even load without sittings
+        (PRODUCT, {"own_subjects": own(12.0, 0.95), "sittings_p": MACHINE}),
+        (
+            PRODUCT,
+            {"own_subjects": own(12.0, 0.95), "sittings_p": None},
+        ),  # an even load at unknown times
         # an even load where nobody else sends two prompts at a sitting either
-        (PRODUCT, {"own_subjects": (12.0, 0.95), "sittings_p": 0.5, "usual_sittings": SITTING - 0.01}),
+        (
+            PRODUCT,
+            {
+                "own_subjects": own(12.0, 0.95),
+                "sittings_p": 0.5,
+                "usual_sittings": SITTING - 0.01,
+            },
+        ),
         (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": 0.5, "usual_sittings": 0.0}),
         (PRODUCT, {"load_ratio": 1.1, "sittings_p": 0.5}),  # people, but one list of work
-        (PRODUCT, {"load_ratio": 1.1, "own_subjects": (DEVIATIONS - 0.1, 0.95)}),
-        (PRODUCT, {"own_subjects": (12.0, 0.95), "infrastructure_p": STRANGERS / 2}),  # not quite strangers
-        (PRODUCT, {"own_subjects": (12.0, MOSTLY - 0.01), "infrastructure_p": 2 * STRANGERS}),
-        (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, OF_USUAL - 0.01)}),
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(DEVIATIONS - 0.1, 0.95)}),
+        (
+            PRODUCT,
+            {"own_subjects": own(12.0, 0.95), "infrastructure_p": STRANGERS / 2},
+        ),  # not quite strangers
+        (
+            PRODUCT,
+            {"own_subjects": own(12.0, MOSTLY - 0.01), "infrastructure_p": 2 * STRANGERS},
+        ),
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(12.0, OF_USUAL - 0.01)}),
         (COMMUNITY, {"templated": False}),  # a subject, but an even load
         (COMMUNITY, {"templated": False, "even_p": AS_CHANCE - 0.01}),
         (COMMUNITY, {"templated": False, "even_p": None}),
@@ -594,7 +638,14 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (EVENT, {"counts": TWO_EACH}),  # few from each account, but for weeks
         (ORGANISATION, {"shares": {"org": 0.5, "network": 0.95}}),
         (ORGANISATION, {"shares": {"network": 0.95}}),  # one network, but many from each account: a proxy
-        (PRODUCT, {"load_ratio": 1.1, "own_subjects": (12.0, 0.95), "infrastructure_p": SHARED / 2}),
+        (
+            PRODUCT,
+            {
+                "load_ratio": 1.1,
+                "own_subjects": own(12.0, 0.95),
+                "infrastructure_p": SHARED / 2,
+            },
+        ),
         (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT, "infrastructure_p": SHARED / 2}),
     ],
 )
@@ -603,10 +654,10 @@ def test_half_of_an_innocent_case_does_not_fit(which: int, changes: dict[str, An
 
 
 def test_a_product_is_told_by_what_was_measured() -> None:
-    customers = benign(load_ratio=1.1, own_subjects=(12.0, 0.95))[PRODUCT]
+    customers = benign(load_ratio=1.1, own_subjects=own(12.0, 0.95))[PRODUCT]
     assert "95%" in customers.sentence
     assert "as with customers" in customers.sentence
-    machines = benign(own_subjects=(12.0, 0.95))[PRODUCT]
+    machines = benign(own_subjects=own(12.0, 0.95))[PRODUCT]
     assert "neither their sittings nor their load are those of people" in machines.sentence
     assert customers.statistic == machines.statistic == 0.95
 

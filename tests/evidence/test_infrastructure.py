@@ -18,25 +18,28 @@ from hypothesis import strategies as st
 
 from harvestdetect import Prompt, Settings
 from harvestdetect.context import open_context
-from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts
-from harvestdetect.evidence.infrastructure import (
-    DECIDING,
+from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts, SharedValue
+from harvestdetect.evidence.account_fields import (
     FIELDS,
-    MIN_COMMON,
     SHOWN,
     AccountFields,
-    Common,
     account_values,
-    common_infrastructure,
-    concentration,
-    infrastructure_evidence,
-    joining_evidence,
     masked,
     network_of,
-    shared_infrastructure,
 )
-from harvestdetect.judge.measure import Weighed
+from harvestdetect.evidence.joining import (
+    MIN_COMMON,
+    Common,
+    common_infrastructure,
+    joining_evidence,
+)
+from harvestdetect.evidence.measures import deciding
+from harvestdetect.evidence.shared_values import concentration, sharing_of
+from harvestdetect.evidence.shared_values import shared_infrastructure as listed
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.pipeline import run_scan
+from harvestdetect.util.arrays import Ints32
+from tests.evidence.table import infrastructure_evidence
 
 T0 = 1_772_323_200
 
@@ -70,12 +73,16 @@ def one_each(**fields: Sequence[str | None]) -> AccountFields:
     return account_values(prompts_of(np.arange(accounts), columns, accounts))
 
 
-def by_name(fields: AccountFields, members: npt.NDArray[np.integer]) -> dict[str, Evidence]:
-    return {e.name: e for e in infrastructure_evidence(fields, np.sort(members).astype(np.int32))}
+def by_id(fields: AccountFields, members: npt.NDArray[np.integer]) -> dict[str, Evidence]:
+    return {e.id: e for e in infrastructure_evidence(fields, np.sort(members).astype(np.int32))}
 
 
 N = 4_000
 MEMBERS = np.arange(40)
+
+
+def shared_infrastructure(fields: AccountFields, members: Ints32, *, at_most: int = 20) -> tuple[SharedValue, ...]:
+    return listed(fields, sharing_of(fields, members), at_most=at_most)
 
 
 def unique(prefix: str, count: int = N) -> list[str | None]:
@@ -133,7 +140,7 @@ def test_random_accounts_are_seldom_said_to_share() -> None:
         fields = ordinary(rng, N)
         for size in (8, 40, 400):
             for _ in range(25):
-                for name, evidence in by_name(fields, rng.choice(N, size, replace=False)).items():
+                for name, evidence in by_id(fields, rng.choice(N, size, replace=False)).items():
                     found.setdefault(name, []).append(evidence.p_value)
     assert len(found) == 6
     for name, values in found.items():
@@ -145,7 +152,7 @@ def test_pairs_that_every_account_has_are_no_evidence() -> None:
     # each account shares a card with one other: random groups hold some such pairs, each of them very unlikely itself
     rng = np.random.default_rng(1)
     fields = one_each(payment=[f"card{i // 2}" for i in range(N)])
-    p = [by_name(fields, rng.choice(N, 200, replace=False))["shared means of payment"].p_value for _ in range(100)]
+    p = [by_id(fields, rng.choice(N, 200, replace=False))["shared_payment"].p_value for _ in range(100)]
     assert (np.array(p) <= 0.05).mean() <= 0.05
 
 
@@ -158,7 +165,7 @@ def test_a_country_in_common_is_no_evidence() -> None:
     ip = [f"10.{a}.{t}.{h}" for a, t, h in zip(asn, third, rng.integers(0, 255, N), strict=True)]
     fields = one_each(ip=ip, asn=[f"AS{a}" for a in asn])
     for _ in range(20):
-        found = by_name(fields, rng.choice(N // 10, 60, replace=False))
+        found = by_id(fields, rng.choice(N // 10, 60, replace=False))
         assert min(e.p_value for e in found.values()) > 0.05
 
 
@@ -228,18 +235,18 @@ def test_a_campaign_that_is_a_large_part_of_the_dump_is_still_seen() -> None:
     members = np.arange(1_500)
     values = [f"proxy{i % 30}" if i < 1_500 else f"own{i}" for i in range(N)]
     agents = ["bot/1" if i < 1_500 else f"v{i % 50}" for i in range(N)]
-    found = by_name(one_each(ip=values, user_agent=agents), members)
-    assert found["shared client"].p_value < 1e-10
+    found = by_id(one_each(ip=values, user_agent=agents), members)
+    assert found["shared_client"].p_value < 1e-10
     pairs = [f"pair{i // 2}" if i < 1_500 else f"own{i}" for i in range(N)]
-    assert by_name(one_each(api_key=pairs), members)["shared API key"].p_value < 1e-10
+    assert by_id(one_each(api_key=pairs), members)["shared_api_key"].p_value < 1e-10
 
 
 def test_networks_come_from_addresses() -> None:
     ip = [f"203.0.113.{i}" if i < 20 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
-    found = by_name(one_each(ip=ip), MEMBERS)
-    assert found["shared address"].p_value == 1.0
-    assert found["shared network"].p_value < 1e-10
-    assert "203.0.113.*" in found["shared network"].sentence
+    found = by_id(one_each(ip=ip), MEMBERS)
+    assert found["shared_address"].p_value == 1.0
+    assert found["shared_network"].p_value < 1e-10
+    assert "203.0.113.*" in found["shared_network"].sentence
 
 
 # ---------------------------------------------------------------- missing
@@ -316,8 +323,8 @@ def test_accounts_with_many_values_share_more_easily() -> None:
     per = np.where(np.arange(N) < 40, 60, 1)
     account = np.repeat(np.arange(N), per)
     places = [f"10.0.{v // 200}.{v % 200}" for v in rng.integers(0, 3_000, len(account))]
-    found = by_name(account_values(prompts_of(account, {"ip": column(places)}, N)), MEMBERS)
-    assert found["shared address"].p_value > 0.05
+    found = by_id(account_values(prompts_of(account, {"ip": column(places)}, N)), MEMBERS)
+    assert found["shared_address"].p_value > 0.05
 
 
 def test_five_thousand_members_of_a_hundred_thousand_are_judged_quickly() -> None:
@@ -374,14 +381,14 @@ def test_a_few_organisations_with_teams_are_taken_together(teams: int, size: int
 def in_office(org: Sequence[str | None]) -> dict[str, float]:
     """p-values where the first twenty accounts share an address, with these organisations."""
     ip = ["198.51.100.7" if i < 20 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
-    return {e.name: e.p_value for e in infrastructure_evidence(one_each(org=org, ip=ip), MEMBERS.astype(np.int32))}
+    return {e.id: e.p_value for e in infrastructure_evidence(one_each(org=org, ip=ip), MEMBERS.astype(np.int32))}
 
 
 def test_accounts_of_one_organisation_share_its_office() -> None:
     alone: list[str | None] = [f"o{i}" for i in range(N)]
-    assert in_office(alone)["shared address"] < 1e-6
+    assert in_office(alone)["shared_address"] < 1e-6
     office: list[str | None] = ["office" if i < 20 else f"o{i}" for i in range(N)]
-    assert in_office(office)["shared address"] == 1.0
+    assert in_office(office)["shared_address"] == 1.0
     # the name for having no organisation is none
     everybody: list[str | None] = ["default"] * N
     assert in_office(everybody) == in_office([None] * (N - 1) + ["o"])
@@ -394,7 +401,7 @@ def test_an_account_of_two_organisations_counts_for_itself() -> None:
     fields = account_values(prompts_of(account, {"org": org, "ip": ip}, N))
     assert fields.counted(np.arange(20, dtype=np.int32)).tolist() == [0, 1]
     assert "org" not in {
-        e.name.removeprefix("shared ") for e in infrastructure_evidence(fields, MEMBERS.astype(np.int32))
+        e.id.removeprefix("shared_") for e in infrastructure_evidence(fields, MEMBERS.astype(np.int32))
     }
 
 
@@ -481,7 +488,7 @@ def proxies(networks: int, accounts: int = OURS) -> list[str]:
 def test_parts_that_share_networks_are_linked_though_each_part_alone_shows_nothing() -> None:
     fields = one_each(ip=proxies(3))
     for part in PARTS:
-        assert by_name(fields, part)["shared network"].p_value > 0.01
+        assert by_id(fields, part)["shared_network"].p_value > 0.01
     found = common_infrastructure(fields, PARTS, log_p=CUT)
     assert pairs_of(found) == {(i, j) for i in range(5) for j in range(i + 1, 5)}
     assert {(c.field, c.shared, c.known) for c in found} == {("network", 20, 20)}
@@ -608,7 +615,7 @@ def linked(first: int, second: int, **changes: Any) -> Common:
 def test_the_least_sure_link_speaks_for_joined_parts() -> None:
     links = [linked(0, 1), linked(1, 2, field="payment", shared=9, log_p=-20.0), linked(2, 3)]
     found = joining_evidence(PARTS[:4], links)
-    assert (found.name, found.family) == ("common infrastructure", "infrastructure")
+    assert (found.id, found.family) == ("common_infrastructure", "infrastructure")
     assert (found.value, found.expected) == (9.0, 0.25)
     assert found.p_value == pytest.approx(np.exp(-20))
     assert found.sentence == (
@@ -616,7 +623,7 @@ def test_the_least_sure_link_speaks_for_joined_parts() -> None:
         "of 3 linked pairs 9 of 20 accounts of one part share one (means of payment) with the other part, where 0.25 "
         "of as many other accounts would."
     )
-    assert found.name not in DECIDING
+    assert found.id not in deciding()["infrastructure"]
 
 
 def test_two_parts_that_share_accounts_say_so() -> None:
@@ -686,7 +693,7 @@ def one_prompt_each(*, networks: int) -> list[Prompt]:
     return found
 
 
-def found_of_one_each(networks: int, cache: Path, weighed: list[Weighed] | None = None) -> Detection:
+def found_of_one_each(networks: int, cache: Path, weighed: list[MeasuredCandidate] | None = None) -> Detection:
     settings = Settings(encoder="fast", cache=cache)
     scan = run_scan(one_prompt_each(networks=networks), open_context(settings))
     if weighed is not None:
@@ -695,7 +702,7 @@ def found_of_one_each(networks: int, cache: Path, weighed: list[Weighed] | None 
 
 
 def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_is_known(cache: Path) -> None:
-    weighed: list[Weighed] = []
+    weighed: list[MeasuredCandidate] = []
     detection = found_of_one_each(3, cache, weighed)
     (finding,) = detection.findings
     assert {m.account for m in finding.members} == {f"ring {i}" for i in range(60)}
@@ -703,14 +710,14 @@ def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_i
     assert "infrastructure" in finding.families
     assert len(finding.templates) == 5
     # no account sent two of them
-    assert not any(e.name in ("linked templates", "linked clusters") for e in finding.evidence)
+    assert not any(e.id in ("linked_templates", "linked_clusters") for e in finding.evidence)
     assert finding.summary.startswith(
         "60 accounts linked by infrastructure sent 60 prompts of 5 templates, each by other accounts; they share "
     )
-    (why,) = (e for e in finding.evidence if e.name == "common infrastructure")
+    (why,) = (e for e in finding.evidence if e.id == "common_infrastructure")
     assert why.sentence.startswith("Its 5 parts, which share no account, hold the same rare values (network)")
     # shown, and not weighed beside what all members share
-    assert not any(e.name == why.name for w in weighed for e in w.evidence)
+    assert not any(e.id == why.id for w in weighed for e in w.evidence)
     (candidate,) = (c for c in detection.candidates if c.campaign_id == finding.campaign_id)
     assert why in candidate.evidence
     assert all(m.harvest_prompts == 1 and m.harvest_share == 1.0 for m in finding.members)

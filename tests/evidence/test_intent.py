@@ -27,13 +27,13 @@ from harvestdetect.evidence.intent import (
     Prototypes,
     Target,
     _described,
-    intent_evidence,
     load_prototypes,
     margins,
     targets_of,
 )
 from harvestdetect.judge.triage import judge
 from harvestdetect.settings import Settings
+from tests.evidence.table import intent_evidence
 
 TARGETS = (
     "reasoning traces",
@@ -247,7 +247,7 @@ def test_what_no_other_text_reaches_is_surprising_and_what_many_reach_is_not() -
     (rare,) = intent_evidence([target(float(best.max()) + 0.2)], ordinary(null))
     (usual,) = intent_evidence([target(float(np.median(best)))], ordinary(null))
     assert rare.family == usual.family == "intent"
-    assert rare.name == "target: coding"
+    assert (rare.id, rare.name) == ("target_coding", "target: coding")
     assert rare.p_value < 1e-3
     assert 0.4 < usual.p_value < 0.6
     assert rare.expected == pytest.approx(float(np.median(best)))

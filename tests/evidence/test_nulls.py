@@ -268,7 +268,7 @@ def test_the_first_groups_are_the_same_whatever_is_asked_for_later() -> None:
     assert every is not None
     first = STEPS[0]
     assert np.array_equal(some.some(0, first), every.drawn[:first])
-    assert len(some.held) == 1
+    assert len(some.by_step) == 1
     assert np.array_equal(some.some(299, 999), every.drawn[299:])
     assert np.array_equal(some.drawn, every.drawn)
 

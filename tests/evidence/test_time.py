@@ -9,26 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.data import NO_TIME, Evidence
+from harvestdetect.evidence.coordination import HANDED
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
-from harvestdetect.evidence.time import (
-    HANDED,
-    MIN_SIGN_UPS,
-    NEED_TEMPLATE,
-    SignUps,
-    coordination_evidence,
-    opened_when,
-    sign_up_evidence,
-    sign_ups,
-    time_evidence,
-)
+from harvestdetect.evidence.sign_ups import MIN_SIGN_UPS, SignUps, opened_when, sign_ups
 from harvestdetect.util.arrays import Ints, Ints32
+from tests.evidence.table import COORDINATION, SIGN_UPS, TEMPO, coordination_evidence, sign_up_evidence, time_evidence
 
 HOUR, DAY = 3_600, 86_400
 T0 = 1_772_323_200
 DAYS = 28
 CAMPAIGN, OTHERS, EACH = 30, 300, 20
 ACCOUNT = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), EACH)
-NAMES = {"synchrony", "no ramp-up", "hand-over", "model pivot"}
 
 
 def people(
@@ -60,7 +52,7 @@ GROUPS = groups_of()
 
 def weighed(campaign: Ints, others: Ints, model: Ints32 | None = None) -> dict[str, Evidence]:
     time = np.concatenate((campaign.ravel(), others.ravel()))
-    return {e.name: e for e in coordination_evidence(GROUPS, time, model=model)}
+    return {e.id: e for e in coordination_evidence(GROUPS, time, model=model)}
 
 
 def adopted(rng: np.random.Generator, time: Ints, *, launch: int = 8, lag: float = 10.0) -> Ints32:
@@ -81,7 +73,7 @@ def test_groups_of_the_same_people_are_seldom_called_coordinated() -> None:
         time = np.concatenate((campaign.ravel(), others.ravel()))
         for name, evidence in weighed(campaign, others, adopted(rng, time)).items():
             found.setdefault(name, []).append(evidence.p_value)
-    assert set(found) == NAMES
+    assert set(found) == set(COORDINATION)
     for name, values in found.items():
         p = np.array(values)
         assert len(p) == runs
@@ -131,7 +123,7 @@ def test_a_common_hour_every_day_is_not_synchrony() -> None:
 def test_accounts_at_full_rate_from_the_first_day_have_no_ramp(seed: int) -> None:
     rng = np.random.default_rng(seed)
     campaign = T0 + np.sort(rng.integers(0, 5 * DAY, (CAMPAIGN, EACH)), axis=1)
-    found = weighed(campaign, people(rng, OTHERS))["no ramp-up"]
+    found = weighed(campaign, people(rng, OTHERS))["no_ramp_up"]
     assert found.p_value < 1e-2
     assert found.value < found.expected
 
@@ -139,9 +131,9 @@ def test_accounts_at_full_rate_from_the_first_day_have_no_ramp(seed: int) -> Non
 def test_accounts_that_work_up_to_their_rate_have_one() -> None:
     rng = np.random.default_rng(0)
     campaign = T0 + np.sort(rng.beta(4, 1, (CAMPAIGN, EACH)) * 8 * DAY, axis=1).astype(np.int64)
-    found = weighed(campaign, people(rng, OTHERS))["no ramp-up"]
+    found = weighed(campaign, people(rng, OTHERS))["no_ramp_up"]
     steady = T0 + np.sort(rng.random((CAMPAIGN, EACH)) * 8 * DAY, axis=1).astype(np.int64)
-    assert found.value > weighed(steady, people(rng, OTHERS))["no ramp-up"].value
+    assert found.value > weighed(steady, people(rng, OTHERS))["no_ramp_up"].value
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -149,7 +141,7 @@ def test_a_pool_that_takes_over_is_a_hand_over(seed: int) -> None:
     rng = np.random.default_rng(seed)
     campaign = np.sort(rng.integers(0, 12 * DAY, (CAMPAIGN, EACH)), axis=1)
     campaign[CAMPAIGN // 2 :] += 12 * DAY
-    found = weighed(T0 + campaign, people(rng, OTHERS))["hand-over"]
+    found = weighed(T0 + campaign, people(rng, OTHERS))["hand_over"]
     assert found.p_value < 1e-3
     assert found.value > 0.2
     assert "%" in found.sentence
@@ -158,7 +150,7 @@ def test_a_pool_that_takes_over_is_a_hand_over(seed: int) -> None:
 def test_a_pool_that_stays_is_no_hand_over() -> None:
     rng = np.random.default_rng(0)
     campaign = T0 + np.sort(rng.integers(0, DAYS * DAY, (CAMPAIGN, EACH)), axis=1)
-    found = weighed(campaign, people(rng, OTHERS))["hand-over"]
+    found = weighed(campaign, people(rng, OTHERS))["hand_over"]
     assert found.value < HANDED
     assert found.p_value == 1.0
 
@@ -169,7 +161,7 @@ def test_an_event_at_which_some_end_and_some_begin_is_no_hand_over() -> None:
     rest = rng.integers(0, 12 * DAY, (CAMPAIGN, EACH // 2))
     rest[CAMPAIGN // 2 :] += 13 * DAY
     campaign = T0 + np.sort(np.concatenate((rest, event), axis=1), axis=1)
-    assert weighed(campaign, people(rng, OTHERS))["hand-over"].p_value == 1.0
+    assert weighed(campaign, people(rng, OTHERS))["hand_over"].p_value == 1.0
 
 
 def machines(rng: np.random.Generator) -> Ints:
@@ -182,7 +174,7 @@ def test_a_pool_that_moves_to_a_model_at_once_is_a_pivot(seed: int) -> None:
     campaign, others = machines(rng), people(rng, OTHERS)
     time = np.concatenate((campaign.ravel(), others.ravel()))
     model = np.where(ACCOUNT < CAMPAIGN, time >= T0 + 14 * DAY, adopted(rng, time)).astype(np.int32)
-    found = weighed(campaign, others, model)["model pivot"]
+    found = weighed(campaign, others, model)["model_pivot"]
     assert found.p_value < 1e-2
     assert found.value > 0.3
     assert "2026-03-1" in found.sentence
@@ -194,14 +186,14 @@ def test_a_launch_at_which_everybody_moves_is_no_pivot(seed: int) -> None:
     campaign, others = people(rng, CAMPAIGN), people(rng, OTHERS)
     time = np.concatenate((campaign.ravel(), others.ravel()))
     model = adopted(rng, time, launch=16, lag=0.3)
-    assert weighed(campaign, others, model)["model pivot"].p_value > 0.01
+    assert weighed(campaign, others, model)["model_pivot"].p_value > 0.01
 
 
 def test_models_used_side_by_side_are_no_pivot() -> None:
     rng = np.random.default_rng(6)
     campaign, others = machines(rng), people(rng, OTHERS)
     model = rng.integers(0, 3, len(ACCOUNT)).astype(np.int32)
-    assert weighed(campaign, others, model)["model pivot"].p_value > 0.01
+    assert weighed(campaign, others, model)["model_pivot"].p_value > 0.01
 
 
 # ---------------------------------------------------------------- what is missing
@@ -211,10 +203,10 @@ def test_an_unknown_model_is_no_evidence() -> None:
     rng = np.random.default_rng(0)
     campaign, others = machines(rng), people(rng, OTHERS)
     model = np.full(len(ACCOUNT), -1, np.int32)
-    assert "model pivot" not in weighed(campaign, others, model)
-    assert "model pivot" not in weighed(campaign, others)
+    assert "model_pivot" not in weighed(campaign, others, model)
+    assert "model_pivot" not in weighed(campaign, others)
     model[ACCOUNT >= CAMPAIGN] = 0
-    assert "model pivot" not in weighed(campaign, others, model)
+    assert "model_pivot" not in weighed(campaign, others, model)
 
 
 def test_without_times_there_is_nothing_to_say() -> None:
@@ -261,11 +253,11 @@ def test_a_measure_that_is_not_wanted_is_not_there_and_changes_no_other() -> Non
     time = np.concatenate((campaign.ravel(), others.ravel()))
     model = adopted(rng, time)
     both = time_evidence(GROUPS, time) + coordination_evidence(GROUPS, time, model=model)
-    for name in NAMES | {"flat day"}:
-        left = time_evidence(GROUPS, time, leave_out=(name,)) + coordination_evidence(
-            GROUPS, time, model=model, leave_out=(name,)
+    for id_ in (*COORDINATION, "flat_day"):
+        left = time_evidence(GROUPS, time, ids=set(TEMPO) - {id_}) + coordination_evidence(
+            GROUPS, time, model=model, ids=set(COORDINATION) - {id_}
         )
-        assert left == [e for e in both if e.name != name]
+        assert left == [e for e in both if e.id != id_]
 
 
 def test_groups_without_times_cost_no_measure_while_enough_have_them() -> None:
@@ -277,7 +269,7 @@ def test_groups_without_times_cost_no_measure_while_enough_have_them() -> None:
     assert time_evidence(groups, time) == []
     time = np.where(time == NO_TIME, T0, time)
     time[CAMPAIGN * EACH : CAMPAIGN * EACH + 3 * EACH] = NO_TIME
-    assert {"flat day", "same hours"} <= {e.name for e in time_evidence(groups, time)}
+    assert {"flat_day", "same_hours"} <= {e.id for e in time_evidence(groups, time)}
 
 
 # ---------------------------------------------------------------- sign-ups
@@ -306,7 +298,7 @@ def judged(
     free = everybody if others is None else others.copy()
     free[members] = False
     found = sign_up_evidence(opened_when(of, free), np.sort(members).astype(np.int32), seed=0)
-    return {e.name: e for e in found}
+    return {e.id: e for e in found}
 
 
 def test_sign_ups_take_the_earliest_creation_and_the_first_prompt() -> None:
@@ -331,8 +323,8 @@ def test_random_accounts_are_seldom_a_cohort() -> None:
             for name, evidence in judged(of, members).items():
                 found.setdefault(name, []).append(evidence.p_value)
     # accounts that are all new stand out as a cohort among old and new ones, so only the first kind is a null for it
-    cohort = np.array(found["sign-up cohort"][::2])
-    gap = np.array(found["sign-up gap"])
+    cohort = np.array(found["sign_up_cohort"][::2])
+    gap = np.array(found["sign_up_gap"])
     for p in (cohort, gap):
         assert len(p) >= runs
         assert (p <= 0.05).mean() <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / runs)
@@ -346,10 +338,10 @@ def test_accounts_opened_within_days_are_a_cohort() -> None:
     of.created[members] = T0 + 5 * DAY + rng.integers(0, 3 * DAY, 40)
     of.first[members] = T0 + 9 * DAY + rng.integers(0, DAY, 40)
     found = judged(of, members)
-    assert set(found) == {"sign-up cohort", "sign-up gap"}
-    assert found["sign-up cohort"].p_value < 1e-4
-    assert found["sign-up gap"].p_value < 1e-2
-    assert "40 of 40 on the three busiest days" in found["sign-up cohort"].sentence
+    assert set(found) == {"sign_up_cohort", "sign_up_gap"}
+    assert found["sign_up_cohort"].p_value < 1e-4
+    assert found["sign_up_gap"].p_value < 1e-2
+    assert "40 of 40 on the three busiest days" in found["sign_up_cohort"].sentence
     assert {e.family for e in found.values()} == {"time"}
 
 
@@ -365,9 +357,9 @@ def test_a_wave_of_newcomers_to_the_whole_service_is_no_cohort() -> None:
         of.first[wave] = of.created[wave] + rng.integers(0, DAY, 500)
         seen = np.flatnonzero((of.first >= T0 + 20 * DAY) & (of.first < T0 + 22 * DAY))
         members = rng.choice(seen, 30, replace=False)
-        wave_days.append(judged(of, members)["sign-up cohort"].p_value)
+        wave_days.append(judged(of, members)["sign_up_cohort"].p_value)
         unmatched = SignUps(created=of.created, first=np.full(ACCOUNTS, NO_TIME))
-        anyone.append(judged(unmatched, members)["sign-up cohort"].p_value)
+        anyone.append(judged(unmatched, members)["sign_up_cohort"].p_value)
     assert (np.array(wave_days) <= 0.05).mean() <= 0.15
     assert (np.array(anyone) <= 0.001).mean() > 0.9  # what the matching takes away
 
@@ -394,15 +386,16 @@ def test_members_without_any_time_are_compared_with_all() -> None:
     of.first[:] = NO_TIME
     of.created[:30] = T0 + rng.integers(0, DAY, 30)
     found = judged(of, np.arange(30))
-    assert set(found) == {"sign-up cohort"}
-    assert found["sign-up cohort"].p_value < 1e-4
+    assert set(found) == {"sign_up_cohort"}
+    assert found["sign_up_cohort"].p_value < 1e-4
 
 
 def test_what_a_common_interest_explains_needs_a_template() -> None:
     rng = np.random.default_rng(0)
     time = np.concatenate((machines(rng).ravel(), people(rng, OTHERS).ravel()))
     model = adopted(rng, time)
-    names = {e.name for e in time_evidence(GROUPS, time) + coordination_evidence(GROUPS, time, model=model)}
-    names |= {"sign-up cohort", "sign-up gap"}
-    assert set(NEED_TEMPLATE) < names
-    assert "hand-over" not in NEED_TEMPLATE
+    names = {e.id for e in time_evidence(GROUPS, time) + coordination_evidence(GROUPS, time, model=model)}
+    names |= set(SIGN_UPS)
+    need_template = {m.id for m in MEASURES if m.family == "time" and m.needs_template}
+    assert need_template < names
+    assert "hand_over" not in need_template

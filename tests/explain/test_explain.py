@@ -42,7 +42,8 @@ from harvestdetect.data import (
     RateStep,
 )
 from harvestdetect.errors import InputError, UsageError
-from harvestdetect.evidence.benign import benign_explanations
+from harvestdetect.evidence.explanations import EXPLANATIONS, ExplanationInputs, explained
+from harvestdetect.evidence.legacy import MEASURE_IDS
 from harvestdetect.explain import AccountExplanation, CampaignExplanation, explain, explanation_json, render
 from harvestdetect.explain import account as of_accounts
 from harvestdetect.explain import campaign as of_campaigns
@@ -55,6 +56,7 @@ from harvestdetect.judge.candidates import (
     MOST_NEAR,
     MOST_OUTSIDE,
     SEEN,
+    LinkRules,
     account_digest,
     candidate_from_dict,
     candidate_to_dict,
@@ -78,7 +80,14 @@ VIRAL = "a text that people pass on (viral prompt, assignment)"
 
 def evidence(name: str, family: Family, p: float, *, sentence: str = "As seen.") -> Evidence:
     return Evidence(
-        name=name, family=family, value=0.4, null="other accounts", expected=3.1, p_value=p, sentence=sentence
+        id=MEASURE_IDS.get(name, name),
+        name=name,
+        family=family,
+        value=0.4,
+        null="other accounts",
+        expected=3.1,
+        p_value=p,
+        sentence=sentence,
     )
 
 
@@ -120,7 +129,9 @@ def make_candidate(campaign_id: str = FIRST, **changes: Any) -> Candidate:
             evidence("flat day", "time", 0.01),
         ),
         "benign_explanations": (
-            BenignExplanation(name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", caps="watch"),
+            BenignExplanation(
+                id="passed_on", name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", caps="watch"
+            ),
         ),
         "outside": (
             Outside(account=BIDI, membership=0.31, hits=1, volume=90, why="1 of its 90 prompts fits"),
@@ -169,7 +180,9 @@ def old(tmp_path: Path) -> Path:
         accounts=4,
         members=(*members("ann", FORMULA, BIDI + "!"), make_member("low", recommended=False, harvest_share=0.05)),
         benign_explanations=(
-            BenignExplanation(name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", caps="watch"),
+            BenignExplanation(
+                id="passed_on", name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", caps="watch"
+            ),
         ),
         templates=(make_template(), make_template("t-2", words=("Only", "this"), slots=())),
     )
@@ -242,6 +255,34 @@ def text(*arguments: str | Path) -> str:
     return " ".join(run(*arguments).stdout.split())
 
 
+def without_ids(value: Any) -> Any:
+    """Rows of measures and explanations as they were written before they had ids."""
+    if isinstance(value, dict):
+        return {k: without_ids(v) for k, v in value.items() if k != "id"}
+    return [without_ids(v) for v in value] if isinstance(value, list) else value
+
+
+def test_results_that_were_written_before_ids_are_explained_alike(out: Path) -> None:
+    before = [run(out, identity, "--format", "json").stdout for identity in (FIRST, SECOND, LOOSE)]
+    for name in ("campaigns.jsonl", CANDIDATES):
+        rows = [json.loads(line) for line in (out / name).read_text(encoding="utf-8").splitlines()]
+        (out / name).write_text("".join(json.dumps(without_ids(row)) + "\n" for row in rows), encoding="utf-8")
+        assert '"id"' not in (out / name).read_text(encoding="utf-8")
+    assert [run(out, identity, "--format", "json").stdout for identity in (FIRST, SECOND, LOOSE)] == before
+    assert '"id": "passed_on"' in before[0]
+
+
+def test_a_measure_that_is_in_no_table_is_explained_by_its_name(out: Path) -> None:
+    rows = [json.loads(line) for line in (out / CANDIDATES).read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        for item in (*row["evidence"], *row["benign_explanations"]):
+            item["name"] = "something else"
+            del item["id"]
+    (out / CANDIDATES).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert "something else: 0.4, chance gives 3.1" in text(out, FIRST)
+    assert "with a figure at which it fits no more" in text(out, FIRST)
+
+
 def error(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
     """Exit code and the line on standard error."""
     with pytest.raises(SystemExit) as end:
@@ -296,7 +337,7 @@ def test_what_would_change_it(out: Path) -> None:
     shown = text(out, FIRST)
     assert "At a false-discovery rate of 0.040 or more (the scan took 0.01) it would be urgent." in shown
     assert "At a false-discovery rate below 2 × 10⁻⁴ (the scan took 0.01) it would be watch." in shown
-    assert f"Held down to watch by: {VIRAL}. 80% are copies. It would be review with fewer than 50% copies" in shown
+    assert f"Capped at watch by: {VIRAL}. 80% are copies. It would be review with fewer than 50% copies" in shown
     assert "Most of its prompts lack ip: addresses would show shared networks" in shown
     assert "Most of its prompts lack created_at: sign-up times" in shown
     assert "1 × 10" not in shown
@@ -697,7 +738,7 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], bool, 
         for families, _, twice, _ in rows
     ]
     fits = [
-        (BenignExplanation(name="it", verdict="fits", statistic=None, sentence="", caps=c),) if c else ()
+        (BenignExplanation(id="it", name="it", verdict="fits", statistic=None, sentence="", caps=c),) if c else ()
         for *_, c in rows
     ]
     judgements = judge(found, fits, [t for _, t, _, _ in rows], deciding={}, fdr=0.01)
@@ -724,24 +765,32 @@ def test_the_rule_is_that_of_triage(rows: list[tuple[dict[Family, float], bool, 
 
 
 def test_every_benign_explanation_says_what_lifts_it() -> None:
-    made = benign_explanations(
-        copies=0.1,
-        texts=9,
-        counts=np.array([3, 4, 5], np.int32),
-        load_ratio=0.5,
-        even_p=None,
-        own_subjects=None,
-        sittings_p=None,
-        usual_sittings=0.0,
-        templated=True,
-        several=None,
-        median_words=9.0,
-        days=None,
-        shares={},
-        infrastructure_p=None,
-        known_as=None,
-    )
-    assert {b.name for b in made} == set(of_campaigns._LIFTS)
+    for explanation in EXPLANATIONS:
+        (made,) = explained(INPUTS, explanations=[explanation])
+        fits = make_candidate(
+            tier="watch", benign_explanations=(dataclasses.replace(made, verdict="fits", caps="watch"),)
+        )
+        assert explanation.lifted_by()
+        assert explanation.lifted_by() in "".join(c.sentence for c in of_campaigns._by_benign(fits, EXPLANATIONS))
+
+
+INPUTS = ExplanationInputs(
+    copies=0.1,
+    texts=9,
+    counts=np.array([3, 4, 5], np.int32),
+    load_ratio=0.5,
+    even_p=None,
+    own_subjects=None,
+    sittings_p=None,
+    usual_sittings=0.0,
+    templated=True,
+    several=None,
+    median_words=9.0,
+    days=None,
+    shares={},
+    infrastructure_p=None,
+    known_as=None,
+)
 
 
 def test_cuts_are_those_of_the_stages() -> None:
@@ -826,11 +875,13 @@ def neighbours(
         vectors=None if vectors is None else np.array(vectors, np.float32),
         rigid=[i in rigid for i in range(len(held))],
         copied=[i in copied for i in range(len(held))],
-        copied_relief=COPIED_RELIEF,
-        log_p=-5.0,
-        rigid_log_p=-5.0 * RIGID_RELIEF,
-        min_shared=MIN_SHARED,
-        min_overlap=MIN_OVERLAP,
+        rules=LinkRules(
+            log_p=-5.0,
+            rigid_log_p=-5.0 * RIGID_RELIEF,
+            copied_relief=COPIED_RELIEF,
+            min_shared=MIN_SHARED,
+            min_overlap=MIN_OVERLAP,
+        ),
     )
 
 
@@ -944,8 +995,10 @@ def test_neighbours_that_send_unequally_have_the_figures_of_the_link() -> None:
     (link,) = link_clusters(accounts, hits, volume, log_p=1e9)
     found = near_candidates(
         ["c-0", "c-1"], accounts, hits, volume=volume, vectors=None, rigid=[False, False],
-        copied=[False, False], copied_relief=COPIED_RELIEF,
-        log_p=-5.0, rigid_log_p=-2.0, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP,
+        copied=[False, False],
+        rules=LinkRules(
+            log_p=-5.0, rigid_log_p=-2.0, copied_relief=COPIED_RELIEF, min_shared=MIN_SHARED, min_overlap=MIN_OVERLAP
+        ),
     )  # fmt: skip
     for (near,) in found:
         assert near.expected == pytest.approx(link.expected, abs=1e-4)

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from harvestdetect.cli.main import run_command
-from harvestdetect.corpus.segments import Cutting
-from harvestdetect.corpus.workers import Preparer
+from harvestdetect.corpus.block import Cutting
+from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.data import Detection
 from harvestdetect.dump import read_dumps
 from harvestdetect.embed import distill
@@ -34,7 +34,7 @@ from harvestdetect.state import open_state
 from harvestdetect.store import vectors as cache_module
 from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.scratch import ScratchFile
 from harvestdetect.util.texts import write_texts
 from harvestdetect.util.vectors import RowFile
@@ -333,7 +333,7 @@ def test_a_work_folder_that_became_read_only_is_still_read(
     scan(made.files, cache, work=work)
     before = {path: path.stat().st_mtime_ns for path in work.rglob("*.shard")}
     subprocess.run(["mount", "-o", "remount,ro", str(work)], check=True)
-    monkeypatch.setattr("harvestdetect.corpus.workers.prepare", lambda *_: pytest.fail("was read again"))
+    monkeypatch.setattr("harvestdetect.corpus.prepare_parallel.prepare", lambda *_: pytest.fail("was read again"))
     found = scan(made.files, cache, work=work)
     assert answer_of(found) == made.answer
     (note,) = given_up(found)
@@ -364,7 +364,7 @@ def test_a_shard_that_breaks_off_is_read_again_from_where_it_broke(tmp_path: Pat
 
     def lines(broken: bool) -> list[int]:
         taken: list[int] = []
-        with Preparer(cutting, lambda block, _: taken.extend(block.line.tolist()), shards=shards) as preparer:
+        with ParallelPreparer(cutting, lambda block, _: taken.extend(block.line.tolist()), shards=shards) as preparer:
             for file in read_dumps(made.files[:1], batch_rows=50).files():
                 sha256 = file.sha256()
                 assert sha256 is not None
@@ -559,14 +559,14 @@ def test_no_room_for_the_queues_of_processes_means_one_process(monkeypatch: pyte
     def full(*_: object, **__: object) -> None:
         raise FULL
 
-    monkeypatch.setattr("harvestdetect.util.pool.ProcessPoolExecutor", full)
-    with Elsewhere(3) as elsewhere:
+    monkeypatch.setattr("harvestdetect.util.process_pool.ProcessPoolExecutor", full)
+    with ProcessPool(3) as elsewhere:
         assert list(elsewhere.over(lambda x: elsewhere.call(abs, x), [-1, 2])) == [1, 2]
     monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", full)
-    monkeypatch.setattr("harvestdetect.corpus.workers.START_ROWS", 10)
+    monkeypatch.setattr("harvestdetect.corpus.prepare_parallel.START_ROWS", 10)
     taken: list[int] = []
     cutting = Cutting(segment_characters=300, max_windows=4, registry=None)
-    with Preparer(cutting, lambda block, _: taken.append(len(block.line)), workers=3) as preparer:
+    with ParallelPreparer(cutting, lambda block, _: taken.append(len(block.line)), workers=3) as preparer:
         for batch in read_dumps(made.files, batch_rows=100):
             if batch.prompts.num_rows:
                 preparer.add(batch.prompts)

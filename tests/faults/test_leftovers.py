@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from harvestdetect import Settings
-from harvestdetect.corpus.segments import Cutting
+from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import OutputError
 from harvestdetect.ops.metrics import RunMetrics, write_metrics

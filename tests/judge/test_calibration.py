@@ -22,12 +22,13 @@ from harvestdetect.cli.main import main
 from harvestdetect.context import Context
 from harvestdetect.data import PROMPT_SCHEMA, TIERS, BenignExplanation, Detection, Evidence, Family, SourceFile, Tier
 from harvestdetect.errors import CalibrationError, OutputError, SettingsError
+from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
+from harvestdetect.evidence.measures import deciding
 from harvestdetect.judge.calibration import (
     CONFIDENCE,
     FEW,
     MANY,
     MATTERS,
-    VERSION,
     Calibration,
     Half,
     calibrated,
@@ -37,16 +38,16 @@ from harvestdetect.judge.calibration import (
     fit_calibration,
     fit_measure,
     half_of,
-    load_calibration,
-    save_calibration,
     summary,
 )
+from harvestdetect.judge.calibration_file import VERSION, load_calibration, save_calibration
+from harvestdetect.judge.triage import judge
 from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
 from harvestdetect.store.vectors import file_digest
 
 P_VALUES = st.one_of(st.floats(0, 1), st.floats(0, 320).map(lambda x: 10.0**-x))
-DECIDING = {"structure": ("even load",)}
+DECIDING = {"structure": ("even_load",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,8 @@ class Weighed:
 
 def evidence(name: str, family: Family, p_value: float) -> Evidence:
     return Evidence(
-        name=name,
+        id=name,
+        name=f"the {name}",
         family=family,
         value=1.0,
         null="chance",
@@ -69,8 +71,10 @@ def evidence(name: str, family: Family, p_value: float) -> Evidence:
 
 
 def weighed(cap: Tier | None = None, templated: bool = True, **families: float) -> Weighed:
-    names = {"structure": "even load", "time": "flat day", "text": "rigid wording"}
-    fits = BenignExplanation(name="a reading", verdict="fits", statistic=1.0, sentence="A sentence.", caps=cap)
+    names = {"structure": "even_load", "time": "flat_day", "text": "rigid_wording"}
+    fits = BenignExplanation(
+        id="reading", name="a reading", verdict="fits", statistic=1.0, sentence="A sentence.", caps=cap
+    )
     measures: list[tuple[Family, float]] = [(f, families[f]) for f in ("structure", "time", "text") if f in families]
     return Weighed(
         evidence=tuple(evidence(names[family], family, p) for family, p in measures),
@@ -231,9 +235,9 @@ def test_equal_p_values_everywhere() -> None:
 
 
 FAR: tuple[tuple[str, Family, float], ...] = (
-    ("even load", "structure", 0.2),
+    ("even_load", "structure", 0.2),
     ("new measure", "time", 0.2),
-    ("flat day", "time", 1e-20),
+    ("flat_day", "time", 1e-20),
 )
 
 
@@ -241,7 +245,7 @@ def test_evidence_takes_the_calibrated_p_value_and_says_so() -> None:
     found = fitted(uniform(300))
     items = [evidence(*of) for of in FAR]
     first, second, third = calibrated(found, items)
-    assert first.p_value == calibrated_p(found.measures["even load"], 0.2)[0]
+    assert first.p_value == calibrated_p(found.measures["even_load"], 0.2)[0]
     assert first.null == "chance; calibrated on 300 benign candidates"
     assert second == items[1]
     assert third.null == "chance; calibrated on 300 benign candidates, beyond them all: extrapolated"
@@ -256,9 +260,9 @@ def test_fitting_collects_every_measure_of_every_candidate() -> None:
     candidates = [weighed(structure=0.5), weighed(structure=0.1, time=0.7), weighed(text=1e-310)]
     found = fitted(candidates)
     assert {n: m.p_values for n, m in found.measures.items()} == {
-        "even load": (0.1, 0.5),
-        "flat day": (0.7,),
-        "rigid wording": (1e-300,),
+        "even_load": (0.1, 0.5),
+        "flat_day": (0.7,),
+        "rigid_wording": (1e-300,),
     }
     counts = {"prompts": 1000, "accounts": 50, "first_seen": 5, "last_seen": 9}
     assert found.counts == {"candidates": 3, "calibrating": 3, **counts}
@@ -271,7 +275,7 @@ def test_fitting_collects_every_measure_of_every_candidate() -> None:
 def test_candidates_that_are_held_down_to_watch_are_not_learnt_from() -> None:
     candidates = [weighed(structure=0.5), weighed(structure=1e-9, cap="watch"), weighed(structure=0.2, cap="review")]
     found = fitted(candidates)
-    assert found.measures["even load"].p_values == (0.2, 0.5)
+    assert found.measures["even_load"].p_values == (0.2, 0.5)
     assert (found.counts["candidates"], found.counts["calibrating"]) == (3, 2)
     assert len(found.held_out) == 3
     assert "2 candidates are few" in summary(found, fdr=0.01)
@@ -281,7 +285,7 @@ def test_candidates_that_are_held_down_to_watch_are_not_learnt_from() -> None:
 def test_a_benign_dump_without_candidates() -> None:
     found = fitted([])
     assert found.measures == {}
-    item = evidence("even load", "structure", 0.3)
+    item = evidence("even_load", "structure", 0.3)
     assert calibrated(found, [item]) == [item]
     rates = expected_findings(found, prompts=1000, fdr=0.01)
     assert {t: (r.found, r.expected) for t, r in rates.items()} == dict.fromkeys(TIERS, (0, 0.0))
@@ -407,9 +411,11 @@ def test_other_json_is_no_calibration(stored: Callable[..., Path], text: str) ->
         load_calibration(stored(text))
 
 
-@pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, 1.5])
+@pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, 1.5, True])
 def test_another_version_of_the_file_is_refused(stored: Callable[..., Path], version: Any) -> None:
-    with pytest.raises(CalibrationError, match=rf"is of version {version!r}, this harvestdetect reads {VERSION};"):
+    with pytest.raises(
+        CalibrationError, match=rf"is of version {version!r}, this harvestdetect reads 1 and {VERSION};"
+    ):
         load_calibration(stored(version=version))
 
 
@@ -418,13 +424,13 @@ def test_another_version_of_the_file_is_refused(stored: Callable[..., Path], ver
     [
         {"measures": ...},
         {"measures": []},
-        {"measures": {"even load": "0.5"}},
-        {"measures": {"even load": []}},
-        {"measures": {"even load": [0.5, 0.1]}},
-        {"measures": {"even load": [0.0, 0.1]}},
-        {"measures": {"even load": [-0.5]}},
-        {"measures": {"even load": [0.5, 1.5]}},
-        {"measures": {"even load": [None]}},
+        {"measures": {"even_load": "0.5"}},
+        {"measures": {"even_load": []}},
+        {"measures": {"even_load": [0.5, 0.1]}},
+        {"measures": {"even_load": [0.0, 0.1]}},
+        {"measures": {"even_load": [-0.5]}},
+        {"measures": {"even_load": [0.5, 1.5]}},
+        {"measures": {"even_load": [None]}},
         {"held_out": ...},
         {"held_out": [[0.1, 0.2]]},
         {"held_out": [[0.1, 0.2, "0.3"]]},
@@ -590,9 +596,11 @@ def test_calibrate_scans_the_whole_and_both_halves(
     assert len(scans) == 3
     found = load_calibration(out)
     assert found.settings["min_accounts"] == 12
-    assert len(found.measures["even load"].p_values) == 60
+    assert len(found.measures["even_load"].p_values) == 60
     assert len(found.held_out) == found.held_out_prompts == 60
-    assert printed.startswith("60 prompts of 50 accounts had 60 candidates; no innocent reading caps 60 ")
+    assert printed.startswith(
+        "60 prompts of 50 accounts gave 60 candidates. The calibration uses the 60 that no innocent reading caps "
+    )
     assert "\n\nmeasure  " in printed
     assert f"scan DUMP --calibration {out} --out OUT" in printed
     check_calibration(found, settings=Settings(encoder="fast", min_accounts=12), version=__version__)
@@ -635,7 +643,7 @@ def test_calibrate_says_what_is_wrong(
 ) -> None:
     source = dump(tmp_path / "dump.jsonl", 5)
     for arguments, status, message in (
-        (["calibrate", "-", "--out", tmp_path / "x"], 2, "standard input (-) cannot be: name files"),
+        (["calibrate", "-", "--out", tmp_path / "x"], 2, "which standard input (-) does not allow; name files"),
         (["calibrate", source, "--out", tmp_path], 2, "--out must be a file"),
         (["calibrate", source], 2, "Missing option '--out'"),
         (["calibrate", tmp_path / "none", "--out", tmp_path / "x"], 1, "none"),
@@ -645,3 +653,66 @@ def test_calibrate_says_what_is_wrong(
         assert (code, printed) == (status, ""), message
         assert message in err
     assert not (tmp_path / "x").exists()
+
+
+# ---------------------------------------------------------------- files of version 1
+
+DATA = Path(__file__).parent / "data"
+"""A calibration of version 1, written before ids existed, and the candidates of a scan with it, by the same code."""
+
+
+def judged_then() -> list[dict[str, Any]]:
+    """A candidate each: ``evidence`` has name, family, p-value and calibrated p-value of every measure."""
+    return [json.loads(line) for line in (DATA / "judged_v1.jsonl").read_text().splitlines()]
+
+
+def test_a_file_of_version_1_is_read_by_names() -> None:
+    found = load_calibration(DATA / "calibration_v1.json")
+    stored_then = json.loads((DATA / "calibration_v1.json").read_text())
+    assert stored_then["version"] == 1 < VERSION
+    assert {m.p_values for m in found.measures.values()} == {tuple(p) for p in stored_then["measures"].values()}
+    for name, p_values in stored_then["measures"].items():
+        assert found.measures[MEASURE_IDS[name]].p_values == tuple(p_values)
+    check_calibration(found, settings=Settings(encoder="fast"), version=__version__)
+
+
+def test_a_file_of_version_1_gives_the_judgements_that_it_gave_then() -> None:
+    calibration = load_calibration(DATA / "calibration_v1.json")
+    then = judged_then()
+    raw = [[evidence(MEASURE_IDS[name], family, p) for name, family, p, _ in row["evidence"]] for row in then]
+    now = [calibrated(calibration, items) for items in raw]
+    for row, items in zip(then, now, strict=True):
+        assert [item.p_value for item in items] == [p for _, _, _, p in row["evidence"]]
+    assert now != raw
+    readings = [
+        [
+            BenignExplanation(
+                id=EXPLANATION_IDS[name], name=name, verdict=verdict, statistic=None, sentence="", caps=caps
+            )
+            for name, verdict, caps in row["benign"]
+        ]
+        for row in then
+    ]
+    judgements = judge(now, readings, [row["templated"] for row in then], deciding=deciding(), fdr=0.01)
+    assert {j.tier for j in judgements} == {"urgent", "watch", None}
+    for row, judgement in zip(then, judgements, strict=True):
+        assert (judgement.tier, judgement.uncapped) == (row["tier"], row["uncapped"])
+        assert (judgement.score, judgement.q_value) == (row["score"], row["q_value"])
+        families = [[f.family, f.p_value, f.adjusted, f.stands] for f in judgement.standings]
+        assert families == row["families"]
+        assert list(judgement.capped_by if judgement.uncapped != judgement.tier else ()) == row["capped_by"]
+
+
+def test_a_file_of_version_1_becomes_one_of_this_version(tmp_path: Path) -> None:
+    found = load_calibration(DATA / "calibration_v1.json")
+    save_calibration(found, tmp_path / "again.json")
+    assert json.loads((tmp_path / "again.json").read_text())["version"] == VERSION
+    assert load_calibration(tmp_path / "again.json") == found
+
+
+def test_a_name_that_no_measure_had_is_no_calibration(tmp_path: Path) -> None:
+    values = json.loads((DATA / "calibration_v1.json").read_text())
+    values["measures"]["\x1b[31m even load"] = [0.5]
+    (tmp_path / "c.json").write_text(json.dumps(values))
+    with pytest.raises(CalibrationError, match=r"no measure is named '\\x1b\[31m even load'"):
+        load_calibration(tmp_path / "c.json")

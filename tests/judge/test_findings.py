@@ -14,22 +14,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.campaign.form import RIGID_RELIEF
-from harvestdetect.corpus import prompts as lookup
-from harvestdetect.corpus.build import KINDS, build_corpus
-from harvestdetect.corpus.prompts import (
-    Parts,
-    among,
+from harvestdetect.corpus import by_prompt as lookup
+from harvestdetect.corpus.build import build_corpus
+from harvestdetect.corpus.by_prompt import (
+    PromptSegments,
     cluster_texts,
-    parts_of,
+    in_sorted,
+    longest_part_words,
+    parts_by_prompt,
+    prompt_texts,
     prompt_vectors,
-    requests,
-    segments_of,
-    shown_of,
-    shown_texts,
-    texts_of,
-    words_of,
+    read_representatives,
+    representative_texts,
+    request_numbers,
+    segments_by_prompt,
 )
 from harvestdetect.data import (
+    KINDS,
     NO_TIME,
     SYSTEM,
     WHOLE_KINDS,
@@ -42,7 +43,8 @@ from harvestdetect.data import (
     Tier,
 )
 from harvestdetect.dump import batches_of
-from harvestdetect.judge.findings import campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement
 from harvestdetect.template.refine import template_of
 from harvestdetect.util.arrays import Ints32
@@ -76,7 +78,7 @@ def corpus() -> Corpus:
 
 
 def test_parts_are_the_whole_parts_of_each_prompt(corpus: Corpus) -> None:
-    parts = parts_of(corpus)
+    parts = parts_by_prompt(corpus)
     count = len(corpus.prompts.account)
     assert len(parts.start) == count + 1
     assert {KINDS[k] for k in corpus.kind} >= {"part", "system", "head", "tail", "window"}
@@ -88,7 +90,7 @@ def test_parts_are_the_whole_parts_of_each_prompt(corpus: Corpus) -> None:
 
 
 def test_prompt_vectors_keep_inner_products(corpus: Corpus) -> None:
-    parts = parts_of(corpus)
+    parts = parts_by_prompt(corpus)
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((len(corpus.text), 64)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -107,7 +109,7 @@ def test_cluster_texts_are_the_parts_that_put_a_prompt_there() -> None:
     corpus = corpus_of(
         [Prompt(account=f"a{i}", prompt=[("user", f"Ask number {i}"), ("user", f"A rider {i}")]) for i in range(8)]
     )
-    parts = parts_of(corpus)
+    parts = parts_by_prompt(corpus)
     own = np.array([i for i, t in enumerate(list(corpus.text)) if t.startswith("ask")], np.int32)
     texts, stands = cluster_texts(corpus, parts, np.arange(8, dtype=np.int32), own, at_most=50)
     assert sorted(texts) == [f"Ask number {i}" for i in range(8)]
@@ -123,7 +125,7 @@ def test_a_shared_system_prompt_is_shown_with_what_varies() -> None:
         [Prompt(account=f"a{i}", prompt=[("system", system), ("user", f"Question number {i}")]) for i in range(6)]
     )
     own = np.array([list(corpus.text).index(system.lower())], np.int32)
-    texts, stands = cluster_texts(corpus, parts_of(corpus), np.arange(6, dtype=np.int32), own, at_most=9)
+    texts, stands = cluster_texts(corpus, parts_by_prompt(corpus), np.arange(6, dtype=np.int32), own, at_most=9)
     assert sorted(texts) == [f"{system}\n\nQuestion number {i}" for i in range(6)]
     assert all(corpus.text[int(s)].startswith("question") for s in stands)
 
@@ -133,13 +135,13 @@ def test_one_text_is_shown_once_and_a_shared_piece_by_its_whole() -> None:
     prompts = [Prompt(account=f"a{i}", prompt=f"A question about item {i % 5}. {fixed}") for i in range(12)]
     corpus = corpus_of(prompts, min_senders=10)
     own = np.array([list(corpus.text).index(fixed.lower())], np.int32)
-    texts, _ = cluster_texts(corpus, parts_of(corpus), np.arange(12, dtype=np.int32), own, at_most=50)
+    texts, _ = cluster_texts(corpus, parts_by_prompt(corpus), np.arange(12, dtype=np.int32), own, at_most=50)
     assert sorted(texts) == [f"A question about item {i}. {fixed}" for i in range(5)]
 
 
 def test_prompts_without_parts_have_no_text() -> None:
     corpus = corpus_of([Prompt(account="a", prompt="\u200b"), Prompt(account="b", prompt="words")])
-    parts = parts_of(corpus)
+    parts = parts_by_prompt(corpus)
     texts, stands = cluster_texts(corpus, parts, np.arange(2, dtype=np.int32), np.array([0], np.int32), at_most=9)
     assert texts == ["words"]
     assert stands.tolist() == [0]
@@ -150,14 +152,14 @@ def test_every_prompt_has_its_text_whether_repeated_or_without_a_part() -> None:
     corpus = corpus_of([Prompt(account=f"a{i}", prompt=text) for i, text in enumerate(sent)])
     prompts = np.arange(len(sent), dtype=np.int32)
     own = np.array([i for i, t in enumerate(list(corpus.text)) if t.startswith("ask")], np.int32)
-    found = texts_of(corpus, parts_of(corpus), prompts, own)
+    found = prompt_texts(corpus, parts_by_prompt(corpus), prompts, own)
     accounts = corpus.prompts.accounts.take(pa.array(corpus.prompts.account)).to_pylist()
     by_account = dict(zip(accounts, found, strict=True))
     shown = by_account["a0"]
     assert shown in ("Ask a thing", "ask a  thing")
     assert [by_account[f"a{i}"] for i in range(7)] == [shown, "", "Ask another", shown, shown, "", "Something else"]
-    assert texts_of(corpus, parts_of(corpus), prompts[::-1], own) == found[::-1]
-    assert texts_of(corpus, parts_of(corpus), prompts[:0], own) == []
+    assert prompt_texts(corpus, parts_by_prompt(corpus), prompts[::-1], own) == found[::-1]
+    assert prompt_texts(corpus, parts_by_prompt(corpus), prompts[:0], own) == []
 
 
 @given(
@@ -179,14 +181,14 @@ def test_the_text_of_a_prompt_does_not_hang_on_the_others(
     corpus = corpus_of([Prompt(account=f"a{i}", prompt=parts) for i, parts in enumerate(sent)])
     if not len(corpus.text):
         return
-    parts = parts_of(corpus)
+    parts = parts_by_prompt(corpus)
     prompts = np.array(data.draw(st.lists(st.integers(0, len(sent) - 1), max_size=12)), np.int32)
     own = np.array(data.draw(st.lists(st.integers(0, len(corpus.text) - 1), unique=True)), np.int32)
     alone = [cluster_texts(corpus, parts, prompts[i : i + 1], own, at_most=1)[0] for i in range(len(prompts))]
-    assert texts_of(corpus, parts, prompts, own) == ["".join(texts) for texts in alone]
+    assert prompt_texts(corpus, parts, prompts, own) == ["".join(texts) for texts in alone]
 
 
-def shown_by_rule(corpus: Corpus, parts: Parts, prompt: int, segments: Ints32) -> list[int]:
+def shown_by_rule(corpus: Corpus, parts: PromptSegments, prompt: int, segments: Ints32) -> list[int]:
     """The segments that show why a cluster has a prompt, one step of the rule after another."""
     of_prompt = parts.segment[parts.start[prompt] : parts.start[prompt + 1]].tolist()
     shown = [s for s in of_prompt if s in set(segments.tolist())]
@@ -218,20 +220,20 @@ PIECED = [
         max_size=14,
     ),
     data=st.data(),
-    at_once=st.sampled_from([1, 3, lookup.READ]),
+    at_once=st.sampled_from([1, 3, lookup.TEXTS_PER_READ]),
 )
 @settings(max_examples=80, deadline=None)
 def test_what_is_shown_of_a_prompt_follows_the_rule(
     sent: list[list[tuple[str, str]]], data: st.DataObject, at_once: int
 ) -> None:
     corpus = corpus_of([Prompt(account=f"a{i}", prompt=parts) for i, parts in enumerate(sent)], min_senders=2)
-    parts = parts_of(corpus)
+    parts = parts_by_prompt(corpus)
     count = len(corpus.text)
     own = np.array(data.draw(st.lists(st.integers(0, count - 1), unique=True)) if count else [], np.int32)
     prompts = np.array(data.draw(st.lists(st.integers(0, len(sent) - 1), max_size=14)), np.int32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookup, "READ", at_once)
-        shown = shown_of(corpus, parts, prompts, own)
+        patch.setattr(lookup, "TEXTS_PER_READ", at_once)
+        shown = representative_texts(corpus, parts, prompts, own)
     distinct = len(shown.start) - 1
     assert sorted({i for i in shown.back.tolist() if i >= 0}) == list(range(distinct))
     for prompt, text in zip(prompts.tolist(), shown.back.tolist(), strict=True):
@@ -239,12 +241,14 @@ def test_what_is_shown_of_a_prompt_follows_the_rule(
         assert (text < 0) == (not wanted)
         if wanted:
             assert shown.segment[shown.start[text] : shown.start[text + 1]].tolist() == wanted
-            assert shown_texts(corpus, shown, text, text + 1) == ["\n\n".join(corpus.display.take(np.array(wanted)))]
-    assert len(shown_texts(corpus, shown, 0, distinct)) == distinct
+            assert read_representatives(corpus, shown, text, text + 1) == [
+                "\n\n".join(corpus.display.take(np.array(wanted)))
+            ]
+    assert len(read_representatives(corpus, shown, 0, distinct)) == distinct
 
 
 def test_the_segments_of_a_prompt_are_its_parts_and_their_pieces(corpus: Corpus) -> None:
-    everything = segments_of(corpus)
+    everything = segments_by_prompt(corpus)
     for prompt in range(len(corpus.prompts.account)):
         held = corpus.posting_segment[corpus.posting_prompt == prompt].tolist()
         assert everything.segment[everything.start[prompt] : everything.start[prompt + 1]].tolist() == held
@@ -252,16 +256,16 @@ def test_the_segments_of_a_prompt_are_its_parts_and_their_pieces(corpus: Corpus)
 
 @given(st.lists(st.integers(-5, 20), max_size=9), st.lists(st.integers(0, 15), max_size=9, unique=True).map(sorted))
 def test_values_among_others(values: list[int], ascending: list[int]) -> None:
-    found = among(np.array(values, np.int64), np.array(ascending, np.int64))
+    found = in_sorted(np.array(values, np.int64), np.array(ascending, np.int64))
     assert found.tolist() == [value in ascending for value in values]
 
 
 def test_the_words_of_a_prompt_are_those_of_its_longest_part() -> None:
     sent = [[("user", "one two three"), ("user", "one")], [("user", "\u200b")], [("user", "one two")]]
     corpus = corpus_of([Prompt(account=f"a{i}", prompt=parts) for i, parts in enumerate(sent)])
-    parts = parts_of(corpus)
-    assert words_of(corpus, parts, np.array([2, 0, 1, 0], np.int32)).tolist() == [2, 3, 0, 3]
-    assert words_of(corpus, parts, np.empty(0, np.int32)).tolist() == []
+    parts = parts_by_prompt(corpus)
+    assert longest_part_words(corpus, parts, np.array([2, 0, 1, 0], np.int32)).tolist() == [2, 3, 0, 3]
+    assert longest_part_words(corpus, parts, np.empty(0, np.int32)).tolist() == []
 
 
 # ---------------------------------------------------------------- templates
@@ -332,18 +336,14 @@ class Case:
         return finding_of(
             campaign,
             Judgement(tier=tier, score=12.5, q_value=1e-6, families=("structure", "text")),
+            measured(
+                evidence("flat_day", "time", 0.001),
+                evidence("even_load", "structure", 0.0001),
+                evidence("rigid_wording", "text", 0.2),
+                targets=("coding",),
+            ),
+            Sent(prompts=prompts, volume=volume, templates=TEMPLATES),
             campaign_id="c-1",
-            prompts=prompts,
-            volume=volume,
-            templates=TEMPLATES,
-            evidence=[
-                evidence("flat day", "time", 0.001),
-                evidence("even load", "structure", 0.0001),
-                evidence("rigid wording", "text", 0.2),
-            ],
-            benign=(),
-            targets=("coding",),
-            shared_values=(),
             changes=("It would be urgent.",),
             low_share=low_share,
         )
@@ -351,7 +351,8 @@ class Case:
 
 def evidence(name: str, family: Any, p_value: float) -> Evidence:
     return Evidence(
-        name=name,
+        id=name,
+        name=f"the {name}",
         family=family,
         value=1.0,
         null="a null",
@@ -359,6 +360,10 @@ def evidence(name: str, family: Any, p_value: float) -> Evidence:
         p_value=p_value,
         sentence=f"About {name}.",
     )
+
+
+def measured(*found: Evidence, targets: tuple[str, ...] = ()) -> MeasuredCandidate:
+    return MeasuredCandidate(evidence=found, benign=(), templated=True, targets=targets, shared_values=())
 
 
 def make_case(*, times: bool = True) -> Case:
@@ -409,7 +414,7 @@ def test_a_finding_counts_what_the_campaign_holds(case: Case) -> None:
     assert [d for d, _ in found.days] == [f"2026-03-0{i}" for i in range(1, 10)]
     assert [n for _, n in found.days] == [6, 0, 5, 0, 5, 0, 4, 0, 3]
     assert [t.template_id for t in found.templates] == ["t-bbbb", "t-aaaa"]
-    assert [e.name for e in found.evidence] == ["even load", "rigid wording", "flat day"]
+    assert [e.id for e in found.evidence] == ["even_load", "rigid_wording", "flat_day"]
 
 
 def test_members_are_sorted_by_membership_then_account(case: Case) -> None:
@@ -472,8 +477,8 @@ def test_candidates_with_a_rigid_template_each_are_held_to_the_cut_between_two(
     judgement = Judgement(tier="review", score=1.0, q_value=0.1, families=())
     vectors = np.eye(60, dtype=np.float32)
     found = candidates_of(
-        [case.campaign, lone], [judgement] * 2, ["c-1", "c-2"], evidence=[()] * 2, benign=[()] * 2,
-        prompts=case.corpus.prompts, volume=np.full(6, 10, np.int32), vectors=vectors, templates=TEMPLATES,
+        [case.campaign, lone], [judgement] * 2, [measured()] * 2, ["c-1", "c-2"],
+        Sent(prompts=case.corpus.prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES), vectors=vectors,
         rigid=[c in rigid for c in range(6)], link_log_p=-10.0,
     )  # fmt: skip
     assert [n.log_p_cut for c in found for n in c.neighbors] == [-10.0 * relief] * 2
@@ -517,7 +522,7 @@ def test_the_summary_is_one_plain_line(case: Case) -> None:
 
 
 def test_what_infrastructure_links_is_not_said_to_be_linked_templates(case: Case) -> None:
-    why = evidence("common infrastructure", "infrastructure", 1e-9)
+    why = evidence("common_infrastructure", "infrastructure", 1e-9)
     finding = case.finding(joined_by=why)
     # the accounts send both templates all the same
     assert finding.summary.startswith("6 accounts linked by infrastructure sent 23 prompts of 2 templates on 5 days; ")
@@ -536,10 +541,10 @@ def test_what_infrastructure_links_is_not_said_to_be_linked_templates(case: Case
 
 def test_of_joined_parts_the_infrastructure_is_told_first(case: Case) -> None:
     held = [
-        evidence("even load", "structure", 1e-30),
-        evidence("flat day", "time", 1e-20),
-        evidence("same hours", "time", 1e-25),
-        evidence("shared network", "infrastructure", 1e-5),
+        evidence("even_load", "structure", 1e-30),
+        evidence("flat_day", "time", 1e-20),
+        evidence("same_hours", "time", 1e-25),
+        evidence("shared_network", "infrastructure", 1e-5),
     ]
     prompts = case.corpus.prompts
 
@@ -547,12 +552,12 @@ def test_of_joined_parts_the_infrastructure_is_told_first(case: Case) -> None:
         return finding_of(
             campaign,
             Judgement(tier="urgent", score=1.0, q_value=0.0, families=("structure", "time", "infrastructure")),
-            campaign_id="c-1", prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES, evidence=held,
-            benign=(), targets=(), shared_values=(), changes=(), low_share=0.2,
+            measured(*held), Sent(prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES),
+            campaign_id="c-1", changes=(), low_share=0.2,
         ).summary.partition("; ")[2]  # fmt: skip
 
     assert "networks" not in told(case.campaign)
-    why = evidence("common infrastructure", "infrastructure", 1e-9)
+    why = evidence("common_infrastructure", "infrastructure", 1e-9)
     assert told(dataclasses.replace(case.campaign, joined_by=why)).startswith("they share networks, ")
 
 
@@ -576,7 +581,7 @@ def test_the_table_of_prompts_has_a_row_per_prompt_in_order(case: Case) -> None:
         [(finding, case.campaign)],
         prompts=prompts,
         templates=TEMPLATES,
-        request=requests(prompts),
+        request=request_numbers(prompts),
         files=["dump.jsonl"],
     )
     assert dict(zip(table.schema.names, table.schema.types, strict=True)) == COLUMNS
@@ -601,7 +606,7 @@ def test_prompts_of_several_findings_are_sorted_together(case: Case) -> None:
         [(two, case.campaign), (one, case.campaign)],
         prompts=case.corpus.prompts,
         templates=TEMPLATES,
-        request=requests(case.corpus.prompts),
+        request=request_numbers(case.corpus.prompts),
         files=[],
     )
     rows = [(r["file"], r["line"], r["campaign_id"]) for r in table.to_pylist()]
@@ -611,7 +616,9 @@ def test_prompts_of_several_findings_are_sorted_together(case: Case) -> None:
 
 
 def test_without_findings_the_table_is_empty_with_the_same_columns(case: Case) -> None:
-    table = prompt_table([], prompts=case.corpus.prompts, templates={}, request=requests(case.corpus.prompts), files=[])
+    table = prompt_table(
+        [], prompts=case.corpus.prompts, templates={}, request=request_numbers(case.corpus.prompts), files=[]
+    )
     assert table.num_rows == 0
     assert list(zip(table.schema.names, table.schema.types, strict=True)) == list(COLUMNS.items())
 

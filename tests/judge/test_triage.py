@@ -36,7 +36,8 @@ BEYOND: tuple[Family, ...] = ("structure", "time", "infrastructure")
 
 def evidence(name: str, family: Family, p_value: float) -> Evidence:
     return Evidence(
-        name=name,
+        id=name,
+        name=f"the {name}",
         family=family,
         value=1.0,
         null="chance",
@@ -47,7 +48,9 @@ def evidence(name: str, family: Family, p_value: float) -> Evidence:
 
 
 def explanation(verdict: Any = "fits", caps: Tier | None = "watch") -> BenignExplanation:
-    return BenignExplanation(name="a reading", verdict=verdict, statistic=1.0, sentence="A sentence.", caps=caps)
+    return BenignExplanation(
+        id="reading", name="a reading", verdict=verdict, statistic=1.0, sentence="A sentence.", caps=caps
+    )
 
 
 def measured(families: Mapping[Family, float], measures: int = 1) -> list[Evidence]:
@@ -160,7 +163,7 @@ def test_measures_that_do_not_decide_agree_only_with_one_that_does(
     measures: list[tuple[bool, float]], others: int, fdr: float
 ) -> None:
     items = [evidence(f"{'first' if d else 'second'} {i}", "time", p) for i, (d, p) in enumerate(measures)]
-    deciding = {"time": [e.name for e in items if e.name.startswith("first")]}
+    deciding = {"time": [e.id for e in items if e.id.startswith("first")]}
     sets = [items, *[[evidence("first 0", "time", 1.0)]] * others]
     count = len(sets)
     found = judge(sets, [()] * count, [False] * count, deciding=deciding, fdr=fdr)[0]

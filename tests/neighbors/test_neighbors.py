@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.data import Neighbors
-from harvestdetect.neighbors import int8 as codes
+from harvestdetect.neighbors import by_cells, exact, recall
 from harvestdetect.neighbors import nn_descent as descent
 from harvestdetect.neighbors import partition as cells
+from harvestdetect.neighbors import quantize as codes
 from harvestdetect.neighbors import search as neighbors
 from harvestdetect.neighbors.partition import Partition
 from harvestdetect.neighbors.search import chord_distance, nearest, nearest_to
@@ -93,7 +94,8 @@ def test_indices_of_distinct_points_equal_brute_force() -> None:
 def test_more_rows_than_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = random_rows(300, 8, seed=1)
     whole = nearest(vectors, k=6)
-    monkeypatch.setattr(neighbors, "BLOCK", 64)
+    for module in (exact, recall, by_cells):
+        monkeypatch.setattr(module, "ROWS_PER_BLOCK", 64)
     parts = nearest(vectors, k=6)
     assert (whole.index == parts.index).mean() > 0.99
     assert np.allclose(whole.distance, parts.distance, atol=1e-5)
@@ -274,9 +276,9 @@ def test_cells_of_an_earlier_search_serve_a_later_one(monkeypatch: pytest.Monkey
 def test_known_neighbors_of_another_k_or_place_are_refused() -> None:
     vectors = unit(np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32))
     before = nearest(vectors, k=5)
-    with pytest.raises(ValueError, match="5 to a row, wanted are 4"):
+    with pytest.raises(ValueError, match="have k = 5, the search has k = 4"):
         nearest(vectors, k=4, known=(before, np.arange(20, dtype=np.int32)))
-    with pytest.raises(ValueError, match="at one place"):
+    with pytest.raises(ValueError, match="placed at one row"):
         nearest(vectors, k=5, known=(before, np.zeros(20, np.int32)))
 
 
@@ -307,10 +309,10 @@ def test_products_of_codes_are_exact_either_way(a: int, b: int, d: int, seed: in
     rng = np.random.default_rng(seed)
     x, y = (rng.choice(np.array([-127, -1, 0, 126, 127], np.int8), (rows, d)) for rows in (a, b))
     expected = x.astype(np.int64) @ y.astype(np.int64).T
-    np.testing.assert_array_equal(codes.products(x, y), expected)
+    np.testing.assert_array_equal(codes.int8_products(x, y), expected)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(codes, "_torch_multiplies", lambda: False)
-        np.testing.assert_array_equal(codes.products(x, y), expected)
+        np.testing.assert_array_equal(codes.int8_products(x, y), expected)
 
 
 def test_the_means_of_multiplying_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,9 +324,9 @@ def test_the_means_of_multiplying_do_not_change_what_is_found(monkeypatch: pytes
 
 def test_more_cells_than_are_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = blobs(4_000, groups=80)
-    monkeypatch.setattr(cells, "CELL", 20)
-    for module in (descent, neighbors):
-        monkeypatch.setattr(module, "NEAR_CELLS", 64)
+    monkeypatch.setattr(cells, "POINTS_PER_CELL", 20)
+    for module in (descent, by_cells):
+        monkeypatch.setattr(module, "MAX_RANKED_CELLS", 64)
     exact = nearest(vectors, k=10)
     found = nearest(vectors, k=10, exact_below=1)
     check_shape(found, 4_000, 10)
@@ -338,15 +340,16 @@ def test_the_recall_is_measured_and_told() -> None:
     exact = nearest(vectors, k=10)
     told = float(notes[0].split()[1])
     true = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.index, found.index, strict=True)])
-    assert told >= neighbors.TARGET_RECALL
+    assert told >= recall.TARGET_RECALL
     assert abs(told - true) < 0.03
 
 
 def test_all_cells_are_probed_before_the_search_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = random_rows(3_000, 32)
-    monkeypatch.setattr(neighbors, "PROBES", 2)
-    monkeypatch.setattr(neighbors, "TARGET_RECALL", 1.1)
-    monkeypatch.setattr(descent, "FIRST", 100)
+    monkeypatch.setattr(by_cells, "FIRST_PROBES", 2)
+    monkeypatch.setattr(recall, "TARGET_RECALL", 1.1)
+    monkeypatch.setattr(by_cells, "TARGET_RECALL", 1.1)
+    monkeypatch.setattr(descent, "FIRST_POINTS", 100)
     found = nearest(vectors, k=8, exact_below=1)
     check_shape(found, 3_000, 8)
     exact = nearest(vectors, k=8)
@@ -355,19 +358,19 @@ def test_all_cells_are_probed_before_the_search_gives_up(monkeypatch: pytest.Mon
 
 def test_a_search_that_would_take_too_long_ends_and_says_what_it_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = random_rows(3_000, 32)
-    monkeypatch.setattr(neighbors, "PROBES", 1)
-    monkeypatch.setattr(neighbors, "MOST_COMPARED", 1)
-    monkeypatch.setattr(neighbors, "MOST_OF_A_ROW", 1)
-    monkeypatch.setattr(descent, "FIRST", 100)
+    monkeypatch.setattr(by_cells, "FIRST_PROBES", 1)
+    monkeypatch.setattr(by_cells, "MAX_COMPARED_PAIRS", 1)
+    monkeypatch.setattr(by_cells, "MAX_COMPARED_PER_ROW", 1)
+    monkeypatch.setattr(descent, "FIRST_POINTS", 100)
     notes: list[str] = []
     check_shape(nearest(vectors, k=8, exact_below=1, notes=notes.append), 3_000, 8)
     assert "in 0 rounds" in notes[0]
-    assert float(notes[0].split()[1]) < neighbors.TARGET_RECALL
+    assert float(notes[0].split()[1]) < recall.TARGET_RECALL
 
 
 def test_a_probe_leaves_out_what_was_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = blobs(3_000, groups=40, d=32)
-    monkeypatch.setattr(descent, "FIRST", 100)
+    monkeypatch.setattr(descent, "FIRST_POINTS", 100)
     with neighbors._pool(2, codes=True) as pool:
         made = cells.make_cells(vectors, most=64, pool=pool, seed=0)
         for group in descent.groups_of(made, np.arange(3_000, dtype=np.int32), pool):
@@ -382,8 +385,8 @@ def test_a_probe_leaves_out_what_was_compared(monkeypatch: pytest.MonkeyPatch) -
 def test_cells_hold_every_point_once_near_its_like(flat: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where they are made by region."""
     vectors = blobs(4_000, groups=40, d=32)
-    monkeypatch.setattr(cells, "FLAT", flat)
-    monkeypatch.setattr(cells, "_REGIONS", 2)
+    monkeypatch.setattr(cells, "MAX_FLAT_CELLS", flat)
+    monkeypatch.setattr(cells, "_REGIONS_PER_ROOT", 2)
     made = {}
     for threads in (1, 3):
         with neighbors._pool(threads, codes=True) as pool:
@@ -398,7 +401,7 @@ def test_cells_hold_every_point_once_near_its_like(flat: int, monkeypatch: pytes
     assert (np.diff(one.border) > 0).all()
     assert 24 <= len(one.border) - 1 <= 64
     np.testing.assert_array_equal(one.home, np.repeat(np.arange(len(one.border) - 1), np.diff(one.border)))
-    agreement = (codes.floats(one.code) * codes.floats(one.centre)[one.home]).sum(axis=1)
+    agreement = (codes.unit_float32(one.code) * codes.unit_float32(one.centre)[one.home]).sum(axis=1)
     assert np.median(agreement) > 0.6
 
 
@@ -425,7 +428,7 @@ def test_what_is_found_enters_a_list_once_in_order(lists: list[dict[int, int]], 
         best = sorted(every, key=lambda i: (-score_of[row][i], i))[:width]
         assert near[row].tolist() == best + [-1] * (width - len(best))
         assert value[row, : len(best)].tolist() == [score_of[row][i] for i in best]
-        assert (value[row, len(best) :] == codes.NONE).all()
+        assert (value[row, len(best) :] == codes.NO_SCORE).all()
         assert [a > 0 for a in age[row, : len(best)]] == [i not in old for i in best]
 
 

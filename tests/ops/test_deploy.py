@@ -24,7 +24,7 @@ from harvestdetect.alerts.secrets import read_settings_file
 from harvestdetect.errors import UsageError
 from harvestdetect.ops.health import check_health
 from harvestdetect.ops.metrics import RunMetrics, write_metrics
-from harvestdetect.ops.schedule import SettingsFile, units
+from harvestdetect.ops.schedule import Schedule, SettingsFile, units
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "hunter2-Zq8vXw"
@@ -74,7 +74,7 @@ def printed(
 def made(format: str, **changes: Any) -> dict[str, str]:
     places = {"writable": {"state": "/var/lib/hd/state", "out": "/srv/found"}, "readable": {"dumps": "/srv/dumps"}}
     command = ["/opt/hd/bin/harvestdetect", "scan", "/srv/dumps"]
-    return units(format, **{"every": "1d", "command": command, **places, **changes})
+    return units(format, Schedule(**{"every": "1d", "command": command, **places, **changes}))
 
 
 # ---------------------------------------------------------------- settings and secrets
@@ -249,7 +249,7 @@ def test_a_config_map_has_the_settings_as_they_are(lines: list[str]) -> None:
     ],
 )
 def test_a_volume_over_what_the_container_has_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="would hide what the container has there; use a folder of its own"):
+    with pytest.raises(UsageError, match="would hide files of the container; use another folder"):
         made("kubernetes", **changes)
 
 
@@ -292,14 +292,14 @@ def test_a_service_may_write_into_every_folder_it_was_given() -> None:
 
 @pytest.mark.parametrize("changes", [{"readable": {"dumps": "/tmp/dumps"}}, {"settings": SettingsFile(path="/tmp/x")}])
 def test_what_a_service_could_not_see_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="has a /tmp of its own, and cannot read yours"):
+    with pytest.raises(UsageError, match="its own /tmp, so that it cannot read yours"):
         made("systemd", **changes)
 
 
 @pytest.mark.parametrize("path", ["relative.env", "/etc/a b.env", "/etc/*.env", "/etc/50%.env", "/etc/../x", "/etc/$x"])
 def test_an_environment_file_that_schedulers_would_misread_is_refused(path: str) -> None:
     for format in FORMATS:
-        with pytest.raises(UsageError, match=r"environment file is|full paths"):
+        with pytest.raises(UsageError, match=r"environment file must be|full paths"):
             made(format, env_file=path)
 
 
@@ -390,14 +390,14 @@ def test_health_follows_the_last_run_that_did_its_work(tmp_path: Path) -> None:
     never = check_health(metrics(file, success=None, code=2), max_age=3_600)
     assert (never.healthy, never.sentence) == (
         False,
-        "no run has done its work yet; the last run ended with exit code 2",
+        "no run has succeeded yet; the last run ended with exit code 2",
     )
     metrics(file, success=1_000_000.0)
     for now, healthy in ((1_000_000, True), (1_003_600, True), (1_003_601, False), (999_800, True), (999_600, False)):
         assert check_health(file, max_age=3_600, now=now).healthy is healthy, now
     metrics(file, success=None, code=1, now=1_010_000.0)  # failed: the success stays as it was
     late = check_health(file, max_age=3_600, now=1_010_000)
-    ended = "the last run that did its work ended 3 hours ago, and 60 minutes are allowed"
+    ended = "the last successful run ended 3 hours ago, but 60 minutes is the limit"
     assert late.sentence == f"{ended}; the last run ended with exit code 1"
     lost = check_health(
         metrics(file, success=1_010_000.0, code=4, now=1_010_000.0, complete=0), max_age=9, now=1_010_000
@@ -413,9 +413,9 @@ def test_the_command_says_so_with_its_exit_code(
 ) -> None:
     file = metrics(tmp_path / "hd.prom", success=time.time() - 7_200, now=time.time())
     assert run_main("health", "--metrics", file) == 0
-    assert capsys.readouterr().out == "healthy: the last run that did its work ended 2 hours ago\n"
+    assert capsys.readouterr().out == "healthy: the last successful run ended 2 hours ago\n"
     assert run_main("health", "--metrics", file, "--max-age", "1h") == 1
-    assert capsys.readouterr().out.startswith("unhealthy: the last run that did its work ended 2 hours ago, and ")
+    assert capsys.readouterr().out.startswith("unhealthy: the last successful run ended 2 hours ago, but ")
     assert run_main("health", "--metrics", file, "--max-age", "soon") == 2
     capsys.readouterr()
     monkeypatch.setenv("HARVESTDETECT_HEALTH_METRICS", str(file))
@@ -544,7 +544,7 @@ def test_a_model_that_was_shipped_is_taken_and_not_made(
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("the model is made anew")
 
-    monkeypatch.setattr(encode, "_load", refuse)
+    monkeypatch.setattr(encode, "load_transformer", refuse)
     monkeypatch.setenv("HARVESTDETECT_MODELS", str(models))
     assert encode.load_encoder("wording", settings=Settings(cache=tmp_path / "cache")).dimensions > 0
     assert not (tmp_path / "cache").exists()

@@ -73,8 +73,8 @@ def test_a_run_that_takes_too_long_is_followed_at_the_next_multiple_and_not_by_a
     made.watch(every=60.0)
     assert made.starts == [0.0, 180.0, 240.0, 360.0]
     assert made.notes == [
-        "the run took longer than 60 s; runs left out: 2",
-        "the run took longer than 60 s; runs left out: 1",
+        "the run took longer than 60 s; runs skipped: 2",
+        "the run took longer than 60 s; runs skipped: 1",
     ]
 
 
@@ -85,9 +85,9 @@ def test_failed_runs_are_followed_after_pauses_that_double_up_to_the_period() ->
     assert gaps[:4] == [30.0, 60.0, 120.0, 240.0]
     assert made.starts[5:10] == [600.0, 1_200.0, 1_800.0, 2_400.0, 3_000.0]
     assert gaps[-1] == 30.0
-    assert made.notes[0] == "the run failed with 1; the next in 30 s"
-    assert made.notes[4:6] == [f"the run failed with 75: busy; the next in {n} s" for n in (145, 599)]
-    assert made.notes[-1] == "the run failed with 1: RuntimeError: odd; the next in 30 s"
+    assert made.notes[0] == "the run failed with exit code 1; the next run is in 30 s"
+    assert made.notes[4:6] == [f"the run failed with exit code 75: busy; the next run is in {n} s" for n in (145, 599)]
+    assert made.notes[-1] == "the run failed with exit code 1: RuntimeError: odd; the next run is in 30 s"
 
 
 def test_wrong_usage_ends_the_loop_at_the_first_run_only() -> None:

@@ -51,8 +51,9 @@ from harvestdetect.data import (
     Template,
 )
 from harvestdetect.errors import InputError, OutputError
+from harvestdetect.evidence.legacy import MEASURE_IDS
+from harvestdetect.evidence.measures import MEASURES, deciding
 from harvestdetect.judge.candidates import candidate_from_dict
-from harvestdetect.judge.measure import DECIDING
 from harvestdetect.report.format import by_chance, iso_time, number, p_value, percent, rough, seconds_of
 from harvestdetect.util.escape import INVISIBLE, csv_cell, csv_text, html_text, json_text, visible
 
@@ -118,6 +119,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
         "templates": (make_template(), make_template("t-2", words=(), slots=(), exemplars=())),
         "evidence": (
             Evidence(
+                id="overlap",
                 name="overlap",
                 family="structure",
                 value=20.0,
@@ -127,6 +129,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
                 sentence=HOSTILE,
             ),
             Evidence(
+                id="density",
                 name="density",
                 family="text",
                 value=0.5,
@@ -136,6 +139,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
                 sentence="Dense.",
             ),
             Evidence(
+                id="target_reasoning",
                 name="target: reasoning",
                 family="intent",
                 value=0.25,
@@ -146,8 +150,10 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
             ),
         ),
         "benign_explanations": (
-            BenignExplanation(name=HOSTILE, verdict="fits", statistic=0.3, sentence=HOSTILE, caps="review"),
-            BenignExplanation(name="classroom", verdict="unknown", statistic=None, sentence="No organisation."),
+            BenignExplanation(id="a", name=HOSTILE, verdict="fits", statistic=0.3, sentence=HOSTILE, caps="review"),
+            BenignExplanation(
+                id="classroom", name="classroom", verdict="unknown", statistic=None, sentence="No organisation."
+            ),
         ),
         "capability_targets": ("reasoning", HOSTILE),
         "members": (
@@ -353,9 +359,9 @@ def test_times_and_numbers_as_people_read_them() -> None:
 
 
 def test_what_chance_may_give_is_said_as_an_estimate_from_above() -> None:
-    assert by_chance(0.3456, 4) == "of these, at most about 0.35 to be expected by chance"
-    assert by_chance(0.3456, 1) == "at most about 0.35 to be expected by chance"
-    assert by_chance(0.0, 2) == "of these, fewer than 0.001 to be expected by chance"
+    assert by_chance(0.3456, 4) == "of these, at most about 0.35 expected by chance"
+    assert by_chance(0.3456, 1) == "at most about 0.35 expected by chance"
+    assert by_chance(0.0, 2) == "of these, fewer than 0.001 expected by chance"
     assert by_chance(4.0, 4) == by_chance(7.2, 4) == "chance alone may give as many"
 
 
@@ -489,8 +495,23 @@ def test_detection_goes_through_json_unchanged(detection: Detection) -> None:
     assert '"first_seen": "2026-03-01T00:00:00Z"' in text
 
 
+def test_a_detection_that_was_written_before_ids_is_read() -> None:
+    named = (
+        Evidence(
+            id="even_load", name="even load", family="structure", value=1.0, null="", expected=2.0, p_value=0.1,
+            sentence="",
+        ),
+    )  # fmt: skip
+    detection = make_detection(make_finding(evidence=named, benign_explanations=()))
+    plain = json.loads(report.detection_json(detection))
+    del plain["findings"][0]["evidence"][0]["id"]
+    assert report.detection_from_json(json.dumps(plain)) == detection
+
+
 def test_numbers_that_are_not_finite_survive_json() -> None:
-    evidence = Evidence(name="x", family="time", value=math.nan, null="", expected=-math.inf, p_value=0.0, sentence="")
+    evidence = Evidence(
+        id="x", name="x", family="time", value=math.nan, null="", expected=-math.inf, p_value=0.0, sentence=""
+    )
     finding = make_finding(score=math.inf, evidence=(evidence,))
     again = report.detection_from_json(report.detection_json(make_detection(finding)))
     assert again.findings[0].score == math.inf
@@ -686,7 +707,7 @@ def test_summary_in_colour_has_only_our_own_escapes(detection: Detection) -> Non
 def test_summary_says_of_each_tier_in_use_how_many_may_be_chance(detection: Detection) -> None:
     lines = report.summary_table(detection, width=132, color=False).splitlines()
     assert lines[-2:] == [
-        "urgent: 1 finding; fewer than 0.001 to be expected by chance",
+        "urgent: 1 finding; fewer than 0.001 expected by chance",
         "watch: 1 finding; chance alone may give as many",
     ]
     plain = report.summary_table(dataclasses.replace(detection, expected_false={}), width=132, color=False)
@@ -697,7 +718,7 @@ def test_summary_of_nothing_is_a_sentence() -> None:
     text = report.summary_table(make_detection(), width=200, color=False)
     assert text == (
         "No campaign found; read 5,000 prompts of 700 accounts in 1 file, 9 rejects. "
-        "A finding takes at least 10 accounts that send one template.\n"
+        "A finding needs at least 10 accounts that send the same template.\n"
     )
     assert report.summary_table(make_detection(counts={}, settings={}), width=None, color=False)
 
@@ -812,7 +833,7 @@ def words_of(detection: Detection) -> str:
 
 def test_page_says_how_many_findings_may_be_chance(detection: Detection) -> None:
     text = words_of(detection)
-    assert "urgent 1 finding; fewer than 0.001 to be expected by chance" in text
+    assert "urgent 1 finding; fewer than 0.001 expected by chance" in text
     assert "watch 1 finding; chance alone may give as many" in text
     assert "False-discovery rate urgent review watch 0.003 1 < 0.001 0 ≤ 0.1 1 ≤ 1.5 0.01 in force 1 " in text
     assert text.count("in force") == 1
@@ -857,7 +878,14 @@ def test_evidence_of_intent_that_names_no_target_of_the_finding_is_still_shown()
 def measures(*p_values: float, family: Family = "time", name: str = "flat day") -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
-            name=name, family=family, value=1.0, null="-", expected=1.0, p_value=p, sentence=f"Measured {family} {p}."
+            id=MEASURE_IDS.get(name, name),
+            name=name,
+            family=family,
+            value=1.0,
+            null="-",
+            expected=1.0,
+            p_value=p,
+            sentence=f"Measured {family} {p}.",
         )
         for p in p_values
     )
@@ -886,7 +914,14 @@ def test_measures_that_show_nothing_are_folded_away() -> None:
 
 def test_what_is_folded_away_is_inert_too() -> None:
     hostile = Evidence(
-        name=HOSTILE, family="time", value=math.nan, null=HOSTILE, expected=math.inf, p_value=0.7, sentence=HOSTILE
+        id="a",
+        name=HOSTILE,
+        family="time",
+        value=math.nan,
+        null=HOSTILE,
+        expected=math.inf,
+        p_value=0.7,
+        sentence=HOSTILE,
     )
     page = Page(report.html_report(make_detection(make_finding(evidence=(hostile,), capability_targets=()))))
     assert page.open == []
@@ -910,7 +945,9 @@ def test_a_finding_without_any_measure_that_shows_something_says_so() -> None:
 
 
 def test_measures_that_decide_are_marked_wherever_they_stand() -> None:
-    names = [name for held in DECIDING.values() for name in held]
+    decisive = {id_ for ids in deciding().values() for id_ in ids}
+    names = [m.label for m in MEASURES if m.id in decisive]
+    assert len(names) == 18
     for p in (0.001, 0.5):
         for name in (*names, "focus", "slot sweep"):
             evidence = measures(p, name=name)

@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.cli.main import main
+from harvestdetect.corpus.block import Cutting, PreparedBlock
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.copies import copies_of, counted_once, is_within, row_keys, rows_of
-from harvestdetect.corpus.segments import Cutting, Prepared, prepare
+from harvestdetect.corpus.prepare import prepare
 from harvestdetect.data import NO_TIME, Prompt, Prompts
-from harvestdetect.dump.memory import batches_of
+from harvestdetect.dump.in_memory import batches_of
 from harvestdetect.state import State, open_state
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
@@ -383,7 +384,7 @@ def test_the_command_says_what_counts(tmp_path: Path, cache: Path, capsys: pytes
 # ---------------------------------------------------------------- the parts
 
 
-def prepared(prompts: Sequence[Prompt]) -> Prepared:
+def prepared(prompts: Sequence[Prompt]) -> PreparedBlock:
     (batch,) = batches_of(prompts)
     return prepare(batch.prompts, Cutting())
 

@@ -84,7 +84,7 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def original(dumps: list[Path], settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state of three runs with a campaign, a verdict, and alerts that wait."""
     folder = tmp_path_factory.mktemp("state") / "state"
-    channel = Channel(name="nobody", target=Command(command=("false",)), tier="watch", retries=0)
+    channel = Channel(name="nobody", destination=Command(command=("false",)), tier="watch", retries=0)
     with open_state(folder, write=True) as state:
         for dump in dumps:
             state.scan([dump], settings=settings, channels=[channel])
@@ -261,7 +261,7 @@ def test_gc_moves_aside_what_an_older_database_does_not_name(
         assert "more.jsonl" in said
     capsys.readouterr()
     assert run_command(["state", "gc", str(folder)]) == 0
-    assert "The database does not name 1 prepared file: moved to" in capsys.readouterr().out
+    assert "Moved 1 prepared file that the database does not list to" in capsys.readouterr().out
     assert prepared(folder) == files
     assert len(list((folder / "aside").glob("*.unnamed-*.shard"))) == 1
     done = rebuild(folder)

@@ -140,7 +140,7 @@ def test_a_reader_keeps_an_erasure_from_being_done(
     assert holders(folder, POOL[3])
     reader.communicate()
     assert run_main("state", "forget", folder, POOL[3]) == 0
-    assert "Nothing of it is left" in capsys.readouterr().out
+    assert "Nothing of the account is left" in capsys.readouterr().out
     assert holders(folder, POOL[3]) == []
     assert run_main("state", "verify", folder) == 0
     assert run_main("state", "forget", folder, POOL[3]) == 1
@@ -382,7 +382,7 @@ def test_results_from_which_no_report_can_be_made_lose_it(folder: Path, capsys: 
     state, folder = folder, folder.with_name("out")
     (folder / "rejects.jsonl").unlink()
     assert run_main("state", "forget", state, POOL[3], "--out", folder) == 0
-    assert f"There is no report in {folder} any more" in capsys.readouterr().out
+    assert f"{folder} has no report any more" in capsys.readouterr().out
     assert not (folder / "report.html").exists()
     assert holders(folder, POOL[3]) == []
 

@@ -151,7 +151,7 @@ def test_a_wholly_malformed_file_is_counted_and_not_subtracted(nights: Nights) -
     bad = nights.folder / "bad.jsonl"
     bad.write_text("{\n[]\nno\n")
     assert nights.scan(bad) == 0
-    assert "run 2: 0 new prompts of 1 new files, 3 rows rejected" in nights.said
+    assert "run 2: read 0 new prompts from 1 new file, 3 rejects" in nights.said
     figures = nights.figures()
     assert (figures["last_run_rows"], figures["last_run_rejected_rows"]) == (3, 3)
     assert (figures["last_run_exit_code"], figures["window_prompts"]) == (0, 60)
@@ -166,7 +166,7 @@ def test_rows_are_those_that_were_read_rejects_included(nights: Nights, state: b
     assert nights.scan(file, state=state) == 0
     assert (nights.figures()["last_run_rows"], nights.figures()["last_run_rejected_rows"]) == (62, 2)
     if state:
-        assert "60 new prompts of 1 new files, 2 rows rejected" in nights.said
+        assert "60 new prompts from 1 new file, 2 rejects" in nights.said
         assert "read 60 new prompts in 1 file, 2 rejects" in " ".join(nights.out_text.split())
 
 
@@ -325,7 +325,7 @@ def test_a_baseline_is_known_and_not_told_until_it_changes(nights: Nights, recei
     nights.settings(webhook(receiver), webhook(receiver, "/all", repeat="1s"), pagerduty(receiver, resolve="quiet"))
     assert nights.scan(nights.day(0, one=16, two=14), "--baseline") == 0
     assert receiver.requests == []
-    assert "baseline: 2 campaigns were recorded, and no alerts were sent about them" in nights.said
+    assert "baseline: recorded 2 campaigns without sending alerts" in nights.said
     assert {c["status"] for c in nights.known()} == {"new"}
     assert nights.scan(nights.day(1, one=16, two=14)) == 0
     assert receiver.requests == [], "nothing changed, and what was never told is not repeated"
@@ -339,7 +339,7 @@ def test_a_baseline_is_known_and_not_told_until_it_changes(nights: Nights, recei
 def test_a_baseline_is_for_the_first_run(nights: Nights) -> None:
     file = nights.day(0)
     assert nights.scan(file, "--baseline", state=False) == 2
-    assert "--baseline needs --state; give --state DIR, or leave --baseline out" in nights.said
+    assert "--baseline needs --state; add --state DIR, or leave --baseline out" in nights.said
     assert nights.scan(file, "--baseline") == 0
     assert "no alert channel is configured" in nights.said
     assert nights.scan(nights.day(1), "--baseline") == 2

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from harvestdetect.alerts import Channel, Condition, Outbox, load_channels, send_conditions
+from harvestdetect.alerts import Channel, Condition, Outbox, RunInfo, load_channels, send_conditions
 from harvestdetect.alerts.destinations import send
 from harvestdetect.alerts.notices import condition_record, trial_record
 from harvestdetect.alerts.values import CONDITIONS, PagerDuty, Slack, Syslog, Webhook
 from harvestdetect.errors import LockedError, SettingsError, StateError
-from harvestdetect.state.operations import failure, is_failure, missing_files, tell_failure
+from harvestdetect.state.operations_alerts import failure, is_failure, missing_files, send_failure
 from harvestdetect.state.store import DATABASE
 from tests.alerts.test_alerts import (
     HOSTILE,
@@ -158,8 +158,12 @@ def test_alerts_given_up_are_told_on_the_other_channel(nights: Nights, receiver:
 # ---------------------------------------------------------------- conditions in the outbox
 
 
+def about_run(number: int, now: float = NOW) -> RunInfo:
+    return RunInfo(run=str(number), started=int(now), folder="/state")
+
+
 def told_of(outbox: Outbox, run: int, condition: Condition, channels: list[Channel], now: float) -> list[str]:
-    outbox.enqueue_conditions(str(run), [condition], channels, now, folder="/state", number=run)
+    outbox.enqueue_conditions(str(run), [condition], channels, info=about_run(run, now))
     return [f"{d.channel} {d.campaign_id}" for d in deliver(outbox, channels, now) if d.outcome == "sent"]
 
 
@@ -198,7 +202,7 @@ def test_a_condition_that_ended_unsent_is_told_with_its_end_and_pages_nobody() -
         channels = [quiet("ops", about=("operations",)), pages]
         assert told_of(outbox, 1, failure(StateError("x")), channels, NOW) == []
         down["now"] = False
-        ended = Condition(name="run-failed", standing=False, summary="The last scan did its work.")
+        ended = Condition(name="run-failed", standing=False, summary="The last scan succeeded.")
         assert told_of(outbox, 2, ended, channels, NOW + DAY) == ["ops operations/run-failed"]
         assert [(name, told["state"]) for name, told, _ in sent] == [("ops", "ended")]
         assert outbox.pending() == 0
@@ -218,8 +222,8 @@ def test_a_channel_for_operations_hears_of_no_campaign_and_a_run_is_told_once() 
         outbox = Outbox(connection)
         channels = [quiet("ops", about=("operations",)), quiet("campaigns")]
         assert outbox.enqueue("1", [alert(run="1")], channels, NOW) == 1
-        assert outbox.enqueue_conditions("1", [missing_files(["a"])], channels, NOW, folder="/s", number=1) == 1
-        assert outbox.enqueue_conditions("1", [missing_files(["a"])], channels, NOW, folder="/s", number=1) == 0
+        assert outbox.enqueue_conditions("1", [missing_files(["a"])], channels, info=about_run(1)) == 1
+        assert outbox.enqueue_conditions("1", [missing_files(["a"])], channels, info=about_run(1)) == 0
         only = outbox.deliver(channels, NOW, about=("operations",))
         assert [d.campaign_id for d in only] == ["operations/window-incomplete"]
         assert outbox.pending() == 1
@@ -228,7 +232,7 @@ def test_a_channel_for_operations_hears_of_no_campaign_and_a_run_is_told_once() 
 def test_telling_of_a_failure_never_raises(tmp_path: Path) -> None:
     said: list[str] = []
     broken = quiet("ops", about=("operations",))
-    tell_failure(str(tmp_path / "none"), ValueError("x\x1b"), [broken], number=None, now=5, tell=said.append)
+    send_failure(str(tmp_path / "none"), ValueError("x\x1b"), [broken], number=None, now=5, notes=said.append)
     assert len(said) == 1
     assert said[0].startswith("alert ops, operations: not sent: 127.0.0.1: ")
 
@@ -245,7 +249,7 @@ def database_of() -> Any:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_hostile_acts_in_a_notice(receiver: Receiver, text: str) -> None:
     condition = Condition(name="window-incomplete", standing=True, summary=text, details=(text,) * 30)
-    told = condition_record(condition, key="k", run="1", run_started=int(NOW), folder=text, report=None)
+    told = condition_record(condition, key="k", info=RunInfo(run="1", started=int(NOW), folder=text))
     send(channel(Slack(url=receiver.url + PATH)), told, closes=False, now=NOW)
     message = receiver.requests[-1].json()
     for one in texts_of(message["blocks"]):
@@ -272,7 +276,7 @@ def test_every_condition_has_its_words(receiver: Receiver) -> None:
         for standing in (True, False):
             told = condition_record(
                 Condition(name=name, standing=standing, summary="x"),
-                key="k", run="1", run_started=int(NOW), folder="/state", report="https://r.example/1",
+                key="k", info=RunInfo(run="1", started=int(NOW), folder="/state", report="https://r.example/1"),
             )  # fmt: skip
             send(channel(Slack(url=receiver.url)), told, closes=not standing, now=NOW)
             message = receiver.requests[-1].json()
@@ -311,7 +315,7 @@ def test_alerts_are_tried_out(nights: Nights, receiver: Receiver, tmp_path: Path
         "slack: sent", "pages (pagerduty): sent", "hook (webhook): sent", "ticket (command): sent",
     ]  # fmt: skip
     message = got(receiver, PATH)[0]
-    assert message["blocks"][0]["text"]["text"] == "TEST of the alerts"
+    assert message["blocks"][0]["text"]["text"] == "TEST of alerts"
     assert "This is a test" in message["text"]
     events = got(receiver, "/pd")
     assert [event["event_action"] for event in events] == ["trigger", "resolve"]
@@ -334,7 +338,7 @@ def test_a_channel_that_fails_its_test_is_named(nights: Nights, receiver: Receiv
     lines = nights.out_text.splitlines()
     assert lines[0] == "a (webhook): failed: 127.0.0.1: HTTP 403: bad⟨U+001B⟩[31m token"
     assert lines[1] == "b (webhook): sent"
-    assert lines[2].startswith("pages (pagerduty): failed: its incident was triggered and not resolved: 127.0.0.1")
+    assert lines[2].startswith("pages (pagerduty): failed: the incident was triggered but not resolved: 127.0.0.1")
     receiver.requests.clear()
     assert nights.run("alerts", "test", "--settings", file, "--channel", "b") == 0
     assert [request.path for request in receiver.requests] == ["/b"]
@@ -351,7 +355,7 @@ def test_a_test_is_syslog_too() -> None:
         send(channel(Syslog(address=address)), told, closes=False, now=NOW)
         parts, data = parsed(held.recv(65_536))
     assert (parts["pri"], parts["id"], data["kind"]) == (str(16 * 8 + 6), "test", "test")
-    assert parts["text"].startswith("TEST of the alerts: This is a test")
+    assert parts["text"].startswith("TEST of alerts: This is a test")
 
 
 # ---------------------------------------------------------------- configuration
@@ -375,7 +379,7 @@ def test_what_a_channel_hears_of_is_checked(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"key 'resolve' must be one of verdict, quiet"):
         load_channels(file)
     file.write_text('[[alerts]]\ntype = "pagerduty"\nrouting_key = "abc"\n')
-    target = load_channels(file)[0].target
+    target = load_channels(file)[0].destination
     assert isinstance(target, PagerDuty)
     assert target.resolve == "verdict"
 

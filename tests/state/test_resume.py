@@ -66,8 +66,8 @@ def test_a_second_scan_says_the_same_and_reads_nothing_again(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("was read again")
 
-    monkeypatch.setattr("harvestdetect.corpus.workers.prepare", never)
-    monkeypatch.setattr("harvestdetect.dump.reader._read_file", never)
+    monkeypatch.setattr("harvestdetect.corpus.prepare_parallel.prepare", never)
+    monkeypatch.setattr("harvestdetect.dump.reader.read_file", never)
     second, again = scan(made.files, work, tmp_path / "second")
     assert second == made.answer
     assert again.files == told.files

@@ -27,8 +27,8 @@ from harvestdetect.data import Attributed
 from harvestdetect.dump import read_dumps
 from harvestdetect.errors import InputError, LockedError, SettingsError, StateError, UsageError
 from harvestdetect.state import State, open_state
-from harvestdetect.state.campaigns import merge
 from harvestdetect.state.identity import Known, Matched, Seen, match, words_of
+from harvestdetect.state.reconcile import reconcile
 from harvestdetect.state.store import DATABASE
 
 FAST = Settings(encoder="fast", workers=1, threads=1)
@@ -268,8 +268,8 @@ def test_a_finding_of_accounts_that_fill_a_known_template_is_that_campaign(
         for m in members
     )
     detection = replace(run.detection, findings=(other,), attributed=())
-    assert merge(state._store, detection, now=now(1)).detection.findings[0].campaign_id == "c-other"
-    again = merge(state._store, replace(detection, attributed=senders), now=now(1))
+    assert reconcile(state._store, detection, now=now(1)).detection.findings[0].campaign_id == "c-other"
+    again = reconcile(state._store, replace(detection, attributed=senders), now=now(1))
     assert [f.campaign_id for f in again.detection.findings] == [identity]
     (change,) = [c for c in again.changes if c.campaign_id == identity]
     assert change.new_accounts == len(members), "to the state they are new all the same"
@@ -312,7 +312,7 @@ def test_verdicts_are_undone_and_never_lost(state: State, days: Callable[[str, i
     assert standing.verdict == "harvest"
     assert [v.verdict for v in state.verdicts()] == ["harvest", "unsure"]
     assert [e.detail for e in state.events(campaign) if e.what == "verdict"] == [
-        "harvest by ann", "unsure by bob", "unsure of bob taken back by cyd",
+        "harvest by ann", "unsure by bob", "unsure of bob undone by cyd",
     ]  # fmt: skip
     with pytest.raises(UsageError, match="knows no campaign"):
         state.review("c-none", "benign", reviewer="ann")

@@ -175,7 +175,9 @@ def test_a_clock_that_jumped_forward_is_an_error_and_nothing_changes(nights: Nig
     nights.run(write(nights.folder / "day2.jsonl", odd), at=now(2))
     before = everything(nights.state.folder)
     file = write(nights.folder / "day3.jsonl", bad)
-    with pytest.raises(ClockError, match=r"^the clock says 2034.*last run was at 2026-06-04.*moved only from.*--trust"):
+    with pytest.raises(
+        ClockError, match=r"^the clock says 2034.*last run was at 2026-06-04.*advanced only from.*--trust"
+    ):
         nights.run(file, at=START + 3_000 * DAY)
     after = everything(nights.state.folder)
     assert {k: v for k, v in after.items() if k != "table runs"} == {
@@ -391,7 +393,7 @@ def test_trust_clock_needs_a_state(tmp_path: Path, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as ended:
         main(["scan", str(file), "--out", str(tmp_path / "out"), "--trust-clock"])
     assert ended.value.code == UsageError.exit_code
-    assert "--trust-clock needs --state; give --state DIR, or leave --trust-clock out" in capsys.readouterr().err
+    assert "--trust-clock needs --state; add --state DIR, or leave --trust-clock out" in capsys.readouterr().err
 
 
 def test_the_bounds_are_in_order(state: State) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.corpus.build import build_corpus
-from harvestdetect.corpus.prompts import Parts, parts_of
+from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt
 from harvestdetect.data import Corpus, Prompt, Template, TemplateCluster
 from harvestdetect.dump import batches_of
 from harvestdetect.template.align import Description, is_rigid, tokens
@@ -30,7 +30,7 @@ from harvestdetect.template.refine import (
     describe_clusters,
 )
 from harvestdetect.util.arrays import Floats32
-from harvestdetect.util.pool import Elsewhere
+from harvestdetect.util.process_pool import ProcessPool
 
 Sent = Sequence[tuple[str, str]]
 """(account, text) each."""
@@ -74,7 +74,7 @@ def strays(accounts: int, *, each: int = 1) -> list[tuple[str, str]]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     corpus: Corpus
-    parts: Parts
+    parts: PromptSegments
     vectors: Floats32
 
     def cluster(self, *names: str, channel: str = "wording") -> Assigned:
@@ -98,7 +98,7 @@ class Case:
     @property
     def source(self) -> _Source:
         return _Source(
-            corpus=self.corpus, parts=self.parts, vectors=self.vectors, least=LEAST, elsewhere=Elsewhere()
+            corpus=self.corpus, parts=self.parts, vectors=self.vectors, least=LEAST, elsewhere=ProcessPool()
         )  # fmt: skip
 
     def unmixed(self, item: Assigned) -> list[Assigned]:
@@ -116,7 +116,7 @@ class Case:
 def case_of(sent: Sent) -> Case:
     corpus = build_corpus(batches_of([Prompt(account=a, prompt=text) for a, text in sent]), min_senders=99)
     vectors = np.array([bag(text) for text in list(corpus.text)], np.float32)
-    return Case(corpus=corpus, parts=parts_of(corpus), vectors=vectors)
+    return Case(corpus=corpus, parts=parts_by_prompt(corpus), vectors=vectors)
 
 
 def words(description: Description) -> str:
@@ -249,7 +249,9 @@ def test_system_prompts_that_share_a_sentence_come_apart_whatever_the_users_say(
     ]
     corpus = build_corpus(batches_of(sent), min_senders=2)
     case = Case(
-        corpus=corpus, parts=parts_of(corpus), vectors=np.array([bag(text) for text in list(corpus.text)], np.float32)
+        corpus=corpus,
+        parts=parts_by_prompt(corpus),
+        vectors=np.array([bag(text) for text in list(corpus.text)], np.float32),
     )
     shared = [i for i, text in enumerate(list(corpus.text)) if text.endswith("hundred.") and text.startswith("then")]
     item = replace(

@@ -1,4 +1,4 @@
-"""A DAG for Airflow."""
+"""Writes a DAG for Airflow."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ __all__ = ["dag"]
 
 
 def dag(job: Job) -> dict[str, str]:
-    """File name -> content of a module with one DAG."""
+    """A module with one DAG: file name -> content."""
     line = " ".join(map(_word, job.command))
     command = f"{sourced(job)}{line}; code=$?; if [ $code -eq 3 ]; then exit 0; fi; exit $code"
     when = f"timedelta(seconds={job.period})" if job.moments is None else repr(calendar(job, "airflow"))
     text = f'''\
-"""harvestdetect, every {job.every}; times are UTC. Goes into the folder of DAGs; Airflow 2.9 or newer, also 3.
+"""harvestdetect, every {job.every}; times are in UTC. Put this file into the folder of DAGs of Airflow 2.9 or newer.
 
-Of the exit codes 3 (done, with findings) counts as done. All others fail the task, which is tried again: also 75
-(another run works on the state), and for want of a way to tell them apart 2 (wrong usage) and 4 (done, but look at the
-input).
-What a run prints goes into the task's log and not into XCom.{_about_secrets(job)}
+Exit code 3 (done, with findings) counts as done. All others fail the task, which is then retried: also 75 (another run
+is using the state) and, because Airflow cannot tell them apart, 2 (wrong usage) and 4 (done, but check the input).
+Output goes to the log of the task, not to XCom.{_about_secrets(job)}
 """
 
 from datetime import datetime, timedelta, timezone
@@ -57,14 +56,14 @@ def _about_secrets(job: Job) -> str:
         return ""
     names = f": {', '.join(job.variables)}" if job.variables else ""
     return (
-        f"\n\n{job.secrets_file} on the worker contains the secrets of alerts{names}.\n"
-        "Lines NAME='value', read by a shell; owned by the user of the worker, mode 0600. They are not in this file,\n"
-        "nor in what Airflow shows of a task."
+        f"\n\n{job.secrets_file} on the worker has the secrets of the alert channels{names},\n"
+        "in lines NAME='value' that a shell reads. Owner is the user of the worker, mode 0600. The secrets are\n"
+        "neither in this file nor in what Airflow shows of a task."
     )
 
 
 def _word(word: str) -> str:
-    """A word for bash in which Jinja, through which Airflow puts a command, finds nothing to fill in."""
+    """A word, quoted for bash. Jinja, which Airflow applies to the command, finds nothing in it to replace."""
     if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word):
         return word
     quoted = "'" + word.replace("'", "'\"'\"'") + "'"

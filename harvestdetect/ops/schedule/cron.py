@@ -1,4 +1,4 @@
-"""A line for cron."""
+"""Writes a crontab line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harvestdetect.ops.schedule.job import Job, calendar, full_path, sourced
 __all__ = ["crontab"]
 
 CRON_BYTES: Final = 998
-"""Longer commands are refused, or cut, by the cron of Debian and others."""
+"""Longest command in bytes: the cron of Debian and others refuse or cut longer ones."""
 
 
 def crontab(job: Job) -> dict[str, str]:
-    """File name -> content: comments and the line.
+    """The crontab with comments: file name -> content.
 
     Raises:
         UsageError: cron cannot express the period, or the command is too long for it.
@@ -25,16 +25,16 @@ def crontab(job: Job) -> dict[str, str]:
     line = sourced(job) + " ".join(map(_word, job.command))
     if (size := len(line.encode())) > CRON_BYTES:
         raise UsageError(
-            f"cron takes commands of {CRON_BYTES} bytes, and this one has {size:,}: name a folder instead of its "
-            "files, or put options into a settings file (--settings)"
+            f"cron takes commands of at most {CRON_BYTES} bytes, but this one has {size:,}: name a folder instead of "
+            "its files, or move options to a settings file (--settings)"
         )
     lines = [
-        "# Add this to what `crontab -e` shows (`crontab FILE` replaces all that is there). In a file of /etc/cron.d",
-        "# the user goes before the command, and the file's name has no dot.",
+        "# Add these lines with `crontab -e` (`crontab FILE` replaces all your lines). A file in /etc/cron.d needs the",
+        "# user before the command and a name without a dot.",
         "#",
-        "# It needs no flock: a run ends with 75, having done nothing, while another one works on the same state.",
-        "# Times are the machine's. A run missed while the machine is off is not made up for; the next one reads",
-        "# what it left. What a run prints is mailed to the owner; with >/dev/null at the end only errors are.",
+        "# No flock is needed: a run ends with 75, without doing anything, if another run is using the same state.",
+        "# Times are in the time zone of the machine. A run missed while the machine is off does not take place; the",
+        "# next one reads the same files. Output is mailed to the owner; add >/dev/null to get only errors.",
         *_about_secrets(job),
         f"{times} {line}",
     ]
@@ -47,17 +47,16 @@ def _about_secrets(job: Job) -> list[str]:
     names = f": {', '.join(job.variables)}" if job.variables else ""
     return [
         "#",
-        f"# {job.secrets_file} contains the secrets of alerts{names}.",
-        "# Lines NAME='value', read by a shell; owned by the user of the job, mode 0600.",
+        f"# {job.secrets_file} has the secrets of the alert channels{names},",
+        "# in lines NAME='value' that a shell reads. Owner is the user of the job, mode 0600.",
     ]
 
 
 def _word(word: str) -> str:
-    """A word for cron and then sh.
+    """A word, quoted for cron and then for sh.
 
-    cron takes an unescaped % for the end of the command, and some crons take one of two backslashes away: a % is
-    written \\% outside quotes, which is right whether cron or sh takes the backslash, and no backslash stands before
-    another.
+    cron ends the command at an unescaped %, and some crons remove one of two backslashes. So a % is written as \\%
+    outside quotes, which is right whether cron or sh removes the backslash, and no backslash precedes another.
     """
     if re.fullmatch(r"[A-Za-z0-9_@+=:,./-]+", word):
         return word

@@ -1,4 +1,4 @@
-"""What a scheduler is to run, checked: the values that every format takes."""
+"""A checked job, and the parts that several schedulers share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from harvestdetect.errors import UsageError
+from harvestdetect.util.periods import DAY, MINUTE, WEEK
 
 __all__ = [
     "ATTEMPTS",
-    "DAY",
-    "HOUR",
-    "LONGEST",
-    "MINUTE",
+    "MAX_NAME",
     "NAME",
     "Job",
     "SettingsFile",
@@ -23,60 +21,40 @@ __all__ = [
     "environment_file",
     "folder",
     "full_path",
-    "parse_period",
     "printable",
     "short_name",
     "sourced",
 ]
 
-MINUTE: Final = 60
-HOUR: Final = 3_600
-DAY: Final = 86_400
-WEEK: Final = 7 * DAY
-UNITS: Final = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
-LONGEST: Final = 3_650 * DAY
 ATTEMPTS: Final = 4
-"""Of one run: the first and three more."""
+"""Attempts at one run: the first and three retries."""
+MAX_NAME: Final = 52
+"""Longest name of a job, in characters: Kubernetes allows 52 for a CronJob."""
+MAX_SHORT_NAME: Final = 10
+"""Longest short name of a folder or file, in characters, so that ``NAME-<short name>`` stays a valid name."""
 NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-"""The name of a job, and the short name of a folder."""
-
-
-def parse_period(text: str) -> int:
-    """Seconds of a period such as ``15m``, ``12h``, ``1d`` or ``1w``.
-
-    Args:
-        text: a whole number and one of s, m, h, d, w.
-
-    Raises:
-        UsageError: it is something else, zero, or more than ten years.
-    """
-    match = re.fullmatch(r"\s*([0-9]{1,10})\s*([smhdw])\s*", text)
-    seconds = int(match[1]) * UNITS[match[2]] if match else 0
-    if not 0 < seconds <= LONGEST:
-        allowed = "a whole number above 0 and one of s, m, h, d, w, up to ten years, such as 15m, 12h, 1d or 1w"
-        raise UsageError(f"a period is {allowed}; got {text!r}")
-    return seconds
+"""Form of the name of a job, and of the short name of a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsFile:
-    """The settings file that a scheduled scan is started with."""
+    """The settings file of a scheduled scan."""
 
     path: str
-    """Full path, as the command names it."""
+    """Full path, as in the command."""
     text: str | None = None
-    """Its content without secrets and comments, to put into a ConfigMap; None: not to be published, or not known."""
+    """Content without secrets and comments, for a ConfigMap; None if it is unknown or must not be published."""
     secret: bool = False
-    """Whether the file itself contains a secret, so that Kubernetes has to keep it in a Secret."""
+    """Whether the file contains a secret, so that Kubernetes must keep it in a Secret."""
     variables: tuple[str, ...] = ()
-    """Environment variables that the file names (``url_env`` and the like) and that the run must get."""
+    """Environment variables that the file names (``url_env`` and the like). The run needs them."""
     known: bool = False
-    """Whether the file was read; otherwise it may name any variable."""
+    """Whether the file could be read. If not, it may name any variables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is run; times in seconds. Values are checked, paths are full ones."""
+    """A job with checked values. Times are in seconds, paths are full paths; see :class:`~.request.Schedule`."""
 
     command: tuple[str, ...]
     every: str
@@ -97,7 +75,7 @@ class Job:
 
     @property
     def pause(self) -> int:
-        """Before a failed run is tried again."""
+        """Seconds before a failed run is retried."""
         return min(max(self.period // 10, 10), 10 * MINUTE)
 
     @property
@@ -107,13 +85,13 @@ class Job:
 
     @property
     def secrets_file(self) -> str | None:
-        """The environment file of a shell: the one asked for, or the usual place where alerts may need one."""
+        """The environment file that a shell reads: the given one, else ``/etc/NAME.env`` if the alerts may need it."""
         needed = self.settings is not None and (bool(self.variables) or not self.settings.known)
         return self.env_file or (f"/etc/{self.name}.env" if needed else None)
 
     @property
     def moments(self) -> tuple[list[int] | None, list[int] | None, bool] | None:
-        """Minutes, hours (None: all) and whether on Mondays only; None where a calendar cannot tell the period."""
+        """Minutes, hours (None means all) and whether only on Mondays; None if a calendar cannot express the period."""
         minutes, rest = divmod(self.period, MINUTE)
         if rest:
             return None
@@ -130,10 +108,14 @@ class Job:
 
 
 def printable(text: str, what: str) -> str:
-    """The text itself.
+    """Checks that a text can be printed, and returns it.
+
+    Args:
+        text: any text.
+        what: what messages call it.
 
     Raises:
-        UsageError: a character of it cannot be printed.
+        UsageError: a character cannot be printed.
     """
     for character in text:
         if not character.isprintable():
@@ -142,13 +124,15 @@ def printable(text: str, what: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """The short name of a folder or file itself.
+    """Checks the short name of a folder or file, and returns it.
 
     Raises:
-        UsageError: it is not one.
+        UsageError: the name has a wrong form or is too long.
     """
-    if not NAME.fullmatch(name) or len(name) > 10:
-        raise UsageError(f"the short name of a folder is at most 10 small letters and digits; got {name!r}")
+    if not NAME.fullmatch(name) or len(name) > MAX_SHORT_NAME:
+        raise UsageError(
+            f"the short name of a folder must be at most {MAX_SHORT_NAME} small letters and digits; got {name!r}"
+        )
     return name
 
 
@@ -156,52 +140,52 @@ def folder(path: str | os.PathLike[str], what: str = "folders") -> str:
     """A full path without doubled slashes and dots.
 
     Args:
-        path: of a folder or a file.
-        what: how messages call it.
+        path: path of a folder or a file.
+        what: what messages call it.
 
     Raises:
         UsageError: it is not a full path below ``/``, or cannot be printed.
     """
     text = printable(os.fspath(path), "a folder")
     if not text.startswith("/") or ".." in text.split("/") or not text.strip("/"):
-        raise UsageError(f"{what} of a schedule are full paths below /, without ..; got {text!r}")
+        raise UsageError(f"{what} of a schedule must be full paths below /, without ..; got {text!r}")
     return os.path.normpath("/" + text.lstrip("/"))
 
 
 def environment_file(path: str) -> str:
-    """A full path that systemd, cron and a shell read alike.
+    """A full path that systemd, cron and a shell read in the same way.
 
     Raises:
-        UsageError: it is not a full path, or one of them would take a character of it for something else.
+        UsageError: it is not a full path, or has a character that is special in one of them.
     """
     text = folder(path, "files")
     if not re.fullmatch(r"[A-Za-z0-9_@+=,./-]+", text):
-        raise UsageError(f"the path of an environment file is letters, digits and _ @ + = , . / -; got {path!r}")
+        raise UsageError(f"the path of an environment file must be letters, digits and _ @ + = , . / -; got {path!r}")
     return text
 
 
 def sourced(job: Job) -> str:
-    """What a shell command begins with so that the program gets the variables of the environment file."""
+    """The start of a shell command that reads the environment file, if there is one to read."""
     file = job.secrets_file
     return "" if file is None else f"if [ -r {file} ]; then set -a; . {file}; set +a; fi; "
 
 
 def full_path(job: Job, format: str) -> None:
-    """Check that the program is named by its full path.
+    """Checks that the command has the full path of the program.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it has not.
     """
     if not job.command[0].startswith("/"):
         example = f"/opt/harvestdetect/bin/{os.path.basename(job.command[0])}"
         raise UsageError(
-            f"{format} does not look into your PATH: give the program's full path, such as {example}; "
+            f"{format} does not use your PATH: give the full path of the program, such as {example}; "
             f"got {job.command[0]!r}"
         )
 
 
 def calendar(job: Job, format: str) -> str:
-    """The five fields of cron.
+    """The period as the five fields of a crontab line.
 
     Raises:
         UsageError: a calendar cannot express the period.
@@ -209,7 +193,7 @@ def calendar(job: Job, format: str) -> str:
     if job.moments is None:
         known = "1m to 6m, 10m, 12m, 15m, 20m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d and 1w"
         raise UsageError(
-            f"{format} cannot run every {job.every}: it knows {known}; systemd and airflow know any period"
+            f"{format} cannot run a job every {job.every}, only every {known}; systemd and airflow take any period"
         )
     minutes, hours, monday = job.moments
     minute, hour = ("*" if values is None else ",".join(map(str, values)) for values in (minutes, hours))

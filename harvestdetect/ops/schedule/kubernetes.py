@@ -1,4 +1,4 @@
-"""A CronJob of Kubernetes, the ConfigMap of its settings and the claims that it writes into."""
+"""Writes a CronJob for Kubernetes, a ConfigMap with its settings, and the claims that it writes into."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from harvestdetect.ops.schedule.job import ATTEMPTS, Job, calendar
 __all__ = ["manifests"]
 
 MEMORY_GB: Final = 8.0
-"""Memory of a container by default, 10**9 bytes."""
+"""Default memory limit of a container, in units of 10**9 bytes."""
 USER: Final = 10001
-"""User and group of the container, as in the Dockerfile."""
+"""Id of the user and the group of the container, as in the Dockerfile."""
 SETTINGS_KEY: Final = "settings.toml"
-"""Key of the settings in their ConfigMap or Secret: a key cannot have every character that a file name can."""
+"""Key of the settings in their ConfigMap or Secret. A key cannot have all characters of a file name."""
 GROUP_READS: Final = 0o440
-"""Mode of the files of a ConfigMap or Secret; the group is the pod's."""
+"""Mode of the files of a ConfigMap or Secret. Their group is that of the pod."""
 SIZES: Final = {"state": "100Gi", "out": "20Gi", "metrics": "1Gi", "cache": "20Gi", "work": "100Gi"}
-"""Size of a claim by the short name of its folder."""
+"""Size of a claim, by the short name of its folder."""
 OTHER_SIZE: Final = "20Gi"
+"""Size of a claim for any other folder."""
 SYSTEM: Final = ("bin", "boot", "dev", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "usr")
-"""Folders of ``/`` into which nothing is mounted."""
+"""Folders of ``/`` into which nothing may be mounted."""
 COVERED: Final = (
     "/etc",
     "/home",
@@ -39,9 +40,11 @@ COVERED: Final = (
     "/var/lib",
     "/var/log",
 )
-"""Folders with things of others, which a volume would hide. Folders inside them are no such case."""
+"""Folders of the container with content that a volume would hide. Folders inside them may be mounted."""
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9/._-]*")
+"""Texts that YAML reads as text without quotes, unless they are among ``_YAML_WORDS``."""
 _YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+"""Words that YAML does not read as text without quotes, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class _Mount:
     path: str
     readonly: bool
     key: str = ""
-    """Of a single file in the volume; empty: the whole volume."""
+    """Key of a single file in the volume; empty for the whole volume."""
 
     def mounted(self) -> dict[str, Any]:
         value: dict[str, Any] = {"name": self.name, "mountPath": self.path}
@@ -61,7 +64,7 @@ class _Mount:
 
 
 def manifests(job: Job) -> dict[str, str]:
-    """File name -> YAML: of the claims, and of the job with its settings.
+    """The claims, and the job with its settings: file name -> YAML.
 
     Raises:
         UsageError: the period cannot be expressed, or a folder or file cannot be mounted.
@@ -71,7 +74,7 @@ def manifests(job: Job) -> dict[str, str]:
     settings = job.settings
     mounted = any(mount.name == "settings" for mount in mounts)
     if settings is not None and mounted and settings.text is not None and not settings.secret:
-        head = [f"# The settings as they were in {settings.path}, without comments. The next run sees a change."]
+        head = [f"# The settings from {settings.path}, without comments. The next run uses what you change here."]
         named = {"name": f"{job.name}-settings", "labels": _labels(job)}
         data = {SETTINGS_KEY: f"# From {settings.path}\n{settings.text}"}
         documents.append((head, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": named, "data": data}))
@@ -107,7 +110,7 @@ def _mounts(job: Job) -> list[_Mount]:
     singles = [] if job.settings is None else [_settings_mount(job, job.settings.path)]
     files = {"configMap": {"name": f"{job.name}-files", "defaultMode": GROUP_READS}}
     singles += [_Mount("files", files, path, True, key) for key, path in job.files.items()]
-    # What lies in a folder that is mounted is there already, and could not be mounted into a read-only one.
+    # A file in a mounted folder needs no mount of its own, and Kubernetes allows none inside a read-only mount.
     places = [*job.writable.values(), *job.readable.values()]
     mounts = folders + [one for one in singles if not any(_inside(one.path, place) for place in places)]
     _check_mounts(mounts)
@@ -136,22 +139,22 @@ def _check_mounts(mounts: list[_Mount]) -> None:
     for what, values in (("short names", names), ("folders", [mount.path for mount in mounts])):
         if len(set(values)) < len(values):
             raise UsageError(
-                f"the {what} of what is mounted must differ from one another, and from tmp, cache, settings, files, "
-                "/tmp and /cache"
+                f"the {what} to mount must differ from one another, and from tmp, cache, settings, files, /tmp "
+                "and /cache"
             )
     for mount in mounts:
         if ":" in mount.path:
-            raise UsageError(f"Kubernetes mounts nothing at a path with a colon: {mount.path!r}")
+            raise UsageError(f"Kubernetes cannot mount anything at a path with a colon: {mount.path!r}")
         if mount.path.split("/")[1] in SYSTEM or (mount.path in COVERED and not mount.key):
             raise UsageError(
-                f"a volume at {mount.path} would hide what the container has there; "
-                f"use a folder of its own, such as /data/{mount.name}"
+                f"a volume at {mount.path} would hide files of the container; use another folder, "
+                f"such as /data/{mount.name}"
             )
         for other in mounts:
             if other is not mount and other.readonly and not other.key and _inside(mount.path, other.path):
                 raise UsageError(
                     f"Kubernetes cannot mount {mount.path} inside {other.path}, which is read-only; "
-                    "use folders that are not inside one another"
+                    "use folders outside one another"
                 )
 
 
@@ -246,31 +249,36 @@ def _cron_job(job: Job, mounts: list[_Mount]) -> dict[str, Any]:
 
 def _about(job: Job, mounts: list[_Mount]) -> list[str]:
     lines = [
-        "# kubectl apply -f this; Kubernetes 1.31 or newer.",
-        "# Exit codes 2 (wrong usage), 3 (findings at or above --fail-on) and 4 (done, but look at the input) fail the",
-        "# job at once, as another try would end alike: leave --fail-on out unless findings are to fail it. 1 (failed)",
-        "# and 75 (another run works on the state) are tried again after growing pauses; a pod lost with its node,",
-        "# uncounted.",
+        "# Apply with kubectl apply -f FILE; needs Kubernetes 1.31 or newer.",
+        "# Exit codes 2 (wrong usage), 3 (findings at or above --fail-on) and 4 (done, but check the input) fail the",
+        "# job without a retry, because a retry would end in the same way: use --fail-on only if findings should fail",
+        "# the job. 1 (failed) and 75 (another run is using the state) are retried after growing pauses. A pod that is",
+        "# lost with its node does not count as an attempt.",
     ]
-    names = ", ".join(job.variables) or "none are named by the settings that were there when this was printed"
+    names = ", ".join(job.variables) or "the settings named none when this was printed"
     lines += [
-        f"# Secrets of alerts ({names}) come from lines NAME=value, without quotes, in a file that you delete then:",
+        f"# Put the secrets of the alert channels ({names}) into a file with lines NAME=value, without quotes, and",
+        "# delete the file after this command:",
         f"#   kubectl create secret generic {job.name}-env --from-env-file=FILE",
     ]
     if claims := [mount.source["persistentVolumeClaim"]["claimName"] for mount in mounts if _given(mount)]:
-        lines += [f"# {', '.join(claims)}: claims with the dumps, which must exist; they are mounted read-only."]
+        lines += [f"# {', '.join(claims)}: claims with the dumps. They must exist and are mounted read-only."]
     mounted = {mount.name for mount in mounts if mount.key}
     if "settings" in mounted and job.settings is not None and (job.settings.secret or job.settings.text is None):
-        why = "contain secrets" if job.settings.secret else "were not there when this was printed, or cannot be in YAML"
+        why = (
+            "contain secrets"
+            if job.settings.secret
+            else "could not be read when this was printed, or do not fit into YAML"
+        )
         kind = "secret generic" if job.settings.secret else "configmap"
         lines += [
-            f"# The settings {why}; before the first run:",
+            f"# The settings {why}. Run this before the first run:",
             f"#   kubectl create {kind} {job.name}-settings --from-file={SETTINGS_KEY}={_quoted(job.settings.path)}",
         ]
     if "files" in mounted:
         files = " ".join(f"--from-file={m.key}={_quoted(m.path)}" for m in mounts if m.name == "files")
         lines += [
-            "# Files that the scan reads, at most 1 MiB together; before the first run:",
+            "# Files that the scan reads, at most 1 MiB in total. Run this before the first run:",
             f"#   kubectl create configmap {job.name}-files {files}",
         ]
     return lines
@@ -282,13 +290,13 @@ def _given(mount: _Mount) -> bool:
 
 def _about_claims() -> list[str]:
     return [
-        "# kubectl apply -f this once, before the job; sizes and storage class are yours to choose. The state needs a",
-        "# volume with real file locks: a block device rather than a network share.",
+        "# Apply once with kubectl apply -f FILE, before the job. Choose sizes and storage class as you like. The",
+        "# state needs a volume with working file locks: a block device rather than a network share.",
     ]
 
 
 def _quoted(path: str) -> str:
-    """A path as a shell takes it."""
+    """A path, quoted for a shell."""
     return path if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", path) else "'" + path.replace("'", "'\"'\"'") + "'"
 
 
@@ -296,7 +304,12 @@ def _quoted(path: str) -> str:
 
 
 def _yaml(value: Mapping[str, Any] | list[Any], pad: str = "") -> Iterator[str]:
-    """Lines of a mapping with plain keys, or of a list, neither empty; no text of several lines starts with a blank."""
+    """Lines of YAML.
+
+    Args:
+        value: a mapping with plain keys or a list, not empty. No text of several lines in it starts with a blank.
+        pad: indent of every line.
+    """
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if isinstance(inner, Mapping | list) and inner:

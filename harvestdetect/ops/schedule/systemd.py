@@ -1,28 +1,29 @@
-"""A service and a timer of systemd."""
+"""Writes a service and a timer for systemd."""
 
 from __future__ import annotations
 
 import re
 
 from harvestdetect.errors import UsageError
-from harvestdetect.ops.schedule.job import ATTEMPTS, MINUTE, Job, full_path
+from harvestdetect.ops.schedule.job import ATTEMPTS, Job, full_path
+from harvestdetect.util.periods import MINUTE
 
 __all__ = ["service_and_timer"]
 
 
 def service_and_timer(job: Job) -> dict[str, str]:
-    """File name -> content of the two.
+    """The service and the timer: file name -> content.
 
     Raises:
-        UsageError: systemd cannot take the program or a folder.
+        UsageError: systemd cannot start the program or use a folder.
     """
     full_path(job, "systemd")
     if re.search(r"[\\\"']", job.command[0]):
-        raise UsageError(f"systemd starts no program with quotes or \\ in its path: {job.command[0]!r}")
-    for places, what in ((job.writable.values(), "what it writes there is lost"), (_read(job), "cannot read yours")):
+        raise UsageError(f"systemd cannot start a program with quotes or \\ in its path: {job.command[0]!r}")
+    for places, what in ((job.writable.values(), "what it writes there is lost"), (_read(job), "it cannot read yours")):
         for path in places:
             if path.startswith(("/tmp/", "/var/tmp/")) or path in ("/tmp", "/var/tmp"):
-                raise UsageError(f"under systemd a run has a /tmp of its own, and {what}: {path!r}")
+                raise UsageError(f"systemd gives a run its own /tmp, so that {what}: {path!r}; use another folder")
     timer = [
         f"# /etc/systemd/system/{job.name}.timer",
         "[Unit]",
@@ -30,7 +31,7 @@ def service_and_timer(job: Job) -> dict[str, str]:
         "",
         "[Timer]",
         *_when(job),
-        "# Not with everything else that starts on the hour.",
+        "# Spreads the load if other jobs start at the same time.",
         f"RandomizedDelaySec={min(job.period // 20, 15 * MINUTE)}",
         "AccuracySec=1s",
         "",
@@ -42,7 +43,7 @@ def service_and_timer(job: Job) -> dict[str, str]:
 
 
 def _read(job: Job) -> list[str]:
-    """Folders and files that are read."""
+    """Folders and files that the command reads."""
     settings = [] if job.settings is None else [job.settings.path]
     return [*job.readable.values(), *job.files.values(), *settings]
 
@@ -56,14 +57,14 @@ def _unit(job: Job) -> list[str]:
         "Wants=network-online.target",
         "After=network-online.target",
         *([f"RequiresMountsFor={' '.join(map(_folder, dict.fromkeys(needed)))}"] if needed else []),
-        f"# A run is tried {ATTEMPTS} times; the next period counts anew.",
+        f"# A run has {ATTEMPTS} attempts; the next period starts the count again.",
         f"StartLimitIntervalSec={job.period * 9 // 10}",
         f"StartLimitBurst={ATTEMPTS}",
     ]
 
 
 def _service(job: Job) -> list[str]:
-    # With the colon systemd leaves every $ as it is.
+    # The colon stops systemd from expanding $.
     colon = ":" if any("$" in word for word in job.command) else ""
     if "cache" in job.writable:
         cache = [f"Environment={_word('XDG_CACHE_HOME=' + job.writable['cache'])}"]
@@ -83,22 +84,22 @@ def _service(job: Job) -> list[str]:
         f"User={job.user}",
         *([f"Group={job.group}"] if job.group else []),
         f"ExecStart={colon}{' '.join(map(_word, job.command))}",
-        f"# The secrets of alerts{names}. Lines NAME=value; root's, mode 0600: systemd reads it before it becomes the",
-        "# user. Without the file a run whose settings name such variables ends with 2 and says which is missing.",
+        f"# The secrets of the alert channels{names}, in lines NAME=value. Owner root, mode 0600: systemd reads the",
+        "# file as root. Without it, a run whose settings name such variables ends with 2 and names the one missing.",
         f"EnvironmentFile=-{job.env_file or f'/etc/{job.name}.env'}",
         "# 3: done, with findings. 130: stopped by hand.",
         "SuccessExitStatus=3 130",
-        "# What fails is tried again, also 75 (another run works on the state); not so 2 (wrong usage) and 4 (done,",
-        "# but look at the input). RestartForceExitStatus=75 with Type=oneshot is refused before systemd 256.",
+        "# A failed run is retried, also after 75 (another run is using the state), but not after 2 (wrong usage) and",
+        "# 4 (done, but check the input). systemd before 256 rejects RestartForceExitStatus=75 with Type=oneshot.",
         "Restart=on-failure",
         "RestartPreventExitStatus=2 4",
         f"RestartSec={job.pause}",
         f"TimeoutStartSec={job.timeout}",
         "TimeoutStopSec=120",
-        "# As Ctrl-C: temporary files go, what was embedded stays.",
+        "# Like Ctrl-C: the run removes its temporary files and keeps the vectors it has computed.",
         "KillSignal=SIGINT",
         "Nice=10",
-        "# State and results contain prompts.",
+        "# State and results contain prompts, so nobody else may read them.",
         f"UMask={'0007' if job.group else '0077'}",
         *cache,
         *memory,
@@ -107,12 +108,12 @@ def _service(job: Job) -> list[str]:
 
 def _hardening(job: Job) -> list[str]:
     return [
-        "# The whole system is read-only but for these. They must exist, or the run ends with 226/NAMESPACE.",
+        "# The whole system is read-only except for these folders. If one is missing, the run ends with 226/NAMESPACE.",
         "ProtectSystem=strict",
         *(f"ReadWritePaths={_folder(folder)}" for folder in dict.fromkeys(job.writable.values())),
         "ProtectHome=read-only",
         "PrivateTmp=yes",
-        "# Set it to no where the model runs on a graphics card.",
+        "# Set this to no if the model runs on a GPU.",
         "PrivateDevices=yes",
         "NoNewPrivileges=yes",
         "CapabilityBoundingSet=",
@@ -139,8 +140,8 @@ def _hardening(job: Job) -> list[str]:
 def _when(job: Job) -> list[str]:
     if job.moments is None:
         return [
-            "# No calendar has this period: it counts from the last run, and from the boot, so that a run missed while",
-            "# the machine was off is made up for.",
+            "# A calendar cannot express this period. It counts from the last run and from the boot, so that a run",
+            "# missed while the machine was off takes place after the boot.",
             f"OnBootSec={min(job.period, 15 * MINUTE)}",
             f"OnUnitActiveSec={job.period}",
         ]
@@ -149,13 +150,13 @@ def _when(job: Job) -> list[str]:
     minute = "*" if minutes is None else ",".join(f"{m:02}" for m in minutes)
     return [
         f"OnCalendar={'Mon ' if monday else ''}*-*-* {hour}:{minute}:00 UTC",
-        "# A run missed while the machine was off is made up for at the next boot.",
+        "# A run missed while the machine was off takes place after the next boot.",
         "Persistent=true",
     ]
 
 
 def _word(word: str) -> str:
-    """A word of ExecStart= or Environment=."""
+    """A word of ExecStart= or Environment=, quoted."""
     word = word.replace("%", "%%")
     if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word):
         return word
@@ -163,8 +164,12 @@ def _word(word: str) -> str:
 
 
 def _folder(path: str) -> str:
-    """A word of ReadWritePaths= or RequiresMountsFor=, in which versions of systemd differ about backslashes."""
+    """A word of ReadWritePaths= or RequiresMountsFor=, quoted.
+
+    Raises:
+        UsageError: the path has a quote or a backslash, which versions of systemd read differently.
+    """
     if "\\" in path or '"' in path:
-        raise UsageError(f'systemd cannot be told of folders with \\ or " in their names: {path!r}')
+        raise UsageError(f'systemd cannot use a folder with \\ or " in its path: {path!r}')
     path = path.replace("%", "%%")
     return path if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", path) else f'"{path}"'

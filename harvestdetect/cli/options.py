@@ -1,0 +1,170 @@
+"""Options that several commands share, and the settings that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from harvestdetect.settings import Settings
+
+__all__ = ["FOLDER", "TIERS", "output_option", "parse_max_rejects", "scan_options", "settings_of"]
+
+TIERS: Final = ("urgent", "review", "watch")
+"""The tiers of ``data.TIERS``, repeated here because that module imports pyarrow, which would slow ``--help`` down."""
+FOLDER: Final = click.Path(path_type=Path)
+"""Type of options and arguments that name a file or a folder."""
+
+
+def output_option(text: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """The option ``--format``: ``text`` or ``json``.
+
+    Args:
+        text: what the help calls the output for people, such as ``a table``.
+    """
+    return click.option(
+        "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        help=f"What to print on standard output: {text}, or one JSON object.",
+    )  # fmt: skip
+
+
+def parse_max_rejects(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Reads ``--max-rejects``: a count (``20``), a share (``0.01``) or a percentage (``1%``).
+
+    Returns:
+        The number as ``Settings.max_rejects`` takes it: a share below 1, or a count.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    if text.endswith("%") and 0 <= number <= 100:
+        return number / 100 if number < 100 else float("inf")
+    if text.endswith("%") or not (0 <= number < 1 or number.is_integer()) or number < 0:
+        what = "a count (20), a share below 1 (0.01) or a percentage (1%)"
+        raise click.BadParameter(f"{value!r} is not {what}", ctx, param)
+    return number
+
+
+def _parse_mapping(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    mapping: dict[str, str] = {}
+    for value in values:
+        name, equals, column = value.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{value!r} is not NAME=COLUMN, such as prompt=body.messages", ctx, param)
+        if name.strip() in mapping:
+            raise click.BadParameter(f"{name.strip()!r} is mapped twice", ctx, param)
+        mapping[name.strip()] = column.strip()
+    return mapping or None
+
+
+_SCAN_OPTIONS: Final = (
+    click.option(
+        "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_parse_mapping,
+        help="Column of a field; use dots for nested columns: prompt=body.messages. Repeat for more fields. Fields: "
+        "account, timestamp, prompt, org, ip, asn, user_agent, api_key, payment, email_domain, created_at, model, "
+        "session. Common column names are recognised without this option.",
+    ),
+    click.option(
+        "--input-format", "format_", type=click.Choice(["auto", "jsonl", "csv", "parquet"]),
+        help="Format of the dumps.  [default: auto, by content]",
+    ),
+    click.option(
+        "--settings", "settings_file", type=click.Path(), metavar="FILE",
+        help="TOML file with settings. Options override environment variables (HARVESTDETECT_ENCODER=fast), which "
+        "override the file.",
+    ),
+    click.option(
+        "--encoder", type=click.Choice(["auto", "fast", "full"]),
+        help="How texts are compared: fast by wording, full by wording and meaning, auto by meaning as far as "
+        "the time budget allows.  [default: auto]",
+    ),
+    click.option(
+        "--model",
+        metavar="MODEL",
+        help="Folder of a sentence-transformers model that compares meaning.  [default: the packaged model]",
+    ),
+    click.option(
+        "--allow-download",
+        is_flag=True,
+        help="Let --model name a model to download. No other option makes a scan go online.",
+    ),
+    click.option(
+        "--cache", type=FOLDER, metavar="DIR",
+        help="Folder for vectors and prepared models.  [default: the user's cache folder]",
+    ),
+    click.option("--no-cache", is_flag=True, help="Neither read nor write cached vectors."),
+    click.option(
+        "--registry", type=FOLDER, metavar="FILE",
+        help="TOML file with your own known scaffolds and viral prompts. Scaffolds are removed from prompts before "
+        "these are compared.  [default: only the shipped registry]",
+    ),
+    click.option("--no-registry", is_flag=True, help="Use no registry, not even the shipped one."),
+    click.option(
+        "--min-accounts", type=int, metavar="N", help="Smallest number of accounts in a campaign.  [default: 10]"
+    ),
+    click.option(
+        "--selection", type=click.Choice(["account", "leaf", "eom"]),
+        help="How clusters are selected from the tree: account by who sent the texts, leaf and eom as in "
+        "HDBSCAN.  [default: account]",
+    ),
+    click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]"),
+    click.option("--threads", type=int, metavar="N", help="Number of threads; 0 uses all cores.  [default: 0]"),
+    click.option(
+        "--workers", type=int, metavar="N",
+        help="Number of processes that read and prepare the dumps; 0 uses all cores.  [default: 0]",
+    ),
+    click.option(
+        "--memory", "memory_gb", type=float, metavar="GB",
+        help="Memory limit of the scan. A scan that needs more ends with an error once the dumps are read. Vectors "
+        "larger than a twentieth of the limit go to a temporary file.  [default: the available memory]",
+    ),
+    click.option(
+        "--work", type=FOLDER, metavar="DIR",
+        help="Keep prepared files, vectors and neighbours in this folder. A scan that was stopped, and a scan of the "
+        "same dumps and some more, reuse them.  [default: keep nothing]",
+    ),
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        help="Device that runs the model.  [default: auto]",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on standard error."),
+    click.option(
+        "--verbose", "-v", is_flag=True, help="Print the cost of each stage, and a traceback for internal errors."
+    ),
+)  # fmt: skip
+"""Options of the commands that scan."""
+
+
+def scan_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Decorator that adds the options of the commands that scan."""
+    for option in reversed(_SCAN_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_of(options: dict[str, Any], settings_file: str | None) -> Settings:
+    """The settings of a scan.
+
+    Args:
+        options: values of the options that are settings, by parameter name.
+        settings_file: TOML file, or None.
+
+    Raises:
+        SettingsError: a value is out of its range, or the file cannot be read.
+    """
+    from harvestdetect.settings import load_settings
+
+    flags = dict(options)
+    flags["format"] = flags.pop("format_")
+    flags["allow_download"] = flags["allow_download"] or None
+    flags["use_cache"] = False if flags.pop("no_cache") else None
+    flags["use_registry"] = False if flags.pop("no_registry") else None
+    return load_settings(settings_file, flags=flags)

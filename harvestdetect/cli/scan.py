@@ -1,0 +1,292 @@
+"""The command ``scan``."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from harvestdetect.cli.console import answer, colored, note, shown, tell
+from harvestdetect.cli.dumps import no_prompt_message, open_dumps, progress_bar, without_results
+from harvestdetect.cli.metrics import CommandWithMetrics, MetricsFile
+from harvestdetect.cli.options import FOLDER, TIERS, output_option, parse_max_rejects, scan_options, settings_of
+from harvestdetect.cli.state_scan import ScanResult, StateScan, check_window, report_early_failure
+from harvestdetect.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from harvestdetect.data import Detection
+    from harvestdetect.dump import Dumps
+    from harvestdetect.settings import Settings
+
+__all__ = ["print_costs", "scan"]
+
+EXIT_FINDINGS: Final = 3
+"""Exit code of a scan with a finding at the tier of ``--fail-on`` or above."""
+DEFAULT_WINDOW: Final = "45d"
+"""Window of a scan into a state without ``--window``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """The options of the command that are not settings of the scan. Names are those of the parameters."""
+
+    dumps: tuple[str, ...]
+    out: Path
+    output: str
+    """``text`` or ``json``."""
+    fail_on: str | None
+    state: Path | None
+    window: str | None
+    trust_clock: bool
+    baseline: bool
+    metrics: Path | None
+    group: bool | None
+    estimate: bool
+    settings_file: str | None
+    quiet: bool
+    verbose: bool
+
+
+@click.command(cls=CommandWithMetrics, short_help="Scan dumps for campaigns.")
+@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@click.option("--out", required=True, type=FOLDER, help="Folder for the results.")
+@output_option("the summary table")
+@click.option(
+    "--calibration", type=FOLDER, metavar="FILE",
+    help="File that calibrate wrote; p-values are taken from it.  [default: p-values from the dump itself]",
+)  # fmt: skip
+@click.option(
+    "--max-rejects", metavar="N", callback=parse_max_rejects,
+    help="Rejected rows to allow, as a count (20), a share (0.01) or a percentage (1%). With more, the results are "
+    "written and the exit code is 4.  [default: any number]",
+)  # fmt: skip
+@click.option(
+    "--fail-on",
+    type=click.Choice(TIERS),
+    help="Exit with 3 if a finding is at this tier or above.  [default: never]",
+)
+@click.option(
+    "--state",
+    type=FOLDER,
+    metavar="DIR",
+    help="Add the dumps to the state in this folder and judge the whole window: campaigns keep their ids, and the "
+    "alerts of the settings file are sent.  [default: remember nothing]",
+)
+@click.option(
+    "--window",
+    metavar="PERIOD",
+    help="With --state: length of the window that ends at the newest prompt.  [default: 45d]",
+)
+@click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="With --state: scan although the clock is before the last run or far from the times of the prompts.",
+)
+@click.option(
+    "--metrics",
+    type=FOLDER,
+    metavar="FILE",
+    help="Write metrics for Prometheus (textfile collector of node_exporter), even if the run fails.",
+)
+@click.option(
+    "--baseline", is_flag=True,
+    help="With --state, for its first run: record the campaigns, and send alerts about them only when they change.",
+)  # fmt: skip
+@click.option(
+    "--group/--no-group",
+    default=None,
+    help="Let the group of the files read and write OUT, --state, --work and --cache.  [default: only the user; a "
+    "state keeps its mode]",
+)
+@click.option(
+    "--estimate",
+    is_flag=True,
+    help="Read the dumps, print how much memory the scan will need, and end without scanning.",
+)
+@scan_options
+def scan(**options: Any) -> int:
+    """Scan dumps of prompts for campaigns and write the findings into a folder.
+
+    DUMP is a file, a glob, a folder, an s3:// or gs:// address, or - for standard input: JSON Lines, CSV or
+    Parquet, plain or compressed with gzip or zstd. Each row needs an account and a prompt (text, or a list of chat
+    messages). Evidence from times needs a timestamp as well.
+
+    \b
+    OUT gets  report.html            the findings, to read
+              campaigns.jsonl        one finding per line
+              accounts.csv           one row per finding and account
+              attributed.csv         with --state: accounts that filled known templates
+              prompts.parquet        which prompts belong to which campaign
+              candidates.jsonl       all candidates with their evidence, for explain
+              accounts_seen.parquet  digests of all accounts, for explain
+              rejects.jsonl          rows that could not be read, and why
+              run.json               files, settings, counts and costs of the scan
+
+    \b
+    Exit codes  0 done   1 failed   2 wrong usage   3 findings at or above --fail-on
+                4 done, but more rejects than --max-rejects allows, or a file in the
+                  window of --state was lost (takes precedence over 3)
+                75 another process is using the state   130 interrupted
+    """
+    request = _Request(**{f.name: options.pop(f.name) for f in dataclasses.fields(_Request)})
+    early_failure = report_early_failure(request.state, request.settings_file)
+    with MetricsFile(request.metrics) as metrics, early_failure as begins:
+        _check(request)
+        metrics.exit_code = _scan(request, options, metrics, begins)
+    return metrics.exit_code
+
+
+def _check(request: _Request) -> None:
+    """Checks the options that exclude or need one another.
+
+    Raises:
+        UsageError: an option needs --state, or excludes it.
+    """
+    of_a_state = {
+        "--window": request.window is not None, "--trust-clock": request.trust_clock, "--baseline": request.baseline,
+    }  # fmt: skip
+    if request.state is None and any(of_a_state.values()):
+        name = next(name for name, given in of_a_state.items() if given)
+        raise UsageError(f"{name} needs --state; add --state DIR, or leave {name} out")
+    if request.estimate and request.state is not None:
+        raise UsageError(
+            "--estimate counts only the named dumps, not the window of --state; leave one of the two options out"
+        )
+
+
+def _scan(request: _Request, options: dict[str, Any], metrics: MetricsFile, begins: Callable[[], object]) -> int:
+    """Runs the scan and prints its result.
+
+    Args:
+        request: what the command was asked for.
+        options: values of the options that are settings.
+        metrics: takes the result.
+        begins: called when a run into a state begins.
+
+    Returns:
+        The exit code.
+    """
+    settings = settings_of(options, request.settings_file)
+    if settings.workers is None:
+        settings = settings.replace(workers=0)
+
+    from harvestdetect.dump import expand_sources
+    from harvestdetect.report import check_writable
+
+    if request.group:
+        _share_with_group(request.out, request.state, settings.work, settings.cache)
+    notes = (lambda sentence: None) if request.quiet else note
+    names = without_results(expand_sources(request.dumps), request.out, notes)
+    if "-" in names and sys.stdin is None:
+        raise InputError("standard input (-) is closed")
+    if request.verbose:
+        _print_rough_estimate(names, settings)
+    if request.estimate:
+        return _print_estimate(names, settings, quiet=request.quiet)
+    check_writable(request.out)
+    with open_dumps(names, settings, quiet=request.quiet) as dumps:
+        result = _result(request, dumps, settings, notes, begins)
+        metrics.done(result.detection, **result.figures)
+        _print_result(request, result.detection)
+        return _exit_code(request, result, settings)
+
+
+def _result(
+    request: _Request, dumps: Dumps, settings: Settings, notes: Callable[[str], None], begins: Callable[[], object]
+) -> ScanResult:
+    """Scans, into the state if there is one, and writes the results."""
+    from harvestdetect.pipeline import detect
+    from harvestdetect.report import write_outputs
+
+    progress = partial(progress_bar, quiet=request.quiet)
+    write = partial(write_outputs, out=request.out)
+    if request.state is None:
+        detection = detect(dumps, settings=settings, progress=progress, notes=notes)
+        write(detection)
+        return ScanResult(detection=detection, figures={"window_complete": 1})
+    into = StateScan(
+        folder=request.state, window=request.window or DEFAULT_WINDOW, trust_clock=request.trust_clock,
+        baseline=request.baseline, group=request.group, settings_file=request.settings_file, begins=begins,
+    )  # fmt: skip
+    return into.run(dumps, settings=settings, progress=progress, notes=notes, write=write)
+
+
+def _print_result(request: _Request, detection: Detection) -> None:
+    from harvestdetect.report import detection_json, summary_table
+
+    if request.output == "json":
+        answer(detection_json(detection) + "\n", utf8=True)
+    else:
+        report = shown(str(request.out / "report.html"))
+        answer(summary_table(detection, width=None, color=colored()) + f"\n{report}\n")
+    if request.verbose:
+        print_costs(detection)
+        tell("memory: " + ", ".join(f"{name} {gb:.2f} GB" for name, gb in detection.memory.items()))
+
+
+def print_costs(detection: Detection) -> None:
+    """Prints the time and the peak memory of every stage on standard error."""
+    for cost in detection.stages:
+        tell(f"{cost.stage}: {cost.seconds:.1f} s, peak memory {cost.peak_memory_mb:,.0f} MB")
+
+
+def _exit_code(request: _Request, result: ScanResult, settings: Settings) -> int:
+    """The exit code of a scan whose results were written.
+
+    Raises:
+        IncompleteWindowError: a file of the window was lost.
+        InputError: no prompt could be read.
+        TooManyRejectsError: more rows were rejected than the settings allow.
+    """
+    from harvestdetect.dump import check_rejects
+
+    detection = result.detection
+    rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
+    rows = detection.counts.get("read_rows", prompts)
+    check_window(result.missing_files, rejects, rows, settings.max_rejects)
+    if not prompts:
+        raise InputError(no_prompt_message(detection, rejects))
+    check_rejects(rejects, rows, settings.max_rejects)
+    fail_on = request.fail_on
+    if fail_on and any(TIERS.index(f.tier) <= TIERS.index(fail_on) for f in detection.findings):
+        return EXIT_FINDINGS
+    return 0
+
+
+def _print_rough_estimate(names: Sequence[str], settings: Settings) -> None:
+    """Estimates the memory of a scan from the sizes of the files, and prints it if the sizes are known."""
+    from harvestdetect.dump.size import rough_rows
+    from harvestdetect.util.memory_estimate import rough_gb
+
+    if (rows := rough_rows(names)) is not None:
+        need = rough_gb(rows, settings)
+        tell(f"estimate from file sizes: about {rows:,} rows, which need about {need:.1f} GB of memory")
+
+
+def _print_estimate(names: Sequence[str], settings: Settings, *, quiet: bool) -> int:
+    """Reads the dumps and prints the memory that a scan of them will need."""
+    from harvestdetect.pipeline import estimated
+
+    with open_dumps(names, settings, quiet=quiet) as dumps:
+        found = estimated(dumps, settings=settings)
+    need, allowed = found.memory["estimated"], found.memory["allowed"]
+    what = "are available" if settings.memory_gb is None else "are allowed by --memory"
+    answer(
+        f"{found.counts['prompts']:,} prompts of {found.counts['accounts']:,} accounts, {found.counts['segments']:,} "
+        f"texts: the scan will need about {need:.1f} GB of memory, and {allowed:.1f} GB {what}\n"
+    )
+    return 0
+
+
+def _share_with_group(*folders: Path | None) -> None:
+    """Shares folders with their group until the command ends."""
+    from harvestdetect.util.files import shared_with_group
+
+    shared = shared_with_group(*(folder for folder in folders if folder is not None))
+    click.get_current_context().with_resource(shared)

@@ -1,0 +1,81 @@
+"""Templates, and campaigns before they are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harvestdetect.data.evidence import Evidence
+from harvestdetect.util.arrays import Floats, Ints32
+
+__all__ = ["Campaign", "Template", "TemplateCluster"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateCluster:
+    """A set of segments that look like fillings of one template, found in one channel."""
+
+    channel: str
+    """``wording`` or ``meaning``, each possibly followed by ``/shared`` or ``/leaf``; or ``verbatim``."""
+    segments: Ints32
+    """int32[s], ascending."""
+    quality: float
+    """Score of the cluster in the selection that found it; higher is better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """What the texts of a cluster have in common."""
+
+    template_id: str
+    channel: str
+    """See :class:`TemplateCluster`."""
+    words: tuple[str | None, ...]
+    """Runs of fixed words; None is a slot."""
+    slots: tuple[tuple[str, ...], ...]
+    """Example values of each slot, in the order of the slots in ``words``."""
+    medoid: str
+    """The most central text."""
+    exemplars: tuple[str, ...]
+    """Further typical texts."""
+    least_similar: str
+    """The text that is farthest from the medoid."""
+    signature: str
+    """Digest of the fixed words, which finds the same template in later scans."""
+    segments: int
+    prompts: int
+    accounts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """Template clusters that belong together, usually because the same accounts sent them, and these accounts."""
+
+    clusters: Ints32
+    """int32[t], ascending: positions in the list of template clusters."""
+    accounts: Ints32
+    """int32[a], ascending: the members."""
+    membership: Floats
+    """float64[a], 0 to 1: probability that the account is part of the campaign."""
+    harvest_share: Floats
+    """float64[a]: share of the account's prompts that belong to the campaign."""
+    harvest_prompts: Ints32
+    """int32[a]: number of the account's prompts that belong to the campaign."""
+    prompts: Ints32
+    """int32[q], ascending: these prompts of all members, as positions in ``Corpus.prompts``."""
+    prompt_cluster: Ints32
+    """int32[q]: for each of them, the template cluster that it fits best."""
+    link_log_p: float
+    """Natural logarithm of the p-value of the weakest link in the campaign; 0 for a single cluster."""
+    outside: Ints32 = field(default_factory=lambda: np.empty(0, np.int32))
+    """int32[b], ascending: accounts that sent texts of the campaign and are not members."""
+    outside_membership: Floats = field(default_factory=lambda: np.empty(0))
+    """float64[b], 0 to 1: as ``membership``, for accounts outside."""
+    outside_hits: Ints32 = field(default_factory=lambda: np.empty(0, np.int32))
+    """int32[b]: number of their prompts that fit the campaign."""
+    stray_hits: int = 0
+    """Most prompts of an account outside that was taken for a stray. Members have more."""
+    joined_by: Evidence | None = None
+    """What the parts of the campaign have in common, if that joins them rather than their accounts. It is shown and
+    not measured again: the values that decided it are already measured as values that members share."""

@@ -1,0 +1,77 @@
+"""The result of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from harvestdetect.data.candidates import Candidate
+from harvestdetect.data.evidence import Tier
+from harvestdetect.data.findings import Attributed, Finding
+from harvestdetect.data.reading import Reject, SourceFile
+
+__all__ = ["Cut", "Detection", "StageCost"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The findings of a scan at another false-discovery rate."""
+
+    fdr: float
+    findings: Mapping[Tier, int]
+    expected_false: Mapping[Tier, float]
+    """False findings to expect by chance, see ``triage.expected_false``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCost:
+    """The time and memory of one stage."""
+
+    stage: str
+    seconds: float
+    peak_memory_mb: float
+    """Peak resident memory of the process up to the end of the stage, in 10**6 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """The result of a scan."""
+
+    findings: tuple[Finding, ...]
+    """Strongest first."""
+    rejects: tuple[Reject, ...]
+    """The first rejects; ``counts['rejects']`` is the number of all."""
+    counts: Mapping[str, int]
+    """Numbers of prompts, accounts, segments, rejects and so on."""
+    settings: Mapping[str, Any]
+    models: Mapping[str, str]
+    """View -> digest of its model."""
+    versions: Mapping[str, str]
+    """Package -> version."""
+    files: tuple[SourceFile, ...]
+    stages: tuple[StageCost, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences about decisions of the scan that a reader should know."""
+    expected_false: Mapping[str, float] = field(default_factory=dict)
+    """Tier -> upper estimate of the false findings to expect by chance (``triage.expected_false``)."""
+    what_if: tuple[Cut, ...] = ()
+    """The same scan at neighbouring false-discovery rates, by rising rate."""
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    """Empty without a calibration. Otherwise its ``file``, ``sha256`` and time of creation (``created``), the number
+    of its ``candidates``, and ``expected_findings``: the benign findings to expect of this number of prompts, by
+    tier."""
+    attributed: tuple[Attributed, ...] = ()
+    """Accounts that filled templates of known campaigns, members or not. Empty for a scan without a state."""
+    memory: Mapping[str, float] = field(default_factory=dict)
+    """In 10**9 bytes: ``estimated`` before the expensive stages, with worker processes; ``allowed`` by the settings,
+    or available; and ``peak`` of this process."""
+    candidates: tuple[Candidate, ...] = field(default=(), compare=False)
+    """All that was judged, findings or not. Not part of the JSON form."""
+    seen: pa.Table | None = field(default=None, compare=False)
+    """``digest, prompts`` of every account. Not part of the JSON form."""
+    prompts: pa.Table | None = field(default=None, compare=False)
+    """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign. Not part of the
+    JSON form."""

@@ -1,0 +1,125 @@
+"""Findings: campaigns and the judgement on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from harvestdetect.data.campaigns import Template
+from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, Tier
+
+__all__ = ["Attributed", "Finding", "Member", "SharedValue", "Standing", "Status"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedValue:
+    """A value that several members have, and how common it is."""
+
+    field: str
+    value: str
+    """Masked."""
+    members: int
+    """Members that have it."""
+    known: int
+    """Members that have any value of the field."""
+    accounts: int
+    """Accounts of the dump that have it, members included."""
+    population: int
+    """Accounts of the dump that have any value of the field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One account in one finding."""
+
+    account: str
+    membership: float
+    """0 to 1: probability that the account is part of the campaign."""
+    harvest_share: float
+    """0 to 1: share of the account's prompts that belong to the campaign."""
+    prompts: int
+    """All prompts of the account."""
+    harvest_prompts: int
+    """Prompts that belong to the campaign."""
+    first_seen: int | None
+    """Unix seconds; None without times."""
+    last_seen: int | None
+    """Unix seconds; None without times."""
+    recommended: bool
+    """Whether action is recommended. If not, the account may well be innocent: it is listed apart and left out of
+    action lists."""
+    reasons: tuple[str, ...]
+    """Sentences for an analyst."""
+    templates: Mapping[str, int]
+    """Template id -> prompts that belong to the campaign and fit the template."""
+
+
+Status: TypeAlias = Literal["new", "growing", "quiet", "back"]
+"""State of a known campaign. New: found for the first time. Growing: it sent more since the run before. Quiet: it
+stopped. Back: it stopped and returned, possibly under other accounts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a state knows about the campaign of a finding."""
+
+    status: Status
+    detected: int
+    """Unix seconds of the run that found it first."""
+    new_accounts: int
+    """Members that were not members before this run."""
+    verdict: str = ""
+    """The current verdict in words; empty if there is none."""
+    notes: tuple[str, ...] = ()
+    """Sentences about campaigns that were merged into it or that it was split from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributed:
+    """An account that filled a template of a known campaign."""
+
+    campaign_id: str
+    account: str
+    prompts: int
+    first_seen: int | None
+    """Unix seconds; None without times."""
+    last_seen: int | None
+    """Unix seconds; None without times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A campaign and the judgement on it."""
+
+    campaign_id: str
+    tier: Tier
+    score: float
+    """Minus the decimal logarithm of the combined p-value. It ranks findings."""
+    q_value: float
+    """Expected share of false findings among the findings at least as strong (Benjamini-Hochberg)."""
+    summary: str
+    families: tuple[Family, ...]
+    """Families whose evidence is significant, strongest first."""
+    accounts: int
+    prompts: int
+    orgs: int | None
+    """Distinct organisations of the members; None if the dump has no such column."""
+    first_seen: int | None
+    """Unix seconds; None without times."""
+    last_seen: int | None
+    """Unix seconds; None without times."""
+    days: tuple[tuple[str, int], ...]
+    """(``YYYY-MM-DD``, harvest prompts) of each day from first to last; empty without times."""
+    templates: tuple[Template, ...]
+    evidence: tuple[Evidence, ...]
+    benign_explanations: tuple[BenignExplanation, ...]
+    capability_targets: tuple[str, ...]
+    members: tuple[Member, ...]
+    """Sorted by falling membership, then by account."""
+    shared_values: tuple[SharedValue, ...] = ()
+    """Infrastructure that members share beyond what is common, masked."""
+    changes: tuple[str, ...] = ()
+    """Sentences that say what would change the tier, the smallest change first."""
+    standing: Standing | None = None
+    """What the state knows about it; None for a scan without a state."""

@@ -1,0 +1,105 @@
+"""What comes out of a dump: prompts, rejects, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+__all__ = ["FIELDS", "NO_PROMPTS", "NO_TIME", "PROMPT_SCHEMA", "Batch", "Prompt", "Reject", "SourceFile"]
+
+FIELDS: Final[tuple[str, ...]] = (
+    "org",
+    "ip",
+    "asn",
+    "user_agent",
+    "api_key",
+    "payment",
+    "email_domain",
+    "created_at",
+    "model",
+    "session",
+)
+"""Optional columns of a dump. A dump always has account and prompt, and usually a timestamp."""
+
+NO_TIME: Final[int] = -(2**63)
+"""The time, in seconds, of a row that has none."""
+
+PROMPT_SCHEMA: Final[pa.Schema] = pa.schema(
+    [
+        pa.field("file", pa.int32(), nullable=False),
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("account", pa.string(), nullable=False),
+        pa.field("time", pa.int64(), nullable=False),
+        pa.field("roles", pa.list_(pa.string()), nullable=False),
+        pa.field("parts", pa.list_(pa.string()), nullable=False),
+        *(pa.field(name, pa.string()) for name in FIELDS if name != "created_at"),
+        pa.field("created_at", pa.int64(), nullable=False),
+    ]
+)
+"""Columns of a block of prompts on its way from a dump to the corpus.
+
+``file`` is the position in the list of files. ``line`` is the line in JSON Lines, the first line of the record in
+CSV, and the row in Parquet, each counted from 1. A plain text prompt is one part with the role ``user``; a list of
+chat messages is one part per message. ``time`` and ``created_at`` are in seconds, or :data:`NO_TIME`.
+"""
+NO_PROMPTS: Final = pa.RecordBatch.from_pylist([], schema=PROMPT_SCHEMA)
+"""A block without rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One request, for callers that have prompts in memory rather than in files."""
+
+    account: str
+    prompt: str | list[tuple[str, str]]
+    """A text, or a list of ``(role, text)``."""
+    time: float | None = None
+    """Seconds since 1970-01-01 UTC."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Values of any of :data:`FIELDS`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A row that could not become a prompt. Rejects are counted, and every report names them."""
+
+    file: str
+    line: int | None
+    """Counted from 1; None if the reason concerns the whole file."""
+    byte: int | None
+    """Offset in the decompressed stream, if it is known."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file that was read, completely or in part."""
+
+    name: str
+    format: str
+    """``jsonl``, ``csv`` or ``parquet``, followed by ``+gzip`` or ``+zstd`` if it is compressed."""
+    bytes: int
+    """Size on the disk, compressed if the file is compressed."""
+    sha256: str
+    """Digest of the bytes on the disk."""
+    rows: int
+    """Rows that became a prompt, without rejects."""
+    rejects: int
+    """Rows that did not become a prompt, and one more if the file could not be read to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One step of reading: a block of prompts, the rejects since the last block, and the files that are finished."""
+
+    prompts: pa.RecordBatch
+    """Rows of :data:`PROMPT_SCHEMA`; may be empty."""
+    rejects: tuple[Reject, ...] = ()
+    files: tuple[SourceFile, ...] = ()
+    unlisted: int = 0
+    """Number of further rejects. Only the first rejects of a file are listed."""
+    cut: bool = False
+    """Whether reading stopped before the end of the file, because its content is larger than the settings allow."""

@@ -1,0 +1,139 @@
+"""The wording view: a static embedding, computed from the matrix of a distilled model without loading torch.
+
+The vector of a text is the mean of the vectors of its tokens. It is the same to the bit in any batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from harvestdetect.embed.distill import StaticModel
+from harvestdetect.embed.model_files import ENCODING_VERSION
+from harvestdetect.util.arrays import Floats32, unit
+
+__all__ = ["KNOWN_WORDS", "StaticEncoder"]
+
+BLOCK_TEXTS: Final = 4_096
+"""Number of texts whose tokens are in memory at once."""
+KNOWN_WORDS: Final = 400_000
+"""Number of words whose tokens are remembered. When a block takes it above this, all words are forgotten."""
+TEXT_CHARACTERS: Final = 16_384
+"""Characters of a text that are tokenised. Any ordinary text fills the 512 tokens of the model with fewer, and a text
+of megabytes is not tokenised whole."""
+_WORDS: Final = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]").findall
+_BERT_NORMALIZERS: Final = tuple(
+    {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": h, "strip_accents": a, "lowercase": True}
+    for h in (False, True)
+    for a in (None, False, True)
+)
+
+
+class StaticEncoder:
+    """Encodes a text as the mean of the vectors of its tokens.
+
+    Args:
+        model: the matrix and the tokenizer.
+    """
+
+    def __init__(self, model: StaticModel) -> None:
+        from tokenizers import Tokenizer
+
+        self.name = "static"
+        self.digest = hashlib.sha256(f"{ENCODING_VERSION} {model.digest}".encode()).hexdigest()
+        self.dimensions = int(model.matrix.shape[1])
+        self._matrix = model.matrix
+        self._tokens = _Tokens(Tokenizer.from_str(model.tokenizer))
+
+    def encode(self, texts: Sequence[str]) -> Floats32:
+        """Unit rows, float32[n, d], in the order of the texts."""
+        out = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for start in range(0, len(texts), BLOCK_TEXTS):
+            block = texts[start : start + BLOCK_TEXTS]
+            out[start : start + len(block)] = self._encode_block(block)
+        return out
+
+    def _encode_block(self, texts: Sequence[str]) -> Floats32:
+        from scipy.sparse import csr_array
+
+        rows = self._tokens.of([text[:TEXT_CHARACTERS] for text in texts])
+        bounds = np.zeros(len(texts) + 1, dtype=np.int32)
+        np.cumsum([len(row) // 4 for row in rows], out=bounds[1:])
+        columns = np.frombuffer(b"".join(rows), dtype=np.int32)
+        # A sparse product adds up row by row in the order of the tokens, whatever the other rows are.
+        ones = np.ones(len(columns), dtype=np.float32)
+        counts = csr_array((ones, columns, bounds), shape=(len(texts), len(self._matrix)))
+        sums = np.asarray(counts @ self._matrix, dtype=np.float32)
+        for row in np.flatnonzero(~sums.any(axis=1)).tolist():
+            sums[row] = _vector_of_unknown(texts[row], self.dimensions)
+        return unit(sums)
+
+
+class _Tokens:
+    """Tokenises texts with the result of ``tokenizer.encode_batch_fast``, mostly without calling it.
+
+    A BERT tokenizer cuts ASCII text at white space and around every punctuation mark, and then tokenises each word
+    by itself. So the tokens of a word are computed once and remembered. The tokenizer is called for text that is not
+    plain ASCII, and for all texts if it works in another way.
+
+    Args:
+        tokenizer: a ``tokenizers.Tokenizer``.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        about = json.loads(tokenizer.to_str())
+        truncation = about["truncation"] or {"max_length": sys.maxsize // 4, "direction": "Right"}
+        added = [token["content"] for token in about["added_tokens"]]
+        self._tokenizer = tokenizer
+        self._known = _Words(tokenizer)
+        self._bytes = 4 * int(truncation["max_length"])
+        self._odd = re.compile("|".join(["[^\\t\\n\\r -~]", *map(re.escape, added)])).search
+        self._simple = (
+            about["normalizer"] in _BERT_NORMALIZERS
+            and about["pre_tokenizer"] == {"type": "BertPreTokenizer"}
+            and about["model"]["type"] == "WordPiece"
+            and truncation["direction"] == "Right"
+            and not any(token["normalized"] for token in about["added_tokens"])
+        )
+
+    def of(self, texts: Sequence[str]) -> list[bytes]:
+        """The tokens of each text as the bytes of int32 numbers, without special tokens."""
+        if len(self._known) > KNOWN_WORDS:
+            self._known.clear()
+        known, odd, size = self._known.__getitem__, self._odd, self._bytes
+        found: list[bytes] = []
+        others: list[int] = []
+        for i, text in enumerate(texts):
+            if not self._simple or odd(text):
+                others.append(i)
+                found.append(b"")
+            else:
+                found.append(b"".join(map(known, _WORDS(text.lower())))[:size])
+        asked = self._tokenizer.encode_batch_fast([texts[i] for i in others], add_special_tokens=False)
+        for i, tokens in zip(others, asked, strict=True):
+            found[i] = np.array(tokens.ids, np.int32).tobytes()
+        return found
+
+
+class _Words(dict[str, bytes]):
+    """Word -> its tokens as the bytes of int32 numbers. A new word is tokenised when it is looked up."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def __missing__(self, word: str) -> bytes:
+        ids = self._tokenizer.encode(word, add_special_tokens=False).ids
+        self[word] = tokens = np.array(ids, np.int32).tobytes()
+        return tokens
+
+
+def _vector_of_unknown(text: str, dimensions: int) -> Floats32:
+    """A random direction for a text without a known token. Equal texts get the same one."""
+    seed = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return np.random.Generator(np.random.PCG64(list(seed))).standard_normal(dimensions).astype(np.float32)

@@ -1,0 +1,132 @@
+"""Whether the members were first seen together, and whether most accounts of that time are members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.data import NO_TIME
+from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.arrays import AnyInts, Ints, Ints32
+
+__all__ = ["Joined", "cohort_coverage", "joined_when"]
+
+
+MIN_COHORT: Final = 12
+"""Members with a time that cohort coverage needs; half of them set the window. Chosen."""
+COUNTED: Final = 1 << 22
+"""Counts of accounts by time and volume that are stored at most, which bounds memory."""
+MIDDLE: Final = (0.1, 0.9)
+"""Quantiles of the members' first prompts, and of their volumes, that bound the window of the cohort. Chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """When the accounts of a dump were first seen, to be counted by time and volume."""
+
+    first: Ints
+    """int64[accounts], seconds of the first prompt of each, or NO_TIME."""
+    volume: AnyInts
+    """int[accounts], requests of each."""
+    time: Ints
+    """int64[b], ascending: ``first`` of those that have one."""
+    rank: Ints32
+    """int32[b]: the volume of each of these, as a position in ``volumes``."""
+    volumes: AnyInts
+    """int[v], ascending: the volumes there are."""
+    step: int
+    """Accounts to a row of ``up_to``."""
+    up_to: Ints32
+    """int32[., v + 1]: entry [i, j] counts the accounts among the first ``i * step`` in ``time`` whose rank is below
+    j."""
+
+    def count(self, least: float, most: float, low: float = -np.inf, high: float = np.inf) -> int:
+        """Accounts of ``least`` to ``most`` requests that were first seen from ``low`` to ``high``."""
+        ranks = np.searchsorted(self.volumes, least), np.searchsorted(self.volumes, most, side="right")
+        ends = np.searchsorted(self.time, low), np.searchsorted(self.time, high, side="right")
+        found = [0, 0]
+        for i, end in enumerate(map(int, ends)):
+            row = end // self.step
+            rest = self.rank[row * self.step : end]
+            found[i] = int(self.up_to[row, ranks[1]] - self.up_to[row, ranks[0]])
+            found[i] += int(((rest >= ranks[0]) & (rest < ranks[1])).sum())
+        return max(found[1] - found[0], 0)
+
+
+def joined_when(first: Ints, volume: AnyInts) -> Joined:
+    """When the accounts of a dump were first seen.
+
+    Args:
+        first: int64[accounts], seconds of the first prompt of every account of the dump, or NO_TIME.
+        volume: int[accounts], requests of every account.
+    """
+    dated = np.flatnonzero(first != NO_TIME)
+    dated = dated[np.argsort(first[dated], kind="stable")]
+    volumes, rank = np.unique(volume[dated], return_inverse=True)
+    step = max(int(np.sqrt(len(dated))), len(dated) * (len(volumes) + 1) // COUNTED, 1)
+    rows = len(dated) // step + 1
+    counts = np.bincount(
+        np.arange(len(dated)) // step * (len(volumes) + 1) + rank + 1, minlength=rows * (len(volumes) + 1)
+    )
+    up_to = np.zeros((rows + 1, len(volumes) + 1), np.int32)
+    up_to[1:] = counts.reshape(rows, -1).cumsum(axis=0).cumsum(axis=1)
+    return Joined(
+        first=first,
+        volume=volume,
+        time=first[dated],
+        rank=rank.astype(np.int32),
+        volumes=volumes,
+        step=step,
+        up_to=up_to,
+    )
+
+
+def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int) -> Observation | None:
+    """Whether accounts that joined when the members did are members more often than accounts of any other time.
+
+    Half of the members, drawn at random, set the window of time and of volume, and the others are counted; otherwise
+    the window would be made to fit. Among accounts of comparable volume, the number of members first seen within the
+    window is hypergeometric if members joined when others do.
+
+    Args:
+        joined: when all accounts of the dump were first seen.
+        members: int32[a], ascending.
+        outside: accounts that sent the candidate's texts and were not taken as members.
+        seed: of the draw.
+
+    Returns:
+        None where fewer than :data:`MIN_COHORT` members have a time.
+    """
+    from scipy.stats import hypergeom
+
+    first, volume = joined.first, joined.volume
+    own = members[first[members] != NO_TIME]
+    if len(own) < MIN_COHORT:
+        return None
+    set_by, counted_by = np.array_split(np.random.default_rng(seed).permutation(own), 2)
+    low, high = np.quantile(first[set_by], MIDDLE)
+    least, most = np.quantile(volume[set_by], MIDDLE)
+
+    def members_of(accounts: Ints32) -> tuple[int, int]:
+        """How many of some accounts have a comparable volume, and how many of these were first seen within."""
+        comparable = accounts[(volume[accounts] >= least) & (volume[accounts] <= most)]
+        return len(comparable), int(((first[comparable] >= low) & (first[comparable] <= high)).sum())
+
+    every, cohort = joined.count(least, most), joined.count(least, most, low, high)
+    (set_all, set_within), (counted_all, counted) = members_of(set_by), members_of(counted_by)
+    p_value = hypergeom.sf(counted - 1, every - set_all, counted_all, cohort - set_within)
+    within, senders = set_within + counted, len(members) + outside
+    usual = (set_all + counted_all) / max(every, 1)
+    return Observation(
+        value=within / max(cohort, 1),
+        null="accounts of comparable volume first seen at any time (hypergeometric)",
+        expected=usual,
+        p_value=float(p_value),
+        sentence=(
+            f"Of {cohort:,} accounts first seen within the same {(high - low) / 86_400:.1f} days with as many prompts, "
+            f"{within:,} are members ({within / max(cohort, 1):.0%}), of those of any time {usual:.0%}; of the "
+            f"{senders:,} accounts that sent such prompts, {len(members) / senders:.0%}."
+        ),
+    )

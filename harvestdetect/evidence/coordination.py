@@ -1,0 +1,193 @@
+"""How far the accounts act as one: synchrony, no ramp-up, a hand-over between two pools of accounts.
+
+A statistic is NaN where the candidate, or a drawn group, is too short or too small for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.evidence import tempo
+from harvestdetect.evidence.observation import Observation
+from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
+from harvestdetect.util.arrays import Bools, Floats, Ints, unique
+
+__all__ = ["hand_over", "no_ramp_up", "synchrony"]
+
+
+SYNC_HOURS: Final = 3
+"""Hours of a bin: two accounts that are active in the same bin of one day are together. Chosen."""
+SYNC_DAYS: Final = 5
+"""Active days that synchrony needs. Chosen."""
+SYNC_LEFT_OUT: Final = 0.1
+"""Share of a group's active days that synchrony leaves out, those on which it is most together: one event is not
+synchrony. Chosen."""
+RAMP_DAYS: Final = 2
+"""Days between an account's first and last prompt from which its usual rate can be estimated. Chosen."""
+RAMP_PROMPTS: Final = 4
+"""Prompts of an account from which its usual rate can be estimated. Chosen."""
+GRID: Final = 6 * HOUR
+"""Seconds of the grid on which the moment of a hand-over is sought. Chosen."""
+GRIDS: Final = DAY // GRID
+"""Steps of the grid in a day."""
+LASTING_DAYS: Final = 2
+"""Days of activity from which an account belongs to a pool. Chosen."""
+HANDED: Final = 0.1
+"""Share of the accounts below which there is no hand-over, however seldom chance gives as much. Chosen."""
+VOLUME_DAYS: Final = 3
+"""Days before and after the two days of a hand-over whose volumes are compared with theirs. Chosen."""
+
+
+def synchrony(timed: TimedPrompts | None) -> Observation | None:
+    """Whether two accounts act in the same hours of one day more often than at these hours of neighbouring days."""
+    return observed(
+        timed,
+        _synchrony,
+        small=False,
+        logs=True,
+        sentence=(
+            "Two accounts were active in the same 3 hours of one day {value:.1f} times as often as at those hours of "
+            "the days beside it, their busiest days left out; {expected:.1f} times among other accounts."
+        ),
+    )
+
+
+def no_ramp_up(timed: TimedPrompts | None) -> Observation | None:
+    """Whether an account sends at its usual rate from the first day on."""
+    return observed(
+        timed,
+        _ramp,
+        small=True,
+        logs=True,
+        sentence=(
+            "An account's rate on its first day and its rate thereafter differ by a factor of {value:.1f}; by "
+            "{expected:.1f} among other accounts."
+        ),
+    )
+
+
+def hand_over(timed: TimedPrompts | None) -> Observation | None:
+    """Whether one pool of accounts stops when another begins, while the volume goes on.
+
+    A share of the accounts below :data:`HANDED` gives a p-value of 1.
+    """
+    found = observed(
+        timed,
+        _hand_over,
+        small=False,
+        sentence=(
+            "Within a day of one moment {value:.0%} of the accounts fell silent and as many began while the volume "
+            "went on (the smaller share, times how even the volumes are); {expected:.0%} in groups of other accounts."
+        ),
+    )
+    return replace(found, p_value=1.0) if found is not None and found.value < HANDED else found
+
+
+# ---------------------------------------------------------------- the statistics
+
+
+def _lifetimes(times: Ints, member: Ints) -> tuple[Ints, Ints]:
+    """First and last prompt of each account, int64[g, m] each."""
+    start = account_starts(member)
+    return np.minimum.reduceat(times, start, axis=1), np.maximum.reduceat(times, start, axis=1)
+
+
+def _synchrony(times: Ints, member: Ints) -> Floats:
+    """Log ratio of how often two accounts act in the same hours of one day and at these hours of neighbouring days.
+
+    SynchroTrap (Cao et al., CCS 2014) counts how often two accounts act in the same bin. People of one time zone, or
+    of one week, do so without knowing one another; the neighbouring days take that away.
+    """
+    g = len(times)
+    size = DAY // (SYNC_HOURS * HOUR)
+    own = times // (SYNC_HOURS * HOUR) - int(times.min() // DAY) * size
+    days = int(own.max()) // size + 2  # a day more, so that an account's next day is its own
+    bins, accounts = days * size, int(member[-1]) + 1
+    seen = unique((np.arange(g)[:, None] * accounts + member) * bins + own)
+    row, where = seen // (accounts * bins), seen % bins
+    active = np.bincount(row * bins + where, minlength=g * bins).reshape(g, days, size)
+    together = (active * (active - 1)).sum(axis=2)
+    again = np.searchsorted(seen, seen + size)
+    again = seen[np.minimum(again, len(seen) - 1)] == seen + size
+    alone = np.bincount((row * days + where // size)[again], minlength=g * days).reshape(g, days)
+    following = (active[:, :-1] * active[:, 1:]).sum(axis=2) - alone[:, :-1]
+    apart = np.zeros((g, days))
+    apart[:, :-1] += following / 2
+    apart[:, 1:] += following / 2
+    order = np.argsort(together - apart, axis=1, kind="stable")
+    lived = (active.sum(axis=2) > 0).sum(axis=1)
+    kept = days - 1 - np.ceil(SYNC_LEFT_OUT * lived).astype(np.int64)
+    rows = np.arange(g)
+    near = np.take_along_axis(together, order, axis=1).cumsum(axis=1)[rows, kept]
+    far = np.take_along_axis(apart, order, axis=1).cumsum(axis=1)[rows, kept]
+    return np.where(lived >= SYNC_DAYS, np.log((near + 1) / (far + 1)), np.nan)
+
+
+def _ramp(times: Ints, member: Ints) -> Floats:
+    """How far the rate of an account's first day is from its rate thereafter (mean absolute log ratio).
+
+    First and last prompt are not counted: they define the time that is looked at.
+    """
+    first, last = _lifetimes(times, member)
+    start = account_starts(member)
+    count = np.diff(np.append(start, len(member)))
+    early = np.add.reduceat((times < first[:, member] + DAY).astype(np.int64), start, axis=1)
+    span = (last - first) / DAY
+    shown = (count >= RAMP_PROMPTS) & (span >= RAMP_DAYS)
+    usual = (count - early - 1) / np.maximum(span - 1, 1)
+    distance = np.where(shown, abs(np.log(early - 0.5) - np.log(np.maximum(usual, 0) + 0.5)), 0)
+    enough = shown.sum(axis=1)
+    return np.where(enough >= tempo.MIN_RETURNING, distance.sum(axis=1) / np.maximum(enough, 1), np.nan)
+
+
+def _hand_over(times: Ints, member: Ints) -> Floats:
+    """The largest value over all moments of: the smaller of two shares, times how even the volumes are.
+
+    The shares are those of the accounts that end and that begin within a day of the moment. The volumes are those
+    before, in and after these two days. An event at which all come together is the last that some accounts do and the
+    first that others do, but then more comes than before and after.
+    """
+    g = len(times)
+    first, last = _lifetimes(times, member)
+    base = int(times.min()) // GRID
+    bins = int(times.max()) // GRID - base + 1
+    lasting = last - first >= LASTING_DAYS * DAY
+    margin = (VOLUME_DAYS + 1) * GRIDS
+
+    def counted(of: Ints, weight: Bools | None = None) -> Ints:
+        """Counts up to each border of the grid, and to ``margin`` further ones on either side.
+
+        The shape is int64[g, bins + 1 + 2 * margin].
+        """
+        place = np.arange(g)[:, None] * bins + of // GRID - base
+        counts = np.bincount(place.ravel() if weight is None else place[weight], minlength=g * bins).reshape(g, bins)
+        up_to = np.zeros((g, bins + 1 + 2 * margin), np.int64)
+        np.cumsum(counts, axis=1, out=up_to[:, margin + 1 : -margin])
+        up_to[:, -margin:] = up_to[:, -margin - 1, None]
+        return up_to
+
+    def around(up_to: Ints, before: int, after: int) -> Ints:
+        """Counts from ``before`` steps before to ``after`` steps after each border."""
+        low, high = margin - before, margin + after
+        return up_to[:, high : high + bins + 1] - up_to[:, low : low + bins + 1]
+
+    changed = np.minimum(
+        around(counted(last, lasting), GRIDS, GRIDS), around(counted(first, lasting), GRIDS, GRIDS)
+    ) / (int(member[-1]) + 1)
+    volume = counted(times)
+    rates = np.array(
+        [
+            around(volume, margin, -GRIDS) / VOLUME_DAYS,
+            around(volume, GRIDS, GRIDS) / 2,
+            around(volume, -GRIDS, margin) / VOLUME_DAYS,
+        ]
+    )
+    even = rates.min(axis=0) / np.maximum(rates.max(axis=0), 1e-9)
+    border = np.arange(bins + 1)[None]
+    inside = (border >= times.min(axis=1)[:, None] // GRID - base + margin) & (
+        border <= times.max(axis=1)[:, None] // GRID - base + 1 - margin
+    )
+    return np.where(inside.any(axis=1), np.where(inside, changed * even, 0).max(axis=1), np.nan)

@@ -1,0 +1,278 @@
+"""The table of measures: every measure that speaks for or against a candidate, and what is known of it.
+
+To add a measure, write a function ``(candidate, context) -> Observation | None`` and add a :class:`Measure` to
+:data:`MEASURES`. Nothing else has to change: what decides, what waits for a closer look, and what findings, the report
+and ``explain`` show are read from the table. An ``id`` is what files and decisions are keyed by and never changes; a
+``label`` may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from harvestdetect.data import Evidence, Family
+from harvestdetect.evidence import adapters, coordination, tempo
+from harvestdetect.evidence.candidate import CandidateData, MeasureContext
+from harvestdetect.evidence.intent import target_margin
+from harvestdetect.evidence.observation import Observation
+from harvestdetect.evidence.shared_values import shared_value
+from harvestdetect.evidence.sign_ups import sign_up_cohort, sign_up_gap
+from harvestdetect.evidence.wording import fillings_not_copies
+from harvestdetect.evidence.work_list import focus, one_list_of_work
+
+__all__ = ["COMMON_INFRASTRUCTURE", "MEASURES", "Measure", "deciding", "evidence_of", "target_id"]
+
+Take: TypeAlias = Callable[[CandidateData, MeasureContext], Observation | None]
+"""Takes a measure of a candidate; None where too little is known. It must be pure: the draws depend on the candidate's
+seed alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One measure."""
+
+    id: str
+    """Stable, in snake case: the key of files and decisions."""
+    family: Family
+    label: str
+    """What people read. No decision depends on it."""
+    decides: bool
+    """Whether its family can stand on it. Another measure can only agree with one that decides, or describe."""
+    tail: Literal["high", "low"]
+    """Which of its values are the extreme ones."""
+    take: Take | None
+    """None for a measure that is not taken of candidates one by one."""
+    needs_template: bool = False
+    """Whether it is taken only where the accounts share a template. A common interest explains such a measure as well:
+    people who share one send alike prompts, come and sign up when something happens, and take to a new model sooner or
+    later than most."""
+    closer_look: bool = False
+    """Whether it is taken only where a measure that decides stands out, as it changes no tier by itself."""
+    clause: str = ""
+    """What the summary of a finding says where the measure stands out; empty for a measure that it does not mention."""
+    min_data: str
+    """What it needs, at least, beside a candidate."""
+    source: str
+    """Where the statistic comes from."""
+
+
+_OWN: Final = "this project"
+"""Source of a statistic that is not taken from elsewhere."""
+_GROUPS: Final = "20 other accounts to draw groups from"
+"""What every measure against drawn groups needs."""
+_TIMES: Final = f"40 prompts of which 90 % have a time; {_GROUPS}"
+"""What every measure of times against drawn groups needs."""
+_OPENED: Final = "a creation for 8 members and half of all; 99 other accounts with one"
+"""What every measure of sign-ups needs."""
+
+
+def _infrastructure(id_: str, field: str, label: str, *, decides: bool = True, clause: str = "") -> Measure:
+    """The measure of one field."""
+
+    def take(candidate: CandidateData, context: MeasureContext) -> Observation | None:
+        return shared_value(field, context.reference.fields, candidate.sharing, candidate.trimmed.accounts)
+
+    return Measure(
+        id=id_, family="infrastructure", label=label, decides=decides, tail="high", take=take, clause=clause,
+        min_data="the field of 5 members and half of all, and of 20 other accounts",
+        source=f"binomial and pair tails with a margin for common interests; {_OWN}",
+    )  # fmt: skip
+
+
+def target_id(name: str) -> str:
+    """The id of the measure of a capability target."""
+    return f"target_{name.replace(' ', '_')}"
+
+
+def _target(name: str) -> Measure:
+    """The measure of one capability target of ``intent.toml``."""
+
+    def take(candidate: CandidateData, context: MeasureContext) -> Observation | None:
+        return target_margin(name, candidate.targets, context.reference.ordinary)
+
+    return Measure(
+        id=target_id(name), family="intent", label=f"target: {name}", decides=False, tail="high",
+        take=take, closer_look=True, min_data="a text, and other texts to compare with", source=_OWN,
+    )  # fmt: skip
+
+
+TARGETS: Final = (
+    *("reasoning traces", "response patterns", "safety behaviour", "coding", "writing style"),
+    *("knowledge boundaries", "rubric grading", "task generation", "trace translation"),
+)
+"""Names of the targets of ``intent.toml``, in its order."""
+
+COMMON_INFRASTRUCTURE: Final = Measure(
+    id="common_infrastructure", family="infrastructure", label="common infrastructure", decides=False, tail="high",
+    take=None, min_data="two candidates", source=_OWN,
+)  # fmt: skip
+"""What the parts of a joined candidate hold in common. It is shown and not judged, because the other measures of
+infrastructure see the same values."""
+
+_TEXT: Final = (
+    Measure(
+        id="rigid_wording", family="text", label="rigid wording", decides=True, tail="high",
+        take=adapters.take_rigid_wording, min_data="a cluster", source=_OWN,
+    ),
+    Measure(
+        id="shared_wording", family="text", label="shared wording", decides=True, tail="high",
+        take=adapters.take_shared_wording, min_data="a cluster", source=_OWN,
+    ),
+    Measure(
+        id="density", family="text", label="density", decides=False, tail="low",
+        take=adapters.take_density, min_data="a segment with a neighbour from another account",
+        source="core distance, as in HDBSCAN (Campello et al. 2013)",
+    ),
+    Measure(
+        id="fillings_not_copies", family="text", label="fillings, not copies", decides=False, tail="high",
+        take=lambda c, _: fillings_not_copies(c.contents), min_data="a prompt", source=_OWN,
+    ),
+    Measure(
+        id="slot_sweep", family="text", label="slot sweep", decides=False, tail="high", closer_look=True,
+        take=adapters.take_slot_sweep, min_data="a template with a slot that half of its texts fill", source=_OWN,
+    ),
+    Measure(
+        id="duplicate_types", family="text", label="duplicate types", decides=False, tail="high", closer_look=True,
+        take=adapters.take_duplicate_types, min_data="two related texts by different accounts",
+        source="D3lta (arXiv 2312.17338)",
+    ),
+)  # fmt: skip
+"""The measures of the family text."""
+
+_STRUCTURE: Final = (
+    Measure(
+        id="even_load", family="structure", label="even load", decides=True, tail="low",
+        take=adapters.take_even_load, clause="the load is spread evenly over them",
+        min_data="5 accounts with 10 prompts beyond the first of each", source=f"Bose-Einstein null; {_OWN}",
+    ),
+    Measure(
+        id="linked_templates", family="structure", label="linked templates", decides=True, tail="high",
+        take=adapters.take_linked_templates, clause="they share several templates",
+        min_data="two linked clusters with rigid templates", source=_OWN,
+    ),
+    Measure(
+        id="linked_clusters", family="structure", label="linked clusters", decides=False, tail="high",
+        take=adapters.take_linked_clusters, min_data="two linked clusters", source=_OWN,
+    ),
+    Measure(
+        id="one_list_of_work", family="structure", label="one list of work", decides=True, tail="low",
+        needs_template=True, take=lambda c, _: one_list_of_work(c.work_list),
+        clause="their requests are dealt from one list",
+        min_data=f"30 pairs of prompts by one account; {_GROUPS}", source="Mantel 1967 for the random deal",
+    ),
+    Measure(
+        id="focus", family="structure", label="focus", decides=False, tail="high", needs_template=True,
+        closer_look=True, take=lambda c, x: focus(c.groups, x.scan.vectors), min_data=f"two members; {_GROUPS}",
+        source=_OWN,
+    ),
+    Measure(
+        id="block_density", family="structure", label="block density", decides=False, tail="high",
+        needs_template=True, closer_look=True, take=adapters.take_block_density,
+        min_data="a member with more prompts than it takes to be one", source="FRAUDAR (Hooi et al., KDD 2016)",
+    ),
+    Measure(
+        id="cohort_coverage", family="structure", label="cohort coverage", decides=False, tail="high",
+        needs_template=True, closer_look=True, take=adapters.take_cohort_coverage, min_data="12 members with a time",
+        source=f"hypergeometric tail; {_OWN}",
+    ),
+)  # fmt: skip
+"""The measures of the family structure."""
+
+_TIME: Final = (
+    Measure(
+        id="flat_day", family="time", label="flat day", decides=True, tail="low",
+        take=lambda c, _: tempo.flat_day(c.timed), clause="they are active around the clock", min_data=_TIMES,
+        source=f"chi-square distance; {_OWN}",
+    ),
+    Measure(
+        id="no_sittings", family="time", label="no sittings", decides=True, tail="low",
+        take=lambda c, _: tempo.no_sittings(c.timed), clause="they do not work in sittings",
+        min_data=f"10 accounts with several prompts; {_TIMES}", source=_OWN,
+    ),
+    Measure(
+        id="steady_days", family="time", label="steady days", decides=True, tail="low",
+        take=lambda c, _: tempo.steady_days(c.timed), clause="the daily volume is steady", min_data=_TIMES,
+        source=f"variance-to-mean ratio; {_OWN}",
+    ),
+    Measure(
+        id="common_start", family="time", label="common start", decides=True, tail="low", needs_template=True,
+        take=lambda c, _: tempo.common_start(c.timed), clause="they started together", min_data=_TIMES, source=_OWN,
+    ),
+    Measure(
+        id="same_hours", family="time", label="same hours", decides=True, tail="high", needs_template=True,
+        take=lambda c, _: tempo.same_hours(c.timed), clause="they act in the same hours", min_data=_TIMES,
+        source=_OWN,
+    ),
+    Measure(
+        id="synchrony", family="time", label="synchrony", decides=True, tail="high", needs_template=True,
+        take=lambda c, _: coordination.synchrony(c.timed), clause="they act at the same times day after day",
+        min_data=f"5 active days; {_TIMES}", source="SynchroTrap (Cao et al., CCS 2014), less neighbouring days",
+    ),
+    Measure(
+        id="hand_over", family="time", label="hand-over", decides=True, tail="high",
+        take=lambda c, _: coordination.hand_over(c.timed), clause="one pool of them took over from another",
+        min_data=f"8 days; {_TIMES}", source=_OWN,
+    ),
+    Measure(
+        id="sign_up_cohort", family="time", label="sign-up cohort", decides=True, tail="high", needs_template=True,
+        take=lambda c, x: sign_up_cohort(x.reference.opened, c.trimmed.accounts, seed=c.seed),
+        clause="they signed up together", min_data=_OPENED, source=_OWN,
+    ),
+    Measure(
+        id="no_ramp_up", family="time", label="no ramp-up", decides=False, tail="low", needs_template=True,
+        closer_look=True, take=lambda c, _: coordination.no_ramp_up(c.timed),
+        min_data=f"10 accounts with 4 prompts over 2 days; {_TIMES}", source=_OWN,
+    ),
+    Measure(
+        id="model_pivot", family="time", label="model pivot", decides=False, tail="high", needs_template=True,
+        closer_look=True, take=adapters.take_model_pivot,
+        min_data=f"10 accounts with 4 prompts of known models; {_TIMES}", source=_OWN,
+    ),
+    Measure(
+        id="sign_up_gap", family="time", label="sign-up gap", decides=False, tail="low", needs_template=True,
+        closer_look=True, take=lambda c, x: sign_up_gap(x.reference.opened, c.trimmed.accounts, seed=c.seed),
+        min_data=f"half of the members opened within the dump; {_OPENED}", source=_OWN,
+    ),
+)  # fmt: skip
+"""The measures of the family time."""
+
+MEASURES: Final = (
+    *_TEXT,
+    *_STRUCTURE,
+    *_TIME,
+    _infrastructure("shared_address", "ip", "shared address", clause="they share addresses"),
+    _infrastructure("shared_network", "network", "shared network", clause="they share networks"),
+    # a product gives its customers one client, often on one cloud: these two can only agree
+    _infrastructure("shared_network_operator", "asn", "shared network operator", decides=False),
+    _infrastructure("shared_client", "user_agent", "shared client", decides=False),
+    _infrastructure("shared_api_key", "api_key", "shared API key", clause="they share keys"),
+    _infrastructure("shared_payment", "payment", "shared means of payment", clause="they share means of payment"),
+    _infrastructure(
+        "shared_email_domain", "email_domain", "shared e-mail domain", clause="they share an e-mail domain"
+    ),
+    COMMON_INFRASTRUCTURE,
+    *map(_target, TARGETS),
+)
+"""Every measure, in the order in which the evidence of a candidate is listed."""
+
+
+def deciding(measures: Sequence[Measure] = MEASURES) -> Mapping[Family, frozenset[str]]:
+    """By family the ids of the measures on which it can stand; the others can only agree."""
+    families = dict.fromkeys(m.family for m in measures)
+    return {family: frozenset(m.id for m in measures if m.family == family and m.decides) for family in families}
+
+
+def evidence_of(measure: Measure, observation: Observation) -> Evidence:
+    """An observation as evidence, with the id, family and label of its measure."""
+    return Evidence(
+        id=measure.id,
+        name=measure.label,
+        family=measure.family,
+        value=observation.value,
+        null=observation.null,
+        expected=observation.expected,
+        p_value=observation.p_value,
+        sentence=observation.sentence,
+    )

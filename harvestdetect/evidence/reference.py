@@ -1,0 +1,96 @@
+"""What lies outside every candidate: accounts to draw from, other texts, who holds which infrastructure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.corpus.by_prompt import first_rows
+from harvestdetect.data import Campaign, Corpus
+from harvestdetect.evidence.account_fields import account_values
+from harvestdetect.evidence.candidate import Reference, ScanData
+from harvestdetect.evidence.cohort import joined_when
+from harvestdetect.evidence.intent import Ordinary, load_prototypes, margins
+from harvestdetect.evidence.nulls import pool_of
+from harvestdetect.evidence.sign_ups import opened_when, sign_ups
+from harvestdetect.template.align import common_words, cut
+from harvestdetect.util.arrays import Floats, Ints32, unique
+
+__all__ = ["reference_of"]
+
+
+REFERENCE_TEXTS: Final = 1_000
+"""Texts outside every candidate that are drawn, at most. Chosen."""
+NEIGHBOURHOOD: Final = 12
+"""Nearest texts of other accounts in the neighbourhood of such a text, at most. Chosen."""
+
+
+def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) -> Reference:
+    """What candidates are compared with.
+
+    Args:
+        campaigns: all candidates.
+        scan: what they were found in.
+        seed: of the sample of other texts.
+    """
+    prompts = scan.corpus.prompts
+    taken = np.zeros(len(prompts.account), bool)
+    inside = np.zeros(len(prompts.accounts), bool)
+    for campaign in campaigns:
+        taken[campaign.prompts] = True
+        inside[campaign.accounts] = True
+    first = first_rows(prompts)
+    row = None if first.all() else np.flatnonzero(first).astype(np.int32)
+    account = prompts.account if row is None else prompts.account[row]
+    sent = np.bincount(account, minlength=len(inside))
+    signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=len(inside))
+    free = _free_segments(scan.corpus, taken)
+    chosen = free[np.random.default_rng(seed).permutation(len(free))[:REFERENCE_TEXTS]]
+    fixed, shared = _neighbourhood_words(chosen, scan)
+    distances = scan.core[free]
+    prototypes = load_prototypes(scan.encode)
+    return Reference(
+        pool=pool_of(account, len(inside), inside, row=row),
+        sent=sent,
+        users=np.array([len(unique(prompts.account[a.prompts])) for a in scan.assigned], np.int64),
+        cluster_share=np.array([len(a.prompts) for a in scan.assigned], np.float64) / len(account),
+        joined=joined_when(signed.first, sent),
+        opened=opened_when(signed, ~inside),
+        fields=account_values(prompts),
+        prototypes=prototypes,
+        ordinary=Ordinary(margins=margins(scan.corpus.display.take(chosen), prototypes), seed=seed),
+        fixed=fixed,
+        shared=shared,
+        distances=np.sort(distances[np.isfinite(distances)]).astype(np.float64),
+    )
+
+
+def _free_segments(corpus: Corpus, taken: npt.NDArray[np.bool_]) -> Ints32:
+    """Segments without a prompt in any candidate."""
+    inside = np.zeros(len(corpus.text), bool)
+    inside[corpus.posting_segment[taken[corpus.posting_prompt]]] = True
+    return np.flatnonzero(~inside).astype(np.int32)
+
+
+def _neighbourhood_words(chosen: Ints32, scan: ScanData) -> tuple[Floats, Floats]:
+    """Fixed and shared words of some texts with their nearest ones, one from each account."""
+    corpus = scan.corpus
+    sender = scan.postings.account[scan.postings.start[:-1]]
+    tokens: dict[int, list[str]] = {}
+
+    def words(segment: int) -> list[str]:
+        if segment not in tokens:
+            tokens[segment] = cut(corpus.display[segment])
+        return tokens[segment]
+
+    found = []
+    for segment in chosen.tolist():
+        near = [i for i in scan.neighbors.index[segment].tolist() if i >= 0]
+        others = {int(sender[i]): i for i in reversed(near) if sender[i] != sender[segment]}
+        nearest_first = sorted(others.values(), key=near.index)[:NEIGHBOURHOOD]
+        found.append(common_words([words(segment), *map(words, nearest_first)]))
+    values = np.array(found, np.float64).reshape(-1, 2)
+    return values[:, 0], values[:, 1]

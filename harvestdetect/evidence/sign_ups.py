@@ -1,0 +1,228 @@
+"""When the accounts were opened and first used, against other accounts of the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.data import NO_TIME
+from harvestdetect.evidence import nulls
+from harvestdetect.evidence.nulls import draw_until_settled
+from harvestdetect.evidence.observation import Observation
+from harvestdetect.evidence.timed_prompts import DAY, HOUR, compared
+from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, Ints32, spread
+
+__all__ = ["Opened", "SignUps", "opened_when", "sign_up_cohort", "sign_up_gap", "sign_ups"]
+
+
+MIN_SIGN_UPS: Final = 8
+"""Members with a known creation that sign-ups need. Chosen."""
+MIN_OTHERS: Final = 99
+"""Other accounts with a known creation that sign-ups need to compare with. Chosen."""
+MATCHED: Final = 60
+"""Other accounts, the nearest in time, that a member is compared with; three times the members where that is more.
+Chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignUps:
+    """When each of the a accounts of a dump was opened and first seen."""
+
+    created: Ints
+    """int64[a], seconds or NO_TIME."""
+    first: Ints
+    """int64[a], seconds of its first prompt, or NO_TIME."""
+
+
+def sign_ups(account: Ints32, created_at: Ints, time: Ints, *, accounts: int) -> SignUps:
+    """Creation and first prompt of every account; where its prompts name several creations, the earliest.
+
+    Args:
+        account: int32[p], ascending, of every prompt.
+        created_at: int64[p], seconds or NO_TIME.
+        time: int64[p], seconds or NO_TIME.
+        accounts: how many there are.
+    """
+
+    def earliest(of: Ints) -> Ints:
+        found = np.full(accounts, NO_TIME)
+        known = of != NO_TIME
+        whose, start = np.unique(account[known], return_index=True)
+        if len(whose):
+            found[whose] = np.minimum.reduceat(of[known], start)
+        return found
+
+    return SignUps(created=earliest(created_at), first=earliest(time))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """When accounts were opened, with the other accounts sorted for looking up those near in time."""
+
+    of: SignUps
+    seen_from: int | None
+    """First prompt of the dump; None where no prompt has a time."""
+    by_first: Ints
+    """int64[b]: the accounts to compare with, ordered by their first prompt."""
+    first: Ints
+    """int64[b]: the first prompt of each of ``by_first``, in seconds."""
+    by_created: Ints
+    """int64[c]: those of ``by_first`` that were opened within the dump, ordered by their creation."""
+    created: Ints
+    """int64[c]: the creation of each of ``by_created``, in seconds."""
+
+    def fresh(self, accounts: AnyInts) -> Bools:
+        """Which accounts were opened within the dump: only they show their first prompt."""
+        if self.seen_from is None:
+            return np.zeros(len(accounts), bool)
+        created, first = self.of.created[accounts], self.of.first[accounts]
+        return np.asarray((created >= self.seen_from) & (first >= created))
+
+
+def opened_when(of: SignUps, others: Bools) -> Opened:
+    """What sign-ups are compared with, computed once for all candidates.
+
+    Args:
+        of: all accounts.
+        others: bool[accounts], those to compare with: outside every candidate.
+    """
+    free = np.flatnonzero(others & (of.created != NO_TIME))
+    seen = of.first[of.first != NO_TIME]
+    by_first = free[np.argsort(of.first[free], kind="stable")]
+    found = Opened(
+        of=of,
+        seen_from=int(seen.min()) if len(seen) else None,
+        by_first=by_first,
+        first=of.first[by_first],
+        by_created=by_first[:0],
+        created=of.created[:0],
+    )
+    new = free[found.fresh(free)]
+    new = new[np.argsort(of.created[new], kind="stable")]
+    return replace(found, by_created=new, created=of.created[new])
+
+
+def sign_up_cohort(opened: Opened, members: Ints32, *, seed: int) -> Observation | None:
+    """Whether the members were opened on the same days.
+
+    A member is compared with accounts that were first seen at about the same time, so that a wave of newcomers to the
+    whole service is no evidence. Accounts without a creation are left out of both sides.
+
+    Args:
+        opened: all accounts, and which of them to compare with; no member is one of these.
+        members: int32[a], ascending.
+        seed: of the draws.
+
+    Returns:
+        None where most members, or too many other accounts, lack a creation.
+    """
+    created = opened.of.created
+    own = _with_creation(opened, members)
+    if not len(own) or len(opened.first) < MIN_OTHERS:
+        return None
+    chosen = own[spread(len(own), nulls.MAX_MEMBERS)]
+    rng = np.random.default_rng(seed)
+    near = _near(opened.of.first[chosen], opened.first)
+    value = float(_same_day(created[chosen][None])[0])
+    null = draw_until_settled(
+        value, lambda low, high: _same_day(created[opened.by_first[_matched(near, high - low, rng)]])
+    )
+    busiest = np.sort(np.unique(created[own] // DAY, return_counts=True)[1])[-3:].sum()
+    return compared(
+        value,
+        null,
+        small=False,
+        sentence=(
+            "Two of the accounts were opened on the same day in {value:.1%} of cases, in {expected:.1%} among "
+            f"other accounts first seen at the same time; {busiest} of {len(own)} on the three busiest days."
+        ),
+        against="as many other accounts, first seen at about the same time",
+    )
+
+
+def sign_up_gap(opened: Opened, members: Ints32, *, seed: int) -> Observation | None:
+    """Whether the members were put to use after the same time from their sign-up on.
+
+    Only accounts opened within the dump show their first prompt. They are compared with others opened at about the same
+    time.
+
+    Args:
+        opened: all accounts, and which of them to compare with; no member is one of these.
+        members: int32[a], ascending.
+        seed: of the draws.
+
+    Returns:
+        None where most members lack a creation or were opened before the dump, or too few others were opened within.
+    """
+    of = opened.of
+    own = _with_creation(opened, members)
+    newly = own[opened.fresh(own)]
+    if not len(own) or len(newly) < max(MIN_SIGN_UPS, len(own) / 2) or len(opened.created) < MIN_OTHERS:
+        return None
+    chosen = newly[spread(len(newly), nulls.MAX_MEMBERS)]
+    near = _near(of.created[chosen], opened.created)
+    rng = np.random.default_rng(seed)
+
+    def gap(accounts: AnyInts) -> Floats:
+        return np.asarray(np.log(of.first[accounts] - of.created[accounts] + 60.0))
+
+    value = float(_middle_half(gap(chosen)[None])[0])
+    null = draw_until_settled(
+        value,
+        lambda low, high: _middle_half(gap(opened.by_created[_matched(near, high - low, rng)])),
+        small=True,
+    )
+    usual = float(np.exp(np.median(gap(newly))) / HOUR)
+    return compared(
+        value,
+        null,
+        small=True,
+        sentence=(
+            f"{usual:.1f} hours lie between sign-up and first prompt (median of {len(newly)} accounts); the "
+            "quartiles differ by a factor of {value:.1f}, among other new accounts by {expected:.1f}."
+        ),
+        against="as many other accounts, opened within the dump at about the same time",
+        logs=True,
+    )
+
+
+def _with_creation(opened: Opened, members: Ints32) -> Ints32:
+    """The members with a known creation; none where these are too few or less than half of the members."""
+    own: Ints32 = members[opened.of.created[members] != NO_TIME]
+    return own[:0] if len(own) < MIN_SIGN_UPS or len(own) < len(members) / 2 else own
+
+
+def _near(own: Ints, others: Ints) -> tuple[Ints, Ints]:
+    """Where in ``others``, ascending, those near each of m moments begin, and how many they are.
+
+    A moment that is NO_TIME is compared with all others.
+    """
+    window = min(len(others), max(MATCHED, 3 * len(own)))
+    low = np.clip(np.searchsorted(others, own) - window // 2, 0, len(others) - window)
+    return np.where(own == NO_TIME, 0, low), np.where(own == NO_TIME, len(others), window)
+
+
+def _matched(near: tuple[Ints, Ints], draws: int, rng: np.random.Generator) -> Ints:
+    """Positions int64[draws, m] of others near each of m moments."""
+    low, size = near
+    return np.asarray(low + (rng.random((draws, len(low))) * size).astype(np.int64))
+
+
+def _same_day(created: Ints) -> Floats:
+    """Share of pairs opened on one day: float64[g] of int64[g, m]."""
+    g, m = created.shape
+    day = np.sort(created // DAY, axis=1)
+    new = np.ones((g, m), bool)
+    new[:, 1:] = day[:, 1:] != day[:, :-1]
+    start = np.flatnonzero(new)
+    count = np.diff(np.append(start, g * m))
+    pairs = np.bincount(start // m, count * (count - 1.0), minlength=g)
+    return np.asarray(pairs / (m * (m - 1)), np.float64)
+
+
+def _middle_half(values: Floats) -> Floats:
+    """Distance of the quartiles: float64[g] of float64[g, m]."""
+    low, high = np.quantile(values, (0.25, 0.75), axis=1)
+    return np.asarray(high - low)

@@ -1,0 +1,186 @@
+"""What the texts say about themselves: rigid wording, density, fillings against copies.
+
+Wording alone never lifts a finding above ``watch``: people repeat templates for innocent reasons.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.evidence.nulls import tail_p
+from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.arrays import Bools, Floats, unique
+
+__all__ = [
+    "PASSED_ON",
+    "READ",
+    "copies_share",
+    "density",
+    "fillings_not_copies",
+    "rigid_wording",
+    "shared_wording",
+    "slot_sweep",
+]
+
+
+PASSED_ON: Final = 0.5
+"""Share of the prompts that are copies, at least, of a text that people pass on. Chosen."""
+READ: Final = 1_500
+"""Characters of a text that its slots and its pairs are read from."""
+FILLED: Final = 0.5
+"""Share of the texts that must fill a gap between fixed words for it to be a slot. Chosen."""
+
+
+def copies_share(contents: npt.NDArray[np.int32]) -> float:
+    """The share of prompts that repeat an earlier one word for word (after normalisation)."""
+    return 1.0 - len(unique(contents)) / len(contents) if len(contents) else 0.0
+
+
+def rigid_wording(fixed_words: int, rigidity: float, background: Floats) -> Observation:
+    """Whether more words stand in the same order than in neighbourhoods of other texts.
+
+    Args:
+        fixed_words: of the candidate's most rigid template.
+        rigidity: fixed share of that template.
+        background: float64[b], fixed words of neighbourhoods outside every candidate.
+    """
+    usual = _mean(background)
+    return Observation(
+        value=float(fixed_words),
+        null="neighbourhoods of other texts",
+        expected=usual,
+        p_value=tail_p(float(fixed_words), background) if len(background) else 1.0,
+        sentence=(
+            f"{fixed_words} words stand in the same order in these prompts ({rigidity:.0%} of a prompt of usual "
+            f"length); in neighbourhoods of other texts {usual:.1f} do."
+        ),
+    )
+
+
+def shared_wording(shared_words: float, background: Floats) -> Observation:
+    """Whether texts keep more words of one another than texts of other neighbourhoods do.
+
+    Args:
+        shared_words: words that the candidate's texts keep of their medoid, on average, less those they keep when read
+            backwards.
+        background: float64[b], the same of neighbourhoods outside every candidate.
+    """
+    usual = _mean(background)
+    return Observation(
+        value=shared_words,
+        null="neighbourhoods of other texts",
+        expected=usual,
+        p_value=tail_p(shared_words, background) if len(background) else 1.0,
+        sentence=(
+            f"One of these prompts keeps {max(shared_words, 0.0):.1f} longer words of another by their order, "
+            f"beyond those that any order keeps; in neighbourhoods of other texts {max(usual, 0.0):.1f}."
+        ),
+    )
+
+
+def density(distances: Floats, background: Floats) -> Observation | None:
+    """Whether texts of other accounts are nearer than they are elsewhere.
+
+    Args:
+        distances: float64[s], chord distance of the candidate's segments to their neighbours from other accounts.
+        background: float64[b], the same outside every candidate, ascending.
+
+    Returns:
+        None where either is empty.
+    """
+    if not len(distances) or not len(background):
+        return None
+    value = float(np.median(distances))
+    middle = len(background) // 2
+    usual = float(background[[middle, -middle - 1]].mean())
+    return Observation(
+        value=value,
+        null="other texts and their neighbours",
+        expected=usual,
+        p_value=(1 + int(np.searchsorted(background, value, side="right"))) / (len(background) + 1),
+        sentence=f"The nearest texts of other accounts lie at a distance of {value:.2f}; elsewhere at {usual:.2f}.",
+    )
+
+
+def fillings_not_copies(contents: npt.NDArray[np.int32]) -> Observation:
+    """Whether the prompts differ from one another, as copies of a text that people pass on do not.
+
+    Args:
+        contents: int32[q], content ids of the candidate's prompts.
+    """
+    from scipy.special import bdtr
+
+    different = len(unique(contents))
+    copies = len(contents) - different
+    return Observation(
+        value=different / len(contents),
+        null="a text that is passed on: half of the prompts or more are copies",
+        expected=1 - PASSED_ON,
+        p_value=float(bdtr(copies, len(contents), PASSED_ON)),
+        sentence=f"{different} of {len(contents)} prompts are different; a text that is passed on repeats itself.",
+    )
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+# ---------------------------------------------------------------- fillings of slots
+
+
+def slot_sweep(
+    texts: Sequence[Sequence[str]], alignments: Sequence[Sequence[tuple[int, int]]], *, copied: Bools
+) -> Observation | None:
+    """Whether the slots of a template are swept: a new filling nearly every time.
+
+    Only the slots are compared, so that a rewording of the fixed words makes no filling new. The null is a text that
+    people pass on: a filling repeats an earlier one in half of the prompts or more (binomial, with a Bonferroni
+    correction over the slots). The most varied slot decides. Only a sample is read, so a prompt that repeats any other
+    one of the candidate, read or not, counts as a repetition too.
+
+    Args:
+        texts: tokens of a sample of prompts of one template.
+        alignments: for each, pairs of positions (fixed token, token of the text), ascending.
+        copied: bool[len(texts)], whether the whole prompt was sent before.
+
+    Returns:
+        None where no slot is filled by :data:`FILLED` of the texts.
+    """
+    from scipy.special import bdtr
+
+    fillings: dict[int, dict[int, list[str]]] = {}
+    for row, (text, aligned) in enumerate(zip(texts, alignments, strict=True)):
+        for (i, j), (_, end) in itertools.pairwise(((-1, -1), *aligned, (0, len(text)))):
+            if words := [token for token in text[j + 1 : end] if token[0].isalnum()]:
+                fillings.setdefault(i + 1, {})[row] = words
+    slots = [slot for slot in fillings.values() if len(slot) >= max(2.0, FILLED * len(texts))]
+    if not slots:
+        return None
+    best, new, filled = float("inf"), 0, 0
+    for slot in slots:
+        seen: set[tuple[str, ...]] = set()
+        again = 0
+        for row, words in slot.items():
+            filling = tuple(words)
+            again += filling in seen or bool(copied[row])
+            seen.add(filling)
+        # the first filling of all cannot repeat another
+        p_value = float(bdtr(min(again, len(slot) - 1), len(slot) - 1, PASSED_ON)) * len(slots)
+        if p_value < best:
+            best, new, filled = p_value, len(slot) - again, len(slot)
+    return Observation(
+        value=new / filled,
+        null="fillings that are passed on: half of them or more repeat an earlier one",
+        expected=1 - PASSED_ON,
+        p_value=min(1.0, best),
+        sentence=(
+            f"{f'The most varied of {len(slots)} slots' if len(slots) > 1 else 'The slot'} of the largest template has "
+            f"a new filling in {new} of {filled} prompts looked at; fillings that are passed on repeat in half of "
+            "them or more."
+        ),
+    )

@@ -1,0 +1,296 @@
+"""Whether the accounts' prompts come from one list: how alike the prompts of one account are, and those of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvestdetect.evidence.nulls import Groups, draw_until_settled, steps, tail_p
+from harvestdetect.evidence.observation import Observation
+from harvestdetect.util.arrays import Floats, Floats32, Ints, Vectors, spread
+
+__all__ = ["OwnSubjects", "WorkList", "coherence", "compare_likeness", "focus", "one_list_of_work"]
+
+
+DEALT: Final = 4.0
+"""Standard deviations of a shuffle from which prompts were not dealt at random, whatever other accounts do. Chosen."""
+NO_MORE_ALIKE: Final = 3.0
+"""Standard deviations of a shuffle below which the sentence says that one account's prompts are no more alike. It
+decides nothing."""
+LEAST_USUAL: Final = 0.02
+"""The likeness (cosine) within other accounts is taken to be at least this when it is divided by. Chosen."""
+MIN_PAIRS: Final = 30
+"""Pairs of prompts by one account that the comparison needs, over all accounts. Chosen."""
+ROUNDING: Final = 1e-5
+"""A vector nearer to the mean than this, as a share of the mean's length, is rounding error and counts as zero."""
+BAND: Final = 1.65
+"""Over the square root of the draws, this is how far the quantiles that enclose the true median lie from the sample's
+median, in 999 of 1,000 cases: 3.3 standard deviations of a binomial of one half."""
+GATHERED: Final = 1 << 19
+"""Numbers of vectors that are processed in one block, which bounds memory."""
+FOCUS_DRAWS: Final = 99
+"""Groups that a candidate's focus is compared with. Chosen."""
+FOCUS_PROMPTS: Final = 150
+"""Prompts of a candidate, evenly chosen, whose likeness is compared for the focus. Chosen."""
+
+
+def coherence(vectors: Vectors, member: npt.NDArray[np.int64]) -> Floats:
+    """How much alike the prompts of one account are, beyond what all prompts of the group share.
+
+    Args:
+        vectors: float[g, t, d].
+        member: int64[t], ascending from 0.
+
+    Returns:
+        float64[g]: mean cosine of two prompts of the same account, after the group's mean is taken away.
+    """
+    each = np.bincount(member)
+    several = each[member] > 1
+    centred, weight = _centred(vectors, several)
+    sums = _summed(centred, weight, member[several])
+    pairs = float((each * (each - 1)).sum())
+    return np.asarray((_squares(sums).sum(axis=1, dtype=np.float64) - (weight > 0).sum(axis=1)) / max(pairs, 1.0))
+
+
+def _gathered(vectors: Vectors, rows: Ints) -> Floats32:
+    """``vectors[rows]`` in float32."""
+    taken = vectors.take(rows.ravel(), axis=0).reshape(*rows.shape, vectors.shape[1])
+    return taken.astype(np.float32, copy=False)
+
+
+def _centred(vectors: Vectors, kept: npt.NDArray[np.bool_]) -> tuple[Floats32, Floats32]:
+    """Some of the t vectors of each group, less the mean of all t, and the factors that make them unit rows.
+
+    Args:
+        vectors: float[g, t, d].
+        kept: bool[t], k of them.
+
+    Returns:
+        float32[g, k, d] and float32[g, k]; the factor is 0 where a vector has no length.
+    """
+    t = vectors.shape[1]
+    mean = np.matmul(np.full((1, t), 1 / max(t, 1), np.float32), vectors)
+    centred = np.asarray((vectors if kept.all() else vectors[:, kept]) - mean, np.float32)
+    length = np.sqrt(_squares(centred))
+    rounding = ROUNDING * np.maximum(np.sqrt(_squares(mean)), 1)
+    return centred, np.divide(1, length, out=np.zeros_like(length), where=length > rounding)
+
+
+def _squares(vectors: Floats32) -> Floats32:
+    """Squared lengths: float32[g, t] of float32[g, t, d]."""
+    return np.asarray(np.einsum("gtd,gtd->gt", vectors, vectors))
+
+
+def _summed(vectors: Floats32, weight: Vectors, member: Ints) -> Floats32:
+    """Weighted sums over each member: float32[g, m, d] of float32[g, t, d], float32[g, t] and int64[t], ascending."""
+    from scipy import sparse
+
+    g, t, d = vectors.shape
+    starts = np.flatnonzero(np.concatenate(([True], member[1:] != member[:-1]))) if t else np.empty(0, np.int64)
+    # of matrices this small a sparse product is several times as fast as ``np.add.reduceat``
+    sums = sparse.csr_matrix(
+        (
+            weight.ravel(),
+            np.arange(g * t, dtype=np.int32),
+            np.append((np.arange(g)[:, None] * t + starts).ravel(), g * t).astype(np.int32),
+        ),
+        shape=(g * len(starts), g * t),
+    ) @ vectors.reshape(g * t, d)
+    return np.asarray(sums, np.float32).reshape(g, len(starts), d)
+
+
+def _if_dealt(vectors: Vectors, member: Ints) -> tuple[float, float, float]:
+    """:func:`coherence` of one group, and its mean and standard deviation over all ways to deal the prompts anew.
+
+    The moments are exact (Mantel 1967, "The detection of disease clustering and a generalized regression approach"):
+    the sum of ``a[i, j] b[s(i), s(j)]`` over all pairs, where a is 1 for two prompts of one account, b their cosine and
+    s a random order.
+
+    Args:
+        vectors: float[t, d], t at least 4.
+        member: int64[t], ascending from 0.
+    """
+    centred, weight = _centred(vectors[None], np.ones(len(member), bool))
+    unit = centred[0].astype(np.float64) * weight[0][:, None]
+    n, each = len(member), np.bincount(member)
+    a_rows = (each - 1)[member].astype(np.float64)
+    a_all = float(a_rows.sum())
+    a_squares = a_all
+    square = (unit**2).sum(axis=1)
+    b_rows = unit @ unit.sum(axis=0) - square
+    b_all = float(b_rows.sum())
+    b_squares = float(((unit.T @ unit) ** 2).sum() - (square**2).sum())
+    starts = np.flatnonzero(np.concatenate(([True], member[1:] != member[:-1])))
+    value = float((np.add.reduceat(unit, starts, axis=0) ** 2).sum() - square.sum())
+
+    def split(total: float, squares: float, rows: Floats) -> tuple[float, float, float]:
+        """Sums of products of two entries: of the same pair, of pairs with one prompt in common, of pairs with none."""
+        one = float((rows**2).sum()) - squares
+        return 2 * squares, 4 * one, total**2 - 2 * squares - 4 * one
+
+    a, b = split(a_all, a_squares, a_rows), split(b_all, b_squares, b_rows)
+    ways = (2 * n * (n - 1), 4 * n * (n - 1) * (n - 2), n * (n - 1) * (n - 2) * (n - 3))
+    mean = a_all * b_all / (n * (n - 1))
+    second = sum(x * y / w for x, y, w in zip(a, b, ways, strict=True))
+    deviation = float(np.sqrt(max(second - mean**2, 0.0)))
+    return value / a_all, mean / a_all, deviation / a_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSubjects:
+    """Whether the accounts of a candidate have subjects of their own."""
+
+    deviations: float
+    """Standard deviations of a shuffle by which two prompts of one account are more alike than dealt ones."""
+    of_usual: float
+    """Their likeness over that within other accounts; 1 is how people are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkList:
+    """How alike two prompts of one account are, beside a random deal and beside other accounts."""
+
+    value: float
+    """Mean cosine of two prompts of one account, after the mean of all prompts is taken away."""
+    deviations: float
+    """See :attr:`OwnSubjects.deviations`."""
+    dealt: bool
+    """Whether the prompts may have been dealt to the accounts at random."""
+    null: Floats
+    """float64[g]: the value of drawn groups of other accounts."""
+
+    @property
+    def usual(self) -> float:
+        """The value within other accounts."""
+        return float(np.median(self.null))
+
+    @property
+    def own_subjects(self) -> OwnSubjects:
+        """How far the accounts have subjects of their own."""
+        return OwnSubjects(deviations=self.deviations, of_usual=self.value / max(self.usual, LEAST_USUAL))
+
+
+def compare_likeness(
+    groups: Groups, vectors: Vectors, *, bounds: Sequence[float] = (), bounds_from: float = np.inf
+) -> WorkList | None:
+    """Compares the prompts of one account with a random deal and with the prompts of other accounts.
+
+    People come back to their own subjects: two prompts of one account are more alike than two of different ones.
+    When a list of work is dealt to a pool of accounts, they are not.
+
+    Args:
+        groups: matched with the candidate.
+        vectors: float[p, d], of every prompt.
+        bounds: values of :attr:`OwnSubjects.of_usual` at which a decision changes. Groups are drawn until it is clear
+            on which side of each bound it lies.
+        bounds_from: deviations from which the bounds matter.
+
+    Returns:
+        None where the accounts have fewer than :data:`MIN_PAIRS` pairs of prompts.
+    """
+    each = np.bincount(groups.member)
+    if (each * (each - 1)).sum() / 2 < MIN_PAIRS:
+        return None
+    value, mean, spread_by = _if_dealt(_gathered(vectors, groups.own), groups.member)
+    # where all prompts are one text any deal is as good as another
+    varied = spread_by > 1e-9
+    deviations = (value - mean) / spread_by if varied else 0.0
+    dealt = varied and deviations < DEALT
+    block = max(1, GATHERED // max(len(groups.own) * vectors.shape[1], 1))
+
+    def others(low: int, high: int) -> Floats:
+        drawn = groups.some(low, high)
+        parts = [
+            coherence(_gathered(vectors, drawn[start : start + block]), groups.member)
+            for start in range(0, high - low, block)
+        ]
+        return np.concatenate(parts)
+
+    if dealt:
+        null = draw_until_settled(value, others, draws=groups.draws, small=True)
+    else:
+        null = np.empty(0)
+        for low, high in steps(groups.draws):
+            null = np.concatenate((null, others(low, high)))
+            if deviations < bounds_from or not _undecided(value, null, bounds):
+                break
+    return WorkList(value=value, deviations=deviations, dealt=dealt, null=null)
+
+
+def _undecided(value: float, null: Floats, bounds: Sequence[float]) -> bool:
+    """Whether the value over the median of the null may lie on either side of one of the bounds."""
+    band = min(BAND / np.sqrt(len(null)), 0.5)
+    low, high = (value / max(float(q), LEAST_USUAL) for q in np.quantile(null, (0.5 + band, 0.5 - band)))
+    return any(low < share <= high for share in bounds)
+
+
+def one_list_of_work(work_list: WorkList | None) -> Observation | None:
+    """Whether the accounts' requests are dealt out of one list, rather than each account's own.
+
+    The p-value is 1 where the accounts have subjects of their own by :data:`DEALT` deviations or more.
+    """
+    if work_list is None:
+        return None
+    value, usual = work_list.value, work_list.usual
+    return Observation(
+        value=value,
+        null="groups of other accounts with as many prompts each",
+        expected=usual,
+        p_value=tail_p(value, work_list.null, small=True) if work_list.dealt else 1.0,
+        sentence=(
+            f"Two of these prompts by one account are no more alike (cosine {value:.2f}) than by two accounts; within "
+            f"other accounts the figure is {usual:.2f}."
+            if work_list.deviations < NO_MORE_ALIKE
+            else f"Two of these prompts by one account have a cosine of {value:.2f} beyond what all share; within "
+            f"other accounts the figure is {usual:.2f}."
+        ),
+    )
+
+
+def focus(groups: Groups | None, vectors: Vectors) -> Observation | None:
+    """How narrow the subject is: the likeness of prompts by different members.
+
+    Only prompts that belong to the candidate are read, so what members send besides changes nothing. A candidate is
+    alike by the way it was found, and other accounts are drawn whatever they ask. So a small p-value says that there is
+    a common subject, not that it is a suspicious one.
+
+    Args:
+        groups: matched with the candidate; None where too few other accounts exist.
+        vectors: float[p, d], of every prompt.
+
+    Returns:
+        None where there are no groups, or one member only.
+    """
+    if groups is None:
+        return None
+    chosen = spread(len(groups.own), FOCUS_PROMPTS)
+    member = groups.member[chosen]
+    if not len(member) or member[0] == member[-1]:
+        return None
+    value = float(_across(_gathered(vectors, groups.own[None, chosen]), member)[0])
+    drawn = [groups.some(low, high)[:, chosen] for low, high in steps(groups.draws) if high <= FOCUS_DRAWS]
+    null = _across(_gathered(vectors, np.concatenate(drawn)), member)
+    usual = float(np.median(null))
+    return Observation(
+        value=value,
+        null="groups of other accounts with as many prompts each, whatever they ask",
+        expected=usual,
+        p_value=tail_p(value, null),
+        sentence=(
+            f"Two of these prompts by different accounts have a cosine of {value:.2f}; two prompts of other accounts "
+            f"{usual:.2f}."
+        ),
+    )
+
+
+def _across(vectors: Floats32, member: Ints) -> Floats:
+    """Mean cosine of two prompts of different members: float64[g] of float32[g, t, d] and int64[t], ascending."""
+    each = np.bincount(member)
+    weight = 1 / np.maximum(np.sqrt(_squares(vectors)), 1e-6)
+    total = _squares(np.matmul(weight[:, None], vectors))[:, 0]
+    within = _squares(_summed(vectors, weight, member)).sum(axis=1, dtype=np.float64)
+    return np.asarray((total - within) / (len(member) ** 2 - (each**2).sum()))
