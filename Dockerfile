@@ -1,4 +1,4 @@
-# An image of harvestdetect: docker build -t harvestdetect:0.1.0 --build-arg TORCH_INDEX=ADDRESS .
+# An image of harvestdetect: docker build -t harvestdetect:0.2.0 --build-arg TORCH_INDEX=ADDRESS .
 #
 # It needs no network when it runs, and works on a read-only file system: it writes into /state, /out, /cache and /tmp
 # alone, and each of them is a volume. See docs/schedule.md.
@@ -32,7 +32,7 @@ FROM ${BASE}
 
 LABEL org.opencontainers.image.title="harvestdetect" \
       org.opencontainers.image.description="Finds prompt harvesting campaigns across accounts in dumps of prompts" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 RUN groupadd --gid 10001 harvestdetect \

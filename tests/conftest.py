@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -12,11 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as given_settings
 
 from harvestdetect.store.vectors import cache_folder
+from tests.alerts.receiving import Receiver, serving
 from tests.faults import compile_library
 from tests.faults.server import Server
 from tests.faults.world import World
+from tests.plan import is_slow, rank, scheduler
+
+given_settings.register_profile("quick", max_examples=25)
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = 6_000
@@ -42,6 +48,18 @@ class Scanned:
         return rows
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank(item.nodeid))
+    for item in items:
+        if is_slow(item.nodeid):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduler(config, log) if config.option.dist == "loadfile" else None
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where made models are kept: ``HARVESTDETECT_CACHE`` or the user's cache folder, so that only the first
@@ -65,19 +83,33 @@ def environment(cache: Path) -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def scanned(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, str]) -> Scanned:
-    """Simulated, then scanned, both through the command line in a process of their own."""
-    folder = tmp_path_factory.mktemp("scanned")
+    """Simulated, then scanned, both through the command line in a process of their own; once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, ended = base / "scanned", base / "scanned.json"
+    with (base / "scanned.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ended.exists():
+            done = _scan(folder, environment)
+            ended.write_text(json.dumps([done.returncode, done.stdout, done.stderr]), encoding="utf-8")
+    code, out, err = json.loads(ended.read_text(encoding="utf-8"))
+    return Scanned(
+        dump=folder / "dump", truth=folder / "truth.jsonl", out=folder / "scan",
+        done=subprocess.CompletedProcess(["harvestdetect", "scan"], code, out, err),
+    )  # fmt: skip
+
+
+def _scan(folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harvestdetect"]
     made = subprocess.run(
         [*command, "simulate", "--out", folder, "--prompts", str(PROMPTS)],
         env=environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    done = subprocess.run(
+    return subprocess.run(
         [*command, "scan", folder / "dump", "--out", folder / "scan", "--encoder", "fast"],
         env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
-    return Scanned(dump=folder / "dump", truth=folder / "truth.jsonl", out=folder / "scan", done=done)
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +134,14 @@ def server(
 def world(server: Server, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Dumps, scripts, and what they lead to without faults."""
     return World(tmp_path_factory.mktemp("world"), server, cache)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server on this machine that keeps what it is sent."""
+    made = Receiver()
+    with serving(made.server):
+        yield made
 
 
 _ENCODERS: dict[str, Any] = {}

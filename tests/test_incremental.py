@@ -31,6 +31,8 @@ from harvestdetect.template.align import Description
 from harvestdetect.template.refine import Described, Parted, template_of
 from harvestdetect.util.disk import SpareFolder
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 def digests(*numbers: int) -> npt.NDArray[np.void]:
     return np.array(sorted(numbers), ">u8").repeat(2).view("V16")

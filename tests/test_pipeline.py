@@ -30,6 +30,8 @@ from harvestdetect.simulate.evaluate import Scores, evaluate, found_of, read_tru
 from harvestdetect.store.vectors import file_digest
 from harvestdetect.template import align as template
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 T0 = 1_772_323_200
 ROWS = 6_000
 """Of the small dump."""

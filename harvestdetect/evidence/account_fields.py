@@ -69,7 +69,7 @@ class AccountField:
     twice: int
     """Values that two accounts or more hold."""
     rare_pairs: tuple[float, ...]
-    """For each bound of :data:`RARE`: the pairs of accounts that share a value held by at most that many."""
+    """For each bound of :data:`RARE`: the pairs of accounts that share a value of at most as many accounts."""
 
     def of(self, accounts: npt.NDArray[np.integer]) -> tuple[Ints, Ints32]:
         """The values that some accounts hold: the position of the account, ascending, and the value."""

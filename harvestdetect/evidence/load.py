@@ -19,7 +19,7 @@ COMPOSITIONS: Final = 1999
 MAX_SHARES: Final = 2_500_000
 """Shares that are drawn in all, which bounds time: fewer compositions are drawn of many accounts."""
 LEAST_COMPOSITIONS: Final = 999
-"""Compositions that are drawn at least. Of so many accounts that even these exceed :data:`MAX_SHARES`, only some are
+"""Compositions that are drawn at least. Where even these exceed :data:`MAX_SHARES`, only some of the accounts are
 compared, evenly chosen."""
 MIN_TO_SHARE: Final = 10
 """Prompts beyond the first of each account that an even load needs. Chosen."""

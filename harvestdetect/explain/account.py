@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from harvestdetect.data import TIERS, Candidate, Outside
@@ -93,46 +93,57 @@ def _as_member(scan: Scan, candidate: Candidate, member: MemberRow) -> Place:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Requirement:
+    """What a member needs to be recommended."""
+
+    name: str
+    met: bool
+    now: float | None = None
+    needed: float | None = None
+    sentence: str
+
+
 def _member_changes(candidate: Candidate, member: MemberRow, low: float) -> tuple[Change, ...]:
     """What makes a member recommended, or would."""
     share, enough = percent(member.harvest_share), max(math.ceil(low * member.prompts - 1e-9), 0)
-    tests = (
-        (
-            "tier",
-            candidate.tier in ("urgent", "review"),
-            None,
-            None,
-            f"its campaign must be at review or above; it is at {named(candidate.tier)}",
+    fit = f"{member.harvest_prompts:,} {_do(member.harvest_prompts)}"
+    requirements = (
+        _Requirement(
+            name="tier",
+            met=candidate.tier in ("urgent", "review"),
+            sentence=f"its campaign must be at review or above; it is at {named(candidate.tier)}",
         ),
-        (
-            "harvest share",
-            member.harvest_share >= low,
-            member.harvest_share,
-            low,
-            f"its harvest share must be at least {percent(low)} ({enough:,} of its {member.prompts:,} prompts); it is "
-            f"{share}",
+        _Requirement(
+            name="harvest share",
+            met=member.harvest_share >= low,
+            now=member.harvest_share,
+            needed=low,
+            sentence=(
+                f"its harvest share must be at least {percent(low)} ({enough:,} of its {member.prompts:,} prompts); it "
+                f"is {share}"
+            ),
         ),
-        (
-            "membership",
-            member.membership >= SURE,
-            member.membership,
-            SURE,
-            f"its membership must be at least {SURE:g}; it is {member.membership:.2f}",
+        _Requirement(
+            name="membership",
+            met=member.membership >= SURE,
+            now=member.membership,
+            needed=SURE,
+            sentence=f"its membership must be at least {SURE:g}; it is {member.membership:.2f}",
         ),
-        (
-            "prompts",
-            member.harvest_prompts >= LEAST_PROMPTS,
-            float(member.harvest_prompts),
-            float(LEAST_PROMPTS),
-            f"at least {LEAST_PROMPTS} of its prompts must fit; "
-            f"{member.harvest_prompts:,} {_do(member.harvest_prompts)}",
+        _Requirement(
+            name="prompts",
+            met=member.harvest_prompts >= LEAST_PROMPTS,
+            now=float(member.harvest_prompts),
+            needed=float(LEAST_PROMPTS),
+            sentence=f"at least {LEAST_PROMPTS} of its prompts must fit; {fit}",
         ),
     )
     wanted = "To stay recommended" if member.recommended else "To be recommended"
     return tuple(
-        Change(kind="account", name=name, now=now, needed=needed, tier=None, sentence=f"{wanted}, {why}.")
-        for name, passed, now, needed, why in tests
-        if passed == member.recommended
+        Change(kind="account", name=r.name, now=r.now, needed=r.needed, tier=None, sentence=f"{wanted}, {r.sentence}.")
+        for r in requirements
+        if r.met == member.recommended
     )
 
 

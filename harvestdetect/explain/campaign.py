@@ -234,7 +234,7 @@ def _why_apart(near: Near) -> str:
             f"{percent(near.overlap_cut)} (log p {near.log_p:.1f})."
         )
     return (
-        f"{shared}, {chance} (log p {near.log_p:.1f}): more than chance, but no link between their texts held, or "
+        f"{shared}, {chance} (log p {near.log_p:.1f}): more than chance, but no link between their texts remained, or "
         "accounts that use one of them only were separated."
     )
 

@@ -31,6 +31,7 @@ from harvestdetect.judge.triage import Judgement, judge
 from harvestdetect.settings import Settings
 
 __all__ = [
+    "SAME_MEASURES",
     "Calibration",
     "CandidateLike",
     "FittedMeasure",
@@ -46,6 +47,8 @@ __all__ = [
     "summary",
 ]
 
+SAME_MEASURES: Final = frozenset({"0.1.0", "0.2.0"})
+"""Versions of this package that measure the same, so that one can use the calibration of another."""
 MATTERS: Final = (
     "encoder",
     "segment_characters",
@@ -356,7 +359,7 @@ def check_calibration(
     Args:
         calibration: to be used.
         settings: of the scan.
-        version: of this package.
+        version: of this package; one of another version is refused unless both are in :data:`SAME_MEASURES`.
         models: view -> digest, once they are known; None leaves them out.
 
     Raises:
@@ -364,7 +367,7 @@ def check_calibration(
         SettingsError: ``settings.registry`` cannot be read.
     """
     made = calibration.versions.get("harvestdetect")
-    if made != version:
+    if made != version and not {made, version} <= SAME_MEASURES:
         raise CalibrationError(
             f"the calibration was made by harvestdetect {made}, this is {version}; its measures may differ, make "
             "it again"
@@ -392,7 +395,7 @@ def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> 
         fdr: false-discovery rate of the scan; the rate is that at the same cut.
 
     Returns:
-        empty where the benign dump held no prompts.
+        empty where the benign dump had no prompts.
     """
     from scipy.stats import chi2
 

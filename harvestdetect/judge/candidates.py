@@ -75,7 +75,7 @@ SLOT: Final = "…"
 """Mark of a slot in an excerpt."""
 CLOSE: Final = 0.7
 """Chord distance up to which two candidates are neighbours in wording. Chosen: 1 % of unrelated ones lie within 0.8."""
-WEIGHED: Final = 200
+COMPARED: Final = 200
 """Other candidates whose overlap with a candidate is tested: those that share the most accounts with it."""
 OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
 """Optional fields whose absence a candidate names, besides the timestamp and the creation."""
@@ -234,15 +234,15 @@ def near_candidates(
     same = np.asarray(copied, bool)
     found: list[list[Near]] = [[] for _ in ids]
     for block in blocks(overlaps):
-        weighed, distance = _weighed(overlaps, block, unit)
-        expected = by_chance(overlaps, weighed)
-        expected *= np.where(same[weighed.first] | same[weighed.second], rules.copied_relief, 1.0)
-        tail = np.where(weighed.shared > 0, log_tail(overlaps, weighed.shared, expected), 0.0)
-        overlap = weighed.shared / np.maximum(
-            np.minimum(overlaps.size[weighed.first], overlaps.size[weighed.second]), 1
+        compared, distance = _compared(overlaps, block, unit)
+        expected = by_chance(overlaps, compared)
+        expected *= np.where(same[compared.first] | same[compared.second], rules.copied_relief, 1.0)
+        tail = np.where(compared.shared > 0, log_tail(overlaps, compared.shared, expected), 0.0)
+        overlap = compared.shared / np.maximum(
+            np.minimum(overlaps.size[compared.first], overlaps.size[compared.second]), 1
         )
-        for i in _nearest(weighed, expected, tail, distance):
-            x, y, n = int(weighed.first[i]), int(weighed.second[i]), int(weighed.shared[i])
+        for i in _nearest(compared, expected, tail, distance):
+            x, y, n = int(compared.first[i]), int(compared.second[i]), int(compared.shared[i])
             cut = rules.rigid_log_p if rigid[x] and rigid[y] else rules.log_p
             found[x].append(
                 Near(
@@ -269,15 +269,15 @@ def _failed(shared: int, log_p: float, overlap: float, cut: float, rules: LinkRu
     return "overlap" if overlap < rules.min_overlap else "none"
 
 
-def _weighed(overlaps: Overlaps, block: slice, unit: Floats32 | None) -> tuple[Pairs, Floats32]:
+def _compared(overlaps: Overlaps, block: slice, unit: Floats32 | None) -> tuple[Pairs, Floats32]:
     """The pairs to compare of some candidates, sorted by both, and the distance in wording of each pair.
 
-    They are the :data:`WEIGHED` that share the most accounts, and the closest in wording.
+    They are the :data:`COMPARED` that share the most accounts, and the closest in wording.
     """
     count = len(overlaps.sent)
     shared = shared_pairs(overlaps, block)
     known = shared.first * count + shared.second
-    keys = known[_places(shared.first, -shared.shared, shared.second) < WEIGHED]
+    keys = known[_places(shared.first, -shared.shared, shared.second) < COMPARED]
     apart = None
     if unit is not None:
         apart = np.sqrt(np.maximum(2 - 2 * (unit[block] @ unit.T), 0))
@@ -295,13 +295,13 @@ def _weighed(overlaps: Overlaps, block: slice, unit: Floats32 | None) -> tuple[P
     return Pairs(first=first, second=second, shared=values[0], inside=values[1], back=values[2]), distance
 
 
-def _nearest(weighed: Pairs, expected: Floats, tail: Floats, distance: Floats32) -> Ints:
+def _nearest(compared: Pairs, expected: Floats, tail: Floats, distance: Floats32) -> Ints:
     """Positions of at most :data:`MOST_NEAR` pairs of each candidate, in the order in which they are named.
 
     Half of the places are kept for those close in wording, as far as there are such.
     """
-    first, second = weighed.first, weighed.second
-    many = np.flatnonzero(weighed.shared > expected)
+    first, second = compared.first, compared.second
+    many = np.flatnonzero(compared.shared > expected)
     close = np.flatnonzero(distance <= CLOSE)
     by_accounts = _places(first[many], tail[many], distance[many], second[many])
     by_wording = _places(first[close], distance[close], second[close])

@@ -8,8 +8,6 @@ import re
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,7 +23,7 @@ from harvestdetect.alerts.render import alert_record
 from harvestdetect.alerts.values import Command, PagerDuty, Slack, Syslog, Webhook
 from harvestdetect.data import TIERS
 from harvestdetect.errors import SettingsError
-from tests.alerts.test_alerts import (
+from tests.alerts.receiving import (
     DAY,
     HOSTILE,
     NOW,
@@ -43,25 +41,11 @@ from tests.alerts.test_alerts import (
     parsed,
     quiet,
     sending,
-    serving,
     texts_of,
     told_once,
     udp_receiver,
 )
-from tests.state.test_nights import Nights, got, pagerduty
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    with serving(made.server):
-        yield made
-
-
-@pytest.fixture
-def outbox() -> Iterator[Outbox]:
-    with closing(database()) as connection:
-        yield Outbox(connection)
+from tests.state.nights import Nights, got, pagerduty
 
 
 def digest(*alerts: Alert, include_text: bool = False, key: str = "k") -> dict[str, Any]:

@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.stream import SCENARIOS, lay, main
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 def test_days_hold_their_own_prompts(tmp_path: Path) -> None:
     files = lay(tmp_path, days=20, rows=60, seed=1)

@@ -21,7 +21,7 @@ from harvestdetect.data import TIERS
 from harvestdetect.report import OUTPUT_NAMES, detection_from_json, detection_json
 from tests.cli.support import ANSI, GOOD, Run, did_its_work, jsonl, lines, zstd
 from tests.conftest import PROMPTS, Scanned
-from tests.report.test_report import make_detection, make_finding
+from tests.report.making import make_detection, make_finding
 
 
 def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> None:

@@ -21,9 +21,10 @@ from harvestdetect import Settings
 from harvestdetect.corpus import segments
 from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.normalize import MARKS, normalize
+from harvestdetect.corpus.prepare import prepare
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.data import Batch, Prompt, Reject
+from harvestdetect.data import PART, Batch, Prompt, Reject
 from harvestdetect.dump import limits, read_dumps
 from harvestdetect.dump import parquet as reader
 from harvestdetect.dump import rows as rows_module
@@ -52,8 +53,8 @@ def test_of_a_very_long_text_the_beginning_is_kept_and_the_whole_tells_it_apart(
     first, last = "Say in your own words what this is about. ", "And explain each of the steps that you took."
     texts = [first + filling + last, first + filling + "b" + last, "A short text that nobody cuts at all."]
     block = next(batches_of(Prompt(account="a", time=1_800_000_000.0, prompt=text) for text in texts)).prompts
-    found = segments.prepare(block, Cutting())
-    parts = np.flatnonzero(np.isin(found.kind, (segments.PART,)))
+    found = prepare(block, Cutting())
+    parts = np.flatnonzero(np.isin(found.kind, (PART,)))
     assert len(parts) == 3, "texts that begin alike are two"
     assert sorted(found.text_size[parts].tolist()) == [37, 400, 400]
     wanted = segments.digests([normalize(text).encode() for text in texts])

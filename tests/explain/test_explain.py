@@ -69,7 +69,7 @@ from harvestdetect.judge.candidates import (
 from harvestdetect.judge.triage import judge, steps, tier_at
 from harvestdetect.report import write_outputs
 from harvestdetect.util.escape import INVISIBLE, json_text
-from tests.report.test_report import HOSTILE, make_detection, make_finding, make_member, make_template
+from tests.report.making import HOSTILE, make_detection, make_finding, make_member, make_template
 
 FIRST, SECOND, LOOSE = "c-aaaa000001", "c-aabb000002", "c-ffff000003"
 """A capped finding, an urgent one, a candidate that became no finding."""
@@ -1006,7 +1006,7 @@ def test_neighbours_that_send_unequally_have_the_figures_of_the_link() -> None:
 
 
 def test_of_many_that_share_accounts_those_with_the_most_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "WEIGHED", 2)
+    monkeypatch.setattr(candidates, "COMPARED", 2)
     sets = [range(20), range(3), range(6), range(4), range(6)]
     assert [n.campaign_id for n in neighbours(sets, population=4_000)[0]] == ["c-2", "c-4"]
 

@@ -12,6 +12,8 @@ from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import Attributed
 from harvestdetect.judge.attribute import Signature
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 FORM = "Rate the following essay about {} from one to ten and explain each point you take off it"
 SIGNATURE = Signature(
     campaign="c-1", words=("rate the following essay about", None, "from one to ten and explain each point")

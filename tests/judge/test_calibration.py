@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -541,6 +542,16 @@ def test_nor_one_with_another_model_or_version() -> None:
         check_calibration(fitted([]), settings=own, version="9.9")
 
 
+def test_one_of_a_version_with_the_same_measures_is_used() -> None:
+    own = Settings(encoder="fast")
+    older = dataclasses.replace(fitted([]), versions={"harvestdetect": "0.1.0", "numpy": "2"})
+    check_calibration(older, settings=own, version=__version__)
+    with pytest.raises(CalibrationError, match=rf"made by harvestdetect 0\.0\.9, this is {__version__}"):
+        check_calibration(
+            dataclasses.replace(older, versions={"harvestdetect": "0.0.9"}), settings=own, version=__version__
+        )
+
+
 # ---------------------------------------------------------------- the setting and the command
 
 
@@ -599,7 +610,7 @@ def test_calibrate_scans_the_whole_and_both_halves(
     assert len(found.measures["even_load"].p_values) == 60
     assert len(found.held_out) == found.held_out_prompts == 60
     assert printed.startswith(
-        "60 prompts of 50 accounts gave 60 candidates. The calibration uses the 60 that no innocent reading caps "
+        "60 prompts of 50 accounts gave 60 candidates. The calibration uses the 60 that no benign explanation caps "
     )
     assert "\n\nmeasure  " in printed
     assert f"scan DUMP --calibration {out} --out OUT" in printed

@@ -33,7 +33,7 @@ from harvestdetect.judge.triage import Judgement, changes
 from harvestdetect.report import detection_from_json, detection_json, html_report, write_outputs
 from harvestdetect.simulate import simulate
 from tests.judge.test_calibration import detection as benign_detection
-from tests.report.test_report import make_detection
+from tests.report.making import make_detection
 
 SEED = 0
 

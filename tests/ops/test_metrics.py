@@ -62,7 +62,7 @@ def test_every_series_is_there_with_its_help_and_type() -> None:
         "harvestdetect_alerts_failed": "1",
         "harvestdetect_alerts_pending": "2",
         "harvestdetect_window_complete": "1",
-        'harvestdetect_build_info{version="0.1.0"}': "1",
+        'harvestdetect_build_info{version="0.2.0"}': "1",
     }
     assert samples(metrics_text(FAILED)).keys() == found.keys()
     lines = metrics_text(GOOD).splitlines()

@@ -8,7 +8,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,7 @@ from harvestdetect.corpus.copies import copies_of, counted_once, is_within, row_
 from harvestdetect.corpus.prepare import prepare
 from harvestdetect.data import NO_TIME, Prompt, Prompts
 from harvestdetect.dump.in_memory import batches_of
-from harvestdetect.state import State, open_state
-
-pytestmark = pytest.mark.usefixtures("loaded_once")
+from harvestdetect.state import State
 
 DAY = 86_400
 START = 1_780_272_000
@@ -72,17 +70,6 @@ def packed(data: bytes, *, level: int = 6, mtime: int = 0) -> bytes:
 def write(file: Path, data: bytes) -> Path:
     file.write_bytes(data)
     return file
-
-
-@pytest.fixture
-def settings(cache: Path) -> Settings:
-    return Settings(encoder="fast", workers=1, threads=1, cache=cache)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    with open_state(tmp_path / "state", write=True) as opened:
-        yield opened
 
 
 class Runs:

@@ -343,7 +343,7 @@ def test_results_are_erased_too(tmp_path: Path, settings: Settings, capsys: pyte
     leftover.write_text(account)
     before = json.loads((folder / "campaigns.jsonl").read_text().splitlines()[0])
     assert run_main("state", "forget", state, account, "--out", folder) == 0
-    assert "files of results and work folders were rewritten" in capsys.readouterr().out
+    assert "files in folders of results and work folders" in capsys.readouterr().out
     assert holders(folder, account, secret) == []
     assert accounts_of(folder / "accounts.csv") == set(POOL) - {account}
     table = pq.read_table(folder / "prompts.parquet")

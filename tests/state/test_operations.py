@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from harvestdetect.alerts.values import CONDITIONS, PagerDuty, Slack, Syslog, We
 from harvestdetect.errors import LockedError, SettingsError, StateError
 from harvestdetect.state.operations_alerts import failure, is_failure, missing_files, send_failure
 from harvestdetect.state.store import DATABASE
-from tests.alerts.test_alerts import (
+from tests.alerts.receiving import (
     HOSTILE,
     NOW,
     PATH,
@@ -31,28 +30,13 @@ from tests.alerts.test_alerts import (
     parsed,
     quiet,
     sending,
-    serving,
     texts_of,
     udp_receiver,
 )
-from tests.state.test_nights import Nights, got, pagerduty, webhook
+from tests.state.nights import Nights, got, pagerduty, webhook
 
 DAY = 86_400
 BOTH = ["campaigns", "operations"]
-
-
-@pytest.fixture
-def nights(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> Nights:
-    made = Nights(folder=tmp_path, cache=cache, capture=capsys)
-    made.settings()
-    return made
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    with serving(made.server):
-        yield made
 
 
 def ops(receiver: Receiver, path: str = "/ops", **more: Any) -> str:
@@ -343,7 +327,7 @@ def test_a_channel_that_fails_its_test_is_named(nights: Nights, receiver: Receiv
     assert nights.run("alerts", "test", "--settings", file, "--channel", "b") == 0
     assert [request.path for request in receiver.requests] == ["/b"]
     assert nights.run("alerts", "test", "--settings", file, "--channel", "none") == 2
-    assert "there is no channel 'none'; there are: a, b, pages" in nights.said
+    assert "no channel is named 'none'; the channels are: a, b, pages" in nights.said
     nights.settings()
     assert nights.run("alerts", "test", "--settings", file) == 2
     assert "has no [[alerts]] table" in nights.said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,15 @@ class Made:
     answer: dict[str, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A work folder after a scan of the dump, and what that scan says."""
+
+    folder: Path
+    answer: dict[str, bytes]
+    detection: Detection
+
+
 def answer_of(detection: Detection, out: Path) -> dict[str, bytes]:
     write_outputs(detection, out)
     return {name: (out / name).read_bytes() for name in ANSWER}
@@ -51,12 +61,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(files, scan(files, None, folder / "out")[0])
 
 
+@pytest.fixture(scope="module")
+def worked(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Worked:
+    folder = tmp_path_factory.mktemp("worked")
+    answer, detection = scan(made.files, folder / "work", folder / "first")
+    return Worked(folder / "work", answer, detection)
+
+
 def test_a_second_scan_says_the_same_and_reads_nothing_again(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Made, worked: Worked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = tmp_path / "work"
-    first, told = scan(made.files, work, tmp_path / "first")
-    assert first == made.answer
+    work, told = shutil.copytree(worked.folder, tmp_path / "work"), worked.detection
+    assert worked.answer == made.answer
     assert told.counts["rejects"] == 2
     kept = {p.relative_to(work): p.stat().st_mtime_ns for p in work.rglob("*") if p.is_file()}
     assert len(list((work / "read").glob("*.shard"))) == len(made.files)
@@ -84,9 +100,8 @@ def test_dumps_that_came_later_are_added(made: Made, tmp_path: Path) -> None:
     assert less == scan(made.files[1:], None, tmp_path / "alone")[0]
 
 
-def test_a_damaged_folder_is_made_again(made: Made, tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    scan(made.files, work, tmp_path / "first")
+def test_a_damaged_folder_is_made_again(made: Made, worked: Worked, tmp_path: Path) -> None:
+    work = shutil.copytree(worked.folder, tmp_path / "work")
     dice = random.Random(0)
     for path in sorted(work.rglob("*")):
         if not path.is_file() or path.suffix not in (".shard", ".npy", ".parquet"):

@@ -6,7 +6,6 @@ import json
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from harvestdetect.errors import ClockError, StateError, UsageError
 from harvestdetect.state import State, open_state
 from harvestdetect.state.clock import AHEAD_OF_NOW, DRIFT, FIRST_RELEASE, LEAST_JUMP, check_clock
 from harvestdetect.state.store import DATABASE
-
-pytestmark = pytest.mark.usefixtures("loaded_once")
 
 DAY = 86_400
 START = 1_780_272_000
@@ -61,17 +58,6 @@ def rows_of(day: int, *, timed: bool = True) -> list[dict[str, Any]]:
 def write(file: Path, rows: list[dict[str, Any]]) -> Path:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return file
-
-
-@pytest.fixture
-def settings(cache: Path) -> Settings:
-    return Settings(encoder="fast", workers=1, threads=1, cache=cache)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    with open_state(tmp_path / "state", write=True) as opened:
-        yield opened
 
 
 class Nights:
