@@ -250,7 +250,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "judge.calibration_file": {"VERSION": "format"},
     "judge.candidates": {
         "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "EXCERPT": "display",
-        "CLOSE": "display", "WEIGHED": "display",
+        "CLOSE": "display", "COMPARED": "display",
     },
     "judge.findings": {"STANDS_OUT": "display", "MOST_CLAUSES": "display", "DAY": "arithmetic"},
     "judge.triage": {"P_FLOOR": "arithmetic", "NEIGHBOURS": "display", "LEAST_CUT": "display"},
