@@ -41,7 +41,7 @@ from harvestdetect.simulate.evaluate import evaluate, read_findings, read_truth
 from harvestdetect.simulate.groups import Plan, Writer, make_plan
 from harvestdetect.simulate.people import Text
 from harvestdetect.simulate.traffic import DAY, Account
-from harvestdetect.store.vectors import cache_folder
+from harvestdetect.store.folder import cache_folder
 
 __all__ = [
     "DAYS", "REST", "START", "Laid", "Scanned",

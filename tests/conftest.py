@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import settings as given_settings
 
-from harvestdetect.store.vectors import cache_folder
+from harvestdetect.store.folder import cache_folder
 from tests.alerts.receiving import Receiver, serving
 from tests.faults import compile_library
 from tests.faults.server import Server

@@ -27,8 +27,8 @@ from harvestdetect.pipeline import run_scan
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
 from harvestdetect.simulate.evaluate import Scores, evaluate, found_of, read_truth
-from harvestdetect.store.vectors import file_digest
 from harvestdetect.template import align as template
+from harvestdetect.util.files import file_digest
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from harvestdetect.corpus.block import Cutting, PreparedBlock
 from harvestdetect.corpus.prepare import prepare, prepare_in_worker, start_worker
-from harvestdetect.corpus.shards import Shard, ShardFolder, ShardWriter
+from harvestdetect.corpus.shard_file import Shard
+from harvestdetect.corpus.shards import ShardFolder, ShardWriter
 from harvestdetect.data import NO_PROMPTS, Batch
 from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.util.arrays import Ints32

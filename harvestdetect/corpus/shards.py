@@ -1,15 +1,17 @@
-"""Files of a dump, prepared once and kept: a later scan takes what it needs of them without reading them again.
+"""Prepared files: files of a dump as they were cut up, kept so that a later scan need not read the dump again.
 
-A shard is one file of a dump as :func:`harvestdetect.corpus.prepare.prepare` gives it, block by block, with its
-rejects. Its
-name tells everything that it depends on: the bytes of the file, how it was read and cut, and with which version. It is
-written under a temporary name, flushed to the disk and renamed, ends with a digest of itself, and is used only when
-that is right; anything else is made again. A shard that cannot be read now is not damaged: only bytes that do not match
-the digest, read twice, are.
+A prepared file has the blocks that :func:`harvestdetect.corpus.prepare.prepare` made of one file of a dump, and the
+rejects of that file. A work folder and a state both have a folder of them. They are no artifacts of
+:mod:`harvestdetect.store.folder`, for two reasons:
 
-::
+* The prepared files of a state are the only copy of its window. They must prove themselves when every database is
+  lost, which a Parquet file cannot: nothing in it protects its footer.
+* A block is 21 arrays of seven different lengths, which are no table.
 
-    b"harvest-shard-1\\n"   arrays of the first block, of the second, ...   JSON   its size, 8 bytes   SHA-256, 32 bytes
+So a prepared file (:mod:`harvestdetect.corpus.shard_file`) carries its own proof: its name is its key
+(:func:`harvestdetect.store.keys.key_of`), and a digest of all its bytes is at its end. Whether it may be trusted is
+decided by the same rule as for artifacts (:mod:`harvestdetect.store.trust`). The database of a state lists the
+prepared files that the state needs.
 """
 
 from __future__ import annotations
@@ -17,52 +19,67 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from io import BufferedReader
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from harvestdetect import __version__
 from harvestdetect.corpus.block import LAYOUT, Cutting, PreparedBlock, rows_of_account, select_rows
+from harvestdetect.corpus.shard_file import MAGIC, Shard, opened, read_shard, shown_name
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
+from harvestdetect.store.keys import key_of
+from harvestdetect.store.trust import ABSENT, Condition, DamagedFileError, condition_of, move_aside
 from harvestdetect.util.disk import SpareFolder, reason_of
 from harvestdetect.util.files import Unfinished, flush_to_disk, make_folder, sweep
-from harvestdetect.util.retries import retried
 
-__all__ = ["Condition", "Shard", "ShardFolder", "ShardWriter", "Window", "move_aside", "opened", "shown_name"]
+__all__ = ["SUFFIX", "ShardFolder", "ShardWriter", "Window", "lasting_name"]
 
-Condition: TypeAlias = Literal["whole", "missing", "damaged"]
-
-MAGIC: Final = b"harvest-shard-1\n"
-TAIL: Final = 40
-"""Bytes behind the JSON."""
-_STEP: Final = 1 << 20
-_TEXTS: Final = frozenset({"text_bytes", "shown_bytes", "value_bytes"})
-"""Arrays of a block that hold text."""
+SUFFIX: Final = ".shard"
 _KINDS: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
-"""What of a file's name bears on how it is read."""
+"""Parts of a file's name that decide how it is read."""
+_COPY: Final = re.compile(r"([0-9a-f]{12})-[0-9a-f]{40}\.shard\Z")
+"""The name of a copy: a digest of the versions that it was made with, and its key."""
+_OLD_COPY: Final = re.compile(r"[0-9a-f]{64}\.shard\Z")
+"""The name of a prepared file of version 0.1."""
+_OF_A_STATE: Final = ("state.sqlite", "lock", "aside")
+"""Files and folders that only a state has."""
+
+
+def lasting_name(name: str, sha256: str) -> str:
+    """The name of the prepared file in a state; it depends on the bytes of the dump alone.
+
+    Args:
+        name: of the file of the dump.
+        sha256: of its bytes as stored, as hex.
+    """
+    return f"{key_of({'lasting': True}, kind='prepared', content=_content(name, sha256))}{SUFFIX}"
+
+
+def _content(name: str, sha256: str) -> tuple[object, ...]:
+    base = os.path.basename(name).lower()
+    return (sha256, [kind in base for kind in _KINDS])
 
 
 class ShardFolder:
-    """A folder of shards.
+    """A folder of prepared files.
 
     Args:
         folder: made if it is not there.
-        settings: what of them bears on reading is part of a shard's name.
+        settings: those that bear on reading are part of the key of a copy.
         cutting: likewise.
-        lasting: a shard is named by the bytes of its file alone. Then it is not a copy that can be made again: the
-            caller sees to it that all shards were cut in the same way, and a damaged one is moved into the folder
-            ``aside`` next to this one.
+        lasting: the folder is that of a state. The key then has no settings: a prepared file is not a copy that can be
+            made again, the caller sees to it that all were cut in the same way, and a damaged one is moved into the
+            folder ``aside`` next to this one.
         change: False: nothing in the folder is made, moved or removed.
         spare: the folder that this one is in, where a scan can do without it: it is given up when it cannot be
             written. None: that is an error.
@@ -86,22 +103,18 @@ class ShardFolder:
         self.lasting = lasting
         self.change = change
         self.moved: dict[Path, Path] = {}
-        """Damaged shards that were moved aside: from where, to where."""
+        """Damaged prepared files that were moved aside: from where, to where."""
         self._spare = spare
-        told: dict[str, Any] = (
-            {"lasting": True}
-            if lasting
-            else {
-                "mapping": sorted(settings.mapping.items()),
-                "format": settings.format,
-                "max_line_bytes": settings.max_line_bytes,
-                "segment_characters": cutting.segment_characters,
-                "max_windows": cutting.max_windows,
-                "registry": cutting.registry.digest if cutting.registry else None,
-                "versions": [__version__, pa.__version__, unicodedata.unidata_version, sys.byteorder],
-            }
-        )
-        self._key = json.dumps(told, sort_keys=True)
+        self._settings: dict[str, Any] = {
+            "mapping": sorted(settings.mapping.items()),
+            "format": settings.format,
+            "max_line_bytes": settings.max_line_bytes,
+            "segment_characters": cutting.segment_characters,
+            "max_windows": cutting.max_windows,
+            "registry": cutting.registry.digest if cutting.registry else None,
+        }
+        versions = [__version__, pa.__version__, unicodedata.unidata_version, sys.byteorder]
+        self._versions = key_of({}, kind="versions", content=versions)[:12]
         if not change:
             return
         try:
@@ -109,9 +122,21 @@ class ShardFolder:
             sweep(self.folder)
         except OSError as error:
             self.lose(CacheError(f"cannot use the folder {self.folder}: {reason_of(error)}"), error)
+        if not lasting:
+            self._remove_old_copies()
+
+    def _remove_old_copies(self) -> None:
+        """Removes copies that were made with other versions of this package or its libraries: no key finds them."""
+        if any((self.folder.parent / name).exists() for name in _OF_A_STATE):
+            return  # a state was given as a work folder, and its prepared files are no copies
+        with suppress(OSError):
+            for path in list(self.folder.glob(f"*{SUFFIX}")):
+                match = _COPY.match(path.name)
+                if match[1] != self._versions if match else _OLD_COPY.match(path.name):
+                    path.unlink(missing_ok=True)
 
     def lose(self, error: CacheError, cause: OSError | None = None) -> None:
-        """Goes on without writing shards, where a scan can do without them.
+        """Goes on without writing prepared files, where a scan can do without them.
 
         Raises:
             CacheError: ``error``, where it cannot.
@@ -122,16 +147,16 @@ class ShardFolder:
 
     @property
     def spare(self) -> bool:
-        """Whether a scan can do without these shards."""
+        """Whether a scan can do without these prepared files."""
         return self._spare is not None
 
     @property
     def writable(self) -> bool:
-        """Whether shards are still to be written."""
+        """Whether prepared files are still to be written."""
         return self._spare is None or self._spare.writable
 
     def open(self, name: str, sha256: str) -> Shard | None:
-        """The shard of a file, whole; None where there is none, or a damaged one.
+        """The prepared file of a file, if it is whole; None where it is missing or damaged.
 
         A damaged one is moved aside where the folder is ``lasting`` and may be changed.
 
@@ -140,35 +165,30 @@ class ShardFolder:
             sha256: of its bytes as stored, as hex.
 
         Raises:
-            UnreadableError: the shard is there and cannot be read now.
+            UnreadableError: the prepared file is there and cannot be read now.
         """
         path = self.path(name, sha256)
         try:
             return opened(path, name=name)
-        except _ABSENT:
+        except ABSENT:
             return None
-        except _DAMAGE:
+        except DamagedFileError:
             if self.lasting and self.change:
                 self.moved[path] = move_aside(path, self.aside, "damaged")
             return None
 
     def condition(self, name: str, sha256: str) -> Condition:
-        """Whether the shard of a file is whole; changes nothing.
+        """Whether the prepared file of a file is whole; changes nothing.
 
         Raises:
             UnreadableError: it cannot be read now.
         """
-        try:
-            opened(self.path(name, sha256), name=name).close()
-        except _ABSENT:
-            return "missing"
-        except _DAMAGE:
-            return "damaged"
-        return "whole"
+        path = self.path(name, sha256)
+        return condition_of(lambda: read_shard(path, name).close(), path)
 
     @property
     def aside(self) -> Path:
-        """Where damaged shards of a lasting folder go."""
+        """Where damaged prepared files of a lasting folder go."""
         return self.folder.parent / "aside"
 
     def without(
@@ -180,43 +200,43 @@ class ShardFolder:
         renamed: str | None = None,
         unsaid: Callable[[str], str] | None = None,
     ) -> int:
-        """Takes the prompts of an account out of a shard, all that only they hold, and mentions in it.
+        """Takes an account out of a prepared file: its prompts, everything that only they hold, and mentions of it.
 
         Args:
             name: of the file.
             sha256: of its bytes.
             account: its id.
-            renamed: what the file is to be called; the shard without the account is then at the path of this name,
+            renamed: new name of the file; the prepared file without the account is then at the path of this name,
                 and the old one stays until the caller removes it. None: as before.
-            unsaid: takes the id out of a reason for which a row was rejected; None: each place where it stands.
+            unsaid: takes the id out of a reason for which a row was rejected; None: replaces it everywhere.
 
         Returns:
             How many prompts there were.
 
         Raises:
-            UnreadableError: the shard cannot be read now.
-            CacheError: the shard is not there or damaged, or the folder cannot be written.
+            UnreadableError: the prepared file cannot be read now.
+            CacheError: the prepared file is missing or damaged, or the folder cannot be written.
         """
-        held = self.open(name, sha256)
-        if held is None:
+        shard = self.open(name, sha256)
+        if shard is None:
             raise CacheError(f"the prepared file of {name} in {self.folder} is missing or damaged")
         new_name = name if renamed is None else renamed
         unsaid = unsaid or (lambda reason: reason.replace(account, "[erased]"))
         try:
-            gone = sum(int(rows_of_account(block, account).sum()) for block in held)
-            rejects = tuple(replace(reject, reason=unsaid(reject.reason)) for reject in held.rejects)
-            if gone or rejects != held.rejects or held.stored_name != shown_name(new_name):
-                self._write_without(held, rejects, new_name, account)
+            gone = sum(int(rows_of_account(block, account).sum()) for block in shard)
+            rejects = tuple(replace(reject, reason=unsaid(reject.reason)) for reject in shard.rejects)
+            if gone or rejects != shard.rejects or shard.stored_name != shown_name(new_name):
+                self._write_without(shard, rejects, new_name, account)
         finally:
-            held.close()
+            shard.close()
         return gone
 
-    def _write_without(self, held: Shard, rejects: tuple[Reject, ...], name: str, account: str) -> None:
+    def _write_without(self, shard: Shard, rejects: tuple[Reject, ...], name: str, account: str) -> None:
         writer = self.writer(name)
-        file = replace(held.file, name=shown_name(name))
+        file = replace(shard.file, name=shown_name(name))
         try:
             writer.tell(Batch(prompts=NO_PROMPTS, rejects=rejects, files=(file,)))
-            for block in held:
+            for block in shard:
                 writer.append(select_rows(block, ~rows_of_account(block, account), respelt=True))
             writer.publish()
         finally:
@@ -231,10 +251,11 @@ class ShardFolder:
         return ShardWriter(self, name)
 
     def path(self, name: str, sha256: str) -> Path:
-        """Where the shard of a file is, or would be."""
-        base = os.path.basename(name).lower()
-        told = json.dumps([self._key, sha256, [kind in base for kind in _KINDS]])
-        return self.folder / f"{hashlib.sha256(told.encode()).hexdigest()}.shard"
+        """Where the prepared file of a file is, or would be."""
+        if self.lasting:
+            return self.folder / lasting_name(name, sha256)
+        key = key_of(self._settings, kind="prepared", content=_content(name, sha256))
+        return self.folder / f"{self._versions}-{key}{SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,176 +269,8 @@ class Window:
     """Prompts before this time (Unix seconds) do not count."""
 
 
-_ABSENT: Final = (FileNotFoundError, NotADirectoryError)
-_DAMAGE: Final = (ValueError, KeyError, TypeError)
-"""What :class:`Shard` raises where the bytes are not those that were written."""
-
-
-def opened(path: Path, *, name: str | None = None) -> Shard:
-    """The shard at a path. What looks damaged is read twice: a read that came back short proves nothing.
-
-    Args:
-        path: of the shard.
-        name: of its file as it is called now; None: as the shard has it.
-
-    Raises:
-        FileNotFoundError: there is nothing.
-        UnreadableError: it cannot be read now.
-        ValueError, KeyError, TypeError: it is damaged.
-    """
-
-    def once() -> Shard:
-        stream = path.open("rb")
-        try:
-            return Shard(stream, name=name)
-        except BaseException:
-            stream.close()
-            raise
-
-    try:
-        return retried(once, path)
-    except _DAMAGE:
-        return retried(once, path)
-
-
-def move_aside(path: Path, folder: Path, why: str) -> Path:
-    """Moves a file into a folder, under a name that says why and when; nothing there is replaced.
-
-    Raises:
-        CacheError: it cannot be moved.
-    """
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    try:
-        make_folder(folder)
-        target, number = folder / f"{path.stem}.{why}-{stamp}{path.suffix}", 1
-        while target.exists():
-            number += 1
-            target = folder / f"{path.stem}.{why}-{stamp}-{number}{path.suffix}"
-        path.rename(target)
-        flush_to_disk(folder)
-        flush_to_disk(path.parent)
-    except OSError as error:
-        raise CacheError(f"cannot move {path} to {folder}: {error.strerror or error}") from None
-    return target
-
-
-def shown_name(name: str) -> str:
-    """The name of a file as text: bytes that are not UTF-8 are written as escapes."""
-    return name.encode("utf-8", "backslashreplace").decode()
-
-
-class Shard:
-    """A file of a dump as it was prepared; to be closed.
-
-    Args:
-        stream: at the start of a shard.
-        name: of the file as it is called now; None: as the shard has it.
-
-    Raises:
-        ValueError, KeyError, TypeError: it is not a whole shard.
-        OSError: it cannot be read.
-    """
-
-    file: SourceFile
-    rejects: tuple[Reject, ...]
-    cut: tuple[int, int] | None
-    """``segment_characters`` and ``max_windows`` that it was cut with; None: it does not say."""
-    stored_name: str
-    """What the file was called when the shard was written."""
-
-    def __init__(self, stream: BufferedReader, *, name: str | None) -> None:
-        size = os.fstat(stream.fileno()).st_size
-        if size < len(MAGIC) + TAIL:
-            raise ValueError("it is too short")
-        digest, left = hashlib.sha256(), size - 32
-        while left > 0 and (data := stream.read(min(left, _STEP))):
-            digest.update(data)
-            left -= len(data)
-        if left or stream.read(33) != digest.digest():
-            raise ValueError("the digest is wrong")
-        stream.seek(size - TAIL)
-        long = int.from_bytes(stream.read(8), "little")
-        stream.seek(size - TAIL - long)
-        told = json.loads(stream.read(long))
-        self.stored_name = str(told["file"]["name"])
-        shown = shown_name(self.stored_name if name is None else name)
-        self.cut = None if "cutting" not in told else (int(told["cutting"][0]), int(told["cutting"][1]))
-        self.file = SourceFile(**told["file"] | {"name": shown})
-        self.rejects = tuple(
-            Reject(file=shown, line=line, byte=byte, reason=reason) for line, byte, reason in told["rejects"]
-        )
-        self._blocks: list[list[int]] = told["blocks"]
-        self._stream = stream
-        if sum(self._bytes(block) for block in self._blocks) != size - TAIL - long - len(MAGIC):
-            raise ValueError("the sizes are wrong")
-
-    def text_places(self) -> list[tuple[int, int]]:
-        """Where texts, values and the JSON lie in the file of the shard: start and stop of each, ascending."""
-        found, place = [], len(MAGIC)
-        for counts in self._blocks:
-            for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
-                stop = place + count * np.dtype(kind).itemsize * width
-                if name in _TEXTS:
-                    found.append((place, stop))
-                place = stop
-        return [*found, (place, os.fstat(self._stream.fileno()).st_size - TAIL)]
-
-    @staticmethod
-    def _bytes(counts: list[int]) -> int:
-        return sum(
-            count * np.dtype(kind).itemsize * width
-            for count, (kind, width) in zip(counts, LAYOUT.values(), strict=True)
-        )
-
-    def __iter__(self) -> Iterator[PreparedBlock]:
-        """Its blocks, in order.
-
-        Raises:
-            CacheError: the shard was changed while it was read.
-        """
-        place = len(MAGIC)
-        for counts in self._blocks:
-            arrays: dict[str, Any] = {}
-            for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
-                array = np.empty((count, width) if width > 1 else count, kind)
-                self._read(array, place)
-                place += array.nbytes
-                arrays[name] = array
-            yield PreparedBlock(**arrays)
-
-    def times(self) -> Iterator[npt.NDArray[np.int64]]:
-        """The times of its prompts, block by block: int64[n], Unix seconds or ``NO_TIME``. Reads nothing else.
-
-        Raises:
-            CacheError: the shard was changed while it was read.
-        """
-        place = len(MAGIC)
-        before = list(LAYOUT).index("time")
-        for counts in self._blocks:
-            array = np.empty(counts[before], np.int64)
-            ahead = zip(counts[:before], list(LAYOUT.values())[:before], strict=True)
-            self._read(array, place + sum(n * np.dtype(kind).itemsize * width for n, (kind, width) in ahead))
-            place += self._bytes(counts)
-            yield array
-
-    def _read(self, array: npt.NDArray[Any], place: int) -> None:
-        """Fills an array from a place in the file."""
-        if not array.size:
-            return
-
-        def once() -> int:
-            self._stream.seek(place)
-            return self._stream.readinto(array.data.cast("B"))
-
-        if retried(once, self._stream.name) != array.nbytes:
-            raise CacheError(f"{self._stream.name} became shorter while it was read")
-
-    def close(self) -> None:
-        self._stream.close()
-
-
 class ShardWriter:
-    """Writes the shard of a file that is being read; nothing is there under its name before it is whole.
+    """Writes the prepared file of a file that is being read; nothing is there under its name before it is whole.
 
     Raises:
         CacheError: the folder cannot be written.
@@ -474,7 +327,7 @@ class ShardWriter:
         self._blocks.append(counts)
 
     def publish(self) -> None:
-        """Puts the shard in its place, if the file was told as read; otherwise nothing is kept.
+        """Puts the prepared file in its place if :meth:`tell` got the end of the file; otherwise nothing is kept.
 
         Raises:
             CacheError: it cannot be written.
@@ -483,13 +336,13 @@ class ShardWriter:
             self.discard()
             return
         cutting = self._folder.cutting
-        told = {
+        stored = {
             "file": asdict(self._file),
             "rejects": self._rejects,
             "blocks": self._blocks,
             "cutting": [cutting.segment_characters, cutting.max_windows],
         }
-        raw = json.dumps(told).encode()
+        raw = json.dumps(stored).encode()
         self._write(raw)
         self._write(len(raw).to_bytes(8, "little"))
         try:

@@ -16,7 +16,7 @@ from harvestdetect.dump.sources import Found, expand_sources, is_plain_file, ope
 from harvestdetect.dump.streams import Stored
 from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
-from harvestdetect.store.vectors import file_digest
+from harvestdetect.util.files import file_digest
 
 __all__ = ["DumpFile", "Dumps", "check_rejects", "read_dumps"]
 

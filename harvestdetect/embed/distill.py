@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvestdetect.errors import CacheError, EncoderError, UnreadableError
-from harvestdetect.store.vectors import Notes, cache_folder, is_whole, publish_folder
+from harvestdetect.store.folder import Notes, cache_folder
+from harvestdetect.store.models import is_whole, publish_folder
 from harvestdetect.util.arrays import Floats, Floats32, Ints
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
 

@@ -37,7 +37,8 @@ from harvestdetect.embed.static import StaticEncoder
 from harvestdetect.embed.transformer import TransformerEncoder, runs_on_cpu
 from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
-from harvestdetect.store.vectors import Notes, VectorCache, cache_folder
+from harvestdetect.store.folder import Notes, cache_folder
+from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.arrays import Digests, Floats32
 from harvestdetect.util.disk import SpareFolder
 from harvestdetect.util.texts import Texts

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from harvestdetect.errors import EncoderError
 from harvestdetect.settings import Settings
-from harvestdetect.store.vectors import file_digest
+from harvestdetect.util.files import file_digest
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -13,7 +13,7 @@ from harvestdetect.embed.model_files import encoder_digest, first_line, load_tra
 from harvestdetect.embed.transformer import equal_length_batches
 from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
-from harvestdetect.store.vectors import is_whole, publish_folder
+from harvestdetect.store.models import is_whole, publish_folder
 from harvestdetect.util.arrays import Floats32, unit
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
 

@@ -11,7 +11,7 @@ import numpy as np
 from harvestdetect.cluster.views import Clustered
 from harvestdetect.data import View
 from harvestdetect.incremental.folder import CANDIDATES, TEMPLATES, Folder, Stored, is_carried, pack, unpack
-from harvestdetect.store.tables import places
+from harvestdetect.store.digests import places
 from harvestdetect.util.arrays import Bools, Digests, Ints32
 
 __all__ = ["CHANGED", "CarriedClusters", "load_clusters", "save_clusters"]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -14,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.errors import CacheError
-from harvestdetect.store.tables import keep_tables, kept_tables
-from harvestdetect.store.vectors import DIGEST_BYTES
+from harvestdetect.store.digests import DIGEST_BYTES
+from harvestdetect.store.tables import drop_tables, keep_tables, kept_tables
 from harvestdetect.util.arrays import AnyArray, Ints, Ints32
 from harvestdetect.util.disk import SpareFolder
 
 __all__ = ["CANDIDATES", "CLUSTERS", "TEMPLATES", "Folder", "Stored", "is_carried", "one_table", "pack", "unpack"]
 
 CLUSTERS: Final = "clusters"
-"""Name of the folder in a work folder. It holds one folder per view and the two below."""
+"""Kind of everything that is kept here: ``clusters/`` and the name of a view, or one of the two below."""
 TEMPLATES: Final = "templates"
 CANDIDATES: Final = "candidates"
 LEAST_TEXTS: Final = 100_000
@@ -57,10 +56,6 @@ class Folder:
     note: Callable[[str], None]
     """Receives what is broken or cannot be kept."""
 
-    @property
-    def path(self) -> Path:
-        return self.work.path / CLUSTERS
-
     def read(self, name: str, arrays: Sequence[str], kind: Any) -> Stored | None:
         """An entry; None where there is no whole one under this key.
 
@@ -69,13 +64,14 @@ class Folder:
             arrays: names of its arrays.
             kind: type of its values.
         """
-        found = kept_tables(self.path / name, self.key, arrays, what=f"kept {name}", notes=self.note)
+        kind_of = f"{CLUSTERS}/{name}"
+        found = kept_tables(self.work.path, kind_of, self.key, arrays, what=f"kept {name}", notes=self.note)
         if found is None:
             return None
         try:
-            return Stored(arrays=found[0], values=msgspec.msgpack.decode(found[1], type=kind))
+            return Stored(arrays=found.arrays, values=msgspec.msgpack.decode(found.values, type=kind))
         except msgspec.DecodeError as error:
-            self.note(f"the kept {name} of an earlier scan are made anew: {error}")
+            self.note(f"the kept {name} of an earlier scan are computed again: {error}")
             return None
 
     def write(self, name: str, stored: Stored) -> None:
@@ -84,7 +80,8 @@ class Folder:
             return
         try:
             values = msgspec.msgpack.encode(stored.values)
-            keep_tables(self.path / name, self.key, stored.arrays, values, alone=True)
+            kind_of = f"{CLUSTERS}/{name}"
+            keep_tables(self.work.path, kind_of, self.key, stored.arrays, values, alone=True, notes=self.note)
         except CacheError as error:
             self.work.give_up(error)
         except UnicodeEncodeError as error:
@@ -92,8 +89,9 @@ class Folder:
 
     def remove(self, *names: str) -> None:
         """Removes entries; without a name, all of them."""
-        for path in [self.path / name for name in names] or [self.path]:
-            shutil.rmtree(path, ignore_errors=True)
+        for kind in [f"{CLUSTERS}/{name}" for name in names] or [CLUSTERS]:
+            with suppress(CacheError):
+                drop_tables(self.work.path, kind)
 
 
 def pack(sets: Sequence[AnyArray]) -> tuple[Ints, AnyArray]:

@@ -39,7 +39,9 @@ from harvestdetect.stages import (
     description_pool,
     view_postings,
 )
-from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors, key_of, places
+from harvestdetect.store.digests import places
+from harvestdetect.store.keys import key_of
+from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors
 from harvestdetect.template.refine import Parted, describe_clusters
 from harvestdetect.util.versions import versions
 
@@ -139,7 +141,8 @@ class _Reuse:
             # A search that had nothing to search left the partition as it was.
             partition = used[0] if used else partition
             try:
-                keep_neighbors(work.path, key, Kept(digest=embedded.digest, neighbors=found, partition=partition))
+                left = Kept(digest=embedded.digest, neighbors=found, partition=partition)
+                keep_neighbors(work.path, key, left, notes=context.note)
             except CacheError as error:
                 work.give_up(error)
         return found

@@ -12,7 +12,7 @@ from harvestdetect.data import Corpus, Template
 from harvestdetect.incremental.clusters import CarriedClusters
 from harvestdetect.incremental.folder import TEMPLATES, Folder, Stored, is_carried, one_table, pack, unpack
 from harvestdetect.incremental.matching import most_alike, similar_size
-from harvestdetect.store.tables import places
+from harvestdetect.store.digests import places
 from harvestdetect.template.align import Description
 from harvestdetect.template.refine import UNKNOWN, Described, Parted
 from harvestdetect.util.arrays import AnyArray, Bools, Digests, Ints16, Ints32, unique

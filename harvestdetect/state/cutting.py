@@ -8,7 +8,8 @@ from typing import Final
 
 from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.corpus.shards import ShardFolder, opened
+from harvestdetect.corpus.shard_file import opened
+from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.errors import SettingsError
 from harvestdetect.settings import Settings
 from harvestdetect.state.rows import value_error

@@ -101,7 +101,7 @@ def ingest(
         workers: processes that prepare texts.
         moment: of the run. A file that left the window is not read again unless the window covers it now.
         at_most: rejects that are kept in full.
-        tell: told about files that were there before, and about those that hold the same rows.
+        tell: receives a sentence about files that were there before, and about those that have the same rows.
 
     Raises:
         ClockError: the prompts show that the clock is wrong; none of the doubtful files is in the state.
@@ -155,7 +155,7 @@ class _Taking:
         self._done = done
         self._others = Others(store, shards)
         self._spans: list[Span] = []
-        self._held: list[_Read] = []
+        self._waiting: list[_Read] = []
         """Files that wait until the clock is checked."""
         self._new: list[FileRows] = []
         self._old: dict[str, FileRows] = {}
@@ -164,8 +164,8 @@ class _Taking:
     def take(self, read: _Read) -> None:
         guard = self._moment.guard
         self._spans.append(read.span)
-        if guard is not None and (guard.doubts(read.span) or self._held):
-            self._held.append(read)
+        if guard is not None and (guard.doubts(read.span) or self._waiting):
+            self._waiting.append(read)
         else:
             self._keep(read)
 
@@ -181,10 +181,10 @@ class _Taking:
             try:
                 guard.check(self._spans)
             except ClockError:
-                held = [read.file for read in self._held if not self._others.has(read.file.sha256)]
-                remove_shards(self._shards, [(file.name, file.sha256) for file in held])
+                waiting = [read.file for read in self._waiting if not self._others.has(read.file.sha256)]
+                remove_shards(self._shards, [(file.name, file.sha256) for file in waiting])
                 raise
-        for read in self._held:
+        for read in self._waiting:
             self._keep(read)
         old = list(self._old.values())
         self._done.rows = counted_once([*old, *self._new]) - counted_once(old)
@@ -325,7 +325,7 @@ def kept_files(store: Store) -> Iterator[tuple[str, str]]:
 
 
 def look_again(store: Store, shards: ShardFolder, now: int) -> None:
-    """Reads the times of files again of which a clock did not allow all, or of which this one would not.
+    """Reads the times of some files again: a clock did not allow all of them, or this one would not.
 
     A file of a night with a wrong clock is so in the window again once the clock is right. In a state that an older
     version wrote, all files are looked at once.
@@ -338,15 +338,15 @@ def look_again(store: Store, shards: ShardFolder, now: int) -> None:
     )  # fmt: skip
     seen: list[tuple[int | None, int | None, int | None, str]] = []
     for row in rows:
-        held = shards.open(row["name"], row["sha256"])
-        if held is None:
+        shard = shards.open(row["name"], row["sha256"])
+        if shard is None:
             continue
         span = Span()
         try:
-            for block in held:
+            for block in shard:
                 span.add(block.time, now)
         finally:
-            held.close()
+            shard.close()
         seen.append((span.first, span.last, span.latest, row["sha256"]))
     if not seen and not every:
         return

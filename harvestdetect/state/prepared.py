@@ -11,9 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from harvestdetect.corpus.shards import Shard, ShardFolder, move_aside, opened
+from harvestdetect.corpus.shard_file import Shard, opened
+from harvestdetect.corpus.shards import SUFFIX, ShardFolder
 from harvestdetect.errors import UnreadableError
 from harvestdetect.state.store import Store, damaged
+from harvestdetect.store.trust import ABSENT, DamagedFileError, move_aside
 from harvestdetect.util.retries import retried
 
 __all__ = [
@@ -56,7 +58,7 @@ def find_lost(store: Store, shards: ShardFolder, note: Callable[[str], None]) ->
     Args:
         store: with its lock.
         shards: of the state.
-        note: told of each file.
+        note: receives a sentence for each file.
 
     Returns:
         The SHA-256 of each file that was found to be lost.
@@ -131,7 +133,7 @@ def check_leaving(store: Store, shards: ShardFolder, leaving: Iterable[str]) -> 
 
 
 def _has_time(shard: Shard, time: int | None) -> bool:
-    """Whether a prompt has a time; None stands for no time that counts, which no prepared file contradicts."""
+    """Whether a prompt has a time; ``None`` means that no time counts, which no prepared file contradicts."""
     return time is None or any((block == time).any() for block in shard.times())
 
 
@@ -147,7 +149,7 @@ def remove_left(store: Store, shards: ShardFolder, name: str, sha256: str) -> Pa
         return None
     try:
         written = retried(path.stat, path).st_mtime
-    except (FileNotFoundError, NotADirectoryError):
+    except ABSENT:
         return None
     # a file without times leaves by the day it was added, which only the date of the prepared file can confirm
     if past[0]["last_time"] is None and (past[0]["added"] is None or abs(written - past[0]["added"]) > _SLACK):
@@ -201,7 +203,7 @@ def unnamed_files(store: Store, shards: ShardFolder) -> list[tuple[str, str]]:
     for path in _unnamed(store, shards):
         try:
             shard = opened(path)
-        except (ValueError, KeyError, TypeError, FileNotFoundError):
+        except (DamagedFileError, *ABSENT):
             continue
         shard.close()
         if shards.path(shard.file.name, shard.file.sha256) == path:
@@ -211,11 +213,11 @@ def unnamed_files(store: Store, shards: ShardFolder) -> list[tuple[str, str]]:
 
 def _has_left(store: Store, path: Path, start: int | None) -> bool:
     """Whether an unnamed prepared file is of a file that left the window, by the database and by its own times."""
-    if path.suffix != ".shard" or start is None:
+    if path.suffix != SUFFIX or start is None:
         return False
     try:
         shard = opened(path)
-    except (ValueError, KeyError, TypeError, FileNotFoundError):
+    except (DamagedFileError, *ABSENT):
         return False
     try:
         past = store.rows("SELECT last_time FROM past_files WHERE sha256 = ?", shard.file.sha256)
@@ -244,7 +246,7 @@ def unexplained(store: Store, shards: ShardFolder) -> list[str]:
             if explained:
                 continue
             shard = opened(path)
-        except (ValueError, KeyError, TypeError, FileNotFoundError):
+        except (DamagedFileError, *ABSENT):
             found.append(path.name)
             continue
         except UnreadableError as error:

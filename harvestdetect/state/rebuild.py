@@ -1,7 +1,7 @@
 """Rebuilds the database of a state from its prepared files, and from what can still be read of the old one.
 
 A prepared file says what it was read from, how it was cut, and when its prompts were sent; so the window comes back
-whole, and the next scan judges it as before. What people said and what runs found stands in the old database alone:
+whole, and the next scan judges it as before. Only the old database has what people said and what runs found:
 every row of it that can be read and is as it was written is taken over. The old database is moved aside, never deleted.
 """
 
@@ -23,7 +23,8 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.corpus.block import Cutting
-from harvestdetect.corpus.shards import Shard, ShardFolder, move_aside, opened
+from harvestdetect.corpus.shard_file import Shard, opened
+from harvestdetect.corpus.shards import SUFFIX, ShardFolder
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError, StateError
 from harvestdetect.report.format import plural
@@ -31,17 +32,9 @@ from harvestdetect.settings import Settings
 from harvestdetect.state.clock import AHEAD_OF_NOW
 from harvestdetect.state.cutting import CUTTING
 from harvestdetect.state.rows import COLUMNS, RowError, check_rows
-from harvestdetect.state.store import (
-    APPLICATION,
-    DATABASE,
-    DATABASE_ERRORS,
-    READ,
-    SCHEMA,
-    fault,
-    locked,
-    make_database,
-    open_store,
-)
+from harvestdetect.state.schema import APPLICATION, SCHEMA, make_database
+from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, READ, fault, locked, open_store
+from harvestdetect.store.trust import DamagedFileError, move_aside
 from harvestdetect.util.files import flush_to_disk
 
 __all__ = ["Rebuilt", "rebuild"]
@@ -80,7 +73,7 @@ class Rebuilt:
     bad_rows: Mapping[str, int]
     """Table -> rows of the old database that could be read and were not as they were written."""
     unreadable: tuple[str, ...]
-    """Tables of the old database of which nothing, or not all, could be read."""
+    """Tables of the old database that could not be read, or not completely."""
     aside: tuple[str, ...]
     """What was moved, relative to the state."""
     notes: tuple[str, ...]
@@ -128,7 +121,7 @@ def rebuild(
         UnreadableError: a prepared file cannot be read now; nothing was changed.
     """
     folder = Path(folder)
-    if not any((folder / READ).glob("*.shard")) and not any(_databases(folder)):
+    if not any((folder / READ).glob(f"*{SUFFIX}")) and not any(_databases(folder)):
         raise StateError(f"there is no state in {folder}: neither a database nor prepared files")
     lock = locked(folder)
     try:
@@ -224,11 +217,11 @@ class _Rebuild:
         """Whole prepared files, closed, by path, those that were moved aside too, and damaged ones."""
         whole: dict[Path, Shard] = {}
         damaged = []
-        inside = sorted((self.folder / READ).glob("*.shard"))
-        for path in [*inside, *sorted((self.folder / "aside").glob("*.shard"))]:
+        inside = sorted((self.folder / READ).glob(f"*{SUFFIX}"))
+        for path in [*inside, *sorted((self.folder / "aside").glob(f"*{SUFFIX}"))]:
             try:
                 shard = opened(path)
-            except (ValueError, KeyError, TypeError):
+            except DamagedFileError:
                 damaged += [path] if path in inside else []
                 continue
             whole[path] = shard
@@ -310,8 +303,8 @@ class _Rebuild:
     def _put(self, new: Path) -> None:
         """Moves the old database aside and puts the new one in its place.
 
-        Between the two steps there is none: whoever opens the state then is told that it is damaged, and the next
-        rebuild finds the old one aside.
+        Between the two steps there is no database: the state then counts as damaged, and the next rebuild finds the old
+        one aside.
         """
         place, number = self.folder / "aside" / f"database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}", 1
         while place.exists():
@@ -442,7 +435,7 @@ def _write(path: Path, old: _Old, files: Mapping[str, Mapping[str, Any]], cuttin
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> int:
-    """Puts a row into a table, as far as the table has its columns; one that cannot stand there is left out."""
+    """Puts a row into a table, as far as the table has its columns; a row that violates a constraint is left out."""
     known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
     names = [name for name in row if name in known]
     marks = ", ".join("?" * len(names))

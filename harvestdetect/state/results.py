@@ -1,4 +1,4 @@
-"""Erasing an account from the results of scans and from work folders.
+"""Erases an account from the results of scans.
 
 Of results (``--out``) every file is rewritten without the account:
 
@@ -15,7 +15,7 @@ run.json               likewise; ``erased_accounts`` counts how often this was d
 report.html            written anew from the other files; removed where they do not suffice
 ====================== =============================================================================================
 
-Counts stay those of the scan. A work folder (``--work``) is only a copy: what holds the id is removed from it.
+Counts stay those of the scan.
 """
 
 from __future__ import annotations
@@ -23,10 +23,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -35,22 +33,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from harvestdetect.corpus.block import rows_of_account
-from harvestdetect.corpus.shards import Shard
 from harvestdetect.data import Detection
-from harvestdetect.errors import InputError, OutputError, UsageError
-from harvestdetect.incremental.folder import CLUSTERS
+from harvestdetect.errors import InputError, UsageError
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, excerpt_of
 from harvestdetect.report import OUTPUT_NAMES, detection_from_json
 from harvestdetect.report.files import write_together
 from harvestdetect.report.html import html_report
 from harvestdetect.report.read import csv_rows, json_lines
 from harvestdetect.state.traces import ERASED, Traces, mapped
-from harvestdetect.store.tables import NEIGHBORS
 from harvestdetect.util.escape import csv_text, json_text
 from harvestdetect.util.files import sweep
 
-__all__ = ["Sent", "erase_results", "erase_work", "example_texts"]
+__all__ = ["Sent", "erase_results", "example_texts"]
 
 Sent = Collection[str]
 """Texts that other accounts sent: examples that are among them stay."""
@@ -429,7 +423,7 @@ def _is_left(traces: Traces, key: str, value: str) -> bool:
 
 
 def _fields(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """All strings of a JSON value, each with the key that it stands under, at whatever depth."""
+    """All strings of a JSON value, each with its key, at any depth."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, dict):
@@ -448,54 +442,3 @@ def _is_in_bytes(file: Path, traces: Traces) -> bool:
             if traces.said(around):
                 return True
     return False
-
-
-# ---------------------------------------------------------------- work folders
-
-
-def erase_work(work: Path, account: str) -> tuple[int, list[str]]:
-    """Removes from a work folder what holds an account; the next scan makes it again from its dumps.
-
-    Returns:
-        How many files were removed because they held it, and what remains, a sentence each.
-
-    Raises:
-        UsageError: there is no such folder.
-        OutputError: something cannot be removed.
-    """
-    if not work.is_dir():
-        raise UsageError(f"there is no work folder {work}")
-    traces = Traces(account)
-    folders = [work, *(path for path in work.rglob("*") if path.is_dir())]
-    for folder in folders:
-        sweep(folder)
-    gone = 0
-    try:
-        for path in sorted((work / "read").glob("*.shard")):
-            if _holds(path, account, traces):
-                path.unlink(missing_ok=True)
-                gone += 1
-    except OSError as error:
-        raise OutputError(f"cannot remove {path}: {error.strerror or error}") from None
-    for name in (NEIGHBORS, CLUSTERS):
-        shutil.rmtree(work / name, ignore_errors=True)
-    remains = []
-    for path in sorted(path for path in work.rglob("*") if path.is_file()):
-        if path.suffix == ".tmp" or NEIGHBORS in path.parts or CLUSTERS in path.parts:
-            remains.append(f"{path} could not be removed, another process may write it")
-            continue
-        with mapped(path) as data:
-            if any(True for _ in traces.places(data)):
-                remains.append(f"{path} holds it")
-    return gone, remains
-
-
-def _holds(path: Path, account: str, traces: Traces) -> bool:
-    """Whether a file as it was read is broken or has the id anywhere."""
-    with mapped(path) as data:
-        if any(True for _ in traces.places(data)):
-            return True
-    with path.open("rb") as stream, suppress(ValueError, KeyError, TypeError, OSError):
-        held = Shard(stream, name="")
-        return any(bool(rows_of_account(block, account).any()) for block in held)
-    return True

@@ -1,6 +1,6 @@
-"""What may stand in a row of the database: every row that is read is checked against it.
+"""The values that each column of the database may have: every row that is read is checked.
 
-A disk may flip bits, and a file may be edited by hand. SQLite checks the structure of its pages, not what stands in
+A disk may flip bits, and a file may be edited by hand. SQLite checks the structure of its pages, not the values in
 them; so types, ranges, the JSON in a text and UTF-8 are checked here. A row that is not as it was written makes the
 state damaged: no later code has to be ready for it.
 """

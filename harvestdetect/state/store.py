@@ -27,32 +27,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from harvestdetect.alerts import create_tables
+from harvestdetect.corpus.shards import SUFFIX
 from harvestdetect.errors import DamagedStateError, LockedError, StateError, UsageError
 from harvestdetect.report.format import plural
 from harvestdetect.state.rows import RowError, check_rows
+from harvestdetect.state.schema import APPLICATION, SCHEMA, make_database, migrate
 from harvestdetect.util.files import create_private, make_folder, set_modes, shared_with_group, sweep
 
 __all__ = [
-    "APPLICATION",
     "DATABASE",
     "DATABASE_ERRORS",
     "READ",
-    "SCHEMA",
     "Store",
     "check_utf8",
     "damaged",
     "fault",
     "locked",
-    "make_database",
     "note_event",
     "open_store",
     "prepared_count",
 ]
 
-SCHEMA: Final = 2
-APPLICATION: Final = 0x48527644
-"""``PRAGMA application_id`` of our databases ("HRvD"). Older ones have 0."""
 DATABASE: Final = "state.sqlite"
 READ: Final = "read"
 """Folder of the prepared files."""
@@ -72,125 +67,6 @@ _SHARED: Final = "shared_with_group"
 """Name in ``meta``: 1 where files of the state are shared with their group."""
 _WAIT: Final = 30.0
 """Seconds to wait for another process that writes."""
-
-_TABLES: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE files (
-    sha256 TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    rows INTEGER NOT NULL,
-    rejects INTEGER NOT NULL,
-    first_time INTEGER,
-    last_time INTEGER,
-    added INTEGER NOT NULL,
-    latest_time INTEGER,
-    state TEXT NOT NULL DEFAULT 'whole'
-) STRICT;
-CREATE TABLE past_files (
-    sha256 TEXT PRIMARY KEY,
-    last_time INTEGER,
-    left_at INTEGER NOT NULL,
-    name TEXT,
-    added INTEGER,
-    latest_time INTEGER,
-    why TEXT NOT NULL DEFAULT 'window',
-    superseded_by TEXT
-) STRICT;
-CREATE TABLE runs (
-    run INTEGER PRIMARY KEY,
-    started INTEGER NOT NULL,
-    finished INTEGER,
-    window_start INTEGER,
-    window_end INTEGER,
-    counts TEXT,
-    settings TEXT,
-    error TEXT,
-    window_complete INTEGER
-) STRICT;
-CREATE TABLE campaigns (
-    campaign TEXT PRIMARY KEY,
-    first_run INTEGER NOT NULL,
-    detected INTEGER NOT NULL,
-    tier TEXT NOT NULL,
-    status TEXT NOT NULL,
-    changed INTEGER NOT NULL,
-    merged_into TEXT,
-    split_from TEXT,
-    finding TEXT NOT NULL
-) STRICT;
-CREATE TABLE campaign_runs (
-    campaign TEXT NOT NULL,
-    run INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    tier TEXT,
-    score REAL,
-    q_value REAL,
-    accounts INTEGER NOT NULL,
-    new_accounts INTEGER NOT NULL,
-    prompts INTEGER NOT NULL,
-    last_seen INTEGER,
-    PRIMARY KEY (campaign, run)
-) STRICT;
-CREATE TABLE campaign_days (
-    campaign TEXT NOT NULL,
-    day TEXT NOT NULL,
-    prompts INTEGER NOT NULL,
-    PRIMARY KEY (campaign, day)
-) STRICT;
-CREATE TABLE members (
-    campaign TEXT NOT NULL,
-    account TEXT NOT NULL,
-    first_run INTEGER NOT NULL,
-    last_run INTEGER NOT NULL,
-    membership REAL NOT NULL,
-    attributed INTEGER NOT NULL,
-    PRIMARY KEY (campaign, account)
-) STRICT;
-CREATE INDEX members_by_account ON members (account);
-CREATE TABLE signatures (
-    campaign TEXT NOT NULL,
-    signature TEXT NOT NULL,
-    words TEXT NOT NULL,
-    first_run INTEGER NOT NULL,
-    last_run INTEGER NOT NULL,
-    PRIMARY KEY (campaign, signature)
-) STRICT;
-CREATE TABLE events (
-    event INTEGER PRIMARY KEY,
-    at INTEGER NOT NULL,
-    run INTEGER,
-    campaign TEXT,
-    what TEXT NOT NULL,
-    detail TEXT NOT NULL
-) STRICT;
-CREATE TABLE verdicts (
-    verdict_id INTEGER PRIMARY KEY,
-    campaign TEXT NOT NULL,
-    verdict TEXT NOT NULL,
-    note TEXT NOT NULL,
-    reviewer TEXT NOT NULL,
-    tier TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    expires INTEGER,
-    undone INTEGER
-) STRICT;
-"""
-"""``files.last_time`` counts only times that the clock of the run allowed, ``latest_time`` all of them. ``files.state``
-is ``whole``, or ``lost`` where the prepared file is missing or damaged. ``past_files.why`` is ``window`` or
-``superseded``. ``runs.window_complete`` is 0 where a file of the window was lost."""
-_MIGRATIONS: Final[dict[int, str]] = {
-    1: """
-ALTER TABLE files ADD COLUMN latest_time INTEGER;
-ALTER TABLE files ADD COLUMN state TEXT NOT NULL DEFAULT 'whole';
-ALTER TABLE past_files ADD COLUMN name TEXT;
-ALTER TABLE past_files ADD COLUMN added INTEGER;
-ALTER TABLE past_files ADD COLUMN latest_time INTEGER;
-ALTER TABLE past_files ADD COLUMN why TEXT NOT NULL DEFAULT 'window';
-ALTER TABLE past_files ADD COLUMN superseded_by TEXT;
-ALTER TABLE runs ADD COLUMN window_complete INTEGER;
-""",
-}
-"""Version -> what makes the next one of it."""
 
 
 class Store:
@@ -361,7 +237,7 @@ def _sweep(folder: Path) -> None:
 
 def prepared_count(folder: Path) -> int:
     """How many prepared files a state has, whatever its database says."""
-    return sum(1 for _ in (folder / READ).glob("*.shard"))
+    return sum(1 for _ in (folder / READ).glob(f"*{SUFFIX}"))
 
 
 def _has_database(folder: Path) -> bool:
@@ -455,7 +331,7 @@ def _connected(folder: Path, *, write: bool) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
-            _migrate(connection, version)
+            migrate(connection, version, prepared=folder / READ)
         elif not version:
             raise _absent(folder)
         elif version < SCHEMA:
@@ -468,6 +344,9 @@ def _connected(folder: Path, *, write: bool) -> sqlite3.Connection:
     except DATABASE_ERRORS as error:
         connection.close()
         raise _failed(folder, error) from None
+    except OSError as error:
+        connection.close()
+        raise StateError(f"cannot bring the state in {folder} up to date: {error.strerror or error}") from None
     except BaseException:
         connection.close()
         raise
@@ -521,23 +400,6 @@ def _check_columns(connection: sqlite3.Connection, folder: Path) -> None:
             )
             if missing := sorted(wanted - found):
                 raise damaged(folder, f"{DATABASE} has no {table}.{missing[0]}")
-
-
-def make_database(connection: sqlite3.Connection) -> None:
-    """Makes all tables of :data:`SCHEMA` in an empty database."""
-    _migrate(connection, 0)
-
-
-def _migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Brings the tables up to date, each version in one transaction."""
-    while version < SCHEMA:
-        # executescript would end a transaction that is open
-        script, reached = (_MIGRATIONS[version], version + 1) if version else (_TABLES, SCHEMA)
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {reached};\nCOMMIT;")
-        version = reached
-    create_tables(connection)
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-        connection.execute(f"PRAGMA application_id = {APPLICATION}")
 
 
 def damaged(folder: Path, why: str) -> DamagedStateError:

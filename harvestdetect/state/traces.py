@@ -1,4 +1,4 @@
-"""Traces of an account: where its id stands in sentences, names, JSON and bytes, in whatever way it is written."""
+"""Traces of an account: mentions of its id in sentences, names, JSON and bytes, in whatever way it is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harvestdetect.util.escape import csv_cell, json_text, visible
 __all__ = ["ERASED", "MIN_BYTES", "MIN_NAME", "Traces", "mapped", "strings"]
 
 ERASED: Final = "[erased]"
-"""Stands where an id stood."""
+"""Replaces an id."""
 _STAND_INS: Final = (ERASED, "[removed]", "")
 """The first of these that does not hold the id is used."""
 MIN_NAME: Final = 4
@@ -91,7 +91,7 @@ class Traces:
     # ------------------------------------------------------------ bytes
 
     def places(self, data: bytes | mmap.mmap) -> Iterator[tuple[int, int]]:
-        """Where a form of it stands in bytes: start and stop of each place."""
+        """The places of its forms in bytes: start and stop of each."""
         for form in self.forms:
             place = data.find(form)
             while place >= 0:

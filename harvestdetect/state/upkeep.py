@@ -1,4 +1,4 @@
-"""Looking after a state: what nothing needs any more goes, and what is there is checked."""
+"""Upkeep of a state: removes what no run needs any more, and checks what is there."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.errors import StateError, UnreadableError
+from harvestdetect.errors import CacheError, StateError, UnreadableError
 from harvestdetect.incremental.folder import CLUSTERS
 from harvestdetect.report.format import iso_time, plural
 from harvestdetect.state.prepared import remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
 from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, damaged, fault
+from harvestdetect.store.folder import Artifact, ArtifactFolder, left_artifacts
 from harvestdetect.store.tables import NEIGHBORS, kept_digests
-from harvestdetect.store.vectors import VectorCache, is_whole
+from harvestdetect.store.vectors import thin_vectors
 from harvestdetect.util.retries import WAITS
 
 __all__ = ["Freed", "check_database", "collect", "left_out", "verify"]
+
+_CHECKED: Final = {NEIGHBORS: "neighbours", CLUSTERS: "clusters"}
+"""Kinds of artifacts that are read as a whole, and the word for each. Vectors are checked when they are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +49,25 @@ def collect(store: Store, shards: ShardFolder) -> Freed:
     check_database(store)
     before = _size(store.folder)
     gone, moved = remove_orphans(store, shards)
-    texts = kept_digests(store.folder)
-    if texts is not None:
-        for folder in (store.folder / "vectors").glob("*"):
-            VectorCache(store.folder, folder.name).thin(texts)
+    _collect_artifacts(store.folder)
     _shrink(store)
     aside = tuple(path.name for path in moved)
     return Freed(files=gone, bytes=max(before - _size(store.folder), 0), aside=aside)
+
+
+def _collect_artifacts(folder: Path) -> None:
+    """Removes artifacts that are not whole, and vectors of texts that have no neighbours.
+
+    Raises:
+        CacheError: an artifact cannot be read now, or the folder cannot be written.
+    """
+    if not left_artifacts(folder):
+        return
+    kept = ArtifactFolder(folder)
+    kept.drop([one for kind in _CHECKED for one in kept.artifacts(kind) if kept.condition(one) != "whole"])
+    texts = kept_digests(folder)
+    if texts is not None:
+        thin_vectors(folder, texts)
 
 
 def check_database(store: Store) -> None:
@@ -92,15 +109,19 @@ def verify(store: Store, shards: ShardFolder) -> list[str]:
             f"{DATABASE} does not name {plural(len(strange), 'prepared file')} ({names}); perhaps it is an older copy: "
             f"harvestdetect state rebuild {store.folder} takes them back, harvestdetect state gc moves them aside"
         )
-    for what, folders in (("neighbours", f"{NEIGHBORS}/*"), ("clusters", f"{CLUSTERS}/*/*")):
-        for folder in store.folder.glob(folders):
-            if not folder.is_dir() or folder.suffix == ".tmp":
-                continue
-            try:
-                if _is_broken(folder):
-                    found.append(f"the {what} of the last run are broken; the next run computes them again")
-            except UnreadableError as error:
-                found.append(f"the {what} of the last run cannot be checked: {error}")
+    return found + _artifact_faults(store.folder)
+
+
+def _artifact_faults(folder: Path) -> list[str]:
+    """What is wrong with the neighbours and clusters of the last run, a sentence each."""
+    found = []
+    for kind, what in _CHECKED.items():
+        try:
+            kept = ArtifactFolder(folder, write=False)
+            broken = [artifact for artifact in kept.artifacts(kind) if _is_broken(kept, artifact)]
+            found += [f"the {what} of the last run are damaged; the next run computes them again" for _ in broken]
+        except CacheError as error:
+            found.append(f"the {what} of the last run cannot be checked: {error}")
     return found
 
 
@@ -109,14 +130,14 @@ def _is_named(store: Store, sha256: str) -> bool:
     return bool(store.rows("SELECT 1 FROM files WHERE sha256 = ?", sha256))
 
 
-def _is_broken(folder: Path) -> bool:
-    """Whether a folder is there and not whole, and stays so: a run that works now may be removing it.
+def _is_broken(kept: ArtifactFolder, artifact: Artifact) -> bool:
+    """Whether an artifact is not whole although the manifest names it. A run that works now may be replacing it.
 
     Raises:
-        UnreadableError: a file in it cannot be read.
+        CacheError: it, or the manifest, cannot be read now.
     """
     for wait in (*WAITS, None):
-        if is_whole(folder) or not folder.is_dir():
+        if kept.condition(artifact) == "whole" or not kept.names(artifact):
             return False
         if wait is not None:
             time.sleep(wait)
@@ -188,7 +209,7 @@ def left_out(store: Store) -> list[str]:
 
 
 def _shrink(store: Store) -> None:
-    """Writes the database anew, so that nothing of what was deleted is left in it or beside it."""
+    """Writes the database anew, so that deleted content is left neither in it nor beside it."""
     try:
         store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         store.connection.execute("VACUUM")

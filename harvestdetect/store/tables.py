@@ -1,48 +1,35 @@
 """What a scan leaves in its work folder for the next one: the neighbours of every text, and other tables.
 
-The folder holds besides: files of a dump as they were read, and vectors
-(:class:`harvestdetect.store.vectors.VectorCache`).
-All of it is written under another name, flushed and renamed, and verified before it is used; what is broken is made
-anew. Nothing in it is needed: without it a scan only takes longer.
+Each is one artifact (:mod:`harvestdetect.store.folder`), and takes the place of the one before it. Nothing of it is
+needed: without it a scan only takes longer.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
 from harvestdetect.neighbors.partition import Partition
-from harvestdetect.store.vectors import DIGEST_BYTES, Notes, is_whole, locate, publish_folder
-from harvestdetect.util.arrays import Digests, Ints32
-from harvestdetect.util.retries import retried
+from harvestdetect.store.digests import DIGEST_BYTES
+from harvestdetect.store.folder import ArtifactFolder, Notes
+from harvestdetect.store.trust import ABSENT, DamagedFileError
+from harvestdetect.util.arrays import AnyArray, Digests
 
 __all__ = [
-    "NEIGHBORS",
-    "Kept",
-    "keep_neighbors",
-    "keep_tables",
-    "kept_digests",
-    "kept_neighbors",
-    "kept_tables",
-    "key_of",
-    "places",
+    *("NEIGHBORS", "Kept", "KeptTables", "drop_tables", "keep_neighbors", "keep_tables", "kept_digests"),
+    *("kept_neighbors", "kept_tables"),
 ]
 
-Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
-
 NEIGHBORS: Final = "neighbors"
-TOLD: Final = "told.msgpack"
-_FORMAT: Final = 6
+_VALUES: Final = "values"
+"""Name of the array that holds what a table has beside its arrays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +44,25 @@ class Kept:
     """Of the m texts; None where the search made none."""
 
 
-def key_of(values: Mapping[str, Any]) -> str:
-    """A short digest of everything that neighbours depend on besides the texts."""
-    told = repr(sorted({**values, "format": _FORMAT}.items()))
-    return hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTables:
+    """Arrays of an earlier scan, and what is beside them."""
+
+    arrays: Mapping[str, AnyArray]
+    values: bytes
 
 
-def keep_neighbors(folder: Path, key: str, kept: Kept) -> None:
+# ---------------------------------------------------------------- neighbours
+
+
+def keep_neighbors(folder: Path, key: str, kept: Kept, *, notes: Notes | None = None) -> None:
     """Leaves neighbours for the next scan, in place of those of the same key.
+
+    Args:
+        folder: the work folder.
+        key: see :func:`harvestdetect.store.keys.key_of`.
+        kept: the neighbours.
+        notes: gets a sentence when something kept was given up.
 
     Raises:
         CacheError: the folder cannot be written.
@@ -72,16 +70,16 @@ def keep_neighbors(folder: Path, key: str, kept: Kept) -> None:
     arrays = {"digest": kept.digest, "index": kept.neighbors.index, "distance": kept.neighbors.distance}
     cells = kept.partition or Partition(home=np.empty(0, np.int32), centre=np.empty((0, 0), np.int8))
     arrays.update(home=cells.home, centre=cells.centre)
-    keep_tables(folder / NEIGHBORS, key, arrays, content=kept.digest)
+    keep_tables(folder, NEIGHBORS, key, arrays, content=kept.digest, notes=notes)
 
 
 def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kept | None:
-    """What an earlier scan left under a key; None where that is nothing whole."""
+    """The neighbours that an earlier scan left under a key; None where there are none that are whole."""
     names = ("digest", "index", "distance", "home", "centre")
-    found = kept_tables(folder / NEIGHBORS, key, names, what="neighbours", notes=notes)
+    found = kept_tables(folder, NEIGHBORS, key, names, what="neighbours", notes=notes)
     if found is None:
         return None
-    arrays, _ = found
+    arrays = found.arrays
     return Kept(
         digest=arrays["digest"],
         neighbors=Neighbors(index=arrays["index"], distance=arrays["distance"]),
@@ -90,107 +88,90 @@ def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kep
 
 
 def kept_digests(folder: Path) -> Digests | None:
-    """V16[m], ascending: the texts of which neighbours are kept, under any key; None where none are.
+    """The texts whose neighbours are kept, under any key: V16[m], ascending; None where no neighbours are kept.
 
     Raises:
         UnreadableError: some cannot be read now.
+        CacheError: the manifest cannot be read.
     """
-    found = [
-        _loaded(made / "digest.npy").reshape(-1).view(f"S{DIGEST_BYTES}")
-        for made in (folder / NEIGHBORS).glob("*")
-        if made.suffix != ".tmp" and is_whole(made)
-    ]
+    store = ArtifactFolder(folder, write=False)
+    whole = [one for one in store.artifacts(NEIGHBORS) if store.condition(one) == "whole"]
+    found = [store.load(one, ["digest"])["digest"].view(f"S{DIGEST_BYTES}") for one in whole]
     return np.unique(np.concatenate(found)).view(f"V{DIGEST_BYTES}") if found else None
+
+
+# ---------------------------------------------------------------- any tables
 
 
 def keep_tables(
     folder: Path,
+    kind: str,
     key: str,
-    arrays: Arrays,
-    told: bytes = b"",
+    arrays: Mapping[str, AnyArray],
+    values: bytes = b"",
     *,
-    content: npt.NDArray[Any] | None = None,
+    content: AnyArray | None = None,
     alone: bool = False,
+    notes: Notes | None = None,
 ) -> None:
-    """Leaves arrays, and values as bytes, for the next scan, in place of what is there under the same key.
+    """Leaves arrays, and values as bytes, for the next scan, in place of those of the same kind and key.
 
     Args:
-        folder: made where it is missing.
-        key: see :func:`key_of`.
-        arrays: by name; of the types that ``numpy.save`` writes without pickling, or V16.
-        told: anything beside them.
-        content: what all the rest follows from; None: it is told by everything.
-        alone: in place of what is there under any key.
+        folder: the work folder; made where it is missing.
+        kind: of the table, such as "clusters/wording".
+        key: see :func:`harvestdetect.store.keys.key_of`.
+        arrays: by name; of any type of fixed width.
+        values: anything beside them.
+        content: the array that determines all others; None: everything is compared.
+        alone: in place of those of the same kind under any key.
+        notes: gets a sentence when something kept was given up.
 
     Raises:
         CacheError: the folder cannot be written.
     """
-    summed = hashlib.blake2b(told, digest_size=10)
+    digest = hashlib.blake2b(values, digest_size=16)
     for array in arrays.values() if content is None else (content,):
-        summed.update(np.ascontiguousarray(array).tobytes())
-    made = folder / f"{key}-{summed.hexdigest()}"
-    if not is_whole(made):
-
-        def write(inside: Path) -> None:
-            for name, array in arrays.items():
-                plain = np.ascontiguousarray(array)
-                np.save(
-                    inside / f"{name}.npy",
-                    plain.view(np.uint8).reshape(-1, DIGEST_BYTES) if plain.dtype.kind == "V" else plain,
-                )
-            (inside / TOLD).write_bytes(told)
-
-        publish_folder(made, write)
-    with suppress(OSError):
-        for other in folder.glob("*" if alone else f"{key}-*"):
-            if other != made and other.suffix != ".tmp":
-                shutil.rmtree(other, ignore_errors=True)
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    store = ArtifactFolder(folder, notes=notes)
+    there = store.artifacts(kind, None if alone else key)
+    same = [one for one in there if (one.key, one.content) == (key, digest.hexdigest())]
+    if same and store.condition(same[0]) == "whole":
+        store.drop([one for one in there if one is not same[0]])
+        return
+    whole = {**arrays, _VALUES: np.frombuffer(values, np.uint8)}
+    store.put(kind, key, whole, content=digest.hexdigest(), replaced=there)
 
 
 def kept_tables(
-    folder: Path, key: str, names: Sequence[str], *, what: str, notes: Notes | None = None
-) -> tuple[dict[str, npt.NDArray[Any]], bytes] | None:
-    """What an earlier scan left under a key; None where that is nothing whole.
+    folder: Path, kind: str, key: str, names: Sequence[str], *, what: str, notes: Notes | None = None
+) -> KeptTables | None:
+    """The tables that an earlier scan left under a key; None where there are none that are whole.
 
     Args:
         folder: as for :func:`keep_tables`.
+        kind: as for :func:`keep_tables`.
         key: of what is wanted.
-        names: of the arrays; one called ``digest`` is V16.
-        what: said in a note where it is broken.
-        notes: told.
+        names: of the arrays.
+        what: the word for it in notes.
+        notes: gets a sentence where it is damaged or cannot be read.
     """
     try:
-        found = sorted(made for made in folder.glob(f"{key}-*") if made.suffix != ".tmp")
-    except OSError:
-        return None
-    for made in found:
-        try:
-            if not is_whole(made):
-                raise CacheError("its content is not what was written")
-            arrays = {name: _loaded(made / f"{name}.npy") for name in names}
-            if "digest" in arrays:
-                arrays["digest"] = np.ascontiguousarray(arrays["digest"]).view(f"V{DIGEST_BYTES}").ravel()
-            return arrays, retried((made / TOLD).read_bytes, made / TOLD)
-        except (OSError, ValueError, CacheError) as error:
-            if notes is not None:
-                notes(f"the {what} of an earlier scan are made anew: {error}")
+        store = ArtifactFolder(folder, write=False)
+        for artifact in store.artifacts(kind, key):
+            arrays = store.load(artifact, (*names, _VALUES))
+            return KeptTables(arrays=arrays, values=arrays.pop(_VALUES).tobytes())
+    except (*ABSENT, DamagedFileError, CacheError) as error:
+        if notes is not None:
+            notes(f"the {what} of an earlier scan are computed again: {error}")
     return None
 
 
-def _loaded(path: Path) -> npt.NDArray[Any]:
-    def once() -> npt.NDArray[Any]:
-        found: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-        return found
+def drop_tables(folder: Path, kind: str) -> None:
+    """Removes the tables of a kind, and of the kinds inside it.
 
-    return retried(once, path)
-
-
-def places(known: Digests, now: Digests) -> Ints32:
-    """Where each of some texts stands among others: int32[len(known)], -1 where it does not.
-
-    Args:
-        known: V16[m], ascending.
-        now: V16[n], ascending.
+    Raises:
+        CacheError: the folder cannot be written.
     """
-    there, place = locate(now, known)
-    return np.where(there, place, -1).astype(np.int32)
+    if ArtifactFolder(folder, write=False).artifacts(kind):
+        store = ArtifactFolder(folder)
+        store.drop(store.artifacts(kind))

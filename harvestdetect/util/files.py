@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -30,6 +31,7 @@ __all__ = [
     "Unfinished",
     "UnfinishedFolder",
     "create_private",
+    "file_digest",
     "flush_to_disk",
     "make_folder",
     "replacing",
@@ -155,6 +157,15 @@ def _set_mode(path: Path, kind: int) -> None:
         wanted = now & ~0o077
     if wanted != now:
         os.chmod(path, wanted)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 # ---------------------------------------------------------------- writing

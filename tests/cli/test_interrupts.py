@@ -10,16 +10,14 @@ import re
 import select
 import shutil
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
+from harvestdetect.store.folder import ArtifactFolder
 from tests.cli.support import COMMAND, GOOD, Run, jsonl
 
 
@@ -101,12 +99,11 @@ def test_interrupted_while_encoding_the_cache_is_whole(
     assert b"reading (MB)" in seen
     assert not list(tmp_path.glob("out/*"))
 
-    (manifest,) = own.glob("vectors/*/manifest.sqlite")
-    with closing(sqlite3.connect(manifest)) as database:
-        kept = dict(database.execute("SELECT name, rows FROM shards"))
-    assert sum(kept.values()) > 0
-    for name, size in kept.items():
-        assert pq.read_table(manifest.parent / name, page_checksum_verification=True).num_rows == size
+    kept = ArtifactFolder(own, write=False)
+    artifacts = kept.artifacts("vectors")
+    assert sum(len(kept.load(artifact, ["digest", "vector"])["digest"]) for artifact in artifacts) > 0
+    assert {kept.condition(artifact) for artifact in artifacts} == {"whole"}
+    assert {path.name.partition(".")[0] for path in own.rglob("*.parquet")} == {a.name for a in artifacts}
     assert not list(own.rglob("*.tmp"))
     assert run("scan", dump, "--out", tmp_path / "out", "--cache", own, "--encoder", "fast").code == 0
 

@@ -26,7 +26,8 @@ from harvestdetect.embed import transformer as transformer_module
 from harvestdetect.embed.encoders import Encoder, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import EncoderError
 from harvestdetect.settings import Settings
-from harvestdetect.store.vectors import VectorCache, cache_folder
+from harvestdetect.store.folder import cache_folder
+from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.arrays import unit
 from harvestdetect.util.texts import Texts, write_texts
 

@@ -31,7 +31,7 @@ from harvestdetect.report.files import accounts_csv, campaigns_jsonl, candidates
 from harvestdetect.settings import Settings
 from harvestdetect.simulate import simulate
 from harvestdetect.state import open_state
-from harvestdetect.store import vectors as cache_module
+from harvestdetect.store import folder as cache_module
 from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
 from harvestdetect.util.process_pool import ProcessPool

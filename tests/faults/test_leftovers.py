@@ -24,7 +24,8 @@ from harvestdetect.ops.metrics import RunMetrics, write_metrics
 from harvestdetect.report import check_writable
 from harvestdetect.simulate import simulate
 from harvestdetect.state import open_state
-from harvestdetect.store.vectors import VectorCache, publish_folder
+from harvestdetect.store.models import publish_folder
+from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util import files as files_module
 from harvestdetect.util.files import Unfinished, UnfinishedFolder, replacing, sweep
 

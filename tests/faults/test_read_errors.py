@@ -20,8 +20,9 @@ from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.state import open_state
+from harvestdetect.store.models import is_whole, publish_folder
 from harvestdetect.store.tables import Kept, keep_neighbors, kept_digests, kept_neighbors
-from harvestdetect.store.vectors import VectorCache, is_whole, publish_folder
+from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.retries import WAITS, retried
 
 ERRORS = [errno.EIO, errno.EAGAIN, errno.ESTALE, errno.EMFILE, errno.ENOMEM]
@@ -125,7 +126,7 @@ def test_an_emptied_manifest_costs_no_vectors(tmp_path: Path) -> None:
     digests, vectors = filled(tmp_path)
     (manifest,) = tmp_path.rglob("manifest.sqlite")
     (shard,) = tmp_path.rglob("*.parquet")
-    strange = shard.with_name("0" * 32 + ".parquet")
+    strange = shard.with_name("0" * 32 + ".0.parquet")
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     strange.write_bytes(content)
@@ -144,7 +145,7 @@ def test_an_emptied_manifest_costs_no_vectors(tmp_path: Path) -> None:
 
 
 def fail_reads(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    import harvestdetect.store.vectors as module
+    import harvestdetect.store.models as module
 
     monkeypatch.setattr(module, "file_digest", Fails(module.file_digest, times, lambda: failure(errno.EIO)))
 
@@ -168,7 +169,7 @@ def test_a_folder_that_cannot_be_read_now_is_not_broken(tmp_path: Path, monkeypa
         real(path, **more)
 
     with monkeypatch.context() as patch:
-        import harvestdetect.store.vectors as module
+        import harvestdetect.store.models as module
 
         # the digests of the new content are right, the old content cannot be read
         reads = Fails(module.file_digest, 1_000, lambda: failure(errno.EIO))
@@ -189,12 +190,16 @@ def test_neighbours_that_cannot_be_read_now_stay(tmp_path: Path, monkeypatch: py
         neighbors=Neighbors(index=np.zeros((2, 1), np.int32), distance=np.zeros((2, 1), np.float32)),
     )
     keep_neighbors(tmp_path, "k", kept)
+
+    def fail_parquet(patch: pytest.MonkeyPatch, times: int) -> None:
+        patch.setattr(pq, "ParquetFile", Fails(pq.ParquetFile, times, lambda: failure(errno.EIO)))
+
     with monkeypatch.context() as patch:
-        fail_reads(patch, 2)
+        fail_parquet(patch, 2)
         assert kept_neighbors(tmp_path, "k") is not None
     notes: list[str] = []
     with monkeypatch.context() as patch:
-        fail_reads(patch, 1_000)
+        fail_parquet(patch, 1_000)
         assert kept_neighbors(tmp_path, "k", notes=notes.append) is None
         assert "cannot read" in notes[0]
         with pytest.raises(UnreadableError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import sqlite3
 import threading
 import time
@@ -25,7 +24,7 @@ import pytest
 from harvestdetect.cli.main import main
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.state import State, open_state
-from harvestdetect.store.vectors import is_whole
+from harvestdetect.store.folder import Artifact, ArtifactFolder
 from tests.faults import Plan
 from tests.faults.server import Done
 from tests.faults.world import DAY, START, WELL, Place, Step, World, day_rows, findings, leftovers
@@ -208,16 +207,17 @@ def test_what_a_run_removes_meanwhile_is_not_broken(
     """A run that works while the state is verified removes old neighbours and files that left the window."""
     script = [Step("scan", days=1), Step("scan", days=2)]
     state = world.reference(script).place.copy(tmp_path / "place").state
-    (folder,) = (state / "neighbors").iterdir()
     shard = sorted((state / "read").glob("*.shard"))[0]
 
-    def half(looked_at: Path) -> bool:
-        if looked_at == folder and folder.exists():
-            shutil.rmtree(folder)
-            return False
-        return is_whole(looked_at)
+    real = ArtifactFolder.condition
 
-    monkeypatch.setattr("harvestdetect.state.upkeep.is_whole", half)
+    def half(self: ArtifactFolder, artifact: Artifact) -> str:
+        if artifact.kind == "neighbors" and self.names(artifact):
+            ArtifactFolder(state).drop([artifact])
+            return "missing"
+        return real(self, artifact)
+
+    monkeypatch.setattr(ArtifactFolder, "condition", half)
     before = ShardFolder.condition
 
     def late(self: ShardFolder, name: str, sha256: str) -> str:
@@ -230,7 +230,7 @@ def test_what_a_run_removes_meanwhile_is_not_broken(
     monkeypatch.setattr(ShardFolder, "condition", late)
     with open_state(state) as opened:
         assert opened.verify() == []
-    assert not folder.exists()
+    assert not (state / "neighbors").exists()
     assert not shard.exists()
     monkeypatch.undo()
     sorted((state / "read").glob("*.shard"))[0].unlink()

@@ -45,7 +45,7 @@ from harvestdetect.judge.calibration_file import VERSION, load_calibration, save
 from harvestdetect.judge.triage import judge
 from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
-from harvestdetect.store.vectors import file_digest
+from harvestdetect.util.files import file_digest
 
 P_VALUES = st.one_of(st.floats(0, 1), st.floats(0, 320).map(lambda x: 10.0**-x))
 DECIDING = {"structure": ("even_load",)}

@@ -23,7 +23,7 @@ from harvestdetect import Settings
 from harvestdetect.alerts import Channel
 from harvestdetect.alerts.values import Command
 from harvestdetect.cli.main import run_command
-from harvestdetect.corpus import shards
+from harvestdetect.corpus import shard_file
 from harvestdetect.errors import (
     DamagedStateError,
     LockedError,
@@ -32,7 +32,8 @@ from harvestdetect.errors import (
     UnreadableError,
 )
 from harvestdetect.state import State, open_state, rebuild
-from harvestdetect.state.store import APPLICATION, DATABASE
+from harvestdetect.state.schema import APPLICATION
+from harvestdetect.state.store import DATABASE
 
 DAY = 86_400
 START = (int(time.time()) // DAY - 3) * DAY
@@ -506,7 +507,7 @@ def test_how_files_were_cut_comes_back(
     with open_state(folder, write=True) as state:
         state.scan([dumps[1]], settings=other)
     # files of an older version do not say how they were cut
-    monkeypatch.setattr(shards.Shard, "cut", property(lambda self: None, lambda self, value: None), raising=False)
+    monkeypatch.setattr(shard_file.Shard, "cut", property(lambda self: None, lambda self, value: None), raising=False)
     with closing(sqlite3.connect(plain / DATABASE)) as connection:
         connection.execute("DELETE FROM meta")
         connection.commit()
@@ -645,7 +646,7 @@ def lost(request: pytest.FixtureRequest, folder: Path, dumps: list[Path]) -> Ite
             for r in state._store.rows("SELECT name, sha256 FROM files WHERE name LIKE '%day-1%'")
         )
         for path in (folder / "read").glob("*.shard"):
-            with closing(shards.opened(path)) as shard:
+            with closing(shard_file.opened(path)) as shard:
                 if shard.file.sha256 == sha256:
                     victim = path
     content = victim.read_bytes()
@@ -871,7 +872,7 @@ def test_a_scan_says_that_a_row_is_damaged(
 
 def test_arrays_of_a_shard_say_when_prompts_were_sent(original: Path) -> None:
     for path in (original / "read").glob("*.shard"):
-        with closing(shards.opened(path)) as shard:
+        with closing(shard_file.opened(path)) as shard:
             times = np.concatenate(list(shard.times()))
             assert (times == np.concatenate([block.time for block in shard])).all()
             assert shard.cut == (300, 4)

@@ -25,7 +25,7 @@ from harvestdetect.errors import ErasureError
 from harvestdetect.judge.candidates import account_digest
 from harvestdetect.report import write_outputs
 from harvestdetect.state import erase, open_state
-from harvestdetect.state.erase import _kept
+from harvestdetect.state.templates import kept_share
 from harvestdetect.state.traces import Traces
 
 DAY = 86_400
@@ -459,4 +459,4 @@ def test_words_are_kept_in_order(words: list[str], text: list[str]) -> None:
         for i in range(len(words), 0, -1):
             if words[i - 1] == token:
                 best[i] = max(best[i], max(best[:i]) + 1)
-    assert _kept(words, text) == pytest.approx(max(best) / len(words))
+    assert kept_share(words, text) == pytest.approx(max(best) / len(words))

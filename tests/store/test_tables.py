@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 from harvestdetect.data import Neighbors
 from harvestdetect.errors import CacheError
 from harvestdetect.neighbors.partition import Partition
-from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors, key_of, places
+from harvestdetect.store.digests import places
+from harvestdetect.store.folder import ArtifactFolder
+from harvestdetect.store.keys import key_of
+from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors
 
 
 def digests(*values: bytes) -> npt.NDArray[np.void]:
@@ -30,8 +34,9 @@ def kept(*values: bytes, k: int = 2) -> Kept:
     )
 
 
-def folders(work: Path) -> list[Path]:
-    return sorted((work / "neighbors").iterdir())
+def artifacts(work: Path) -> int:
+    """How many neighbours are kept; each is two files, for the arrays of two lengths, or three with cells."""
+    return len(ArtifactFolder(work, write=False).artifacts("neighbors"))
 
 
 def test_neighbors_come_back_as_they_were(tmp_path: Path) -> None:
@@ -59,17 +64,23 @@ def test_the_last_of_a_key_stays_alone(tmp_path: Path) -> None:
     keep_neighbors(tmp_path, "other", kept(b"z"))
     keep_neighbors(tmp_path, "k", kept(b"a", b"b"))
     keep_neighbors(tmp_path, "k", kept(b"a", b"b"))
-    assert len(folders(tmp_path)) == 2
+    assert artifacts(tmp_path) == 2
+    assert len({path.name.partition(".")[0] for path in (tmp_path / "neighbors").iterdir()}) == 2
     found = kept_neighbors(tmp_path, "k")
     assert found is not None
     assert len(found.digest) == 2
 
 
-@pytest.mark.parametrize("name", ["digest.npy", "index.npy", "distance.npy", "home.npy", "centre.npy", "digests.json"])
-def test_what_is_broken_is_not_used(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["digest", "index", "distance", "home", "centre", "footer"])
+@pytest.mark.parametrize("cut", [True, False])
+def test_what_is_broken_is_not_used(tmp_path: Path, name: str, cut: bool) -> None:
     keep_neighbors(tmp_path, "k", kept(b"a", b"b", b"c"))
-    file = folders(tmp_path)[0] / name
-    file.write_bytes(file.read_bytes()[:-3])
+    file = next(f for f in (tmp_path / "neighbors").iterdir() if name.encode() in f.read_bytes() or name == "footer")
+    content = bytearray(file.read_bytes())
+    schema = pq.read_schema(file)
+    at = -12 if name == "footer" or name not in schema.names else 40
+    content[at] ^= 1
+    file.write_bytes(content[:-3] if cut else content)
     notes: list[str] = []
     assert kept_neighbors(tmp_path, "k", notes=notes.append) is None
     assert len(notes) == 1

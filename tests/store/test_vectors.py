@@ -9,8 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.errors import CacheError
-from harvestdetect.store import vectors as cache_module
-from harvestdetect.store.vectors import VectorCache, cache_folder, is_whole, publish_folder
+from harvestdetect.store import folder as folder_module
+from harvestdetect.store.folder import MANIFEST
+from harvestdetect.store.vectors import VectorCache
 
 WIDTH = 8
 MODEL = "ab" * 32
@@ -127,7 +128,7 @@ def test_damaged_shard_is_dropped_and_told(tmp_path: Path, damage: str) -> None:
     assert found.tolist() == [False] * 500 + [True] * 100
     np.testing.assert_array_equal(vectors, vectors_of(range(500, 600)))
     assert len(notes) == 1
-    assert victim.name in notes[0]
+    assert victim.name.partition(".")[0] in notes[0]
     assert not victim.exists()
     fresh.put(digests_of(range(500)), vectors_of(range(500)))
     found, vectors = fresh.get(digests_of(range(600)))
@@ -140,28 +141,46 @@ def test_only_shards_in_the_manifest_are_trusted(tmp_path: Path) -> None:
     cache = VectorCache(tmp_path, MODEL)
     cache.put(digests_of([1]), vectors_of([1]))
     kept = shards(tmp_path)[0]
-    orphan, old = kept.with_name("0" * 32 + ".parquet"), kept.with_name("1" * 32 + ".parquet")
-    unfinished = kept.with_name("2" * 32 + ".parquet.tmp")
+    orphan, other = kept.with_name("0" * 32 + ".0.parquet"), kept.with_name("of another program.parquet")
+    unfinished = kept.with_name("2" * 32 + ".0.parquet.tmp")
     cache.put(digests_of([2]), vectors_of([2]))
     second = next(path for path in shards(tmp_path) if path != kept)
-    for copy in (orphan, old, unfinished):
+    for copy in (orphan, other, unfinished):
         copy.write_bytes(second.read_bytes())
-    with sqlite3.connect(kept.parent / "manifest.sqlite") as connection:
-        connection.execute("DELETE FROM shards WHERE name = ?", (second.name,))
+    with sqlite3.connect(tmp_path / MANIFEST) as connection:
+        connection.execute("DELETE FROM artifacts WHERE name = ?", (second.name.partition(".")[0],))
     connection.close()
-    long_ago = time.time() - 2 * cache_module.ABANDONED_SECONDS
-    for path in (old, unfinished, kept):
-        os.utime(path, (long_ago, long_ago))
+    assert cache.get(digests_of([1, 2]))[0].tolist() == [True, False], "also without opening the folder again"
     assert VectorCache(tmp_path, MODEL).get(digests_of([1, 2]))[0].tolist() == [True, False]
-    assert shards(tmp_path) == sorted([kept, second, orphan])
+    assert shards(tmp_path) == sorted([kept, other])
     assert not unfinished.exists()
+
+
+def test_a_file_that_is_about_to_be_named_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its new name and its row in the manifest nobody else may look for files without a row."""
+    waiting, seen = threading.Event(), threading.Event()
+    real = folder_module.flush_to_disk
+
+    def slow(place: Path) -> None:
+        waiting.set()
+        seen.wait(0.5)
+        real(place)
+
+    cache = VectorCache(tmp_path, MODEL)
+    monkeypatch.setattr(folder_module, "flush_to_disk", slow)
+    putting = threading.Thread(target=lambda: cache.put(digests_of([1]), vectors_of([1])))
+    putting.start()
+    assert waiting.wait(10)
+    assert len(shards(tmp_path)) == 1
+    other = VectorCache(tmp_path, MODEL)  # waits for the writer
+    seen.set()
+    putting.join()
+    assert other.get(digests_of([1]))[0].all()
 
 
 def test_unreadable_manifest_is_made_again(tmp_path: Path) -> None:
     VectorCache(tmp_path, MODEL).put(digests_of([1]), vectors_of([1]))
-    manifest = next(tmp_path.rglob("manifest.sqlite"))
-    for path in manifest.parent.glob("manifest.sqlite-*"):
-        path.unlink()
+    manifest = next(tmp_path.rglob(MANIFEST))
     manifest.write_bytes(b"not a database at all, but long enough to be read as one" * 40)
     notes: list[str] = []
     cache = VectorCache(tmp_path, MODEL, notes=notes.append)
@@ -181,14 +200,14 @@ def test_full_disk_is_a_cache_error_and_keeps_nothing(tmp_path: Path, monkeypatc
     with pytest.raises(CacheError, match="No space left on device"):
         cache.put(digests_of([1]), vectors_of([1]))
     monkeypatch.undo()
-    assert [path.name for path in cache.folder.iterdir() if "manifest" not in path.name] == []
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [MANIFEST]
     assert not cache.get(digests_of([1]))[0].any()
 
 
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    with pytest.raises(CacheError, match="cannot make the vector cache"):
+    with pytest.raises(CacheError, match=r"cannot use the folder .*: a file stands where a folder is needed"):
         VectorCache(blocked, MODEL)
 
 
@@ -243,48 +262,3 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     found, vectors = VectorCache(tmp_path, MODEL).get(digests_of(range(3_000)))
     assert found.all()
     np.testing.assert_array_equal(vectors, vectors_of(range(3_000)))
-
-
-# ---------------------------------------------------------------- folders written once
-
-
-def write_text(text: str) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        (folder / "inner").mkdir()
-        (folder / "inner" / "text").write_text(text)
-
-    return write
-
-
-def test_published_folder_is_whole_until_it_is_touched(tmp_path: Path) -> None:
-    folder = tmp_path / "made" / "model"
-    assert not is_whole(folder)
-    publish_folder(folder, write_text("one"))
-    assert is_whole(folder)
-    publish_folder(folder, write_text("two"))
-    assert (folder / "inner" / "text").read_text() == "one", "the first one that is whole stays"
-    (folder / "inner" / "text").write_text("tampered")
-    assert not is_whole(folder)
-    publish_folder(folder, write_text("three"))
-    assert (folder / "inner" / "text").read_text() == "three"
-    (folder / "more").write_text("")
-    assert not is_whole(folder)
-    assert [path.name for path in folder.parent.iterdir()] == ["model"]
-
-
-def test_failed_publication_leaves_nothing(tmp_path: Path) -> None:
-    def fail(folder: Path) -> None:
-        (folder / "half").write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(CacheError, match="No space left"):
-        publish_folder(tmp_path / "model", fail)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "harvestdetect"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache" / "harvestdetect"
-    assert cache_folder(tmp_path / "other") == tmp_path / "other"

@@ -17,7 +17,9 @@ from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.cli.main import main
 from harvestdetect.report import write_outputs
 from harvestdetect.state import open_state
-from harvestdetect.store.vectors import VectorCache, publish_folder
+from harvestdetect.store.folder import MANIFEST
+from harvestdetect.store.models import publish_folder
+from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.files import Unfinished, create_private, make_folder, set_modes, shared_with_group
 
 START = 1_780_272_000
@@ -97,10 +99,10 @@ def test_so_does_the_cache(tmp_path: Path) -> None:
         cache = VectorCache(tmp_path / "c", "m")
         cache.put(np.frombuffer(b"0123456789abcdef", "V16"), np.ones((1, 4), np.float16))
         publish_folder(tmp_path / "c" / "models" / "x", lambda folder: (folder / "a").write_text("x") and None)
-        with sqlite3.connect(cache.folder / "manifest.sqlite") as connection:
+        with sqlite3.connect(tmp_path / "c" / MANIFEST) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("DELETE FROM shards")
-            assert (cache.folder / "manifest.sqlite-wal").exists()
+            connection.execute("DELETE FROM artifacts")
+            assert (tmp_path / "c" / f"{MANIFEST}-journal").exists()
             assert modes(tmp_path / "c") == PRIVATE
         connection.close()
 

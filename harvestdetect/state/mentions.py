@@ -1,0 +1,94 @@
+"""Where a state may mention an account: rows of the database, prepared files, and their names."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from harvestdetect.corpus.block import PreparedBlock
+from harvestdetect.corpus.shards import ShardFolder
+from harvestdetect.state.store import Store
+from harvestdetect.state.traces import Traces
+
+__all__ = [
+    *("GENERATED", "NAMES", "accounts_of", "blocks_of", "files_of", "json_value", "mentions", "rows_said"),
+    "text_columns",
+]
+
+_STRUCTURE: Final = frozenset(
+    {
+        *("sha256", "superseded_by", "campaign", "campaign_id", "merged_into", "split_from", "signature", "key"),
+        *("channel", "reviewer", "run", "status", "state", "tier", "kind", "what", "why", "verdict", "day"),
+    }
+)
+"""Columns that never hold the id of an account: a value there that equals one means something else."""
+NAMES: Final = frozenset({("files", "name"), ("past_files", "name")})
+GENERATED: Final = frozenset({("campaigns", "finding"), ("runs", "settings"), ("runs", "counts"), ("meta", "value")})
+"""JSON of this package. It may hold an ordinary word or number, which is then no mention of an account of this name."""
+
+
+def files_of(store: Store) -> list[tuple[str, str]]:
+    return [(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files ORDER BY sha256")]
+
+
+def mentions(traces: Traces, text: str) -> bool:
+    return traces.said(text) or traces.named(text)
+
+
+def text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Table and name of every column of text."""
+    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    return [
+        (table, column["name"])
+        for (table,) in [tuple(row) for row in tables]
+        for column in connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+        if column["type"] == "TEXT"
+    ]
+
+
+def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[tuple[str, str, int, str]]:
+    """Table, column, row and value of every mention, but in ``members``."""
+    for table, column in text_columns(connection):
+        if column in _STRUCTURE or (table, column) in (("members", "account"), ("meta", "name")):
+            continue
+        if (table, column) == ("signatures", "words"):  # texts, which are erased by who sent them
+            continue
+        rows = connection.execute(f'SELECT rowid, "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL')
+        for row, value in (tuple(row) for row in rows.fetchall()):
+            if _is_said(traces, table, column, value):
+                yield table, column, row, value
+
+
+def _is_said(traces: Traces, table: str, column: str, value: str) -> bool:
+    if (table, column) in NAMES:
+        return traces.named(value)
+    if (table, column) in GENERATED and traces.is_plain:
+        return False
+    decoded = json_value(value) if (table, column) in GENERATED or column == "body" else value
+    return traces.said_in(decoded)
+
+
+def json_value(raw: str) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw
+
+
+def accounts_of(block: PreparedBlock) -> set[bytes]:
+    stop = np.cumsum(block.value_size[: int(block.value_count[0])], dtype=np.int64).tolist()
+    return {block.value_bytes[a:b].tobytes() for a, b in zip([0, *stop], stop, strict=False)}
+
+
+def blocks_of(store: Store, shards: ShardFolder) -> Iterator[PreparedBlock]:
+    for name, sha256 in files_of(store):
+        shard = shards.open(name, sha256)
+        if shard is not None:
+            try:
+                yield from shard
+            finally:
+                shard.close()

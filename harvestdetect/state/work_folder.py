@@ -1,0 +1,77 @@
+"""Erases an account from a work folder (``--work``).
+
+A work folder only has copies: what holds the account is removed, and the next scan makes it again.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from harvestdetect.corpus.block import rows_of_account
+from harvestdetect.corpus.shard_file import opened
+from harvestdetect.corpus.shards import SUFFIX
+from harvestdetect.errors import CacheError, OutputError, UsageError
+from harvestdetect.incremental.folder import CLUSTERS
+from harvestdetect.state.traces import Traces, mapped
+from harvestdetect.store.folder import ArtifactFolder, left_artifacts
+from harvestdetect.store.tables import NEIGHBORS
+from harvestdetect.store.trust import DamagedFileError
+from harvestdetect.util.files import sweep
+
+__all__ = ["erase_work"]
+
+_WITH_TEXTS: Final = (NEIGHBORS, CLUSTERS)
+"""Kinds of artifacts that may hold texts of the account, or say which texts are like its own."""
+
+
+def erase_work(work: Path, account: str) -> tuple[int, list[str]]:
+    """Removes from a work folder what holds an account; the next scan makes it again from its dumps.
+
+    Returns:
+        How many files were removed because they held it, and what remains, a sentence each.
+
+    Raises:
+        UsageError: there is no such folder.
+        OutputError: something cannot be removed.
+    """
+    if not work.is_dir():
+        raise UsageError(f"there is no work folder {work}")
+    traces = Traces(account)
+    folders = [work, *(path for path in work.rglob("*") if path.is_dir())]
+    for folder in folders:
+        sweep(folder)
+    gone = 0
+    try:
+        for path in sorted((work / "read").glob(f"*{SUFFIX}")):
+            if _holds(path, account, traces):
+                path.unlink(missing_ok=True)
+                gone += 1
+        if left_artifacts(work):
+            store = ArtifactFolder(work)
+            store.drop([one for kind in _WITH_TEXTS for one in store.artifacts(kind)])
+    except OSError as error:
+        raise OutputError(f"cannot remove {path}: {error.strerror or error}") from None
+    except CacheError as error:
+        raise OutputError(f"cannot remove neighbours and clusters: {error}") from None
+    remains = []
+    for path in sorted(path for path in work.rglob("*") if path.is_file()):
+        kind = path.relative_to(work).parts[0]
+        if path.suffix == ".tmp" or kind in _WITH_TEXTS:
+            remains.append(f"{path} could not be removed, another process may write it")
+            continue
+        with mapped(path) as data:
+            if any(True for _ in traces.places(data)):
+                remains.append(f"{path} holds it")
+    return gone, remains
+
+
+def _holds(path: Path, account: str, traces: Traces) -> bool:
+    """Whether a prepared file is damaged or has the id anywhere."""
+    with mapped(path) as data:
+        if any(True for _ in traces.places(data)):
+            return True
+    with suppress(DamagedFileError, OSError, CacheError), closing(opened(path)) as shard:
+        return any(bool(rows_of_account(block, account).any()) for block in shard)
+    return True

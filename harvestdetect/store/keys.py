@@ -1,0 +1,30 @@
+"""The one key scheme: a key is a digest of everything that kept data depends on.
+
+These are the kind of the data, the content that it was made from (digests of files or of a model), the settings that
+it was made with, and the version of the format. Data of any other content, settings or version has another key, so
+it is never found by mistake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+__all__ = ["FORMAT", "key_of"]
+
+FORMAT: Final = 7
+"""Version of everything that is kept between runs. Raise it when an older program could misread what is written now."""
+
+
+def key_of(settings: Mapping[str, Any], *, kind: str = "", content: Sequence[Any] = ()) -> str:
+    """The key of kept data, 40 hexadecimal digits.
+
+    Args:
+        settings: by name, in any order; plain values, or anything with a stable ``repr``.
+        kind: of the data, such as "vectors".
+        content: digests of what the data was made from, and other plain values that identify it.
+    """
+    parts = [FORMAT, kind, list(content), dict(settings)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()[:40]
