@@ -41,10 +41,12 @@ class Mention(NamedTuple):
 
 
 def files_of(store: Store) -> list[tuple[str, str]]:
+    """Name and SHA-256 of every prepared file that the database lists."""
     return [(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files ORDER BY sha256")]
 
 
 def mentions(traces: Traces, text: str) -> bool:
+    """Whether a text has the id of the account, in any of its written forms or as part of a file name."""
     return traces.said(text) or traces.named(text)
 
 
@@ -82,6 +84,7 @@ def _is_said(traces: Traces, table: str, column: str, value: str) -> bool:
 
 
 def json_value(raw: str) -> Any:
+    """The JSON value of a text, or the text itself if it is no JSON."""
     try:
         return json.loads(raw)
     except ValueError:
@@ -89,11 +92,13 @@ def json_value(raw: str) -> Any:
 
 
 def accounts_of(block: PreparedBlock) -> set[bytes]:
+    """The ids of all accounts with prompts in a block, as UTF-8."""
     stop = np.cumsum(block.value_size[: int(block.value_count[0])], dtype=np.int64).tolist()
     return {block.value_bytes[a:b].tobytes() for a, b in zip([0, *stop], stop, strict=False)}
 
 
 def blocks_of(store: Store, shards: ShardFolder) -> Iterator[PreparedBlock]:
+    """The blocks of all prepared files that can be read."""
     for name, sha256 in files_of(store):
         shard = shards.open(name, sha256)
         if shard is not None:
