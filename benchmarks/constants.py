@@ -118,7 +118,7 @@ SOURCES: Final[Mapping[str, str]] = {
     "template.description.IN_ORDER": "ARCHITECTURE.md, pitfalls",
     "evidence.nulls.STEPS": "Besag & Clifford 1991, sequential Monte Carlo tests",
     "evidence.nulls.SETTLED": "Besag & Clifford 1991, sequential Monte Carlo tests",
-    "evidence.structure.POPULAR": "FRAUDAR (KDD 2016)",
+    "evidence.block_density.POPULAR": "FRAUDAR (Hooi et al., KDD 2016)",
     "evidence.intent.FIXED_MARGIN": "benchmarks/intent.py, tuning part",
     "evidence.intent.TEXTS_MARGIN": "benchmarks/intent.py, tuning part",
 }
@@ -133,10 +133,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
         fdr="probability",
     ),
-    *_of(
-        "corpus.registry",
-        SCAFFOLD_WORDS="words", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words",
-    ),
+    *_of("corpus.registry", SCAFFOLD_WORDS="words", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share", POINTS_PER_TEXT="times"),
     *_of(
         "cluster.views",
@@ -177,87 +174,60 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of(
         "evidence.nulls",
         DRAWS="draws", STEPS="draws", SETTLED="draws", MAX_MEMBERS="accounts", HEAVY="times", ENOUGH="accounts",
-        MAX_PROMPTS="prompts", LEAST_MEMBERS="accounts",
+        MAX_PROMPTS="prompts", LEAST_MEMBERS="accounts", TAIL_RANK="draws", TAIL_DRAWS="draws",
     ),
+    *_of("evidence.reference", REFERENCE_TEXTS="texts", NEIGHBOURHOOD="texts"),
+    *_of("evidence.candidate", OUTLYING="times", FEW="share"),
+    *_of("evidence.adapters", GLANCE_P="probability"),
+    *_of("evidence.wording", PASSED_ON="share", FILLED="share"),
     *_of(
-        "evidence.text",
-        PASSED_ON="share", FILLED="share", COPY="share", ALIKE="share", CLOSE="cosine", KEEPS="share", TRACES="items",
-        SAME_TRACES="share", LENGTHS="times", _FEW_WORDS="words", _SHAPED="lines",
+        "evidence.duplicates",
+        COPY="share", ALIKE="share", CLOSE="cosine", KEEPS="share", TRACES="items", SAME_TRACES="share",
+        LENGTHS="times", _FEW_WORDS="words", _SHAPED="lines", KANA_SHARE="share",
     ),
+    *_of("evidence.load", MIN_TO_SHARE="prompts", MIN_SHARING="accounts"),
+    *_of("evidence.work_list", DEALT="standard deviations", LEAST_USUAL="cosine", MIN_PAIRS="pairs"),
+    *_of("evidence.block_density", POPULAR="accounts"),
+    *_of("evidence.cohort", MIN_COHORT="accounts", MIDDLE="share"),
+    *_of("evidence.timed_prompts", MIN_PROMPTS="prompts", MISSING="share", MAX_DAYS="days"),
+    *_of("evidence.tempo", SESSION="seconds", MIN_RETURNING="accounts"),
     *_of(
-        "evidence.structure",
-        DEALT="standard deviations", LEAST_USUAL="cosine", MIN_PAIRS="pairs", POPULAR="accounts",
-        MIN_COHORT="accounts", MIDDLE="share",
+        "evidence.coordination",
+        SYNC_HOURS="hours", SYNC_DAYS="days", SYNC_LEFT_OUT="share", RAMP_DAYS="days", RAMP_PROMPTS="prompts",
+        GRID="seconds", LASTING_DAYS="days", HANDED="share", VOLUME_DAYS="days",
     ),
+    *_of("evidence.model_pivot", PIVOT_BEFORE="prompts", PIVOT_MODELS="models"),
+    *_of("evidence.sign_ups", MIN_SIGN_UPS="accounts", MIN_OTHERS="accounts", MATCHED="accounts"),
+    *_of("evidence.account_fields", RARE="accounts", ORGANISATION="share"),
     *_of(
-        "evidence.time",
-        SESSION="seconds", MIN_PROMPTS="prompts", MIN_RETURNING="accounts", MIN_OTHERS="accounts", MISSING="share",
-        MAX_DAYS="days", SYNC_HOURS="hours", SYNC_DAYS="days", SYNC_LEFT_OUT="share", RAMP_DAYS="days",
-        RAMP_PROMPTS="prompts", GRID="seconds", LASTING_DAYS="days", HANDED="share", VOLUME_DAYS="days",
-        PIVOT_BEFORE="prompts", PIVOT_MODELS="models", MIN_SIGN_UPS="accounts", MATCHED="accounts",
+        "evidence.shared_values",
+        FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations", TEAM="accounts",
+        MIN_KNOWN="accounts", MIN_OTHERS="accounts", LISTED="probability",
     ),
-    *_of(
-        "evidence.infrastructure",
-        FAMILIAR="times", COARSE="share", RARE="accounts", ORGANISATION="share", LARGEST="organisations",
-        TEAMS="organisations", TEAM="accounts", MIN_KNOWN="accounts", MIN_OTHERS="accounts", MIN_COMMON="share",
-        LISTED="probability",
-    ),
+    *_of("evidence.joining", MIN_COMMON="share"),
     *_of(
         "evidence.intent",
         FIXED_MARGIN="cosine", TEXTS_MARGIN="cosine", NEAREST="items", BESIDE="share", FEWEST_WORDS="words",
     ),
     *_of(
-        "evidence.benign",
+        "evidence.explanations",
         DEVIATIONS="standard deviations", OF_USUAL="share", MOSTLY="share", STRANGERS="probability", UNEVEN="times",
         INDEPENDENT="times", AS_CHANCE="probability", LOOSE="share", MACHINE="probability", SITTING="share",
         SHARED="probability", ONE="share", COPIED="share", FEW_TEXTS="texts", NEARLY_ALL="share", FEW_EACH="prompts",
-        SHORT="words", EVENT_DAYS="days",
+        SHORT="words", EVENT_DAYS="days", TOP_ACCOUNTS="accounts", TOP_SHARE="share",
     ),
-    *_of(
-        "judge.triage",
-        TEXT_FDR="probability", ALONE="share", TEXT_SCORE="score", AGREES="probability",
-    ),
-    *_of(
-        "judge.measure",
-        OUTLYING="times", FEW="share", BACKGROUND_TEXTS="texts", NEIGHBOURHOOD="texts", GLANCE_P="probability",
-    ),
-    *_of(
-        "judge.verdict",
-        SHARED_MEMBERS="share", FAR="times",
-    ),
-    *_of(
-        "judge.findings",
-        SURE="share",
-    ),
-    *_of(
-        "judge.calibration",
-        FEW="candidates", MANY="candidates", OUTER="candidates",
-    ),
-    *_of(
-        "judge.attribute",
-        LEAST_WORDS="words", KEEPS="share", LEAST_PROMPTS="prompts", SURE_WORDS="words",
-    ),
-    *_of(
-        "incremental.folder",
-        LEAST_TEXTS="texts",
-    ),
-    *_of(
-        "incremental.clusters",
-        CHANGED="share",
-    ),
-    *_of(
-        "incremental.matching",
-        SAME_SET="share", SAME_CANDIDATE="share",
-    ),
+    *_of("judge.triage", TEXT_FDR="probability", ALONE="share", TEXT_SCORE="score", AGREES="probability"),
+    *_of("judge.verdict", SHARED_MEMBERS="share", FAR="times"),
+    *_of("judge.findings", OF_USUAL_SHARE="share", LEAST_PROMPTS="prompts", SURE="share"),
+    *_of("judge.calibration", FEW="candidates", MANY="candidates", OUTER="candidates"),
+    *_of("judge.attribute", LEAST_WORDS="words", KEEPS="share", LEAST_PROMPTS="prompts", SURE_WORDS="words"),
+    *_of("incremental.folder", LEAST_TEXTS="texts"),
+    *_of("incremental.clusters", CHANGED="share"),
+    *_of("incremental.matching", SAME_SET="share", SAME_CANDIDATE="share"),
 )
 """All decision constants, in the order of the stages."""
 
 NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
-    "settings": {
-        "max_rejects": "reading", "max_line_bytes": "reading", "max_expansion": "reading",
-        "auto_budget_seconds": "speed", "batch_size": "speed", "exact_below": "speed", "seed": "arithmetic",
-        "threads": "speed", "workers": "speed", "memory_gb": "memory",
-    },
     "campaign.links": {
         "UNDIVIDED": "speed",
     },
@@ -295,47 +265,38 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "cluster.views": {
         "EDGES_AT_ONCE": "memory",
     },
-    "evidence.infrastructure": {
-        "SHOWN": "display", "P_FLOOR": "arithmetic",
-    },
+    "evidence.account_fields": {"SHOWN": "display"},
+    "evidence.adapters": {"GLANCE": "speed"},
+    "evidence.block_density": {"DENSITY_DRAWS": "speed"},
+    "evidence.candidate": {"READ_AMONG": "speed", "TEXTS": "speed"},
+    "evidence.cohort": {"COUNTED": "memory"},
+    "evidence.duplicates": {"PAIRS": "speed", "MOST_TEMPLATES": "speed", "BUCKETS": "format", "_SCRIPTS": "format"},
     "evidence.intent": {
         "AT_MOST": "display", "BEGINNING": "speed", "SAMPLE": "speed", "GLANCE": "speed", "GLANCE_MARGIN": "speed",
     },
-    "evidence.nulls": {
-        "LEAST": "arithmetic",
+    "evidence.load": {"COMPOSITIONS": "speed", "MAX_SHARES": "memory", "LEAST_COMPOSITIONS": "speed"},
+    "evidence.nulls": {"LEAST": "arithmetic"},
+    "evidence.shared_values": {"P_FLOOR": "arithmetic"},
+    "evidence.timed_prompts": {"HOUR": "arithmetic", "DAY": "arithmetic", "AT_ONCE": "memory"},
+    "evidence.wording": {"READ": "speed"},
+    "evidence.work_list": {
+        "NO_MORE_ALIKE": "display", "ROUNDING": "arithmetic", "BAND": "speed", "GATHERED": "memory",
+        "FOCUS_DRAWS": "speed", "FOCUS_PROMPTS": "speed",
     },
-    "evidence.structure": {
-        "COMPOSITIONS": "speed", "MAX_SHARES": "memory", "LEAST_COMPOSITIONS": "speed", "ROUNDING": "arithmetic",
-        "BAND": "speed", "GATHERED": "memory", "FOCUS_DRAWS": "speed", "FOCUS_PROMPTS": "speed",
-        "DENSITY_DRAWS": "speed", "COUNTED": "memory",
-    },
-    "evidence.text": {
-        "READ": "speed", "PAIRS": "speed", "MOST_TEMPLATES": "speed", "BUCKETS": "format", "_SCRIPTS": "format",
-    },
-    "evidence.time": {
-        "HOUR": "arithmetic", "DAY": "arithmetic", "AT_ONCE": "memory", "MIN_DRAWN": "arithmetic",
-    },
-    "incremental.reuse": {
-        "LEAST_KNOWN": "speed",
-    },
-    "judge.attribute": {
-        "NEAREST": "speed", "_BLOCK": "memory",
-    },
-    "judge.calibration": {
-        "VERSION": "format", "LEAST": "arithmetic", "PER": "display", "CONFIDENCE": "display",
-    },
+    "incremental.reuse": {"LEAST_KNOWN": "speed"},
+    "judge.attribute": {"NEAREST": "speed", "_BLOCK": "memory"},
+    "judge.calibration": {"LEAST": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
+    "judge.calibration_file": {"VERSION": "format"},
     "judge.candidates": {
-        "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "EXCERPT": "display", "CLOSE": "display",
-        "WEIGHED": "display",
+        "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "EXCERPT": "display",
+        "CLOSE": "display", "COMPARED": "display",
     },
-    "judge.findings": {
-        "DAY": "arithmetic",
-    },
-    "judge.measure": {
-        "TEXTS": "speed", "READ_AMONG": "speed", "GLANCE": "speed",
-    },
-    "judge.triage": {
-        "P_FLOOR": "arithmetic", "NEIGHBOURS": "display", "LEAST_CUT": "display",
+    "judge.findings": {"STANDS_OUT": "display", "MOST_CLAUSES": "display", "DAY": "arithmetic"},
+    "judge.triage": {"P_FLOOR": "arithmetic", "NEIGHBOURS": "display", "LEAST_CUT": "display"},
+    "settings": {
+        "max_rejects": "reading", "max_line_bytes": "reading", "max_expansion": "reading",
+        "auto_budget_seconds": "speed", "batch_size": "speed", "exact_below": "speed", "seed": "arithmetic",
+        "threads": "speed", "workers": "speed", "memory_gb": "memory",
     },
     "template.alignment": {
         "BACKWARDS_TEXTS": "speed",
@@ -361,12 +322,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
 
 INLINE: Final[Mapping[str, tuple[str, ...]]] = {
     "campaign.users": ("len(group) < 3",),
-    "evidence.text": ("codes >= 97",),
+    "evidence.duplicates": ("codes >= 97",),
     "judge.candidates": ("turn < 3 * late",),
 }
 """Comparisons inside functions whose number is no threshold, by module, as :func:`ast.unparse` writes them."""
-NAMED_ROOMS: Final = ("cluster", "template", "campaign", "incremental")
-"""Rooms in which no threshold is a bare number inside a function."""
 
 
 # ---------------------------------------------------------------- what the code says
@@ -518,7 +477,7 @@ def _unlisted(rooms: list[str], listed: Listed, found: Mapping[str, Mapping[str,
 
 def _inline() -> Iterator[str]:
     """Thresholds that have no name."""
-    for module in modules(*NAMED_ROOMS):
+    for module in modules(*ROOMS):
         for text in thresholds_inside(module):
             yield (
                 f"{module} compares with a number without a name: {text}; make it a constant, or add the comparison "

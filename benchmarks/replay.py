@@ -23,7 +23,7 @@ from harvestdetect.judge.attribute import Signature
 __all__ = ["STAGES", "Recorded", "stage_of"]
 
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "read": ("pipeline:PLAIN.read", "pipeline:parts_of"),
+    "read": ("pipeline:PLAIN.read", "pipeline:parts_by_prompt"),
     "encode": ("pipeline:embed", "stages:embed", "pipeline:prompt_vectors"),
     "attribute": ("pipeline:attribute",),
     "neighbors": ("pipeline:PLAIN.find_neighbors",),
@@ -31,8 +31,8 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "assign": ("pipeline:verbatim_clusters", "pipeline:assign_prompts"),
     "templates": ("pipeline:PLAIN.describe",),
     "campaigns": ("pipeline:form",),
-    "background": ("judge.measure:_background_words",),
-    "evidence": ("pipeline:background_of", "pipeline:PLAIN.measure"),
+    "background": ("evidence.reference:_neighbourhood_words",),
+    "evidence": ("pipeline:reference_of", "pipeline:PLAIN.measure"),
     "judge": (),
 }
 """The stages in their order, each with the functions that do its work: ``module:name`` as the caller knows them, or
@@ -46,12 +46,11 @@ _FIRST_USE: Final = {
     "template": "templates",
     "campaign": "campaigns",
     "evidence": "evidence",
+    "evidence.reference": "background",
     "judge": "evidence",
     "judge.attribute": "attribute",
     "judge.calibration": "judge",
     "judge.findings": "judge",
-    "judge.measure.BACKGROUND_TEXTS": "background",
-    "judge.measure.NEIGHBOURHOOD": "background",
     "judge.verdict": "judge",
     "incremental": "read",
 }

@@ -143,6 +143,8 @@ _SCRIPTS: Final = (
     (0x3100, ""), (0x3400, "han"), (0xA000, ""), (0xAC00, "hangul"), (0xD7B0, ""), (0x20000, "han"), (0x32000, ""),
 )  # fmt: skip
 """Code point at which each script begins; an empty name ends the one before."""
+KANA_SHARE: Final = 0.1
+"""Share of kana among kana and Chinese characters above which a text is Japanese. Chosen."""
 _STARTS: Final = np.array([start for start, _ in _SCRIPTS])
 """The code points of :data:`_SCRIPTS`."""
 _NAMES: Final = tuple(name for _, name in _SCRIPTS)
@@ -196,7 +198,7 @@ def _script(plain: str) -> str | None:
     for name, found in zip(_NAMES, count.tolist(), strict=True):
         if name:
             total[name] = total.get(name, 0) + found
-    if total["kana"] > 0.1 * (total["kana"] + total["han"]):
+    if total["kana"] > KANA_SHARE * (total["kana"] + total["han"]):
         return "kana" if total["kana"] + total["han"] > total["latin"] else None
     script = max(total, key=lambda name: total[name])
     return script if total[script] else None

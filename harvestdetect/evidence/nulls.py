@@ -38,6 +38,10 @@ steps are chosen)."""
 SETTLED: Final = 10
 """Draws as extreme as the candidate at which a measure is settled (after Besag & Clifford 1991; chosen). Its p-value is
 then above 1/4 at the first step, above 1/10 at the second and above 1/30 at the third."""
+TAIL_RANK: Final = 10
+"""Largest rank among the draws at which a p-value is read from the fitted tail. Chosen."""
+TAIL_DRAWS: Final = 50
+"""Draws that a fitted tail needs: of fewer the p-value is the rank. Chosen."""
 LEAST: Final = 1e-300
 """No p-value is smaller."""
 MAX_MEMBERS: Final = 100
@@ -235,7 +239,7 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     if small:
         value, null = -value, -null
     rank = (1 + int((null >= value).sum())) / (len(null) + 1)
-    if rank * (len(null) + 1) > 10 or len(null) < 50:
+    if rank * (len(null) + 1) > TAIL_RANK or len(null) < TAIL_DRAWS:
         return rank
     ordered = np.sort(null)
     threshold = (ordered[-len(null) // 10] + ordered[-len(null) // 10 - 1]) / 2

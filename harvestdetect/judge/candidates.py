@@ -63,6 +63,8 @@ CANDIDATES: Final = "candidates.jsonl"
 """Name of the file with a line for each candidate."""
 SEEN: Final = "accounts_seen.parquet"
 """Name of the file with a digest of every account of the dump."""
+MOSTLY_MISSING: Final = 0.5
+"""Share of the prompts without a field above which a candidate lacks the field. It decides nothing. Chosen."""
 MOST_OUTSIDE: Final = 20
 """Accounts that are no members which a candidate names, at most."""
 MOST_NEAR: Final = 10
@@ -130,7 +132,7 @@ def excerpt_of(words: Sequence[str | None]) -> str:
 
 
 def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:
-    """The fields that more than half of a campaign's prompts lack, ``timestamp`` first."""
+    """The fields that more than :data:`MOSTLY_MISSING` of a campaign's prompts lack, ``timestamp`` first."""
     rows = campaign.prompts
     if not len(rows):
         return ()
@@ -139,7 +141,7 @@ def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:
         **{name: prompts.fields[name].code[rows] < 0 for name in OPTIONAL if name in prompts.fields},
         "created_at": prompts.created_at[rows] == NO_TIME,
     }
-    return tuple(name for name, lack in lacks.items() if float(lack.mean()) > 0.5)
+    return tuple(name for name, lack in lacks.items() if float(lack.mean()) > MOSTLY_MISSING)
 
 
 def outside_accounts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from harvestdetect.state.store import Store
 from harvestdetect.state.traces import Traces
 
 __all__ = [
-    *("GENERATED", "NAMES", "accounts_of", "blocks_of", "files_of", "json_value", "mentions", "rows_said"),
+    *("GENERATED", "NAMES", "Mention", "accounts_of", "blocks_of", "files_of", "json_value", "mentions", "rows_said"),
     "text_columns",
 ]
 
@@ -31,11 +31,22 @@ GENERATED: Final = frozenset({("campaigns", "finding"), ("runs", "settings"), ("
 """JSON of this package. It may hold an ordinary word or number, which is then no mention of an account of this name."""
 
 
+class Mention(NamedTuple):
+    """A value of the database that mentions an account."""
+
+    table: str
+    column: str
+    row: int
+    value: str
+
+
 def files_of(store: Store) -> list[tuple[str, str]]:
+    """Name and SHA-256 of every prepared file that the database lists."""
     return [(row["name"], row["sha256"]) for row in store.rows("SELECT name, sha256 FROM files ORDER BY sha256")]
 
 
 def mentions(traces: Traces, text: str) -> bool:
+    """Whether a text has the id of the account, in any of its written forms or as part of a file name."""
     return traces.said(text) or traces.named(text)
 
 
@@ -50,8 +61,8 @@ def text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     ]
 
 
-def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[tuple[str, str, int, str]]:
-    """Table, column, row and value of every mention, but in ``members``."""
+def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[Mention]:
+    """Every mention in the database, but in ``members``."""
     for table, column in text_columns(connection):
         if column in _STRUCTURE or (table, column) in (("members", "account"), ("meta", "name")):
             continue
@@ -60,7 +71,7 @@ def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[tuple[
         rows = connection.execute(f'SELECT rowid, "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL')
         for row, value in (tuple(row) for row in rows.fetchall()):
             if _is_said(traces, table, column, value):
-                yield table, column, row, value
+                yield Mention(table=table, column=column, row=row, value=value)
 
 
 def _is_said(traces: Traces, table: str, column: str, value: str) -> bool:
@@ -73,6 +84,7 @@ def _is_said(traces: Traces, table: str, column: str, value: str) -> bool:
 
 
 def json_value(raw: str) -> Any:
+    """The JSON value of a text, or the text itself if it is no JSON."""
     try:
         return json.loads(raw)
     except ValueError:
@@ -80,11 +92,13 @@ def json_value(raw: str) -> Any:
 
 
 def accounts_of(block: PreparedBlock) -> set[bytes]:
+    """The ids of all accounts with prompts in a block, as UTF-8."""
     stop = np.cumsum(block.value_size[: int(block.value_count[0])], dtype=np.int64).tolist()
     return {block.value_bytes[a:b].tobytes() for a, b in zip([0, *stop], stop, strict=False)}
 
 
 def blocks_of(store: Store, shards: ShardFolder) -> Iterator[PreparedBlock]:
+    """The blocks of all prepared files that can be read."""
     for name, sha256 in files_of(store):
         shard = shards.open(name, sha256)
         if shard is not None:

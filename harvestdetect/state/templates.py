@@ -17,6 +17,7 @@ __all__ = ["fixed_words", "kept_share", "unsent"]
 
 
 def fixed_words(words: Sequence[str | None]) -> tuple[str, ...]:
+    """The words of the fixed runs of a template, in order, as texts are compared."""
     return tuple(word for run in words if run for word in _words(normalize(run)))
 
 

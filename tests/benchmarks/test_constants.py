@@ -31,7 +31,7 @@ def test_what_is_missing_is_named() -> None:
     (wrong,) = problems(tuple(rest))
     assert str(first) in wrong
     assert "does not list" in wrong
-    moved = Constant("evidence.benign", "MIN_OVERLAP", "share")
+    moved = Constant("evidence.explanations", "MIN_OVERLAP", "share")
     (wrong,) = problems((*DECISIONS, moved))
     assert "no longer in the code; campaign.form has one of that name" in wrong
     gone = Constant("evidence.gone", "LEAST_WORDS", "word")

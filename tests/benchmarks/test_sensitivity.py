@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import sensitivity, trials
-from benchmarks.constants import DECISIONS, SETTINGS, Constant
+from benchmarks.constants import DECISIONS, SETTINGS, Constant, defined
 from benchmarks.moving import BOUNDS, HALF, MOVES, TWICE, cannot_move, moved, moved_value, value_of
 from benchmarks.replay import STAGES, Recorded, stage_of
 from benchmarks.sources import NotEnough
@@ -18,7 +19,9 @@ from benchmarks.trial_dumps import DUMPS
 from benchmarks.trials import Bench
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import Detection
-from harvestdetect.judge import measure, triage
+from harvestdetect.evidence import coordination
+from harvestdetect.incremental import matching
+from harvestdetect.judge import triage
 from harvestdetect.report.files import accounts_csv, campaigns_jsonl, candidates_jsonl
 from harvestdetect.simulate import simulate
 from harvestdetect.stages import PLAIN
@@ -59,28 +62,40 @@ def written(detection: Detection) -> tuple[str, str, str]:
 
 
 def test_a_value_moves_within_its_unit() -> None:
-    share, whole = BY_NAME["evidence.benign.NEARLY_ALL"], BY_NAME["campaign.links.MIN_SHARED"]
+    share, whole = BY_NAME["evidence.explanations.NEARLY_ALL"], BY_NAME["campaign.links.MIN_SHARED"]
     assert [moved_value(share, 0.9, move) for move in MOVES] == [0.45, 1]
     assert [moved_value(whole, 3, move) for move in MOVES] == [2, 6]
     log_p = BY_NAME["settings.link_log_p"]
     assert [moved_value(log_p, -16.0, move) for move in MOVES] == [-8.0, -32.0]
-    p_value = BY_NAME["evidence.benign.SHARED"]
+    p_value = BY_NAME["evidence.explanations.SHARED"]
     assert [moved_value(p_value, 1e-6, move) for move in MOVES] == [pytest.approx(1e-3), pytest.approx(1e-12)]
     assert moved_value(share, 1.0, TWICE) is None
     assert [moved_value(share, 0.9, move) for move in BOUNDS] == [0, 1]
     assert [moved_value(log_p, -16.0, move) for move in BOUNDS] == [-320, 0]
     assert [moved_value(whole, 3, move) for move in BOUNDS] == [0, 60]
-    rare, coarse = BY_NAME["evidence.infrastructure.RARE"], BY_NAME["evidence.infrastructure.COARSE"]
+    rare, coarse = BY_NAME["evidence.account_fields.RARE"], BY_NAME["evidence.shared_values.COARSE"]
     assert moved_value(rare, (3, 10, 100), TWICE) == (6, 20, 200)
     assert moved_value(coarse, {"asn": 0.5, "org": 0.9}, HALF) == {"asn": 0.25, "org": 0.45}
 
 
 def test_a_moved_constant_moves_wherever_it_is_used() -> None:
-    constant = BY_NAME["judge.triage.TEXT_FDR"]
-    before = measure.TEXT_FDR, measure.DESCRIBED, triage.TEXT_FDR
-    with moved(constant, 0.5):
-        assert (measure.TEXT_FDR, measure.DESCRIBED, triage.TEXT_FDR) == (0.5, 0.5, 0.5)
-    assert before == (measure.TEXT_FDR, measure.DESCRIBED, triage.TEXT_FDR)
+    assert moved_everywhere(BY_NAME["evidence.nulls.DRAWS"], 7)
+    assert not matching.similar_size(10, 20)
+    with moved(BY_NAME["incremental.matching.SAME_SET"], 0.5):  # it is the default of a parameter
+        assert matching.similar_size(10, 20)
+    assert not matching.similar_size(10, 20)
+    hour = Constant("evidence.timed_prompts", "HOUR", "seconds")
+    with moved(hour, 60):
+        assert coordination.GRID == 360
+    assert coordination.GRID == 21_600
+
+
+def moved_everywhere(constant: Constant, value: int) -> bool:
+    """Whether every module that has a constant's name for its value has the new value while it is moved."""
+    users = [m for n, m in sorted(sys.modules.items()) if n.startswith("harvestdetect.") and constant.name in vars(m)]
+    own = [user for user in users if vars(user)[constant.name] == value_of(constant)]
+    with moved(constant, value):
+        return bool(own) and all(vars(user)[constant.name] == value for user in own)
 
 
 def test_every_constant_can_be_moved_and_comes_back() -> None:
@@ -126,7 +141,7 @@ def test_a_stage_before_the_constant_is_not_run_again(recorded: Recorded, monkey
 def test_a_moved_constant_comes_back_after_an_error() -> None:
     with pytest.raises(KeyError), moved(BY_NAME["judge.triage.TEXT_FDR"], 0.5):
         raise KeyError
-    assert measure.DESCRIBED == 0.05
+    assert triage.TEXT_FDR == 0.05
 
 
 def test_a_constant_that_matters_is_reported(bench: Bench) -> None:
@@ -138,9 +153,9 @@ def test_a_constant_that_matters_is_reported(bench: Bench) -> None:
 
 
 def test_a_constant_that_cannot_matter_is_reported_as_such(bench: Bench) -> None:
-    trial = bench.tried(BY_NAME["evidence.infrastructure.LISTED"])  # the dump has no metadata
+    trial = bench.tried(BY_NAME["evidence.shared_values.LISTED"])  # the dump has no metadata
     assert {change.level for change in trial.moves.values()} == {"nothing"}
-    assert set(bench.tried(BY_NAME["evidence.infrastructure.LISTED"], BOUNDS).moves) == set(BOUNDS)
+    assert set(bench.tried(BY_NAME["evidence.shared_values.LISTED"], BOUNDS).moves) == set(BOUNDS)
 
 
 def test_a_value_that_the_code_cannot_take_is_reported(bench: Bench) -> None:
@@ -165,14 +180,14 @@ def test_the_table_is_written_and_the_study_goes_on_where_it_stopped(
     arguments += ["--only", "fdr,SHARED_MEMBERS,LISTED", "--docs", str(page), "--json", str(found)]
     assert sensitivity.main(arguments) == 0
     table = page.read_text()
-    assert "| `settings.fdr` | 0.01 | probability | False-discovery rate at which a finding counts as one. |" in table
-    assert "Nothing changes on any dump when these move: `evidence.infrastructure.LISTED`" in table
+    assert f"| `settings.fdr` | 0.01 | probability | {defined(SETTINGS)['fdr'].meaning} |" in table
+    assert "Nothing changes on any dump when these move: `evidence.shared_values.LISTED`" in table
     assert {row["constant"] for row in json.loads(found.read_bytes())} == {
         "settings.fdr",
         "judge.verdict.SHARED_MEMBERS",
-        "evidence.infrastructure.LISTED",
+        "evidence.shared_values.LISTED",
     }
-    assert "evidence.infrastructure.LISTED = 0.01 probability: ½ and ×2: nothing" in capsys.readouterr().out
+    assert "evidence.shared_values.LISTED = 0.01 probability: ½ and ×2: nothing" in capsys.readouterr().out
     sensitivity._BENCHES.clear()
     monkeypatch.setattr(trials.Bench, "__init__", None)  # nothing is scanned again
     page.write_text(f"before\n{table}after\n")
