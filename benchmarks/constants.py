@@ -114,8 +114,8 @@ def _of(module: str, **units: str) -> tuple[Constant, ...]:
 
 
 SOURCES: Final[Mapping[str, str]] = {
-    "template.align.SHARED_WORDS": "ARCHITECTURE.md, pitfalls",
-    "template.align.IN_ORDER": "ARCHITECTURE.md, pitfalls",
+    "template.description.SHARED_WORDS": "ARCHITECTURE.md, pitfalls",
+    "template.description.IN_ORDER": "ARCHITECTURE.md, pitfalls",
     "evidence.nulls.STEPS": "Besag & Clifford 1991, sequential Monte Carlo tests",
     "evidence.nulls.SETTLED": "Besag & Clifford 1991, sequential Monte Carlo tests",
     "evidence.block_density.POPULAR": "FRAUDAR (Hooi et al., KDD 2016)",
@@ -134,32 +134,43 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         fdr="probability",
     ),
     *_of("corpus.registry", SCAFFOLD_WORDS="words", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words"),
-    *_of("cluster.tree", MAX_TEXT_SHARE="share", POINT_SHARE_FACTOR="times"),
+    *_of("cluster.selection", MAX_TEXT_SHARE="share", POINTS_PER_TEXT="times"),
     *_of(
         "cluster.views",
-        SHARED_FLOOR="chord distance", SHARED_CAP="chord distance", ROUNDS="rounds", AROUND="neighbours",
-        FRESH="share",
+        SHARED_FLOOR="chord distance", SHARED_CAP="chord distance", JOIN_ROUNDS="rounds", NEAREST_AROUND="neighbours",
+        MIN_NEW_SHARE="share",
     ),
     *_of(
         "cluster.assign",
-        SAME_PROMPTS="share", TWIN="share", VERBATIM_BONUS="score", AMONG="neighbours", AMONG_SHARE="share",
+        SAME_PROMPTS="share", DUPLICATE_BELOW="share", VERBATIM_BONUS="score", NEIGHBORS_AMONG="neighbours",
+        MIN_SHARE_AMONG="share",
+    ),
+    *_of("template.alignment", KEPT_BY="share", MIN_LONG_LETTERS="letters"),
+    *_of(
+        "template.description",
+        TEMPLATE_WORDS="words", RIGID_WORDS="words", SHORT_RUN_LETTERS="letters", SLOT_FILLED="share",
+        SLOT_CHARACTERS="characters", LABELS="lines", LABEL_WORDS="words", SHARED_WORDS="words", IN_ORDER="times",
     ),
     *_of(
-        "template.align",
-        KEPT_BY="share", SAME="share", SAME_LEAST="words", DEPTH="rounds", LEAST_TEXTS="texts", RIGID_WORDS="words",
-        SHORT_RUN="letters", SLOT_FILLED="share", SLOT_CHARACTERS="characters", SHORT_WORD="letters", LABELS="lines",
-        LABEL_WORDS="words", LONG_WORDS="words", SHARED_WORDS="words", IN_ORDER="times",
+        "template.mixtures",
+        SAME="share", SAME_MIN_WORDS="words", MAX_HALVINGS="rounds", MIN_TEXTS="texts",
     ),
     *_of(
-        "template.refine",
-        MIXED_WORDS="words", MIXED_TEXTS="texts", LONGER="times", ROOM="share", STAYS="share", FILLS="share",
+        "template.splitting",
+        MIXED_WORDS="words", MIXED_TEXTS="texts", CLAUSE_RATIO="times", MAX_CLAUSE_SHARE="share", MIN_LOYAL="share",
     ),
+    *_of("template.fillings", MIN_FILLED_SHARE="share"),
     *_of(
-        "campaign.form",
-        STRAYS="share", FILLED="share", MIN_MEMBERSHIP="share", MOSTLY_SEVERAL="share", START_INSIDE="share",
-        START_OUTSIDE="share", LEAST_STRAYS="prompts", RIGID_RELIEF="share", COPIED="share", COPIED_RELIEF="times",
-        SPLIT_LOG_P="log of a probability", MIN_SHARED="accounts", MIN_OVERLAP="share",
+        "campaign.links",
+        RIGID_RELIEF="share", COPIED_SHARE="share", COPIED_RELIEF="times", MIN_SHARED="accounts", MIN_OVERLAP="share",
     ),
+    *_of("campaign.users", SPLIT_LOG_P="log of a probability"),
+    *_of(
+        "campaign.membership",
+        STRAY_RATE="share", MIN_MEMBERSHIP="share", MOSTLY_SEVERAL="share", INITIAL_MEMBER="share",
+        INITIAL_STRAY="share", MIN_STRAYS="prompts",
+    ),
+    *_of("campaign.form", RIGID_MEMBERSHIP="share"),
     *_of(
         "evidence.nulls",
         DRAWS="draws", STEPS="draws", SETTLED="draws", MAX_MEMBERS="accounts", HEAVY="times", ENOUGH="accounts",
@@ -217,15 +228,43 @@ DECISIONS: Final[tuple[Constant, ...]] = (
 """All decision constants, in the order of the stages."""
 
 NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
-    "campaign.form": {"FITS": "speed", "STEPS": "speed", "SETTLED": "arithmetic", "TERMS": "memory"},
-    "campaign.shared_accounts": {"LEAST_LOG_P": "arithmetic", "CELLS": "memory", "HALF": "format"},
-    "cluster.assign": {"TERMS": "memory"},
-    "cluster.repeat_senders": {"BLOCK": "memory"},
-    "cluster.tree": {
-        "BRIDGE": "arithmetic", "BLOCK": "memory", "SORTED": "speed", "MERGES": "memory", "LOW": "format",
-        "TINY": "arithmetic", "BANDS": "speed",
+    "campaign.links": {
+        "UNDIVIDED": "speed",
     },
-    "cluster.views": {"BLOCK": "memory"},
+    "campaign.membership": {
+        "ROUNDS": "speed", "STEPS_PER_ROUND": "speed", "CONVERGED": "arithmetic", "MIN_MEAN": "arithmetic",
+        "SHAPES": "arithmetic", "TINY": "arithmetic", "MAX_LOG_ODDS": "arithmetic",
+    },
+    "campaign.shared_accounts": {
+        "MIN_LOG_P": "arithmetic", "CELLS_AT_ONCE": "memory", "PROMPT_BITS": "format", "MAX_RATE": "arithmetic",
+    },
+    "campaign.users": {
+        "MIN_EXPECTED": "arithmetic", "SHARED_AT_ONCE": "memory",
+    },
+    "cluster.assign": {
+        "PRODUCTS_AT_ONCE": "memory",
+    },
+    "cluster.distances": {
+        "EDGES_AT_ONCE": "memory", "SORTED_AT_ONCE": "speed",
+    },
+    "cluster.node_counts": {
+        "LOW_HALF": "format",
+    },
+    "cluster.repeat_senders": {
+        "TERMS_AT_ONCE": "memory",
+    },
+    "cluster.selection": {
+        "MIN_POINTS": "arithmetic",
+    },
+    "cluster.spanning": {
+        "EDGES_AT_ONCE": "memory", "SMALLEST": "arithmetic", "BAND_QUANTILES": "speed", "BAND_SAMPLE": "speed",
+    },
+    "cluster.tree": {
+        "BRIDGE": "arithmetic", "MERGES_AT_ONCE": "memory",
+    },
+    "cluster.views": {
+        "EDGES_AT_ONCE": "memory",
+    },
     "evidence.account_fields": {"SHOWN": "display"},
     "evidence.adapters": {"GLANCE": "speed"},
     "evidence.block_density": {"DENSITY_DRAWS": "speed"},
@@ -259,17 +298,30 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "auto_budget_seconds": "speed", "batch_size": "speed", "exact_below": "speed", "seed": "arithmetic",
         "threads": "speed", "workers": "speed", "memory_gb": "memory",
     },
-    "template.align": {
-        "SAMPLE": "speed", "PAIRS": "memory", "PAIRS_AT_ONCE": "memory", "MAX_TOKENS": "speed", "HEAD": "speed",
-        "SLOT_EXAMPLES": "display", "EXEMPLARS": "display", "BACKWARDS": "speed",
+    "template.alignment": {
+        "BACKWARDS_TEXTS": "speed",
     },
-    "template.refine": {"TEXTS_PER_CLUSTER": "speed", "NONE": "format", "UNKNOWN": "format"},
+    "template.clusters": {
+        "TEXTS_PER_CLUSTER": "speed",
+    },
+    "template.description": {
+        "SAMPLE": "speed", "SLOT_EXAMPLES": "display", "EXEMPLARS": "display",
+    },
+    "template.mixtures": {
+        "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
+    },
+    "template.splitting": {
+        "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",
+    },
+    "template.tokens": {
+        "MAX_TOKENS": "speed", "HEAD_CHARACTERS": "speed",
+    },
 }
 """Numbers of the same rooms that are no decision constants, by module, each with the reason."""
 # fmt: on
 
 INLINE: Final[Mapping[str, tuple[str, ...]]] = {
-    "campaign.form": ("len(component) > 3", "len(group) < 3"),
+    "campaign.users": ("len(group) < 3",),
     "evidence.duplicates": ("codes >= 97",),
     "judge.candidates": ("turn < 3 * late",),
 }

@@ -4,8 +4,8 @@
         [--encoder fast] [--work DIR] [--seed 0] [--docs FILE] [--json FILE] [--options="--memory 12"]
 
 The campaign that a letter of June 2026 alleges: about 25,000 accounts, over 28.8 million prompts, 45 days. Here each
-account sends a tenth of that, so the prompts of one are as thinly spread as at full size. It is laid by
-:func:`plan_event` among the background and the look-alikes of :mod:`benchmarks.scale`; a scan is measured as there.
+account sends a tenth of that. It is planned by :func:`plan_event` among the background and the look-alikes of
+:mod:`benchmarks.laying`; a scan is measured as in :mod:`benchmarks.scale`.
 """
 
 from __future__ import annotations
@@ -26,26 +26,15 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from benchmarks.laying import DAYS, START, Laid, apart, read_laid, tell, write_laid
 from benchmarks.pages import ran_on, write_section
-from benchmarks.scale import (
-    DAYS,
-    START,
-    Laid,
-    Scanned,
-    apart,
-    number,
-    read_laid,
-    scan,
-    table,
-    tell,
-    warm,
-    write_laid,
-)
+from benchmarks.scale import Scanned, number, scan, table, warm
 from harvestdetect.simulate.evaluate import Found, evaluate, read_findings, read_truth
 from harvestdetect.simulate.grammar import Parts, Sweep
-from harvestdetect.simulate.groups import Group, Plan, Writer, launch_of, make_plan, proxies_of
+from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import GRADING, SUFFIXES, SWEEPS, SYSTEMS, Form
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, question, write
+from harvestdetect.simulate.plan import Group, Plan, Writer, launch_of, proxies_of
 from harvestdetect.simulate.traffic import DAY, Account, Network, human_times, machine_times
 from harvestdetect.util.arrays import Ints
 
@@ -53,29 +42,29 @@ __all__ = ["CAMPAIGN", "TEMPLATES", "Judged", "Pool", "judge", "lay", "main", "o
 
 
 CAMPAIGN: Final = "reference-event"
-"""Its name in the truth."""
+"""Name of the campaign in the truth."""
 ACCOUNTS: Final = 25_000
 ROWS_PER_ACCOUNT: Final = 116
-"""Harvest prompts of an account, mean: 2.6 a day for 45 days."""
+"""Mean number of harvest prompts of an account: 2.6 a day for 45 days."""
 BENIGN: Final = 7_000_000
 """Rows of the background and the look-alikes."""
 ACCOUNTS_PER_LINE: Final = 1_500
-"""A line is a row of pools of which each takes over from the one before..."""
+"""Accounts per line. A line is a series of pools, each of which takes over from the one before."""
 FEWEST_LINES: Final = 3
 MOST_POOLS: Final = 3
-"""...from one up to so many."""
+"""Most pools of a line; the number is drawn."""
 OPENING: Final = 0.4
 """Share of the window after which the last line has begun."""
 UNEVEN: Final = 0.5
-"""Deviation of the logarithm of what the accounts of a pool are given to do."""
+"""Standard deviation of the logarithm of the work of the accounts of a pool."""
 COVERED: Final = 0.15
-"""Share of the accounts that people use too..."""
+"""Share of the accounts that people use too."""
 COVER: Final = (0.1, 0.5)
-"""...and the share of such an account's rows that is theirs."""
+"""Range of the share of such an account's rows that people send."""
 
 
 def _with(form: Form, payload: str, *free: str) -> Form:
-    """A form with a payload below, so that its sweep does not run out."""
+    """A form with a payload below it, so that its sweep does not run out."""
     return replace(form, text=f"{form.text}\n\n{payload}", free=(*form.free, *free))
 
 
@@ -90,8 +79,8 @@ TEMPLATES: Final[tuple[Form, ...]] = (
     *GRADING,
     SYSTEMS[0],
 )
-"""What the campaign's templates are forms of: sixteen, of seven capability targets. The six plain sweeps run out at
-full size: their texts come back, as where one question is asked for many answers. The others are new every time."""
+"""The sixteen forms of the campaign's templates, with seven capability targets. The six plain sweeps run out at full
+size, so their texts repeat, as where one question is asked for many answers. The others are new every time."""
 
 
 # ---------------------------------------------------------------- the plan
@@ -99,7 +88,7 @@ full size: their texts come back, as where one question is asked for many answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Accounts on one infrastructure, at work together."""
+    """Accounts on one infrastructure that work together."""
 
     accounts: list[int]
     begin: int
@@ -109,17 +98,18 @@ class Pool:
 def plan_event(plan: Plan, *, accounts: int, rows: int, seed: int, start: int, end: int) -> None:
     """Adds the event to a plan: its accounts, what they harvest, their cover and the group.
 
-    A hydra: lines begin one after the other in the first part of the window; in each, a pool of accounts works and
-    hands over to the next. A pool signs up within days, lives on a few hosting networks, shared proxies and clients of
-    its own, and keeps its own tempo. All draw on one list of templates, of uneven weight. Within a pool work is dealt
-    at random, by uneven weights. Some accounts (:data:`COVERED`) are people's too.
+    Lines begin one after another in the first part of the window. In each, a pool of accounts works and hands over to
+    the next. A pool signs up within days, has a few hosting networks, shared proxies and clients of its own, and its
+    own tempo. All pools use one list of templates with uneven weights. Within a pool, work is assigned at random with
+    uneven weights. People use some of the accounts too (:data:`COVERED`).
 
     Args:
-        plan: what the event is hidden in.
+        plan: the plan that the event is added to.
         accounts: of the campaign, at least 10.
         rows: harvest prompts, at least one for each account.
         seed: of every draw.
-        start, end: the window, seconds since 1970.
+        start: the first second of the window, since 1970.
+        end: the last one.
     """
     dice = np.random.Generator(np.random.PCG64([seed, 25_000]))
     words = Random(f"event-{seed}")
@@ -156,7 +146,7 @@ def plan_event(plan: Plan, *, accounts: int, rows: int, seed: int, start: int, e
 
 
 def _lines(dice: np.random.Generator, *, accounts: int, start: int, end: int) -> list[tuple[Ints, Ints]]:
-    """Of each line: the accounts of its pools, int64[p], and when they begin and the last stops, int64[p + 1]."""
+    """For each line, the accounts of its pools, int64[p]; and when each begins and the last stops, int64[p + 1]."""
     count = max(FEWEST_LINES, round(accounts / ACCOUNTS_PER_LINE))
     lines = []
     for line in range(count):
@@ -199,7 +189,7 @@ def open_pools(network: Network, dice: np.random.Generator, sizes: Ints, bounds:
 
 
 def _harvest_writer(words: Random) -> Writer:
-    """Writes by one of the templates, filled once for the campaign; how much each is used is drawn too."""
+    """A writer that fills one of the campaign's templates; how often each is used is drawn too."""
     made: list[tuple[Parts, Sweep | None, str | None]] = []
     for form in TEMPLATES:
         if form in SYSTEMS:
@@ -221,30 +211,30 @@ def _harvest_writer(words: Random) -> Writer:
 
 
 def _cover(plan: Plan, dice: np.random.Generator, members: Ints, counts: Ints, *, start: int, end: int) -> int:
-    """What people send from some of the accounts, and how many rows that is.
+    """Adds what people send from some of the accounts; returns the number of rows.
 
     Args:
         plan: the stream is added to it.
-        dice: decides.
+        dice: of all draws.
         members: int64[a], the campaign's accounts.
-        counts: int64[a], what each harvests.
-        start, end: the window, seconds since 1970.
+        counts: int64[a], the harvest prompts of each.
+        start: the first second of the window, since 1970.
+        end: the last one.
     """
     used = dice.random(len(members)) < COVERED
     share = dice.uniform(*COVER, len(members))
     own = np.where(used, np.rint(counts * share / (1.0 - share)), 0).astype(np.int64)
     accounts = [plan.network.accounts[a] for a in members.tolist()]
-    who, time, position, session = human_times(
+    sent = human_times(
         dice,
         counts=own,
         created=np.array([a.created for a in accounts], dtype=np.int64),
         zones=np.array([a.zone for a in accounts], dtype=np.int64),
-        start=start,
-        end=end,
+        window=(start, end),
         first_session=plan.sessions,
     )
-    plan.new_sessions(int(session[-1]) + 1 - plan.sessions if len(session) else 0)
-    plan.add(_people_writer, time, members[who], position, session)
+    plan.new_sessions(int(sent.session[-1]) + 1 - plan.sessions if len(sent.session) else 0)
+    plan.add(_people_writer, sent.time, members[sent.who], sent.position, sent.session)
     return int(own.sum())
 
 
@@ -255,12 +245,12 @@ def _people_writer(account: Account, item: int, session: int, random: Random) ->
 
 
 def lay(folder: Path, *, accounts: int, rows_per_account: int, benign: int, seed: int) -> Laid:
-    """Writes ``dump/*.jsonl.gz``, ``truth.jsonl`` and ``laid.json``, unless the folder holds a dump already.
+    """Writes ``dump/*.jsonl.gz``, ``truth.jsonl`` and ``laid.json``, unless the folder has a dump already.
 
     Args:
         folder: made when it does not exist.
         accounts: of the campaign, at least 10.
-        rows_per_account: harvest prompts of an account, mean, at least 1; cover comes on top.
+        rows_per_account: mean number of harvest prompts of an account, at least 1, without the cover.
         benign: rows of the background and the look-alikes, at least 250.
         seed: of every draw.
     """
@@ -279,32 +269,32 @@ def lay(folder: Path, *, accounts: int, rows_per_account: int, benign: int, seed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a scan took, and what it made of the campaign. A finding counts at review or above."""
+    """The cost of a scan, and how it judged the campaign. A finding counts at review or above."""
 
     scanned: Scanned
     findings: int
-    """Counted ones with an account of the campaign."""
+    """Counted findings with an account of the campaign."""
     largest_share: float
-    """Of the campaign's accounts, those in the counted finding with most of them: 0 where there is none."""
+    """The largest share of the campaign's accounts in one counted finding; 0 where there is none."""
     largest_precision: float | None
-    """Of the accounts of that finding, the campaign's."""
+    """The share of that finding's accounts that are the campaign's."""
     tier: str | None
-    """Of that finding..."""
+    """The tier of that finding."""
     first: str | None
     last: str | None
-    """...and its first and last prompt, as ``campaigns.jsonl`` has them."""
+    """The time of its last prompt, as ``campaigns.jsonl`` has it."""
     account_recall: float
-    """Of the campaign's accounts, those in any counted finding."""
+    """The share of the campaign's accounts in any counted finding."""
     account_precision: float | None
-    """Of the accounts of all counted findings, the campaign's."""
+    """The share of the accounts of all counted findings that are the campaign's."""
     alarms: int
-    """Counted findings with less than half of their accounts in the campaign..."""
+    """Counted findings with less than half of their accounts in the campaign."""
     alarms_urgent: int
-    """...and the urgent ones among them."""
+    """The urgent ones among them."""
 
 
 def judge(folder: Path, scanned: Scanned) -> Judged:
-    """What the scan in ``out`` made of the campaign in ``truth.jsonl``.
+    """How the scan in ``out`` judged the campaign in ``truth.jsonl``.
 
     Raises:
         InputError: a file is missing or malformed.
@@ -315,10 +305,10 @@ def judge(folder: Path, scanned: Scanned) -> Judged:
     scores = evaluate(found, truth)
     holding = [f for f in found if f.tier in scores.tiers and f.accounts & planted]
 
-    def held(finding: Found) -> int:
+    def in_common(finding: Found) -> int:
         return len(finding.accounts & planted)
 
-    largest = max(holding, key=held, default=None)
+    largest = max(holding, key=in_common, default=None)
     days: dict[str, tuple[str, str]] = {}
     if largest is not None:
         with (folder / "out" / "campaigns.jsonl").open(encoding="utf-8") as lines:
@@ -328,8 +318,8 @@ def judge(folder: Path, scanned: Scanned) -> Judged:
     return Judged(
         scanned=scanned,
         findings=len(holding),
-        largest_share=0.0 if largest is None else held(largest) / len(planted),
-        largest_precision=None if largest is None else held(largest) / len(largest.accounts),
+        largest_share=0.0 if largest is None else in_common(largest) / len(planted),
+        largest_precision=None if largest is None else in_common(largest) / len(largest.accounts),
         tier=None if largest is None else largest.tier,
         first=first,
         last=last,
@@ -341,7 +331,7 @@ def judge(folder: Path, scanned: Scanned) -> Judged:
 
 
 def tables(judged: Judged, *, command: str) -> str:
-    """The results in Markdown: the dump and the scan, what became of the campaign, what each stage took."""
+    """The results in Markdown: the dump and the scan, how the campaign was judged, the cost of each stage."""
     scanned = judged.scanned
     laid = scanned.laid
     dump = table(

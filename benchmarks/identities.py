@@ -1,7 +1,7 @@
-"""What a provider knows of an account beside its prompts: organisation, network, client, payment, sign-up.
+"""What a provider knows about an account besides its prompts: organisation, network, client, payment, sign-up.
 
-Ordinary accounts share things too: households and offices an address, strangers the exit of a private network, nearly
-everybody one of a few mail providers. Campaigns share what they are alleged to share.
+Ordinary accounts have things in common too. Households and offices share an address, strangers the exit of a private
+network, and nearly everybody has one of a few mail providers. Campaigns have in common what they are alleged to have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harvestdetect.simulate.traffic import Network, opaque
 __all__ = ["Identities", "Identity"]
 
 LAUNCH: Final = 20
-"""Day of the window on which a new model appears."""
+"""Day of the window on which a new model is released."""
 NEW_MODEL: Final = "large-3"
 _TWO_YEARS: Final = 730
 _MAIL: Final = (("freemail-1.example", 60), ("freemail-2.example", 20), ("freemail-3.example", 12), ("isp.example", 8))
@@ -40,10 +40,10 @@ class Identity:
     created: int
     model: str
     moves: int
-    """From when it uses the new model, in seconds."""
+    """When it switches to the new model, in seconds."""
 
     def fields(self, time: int, rng: random.Random) -> dict[str, str | int]:
-        """The optional columns of one row; what is not known is left out."""
+        """The optional columns of one row; unknown values are left out."""
         found: dict[str, str | int | None] = {
             "org": self.org,
             "ip": rng.choice(self.addresses),
@@ -62,9 +62,9 @@ class Identities:
     """Opens accounts.
 
     Args:
-        seed: goes into every id.
+        seed: part of every id.
         days: length of the window.
-        at_once: most accounts move to the new model within a day, rather than over weeks.
+        at_once: whether most accounts switch to the new model within a day, rather than over weeks.
     """
 
     def __init__(self, *, seed: str, days: int, at_once: bool) -> None:
@@ -83,7 +83,7 @@ class Identities:
         self._drawn = 0
 
     def ordinary(self, *, agents: tuple[str, ...] = (), created: int | None = None) -> Identity:
-        """An account like most."""
+        """An ordinary account."""
         rng = self._rng
         found = self._open(agents=agents, created=self._signed_up() if created is None else created)
         chance = rng.random()
@@ -161,25 +161,25 @@ class Identities:
 
     def _open(self, *, agents: Sequence[str], created: int) -> Identity:
         rng = self._rng
-        held = self._network.accounts[self._network.open(agents=agents, created=created)]
-        moves = self.moved_at(LAUNCH) if self._at_once and rng.random() < 0.8 else held.moves
+        account = self._network.accounts[self._network.open(agents=agents, created=created)]
+        moves = self.moved_at(LAUNCH) if self._at_once and rng.random() < 0.8 else account.moves
         return Identity(
-            org=held.org,
-            addresses=held.addresses,
-            asn=held.asn,
-            agents=held.agents,
-            api_key=held.api_key,
+            org=account.org,
+            addresses=account.addresses,
+            asn=account.asn,
+            agents=account.agents,
+            api_key=account.api_key,
             payment=self._id("card") if rng.random() < 0.7 else None,
             email_domain=rng.choices([m for m, _ in _MAIL], [w for _, w in _MAIL])[0]
             if rng.random() < 0.85
             else f"{self._id('domain')}.example",
             created=created,
-            model=held.model,
+            model=account.model,
             moves=moves,
         )
 
     def _signed_up(self) -> int:
-        """Over two years, ever more of them; a few within the window."""
+        """A sign-up date: over two years, with growing frequency; a few within the window."""
         rng = self._rng
         if rng.random() < 0.1:
             return int(rng.uniform(START, self._end))

@@ -1,11 +1,11 @@
-"""Capability targets on public texts: how often the right one is named, and how often one is named for nothing.
+"""Capability targets on public texts: how often the right one is named, and how often one is named in error.
 
     python -m benchmarks.intent --data DIR [--half reporting]
 
-The unit is a campaign of :data:`SIZE` texts. Templates of distillation sets, graders and exams are filled with
-ordinary questions; the tasks of a distillation set and the prompts of graders are taken as they are; ordinary requests
-are taken by subject where their source has subjects, which is the harder case. The described requests were written
-and the margins were chosen on the tuning part alone.
+The unit is a campaign of :data:`SIZE` texts. Templates of distillation sets, graders and exams are filled with ordinary
+questions. The tasks of a distillation set and the prompts of graders are used as they are. Ordinary requests are
+grouped by subject where their source has subjects, which is the harder case. The described requests were written and
+the margins were chosen on the tuning part alone.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from harvestdetect import Settings
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.evidence.intent import FIXED_MARGIN, Prototypes, load_prototypes, margins, targets_of
-from harvestdetect.template.align import describe
+from harvestdetect.template.description import describe
 
 __all__ = ["FILES", "Group", "groups", "main", "table"]
 
 SIZE: Final = 12
 """Texts of a group."""
 PER_SOURCE: Final = 60
-"""Groups that a source gives at most to one target, or to none."""
+"""Most groups of one source for one target, or for none."""
 SLOTLESS_WORDS: Final = 6
 FILES: Final = (
     "app_templates",
@@ -73,7 +73,7 @@ TEMPLATES: Final[tuple[tuple[str, str, str, str], ...]] = (
         "",
     ),
 )
-"""(target, file, pattern of source and task, pattern of the text): templates that are after a target."""
+"""Templates with a target: target, file, pattern of source and task, pattern of the text."""
 PLAIN: Final = (
     ("coding", "gpteacher_distillation", "codegen"),
     ("writing style", "gpteacher_distillation", "roleplay"),
@@ -82,15 +82,15 @@ PLAIN: Final = (
     ("rubric grading", "llm_judge_prompts", "mt_bench/pair-v2"),
     ("rubric grading", "llm_judge_prompts", "arena_hard/pairwise"),
 )
-"""(target, file, task): texts taken as they are."""
+"""Texts that are used as they are: target, file, task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Texts as one campaign, or one subject, would send them."""
+    """Texts as the accounts of one campaign, or people with one subject, would send them."""
 
     target: str | None
-    """None: ordinary requests."""
+    """The true target; None for ordinary requests."""
     source: str
     texts: tuple[str, ...]
 
@@ -120,7 +120,7 @@ def _by_task(data: Path, name: str, half: Half) -> dict[str, list[str]]:
 def _filled(data: Path, half: Half, payloads: Iterator[str]) -> list[Group]:
     """A group of fillings of each template; templates that begin with the same words count once.
 
-    A template without slots stands after an ordinary question.
+    A template without slots is put after an ordinary question.
     """
     found = []
     seen: set[tuple[str, ...]] = set()
@@ -162,14 +162,14 @@ def _cut(target: str | None, source: str, tasks: Iterable[list[str]], rng: rando
 
 
 def named(group: Group, prototypes: Prototypes) -> tuple[str, ...]:
-    """The targets that are named for a group, the clearest first."""
+    """The targets that are named for a group, clearest first."""
     vectors = prototypes.encode([normalize(text) for text in group.texts])
     fixed = " ".join(w for w in describe(group.texts, vectors).words if w is not None)
     return tuple(t.name for t in targets_of(group.texts, prototypes, fixed=[fixed]))
 
 
 def table(found: Sequence[Group], prototypes: Prototypes) -> list[str]:
-    """The rows: per target, then per source of ordinary requests."""
+    """The rows of the table: one per target, then one per source of ordinary requests."""
     said = [named(group, prototypes) for group in found]
     rows = [
         "| target | groups | named first | named | precision of first |",

@@ -1,9 +1,9 @@
-"""Memory that a scan was estimated to need, beside what it took.
+"""The memory that a scan was estimated to need, beside the memory that it took.
 
     python -m benchmarks.memory [--rows 5000,20000,100000,300000] [--distinct 20000,60000] [--encoder fast] [--work DIR]
 
-The dumps are those of :mod:`benchmarks.scale`, and with ``--distinct`` ones in which no text comes twice and a prompt
-has some 1,200 characters. A scan is the command of the package in a process of its own, on one process.
+The dumps are those of :mod:`benchmarks.laying`, and with ``--distinct`` ones in which no text occurs twice and a prompt
+has about 1,200 characters. A scan is the command of the package in a process of its own, on one process.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from benchmarks.scale import DAYS, START, _command, lay, warm
+from benchmarks.laying import DAYS, START, lay
+from benchmarks.scale import run_scan, warm
 from harvestdetect.simulate.traffic import DAY
 
 __all__ = ["distinct", "main", "measure", "table"]
 
 WORDS: Final = 30_000
-"""Words that distinct texts are made of, by Zipf's law."""
+"""Size of the vocabulary of distinct texts; words are drawn by Zipf's law."""
 LENGTH: Final = (4.6, 1.0)
-"""Natural logarithm of the words of a distinct text, mean and deviation."""
+"""Mean and standard deviation of the natural logarithm of the number of words of a distinct text."""
 MOST_WORDS: Final = 1_500
 
 
 def distinct(folder: Path, *, rows: int, seed: int = 0) -> Path:
-    """Writes a dump of distinct texts, unless it is there.
+    """Writes a dump of distinct texts, unless the folder has one.
 
     Args:
         folder: gets ``dump/prompts.jsonl``.
@@ -82,7 +83,7 @@ def measure(dump: Path, *, encoder: str, cache: Path, options: Sequence[str] = (
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         common = ["--encoder", encoder, "--cache", str(cache), "--no-cache", "--workers", "1"]
-        _command([str(dump), "--out", str(out), *common, *options])
+        run_scan([str(dump), "--out", str(out), *common, *options])
         run: dict[str, Any] = json.loads((out / "run.json").read_text(encoding="utf-8"))
     return run
 

@@ -1,4 +1,4 @@
-"""Nearest-neighbour search: exact, by cells (ours) and FAISS's inverted file, on the same vectors in one run.
+"""Nearest-neighbour search: exact, by partitions (ours) and by FAISS's inverted file, on the same vectors in one run.
 
     python -m benchmarks.neighbors [--prompts 150000] [--seed 0]
 

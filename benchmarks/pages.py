@@ -1,4 +1,4 @@
-"""Sections of Markdown pages that a benchmark replaces, and what it says of where it ran."""
+"""Sections of Markdown pages that benchmarks replace, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def write_section(file: Path, name: str, text: str) -> None:
 
 
 def ran_on(versions: Mapping[str, str]) -> str:
-    """Machine and versions, in words."""
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{os.cpu_count()} cores ({platform.machine()}), {told}"
+    """The machine and the versions of packages, in words."""
+    named = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{os.cpu_count()} cores ({platform.machine()}), {named}"

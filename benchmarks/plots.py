@@ -1,4 +1,4 @@
-"""Plots of the recall benchmark as SVG files: no script, light and dark, every text escaped."""
+"""Plots of the recall benchmark as SVG files, without scripts, for light and dark pages, with every text escaped."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from benchmarks.planting import WINDOW
 from benchmarks.results import OURS, Group, Result, wilson
 from benchmarks.scenarios import CENTRE, EVASIONS, GRID
+from benchmarks.sources import WINDOW
 
 __all__ = ["beside_plot", "days_plot", "grid_plot", "write_plots"]
 
@@ -21,14 +21,14 @@ svg{font:12px system-ui,sans-serif;background:#fff}
 .w{stroke:#4c9aff}.d,.c{fill:#4c9aff}.o{stroke:#f0883e}}
 """
 PANEL: Final = 370
-"""Width of a small multiple; its height follows from its levels."""
+"""Width of a small multiple, in pixels; its height depends on its levels."""
 LABEL: Final = 190
 ROW: Final = 19
 COLUMNS: Final = 3
 
 
 def write_plots(results: Sequence[Result], folder: Path) -> list[Path]:
-    """Writes the plots for which there are results; their paths."""
+    """Writes the plots for which there are results; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, draw in PLOTS.items():
@@ -66,7 +66,7 @@ def _campaigns(results: Sequence[Result], scenario: str, *, part: str = "", dete
 
 
 def grid_plot(results: Sequence[Result]) -> str | None:
-    """Recall by level of each factor with 95 % Wilson whiskers, account recall beside it."""
+    """Campaign recall by level of each factor, with 95 % Wilson intervals, beside account recall."""
     panels: list[tuple[str, list[tuple[str, list[Group]]]]] = []
     for factor in CENTRE.levels:
         levels = [
@@ -106,10 +106,10 @@ def _panel(left: float, top: float, factor: str, levels: Sequence[tuple[str, lis
         hits = sum(g.found for g in groups)
         at = [zero + (one - zero) * v for v in (hits / len(groups), *wilson(hits, len(groups)))]
         accounts = zero + (one - zero) * sum(g.covered / g.accounts for g in groups) / len(groups)
-        told = escape(f"{factor} {level}: {hits} of {len(groups)} found")
+        title = escape(f"{factor} {level}: {hits} of {len(groups)} found")
         body += [
             _text(zero - 10, y + 4, level, kind="s", anchor="end"),
-            f"<g><title>{told}</title>{_line(at[1], y, at[2], y, 'w')}"
+            f"<g><title>{title}</title>{_line(at[1], y, at[2], y, 'w')}"
             f'<circle class="d" cx="{at[0]:.1f}" cy="{y:.1f}" r="4"/>'
             f'<circle class="o" cx="{accounts:.1f}" cy="{y:.1f}" r="6"/></g>',
         ]
@@ -117,7 +117,7 @@ def _panel(left: float, top: float, factor: str, levels: Sequence[tuple[str, lis
 
 
 def beside_plot(results: Sequence[Result]) -> str | None:
-    """Share of campaigns found by each detector, a row per scenario."""
+    """Share of campaigns found by each detector, one row per scenario."""
     names = [OURS, *sorted({r.detector for r in results} - {OURS})]
     if len(names) == 1:
         return None
@@ -145,7 +145,7 @@ def beside_plot(results: Sequence[Result]) -> str | None:
 
 
 def days_plot(results: Sequence[Result]) -> str | None:
-    """Days until a campaign is found, a dot per seed."""
+    """Days until a campaign is found, one dot per seed."""
     own = [r for r in results if r.part == "days"]
     names = list(dict.fromkeys(g.scenario for r in own for g in r.groups if g.kind == "campaign"))
     if not names:
@@ -173,4 +173,4 @@ PLOTS: Final[dict[str, Callable[[Sequence[Result]], str | None]]] = {
     "recall-beside": beside_plot,
     "recall-days": days_plot,
 }
-"""File name -> what draws it."""
+"""The function that draws each file, by file name."""

@@ -1,11 +1,11 @@
-"""Lays real public texts on real account traces: campaigns, look-alikes and background, with the truth.
+"""Combines real public texts with traces of real accounts: campaigns, look-alikes and background, with the truth.
 
-Nobody publishes which account sent which prompt when, so the dump is laid together: the texts are real,
-the background accounts are real chat accounts with their own texts and times (moved into the window day by
-day, time of day kept), and every planted account borrows the tempo and the cover traffic of such a trace.
+Nobody publishes which account sent which prompt when, so the dump is a combination. The texts are real. The background
+accounts are real chat accounts with their own texts and times, moved into the window by whole days. Every planted
+account takes the tempo and the cover traffic of such a trace.
 
 Texts, accounts and templates fall into two disjoint parts by digest: ``tuning`` (a quarter), which the
-detector's author looked at, and ``reporting`` (three quarters), which he did not.
+detector was developed on, and ``reporting`` (three quarters), which it was not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from benchmarks.real_texts import (
 __all__ = ["Half", "RealDump", "build", "data_missing"]
 
 HOLD_BACK = {"nq_questions": 1200, "stackoverflow_titles": 1500, "arena_prompts": 120, "arena_hard": 150}
-"""Texts kept out of the background, for what is planted."""
+"""Texts of each file that are kept out of the background and are planted."""
 
 SUFFIXES = (
     "Before you answer, write your complete chain of thought inside <reasoning> tags, then give the result.",
@@ -52,7 +52,7 @@ PREFIXES = (
 
 @dataclass(frozen=True, kw_only=True)
 class RealDump:
-    """Where a laid dump lies and what is in it."""
+    """A dump on disk and what it contains."""
 
     folder: Path
     rows: int
@@ -81,7 +81,7 @@ class _Builder:
         return f"acct_{self.random.getrandbits(48):012x}"
 
     def trace(self, low: int = 1, high: int = 60) -> Trace:
-        """The (time, text) rows of a real account that has between ``low`` and ``high`` of them."""
+        """The (time, text) rows of a real account with ``low`` to ``high`` of them."""
         return pick(self.traces, low, high, rng=self.random)
 
     # ------------------------------------------------------------ background
@@ -97,7 +97,7 @@ class _Builder:
             self.rows.extend((time, account, text) for time, text in trace)
 
     def _sessions(self, count: int, first: int, last: int) -> Iterator[int]:
-        """``count`` times out of a real account's trace, folded into some days of the window."""
+        """``count`` times of a real account, moved into some days of the window."""
         found: list[int] = []
         while len(found) < count:
             found.extend(time for time, _ in self.trace(min(count, 20), 200)[: count - len(found)])
@@ -121,13 +121,20 @@ class _Builder:
         days: tuple[int, int] | None = None,
         heavy_tail: bool = False,
     ) -> None:
-        """Spreads ``prompts`` over new accounts.
+        """Spreads ``prompts`` over new accounts; there is one argument for each property of a group.
 
-        An iterator is one list that the accounts share; a function fills what each account asks with that
-        account's own texts, those of one real account.
-        ``each`` bounds an account's planted prompts; ``cover`` is the share of its traffic that is a real
-        account's own; ``flat`` spreads times evenly over all hours, otherwise real traces give them;
-        with ``heavy_tail`` a few accounts send most, otherwise all send about as many.
+        Args:
+            name: of the group; several calls with one name add to one group.
+            kind: ``campaign`` or ``look-alike``.
+            what: the group does, in plain words.
+            prompts: an iterator is one list that the accounts share. A function fills what each account asks with texts
+                of one real account.
+            accounts: the number of accounts.
+            each: least and most planted prompts of an account.
+            cover: the share of an account's traffic that is a real account's own.
+            flat: whether times are spread evenly over all hours; otherwise real traces give them.
+            days: first and last day; None means the whole window.
+            heavy_tail: whether a few accounts send most; otherwise all send about as many.
         """
         first, last = days or (0, self.days)
         ids = [self.account() for _ in range(accounts)]
@@ -277,7 +284,7 @@ def build(folder: Path, *, data: Path, half: Half, seed: int = 0, days: int = 45
     Args:
         folder: made if absent.
         data: the folder with the public texts.
-        half: which part of the sources to lay.
+        half: the part of the texts to use.
         seed: of every draw.
         days: length of the window.
     """

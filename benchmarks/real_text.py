@@ -1,10 +1,11 @@
-"""Real texts on real account traces: how well a scan finds what was planted.
+"""How well a scan finds what was planted among real texts of real accounts.
 
     python -m benchmarks.real_text --data DIR [--half reporting] [--seeds 3] [--first-seed 10] [--docs FILE]
 
 ``--data`` is a folder with the public texts that :mod:`benchmarks.real_dump` names; they are not part of the
-repository. The tuning part is what the detector was developed on, the reporting part it was not; report the second.
-(The reporting dump of seed 0 was looked into once: it showed that a forum's accounts keep other hours than a chat's.)
+repository. The detector was developed on the tuning part; report results of the reporting part.
+(The reporting dump of seed 0 was inspected once: it showed that accounts of a forum have other hours than those of a
+chat.)
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Run:
 
 
 def run(folder: Path, *, data: Path, half: Half, seed: int, settings: Settings) -> Run:
-    """Lays a dump into ``folder``, scans it and scores the findings."""
+    """Writes a dump into ``folder``, scans it and scores the findings."""
     dump = build(folder, data=data, half=half, seed=seed)
     start = time.perf_counter()
     detection = detect(read_dumps([folder / "prompts.jsonl.gz"], settings=settings), settings=settings)
@@ -59,7 +60,7 @@ def _mean(values: Sequence[float | None]) -> str:
 
 
 def markdown(runs: Sequence[Run], *, half: Half, encoder: str) -> str:
-    """The section of docs/benchmarks.md: what was run, the scores, a row per planted group."""
+    """The section of docs/benchmarks.md: the command, the scores, and one row per planted group."""
     peak = max(stage.peak_memory_mb for r in runs for stage in r.detection.stages)
     lines = [
         f"`python -m benchmarks.real_text --half {half} --seeds {len(runs)} --first-seed {runs[0].seed} "
@@ -146,8 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.readme:
         write_section(chosen.readme, "summary", summary(runs, half=chosen.half, encoder=chosen.encoder))
     if chosen.json:
-        told: list[dict[str, Any]] = [{"seed": r.seed, "seconds": r.seconds, **asdict(r.scores)} for r in runs]
-        chosen.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        results: list[dict[str, Any]] = [{"seed": r.seed, "seconds": r.seconds, **asdict(r.scores)} for r in runs]
+        chosen.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

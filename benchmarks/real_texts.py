@@ -1,7 +1,7 @@
-"""The public texts of the benchmarks: read, split into two parts, laid on account traces.
+"""The public texts of the benchmarks: read, split into two parts, combined with traces of accounts.
 
-Nobody publishes which account sent which prompt when. Real chat, forum and comment accounts with their own texts
-and times are moved into the window; texts without an author are dealt by topic to traces of such accounts.
+Nobody publishes which account sent which prompt when. Real chat, forum and comment accounts with their own texts and
+times are moved into the window. Texts without an author are assigned by topic to accounts with the times of real ones.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Trace: TypeAlias = list[tuple[int, str]]
 
 DAY: Final = 86_400
 START: Final = 1_767_225_600
-"""2026-01-01T00:00:00Z, where every window begins."""
+"""First second of every window, 2026-01-01 in UTC."""
 
 FILES: Final = (
     "app_templates",
@@ -66,7 +66,7 @@ FILES: Final = (
     "youtube_spam_accounts",
 )
 ACCOUNT_FILES: Final = ("irc_accounts", "stackexchange_accounts", "youtube_spam_accounts")
-"""Files that tell who wrote a text."""
+"""Files that say who wrote a text."""
 
 _SLOT: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{[A-Za-z_][\w.\[\]]*\}", re.DOTALL)
 
@@ -83,7 +83,7 @@ def read(data: Path, name: str) -> list[Row]:
 
 
 def part(key: str) -> Half:
-    """The part that a text, template or account falls into."""
+    """The part of the texts that a text, template or account is in."""
     return "tuning" if hashlib.blake2b(key.encode(), digest_size=4).digest()[0] < 64 else "reporting"
 
 
@@ -108,7 +108,7 @@ def traces(data: Path, *, half: Half, days: int, rng: random.Random) -> list[Tra
 
 
 def _moved(rows: Sequence[Row], *, days: int, rng: random.Random) -> Iterator[tuple[int, str]]:
-    """Moves an account's rows into the window, time of day and gaps within a day kept."""
+    """Moves an account's rows into the window; the time of day and the gaps within a day stay."""
     from datetime import UTC, datetime
 
     shift = rng.randrange(days) * DAY
@@ -121,7 +121,7 @@ def _moved(rows: Sequence[Row], *, days: int, rng: random.Random) -> Iterator[tu
 
 
 def pick(found: Sequence[Trace], low: int, high: int, *, rng: random.Random) -> Trace:
-    """A trace that has between ``low`` and ``high`` rows."""
+    """A trace with ``low`` to ``high`` rows."""
     while True:
         chosen = rng.choice(found)
         if low <= len(chosen) <= high:
@@ -138,15 +138,16 @@ def deal(
     account: Callable[[], str],
     hold_back: Mapping[str, int],
 ) -> list[tuple[str, Trace]]:
-    """Texts without an author, dealt by topic to accounts with the times of real ones.
+    """Texts without an author, assigned by topic to accounts with the times of real ones.
 
     Args:
         data: the folder.
         found: the traces whose times are borrowed.
-        half, seed: as for :func:`texts`.
+        half: as for :func:`texts`.
+        seed: as for :func:`texts`.
         rng: of every draw.
         account: makes an id.
-        hold_back: how many of a file's texts stay out, the last in the order of :func:`texts`.
+        hold_back: the number of texts of each file that are left out, the last in the order of :func:`texts`.
     """
     pools = [
         _by_topic(data, name, half=half, seed=seed, hold_back=hold_back.get(name, 0), first_words=first, keep=keep)
@@ -192,7 +193,7 @@ def _by_topic(
     first_words: bool,
     hold_back: int,
 ) -> dict[str, list[str]]:
-    """Texts of a file under what they are about: an account asks about a few things, not about all."""
+    """The texts of a file by topic, since an account asks about a few things, not about all."""
     topic = {row["text"]: str(row.get("task", "")) for row in read(data, name)}
     ordered = texts(data, name, half=half, seed=seed, keep=keep)
     found: dict[str, list[str]] = defaultdict(list)
@@ -205,7 +206,7 @@ def _by_topic(
 
 
 def slots(template: str) -> int:
-    """How many slots a template has."""
+    """The number of slots of a template."""
     return sum(not m.startswith("{%") for m in _SLOT.findall(template))
 
 
@@ -220,7 +221,7 @@ def fixed_words(template: str) -> list[str]:
 
 
 def cycle(items: list[str], rng: random.Random) -> Iterator[str]:
-    """The items over and over, each time in another order."""
+    """The items over and over, each time in a new order."""
     while True:
         rng.shuffle(items)
         yield from items

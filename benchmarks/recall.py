@@ -1,11 +1,11 @@
-"""The recall benchmark: what is found of planted campaigns, by one factor at a time, and what is not.
+"""The recall benchmark: which planted campaigns are found, by one factor at a time.
 
     python -m benchmarks.recall [--data DIR] [--half reporting] [--seeds 3] [--part grid,evasions] [--docs FILE]
 
 ``--data`` is a folder with the public texts that :mod:`benchmarks.real_texts` names; without it the texts come from the
-package's own grammar, to try it out. What is planted stands in :mod:`benchmarks.scenarios`, how in
-:mod:`benchmarks.planting`. The tuning part of the texts is what the detector was developed on; report the other. Every
-dump's result is kept in ``--work``, so an interrupted run goes on where it stopped.
+package's own grammar, to try it out. The scenarios are in :mod:`benchmarks.scenarios`; they are planted by
+:mod:`benchmarks.planting`. The detector was developed on the tuning part of the texts; report results of the other
+part. The result of every dump is kept in ``--work``, so an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.pages import write_section
-from benchmarks.planting import WINDOW, Laid, NotEnough, grammar_sources, lay, real_sources, write
+from benchmarks.planting import PlantedDump, plant, write
 from benchmarks.real_texts import DAY, START, Half, data_missing
 from benchmarks.results import COUNTED, OURS, Finding, Group, Result
 from benchmarks.scenarios import PARTS, Dump, Part, dumps
+from benchmarks.sources import WINDOW, NotEnough, grammar_sources, real_sources
 from benchmarks.tables import render_parts
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.data import TIERS, Detection, Family, Tier
@@ -45,7 +46,7 @@ ABLATIONS: Final[tuple[tuple[str, tuple[Family, ...], Mapping[str, Any]], ...]] 
     ("without links", (), {"link_log_p": -1e9}),
     ("meaning view too", (), {"encoder": "auto"}),
 )
-"""Name, families left out, settings changed."""
+"""Name, families of evidence left out, settings changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,8 @@ class Job:
 
     def key(self) -> str:
         """Digest of all that decides the result: settings, scenarios, seed, code of the package and the benchmark."""
-        told = repr((self, _source_digest(self.detector)))
-        return hashlib.sha256(told.encode()).hexdigest()[:20]
+        decisive = repr((self, _source_digest(self.detector)))
+        return hashlib.sha256(decisive.encode()).hexdigest()[:20]
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.dump.name, f"seed {self.seed}", self.detector, self.variant)))
@@ -77,7 +78,7 @@ class Job:
 
 
 def run(job: Job, work: Path) -> Result:
-    """Lays the dump of a job, scans it and scores the findings; or takes the result kept in ``work``."""
+    """Plants the dump of a job, scans it and scores the findings; or takes the result that is in ``work``."""
     kept = work / "results" / f"{job.key()}.json"
     if kept.is_file():
         return msgspec.json.decode(kept.read_bytes(), type=Result)
@@ -90,6 +91,7 @@ def run(job: Job, work: Path) -> Result:
 
 
 def _run(job: Job, work: Path) -> Result:
+    """As :func:`run`, always anew."""
     seed = f"recall-{job.half}-{job.seed}-{job.dump.name}"
     rows = round(job.rows * job.dump.rows)
     try:
@@ -97,7 +99,7 @@ def _run(job: Job, work: Path) -> Result:
             sources = grammar_sources(seed=seed, rows=rows)
         else:
             sources = real_sources(Path(job.data), half=job.half, seed=seed, rows=rows)
-        laid = lay(job.dump, sources, half=job.half, seed=seed)
+        laid = plant(job.dump, sources, half=job.half, seed=seed)
     except NotEnough as error:
         return _left_out(job, str(error))
     truth = [
@@ -131,7 +133,7 @@ def _run(job: Job, work: Path) -> Result:
 
 
 def _prefixes(
-    job: Job, laid: Laid, truth: Sequence[Planted], settings: Settings, leave_out: Sequence[Family], folder: Path
+    job: Job, laid: PlantedDump, truth: Sequence[Planted], settings: Settings, leave_out: Sequence[Family], folder: Path
 ) -> dict[str, float]:
     """Days from a campaign's first harvest prompt to the end of the first prefix in which it is found."""
     days: dict[str, float] = {}
@@ -142,7 +144,7 @@ def _prefixes(
             continue
         file = write(dataclasses.replace(laid, rows=[r for r in laid.rows if r["timestamp"] < end]), folder / "prefix")
         detection = detect(read_dumps([file], settings=settings), settings=settings, leave_out=leave_out)
-        # of those who have sent nothing yet nobody can tell
+        # accounts that have sent nothing yet cannot be found
         seen = {r["account"] for r in laid.rows if r["timestamp"] < end}
         known = [dataclasses.replace(g, accounts=g.accounts & seen) for g in truth if g.accounts & seen]
         for row in evaluate(found_of(detection), known).rows:
@@ -153,7 +155,7 @@ def _prefixes(
 
 def _result(
     job: Job,
-    laid: Laid,
+    laid: PlantedDump,
     truth: Sequence[Planted],
     found: Sequence[Found],
     q_values: Sequence[float | None],
@@ -162,12 +164,10 @@ def _result(
     detection: Detection | None = None,
     days: Mapping[str, float] | None = None,
 ) -> Result:
+    """The result of one job: scores of all findings, and of each group and finding."""
     scores: Scores = evaluate(found, truth)
     guilty = frozenset[str]().union(*(g.accounts for g in truth if g.kind == "campaign"))
     flagged = frozenset[str]().union(*(f.accounts for f in found if f.tier in COUNTED))
-    scenario_of = {s.name: s.name for s in job.dump.scenarios}
-    for scenario in job.dump.scenarios:
-        scenario_of |= {f"{scenario.name}-a": scenario.name, f"{scenario.name}-b": scenario.name}
     return Result(
         part=job.dump.part,
         dump=job.dump.name,
@@ -175,7 +175,7 @@ def _result(
         seed=job.seed,
         detector=job.detector,
         variant=job.variant,
-        told=laid.told,
+        origin=laid.origin,
         rows=len(laid.rows),
         benign_rows=len(laid.rows) - sum(laid.harvest.values()),
         accounts=laid.accounts,
@@ -192,7 +192,7 @@ def _result(
         groups=tuple(
             Group(
                 name=row.name,
-                scenario=scenario_of.get(row.name, row.name),
+                scenario=_scenario_of(row.name, job),
                 kind=row.kind,
                 accounts=row.accounts,
                 harvest=laid.harvest.get(row.name, 0),
@@ -205,21 +205,30 @@ def _result(
             )
             for row, planted in zip(scores.rows, truth, strict=True)
         ),
-        findings=tuple(
-            Finding(
-                tier=f.tier,
-                score=f.score,
-                q=q,
-                accounts=len(f.accounts),
-                false=2 * len(f.accounts & guilty) < len(f.accounts),
-            )
-            for f, q in zip(found, q_values, strict=True)
-        ),
+        findings=tuple(_finding(f, q, guilty) for f, q in zip(found, q_values, strict=True)),
         versions=dict(detection.versions) if detection else {},
     )
 
 
+def _scenario_of(group: str, job: Job) -> str:
+    """The scenario that a group was planted for: two campaigns with common accounts are of one scenario."""
+    names = {f"{s.name}{half}": s.name for s in job.dump.scenarios for half in ("", "-a", "-b")}
+    return names.get(group, group)
+
+
+def _finding(found: Found, q: float | None, guilty: frozenset[str]) -> Finding:
+    """A finding as it is reported; ``guilty`` are the accounts of all campaigns."""
+    return Finding(
+        tier=found.tier,
+        score=found.score,
+        q=q,
+        accounts=len(found.accounts),
+        false=2 * len(found.accounts & guilty) < len(found.accounts),
+    )
+
+
 def _left_out(job: Job, why: str) -> Result:
+    """The result of a job whose dump could not be planted."""
     return Result(
         part=job.dump.part, dump=job.dump.name, metadata=job.dump.metadata, seed=job.seed, detector=job.detector,
         variant=job.variant, left_out=why,
@@ -241,6 +250,14 @@ def _tier_of(planted: Planted, found: Sequence[Found], guilty: frozenset[str]) -
 
 
 CODE: Final = (".py", ".toml")
+"""Endings of the files that decide a result."""
+
+PLANTING: Final = (
+    *("ground", "identities", "planted_campaigns", "planted_look_alikes", "planting", "real_texts", "recall"),
+    *("results", "scenarios", "sources"),
+)
+"""Modules of the benchmark that decide a result."""
+
 BASELINES_USE: Final = (
     "util/arrays.py",
     "dump/times.py",
@@ -260,8 +277,10 @@ def _source_digest(detector: str) -> str:
     ours = detector == OURS
     if ours not in _DIGESTS:
         root = Path(__file__).resolve().parents[1]
-        names = ["identities", "planting", "real_texts", "recall", "results", "scenarios"]
-        files = [root / "benchmarks" / f"{name}.py" for name in (names if ours else [*names, "baselines"])]
+        folder = root / "benchmarks"
+        files = [folder / f"{name}.py" for name in PLANTING]
+        if not ours:
+            files += sorted((folder / "baselines").glob("*.py"))
         package = root / "harvestdetect"
         used = [package] if ours else [package / name for name in BASELINES_USE]
         files += sorted(f for one in used for f in ([one] if one.is_file() else one.rglob("*")) if f.suffix in CODE)
@@ -288,7 +307,7 @@ def jobs(
     every: int = 3,
     baselines: Sequence[str] = (),
 ) -> list[Job]:
-    """All jobs of some parts, seed by seed."""
+    """All jobs of some parts, seed by seed; there is one argument for each option of the command."""
 
     def job(dump: Dump, seed: int) -> Job:
         folder = None if data is None else str(data)
@@ -315,11 +334,11 @@ def _work(job: Job, work: Path) -> Result:
     tiers = ", ".join(
         f"{g.name} {g.tier or '–'}{'' if g.found or g.kind != 'campaign' else ' MISSED'}" for g in result.groups
     )
-    told = (
+    summary = (
         result.left_out
         or f"{result.rows:,} rows, {result.seconds:.0f} s: {tiers or f'{len(result.findings)} findings'}"
     )
-    print(f"{job}: {told}", flush=True)
+    print(f"{job}: {summary}", flush=True)
     return result
 
 

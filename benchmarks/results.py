@@ -1,4 +1,4 @@
-"""What a scan of one dump of the recall benchmark gave, and means with their intervals over several."""
+"""The result of one dump of the recall benchmark, and means with intervals over several results."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OURS: Final = "harvestdetect"
 COUNTED: Final = ("urgent", "review")
 """Tiers at which a finding counts."""
 ENOUGH_SEEDS: Final = 5
-"""Seeds from which they are resampled."""
+"""Number of seeds from which intervals are bootstrapped over seeds."""
 DRAWS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A planted group and what became of it."""
+    """A planted group and how it was judged."""
 
     name: str
     scenario: str
@@ -32,24 +32,24 @@ class Group:
     found: bool
     tier: str | None
     recall: float
-    """Of the best finding."""
+    """Recall of the best finding."""
     precision: float | None
     covered: int
     """Accounts in any finding at urgent or review."""
     days: float | None = None
-    """From its first harvest prompt to the end of the first prefix in which it is found."""
+    """Days from its first harvest prompt to the end of the first prefix in which it is found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What counts of a finding."""
+    """A finding, as far as the tables need it."""
 
     tier: str
     score: float
     q: float | None
     accounts: int
     false: bool
-    """Fewer than half of its accounts are planted in a campaign."""
+    """Whether fewer than half of its accounts are planted in a campaign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,8 @@ class Result:
     seed: int
     detector: str
     variant: str
-    told: str = ""
+    origin: str = ""
+    """Where the texts come from, in words."""
     rows: int = 0
     benign_rows: int = 0
     accounts: int = 0
@@ -82,7 +83,7 @@ class Result:
     findings: tuple[Finding, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     left_out: str = ""
-    """Why the dump could not be laid."""
+    """Why the dump could not be planted; empty where it could."""
 
 
 # ---------------------------------------------------------------- means
@@ -90,7 +91,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A mean and where it may lie."""
+    """A mean and its interval."""
 
     mean: float
     low: float
@@ -115,18 +116,17 @@ def wilson(hits: int, count: int, *, z: float = 1.959964) -> tuple[float, float]
 def interval(by_seed: Mapping[int, Sequence[float]], *, counts: bool = False) -> Interval | None:
     """Mean over all values and its 95 % interval; None where there is no value.
 
-    From :data:`ENOUGH_SEEDS` seeds the seeds are resampled as wholes, for the values of one seed hang together. With
-    fewer, the interval is Wilson's over the values where they are counts, zeros and ones; of other values it is the
-    least and the greatest seed.
+    From :data:`ENOUGH_SEEDS` seeds on, whole seeds are resampled, since the values of one seed depend on one another.
+    With fewer seeds it is Wilson's interval where the values are zeros and ones, and the range over seeds otherwise.
     """
-    held = {seed: list(values) for seed, values in by_seed.items() if values}
-    everything = [v for values in held.values() for v in values]
+    known = {seed: list(values) for seed, values in by_seed.items() if values}
+    everything = [v for values in known.values() for v in values]
     if not everything:
         return None
     mean = statistics.fmean(everything)
-    if len(held) >= ENOUGH_SEEDS:
+    if len(known) >= ENOUGH_SEEDS:
         rng = random.Random(0)
-        groups = list(held.values())
+        groups = list(known.values())
         means = []
         for _ in range(DRAWS):
             drawn = rng.choices(groups, k=len(groups))
@@ -138,5 +138,5 @@ def interval(by_seed: Mapping[int, Sequence[float]], *, counts: bool = False) ->
     if counts:
         low, high = wilson(round(sum(everything)), len(everything))
         return Interval(mean=mean, low=low, high=high, how="wilson")
-    means = [statistics.fmean(values) for values in held.values()]
+    means = [statistics.fmean(values) for values in known.values()]
     return Interval(mean=mean, low=min(means), high=max(means), how="range")

@@ -4,12 +4,11 @@
     python -m benchmarks.scale --rows 1000000 --again 0.05
     python -m benchmarks.scale --rows 1000000 --again 0.025 --state
 
-A dump is a simulated one (:mod:`harvestdetect.simulate`) in which people also send what they or others sent before
-and paste longer texts, see :func:`lay`. The scan is the command of the package in a process of its own; its stages are
-those of ``run.json``. The models are made beforehand; vectors are not kept from one scan to the next. Dumps that
-``--work`` holds already are used again. With ``--again`` every dump is scanned a second time, with that share of rows
-beside it that came later; the scans keep their work in one folder, or with ``--state`` in a state, into which the later
-rows are scanned alone, as every day.
+The dumps are those of :mod:`benchmarks.laying`. A scan is the command of the package in a process of its own; its
+stages are those of ``run.json``. The models are made beforehand, and no vectors are kept from one scan to the next.
+Dumps that are in ``--work`` already are used again. With ``--again`` every dump is scanned a second time, together with
+that share of later rows. Both scans keep their work in one folder; with ``--state`` they keep it in a state, into which
+the later rows are scanned alone, as every day.
 """
 
 from __future__ import annotations
@@ -23,243 +22,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from array import array
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
-from multiprocessing import get_context
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from random import Random
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 import msgspec
-import numpy as np
 
+from benchmarks.laying import DAYS, HARVEST, START, Laid, apart, lay, tell
 from benchmarks.pages import ran_on, write_section
-from harvestdetect.simulate import simulate, write_plan
+from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import evaluate, read_findings, read_truth
-from harvestdetect.simulate.groups import Plan, Writer, make_plan
-from harvestdetect.simulate.people import Text
-from harvestdetect.simulate.traffic import DAY, Account
+from harvestdetect.simulate.traffic import DAY
 from harvestdetect.store.folder import cache_folder
 
-__all__ = [
-    "DAYS", "REST", "START", "Laid", "Scanned",
-    "apart", "exponent", "lay", "main", "number", "read_laid", "scan", "table", "tables", "tell", "warm", "write_laid",
-]  # fmt: skip
+__all__ = ["REST", "Scanned", "exponent", "main", "number", "run_scan", "scan", "table", "tables", "warm"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
+MIN_LATER: Final = 250
+"""Fewest later rows: from this number on there is a look-alike among them."""
 
-HARVEST: Final = 0.005
-"""Share of the rows that campaigns send."""
-DAYS: Final = 45
-START: Final = 1_780_272_000
-"""First second of a dump, 2026-06-01 in UTC."""
-CAMPAIGNS: Final = 8
-"""Campaigns at 100,000 rows; they grow with the square root of the rows..."""
-MOST_CAMPAIGNS: Final = 40
-"""...up to so many..."""
-LEAST_HARVEST: Final = 50
-"""...with so many harvest prompts each, on average."""
-AGAIN: Final = 0.3
-"""Share of the plain texts of ordinary people that repeat what the same account sent last: a retry, a loop..."""
-POPULAR: Final = 0.13
-"""...and share of those that many people send word for word."""
-PER_POPULAR: Final = 250
-"""Rows for each text that is popular."""
-PASTES: Final = 0.09
-"""Share of the plain texts of ordinary people with a long text pasted below."""
-PASTED: Final = (6.2, 0.9)
-"""Logarithm of the length of what is pasted, mean and deviation..."""
-MOST_PASTED: Final = 20_000
-"""...and the most characters."""
-SENTENCES: Final = 20_000
-"""Sentences kept to paste from."""
-LEAST_LATER: Final = 250
-"""Fewest rows that come later: from so many there is a look-alike among them."""
 REST: Final = "start and files"
-"""What is not a stage of the scan."""
-
-
-# ---------------------------------------------------------------- the dump
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Laid:
-    """What a dump holds."""
-
-    rows: int
-    accounts: int
-    campaigns: int
-    look_alikes: int
-    harvest: int
-    """Rows that campaigns harvest with."""
-    characters: float
-    """Of a row's prompt, mean."""
-    repeated: float
-    """Share of the rows whose text was in an earlier row."""
-    bytes: int
-    """Of the dump, compressed."""
-    seconds: float
-    """That it took to lay."""
-
-
-@dataclass(slots=True)
-class _Rewriter:
-    """Makes plain texts of people outside every planted group longer and more alike, row by row."""
-
-    planted: frozenset[str]
-    random: Random
-    popular_at_most: int
-    last: dict[str, str] = field(default_factory=dict)
-    popular: list[str] = field(default_factory=list)
-    sentences: list[str] = field(default_factory=list)
-    characters: int = 0
-    hashes: array[int] = field(default_factory=lambda: array("q"))
-    """Of the text of every row."""
-
-    def around(self, writer: Writer) -> Writer:
-        """A writer of prompts as they go into the rows."""
-
-        def rewriting(account: Account, item: int, session: int, random: Random) -> Text:
-            return self.rewrite(account.identity, writer(account, item, session, random))
-
-        return rewriting
-
-    def rewrite(self, account: str, prompt: Text) -> Text:
-        """The prompt that goes into the row."""
-        if isinstance(prompt, str) and account not in self.planted:
-            prompt = self._text(account, prompt)
-        told = prompt if isinstance(prompt, str) else "\n".join(m["content"] for m in prompt)
-        self.characters += len(told)
-        self.hashes.append(hash(told))
-        return prompt
-
-    def again(self) -> int:
-        """Rows with a text that was in an earlier one."""
-        hashes = np.sort(np.frombuffer(self.hashes, dtype=np.int64))
-        return int((hashes[1:] == hashes[:-1]).sum())
-
-    def _text(self, account: str, text: str) -> str:
-        random = self.random
-        self._learn(text)
-        draw = random.random()
-        if draw < AGAIN and account in self.last:
-            return self.last[account]
-        if draw > 1 - POPULAR and self.popular:
-            # the n-th text is sent about 1 / n as often as the first
-            text = self.popular[int(len(self.popular) ** random.random()) - 1]
-        elif draw > 1 - POPULAR - PASTES and self.sentences:
-            text = f"{text}\n\n{self._paste()}"
-        self.last[account] = text
-        return text
-
-    def _learn(self, text: str) -> None:
-        if len(self.popular) < self.popular_at_most and 30 < len(text) < 1_500:
-            self.popular.append(text)
-        if len(text) > 60:
-            for sentence in text.split(". "):
-                if len(sentence) <= 20:
-                    continue
-                if len(self.sentences) < SENTENCES:
-                    self.sentences.append(sentence)
-                else:
-                    self.sentences[int(self.random.random() * SENTENCES)] = sentence
-
-    def _paste(self) -> str:
-        """Sentences of other people put together anew, and a number, as records and logs have them."""
-        random, sentences = self.random, self.sentences
-        left = min(random.lognormvariate(*PASTED), MOST_PASTED)
-        found = [f"#{random.getrandbits(40)}"]
-        while left > 0:
-            found.append(sentences[int(random.random() * len(sentences))])
-            left -= len(found[-1]) + 2
-        return ". ".join(found)
-
-
-def lay(
-    folder: Path, *, rows: int, seed: int, harvest: float = HARVEST, start: int = START, files: int | None = None
-) -> Laid:
-    """Writes ``dump/*.jsonl.gz``, ``truth.jsonl`` and ``laid.json``, unless the folder holds a dump already.
-
-    Background, campaigns and look-alikes are those of :func:`harvestdetect.simulate.simulate`. Of the people outside
-    every planted group some repeat themselves (:data:`AGAIN`) or send popular texts (:data:`POPULAR`), and some paste
-    long texts (:data:`PASTES`). What grows with the rows is a hash per row, one text per account and what the
-    simulation plans.
-
-    Args:
-        folder: made when it does not exist.
-        rows: of the dump, at least 100.
-        seed: of every draw.
-        harvest: share of the rows that campaigns send.
-        start: first second, since 1970.
-        files: of the dump; None: by its rows.
-    """
-    known = read_laid(folder)
-    if known is not None:
-        return known
-    begun = time.perf_counter()
-    campaigns = min(round(CAMPAIGNS * math.sqrt(rows / 100_000)) or 1, MOST_CAMPAIGNS)
-    campaigns = min(campaigns, int(rows * harvest / LEAST_HARVEST))
-    plan = make_plan(
-        prompts=rows, harvest_share=harvest, campaigns=campaigns, seed=seed, start=start, end=start + DAYS * DAY
-    )
-    return write_laid(folder, plan, seed=seed, begun=begun, files=files)
-
-
-def read_laid(folder: Path) -> Laid | None:
-    """What was said of the dump that the folder holds; None where it holds none."""
-    known = folder / "laid.json"
-    return msgspec.json.decode(known.read_bytes(), type=Laid) if known.is_file() else None
-
-
-def write_laid(folder: Path, plan: Plan, *, seed: int, begun: float, files: int | None = None) -> Laid:
-    """Writes what was planned, rewritten as :func:`lay` says, and ``laid.json``.
-
-    Args:
-        folder: made when it does not exist.
-        plan: its streams will write as the rows do.
-        seed: of every draw.
-        begun: when planning began, as ``time.perf_counter()`` tells it.
-        files: of the dump; None: by its rows.
-    """
-    rows = sum(len(events) for _, events in plan.streams)
-    rewriter = _Rewriter(
-        planted=frozenset(plan.network.accounts[a].identity for group in plan.groups for a in group.accounts),
-        random=Random(f"scale-{seed}"),
-        popular_at_most=max(rows // PER_POPULAR, 20),
-    )
-    plan.streams = [(rewriter.around(writer), events) for writer, events in plan.streams]
-    made = write_plan(folder, plan, seed=seed, files=files)
-    laid = Laid(
-        rows=rows,
-        accounts=made.counts["accounts"],
-        campaigns=made.counts["campaigns"],
-        look_alikes=made.counts["look_alikes"],
-        harvest=made.counts["harvest_prompts"],
-        characters=round(rewriter.characters / rows, 1),
-        repeated=round(rewriter.again() / rows, 4),
-        bytes=sum(file.stat().st_size for file in made.files),
-        seconds=round(time.perf_counter() - begun, 1),
-    )
-    (folder / "laid.json").write_bytes(msgspec.json.encode(laid))
-    return laid
-
-
-def apart(function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
-    """Calls a function in a process of its own: what that held would count as the peak of a process started later."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments, **named).result()
-
-
-def tell(laid: Laid) -> None:
-    """Says on standard error what was laid."""
-    print(
-        f"{laid.rows:,} rows laid in {laid.seconds:.1f} s: {laid.bytes / 1e6:,.0f} MB, {laid.characters:.0f} "
-        f"characters on average, {laid.repeated:.0%} of the rows repeat a text",
-        file=sys.stderr,
-    )
+"""Name of the time that is in no stage of the scan."""
 
 
 # ---------------------------------------------------------------- the scan
@@ -267,15 +50,15 @@ def tell(laid: Laid) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanned:
-    """What a scan took and found."""
+    """Costs and results of a scan."""
 
     laid: Laid
     stages: Mapping[str, tuple[float, float]]
-    """Stage -> seconds, and peak memory of the process until its end, MB; :data:`REST` last."""
+    """By stage: seconds, and the peak memory of the process by the end of the stage in MB; :data:`REST` is last."""
     seconds: float
     """From the start of the process to its end."""
     processor_seconds: float
-    """Of all cores; what other processes take does not count."""
+    """Processor time on all cores, without that of other processes."""
     peak_memory_mb: float
     counts: Mapping[str, Any]
     versions: Mapping[str, str]
@@ -285,7 +68,7 @@ class Scanned:
     alarms: int
     alarms_urgent: int
     again: Scanned | None = None
-    """The scan of the same rows and later ones; what it says of ``laid`` are the later rows."""
+    """The scan of the same rows and later ones; its ``laid`` describes the later rows."""
 
 
 def scan(
@@ -302,12 +85,12 @@ def scan(
 
     Args:
         folder: what :func:`lay` filled; the results go into ``out``.
-        laid: what it holds, or what ``later`` holds.
-        encoder: of the scan.
+        laid: what it contains, or what ``later`` contains.
+        encoder: the encoder of the scan.
         cache: a folder with the models; it is copied, so that no vector is kept.
         options: further ones of ``harvestdetect scan``.
-        later: another folder that :func:`lay` filled; its dump is scanned along...
-        alone: ...or alone, as the other one is in a state.
+        later: another folder that :func:`lay` filled. Its dump is scanned together with the first.
+        alone: whether it is scanned alone, because the first is in a state already.
 
     Raises:
         SystemExit: the scan failed.
@@ -315,14 +98,14 @@ def scan(
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     folders = [folder] if later is None else [folder, later]
-    dumps = [str(held / "dump") for held in (folders[1:] if alone else folders)]
-    planted = [replace(g, name=f"{held.name} {g.name}") for held in folders for g in read_truth(held)]
+    dumps = [str(one / "dump") for one in (folders[1:] if alone else folders)]
+    planted = [replace(g, name=f"{one.name} {g.name}") for one in folders for g in read_truth(one)]
     with tempfile.TemporaryDirectory(dir=folder) as own:
         copied = Path(own) / "cache"
         if cache.is_dir():
             shutil.copytree(cache, copied)
         start = time.perf_counter()
-        processor, peak = _command([*dumps, "--out", str(out), "--encoder", encoder, "--cache", str(copied), *options])
+        processor, peak = run_scan([*dumps, "--out", str(out), "--encoder", encoder, "--cache", str(copied), *options])
         seconds = time.perf_counter() - start
     run = json.loads((out / "run.json").read_text(encoding="utf-8"))
     stages = {s["stage"]: (float(s["seconds"]), float(s["peak_memory_mb"])) for s in run["stages"]}
@@ -336,8 +119,8 @@ def scan(
     )  # fmt: skip
 
 
-def _command(arguments: Sequence[str]) -> tuple[float, float]:
-    """Runs ``harvestdetect scan``; its processor seconds and its peak resident memory, MB."""
+def run_scan(arguments: Sequence[str]) -> tuple[float, float]:
+    """Runs ``harvestdetect scan``; returns its processor seconds and its peak resident memory in MB."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARVESTDETECT_")}
     command = [sys.executable, "-m", "harvestdetect", "scan", *arguments, "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=kept)
@@ -345,12 +128,12 @@ def _command(arguments: Sequence[str]) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"the scan failed with exit code {process.returncode}")
-    peak = used.ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000)
+    peak = used.ru_maxrss / 1e6 if sys.platform == "darwin" else used.ru_maxrss * 1024 / 1e6
     return round(used.ru_utime + used.ru_stime, 1), round(peak, 1)
 
 
 def warm(work: Path, *, encoder: str) -> Path:
-    """A cache with the models that an encoder needs, taken from the user's where they are there, and no vectors."""
+    """A cache with the models that an encoder needs and no vectors; models in the user's cache are copied."""
     cache = work / f"models-{encoder}"
     if not cache.is_dir():
         named = os.environ.get("HARVESTDETECT_CACHE")
@@ -361,7 +144,7 @@ def warm(work: Path, *, encoder: str) -> Path:
             if usual.is_dir():
                 shutil.copytree(usual, partial, ignore=shutil.ignore_patterns("vectors", "*.tmp"))
             dump = str(made.files[0].parent)
-            _command([dump, "--out", f"{folder}/out", "--encoder", encoder, "--cache", str(partial)])
+            run_scan([dump, "--out", f"{folder}/out", "--encoder", encoder, "--cache", str(partial)])
             shutil.rmtree(partial / "vectors", ignore_errors=True)
             partial.replace(cache)
     return cache
@@ -371,13 +154,14 @@ def warm(work: Path, *, encoder: str) -> Path:
 
 
 def exponent(first: tuple[float, float], second: tuple[float, float]) -> float | None:
-    """How a cost grows between two sizes: e where cost ~ size ** e.
+    """The exponent e of cost ~ size ** e between two sizes.
 
     Args:
-        first, second: size and cost of each.
+        first: a size and its cost.
+        second: another size and its cost.
 
     Returns:
-        None where a cost is zero or the sizes are equal.
+        the exponent; None where a cost is zero or the sizes are equal.
     """
     (size, cost), (other_size, other_cost) = first, second
     if min(cost, other_cost) <= 0 or size == other_size:
@@ -386,7 +170,7 @@ def exponent(first: tuple[float, float], second: tuple[float, float]) -> float |
 
 
 def tables(scans: Sequence[Scanned], *, command: str) -> str:
-    """The results in Markdown: the dumps and what was found, then what each stage took at each size."""
+    """The results in Markdown: dumps and findings, then the cost of each stage at each size."""
     head = (
         "rows", "accounts", "characters", "repeated", "seconds", "processor seconds", "rows/s",
         "peak MB", "growth", "campaigns",
@@ -435,7 +219,7 @@ def tables(scans: Sequence[Scanned], *, command: str) -> str:
 
 
 def _again_table(scans: Sequence[Scanned]) -> str:
-    """What the second scans took, as a share of the first; empty where there is none."""
+    """The cost of the second scans, as a share of the first; empty where there is none."""
     pairs = [(s, s.again) for s in scans if s.again is not None]
     if not pairs:
         return ""
@@ -477,7 +261,7 @@ def number(value: float | None) -> str:
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, its first column to the left."""
+    """A table in Markdown; the first column is aligned left, the others right."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, rule, *body))
 
@@ -500,7 +284,7 @@ def _share(text: str) -> float:
 
 
 def _scanned(folder: Path, laid: Laid, chosen: argparse.Namespace, *, cache: Path, options: Sequence[str]) -> Scanned:
-    """One size: a scan, and where it was asked for a second one that takes up the first one's work."""
+    """One size: a scan, and where asked for a second one that reuses the work of the first."""
     if not chosen.again:
         return scan(folder, laid, encoder=chosen.encoder, cache=cache, options=options)
     keep = folder / "keep"
@@ -513,7 +297,7 @@ def _scanned(folder: Path, laid: Laid, chosen: argparse.Namespace, *, cache: Pat
     more = apart(
         lay,
         later,
-        rows=max(round(laid.rows * chosen.again), LEAST_LATER),
+        rows=max(round(laid.rows * chosen.again), MIN_LATER),
         seed=chosen.seed + 1,
         harvest=chosen.harvest,
         start=START + DAYS * DAY,
@@ -533,7 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
     parser.add_argument("--harvest", type=float, default=HARVEST, help="share of the rows that campaigns send")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--again", type=_share, metavar="SHARE", help="scan again, with so many later rows beside")
+    parser.add_argument("--again", type=_share, metavar="SHARE", help="scan again, with this share of later rows")
     parser.add_argument("--state", action="store_true", help="scan into a state, and the later rows alone")
     parser.add_argument("--threads", type=int, default=0, help="of the scan; 0 takes all cores")
     parser.add_argument("--work", type=Path, help="keep dumps, models and results in this folder")

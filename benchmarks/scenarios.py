@@ -1,12 +1,12 @@
-"""What the recall benchmark plants: campaigns by one factor at a time, evasions, look-alikes; and in which dumps.
+"""What the recall benchmark plants, and in which dumps: campaigns by one factor at a time, evasions, look-alikes.
 
-The grid goes from :data:`CENTRE` along one factor at a time, plus the corners that public figures and low shares ask
-for. Left out, because one dump holds each real row once and a scenario is held to some 30,000 rows: shares of 20 % or
-less for 1,500 accounts and more at 10 prompts each (5 % of 1,500 x 10 would be 300,000 rows), 5,000 accounts at 10
-prompts or more (100,000 rows; they send 3 each), 50 prompts each for more than 60 accounts, and combinations of three
-factors off the centre. Also out: twelve accounts and more of one queue in dumps without an organisation (a nightly job,
-a translation batch, a build agent over that many accounts is then the same traffic as a campaign's; with the field
-``org`` they are planted).
+The grid varies one factor at a time around :data:`CENTRE`, and has some corners that match public figures or have low
+shares. One dump has each real row once, and a scenario takes at most about 30,000 rows. So some are left out: shares of
+20 % or less for 1,500 accounts and more at 10 prompts each (5 % of 1,500 x 10 would be 300,000 rows), 5,000 accounts at
+10 prompts or more (100,000 rows; they send 3 each), 50 prompts each for more than 60 accounts, and combinations of
+three factors off the centre. Also out: twelve accounts and more of one queue in dumps without an organisation (a
+nightly job, a translation batch, a build agent over that many accounts is then the same traffic as a campaign's; with
+the field ``org`` they are planted).
 """
 
 from __future__ import annotations
@@ -48,48 +48,48 @@ PARTS: Final[tuple[Part, ...]] = ("grid", "evasions", "look-alikes", "benign", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One planted campaign (or two that share accounts)."""
+    """One planted campaign, or two with accounts in common."""
 
     name: str
     what: str
     levels: Mapping[str, str] = field(default_factory=dict)
-    """Factor -> level that this scenario stands for."""
+    """The level of each factor that this scenario represents."""
     accounts: int = 60
     each: int = 10
-    """Harvest prompts of an account, on average."""
+    """Mean number of harvest prompts of an account."""
     share: float = 0.5
-    """Harvest prompts / all prompts of an account; the rest is a real account's own."""
+    """Harvest prompts over all prompts of an account; the others are a real account's own."""
     days: int = 30
     templates: int | Literal["reworded", "none", "variants", "instruction"] = 5
     pools: int = 1
-    """With 2 the second pool takes over when the first stops."""
+    """Pools of accounts; the second of two takes over when the first stops."""
     overlap: bool = False
-    """Two campaigns, a third of the accounts in both."""
+    """Whether there are two campaigns, with a third of the accounts in both."""
     languages: int = 1
     metadata: bool = False
     network: Literal["proxy", "residential"] = "proxy"
     model_move: bool = False
-    """Half of the traffic goes to another model from one day to the next."""
+    """Whether half of the traffic switches to another model from one day to the next."""
     tempo: Literal["flat", "human"] = "flat"
     """Around the clock, or at the hours of the real account that gives the cover."""
     load: Literal["even", "heavy"] = "even"
-    """All accounts send about as many, or a few send most."""
+    """Whether all accounts send about as many, or a few send most."""
     evasion: str = ""
     """What :func:`disguise` does to every prompt."""
 
     @property
     def harvest(self) -> int:
-        """Harvest prompts, about."""
+        """About the number of harvest prompts."""
         return self.accounts * self.each * (2 if self.overlap else 1)
 
     @property
     def cover(self) -> int:
-        """Rows of real accounts that it takes, about."""
+        """About the number of rows of real accounts that it needs."""
         return round(self.harvest * (1 - self.share) / self.share)
 
     @property
     def required(self) -> bool:
-        """Whether it is of the size that must be found: 60 accounts or more, 3 prompts each or more."""
+        """Whether it is large enough that it must be found: 60 accounts or more with 3 prompts each or more."""
         return not self.evasion and self.accounts >= 60 and self.each >= 3
 
 
@@ -212,17 +212,17 @@ ABLATED: Final[tuple[str, ...]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookAlike:
-    """Something legitimate that looks coordinated."""
+    """A legitimate group that looks coordinated."""
 
     kind: str
     what: str
     accounts: int
     needs_org: bool = False
-    """Only the organisation tells it from a campaign: planted in dumps that have the field."""
+    """Whether only the organisation distinguishes it from a campaign: it is planted in dumps that have the field."""
 
     @property
     def name(self) -> str:
-        """Kind and size."""
+        """Its kind and size."""
         return f"{self.kind}-{self.accounts}"
 
 
@@ -250,7 +250,7 @@ LOOK_ALIKES: Final[tuple[LookAlike, ...]] = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """What one dump holds beside its background."""
+    """What one dump contains besides its background."""
 
     name: str
     part: Part
@@ -258,13 +258,13 @@ class Dump:
     look_alikes: tuple[LookAlike, ...] = ()
     metadata: bool = False
     rows: float = 1.0
-    """Background rows, cover included, in units of the number asked for."""
+    """Background rows, cover included, as a multiple of the number asked for."""
 
 
 def dumps(part: Part, *, rows: int = 50_000, only: Sequence[str] = (), share: float = 0.42) -> list[Dump]:
     """The dumps of a part.
 
-    Scenarios are packed so that what they take of the background leaves ``1 - share`` of it innocent.
+    Scenarios are packed so that ``1 - share`` of the background stays innocent.
 
     Args:
         part: which part of the benchmark.
@@ -281,26 +281,24 @@ def dumps(part: Part, *, rows: int = 50_000, only: Sequence[str] = (), share: fl
             if (kept := tuple(x for x in LOOK_ALIKES if (metadata or not x.needs_org) and _kept(x, only)))
         ]
     if part == "days":
-        held = tuple(s for s in DETECTION_DAYS if not only or s.name in only)
-        return [Dump(name="days", part=part, scenarios=held, rows=0.5)] if held else []
+        selected = tuple(s for s in DETECTION_DAYS if not only or s.name in only)
+        return [Dump(name="days", part=part, scenarios=selected, rows=0.5)] if selected else []
     if part == "ablations":
-        held = tuple(s for s in (*GRID, *EVASIONS) if s.name in ABLATED and (not only or s.name in only))
+        plain = tuple(s for s in (*GRID, *EVASIONS) if s.name in ABLATED and (not only or s.name in only))
         bundle = tuple(s for s in GRID if s.metadata and (not only or s.name in only))
         return [
-            Dump(
-                name=name, part=part, scenarios=chosen, look_alikes=_some(number, with_org), metadata=with_org, rows=0.7
+            Dump(name=name, part=part, scenarios=own, look_alikes=_some(number, with_org), metadata=with_org, rows=0.7)
+            for number, (name, own, with_org) in enumerate(
+                (("ablations", plain, False), ("ablations-metadata", bundle, True))
             )
-            for number, (name, chosen, with_org) in enumerate(
-                (("ablations", held, False), ("ablations-metadata", bundle, True))
-            )
-            if chosen
+            if own
         ]
     table = GRID if part == "grid" else EVASIONS
     found: list[Dump] = []
     for with_org in (False, True):
         chosen = [s for s in table if s.metadata == with_org and (not only or s.name in only)]
         for bundle in _pack(chosen, rows=rows, share=share):
-            # what takes nearly all real accounts of a dump gets more of them
+            # a scenario that needs nearly all real accounts of a dump gets a larger background
             scale = 1.6 if sum(s.accounts for s in bundle) > 3_000 else 1.0
             number = len(found)
             found.append(
@@ -317,24 +315,24 @@ def _kept(look_alike: LookAlike, only: Sequence[str]) -> bool:
 
 
 def _some(number: int, with_org: bool) -> tuple[LookAlike, ...]:
-    """Four kinds in the smaller size, others from dump to dump."""
+    """Four kinds in the smaller size; they differ from dump to dump."""
     small = LOOK_ALIKES[::2]
     return tuple(small[(4 * number + i) % len(small)] for i in range(4)) if not with_org else small
 
 
 def _pack(scenarios: Sequence[Scenario], *, rows: int, share: float, most: int = 7) -> list[tuple[Scenario, ...]]:
-    """First fit by falling need; the order of the table within a dump."""
+    """First-fit decreasing by the rows that a scenario needs; within a dump, in the order of the table."""
     bins: list[list[Scenario]] = []
     for scenario in sorted(scenarios, key=lambda s: -s.cover):
-        for held in bins:
-            fits = sum(s.cover for s in held) + scenario.cover <= share * rows
-            calm = sum(s.harvest for s in held) + scenario.harvest <= 20_000
-            if fits and calm and len(held) < most and scenario.accounts < 3_000 and held[0].accounts < 3_000:
-                held.append(scenario)
+        for packed in bins:
+            fits = sum(s.cover for s in packed) + scenario.cover <= share * rows
+            calm = sum(s.harvest for s in packed) + scenario.harvest <= 20_000
+            if fits and calm and len(packed) < most and scenario.accounts < 3_000 and packed[0].accounts < 3_000:
+                packed.append(scenario)
                 break
         else:
             bins.append([scenario])
-    return [tuple(s for s in scenarios if s in held) for held in bins]
+    return [tuple(s for s in scenarios if s in packed) for packed in bins]
 
 
 # ---------------------------------------------------------------- texts of our own
@@ -393,7 +391,7 @@ REWORDED: Final[Mapping[Half, tuple[str, ...]]] = {
         "[.|, no less.|, please.|; be honest.]",
     ),
 }
-"""One request each; every bracket is chosen anew for every prompt."""
+"""Requests; the alternatives in brackets are chosen anew for every prompt."""
 
 _OPENERS: Final = (
     *("Answer", "Reply to", "Handle", "Respond to", "Solve", "Deal with", "Take on", "Settle", "Work on", "Address"),
@@ -464,10 +462,10 @@ def disguise(
 
     Args:
         text: the prompt.
-        how: the evasion; what is no change of the text leaves it as it is.
-        rng: decides.
-        sentence: gives a benign sentence.
-        context: gives so many characters of other text.
+        how: the evasion; one that does not change the text leaves it as it is.
+        rng: of all draws.
+        sentence: returns a benign sentence.
+        context: returns a number of characters of other text.
     """
     if how == "padding":
         return " ".join([text, *(sentence() for _ in range(rng.randint(2, 5)))])

@@ -27,9 +27,9 @@ import msgspec
 from benchmarks.constants import DECISIONS, Constant, defined
 from benchmarks.moving import BOUNDS, MOVES
 from benchmarks.pages import ran_on, write_section
-from benchmarks.planting import NotEnough
 from benchmarks.real_texts import data_missing
 from benchmarks.replay import STAGES, stage_of
+from benchmarks.sources import NotEnough
 from benchmarks.trial_dumps import BENIGN, DUMPS, TrialDump, make
 from benchmarks.trials import LEAST, Bench, Change, Level, Trial, tried_on
 from harvestdetect.data import TIERS

@@ -1,11 +1,11 @@
-"""Sixty days in daily dumps: does a campaign keep its id, and when is it told?
+"""Sixty days in daily dumps: does a campaign keep its id, and when is it reported?
 
     python -m benchmarks.stream [--days 60] [--rows 1000] [--window 30d] [--seed 0] [--carry] [--docs FILE]
         [--json FILE]
 
-Campaigns start, grow, hand over to a second pool of accounts, and return with one, among people and the look-alikes of
-the simulator. Every day's dump is scanned into a state; the clock is the day's end. At the end the last window is
-scanned once more, by itself and without a state.
+Campaigns start, grow, hand over to a second pool of accounts or return with one, among people and the look-alikes of
+the simulator. Every day's dump is scanned into a state, with the clock at the end of the day. At the end the last
+window is scanned once more, by itself and without a state.
 """
 
 from __future__ import annotations
@@ -30,21 +30,23 @@ import msgspec
 import numpy as np
 
 from benchmarks.event import open_pools
+from benchmarks.laying import START
 from benchmarks.pages import ran_on, write_section
-from benchmarks.scale import START, table
+from benchmarks.scale import table
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.alerts import load_channels
 from harvestdetect.data import Detection
 from harvestdetect.incremental import folder as reuse_folder
 from harvestdetect.simulate import write_plan
 from harvestdetect.simulate.evaluate import read_truth
-from harvestdetect.simulate.groups import Group, Plan, launch_of, make_plan
+from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.harvest import SUFFIXES, SWEEPS, Form
 from harvestdetect.simulate.people import GRAMMAR, Text
+from harvestdetect.simulate.plan import Group, Plan, launch_of
 from harvestdetect.simulate.traffic import DAY, Account, machine_times
 from harvestdetect.state import open_state
 
-__all__ = ["SCENARIOS", "Scenario", "Told", "Wave", "lay", "main", "run_stream"]
+__all__ = ["SCENARIOS", "Followed", "Scenario", "Wave", "lay", "main", "run_stream"]
 
 COUNTED: Final = ("urgent", "review")
 
@@ -55,22 +57,22 @@ class Wave:
 
     accounts: int
     first: float
-    """Share of the window at which it starts..."""
+    """When it starts, as a share of the window."""
     last: float
-    """...and stops."""
+    """When it stops."""
     each: float = 1.5
-    """Prompts of an account and day."""
+    """Prompts per account and day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A campaign, and how it goes on."""
+    """A campaign, and how it continues."""
 
     name: str
     form: Form
     waves: tuple[Wave, ...]
     second: int | None = None
-    """The wave that takes over, or comes back, under accounts of its own."""
+    """Position of the wave that takes over or returns, with accounts of its own; None where there is none."""
 
 
 SCENARIOS: Final = (
@@ -94,38 +96,38 @@ SCENARIOS: Final = (
     ),
     Scenario(name="brief", form=SWEEPS[4], waves=(Wave(accounts=80, first=0.5, last=0.57, each=2.0),)),
 )
-"""The return comes when the first pool has left a window of half the days."""
+"""All scenarios. The return starts after the first pool has left a window of half the days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """How one scenario came out; days are counted from 0."""
+class Followed:
+    """The result of one scenario; days are counted from 0."""
 
     name: str
     accounts: int
     started: int
     found: int | None
-    """The first day that a finding at review or above holds most of its accounts so far."""
+    """The first day on which a finding at review or above has most of its accounts so far."""
     ids: int
-    """Different ids of such findings over all days."""
+    """The number of different ids of such findings over all days."""
     second_started: int | None
-    second_told: int | None
-    """The first day that an account of the second pool is told under the id of the first."""
+    second_reported: int | None
+    """The first day on which an account of the second pool is reported under the id of the first."""
     second_half: int | None
-    """The first day that half of those that sent anything are."""
+    """The first day on which half of the second pool's accounts that sent anything are."""
     alerts: dict[str, int]
-    """By kind."""
+    """The number of alerts of each kind."""
     recall: float
-    """Of its accounts, those told under its id by the end."""
+    """The share of its accounts that are reported under its id by the end."""
 
 
 def lay(folder: Path, *, days: int, rows: int, seed: int) -> list[Path]:
-    """Writes a dump a day and ``truth.jsonl``; the waves of a scenario are groups of their own there.
+    """Writes one dump per day and ``truth.jsonl``, in which each wave of a scenario is a group of its own.
 
     Args:
         folder: made when it does not exist.
         days: at least 20.
-        rows: of people and look-alikes, a day.
+        rows: rows per day of people and look-alikes.
         seed: of every draw.
     """
     end = START + days * DAY
@@ -177,12 +179,12 @@ def _plant(plan: Plan, scenario: Scenario, dice: np.random.Generator, words: Ran
 
 def run_stream(
     folder: Path, files: Sequence[Path], *, window: str, settings: Settings
-) -> tuple[list[Told], list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[Followed], list[dict[str, Any]], dict[str, Any]]:
     """Scans day by day.
 
     Returns:
-        how each scenario came out; seconds and counts of each run; and how the state compares with one scan of the last
-        window.
+        the result of each scenario; seconds and counts of each run; and a comparison of the state with one scan of the
+        last window.
     """
     waves = {group.name: group.accounts for group in read_truth(folder) if group.kind == "campaign"}
     sent = _first_days(files)
@@ -210,8 +212,8 @@ def run_stream(
         for scenario in SCENARIOS:
             accounts = _accounts(scenario, waves)
             for finding in run.detection.findings:
-                held = {m.account for m in finding.members} & accounts
-                if finding.tier in COUNTED and len(held) >= 0.5 * finding.accounts:
+                common = {m.account for m in finding.members} & accounts
+                if finding.tier in COUNTED and len(common) >= 0.5 * finding.accounts:
                     holders[scenario.name].append((day, finding.campaign_id))
             if scenario.second is not None and holders[scenario.name]:
                 own = members.get(holders[scenario.name][0][1], set())
@@ -249,7 +251,7 @@ def _outcome(
     second: list[tuple[int, int, int]],
     members: dict[str, set[str]],
     alerts: Path,
-) -> Told:
+) -> Followed:
     accounts = _accounts(scenario, waves)
     ids = {identity for _, identity in holders}
     found = holders[0][0] if holders else None
@@ -260,15 +262,15 @@ def _outcome(
         if alert["campaign_id"] in ids:
             by_kind[alert["kind"]] += 1
     pool = set() if scenario.second is None else waves[f"{scenario.name}/{scenario.second}"]
-    return Told(
+    return Followed(
         name=scenario.name,
         accounts=len(accounts),
         started=min(sent[a] for a in accounts if a in sent),
         found=found,
         ids=len(ids),
         second_started=min((sent[a] for a in pool if a in sent), default=None),
-        second_told=next((day for day, held, _ in second if held), None),
-        second_half=next((day for day, held, active in second if held and held >= 0.5 * active), None),
+        second_reported=next((day for day, reported, _ in second if reported), None),
+        second_half=next((day for day, reported, active in second if reported and reported >= 0.5 * active), None),
         alerts=dict(sorted(by_kind.items())),
         recall=max((len(members.get(i, set()) & accounts) for i in ids), default=0) / len(accounts),
     )
@@ -296,7 +298,7 @@ def _compared(
     }
 
 
-def tables(told: Sequence[Told], runs: Sequence[dict[str, Any]], compared: dict[str, Any], command: str) -> str:
+def tables(followed: Sequence[Followed], runs: Sequence[dict[str, Any]], compared: dict[str, Any], command: str) -> str:
     """The section of the page."""
     rows = [
         (
@@ -306,12 +308,12 @@ def tables(told: Sequence[Told], runs: Sequence[dict[str, Any]], compared: dict[
             "-" if t.found is None else f"{t.found}",
             f"{t.ids}",
             "-" if t.second_started is None else f"{t.second_started}",
-            "-" if t.second_told is None else f"{t.second_told}",
+            "-" if t.second_reported is None else f"{t.second_reported}",
             "-" if t.second_half is None else f"{t.second_half}",
             f"{t.recall:.3f}",
             ", ".join(f"{n} {kind}" for kind, n in t.alerts.items()) or "-",
         )
-        for t in told
+        for t in followed
     ]
     head = (
         *("scenario", "accounts", "starts", "found", "ids", "second pool starts", "reported", "half reported"),
@@ -353,17 +355,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = lay(folder, days=given.days, rows=given.rows, seed=given.seed)
         settings = Settings(encoder=given.encoder, cache=given.cache or folder / "cache")
         with patch.object(reuse_folder, "LEAST_TEXTS", 0 if given.carry else reuse_folder.LEAST_TEXTS):
-            told, runs, compared = run_stream(folder, files, window=given.window, settings=settings)
+            followed, runs, compared = run_stream(folder, files, window=given.window, settings=settings)
     said = f"python -m benchmarks.stream --days {given.days} --rows {given.rows} --window {given.window}"
     said += f" --encoder {given.encoder} --seed {given.seed}{' --carry' if given.carry else ''}"
 
-    text = tables(told, runs, compared, said)
+    text = tables(followed, runs, compared, said)
     print(text)
     if given.docs is not None:
         write_section(given.docs, "stream", text)
     if given.json is not None:
         given.json.write_bytes(
-            msgspec.json.encode({"told": [asdict(t) for t in told], "runs": runs, "compared": compared})
+            msgspec.json.encode({"scenarios": [asdict(t) for t in followed], "runs": runs, "compared": compared})
         )
     return 0
 

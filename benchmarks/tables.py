@@ -40,7 +40,7 @@ def render_parts(results: Sequence[Result], *, command: str) -> dict[str, str]:
         head = []
         if laid:
             versions = next((r.versions for r in laid if r.versions), {})
-            head = [f"`{command} --part {part}` on {ran_on(versions)}. Texts: {laid[0].told}.", ""]
+            head = [f"`{command} --part {part}` on {ran_on(versions)}. Texts: {laid[0].origin}.", ""]
         head += [f"Left out: {r.dump}, seed {r.seed}: {r.left_out}.\n" for r in _ours(own) if r.left_out]
         found[part] = "\n".join([*head, *(lines(laid) if laid else [])]) + "\n"
     return found
@@ -54,11 +54,11 @@ def _ours(results: Iterable[Result]) -> list[Result]:
 
 
 def _by_seed(results: Iterable[Result], value: Callable[[Result], float | None]) -> Interval | None:
-    held: dict[int, list[float]] = defaultdict(list)
+    values_by_seed: dict[int, list[float]] = defaultdict(list)
     for r in results:
         if (v := value(r)) is not None:
-            held[r.seed].append(v)
-    return interval(held)
+            values_by_seed[r.seed].append(v)
+    return interval(values_by_seed)
 
 
 def _groups(
@@ -68,12 +68,12 @@ def _groups(
     *,
     counts: bool = False,
 ) -> Interval | None:
-    held: dict[int, list[float]] = defaultdict(list)
+    values_by_seed: dict[int, list[float]] = defaultdict(list)
     for r in results:
         for g in r.groups:
             if g.kind == "campaign" and keep(g) and (v := value(g)) is not None:
-                held[r.seed].append(v)
-    return interval(held, counts=counts)
+                values_by_seed[r.seed].append(v)
+    return interval(values_by_seed, counts=counts)
 
 
 def _recall(results: Iterable[Result], keep: Callable[[Group], bool]) -> Interval | None:
@@ -88,12 +88,12 @@ def _pooled(
     results: Sequence[Result], part: Callable[[Result], int], whole: Callable[[Result], int]
 ) -> Interval | None:
     """A ratio of sums by seed."""
-    held: dict[int, list[float]] = {}
+    values_by_seed: dict[int, list[float]] = {}
     for seed in sorted({r.seed for r in results}):
         own = [r for r in results if r.seed == seed]
         if total := sum(map(whole, own)):
-            held[seed] = [sum(map(part, own)) / total]
-    return interval(held)
+            values_by_seed[seed] = [sum(map(part, own)) / total]
+    return interval(values_by_seed)
 
 
 def _alarms(result: Result, tiers: Sequence[str] = COUNTED) -> int:
@@ -104,7 +104,7 @@ def _show(value: Interval | None) -> str:
     return "–" if value is None else str(value)
 
 
-def _intervals_told(values: Iterable[Interval | None]) -> str:
+def _intervals_note(values: Iterable[Interval | None]) -> str:
     used = sorted({v.how for v in values if v is not None})
     if not used:
         return ""
@@ -138,7 +138,7 @@ def _at_share(share: float) -> Callable[[Group], bool]:
 
 def _summary(results: Sequence[Result]) -> list[str]:
     ours = _ours(results)
-    told: list[tuple[str, Interval | None, str]] = [
+    summary: list[tuple[str, Interval | None, str]] = [
         ("campaign recall, at least 60 accounts with 3 prompts each", _recall(ours, _required), "0.95"),
         ("the same, at 10 % harvest share", _recall(ours, _at_share(0.1)), "0.9"),
         ("the same, at 5 % harvest share", _recall(ours, _at_share(0.05)), "0.8"),
@@ -154,14 +154,14 @@ def _summary(results: Sequence[Result]) -> list[str]:
         ),
     ]
     lines = ["| measure, at urgent + review | mean (interval) | goal |", "|---|---:|---:|"]
-    lines += [f"| {name} | {_show(value)} | {goal} |" for name, value, goal in told]
+    lines += [f"| {name} | {_show(value)} | {goal} |" for name, value, goal in summary]
     urgent = sum(_alarms(r, ("urgent",)) for r in ours)
     behind = sum(r.look_alikes_urgent for r in ours)
     lines += [
         f"| false findings at urgent, all seeds | {urgent} | 0 |",
         f"| look-alikes at urgent, all seeds | {behind} | 0 |",
     ]
-    return [*lines, "", _intervals_told(v for _, v, _ in told), ""]
+    return [*lines, "", _intervals_note(v for _, v, _ in summary), ""]
 
 
 def _row(results: Sequence[Result], scenario: str, first: str, others: Sequence[str]) -> str | None:
@@ -255,11 +255,11 @@ def _evasions(results: Sequence[Result]) -> list[str]:
 def _missed(scenarios: Sequence[Scenario], results: Sequence[Result]) -> str:
     if not scenarios:
         return "None is missed in any seed."
-    told = []
+    missed = []
     for s in scenarios:
         own = _campaigns(_ours(results), s.name)
-        told.append(f"{s.name} in {sum(not g.found for g in own)} of {len(own)}")
-    return "Missed: " + ", ".join(told) + "."
+        missed.append(f"{s.name} in {sum(not g.found for g in own)} of {len(own)}")
+    return "Missed: " + ", ".join(missed) + "."
 
 
 def _look_alikes(results: Sequence[Result]) -> list[str]:
@@ -281,12 +281,12 @@ def _look_alikes(results: Sequence[Result]) -> list[str]:
     ours = _ours(results)
     urgent, review = (sum(_alarms(r, (tier,)) for r in ours) for tier in COUNTED)
     behind = sum(r.look_alikes_urgent for r in ours)
-    told = (
+    note = (
         f"Findings in {len(ours)} dumps without a campaign: {urgent} urgent, {review} review. Look-alikes at urgent: "
         f"{behind}. A cell counts dumps by the highest tier of a finding that consists mostly of the look-alike's "
         "accounts or contains most of them. A dash means that there is no such finding."
     )
-    lines += ["", told]
+    lines += ["", note]
     return [*lines, ""]
 
 
@@ -309,8 +309,8 @@ def _days(results: Sequence[Result]) -> list[str]:
     for name in dict.fromkeys(g.scenario for r in results for g in r.groups if g.kind == "campaign"):
         own = _campaigns(results, name)
         days = sorted(g.days for g in own if g.days is not None)
-        told = f"{statistics.median(days):.1f} ({days[0]:.1f}–{days[-1]:.1f})" if days else "–"
-        lines.append(f"| {SCENARIOS[name].what} | {len(days)}/{len(own)} | {told} |")
+        span = f"{statistics.median(days):.1f} ({days[0]:.1f}–{days[-1]:.1f})" if days else "–"
+        lines.append(f"| {SCENARIOS[name].what} | {len(days)}/{len(own)} | {span} |")
     return [
         *lines,
         "",

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from benchmarks.planting import grammar_sources, lay, real_sources, write
+from benchmarks.planting import plant, write
 from benchmarks.real_dump import build
 from benchmarks.scenarios import EVASIONS, GRID, LOOK_ALIKES, Dump, LookAlike, Scenario
+from benchmarks.sources import grammar_sources, real_sources
 from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import Planted, read_truth
 
@@ -104,7 +105,7 @@ def _laid(
         else:
             sources = real_sources(data, half="tuning", seed=seed, rows=background)
         dump = Dump(name=name, part="grid", scenarios=scenarios, look_alikes=look_alikes, metadata=metadata)
-        write(lay(dump, sources, half="tuning", seed=seed), folder)
+        write(plant(dump, sources, half="tuning", seed=seed), folder)
 
     return lay_it
 

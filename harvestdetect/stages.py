@@ -13,9 +13,12 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from harvestdetect.campaign.form import Part, communities, form_campaigns, is_copied, link_clusters, split_users
+from harvestdetect.campaign.form import ClusterGroup, form_campaigns
+from harvestdetect.campaign.links import communities, is_copied, link_clusters
+from harvestdetect.campaign.users import split_users
 from harvestdetect.cluster.assign import Assigned, Volumes, nearby
-from harvestdetect.cluster.tree import Postings, core_distance
+from harvestdetect.cluster.distances import core_distance
+from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import Clustered, cluster_view
 from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
@@ -31,7 +34,6 @@ from harvestdetect.data import (
     Prompt,
     Reject,
     SourceFile,
-    Template,
     TemplateCluster,
     View,
 )
@@ -44,8 +46,8 @@ from harvestdetect.judge.calibration import Calibration, check_calibration
 from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.neighbors.search import nearest
-from harvestdetect.template.align import Description, is_rigid, is_template
-from harvestdetect.template.refine import describe_clusters
+from harvestdetect.template.description import is_rigid, is_template
+from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
 from harvestdetect.util.machine import processes
 from harvestdetect.util.memory_estimate import vectors_in_file
@@ -54,7 +56,7 @@ from harvestdetect.util.vectors import RowFile, Rows
 from harvestdetect.util.versions import versions
 
 __all__ = [
-    *("PLAIN", "Described", "Embedded", "Read", "Source", "Stages", "ViewClusters", "affordable", "cluster_segments"),
+    *("PLAIN", "Embedded", "Read", "Source", "Stages", "ViewClusters", "affordable", "cluster_segments"),
     *("by_meaning", "describe", "description_pool", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
     *("measure", "postings_of", "read_corpus", "view_postings"),
 ]
@@ -346,20 +348,9 @@ def in_corpus(embedded: Embedded, found: ViewClusters) -> list[TemplateCluster]:
 # ---------------------------------------------------------------- describe
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """Clusters with their templates."""
-
-    assigned: Sequence[Assigned]
-    descriptions: Sequence[Description]
-    """Of each."""
-    templates: dict[int, Template]
-    """By position."""
-
-
 def describe(
     assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
-) -> Described:
+) -> Refined:
     """Finds the template of every cluster: splits mixed clusters and merges those of one template.
 
     Args:
@@ -370,10 +361,9 @@ def describe(
         context: of the scan.
     """
     with description_pool(len(assigned), context) as pool:
-        found = describe_clusters(
+        return refine_clusters(
             assigned, corpus, parts, wording.vectors, least=context.settings.min_accounts, elsewhere=pool
         )
-    return Described(assigned=found[0], descriptions=found[1], templates=found[2])
 
 
 def description_pool(clusters: int, context: Context) -> ProcessPool:
@@ -384,22 +374,20 @@ def description_pool(clusters: int, context: Context) -> ProcessPool:
 # ---------------------------------------------------------------- campaigns and measures
 
 
-def form(
-    described: Described, corpus: Corpus, volume: Volumes, neighbors: Neighbors, context: Context
-) -> list[Campaign]:
+def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors, context: Context) -> list[Campaign]:
     """Links clusters that share accounts, and forms campaigns of linked clusters and their accounts.
 
     Args:
-        described: all clusters.
+        refined: all clusters with their templates.
         corpus: of all segments.
         volume: prompts of every account.
         neighbors: in the wording view.
         context: of the scan.
     """
     settings, account = context.settings, corpus.prompts.account
-    prompts = [item.prompts for item in described.assigned]
+    prompts = [item.prompts for item in refined.assigned]
     senders = [np.unique(account[own], return_counts=True) for own in prompts]
-    rigid = [is_rigid(description) for description in described.descriptions]
+    rigid = [is_rigid(description) for description in refined.descriptions]
     links = link_clusters(
         [a for a, _ in senders], [count.astype(np.int32) for _, count in senders], volume.prompts,
         log_p=settings.link_log_p, rigid=rigid, copied=[is_copied(corpus.prompts.content[own]) for own in prompts],
@@ -410,16 +398,20 @@ def form(
     sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
     segments = segments_by_prompt(corpus)
     border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
-    parts = []
+    groups = []
     for group in communities(links, len(prompts), seed=settings.seed):
-        for clusters, held in split_users(group, prompts, account=account, min_accounts=settings.min_accounts):
+        for clusters, own_prompts in split_users(group, prompts, account=account, min_accounts=settings.min_accounts):
             beside = None
-            if not any(is_template(described.descriptions[c]) for c in clusters):
-                own = np.concatenate([held[c] for c in clusters])
+            if not any(is_template(refined.descriptions[c]) for c in clusters):
+                own = np.concatenate([own_prompts[c] for c in clusters])
                 beside = account[nearby(own, free, corpus, neighbors, sender, segments, border)]
-            parts.append(Part(clusters=clusters, held=held, nearby=beside, rigid=all(rigid[c] for c in clusters)))
+            groups.append(
+                ClusterGroup(
+                    clusters=clusters, prompts=own_prompts, nearby=beside, rigid=all(rigid[c] for c in clusters)
+                )
+            )
     total = int(volume.prompts.sum())
-    found = form_campaigns(parts, links, account=account, volume=volume.prompts, total_prompts=total)
+    found = form_campaigns(groups, links, account=account, volume=volume.prompts, total_prompts=total)
     return [campaign for campaign in found if len(campaign.accounts) >= settings.min_accounts]
 
 
@@ -441,7 +433,7 @@ class Stages:
     read: Callable[..., Read] = read_corpus
     find_neighbors: Callable[[Embedded, Context], Neighbors] = find_neighbors
     cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters] = cluster_segments
-    describe: Callable[[Sequence[Assigned], Corpus, PromptSegments, Embedded, Context], Described] = describe
+    describe: Callable[[Sequence[Assigned], Corpus, PromptSegments, Embedded, Context], Refined] = describe
     measure: Callable[[Sequence[Campaign], ScanData, Reference, Context], list[MeasuredCandidate]] = measure
 
 

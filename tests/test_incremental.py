@@ -28,8 +28,9 @@ from harvestdetect.incremental.templates import CarriedTemplates, load_templates
 from harvestdetect.judge import verdict
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.simulate import simulate
-from harvestdetect.template.align import Description
-from harvestdetect.template.refine import Described, Parted, template_of
+from harvestdetect.template.clusters import Described, template_of
+from harvestdetect.template.description import Description
+from harvestdetect.template.splitting import Split
 from harvestdetect.util.disk import SpareFolder
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
@@ -63,11 +64,11 @@ class Scan:
     ) -> None:
         save_clusters(self.folder, view, model, digest, found, carried)
 
-    def described(self, items: Sequence[Assigned], corpus: Corpus, *, least: int) -> dict[int, Parted]:
+    def described(self, items: Sequence[Assigned], corpus: Corpus, *, least: int) -> dict[int, Split]:
         self.templates = load_templates(self.folder, items, corpus, self.carried, min_accounts=least)
         return dict(self.templates.known)
 
-    def keep_described(self, made: dict[int, Parted], items: Sequence[Assigned], corpus: Corpus) -> None:
+    def keep_described(self, made: dict[int, Split], items: Sequence[Assigned], corpus: Corpus) -> None:
         scan = 0 if self.carried is None else self.carried.scan
         save_templates(self.folder, self.templates, made, items, corpus, scan=scan)
 
@@ -237,12 +238,12 @@ def assigned(*segments: int, prompts: int = 20, channel: str = "wording") -> Ass
     return Assigned(cluster=held, prompts=np.arange(prompts, dtype=np.int32))
 
 
-def parted(size: int, *shown: int) -> Parted:
+def parted(size: int, *shown: int) -> Split:
     texts = [f"Write a short poem about the {thing} and why it sings." for thing in ("bee", "owl", "sea", "fog")]
     vectors = np.eye(4, dtype=np.float32)
     description, template = template_of(texts, vectors, channel="wording", segments=4, prompts=20, accounts=4)
     one = Described(description=description, template=template, shown=np.array(shown, np.int32))
-    return Parted(described=[one], part=np.zeros(size, np.int16), fills=np.ones(size, bool))
+    return Split(described=[one], subcluster=np.zeros(size, np.int16), fills=np.ones(size, bool))
 
 
 @pytest.mark.usefixtures("always")
@@ -311,7 +312,7 @@ def test_accounts_that_come_back_scan_after_scan_add_up(
     held.keep_clusters("wording", "m", base, [cluster(*range(20))], None)
     held.keep_described({0: parted(20, 0)}, [assigned(*range(20))], corpus_of(base))
     sent: list[tuple[int, int]] = []
-    found: dict[int, Parted] = {}
+    found: dict[int, Split] = {}
     for scan_number in range(scans):
         texts = digests(*range(101 + scan_number))
         sent += [(each * scan_number + account, 100 + scan_number) for account in range(each) for _ in range(2)]

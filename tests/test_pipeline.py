@@ -27,7 +27,7 @@ from harvestdetect.pipeline import run_scan
 from harvestdetect.report import detection_from_json, detection_json
 from harvestdetect.simulate import Simulation, simulate
 from harvestdetect.simulate.evaluate import Scores, evaluate, found_of, read_truth
-from harvestdetect.template import align as template
+from harvestdetect.template import description as template
 from harvestdetect.util.files import file_digest
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
@@ -392,7 +392,7 @@ def test_without_a_template_what_a_subject_explains_does_not_count(
     before = {e.id for f in made.detection.findings for e in f.evidence}
     need_template = {m.id for m in MEASURES if m.needs_template}
     assert {*need_template, "linked_templates"} <= before
-    monkeypatch.setattr(template, "RIGID_WORDS", 10**6)
+    monkeypatch.setattr(template, "TEMPLATE_WORDS", 10**6)
     monkeypatch.setattr(template, "SHARED_WORDS", 1e6)
     monkeypatch.setattr(template, "LABELS", 10**6)
     found = detect(batches_of_rows(made.rows, range(ROWS), 1), settings=fast)

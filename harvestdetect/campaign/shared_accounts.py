@@ -1,4 +1,4 @@
-"""How many accounts two sets of prompts share, and how many they would by chance."""
+"""How many accounts two sets of prompts have in common, and how many by chance."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from harvestdetect.util.arrays import Floats, Ints, Ints32, ranges
+from harvestdetect.util.arrays import AnyArray, AnyInts, Floats, Ints, Ints32, blocks_of, ranges
 
 __all__ = ["Overlaps", "Pairs", "blocks", "by_chance", "log_tail", "overlaps_of", "shared_pairs"]
 
 
-LEAST_LOG_P: Final = -1e6
-"""No logarithm of a tail is smaller."""
-CELLS: Final = 1 << 20
-"""Pairs of sets, or terms of their sums, that are held at a time."""
-HALF: Final = 32
-"""Bits of a packed number for the prompts; those above count accounts."""
+MIN_LOG_P: Final = -1e6
+"""Smallest logarithm of a tail that is reported, instead of minus infinity."""
+
+CELLS_AT_ONCE: Final = 1 << 20
+"""Pairs of sets, or terms of their sums, per block. It bounds memory and changes no result."""
+
+PROMPT_BITS: Final = 32
+"""Lower bits of a packed number, which count prompts; the bits above count accounts."""
+
+MAX_RATE: Final = 1 - 1e-12
+"""Highest probability that a prompt falls into a set, so that logarithms stay finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlaps:
-    """Who sent what in c sets of prompts that share no prompt."""
+    """Who sent what in c sets of prompts that have no prompt in common."""
 
-    held: Any
+    sent_into: Any
     """Sparse int64[c, a] (CSR): 1 where an account sent into a set."""
     packed: Any
-    """Sparse int64[c, a] (CSR): its prompts there plus 2**32, so that one product sums accounts and prompts."""
-    held_by: Any
-    """``held`` transposed: int64[a, c] (CSR)."""
+    """Sparse int64[c, a] (CSR): its prompts in the set plus 2**32, so that one product sums accounts and prompts."""
+    sent_by: Any
+    """``sent_into`` transposed: int64[a, c] (CSR)."""
     packed_by: Any
     """``packed`` transposed: int64[a, c] (CSR)."""
     size: Ints
@@ -41,30 +45,31 @@ class Overlaps:
     own: Ints
     """int64[c]: all prompts of its accounts."""
     rest: Ints
-    """int64[r]: set after set, the distinct numbers of prompts that its accounts sent elsewhere, ascending."""
+    """int64[r]: a histogram for each set, one after another: numbers of prompts that its accounts sent elsewhere,
+    ascending."""
     times: Ints
-    """int64[r]: how many of the set's accounts sent so many."""
+    """int64[r]: how many of the set's accounts sent that many prompts elsewhere."""
     start: Ints
-    """int64[c + 1]: where each set begins in these."""
+    """int64[c + 1]: where the histogram of each set begins."""
     total: int
     """Prompts of the corpus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Some pairs of sets, each int64[n]."""
+    """n pairs of sets; each array is int64[n]."""
 
     first: Ints
     second: Ints
     shared: Ints
-    """Accounts that the two have in common."""
+    """Accounts that the two sets have in common."""
     inside: Ints
     """Prompts of the second set by the accounts of the first."""
     back: Ints
     """Prompts of the first set by the accounts of the second."""
 
-    def at(self, chosen: npt.NDArray[Any]) -> Pairs:
-        """Those at a mask, or at positions."""
+    def at(self, chosen: AnyArray) -> Pairs:
+        """The pairs selected by a mask or by positions."""
         return Pairs(
             first=self.first[chosen],
             second=self.second[chosen],
@@ -75,12 +80,12 @@ class Pairs:
 
 
 def overlaps_of(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume: Ints32) -> Overlaps:
-    """The overlaps of some sets.
+    """Who sent what in some sets.
 
     Args:
         accounts: for each of c sets the distinct accounts, ascending.
-        prompts: beside each account its prompts in that set.
-        volume: int32[a], prompts of every account.
+        prompts: for each set the number of prompts of each of these accounts in it.
+        volume: int32[a], the number of prompts of every account.
     """
     from scipy import sparse
 
@@ -89,96 +94,86 @@ def overlaps_of(accounts: Sequence[Ints32], prompts: Sequence[Ints32], volume: I
     rows = np.repeat(np.arange(len(accounts)), size)
     columns = np.concatenate([np.empty(0, np.int32), *accounts])
     hits = np.concatenate([np.empty(0, np.int64), *prompts]).astype(np.int64)
-    held = sparse.csr_matrix((np.ones(len(rows), np.int64), (rows, columns)), shape)
-    packed = sparse.csr_matrix((hits + (1 << HALF), (rows, columns)), shape)
-    # equal terms are computed once: accounts that sent as many prompts elsewhere
-    rest, times = np.unique(rows << HALF | np.maximum(volume[columns] - hits, 0), return_counts=True)
+    sent_into = sparse.csr_matrix((np.ones(len(rows), np.int64), (rows, columns)), shape)
+    packed = sparse.csr_matrix((hits + (1 << PROMPT_BITS), (rows, columns)), shape)
+    # accounts with as many prompts elsewhere have equal terms in every sum: one entry of a histogram
+    rest, times = np.unique(rows << PROMPT_BITS | np.maximum(volume[columns] - hits, 0), return_counts=True)
     return Overlaps(
-        held=held,
+        sent_into=sent_into,
         packed=packed,
-        held_by=held.T.tocsr(),
+        sent_by=sent_into.T.tocsr(),
         packed_by=packed.T.tocsr(),
         size=size,
         sent=np.array([int(p.sum()) for p in prompts], np.int64),
         own=np.array([int(volume[a].sum()) for a in accounts], np.int64),
-        rest=rest & (1 << HALF) - 1,
+        rest=rest & (1 << PROMPT_BITS) - 1,
         times=times,
-        start=np.searchsorted(rest >> HALF, np.arange(len(accounts) + 1)),
+        start=np.searchsorted(rest >> PROMPT_BITS, np.arange(len(accounts) + 1)),
         total=int(volume.sum()),
     )
 
 
 def blocks(overlaps: Overlaps) -> Iterator[slice]:
-    """All sets in turn, as many at a time as share accounts with others :data:`CELLS` times at most, or one."""
-    met = np.diff(overlaps.held_by.indptr)  # sets of each account
-    done = np.cumsum(overlaps.held @ met)
-    low = 0
-    while low < len(done):
-        high = max(int(np.searchsorted(done, (done[low - 1] if low else 0) + CELLS, side="right")), low + 1)
-        yield slice(low, high)
-        low = high
+    """All sets in blocks for :func:`shared_pairs`, of at most :data:`CELLS_AT_ONCE` shared accounts, or of one set."""
+    sets_of_account = np.diff(overlaps.sent_by.indptr)
+    return blocks_of(overlaps.sent_into @ sets_of_account, CELLS_AT_ONCE)
 
 
 def shared_pairs(overlaps: Overlaps, block: slice) -> Pairs:
-    """Each of some sets with each other set that shares accounts with it, by the first, then by the second.
+    """The pairs of a set in a block and any other set with accounts in common, by the first set, then by the second.
 
     Args:
         overlaps: of all sets.
         block: one of :func:`blocks`.
     """
-    there = overlaps.held[block] @ overlaps.packed_by
-    back = overlaps.packed[block] @ overlaps.held_by
-    # no packed number is zero, so that both hold the same pairs
+    there = overlaps.sent_into[block] @ overlaps.packed_by
+    back = overlaps.packed[block] @ overlaps.sent_by
+    # no packed number is zero, so both products have entries for the same pairs
     there.sort_indices()
     back.sort_indices()
     first = np.repeat(np.arange(block.start, block.stop), np.diff(there.indptr))
     apart = first != there.indices
-    low = (1 << HALF) - 1
+    low = (1 << PROMPT_BITS) - 1
     return Pairs(
         first=first[apart],
         second=there.indices[apart].astype(np.int64),
-        shared=there.data[apart] >> HALF,
+        shared=there.data[apart] >> PROMPT_BITS,
         inside=there.data[apart] & low,
         back=back.data[apart] & low,
     )
 
 
 def by_chance(overlaps: Overlaps, pairs: Pairs) -> Floats:
-    """Accounts that the sets of each pair would share: float64[n].
+    """The expected number of accounts that the sets of each pair have in common by chance: float64[n].
 
-    The accounts of one set send into the other as often as all accounts outside the first do, given how much each of
-    them sent; the larger of the two directions counts.
+    Under the null hypothesis, the accounts of one set send into the other at the rate of all accounts outside the
+    first, given how much each of them sent. The larger value of the two directions counts.
     """
     return np.maximum(
-        _falling(overlaps, pairs.first, pairs.second, pairs.inside),
-        _falling(overlaps, pairs.second, pairs.first, pairs.back),
+        _expected_senders(overlaps, pairs.first, pairs.second, pairs.inside),
+        _expected_senders(overlaps, pairs.second, pairs.first, pairs.back),
     )
 
 
-def _falling(overlaps: Overlaps, one: Ints, other: Ints, inside: Ints) -> Floats:
-    """Accounts of one set that would send into the other, of which ``inside`` prompts are theirs."""
+def _expected_senders(overlaps: Overlaps, one: Ints, other: Ints, inside: Ints) -> Floats:
+    """The expected number of accounts of one set that send into the other; ``inside`` prompts of that are theirs."""
     rate = (overlaps.sent[other] - inside + 1) / np.maximum(overlaps.total - overlaps.own[one], 1)
-    stays = np.log1p(-np.minimum(rate, 1 - 1e-12))
+    stays = np.log1p(-np.minimum(rate, MAX_RATE))
     width = np.diff(overlaps.start)[one]
-    ends = np.cumsum(width)
     found = np.empty(len(one))
-    low = 0
-    while low < len(one):
-        done = int(ends[low - 1]) if low else 0
-        high = max(int(np.searchsorted(ends, done + CELLS, side="right")), low + 1)
-        part = width[low:high]
-        terms = ranges(overlaps.start[one[low:high]], part)
-        falls = -np.expm1(overlaps.rest[terms] * np.repeat(stays[low:high], part)) * overlaps.times[terms]
-        found[low:high] = np.bincount(np.repeat(np.arange(high - low), part), falls, high - low)
-        low = high
+    for block in blocks_of(width, CELLS_AT_ONCE):
+        part = width[block]
+        terms = ranges(overlaps.start[one[block]], part)
+        senders = -np.expm1(overlaps.rest[terms] * np.repeat(stays[block], part)) * overlaps.times[terms]
+        found[block] = np.bincount(np.repeat(np.arange(len(part)), part), senders, len(part))
     return found
 
 
-def log_tail(overlaps: Overlaps, shared: npt.NDArray[np.integer], expected: Floats) -> Floats:
-    """Natural log of the Poisson tail of sharing so many accounts, times the number of pairs of sets (Bonferroni)."""
+def log_tail(overlaps: Overlaps, shared: AnyInts, expected: Floats) -> Floats:
+    """Natural logarithm of the Poisson tail of the accounts in common, Bonferroni-corrected over all pairs of sets."""
     from scipy.stats import poisson
 
     count = len(overlaps.sent)
     return np.asarray(
-        np.maximum(poisson.logsf(shared - 1, expected), LEAST_LOG_P) + np.log(count * (count - 1) / 2), np.float64
+        np.maximum(poisson.logsf(shared - 1, expected), MIN_LOG_P) + np.log(count * (count - 1) / 2), np.float64
     )

@@ -1,10 +1,10 @@
-"""Between clusters and campaigns: texts sent verbatim by many, and each prompt in at most one cluster.
+"""Between clusters and campaigns: texts that many accounts sent verbatim, and at most one cluster for each prompt.
 
-Views and channels find the same template several times, purer in one than in the other. Clusters are taken in the
-order of how clearly accounts come back to them; each keeps the prompts that no better one holds. One that has lost
-most of its prompts is a twin: the rest goes to the cluster that took most, as far as its accounts are in that one
-already; other accounts stay a cluster only if enough of them come back. What remains is disjoint, so the accounts
-that two clusters share have sent different texts.
+The channels of the views find the same template several times, some purer than others. Clusters are taken in the order
+of how clearly accounts return to them, and each keeps the prompts that no better cluster has. A cluster that loses most
+of its prompts is a near-duplicate: its other prompts go to the cluster that took most of them, if their accounts are in
+that one already, and the remaining accounts stay a cluster only if enough of them return. The results are disjoint, so
+accounts that two clusters share sent different texts into each.
 """
 
 from __future__ import annotations
@@ -15,51 +15,57 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, in_sorted, segment_starts
 from harvestdetect.data import Corpus, Neighbors, TemplateCluster
-from harvestdetect.util.arrays import AnyInts, Ints, Ints32, pairs, ranges, unique
+from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints32, blocks_of, pairs, ranges, unique
 
 __all__ = ["Assigned", "Volumes", "assign_prompts", "nearby", "verbatim_clusters", "volumes"]
 
 
 SAME_PROMPTS: Final = 0.5
-"""Two verbatim segments whose prompts overlap by this Jaccard index or more are parts of one text."""
-TERMS: Final = 1 << 23
-"""Products of verbatim segments that stand in the same text, summed at a time."""
-TWIN: Final = 0.5
-"""A cluster that keeps a smaller share of its prompts is a twin of those that took them."""
+"""Jaccard index of the prompts of two verbatim segments from which they are pieces of one text. Chosen."""
+
+PRODUCTS_AT_ONCE: Final = 1 << 23
+"""Terms per block in the products that compare verbatim segments. It bounds memory and changes no result."""
+
+DUPLICATE_BELOW: Final = 0.5
+"""A cluster that keeps a smaller share of its prompts is a near-duplicate of those that took them. Chosen."""
+
 VERBATIM_BONUS: Final = 0.0001
-"""Quality that a verbatim cluster gets for each of its accounts: it decides where nobody comes back."""
-AMONG: Final = 16
-"""Nearest neighbours that say whether a text lies among those of a cluster..."""
-AMONG_SHARE: Final = 0.2
-"""...when so many of them, other accounts' only, are the cluster's."""
+"""Quality that a verbatim cluster gets for each of its accounts: among clusters to which nobody returns beyond chance,
+texts that more accounts sent come first, and behind every cluster with a real quality. Chosen to be small."""
+
+NEIGHBORS_AMONG: Final = 16
+"""Nearest neighbours of a text that decide whether it lies among the texts of a cluster. Chosen."""
+
+MIN_SHARE_AMONG: Final = 0.2
+"""A text lies among the texts of a cluster if more than this share of its neighbours from other accounts are the
+cluster's. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volumes:
-    """How much each account sent."""
+    """How much each of the a accounts sent."""
 
     texts: Ints32
-    """int32[a]: distinct contents per account."""
+    """int32[a]: distinct texts."""
     prompts: Ints32
-    """int32[a]: requests; a row that repeats account, time and content is none."""
+    """int32[a]: requests. A row that repeats the account, time and text of another is not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """A cluster and the prompts that are its own."""
+    """A cluster and the prompts that were assigned to it."""
 
     cluster: TemplateCluster
     prompts: Ints32
-    """int32[q], ascending; of rows that repeat a request only the first."""
+    """int32[q], ascending. Of rows that repeat a request only the first is among them."""
 
 
 def volumes(corpus: Corpus) -> Volumes:
-    """Distinct texts and prompts of every account."""
+    """The number of distinct texts and of prompts of every account."""
     prompts = corpus.prompts
     count = len(prompts.accounts)
     senders, _ = pairs(prompts.account, prompts.content)
@@ -70,15 +76,15 @@ def volumes(corpus: Corpus) -> Volumes:
 
 
 def verbatim_clusters(corpus: Corpus, *, min_accounts: int) -> list[TemplateCluster]:
-    """Segments that at least ``min_accounts`` accounts sent; those that stand in the same prompts together."""
+    """Clusters of segments that at least ``min_accounts`` accounts sent; segments of the same prompts are together."""
     from scipy import sparse
     from scipy.sparse import csgraph
 
     common = np.flatnonzero(corpus.senders >= min_accounts).astype(np.int32)
     if not len(common):
         return []
-    held, weight = _contents_of(common, corpus)
-    first, second = _same_prompts(held, weight)
+    contains, weight = _texts_with(common, corpus)
+    first, second = _same_prompts(contains, weight)
     graph = sparse.csr_matrix((np.ones(len(first), np.int8), (first, second)), shape=(len(common),) * 2)
     count, group = csgraph.connected_components(graph, directed=False)
     order = np.argsort(group, kind="stable")
@@ -89,8 +95,13 @@ def verbatim_clusters(corpus: Corpus, *, min_accounts: int) -> list[TemplateClus
     ]
 
 
-def _contents_of(segments: Ints32, corpus: Corpus) -> tuple[Any, Ints]:
-    """Which contents hold each of some segments, as sparse int64[len(segments), contents] of 1, and their requests."""
+def _texts_with(segments: Ints32, corpus: Corpus) -> tuple[Any, Ints]:
+    """Which texts contain each of some segments.
+
+    Returns:
+        sparse int64[segments, texts] (CSR), 1 where a text contains a segment; and int64[texts], the requests with each
+        text.
+    """
     from scipy import sparse
 
     starts = segment_starts(corpus)
@@ -102,74 +113,122 @@ def _contents_of(segments: Ints32, corpus: Corpus) -> tuple[Any, Ints]:
     )
     used, column = np.unique(content, return_inverse=True)
     weight = np.bincount(corpus.prompts.content[once], minlength=int(used.max(initial=-1)) + 1)[used]
-    held = sparse.csr_matrix((np.ones(len(row), np.int64), (row, column)), shape=(len(segments), len(used)))
-    return held, weight
+    contains = sparse.csr_matrix((np.ones(len(row), np.int64), (row, column)), shape=(len(segments), len(used)))
+    return contains, weight
 
 
-def _same_prompts(held: Any, weight: Ints) -> tuple[Ints, Ints]:
-    """Pairs of segments that are parts of one text: enough of them to tell the groups that all such pairs make.
+def _same_prompts(contains: Any, weight: Ints) -> tuple[Ints, Ints]:
+    """Pairs of segments that are pieces of one text; the components of the pairs are those of all such pairs.
 
     Args:
-        held: see :func:`_contents_of`.
-        weight: int64[contents], of each.
+        contains: see :func:`_texts_with`.
+        weight: int64[texts], the requests with each text.
 
     Returns:
-        two arrays of rows of ``held``.
+        two arrays of rows of ``contains``.
     """
     from scipy import sparse
 
-    # segments of the very same contents are together; of these the first is compared for all
-    lead = _equal_rows(held)
+    # segments of exactly the same texts are together; the first of them is compared with the others
+    lead = _equal_rows(contains)
     rows = np.flatnonzero(lead == np.arange(len(lead)))
     first, second = [np.flatnonzero(lead != np.arange(len(lead)))], [lead[lead != np.arange(len(lead))]]
-    held = held[rows]
-    by = held.T.tocsr()
-    by.data = by.data * np.repeat(weight, np.diff(by.indptr))
-    size = held @ weight
-    done = np.cumsum(held @ np.diff(by.indptr))
-    low = 0
-    while low < len(rows):
-        high = max(int(np.searchsorted(done, (done[low - 1] if low else 0) + TERMS, side="right")), low + 1)
-        both = sparse.triu(held[low:high] @ by, k=low + 1).tocoo()
-        x, y = both.row + low, both.col
+    contains = contains[rows]
+    by_text = contains.T.tocsr()
+    by_text.data = by_text.data * np.repeat(weight, np.diff(by_text.indptr))
+    size = contains @ weight
+    for block in blocks_of(contains @ np.diff(by_text.indptr), PRODUCTS_AT_ONCE):
+        both = sparse.triu(contains[block] @ by_text, k=block.start + 1).tocoo()
+        x, y = both.row + block.start, both.col
         same = both.data >= SAME_PROMPTS * (size[x] + size[y] - both.data)
         first.append(rows[x[same]])
         second.append(rows[y[same]])
-        low = high
     return np.concatenate(first), np.concatenate(second)
 
 
-def _equal_rows(held: Any) -> Ints:
-    """For each row of a sparse matrix of ones the first row that is equal to it."""
-    held.sort_indices()
+def _equal_rows(contains: Any) -> Ints:
+    """For each row of a sparse matrix of ones, the first row that is equal to it: int64[rows].
+
+    Rows are compared by two random 64-bit hashes, and then in full with the first row of equal hashes.
+    """
+    contains.sort_indices()
     rng = np.random.default_rng(0)
-    marks = held @ rng.integers(-(1 << 62), 1 << 62, (held.shape[1], 2))  # sums that wrap round
-    size = np.diff(held.indptr)
-    _, first, back = np.unique(np.column_stack((marks, size)), axis=0, return_index=True, return_inverse=True)
+    hashes = contains @ rng.integers(-(1 << 62), 1 << 62, (contains.shape[1], 2))  # sums modulo 2**64
+    size = np.diff(contains.indptr)
+    _, first, back = np.unique(np.column_stack((hashes, size)), axis=0, return_index=True, return_inverse=True)
     lead = first[back.ravel()]
-    # equal marks are not proof
-    where = ranges(held.indptr[lead].astype(np.int64), size)
-    differs = np.bincount(np.repeat(np.arange(len(size)), size), held.indices[where] != held.indices, len(size)) > 0
+    # equal hashes are no proof
+    where = ranges(contains.indptr[lead].astype(np.int64), size)
+    row = np.repeat(np.arange(len(size)), size)
+    differs = np.bincount(row, contains.indices[where] != contains.indices, len(size)) > 0
     return np.where(differs, np.arange(len(size)), lead)
 
 
 def assign_prompts(
     clusters: Sequence[TemplateCluster], corpus: Corpus, volume: Volumes, *, min_accounts: int
 ) -> list[Assigned]:
-    """Every prompt to the best cluster that holds it.
+    """Assigns every prompt to the best cluster that contains it.
 
-    In a tree's cluster only the texts of fewer than ``min_accounts`` accounts count: the others are the verbatim
-    channel's.
+    In clusters of a tree, only texts that fewer than ``min_accounts`` accounts sent count: the others belong to the
+    verbatim channel.
 
     Returns:
         the clusters that keep most of their prompts and at least ``min_accounts`` accounts, best first.
     """
+    account, content = corpus.prompts.account, corpus.prompts.content
+    owner = np.full(len(account), -1, np.int32)
+    kept: list[TemplateCluster] = []
+    members: list[Ints32] = []
+    for offer in _ranked(clusters, corpus, volume, min_accounts):
+        prompts = offer.prompts
+        owners = owner[prompts]
+        rest = prompts[owners < 0]
+        if len(rest) < DUPLICATE_BELOW * len(prompts):
+            takers, taken = np.unique(owners[owners >= 0], return_counts=True)
+            best = int(takers[taken.argmax()])
+            same = in_sorted(account[rest], members[best])
+            owner[rest[same]] = best
+            rest = rest[~same]
+            if (texts_of_each(account[rest], content[rest]) > 1).sum() < min_accounts:
+                continue
+        senders = unique(account[rest])
+        if len(senders) >= min_accounts:
+            owner[rest] = len(kept)
+            kept.append(offer.cluster)
+            members.append(senders)
+    assigned = np.flatnonzero(owner >= 0).astype(np.int32)
+    order = assigned[np.argsort(owner[assigned], kind="stable")]
+    borders = np.searchsorted(owner[order], np.arange(len(kept) + 1))
+    return [Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """A cluster with all prompts that it contains, before the assignment."""
+
+    cluster: TemplateCluster
+    prompts: Ints32
+    texts: int
+    """Distinct (account, text) pairs."""
+    accounts: int
+    returning: int
+    """Accounts with two or more distinct texts."""
+
+    def quality(self, expected: float) -> float:
+        """How clearly accounts return to the cluster, against the number expected by chance."""
+        lift = max(float(np.log((self.returning + 1) / (expected + 1))), 0.0)
+        quality = lift * self.returning / self.accounts * float(np.log(self.accounts))
+        return quality + VERBATIM_BONUS * self.accounts if self.cluster.channel == "verbatim" else quality
+
+
+def _ranked(
+    clusters: Sequence[TemplateCluster], corpus: Corpus, volume: Volumes, min_accounts: int
+) -> list[_Offer]:  # fmt: skip
+    """The clusters with at least ``min_accounts`` accounts, best first; ties keep the order given."""
     starts = segment_starts(corpus)
     once = first_rows(corpus.prompts)
-    chance = chance_of(volume.texts)
-    texts: list[int] = []
-    offered: list[tuple[int, int, int, Ints32]] = []
-    for position, cluster in enumerate(clusters):
+    offers: list[_Offer] = []
+    for cluster in clusters:
         segments = cluster.segments
         if cluster.channel != "verbatim":
             segments = segments[corpus.senders[segments] < min_accounts]
@@ -177,61 +236,39 @@ def assign_prompts(
         prompts = prompts[once[prompts]]
         each = texts_of_each(corpus.prompts.account[prompts], corpus.prompts.content[prompts])
         if len(each) >= min_accounts:
-            offered.append((position, len(each), int((each > 1).sum()), prompts))
-            texts.append(int(each.sum()))
-    ranked: list[tuple[float, int, Ints32]] = []
-    chances = expected_returning(np.array(texts, np.int64), chance)
-    for (position, accounts, back, prompts), expected in zip(offered, chances.tolist(), strict=True):
-        lift = max(float(np.log((back + 1) / (expected + 1))), 0.0)
-        quality = lift * back / accounts * float(np.log(accounts))
-        if clusters[position].channel == "verbatim":
-            quality += VERBATIM_BONUS * accounts
-        ranked.append((-quality, position, prompts))
-    ranked.sort(key=lambda item: item[:2])
-    account = corpus.prompts.account
-    owner = np.full(len(account), -1, np.int32)
-    kept: list[TemplateCluster] = []
-    members: list[Ints32] = []
-    for _, position, prompts in ranked:
-        holders = owner[prompts]
-        rest = prompts[holders < 0]
-        if len(rest) < TWIN * len(prompts):
-            takers, taken = np.unique(holders[holders >= 0], return_counts=True)
-            best = int(takers[taken.argmax()])
-            same = in_sorted(account[rest], members[best])
-            owner[rest[same]] = best
-            rest = rest[~same]
-            if (texts_of_each(account[rest], corpus.prompts.content[rest]) > 1).sum() < min_accounts:
-                continue
-        senders = unique(account[rest])
-        if len(senders) >= min_accounts:
-            owner[rest] = len(kept)
-            kept.append(clusters[position])
-            members.append(senders)
-    held = np.flatnonzero(owner >= 0).astype(np.int32)
-    order = held[np.argsort(owner[held], kind="stable")]
-    borders = np.searchsorted(owner[order], np.arange(len(kept) + 1))
-    return [Assigned(cluster=cluster, prompts=order[borders[i] : borders[i + 1]]) for i, cluster in enumerate(kept)]
+            offers.append(
+                _Offer(
+                    cluster=cluster,
+                    prompts=prompts,
+                    texts=int(each.sum()),
+                    accounts=len(each),
+                    returning=int((each > 1).sum()),
+                )
+            )
+    expected = expected_returning(np.array([one.texts for one in offers], np.int64), chance_of(volume.texts))
+    quality = [one.quality(chance) for one, chance in zip(offers, expected.tolist(), strict=True)]
+    return [offers[i] for i in sorted(range(len(offers)), key=lambda i: -quality[i])]
 
 
 def nearby(
-    held: Ints32,
-    free: npt.NDArray[np.bool_],
+    prompts: Ints32,
+    free: Bools,
     corpus: Corpus,
     neighbors: Neighbors,
     sender: Ints32,
     segments: PromptSegments,
     border: Ints,
 ) -> Ints32:
-    """Free prompts that lie among some prompts, of accounts that sent one of these only.
+    """Unassigned prompts that lie among a cluster's prompts, of accounts with one prompt in the cluster.
 
-    Where only a subject is shared, a cluster holds the core of it and misses much of what its accounts sent. Accounts
-    that strayed into it once have nothing more nearby. The cost is that of the prompts of the accounts.
+    Where accounts share only a subject, a cluster contains its dense core and misses much of what the accounts sent.
+    An account that strayed into the cluster once has no other prompts nearby. The cost grows with the prompts of the
+    accounts, not with the corpus.
 
     Args:
-        held: int32[q], the prompts.
+        prompts: int32[q], the prompts of the cluster.
         free: bool[p], requests outside every cluster.
-        corpus: that they are of.
+        corpus: of the prompts.
         neighbors: of all segments.
         sender: int32[n], the first account of each segment.
         segments: of every prompt, see :func:`harvestdetect.corpus.by_prompt.segments_by_prompt`.
@@ -241,22 +278,22 @@ def nearby(
         int32[r], ascending.
     """
     account = corpus.prompts.account
-    own = unique(_held_by(held, segments)[1])
-    theirs, times = np.unique(account[held], return_counts=True)
-    theirs = theirs[times == 1]  # the others are members without it
-    begin, end = border[theirs], border[theirs + 1]
-    prompts = ranges(begin, end - begin)
-    prompts = prompts[free[prompts]]
-    row, segment = _held_by(prompts, segments)
+    own = unique(_segments_of(prompts, segments)[1])
+    candidates, times = np.unique(account[prompts], return_counts=True)
+    candidates = candidates[times == 1]  # accounts with more prompts are members anyway
+    begin, end = border[candidates], border[candidates + 1]
+    others = ranges(begin, end - begin)
+    others = others[free[others]]
+    row, segment = _segments_of(others, segments)
     distinct, place = np.unique(segment, return_inverse=True)
-    around = neighbors.index[distinct, :AMONG]
-    others = (around >= 0) & (sender[around] != sender[distinct][:, None])
-    share = (in_sorted(around, own) & others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
-    return unique(prompts[row[(share > AMONG_SHARE)[place]]]).astype(np.int32)
+    around = neighbors.index[distinct, :NEIGHBORS_AMONG]
+    foreign = (around >= 0) & (sender[around] != sender[distinct][:, None])
+    share = (in_sorted(around, own) & foreign).sum(axis=1) / np.maximum(foreign.sum(axis=1), 1)
+    return unique(others[row[(share > MIN_SHARE_AMONG)[place]]]).astype(np.int32)
 
 
-def _held_by(prompts: AnyInts, segments: PromptSegments) -> tuple[Ints, Ints32]:
-    """The segments of some prompts: positions in ``prompts``, and beside them the segments."""
+def _segments_of(prompts: AnyInts, segments: PromptSegments) -> tuple[Ints, Ints32]:
+    """The segments of some prompts, row by row: positions in ``prompts``, and the segments."""
     start = segments.start[prompts]
     size = segments.start[prompts + 1] - start
     return np.repeat(np.arange(len(prompts)), size), segments.segment[ranges(start, size)]

@@ -1,4 +1,4 @@
-"""Who comes back to a set of texts, and how many would by chance."""
+"""How many accounts return to a set of texts, and how many would by chance."""
 
 from __future__ import annotations
 
@@ -12,42 +12,43 @@ from harvestdetect.util.arrays import AnyInts, Floats, Ints, pairs
 __all__ = ["Chance", "chance_of", "expected_returning", "texts_of_each"]
 
 
-BLOCK: Final = 1 << 20
-"""Pairs of a set and a number of texts worked on at once."""
+TERMS_AT_ONCE: Final = 1 << 20
+"""Terms of the sums over (set, number of texts) per block. It bounds memory and changes no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """How many distinct texts the accounts of a corpus sent, as a histogram."""
+    """A histogram of the accounts of a corpus by their number of distinct texts."""
 
     texts: Ints
     """int64[h], ascending: numbers of texts."""
     accounts: Ints
-    """int64[h]: how many accounts sent so many."""
+    """int64[h]: the number of accounts that sent that many texts."""
 
 
 def chance_of(volume: AnyInts) -> Chance:
-    """Of ``volume``, the distinct texts of each account."""
+    """The histogram of ``volume``, int[accounts], the number of distinct texts of each account."""
     texts, accounts = np.unique(volume, return_counts=True)
     return Chance(texts=texts.astype(np.int64), accounts=accounts)
 
 
 def texts_of_each(account: AnyInts, text: AnyInts) -> Ints:
-    """Distinct texts (or clusters, or whatever is numbered) of each account in a set, by account: int64[a].
+    """The number of distinct texts of each account in a set of rows, by ascending account: int64[a].
 
     Args:
-        account: int[r], of the rows of the set.
-        text: int[r], of the same rows.
+        account: int[r], the account of each row.
+        text: int[r], the text of each row, or the cluster, or whatever is to be counted.
     """
     return np.unique(pairs(account, text)[0], return_counts=True)[1]
 
 
 def expected_returning(texts: AnyInts, chance: Chance) -> Floats:
-    """For sets with so many texts, the accounts to expect with two or more of them, if every account drew its texts at
-    random from all texts.
+    """The expected number of accounts with two or more texts in a set, if every account drew its texts at random.
+
+    An account with v texts has a binomial number of them in a set of s of all N texts, with probability s / N each.
 
     Args:
-        texts: int[s], of each set, an account's text counted once.
+        texts: int[s], the size of each set: its distinct (account, text) pairs.
         chance: of the corpus.
 
     Returns:
@@ -56,7 +57,7 @@ def expected_returning(texts: AnyInts, chance: Chance) -> Floats:
     sizes, which = np.unique(texts, return_inverse=True)
     out = np.empty(len(sizes))
     total = max(int(chance.texts @ chance.accounts), 1)
-    block = max(1, BLOCK // max(len(chance.texts), 1))
+    block = max(1, TERMS_AT_ONCE // max(len(chance.texts), 1))
     for start in range(0, len(sizes), block):
         p = sizes[start : start + block, None] / total
         none, one = (1 - p) ** chance.texts, chance.texts * p * (1 - p) ** (chance.texts - 1.0)

@@ -1,11 +1,14 @@
 """The clusters of a view: all found anew, or those of an earlier scan carried on.
 
-A view is clustered in channels, by plain distance and by shared neighbours. Most of what a later scan of the same dumps
-and some more would find is what the earlier one found, and building the trees is most of the cost. So a few new texts
-join the clusters that stand: a text belongs to a cluster that it is as near to as the members of that are to one
-another, which is the side of HDBSCAN's cut on which it would lie. Before that they are clustered among themselves, with
-the free texts around them: a group to which enough accounts come back is a cluster of its own, even within a wider one.
-Where it is more of a campaign that stands, its template or its accounts say so.
+A view (wording or meaning) is clustered in several *channels*, each a way to find clusters: by chord distance, by
+shared neighbours, and the leaves of the first tree.
+
+Most of what a later scan of the same dumps and some more would find is what the earlier scan found, and building the
+trees is most of the cost. So a few new texts can join the clusters of the earlier scan. A text joins a cluster that is
+at least as near to it as the cluster's members are to one another, which is the side of HDBSCAN's cut on which the text
+would lie. The new texts are also clustered among themselves, together with the unclustered texts around them: a group
+to which enough accounts return is a cluster of its own, even inside a larger one. If it is part of an earlier
+campaign, its template or its accounts show it later.
 """
 
 from __future__ import annotations
@@ -15,58 +18,105 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from harvestdetect.cluster.tree import Postings, Tree, build_tree, select_by_accounts, select_flat, shared_distance
+from harvestdetect.cluster.distances import shared_distance
+from harvestdetect.cluster.postings import Postings
+from harvestdetect.cluster.selection import select_by_accounts, select_flat
+from harvestdetect.cluster.tree import Tree, build_tree
 from harvestdetect.data import Neighbors, View
 from harvestdetect.settings import Settings
-from harvestdetect.util.arrays import Floats32, Ints32, pairs
+from harvestdetect.util.arrays import Bools, Floats32, Ints32, pairs
 
 __all__ = ["Clustered", "carry_on", "cluster_view"]
 
 
 SHARED_FLOOR: Final = 0.02
+"""Floor of the shared-neighbour distance (0 to 1), as ``distance_floor`` is of the chord distance. Chosen."""
+
 SHARED_CAP: Final = 0.95
-ROUNDS: Final = 3
-"""New texts join by way of others that have joined, so often at most."""
-AROUND: Final = 8
-"""Nearest neighbours of a new point that may make a cluster with it."""
-FRESH: Final = 0.2
-"""Share of new points that a cluster of the others has: what was there before was looked at then."""
-BLOCK: Final = 1 << 20
-"""Edges worked on at once."""
+"""Cap of the shared-neighbour distance: points with fewer than 5 % of their neighbours in common are not joined.
+Chosen."""
+
+JOIN_ROUNDS: Final = 3
+"""Rounds in which new texts join earlier clusters, each by way of texts that joined in the rounds before. Chosen."""
+
+NEAREST_AROUND: Final = 8
+"""Nearest neighbours of a new text that may form a new cluster with it. Chosen."""
+
+MIN_NEW_SHARE: Final = 0.2
+"""Smallest share of new texts in a new cluster: a group of mostly earlier texts was already judged then. Chosen."""
+
+EDGES_AT_ONCE: Final = 1 << 20
+"""Neighbour entries per block. It bounds memory and changes no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clustered:
-    """A set of points that a channel found."""
+    """A set of points that one channel found."""
 
     channel: str
-    """``wording`` or ``meaning``, also with ``/shared`` or ``/leaf`` behind it."""
+    """``wording`` or ``meaning``, followed by ``/shared`` or ``/leaf`` for the other channels of the view."""
     points: Ints32
     """int32[p], ascending: rows of the view."""
     quality: float
-    """Of the selection that found it (higher is better)."""
+    """The quality that the selection gave it; higher is better."""
     reach: float
-    """The greatest of the distances from a point to the nearest other one in it, as the tree has distances."""
+    """The largest distance from a point to its nearest fellow in the cluster, as the channel measures distance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Channel:
-    """How a tree of a view is built."""
+    """How one tree of a view is built."""
 
     name: str
-    shared: bool
-    """By shared neighbours, not by distance."""
+    by_shared_neighbors: bool
+    """Whether distances are those of :func:`shared_distance`, without core distances."""
+    leaves: bool
+    """Whether the leaves of the tree are a channel of their own."""
     floor: float
     cap: float
 
+    @property
+    def leaf_name(self) -> str:
+        """The name of the channel of the tree's leaves."""
+        return f"{self.name}/leaf"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The channels whose clusters come from this tree."""
+        return (self.name,) if self.by_shared_neighbors else (self.name, self.leaf_name)
+
 
 def _channels(view: View, settings: Settings) -> tuple[_Channel, ...]:
+    """The trees of a view."""
     return (
-        _Channel(name=view, shared=False, floor=settings.distance_floor, cap=settings.distance_cap),
-        _Channel(name=f"{view}/shared", shared=True, floor=SHARED_FLOOR, cap=SHARED_CAP),
-    )
+        _Channel(
+            name=view,
+            by_shared_neighbors=False,
+            leaves=settings.selection == "account",
+            floor=settings.distance_floor,
+            cap=settings.distance_cap,
+        ),
+        _Channel(
+            name=f"{view}/shared", by_shared_neighbors=True, leaves=False, floor=SHARED_FLOOR, cap=SHARED_CAP
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Graph:
+    """The n points to cluster and their neighbours, with the distances of one channel."""
+
+    neighbors: Neighbors
+    lengths: Floats32
+    """float32[n, k]: the channel's distance to each neighbour."""
+    core: Floats32
+    """float32[n]: core distances; zero in a channel that ignores density."""
+    postings: Postings
+    row: Ints32
+    """int32[n], ascending: the number of each point in the view."""
+    total: int
+    """The number of all points of the view."""
 
 
 def cluster_view(
@@ -75,17 +125,16 @@ def cluster_view(
     """The clusters of a view, channel by channel.
 
     Args:
-        view: that the neighbours are of.
-        neighbors: of n points.
-        core: float32[n], see :func:`harvestdetect.cluster.tree.core_distance`.
+        view: the view of the neighbours.
+        neighbors: the k nearest neighbours of n points.
+        core: float32[n], see :func:`harvestdetect.cluster.distances.core_distance`.
         postings: of the n points.
-        settings: distances, selection and least numbers.
-        lasting: whether they may be carried on later; else their reach is not measured, and 0.
+        settings: distances, selection and minimum sizes.
+        lasting: whether a later scan may carry the clusters on. Otherwise their reach is not measured, and is 0.
     """
     found: list[Clustered] = []
     for channel in _channels(view, settings):
-        distance = shared_distance(neighbors) if channel.shared else None
-        found.extend(_found(channel, neighbors, distance, core, postings, settings, lasting=lasting))
+        found.extend(_clusters(channel, _graph(channel, neighbors, core, postings), settings, lasting=lasting))
     return found
 
 
@@ -96,94 +145,101 @@ def carry_on(
     postings: Postings,
     *,
     earlier: Sequence[Clustered],
-    new: npt.NDArray[np.bool_],
+    new: Bools,
     settings: Settings,
 ) -> tuple[list[Clustered], int]:
-    """Clusters of an earlier scan with the points that have come, and the clusters that these make among themselves.
+    """The clusters of an earlier scan with the new points that join them, and the clusters that new points form.
 
     Args:
-        view: that the neighbours are of.
-        neighbors: of n points.
-        core: float32[n].
+        view: the view of the neighbours.
+        neighbors: the k nearest neighbours of n points.
+        core: float32[n], core distances.
         postings: of the n points.
-        earlier: clusters found of most of the points, by their rows now.
-        new: bool[n], the points that were not there.
-        settings: distances, selection and least numbers.
+        earlier: the clusters of the earlier scan; their points are rows of the view now.
+        new: bool[n], the points that the earlier scan did not have.
+        settings: distances, selection and minimum sizes.
 
     Returns:
-        the clusters, those from before first and in their order; and how many points joined one of those.
+        the clusters, channel by channel, those of the earlier scan first and in their order; and the number of points
+        that joined one of those.
     """
     found: list[Clustered] = []
     joined = np.zeros(len(new), bool)
     for channel in _channels(view, settings):
-        stand: dict[str, list[Clustered]] = {}
-        label: dict[str, Ints32] = {}
-        for name in (channel.name,) if channel.shared else (channel.name, f"{channel.name}/leaf"):
-            stand[name] = [one for one in earlier if one.channel == name]
-            label[name] = _labels([one.points for one in stand[name]], len(new))
-            _join(label[name], stand[name], new, channel, neighbors, core)
-        rest = _rest(new, label[channel.name] < 0, neighbors)
-        own: dict[str, list[Clustered]] = {name: [] for name in stand}
-        for one in _found_among(rest, channel, neighbors, core, postings, settings):
-            # what stood in a cluster stays there
+        known = {name: [one for one in earlier if one.channel == name] for name in channel.names}
+        label = {name: _joined(known[name], new, channel, neighbors, core) for name in channel.names}
+        rest = _with_free_around(new, label[channel.name] < 0, neighbors)
+        own: dict[str, list[Clustered]] = {name: [] for name in channel.names}
+        for one in _clusters_among(rest, channel, neighbors, core, postings, settings):
+            # earlier points stay in their clusters
             points = one.points[new[one.points] | (label[one.channel][one.points] < 0)]
-            if len(points) > 1 and new[points].mean() >= FRESH:
+            if len(points) > 1 and new[points].mean() >= MIN_NEW_SHARE:
                 label[one.channel][points] = -1
                 own[one.channel].append(replace(one, points=points))
-        for name, clusters in stand.items():
+        for name in channel.names:
             joined |= new & (label[name] >= 0)
-            found.extend(_grown(clusters, label[name]))
+            found.extend(_with_points_of(known[name], label[name]))
             found.extend(own[name])
     return found, int(joined.sum())
 
 
-# ---------------------------------------------------------------- a tree and what it holds
+# ---------------------------------------------------------------- clusters of one tree
 
 
-def _found(
-    channel: _Channel,
-    neighbors: Neighbors,
-    distance: Floats32 | None,
-    core: Floats32,
-    postings: Postings,
-    settings: Settings,
-    *,
-    lasting: bool,
-    rows: Ints32 | None = None,
-    points: int | None = None,
-) -> list[Clustered]:
-    """The clusters of one channel; of the points in ``rows`` of so many, where these are named."""
-    own_core = np.zeros_like(core) if channel.shared else core
+def _graph(channel: _Channel, neighbors: Neighbors, core: Floats32, postings: Postings) -> _Graph:
+    """All points of a view, as one channel measures their distances."""
+    return _Graph(
+        neighbors=neighbors,
+        lengths=shared_distance(neighbors) if channel.by_shared_neighbors else neighbors.distance,
+        core=np.zeros_like(core) if channel.by_shared_neighbors else core,
+        postings=postings,
+        row=np.arange(len(core), dtype=np.int32),
+        total=len(core),
+    )
+
+
+def _graph_among(
+    rows: Ints32, channel: _Channel, neighbors: Neighbors, core: Floats32, postings: Postings
+) -> _Graph:  # fmt: skip
+    """Some points of a view, with the neighbours that are among them, as one channel measures their distances."""
+    place = np.full(len(core) + 1, -1, np.int32)  # the last entry is that of a missing neighbour, -1
+    place[rows] = np.arange(len(rows), dtype=np.int32)
+    shared = channel.by_shared_neighbors
+    return _Graph(
+        neighbors=Neighbors(index=place[neighbors.index[rows]], distance=neighbors.distance[rows]),
+        lengths=shared_distance(neighbors, rows=rows) if shared else neighbors.distance[rows],
+        core=np.zeros(len(rows), core.dtype) if shared else core[rows],
+        postings=postings.among(rows),
+        row=rows,
+        total=len(core),
+    )
+
+
+def _clusters(channel: _Channel, graph: _Graph, settings: Settings, *, lasting: bool) -> list[Clustered]:
+    """The clusters of one tree: those selected, then the leaves."""
     tree = build_tree(
-        neighbors,
-        core=own_core,
-        distance=distance,
+        graph.neighbors,
+        core=graph.core,
+        distance=graph.lengths,
         floor=channel.floor,
         cap=channel.cap,
         min_cluster_size=settings.min_cluster_size,
     )
-    held = [(channel.name, own, quality) for own, quality in _select(tree, postings, settings, points)]
-    if not channel.shared and settings.selection == "account":
-        held += [(f"{channel.name}/leaf", own, 0.0) for own in _select_leaves(tree, postings, settings)]
+    selected = list(_selected(tree, graph, settings))
+    leaves = [(points, 0.0) for points in _shared_leaves(tree, graph.postings, settings)] if channel.leaves else []
     found: list[Clustered] = []
-    for name in dict.fromkeys(name for name, _, _ in held):
-        own = [(inside, quality) for other, inside, quality in held if other == name]
-        reach = np.zeros(len(own), np.float32)
+    for name, clusters in ((channel.name, selected), (channel.leaf_name, leaves)):
+        reach = np.zeros(len(clusters), np.float32)
         if lasting:
-            reach = _reach([inside for inside, _ in own], neighbors, distance, own_core, channel.floor)
+            reach = _reach([points for points, _ in clusters], graph, channel.floor)
         found.extend(
-            Clustered(
-                channel=name,
-                points=np.sort(inside if rows is None else rows[inside]),
-                quality=quality,
-                reach=far,
-            )
-            for (inside, quality), far in zip(own, reach.tolist(), strict=True)
+            Clustered(channel=name, points=np.sort(graph.row[points]), quality=quality, reach=far)
+            for (points, quality), far in zip(clusters, reach.tolist(), strict=True)
         )
     return found
 
 
-def _found_among(
+def _clusters_among(
     rows: Ints32,
     channel: _Channel,
     neighbors: Neighbors,
@@ -191,32 +247,29 @@ def _found_among(
     postings: Postings,
     settings: Settings,
 ) -> list[Clustered]:
-    """The clusters that some points make among themselves, as one channel sees them."""
+    """The clusters of one tree over some points of the view."""
     if not len(rows):
         return []
-    place = np.full(len(core) + 1, -1, np.int32)  # the last is that of no neighbour
-    place[rows] = np.arange(len(rows), dtype=np.int32)
-    inner = Neighbors(index=place[neighbors.index[rows]], distance=neighbors.distance[rows])
-    distance = shared_distance(neighbors, rows=rows) if channel.shared else None
-    own = postings.among(rows)
-    return _found(channel, inner, distance, core[rows], own, settings, lasting=True, rows=rows, points=len(core))
+    return _clusters(channel, _graph_among(rows, channel, neighbors, core, postings), settings, lasting=True)
 
 
-def _select(tree: Tree, postings: Postings, settings: Settings, points: int | None) -> Iterator[tuple[Ints32, float]]:
+def _selected(tree: Tree, graph: _Graph, settings: Settings) -> Iterator[tuple[Ints32, float]]:
+    """The points and the quality of each selected node."""
     if settings.selection == "account":
         nodes, quality = select_by_accounts(
             tree,
-            postings,
+            graph.postings,
             min_accounts=settings.min_accounts,
             max_account_share=settings.max_account_share,
-            points=points,
+            points=graph.total,
         )
         yield from zip(nodes, quality.tolist(), strict=True)
         return
-    yield from _select_flat(tree, settings.selection)
+    yield from _selected_flat(tree, settings.selection)
 
 
-def _select_flat(tree: Tree, method: str) -> Iterator[tuple[Ints32, float]]:
+def _selected_flat(tree: Tree, method: str) -> Iterator[tuple[Ints32, float]]:
+    """The points and the persistence of each cluster of a flat selection."""
     flat = select_flat(tree, method=method)
     order = np.argsort(flat.label, kind="stable").astype(np.int32)
     borders = np.searchsorted(flat.label[order], np.arange(len(flat.persistence) + 1))
@@ -224,111 +277,110 @@ def _select_flat(tree: Tree, method: str) -> Iterator[tuple[Ints32, float]]:
         yield order[borders[number] : borders[number + 1]], persistence
 
 
-def _select_leaves(tree: Tree, postings: Postings, settings: Settings) -> Iterator[Ints32]:
-    """The densest places that enough accounts share, whether they come back to them or not.
+def _shared_leaves(tree: Tree, postings: Postings, settings: Settings) -> Iterator[Ints32]:
+    """The leaves of a tree that enough accounts share, whether they return to them or not.
 
-    Over several templates each account may send one filling of each. Such leaves count where they turn out to be
-    templates.
+    With several templates, each account may send one filling of each. Such leaves are kept later only if they turn out
+    to be templates.
     """
-    leaves = [points for points, _ in _select_flat(tree, "leaf")]
+    leaves = [points for points, _ in _selected_flat(tree, "leaf")]
     if not leaves:
         return
     points = np.concatenate(leaves)
-    of = np.repeat(np.arange(len(leaves)), [len(leaf) for leaf in leaves])
-    rows = np.repeat(of, postings.start[points + 1] - postings.start[points])
+    leaf_of = np.repeat(np.arange(len(leaves)), [len(leaf) for leaf in leaves])
+    rows = np.repeat(leaf_of, postings.start[points + 1] - postings.start[points])
     accounts = np.bincount(pairs(rows, postings.account[postings.rows(points)])[0], minlength=len(leaves))
     for leaf, count in zip(leaves, accounts.tolist(), strict=True):
         if count >= settings.min_accounts:
             yield leaf
 
 
-# ---------------------------------------------------------------- carried on
+def _reach(clusters: Sequence[Ints32], graph: _Graph, floor: float) -> Floats32:
+    """The reach of each of some disjoint clusters, see :attr:`Clustered.reach`: float32[clusters].
 
-
-def _labels(clusters: Sequence[Ints32], count: int) -> Ints32:
-    """Which of some disjoint sets each of so many points is in, -1 for none: int32[count]."""
-    label = np.full(count, -1, np.int32)
-    for number, points in enumerate(clusters):
-        label[points] = number
-    return label
-
-
-def _grown(clusters: Sequence[Clustered], label: Ints32) -> Iterator[Clustered]:
-    """The clusters with the points that are labelled as theirs; those that have fewer than two are gone."""
-    held = np.flatnonzero(label >= 0).astype(np.int32)
-    held = held[np.argsort(label[held], kind="stable")]
-    borders = np.searchsorted(label[held], np.arange(len(clusters) + 1))
-    for number, one in enumerate(clusters):
-        points = held[borders[number] : borders[number + 1]]
-        if len(points) > 1:
-            yield replace(one, points=points)
-
-
-def _blocks(rows: Ints32, k: int) -> Iterator[Ints32]:
-    width = max(1, BLOCK // max(k, 1))
-    for start in range(0, len(rows), width):
-        yield rows[start : start + width]
-
-
-def _reach(
-    clusters: Sequence[Ints32], neighbors: Neighbors, distance: Floats32 | None, core: Floats32, floor: float
-) -> Floats32:
-    """See :attr:`Clustered.reach`, of disjoint sets of points; the floor where no point has a fellow in its list."""
-    label = _labels(clusters, len(core))
+    It is the floor where no point has another point of the cluster among its neighbours.
+    """
+    label = _labels(clusters, len(graph.core))
     found = np.full(len(clusters), floor, np.float32)
-    for rows in _blocks(np.flatnonzero(label >= 0).astype(np.int32), neighbors.index.shape[1]):
-        index = neighbors.index[rows]
+    for rows in _blocks(np.flatnonzero(label >= 0).astype(np.int32), graph.neighbors.index.shape[1]):
+        index = graph.neighbors.index[rows]
         fellow = (index >= 0) & (label[index] == label[rows][:, None])
-        reach = _mutual((neighbors.distance if distance is None else distance)[rows], core[rows], core[index])
+        reach = _mutual(graph.lengths[rows], graph.core[rows], graph.core[index])
         nearest = np.where(fellow, reach, np.inf).min(axis=1, initial=np.inf)
         some = np.isfinite(nearest)
         np.maximum.at(found, label[rows[some]], nearest[some])
     return found
 
 
-def _mutual(distance: Floats32, core: Floats32, others: Floats32) -> Floats32:
-    return np.maximum(np.maximum(distance, core[:, None]), others)
+# ---------------------------------------------------------------- earlier clusters
 
 
-def _join(
-    label: Ints32,
-    clusters: Sequence[Clustered],
-    new: npt.NDArray[np.bool_],
-    channel: _Channel,
-    neighbors: Neighbors,
-    core: Floats32,
-) -> None:
-    """Labels new points that are no farther from a cluster than its reach; of several it is the nearest one."""
+def _labels(clusters: Sequence[Ints32], count: int) -> Ints32:
+    """The number of the cluster of each point, of disjoint clusters; -1 for none: int32[count]."""
+    label = np.full(count, -1, np.int32)
+    for number, points in enumerate(clusters):
+        label[points] = number
+    return label
+
+
+def _with_points_of(clusters: Sequence[Clustered], label: Ints32) -> Iterator[Clustered]:
+    """The clusters with the points that are labelled as theirs; those left with fewer than two are dropped."""
+    inside = np.flatnonzero(label >= 0).astype(np.int32)
+    inside = inside[np.argsort(label[inside], kind="stable")]
+    borders = np.searchsorted(label[inside], np.arange(len(clusters) + 1))
+    for number, one in enumerate(clusters):
+        points = inside[borders[number] : borders[number + 1]]
+        if len(points) > 1:
+            yield replace(one, points=points)
+
+
+def _blocks(rows: Ints32, k: int) -> Iterator[Ints32]:
+    """The rows in blocks of at most :data:`EDGES_AT_ONCE` neighbour entries."""
+    width = max(1, EDGES_AT_ONCE // max(k, 1))
+    for start in range(0, len(rows), width):
+        yield rows[start : start + width]
+
+
+def _mutual(lengths: Floats32, core: Floats32, others: Floats32) -> Floats32:
+    """Mutual reachability distances: float32[r, k]."""
+    return np.maximum(np.maximum(lengths, core[:, None]), others)
+
+
+def _joined(
+    clusters: Sequence[Clustered], new: Bools, channel: _Channel, neighbors: Neighbors, core: Floats32
+) -> Ints32:
+    """The label of each point, after new points joined the nearest cluster that is within its reach: int32[n]."""
+    label = _labels([one.points for one in clusters], len(new))
     if not clusters:
-        return
+        return label
     reach = np.array([one.reach for one in clusters], np.float32)
     waiting = np.flatnonzero(new).astype(np.int32)
-    for _ in range(ROUNDS):
+    for _ in range(JOIN_ROUNDS):
         chosen = np.full(len(waiting), -1, np.int32)
         done = 0
         for rows in _blocks(waiting, neighbors.index.shape[1]):
             index = neighbors.index[rows]
-            held = np.where(index >= 0, label[index], -1)
-            if channel.shared:
-                apart = shared_distance(neighbors, rows=rows)
+            cluster = np.where(index >= 0, label[index], -1)
+            if channel.by_shared_neighbors:
+                distance = shared_distance(neighbors, rows=rows)
             else:
-                apart = _mutual(neighbors.distance[rows], core[rows], core[index])
-            fits = (held >= 0) & (apart <= reach[held])
-            apart = np.where(fits, apart, np.inf)
-            nearest = apart.argmin(axis=1)
-            every = np.arange(len(rows))
-            chosen[done : done + len(rows)] = np.where(fits[every, nearest], held[every, nearest], -1)
+                distance = _mutual(neighbors.distance[rows], core[rows], core[index])
+            fits = (cluster >= 0) & (distance <= reach[cluster])
+            nearest = np.where(fits, distance, np.inf).argmin(axis=1)
+            each = np.arange(len(rows))
+            chosen[done : done + len(rows)] = np.where(fits[each, nearest], cluster[each, nearest], -1)
             done += len(rows)
         label[waiting] = chosen
         if not (chosen >= 0).any():
-            return
+            break
         waiting = waiting[chosen < 0]
+    return label
 
 
-def _rest(fresh: npt.NDArray[np.bool_], free: npt.NDArray[np.bool_], neighbors: Neighbors) -> Ints32:
-    """Some points and the free ones among their nearest neighbours: int32[r], ascending."""
-    taken = fresh.copy()
-    for rows in _blocks(np.flatnonzero(fresh).astype(np.int32), AROUND):
-        index = neighbors.index[rows, :AROUND]
+def _with_free_around(new: Bools, free: Bools, neighbors: Neighbors) -> Ints32:
+    """The new points and the free points among their nearest neighbours: int32[r], ascending."""
+    taken = new.copy()
+    for rows in _blocks(np.flatnonzero(new).astype(np.int32), NEAREST_AROUND):
+        index = neighbors.index[rows, :NEAREST_AROUND]
         taken[index[(index >= 0) & free[index]]] = True
     return np.flatnonzero(taken).astype(np.int32)

@@ -22,7 +22,9 @@ from harvestdetect.evidence.load import even_load, least_beyond, linked_clusters
 from harvestdetect.evidence.model_pivot import model_pivot
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.wording import density, rigid_wording, shared_wording, slot_sweep
-from harvestdetect.template.align import align, cut, is_rigid, is_template
+from harvestdetect.template.alignment import align
+from harvestdetect.template.description import is_rigid, is_template
+from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.arrays import Bools, Ints, Ints32, spread
 
 __all__ = [
@@ -80,7 +82,7 @@ def take_slot_sweep(candidate: CandidateData, context: MeasureContext) -> Observ
 
     def swept(count: int) -> Observation | None:
         read = spread(len(prompts), count)
-        texts = [cut(text) for text in _texts(prompts[read], candidate, context)]
+        texts = [token_texts(text) for text in _texts(prompts[read], candidate, context)]
         return slot_sweep(texts, [align(description.kept, text) for text in texts], copied=copied[read])
 
     return _glanced(swept, 2 * GLANCE, candidates.TEXTS)

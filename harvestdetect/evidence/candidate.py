@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
+from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import texts_of_each
-from harvestdetect.cluster.tree import Postings
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import Campaign, Corpus, Family, Neighbors
@@ -25,7 +25,7 @@ from harvestdetect.evidence.shared_values import Sharing, sharing_of
 from harvestdetect.evidence.sign_ups import Opened
 from harvestdetect.evidence.timed_prompts import TimedPrompts, timed_prompts
 from harvestdetect.evidence.work_list import WorkList, compare_likeness
-from harvestdetect.template.align import Description, is_template
+from harvestdetect.template.description import Description, is_template
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
 
 __all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of"]

@@ -16,7 +16,8 @@ from harvestdetect.evidence.cohort import joined_when
 from harvestdetect.evidence.intent import Ordinary, load_prototypes, margins
 from harvestdetect.evidence.nulls import pool_of
 from harvestdetect.evidence.sign_ups import opened_when, sign_ups
-from harvestdetect.template.align import common_words, cut
+from harvestdetect.template.alignment import common_words
+from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.arrays import Floats, Ints32, unique
 
 __all__ = ["reference_of"]
@@ -83,7 +84,7 @@ def _neighbourhood_words(chosen: Ints32, scan: ScanData) -> tuple[Floats, Floats
 
     def words(segment: int) -> list[str]:
         if segment not in tokens:
-            tokens[segment] = cut(corpus.display[segment])
+            tokens[segment] = token_texts(corpus.display[segment])
         return tokens[segment]
 
     found = []

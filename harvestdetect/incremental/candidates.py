@@ -13,7 +13,7 @@ from harvestdetect.incremental.folder import CANDIDATES, Folder, Stored, is_carr
 from harvestdetect.incremental.matching import SAME_CANDIDATE, SAME_SET, most_alike, similar_size
 from harvestdetect.judge.candidates import account_digest
 from harvestdetect.judge.measure import MeasuredCandidate
-from harvestdetect.template.align import Description
+from harvestdetect.template.description import Description
 from harvestdetect.util.arrays import Words
 
 __all__ = ["CarriedCandidates", "load_candidates", "save_candidates"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.cluster.assign import Assigned
-from harvestdetect.cluster.tree import Postings
+from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import carry_on, cluster_view
 from harvestdetect.context import Context
 from harvestdetect.corpus.block import Cutting
@@ -30,7 +30,6 @@ from harvestdetect.neighbors.partition import Partition
 from harvestdetect.neighbors.search import nearest
 from harvestdetect.settings import Settings
 from harvestdetect.stages import (
-    Described,
     Embedded,
     Read,
     Source,
@@ -42,7 +41,7 @@ from harvestdetect.stages import (
 from harvestdetect.store.digests import places
 from harvestdetect.store.keys import key_of
 from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors
-from harvestdetect.template.refine import Parted, describe_clusters
+from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.util.versions import versions
 
 __all__ = ["reusing"]
@@ -172,19 +171,18 @@ class _Reuse:
 
     def describe(
         self, assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
-    ) -> Described:
+    ) -> Refined:
         """Aligns the texts only of clusters that have changed."""
         least = context.settings.min_accounts
         carried = load_templates(self.folder, assigned, corpus, self.carried, min_accounts=least)
-        made: dict[int, Parted] = {}
         with description_pool(len(assigned) - len(carried.known), context) as pool:
-            found = describe_clusters(
-                assigned, corpus, parts, wording.vectors, least=least, known=carried.known, made_anew=made,
+            found = refine_clusters(
+                assigned, corpus, parts, wording.vectors, least=least, known=carried.known, remember=True,
                 elsewhere=pool,
             )  # fmt: skip
         scan = 0 if self.carried is None else self.carried.scan
-        save_templates(self.folder, carried, made, assigned, corpus, scan=scan)
-        return Described(assigned=found[0], descriptions=found[1], templates=found[2])
+        save_templates(self.folder, carried, found.splits, assigned, corpus, scan=scan)
+        return found
 
     def measure(
         self, campaigns: Sequence[Campaign], case: ScanData, background: Reference, context: Context

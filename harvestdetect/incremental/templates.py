@@ -13,8 +13,9 @@ from harvestdetect.incremental.clusters import CarriedClusters
 from harvestdetect.incremental.folder import TEMPLATES, Folder, Stored, is_carried, one_table, pack, unpack
 from harvestdetect.incremental.matching import most_alike, similar_size
 from harvestdetect.store.digests import places
-from harvestdetect.template.align import Description
-from harvestdetect.template.refine import UNKNOWN, Described, Parted
+from harvestdetect.template.clusters import Described
+from harvestdetect.template.description import Description
+from harvestdetect.template.splitting import UNKNOWN_SUBCLUSTER, Split
 from harvestdetect.util.arrays import AnyArray, Bools, Digests, Ints16, Ints32, unique
 
 __all__ = ["CarriedTemplates", "load_templates", "save_templates"]
@@ -57,7 +58,7 @@ class _Entry:
 class CarriedTemplates:
     """Results of splitting clusters that an earlier scan had already split."""
 
-    known: Mapping[int, Parted] = field(default_factory=dict)
+    known: Mapping[int, Split] = field(default_factory=dict)
     """By position of the cluster in this scan."""
     entries: Sequence[_Entry] = ()
     """The same as they were stored, for the next scan."""
@@ -90,7 +91,7 @@ def load_templates(
         count=len(corpus.digest),
     )
     newest = _newest(corpus, carried.first_scan)
-    known: dict[int, Parted] = {}
+    known: dict[int, Split] = {}
     taken = []
     for place, number in same.items():
         entry, item, shown = entries[number], assigned[place], position.shown[number]
@@ -125,10 +126,10 @@ def _entries(stored: Stored) -> list[_Entry]:
     ]
 
 
-def _split(entry: _Entry, item: Assigned, *, texts: Ints32, shown: Ints32) -> Parted:
+def _split(entry: _Entry, item: Assigned, *, texts: Ints32, shown: Ints32) -> Split:
     """The stored result of splitting a cluster, for the segments that the cluster has now."""
     segments = item.cluster.segments
-    part = np.full(len(segments), UNKNOWN, np.int16)
+    part = np.full(len(segments), UNKNOWN_SUBCLUSTER, np.int16)
     fills = np.zeros(len(segments), bool)
     at = np.minimum(np.searchsorted(segments, texts), len(segments) - 1)
     still = segments[at] == texts
@@ -136,13 +137,13 @@ def _split(entry: _Entry, item: Assigned, *, texts: Ints32, shown: Ints32) -> Pa
     described = [
         Described(description=one.description, template=one.template, shown=shown) for one in entry.values.parts
     ]
-    return Parted(described=described, part=part, fills=fills)
+    return Split(described=described, subcluster=part, fills=fills)
 
 
 def save_templates(
     folder: Folder,
     carried: CarriedTemplates,
-    made: Mapping[int, Parted],
+    made: Mapping[int, Split],
     assigned: Sequence[Assigned],
     corpus: Corpus,
     *,
@@ -174,7 +175,7 @@ def save_templates(
             _Entry(
                 values=values,
                 texts=corpus.digest[item.cluster.segments],
-                part=one.part,
+                part=one.subcluster,
                 fills=one.fills,
                 shown=corpus.digest[shown],
             )

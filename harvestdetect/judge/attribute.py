@@ -14,7 +14,8 @@ from harvestdetect.corpus.by_prompt import first_rows, segment_starts
 from harvestdetect.data import NO_TIME, Attributed, Corpus
 from harvestdetect.evidence.intent import Encode
 from harvestdetect.neighbors.search import nearest_to
-from harvestdetect.template.align import MAX_TOKENS, cut, kept_shares
+from harvestdetect.template.alignment import kept_shares
+from harvestdetect.template.tokens import MAX_TOKENS, token_texts
 from harvestdetect.util.arrays import AnyInts, ranges, unique, unit
 from harvestdetect.util.vectors import Rows
 
@@ -58,7 +59,7 @@ def attribute(
     Returns:
         one for each campaign and account, sorted by both.
     """
-    kept = [tuple(itertools.chain.from_iterable(cut(run) for run in s.words if run)) for s in signatures]
+    kept = [tuple(itertools.chain.from_iterable(token_texts(run) for run in s.words if run)) for s in signatures]
     long = [sum(token[0].isalnum() for token in words) for words in kept]
     used = [i for i, count in enumerate(long) if count >= LEAST_WORDS]
     if not used or not len(corpus.text):
@@ -106,7 +107,7 @@ def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iter
 
 def _readable(text: str) -> str:
     """A text without its last token where it is too long to be read whole, because that token may be cut."""
-    tokens = cut(text)
+    tokens = token_texts(text)
     return text if len(tokens) < MAX_TOKENS else " ".join(tokens[:-1])
 
 

@@ -15,7 +15,7 @@ from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, find
 from harvestdetect.judge.triage import changes, expected_false, ranked, what_if
 from harvestdetect.judge.verdict import Judged
 from harvestdetect.settings import Settings
-from harvestdetect.template.align import is_rigid
+from harvestdetect.template.description import is_rigid
 from harvestdetect.util.arrays import Ints32
 
 __all__ = ["Conclusions", "conclude"]

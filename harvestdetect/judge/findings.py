@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from harvestdetect.campaign.form import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, is_copied
+from harvestdetect.campaign.links import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, is_copied
 from harvestdetect.data import (
     NO_TIME,
     Campaign,

@@ -21,7 +21,7 @@ from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.wording import copies_share
 from harvestdetect.judge import triage
 from harvestdetect.judge.triage import Judgement, judge
-from harvestdetect.template.align import SAMPLE
+from harvestdetect.template.description import SAMPLE
 from harvestdetect.util.arrays import spread, unique
 from harvestdetect.util.machine import cores
 

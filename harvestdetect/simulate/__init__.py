@@ -1,8 +1,7 @@
-"""A labelled dump to try a scan on: background, planted campaigns, look-alikes, and the truth beside it.
+"""Simulates a labelled dump to try a scan on: background, planted campaigns and look-alikes, and the truth.
 
-Nothing in it is taken from anybody: accounts, networks and times are drawn, the texts come from grammars
-of this package or from files that the caller gives. Account ids are opaque; only ``truth.jsonl`` tells who
-belongs to which group.
+No data of real people is in it. Accounts, networks and times are drawn at random; the texts come from grammars of this
+package or from files of the caller. Account ids are opaque: only ``truth.jsonl`` says which account is in which group.
 """
 
 from __future__ import annotations
@@ -23,26 +22,34 @@ import numpy as np
 
 from harvestdetect.errors import InputError, OutputError, SettingsError
 from harvestdetect.settings import number_text
-from harvestdetect.simulate.groups import Plan, make_plan
+from harvestdetect.simulate.groups import make_plan
+from harvestdetect.simulate.plan import Plan
 from harvestdetect.simulate.traffic import DAY
 from harvestdetect.util.files import replacing
 
 __all__ = ["Simulation", "simulate", "write_plan"]
 
 _DUMP: Final = "dump"
-_CHUNK: Final = 20_000
+"""Folder of the dump; the truth lies beside it, so that a scan of the folder never reads it."""
+
+_ROWS_AT_ONCE: Final = 20_000
+"""Rows that are in memory at once."""
+
 _MAX_TEXTS: Final = 2_000_000
+"""Most texts that are read from files of the caller."""
+
 _MAX_FILES: Final = 8
+"""Most files of a dump."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What was written."""
+    """A labelled dump that was written."""
 
     files: tuple[Path, ...]
     """The dump, in the order of time: ``dump/prompts-000.jsonl.gz`` and on."""
     truth: Path
-    """``truth.jsonl`` beside the folder ``dump``: one group a line, ``{"name", "kind", "what", "accounts"}``."""
+    """``truth.jsonl`` beside the folder ``dump``: one group per line, ``{"name", "kind", "what", "accounts"}``."""
     counts: Mapping[str, int]
     """``prompts`` and their parts ``harvest_prompts``, ``cover_prompts``, ``look_alike_prompts``,
     ``background_prompts``; ``accounts``, ``campaign_accounts``, ``campaigns``, ``look_alikes``."""
@@ -60,9 +67,11 @@ def simulate(
     metadata: bool = True,
     start: str | date = "2026-06-01",
 ) -> Simulation:
-    """Write a labelled dump: ``dump/prompts-*.jsonl.gz``, rows in the order of time, and ``truth.jsonl``.
+    """Writes a labelled dump: ``dump/prompts-*.jsonl.gz``, rows in the order of time, and ``truth.jsonl``.
 
-    A scan of the folder ``dump`` never meets the truth. The same arguments give the same bytes with the same
+    There is one argument for each option of the command ``harvestdetect simulate``.
+
+    A scan of the folder ``dump`` never reads the truth. The same arguments give the same bytes with the same
     versions of Python, numpy and zlib. Files of an earlier run in the folder are replaced.
 
     Args:
@@ -70,11 +79,11 @@ def simulate(
         prompts: rows of the dump, at least 100.
         harvest_share: the share of them that campaigns send to harvest, 0 to 0.9.
         days: length of the window, 2 to 3,650.
-        seed: everything follows from it, 0 to 2**32 - 1.
-        campaigns: how many to plant, at least 40 harvest prompts each; None: 8 at the default size, growing
+        seed: of every draw, 0 to 2**32 - 1.
+        campaigns: how many to plant, at least 40 harvest prompts each; None means 8 at the default size, growing
             with the square root of the harvest prompts, up to 40.
         texts: files whose texts the background writes instead of the grammar's: JSON Lines with a ``text``
-            key (``.jsonl``, ``.ndjson``), or one text a line; each also ``.gz``. Consecutive texts go to
+            key (``.jsonl``, ``.ndjson``), or one text per line; each also ``.gz``. Consecutive texts go to
             one account; they start over when they run out.
         metadata: write org, ip, asn, user_agent, api_key, created_at, model and session too. A missing
             api_key is null.
@@ -82,7 +91,7 @@ def simulate(
 
     Raises:
         SettingsError: an argument is out of its range.
-        InputError: a file of texts cannot be read or holds none.
+        InputError: a file of texts cannot be read or has none.
         OutputError: the folder cannot be written.
     """
     first = _checked(prompts=prompts, harvest_share=harvest_share, days=days, seed=seed, start=start)
@@ -107,14 +116,14 @@ def simulate(
 def write_plan(
     out: str | Path, plan: Plan, *, seed: int, metadata: bool = True, files: int | None = None
 ) -> Simulation:
-    """Write what was planned, see :func:`simulate`.
+    """Writes a planned dump, see :func:`simulate`.
 
     Args:
         out: the folder; made when it does not exist.
-        plan: of :func:`harvestdetect.simulate.groups.make_plan`.
+        plan: what to write, from :func:`harvestdetect.simulate.groups.make_plan`.
         seed: of every draw in writing.
         metadata: write more than account, timestamp and prompt.
-        files: of the dump, at most 8; None: by its rows.
+        files: the number of files, at most 8; None means by the rows.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -162,7 +171,7 @@ def write_plan(
 
 
 def _checked(*, prompts: int, harvest_share: float, days: int, seed: int, start: str | date) -> int:
-    """Check the ranges; the start in seconds since 1970."""
+    """Checks the ranges; returns the start in seconds since 1970."""
     for name, value, low, high in (
         ("prompts", prompts, 100, 10**9),
         ("harvest_share", harvest_share, 0.0, 0.9),
@@ -198,7 +207,7 @@ def _read_texts(files: Sequence[Path]) -> list[str]:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"cannot read the texts in {file}: {reason}") from None
         if len(texts) == before and before < _MAX_TEXTS:
-            raise InputError(f"{file} holds no text; expected JSON Lines with a text key, or one text a line")
+            raise InputError(f"{file} has no text; write JSON Lines with a text key, or one text per line")
     return texts
 
 
@@ -238,8 +247,8 @@ def _rows(plan: Plan, random: Random, *, seed: int, metadata: bool) -> Iterator[
     created = np.array([a.created for a in accounts], dtype="datetime64[s]")
     opened = np.datetime_as_string(created, timezone="UTC").tolist()
     encode = msgspec.json.Encoder().encode
-    for low in range(0, len(time), _CHUNK):
-        high = low + _CHUNK
+    for low in range(0, len(time), _ROWS_AT_ONCE):
+        high = low + _ROWS_AT_ONCE
         seconds = time[low:high]
         stamps = np.datetime_as_string(seconds.astype("datetime64[s]"), timezone="UTC").tolist()
         parts = (column[low:high].tolist() for column in columns)

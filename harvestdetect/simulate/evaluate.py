@@ -1,7 +1,7 @@
-"""How well a scan did against a labelled dump: campaign recall, account recall and precision, alarms.
+"""Scores of a scan of a labelled dump: campaign recall, account recall and precision, false alarms.
 
-The definitions are on :class:`Scores`. They are sets of account ids and nothing else, so any detector that
-writes ``campaigns.jsonl`` and ``accounts.csv`` can be scored by the same rule.
+The scores are defined in :class:`Scores`. They depend on sets of account ids alone, so any detector that writes
+``campaigns.jsonl`` and ``accounts.csv`` can be scored in the same way.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Planted:
     name: str
     kind: Kind
     what: str
-    """Plain words: what the group does."""
+    """What the group does, in plain words."""
     accounts: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a scan says about one campaign, as far as scoring needs it."""
+    """One finding of a scan, as far as scoring needs it."""
 
     campaign_id: str
     tier: Tier
@@ -70,7 +70,7 @@ class GroupScore:
     kind: Kind
     accounts: int
     campaign_id: str | None
-    """Of the best finding at any tier; None where no finding holds an account of the group."""
+    """The best finding at any tier; None where no finding has an account of the group."""
     tier: Tier | None
     recall: float
     """Accounts of the group in that finding / accounts of the group."""
@@ -91,14 +91,14 @@ class Scores:
     tiers: tuple[Tier, ...]
     campaigns: int
     campaigns_found: int
-    """With half of their accounts or more in one counted finding of which at least half are their own."""
+    """Campaigns found: at least half of the accounts are in one counted finding, of which they are at least half."""
     campaign_recall: float | None
     account_recall: float | None
-    """Accounts planted in campaigns that are a member of any counted finding / all of them."""
+    """Accounts planted in campaigns that are members of any counted finding / all accounts planted in campaigns."""
     account_precision: float | None
-    """Of the members of counted findings, the share planted in campaigns."""
+    """The share of the members of counted findings that are planted in campaigns."""
     recommended_precision: float | None
-    """The same over the members recommended for action."""
+    """The same share of the members recommended for action."""
     alarms: int
     """Counted findings that are false."""
     alarms_urgent: int
@@ -107,14 +107,14 @@ class Scores:
     look_alikes_urgent: int
     """Look-alike groups that are the largest planted group in a false urgent finding."""
     ranking_average_precision: float | None
-    """Findings of all tiers, ranked by tier, then by falling score, then by id.
+    """Average precision of the findings of all tiers, ranked by tier, then by falling score, then by id.
 
     A finding that is the first to find a campaign is a hit, a false finding is a miss, and everything else
     (a further fragment or a mixture of campaigns) is neither. The precision at a campaign's hit is hits /
     (hits + misses) down to there; a campaign that is never found has precision 0; the mean over campaigns.
     """
     rows: tuple[GroupScore, ...]
-    """One per planted group, in the order of the truth."""
+    """One row per planted group, in the order of the truth."""
 
 
 # ---------------------------------------------------------------- reading
@@ -124,7 +124,7 @@ def read_truth(path: str | Path) -> list[Planted]:
     """The planted groups of a labelled dump.
 
     Args:
-        path: ``truth.jsonl``, or the folder that holds it. A line is
+        path: ``truth.jsonl``, or its folder. A line is
             ``{"name", "kind": "campaign" | "look-alike", "what", "accounts": [...]}``.
 
     Raises:
@@ -159,7 +159,7 @@ def read_truth(path: str | Path) -> list[Planted]:
             )
         )
     if not groups:
-        raise InputError(f"{file} holds no planted group; expected one JSON object a line")
+        raise InputError(f"{file} has no planted group; write one JSON object per line")
     return groups
 
 
@@ -167,8 +167,8 @@ def read_findings(out: str | Path) -> list[Found]:
     """The findings that a scan wrote.
 
     Args:
-        out: the folder given to ``scan --out``; ``campaigns.jsonl`` and ``accounts.csv`` are read. What
-            keeps a spreadsheet from running a cell such as ``'=1+1`` is undone.
+        out: the folder given to ``scan --out``; ``campaigns.jsonl`` and ``accounts.csv`` are read. Escapes
+            that keep a spreadsheet from running a cell, such as ``'=1+1``, are undone.
 
     Raises:
         InputError: a file is missing or malformed, or the two do not belong together.
@@ -220,7 +220,7 @@ def read_findings(out: str | Path) -> list[Found]:
 
 
 def found_of(detection: Detection) -> list[Found]:
-    """The findings of a scan that is still in memory."""
+    """The findings of a scan in memory."""
     return [
         Found(
             campaign_id=finding.campaign_id,
@@ -242,112 +242,160 @@ def evaluate(
     *,
     tiers: Sequence[Tier] = ("urgent", "review"),
 ) -> Scores:
-    """Score findings against the planted groups; see :class:`Scores` for every definition.
+    """Scores findings against the planted groups; see :class:`Scores` for every definition.
 
     Args:
         found: the findings, in any order.
-        planted: the groups of the truth; a group may share accounts with another.
+        planted: the groups of the truth; groups may have accounts in common.
         tiers: the tiers whose findings count.
 
     Raises:
         SettingsError: ``tiers`` is empty or names an unknown tier.
     """
+    counted = _checked(tiers)
+    match = _match(found, tuple(planted), counted)
+    groups, ranked, guilty = match.groups, match.ranked, match.guilty
+    alarms = [f for f, finding in enumerate(ranked) if match.is_false[f] and finding.tier in counted]
+    urgent_alarms = [f for f, finding in enumerate(ranked) if match.is_false[f] and finding.tier == "urgent"]
+    found_campaigns = {g for f in range(len(ranked)) if match.counts(f) for g in match.campaigns_found_by(f)}
+    precision = _precision_at_hits(match)
+    hits = found_campaigns | match.look_alikes_behind(alarms)
+    flagged = frozenset[str]().union(*(one.accounts for one in ranked if one.tier in counted))
+    recommended = frozenset[str]().union(*(one.recommended for one in ranked if one.tier in counted))
+    campaigns = sum(group.kind == "campaign" for group in groups)
+    return Scores(
+        tiers=counted,
+        campaigns=campaigns,
+        campaigns_found=len(found_campaigns),
+        campaign_recall=_ratio(len(found_campaigns), campaigns),
+        account_recall=_ratio(len(flagged & guilty), len(guilty)),
+        account_precision=_ratio(len(flagged & guilty), len(flagged)),
+        recommended_precision=_ratio(len(recommended & guilty), len(recommended)),
+        alarms=len(alarms),
+        alarms_urgent=len(urgent_alarms),
+        look_alikes=len(groups) - campaigns,
+        look_alikes_urgent=len(match.look_alikes_behind(urgent_alarms)),
+        ranking_average_precision=_ratio(math.fsum(precision.values()), campaigns),
+        rows=tuple(_group_score(g, best, match, found=g in hits) for g, best in enumerate(_best_findings(match))),
+    )
+
+
+def _checked(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
+    """The distinct tiers, in the order given."""
     counted = tuple(dict.fromkeys(tiers))
     unknown = [t for t in counted if t not in TIERS]
     if unknown or not counted:
         given = short(unknown[0]) if unknown else "none"
         raise SettingsError(f"tiers must be among {', '.join(TIERS)}, got {given}")
-    groups = list(planted)
-    ranked = sorted(
-        found,
-        key=lambda f: (TIERS.index(f.tier), -f.score if f.score == f.score else math.inf, f.campaign_id),
+    return counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Match:
+    """Findings beside planted groups. Both are named by their positions."""
+
+    groups: tuple[Planted, ...]
+    ranked: tuple[Found, ...]
+    """Highest tier first, then by falling score, then by id."""
+    counted: tuple[Tier, ...]
+    guilty: frozenset[str]
+    """Accounts planted in campaigns."""
+    overlaps: tuple[Counter[int], ...]
+    """For each finding, the number of accounts that it has in common with each group."""
+    is_false: tuple[bool, ...]
+    """For each finding, whether fewer than half of its accounts are guilty."""
+
+    def is_campaign(self, group: int) -> bool:
+        """Whether a group is a campaign rather than a look-alike."""
+        return self.groups[group].kind == "campaign"
+
+    def counts(self, finding: int) -> bool:
+        """Whether a finding has one of the counted tiers."""
+        return self.ranked[finding].tier in self.counted
+
+    def finds(self, finding: int, group: int) -> bool:
+        """Whether a finding and a group have half of the accounts of either in common."""
+        shared = self.overlaps[finding][group]
+        return 2 * shared >= len(self.groups[group].accounts) and 2 * shared >= len(self.ranked[finding].accounts)
+
+    def campaigns_found_by(self, finding: int) -> list[int]:
+        """The campaigns that a finding finds."""
+        return [g for g in self.overlaps[finding] if self.is_campaign(g) and self.finds(finding, g)]
+
+    def look_alikes_behind(self, alarms: Iterable[int]) -> set[int]:
+        """The look-alikes that are the largest planted group, or one of several, in one of some false findings."""
+        behind: set[int] = set()
+        for alarm in alarms:
+            most = max(self.overlaps[alarm].values(), default=0)
+            behind |= {g for g, shared in self.overlaps[alarm].items() if shared == most and not self.is_campaign(g)}
+        return behind
+
+
+def _match(found: Iterable[Found], groups: tuple[Planted, ...], counted: tuple[Tier, ...]) -> _Match:
+    """The findings, ranked, beside the groups."""
+    ranked = tuple(
+        sorted(
+            found,
+            key=lambda f: (TIERS.index(f.tier), -f.score if f.score == f.score else math.inf, f.campaign_id),
+        )
     )
     groups_of: dict[str, list[int]] = {}
     for g, group in enumerate(groups):
         for account in group.accounts:
             groups_of.setdefault(account, []).append(g)
-    is_campaign = [group.kind == "campaign" for group in groups]
-    guilty = {a for group in groups if group.kind == "campaign" for a in group.accounts}
-    overlaps = [Counter(g for a in f.accounts for g in groups_of.get(a, ())) for f in ranked]
-    counts = [f.tier in counted for f in ranked]
-    false = [2 * len(f.accounts & guilty) < len(f.accounts) for f in ranked]
+    guilty = frozenset(a for group in groups if group.kind == "campaign" for a in group.accounts)
+    return _Match(
+        groups=groups,
+        ranked=ranked,
+        counted=counted,
+        guilty=guilty,
+        overlaps=tuple(Counter(g for a in one.accounts for g in groups_of.get(a, ())) for one in ranked),
+        is_false=tuple(2 * len(one.accounts & guilty) < len(one.accounts) for one in ranked),
+    )
 
-    def finds(f: int, g: int) -> bool:
-        shared = overlaps[f][g]
-        return 2 * shared >= len(groups[g].accounts) and 2 * shared >= len(ranked[f].accounts)
 
-    # the first finding that finds each campaign, at a counted tier and at any
-    found_counted: set[int] = set()
-    precision_at: dict[int, float] = {}
+def _precision_at_hits(match: _Match) -> dict[int, float]:
+    """The precision of the ranking down to the first finding that finds each campaign, whatever its tier."""
+    precision: dict[int, float] = {}
     hits = misses = 0
-    for f in range(len(ranked)):
-        match = [g for g in overlaps[f] if is_campaign[g] and finds(f, g)]
-        if counts[f]:
-            found_counted.update(match)
-        new = [g for g in match if g not in precision_at]
+    for f in range(len(match.ranked)):
+        new = [g for g in match.campaigns_found_by(f) if g not in precision]
         if new:
             hits += 1
-        elif false[f]:
+        elif match.is_false[f]:
             misses += 1
         for g in new:
-            precision_at[g] = hits / (hits + misses)
+            precision[g] = hits / (hits + misses)
+    return precision
 
-    behind_alarm: set[int] = set()
-    behind_urgent: set[int] = set()
-    for f, finding in enumerate(ranked):
-        if not false[f] or not overlaps[f]:
-            continue
-        most = max(overlaps[f].values())
-        largest = {g for g, shared in overlaps[f].items() if shared == most and not is_campaign[g]}
-        if counts[f]:
-            behind_alarm |= largest
-        if finding.tier == "urgent":
-            behind_urgent |= largest
 
-    best: list[tuple[tuple[bool, float], int] | None] = [None] * len(groups)
-    for f, finding in enumerate(ranked):
-        for g, shared in overlaps[f].items():
-            union = len(groups[g].accounts) + len(finding.accounts) - shared
-            key = (counts[f] and is_campaign[g] and finds(f, g), shared / union)
-            held = best[g]
-            if held is None or key > held[0]:
+def _best_findings(match: _Match) -> list[int | None]:
+    """The finding that fits each group best, see :class:`GroupScore`; None where none has an account of the group."""
+    best: list[tuple[tuple[bool, float], int] | None] = [None] * len(match.groups)
+    for f, finding in enumerate(match.ranked):
+        for g, shared in match.overlaps[f].items():
+            union = len(match.groups[g].accounts) + len(finding.accounts) - shared
+            key = (match.counts(f) and match.is_campaign(g) and match.finds(f, g), shared / union)
+            before = best[g]
+            if before is None or key > before[0]:
                 best[g] = (key, f)
+    return [None if one is None else one[1] for one in best]
 
-    rows = []
-    for g, group in enumerate(groups):
-        held = best[g]
-        chosen = None if held is None else ranked[held[1]]
-        shared = 0 if held is None else overlaps[held[1]][g]
-        rows.append(
-            GroupScore(
-                name=group.name,
-                kind=group.kind,
-                accounts=len(group.accounts),
-                campaign_id=None if chosen is None else chosen.campaign_id,
-                tier=None if chosen is None else chosen.tier,
-                recall=shared / len(group.accounts) if group.accounts else 0.0,
-                precision=None if chosen is None else shared / len(chosen.accounts),
-                found=g in (found_counted if is_campaign[g] else behind_alarm),
-            )
-        )
 
-    flagged = frozenset[str]().union(*(f.accounts for f, c in zip(ranked, counts, strict=True) if c))
-    advised = frozenset[str]().union(*(f.recommended for f, c in zip(ranked, counts, strict=True) if c))
-    campaigns = sum(is_campaign)
-    return Scores(
-        tiers=counted,
-        campaigns=campaigns,
-        campaigns_found=len(found_counted),
-        campaign_recall=_ratio(len(found_counted), campaigns),
-        account_recall=_ratio(len(flagged & guilty), len(guilty)),
-        account_precision=_ratio(len(flagged & guilty), len(flagged)),
-        recommended_precision=_ratio(len(advised & guilty), len(advised)),
-        alarms=sum(c and x for c, x in zip(counts, false, strict=True)),
-        alarms_urgent=sum(f.tier == "urgent" and x for f, x in zip(ranked, false, strict=True)),
-        look_alikes=len(groups) - campaigns,
-        look_alikes_urgent=len(behind_urgent),
-        ranking_average_precision=_ratio(math.fsum(precision_at.values()), campaigns),
-        rows=tuple(rows),
+def _group_score(group: int, best: int | None, match: _Match, *, found: bool) -> GroupScore:
+    """The score of one group, with the finding that fits it best."""
+    planted = match.groups[group]
+    finding = None if best is None else match.ranked[best]
+    shared = 0 if best is None else match.overlaps[best][group]
+    return GroupScore(
+        name=planted.name,
+        kind=planted.kind,
+        accounts=len(planted.accounts),
+        campaign_id=None if finding is None else finding.campaign_id,
+        tier=None if finding is None else finding.tier,
+        recall=shared / len(planted.accounts) if planted.accounts else 0.0,
+        precision=None if finding is None else shared / len(finding.accounts),
+        found=found,
     )
 
 

@@ -1,9 +1,9 @@
 """A small generative grammar: rules with alternatives, and slots that name further rules.
 
-A slot stands in braces: ``{noun}`` is any alternative of the rule ``noun``, ``{^noun}`` the same with a
+A slot is written in braces: ``{noun}`` is any alternative of the rule ``noun``, ``{^noun}`` the same with a
 capital, ``{a:noun}`` with its article, ``{^a:noun}`` with both, ``{#3-90}`` a whole number from 3 to 90.
-Before a rule, the values that the caller *bound* to its name are tried, so one person keeps one city and
-one prompt one subject.
+A value that the caller *bound* to the name of a rule is used instead of the rule, so that one person keeps one
+city, and one prompt one subject.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Grammar:
                         raise ValueError(f"not a slot: {part!r}")
 
     def compile(self, text: str) -> Parts:
-        """Parts of a text in slot notation."""
+        """Compiles a text in slot notation."""
         parts: list[str | _Slot | _Number] = []
         at = 0
         for match in _SLOT.finditer(text):
@@ -106,7 +106,7 @@ class Grammar:
         return "".join(filled)
 
     def freeze(self, text: str, random: Random, *, keep: Collection[str]) -> Parts:
-        """A text with every slot filled once and for all, but those named in ``keep``."""
+        """A compiled text with every slot filled, except the slots named in ``keep``."""
         stay = {name: "{" + name + "}" for name in keep}
         return self.compile(self.fill(self.compile(text), random, stay))
 
@@ -120,12 +120,12 @@ def _formed(value: str, form: str) -> str:
 
 
 class Sweep:
-    """Every combination of the alternatives of some rules, in a scattered order, each once before any again.
+    """All combinations of the alternatives of some rules, in a scattered order; each occurs once before any repeats.
 
     Args:
-        grammar: holds the rules.
+        grammar: has the rules.
         names: the rules that are swept together.
-        random: picks the order.
+        random: of the order.
     """
 
     def __init__(self, grammar: Grammar, names: Sequence[str], random: Random) -> None:
@@ -140,7 +140,7 @@ class Sweep:
         self._first = random.randrange(self.size)
 
     def at(self, item: int, random: Random) -> dict[str, str]:
-        """The values of one item: name -> text. ``random`` fills what an alternative leaves open."""
+        """The text of each name for one item; ``random`` fills the slots inside an alternative."""
         left = (self._first + item * self._step) % self.size
         values = {}
         for name, alternatives in self._axes:

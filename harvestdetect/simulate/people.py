@@ -1,4 +1,4 @@
-"""Ordinary users: what one person writes, by the subjects, the manner and the session they are in."""
+"""Ordinary users: what a person writes depends on the person's subjects and manner, and on the session."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _MAX_PASTE: Final = 40
 
 
 class Person:
-    """One user's habits: few subjects, an own vocabulary for some slots, a manner of typing.
+    """The habits of one user: a few subjects, words of their own for some slots, a manner of typing.
 
     Args:
-        random: decides everything about the person.
-        chat: sends chat messages rather than plain text.
-        domains: the person keeps to these.
+        random: of all habits.
+        chat: whether the person sends chat messages rather than plain text.
+        domains: the only subjects of the person; empty means any.
     """
 
     __slots__ = ("bound", "chat", "last", "manner", "session", "subjects", "system", "terse", "typos")
@@ -56,7 +56,7 @@ class Person:
 
 
 def question(random: Random) -> str:
-    """One question of anybody about anything."""
+    """A question on any subject."""
     domain = random.choice(words.DOMAINS)
     bound = {
         "thing": GRAMMAR.draw(domain + "_thing", random),
@@ -72,16 +72,16 @@ def write(person: Person, random: Random, *, session: int, position: int) -> Tex
     """The next prompt of a person.
 
     Args:
-        person: who writes; remembers the last turn of the session.
-        random: decides.
-        session: which session this is; it fixes the subject.
-        position: how many prompts of the session went before.
+        person: the writer; remembers the last turn of the session.
+        random: of all draws.
+        session: the number of the session; it determines the subject.
+        position: the number of earlier prompts in the session.
     """
     return user_turn(person, _compose(person, random, session, position), random, session=session)
 
 
 def user_turn(person: Person, text: str, random: Random, *, session: int) -> Text:
-    """A text as the person's client sends it: bare, or as chat messages with what went before."""
+    """A text as the person's client sends it: plain, or as chat messages together with the earlier ones."""
     if not person.chat:
         return text
     messages: Messages = []

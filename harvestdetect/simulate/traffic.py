@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from harvestdetect.simulate.people import Person
-from harvestdetect.util.arrays import Ints
+from harvestdetect.util.arrays import Bools, Ints
 
-__all__ = ["DAY", "HOUR", "Account", "Events", "Network", "human_times", "machine_times", "opaque"]
+__all__ = ["DAY", "HOUR", "Account", "Events", "HumanTimes", "Network", "human_times", "machine_times", "opaque"]
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
@@ -23,7 +22,7 @@ _ZONES: Final = np.array([-8, -7, -6, -5, -3, 0, 1, 1, 2, 3, 5, 7, 8, 9, 10], dt
 _RHYTHM: Final = np.array(
     [4, 2, 1, 1, 1, 1, 2, 4, 7, 10, 11, 10, 8, 9, 11, 11, 10, 9, 9, 10, 11, 11, 9, 6], dtype=np.float64
 )
-"""How much people send in each hour of their own day."""
+"""Relative numbers of prompts of people in each hour of their own day."""
 _WORKDAYS: Final = np.array([1.0, 1.0, 1.0, 1.0, 0.9, 0.55, 0.6])
 
 _BROWSERS: Final = tuple(
@@ -49,7 +48,7 @@ _HOSTERS: Final = 24
 
 
 def opaque(*parts: object, size: int = 8) -> str:
-    """An id that tells nothing: hex digits from a digest of the parts."""
+    """An opaque id: hex digits of a digest of the parts."""
     return blake2b("/".join(map(str, parts)).encode(), digest_size=size).hexdigest()
 
 
@@ -68,11 +67,11 @@ class Account:
     """Seconds since 1970."""
     model: str
     moves: int
-    """When it moves to the new model, seconds since 1970."""
+    """When it switches to the new model, seconds since 1970."""
     zone: int
     """Hours east of Greenwich."""
     chat: bool
-    """Sends chat messages rather than text."""
+    """Whether it sends chat messages rather than text."""
     person: Person | None = None
 
 
@@ -88,7 +87,7 @@ class Events:
     session: Ints
 
     def __len__(self) -> int:
-        """How many."""
+        """The number of requests."""
         return len(self.time)
 
 
@@ -98,10 +97,11 @@ class Network:
     All addresses are private ones and all network numbers are reserved for private use.
 
     Args:
-        random: decides.
-        seed: goes into the ids.
-        start, end: the window of the dump, seconds since 1970.
-        launch: when a new model appears, seconds since 1970.
+        random: of all draws.
+        seed: part of the ids.
+        start: the first second of the dump, since 1970.
+        end: the last one.
+        launch: when a new model is released, seconds since 1970.
     """
 
     def __init__(self, random: np.random.Generator, *, seed: int, start: int, end: int, launch: int) -> None:
@@ -120,11 +120,11 @@ class Network:
         return opaque(self._seed, "org", self._orgs, size=5)
 
     def hosters(self, count: int) -> list[int]:
-        """Some networks where servers stand."""
+        """Some networks of hosting providers."""
         return [_ISPS + int(i) for i in self._random.choice(_HOSTERS, size=count, replace=False)]
 
     def isp(self) -> int:
-        """A network where people are."""
+        """A network of an internet provider."""
         return int(np.searchsorted(self._isp_cdf, self._random.random(), side="right").clip(0, _ISPS - 1))
 
     def address(self, asn: int, subnet: int | None = None) -> str:
@@ -133,13 +133,13 @@ class Network:
         return f"10.{asn}.{third}.{int(self._random.integers(1, 255))}"
 
     def rent(self, asn: int, subnet: int) -> bool:
-        """Takes a subnet for one pool of accounts; false where another has it."""
+        """Takes a subnet for one pool of accounts; false where another pool has it."""
         free = (asn, subnet) not in self._rented
         self._rented.add((asn, subnet))
         return free
 
     def created(self) -> int:
-        """A sign-up date as ordinary accounts have it: mostly before the window, some within."""
+        """A sign-up date of an ordinary account: mostly before the window, sometimes within."""
         if self._random.random() < 0.75:
             return self._start - 1 - int(self._random.exponential(240.0) * DAY)
         return self._start + int(self._random.random() * 0.9 * (self._end - self._start))
@@ -161,10 +161,12 @@ class Network:
         chat: bool | None = None,
         newest: bool = False,
     ) -> int:
-        """One more account; what is not given is drawn as for an ordinary one.
+        """Opens one more account; what is not given is drawn as for an ordinary one.
+
+        There is one keyword for each property that some group of accounts has in common.
 
         Returns:
-            Its position in :attr:`accounts`.
+            the position of the account in :attr:`accounts`.
         """
         random = self._random
         number = len(self.accounts)
@@ -198,33 +200,41 @@ class Network:
         return number
 
 
+class HumanTimes(NamedTuple):
+    """When people write, one entry per prompt, each int64[sum of counts]."""
+
+    who: Ints
+    """Position of the account."""
+    time: Ints
+    position: Ints
+    """Position in the session."""
+    session: Ints
+
+
 def human_times(
     random: np.random.Generator,
     *,
     counts: Ints,
     created: Ints,
     zones: Ints,
-    start: int,
-    end: int,
+    window: tuple[int, int],
     first_session: int,
-    flat: npt.NDArray[np.bool_] | None = None,
+    flat: Bools | None = None,
     mean_session: float = 4.0,
-) -> tuple[Ints, Ints, Ints, Ints]:
-    """When people write: sessions by the hours and weekdays of their zone, and short pauses within.
+) -> HumanTimes:
+    """When people write: in sessions by the hours and weekdays of their zone, with short pauses within.
 
     Args:
-        random: decides.
+        random: of all draws.
         counts: int64[a], prompts of each account.
-        created: int64[a], no prompt goes before it.
+        created: int64[a], seconds; no prompt comes before it.
         zones: int64[a], hours east of Greenwich.
-        start, end: the window, seconds.
+        window: first and last second.
         first_session: number of the first session.
-        flat: bool[a], accounts whose sessions ignore the hour.
-        mean_session: prompts in a session, on average.
-
-    Returns:
-        int64[sum(counts)] each: position of the account, time, position in the session, session.
+        flat: bool[a], accounts that ignore the hour of the day; None means none.
+        mean_session: mean number of prompts in a session.
     """
+    start, end = window
     total = int(counts.sum())
     who = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     opens = random.random(total) < 1.0 / mean_session
@@ -252,16 +262,17 @@ def human_times(
     elapsed -= np.repeat(elapsed[first], np.diff(np.append(first, total)))
     position = np.arange(total) - first[session]
     time = np.clip(moment[session] + elapsed, start, end - 1)
-    return who, time, position, session + first_session
+    return HumanTimes(who=who, time=time, position=position, session=session + first_session)
 
 
 def machine_times(random: np.random.Generator, *, count: int, start: int, end: int, tempo: str) -> Ints:
-    """When a job queue sends: around the clock.
+    """When a job queue sends; it works around the clock.
 
     Args:
-        random: decides.
-        count: how many requests.
-        start, end: the window, seconds.
+        random: of all draws.
+        count: the number of requests.
+        start: the first second of the window.
+        end: the last one.
         tempo: ``steady``, ``waves`` (batches every few hours) or ``ramp`` (a trial, then full speed).
 
     Returns:

@@ -1,6 +1,6 @@
-"""The words of the simulated texts: lists, one phrase between two bars.
+"""The words of the simulated texts: lists of phrases between bars. The module is long because it is data.
 
-``DOMAINS`` names what people write about; a domain has things, ways of asking about a thing, and
+``DOMAINS`` names the subjects that people write about. A domain has things, ways to ask about a thing, and
 circumstances that a person adds. Phrases use the notation of :mod:`harvestdetect.simulate.grammar`.
 """
 
@@ -13,7 +13,7 @@ __all__ = ["DOMAINS", "RULES", "SHORT", "split"]
 
 
 def split(text: str) -> list[str]:
-    """The phrases between bars; white space is one space, ``\\n`` a line feed."""
+    """The phrases between bars; white space becomes one space, and ``\\n`` a line feed."""
     phrases = (" ".join(part.split()) for part in text.split("|"))
     return [re.sub(r" ?\\n ?", "\n", phrase) for phrase in phrases if phrase]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -9,7 +10,19 @@ import numpy.typing as npt
 
 __all__ = [
     *("AnyArray", "AnyInts", "Bools", "Bytes", "Digests", "Floats", "Floats16", "Floats32", "Ints", "Ints16", "Ints32"),
-    *("Ints8", "Vectors", "Words", "changes", "packed_pairs", "pairs", "ranges", "spread", "unique", "unit"),
+    *(
+        "Ints8",
+        "Vectors",
+        "Words",
+        "blocks_of",
+        "changes",
+        "packed_pairs",
+        "pairs",
+        "ranges",
+        "spread",
+        "unique",
+        "unit",
+    ),
 ]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -32,6 +45,22 @@ Whole = TypeVar("Whole", bound=np.integer[Any])
 def ranges(start: AnyInts, count: AnyInts) -> Ints:
     """``start[i], start[i] + 1, ..., start[i] + count[i] - 1`` for every i in turn: int64[sum of count]."""
     return np.repeat(start - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+
+
+def blocks_of(cost: AnyInts, at_most: int) -> Iterator[slice]:
+    """All rows in order, in blocks whose total cost is at most ``at_most``, or of one row.
+
+    Args:
+        cost: int[n], what each row costs, such as the bytes or the terms that it needs.
+        at_most: the most that a block may cost.
+    """
+    done = np.cumsum(cost)
+    low = 0
+    while low < len(done):
+        limit = (done[low - 1] if low else 0) + at_most
+        high = max(int(np.searchsorted(done, limit, side="right")), low + 1)
+        yield slice(low, high)
+        low = high
 
 
 def unique(values: npt.NDArray[Whole]) -> npt.NDArray[Whole]:

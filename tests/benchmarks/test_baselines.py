@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import baselines
-from benchmarks.baselines import BASELINES, window_detection_rate
+from benchmarks.baselines import BASELINES, clusters, duplicates, traffic, windows
+from benchmarks.baselines.windows import window_detection_rate
 from harvestdetect.errors import UsageError
 from harvestdetect.simulate.evaluate import Found
 
@@ -132,14 +132,14 @@ def test_clusters_of_vectors_find_the_sweep_but_no_verbatim_copies(rows: Rows) -
 
 def test_clusters_are_of_a_sample_where_texts_are_many(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    clusters = baselines._clusters
+    found_by = clusters._clusters
 
     def counted(points: Any, size: int) -> Any:
         seen.append(len(points))
-        return clusters(points, size)
+        return found_by(points, size)
 
-    monkeypatch.setattr(baselines, "HDBSCAN_TEXTS", 400)
-    monkeypatch.setattr(baselines, "_clusters", counted)
+    monkeypatch.setattr(clusters, "HDBSCAN_TEXTS", 400)
+    monkeypatch.setattr(clusters, "_clusters", counted)
     BASELINES["hdbscan"](rows)
     assert seen == [400]
 
@@ -199,7 +199,7 @@ class _Umap:
         type(self).asked = asked
 
     def fit_transform(self, vectors: Any) -> Any:
-        return baselines._principal(vectors, self.asked["n_components"])
+        return clusters._principal(vectors, self.asked["n_components"])
 
 
 def test_topics_need_umap_and_run_it_as_bertopic_does(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,8 +207,8 @@ def test_topics_need_umap_and_run_it_as_bertopic_does(rows: Rows, monkeypatch: p
     module.__spec__ = ModuleSpec("umap", None)
     monkeypatch.setattr(module, "UMAP", _Umap, raising=False)
     monkeypatch.setitem(sys.modules, "umap", module)
-    vectors = baselines._vectors
-    monkeypatch.setattr(baselines, "_vectors", lambda texts, view: vectors(texts, "wording"))
+    vectors = traffic.vectors_of
+    monkeypatch.setattr(traffic, "vectors_of", lambda texts, view: vectors(texts, "wording"))
     assert BASELINES["bertopic"].available()
     found = BASELINES["bertopic"](rows, seed=3)
     assert finds(found, SWEEPERS)
@@ -283,7 +283,7 @@ few_words = st.lists(st.sampled_from("abcd"), min_size=1, max_size=14).map(" ".j
 @settings(max_examples=60, deadline=None)
 @given(st.lists(few_words, min_size=1, max_size=8, unique=True))
 def test_shingles_are_the_distinct_triples_of_each_text(texts: list[str]) -> None:
-    bounds, shingle = baselines._shingles(texts)
+    bounds, shingle = duplicates._shingles(texts)
     sets = [set(shingle[bounds[i] : bounds[i + 1]].tolist()) for i in range(len(texts))]
     assert [len(s) for s in sets] == [len(shingle_set(t)) for t in texts] == np.diff(bounds).tolist()
     for i, a in enumerate(texts):
@@ -313,7 +313,7 @@ def test_agreement_of_signatures_estimates_the_similarity() -> None:
     rng = random.Random(5)
     base = [rng.choice(WORDS) for _ in range(400)]
     texts = [" ".join(base), " ".join(base[:300] + [rng.choice(WORDS) for _ in range(100)])]
-    signature = baselines._signatures(*baselines._shingles(texts), seed=1)
+    signature = duplicates._signatures(*duplicates._shingles(texts), seed=1)
     assert abs(float((signature[0] == signature[1]).mean()) - jaccard(*texts)) < 0.2
 
 
@@ -322,8 +322,8 @@ def test_agreement_of_signatures_estimates_the_similarity() -> None:
 
 def test_the_random_features_give_the_kernel(rows: Rows) -> None:
     texts = tuple(sorted({r["prompt"] for r in rows}))[:300]
-    vectors = baselines._vectors(texts, "wording")
-    feature = baselines._features(vectors, np.random.default_rng(0))
+    vectors = traffic.vectors_of(texts, "wording")
+    feature = windows._features(vectors, np.random.default_rng(0))
     squared = np.clip(2 - 2 * vectors @ vectors.T, 0, None)
     width = np.median(np.sqrt(squared[np.triu_indices(len(texts), 1)]))
     assert np.abs(feature @ feature.T - np.exp(-squared / (2 * width**2))).mean() < 0.1

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from benchmarks import event, scale
 from benchmarks.event import CAMPAIGN, TEMPLATES, Judged, judge, lay, plan_event, tables
-from benchmarks.scale import DAYS, START, Laid, Scanned
+from benchmarks.laying import DAYS, START, Laid
+from benchmarks.scale import Scanned
 from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.simulate.groups import make_plan
 from harvestdetect.simulate.traffic import DAY
@@ -252,7 +253,7 @@ def test_the_benchmark_replaces_its_section_and_passes_options_on(
     assert "stale figures" not in text
     told = capsys.readouterr()
     assert "\n| read |" in told.out
-    assert "rows laid in" in told.err
+    assert "rows written in" in told.err
     held = json.loads(kept.read_text())
     # of so many accounts there is none
     assert (held["findings"], held["account_recall"]) == (0, 0.0)

@@ -19,9 +19,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import peers, scale
-from benchmarks.baselines import Suspects, Traffic
-from benchmarks.peers import PEERS, Given, Outcome, Package, Task, table, watched
+from benchmarks import laying
+from benchmarks.baselines import traffic as baseline_traffic
+from benchmarks.baselines.traffic import Suspects, Traffic
+from benchmarks.peers import command, methods, processes
+from benchmarks.peers.bench import Bench, Embedded, Outcome, how_it_ended, measure
+from benchmarks.peers.methods import PEERS, Given, Package
+from benchmarks.peers.processes import Task, Used, run_task, watched
+from benchmarks.peers.report import table
 from benchmarks.results import OURS
 from harvestdetect.simulate.evaluate import Planted, evaluate
 
@@ -159,7 +164,7 @@ def test_every_peer_runs_and_is_scored_by_one_rule(
 ) -> None:
     page, kept = tmp_path / "page.md", tmp_path / "kept.json"
     page.write_text("before\n<!-- peers -->\nstale figures\n<!-- /peers -->\nafter\n")
-    assert peers.main([*arguments, "--docs", str(page), "--json", str(kept)]) == 0
+    assert command.main([*arguments, "--docs", str(page), "--json", str(kept)]) == 0
     text = page.read_text()
     assert text.startswith("before\n<!-- peers -->\n`python -m benchmarks.peers --rows 500 --harvest 0.2")
     assert text.endswith("<!-- /peers -->\nafter\n")
@@ -192,7 +197,7 @@ def test_every_peer_runs_and_is_scored_by_one_rule(
     # a later run takes the embeddings that are there, and what they took
     (vectors,) = folder.glob("minilm-*.npy")
     before = vectors.stat().st_mtime_ns
-    assert peers.main([*arguments, "--peers", "evoc", "--json", str(kept)]) == 0
+    assert command.main([*arguments, "--peers", "evoc", "--json", str(kept)]) == 0
     (vectors,) = folder.glob("minilm-*.npy")
     assert vectors.stat().st_mtime_ns == before
     assert outcomes(kept)["EVoC"]["embedding_seconds"] == found["EVoC"]["embedding_seconds"]
@@ -211,7 +216,7 @@ def test_what_hangs_or_is_missing_is_reported_and_the_rest_runs(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "semhash" else find_spec(name))
     start = time.perf_counter()
     chosen = ["--peers", "datasketch,rensa,semhash", "--limit", "6", "--json", str(kept)]
-    assert peers.main([*arguments, *chosen]) == 0
+    assert command.main([*arguments, *chosen]) == 0
     assert time.perf_counter() - start < 120
     found = outcomes(kept)
     assert {name: o["state"] for name, o in found.items()} == {
@@ -219,49 +224,49 @@ def test_what_hangs_or_is_missing_is_reported_and_the_rest_runs(
         "rensa": "too long",
         "datasketch": "done",
     }
-    assert found["SemHash"]["told"] == "needs semhash>=0.5"
-    assert found["rensa"]["told"].endswith("MB, at: signatures")
+    assert found["SemHash"]["remark"] == "needs semhash>=0.5"
+    assert found["rensa"]["remark"].endswith("MB, at: signatures")
     assert 6 <= found["rensa"]["seconds"] < 60
     assert found["rensa"]["scores"] is None
 
 
 def test_what_the_embeddings_took_counts_in_the_limit_of_a_peer(tmp_path: Path) -> None:
-    bench = peers._Bench(
+    bench = Bench(
         folder=tmp_path, work=tmp_path, cache=tmp_path, limit=0.2, memory=1e5, threads=1, seed=0
     )  # fmt: skip
-    embedded = peers._Embedded(file="none.npy", seconds=100.0, processor_seconds=90.0, peak_memory_mb=1e4)
-    outcome = peers._measure(bench, PEERS["hdbscan"], embedded)
+    embedded = Embedded(file="none.npy", seconds=100.0, processor_seconds=90.0, peak_memory_mb=1e4)
+    outcome = measure(bench, PEERS["hdbscan"], embedded)
     assert outcome.state == "too long"
     assert outcome.seconds is not None
     assert outcome.seconds >= 100
     assert outcome.peak_memory_mb == 1e4
-    stopped = peers._Embedded(
-        file="", seconds=5.0, processor_seconds=4.0, peak_memory_mb=9.0, state="too long", told="embeddings stopped"
+    stopped = Embedded(
+        file="", seconds=5.0, processor_seconds=4.0, peak_memory_mb=9.0, state="too long", remark="embeddings stopped"
     )
-    outcome = peers._measure(bench, PEERS["hdbscan"], stopped)
-    assert (outcome.state, outcome.told, outcome.seconds) == ("too long", "embeddings stopped", 5.0)
+    outcome = measure(bench, PEERS["hdbscan"], stopped)
+    assert (outcome.state, outcome.remark, outcome.seconds) == ("too long", "embeddings stopped", 5.0)
 
 
 def test_a_peer_that_raises_is_reported_without_its_words(
     tmp_path: Path, fakes: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    scale.lay(tmp_path, rows=200, seed=1, harvest=0.3)
+    laying.lay(tmp_path, rows=200, seed=1, harvest=0.3)
     fake(fakes, "evoc", FAILS)
-    np.save(tmp_path / "vectors.npy", peers._blobs(200))
+    np.save(tmp_path / "vectors.npy", processes._blobs(200))
     task = Task(peer="EVoC", folder=str(tmp_path), out=str(tmp_path / "EVoC.json"), cache="", seed=0, trial=True)
-    done = peers._child(task)
+    done = run_task(task)
     assert done.error == "ValueError"
     assert "a prompt" in capfd.readouterr().err
-    used = peers.Used(seconds=1.0, processor_seconds=1.0, peak_memory_mb=9.0)
-    bench = peers._Bench(folder=tmp_path, work=tmp_path, cache=tmp_path, limit=9, memory=9, threads=0, seed=0)
-    assert peers._stopped(bench, "EVoC", used, done) == ("failed", "failed, ValueError, at: clustering")
+    used = Used(seconds=1.0, processor_seconds=1.0, peak_memory_mb=9.0)
+    bench = Bench(folder=tmp_path, work=tmp_path, cache=tmp_path, limit=9, memory=9, threads=0, seed=0)
+    assert how_it_ended(bench, "EVoC", used, done) == ("failed", "failed, ValueError, at: clustering")
 
 
 def test_peers_are_chosen_by_name_in_any_case(capsys: pytest.CaptureFixture[str]) -> None:
-    assert [peer.name for peer in peers._chosen("evoc, BERTOPIC")] == ["BERTopic", "EVoC"]
+    assert [peer.name for peer in command._chosen("evoc, BERTOPIC")] == ["BERTopic", "EVoC"]
     for wrong in (["--peers", "nobody"], ["--peers", ","], ["--rows", "5"]):
         with pytest.raises(SystemExit):
-            peers.main(wrong)
+            command.main(wrong)
     assert "at least 100 rows" in capsys.readouterr().err
 
 
@@ -347,7 +352,7 @@ def test_a_process_within_the_limits_is_let_be(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(st.lists(st.text("ab ", max_size=12), max_size=6))
 def test_shingles_hold_every_word_in_its_order(texts: list[str]) -> None:
-    for text, shingles in zip(texts, peers._shingles(texts), strict=True):
+    for text, shingles in zip(texts, methods._shingles(texts), strict=True):
         words = text.split()
         wanted = {tuple(words[i : i + 3]) for i in range(max(len(words) - 2, 1))}
         assert {tuple(shingle.split()) for shingle in shingles} == wanted
@@ -358,8 +363,8 @@ def test_shingles_hold_every_word_in_its_order(texts: list[str]) -> None:
 @given(st.lists(st.lists(st.integers(0, 1), min_size=10, max_size=10), min_size=1, max_size=8))
 def test_texts_alike_by_their_signatures_are_one_group(rows: list[list[int]]) -> None:
     signature = np.array(rows, dtype=np.uint32)
-    group = peers._alike(signature, [range(len(rows))] * len(rows))
-    reached = (signature[:, None, :] == signature[None, :, :]).mean(axis=2) >= peers.JACCARD
+    group = methods._alike(signature, [range(len(rows))] * len(rows))
+    reached = (signature[:, None, :] == signature[None, :, :]).mean(axis=2) >= methods.JACCARD
     for _ in rows:
         reached = reached @ reached
     assert ((group[:, None] == group[None, :]) == reached).all()
@@ -367,23 +372,23 @@ def test_texts_alike_by_their_signatures_are_one_group(rows: list[list[int]]) ->
 
 def test_only_texts_that_share_a_band_are_compared() -> None:
     signature = np.zeros((3, 4), dtype=np.uint64)
-    assert len(set(peers._alike(signature, [[0, 1], [1, 0], [2]]).tolist())) == 2
+    assert len(set(methods._alike(signature, [[0, 1], [1, 0], [2]]).tolist())) == 2
 
 
 def test_senders_of_a_group_are_a_finding_from_ten_accounts_on(
     tmp_path: Path, fakes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scale.lay(tmp_path, rows=200, seed=1, harvest=0.3)
+    laying.lay(tmp_path, rows=200, seed=1, harvest=0.3)
     held: list[tuple[Traffic, list[Suspects]]] = []
-    found_by = peers.baselines.by_group
+    found_by = baseline_traffic.by_group
 
     def noting(traffic: Traffic, *rest: Any, **named: Any) -> list[Suspects]:
         held.append((traffic, found_by(traffic, *rest, **named)))
         return held[-1][1]
 
-    monkeypatch.setattr(peers.baselines, "by_group", noting)
+    monkeypatch.setattr(baseline_traffic, "by_group", noting)
     task = Task(peer="fast_hdbscan", folder=str(tmp_path), out=str(tmp_path / "x.json"), cache="", seed=0, trial=True)
-    done = peers._child(task)
+    done = run_task(task)
     ((traffic, suspects),) = held
     assert done.error == ""
     assert done.texts == len(traffic.texts)
@@ -446,7 +451,7 @@ def test_an_installed_peer_keeps_heaps_apart(name: str, cache: Path) -> None:
 
 
 def test_the_table_leaves_nobody_out() -> None:
-    laid = scale.Laid(
+    laid = laying.Laid(
         rows=1_000, accounts=100, campaigns=1, look_alikes=0, harvest=50, characters=260.0, repeated=0.4, bytes=1,
         seconds=0.1,
     )  # fmt: skip
@@ -461,11 +466,11 @@ def test_the_table_leaves_nobody_out() -> None:
             embedding_seconds=1000.4, first_seconds=55.55, findings=1_200, scores=evaluate([], truth),
         ),
         Outcome(
-            peer="hdbscan", state="too long", told="stopped after 90 s and 600 MB, at: clustering", seconds=90.0,
+            peer="hdbscan", state="too long", remark="stopped after 90 s and 600 MB, at: clustering", seconds=90.0,
             processor_seconds=80.0, peak_memory_mb=600.0, embedding_seconds=30.0,
         ),
-        Outcome(peer="EVoC", state="not installed", told="needs evoc>=0.3"),
-        Outcome(peer="rensa", state="failed", told="failed, ValueError, at: index", seconds=3.0),
+        Outcome(peer="EVoC", state="not installed", remark="needs evoc>=0.3"),
+        Outcome(peer="rensa", state="failed", remark="failed, ValueError, at: index", seconds=3.0),
     ]  # fmt: skip
     lines = table([ours, *rest], laid, command="run it", versions={"numpy": "2"}).splitlines()
     assert lines[0].startswith("`run it` on ")

@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import recall
+from benchmarks.ground import INNOCENT, LENDS, Hosts
 from benchmarks.pages import write_section
-from benchmarks.planting import INNOCENT, LENDS, Hosts, Laid, NotEnough, Sources, grammar_sources, lay, real_sources
+from benchmarks.planting import PlantedDump, plant
 from benchmarks.plots import write_plots
 from benchmarks.real_texts import DAY, START, data_missing, fixed_words
 from benchmarks.results import Finding, Group, Result, interval, wilson
@@ -39,6 +40,7 @@ from benchmarks.scenarios import (
     reword,
     technique,
 )
+from benchmarks.sources import NotEnough, Sources, grammar_sources, real_sources
 from benchmarks.tables import render_parts
 from harvestdetect import Settings
 from harvestdetect.corpus.normalize import normalize
@@ -179,18 +181,20 @@ def test_hosts_say_what_is_missing() -> None:
 # ---------------------------------------------------------------- a dump
 
 
-def _lay(*scenarios: Scenario, metadata: bool = False, rows: int = 3_000, looks: bool = False) -> tuple[Sources, Laid]:
+def _lay(
+    *scenarios: Scenario, metadata: bool = False, rows: int = 3_000, looks: bool = False
+) -> tuple[Sources, PlantedDump]:
     kept = tuple(x for x in LOOK_ALIKES[::2]) if looks else ()
     dump = Dump(name="toy", part="grid", scenarios=scenarios, metadata=metadata, look_alikes=kept)
     sources = grammar_sources(seed="toy", rows=rows)
-    return sources, lay(dump, sources, half="tuning", seed="toy")
+    return sources, plant(dump, sources, half="tuning", seed="toy")
 
 
 def _scenario(name: str) -> Scenario:
     return next(s for s in (*GRID, *EVASIONS) if s.name == name)
 
 
-def _rows(laid: Laid, name: str) -> dict[str, list[dict[str, Any]]]:
+def _rows(laid: PlantedDump, name: str) -> dict[str, list[dict[str, Any]]]:
     accounts = next(g["accounts"] for g in laid.truth if g["name"] == name)
     found: dict[str, list[dict[str, Any]]] = {a: [] for a in accounts}
     for row in laid.rows:
@@ -350,7 +354,7 @@ def _group(scenario: str, *, found: bool, covered: int, name: str | None = None,
 
 def _result(part: str = "grid", **changes: Any) -> Result:
     base = Result(
-        part=part, dump=f"{part}-1", metadata=False, seed=100, detector="harvestdetect", variant="", told="toy texts",
+        part=part, dump=f"{part}-1", metadata=False, seed=100, detector="harvestdetect", variant="", origin="toy texts",
         rows=1_000, benign_rows=500, accounts=100, average_precision=0.5, flagged=60, flagged_guilty=57,
         groups=(_group("centre", found=True, covered=57), _group("each-1", found=False, covered=0)),
         findings=(

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import scale
-from benchmarks.scale import Laid, Scanned, exponent, lay, tables
+from benchmarks import laying, scale
+from benchmarks.laying import Laid, lay
+from benchmarks.scale import Scanned, exponent, tables
 from harvestdetect.simulate.evaluate import read_truth
 
 ROWS = 3_000
@@ -51,7 +52,7 @@ def test_a_dump_holds_what_is_said_of_it(laid: tuple[Path, Laid]) -> None:
 
 def test_rows_of_planted_accounts_stay_as_they_were_simulated(laid: tuple[Path, Laid], tmp_path: Path) -> None:
     folder, held = laid
-    scale.simulate(tmp_path, prompts=ROWS, harvest_share=0.05, days=scale.DAYS, seed=3, campaigns=held.campaigns)
+    scale.simulate(tmp_path, prompts=ROWS, harvest_share=0.05, days=laying.DAYS, seed=3, campaigns=held.campaigns)
     planted = {account for group in read_truth(folder) for account in group.accounts}
     before, after = _rows(tmp_path), _rows(folder)
     changed = {b["account"] for b, a in zip(before, after, strict=True) if b != a}
@@ -70,13 +71,13 @@ def test_the_same_arguments_lay_the_same_rows(laid: tuple[Path, Laid], tmp_path:
 
 def test_a_dump_that_is_there_is_used_again(laid: tuple[Path, Laid], monkeypatch: pytest.MonkeyPatch) -> None:
     folder, held = laid
-    monkeypatch.setattr(scale, "make_plan", None)
+    monkeypatch.setattr(laying, "make_plan", None)
     assert lay(folder, rows=ROWS, seed=3, harvest=0.05) == held
 
 
 def test_later_rows_come_later_from_others_in_one_file(laid: tuple[Path, Laid], tmp_path: Path) -> None:
     folder, _ = laid
-    lay(tmp_path, rows=10_000, seed=4, harvest=0.05, start=scale.START + scale.DAYS * scale.DAY, files=1)
+    lay(tmp_path, rows=10_000, seed=4, harvest=0.05, start=laying.START + laying.DAYS * scale.DAY, files=1)
     before, later = _rows(folder), _rows(tmp_path)
     assert len(list((tmp_path / "dump").iterdir())) == 1
     assert max(r["timestamp"] for r in before) < min(r["timestamp"] for r in later)
@@ -153,7 +154,7 @@ def test_sizes_are_sorted_and_checked(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_failed_scan_ends_the_benchmark() -> None:
     with pytest.raises(SystemExit, match="exit code"):
-        scale._command(["nowhere.jsonl", "--out", "nowhere"])
+        scale.run_scan(["nowhere.jsonl", "--out", "nowhere"])
 
 
 def test_the_benchmark_replaces_its_section(

@@ -13,8 +13,8 @@ import pytest
 from benchmarks import sensitivity, trials
 from benchmarks.constants import DECISIONS, SETTINGS, Constant, defined
 from benchmarks.moving import BOUNDS, HALF, MOVES, TWICE, cannot_move, moved, moved_value, value_of
-from benchmarks.planting import NotEnough
 from benchmarks.replay import STAGES, Recorded, stage_of
+from benchmarks.sources import NotEnough
 from benchmarks.trial_dumps import DUMPS
 from benchmarks.trials import Bench
 from harvestdetect import Settings, detect, read_dumps
@@ -62,7 +62,7 @@ def written(detection: Detection) -> tuple[str, str, str]:
 
 
 def test_a_value_moves_within_its_unit() -> None:
-    share, whole = BY_NAME["evidence.explanations.NEARLY_ALL"], BY_NAME["campaign.form.MIN_SHARED"]
+    share, whole = BY_NAME["evidence.explanations.NEARLY_ALL"], BY_NAME["campaign.links.MIN_SHARED"]
     assert [moved_value(share, 0.9, move) for move in MOVES] == [0.45, 1]
     assert [moved_value(whole, 3, move) for move in MOVES] == [2, 6]
     log_p = BY_NAME["settings.link_log_p"]

@@ -32,9 +32,9 @@ def test_campaigns_keep_their_ids(
     assert "hands over" in page.read_text()
     found = json.loads((tmp_path / "found.json").read_text())
     assert any(run["carried"] for run in found["runs"]) == carried
-    for told in found["told"]:
-        assert told["ids"] == 1, told
-        assert told["alerts"].get("new") == 1, told
-        if told["second_started"] is not None:
-            assert told["second_told"] - told["second_started"] <= 1, told
+    for one in found["scenarios"]:
+        assert one["ids"] == 1, one
+        assert one["alerts"].get("new") == 1, one
+        if one["second_started"] is not None:
+            assert one["second_reported"] - one["second_started"] <= 1, one
     assert found["compared"]["least_jaccard"] >= 0.95

@@ -13,25 +13,22 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
-from harvestdetect.campaign import form as stage
 from harvestdetect.campaign import shared_accounts as overlap
-from harvestdetect.campaign.form import (
-    COPIED,
+from harvestdetect.campaign import users
+from harvestdetect.campaign.form import ClusterGroup, form_campaigns, joined, without
+from harvestdetect.campaign.links import (
     COPIED_RELIEF,
+    COPIED_SHARE,
     MIN_OVERLAP,
     MIN_SHARED,
     RIGID_RELIEF,
     Link,
-    Part,
     communities,
-    form_campaigns,
     is_copied,
-    joined,
     link_clusters,
-    membership,
-    split_users,
-    without,
 )
+from harvestdetect.campaign.membership import membership
+from harvestdetect.campaign.users import split_users
 from harvestdetect.data import Campaign
 from harvestdetect.util.arrays import Ints32
 
@@ -144,7 +141,7 @@ def shared_by_chance(one: dict[int, int], other: dict[int, int], volume: Ints32)
     st.sets(st.integers(0, 8)),
     st.sets(st.integers(0, 8), max_size=3),
     st.sampled_from([-6.0, -1.0, 0.5, 1e9]),
-    st.sampled_from([1, 5, overlap.CELLS]),
+    st.sampled_from([1, 5, overlap.CELLS_AT_ONCE]),
 )
 @settings(max_examples=200, deadline=None)
 def test_links_are_those_of_a_loop_over_pairs(
@@ -162,7 +159,7 @@ def test_links_are_those_of_a_loop_over_pairs(
         if {i, j} & copied:
             expected *= COPIED_RELIEF
         part = shared / min(len(clusters[i]), len(clusters[j]))
-        tail = max(poisson.logsf(shared - 1, expected), overlap.LEAST_LOG_P) + np.log(
+        tail = max(poisson.logsf(shared - 1, expected), overlap.MIN_LOG_P) + np.log(
             len(clusters) * (len(clusters) - 1) / 2
         )
         cut = log_p * RIGID_RELIEF if {i, j} <= rigid else log_p
@@ -170,7 +167,7 @@ def test_links_are_those_of_a_loop_over_pairs(
         if shared >= MIN_SHARED and part >= MIN_OVERLAP and tail < cut:
             wanted.append((i, j, shared, expected, tail, part))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(overlap, "CELLS", cells)
+        patch.setattr(overlap, "CELLS_AT_ONCE", cells)
         found = link_clusters(
             *sent(clusters), volume, log_p=log_p, rigid=[i in rigid for i in range(len(clusters))],
             copied=[i in copied for i in range(len(clusters))],
@@ -180,14 +177,14 @@ def test_links_are_those_of_a_loop_over_pairs(
         assert (link.expected, link.log_p, link.overlap) == pytest.approx((expected, tail, part), rel=1e-6, abs=1e-9)
 
 
-@given(st.lists(SENDERS, min_size=1, max_size=9), st.sampled_from([1, 20, overlap.CELLS]))
+@given(st.lists(SENDERS, min_size=1, max_size=9), st.sampled_from([1, 20, overlap.CELLS_AT_ONCE]))
 def test_each_shared_pair_is_given_once_in_order(clusters: list[dict[int, int]], cells: int) -> None:
     overlaps = overlap.overlaps_of(*sent(clusters), np.full(40, 50, np.int32))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(overlap, "CELLS", cells)
+        patch.setattr(overlap, "CELLS_AT_ONCE", cells)
         parts = [overlap.shared_pairs(overlaps, block) for block in overlap.blocks(overlaps)]
     assert all(len(part.first) <= max(cells, len(clusters)) for part in parts)
-    assert cells < overlap.CELLS or len(parts) == 1
+    assert cells < overlap.CELLS_AT_ONCE or len(parts) == 1
     found = [
         row
         for p in parts
@@ -218,7 +215,7 @@ def test_copied_clusters_are_mostly_one_text() -> None:
     many = np.arange(10, dtype=np.int32)
     assert not is_copied(many)
     assert not is_copied(many[:0])
-    assert is_copied(np.concatenate((many, np.full(round(10 * COPIED / (1 - COPIED)), 99, np.int32))))
+    assert is_copied(np.concatenate((many, np.full(round(10 * COPIED_SHARE / (1 - COPIED_SHARE)), 99, np.int32))))
 
 
 def test_few_clusters_have_no_links() -> None:
@@ -373,11 +370,11 @@ def apart_by_loop(hits: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         used = each > 0
         expected = float((1 - share ** each[used] - (1 - share) ** each[used]).sum())
         both = int(((hits[i] > 0) & (hits[j] > 0)).sum())
-        found[i, j] = found[j, i] = poisson.logcdf(both, max(expected, 1e-9)) < stage.SPLIT_LOG_P
+        found[i, j] = found[j, i] = poisson.logcdf(both, max(expected, 1e-9)) < users.SPLIT_LOG_P
     return found
 
 
-@given(seed=st.integers(0, 10_000), count=st.integers(2, 6), at_once=st.sampled_from([1, 50, stage.TERMS]))
+@given(seed=st.integers(0, 10_000), count=st.integers(2, 6), at_once=st.sampled_from([1, 50, users.SHARED_AT_ONCE]))
 @settings(max_examples=60, deadline=None)
 def test_clusters_are_apart_as_in_a_loop_over_pairs(seed: int, count: int, at_once: int) -> None:
     rng = np.random.default_rng(seed)
@@ -387,8 +384,8 @@ def test_clusters_are_apart_as_in_a_loop_over_pairs(seed: int, count: int, at_on
     account = np.repeat(np.tile(np.arange(80), count), hits.ravel()).astype(np.int32)
     assigned = np.split(np.arange(len(account), dtype=np.int32), np.cumsum(hits.sum(axis=1))[:-1])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "TERMS", at_once)
-        found = stage._apart(stage._users(range(count), assigned, account))
+        patch.setattr(users, "SHARED_AT_ONCE", at_once)
+        found = users._apart(users._usage(range(count), assigned, account))
     assert np.array_equal(found, apart_by_loop(hits))
 
 
@@ -502,7 +499,7 @@ def form_campaign(
 ) -> Campaign:  # fmt: skip
     """One campaign."""
     (found,) = form_campaigns(
-        [Part(clusters=clusters, held=assigned, nearby=nearby, rigid=rigid)], links, **corpus
+        [ClusterGroup(clusters=clusters, prompts=assigned, nearby=nearby, rigid=rigid)], links, **corpus
     )  # fmt: skip
     return found
 

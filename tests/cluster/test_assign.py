@@ -30,13 +30,13 @@ def corpus_of(sent: Sent, *, min_senders: int = 99) -> Corpus:
     return build_corpus(batches_of([Prompt(account=a, prompt=t) for a, t in sent]), min_senders=min_senders)
 
 
-def segments_of(corpus: Corpus, texts: Sequence[str]) -> Ints32:
+def segments_by_prompt(corpus: Corpus, texts: Sequence[str]) -> Ints32:
     places = {t: i for i, t in enumerate(list(corpus.text))}
     return np.array(sorted(places[t] for t in texts), np.int32)
 
 
 def cluster(corpus: Corpus, texts: Sequence[str], channel: str = "wording") -> TemplateCluster:
-    return TemplateCluster(channel=channel, segments=segments_of(corpus, texts), quality=1.0)
+    return TemplateCluster(channel=channel, segments=segments_by_prompt(corpus, texts), quality=1.0)
 
 
 def texts_of(corpus: Corpus, prompts: Ints32) -> set[str]:
@@ -119,7 +119,7 @@ PARTS = [
         max_size=25,
     ),
     st.integers(2, 4),
-    st.sampled_from([1, 20, assign.TERMS]),
+    st.sampled_from([1, 20, assign.PRODUCTS_AT_ONCE]),
 )
 @settings(max_examples=80, deadline=None)
 def test_verbatim_clusters_equal_brute_force(
@@ -127,7 +127,7 @@ def test_verbatim_clusters_equal_brute_force(
 ) -> None:
     corpus = corpus_of([(a, " ".join(parts)) for a, parts in sent], min_senders=min_accounts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assign, "TERMS", at_once)
+        patch.setattr(assign, "PRODUCTS_AT_ONCE", at_once)
         found = verbatim_clusters(corpus, min_accounts=min_accounts)
     assert {frozenset(c.segments.tolist()) for c in found} == brute_force_groups(corpus, min_accounts)
     assert all(c.channel == "verbatim" and (np.diff(c.segments) > 0).all() for c in found)
@@ -136,7 +136,7 @@ def test_verbatim_clusters_equal_brute_force(
 def test_a_text_of_many_accounts_is_a_verbatim_cluster() -> None:
     corpus = corpus_of([(f"a{i}", "the same words") for i in range(10)] + [("b", "other"), ("c", "other")])
     (found,) = verbatim_clusters(corpus, min_accounts=10)
-    assert found.segments.tolist() == segments_of(corpus, ["the same words"]).tolist()
+    assert found.segments.tolist() == segments_by_prompt(corpus, ["the same words"]).tolist()
     assert verbatim_clusters(corpus, min_accounts=11) == []
 
 
@@ -327,8 +327,12 @@ def around_by_loop(held: Sequence[int], free: Sequence[int], corpus: Corpus, nei
     own = set().union(*(segments[p] for p in held))
 
     def inside(segment: int) -> bool:
-        near = [i for i in neighbors.index[segment, : assign.AMONG].tolist() if i >= 0 and sender[i] != sender[segment]]
-        return sum(i in own for i in near) > assign.AMONG_SHARE * len(near)
+        near = [
+            i
+            for i in neighbors.index[segment, : assign.NEIGHBORS_AMONG].tolist()
+            if i >= 0 and sender[i] != sender[segment]
+        ]
+        return sum(i in own for i in near) > assign.MIN_SHARE_AMONG * len(near)
 
     theirs = [account[p] for p in held]
     theirs = [a for a in theirs if theirs.count(a) == 1]

@@ -12,21 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.cluster import spanning
 from harvestdetect.cluster import tree as cluster
+from harvestdetect.cluster.distances import core_distance, shared_distance
+from harvestdetect.cluster.node_counts import sender_counts
+from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
-from harvestdetect.cluster.tree import (
-    Postings,
-    Tree,
-    _best_antichain,
-    _limits,
-    _link,
-    _senders,
-    build_tree,
-    core_distance,
-    select_by_accounts,
-    select_flat,
-    shared_distance,
-)
+from harvestdetect.cluster.selection import best_antichain, select_by_accounts, select_flat
+from harvestdetect.cluster.spanning import _band_ends
+from harvestdetect.cluster.tree import Tree, build_tree, condense, single_linkage
 from harvestdetect.data import Clusters, Neighbors
 from harvestdetect.neighbors.search import nearest
 from harvestdetect.util.arrays import Floats32, Ints32
@@ -43,7 +37,7 @@ def blobs(n: int, groups: int, *, d: int = 8, width: float = 0.15, seed: int = 0
 
 
 def lone_component(points: int = 30, noise: int = 150, *, d: int = 64, seed: int = 0) -> Floats32:
-    """One tight group, first, among points that have nobody near."""
+    """One tight group, first, in_sorted points that have nobody near."""
     rng = np.random.default_rng(seed)
     centre = rng.standard_normal((1, d))
     tight = unit(centre / np.linalg.norm(centre) + 0.02 * rng.standard_normal((points, d)))
@@ -150,9 +144,9 @@ def test_condensation_equals_that_of_the_package(n: int, size: int, seed: int, s
     from scipy.cluster.hierarchy import linkage
 
     rng = np.random.default_rng(seed)
-    # few different distances, nought among them
+    # few different distances, nought in_sorted them
     merged = linkage(rng.integers(0, steps, (n, 1)).astype(np.float64), "single")
-    ours, theirs = cluster._condensed(merged, size), condense_tree(merged, size)
+    ours, theirs = condense(merged, size), condense_tree(merged, size)
     assert ours.dtype == theirs.dtype
     assert len(ours) == len(theirs)
     assert clusters_of(ours) == clusters_of(theirs)
@@ -173,7 +167,7 @@ def test_the_package_selects_the_same_of_either_condensation(n: int, size: int, 
     distance = np.sort(rng.random(n - 1))
     distance[:equal] = 0.0
     merged = label(np.column_stack((rng.permutation(ends), distance)).astype(float))
-    ours, theirs = cluster._condensed(merged, size), condense_tree(merged, size)
+    ours, theirs = condense(merged, size), condense_tree(merged, size)
     for method in ("leaf", "eom"):
         found, expected = (get_clusters(rows, compute_stability(rows), method) for rows in (ours, theirs))
         assert renamed(found[0]) == renamed(expected[0])
@@ -355,7 +349,7 @@ def plain_condensed(near: Neighbors, core: Any, *, floor: float, cap: float, siz
         edges += [(4.0, a, b) for a, b in zip(heads[::2], heads[1::2], strict=False)]
         heads = heads[::2]
     linked = label(np.array([(a, b, reach) for reach, a, b in edges], float))
-    return cluster._condensed(linked, size), inside
+    return condense(linked, size), inside
 
 
 def plain_nodes(condensed: Any, inside: Any) -> list[tuple[int, list[int]]]:
@@ -394,8 +388,8 @@ def test_a_tree_by_bands_and_blocks_equals_one_of_all_edges_at_once(
 ) -> None:
     near, core = random_graph(n, k, levels=levels, seed=seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cluster, "BLOCK", block)
-        patch.setattr(cluster, "MERGES", 1 + block % 7)
+        patch.setattr(spanning, "EDGES_AT_ONCE", block)
+        patch.setattr(cluster, "MERGES_AT_ONCE", 1 + block % 7)
         tree = build_tree(near, core=core, floor=floor, cap=cap, min_cluster_size=size)
     condensed, inside = plain_condensed(near, core, floor=floor, cap=cap, size=size)
     assert (tree.condensed == condensed).all()
@@ -415,8 +409,8 @@ def test_linking_in_steps_equals_linking_at_once(seed: int, n: int, merges: int)
     ends = rng.permutation(rng.permuted(ends, axis=1))
     edges = np.column_stack((rng.permutation(n)[ends], np.sort(rng.random(n - 1)))).astype(float)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cluster, "MERGES", merges)
-        assert (_link(edges) == label(edges)).all()
+        patch.setattr(cluster, "MERGES_AT_ONCE", merges)
+        assert (single_linkage(edges) == label(edges)).all()
 
 
 def test_points_at_no_distance_are_joined() -> None:
@@ -427,9 +421,9 @@ def test_points_at_no_distance_are_joined() -> None:
 
 def test_bands_end_at_quantiles_of_all_columns() -> None:
     reach = np.tile(np.arange(1, 33, dtype=np.float32) / 32, (200_000, 1))
-    assert _limits(reach, 1.0) == pytest.approx([4 / 32, 8 / 32, 16 / 32, 1.0], abs=1 / 32)
-    assert _limits(np.full((4, 3), np.inf, np.float32), 0.9) == [0.9]
-    assert _limits(np.full((4, 3), 0.5, np.float32), 0.5) == [0.5]
+    assert _band_ends(reach, 1.0) == pytest.approx([4 / 32, 8 / 32, 16 / 32, 1.0], abs=1 / 32)
+    assert _band_ends(np.full((4, 3), np.inf, np.float32), 0.9) == [0.9]
+    assert _band_ends(np.full((4, 3), 0.5, np.float32), 0.5) == [0.5]
 
 
 def test_nodes_that_span_more_than_the_cap_are_not_real() -> None:
@@ -563,9 +557,9 @@ def trees(draw: st.DrawFn) -> tuple[list[int], list[float]]:
 
 @given(trees())
 @settings(max_examples=150, deadline=None)
-def test_the_best_antichain_equals_brute_force(tree: tuple[list[int], list[float]]) -> None:
+def test_thebest_antichain_equals_brute_force(tree: tuple[list[int], list[float]]) -> None:
     parent, quality = tree
-    chosen = tuple(_best_antichain(np.array(parent, np.int32), np.array(quality)).tolist())
+    chosen = tuple(best_antichain(np.array(parent, np.int32), np.array(quality)).tolist())
     possible = antichains(parent)
     assert chosen in possible
     assert all(quality[c] > 0 for c in chosen)
@@ -585,7 +579,7 @@ def postings_of(account: Ints32, *, volume: Ints32 | None = None) -> Postings:
 
 
 def planted(accounts: Ints32, *, noise: int = 900, seed: int = 0) -> tuple[Tree, Postings]:
-    """A tight group, sent by ``accounts`` (one a point), among accounts with five texts each."""
+    """A tight group, sent by ``accounts`` (one a point), in_sorted accounts with five texts each."""
     vectors = lone_component(len(accounts), noise, seed=seed)
     others = accounts.max(initial=-1) + 1 + np.arange(noise, dtype=np.int32) // 5
     account = np.concatenate((accounts, others)).astype(np.int32)
@@ -678,7 +672,8 @@ def test_counts_of_deep_trees_equal_those_node_by_node(seed: int) -> None:
     )
     account, text = rng.integers(0, 40, 2 * n).astype(np.int32), rng.integers(0, 200, 2 * n).astype(np.int32)
     postings = Postings(start=np.arange(0, 2 * n + 1, 2), account=account, text=text, volume=np.full(40, 90, np.int32))
-    counts = np.stack(_senders(tree, postings, np.ones(depth, bool)), axis=1)
+    found = sender_counts(tree, postings, np.ones(depth, bool))
+    counts = np.stack((found.texts, found.accounts, found.returning, found.most), axis=1)
     for node in range(depth):
         rows = postings.rows(tree.points[first[node] :])
         each = np.bincount([a for a, _ in set(zip(account[rows].tolist(), text[rows].tolist(), strict=True))])

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from harvestdetect import Settings
 from harvestdetect.cluster import views as channels
-from harvestdetect.cluster.tree import Postings, core_distance, shared_distance
+from harvestdetect.cluster.distances import core_distance, shared_distance
+from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import Clustered, carry_on, cluster_view
 from harvestdetect.data import Neighbors
 from harvestdetect.neighbors.search import nearest

@@ -20,7 +20,8 @@ from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.wording import READ, slot_sweep
 from harvestdetect.evidence.work_list import focus
-from harvestdetect.template.align import align, tokens
+from harvestdetect.template.alignment import align
+from harvestdetect.template.tokens import tokens
 from harvestdetect.util.arrays import Floats32, Ints
 
 DAY = 86_400

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import inspect
 import json
 import math
 import re
@@ -23,9 +22,9 @@ from click.testing import CliRunner, Result
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.campaign import form as campaign_stage
 from harvestdetect.campaign import shared_accounts as overlap
-from harvestdetect.campaign.form import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, Link, link_clusters
+from harvestdetect.campaign.links import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, Link, link_clusters
+from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.cli.main import cli, main
 from harvestdetect.data import (
     NO_TIME,
@@ -795,8 +794,7 @@ INPUTS = ExplanationInputs(
 
 def test_cuts_are_those_of_the_stages() -> None:
     assert of_campaigns.SURE == findings.SURE
-    form = inspect.signature(campaign_stage.form_campaigns)
-    assert form.parameters["min_membership"].default == of_accounts.MEMBER_FROM
+    assert MIN_MEMBERSHIP == of_accounts.MEMBER_FROM
 
 
 # ---------------------------------------------------------------- what the scan puts into candidates.jsonl
@@ -952,7 +950,7 @@ def test_neighbours_are_held_to_the_cut_of_their_templates(rigid: Sequence[int],
 @given(
     st.lists(st.sets(st.integers(0, 60), min_size=1, max_size=30), min_size=2, max_size=16),
     st.lists(st.integers(0, 90), min_size=16, max_size=16, unique=True),
-    st.sampled_from([1, 40, overlap.CELLS]),
+    st.sampled_from([1, 40, overlap.CELLS_AT_ONCE]),
 )
 def test_neighbours_are_chosen_as_a_loop_chooses(sets: list[set[int]], angles: list[int], cells: int) -> None:
     from scipy.stats import poisson
@@ -965,7 +963,7 @@ def test_neighbours_are_chosen_as_a_loop_chooses(sets: list[set[int]], angles: l
         return len(x) * float(-np.expm1(17 * np.log1p(-rate)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(overlap, "CELLS", cells)
+        patch.setattr(overlap, "CELLS_AT_ONCE", cells)
         found = neighbours([sorted(s) for s in sets], vectors=[[np.cos(t), np.sin(t)] for t in turns])
     for x, one in enumerate(sets):
         far = {y: 2 * abs(np.sin((turns[y] - turns[x]) / 2)) for y in range(len(sets)) if y != x}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.campaign.form import RIGID_RELIEF
+from harvestdetect.campaign.links import RIGID_RELIEF
 from harvestdetect.corpus import by_prompt as lookup
 from harvestdetect.corpus.build import build_corpus
 from harvestdetect.corpus.by_prompt import (
@@ -46,7 +46,7 @@ from harvestdetect.dump import batches_of
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement
-from harvestdetect.template.refine import template_of
+from harvestdetect.template.clusters import template_of
 from harvestdetect.util.arrays import Ints32
 
 DAY = 86_400

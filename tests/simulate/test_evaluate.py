@@ -337,7 +337,7 @@ def test_truth_is_read_from_file_or_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no planted group"),
+        ("", "has no planted group"),
         ("[1]\n", "line 1: not a JSON object"),
         ('{"kind": "campaign", "accounts": ["a"]}', "name must be a text, got None"),
         ('{"name": "x", "kind": "bad", "accounts": ["a"]}', "kind must be campaign or look-alike, got 'bad'"),

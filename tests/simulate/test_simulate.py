@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from harvestdetect.data import FIELDS
 from harvestdetect.errors import InputError, OutputError, SettingsError
 from harvestdetect.simulate import Simulation, simulate
+from harvestdetect.simulate.campaigns import CAMPAIGN_KINDS
 from harvestdetect.simulate.grammar import Grammar, Sweep
-from harvestdetect.simulate.groups import CAMPAIGN_KINDS, LOOK_ALIKE_KINDS
+from harvestdetect.simulate.look_alikes import LOOK_ALIKE_KINDS
 from harvestdetect.simulate.people import GRAMMAR, Person, question, write
 from harvestdetect.simulate.traffic import human_times, machine_times
 
@@ -281,7 +282,7 @@ def test_bad_texts_and_folders_are_named(tmp_path: Path) -> None:
         simulate(tmp_path / "out", prompts=100, texts=["a\0b"])
     empty = tmp_path / "empty.txt"
     empty.touch()
-    with pytest.raises(InputError, match="holds no text"):
+    with pytest.raises(InputError, match="has no text"):
         simulate(tmp_path / "out", prompts=100, texts=[empty])
     with pytest.raises(OutputError, match="cannot write the simulated dump"):
         simulate(empty, prompts=100)
@@ -340,8 +341,7 @@ def test_times_stay_in_the_window(counts: list[int], seed: int, tempo: str) -> N
         counts=np.array(counts, dtype=np.int64),
         created=created,
         zones=dice.integers(-8, 10, len(counts)),
-        start=start,
-        end=end,
+        window=(start, end),
         first_session=7,
     )
     assert np.bincount(who, minlength=len(counts)).tolist() == counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -18,17 +18,11 @@ from harvestdetect.corpus.build import build_corpus
 from harvestdetect.corpus.by_prompt import PromptSegments, parts_by_prompt
 from harvestdetect.data import Corpus, Prompt, Template, TemplateCluster
 from harvestdetect.dump import batches_of
-from harvestdetect.template.align import Description, is_rigid, tokens
-from harvestdetect.template.refine import (
-    UNKNOWN,
-    Parted,
-    _apart,
-    _filled,
-    _Source,
-    _template,
-    _unmixed,
-    describe_clusters,
-)
+from harvestdetect.template.clusters import Source, described
+from harvestdetect.template.description import Description, is_rigid
+from harvestdetect.template.refine import Refined, _filtered, refine_clusters
+from harvestdetect.template.splitting import UNKNOWN_SUBCLUSTER, Split, Subcluster, _side_by_side, _with_common_clause
+from harvestdetect.template.tokens import tokens
 from harvestdetect.util.arrays import Floats32
 from harvestdetect.util.process_pool import ProcessPool
 
@@ -92,25 +86,32 @@ class Case:
     def owners(self, items: Iterable[Assigned]) -> list[list[str]]:
         return sorted(sorted(set(self.owner(item.prompts))) for item in items)
 
+    def refined(self, *items: Assigned, known: Mapping[int, Split] | None = None, remember: bool = False) -> Refined:
+        return refine_clusters(
+            items, self.corpus, self.parts, self.vectors, least=LEAST, known=known, remember=remember
+        )  # fmt: skip
+
     def described(self, *items: Assigned) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
-        return describe_clusters(items, self.corpus, self.parts, self.vectors, least=LEAST)
+        found = self.refined(*items)
+        return found.assigned, found.descriptions, found.templates
 
     @property
-    def source(self) -> _Source:
-        return _Source(
+    def source(self) -> Source:
+        return Source(
             corpus=self.corpus, parts=self.parts, vectors=self.vectors, least=LEAST, elsewhere=ProcessPool()
         )  # fmt: skip
 
     def unmixed(self, item: Assigned) -> list[Assigned]:
-        return _unmixed(item, _template(item, self.source).description, self.source)
+        return _side_by_side(item, described(item, self.source).description, self.source)
 
     def apart(self, item: Assigned) -> list[Assigned]:
-        whole = _template(item, self.source).description
-        assert _unmixed(item, whole, self.source) == []
-        return _apart(item, whole, self.source)
+        whole = described(item, self.source).description
+        assert _side_by_side(item, whole, self.source) == []
+        return _with_common_clause(item, whole, self.source)
 
     def filled(self, item: Assigned) -> Assigned:
-        return _filled(item, _template(item, self.source).description, self.source)[0]
+        whole = Subcluster(item, described(item, self.source))
+        return _filtered(whole, None, self.source, None, None).subcluster.item
 
 
 def case_of(sent: Sent) -> Case:
@@ -160,28 +161,25 @@ def test_a_cluster_of_two_templates_and_strays_comes_apart_and_the_strays_go() -
 def test_a_cluster_comes_apart_as_it_did_and_new_texts_go_where_they_fill(forgotten: float) -> None:
     case = case_of(filled("exam", EXAM, 20) + filled("tutor", TUTOR, 16) + strays(LEAST + 1))
     item = case.cluster()
-    anew: dict[int, Parted] = {}
-    first = describe_clusters([item], case.corpus, case.parts, case.vectors, least=LEAST, made_anew=anew)
-    assert case.owners(first[0]) == [["exam"], ["stray"], ["tutor"]]
-    assert sorted(set(anew[0].part.tolist())) == [0, 1, 2]
+    first = case.refined(item, remember=True)
+    assert case.owners(first.assigned) == [["exam"], ["stray"], ["tutor"]]
+    assert sorted(set(first.splits[0].subcluster.tolist())) == [0, 1, 2]
     # as if these texts had come since
-    unknown = np.random.default_rng(0).random(len(anew[0].part)) < forgotten
-    known = replace(anew[0], part=np.where(unknown, UNKNOWN, anew[0].part))
-    again = describe_clusters([item], case.corpus, case.parts, case.vectors, least=LEAST, known={0: known})
-    assert [one.prompts.tolist() for one in again[0]] == [one.prompts.tolist() for one in first[0]]
-    assert again[1:] == first[1:]
+    unknown = np.random.default_rng(0).random(len(first.splits[0].subcluster)) < forgotten
+    known = replace(first.splits[0], subcluster=np.where(unknown, UNKNOWN_SUBCLUSTER, first.splits[0].subcluster))
+    again = case.refined(item, known={0: known})
+    assert [one.prompts.tolist() for one in again.assigned] == [one.prompts.tolist() for one in first.assigned]
+    assert (again.descriptions, again.templates) == (first.descriptions, first.templates)
+    assert again.splits == {}
 
 
 def test_a_cluster_that_stays_whole_is_told_so() -> None:
     case = case_of(filled("exam", EXAM, 20))
-    anew: dict[int, Parted] = {}
-    first = describe_clusters(
-        [case.cluster()], case.corpus, case.parts, case.vectors, least=LEAST, made_anew=anew
-    )  # fmt: skip
-    assert len(anew[0].described) == 1
-    assert set(anew[0].part.tolist()) == {0}
-    again = describe_clusters([case.cluster()], case.corpus, case.parts, case.vectors, least=LEAST, known=anew)
-    assert again[1:] == first[1:]
+    first = case.refined(case.cluster(), remember=True)
+    assert len(first.splits[0].described) == 1
+    assert set(first.splits[0].subcluster.tolist()) == {0}
+    again = case.refined(case.cluster(), known=first.splits)
+    assert (again.descriptions, again.templates) == (first.descriptions, first.templates)
 
 
 def test_what_was_dropped_from_a_cluster_does_not_come_back() -> None:
@@ -190,12 +188,11 @@ def test_what_was_dropped_from_a_cluster_does_not_come_back() -> None:
     plants = clause + " about botany gardens: {} then list every plant needed {}"
     pumps = clause + " regarding engines pumps: {} while counting all broken gears {}"
     case = case_of(filled("plants", plants, 30, each=3) + filled("pumps", pumps, LEAST // 2, each=18))
-    anew: dict[int, Parted] = {}
-    first = describe_clusters([case.cluster()], case.corpus, case.parts, case.vectors, least=LEAST, made_anew=anew)
-    assert case.owners(first[0]) == [["plants"]]
-    again = describe_clusters([case.cluster()], case.corpus, case.parts, case.vectors, least=LEAST, known=anew)
-    assert case.owners(again[0]) == [["plants"]]
-    assert [one.prompts.tolist() for one in again[0]] == [one.prompts.tolist() for one in first[0]]
+    first = case.refined(case.cluster(), remember=True)
+    assert case.owners(first.assigned) == [["plants"]]
+    again = case.refined(case.cluster(), known=first.splits)
+    assert case.owners(again.assigned) == [["plants"]]
+    assert [one.prompts.tolist() for one in again.assigned] == [one.prompts.tolist() for one in first.assigned]
 
 
 @pytest.mark.parametrize(("accounts", "kept"), [(LEAST, True), (LEAST - 1, False)])
@@ -215,7 +212,7 @@ def test_without_a_template_inside_a_cluster_stays_whole() -> None:
     nouns = invented(rng, 14).split()
     case = case_of([(f"person {i}", " ".join(rng.choices(nouns, k=16))) for i in range(40)])
     item = case.cluster()
-    whole = _template(item, case.source).description
+    whole = described(item, case.source).description
     assert whole.shared >= 4  # so it was looked at
     assert case.unmixed(item) == []
     found, _, _ = case.described(item)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from benchmarks import memory as benchmark
-from benchmarks.scale import lay
+from benchmarks.laying import lay
 from harvestdetect.cli.main import run_command
 from harvestdetect.dump import read_dumps
 from harvestdetect.dump.size import rough_rows

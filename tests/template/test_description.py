@@ -14,28 +14,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.template import align as template
-from harvestdetect.template.align import (
+from harvestdetect.template import mixtures
+from harvestdetect.template.alignment import align, common_words, kept_shares
+from harvestdetect.template.description import (
     IN_ORDER,
     LABELS,
-    LEAST_TEXTS,
-    MAX_TOKENS,
-    RIGID_WORDS,
-    SAME,
-    SAME_LEAST,
     SHARED_WORDS,
     SLOT_EXAMPLES,
+    TEMPLATE_WORDS,
     Description,
-    align,
-    common_words,
-    cut,
     describe,
     is_template,
-    kept_shares,
-    same_templates,
-    templates_within,
-    tokens,
 )
+from harvestdetect.template.mixtures import MIN_TEXTS, SAME, SAME_MIN_WORDS, same_templates, templates_within
+from harvestdetect.template.tokens import MAX_TOKENS, token_texts, tokens
 
 TOKENS = st.lists(st.sampled_from(["a", "b", "c", "the", "."]), max_size=14)
 WORDS = [
@@ -95,13 +87,13 @@ def test_tokens_are_words_and_marks_with_their_places() -> None:
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from(["a", "Straße", "ǰ", "İ", "\u0345", ",", "\n"])).map(" ".join))
 def test_tokens_are_the_same_without_their_places(text: str) -> None:
-    assert cut(text) == [token for token, _, _ in tokens(text)]
+    assert token_texts(text) == [token for token, _, _ in tokens(text)]
 
 
 @pytest.mark.parametrize("piece", ["word ", "a" * 50 + " ", " " * 60 + "b", "x" * 7_999 + "y", "é, "])
 @pytest.mark.parametrize("count", [1, MAX_TOKENS - 1, MAX_TOKENS, MAX_TOKENS + 1, 3 * MAX_TOKENS])
 def test_of_a_long_text_the_same_tokens_are_read(piece: str, count: int) -> None:
-    assert cut(piece * count) == [token for token, _, _ in tokens(piece * count)]
+    assert token_texts(piece * count) == [token for token, _, _ in tokens(piece * count)]
 
 
 def test_a_line_end_is_a_token() -> None:
@@ -282,7 +274,7 @@ def test_a_part_of_a_template_is_another_template() -> None:
 def test_short_templates_are_not_compared() -> None:
     short = "Explain {} to a small child"
     one = described(short)
-    assert one.fixed < SAME_LEAST
+    assert one.fixed < SAME_MIN_WORDS
     assert same_templates([one, described(short, seed=4)]) == [[0], [1]]
 
 
@@ -315,7 +307,7 @@ def of_tokens(kept: Sequence[str]) -> Description:
 def same_pair(first: Description, second: Description) -> bool:
     bags = set(first.kept), set(second.kept)
     return (
-        min(first.fixed, second.fixed) >= SAME_LEAST
+        min(first.fixed, second.fixed) >= SAME_MIN_WORDS
         and len(bags[0] & bags[1]) >= SAME * max(map(len, bags))
         and len(align(first.kept, second.kept)) >= SAME * max(len(first.kept), len(second.kept))
     )
@@ -341,8 +333,8 @@ def test_same_templates_are_those_of_a_loop_over_pairs(kept: list[list[str]], at
     graph.add_nodes_from(range(len(found)))
     graph.add_edges_from((i, j) for i, j in combinations(range(len(found)), 2) if same_pair(found[i], found[j]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(template, "PAIRS", at_once)
-        patch.setattr(template, "PAIRS_AT_ONCE", at_once)
+        patch.setattr(mixtures, "PAIRS_AT_ONCE", at_once)
+        patch.setattr(mixtures, "FULL_PAIRS_AT_ONCE", at_once)
         groups = same_templates(found)
     assert groups == sorted(sorted(part) for part in nx.connected_components(graph))
 
@@ -520,16 +512,16 @@ def test_one_template_in_both_halves_is_given_once() -> None:
 def within_by_description(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[Description]:
     """The templates within some texts where every part is described in full."""
     found: list[Description] = []
-    halves = template._halves(vectors, np.arange(len(texts)))
-    for _ in range(template.DEPTH):
-        parts = [part for part in halves if len(part) >= LEAST_TEXTS]
+    halves = mixtures._halves(vectors, np.arange(len(texts)))
+    for _ in range(mixtures.MAX_HALVINGS):
+        parts = [part for part in halves if len(part) >= MIN_TEXTS]
         made = [describe([texts[i] for i in part], vectors[part]) for part in parts]
-        found += [one for one in made if one.fixed >= SAME_LEAST]
+        found += [one for one in made if one.fixed >= SAME_MIN_WORDS]
         halves = [
             half
             for part, one in zip(parts, made, strict=True)
-            if one.fixed < SAME_LEAST
-            for half in template._halves(vectors, part)
+            if one.fixed < SAME_MIN_WORDS
+            for half in mixtures._halves(vectors, part)
         ]
     return [found[group[0]] for group in same_templates(found)]
 
@@ -551,10 +543,10 @@ def test_the_templates_within_are_those_of_full_descriptions(seed: int, words: i
 
 
 def test_few_texts_show_no_template() -> None:
-    texts = fill(MIXED[0], 2 * LEAST_TEXTS)
-    for count in range(1, LEAST_TEXTS):
+    texts = fill(MIXED[0], 2 * MIN_TEXTS)
+    for count in range(1, MIN_TEXTS):
         assert templates_within(texts[:count], around(count)) == []
-    halves = np.repeat(np.eye(2, 8, dtype=np.float32), LEAST_TEXTS, axis=0)
+    halves = np.repeat(np.eye(2, 8, dtype=np.float32), MIN_TEXTS, axis=0)
     assert len(templates_within(texts, halves)) == 1
     assert templates_within(texts[1:-1], halves[1:-1]) == []
 
@@ -587,7 +579,7 @@ def test_a_reworded_template_is_one() -> None:
         return " ".join(word if rng.random() < 0.6 else f"other{rng.integers(1 << 30)}" for word in template)
 
     found = of_texts([reworded() for _ in range(12)])
-    assert found.fixed < RIGID_WORDS
+    assert found.fixed < TEMPLATE_WORDS
     assert found.backwards <= 2.0
     assert is_template(found)
 
@@ -610,7 +602,7 @@ def test_a_form_is_a_template_however_few_its_words(form: str, labels: int) -> N
 
     found = of_texts([form.format(some(), some(), some()) for _ in range(12)])
     assert found.labels == labels
-    assert is_template(found) == (labels >= LABELS or found.fixed >= RIGID_WORDS)
+    assert is_template(found) == (labels >= LABELS or found.fixed >= TEMPLATE_WORDS)
 
 
 def of_texts(texts: list[str]) -> Description:

@@ -1,0 +1,125 @@
+"""Which nodes of a condensed tree are clusters.
+
+HDBSCAN has two selections, ``leaf`` and ``eom`` (excess of mass); both are those of the ``hdbscan`` package. Excess of
+mass rewards density, so it finds topics. For campaigns, nodes are selected by how many accounts return to them, beyond
+chance. The best set of disjoint nodes is found by dynamic programming, as in FOSC (Campello, Moulavi, Zimek and
+Sander 2013, "A framework for semi-supervised and unsupervised optimal extraction of clusters from hierarchies").
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.cluster.node_counts import sender_counts
+from harvestdetect.cluster.postings import Postings
+from harvestdetect.cluster.repeat_senders import chance_of, expected_returning
+from harvestdetect.cluster.tree import Tree
+from harvestdetect.data import Clusters
+from harvestdetect.util.arrays import Floats, Ints, Ints32
+
+__all__ = ["best_antichain", "select_by_accounts", "select_flat"]
+
+
+MAX_TEXT_SHARE: Final = 0.1
+"""Largest share of all texts of the corpus that a cluster may contain; a larger node is a topic. Chosen."""
+
+POINTS_PER_TEXT: Final = 4.0
+"""Most points per text that are assumed before the texts of a node are counted: a node with more than this times
+:data:`MAX_TEXT_SHARE` of the points is not counted. Chosen; it saves time on nodes near the root."""
+
+MIN_POINTS: Final = 2
+"""Points that a selected node needs at least."""
+
+
+def select_flat(tree: Tree, *, method: str) -> Clusters:
+    """The flat clustering of the ``hdbscan`` package; ``method`` is ``leaf`` or ``eom``."""
+    from hdbscan._hdbscan_tree import compute_stability, get_clusters
+
+    label, probability, persistence = get_clusters(tree.condensed, compute_stability(tree.condensed), method)
+    q = len(tree.points)
+    out = np.full(tree.n, -1, np.int32)
+    strength = np.zeros(tree.n, np.float32)
+    where = np.empty(q, np.int32)
+    where[tree.local] = tree.points
+    out[where] = label[:q]
+    strength[where] = np.where(label[:q] >= 0, probability[:q], 0.0)
+    # renumber by first point: the phantom's label vanishes, and labels do not depend on the order of nodes
+    used, start = np.unique(out[out >= 0], return_index=True)
+    order = used[np.argsort(start)]
+    renumber = np.full(int(label.max(initial=-1)) + 2, -1, np.int32)
+    renumber[order] = np.arange(len(order), dtype=np.int32)
+    return Clusters(label=renumber[out], probability=strength, persistence=np.asarray(persistence)[order])
+
+
+def select_by_accounts(
+    tree: Tree,
+    postings: Postings,
+    *,
+    min_accounts: int,
+    max_account_share: float,
+    max_share: float | None = None,
+    points: int | None = None,
+) -> tuple[list[Ints32], Floats]:
+    """The disjoint nodes to which more accounts return than chance explains.
+
+    The quality of a node S is ``r * log((r + 1) / (E + 1)) * r / a``. Of its ``a`` accounts, ``r`` sent two or more
+    texts of S. ``E`` is the number expected if every account drew its texts at random, each from S with probability
+    |S| / N. The last factor prefers a pure node to the one around it.
+
+    Args:
+        tree: over n points.
+        postings: of the n points.
+        min_accounts: a node to which fewer accounts return has no quality.
+        max_account_share: a node of which one account sent a larger share of the texts has no quality.
+        max_share: a node with a larger share of all texts has no quality; None means :data:`MAX_TEXT_SHARE`.
+        points: the number of all points, where the tree is over some of them; None means n.
+
+    Returns:
+        the points of each selected node, ascending, best node first; and their qualities.
+    """
+    if max_share is None:
+        max_share = MAX_TEXT_SHARE
+    all_texts = int(postings.volume.sum())
+    size = tree.last - tree.first
+    eligible = tree.real & (size <= POINTS_PER_TEXT * max_share * (tree.n if points is None else points))
+    counts = sender_counts(tree, postings, eligible)
+    eligible &= (size >= MIN_POINTS) & (counts.texts <= max_share * all_texts)
+    eligible &= (counts.returning >= min_accounts) & (counts.accounts >= min_accounts)
+    eligible &= counts.most <= max_account_share * counts.texts
+    texts, accounts, returning = counts.texts[eligible], counts.accounts[eligible], counts.returning[eligible]
+    quality = np.zeros(len(eligible))
+    expected = expected_returning(texts, chance_of(postings.volume))
+    quality[eligible] = returning * np.log((returning + 1) / (expected + 1)) * returning / accounts
+    chosen = best_antichain(tree.parent, np.maximum(quality, 0.0))
+    chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
+    return [np.sort(tree.points[tree.first[c] : tree.last[c]]) for c in chosen], quality[chosen]
+
+
+def best_antichain(parent: Ints32, quality: Floats) -> Ints:
+    """The set of nodes, none an ancestor of another, with the greatest total quality; an upper node wins a tie.
+
+    Args:
+        parent: int32[c], -1 for the root; parents come before their children.
+        quality: float64[c]; nodes without a positive quality are never chosen.
+    """
+    good = quality > 0
+    above = parent.copy()
+    while (skip := np.flatnonzero((above >= 0) & ~good[above])).size:
+        above[skip] = above[above[skip]]
+    # only the few nodes with quality are left, each with the next such node above it
+    nodes = np.flatnonzero(good).tolist()
+    up = dict(zip(nodes, above[good].tolist(), strict=True))
+    worth = dict(zip(nodes, quality[good].tolist(), strict=True))
+    below = dict.fromkeys((-1, *nodes), 0.0)
+    for node in reversed(nodes):
+        below[up[node]] += max(below[node], worth[node])
+    covered = {-1: False}
+    taken = []
+    for node in nodes:
+        covered[node] = covered[up[node]]
+        if not covered[node] and worth[node] >= below[node]:
+            taken.append(node)
+            covered[node] = True
+    return np.array(taken, np.int64)
