@@ -69,7 +69,7 @@ def simulate(
 ) -> Simulation:
     """Writes a labelled dump: ``dump/prompts-*.jsonl.gz``, rows in the order of time, and ``truth.jsonl``.
 
-    There is one argument for each option of the command ``harvestdetect simulate``.
+    Many parameters because there is one for each option of the command ``harvestdetect simulate``.
 
     A scan of the folder ``dump`` never reads the truth. The same arguments give the same bytes with the same
     versions of Python, numpy and zlib. Files of an earlier run in the folder are replaced.

@@ -24,6 +24,7 @@ _SHORT_WEIGHTS: Final = list(accumulate(1.0 / (rank + 2.0) for rank in range(len
 _MANNERS: Final = ("as is", "as is", "as is", "lower", "lower", "bare", "capital", "capital")
 _OWN: Final = ("name", "city", "company", "relative", "job", "language", "os", "db", "webtool", "weekday")
 _MAX_PASTE: Final = 40
+"""Most pieces of code, log or prose that a simulated person pastes behind a request."""
 
 
 class Person:

@@ -15,7 +15,9 @@ from harvestdetect.util.arrays import Bools, Ints
 __all__ = ["DAY", "HOUR", "Account", "Events", "HumanTimes", "Network", "human_times", "machine_times", "opaque"]
 
 HOUR: Final = 3_600
+"""Seconds of an hour."""
 DAY: Final = 86_400
+"""Seconds of a day."""
 
 
 _ZONES: Final = np.array([-8, -7, -6, -5, -3, 0, 1, 1, 2, 3, 5, 7, 8, 9, 10], dtype=np.int64)
@@ -44,7 +46,9 @@ _CLIENTS: Final = (
 )  # fmt: skip
 _OLD_MODELS: Final = ("large-1", "large-1", "large-1", "small-1", "small-1", "mini-2")
 _ISPS: Final = 160
+"""Networks of internet providers."""
 _HOSTERS: Final = 24
+"""Networks of hosting providers."""
 
 
 def opaque(*parts: object, size: int = 8) -> str:
@@ -163,7 +167,7 @@ class Network:
     ) -> int:
         """Opens one more account; what is not given is drawn as for an ordinary one.
 
-        There is one keyword for each property that some group of accounts has in common.
+        Many parameters because there is one for each property that a group of accounts may have in common.
 
         Returns:
             the position of the account in :attr:`accounts`.

@@ -1,4 +1,6 @@
-"""The words of the simulated texts: lists of phrases between bars. The module is long because it is data.
+"""The words of the simulated texts: lists of phrases between bars.
+
+Long because it is data.
 
 ``DOMAINS`` names the subjects that people write about. A domain has things, ways to ask about a thing, and
 circumstances that a person adds. Phrases use the notation of :mod:`harvestdetect.simulate.grammar`.

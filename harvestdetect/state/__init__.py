@@ -119,7 +119,7 @@ class State:
     ) -> Run:
         """Scans dumps into the state, see :func:`harvestdetect.state.run.scan_into`.
 
-        It has many parameters because callers set a few of them by name.
+        Many parameters because callers set a few of them by name.
 
         Args:
             sources: files, globs or folders, or the result of :func:`harvestdetect.read_dumps`.

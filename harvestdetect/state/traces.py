@@ -28,6 +28,7 @@ _CONTEXT: Final = 24
 _SPILLS: Final = 400
 """Bytes from which SQLite may split a value between pages."""
 _LEAST_CONTEXT: Final = 4
+"""Bytes before or after a value that show where it comes from."""
 
 
 class Traces:
