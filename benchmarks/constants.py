@@ -421,7 +421,7 @@ def thresholds_inside(module: str) -> list[str]:
             numbers = [ast.literal_eval(n) for n in ast.walk(node) if isinstance(n, ast.Constant) and _is_number(n)]
             if any(number not in (0, 1, 2) and abs(number) > TINY for number in numbers):
                 found.append(ast.unparse(node))
-    return [text for text in found if text not in INLINE.get(module, ())]
+    return found
 
 
 # ---------------------------------------------------------------- what is wrong
@@ -476,10 +476,16 @@ def _unlisted(rooms: list[str], listed: Listed, found: Mapping[str, Mapping[str,
 
 
 def _inline() -> Iterator[str]:
-    """Thresholds that have no name."""
-    for module in modules(*ROOMS):
-        for text in thresholds_inside(module):
-            yield (
-                f"{module} compares with a number without a name: {text}; make it a constant, or add the comparison "
-                f"to INLINE of {HERE}"
-            )
+    """Thresholds that have no name, and comparisons that are listed and gone."""
+    found = {module: thresholds_inside(module) for module in modules(*ROOMS)}
+    for module, texts in found.items():
+        for text in texts:
+            if text not in INLINE.get(module, ()):
+                yield (
+                    f"{module} compares with a number without a name: {text}; make it a constant, or add the "
+                    f"comparison to INLINE of {HERE}"
+                )
+    for module, texts_listed in INLINE.items():
+        for text in texts_listed:
+            if text not in found.get(module, ()):
+                yield f"the comparison {text} of {module} is in INLINE of {HERE} and no longer in the code; remove it"

@@ -14,6 +14,8 @@ from benchmarks.constants import (
     problems,
     thresholds_inside,
 )
+from harvestdetect.evidence import nulls
+from harvestdetect.settings import Settings
 
 
 def test_every_number_is_listed() -> None:
@@ -31,30 +33,35 @@ def test_what_is_missing_is_named() -> None:
     (wrong,) = problems(tuple(rest))
     assert str(first) in wrong
     assert "does not list" in wrong
-    moved = Constant("evidence.explanations", "MIN_OVERLAP", "share")
-    (wrong,) = problems((*DECISIONS, moved))
-    assert "no longer in the code; campaign.form has one of that name" in wrong
-    gone = Constant("evidence.gone", "LEAST_WORDS", "word")
-    unit, missing = problems((*DECISIONS, gone))
+    last = rest[-1]
+    moved = Constant("evidence.gone", last.name, "word")
+    unit, missing = problems((*DECISIONS, moved))
+    assert "evidence.gone" in unit
     assert "unknown unit 'word'" in unit
-    assert "judge.attribute has one of that name" in missing
+    assert f"evidence.gone.{last.name} is in DECISIONS of constants.py and no longer in the code" in missing
+    assert f"{last.module}" in missing
+    assert "has one of that name" in missing
+    (wrong,) = problems((*DECISIONS, Constant(last.module, "NO_SUCH_NAME", "share")))
+    assert "rename or remove its line" in wrong
     twice = {**NOT_DECISIONS, first.module: {**NOT_DECISIONS[first.module], first.name: "speed"}}
     (wrong,) = problems(others=twice)
     assert f"{first} is listed 2 times in constants.py" in wrong
 
 
 def test_value_and_meaning_are_those_of_the_code() -> None:
-    found = defined("campaign.form")["MIN_SHARED"]
-    assert found.value == 3
-    assert found.meaning == "Accounts that two clusters must share, at least, to be linked."
+    assert defined("evidence.nulls")["DRAWS"].value == nulls.DRAWS
+    for constant in DECISIONS:
+        meaning = defined(constant.module)[constant.name].meaning
+        assert meaning.endswith("."), f"{constant} needs a docstring that is a whole sentence"
     settings = defined(SETTINGS)
-    assert settings["fdr"].value == 0.01
-    assert settings["fdr"].meaning.startswith("False-discovery rate")
+    assert settings["fdr"].value == Settings().fdr
     assert "encoder" not in settings
 
 
 def test_a_threshold_inside_a_function_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert thresholds_inside("campaign.form") == []
+    module, (text, *_) = next(iter(constants.INLINE.items()))
+    assert text in thresholds_inside(module)
     monkeypatch.setattr(constants, "INLINE", {})
-    assert "len(group) < 3" in thresholds_inside("campaign.form")
-    assert any("campaign.form compares with a number without a name: len(group) < 3" in line for line in problems())
+    assert any(f"{module} compares with a number without a name: {text}" in line for line in problems())
+    monkeypatch.setattr(constants, "INLINE", {module: ("x < 3.5",)})
+    assert any(f"the comparison x < 3.5 of {module} is in INLINE" in line for line in problems())
