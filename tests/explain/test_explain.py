@@ -1038,4 +1038,4 @@ def test_seen_accounts_are_found_by_digest(names: list[str]) -> None:
 
 def test_help_names_what_it_reads() -> None:
     shown = re.sub(r"\s+", " ", CliRunner().invoke(cli, ["explain", "--help"]).stdout)
-    assert "reads the files of the scan only" in shown
+    assert "reads only the files of the scan" in shown

@@ -351,7 +351,8 @@ def test_a_database_error_that_nobody_expected_is_no_internal_error(
     monkeypatch.setattr("harvestdetect.dump.expand_sources", full)
     assert run_command(["scan", "a", "--out", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert "cannot be used: database or disk is full; check whether its disk is full" in said
+    assert "cannot use a database of the cache or the state: database or disk is full; check whether" in said
+    assert "its disk is full" in said
     assert "internal error" not in said
 
 
