@@ -47,23 +47,13 @@ TOGETHER: Final = ("tests/faults/test_faults.py", "tests/faults/test_kills.py", 
 """Files that share the fixture ``world``, which takes long to make: they run on one worker."""
 
 SLOW: Final = (
-    *("tests/benchmarks/", "tests/faults/", "tests/state/test_resume.py", "tests/state/test_state.py"),
-    *("tests/state/test_nights.py", "tests/state/test_operations.py", "tests/state/test_damage.py"),
-    *("tests/state/test_erasure.py", "tests/ops/test_nightly_page.py", "tests/ops/test_watch.py"),
-    *("tests/ops/test_deploy.py", "tests/test_incremental.py", "tests/test_pipeline.py", "tests/test_site.py"),
-    *(
-        "tests/test_examples.py",
-        "tests/test_docs.py::test_the_first_example",
-        "tests/cli/test_scan",
-        "tests/cli/test_interrupts.py",
-        "tests/cli/test_simulate_command.py",
-    ),
-    *(
-        "tests/dump/test_sources.py",
-        "tests/dump/test_limits.py",
-        "tests/util/test_memory_estimate.py",
-        "tests/util/test_process_pool.py",
-    ),
+    *("tests/benchmarks/", "tests/faults/", "tests/state/", "tests/embed/test_encode.py"),
+    *("tests/ops/test_nightly_page.py", "tests/ops/test_watch.py", "tests/ops/test_deploy.py"),
+    *("tests/test_incremental.py", "tests/test_pipeline.py", "tests/test_site.py", "tests/test_examples.py"),
+    *("tests/test_docs.py::test_the_first_example", "tests/cli/test_scan", "tests/cli/test_interrupts.py"),
+    *("tests/cli/test_simulate_command.py", "tests/corpus/test_registry.py", "tests/explain/test_explain.py"),
+    *("tests/dump/test_sources.py", "tests/dump/test_limits.py", "tests/dump/test_bad_input.py"),
+    *("tests/util/test_memory_estimate.py", "tests/util/test_process_pool.py"),
     "tests/report/test_page.py::test_a_browser",
 )
 """Tests that the quick run leaves out: end to end, with faults, in a browser, of the benchmarks or of the site."""
