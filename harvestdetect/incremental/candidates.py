@@ -27,7 +27,7 @@ class _Values:
     prompts: int
     fields: tuple[str, ...]
     """Columns that had values; nothing was measured on the others."""
-    weighed: MeasuredCandidate
+    measured: MeasuredCandidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class CarriedCandidates:
     @property
     def known(self) -> dict[int, MeasuredCandidate]:
         """What was measured on each."""
-        return {position: entry.values.weighed for position, entry in self.entries.items()}
+        return {position: entry.values.measured for position, entry in self.entries.items()}
 
 
 def load_candidates(
@@ -130,7 +130,7 @@ def save_candidates(
     for position, one in measured.items():
         campaign = campaigns[position]
         values = _Values(
-            signatures=_signatures(campaign, described), prompts=len(campaign.prompts), fields=fields, weighed=one
+            signatures=_signatures(campaign, described), prompts=len(campaign.prompts), fields=fields, measured=one
         )
         entries.append(_Entry(values=values, accounts=ids[campaign.accounts]))
     account, ((start, points),) = one_table([[entry.accounts for entry in entries]], np.dtype(np.uint64))

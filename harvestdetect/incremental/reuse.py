@@ -154,7 +154,7 @@ class _Reuse:
         own, core = view_postings(embedded, neighbors, corpus, postings, context)
         carried = load_clusters(self.folder, view, embedded.model, embedded.digest)
         if carried is None:
-            found = cluster_view(view, neighbors, core, own, settings=settings, lasting=True)
+            found = cluster_view(view, neighbors, core, own, settings=settings, with_reach=True)
         else:
             found, joined = carry_on(
                 view, neighbors, core, own, earlier=carried.clusters, new=carried.new, settings=settings
@@ -173,34 +173,34 @@ class _Reuse:
         self, assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
     ) -> Refined:
         """Aligns the texts only of clusters that have changed."""
-        least = context.settings.min_accounts
-        carried = load_templates(self.folder, assigned, corpus, self.carried, min_accounts=least)
+        min_accounts = context.settings.min_accounts
+        carried = load_templates(self.folder, assigned, corpus, self.carried, min_accounts=min_accounts)
         with description_pool(len(assigned) - len(carried.known), context) as pool:
             found = refine_clusters(
-                assigned, corpus, parts, wording.vectors, least=least, known=carried.known, remember=True,
-                elsewhere=pool,
+                assigned, corpus, parts, wording.vectors, min_accounts=min_accounts, known=carried.known, remember=True,
+                pool=pool,
             )  # fmt: skip
         scan = 0 if self.carried is None else self.carried.scan
         save_templates(self.folder, carried, found.splits, assigned, corpus, scan=scan)
         return found
 
     def measure(
-        self, campaigns: Sequence[Campaign], case: ScanData, background: Reference, context: Context
+        self, campaigns: Sequence[Campaign], scan: ScanData, reference: Reference, context: Context
     ) -> list[MeasuredCandidate]:
         """Measures only candidates that have changed or are near to being findings."""
         settings = context.settings
         carried = load_candidates(
-            self.folder, campaigns, case.described, case.corpus, self.carried, min_accounts=settings.min_accounts
+            self.folder, campaigns, scan.described, scan.corpus, self.carried, min_accounts=settings.min_accounts
         )
         known = carried.known
         with context.progress("evidence", len(campaigns)) as advance:
-            found = measure_candidates(campaigns, case, background, seed=settings.seed, advance=advance, known=known)
+            found = measure_candidates(campaigns, scan, reference, seed=settings.seed, advance=advance, known=known)
         far = self.scale.are_far(found)
         standing = {i for i in known if far[i]}
         if len(standing) < len(known):
             # Other candidates move the cut: a candidate that is near it now is measured now.
             same = {i: one for i, one in enumerate(found) if i in standing or i not in known}
-            found = measure_candidates(campaigns, case, background, seed=settings.seed, known=same)
+            found = measure_candidates(campaigns, scan, reference, seed=settings.seed, known=same)
             far = self.scale.are_far(found)
         if standing:
             context.note(
@@ -208,7 +208,7 @@ class _Reuse:
             )
         anew = {i: found[i] for i in range(len(found)) if far[i] and i not in standing}
         save_candidates(
-            self.folder, carried, anew, campaigns, case.described, case.corpus, standing=standing
+            self.folder, carried, anew, campaigns, scan.described, scan.corpus, standing=standing
         )  # fmt: skip
         return found
 

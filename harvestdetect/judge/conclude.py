@@ -39,7 +39,7 @@ class Conclusions:
 
 def conclude(
     judged: Judged,
-    case: ScanData,
+    scan: ScanData,
     *,
     volume: Ints32,
     templates: Mapping[int, Template],
@@ -50,13 +50,13 @@ def conclude(
 
     Args:
         judged: all candidates.
-        case: what they were found in.
+        scan: what they were found in.
         volume: int32[a], prompts of every account.
         templates: by position of the cluster.
         files: names of the files read.
         settings: of the scan.
     """
-    prompts, judgements, campaigns = case.corpus.prompts, judged.judgements, judged.campaigns
+    prompts, judgements, campaigns = scan.corpus.prompts, judged.judgements, judged.campaigns
     ids = campaign_ids(campaigns, templates, prompts.accounts)
     rows = ranked(judgements)
     sent = Sent(prompts=prompts, volume=volume, templates=templates)
@@ -73,8 +73,8 @@ def conclude(
         for i in rows
     ]
     candidates = candidates_of(
-        campaigns, judgements, judged.scaled, ids, sent, vectors=case.vectors,
-        rigid=[is_rigid(d) for d in case.described], link_log_p=settings.link_log_p,
+        campaigns, judgements, judged.scaled, ids, sent, vectors=scan.vectors,
+        rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
     )  # fmt: skip
     table = prompt_table(
         list(zip(findings, [campaigns[i] for i in rows], strict=True)),

@@ -77,8 +77,8 @@ class Judged:
 def judge_candidates(
     campaigns: Sequence[Campaign],
     measured: Sequence[MeasuredCandidate],
-    case: ScanData,
-    background: Reference,
+    scan: ScanData,
+    reference: Reference,
     *,
     scale: Scale,
     settings: Settings,
@@ -88,12 +88,12 @@ def judge_candidates(
     Args:
         campaigns: the candidates.
         measured: what was measured on each.
-        case: what the candidates were found in.
-        background: what they are compared with.
+        scan: what the candidates were found in.
+        reference: what they are compared with.
         scale: of the p-values.
         settings: of the scan.
     """
-    bench = _Bench(case=case, background=background, scale=scale, settings=settings)
+    bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
     campaigns, measured = _merge(list(campaigns), list(measured), bench)
     measured = _subtract(campaigns, measured, bench)
     scaled = scale.of(measured)
@@ -109,13 +109,13 @@ def judge_candidates(
 class _Bench:
     """What judging needs besides the candidates."""
 
-    case: ScanData
-    background: Reference
+    scan: ScanData
+    reference: Reference
     scale: Scale
     settings: Settings
 
     def measure(self, campaigns: Sequence[Campaign]) -> list[MeasuredCandidate]:
-        return measure_candidates(campaigns, self.case, self.background, seed=self.settings.seed)
+        return measure_candidates(campaigns, self.scan, self.reference, seed=self.settings.seed)
 
 
 # ---------------------------------------------------------------- merge
@@ -167,7 +167,7 @@ def _groups(
     sets = [campaigns[i].accounts for i in able]
     linked = np.zeros((len(able), len(able)), bool)
     common: list[Common] = []
-    for pair in common_infrastructure(bench.background.fields, sets, log_p=bench.settings.link_log_p):
+    for pair in common_infrastructure(bench.reference.fields, sets, log_p=bench.settings.link_log_p):
         a, b = sets[pair.first], sets[pair.second]
         if np.isin(a, b).sum() < SHARED_MEMBERS * min(len(a), len(b)):
             linked[pair.first, pair.second] = True
@@ -178,7 +178,7 @@ def _groups(
     groups, wholes = [], []
     for c in np.flatnonzero(np.bincount(component) > 1).tolist():
         group = [able[i] for i in np.flatnonzero(component == c).tolist()]
-        whole = joined([campaigns[i] for i in group], volume=bench.background.sent.astype(np.int32))
+        whole = joined([campaigns[i] for i in group], volume=bench.reference.sent.astype(np.int32))
         why = joining_evidence([campaigns[i].accounts for i in group], [x for x in common if component[x.first] == c])
         groups.append(group)
         wholes.append(replace(whole, joined_by=why))
@@ -198,9 +198,9 @@ def _subtract(
     measured again on the rest, and keeps the larger p-value of each measure. If the rest is too small for a campaign,
     the candidate keeps no evidence.
     """
-    account = bench.case.corpus.prompts.account
+    account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
-    taken = np.zeros(len(bench.case.corpus.prompts.accounts), bool)
+    taken = np.zeros(len(bench.scan.corpus.prompts.accounts), bool)
     found, again = list(measured), {}
     for i in ranked(judgements):
         if judgements[i].tier == "watch":
