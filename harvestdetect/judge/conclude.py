@@ -1,4 +1,4 @@
-"""From judged candidates to what a scan reports: findings, the candidates behind them, and figures about the scan."""
+"""Turns judged candidates into the results of a scan: findings, all candidates, and figures about the scan."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Conclusions", "conclude"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusions:
-    """What a scan reports."""
+    """The results of a scan."""
 
     findings: tuple[Finding, ...]
     """Strongest first."""
@@ -46,11 +46,11 @@ def conclude(
     files: Sequence[str],
     settings: Settings,
 ) -> Conclusions:
-    """Puts judgements into findings.
+    """Turns judgements into findings.
 
     Args:
         judged: all candidates.
-        scan: what they were found in.
+        scan: the data of the scan.
         volume: int32[a], prompts of every account.
         templates: by position of the cluster.
         files: names of the files read.
