@@ -40,8 +40,7 @@ def calibrate(
     """Learns from benign traffic what innocent candidates look like.
 
     The dump is scanned three times: as a whole, and by halves of its accounts, on which the rate of findings is
-    measured. Every candidate is measured anew; a calibration
-    file or a work folder in the settings is ignored.
+    measured. Every candidate is measured anew; a calibration file or a work folder in the settings is ignored.
 
     Args:
         read: opens the dump; called three times, must give the same prompts each time.
