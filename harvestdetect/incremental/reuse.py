@@ -160,9 +160,9 @@ class _Reuse:
                 view, neighbors, core, view_rows, earlier=carried.clusters, new=carried.new, settings=settings
             )
             context.note(
-                f"{view}: clusters of an earlier scan are reused; {joined:,} of {int(carried.new.sum()):,} new texts "
-                f"joined one of them ({carried.changed / carried.whole:.1%} of the texts were added or removed since "
-                "all were clustered)"
+                f"{view}: clusters of an earlier scan are carried on; {joined:,} of {int(carried.new.sum()):,} new "
+                f"texts joined one of them ({carried.changed / carried.whole:.1%} of the texts were added or removed "
+                "since all were clustered)"
             )
         save_clusters(self.folder, view, embedded.model, embedded.digest, found, carried)
         if view == "wording":

@@ -178,7 +178,7 @@ def _why(sure: float, fit: int, total: int, member_from: float) -> str:
     if sure >= member_from:
         return f"{of} fit"
     if fit == 1:
-        return f"1 of its {total:,} prompts fits: a non-member may send that many by chance"
+        return f"1 of its {total:,} prompts fits: an account that is no member sends as many by chance"
     return f"{of} fit: members send more, or a larger share; this may be chance"
 
 

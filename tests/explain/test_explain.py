@@ -826,7 +826,7 @@ def test_outside_accounts_are_the_surest() -> None:
     assert len(found) == MOST_OUTSIDE
     assert found[0].account == f"u{count - 1:03}"
     assert [o.membership for o in found] == sorted((o.membership for o in found), reverse=True)
-    assert found[0].why == "1 of its 40 prompts fits: a non-member may send that many by chance"
+    assert found[0].why == "1 of its 40 prompts fits: an account that is no member sends as many by chance"
 
 
 def test_fields_that_most_prompts_lack() -> None:
