@@ -1,4 +1,4 @@
-"""The answer of a scan, put together from what its stages returned."""
+"""Assembles the result of a scan from what its stages returned."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Outcome:
 
 
 def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> Detection:
-    """The answer of a scan.
+    """Assembles the result of a scan.
 
     Args:
         read: what was read.
         context: of the scan.
-        outcome: of the stages after reading; None where these were not needed.
+        outcome: of the stages after reading; None if these did not run.
     """
     outcome = outcome or Outcome()
     if (warning := context.memory.warning()) is not None:
@@ -71,7 +71,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
 
 
 def _calibrated(calibration: Calibration, *, prompts: int, context: Context) -> dict[str, Any]:
-    """What the answer says about the calibration that was used."""
+    """The calibration that was used, as the detection shows it."""
     settings = context.settings
     rates = expected_findings(calibration, prompts=prompts, fdr=settings.fdr)
     return {

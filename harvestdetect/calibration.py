@@ -1,4 +1,4 @@
-"""Calibration: scans a benign dump as a whole and by halves, and fits what innocent candidates look like."""
+"""Calibration: scans a benign dump, whole and by halves, and fits the p-values of its innocent candidates."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Calibrated:
 
     calibration: Calibration
     detection: Detection
-    """Without calibration: its findings should be looked at, since a campaign among them would hide others like it."""
+    """The uncalibrated scan. Look at its findings: a campaign among them would hide other campaigns like it."""
     candidates: int
-    """All that were measured."""
+    """Number of candidates that were measured."""
 
 
 def calibrate(
@@ -40,7 +40,7 @@ def calibrate(
     """Learns from benign traffic what innocent candidates look like.
 
     The dump is scanned three times: as a whole, and by halves of its accounts, on which the rate of findings is
-    measured. Every candidate is measured anew: a calibration file or a work folder in the settings is not used.
+    measured. Every candidate is measured anew; a calibration file or a work folder in the settings is ignored.
 
     Args:
         read: opens the dump; called three times, must give the same prompts each time.

@@ -24,8 +24,8 @@ Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int]
 """``progress(what, total)`` opens a bar and yields the function that advances it by a number of items."""
 
 NOMINAL_SPEED: Final = 20_000.0
-"""Characters (UTF-8 bytes) per second at which the cost of the meaning view is reckoned. It is not measured, so that
-findings do not depend on the machine."""
+"""Assumed speed of the meaning view, in UTF-8 bytes per second. It is not measured, so that findings do not depend on
+the machine."""
 
 
 @contextmanager
@@ -35,17 +35,17 @@ def _silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryBudget:
-    """How much memory the scan may take, how much it needs by estimate, and how much it took."""
+    """The memory of a scan: how much it may use, is estimated to need, and has used."""
 
     settings: Settings
     allowed: float
-    """10**9 bytes."""
+    """Memory that the scan may use, in 10**9 bytes."""
     before: float = field(default_factory=peak_memory_mb)
-    """Peak memory of the process when the scan began, MB: the process may have done other things before."""
+    """Peak memory of the process when the scan began, in MB. The process may have done other work before."""
     largest_batch: int = 0
-    """Bytes of the largest block of prompts that was read."""
+    """Size of the largest block of prompts read so far, in bytes."""
     estimated: float | None = None
-    """10**9 bytes; None before :meth:`estimate`."""
+    """Estimated need in 10**9 bytes; None before :meth:`estimate`."""
 
     def check_reading(self, prompts: int, batch: Batch) -> None:
         """Ends a scan that has already read more than it can process.
@@ -55,7 +55,7 @@ class MemoryBudget:
             batch: the last block read.
 
         Raises:
-            NeedsMemoryError: these prompts alone need more memory than the scan may take, or reading took it.
+            NeedsMemoryError: these prompts alone need more memory than the scan may use, or reading has used more.
         """
         self.largest_batch = max(self.largest_batch, batch.prompts.nbytes)
         need, peak = reading_gb(prompts), peak_memory_mb()
@@ -68,7 +68,7 @@ class MemoryBudget:
 
         Args:
             corpus: all that was read.
-            check: whether too high an estimate ends the scan.
+            check: whether to raise an error if the estimate is too high.
 
         Raises:
             NeedsMemoryError: the scan needs more than it may take, and ``check`` is set.
@@ -85,7 +85,7 @@ class MemoryBudget:
         size, meaning = corpus.text.size, len(corpus.text)
         budget = settings.auto_budget_seconds * NOMINAL_SPEED
         if settings.encoder == "auto" and float(size.sum()) > budget:
-            # The budget covers at most as many segments as there are shortest ones in it.
+            # The budget covers the most segments if these are the shortest.
             meaning = int((np.cumsum(np.sort(size), dtype=np.int64) <= budget).sum())
         need = estimate_gb(counts, settings, meaning=meaning)
         self.estimated = round(need, 3)
@@ -94,12 +94,12 @@ class MemoryBudget:
             check_memory(need, self.allowed, settings, what=what)
 
     def warning(self) -> str | None:
-        """A note for a scan that took more than ``--memory`` allows; None where it did not."""
+        """A note if the scan used more memory than ``--memory`` allows, otherwise None."""
         peak, bound = peak_memory_mb(), self.settings.memory_gb
         if bound is None or not self.before < peak or peak <= bound * 1e3:
             return None
         return (
-            f"the scan took {peak / 1e3:.3g} GB of memory, more than the {bound:g} GB of --memory; the estimate was "
+            f"the scan used {peak / 1e3:.3g} GB of memory, more than the {bound:g} GB of --memory; the estimate was "
             f"{self.estimated or 0.0:.3g} GB"
         )
 
@@ -120,11 +120,11 @@ class Context:
     memory: MemoryBudget
     progress: Progress = _silent
     tell: Callable[[str], None] | None = None
-    """Receives each note at once; None keeps notes for the result only."""
+    """Called with each note at once; None only collects the notes for the result."""
     cache: SpareFolder | None = None
-    """Where vectors of the meaning view and models are kept."""
+    """Folder that caches vectors of the meaning view and models."""
     scratch: SpareFolder | None = None
-    """The work folder, which also takes temporary files; None puts them into the system's folder."""
+    """The work folder, which also takes temporary files; None leaves them to the system's temporary folder."""
     notes: list[str] = field(default_factory=list)
     costs: list[StageCost] = field(default_factory=list)
 

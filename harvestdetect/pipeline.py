@@ -30,16 +30,16 @@ from harvestdetect.util.versions import versions
 __all__ = ["Scan", "detect", "estimated", "run_scan"]
 
 PROMPT_DIMENSIONS: Final = 48
-"""Dimensions to which the vectors of prompts are reduced for measures of likeness."""
+"""Number of dimensions to which prompt vectors are reduced for measures of similarity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """A finished scan: the answer, and what was measured on its way."""
+    """A finished scan: the detection, and the measures of every candidate."""
 
     detection: Detection
     measured: Sequence[MeasuredCandidate] = ()
-    """What was measured on every candidate, before any calibration."""
+    """The measures of every candidate, before any calibration."""
 
 
 def detect(
@@ -142,18 +142,18 @@ def run_scan(
     with context.stage("campaigns", blas_threads=1):
         campaigns = form(described, corpus, volume, neighbors, context)
     with context.stage("evidence", blas_threads=1):
-        case = ScanData(
+        scan = ScanData(
             corpus=corpus, postings=postings, parts=parts, assigned=described.assigned,
             described=described.descriptions, neighbors=neighbors, core=wording_clusters.core, encode=wording.encode,
             vectors=prompt_vectors(corpus, parts, wording.vectors, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
             registry=registry, leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
-        background = reference_of(campaigns, case, seed=settings.seed)
-        measured = stages.measure(campaigns, case, background, context)
+        reference = reference_of(campaigns, scan, seed=settings.seed)
+        measured = stages.measure(campaigns, scan, reference, context)
     with context.stage("triage", blas_threads=1):
-        judged = judge_candidates(campaigns, measured, case, background, scale=scale, settings=settings)
+        judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)
         conclusions = conclude(
-            judged, case, volume=volume.prompts, templates=described.templates,
+            judged, scan, volume=volume.prompts, templates=described.templates,
             files=[file.name for file in read.files], settings=settings,
         )  # fmt: skip
     attributed: tuple[Attributed, ...] = ()
@@ -176,10 +176,14 @@ def run_scan(
 
 
 def _left_out(names: Sequence[Family], context: Context) -> frozenset[Family]:
-    """The families of evidence that do not count; a note says so."""
+    """The families of evidence that do not count. Writes a note about them.
+
+    Raises:
+        SettingsError: a name is no family.
+    """
     for name in names:
         if name not in get_args(Family):
             raise SettingsError(f"leave_out knows {', '.join(get_args(Family))}, not {name!r}")
     if names:
-        context.note(f"not weighed: {', '.join(sorted(set(names)))}")
+        context.note(f"evidence left out: {', '.join(sorted(set(names)))}")
     return frozenset(names)

@@ -1,8 +1,8 @@
 """The stages of a scan, each a function of values: what :func:`harvestdetect.pipeline.detect` calls in turn.
 
 A stage picks the settings that it needs out of the context, calls one room of the package and returns a value. None of
-them knows whether an earlier scan left anything: :mod:`harvestdetect.incremental` replaces members of :class:`Stages`
-by functions that do.
+them knows of an earlier scan: :mod:`harvestdetect.incremental` replaces members of :class:`Stages` by functions that
+reuse its results.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ Source: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
 """Where prompts come from: dumps, prompts in memory, or the window of a state."""
 
 MAX_REJECTS_KEPT: Final = 100_000
-"""Rejects that are listed one by one; further ones are only counted."""
+"""Number of rejects that are listed one by one; further ones are only counted."""
 MAX_COPIES_NAMED: Final = 10
-"""Files without a prompt of their own that are named in notes; further ones are only counted."""
+"""Number of files whose prompts are all in other files that notes name; further ones are only counted."""
 PARALLEL_CLUSTERS: Final = 500
-"""Clusters from which several processes describe them: starting these takes about a second."""
+"""Number of clusters from which several processes describe them. Starting the processes takes about a second."""
 
 
 # ---------------------------------------------------------------- read
@@ -90,15 +90,15 @@ def load_references(context: Context) -> tuple[Registry | None, Calibration | No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """All that was read."""
+    """The result of reading."""
 
     corpus: Corpus
     files: tuple[SourceFile, ...]
     rejects: tuple[Reject, ...]
-    """The first :data:`MAX_REJECTS_KEPT`."""
+    """At most the first :data:`MAX_REJECTS_KEPT`."""
     reject_count: int
     repeated: int
-    """Rows that do not count, because another file has them too."""
+    """Number of rows that do not count because another file has them too."""
 
 
 def read_corpus(
@@ -107,10 +107,10 @@ def read_corpus(
     """Reads all prompts into a corpus.
 
     Args:
-        source: of the prompts.
+        source: where the prompts come from.
         context: of the scan.
-        registry: known scaffolds, whose words are left out of what is compared; None knows none.
-        shards: prepared files that are read in place of the files of a dump, and added to.
+        registry: known scaffolds, whose words are left out of comparisons; None for no registry.
+        shards: folder of prepared files. A file that is there is not parsed again, and a new file is added.
     """
     settings = context.settings
     window = source if isinstance(source, Window) else None
@@ -145,7 +145,10 @@ def read_corpus(
 
 
 def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool) -> Iterator[Batch]:
-    """The batches of a source, each after the builder has it; ``prepared``: through the builder's shards."""
+    """Adds each batch of a source to the builder and yields it.
+
+    If ``prepared`` is set, files of dumps are read through the builder's shards.
+    """
     if isinstance(source, Window):
         for position, (name, sha256) in enumerate(source.files):
             yield from builder.add_file(_missing(name), file=position, name=name, sha256=sha256)
@@ -174,9 +177,9 @@ def _note_scaffolds(builder: CorpusBuilder, registry: Registry | None, context: 
 def _note_copies(within: Mapping[int, int], repeated: int, files: Sequence[SourceFile], context: Context) -> None:
     """Notes which files repeat others."""
     names = {number: file.name for number, file in enumerate(files)}
-    for one, (file, other) in enumerate(sorted(within.items())):
-        if one == MAX_COPIES_NAMED and len(within) > MAX_COPIES_NAMED + 1:
-            context.note(f"{len(within) - one:,} more files have only prompts that are in other files too")
+    for position, (file, other) in enumerate(sorted(within.items())):
+        if position == MAX_COPIES_NAMED and len(within) > MAX_COPIES_NAMED + 1:
+            context.note(f"{len(within) - position:,} more files have only prompts that are in other files too")
             break
         context.note(f"all prompts of {names.get(file, file)} are in {names.get(other, other)} too, and count once")
     if repeated and not within:
@@ -205,7 +208,7 @@ class Embedded:
     segments: Ints32
     """int32[m], ascending: positions in the corpus."""
     digest: Digests
-    """V16[m], of these segments."""
+    """V16[m]: digests of these segments."""
     vectors: Rows
     """float16[m, d]."""
     model: str
@@ -252,7 +255,7 @@ def embed(view: View, corpus: Corpus, segments: Ints32, context: Context) -> Emb
 
 
 def affordable(corpus: Corpus, core: Floats32, context: Context) -> Ints32:
-    """The segments that ``--encoder auto`` embeds by meaning: as many as its budget allows, the densest first.
+    """The segments that ``--encoder auto`` embeds by meaning: the densest ones, within its time budget.
 
     Args:
         corpus: of all segments.
@@ -297,10 +300,10 @@ def find_neighbors(embedded: Embedded, context: Context) -> Neighbors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewClusters:
-    """The clusters of one view."""
+    """The clusters of one view, and its core distances."""
 
     clusters: Sequence[Clustered]
-    """Their points are rows of the view."""
+    """Clusters whose points are rows of the view."""
     core: Floats32
     """float32[m]: core distance of each of its segments."""
 
@@ -310,14 +313,14 @@ def view_postings(
 ) -> tuple[Postings, Floats32]:
     """The postings of the segments of a view, and their core distances."""
     chosen, whole = embedded.segments, len(embedded.segments) == len(corpus.text)
-    own = postings if whole else postings.among(chosen)
+    view_rows = postings if whole else postings.among(chosen)
     core = core_distance(
         neighbors,
         min_samples=context.settings.min_samples,
-        account=own.account[own.start[:-1]],
+        account=view_rows.account[view_rows.start[:-1]],
         senders=corpus.senders if whole else corpus.senders[chosen],
     )
-    return own, core
+    return view_rows, core
 
 
 def cluster_segments(
@@ -332,16 +335,16 @@ def cluster_segments(
         postings: of all segments.
         context: of the scan.
     """
-    own, core = view_postings(embedded, neighbors, corpus, postings, context)
-    found = cluster_view(embedded.view, neighbors, core, own, settings=context.settings)
+    view_rows, core = view_postings(embedded, neighbors, corpus, postings, context)
+    found = cluster_view(embedded.view, neighbors, core, view_rows, settings=context.settings)
     return ViewClusters(clusters=found, core=core)
 
 
 def in_corpus(embedded: Embedded, found: ViewClusters) -> list[TemplateCluster]:
     """The clusters of a view as sets of segments of the corpus."""
     return [
-        TemplateCluster(channel=one.channel, segments=embedded.segments[one.points], quality=one.quality)
-        for one in found.clusters
+        TemplateCluster(channel=cluster.channel, segments=embedded.segments[cluster.points], quality=cluster.quality)
+        for cluster in found.clusters
     ]
 
 
@@ -362,12 +365,12 @@ def describe(
     """
     with description_pool(len(assigned), context) as pool:
         return refine_clusters(
-            assigned, corpus, parts, wording.vectors, least=context.settings.min_accounts, elsewhere=pool
+            assigned, corpus, parts, wording.vectors, min_accounts=context.settings.min_accounts, pool=pool
         )
 
 
 def description_pool(clusters: int, context: Context) -> ProcessPool:
-    """The processes that describe some number of clusters."""
+    """The process pool for describing this number of clusters; one process if there are few."""
     return ProcessPool(processes(context.settings.workers) if clusters >= PARALLEL_CLUSTERS else 1)
 
 
@@ -386,15 +389,15 @@ def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors
     """
     settings, account = context.settings, corpus.prompts.account
     prompts = [item.prompts for item in refined.assigned]
-    senders = [np.unique(account[own], return_counts=True) for own in prompts]
+    senders = [np.unique(account[rows], return_counts=True) for rows in prompts]
     rigid = [is_rigid(description) for description in refined.descriptions]
     links = link_clusters(
-        [a for a, _ in senders], [count.astype(np.int32) for _, count in senders], volume.prompts,
-        log_p=settings.link_log_p, rigid=rigid, copied=[is_copied(corpus.prompts.content[own]) for own in prompts],
+        [accounts for accounts, _ in senders], [count.astype(np.int32) for _, count in senders], volume.prompts,
+        log_p=settings.link_log_p, rigid=rigid, copied=[is_copied(corpus.prompts.content[rows]) for rows in prompts],
     )  # fmt: skip
     free = first_rows(corpus.prompts)
-    for own in prompts:
-        free[own] = False
+    for rows in prompts:
+        free[rows] = False
     sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
     segments = segments_by_prompt(corpus)
     border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
@@ -403,8 +406,8 @@ def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors
         for clusters, own_prompts in split_users(group, prompts, account=account, min_accounts=settings.min_accounts):
             beside = None
             if not any(is_template(refined.descriptions[c]) for c in clusters):
-                own = np.concatenate([own_prompts[c] for c in clusters])
-                beside = account[nearby(own, free, corpus, neighbors, sender, segments, border)]
+                rows = np.concatenate([own_prompts[c] for c in clusters])
+                beside = account[nearby(rows, free, corpus, neighbors, sender, segments, border)]
             groups.append(
                 ClusterGroup(
                     clusters=clusters, prompts=own_prompts, nearby=beside, rigid=all(rigid[c] for c in clusters)
@@ -416,11 +419,11 @@ def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors
 
 
 def measure(
-    campaigns: Sequence[Campaign], case: ScanData, background: Reference, context: Context
+    campaigns: Sequence[Campaign], scan: ScanData, reference: Reference, context: Context
 ) -> list[MeasuredCandidate]:
     """Measures every candidate."""
     with context.progress("evidence", len(campaigns)) as advance:
-        return measure_candidates(campaigns, case, background, seed=context.settings.seed, advance=advance)
+        return measure_candidates(campaigns, scan, reference, seed=context.settings.seed, advance=advance)
 
 
 # ---------------------------------------------------------------- all of them
@@ -428,7 +431,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """The stages whose work an earlier scan may save; the others are always done."""
+    """The stages that can reuse results of an earlier scan. The other stages always run in full."""
 
     read: Callable[..., Read] = read_corpus
     find_neighbors: Callable[[Embedded, Context], Neighbors] = find_neighbors
@@ -438,13 +441,13 @@ class Stages:
 
 
 PLAIN: Final = Stages()
-"""The stages of a scan that takes nothing over."""
+"""The stages of a scan that reuses nothing."""
 
 
 def by_meaning(
     corpus: Corpus, postings: Postings, core: Floats32, stages: Stages, context: Context
 ) -> tuple[Embedded, ViewClusters]:
-    """The segments that the settings let embed by meaning, and their clusters.
+    """Embeds segments in the meaning view, as many as the settings allow, and clusters them.
 
     Args:
         corpus: of all segments.

@@ -90,7 +90,7 @@ class Scan:
         stands: Iterable[int] = (),
     ) -> None:
         save_candidates(
-            self.folder, self.candidates, measured, campaigns, described, corpus, standing=set(stands)
+            self.folder, self.candidates, measured, campaigns, described, corpus, reused=set(stands)
         )  # fmt: skip
 
 
@@ -450,7 +450,7 @@ def test_a_scan_of_the_same_dumps_takes_all_over_and_says_the_same(dumps: list[P
     first = scan(dumps, tmp_path)
     second = scan(dumps, tmp_path)
     assert said(second, "carried on")
-    assert said(second, "as an earlier scan measured them")
+    assert said(second, "measures of an earlier scan are reused")
     assert second.findings == first.findings
     assert second.candidates == first.candidates
     alone = scan(dumps, None)

@@ -544,7 +544,7 @@ def test_families_left_out_are_no_evidence(made: Made, fast: Settings) -> None:
     context = open_context(fast, notes=notes.append)
     scan = run_scan(read_dumps(made.simulation.files), context, leave_out=("time", "intent"))
     found = scan.detection
-    assert "not weighed: intent, time" in notes
+    assert "evidence left out: intent, time" in notes
     assert {e.family for w in scan.measured for e in w.evidence} == {"text", "structure", "infrastructure"}
     assert {s.family for c in found.candidates for s in c.families} == {"text", "structure", "infrastructure"}
     whole = {f.campaign_id: f for f in made.detection.findings}

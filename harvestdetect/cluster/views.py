@@ -120,7 +120,13 @@ class _Graph:
 
 
 def cluster_view(
-    view: View, neighbors: Neighbors, core: Floats32, postings: Postings, *, settings: Settings, lasting: bool = False
+    view: View,
+    neighbors: Neighbors,
+    core: Floats32,
+    postings: Postings,
+    *,
+    settings: Settings,
+    with_reach: bool = False,
 ) -> list[Clustered]:
     """The clusters of a view, channel by channel.
 
@@ -130,11 +136,12 @@ def cluster_view(
         core: float32[n], see :func:`harvestdetect.cluster.distances.core_distance`.
         postings: of the n points.
         settings: distances, selection and minimum sizes.
-        lasting: whether a later scan may carry the clusters on. Otherwise their reach is not measured, and is 0.
+        with_reach: whether to measure the reach of each cluster, which a later scan needs to carry it on. Otherwise it
+            is 0.
     """
     found: list[Clustered] = []
     for channel in _channels(view, settings):
-        found.extend(_clusters(channel, _graph(channel, neighbors, core, postings), settings, lasting=lasting))
+        found.extend(_clusters(channel, _graph(channel, neighbors, core, postings), settings, with_reach=with_reach))
     return found
 
 
@@ -215,7 +222,7 @@ def _graph_among(
     )
 
 
-def _clusters(channel: _Channel, graph: _Graph, settings: Settings, *, lasting: bool) -> list[Clustered]:
+def _clusters(channel: _Channel, graph: _Graph, settings: Settings, *, with_reach: bool) -> list[Clustered]:
     """The clusters of one tree: those selected, then the leaves."""
     tree = build_tree(
         graph.neighbors,
@@ -230,7 +237,7 @@ def _clusters(channel: _Channel, graph: _Graph, settings: Settings, *, lasting: 
     found: list[Clustered] = []
     for name, clusters in ((channel.name, selected), (channel.leaf_name, leaves)):
         reach = np.zeros(len(clusters), np.float32)
-        if lasting:
+        if with_reach:
             reach = _reach([points for points, _ in clusters], graph, channel.floor)
         found.extend(
             Clustered(channel=name, points=np.sort(graph.row[points]), quality=quality, reach=far)
@@ -250,7 +257,7 @@ def _clusters_among(
     """The clusters of one tree over some points of the view."""
     if not len(rows):
         return []
-    return _clusters(channel, _graph_among(rows, channel, neighbors, core, postings), settings, lasting=True)
+    return _clusters(channel, _graph_among(rows, channel, neighbors, core, postings), settings, with_reach=True)
 
 
 def _selected(tree: Tree, graph: _Graph, settings: Settings) -> Iterator[tuple[Ints32, float]]:

@@ -52,7 +52,7 @@ def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard |
     try:
         return shards.open(name, sha256)
     except UnreadableError:
-        if shards.lasting:
+        if shards.in_state:
             raise
         return None
 

@@ -42,7 +42,7 @@ from harvestdetect.store.trust import ABSENT, Condition, DamagedFileError, condi
 from harvestdetect.util.disk import SpareFolder, reason_of
 from harvestdetect.util.files import Unfinished, flush_to_disk, make_folder, sweep
 
-__all__ = ["SUFFIX", "ShardFolder", "ShardWriter", "Window", "lasting_name"]
+__all__ = ["SUFFIX", "ShardFolder", "ShardWriter", "Window", "state_file_name"]
 
 SUFFIX: Final = ".shard"
 _KINDS: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
@@ -55,7 +55,7 @@ _OF_A_STATE: Final = ("state.sqlite", "lock", "aside")
 """Files and folders that only a state has."""
 
 
-def lasting_name(name: str, sha256: str) -> str:
+def state_file_name(name: str, sha256: str) -> str:
     """The name of the prepared file in a state; it depends on the bytes of the dump alone.
 
     Args:
@@ -75,11 +75,11 @@ class ShardFolder:
 
     Args:
         folder: made if it is not there.
-        settings: those that bear on reading are part of the key of a copy.
-        cutting: likewise.
-        lasting: the folder is that of a state. The key then has no settings: a prepared file is not a copy that can be
-            made again, the caller sees to it that all were cut in the same way, and a damaged one is moved into the
-            folder ``aside`` next to this one.
+        settings: the settings about reading are part of the key of a copy.
+        cutting: how prompts are cut; also part of the key of a copy.
+        in_state: whether this is the folder of a state. A prepared file there cannot be made again. So its key has no
+            settings (the caller makes sure that all files are cut in the same way), and a damaged file is moved into
+            the folder ``aside`` next to this one.
         change: False: nothing in the folder is made, moved or removed.
         spare: the folder that this one is in, where a scan can do without it: it is given up when it cannot be
             written. None: that is an error.
@@ -94,13 +94,13 @@ class ShardFolder:
         *,
         settings: Settings,
         cutting: Cutting,
-        lasting: bool = False,
+        in_state: bool = False,
         change: bool = True,
         spare: SpareFolder | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.cutting = cutting
-        self.lasting = lasting
+        self.in_state = in_state
         self.change = change
         self.moved: dict[Path, Path] = {}
         """Damaged prepared files that were moved aside: from where, to where."""
@@ -122,7 +122,7 @@ class ShardFolder:
             sweep(self.folder)
         except OSError as error:
             self.lose(CacheError(f"cannot use the folder {self.folder}: {reason_of(error)}"), error)
-        if not lasting:
+        if not in_state:
             self._remove_old_copies()
 
     def _remove_old_copies(self) -> None:
@@ -158,7 +158,7 @@ class ShardFolder:
     def open(self, name: str, sha256: str) -> Shard | None:
         """The prepared file of a file, if it is whole; None where it is missing or damaged.
 
-        A damaged one is moved aside where the folder is ``lasting`` and may be changed.
+        A damaged one is moved aside where the folder is that of a state and may be changed.
 
         Args:
             name: of the file.
@@ -173,7 +173,7 @@ class ShardFolder:
         except ABSENT:
             return None
         except DamagedFileError:
-            if self.lasting and self.change:
+            if self.in_state and self.change:
                 self.moved[path] = move_aside(path, self.aside, "damaged")
             return None
 
@@ -188,7 +188,7 @@ class ShardFolder:
 
     @property
     def aside(self) -> Path:
-        """Where damaged prepared files of a lasting folder go."""
+        """Where damaged prepared files of a state go."""
         return self.folder.parent / "aside"
 
     def without(
@@ -252,8 +252,8 @@ class ShardFolder:
 
     def path(self, name: str, sha256: str) -> Path:
         """Where the prepared file of a file is, or would be."""
-        if self.lasting:
-            return self.folder / lasting_name(name, sha256)
+        if self.in_state:
+            return self.folder / state_file_name(name, sha256)
         key = key_of(self._settings, kind="prepared", content=_content(name, sha256))
         return self.folder / f"{self._versions}-{key}{SUFFIX}"
 
@@ -290,7 +290,7 @@ class ShardWriter:
         self._write(MAGIC)
 
     def _error(self, error: OSError) -> CacheError:
-        remedy = "; mend that and run it again: what was there before is unchanged" if self._folder.lasting else ""
+        remedy = "; mend that and run it again: what was there before is unchanged" if self._folder.in_state else ""
         return CacheError(f"cannot write to {self._folder.folder}: {reason_of(error)}{remedy}")
 
     def _write(self, data: Any) -> None:
@@ -308,7 +308,7 @@ class ShardWriter:
         self._rejects += [(r.line, r.byte, r.reason) for r in batch.rejects]
         for file in batch.files:
             self._file = file
-        if batch.cut and not self._folder.lasting:
+        if batch.cut and not self._folder.in_state:
             # Where reading stopped depends on the other files of the scan: the next scan looks again.
             self.discard()
 

@@ -1,4 +1,4 @@
-"""What the measures and the benign explanations of a candidate are computed from."""
+"""The data from which the measures and benign explanations of a candidate are computed."""
 
 from __future__ import annotations
 
@@ -32,45 +32,45 @@ __all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_clo
 
 
 OUTLYING: Final = 8.0
-"""Times the median number of prompts from which an account is outlying. Chosen."""
+"""Multiple of the median number of prompts per account from which an account is an outlier. Chosen."""
 FEW: Final = 0.1
-"""Largest share of a candidate's accounts that may be outlying for them to be left out. Chosen."""
+"""Largest share of outliers among a candidate's accounts. If there are more, none is left out. Chosen."""
 READ_AMONG: Final = 4_000
-"""Prompts of a candidate, evenly chosen, among which the texts that are read are chosen; also the segments that its
-distances are taken from. Chosen."""
+"""Largest sample of a candidate's prompts from which texts are chosen, and of its segments for distances. The samples
+are evenly spaced. Chosen."""
 TEXTS: Final = 48
-"""Texts of a candidate that are read for its targets and for the slots of its largest template, at most. Chosen."""
+"""Most texts of a candidate that are read for its targets and for the slots of its largest template. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanData:
-    """What a scan found before it measures candidates, the same for all of them."""
+    """The data of a scan that the measures of all candidates use."""
 
     corpus: Corpus
     postings: Postings
     parts: PromptSegments
     assigned: Sequence[Assigned]
     described: Sequence[Description]
-    """Of every cluster in ``assigned``."""
+    """The description of every cluster in ``assigned``."""
     neighbors: Neighbors
-    """In the wording view."""
+    """Neighbours in the wording view."""
     core: Floats32
-    """float32[n]: chord distance of every segment to its neighbours from other accounts."""
+    """float32[n]: core distance of every segment, see :func:`harvestdetect.cluster.distances.core_distance`."""
     vectors: Vectors
     """float16 or float32[p, d], of every prompt."""
     encode: Encode
-    """Of the wording view."""
+    """Embeds texts in the wording view."""
     registry: Registry | None
     """Known scaffolds and viral prompts."""
     leave_out: frozenset[Family] = frozenset()
     """Families that are left out of the evidence. The benign explanations still see their measures."""
     threads: int = 0
-    """Threads that measure candidates; 0 is one for each core."""
+    """Number of threads that measure candidates; 0 uses all cores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """The accounts and texts outside every candidate, which candidates are compared with."""
+    """The accounts and texts outside all candidates, for comparison."""
 
     pool: Pool
     sent: npt.NDArray[np.int64]
@@ -89,12 +89,12 @@ class Reference:
     shared: Floats
     """float64[b]: shared words of the same neighbourhoods."""
     distances: Floats
-    """float64[.], ascending: chord distances of other segments to their neighbours from other accounts."""
+    """float64[.], ascending: core distances of segments outside all candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureContext:
-    """What every measure is given beside the candidate."""
+    """The input of every measure besides the candidate."""
 
     scan: ScanData
     reference: Reference
@@ -102,25 +102,25 @@ class MeasureContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateData:
-    """What the measures and the benign explanations read of one candidate.
+    """The data of one candidate.
 
     :func:`observe` computes what every measure may need. Values that only some candidates need are filled in by
     :func:`look_closer`.
     """
 
     whole: Campaign
-    """With all its accounts."""
+    """The candidate with all its accounts."""
     trimmed: Campaign
-    """Without a few accounts that send many times as much as the others: an outlier may be a heavy user with texts of
-    the kind, and would decide every sum."""
+    """The candidate without a few accounts that send many times as much as the others. Such an outlier may be a heavy
+    user with similar texts, and would dominate every sum."""
     descriptions: Sequence[Description]
     """Of each cluster of ``trimmed``."""
     templates: int
-    """How many different templates these clusters are."""
+    """Number of different templates among these clusters."""
     cluster_sizes: Ints
     """int64[t]: prompts in each cluster of ``trimmed``."""
     segments: Ints32
-    """Of all clusters of ``trimmed``."""
+    """The segments of all clusters of ``trimmed``."""
     contents: Ints32
     """int32[q]: content ids of the prompts of ``trimmed``."""
     clusters_used: Ints
@@ -128,9 +128,9 @@ class CandidateData:
     groups: Groups | None
     """Drawn groups of other accounts, matched with ``trimmed``; None where too few other accounts exist."""
     timed: TimedPrompts | None
-    """The times of ``groups``; None where too little is known of them."""
+    """The times of ``groups``; None if too few are known."""
     work_list: WorkList | None
-    """How alike the prompts of one account are; None where too few accounts sent several."""
+    """How similar the prompts of one account are; None if too few accounts sent several."""
     sharing: Mapping[str, Sharing]
     """By field, the values that accounts of ``trimmed`` share."""
     seed: int
@@ -190,7 +190,7 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
 
 
 def look_closer(candidate: CandidateData, context: MeasureContext) -> CandidateData:
-    """The candidate with what only measures of a closer look need: its capability targets."""
+    """Adds the data that only the measures of a closer look need: the capability targets."""
     scan = context.scan
     texts, _ = cluster_texts(
         scan.corpus, scan.parts, some_of(candidate.trimmed.prompts), candidate.segments, at_most=TEXTS

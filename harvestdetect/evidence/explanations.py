@@ -1,4 +1,4 @@
-"""The table of benign explanations: innocent readings of a finding, each tested, with the statistic for and against.
+"""The table of benign explanations: innocent reasons for a finding, each tested by a statistic.
 
 To add one, write a predicate ``(inputs) -> Verdict`` and add an :class:`Explanation` to :data:`EXPLANATIONS`. An
 explanation that fits caps the tier. None of them depends on where somebody comes from or which language they write.
@@ -19,59 +19,60 @@ from harvestdetect.evidence.work_list import OwnSubjects
 __all__ = ["EXPLANATIONS", "Explanation", "ExplanationInputs", "Verdict", "explained"]
 
 DEVIATIONS: Final = 5.0
-"""Standard deviations of a shuffle from which accounts may have subjects of their own. Chosen."""
+"""Standard deviations above shuffled prompts from which accounts may have subjects of their own. Chosen."""
 OF_USUAL: Final = 0.35
-"""Share of the likeness within other accounts from which accounts may have subjects of their own. Chosen."""
+"""Similarity within an account, as a fraction of that within other accounts, from which accounts may have subjects of
+their own. Chosen."""
 MOSTLY: Final = 0.5
-"""Share of that likeness from which strangers with subjects of their own are customers, however even their load.
-Chosen."""
+"""Similarity within an account, as a fraction of that within other accounts, from which strangers count as customers
+even if their load is even. Chosen."""
 STRANGERS: Final = 0.05
-"""Least p-value of shared infrastructure, where it is known, at which accounts are strangers. Chosen."""
+"""p-value of shared infrastructure, if any field is known, above which accounts count as strangers. Chosen."""
 UNEVEN: Final = 0.6
-"""Least ratio of the load's variance to a geometric distribution's at which use is as uneven as people's. Chosen."""
+"""Smallest load ratio (variance over that of a geometric distribution) that is consistent with human use. Chosen."""
 INDEPENDENT: Final = 1.0
-"""Least ratio of the load's variance to a geometric distribution's at which users look independent: a geometric
+"""Smallest load ratio (variance over that of a geometric distribution) at which users look independent. A geometric
 distribution has 1."""
 AS_CHANCE: Final = 0.5
-"""Least p-value of an even load at which it is no more even than chance makes it. Chosen."""
+"""p-value of an even load from which the load counts as no more even than by chance. Chosen."""
 LOOSE: Final = 0.5
-"""Share of the accounts that sent several of the linked templates, below which one interest may explain the links.
+"""Share of accounts that sent several of the linked templates. Below it, a common interest may explain the links.
 Chosen."""
 MACHINE: Final = 1e-5
 """p-value of the sittings above which the accounts may still be people at a keyboard. Chosen."""
 SITTING: Final = 0.2
-"""Least share of other accounts' successive prompts within one sitting at which sittings reveal people at all.
+"""Share of other accounts' successive prompts within one sitting from which sittings can tell people from machines.
 Chosen."""
 SHARED: Final = 1e-6
 """p-value of shared infrastructure above which accounts may still be strangers. Chosen."""
 ONE: Final = 0.8
-"""Least share of the accounts in a few organisations, or in one network, at which the group is theirs. Chosen."""
+"""Share of accounts in a few organisations, or in one network, from which the group counts as theirs. Chosen."""
 COPIED: Final = 0.5
-"""Least share of copies among the prompts of a text that people pass on. Chosen."""
+"""Share of copies among the prompts from which they may be a text that people pass on. Chosen."""
 FEW_TEXTS: Final = 5
-"""Different prompts up to which a harvester would learn little, however often they are sent. Chosen."""
+"""Number of different prompts up to which a harvester would learn little, however often they are sent. Chosen."""
 NEARLY_ALL: Final = 0.9
-"""Least share of copies at which :data:`FEW_TEXTS` different prompts are a text that people pass on. Chosen."""
+"""Share of copies from which up to :data:`FEW_TEXTS` different prompts are texts that people pass on. Chosen."""
 FEW_EACH: Final = 2.5
-"""Prompts of an account, on average, below which accounts sent few each. Chosen."""
+"""Average number of prompts per account below which accounts sent few each. Chosen."""
 SHORT: Final = 5
-"""Words of a prompt of usual length below which it is a common short phrase. Chosen."""
+"""Median number of words per prompt below which prompts are common short phrases. Chosen."""
 EVENT_DAYS: Final = 7
-"""Days within which prompts come where people answer an event or a deadline. Chosen."""
+"""Longest time, in days, that prompts about an event or a deadline span. Chosen."""
 TOP_ACCOUNTS: Final = 3
-"""The busiest accounts whose prompts are counted together. Chosen."""
+"""Number of busiest accounts whose prompts are counted together. Chosen."""
 TOP_SHARE: Final = 0.5
-"""Least share of the prompts from the busiest accounts at which a few heavy users are the candidate. Chosen."""
+"""Share of prompts from the busiest accounts from which the candidate is a few heavy users. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationInputs:
-    """What the benign explanations of one candidate are tested on."""
+    """The values of one candidate that benign explanations are tested on."""
 
     copies: float
     """Share of prompts that repeat an earlier one."""
     texts: int
-    """Different prompts."""
+    """Number of different prompts."""
     counts: npt.NDArray[np.int32]
     """int32[a], prompts of each account in the candidate."""
     load_ratio: float
@@ -79,51 +80,51 @@ class ExplanationInputs:
     even_p: float | None
     """p-value of the measure ``even_load``; None where too few accounts sent several prompts."""
     own_subjects: OwnSubjects | None
-    """None where too few accounts sent several prompts."""
+    """Whether accounts have subjects of their own; None if too few accounts sent several prompts."""
     sittings_p: float | None
     """p-value of the measure ``no_sittings``; None where it was not taken."""
     usual_sittings: float
-    """What chance gives for ``no_sittings``: the share of other accounts' successive prompts within one sitting."""
+    """The expected value of ``no_sittings``: the share of other accounts' successive prompts within one sitting."""
     infrastructure_p: float | None
-    """Least p-value of the measures of infrastructure that decide; None where no field is known."""
+    """Smallest p-value of the deciding measures of infrastructure; None if no field is known."""
     templated: bool
     """Whether the accounts share a template rather than only a subject."""
     several: float | None
-    """Share of the accounts that sent several clusters; None where the clusters are not linked by accounts."""
+    """Share of the accounts that sent prompts of several clusters; None if no clusters are linked by accounts."""
     median_words: float
     """Words of the median prompt."""
     days: float | None
-    """Days from first to last prompt, the outermost twentieths left out; None without times."""
+    """Days from first to last prompt, without the first and the last twentieth of them; None without times."""
     shares: Mapping[str, float]
     """See :func:`harvestdetect.evidence.shared_values.concentration`."""
     known_as: tuple[str, str] | None
-    """Kind and id of the registry's entry that the template is, if it is one."""
+    """Kind and id of the template's entry in the registry; None if it has none."""
 
     @property
     def each(self) -> float:
-        """Prompts of an account, on average."""
+        """Average number of prompts per account."""
         return float(self.counts.mean())
 
     @property
     def apart(self) -> bool:
-        """Whether the accounts may be strangers to one another, by what is known of their infrastructure."""
+        """Whether the accounts may be strangers to one another, judged by their infrastructure."""
         return self.infrastructure_p is None or self.infrastructure_p > SHARED
 
     @property
     def keyboard_p(self) -> float | None:
-        """``sittings_p`` where other accounts work in sittings, so that it can tell people from machines."""
+        """``sittings_p``; None if other accounts do not work in sittings, and it cannot tell people from machines."""
         return None if self.usual_sittings < SITTING else self.sittings_p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """How a benign explanation came out."""
+    """The result of testing a benign explanation."""
 
     fits: bool | None
-    """None where too little is known."""
+    """Whether it fits; None if there is too little data."""
     statistic: float | None
     sentence: str
-    """The statistic for and against, in words; or what is missing to decide."""
+    """The statistic in words, or which data is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,7 @@ class Explanation:
     cap: Tier
     """The highest tier that a finding may reach while it fits."""
     lifted_by: Callable[[], str]
-    """What would make it fit no more, in words with the thresholds in force."""
+    """What would make it no longer fit, in words, with the current thresholds."""
     source: str
     """Where the rule comes from."""
 
@@ -175,9 +176,9 @@ def explained(
 
 
 def _passed_on(inputs: ExplanationInputs) -> Verdict:
-    """One text that everybody sends once, or several texts of which each sends as many as suits them, at a sitting.
+    """Fits a text that people copy: they send it once or twice, or as often as they like and in sittings.
 
-    Or a handful of texts that are sent again and again: a harvester would ask for something new.
+    It also fits a handful of texts that are sent again and again, because a harvester would ask for something new.
     """
     sittings = inputs.keyboard_p
     people = inputs.load_ratio >= INDEPENDENT and sittings is not None and sittings > MACHINE and inputs.apart
@@ -203,7 +204,7 @@ def _short_phrase(inputs: ExplanationInputs) -> Verdict:
     return Verdict(
         fits=inputs.median_words < SHORT,
         statistic=inputs.median_words,
-        sentence=f"A prompt of usual length has {inputs.median_words:.0f} words.",
+        sentence=f"The median prompt has {inputs.median_words:.0f} words.",
     )
 
 
@@ -213,7 +214,7 @@ def _known_template(inputs: ExplanationInputs) -> Verdict:
         fits=known_as is not None,
         statistic=float(known_as is not None),
         sentence=(
-            "The template is no entry of the registry."
+            "The template is not in the registry."
             if known_as is None
             else f"The template is the {known_as[0]} {known_as[1]} of the registry."
         ),
@@ -221,9 +222,9 @@ def _known_template(inputs: ExplanationInputs) -> Verdict:
 
 
 def _product(inputs: ExplanationInputs) -> Verdict:
-    """Customers fill a product's template with their own data, and work when people work.
+    """Fits customers who fill a product's template with their own data and work as people do.
 
-    Or they share nothing of what is known of them, and have as much data of their own as anybody.
+    It also fits customers who share no known infrastructure and have as much data of their own as anybody.
     """
     load = f"The load is {inputs.load_ratio:.2f} times as uneven as that of independent users"
     own = inputs.own_subjects
@@ -251,11 +252,10 @@ def _product(inputs: ExplanationInputs) -> Verdict:
 
 
 def _community(inputs: ExplanationInputs) -> Verdict:
-    """People with a common interest have hours of their own, but each is as busy as suits them.
+    """Fits people with a common interest: they may keep the same hours, but send uneven numbers of prompts.
 
-    Where few accounts send more than makes them members, the ratio says little; the test of an even load knows that,
-    and decides. Of several ways to ask about the same thing some people use two; a harvester with several templates
-    uses them all.
+    If most accounts sent only the prompts that make them members, the load ratio says little, and the p-value of an
+    even load decides. People may know two ways to ask the same; a harvester with several templates uses them all.
     """
     sittings, several, ratio = inputs.keyboard_p, inputs.several, inputs.load_ratio
     uneven = ratio >= INDEPENDENT or (inputs.even_p is not None and inputs.even_p >= AS_CHANCE)
@@ -285,20 +285,23 @@ def _few_accounts(inputs: ExplanationInputs) -> Verdict:
 
 
 def _one_organisation(inputs: ExplanationInputs) -> Verdict:
-    """A proxy is one network too, but its users do not stop after a prompt or two."""
+    """Fits a group in few organisations or, if these are unknown, in one network with few prompts per account.
+
+    A proxy is one network too, but its users do not stop after a prompt or two.
+    """
     org, network = inputs.shares.get("org"), inputs.shares.get("network")
     if org is not None:
         return Verdict(
             fits=org >= ONE,
             statistic=org,
-            sentence=f"A few organisations, the largest three and those with teams, hold {org:.0%} of the accounts.",
+            sentence=f"A few organisations, the largest three and those with teams, have {org:.0%} of the accounts.",
         )
     if network is not None:
         return Verdict(
             fits=network >= ONE and inputs.each < FEW_EACH,
             statistic=network,
             sentence=(
-                f"Organisations are not known; the largest network holds {network:.0%} of the accounts, which sent "
+                f"Organisations are not known; the largest network has {network:.0%} of the accounts, which sent "
                 f"{inputs.each:.1f} each."
             ),
         )
@@ -311,7 +314,7 @@ def _one_organisation(inputs: ExplanationInputs) -> Verdict:
 
 def _event(inputs: ExplanationInputs) -> Verdict:
     if inputs.days is None:
-        return Verdict(fits=None, statistic=None, sentence="The prompts carry no times.")
+        return Verdict(fits=None, statistic=None, sentence="The prompts have no timestamps.")
     return Verdict(
         fits=inputs.days <= EVENT_DAYS and inputs.each < FEW_EACH,
         statistic=inputs.days,
@@ -353,7 +356,7 @@ EXPLANATIONS: Final = (
         test=_known_template,
         inputs=("known_as",),
         cap="watch",
-        lifted_by=lambda: "a template that is no entry of the registry",
+        lifted_by=lambda: "a template that is not in the registry",
         source="the registry of known scaffolds",
     ),
     Explanation(

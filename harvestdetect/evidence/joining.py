@@ -1,4 +1,4 @@
-"""Which groups of accounts hold the same rare values, so that they may be parts of one campaign."""
+"""Finds groups of accounts with the same rare values, which may be parts of one campaign."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ JOINING: Final = ("ip", "network", "api_key", "payment", "email_domain")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """Two groups of accounts that hold the same rare values."""
+    """Two groups of accounts with the same rare values."""
 
     first: int
     second: int

@@ -1,4 +1,4 @@
-"""The table of measures: every measure that speaks for or against a candidate, and what is known of it.
+"""The table of measures, which speak for or against a candidate.
 
 To add a measure, write a function ``(candidate, context) -> Observation | None`` and add a :class:`Measure` to
 :data:`MEASURES`. Nothing else has to change: what decides, what waits for a closer look, and what findings, the report
@@ -25,8 +25,8 @@ from harvestdetect.evidence.work_list import focus, one_list_of_work
 __all__ = ["COMMON_INFRASTRUCTURE", "MEASURES", "Measure", "deciding", "evidence_of", "target_id"]
 
 Take: TypeAlias = Callable[[CandidateData, MeasureContext], Observation | None]
-"""Takes a measure of a candidate; None where too little is known. It must be pure: the draws depend on the candidate's
-seed alone."""
+"""Takes a measure of a candidate; None if there is too little data. It must be pure: random draws depend only on the
+candidate's seed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,39 +37,39 @@ class Measure:
     """Stable, in snake case: the key of files and decisions."""
     family: Family
     label: str
-    """What people read. No decision depends on it."""
+    """The name that people read. No decision depends on it."""
     decides: bool
-    """Whether its family can stand on it. Another measure can only agree with one that decides, or describe."""
+    """Whether the p-value of its family counts it. A measure that does not decide can only agree with one that does."""
     tail: Literal["high", "low"]
-    """Which of its values are the extreme ones."""
+    """Which values are extreme."""
     take: Take | None
-    """None for a measure that is not taken of candidates one by one."""
+    """Takes the measure; None if it is not taken candidate by candidate."""
     needs_template: bool = False
-    """Whether it is taken only where the accounts share a template. A common interest explains such a measure as well:
-    people who share one send alike prompts, come and sign up when something happens, and take to a new model sooner or
+    """Whether it is taken only if the accounts share a template. Without a template, a common interest explains such a
+    measure as well: people with one send similar prompts, sign up at the same events, and try a new model sooner or
     later than most."""
     closer_look: bool = False
-    """Whether it is taken only where a measure that decides stands out, as it changes no tier by itself."""
+    """Whether it is taken only if a deciding measure is significant, because it changes no tier by itself."""
     clause: str = ""
-    """What the summary of a finding says where the measure stands out; empty for a measure that it does not mention."""
+    """The clause in the summary of a finding if the measure is significant; empty if the summary never mentions it."""
     min_data: str
-    """What it needs, at least, beside a candidate."""
+    """The data that it needs, besides a candidate."""
     source: str
     """Where the statistic comes from."""
 
 
 _OWN: Final = "this project"
-"""Source of a statistic that is not taken from elsewhere."""
+"""Source of a statistic of this project's own."""
 _GROUPS: Final = "20 other accounts to draw groups from"
-"""What every measure against drawn groups needs."""
+"""Data that every measure against drawn groups needs."""
 _TIMES: Final = f"40 prompts of which 90 % have a time; {_GROUPS}"
-"""What every measure of times against drawn groups needs."""
+"""Data that every measure of times against drawn groups needs."""
 _OPENED: Final = "a creation for 8 members and half of all; 99 other accounts with one"
-"""What every measure of sign-ups needs."""
+"""Data that every measure of sign-ups needs."""
 
 
 def _infrastructure(id_: str, field: str, label: str, *, decides: bool = True, clause: str = "") -> Measure:
-    """The measure of one field."""
+    """The measure of values shared in one field."""
 
     def take(candidate: CandidateData, context: MeasureContext) -> Observation | None:
         return shared_value(field, context.reference.fields, candidate.sharing, candidate.trimmed.accounts)
@@ -108,8 +108,8 @@ COMMON_INFRASTRUCTURE: Final = Measure(
     id="common_infrastructure", family="infrastructure", label="common infrastructure", decides=False, tail="high",
     take=None, min_data="two candidates", source=_OWN,
 )  # fmt: skip
-"""What the parts of a joined candidate hold in common. It is shown and not judged, because the other measures of
-infrastructure see the same values."""
+"""The infrastructure that the parts of a joined candidate share. It is shown and not judged, because the other measures
+of infrastructure see the same values."""
 
 _TEXT: Final = (
     Measure(
@@ -259,7 +259,7 @@ MEASURES: Final = (
 
 
 def deciding(measures: Sequence[Measure] = MEASURES) -> Mapping[Family, frozenset[str]]:
-    """By family the ids of the measures on which it can stand; the others can only agree."""
+    """For each family, the ids of the measures that decide; the others can only agree."""
     families = dict.fromkeys(m.family for m in measures)
     return {family: frozenset(m.id for m in measures if m.family == family and m.decides) for family in families}
 

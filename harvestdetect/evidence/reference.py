@@ -1,4 +1,4 @@
-"""What lies outside every candidate: accounts to draw from, other texts, who holds which infrastructure."""
+"""The reference for all candidates: accounts and texts outside them, and the infrastructure of all accounts."""
 
 from __future__ import annotations
 

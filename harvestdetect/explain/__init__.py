@@ -2,7 +2,7 @@
 
 Nothing is scanned again and no model is loaded. ``campaigns.jsonl`` and ``accounts.csv`` are needed;
 ``candidates.jsonl`` adds what was weighed and left out, ``prompts.parquet`` which templates an account sent,
-``accounts_seen.parquet`` which accounts the dump holds, ``run.json`` the settings. What is missing is said.
+``accounts_seen.parquet`` which accounts the dump has, ``run.json`` the settings. What is missing is said.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def explain(out: str | Path, target: str, *, account: bool = False) -> CampaignE
         account: take ``target`` for an account.
 
     Raises:
-        UsageError: there is no such campaign, several begin so, or the dump holds no such account.
+        UsageError: there is no such campaign, several begin so, or the dump has no such account.
         InputError: a file of the scan is missing or malformed.
     """
     scan = read_scan(Path(out))

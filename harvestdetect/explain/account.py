@@ -37,7 +37,7 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
     """Which findings an account is in or near, and what would change that.
 
     Raises:
-        UsageError: the dump does not hold it.
+        UsageError: the dump does not have it.
     """
     missing = list(scan.missing)
     total, seen = prompts_seen(scan.out, account)
@@ -60,10 +60,10 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
         names = {m.account for members in scan.members.values() for m in members}
         near = nearest(account, names, at_least=0.6)
         if seen is None:
-            missing.append(f"{SEEN} cannot be read: whether the dump holds this account at all is not known")
+            missing.append(f"{SEEN} cannot be read, so it is not known whether the dump has this account")
         if seen is False:
             said = f"; the nearest ids in the results: {some(near)}" if near else ""
-            raise UsageError(f"the dump holds no account {account!r}{said}")
+            raise UsageError(f"the dump has no account {account!r}{said}")
     order = {"member": 0, "outside": 1, "candidate": 2}
     places.sort(key=lambda p: (order[p.role], TIERS.index(p.tier) if p.tier else len(TIERS), -p.membership))
     if total is None and places:

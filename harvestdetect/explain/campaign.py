@@ -246,23 +246,23 @@ def shortfall(candidate: Candidate) -> str:
         best = min(stands, key=lambda f: f.adjusted)
         agree = "" if best.agreed else " with two measures that agree"
         return (
-            f"{best.family} stands alone, without a template or standing wording; that takes an adjusted p of "
+            f"only {best.family} passes, without a template or the text family; that needs an adjusted p of "
             f"{ALONE * best.cut:g}{agree}, it is {p_value(best.adjusted)}"
         )
     fell = [f for f in candidate.families if f.adjusted == f.adjusted and f.cut > 0]
     if not fell:
-        return "no family of evidence stands"
+        return "no family of evidence passes"
     best = min(fell, key=lambda f: f.adjusted / f.cut)
-    return f"no family stands; the nearest is {best.family}, adjusted p {p_value(best.adjusted)} against {best.cut:g}"
+    return f"no family passes; the nearest is {best.family}, adjusted p {p_value(best.adjusted)} against {best.cut:g}"
 
 
 # ---------------------------------------------------------------- what would change it
 
 
 def _tier_of(candidate: Candidate, stands: Collection[Family]) -> Tier | None:
-    """The tier if just these families stood and no benign explanation fitted.
+    """The tier if only these families passed and no benign explanation fitted.
 
-    A family that does not stand, or that has no figure, is taken to stand barely.
+    A family that does not pass, or that has no figure, is assumed to just pass.
     """
     results = {f.family: f for f in candidate.families}
     fdr = next((f.cut for f in candidate.families if f.family in BEYOND_TEXT and f.cut == f.cut), 1.0)
@@ -328,14 +328,14 @@ def _by_rate(scan: Scan, candidate: Candidate) -> list[Change]:
             now=fdr,
             needed=needed,
             tier=tier,
-            sentence=f"At a false-discovery rate {at} (the scan took {fdr:g}) it would be {named(tier)}.",
+            sentence=f"At a false-discovery rate {at} (the scan used {fdr:g}) it would be {named(tier)}.",
         )
         for at, needed, tier in (*up, *reversed(down))
     ]
 
 
 def _by_family(candidate: Candidate) -> list[Change]:
-    """The tier without each family that stands, and with each that does not."""
+    """The tier without each family that passes, and with each that does not."""
     stands = _standing(candidate)
     results = {f.family: f for f in candidate.families}
     found = []
@@ -350,10 +350,10 @@ def _by_family(candidate: Candidate) -> list[Change]:
         if family in stands:
             sentence = f"Without the evidence of {family} it would be {named(tier)}."
         elif result is None or now is None:
-            sentence = f"There is no figure for {family}; were it to stand, this would be {named(tier)}."
+            sentence = f"There is no figure for {family}; if it passed, this would be {named(tier)}."
         else:
             sentence = (
-                f"If {family} stood (adjusted p at most {result.cut:g}; it is {p_value(now)}), this would be "
+                f"If {family} passed (adjusted p at most {result.cut:g}; it is {p_value(now)}), this would be "
                 f"{named(tier)}."
             )
         found.append(Change(kind="family", name=family, now=now, needed=needed, tier=tier, sentence=sentence))
@@ -370,11 +370,11 @@ def _by_benign(candidate: Candidate, explanations: Sequence[Explanation]) -> lis
             continue
         rest = [b for b in candidate.benign_explanations if b is not explanation]
         tier = _capped(uncapped, rest)
-        lifts = lifted_by[explanation.id]() if explanation.id in lifted_by else "a figure at which it fits no more"
+        lifts = lifted_by[explanation.id]() if explanation.id in lifted_by else "a value at which it no longer fits"
         sentence = f"Capped at {explanation.caps} by: {explanation.name}. {explanation.sentence} "
         if tier == candidate.tier:
-            holds = next(b.name for b in rest if b.caps and _capped(uncapped, (b,)) == tier)
-            sentence += f"Without it the tier stays {named(tier)}, for this fits too: {holds}."
+            other = next(b.name for b in rest if b.caps and _capped(uncapped, (b,)) == tier)
+            sentence += f"Without it the tier stays {named(tier)}, because this fits too: {other}."
         else:
             sentence += f"It would be {named(tier)} with {lifts}."
         found.append(
@@ -398,7 +398,7 @@ def _by_template(candidate: Candidate) -> list[Change]:
     if tier == candidate.tier:
         return []
     sentence = (
-        "The accounts share a subject, no template. With a template one family beyond text is enough: it would be "
+        "The accounts share a subject but no template. With a template one family beyond text is enough: it would be "
         f"{named(tier)}."
     )
     return [Change(kind="template", name="template", now=None, needed=None, tier=tier, sentence=sentence)]

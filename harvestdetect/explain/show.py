@@ -23,7 +23,7 @@ SCHEMA_VERSION: Final = 1
 LONGEST: Final = 600
 """Characters of a sentence that the terminal shows."""
 SHOWN: Final = 12
-"""Accounts and neighbours that the terminal shows; JSON has all that the file holds."""
+"""Most accounts and neighbours that the terminal shows; JSON has all of the file."""
 
 
 def explanation_json(explanation: CampaignExplanation | AccountExplanation) -> str:
@@ -42,7 +42,7 @@ def render(explanation: CampaignExplanation | AccountExplanation, *, width: int 
     Args:
         explanation: of a campaign or an account.
         width: columns; None asks the terminal.
-        color: with ANSI colours; without them the text holds no escape sequence at all.
+        color: with ANSI colours; without them the text has no escape sequences.
 
     Returns:
         Text that ends with a newline. Control characters and markup in ids and texts are shown, never acted on.
@@ -162,14 +162,14 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     for change in e.changes:
         page.item(change.sentence)
     if not e.changes:
-        page.item("nothing that the scan kept figures of")
+        page.item("nothing that the scan recorded")
     page.item(_false_line(e))
 
 
 def _family_line(family: FamilyView) -> str:
     if family.adjusted != family.adjusted:
-        return " stands" if family.stands else " does not decide"
-    verdict = "stands" if family.stands else "does not stand"
+        return " passes" if family.stands else " does not decide"
+    verdict = "passes" if family.stands else "does not pass"
     return (
         f" {verdict}: adjusted p {p_value(family.adjusted)}, cut {family.cut:g} "
         f"(p {p_value(family.p_value)} before adjusting)"
@@ -195,7 +195,7 @@ def _show_outside(page: _Page, e: CampaignExplanation) -> None:
 
 def _false_line(e: CampaignExplanation) -> str:
     if e.tier is None:
-        return "It is no finding, so it adds no false one."
+        return "It is no finding, so it cannot be a false one."
     parts = []
     if e.expected_false is not None:
         parts.append(
@@ -204,7 +204,7 @@ def _false_line(e: CampaignExplanation) -> str:
         )
     if e.expected_false_at_tier is not None:
         parts.append(f"{_expected(e.expected_false_at_tier)} at {e.tier} in all")
-    return "; ".join(parts) + "." if parts else "How many findings to expect false at this cut is not known."
+    return "; ".join(parts) + "." if parts else "The expected number of false findings at this cut is not known."
 
 
 def _expected(value: float) -> str:

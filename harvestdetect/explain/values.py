@@ -1,4 +1,4 @@
-"""What an explanation holds."""
+"""The values of an explanation."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class CampaignExplanation:
     accounts: int
     prompts: int
     families: tuple[FamilyView, ...]
-    """Those that stand first."""
+    """Families that pass come first."""
     templates: tuple[TemplateView, ...]
     benign_explanations: tuple[BenignExplanation, ...]
     harvest_share: Spread | None

@@ -1,4 +1,4 @@
-"""What was measured on candidates that were far from being findings, carried from scan to scan."""
+"""Carries the measures of candidates that are far from being findings from scan to scan."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["CarriedCandidates", "load_candidates", "save_candidates"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Values:
-    """What was measured on a candidate when it was last measured."""
+    """The last measures of a candidate, and what identifies it."""
 
     signatures: tuple[str, ...]
     prompts: int
     fields: tuple[str, ...]
-    """Columns that had values; nothing was measured on the others."""
-    weighed: MeasuredCandidate
+    """Columns of the dump that had values."""
+    measured: MeasuredCandidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,14 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedCandidates:
-    """Measures of an earlier scan that may stand for candidates of this one, by position."""
+    """Measures of an earlier scan that this scan may reuse, by position of the candidate."""
 
     entries: Mapping[int, _Entry] = field(default_factory=dict)
 
     @property
     def known(self) -> dict[int, MeasuredCandidate]:
-        """What was measured on each."""
-        return {position: entry.values.weighed for position, entry in self.entries.items()}
+        """The measures of each."""
+        return {position: entry.values.measured for position, entry in self.entries.items()}
 
 
 def load_candidates(
@@ -70,7 +70,7 @@ def load_candidates(
         campaigns: the candidates.
         described: description of every cluster.
         corpus: of this scan.
-        carried: clusters of the wording view; None where all texts were clustered anew, and nothing is taken over.
+        carried: clusters of the wording view; None if all texts were clustered anew; then nothing is reused.
         min_accounts: accounts that a campaign needs.
     """
     stored = None if carried is None else folder.read(CANDIDATES, ("account", "start", "points"), list[_Values])
@@ -108,29 +108,32 @@ def save_candidates(
     described: Sequence[Description],
     corpus: Corpus,
     *,
-    standing: Collection[int] = (),
+    reused: Collection[int] = (),
 ) -> None:
-    """Leaves measures for the next scan.
+    """Saves measures for the next scan.
 
     Many parameters because the values of a candidate lie in several columns of the scan.
 
     Args:
         folder: for the next scan.
         carried: measures of the earlier scan.
-        measured: what this scan measured on candidates far from being findings, by position.
+        measured: new measures of candidates far from being findings, by position.
         campaigns: the candidates.
         described: description of every cluster.
         corpus: of this scan.
-        standing: positions of the carried candidates whose measures still stand.
+        reused: positions of the carried candidates whose measures were reused.
     """
     if not is_carried(len(corpus.digest)):
         return
     ids, fields = _account_digests(corpus), _fields(corpus)
-    entries = [entry for position, entry in carried.entries.items() if position in standing]
-    for position, one in measured.items():
+    entries = [entry for position, entry in carried.entries.items() if position in reused]
+    for position, candidate in measured.items():
         campaign = campaigns[position]
         values = _Values(
-            signatures=_signatures(campaign, described), prompts=len(campaign.prompts), fields=fields, weighed=one
+            signatures=_signatures(campaign, described),
+            prompts=len(campaign.prompts),
+            fields=fields,
+            measured=candidate,
         )
         entries.append(_Entry(values=values, accounts=ids[campaign.accounts]))
     account, ((start, points),) = one_table([[entry.accounts for entry in entries]], np.dtype(np.uint64))
@@ -143,7 +146,7 @@ def _signatures(campaign: Campaign, described: Sequence[Description]) -> tuple[s
 
 
 def _fields(corpus: Corpus) -> tuple[str, ...]:
-    """The columns that have values at all."""
+    """The columns that have any values."""
     prompts = corpus.prompts
     found = [name for name, column in prompts.fields.items() if (column.code >= 0).any()]
     times = {"time": prompts.time, "created_at": prompts.created_at}

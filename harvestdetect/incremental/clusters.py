@@ -1,4 +1,4 @@
-"""The clusters of a view, carried from scan to scan."""
+"""Carries the clusters of a view from scan to scan."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from harvestdetect.util.arrays import Bools, Digests, Ints32
 __all__ = ["CHANGED", "CarriedClusters", "load_clusters", "save_clusters"]
 
 CHANGED: Final = 0.1
-"""Share of the texts that may have come or gone since all of them were last clustered together."""
+"""Largest share of texts added or removed since all texts were last clustered together. With more, all are clustered
+anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedClusters:
-    """The clusters of an earlier scan, as far as their texts are in this one."""
+    """The clusters of an earlier scan, with the texts that are still in this one."""
 
     clusters: Sequence[Clustered]
     first_scan: Ints32
@@ -30,13 +31,13 @@ class CarriedClusters:
     scan: int
     """Number of this scan."""
     whole: int
-    """Texts that there were when all were last clustered together."""
+    """Number of texts when all were last clustered together."""
     changed: int
-    """Texts that have come or gone since."""
+    """Number of texts added or removed since then."""
 
     @property
     def new(self) -> Bools:
-        """bool[n]: texts that this scan is the first to see."""
+        """bool[n]: texts that are new in this scan."""
         return np.asarray(self.first_scan == self.scan)
 
 
@@ -57,7 +58,7 @@ class _Clusters:
 
 
 def load_clusters(folder: Folder, view: View, model: str, digest: Digests) -> CarriedClusters | None:
-    """The clusters to carry on; None where all texts must be clustered anew.
+    """Loads the clusters to carry on; None if all texts must be clustered anew.
 
     Args:
         folder: of the earlier scan.
@@ -95,7 +96,7 @@ def save_clusters(
     found: Sequence[Clustered],
     carried: CarriedClusters | None,
 ) -> None:
-    """Leaves the clusters of a view for the next scan.
+    """Saves the clusters of a view for the next scan.
 
     Args:
         folder: for the next scan.
@@ -103,14 +104,14 @@ def save_clusters(
         model: digest of the view's model.
         digest: V16[n], ascending, of the view's texts.
         found: the clusters.
-        carried: what they were carried on from; None where all texts were clustered anew.
+        carried: the clusters that were loaded; None if all texts were clustered anew.
     """
     if not is_carried(len(digest)):
         # The wording view has all texts: if it is small, nothing of this scan is carried on.
         folder.remove(*(() if view == "wording" else (view,)))
         return
     if carried is None and view == "wording":
-        # Templates and candidates of other clusters are void, also if this scan ends before it writes its own.
+        # Templates and candidates of the old clusters are void, even if this scan ends before it saves its own.
         folder.remove(TEMPLATES, CANDIDATES)
     values = _Clusters(
         model=model,

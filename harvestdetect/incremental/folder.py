@@ -1,4 +1,4 @@
-"""The part of a work folder that holds clusters, templates and candidates, and how sets are stored in it."""
+"""The part of a work folder with clusters, templates and candidates, and the format of sets in it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from harvestdetect.util.disk import SpareFolder
 __all__ = ["CANDIDATES", "CLUSTERS", "TEMPLATES", "Folder", "Stored", "is_carried", "one_table", "pack", "unpack"]
 
 CLUSTERS: Final = "clusters"
-"""Kind of everything that is kept here: ``clusters/`` and the name of a view, or one of the two below."""
+"""Kind of all entries, followed by ``/`` and the name of the entry."""
 TEMPLATES: Final = "templates"
+"""Name of the entry with templates. Entries of clusters have the name of their view."""
 CANDIDATES: Final = "candidates"
+"""Name of the entry with measures of candidates."""
 LEAST_TEXTS: Final = 100_000
-"""Texts from which clusters are carried on. Fewer are clustered anew at every scan, which costs little."""
+"""Number of texts from which clusters are carried on. Fewer are clustered anew in every scan, which costs little."""
 
 
 def is_carried(texts: int) -> bool:
@@ -44,20 +46,20 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """Where scans with the same settings leave results for one another.
+    """A folder for results that later scans with the same settings reuse.
 
-    Every entry belongs to one key: a digest of all that results depend on besides the dumps. Only the entry of the last
-    scan is there; entries hold texts, which must go when their window has passed.
+    Every entry belongs to a key, the digest of everything but the dumps that results depend on. Only the entry of the
+    last scan is kept, because entries contain texts, which must be removed when their window has passed.
     """
 
     work: SpareFolder
-    """The work folder; it is given up when it cannot be written."""
+    """The work folder. If it cannot be written, the scan goes on without it."""
     key: str
     note: Callable[[str], None]
-    """Receives what is broken or cannot be kept."""
+    """Called with a note if an entry is damaged or cannot be kept."""
 
     def read(self, name: str, arrays: Sequence[str], kind: Any) -> Stored | None:
-        """An entry; None where there is no whole one under this key.
+        """An entry; None if there is no intact one under this key.
 
         Args:
             name: of the entry.
@@ -75,7 +77,7 @@ class Folder:
             return None
 
     def write(self, name: str, stored: Stored) -> None:
-        """Puts an entry in place of the last one."""
+        """Replaces the last entry of this name."""
         if not self.work.writable:
             return
         try:
@@ -95,12 +97,12 @@ class Folder:
 
 
 def pack(sets: Sequence[AnyArray]) -> tuple[Ints, AnyArray]:
-    """Sets as one array.
+    """Packs sets into one array.
 
     Returns:
         the start of each set, int64[s + 1], and the members of all sets, one set after the other.
     """
-    start = np.concatenate(([0], np.cumsum([len(own) for own in sets], dtype=np.int64)))
+    start = np.concatenate(([0], np.cumsum([len(members) for members in sets], dtype=np.int64)))
     return start, np.concatenate(sets) if sets else np.empty(0, np.int32)
 
 

@@ -1,4 +1,4 @@
-"""The stages of a scan, wrapped so that they take over what an earlier scan left and leave their own results."""
+"""The stages of a scan, wrapped so that they reuse results of an earlier scan and save their own."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ from harvestdetect.util.versions import versions
 __all__ = ["reusing"]
 
 LEAST_KNOWN: Final = 0.5
-"""Share of the segments that an earlier scan must have searched for its neighbours to be of use."""
+"""Smallest share of segments whose neighbours are known from an earlier scan. With less, all are searched anew."""
 PREPARED: Final = "read"
-"""Name of the folder with prepared files in a work folder."""
+"""Name of the folder in a work folder that contains prepared files."""
 INDIFFERENT: Final = frozenset(
     {
         *("allow_download", "batch_size", "cache", "device", "format", "max_expansion", "max_line_bytes"),
         *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers"),
     }
 )
-"""Settings on which no finding depends if the dumps are the same."""
+"""Settings that change no finding if the dumps are the same."""
 
 
 def reusing(
@@ -98,11 +98,11 @@ class _Reuse:
     registry: Registry | None
     scale: Scale
     carried: CarriedClusters | None = None
-    """Clusters of the wording view, once they were carried on. None where all texts are clustered anew: then nothing is
-    taken over that depends on clusters."""
+    """Clusters of the wording view that are carried on. None if all texts are clustered anew; then nothing that depends
+    on clusters is reused."""
 
     def read(self, source: Source, context: Context, **arguments: Any) -> Read:
-        """Reads through prepared files, so that a file is parsed once."""
+        """Reads prepared files, so that each dump file is parsed only once."""
         settings, shards = context.settings, None
         if isinstance(source, Dumps):
             cutting = Cutting(
@@ -115,7 +115,7 @@ class _Reuse:
         return self.plain.read(source, context, **arguments, shards=shards)
 
     def find_neighbors(self, embedded: Embedded, context: Context) -> Neighbors:
-        """Searches only for segments that are new or lost a neighbour."""
+        """Searches only for neighbours of segments that are new or lost a neighbour."""
         settings, work = context.settings, self.folder.work
         key = _neighbors_key(embedded, settings)
         kept = kept_neighbors(work.path, key, notes=context.note)
@@ -151,18 +151,18 @@ class _Reuse:
     ) -> ViewClusters:
         """Carries the clusters of the earlier scan on, if few texts have come or gone."""
         view, settings = embedded.view, context.settings
-        own, core = view_postings(embedded, neighbors, corpus, postings, context)
+        view_rows, core = view_postings(embedded, neighbors, corpus, postings, context)
         carried = load_clusters(self.folder, view, embedded.model, embedded.digest)
         if carried is None:
-            found = cluster_view(view, neighbors, core, own, settings=settings, lasting=True)
+            found = cluster_view(view, neighbors, core, view_rows, settings=settings, with_reach=True)
         else:
             found, joined = carry_on(
-                view, neighbors, core, own, earlier=carried.clusters, new=carried.new, settings=settings
+                view, neighbors, core, view_rows, earlier=carried.clusters, new=carried.new, settings=settings
             )
             context.note(
-                f"{view}: the clusters of an earlier scan are carried on; of {int(carried.new.sum()):,} new texts "
-                f"{joined:,} joined one of them ({carried.changed / carried.whole:.1%} of the texts came or went since "
-                "all were clustered)"
+                f"{view}: clusters of an earlier scan are carried on; {joined:,} of {int(carried.new.sum()):,} new "
+                f"texts joined one of them ({carried.changed / carried.whole:.1%} of the texts were added or removed "
+                "since all were clustered)"
             )
         save_clusters(self.folder, view, embedded.model, embedded.digest, found, carried)
         if view == "wording":
@@ -173,46 +173,47 @@ class _Reuse:
         self, assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
     ) -> Refined:
         """Aligns the texts only of clusters that have changed."""
-        least = context.settings.min_accounts
-        carried = load_templates(self.folder, assigned, corpus, self.carried, min_accounts=least)
+        min_accounts = context.settings.min_accounts
+        carried = load_templates(self.folder, assigned, corpus, self.carried, min_accounts=min_accounts)
         with description_pool(len(assigned) - len(carried.known), context) as pool:
             found = refine_clusters(
-                assigned, corpus, parts, wording.vectors, least=least, known=carried.known, remember=True,
-                elsewhere=pool,
+                assigned, corpus, parts, wording.vectors, min_accounts=min_accounts, known=carried.known, remember=True,
+                pool=pool,
             )  # fmt: skip
         scan = 0 if self.carried is None else self.carried.scan
         save_templates(self.folder, carried, found.splits, assigned, corpus, scan=scan)
         return found
 
     def measure(
-        self, campaigns: Sequence[Campaign], case: ScanData, background: Reference, context: Context
+        self, campaigns: Sequence[Campaign], scan: ScanData, reference: Reference, context: Context
     ) -> list[MeasuredCandidate]:
-        """Measures only candidates that have changed or are near to being findings."""
+        """Measures only candidates that have changed or are close to being findings."""
         settings = context.settings
         carried = load_candidates(
-            self.folder, campaigns, case.described, case.corpus, self.carried, min_accounts=settings.min_accounts
+            self.folder, campaigns, scan.described, scan.corpus, self.carried, min_accounts=settings.min_accounts
         )
         known = carried.known
         with context.progress("evidence", len(campaigns)) as advance:
-            found = measure_candidates(campaigns, case, background, seed=settings.seed, advance=advance, known=known)
+            found = measure_candidates(campaigns, scan, reference, seed=settings.seed, advance=advance, known=known)
         far = self.scale.are_far(found)
-        standing = {i for i in known if far[i]}
-        if len(standing) < len(known):
-            # Other candidates move the cut: a candidate that is near it now is measured now.
-            same = {i: one for i, one in enumerate(found) if i in standing or i not in known}
-            found = measure_candidates(campaigns, case, background, seed=settings.seed, known=same)
+        reused = {i for i in known if far[i]}
+        if len(reused) < len(known):
+            # Other candidates move the cut. Candidates that are now close to it are measured again.
+            same = {i: candidate for i, candidate in enumerate(found) if i in reused or i not in known}
+            found = measure_candidates(campaigns, scan, reference, seed=settings.seed, known=same)
             far = self.scale.are_far(found)
-        if standing:
+        if reused:
             context.note(
-                f"{len(standing):,} of {len(campaigns):,} candidates, no findings, are as an earlier scan measured them"
+                f"measures of an earlier scan are reused for {len(reused):,} of {len(campaigns):,} candidates; none of "
+                "these is a finding"
             )
-        anew = {i: found[i] for i in range(len(found)) if far[i] and i not in standing}
+        new = {i: found[i] for i in range(len(found)) if far[i] and i not in reused}
         save_candidates(
-            self.folder, carried, anew, campaigns, case.described, case.corpus, standing=standing
+            self.folder, carried, new, campaigns, scan.described, scan.corpus, reused=reused
         )  # fmt: skip
         return found
 
 
 def _neighbors_key(embedded: Embedded, settings: Settings) -> str:
-    """The key of neighbours: all that they depend on besides the texts."""
+    """The key of neighbours: everything that they depend on besides the texts."""
     return key_of({"model": embedded.model, **{n: getattr(settings, n) for n in ("k", "exact_below", "seed")}})

@@ -1,4 +1,4 @@
-"""The templates of clusters, carried from scan to scan."""
+"""Carries the templates of clusters from scan to scan."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class _Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Values:
-    """What was found about a cluster when its texts were last aligned."""
+    """The templates of a cluster from the last alignment of its texts."""
 
     channel: str
     scan: int
     """Number of that scan."""
     prompts: int
     parts: list[_Part]
-    """The templates that it was split into; one where it was not split."""
+    """The templates that it was split into; one if it was not split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,22 +61,22 @@ class CarriedTemplates:
     known: Mapping[int, Split] = field(default_factory=dict)
     """By position of the cluster in this scan."""
     entries: Sequence[_Entry] = ()
-    """The same as they were stored, for the next scan."""
+    """The stored entries of these clusters, for the next scan."""
 
 
 def load_templates(
     folder: Folder, assigned: Sequence[Assigned], corpus: Corpus, carried: CarriedClusters | None, *, min_accounts: int
 ) -> CarriedTemplates:
-    """Takes over the templates of clusters that are the same as in the earlier scan.
+    """Loads the templates of clusters that are the same as in the earlier scan.
 
-    All texts that a template shows must still be there. Fewer than ``min_accounts`` accounts may come back to the
-    cluster with texts that are newer than the template: as many accounts could be another template inside it.
+    All texts that a template shows must still be there. Fewer than ``min_accounts`` accounts may return to the cluster
+    with texts that are newer than the template, because that many accounts could have another template inside it.
 
     Args:
         folder: of the earlier scan.
         assigned: the clusters of this scan.
         corpus: of this scan.
-        carried: clusters of the wording view; None where all texts were clustered anew, and nothing is taken over.
+        carried: clusters of the wording view; None if all texts were clustered anew; then nothing is reused.
         min_accounts: accounts that a campaign needs.
     """
     names = ("digest", "start", "points", "part", "fills", "shown_start", "shown")
@@ -149,12 +149,12 @@ def save_templates(
     *,
     scan: int,
 ) -> None:
-    """Leaves templates for the next scan: those taken over, and those made in this scan.
+    """Saves templates for the next scan: the reused ones, and those made in this scan.
 
     Args:
         folder: for the next scan.
-        carried: what was taken over.
-        made: what this scan found about other clusters, by position.
+        carried: the reused templates.
+        made: results of splitting the other clusters, by position.
         assigned: the clusters of this scan.
         corpus: of this scan.
         scan: number of this scan.
@@ -162,21 +162,21 @@ def save_templates(
     if not is_carried(len(corpus.digest)):
         return
     entries = [*carried.entries]
-    for position, one in made.items():
+    for position, result in made.items():
         item = assigned[position]
         values = _Values(
             channel=item.cluster.channel,
             scan=scan,
             prompts=len(item.prompts),
-            parts=[_Part(description=d.description, template=d.template) for d in one.described],
+            parts=[_Part(description=d.description, template=d.template) for d in result.described],
         )
-        shown = unique(np.concatenate([np.empty(0, np.int32), *(d.shown for d in one.described)]))
+        shown = unique(np.concatenate([np.empty(0, np.int32), *(d.shown for d in result.described)]))
         entries.append(
             _Entry(
                 values=values,
                 texts=corpus.digest[item.cluster.segments],
-                part=one.subcluster,
-                fills=one.fills,
+                part=result.subcluster,
+                fills=result.fills,
                 shown=corpus.digest[shown],
             )
         )

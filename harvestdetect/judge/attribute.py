@@ -1,4 +1,4 @@
-"""Accounts that fill templates of known campaigns, named before they are numerous enough to be a finding."""
+"""Attributes accounts to known campaigns by their templates, even if they are too few for a finding."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from harvestdetect.util.vectors import Rows
 __all__ = ["LEAST_WORDS", "Signature", "attribute"]
 
 LEAST_WORDS: Final = 8
-"""Fixed words of a template from which it is a signature. Chosen: people write fewer in the same order by chance."""
+"""Fixed words that a template needs to be a signature. Chosen: people write fewer in the same order by chance."""
 KEEPS: Final = 0.85
-"""Least share of a signature's fixed words that a text keeps, in order, to fill it. Chosen."""
+"""Share of a signature's fixed words that a text must keep, in order, to fill it. Chosen."""
 LEAST_PROMPTS: Final = 2
-"""Prompts that fill a signature from which an account is named. Chosen."""
+"""Filling prompts that an account needs to be attributed. Chosen."""
 SURE_WORDS: Final = 16
-"""Fixed words of a signature from which one prompt is enough. Chosen."""
+"""Fixed words of a signature from which one filling prompt is enough. Chosen."""
 NEAREST: Final = 16_384
-"""Texts that are compared with a signature: those nearest to its fixed words, which bounds time."""
+"""Number of texts, nearest to the fixed words of a signature, that are compared with it. It bounds time."""
 _BLOCK: Final = 65_536
-"""Texts whose vectors are searched in one block, which bounds memory."""
+"""Texts per block whose vectors are searched. It bounds memory and changes no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Signature:
 
     campaign: str
     words: tuple[str | None, ...]
-    """Runs of fixed words, None where a slot stands."""
+    """Runs of fixed words; None marks a slot."""
 
 
 def attribute(
@@ -52,7 +52,7 @@ def attribute(
     Args:
         signatures: those with fewer than :data:`LEAST_WORDS` fixed words are skipped.
         corpus: to search.
-        since: only prompts from this time on (Unix seconds), or without one; None: all.
+        since: use only prompts from this time on (Unix seconds), and prompts without a time; None uses all.
         vectors: float16[n, d], unit rows but for rounding, of its segments in the wording view.
         encode: of the wording view.
 
@@ -89,7 +89,7 @@ def attribute(
 
 
 def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iterator[Attributed]:
-    """Prompts, which are sorted by account, as what each account sent."""
+    """One attribution for each account, from the prompts of one campaign."""
     prompts = unique(np.concatenate(parts))
     account = corpus.prompts.account[prompts]
     edge = np.append(np.flatnonzero(np.diff(account, prepend=-1)), len(prompts))
@@ -106,7 +106,7 @@ def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iter
 
 
 def _readable(text: str) -> str:
-    """A text without its last token where it is too long to be read whole, because that token may be cut."""
+    """The text, without its last token if the text is too long to be read whole, because that token may be cut."""
     tokens = token_texts(text)
     return text if len(tokens) < MAX_TOKENS else " ".join(tokens[:-1])
 
@@ -114,7 +114,7 @@ def _readable(text: str) -> str:
 def _nearest(
     queries: npt.NDArray[np.float32], vectors: Rows, rows: npt.NDArray[np.int64]
 ) -> list[npt.NDArray[np.int64]]:
-    """Those of some rows that are nearest to each of some vectors, ascending."""
+    """For each query, the :data:`NEAREST` rows that are nearest to it, ascending."""
     index, distance = [np.empty((len(queries), 0), np.int64)], [np.empty((len(queries), 0), np.float32)]
     for start in range(0, len(rows), _BLOCK):
         some = rows[start : start + _BLOCK]

@@ -1,4 +1,4 @@
-"""Nulls from a provider's own benign traffic: what innocent candidates look like there.
+"""Calibrates p-values on a provider's own benign traffic.
 
 The nulls inside a dump are made of accounts outside every candidate. How far *innocent candidates* depart from them is
 a fact of the traffic: communities keep hours of their own, products have load balancers. A scan of traffic that is
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 SAME_MEASURES: Final = frozenset({"0.1.0", "0.2.0"})
-"""Versions of this package that measure the same, so that one can use the calibration of another."""
+"""Versions of this package with the same measures, so that one can use the calibration of another."""
 MATTERS: Final = (
     "encoder",
     "segment_characters",
@@ -64,24 +64,25 @@ MATTERS: Final = (
     "max_account_share",
     "link_log_p",
 )
-"""Settings that decide what becomes a candidate and how it is measured. A scan must share them.
+"""Settings that decide what becomes a candidate and how it is measured. A scan must have the same values.
 
-The registry is represented by the digest of the entries in force, None where none is used: their words are taken out of
-the texts, so other entries leave other texts. An entry that expires changes the digest as well.
+The registry is represented by the digest of the entries in force, or by None if no registry is used: their words are
+removed from the texts, so other entries leave other texts. An entry that expires changes the digest as well.
 """
 FEW: Final = 20
-"""Benign candidates that a measure needs to stand by themselves. With fewer, the measure's own null counts for those
-that are missing. Chosen."""
+"""Number of benign candidates from which the calibration of a measure rests on them alone. If there are fewer, each
+missing one is replaced by the expectation under the measure's own null distribution. Chosen."""
 MANY: Final = 200
-"""Benign candidates from which a calibrated p-value may be smaller than that of the measure's own null. Chosen."""
+"""Number of benign candidates from which a calibrated p-value may be smaller than that of the measure's own null
+distribution. Chosen."""
 OUTER: Final = 10
-"""The most extreme benign candidates that the tail is fitted to, at least. Chosen."""
+"""Smallest number of most extreme benign candidates that the tail is fitted to. Chosen."""
 LEAST: Final = 1e-300
-"""No p-value is smaller."""
+"""Smallest p-value; smaller ones count as this."""
 PER: Final = 100_000
-"""Prompts that rates are stated for."""
+"""Number of prompts that rates are stated for."""
 CONFIDENCE: Final = 0.95
-"""Of the one-sided interval of a rate."""
+"""Confidence level (0 to 1) of the one-sided interval of a rate."""
 
 
 class CandidateLike(Protocol):
@@ -89,7 +90,7 @@ class CandidateLike(Protocol):
 
     @property
     def evidence(self) -> Sequence[Evidence]:
-        """Before any calibration."""
+        """Its evidence, before any calibration."""
 
     @property
     def benign(self) -> Sequence[BenignExplanation]:
@@ -119,46 +120,46 @@ class FittedMeasure:
     above: float
     """Chance that ``-ln p`` lies above the threshold."""
     tail: int
-    """Candidates that the tail was fitted to."""
+    """Number of candidates that the tail was fitted to."""
     excess: float
     """Sum of how far these candidates lie above the threshold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What a benign dump says about innocent candidates."""
+    """The p-values of innocent candidates in a benign dump."""
 
     measures: Mapping[str, FittedMeasure]
     """By id of the measure, as in ``Evidence.id``."""
     held_out: tuple[tuple[float, float, float], ...]
-    """Candidates of each half, calibrated on the other half: for each tier of ``TIERS`` the least false-discovery rate
-    at which the candidate comes to it or above; infinite where it does not."""
+    """Candidates of each half, calibrated on the other half. For each tier of ``TIERS``, the smallest false-discovery
+    rate at which the candidate reaches it or a higher one; infinite if it never does."""
     held_out_prompts: int
-    """Prompts that those candidates were found in."""
+    """Number of prompts in both halves."""
     counts: Mapping[str, int]
     """Of the benign dump: ``prompts``, ``accounts``, ``candidates``, ``first_seen``, ``last_seen``, and
     ``calibrating``, the candidates that no benign explanation caps at ``watch``."""
     files: tuple[tuple[str, str], ...]
-    """(name, SHA-256) of each file of it."""
+    """(name, SHA-256) of each file of the benign dump."""
     settings: Mapping[str, Any]
-    """Those of :data:`MATTERS`."""
+    """The settings named in :data:`MATTERS`."""
     models: Mapping[str, str]
     """View -> digest of the model."""
     versions: Mapping[str, str]
     created: str
     """ISO 8601."""
     sha256: str = field(default="", compare=False)
-    """Of the file that it was read from; empty for one that was not."""
+    """SHA-256 of the file that the calibration was read from; empty if it was not read from a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """Findings at a tier, as the benign dump had them."""
+    """The rate of findings at a tier in the benign dump."""
 
     found: int
-    """In the benign dump, held out."""
+    """Held-out findings in the benign dump."""
     expected: float
-    """In the scan at hand, were all of it benign."""
+    """Findings to expect in this scan if all its traffic is benign."""
     at_most: float
     """The same at the upper end of a one-sided 95 % Poisson interval (Garwood 1936)."""
 
@@ -196,7 +197,7 @@ def fit_measure(p_values: Iterable[float]) -> FittedMeasure:
 
 
 def calibrated_p(measure: FittedMeasure, p_value: float) -> tuple[float, bool]:
-    """A p-value in place of the measure's own, and whether it lies beyond all that was seen.
+    """The calibrated p-value of a measure, and whether it is extrapolated beyond all benign candidates.
 
     ``(1 + k) / (n + 1)``, where k of the n benign candidates are at least as extreme. Beyond the most extreme one the
     tail goes on, with the exact chance that one more excess exceeds x when the scale is known only from the sum S of
@@ -354,7 +355,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
 def check_calibration(
     calibration: Calibration, *, settings: Settings, version: str, models: Mapping[str, str] | None = None
 ) -> None:
-    """Whether a scan is of the kind that the calibration was made for.
+    """Checks that a scan is of the kind that the calibration was made for.
 
     Args:
         calibration: to be used.
@@ -387,7 +388,7 @@ def check_calibration(
 
 
 def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> dict[Tier, Rate]:
-    """How many findings the benign dump's own rate lets one expect at each tier, were the scan all benign.
+    """How many findings to expect at each tier if all traffic of the scan is benign, by the rate of the benign dump.
 
     Args:
         calibration: with candidates that were held out.
@@ -414,10 +415,10 @@ def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> 
 
 
 def summary(calibration: Calibration, *, fdr: float) -> str:
-    """The calibration in a few lines for a terminal; the names in it are this package's own."""
+    """The calibration in a few lines for a terminal; it shows no names from the dump."""
     lines = []
     if (count := calibration.counts.get("calibrating", 0)) < FEW:
-        lines += [f"{count} candidates are few: the nulls of the scanned dump still count for the most part.", ""]
+        lines += [f"{count} candidates are few: p-values still depend mostly on the scanned dump.", ""]
     labels = {measure.id: measure.label for measure in MEASURES}
     rows = {labels.get(id_, id_): measure for id_, measure in calibration.measures.items()}
     width = max([len("measure"), *map(len, rows)])

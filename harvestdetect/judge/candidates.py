@@ -1,10 +1,10 @@
 """All candidates of a scan, also those that are no findings: the lines of ``candidates.jsonl``.
 
-``harvestdetect explain`` reads in them why a set of accounts was taken, why its neighbours were not, and what would
-change that. A line names a few accounts that are **no members** (:class:`Outside`, and the surest accounts of a
-candidate that is no finding). Their ids are personal data of people whom nothing is said about. A candidate names at
-most :data:`MOST_OUTSIDE` of them, they are never recommended for anything, and the file needs the same care as the
-dump.
+``harvestdetect explain`` reads them to show why a set of accounts was chosen, why its neighbours were not, and what
+would change that. A line also names a few accounts that are **not members**: those in :class:`Outside`, and the most
+certain accounts of a candidate that is no finding. Their ids are personal data of people who are not suspected. A
+candidate names at most :data:`MOST_OUTSIDE` of them, they are never recommended for action, and the file needs the same
+care as the dump.
 """
 
 from __future__ import annotations
@@ -64,19 +64,19 @@ CANDIDATES: Final = "candidates.jsonl"
 SEEN: Final = "accounts_seen.parquet"
 """Name of the file with a digest of every account of the dump."""
 MOSTLY_MISSING: Final = 0.5
-"""Share of the prompts without a field above which a candidate lacks the field. It decides nothing. Chosen."""
+"""Share of prompts without a field above which the candidate counts as lacking it. It decides nothing. Chosen."""
 MOST_OUTSIDE: Final = 20
-"""Accounts that are no members which a candidate names, at most."""
+"""Most non-members that a candidate names."""
 MOST_NEAR: Final = 10
-"""Other candidates that a candidate names, at most."""
+"""Most other candidates that a candidate names."""
 EXCERPT: Final = 200
-"""Characters of a template that a line has, at most."""
+"""Most characters of a template excerpt."""
 SLOT: Final = "…"
 """Mark of a slot in an excerpt."""
 CLOSE: Final = 0.7
 """Chord distance up to which two candidates are neighbours in wording. Chosen: 1 % of unrelated ones lie within 0.8."""
 COMPARED: Final = 200
-"""Other candidates whose overlap with a candidate is tested: those that share the most accounts with it."""
+"""Number of other candidates, those that share the most accounts, whose overlap with a candidate is tested."""
 OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "model")
 """Optional fields whose absence a candidate names, besides the timestamp and the creation."""
 
@@ -95,7 +95,7 @@ def candidate_to_dict(candidate: Candidate) -> dict[str, Any]:
 
 
 def candidate_from_dict(plain: Mapping[str, Any]) -> Candidate:
-    """What :func:`candidate_to_dict` gave, after a way through JSON: a number that was not finite is NaN.
+    """The inverse of :func:`candidate_to_dict` after a round trip through JSON. A number that was not finite is NaN.
 
     Raises:
         InputError: a field is missing or of another type.
@@ -147,7 +147,7 @@ def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:
 def outside_accounts(
     accounts: Ints32, membership: Floats, hits: Ints32, *, volume: Ints32, names: pa.Array, member_from: float = 0.5
 ) -> tuple[Outside, ...]:
-    """Some of the accounts that sent a campaign's texts, in words: the surest :data:`MOST_OUTSIDE`.
+    """Describes the :data:`MOST_OUTSIDE` most certain of some accounts that sent a campaign's texts.
 
     Args:
         accounts: int32[b], numbers of the accounts to name.
@@ -193,9 +193,9 @@ class LinkRules:
     copied_relief: float
     """Factor on the overlap that volumes explain, for a candidate with a cluster that is mostly one text."""
     min_shared: int
-    """Accounts that both must have."""
+    """Smallest number of accounts in common."""
     min_overlap: float
-    """Share of the smaller candidate's accounts that both must have."""
+    """Smallest share of the smaller candidate's accounts in common."""
 
 
 def near_candidates(

@@ -1,4 +1,4 @@
-"""From judged candidates to what a scan reports: findings, the candidates behind them, and figures about the scan."""
+"""Turns judged candidates into the results of a scan: findings, all candidates, and figures about the scan."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Conclusions", "conclude"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusions:
-    """What a scan reports."""
+    """The results of a scan."""
 
     findings: tuple[Finding, ...]
     """Strongest first."""
@@ -39,24 +39,24 @@ class Conclusions:
 
 def conclude(
     judged: Judged,
-    case: ScanData,
+    scan: ScanData,
     *,
     volume: Ints32,
     templates: Mapping[int, Template],
     files: Sequence[str],
     settings: Settings,
 ) -> Conclusions:
-    """Puts judgements into findings.
+    """Turns judgements into findings.
 
     Args:
         judged: all candidates.
-        case: what they were found in.
+        scan: the data of the scan.
         volume: int32[a], prompts of every account.
         templates: by position of the cluster.
         files: names of the files read.
         settings: of the scan.
     """
-    prompts, judgements, campaigns = case.corpus.prompts, judged.judgements, judged.campaigns
+    prompts, judgements, campaigns = scan.corpus.prompts, judged.judgements, judged.campaigns
     ids = campaign_ids(campaigns, templates, prompts.accounts)
     rows = ranked(judgements)
     sent = Sent(prompts=prompts, volume=volume, templates=templates)
@@ -73,8 +73,8 @@ def conclude(
         for i in rows
     ]
     candidates = candidates_of(
-        campaigns, judgements, judged.scaled, ids, sent, vectors=case.vectors,
-        rigid=[is_rigid(d) for d in case.described], link_log_p=settings.link_log_p,
+        campaigns, judgements, judged.scaled, ids, sent, vectors=scan.vectors,
+        rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
     )  # fmt: skip
     table = prompt_table(
         list(zip(findings, [campaigns[i] for i in rows], strict=True)),

@@ -1,4 +1,4 @@
-"""Puts a judged campaign into the words and numbers of a finding."""
+"""Makes findings of judged campaigns."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from harvestdetect.util.arrays import ranges, unique
 __all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
 
 OF_USUAL_SHARE: Final = 0.5
-"""Share of the median harvest share below which a member's share is low, whatever the setting. Chosen."""
+"""Fraction of the members' median harvest share. The threshold of a low harvest share is at most this. Chosen."""
 LEAST_PROMPTS: Final = 2
 """Prompts in the campaign that a member needs to be recommended: a single one may be chance. Chosen."""
 SURE: Final = 0.8
-"""Least membership of an account that may be recommended for action. Chosen."""
+"""Membership (0 to 1) that an account needs to be recommended for action. Chosen."""
 STANDS_OUT: Final = 0.01
 """p-value below which the summary mentions a measure. It decides nothing. Chosen."""
 MOST_CLAUSES: Final = 3
@@ -49,14 +49,14 @@ DAY: Final = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What the accounts of a scan sent, as far as findings show it."""
+    """What the accounts of a scan sent, for display in findings."""
 
     prompts: Prompts
-    """Of the corpus."""
+    """The prompts of the corpus."""
     volume: npt.NDArray[np.int32]
     """int32[a], prompts of every account."""
     templates: Mapping[int, Template]
-    """By cluster, of the clusters of all candidates."""
+    """By cluster, the templates of all candidates."""
 
 
 def finding_of(
@@ -75,7 +75,7 @@ def finding_of(
     Args:
         campaign: judged.
         judgement: with a tier.
-        measured: what was measured on it, with the p-values that were judged.
+        measured: its measures, with the p-values that were judged.
         sent: of the scan.
         campaign_id: see :func:`campaign_ids`.
         changes: what would change the tier, in sentences.
@@ -127,12 +127,12 @@ def candidates_of(
     rigid: Sequence[bool],
     link_log_p: float,
 ) -> tuple[Candidate, ...]:
-    """All candidates, with what explains their judgements.
+    """All candidates, with the details that explain their judgements.
 
     Args:
         campaigns: the candidates.
         judgements: of each.
-        measured: what was measured on each.
+        measured: the measures of each.
         ids: of each, see :func:`campaign_ids`.
         sent: of the scan.
         vectors: float32[p, d], of every prompt.
@@ -212,7 +212,7 @@ def _has_copied(campaign: Campaign, prompts: Prompts) -> bool:
 
 
 def _shown(campaign: Campaign, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """The evidence that was judged, and what the campaign's parts have in common."""
+    """The judged evidence, and the evidence for joining the campaign's parts."""
     return (*evidence, campaign.joined_by) if campaign.joined_by else tuple(evidence)
 
 
@@ -236,7 +236,7 @@ def _counted(template: Template, own: npt.NDArray[np.int32], prompts: Prompts) -
 
 
 def campaign_ids(campaigns: Sequence[Campaign], templates: Mapping[int, Template], accounts: pa.Array) -> list[str]:
-    """An id for each candidate, by its templates; those of the same templates get one by their accounts too.
+    """An id for each candidate, from its templates; candidates with the same templates also include their accounts.
 
     Args:
         campaigns: all candidates of a scan.
@@ -309,9 +309,9 @@ def _days(time: npt.NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
 def _clauses(
     evidence: Sequence[Evidence], judgement: Judgement, measures: Sequence[Measure], *, joined: bool
 ) -> list[str]:
-    """What the summary says of the measures that stand out in the families that stand, the surest first.
+    """The clauses of the summary: the significant measures in the families that pass, by ascending p-value.
 
-    Of a joined campaign the infrastructure comes first: it is what makes the parts one.
+    In a joined campaign infrastructure comes first, because the parts were joined by it.
     """
     clauses = {m.id: m.clause for m in measures if m.clause}
     strongest = sorted(
@@ -328,7 +328,7 @@ def _summary(
     judgement: Judgement,
     clauses: Sequence[str],
 ) -> str:
-    """One line in plain words: observation first, then what makes it stand out."""
+    """The summary, one sentence: what was sent, then what is unusual about it."""
     active = sum(1 for _, n in days if n)
     joined = campaign.joined_by is not None
     if len(templates) == 1:
@@ -358,7 +358,14 @@ def prompt_table(
 ) -> pa.Table:
     """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign, by file and line.
 
-    Rows that repeat a request are in it too: ``request`` numbers the requests, int32[p], ascending.
+    Rows that repeat a request are included.
+
+    Args:
+        found: the findings and their campaigns.
+        prompts: of the corpus.
+        templates: by cluster.
+        request: int32[p], ascending: the number of the request of each row.
+        files: names of the files read.
     """
     parts = []
     names = pa.array([*files, ""], pa.string())  # the last: a file without a name

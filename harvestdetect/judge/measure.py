@@ -29,20 +29,20 @@ __all__ = ["MeasuredCandidate", "judgements_of", "measure_candidates", "with_lar
 
 
 FAMILIES: Final = {family: place for place, family in enumerate(get_args(Family))}
-"""The order in which the evidence of a candidate is listed."""
+"""Position of each family in the evidence of a candidate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredCandidate:
-    """All that was measured on one candidate."""
+    """The measures of one candidate."""
 
     evidence: tuple[Evidence, ...]
-    """Measures of a closer look are missing where nothing could make the candidate a finding."""
+    """Without the measures of a closer look where these could not make the candidate a finding."""
     benign: tuple[BenignExplanation, ...]
     templated: bool
     """Whether it has a template rather than only a subject."""
     targets: tuple[str, ...]
-    """Names of the capabilities that its prompts seem to be after, the clearest first."""
+    """Names of the capabilities that its prompts seem to target, the clearest first."""
     shared_values: tuple[SharedValue, ...]
     """Infrastructure that its members share."""
 
@@ -62,17 +62,17 @@ def measure_candidates(
 
     Args:
         campaigns: the candidates.
-        scan: what they were found in.
-        reference: what they are compared with.
+        scan: the data of the scan.
+        reference: other accounts and texts, for comparison.
         seed: of every draw.
-        advance: called with the number of candidates that were done since the last call.
-        known: by position, candidates that were measured before and are not measured again.
+        advance: called with the number of candidates finished since the last call.
+        known: by position, measures of an earlier scan that are reused.
         measures: the table to take measures from.
         explanations: the table of benign explanations to test.
     """
     context = MeasureContext(scan=scan, reference=reference)
 
-    def one(position: int) -> MeasuredCandidate:
+    def measure(position: int) -> MeasuredCandidate:
         before = known.get(position) if known else None
         if before is not None:
             return before
@@ -81,7 +81,7 @@ def measure_candidates(
 
     found = []
     with ThreadPoolExecutor(scan.threads or cores()) as pool:
-        for measured in pool.map(one, range(len(campaigns))):
+        for measured in pool.map(measure, range(len(campaigns))):
             found.append(measured)
             advance(1)
     return found
@@ -101,7 +101,7 @@ def judgements_of(
 
 
 def with_larger_p_values(first: MeasuredCandidate, second: MeasuredCandidate) -> MeasuredCandidate:
-    """The first candidate with the larger of both p-values of each measure; one that the second lacks counts as 1."""
+    """The first candidate with the larger p-value of both for each measure; one that the second lacks counts as 1."""
     other = {e.id: e.p_value for e in second.evidence}
     return replace(
         first, evidence=tuple(replace(e, p_value=max(e.p_value, other.get(e.id, 1.0))) for e in first.evidence)
@@ -111,19 +111,18 @@ def with_larger_p_values(first: MeasuredCandidate, second: MeasuredCandidate) ->
 def _measured(
     candidate: CandidateData, context: MeasureContext, measures: Sequence[Measure], explanations: Sequence[Explanation]
 ) -> MeasuredCandidate:
-    """Takes the measures in their order, those of a closer look where one that decides stands out.
+    """Takes the measures in their order; those of a closer look only if a deciding measure is significant.
 
-    A measure of a closer look changes no tier where none that decides has a p-value of at most
-    :data:`~harvestdetect.judge.triage.TEXT_FDR`. Such a candidate becomes no finding at any false-discovery rate up to
-    there: a family passes (Benjamini-Hochberg over candidates, Simes over its measures) only with a measure at or below
-    the rate.
+    The limit is a p-value of :data:`~harvestdetect.judge.triage.TEXT_FDR`. A candidate whose deciding measures are all
+    above it is no finding at any false-discovery rate up to the limit: a family passes (Benjamini-Hochberg over
+    candidates, Simes over its measures) only if one of its measures is at or below the rate.
     """
-    able = [m for m in measures if m.take is not None and (candidate.templated or not m.needs_template)]
-    found = _taken([m for m in able if not m.closer_look], candidate, context)
+    applicable = [m for m in measures if m.take is not None and (candidate.templated or not m.needs_template)]
+    found = _taken([m for m in applicable if not m.closer_look], candidate, context)
     decisive = {m.id for m in measures if m.decides}
     if any(e.p_value <= triage.TEXT_FDR and e.id in decisive for e in found):
         candidate = look_closer(candidate, context)
-        found += _taken([m for m in able if m.closer_look], candidate, context)
+        found += _taken([m for m in applicable if m.closer_look], candidate, context)
     leave_out, fields = context.scan.leave_out, context.reference.fields
     return MeasuredCandidate(
         evidence=tuple(sorted((e for e in found if e.family not in leave_out), key=_place)),
@@ -145,14 +144,14 @@ def _taken(measures: Sequence[Measure], candidate: CandidateData, context: Measu
 
 
 def _place(evidence: Evidence) -> tuple[int, float]:
-    """By family, in the order of the table; of the intent family the clearest target first."""
+    """Sort key: by family; within the intent family the clearest target first."""
     return FAMILIES[evidence.family], -evidence.value if evidence.family == "intent" else 0.0
 
 
 def _inputs(
     candidate: CandidateData, context: MeasureContext, evidence: Sequence[Evidence], decisive: set[str]
 ) -> ExplanationInputs:
-    """What the benign explanations are tested on."""
+    """The inputs of the benign explanations."""
     scan, campaign = context.scan, candidate.trimmed
     time = scan.corpus.prompts.time[campaign.prompts]
     time = time[time != NO_TIME]

@@ -1,4 +1,4 @@
-"""From measures to a judgement: which families of evidence stand, and which tier a candidate gets."""
+"""Decides which families of evidence pass, and which tier a candidate gets."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ __all__ = [
 
 
 BEYOND_TEXT: Final[tuple[Family, ...]] = ("structure", "time", "infrastructure")
-"""Families that may lift a finding above ``watch``."""
+"""Families that can raise a finding above ``watch``."""
 _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
 """Families that are judged."""
 P_FLOOR: Final = 1e-30
-"""No p-value of a measure counts as smaller when a family is judged."""
+"""Smallest p-value of a measure: smaller ones count as this when a family is judged."""
 TEXT_FDR: Final = 0.05
-"""False-discovery rate of the text family. Wording only qualifies what other families decide, so it may be less sure
-than they. Chosen."""
+"""False-discovery rate of the text family. It may be higher than that of the other families, because wording only
+supports what they decide. Chosen."""
 ALONE: Final = 0.01
 """Fraction of the false-discovery rate at which a single family must pass without a template. Chosen."""
 TEXT_SCORE: Final = 3.0
-"""Points, as negative decimal logarithms of p, that wording adds to a score at most. Chosen."""
+"""Most points that wording adds to a score; a point is one negative decimal logarithm of p. Chosen."""
 AGREES: Final = 0.01
 """Largest p-value at which a second measure agrees, whether it decides or not; no less than :data:`ALONE`. Chosen."""
 NEIGHBOURS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
-"""Multiples of the false-discovery rate at which a what-if counts the findings."""
+"""Multiples of the false-discovery rate at which :func:`what_if` counts the findings."""
 LEAST_CUT: Final = 1e-6
-"""Changes of tier at smaller false-discovery rates are not mentioned."""
+"""Smallest false-discovery rate at which a change of tier is mentioned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +57,19 @@ class Judgement:
     score: float
     q_value: float
     families: tuple[Family, ...]
-    """The families that stand, the surest first."""
+    """The families that pass, the smallest adjusted p-value first."""
     standings: tuple[FamilyResult, ...] = ()
-    """How every family came out that was measured and can decide."""
+    """The result of every family that was measured and can decide."""
     templated: bool = True
     uncapped: Tier | None = None
     """The tier if no benign explanation fitted."""
     cap: Tier | None = None
     """The highest tier that the benign explanations allow; None: any."""
     capped_by: tuple[str, ...] = ()
-    """Labels of the benign explanations that set ``cap``, whether it was reached or not."""
+    """Labels of the benign explanations that set ``cap``, even if the tier is below the cap anyway."""
     reach: Mapping[Tier, float] = field(default_factory=dict)
-    """By tier the least false-discovery rate at which the candidate reaches it or a higher one, without caps. Infinite
-    where it never does, 0 where it always does."""
+    """For each tier, the smallest false-discovery rate at which the candidate reaches it or a higher one, without caps.
+    Infinite if it never does, 0 if it always does."""
 
 
 def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[Family, Collection[str]]) -> dict[Family, float]:
@@ -77,7 +77,7 @@ def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[Family, Coll
 
     Args:
         evidence: of one campaign.
-        deciding: by family, the ids of the measures that decide. In a family that is not named, all do.
+        deciding: for each family, the ids of the measures that decide. In a family that is not listed, all decide.
     """
     by_family: dict[Family, list[float]] = {}
     for item in evidence:
@@ -91,10 +91,10 @@ def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[Family, Coll
 
 
 def _agreed(evidence: Sequence[Evidence], family: Family) -> bool:
-    """Whether a second measure of a family agrees with the first; the second may be one that does not decide.
+    """Whether at least two measures of a family are at :data:`AGREES` or below, deciding or not.
 
-    The first decides wherever this is asked: a family's p-value is never below the least of its deciding measures, so
-    one that is at most :data:`ALONE` has such a measure at :data:`AGREES` or below.
+    One of them decides where the result matters: there the family's p-value is at most :data:`ALONE`. It is never below
+    the smallest p-value of the deciding measures, so one of these is at most :data:`ALONE` too.
     """
     return sum(e.family == family and e.p_value <= AGREES for e in evidence) > 1
 
@@ -109,12 +109,16 @@ def judge(
 ) -> list[Judgement]:
     """Judges all candidates of a scan together.
 
-    A family stands when its p-value passes Benjamini-Hochberg over all candidates at ``fdr`` (text at
-    :data:`TEXT_FDR`). ``urgent`` takes two standing families beyond text. ``review`` takes one, on a template;
-    without a template or standing text it must pass at :data:`ALONE` of the rate, and a second measure of the family,
-    deciding or not, must agree with the deciding one. ``watch`` takes standing text alone. A benign explanation that
-    fits caps the tier. The q-value is Benjamini-Hochberg over the evidence beyond wording (Fisher's combination), so
-    wording alone never makes it small.
+    A family passes (``stands``) if its Simes p-value passes Benjamini-Hochberg over all candidates at ``fdr``, the text
+    family at :data:`TEXT_FDR`. The tiers need:
+
+    * ``urgent``: two families beyond text.
+    * ``review``: one family beyond text, and a template or the text family. Without both, the family must pass at
+      :data:`ALONE` of the rate, and a second measure of it must agree with the deciding one.
+    * ``watch``: the text family.
+
+    A benign explanation that fits caps the tier. The q-value combines the families beyond text by Fisher's method and
+    adjusts over candidates by Benjamini-Hochberg, so wording alone never makes it small.
 
     Args:
         evidence: of each candidate.
@@ -160,7 +164,7 @@ def judge(
 def _standings(
     evidence: Sequence[Sequence[Evidence]], families: Sequence[Mapping[Family, float]], *, fdr: float
 ) -> list[list[FamilyResult]]:
-    """How the families of each candidate came out, adjusted over all candidates.
+    """The results of the families of each candidate, adjusted over all candidates.
 
     Args:
         evidence: of each candidate.
@@ -208,7 +212,7 @@ def _reach(standings: Sequence[FamilyResult], *, templated: bool) -> dict[Tier, 
 
 
 def tier_of(standings: Sequence[FamilyResult], *, templated: bool, fdr: float) -> Tier | None:
-    """The tier that these families give at a false-discovery rate, caps aside, by the rules of :func:`judge`."""
+    """The tier that these families give at a false-discovery rate, without caps, by the rules of :func:`judge`."""
     return _best(_reach(standings, templated=templated), fdr)
 
 
@@ -224,7 +228,7 @@ def _capped(tier: Tier | None, cap: Tier | None) -> Tier | None:
 
 
 def tier_at(judgement: Judgement, fdr: float) -> Tier | None:
-    """The tier that a candidate would have at another false-discovery rate; the text family always keeps its own."""
+    """The tier of a candidate at another false-discovery rate. The rate of the text family stays the same."""
     return _capped(_best(judgement.reach, fdr), judgement.cap)
 
 
@@ -245,9 +249,9 @@ def steps(judgement: Judgement) -> tuple[RateStep, ...]:
 
 
 def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
-    """What would change the tier, a sentence each: another false-discovery rate, or no benign explanation.
+    """What would change the tier, one sentence each: other false-discovery rates, or no benign explanation.
 
-    A stricter rate first, the nearest change first.
+    Stricter rates come first, each time from the nearest change to the farthest.
     """
     looser, stricter = [], []
     past = RateStep(fdr=0.0, tier=None)
@@ -270,7 +274,7 @@ def _named(tier: Tier | None) -> str:
 
 
 def what_if(judgements: Sequence[Judgement], *, fdr: float) -> tuple[Cut, ...]:
-    """The scan at neighbouring cuts, :data:`NEIGHBOURS` of its false-discovery rate, by rising rate."""
+    """The findings of the scan at other false-discovery rates, ascending: :data:`NEIGHBOURS` times its own."""
     found = []
     for rate in sorted({min(1.0, fdr * times) for times in NEIGHBOURS}):
         tiers = [tier_at(j, rate) for j in judgements]
@@ -288,7 +292,7 @@ def what_if(judgements: Sequence[Judgement], *, fdr: float) -> tuple[Cut, ...]:
 
 
 def expected_false(judgements: Sequence[Judgement], *, fdr: float) -> dict[Tier, float]:
-    """How many findings at each tier to expect by chance, at a cut; an upper estimate.
+    """An upper estimate of the number of findings at each tier that are due to chance, at a cut.
 
     A finding at ``review`` is false when no family beyond text truly departs from chance, at ``watch`` when the
     wording does not, and at ``urgent`` already when no more than *one* family beyond text does: an innocent group may
@@ -304,9 +308,9 @@ def expected_false(judgements: Sequence[Judgement], *, fdr: float) -> dict[Tier,
     counted as innocent. The sum is
 
     * for ``review`` over the families, with :data:`ALONE` of the rate for candidates that have no template;
-    * for ``urgent`` over the families other than one that stands (taken to be real), or, where none stands, over pairs
-      of families, products of two small chances. So it is the smallest of the three by far, unless families stand
-      for innocent reasons;
+    * for ``urgent``, if a family passes, over the other families (the one that passes is taken to be real). If none
+      passes, it is over pairs of families, as products of two small chances. So it is by far the smallest of the three,
+      unless families pass for innocent reasons;
     * for a capped candidate at its cap; without a cap only at tiers that it has not passed.
 
     It holds for p-values that are valid, and independent between the families of a candidate and between candidates;

@@ -1,8 +1,8 @@
-"""The one place that judges: candidates are merged, compared with surer ones and given a tier on one scale of p-values.
+"""Judges candidates, in one place: merges them, subtracts stronger ones, and assigns tiers on one scale of p-values.
 
 1. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
-2. A candidate that shares accounts with surer candidates is measured again without them.
-3. What remains is judged together (:func:`harvestdetect.judge.triage.judge`).
+2. A candidate that shares accounts with stronger candidates is measured again without these accounts.
+3. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
 
 All three compare p-values on the same :class:`Scale`: calibrated where the scan has a calibration.
 """
@@ -33,16 +33,16 @@ from harvestdetect.settings import Settings
 __all__ = ["Judged", "Scale", "judge_candidates"]
 
 SHARED_MEMBERS: Final = 0.1
-"""Share of a candidate's accounts that surer candidates also have, from which its other accounts are measured alone."""
+"""If stronger candidates have at least this share of a candidate's accounts, its other accounts are measured alone."""
 LINKED: Final = ("linked_templates", "linked_clusters")
-"""Ids of the measures of templates that the same accounts sent."""
+"""Ids of the measures of clusters that are linked by accounts."""
 FAR: Final = 10.0
-"""A candidate is far from being a finding if this multiple of the false-discovery rate would not make it one."""
+"""Multiple of the false-discovery rate. A candidate that is no finding even at this rate is far from being one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How p-values are compared: calibrated if there is a calibration, and cut at a false-discovery rate."""
+    """How p-values are compared: calibrated if there is a calibration, with a false-discovery rate as the cut."""
 
     fdr: float
     calibration: Calibration | None = None
@@ -51,15 +51,15 @@ class Scale:
         """The candidates with their p-values on this scale."""
         if self.calibration is None:
             return list(measured)
-        return [replace(one, evidence=tuple(calibrated(self.calibration, one.evidence))) for one in measured]
+        return [replace(m, evidence=tuple(calibrated(self.calibration, m.evidence))) for m in measured]
 
     def judge(self, measured: Sequence[MeasuredCandidate]) -> list[Judgement]:
-        """The judgement on each candidate, all of them together."""
+        """Judges all candidates together."""
         return judgements_of(self.of(measured), fdr=self.fdr)
 
     def are_far(self, measured: Sequence[MeasuredCandidate]) -> list[bool]:
         """Which candidates are :data:`FAR` from being findings."""
-        return [one.reach["watch"] > FAR * self.fdr for one in self.judge(measured)]
+        return [judgement.reach["watch"] > FAR * self.fdr for judgement in self.judge(measured)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +68,17 @@ class Judged:
 
     campaigns: Sequence[Campaign]
     measured: Sequence[MeasuredCandidate]
-    """What was measured on each, before any calibration."""
+    """The measures of each, before any calibration."""
     scaled: Sequence[MeasuredCandidate]
-    """The same with p-values on the scale that was judged on."""
+    """The same, with p-values on the scale of the judgement."""
     judgements: Sequence[Judgement]
 
 
 def judge_candidates(
     campaigns: Sequence[Campaign],
     measured: Sequence[MeasuredCandidate],
-    case: ScanData,
-    background: Reference,
+    scan: ScanData,
+    reference: Reference,
     *,
     scale: Scale,
     settings: Settings,
@@ -87,13 +87,13 @@ def judge_candidates(
 
     Args:
         campaigns: the candidates.
-        measured: what was measured on each.
-        case: what the candidates were found in.
-        background: what they are compared with.
+        measured: the measures of each.
+        scan: the data of the scan.
+        reference: other accounts and texts, for comparison.
         scale: of the p-values.
         settings: of the scan.
     """
-    bench = _Bench(case=case, background=background, scale=scale, settings=settings)
+    bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
     campaigns, measured = _merge(list(campaigns), list(measured), bench)
     measured = _subtract(campaigns, measured, bench)
     scaled = scale.of(measured)
@@ -109,13 +109,13 @@ def judge_candidates(
 class _Bench:
     """What judging needs besides the candidates."""
 
-    case: ScanData
-    background: Reference
+    scan: ScanData
+    reference: Reference
     scale: Scale
     settings: Settings
 
     def measure(self, campaigns: Sequence[Campaign]) -> list[MeasuredCandidate]:
-        return measure_candidates(campaigns, self.case, self.background, seed=self.settings.seed)
+        return measure_candidates(campaigns, self.scan, self.reference, seed=self.settings.seed)
 
 
 # ---------------------------------------------------------------- merge
@@ -129,22 +129,22 @@ def _merge(
     Accounts that send one prompt each link no templates, and their networks look common outside each part because the
     other parts use them. Only candidates with a tier are merged, except two kinds: candidates that a benign explanation
     caps at ``watch``, because the whole might escape it; and pairs that share :data:`SHARED_MEMBERS` of the smaller
-    one's accounts, which :func:`_subtract` handles. The whole must stand on its infrastructure and may not be judged
-    lower than its best part.
+    one's accounts, which :func:`_subtract` handles. The infrastructure of the whole must pass, and its tier may not be
+    lower than that of its best part.
     """
     judgements = bench.scale.judge(measured)
-    able = sorted(i for i in ranked(judgements) if judgements[i].cap != "watch")
-    groups, wholes = _groups(campaigns, able, bench)
+    eligible = sorted(i for i in ranked(judgements) if judgements[i].cap != "watch")
+    groups, wholes = _groups(campaigns, eligible, bench)
     if not groups:
         return campaigns, measured
-    anew = [
+    measured_wholes = [
         # The parts do not show that their accounts sent several templates.
         replace(one, evidence=tuple(e for e in one.evidence if e.id not in LINKED))
         for one in bench.measure(wholes)
     ]
     in_groups = set(itertools.chain.from_iterable(groups))
     rest = [one for i, one in enumerate(measured) if i not in in_groups]
-    after = bench.scale.judge([*rest, *anew])[len(rest) :]
+    after = bench.scale.judge([*rest, *measured_wholes])[len(rest) :]
     merged = [
         "infrastructure" in judgement.families
         and judgement.tier in TIERS[: 1 + min(TIERS.index(judgements[i].tier or "watch") for i in group)]
@@ -154,20 +154,20 @@ def _merge(
     stay = [i not in gone for i in range(len(campaigns))]
     return (
         [*itertools.compress(campaigns, stay), *itertools.compress(wholes, merged)],
-        [*itertools.compress(measured, stay), *itertools.compress(anew, merged)],
+        [*itertools.compress(measured, stay), *itertools.compress(measured_wholes, merged)],
     )
 
 
 def _groups(
-    campaigns: Sequence[Campaign], able: Sequence[int], bench: _Bench
+    campaigns: Sequence[Campaign], eligible: Sequence[int], bench: _Bench
 ) -> tuple[list[list[int]], list[Campaign]]:
     """Groups of candidates that share rare infrastructure, by position, and each group as one candidate."""
     from scipy.sparse import csgraph, csr_matrix
 
-    sets = [campaigns[i].accounts for i in able]
-    linked = np.zeros((len(able), len(able)), bool)
+    sets = [campaigns[i].accounts for i in eligible]
+    linked = np.zeros((len(eligible), len(eligible)), bool)
     common: list[Common] = []
-    for pair in common_infrastructure(bench.background.fields, sets, log_p=bench.settings.link_log_p):
+    for pair in common_infrastructure(bench.reference.fields, sets, log_p=bench.settings.link_log_p):
         a, b = sets[pair.first], sets[pair.second]
         if np.isin(a, b).sum() < SHARED_MEMBERS * min(len(a), len(b)):
             linked[pair.first, pair.second] = True
@@ -177,8 +177,8 @@ def _groups(
     _, component = csgraph.connected_components(csr_matrix(linked), directed=False)
     groups, wholes = [], []
     for c in np.flatnonzero(np.bincount(component) > 1).tolist():
-        group = [able[i] for i in np.flatnonzero(component == c).tolist()]
-        whole = joined([campaigns[i] for i in group], volume=bench.background.sent.astype(np.int32))
+        group = [eligible[i] for i in np.flatnonzero(component == c).tolist()]
+        whole = joined([campaigns[i] for i in group], volume=bench.reference.sent.astype(np.int32))
         why = joining_evidence([campaigns[i].accounts for i in group], [x for x in common if component[x.first] == c])
         groups.append(group)
         wholes.append(replace(whole, joined_by=why))
@@ -191,16 +191,16 @@ def _groups(
 def _subtract(
     campaigns: Sequence[Campaign], measured: Sequence[MeasuredCandidate], bench: _Bench
 ) -> list[MeasuredCandidate]:
-    """Measures candidates without the accounts that they share with surer ones.
+    """Measures candidates without the accounts that they share with stronger ones.
 
     The other texts of a campaign's accounts form clusters too, which inherit the campaign's sign-ups, networks and
-    hours. So a candidate at ``review`` or above that shares :data:`SHARED_MEMBERS` of its accounts with surer ones is
-    measured again on the rest, and keeps the larger p-value of each measure. If the rest is too small for a campaign,
-    the candidate keeps no evidence.
+    hours. So a candidate at ``review`` or above that shares :data:`SHARED_MEMBERS` of its accounts with stronger ones
+    is measured again on the rest, and keeps the larger p-value of each measure. If the rest is too small for a
+    campaign, the candidate keeps no evidence.
     """
-    account = bench.case.corpus.prompts.account
+    account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
-    taken = np.zeros(len(bench.case.corpus.prompts.accounts), bool)
+    taken = np.zeros(len(bench.scan.corpus.prompts.accounts), bool)
     found, again = list(measured), {}
     for i in ranked(judgements):
         if judgements[i].tier == "watch":
@@ -215,6 +215,6 @@ def _subtract(
                 found[i] = with_larger_p_values(found[i], replace(found[i], evidence=()))
         taken[members] = True
     alone = bench.measure(list(again.values()))
-    for i, one in zip(again, alone, strict=True):
-        found[i] = with_larger_p_values(found[i], one)
+    for i, remainder in zip(again, alone, strict=True):
+        found[i] = with_larger_p_values(found[i], remainder)
     return found

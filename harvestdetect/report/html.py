@@ -274,7 +274,7 @@ def _inference(f: Finding) -> str:
         )
     elif beyond:
         text = (
-            f"Besides similar wording, {kinds} evidence stands out. That is worth a person's look, but it is "
+            f"Besides similar wording, {kinds} evidence is significant. That is worth a person's look, but it is "
             "not enough to treat the accounts as one operation."
         )
     else:
@@ -295,7 +295,7 @@ def _targets(f: Finding) -> list[tuple[str, Evidence | None]]:
 
 
 def _by_family(f: Finding, which: Callable[[Evidence], bool]) -> list[tuple[str, bool, list[Evidence]]]:
-    """Family, whether it stands, and some of its measures, the families that stand first.
+    """Each family, whether it passes, and some of its measures; families that pass come first.
 
     The measures of the finding's targets are left out: the page shows them elsewhere.
     """
@@ -312,7 +312,7 @@ def _by_family(f: Finding, which: Callable[[Evidence], bool]) -> list[tuple[str,
 
 
 def _running(template: Template) -> Markup:
-    """The words of a template with each slot as a chip that holds its number and one value."""
+    """The words of a template with each slot as a chip with its number and one value."""
     out: list[Markup] = []
     slot = 0
     room = 1_500

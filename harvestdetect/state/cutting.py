@@ -43,7 +43,7 @@ def shards_of(store: Store, settings: Settings) -> ShardFolder:
         )
     registry = load_registry(settings.registry) if settings.use_registry else None
     cutting = Cutting(registry=registry, **wanted)
-    return ShardFolder(store.folder / READ, settings=settings, cutting=cutting, lasting=True, change=store.writable)
+    return ShardFolder(store.folder / READ, settings=settings, cutting=cutting, in_state=True, change=store.writable)
 
 
 def cutting_of(store: Store) -> dict[str, int] | None:

@@ -258,7 +258,7 @@ class _Rebuild:
         """Rows of ``files`` by SHA-256; every whole prepared file is put under its right name."""
         shards = ShardFolder(
             self.folder / READ, settings=Settings(use_registry=False), cutting=Cutting(registry=None, **cutting),
-            lasting=True,
+            in_state=True,
         )  # fmt: skip
         known = {row["sha256"]: row for row in old.rows.get("files", [])}
         found: dict[str, dict[str, Any]] = {}

@@ -17,7 +17,7 @@ from typing import Final
 
 from harvestdetect.alerts import create_tables
 from harvestdetect.corpus.shard_file import opened
-from harvestdetect.corpus.shards import SUFFIX, lasting_name
+from harvestdetect.corpus.shards import SUFFIX, state_file_name
 from harvestdetect.store.trust import ABSENT, DamagedFileError
 from harvestdetect.util.files import flush_to_disk
 
@@ -195,7 +195,7 @@ def _rename_prepared(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def _rename(folder: Path, name: str, sha256: str) -> None:
-    old, new = folder / _name_2(name, sha256), folder / lasting_name(name, sha256)
+    old, new = folder / _name_2(name, sha256), folder / state_file_name(name, sha256)
     if old.exists() and not new.exists():
         old.rename(new)
 

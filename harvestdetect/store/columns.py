@@ -27,11 +27,11 @@ from harvestdetect.util.arrays import AnyArray
 __all__ = ["Part", "check_columns", "part_of", "read_columns", "read_label", "write_columns"]
 
 _LABEL: Final = b"harvestdetect"
-"""Name in the metadata of a file."""
+"""Key of our label in the metadata of a file."""
 _ROWS: Final = 1 << 16
-"""Rows of a row group. One row group is in memory beside the column that is read."""
+"""Rows per row group. One row group is in memory in addition to the column that is read."""
 _TAIL: Final = 8
-"""Bytes behind the footer: its length in four bytes, and ``PAR1``."""
+"""Number of bytes behind the footer: its length in four bytes, and ``PAR1``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Part:
     """One Parquet file of an artifact, as the manifest records it."""
 
     size: int
-    """Of the file, in bytes."""
+    """Size of the file, in bytes."""
     footer: str
     """SHA-256 of the footer and the bytes behind it, as hex."""
 
@@ -84,7 +84,7 @@ def _is_without_bytes(array: AnyArray) -> bool:
 
 
 def _is_number(kind: np.dtype[Any], dimensions: int) -> bool:
-    """Whether an array is stored as numbers rather than as byte strings."""
+    """Whether an array is stored as numbers, not as byte strings."""
     return dimensions == 1 and kind.kind in "iuf" and kind.itemsize >= 4
 
 
@@ -149,7 +149,7 @@ def check_columns(path: Path, part: Part) -> None:
 
 
 def read_label(path: Path) -> dict[str, Any]:
-    """What the metadata of a file says; nothing where it is none of ours.
+    """Our label in the metadata of a file; empty if the file has none.
 
     Raises:
         FileNotFoundError, NotADirectoryError: there is no such file.

@@ -1,4 +1,4 @@
-"""Texts by their digests: which are among others, and where."""
+"""Finds texts in sorted arrays of digests."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from harvestdetect.util.arrays import AnyArray, Bools, Digests, Ints, Ints32
 __all__ = ["DIGEST_BYTES", "locate", "places"]
 
 DIGEST_BYTES: Final = 16
-"""Bytes of the digest of a text."""
+"""Length of the digest of a text, in bytes."""
 
 
 def locate(keys: AnyArray, digests: AnyArray) -> tuple[Bools, Ints]:
-    """Which digests are among some keys, and where.
+    """Finds digests in a sorted array of keys.
 
     Args:
         keys: S16[m] or V16[m], ascending.
         digests: S16[n] or V16[n], in any order.
 
     Returns:
-        bool[n], and the place of each that is there, int[n].
+        bool[n], whether each digest is among the keys; and int[n], its position if it is.
     """
     # As fixed-width byte strings of the same length, digests compare byte by byte.
     known, wanted = (np.ascontiguousarray(d).view(f"S{DIGEST_BYTES}") for d in (keys, digests))
@@ -33,7 +33,7 @@ def locate(keys: AnyArray, digests: AnyArray) -> tuple[Bools, Ints]:
 
 
 def places(known: Digests, now: Digests) -> Ints32:
-    """The place of each text among others: int32[len(known)], -1 where it is not among them.
+    """The position in ``now`` of each text of ``known``: int32[m], -1 if it is missing.
 
     Args:
         known: V16[m], ascending.

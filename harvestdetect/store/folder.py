@@ -1,4 +1,4 @@
-"""The one store: artifacts in a folder, named by one manifest.
+"""The store: artifacts in a folder, listed in one manifest.
 
 The vector cache, a work folder and a state each have one. An artifact is a set of arrays that belong together, such as
 the vectors of some texts or the neighbours of all of them. Arrays of one length are the columns of one Parquet file
@@ -57,13 +57,13 @@ __all__ = [
 ]
 
 Notes: TypeAlias = Callable[[str], None]
-"""Gets a sentence about what was done differently from what was asked."""
+"""Called with a note if something could not be done as asked."""
 
 MANIFEST: Final = "manifest.sqlite"
 KINDS: Final = ("vectors", "neighbors", "clusters")
 """Folders of artifacts. A kind is one of them, or one of them and a name: ``clusters/wording``."""
 _LOCK_SECONDS: Final = 30.0
-"""Seconds to wait for another process that writes into the manifest."""
+"""Seconds to wait while another process writes into the manifest."""
 _ATTEMPTS: Final = 20
 """Attempts to make a file in a folder that another process removes."""
 _FILE: Final = re.compile(r"([0-9a-f]{32})\.(\d+)\.parquet\Z")
@@ -109,7 +109,7 @@ class Artifact:
     kind: str
     key: str
     content: str
-    """Digest of what the artifact holds; two artifacts of one kind, key and content are the same."""
+    """Digest of the arrays. Artifacts of the same kind, key and content are equal."""
     parts: tuple[Part, ...]
 
 
@@ -118,8 +118,8 @@ class ArtifactFolder:
 
     Args:
         folder: the cache folder, the work folder or the state.
-        notes: gets a sentence when something kept was given up.
-        write: False: nothing in the folder is made, changed or removed.
+        notes: called with a note when data in the folder is discarded.
+        write: whether the folder may be changed. False creates, changes and removes nothing.
 
     Raises:
         CacheError: the folder or its manifest cannot be used.
@@ -144,7 +144,7 @@ class ArtifactFolder:
 
         Args:
             kind: includes the kinds inside it: ``clusters`` includes ``clusters/wording``.
-            key: None: under any key.
+            key: of the artifacts; None for any key.
 
         Raises:
             CacheError: the manifest cannot be read.
@@ -153,14 +153,14 @@ class ArtifactFolder:
             return []
         with self._connected() as connection:
             found = _named(connection) if _has_table(connection) else []
-        return [one for one in found if _is_of(one.kind, kind) and key in (None, one.key)]
+        return [artifact for artifact in found if _is_of(artifact.kind, kind) and key in (None, artifact.key)]
 
     def load(self, artifact: Artifact, names: Sequence[str] | None = None) -> dict[str, AnyArray]:
         """Arrays of an artifact, by name; their bytes are checked.
 
         Args:
             artifact: of this folder.
-            names: None: all.
+            names: of the arrays; None for all.
 
         Raises:
             FileNotFoundError, NotADirectoryError: a file of it is missing.
@@ -175,7 +175,7 @@ class ArtifactFolder:
         return found
 
     def condition(self, artifact: Artifact) -> Condition:
-        """Whether an artifact is whole: every byte of it is read.
+        """Whether an artifact is whole. Reads every byte of it.
 
         Raises:
             UnreadableError: it cannot be read now.
@@ -195,7 +195,7 @@ class ArtifactFolder:
         Raises:
             CacheError: the manifest cannot be read.
         """
-        return any(one.name == artifact.name for one in self.artifacts(artifact.kind))
+        return any(other.name == artifact.name for other in self.artifacts(artifact.kind))
 
     def _files(self, artifact: Artifact) -> list[tuple[Path, Part]]:
         place = self.folder / artifact.kind
@@ -212,14 +212,14 @@ class ArtifactFolder:
         content: str,
         replaced: Sequence[Artifact] = (),
     ) -> None:
-        """Keeps arrays as a new artifact: on the disk and in the manifest when this returns.
+        """Stores arrays as a new artifact. On return they are on the disk and in the manifest.
 
         Args:
             kind: of the artifact.
             key: of the artifact.
             arrays: by name, each ``[n]`` or ``[n, width]``, of any type of fixed width.
             content: digest of them.
-            replaced: artifacts that go in the same step.
+            replaced: artifacts to remove in the same transaction.
 
         Raises:
             CacheError: the disk is full, permission is denied, or the manifest is locked for too long; then nothing
@@ -245,13 +245,13 @@ class ArtifactFolder:
                     )
                     _delete(connection, replaced)
         except (OSError, pa.ArrowException, CacheError) as error:
-            for path in published:  # a full disk is not to be filled with what no manifest names
+            for path in published:  # leave no files that the manifest does not name, as the disk may be full
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
             if isinstance(error, CacheError):
                 raise
-            said = getattr(error, "strerror", None) or reason_of(error)
-            raise CacheError(f"cannot write {place}: {said}; choose another folder") from error
+            reason = getattr(error, "strerror", None) or reason_of(error)
+            raise CacheError(f"cannot write {place}: {reason}; choose another folder") from error
         self._unlink(replaced)
 
     def _written(
@@ -281,14 +281,14 @@ class ArtifactFolder:
     def _unlink(self, artifacts: Sequence[Artifact]) -> None:
         for artifact in artifacts:
             for path, _ in self._files(artifact):
-                with suppress(OSError):  # the manifest does not name it any more: it is never read again
+                with suppress(OSError):  # the manifest no longer names it, so it is never read again
                     path.unlink(missing_ok=True)
 
     # ------------------------------------------------------------ cleaning up
 
     def _open(self) -> None:
-        """Makes the manifest where there is none that can be read, and removes files that it does not name."""
-        with suppress(OSError):  # the connection says why
+        """Creates the manifest if none can be read, and removes files that it does not name."""
+        with suppress(OSError):  # connecting then reports the reason
             create_private(self._manifest)
         try:
             self._begin()
@@ -326,7 +326,7 @@ class ArtifactFolder:
             )
 
     def _adopt(self, connection: sqlite3.Connection) -> None:
-        """Enters whole artifacts into a new manifest: those whose files are all there with the right checksums.
+        """Adds all artifacts to a new manifest whose files are complete and have the right checksums.
 
         Raises:
             UnreadableError: a file cannot be read now.
@@ -352,7 +352,7 @@ class ArtifactFolder:
                 )
 
     def _places(self) -> Iterator[Path]:
-        """The folders of artifacts, and those that they hold."""
+        """The folders of artifacts and their subfolders."""
         for kind in KINDS:
             for place, _, _ in os.walk(self.folder / kind):
                 yield Path(place)
@@ -378,7 +378,7 @@ class ArtifactFolder:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection in autocommit mode; opened each time, so that any process may fork."""
+        """A connection in autocommit mode. It is opened anew each time, so that the process may fork in between."""
         try:
             address = f"{self._manifest.absolute().as_uri()}?mode=rw"
             with closing(sqlite3.connect(address, uri=True, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
@@ -389,7 +389,7 @@ class ArtifactFolder:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything that is done inside, or nothing; no other process writes meanwhile."""
+        """A transaction: all changes or none take effect, and no other process writes meanwhile."""
         with self._connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -403,19 +403,19 @@ class ArtifactFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Label:
-    """What each file of an artifact says of itself, so that a manifest can be made from the files."""
+    """The label in each file of an artifact, from which a lost manifest can be rebuilt."""
 
     kind: str
     key: str
     content: str
 
     def of_part(self, number: int, parts: int) -> dict[str, Any]:
-        said = {"kind": self.kind, "key": self.key, "content": self.content}
-        return {"format": FORMAT, **said, "part": number, "parts": parts}
+        identity = {"kind": self.kind, "key": self.key, "content": self.content}
+        return {"format": FORMAT, **identity, "part": number, "parts": parts}
 
 
 def _named(connection: sqlite3.Connection) -> list[Artifact]:
-    """The artifacts that a manifest names. A row that is not as it was written names none."""
+    """The artifacts that a manifest names. Damaged rows are skipped."""
     found = []
     for name, kind, key, content, parts in connection.execute(
         "SELECT name, kind, key, content, parts FROM artifacts ORDER BY name"
@@ -431,7 +431,7 @@ def _is_of(kind: str, wanted: str) -> bool:
 
 
 def _unfinished(place: Path) -> Unfinished:
-    """A temporary file in a folder that another process may be removing, because it is empty.
+    """A temporary file in a folder. Another process may remove the folder meanwhile because it is empty.
 
     Raises:
         OSError: it cannot be made.
@@ -450,16 +450,16 @@ def _file_name(name: str, part: int) -> str:
 def _has_table(connection: sqlite3.Connection) -> bool:
     """Whether a manifest has the table of this version."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    there = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'artifacts'").fetchone()[0]
-    return bool(version == FORMAT and there)
+    tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'artifacts'").fetchone()[0]
+    return bool(version == FORMAT and tables)
 
 
 def _delete(connection: sqlite3.Connection, artifacts: Sequence[Artifact]) -> None:
-    connection.executemany("DELETE FROM artifacts WHERE name = ?", [(one.name,) for one in artifacts])
+    connection.executemany("DELETE FROM artifacts WHERE name = ?", [(artifact.name,) for artifact in artifacts])
 
 
 def _by_length(arrays: Mapping[str, AnyArray]) -> list[dict[str, AnyArray]]:
-    """Arrays of one length together: each group becomes one file."""
+    """The arrays in groups of equal length; each group becomes one file."""
     groups: dict[int, dict[str, AnyArray]] = defaultdict(dict)
     for name, array in arrays.items():
         groups[len(array)][name] = array
@@ -473,7 +473,7 @@ def _is_of_old_version(path: Path) -> bool:
 
 
 def remove_artifacts(folder: Path) -> None:
-    """Removes all artifacts of a folder and its manifest, as far as it can; see :func:`left_artifacts`.
+    """Removes all artifacts of a folder and its manifest, as far as possible; see :func:`left_artifacts`.
 
     The manifest goes first, so that it never names a file that was removed.
     """
@@ -485,5 +485,5 @@ def remove_artifacts(folder: Path) -> None:
 
 
 def left_artifacts(folder: Path) -> list[str]:
-    """Files and folders of artifacts that are in a folder, by name."""
+    """Names of the files and folders of artifacts in a folder."""
     return [name for name in (*KINDS, MANIFEST, f"{MANIFEST}-journal") if (folder / name).exists()]

@@ -1,7 +1,7 @@
-"""The one key scheme: a key is a digest of everything that kept data depends on.
+"""Keys of stored data: a key is a digest of everything that the data depends on.
 
-These are the kind of the data, the content that it was made from (digests of files or of a model), the settings that
-it was made with, and the version of the format. Data of any other content, settings or version has another key, so
+This includes the kind of the data, the content that it was made from (digests of files or of a model), the settings
+that it was made with, and the version of the format. Data of other content, settings or versions has another key, so
 it is never found by mistake.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 __all__ = ["FORMAT", "key_of"]
 
 FORMAT: Final = 7
-"""Version of everything that is kept between runs. Raise it when an older program could misread what is written now."""
+"""Version of the format of all stored data. Raise it if older versions of this package could misread new data."""
 
 
 def key_of(settings: Mapping[str, Any], *, kind: str = "", content: Sequence[Any] = ()) -> str:

@@ -1,7 +1,7 @@
-"""What a scan leaves in its work folder for the next one: the neighbours of every text, and other tables.
+"""Tables that a scan stores in its work folder for the next one: the neighbours of every text, and others.
 
-Each is one artifact (:mod:`harvestdetect.store.folder`), and takes the place of the one before it. Nothing of it is
-needed: without it a scan only takes longer.
+Each table is one artifact (:mod:`harvestdetect.store.folder`) and replaces the one before it. All of them are optional:
+without them a scan only takes longer.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ __all__ = [
 ]
 
 NEIGHBORS: Final = "neighbors"
+"""Kind of the artifacts with neighbours."""
 _VALUES: Final = "values"
-"""Name of the array that holds what a table has beside its arrays."""
+"""Name of the array with the encoded values of a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +38,16 @@ class Kept:
     """Neighbours of an earlier scan."""
 
     digest: Digests
-    """V16[m], ascending, of its texts."""
+    """V16[m], ascending: digests of its texts."""
     neighbors: Neighbors
-    """Of the m texts."""
+    """Neighbours of the m texts."""
     partition: Partition | None = None
-    """Of the m texts; None where the search made none."""
+    """Partition of the m texts; None if the search made none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptTables:
-    """Arrays of an earlier scan, and what is beside them."""
+    """Arrays and encoded values of an earlier scan."""
 
     arrays: Mapping[str, AnyArray]
     values: bytes
@@ -56,13 +57,13 @@ class KeptTables:
 
 
 def keep_neighbors(folder: Path, key: str, kept: Kept, *, notes: Notes | None = None) -> None:
-    """Leaves neighbours for the next scan, in place of those of the same key.
+    """Stores neighbours for the next scan, replacing those of the same key.
 
     Args:
         folder: the work folder.
         key: see :func:`harvestdetect.store.keys.key_of`.
         kept: the neighbours.
-        notes: gets a sentence when something kept was given up.
+        notes: called with a note when data in the folder is discarded.
 
     Raises:
         CacheError: the folder cannot be written.
@@ -74,7 +75,7 @@ def keep_neighbors(folder: Path, key: str, kept: Kept, *, notes: Notes | None = 
 
 
 def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kept | None:
-    """The neighbours that an earlier scan left under a key; None where there are none that are whole."""
+    """The neighbours that an earlier scan stored under a key; None if there are none intact."""
     names = ("digest", "index", "distance", "home", "centre")
     found = kept_tables(folder, NEIGHBORS, key, names, what="neighbours", notes=notes)
     if found is None:
@@ -88,15 +89,15 @@ def kept_neighbors(folder: Path, key: str, *, notes: Notes | None = None) -> Kep
 
 
 def kept_digests(folder: Path) -> Digests | None:
-    """The texts whose neighbours are kept, under any key: V16[m], ascending; None where no neighbours are kept.
+    """The texts whose neighbours are kept, under any key: V16[m], ascending; None if no neighbours are stored.
 
     Raises:
         UnreadableError: some cannot be read now.
         CacheError: the manifest cannot be read.
     """
     store = ArtifactFolder(folder, write=False)
-    whole = [one for one in store.artifacts(NEIGHBORS) if store.condition(one) == "whole"]
-    found = [store.load(one, ["digest"])["digest"].view(f"S{DIGEST_BYTES}") for one in whole]
+    whole = [artifact for artifact in store.artifacts(NEIGHBORS) if store.condition(artifact) == "whole"]
+    found = [store.load(artifact, ["digest"])["digest"].view(f"S{DIGEST_BYTES}") for artifact in whole]
     return np.unique(np.concatenate(found)).view(f"V{DIGEST_BYTES}") if found else None
 
 
@@ -114,17 +115,17 @@ def keep_tables(
     alone: bool = False,
     notes: Notes | None = None,
 ) -> None:
-    """Leaves arrays, and values as bytes, for the next scan, in place of those of the same kind and key.
+    """Stores arrays and encoded values for the next scan, replacing those of the same kind and key.
 
     Args:
         folder: the work folder; made where it is missing.
         kind: of the table, such as "clusters/wording".
         key: see :func:`harvestdetect.store.keys.key_of`.
         arrays: by name; of any type of fixed width.
-        values: anything beside them.
-        content: the array that determines all others; None: everything is compared.
-        alone: in place of those of the same kind under any key.
-        notes: gets a sentence when something kept was given up.
+        values: encoded values that belong to the arrays.
+        content: the array that determines all others; None compares all arrays.
+        alone: whether to replace tables of the same kind under any key.
+        notes: called with a note when data in the folder is discarded.
 
     Raises:
         CacheError: the folder cannot be written.
@@ -145,15 +146,15 @@ def keep_tables(
 def kept_tables(
     folder: Path, kind: str, key: str, names: Sequence[str], *, what: str, notes: Notes | None = None
 ) -> KeptTables | None:
-    """The tables that an earlier scan left under a key; None where there are none that are whole.
+    """The tables that an earlier scan stored under a key; None if there are none intact.
 
     Args:
         folder: as for :func:`keep_tables`.
         kind: as for :func:`keep_tables`.
-        key: of what is wanted.
+        key: of the table.
         names: of the arrays.
-        what: the word for it in notes.
-        notes: gets a sentence where it is damaged or cannot be read.
+        what: name of the table in notes.
+        notes: called with a note if the table is damaged or cannot be read.
     """
     try:
         store = ArtifactFolder(folder, write=False)

@@ -1,11 +1,11 @@
-"""The one rule of what may be trusted: a kept file is whole, missing, damaged, or cannot be read now.
+"""Decides whether a stored file can be trusted: it is whole, missing, damaged, or cannot be read now.
 
-Every file that is kept between runs carries, or has in the manifest of its folder, digests or checksums of its bytes.
-A file whose bytes do not match is read a second time, because a read that came back short proves nothing. Only if they
-do not match again is the file damaged. An error of the disk says nothing about the file, which then stays as it is.
+Every file that is kept between runs has checksums of its bytes, in the file or in the manifest of its folder. A file
+whose bytes do not match is read a second time, because a short read proves nothing. If they do not match again, the
+file is damaged. A read error proves nothing about the file, which then stays as it is.
 
-A damaged copy is removed, because it can be made again. Anything else that is damaged is moved aside
-(:func:`move_aside`) and never deleted.
+A damaged copy is removed, because it can be made again. Any other damaged file is moved aside (:func:`move_aside`) and
+never deleted.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ __all__ = ["ABSENT", "Condition", "DamagedFileError", "condition_of", "move_asid
 Condition: TypeAlias = Literal["whole", "missing", "damaged"]
 
 ABSENT: Final = (FileNotFoundError, NotADirectoryError)
-"""Exceptions which say that there is no such file."""
+"""Exceptions that mean that the file does not exist."""
 _MISMATCH: Final = (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError)
-"""Exceptions of a reader whose bytes are wrong. An ``OSError`` is one only without an error number, as Arrow raises it
-for a failed checksum: :func:`~harvestdetect.util.retries.retried` handles all others."""
+"""Exceptions of a reader that mean wrong bytes. An ``OSError`` means this only without an error number, as Arrow raises
+it for a failed checksum; :func:`~harvestdetect.util.retries.retried` handles all others."""
 
 T = TypeVar("T")
 
 
 class DamagedFileError(ValueError):
-    """The bytes of a kept file are not those that were written, also when they are read a second time."""
+    """The bytes of a stored file are not those that were written, even when they are read a second time."""
 
 
 def verified(read: Callable[[], T], path: str | os.PathLike[str]) -> T:
-    """Calls a function that reads a file and checks its bytes.
+    """Reads a file with a function that checks its bytes, and reads it again if they are wrong.
 
     Args:
-        read: starts from the beginning whenever it is called. It raises an exception where the bytes are wrong.
+        read: reads the file from the beginning each time it is called; it raises an exception if the bytes are wrong.
         path: of the file, for messages.
 
     Raises:
@@ -62,7 +62,7 @@ def verified(read: Callable[[], T], path: str | os.PathLike[str]) -> T:
 
 
 def condition_of(read: Callable[[], object], path: str | os.PathLike[str]) -> Condition:
-    """Whether a file is whole; changes nothing.
+    """Whether a file is whole. Changes nothing.
 
     Args:
         read: as for :func:`verified`.
@@ -81,7 +81,7 @@ def condition_of(read: Callable[[], object], path: str | os.PathLike[str]) -> Co
 
 
 def move_aside(path: Path, folder: Path, why: str) -> Path:
-    """Moves a file into a folder, under a name that says why and when; nothing there is replaced.
+    """Moves a file into a folder, under a new name with the reason and the time. It replaces no file.
 
     Raises:
         CacheError: it cannot be moved.

@@ -36,8 +36,8 @@ class VectorCache:
     Args:
         folder: the cache folder, the work folder or the state.
         model_digest: hex digest of everything that a vector depends on besides the text.
-        notes: gets a sentence about what was dropped.
-        spare: the folder, for whoever gives it up when a call fails; None: the caller does not keep count.
+        notes: called with a note about each vector file that was dropped.
+        spare: the same folder, for callers that stop using it after an error; None if they do not track this.
 
     Raises:
         CacheError: the folder or its manifest cannot be used.
@@ -51,15 +51,15 @@ class VectorCache:
         self._notes: Notes = notes or (lambda note: None)
         self._store = ArtifactFolder(folder, notes=notes)
         self._artifacts: list[Artifact] = []
-        """Those that the index below is made of."""
+        """The artifacts in the index below."""
         self._digests: dict[str, Digests] = {}
         """Name of an artifact -> its digests."""
         self._keys: Digests = np.empty(0, dtype=f"V{DIGEST_BYTES}")
         """All digests, ascending."""
         self._owner: Ints32 = np.empty(0, dtype=np.int32)
-        """The artifact of each, a position in ``_artifacts``."""
+        """The artifact of each digest, as a position in ``_artifacts``."""
         self._row: Ints32 = np.empty(0, dtype=np.int32)
-        """The row of each in its artifact."""
+        """The row of each digest in its artifact."""
 
     def contains(self, digests: Digests) -> Bools:
         """Which texts have a vector, without reading any vector.
@@ -211,7 +211,7 @@ def thin_vectors(folder: Path, digests: Digests, *, notes: Notes | None = None) 
     Args:
         folder: as for :class:`VectorCache`.
         digests: V16[n], ascending: the texts that stay.
-        notes: gets a sentence about what cannot be read.
+        notes: called with a note about each file that cannot be read.
 
     Raises:
         CacheError: the folder cannot be written, or the manifest is locked for too long.

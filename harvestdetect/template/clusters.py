@@ -31,10 +31,10 @@ class Source:
     """The whole parts of every prompt."""
     vectors: Rows
     """float16[n, d], unit rows but for rounding, of all segments in the wording view."""
-    least: int
+    min_accounts: int
     """Accounts that a subcluster needs."""
-    elsewhere: ProcessPool
-    """Where texts are aligned."""
+    pool: ProcessPool
+    """Processes that align texts."""
 
     def texts(self, item: Assigned, at_most: int) -> tuple[list[str], Ints32]:
         """Texts that show what a cluster is; see :func:`harvestdetect.corpus.by_prompt.cluster_texts`."""
@@ -46,7 +46,7 @@ class Source:
 
     def enough_accounts(self, prompts: Ints32) -> bool:
         """Whether enough accounts sent some prompts for a subcluster."""
-        return len(unique(self.accounts(prompts))) >= self.least
+        return len(unique(self.accounts(prompts))) >= self.min_accounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Described:
 def described(item: Assigned, source: Source) -> Described:
     """The template of a cluster."""
     texts, segments = source.texts(item, TEXTS_PER_CLUSTER)
-    description, template = source.elsewhere.call(
+    description, template = source.pool.call(
         template_of,
         texts,
         unit(source.vectors[segments]),

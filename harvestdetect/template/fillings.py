@@ -59,7 +59,7 @@ def _shares(
     for first in range(0, count, TEXTS_PER_READ):
         last = min(first + TEXTS_PER_READ, count)
         texts = read_representatives(source.corpus, shown, first, last)
-        share[:, first:last] = source.elsewhere.call(_kept_shares, templates, texts, redacted=redacted)
+        share[:, first:last] = source.pool.call(_kept_shares, templates, texts, redacted=redacted)
     return share[:, shown.back], shown.back >= 0
 
 

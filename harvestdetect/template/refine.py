@@ -52,10 +52,10 @@ def refine_clusters(
     parts: PromptSegments,
     vectors: Rows,
     *,
-    least: int,
+    min_accounts: int,
     known: Mapping[int, Split] | None = None,
     remember: bool = False,
-    elsewhere: ProcessPool | None = None,
+    pool: ProcessPool | None = None,
 ) -> Refined:
     """Splits mixed clusters, merges clusters of the same template, and gives each its template.
 
@@ -64,17 +64,17 @@ def refine_clusters(
         corpus: of the clusters.
         parts: the whole parts of every prompt.
         vectors: float16[n, d], unit rows but for rounding, of all segments in the wording view.
-        least: accounts that a subcluster needs.
+        min_accounts: accounts that a subcluster needs.
         known: how an earlier scan split some of the clusters, by position. These are split in the same way.
         remember: whether to return how the other clusters were split, for a later scan.
-        elsewhere: where texts are aligned; None means in this process.
+        pool: processes that align texts; None aligns them in this process.
     """
-    source = Source(corpus=corpus, parts=parts, vectors=vectors, least=least, elsewhere=elsewhere or ProcessPool())
+    source = Source(corpus=corpus, parts=parts, vectors=vectors, min_accounts=min_accounts, pool=pool or ProcessPool())
     known = known or {}
     segments = segments_by_prompt(corpus) if known or remember else None
     # split every cluster, as before where that is known
     found = list(
-        source.elsewhere.over(
+        source.pool.over(
             lambda i: _split_one(assigned[i], known.get(i), source, segments),
             range(len(assigned)),
         )
@@ -96,7 +96,7 @@ def refine_clusters(
 
     # merge clusters of the same template, then drop prompts that do not fill it
     groups = same_templates([one.subcluster.described.description for one in kept])
-    ended = list(source.elsewhere.over(finished, groups))
+    ended = list(source.pool.over(finished, groups))
     return Refined(
         assigned=[one.subcluster.item for one in ended],
         descriptions=[one.subcluster.described.description for one in ended],

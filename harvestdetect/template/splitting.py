@@ -98,7 +98,7 @@ def _side_by_side(item: Assigned, description: Description, source: Source) -> l
     if is_rigid(description) or description.shared < MIXED_WORDS:
         return []
     texts, segments = source.texts(item, MIXED_TEXTS)
-    inside = source.elsewhere.call(templates_within, texts, unit(source.vectors[segments]))
+    inside = source.pool.call(templates_within, texts, unit(source.vectors[segments]))
     return _by_template(best_filled(inside, item, source), item, source) if inside else []
 
 
@@ -112,11 +112,11 @@ def _with_common_clause(item: Assigned, description: Description, source: Source
     if (
         not has_words(description)
         or description.rigidity > MAX_CLAUSE_SHARE
-        or len(_returning(account)) < source.least
+        or len(_returning(account)) < source.min_accounts
     ):  # fmt: skip
         return []
     texts, _ = source.texts(item, MIXED_TEXTS)
-    inside = source.elsewhere.call(_templates_by_words, texts, CLAUSE_RATIO * description.fixed)
+    inside = source.pool.call(_templates_by_words, texts, CLAUSE_RATIO * description.fixed)
     if len(inside) < 2:
         return []
     best = best_filled(inside, item, source)
@@ -124,7 +124,7 @@ def _with_common_clause(item: Assigned, description: Description, source: Source
     returning = _returning(account[fills])
     of_several = _returning(pairs(account[fills], best[fills])[0])
     loyal = len(returning) - len(of_several)
-    if len(returning) < source.least or loyal < MIN_LOYAL * len(returning):
+    if len(returning) < source.min_accounts or loyal < MIN_LOYAL * len(returning):
         return []
     return _by_template(best, item, source)
 

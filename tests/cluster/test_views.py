@@ -64,8 +64,8 @@ def view_of(*parts: Floats32) -> View:
     )
 
 
-def found(view: View, *, lasting: bool = True) -> list[Clustered]:
-    return cluster_view("wording", view.near, view.core, view.postings, settings=SETTINGS, lasting=lasting)
+def found(view: View, *, with_reach: bool = True) -> list[Clustered]:
+    return cluster_view("wording", view.near, view.core, view.postings, settings=SETTINGS, with_reach=with_reach)
 
 
 def carried(view: View, earlier: Sequence[Clustered], new: Sequence[int]) -> tuple[list[Clustered], int]:
@@ -93,8 +93,8 @@ def test_every_channel_finds_a_tight_group_and_says_how_far_it_reaches() -> None
     for channel in ("wording", "wording/shared"):
         (own,) = holding(found(view), channel, set(range(40)))
         assert len(own) >= 38
-    assert all(one.reach == 0 for one in found(view, lasting=False))
-    assert told(found(view)) == told(found(view, lasting=False))
+    assert all(one.reach == 0 for one in found(view, with_reach=False))
+    assert told(found(view)) == told(found(view, with_reach=False))
 
 
 def test_the_reach_is_the_loosest_points_distance_to_a_fellow() -> None:

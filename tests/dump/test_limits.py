@@ -211,12 +211,12 @@ def test_a_file_that_was_cut_is_not_kept_in_a_work_folder(tmp_path: Path, monkey
     file = tmp_path / "a.jsonl.gz"
     file.write_bytes(gzip.compress(ROW * 100_000, 9))
     cutting, chosen = Cutting(), Settings(max_expansion=10)
-    for lasting in (False, True):
-        shards = ShardFolder(tmp_path / f"shards {lasting}", settings=chosen, cutting=cutting, lasting=lasting)
+    for in_state in (False, True):
+        shards = ShardFolder(tmp_path / f"shards {in_state}", settings=chosen, cutting=cutting, in_state=in_state)
         with ParallelPreparer(cutting, lambda *_: None, shards=shards) as preparer:
             for one in read_dumps([file], settings=chosen).files():
                 list(preparer.add_file(one.batches, file=0, name=one.name, sha256=one.sha256()))
-        assert len(list((tmp_path / f"shards {lasting}").glob("*.shard"))) == lasting
+        assert len(list((tmp_path / f"shards {in_state}").glob("*.shard"))) == in_state
 
 
 # ---------------------------------------------------------------- Parquet

@@ -279,7 +279,7 @@ def test_a_measure_that_is_in_no_table_is_explained_by_its_name(out: Path) -> No
             del item["id"]
     (out / CANDIDATES).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     assert "something else: 0.4, chance gives 3.1" in text(out, FIRST)
-    assert "with a figure at which it fits no more" in text(out, FIRST)
+    assert "with a value at which it no longer fits" in text(out, FIRST)
 
 
 def error(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
@@ -312,12 +312,12 @@ def test_why_these(out: Path) -> None:
     shown = text(out, FIRST)
     assert shown.startswith(f"watch {FIRST} 4 accounts 40 prompts")
     assert "By its evidence alone it would be review; capped by: " + VIRAL in shown
-    assert "structure stands: adjusted p 2 × 10⁻⁴, cut 0.01 (p 10⁻⁵ before adjusting)" in shown
-    assert "time does not stand: adjusted p 0.040, cut 0.01" in shown
+    assert "structure passes: adjusted p 2 × 10⁻⁴, cut 0.01 (p 10⁻⁵ before adjusting)" in shown
+    assert "time does not pass: adjusted p 0.040, cut 0.01" in shown
     assert "even load: 0.4, chance gives 3.1, p 10⁻⁵" in shown
     assert "median 80 %, from 5 % to 80 %" in shown
     assert "template t-2, 80 prompts of 20 accounts: Only this" in shown
-    assert shown.index("structure stands") < shown.index("time does not stand")
+    assert shown.index("structure passes") < shown.index("time does not pass")
 
 
 def test_why_not_the_neighbours(out: Path) -> None:
@@ -328,14 +328,14 @@ def test_why_not_the_neighbours(out: Path) -> None:
     assert f"{SECOND} (urgent, 3 accounts): Not linked: 4 accounts in both, 2.5 expected by chance; log p -3.0" in shown
     assert "a link needs less than -16.0. Their wording is 0.40 apart" in shown
     assert f"{LOOSE} (no finding, 4 accounts): Not linked: no account in both." in shown
-    assert "no family stands; the nearest is structure, adjusted p 0.300 against 0.01" in shown
+    assert "no family passes; the nearest is structure, adjusted p 0.300 against 0.01" in shown
     assert "4 accounts in both are 10 % of the smaller one, a link needs 20 %" in text(out, SECOND)
 
 
 def test_what_would_change_it(out: Path) -> None:
     shown = text(out, FIRST)
-    assert "At a false-discovery rate of 0.040 or more (the scan took 0.01) it would be urgent." in shown
-    assert "At a false-discovery rate below 2 × 10⁻⁴ (the scan took 0.01) it would be watch." in shown
+    assert "At a false-discovery rate of 0.040 or more (the scan used 0.01) it would be urgent." in shown
+    assert "At a false-discovery rate below 2 × 10⁻⁴ (the scan used 0.01) it would be watch." in shown
     assert f"Capped at watch by: {VIRAL}. 80% are copies. It would be review with fewer than 50% copies" in shown
     assert "Most of its prompts lack ip: addresses would show shared networks" in shown
     assert "Most of its prompts lack created_at: sign-up times" in shown
@@ -364,7 +364,7 @@ def test_a_family_that_could_stand(out: Path) -> None:
     changes = {c.name: c for c in campaign_of(out, FIRST).changes if c.kind == "family"}
     assert changes["time"].tier == "urgent"
     assert (changes["time"].now, changes["time"].needed) == (0.04, 0.01)
-    assert changes["time"].sentence.startswith("If time stood (adjusted p at most 0.01; it is 0.040)")
+    assert changes["time"].sentence.startswith("If time passed (adjusted p at most 0.01; it is 0.040)")
     assert changes["infrastructure"].now is None
     assert changes["infrastructure"].tier == "urgent"
     assert changes["structure"].tier == "watch"
@@ -377,7 +377,7 @@ def test_two_explanations_that_cap(out: Path) -> None:
     write_candidates(out, [make_candidate(benign_explanations=(fits, other)), loose_candidate()])
     held = [c for c in campaign_of(out, FIRST).changes if c.kind == "benign"]
     assert [c.tier for c in held] == ["watch", "watch"]
-    assert held[0].sentence.endswith("Without it the tier stays watch, for this fits too: something new.")
+    assert held[0].sentence.endswith("Without it the tier stays watch, because this fits too: something new.")
 
 
 def test_without_a_template(out: Path) -> None:
@@ -395,7 +395,7 @@ def test_a_candidate_that_became_no_finding(out: Path) -> None:
     assert found.tier is None
     assert found.recommended is None
     assert text(out, LOOSE).startswith(f"no finding {LOOSE} 4 accounts")
-    assert "It is no finding, so it adds no false one." in text(out, LOOSE)
+    assert "It is no finding, so it cannot be a false one." in text(out, LOOSE)
     assert "maybe" not in run(out, LOOSE).stdout, "accounts of no finding are told of only when asked for"
 
 
@@ -413,7 +413,7 @@ def test_every_reason_to_stay_apart_has_words(out: Path, failed: str) -> None:
 def test_an_older_folder_says_what_is_missing(old: Path) -> None:
     shown = text(old, FIRST)
     assert f"{CANDIDATES} is not there" in shown
-    assert "structure stands" in shown
+    assert "structure passes" in shown
     assert "Without the evidence of structure it would be" not in shown, "the cap holds it at watch either way"
     assert f"{SECOND} (urgent, 3 accounts): 2 accounts in both; this scan did not keep why" in shown
     second = campaign_of(old, SECOND)
@@ -427,7 +427,7 @@ def test_an_older_folder_says_what_is_missing(old: Path) -> None:
 def test_an_older_folder_cannot_tell_whether_the_dump_holds_an_account(old: Path) -> None:
     shown = text(old, "--account", "nobody")
     assert shown.startswith("account nobody: in no finding and near none")
-    assert f"{SEEN} cannot be read: whether the dump holds this account at all is not known" in shown
+    assert f"{SEEN} cannot be read, so it is not known whether the dump has this account" in shown
 
 
 def test_candidates_of_another_scan(out: Path) -> None:
@@ -593,7 +593,7 @@ def test_a_near_member(out: Path) -> None:
 
 def test_in_a_candidate_that_became_no_finding(out: Path) -> None:
     assert [p.role for p in account_of(out, "maybe").places] == ["candidate"]
-    assert "The candidate is no finding: no family stands; the nearest is structure" in text(out, "maybe")
+    assert "The candidate is no finding: no family passes; the nearest is structure" in text(out, "maybe")
 
 
 def test_in_nothing(out: Path) -> None:
@@ -605,7 +605,7 @@ def test_in_nothing(out: Path) -> None:
 def test_not_in_the_dump(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, line = error(capsys, out, "anne")
     assert code == 2
-    assert "the dump holds no account 'anne'; the nearest ids in the results: ann" in line
+    assert "the dump has no account 'anne'; the nearest ids in the results: ann" in line
 
 
 # ---------------------------------------------------------------- hostile texts

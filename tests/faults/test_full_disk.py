@@ -561,8 +561,8 @@ def test_no_room_for_the_queues_of_processes_means_one_process(monkeypatch: pyte
         raise FULL
 
     monkeypatch.setattr("harvestdetect.util.process_pool.ProcessPoolExecutor", full)
-    with ProcessPool(3) as elsewhere:
-        assert list(elsewhere.over(lambda x: elsewhere.call(abs, x), [-1, 2])) == [1, 2]
+    with ProcessPool(3) as pool:
+        assert list(pool.over(lambda x: pool.call(abs, x), [-1, 2])) == [1, 2]
     monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", full)
     monkeypatch.setattr("harvestdetect.corpus.prepare_parallel.START_ROWS", 10)
     taken: list[int] = []

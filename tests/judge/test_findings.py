@@ -515,7 +515,7 @@ def test_the_summary_is_one_plain_line(case: Case) -> None:
     summary = case.finding().summary
     assert summary.startswith("6 accounts sent 23 prompts of 2 linked templates on 5 days; ")
     assert "the load is spread evenly over them" in summary
-    assert "around the clock" not in summary  # the time family does not stand
+    assert "around the clock" not in summary  # the time family does not pass
     assert summary.endswith(".")
     assert "\n" not in summary
     assert "arvest ada" not in summary

@@ -168,7 +168,7 @@ def test_page_says_nothing_of_chance_where_nothing_is_known(detection: Detection
 
 def test_page_explains_a_finding(detection: Detection) -> None:
     text = words_of(detection)
-    assert text.count("What it is after") == 1
+    assert text.count("What the prompts target") == 1
     assert "does not raise its tier" in text
     assert "The fixed words ask for reasons." in text
     assert "0.25 above ordinary requests; 0.01 expected (the best target of other texts); p 0.030" in text
@@ -182,7 +182,7 @@ def test_page_explains_a_finding(detection: Detection) -> None:
 
 def test_evidence_of_intent_that_names_no_target_of_the_finding_is_still_shown() -> None:
     text = words_of(make_detection(make_finding(capability_targets=())))
-    assert "What it is after" not in text
+    assert "What the prompts target" not in text
     assert "target: reasoning" in text
 
 
@@ -248,7 +248,7 @@ def test_a_finding_whose_measures_all_show_something_has_no_fold() -> None:
 
 def test_a_finding_without_any_measure_that_shows_something_says_so() -> None:
     text = report.html_report(make_detection(make_finding(evidence=measures(0.06), capability_targets=())))
-    assert "No measure departs from what chance gives." in text
+    assert "No measure differs from what chance would give." in text
     assert "No measure was taken." not in text
     bare = report.html_report(make_detection(make_finding(evidence=(), capability_targets=())))
     assert "No measure was taken." in bare
@@ -282,9 +282,9 @@ def test_page_of_very_many_shared_values_and_changes_is_cut() -> None:
 def test_page_without_findings_says_so() -> None:
     text = " ".join(Page(report.html_report(make_detection(rejects=(), counts={}, settings={}))).text.split())
     assert "No coordinated campaign was found" in text
-    assert "A finding takes several accounts" in text
+    assert "A finding needs several accounts" in text
     text = " ".join(Page(report.html_report(make_detection())).text.split())
-    assert "A finding takes at least 10 accounts" in text
+    assert "A finding needs at least 10 accounts" in text
 
 
 def test_page_of_a_hundred_large_findings_stays_small() -> None:

@@ -88,7 +88,7 @@ class Case:
 
     def refined(self, *items: Assigned, known: Mapping[int, Split] | None = None, remember: bool = False) -> Refined:
         return refine_clusters(
-            items, self.corpus, self.parts, self.vectors, least=LEAST, known=known, remember=remember
+            items, self.corpus, self.parts, self.vectors, min_accounts=LEAST, known=known, remember=remember
         )  # fmt: skip
 
     def described(self, *items: Assigned) -> tuple[list[Assigned], list[Description], dict[int, Template]]:
@@ -98,7 +98,7 @@ class Case:
     @property
     def source(self) -> Source:
         return Source(
-            corpus=self.corpus, parts=self.parts, vectors=self.vectors, least=LEAST, elsewhere=ProcessPool()
+            corpus=self.corpus, parts=self.parts, vectors=self.vectors, min_accounts=LEAST, pool=ProcessPool()
         )  # fmt: skip
 
     def unmixed(self, item: Assigned) -> list[Assigned]:

@@ -30,17 +30,17 @@ def here_only(value: int) -> int:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_order(workers: int) -> None:
-    with ProcessPool(workers) as elsewhere:
-        found = list(elsewhere.over(lambda n: elsewhere.call(double, n, plus=1), range(40)))
+    with ProcessPool(workers) as pool:
+        found = list(pool.over(lambda n: pool.call(double, n, plus=1), range(40)))
         assert found == [2 * n + 1 for n in range(40)]
         with pytest.raises(ValueError, match="no 3"):
-            elsewhere.call(fail, 3)
+            pool.call(fail, 3)
 
 
 def test_what_a_killed_process_was_to_do_is_done_here() -> None:
-    with ProcessPool(2) as elsewhere:
-        assert list(elsewhere.over(lambda n: elsewhere.call(here_only, n), range(9))) == list(range(9))
-        assert elsewhere.call(double, 4) == 8
+    with ProcessPool(2) as pool:
+        assert list(pool.over(lambda n: pool.call(here_only, n), range(9))) == list(range(9))
+        assert pool.call(double, 4) == 8
 
 
 def test_clusters_are_described_alike_wherever(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
