@@ -387,7 +387,7 @@ def test_without_a_template(out: Path) -> None:
     found = campaign_of(out, LOOSE)
     assert [(c.kind, c.tier) for c in found.changes if c.kind == "template"] == [("template", "review")]
     neighbour = next(n for n in campaign_of(out, FIRST).neighbors if n.near.campaign_id == LOOSE)
-    assert "takes an adjusted p of 0.0001 with two measures that agree, it is 0.001" in neighbour.sentence
+    assert "needs an adjusted p of 0.0001 with two measures that agree, it is 0.001" in neighbour.sentence
 
 
 def test_a_candidate_that_became_no_finding(out: Path) -> None:

@@ -148,10 +148,10 @@ def test_page_says_how_many_findings_may_be_chance(detection: Detection) -> None
     assert "watch 1 finding; chance alone may give as many" in text
     assert "False-discovery rate urgent review watch 0.003 1 < 0.001 0 ≤ 0.1 1 ≤ 1.5 0.01 in force 1 " in text
     assert text.count("in force") == 1
-    assert f"in the traffic behind {' '.join(visible(SCRIPT).split())}" in text
+    assert f"in the benign traffic of {' '.join(visible(SCRIPT).split())}" in text
     assert "made 2026-02-01, with 134 innocent groups to learn from" in text
     assert "cd" * 32 in text
-    assert "watch 1 0.012 ≤ 0.051 Held out" in text
+    assert "watch 1 0.012 ≤ 0.051 The findings are held out" in text
 
 
 def test_page_says_nothing_of_chance_where_nothing_is_known(detection: Detection) -> None:
@@ -169,7 +169,7 @@ def test_page_says_nothing_of_chance_where_nothing_is_known(detection: Detection
 def test_page_explains_a_finding(detection: Detection) -> None:
     text = words_of(detection)
     assert text.count("What the prompts target") == 1
-    assert "does not raise its tier" in text
+    assert "never raises its tier" in text
     assert "The fixed words ask for reasons." in text
     assert "0.25 above ordinary requests; 0.01 expected (the best target of other texts); p 0.030" in text
     assert "nothing to compare it with" in text
