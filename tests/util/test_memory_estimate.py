@@ -185,7 +185,7 @@ def test_a_peak_above_the_bound_is_noted(dump: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("harvestdetect.context.peak_memory_mb", lambda: next(peaks))
     settings = FAST.replace(memory_gb=2.0)
     found = detect([], settings=settings)
-    assert [n for n in found.notes if "took 9 GB of memory, more than the 2 GB of --memory" in n]
+    assert [n for n in found.notes if "used 9 GB of memory, more than the 2 GB of --memory" in n]
     assert found.memory == {"allowed": 2.0, "peak": 9.0}
 
 
