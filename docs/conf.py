@@ -71,6 +71,7 @@ docs/api/index
 :caption: Trust
 
 docs/benchmarks
+docs/constants
 docs/promises
 ```
 
