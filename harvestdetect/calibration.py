@@ -40,7 +40,8 @@ def calibrate(
     """Learns from benign traffic what innocent candidates look like.
 
     The dump is scanned three times: as a whole, and by halves of its accounts, on which the rate of findings is
-    measured. Every candidate is measured anew; a calibration file or a work folder in the settings is ignored.
+    measured. Every candidate is measured anew: of a work folder only prepared files, vectors and
+    neighbours are used. A calibration file in the settings is ignored.
 
     Args:
         read: opens the dump; called three times, must give the same prompts each time.
@@ -54,12 +55,12 @@ def calibrate(
         CalibrationError, EncoderError, NeedsMemoryError, ScratchError, SettingsError: as
             :func:`harvestdetect.pipeline.detect`.
     """
-    settings = (settings or Settings()).replace(calibration=None, work=None)
+    settings = (settings or Settings()).replace(calibration=None)
 
     def scanned(half: int | None) -> Scan:
         context = open_context(settings, progress=progress, notes=notes if half is None else None)
         with read() as batches:
-            return run_scan(batches if half is None else half_of(batches, half), context)
+            return run_scan(batches if half is None else half_of(batches, half), context, measure_all=True)
 
     whole = scanned(None)
     if check is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import numpy as np
@@ -99,8 +99,12 @@ def run_scan(
     leave_out: Sequence[Family] = (),
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
+    measure_all: bool = False,
 ) -> Scan:
     """The stages of a scan, one after the other; arguments as for :func:`detect`.
+
+    With ``measure_all``, every candidate is measured anew: of an earlier scan only prepared files, vectors and
+    neighbours are used.
 
     Long because it is the table of contents: each line calls a stage, and no stage calls another.
     """
@@ -109,6 +113,8 @@ def run_scan(
     scale = Scale(fdr=settings.fdr, calibration=calibration)
     left_out = _left_out(leave_out, context)
     stages = PLAIN if settings.work is None else reusing(PLAIN, context, registry, scale, left_out)
+    if measure_all:
+        stages = replace(PLAIN, read=stages.read, find_neighbors=stages.find_neighbors)
 
     with context.stage("read"):
         read = stages.read(source, context, registry=registry)

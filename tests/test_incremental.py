@@ -18,6 +18,7 @@ import pytest
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.views import Clustered
+from harvestdetect.context import open_context
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Detection, TemplateCluster
 from harvestdetect.incremental import folder as folder_module
 from harvestdetect.incremental import reuse
@@ -27,6 +28,7 @@ from harvestdetect.incremental.folder import CLUSTERS, Folder, Stored
 from harvestdetect.incremental.templates import CarriedTemplates, load_templates, save_templates
 from harvestdetect.judge import verdict
 from harvestdetect.judge.measure import MeasuredCandidate
+from harvestdetect.pipeline import run_scan
 from harvestdetect.simulate import simulate
 from harvestdetect.template.clusters import Described, template_of
 from harvestdetect.template.description import Description
@@ -511,3 +513,13 @@ def test_other_settings_take_nothing_over(dumps: list[Path], tmp_path: Path) -> 
     settings = Settings(encoder="fast", work=tmp_path, min_accounts=11)
     other = detect(read_dumps(dumps[:1], settings=settings), settings=settings)
     assert not said(other, "carried on")
+
+
+@pytest.mark.usefixtures("always")
+def test_a_scan_that_measures_all_reuses_no_measures(dumps: list[Path], tmp_path: Path) -> None:
+    first = scan(dumps, tmp_path)
+    settings = Settings(encoder="fast", work=tmp_path)
+    again = run_scan(read_dumps(dumps, settings=settings), open_context(settings), measure_all=True)
+    assert not said(again.detection, "carried on")
+    assert not said(again.detection, "as an earlier scan measured them")
+    assert again.detection.candidates == first.candidates

@@ -572,7 +572,8 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Stands in for the main job: every account is a candidate. Gives the settings of each call."""
     seen: list[Settings] = []
 
-    def run_scan(source: Any, context: Context) -> Scan:
+    def run_scan(source: Any, context: Context, *, measure_all: bool) -> Scan:
+        assert measure_all
         seen.append(context.settings)
         names = [a for batch in source for a in batch.prompts.column("account").to_pylist()]
         measured: Any = [weighed(structure=0.5) for _ in sorted(set(names))]
