@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -48,6 +48,7 @@ from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.neighbors.search import nearest
 from harvestdetect.template.description import is_rigid, is_template
 from harvestdetect.template.refine import Refined, refine_clusters
+from harvestdetect.template.splitting import Split
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
 from harvestdetect.util.machine import processes
 from harvestdetect.util.memory_estimate import vectors_in_file
@@ -57,7 +58,7 @@ from harvestdetect.util.versions import versions
 
 __all__ = [
     *("PLAIN", "Embedded", "Read", "Source", "Stages", "ViewClusters", "affordable", "cluster_segments"),
-    *("by_meaning", "describe", "description_pool", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
+    *("by_meaning", "describe", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
     *("measure", "postings_of", "read_corpus", "view_postings"),
 ]
 
@@ -280,8 +281,15 @@ def affordable(corpus: Corpus, core: Floats32, context: Context) -> Ints32:
     return np.sort(chosen).astype(np.int32)
 
 
-def find_neighbors(embedded: Embedded, context: Context) -> Neighbors:
-    """The k nearest neighbours of every segment of a view."""
+def find_neighbors(embedded: Embedded, context: Context, **known: Any) -> Neighbors:
+    """The k nearest neighbours of every segment of a view.
+
+    Args:
+        embedded: segments of the view.
+        context: of the scan.
+        known: what an earlier search found: ``known``, ``partition`` and ``leave`` of
+            :func:`harvestdetect.neighbors.search.nearest`.
+    """
     settings = context.settings
     with context.progress("neighbours", len(embedded.vectors)) as advance:
         return nearest(
@@ -292,6 +300,7 @@ def find_neighbors(embedded: Embedded, context: Context) -> Neighbors:
             seed=settings.seed,
             progress=advance,
             notes=context.note,
+            **known,
         )
 
 
@@ -324,7 +333,13 @@ def view_postings(
 
 
 def cluster_segments(
-    embedded: Embedded, neighbors: Neighbors, corpus: Corpus, postings: Postings, context: Context
+    embedded: Embedded,
+    neighbors: Neighbors,
+    corpus: Corpus,
+    postings: Postings,
+    context: Context,
+    *,
+    with_reach: bool = False,
 ) -> ViewClusters:
     """Clusters the segments of a view.
 
@@ -334,9 +349,10 @@ def cluster_segments(
         corpus: of all segments.
         postings: of all segments.
         context: of the scan.
+        with_reach: measure how far each cluster reaches, so that a later scan can carry it on.
     """
     view_rows, core = view_postings(embedded, neighbors, corpus, postings, context)
-    found = cluster_view(embedded.view, neighbors, core, view_rows, settings=context.settings)
+    found = cluster_view(embedded.view, neighbors, core, view_rows, settings=context.settings, with_reach=with_reach)
     return ViewClusters(clusters=found, core=core)
 
 
@@ -352,7 +368,14 @@ def in_corpus(embedded: Embedded, found: ViewClusters) -> list[TemplateCluster]:
 
 
 def describe(
-    assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
+    assigned: Sequence[Assigned],
+    corpus: Corpus,
+    parts: PromptSegments,
+    wording: Embedded,
+    context: Context,
+    *,
+    known: Mapping[int, Split] | None = None,
+    remember: bool = False,
 ) -> Refined:
     """Finds the template of every cluster: splits mixed clusters and merges those of one template.
 
@@ -362,16 +385,15 @@ def describe(
         parts: of its prompts.
         wording: all segments in the wording view.
         context: of the scan.
+        known: results of splitting clusters, by position, that an earlier scan found and that are not looked for again.
+        remember: return the results of splitting the other clusters, for a later scan.
     """
-    with description_pool(len(assigned), context) as pool:
+    settings, unknown = context.settings, len(assigned) - len(known or ())
+    with ProcessPool(processes(settings.workers) if unknown >= PARALLEL_CLUSTERS else 1) as pool:
         return refine_clusters(
-            assigned, corpus, parts, wording.vectors, min_accounts=context.settings.min_accounts, pool=pool
-        )
-
-
-def description_pool(clusters: int, context: Context) -> ProcessPool:
-    """The process pool for describing this number of clusters; one process if there are few."""
-    return ProcessPool(processes(context.settings.workers) if clusters >= PARALLEL_CLUSTERS else 1)
+            assigned, corpus, parts, wording.vectors, min_accounts=settings.min_accounts, known=known,
+            remember=remember, pool=pool,
+        )  # fmt: skip
 
 
 # ---------------------------------------------------------------- campaigns and measures
@@ -434,9 +456,9 @@ class Stages:
     """The stages that can reuse results of an earlier scan. The other stages always run in full."""
 
     read: Callable[..., Read] = read_corpus
-    find_neighbors: Callable[[Embedded, Context], Neighbors] = find_neighbors
-    cluster: Callable[[Embedded, Neighbors, Corpus, Postings, Context], ViewClusters] = cluster_segments
-    describe: Callable[[Sequence[Assigned], Corpus, PromptSegments, Embedded, Context], Refined] = describe
+    find_neighbors: Callable[..., Neighbors] = find_neighbors
+    cluster: Callable[..., ViewClusters] = cluster_segments
+    describe: Callable[..., Refined] = describe
     measure: Callable[[Sequence[Campaign], ScanData, Reference, Context], list[MeasuredCandidate]] = measure
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.postings import Postings
-from harvestdetect.cluster.views import carry_on, cluster_view
+from harvestdetect.cluster.views import carry_on
 from harvestdetect.context import Context
 from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.by_prompt import PromptSegments
@@ -27,7 +27,6 @@ from harvestdetect.incremental.templates import load_templates, save_templates
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.judge.verdict import Scale
 from harvestdetect.neighbors.partition import Partition
-from harvestdetect.neighbors.search import nearest
 from harvestdetect.settings import Settings
 from harvestdetect.stages import (
     Embedded,
@@ -35,13 +34,12 @@ from harvestdetect.stages import (
     Source,
     Stages,
     ViewClusters,
-    description_pool,
     view_postings,
 )
 from harvestdetect.store.digests import places
 from harvestdetect.store.keys import key_of
 from harvestdetect.store.tables import Kept, keep_neighbors, kept_neighbors
-from harvestdetect.template.refine import Refined, refine_clusters
+from harvestdetect.template.refine import Refined
 from harvestdetect.util.versions import versions
 
 __all__ = ["reusing"]
@@ -130,12 +128,7 @@ class _Reuse:
                     home[place[there]] = kept.partition.home[there]
                     partition = replace(kept.partition, home=home)
         used: list[Partition] = []
-        with context.progress("neighbours", len(embedded.vectors)) as advance:
-            found = nearest(
-                embedded.vectors, k=settings.k, exact_below=settings.exact_below, threads=settings.threads,
-                seed=settings.seed, progress=advance, notes=context.note, known=known, partition=partition,
-                leave=used.append,
-            )  # fmt: skip
+        found = self.plain.find_neighbors(embedded, context, known=known, partition=partition, leave=used.append)
         if work.writable:
             # A search that had nothing to search left the partition as it was.
             partition = used[0] if used else partition
@@ -150,24 +143,25 @@ class _Reuse:
         self, embedded: Embedded, neighbors: Neighbors, corpus: Corpus, postings: Postings, context: Context
     ) -> ViewClusters:
         """Carries the clusters of the earlier scan on, if few texts have come or gone."""
-        view, settings = embedded.view, context.settings
-        view_rows, core = view_postings(embedded, neighbors, corpus, postings, context)
+        view = embedded.view
         carried = load_clusters(self.folder, view, embedded.model, embedded.digest)
         if carried is None:
-            found = cluster_view(view, neighbors, core, view_rows, settings=settings, with_reach=True)
+            result = self.plain.cluster(embedded, neighbors, corpus, postings, context, with_reach=True)
         else:
+            view_rows, core = view_postings(embedded, neighbors, corpus, postings, context)
             found, joined = carry_on(
-                view, neighbors, core, view_rows, earlier=carried.clusters, new=carried.new, settings=settings
+                view, neighbors, core, view_rows, earlier=carried.clusters, new=carried.new, settings=context.settings
             )
+            result = ViewClusters(clusters=found, core=core)
             context.note(
                 f"{view}: clusters of an earlier scan are carried on; {joined:,} of {int(carried.new.sum()):,} new "
                 f"texts joined one of them ({carried.changed / carried.whole:.1%} of the texts were added or removed "
                 "since all were clustered)"
             )
-        save_clusters(self.folder, view, embedded.model, embedded.digest, found, carried)
+        save_clusters(self.folder, view, embedded.model, embedded.digest, result.clusters, carried)
         if view == "wording":
             self.carried = carried
-        return ViewClusters(clusters=found, core=core)
+        return result
 
     def describe(
         self, assigned: Sequence[Assigned], corpus: Corpus, parts: PromptSegments, wording: Embedded, context: Context
@@ -175,11 +169,7 @@ class _Reuse:
         """Aligns the texts only of clusters that have changed."""
         min_accounts = context.settings.min_accounts
         carried = load_templates(self.folder, assigned, corpus, self.carried, min_accounts=min_accounts)
-        with description_pool(len(assigned) - len(carried.known), context) as pool:
-            found = refine_clusters(
-                assigned, corpus, parts, wording.vectors, min_accounts=min_accounts, known=carried.known, remember=True,
-                pool=pool,
-            )  # fmt: skip
+        found = self.plain.describe(assigned, corpus, parts, wording, context, known=carried.known, remember=True)
         scan = 0 if self.carried is None else self.carried.scan
         save_templates(self.folder, carried, found.splits, assigned, corpus, scan=scan)
         return found
