@@ -157,9 +157,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for one in run(given.before, rows=given.rows, data=given.data, encoders=given.encoders.split(",")):
         same = same and not one.differences
-        told = "; ".join(one.differences) or "none"
+        differences = "; ".join(one.differences) or "none"
         before, after = one.seconds
-        print(f"| {one.dump} | {one.encoder} | {one.findings} | {before:.1f} | {after:.1f} | {told} |", flush=True)
+        seconds = f"{before:.1f} | {after:.1f}"
+        print(f"| {one.dump} | {one.encoder} | {one.findings} | {seconds} | {differences} |", flush=True)
     return 0 if same else 1
 
 

@@ -68,8 +68,8 @@ class Plan:
 
     def folder(self) -> Path:
         """Where dumps and results of this code, size and data are kept."""
-        told = repr((self.rows, str(self.data), sorted(self.settings.items()), _source_digest()))
-        return self.work / hashlib.sha256(told.encode()).hexdigest()[:16]
+        inputs = repr((self.rows, str(self.data), sorted(self.settings.items()), _source_digest()))
+        return self.work / hashlib.sha256(inputs.encode()).hexdigest()[:16]
 
 
 def _source_digest() -> str:
@@ -193,12 +193,12 @@ def _sensitivity(trials: Sequence[Trial]) -> str:
     if not trials:
         return "not tried"
     said = {sign: _effect(trials, move) for move, sign in zip(MOVES, ("½", "×2"), strict=True)}
-    told = [f"{sign}: {effect}" for sign, effect in said.items() if effect]
-    if len(said) == len(told) and len(set(said.values())) == 1:
-        told = [f"½ and ×2: {said['½']}"]
+    effects = [f"{sign}: {effect}" for sign, effect in said.items() if effect]
+    if len(said) == len(effects) and len(set(said.values())) == 1:
+        effects = [f"½ and ×2: {said['½']}"]
     if any(move in trial.moves for trial in trials for move in BOUNDS):
-        told.append("at the bounds: " + " / ".join(_effect(trials, move) or "as it is" for move in BOUNDS))
-    return "; ".join(told)
+        effects.append("at the bounds: " + " / ".join(_effect(trials, move) or "as it is" for move in BOUNDS))
+    return "; ".join(effects)
 
 
 def _number(value: Any) -> str:
@@ -269,10 +269,10 @@ def report(constants: Sequence[Constant], trials: Sequence[Trial]) -> str:
                         for t in TIERS
                         if trial.base.findings[t] != change.metrics.findings[t]
                     )
-                    told = f"{change.findings} findings, {change.accounts} accounts at another tier"
+                    summary = f"{change.findings} findings, {change.accounts} accounts at another tier"
                     if change.recommended:
-                        told += f", {change.recommended} recommendations"
-                    lines.append(f"    {trial.dump}, {move}: " + "; ".join(filter(None, (told, tiers))))
+                        summary += f", {change.recommended} recommendations"
+                    lines.append(f"    {trial.dump}, {move}: " + "; ".join(filter(None, (summary, tiers))))
     return "\n".join(lines) + "\n"
 
 
@@ -348,11 +348,11 @@ def _is_chosen(constant: Constant, names: Sequence[str], stages: Sequence[str]) 
 
 def _command(arguments: argparse.Namespace) -> str:
     """The command, without paths."""
-    told = [f"--rows {arguments.rows}"]
-    told += [
+    options = [f"--rows {arguments.rows}"]
+    options += [
         f"--{name} {value}" for name in ("only", "stage", "dumps", "encoder") if (value := getattr(arguments, name))
     ]
-    return " ".join(["python -m benchmarks.sensitivity", *(["--data DIR"] if arguments.data else []), *told])
+    return " ".join(["python -m benchmarks.sensitivity", *(["--data DIR"] if arguments.data else []), *options])
 
 
 if __name__ == "__main__":

@@ -128,13 +128,13 @@ def _bertopic_of_rows(given: Given) -> AnyInts:
 
 
 def _topics(given: Given, documents: list[str], *, embeddings: Floats32 | None = None, **options: Any) -> AnyInts:
-    class Told(logging.Handler):
+    class KeepMessages(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             given.step(record.getMessage().partition(" - ")[0])
 
     given.step("imports")
     model = importlib.import_module("bertopic").BERTopic(verbose=True, **options)
-    logging.getLogger("BERTopic").addHandler(Told())
+    logging.getLogger("BERTopic").addHandler(KeepMessages())
     topics, _ = model.fit_transform(documents, embeddings=embeddings)
     return np.asarray(topics)
 
