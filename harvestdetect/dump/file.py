@@ -12,12 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvestdetect.data import NO_PROMPTS, Batch, SourceFile
+from harvestdetect.dump.columns import mapped as mapping_of
 from harvestdetect.dump.delimited import read_csv
+from harvestdetect.dump.elsewhere import constants_of, lines_from
 from harvestdetect.dump.formats import HEAD_BYTES, format_of
 from harvestdetect.dump.jsonl import read_jsonl
+from harvestdetect.dump.learnt import Learnt
 from harvestdetect.dump.limits import PART_COST, ROW_COST, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.parquet import read_parquet
+from harvestdetect.dump.profiles import profiles_of
 from harvestdetect.dump.rows import Block, to_batch
+from harvestdetect.dump.shapes import Shapes
 from harvestdetect.dump.sources import Found, is_plain_file, open_source, source_size
 from harvestdetect.dump.streams import (
     BrokenStreamError,
@@ -71,6 +76,7 @@ class _File:
         self._kind = ""
         """The format of the content."""
         self._rejects = Rejects(self._name)
+        self._learnt = Learnt()
         self._rejected = 0
         """Rejects that were yielded."""
         self._rows = 0
@@ -116,6 +122,7 @@ class _File:
             sha256=self._stored.sha256(),
             rows=self._rows,
             rejects=self._rejected,
+            reading=self._learnt.reading(),
         )
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
@@ -135,6 +142,7 @@ class _File:
                 for block in blocks:
                     prompts = to_batch(block, file=self._position, rejects=self._rejects)
                     self._rows += prompts.num_rows
+                    self._learnt.count(prompts)
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])
                     listed, unlisted = self._rejects.take()
                     self._rejected += len(listed) + unlisted
@@ -148,16 +156,24 @@ class _File:
                 self._rejects.add(None, None, f"{error} {where}; {self._rows:,} rows were read")
 
     def _blocks(self, chunks: Iterator[bytes], head: bytes) -> Generator[Block, None, None]:
+        mapped = mapping_of(self._settings.mapping)
+        shapes = Shapes(
+            self._name,
+            profiles_of(self._settings.profile),
+            mapped,
+            constants_of(mapped, self._source),
+            self._learnt,
+        )
         options: dict[str, Any] = {
-            "name": self._name,
+            "shapes": shapes,
             "settings": self._settings,
             "batch_rows": self._batch_rows,
             "rejects": self._rejects,
         }
         if self._kind == "jsonl":
-            yield from read_jsonl(chunks, **options)
+            yield from read_jsonl(chunks, more=self._elsewhere, **options)
         elif self._kind == "csv":
-            yield from read_csv(chunks, head=head, **options)
+            yield from read_csv(chunks, head=head, more=self._elsewhere, **options)
         elif self._packed is None and is_plain_file(self._source):
             _close(chunks)
             self._stored.drain()
@@ -168,6 +184,12 @@ class _File:
             with _temporary_file(self._name) as copy:
                 _copy(chunks, copy, self._name)
                 yield from read_parquet(copy, expansion=self._expansion, **options)
+
+    def _elsewhere(self) -> list[bytes]:
+        """Lines from all over a file that can be read at any offset; empty for others."""
+        if self._packed is not None or not is_plain_file(self._source):
+            return []
+        return lines_from(self._source)
 
 
 def _of_one_file(chunks: Iterator[bytes]) -> Iterator[bytes]:

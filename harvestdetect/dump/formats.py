@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from harvestdetect.dump.columns import resolve
+from harvestdetect.dump.columns import known_columns
 from harvestdetect.dump.delimited import header_of
-from harvestdetect.errors import ColumnsError
 from harvestdetect.settings import Settings
 
 __all__ = ["HEAD_BYTES", "Format", "format_of"]
@@ -67,10 +66,8 @@ def format_of(head: bytes, name: str, settings: Settings) -> Format:
     if _JSON_ARRAY.match(text):
         return Format("jsonl", "the file is one JSON array; convert it to JSON Lines: jq -c '.[]' FILE > FILE.jsonl")
     columns, _, _ = header_of(head)
-    try:
-        resolve([(column,) for column in columns], file=name, mapping=settings.mapping)
-    except ColumnsError:
-        if named:
-            return Format(named, "")
-        return Format("jsonl" if re.search(rb"^\s*\{", text, re.MULTILINE) else "csv", "")
-    return Format("csv", "")
+    if known_columns(columns, settings.mapping):
+        return Format("csv", "")
+    if named:
+        return Format(named, "")
+    return Format("jsonl" if re.search(rb"^\s*\{", text, re.MULTILINE) else "csv", "")
