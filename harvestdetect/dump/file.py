@@ -11,8 +11,9 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.data import NO_PROMPTS, Batch, SourceFile
+from harvestdetect.data import NO_PROMPTS, Batch, Reading, SourceFile
 from harvestdetect.dump.delimited import read_csv
+from harvestdetect.dump.file_times import FileTimes
 from harvestdetect.dump.formats import HEAD_BYTES, format_of
 from harvestdetect.dump.jsonl import read_jsonl
 from harvestdetect.dump.limits import PART_COST, ROW_COST, Expansion, ExpansionError, Rejects
@@ -71,6 +72,7 @@ class _File:
         self._kind = ""
         """The format of the content."""
         self._rejects = Rejects(self._name)
+        self._times = FileTimes()
         self._rejected = 0
         """Rejects that were yielded."""
         self._rows = 0
@@ -116,6 +118,7 @@ class _File:
             sha256=self._stored.sha256(),
             rows=self._rows,
             rejects=self._rejected,
+            reading=Reading(times=self._times.format, untimed=self._times.untimed, warnings=self._times.warnings),
         )
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
@@ -133,7 +136,7 @@ class _File:
         with closing(self._blocks(chunks, head)) as blocks:
             try:
                 for block in blocks:
-                    prompts = to_batch(block, file=self._position, rejects=self._rejects)
+                    prompts = to_batch(block, file=self._position, rejects=self._rejects, times=self._times)
                     self._rows += prompts.num_rows
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])
                     listed, unlisted = self._rejects.take()
