@@ -6,15 +6,17 @@ import os
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.data import NO_PROMPTS, Batch, SourceFile
+from harvestdetect.data import NO_PROMPTS, Batch, Reading, SourceFile
 from harvestdetect.dump.columns import mapped as mapping_of
 from harvestdetect.dump.delimited import read_csv
 from harvestdetect.dump.elsewhere import constants_of, lines_from
+from harvestdetect.dump.file_times import FileTimes
 from harvestdetect.dump.formats import HEAD_BYTES, format_of
 from harvestdetect.dump.jsonl import read_jsonl
 from harvestdetect.dump.learnt import Learnt
@@ -77,6 +79,7 @@ class _File:
         """The format of the content."""
         self._rejects = Rejects(self._name)
         self._learnt = Learnt()
+        self._times = FileTimes()
         self._rejected = 0
         """Rejects that were yielded."""
         self._rows = 0
@@ -122,8 +125,14 @@ class _File:
             sha256=self._stored.sha256(),
             rows=self._rows,
             rejects=self._rejected,
-            reading=self._learnt.reading(),
+            reading=self._reading(),
         )
+
+    def _reading(self) -> Reading:
+        reading = self._learnt.reading()
+        times = self._times
+        warnings = (*reading.warnings, *times.warnings)
+        return replace(reading, times=times.format, untimed=times.untimed, warnings=warnings)
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
         """The content, as long as it is within bounds."""
@@ -140,7 +149,7 @@ class _File:
         with closing(self._blocks(chunks, head)) as blocks:
             try:
                 for block in blocks:
-                    prompts = to_batch(block, file=self._position, rejects=self._rejects)
+                    prompts = to_batch(block, file=self._position, rejects=self._rejects, times=self._times)
                     self._rows += prompts.num_rows
                     self._learnt.count(prompts)
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])
