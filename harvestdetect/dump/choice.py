@@ -634,7 +634,7 @@ def _time_tier(one: _Candidate) -> float:
     values = one.values[:200]
     good = sum(1 for value in values if seconds(value) not in (None, NO_TIME))
     if good < OFTEN * len(values):
-        return 1.0 if any(not isinstance(value, int | float) for value in values) else 3.0
+        return 1.0 if good or any(not isinstance(value, int | float) for value in values) else 3.0
     if len(values) >= ENOUGH and len({str(value) for value in values}) == 1:
         return 2.0
     return 0.0

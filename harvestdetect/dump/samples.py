@@ -43,7 +43,8 @@ class Column:
             return [(row, value) for row, value in pairs if isinstance(value, str | list | dict) and value]
         if name == "timestamp":
             return [(row, value) for row, value in pairs if _may_be_time(value)]
-        return [(row, value) for row, value in pairs if to_text(value) is not None or type(value) is float]
+        kinds = (float,) if name == "account" else (float, bool)
+        return [(row, value) for row, value in pairs if to_text(value) is not None or type(value) in kinds]
 
 
 def _may_be_time(value: Any) -> bool:

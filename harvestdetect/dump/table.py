@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harvestdetect.dump.layout import Layout, Row, first_account, is_there, taken
+from harvestdetect.dump.layout import Layout, Row, first_account, first_value, is_there, taken
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.paths import Path, look_up
 from harvestdetect.dump.rows import Block, to_text
@@ -64,9 +64,9 @@ def fields_of(layout: Layout, columns: Columns) -> dict[str, list[Any]]:
         if len(paths) > 1:
             rows = zip(*map(columns.at, paths), strict=True)
             if name == "account":
-                values = [first_account(iter(row)) for row in rows]
+                values = [first_account(row) for row in rows]
             else:
-                values = [next((value for value in row if is_there(name, value)), None) for row in rows]
+                values = [first_value(name, row) for row in rows]
         if name in layout.cut:
             values = [taken(value, layout.cut[name]) for value in values]
         found[name] = values
