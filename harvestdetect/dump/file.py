@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvestdetect.data import NO_PROMPTS, Batch, SourceFile
+from harvestdetect.dump.compressed import compression, decompress
 from harvestdetect.dump.delimited import read_csv
 from harvestdetect.dump.formats import HEAD_BYTES, format_of
 from harvestdetect.dump.jsonl import read_jsonl
@@ -24,8 +25,6 @@ from harvestdetect.dump.streams import (
     EndlessError,
     ReadingError,
     Stored,
-    compression,
-    decompress,
     peek,
 )
 from harvestdetect.errors import InputError

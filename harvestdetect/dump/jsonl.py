@@ -7,13 +7,14 @@ from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
 from harvestdetect.dump.columns import ColumnPath, flatten, pick, resolve
 from harvestdetect.dump.limits import Rejects
-from harvestdetect.dump.lines import LineRun, LongLine, line_runs
+from harvestdetect.dump.json_values import Item
+from harvestdetect.dump.lines import BadLine, LineRun, LongLine
 from harvestdetect.dump.rows import Block, repair_surrogates, to_text
 from harvestdetect.dump.streams import BrokenStreamError
 from harvestdetect.settings import Settings
@@ -28,18 +29,13 @@ _SAMPLE_LINES: Final = 1_000_000
 """Number of lines after which columns are chosen over fewer objects."""
 _BLOCK_BYTES: Final = 16_000_000
 """Bytes of lines after which a block is yielded."""
-_BLANK: Final = b"\n\r\t "
-"""Characters that a blank line may consist of."""
 _SURROGATE: Final = (b"\\ud", b"\\uD")
 """Beginnings of the escape of a surrogate."""
 _PARTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 """Decodes only the top level of an object."""
 
-Item: TypeAlias = LineRun | LongLine | BrokenStreamError
-
-
 def read_jsonl(
-    chunks: Iterable[bytes], *, name: str, settings: Settings, batch_rows: int, rejects: Rejects
+    items: Iterator[Item], *, name: str, settings: Settings, batch_rows: int, rejects: Rejects
 ) -> Iterator[Block]:
     """Blocks of at most ``batch_rows`` rows.
 
@@ -47,7 +43,7 @@ def read_jsonl(
     not rows.
 
     Args:
-        chunks: the decompressed file.
+        items: the objects of the file, one per "line", see :func:`~harvestdetect.dump.json_text.json_objects`.
         name: of the file, for messages.
         settings: ``mapping`` and ``max_line_bytes`` count.
         batch_rows: most rows of a block.
@@ -57,7 +53,6 @@ def read_jsonl(
         ColumnsError: no column for account or prompt.
         BrokenStreamError: the stream breaks off. All that could be read was yielded before.
     """
-    items = line_runs(chunks, limit=settings.max_line_bytes, blank=_BLANK)
     while True:
         window, objects = _window(items)
         if not window:
@@ -185,9 +180,9 @@ def _decode(
             if rows or rejects:
                 yield _block(rows, numbers, offsets, columns)
             raise item
-        if isinstance(item, LongLine):
-            reason = f"the line is longer than max_line_bytes = {limit}"
-            rejects.add(item.number, item.offset, reason)
+        if isinstance(item, LongLine | BadLine):
+            long = f"the line is longer than max_line_bytes = {limit}"
+            rejects.add(item.number, item.offset, long if isinstance(item, LongLine) else item.reason)
             continue
         offset = item.offset
         expect_blank = False
