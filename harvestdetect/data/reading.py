@@ -31,8 +31,10 @@ FIELDS: Final[tuple[str, ...]] = (
     "created_at",
     "model",
     "session",
+    "request",
 )
-"""Optional columns of a dump. A dump always has account and prompt, and usually a timestamp."""
+"""Optional columns of a dump. A dump always has account and prompt, and usually a timestamp. ``request``, the id of a
+request, only shows which rows are the same request: it is unique to each, and no evidence."""
 
 NO_TIME: Final[int] = -(2**63)
 """The time, in seconds, of a row that has none."""

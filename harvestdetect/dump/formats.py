@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from harvestdetect.dump.columns import resolve
-from harvestdetect.dump.delimited import dialect_of
+from harvestdetect.dump.columns import known_columns
+from harvestdetect.dump.dialects import dialect_of
 from harvestdetect.dump.json_text import has_json
-from harvestdetect.errors import ColumnsError
 from harvestdetect.settings import Settings
 
 __all__ = ["HEAD_BYTES", "Format", "format_of", "is_text"]
@@ -100,15 +99,13 @@ def format_of(head: bytes, name: str, settings: Settings) -> Format:
         return Format(named or "jsonl", "it is a binary file of an unknown kind, or text in an unknown encoding")
     if _OTHER_ARRAY.match(text) and not named:
         return Format("jsonl", "the file is a JSON array of values that are no objects; each row must be an object")
-    return _of_lines(head, name, named, settings)
+    return _of_lines(head, named, settings)
 
 
-def _of_lines(head: bytes, name: str, named: str, settings: Settings) -> Format:
+def _of_lines(head: bytes, named: str, settings: Settings) -> Format:
     """The format of a text that does not start with JSON."""
     dialect = dialect_of(head)
-    try:
-        resolve([(column,) for column in dialect.columns], file=name, mapping=settings.mapping)
-    except ColumnsError:
+    if not known_columns(dialect.columns, settings.mapping):
         if named == "jsonl" or (named != "csv" and has_json(head)):
             return Format("jsonl", "")
         return Format(named or "csv", "" if dialect.has_header else _NO_HEADER)
