@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
+from harvestdetect.dump.dialects import Dialect, dialect_of, header_of
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.lines import LineRun, LongLine, line_runs
 from harvestdetect.dump.rows import Block
@@ -23,9 +24,8 @@ from harvestdetect.dump.streams import BrokenStreamError
 from harvestdetect.dump.table import Columns, block_of
 from harvestdetect.settings import Settings
 
-__all__ = ["header_of", "read_csv"]
+__all__ = ["read_csv"]
 
-_DELIMITERS: Final = (",", "\t", ";", "|")
 _BLOCK_BYTES: Final = 16_000_000
 """Bytes of records after which a block is yielded."""
 _SAMPLE_ROWS: Final = 400
@@ -38,21 +38,6 @@ _ROOM: Final = 4
 """Bytes within which a record must end, as a multiple of ``max_line_bytes``. They are more than a field may have, so
 that a field that is too long ends at its quote, and its content is not read as rows of other accounts."""
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
-
-
-def header_of(head: bytes) -> tuple[list[str], str, bytes]:
-    """Columns, delimiter and line separator, by the beginning of a file."""
-    separator = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
-    head = head.removeprefix(b"\xef\xbb\xbf")
-    lines = head.split(separator)
-    first = next((line for line in lines if line.strip()), b"").decode("utf-8", "surrogateescape")
-    outside = re.sub(r'"[^"]*"', "", first)
-    delimiter = max(_DELIMITERS, key=outside.count)
-    try:
-        columns = next(csv.reader([first], delimiter=delimiter, strict=True), [])
-    except csv.Error:
-        columns = []
-    return [column.strip() for column in columns], delimiter, separator
 
 
 def read_csv(
@@ -86,29 +71,31 @@ def read_csv(
     limit = settings.max_line_bytes
     # The limit applies to the whole process and is only ever raised. Its default, 128 KB, would reject long prompts.
     csv.field_size_limit(max(csv.field_size_limit(), _ROOM * limit))
-    _, delimiter, separator = header_of(head)
-    table = _Table(shapes, lambda: _elsewhere(more(), delimiter), rejects)
+    dialect = dialect_of(head)
+    table = _Table(shapes, lambda: _elsewhere(more(), dialect), rejects)
     size = 0
 
-    for record in _records(chunks, delimiter, separator, limit):
+    for record in _records(chunks, dialect, limit):
         if isinstance(record, BrokenStreamError):
             table.decide()
             if table.rows or rejects:
                 yield table.block()
             raise record
         row, number, offset, length = record
+        if number <= dialect.skipped:
+            continue
         if isinstance(row, str):
             rejects.add(number, offset, row)
         elif not row or (len(row) == 1 and not row[0].strip()):
             continue  # a blank line
         elif not table.header:
-            table.header = [column.strip() for column in row]
-        elif len(row) != len(table.header):
+            table.header = header_of(row)
+        elif (fitted := _fitted(row, table.header)) is None:
             rejects.add(number, offset, f"{len(table.header)} columns expected, {len(row)} found")
         elif length > limit and max(map(len, row)) > limit:
             rejects.add(number, offset, f"a field is longer than max_line_bytes = {limit}")
         else:
-            table.rows.append(row)
+            table.rows.append(fitted)
             table.numbers.append(number)
             table.offsets.append(offset)
         size += length
@@ -121,6 +108,17 @@ def read_csv(
     table.decide()
     if table.rows or rejects:
         yield table.block()
+
+
+def _fitted(row: list[str], header: Sequence[str]) -> list[str] | None:
+    """A row without empty fields behind the last column, or with some for columns without names; None if it does not
+    fit the header."""
+    width = len(header)
+    if len(row) == width:
+        return row
+    if len(row) > width:
+        return None if any(row[width:]) else row[:width]
+    return None if any(header[len(row) :]) else row + [""] * (width - len(row))
 
 
 @dataclass(slots=True)
@@ -173,12 +171,12 @@ class _Table:
         )
 
 
-def _elsewhere(lines: Sequence[bytes], delimiter: str) -> list[list[str]]:
+def _elsewhere(lines: Sequence[bytes], dialect: Dialect) -> list[list[str]]:
     """Rows in some lines, most of which are records."""
     found: list[list[str]] = []
     for line in lines:
         try:
-            found += csv.reader([line.decode().rstrip("\r\n")], delimiter=delimiter, strict=True)
+            found += dialect.rows([line.decode().rstrip("\r\n")])
         except (csv.Error, UnicodeDecodeError):
             continue
     return found
@@ -197,11 +195,10 @@ class _Record(NamedTuple):
     """Bytes of its lines."""
 
 
-def _records(
-    chunks: Iterable[bytes], delimiter: str, separator: bytes, limit: int
-) -> Iterator[_Record | BrokenStreamError]:
+def _records(chunks: Iterable[bytes], dialect: Dialect, limit: int) -> Iterator[_Record | BrokenStreamError]:
     """The records of a stream; the error of a broken stream is the last value."""
-    parser = _Parser(delimiter, separator, limit)
+    separator = dialect.separator
+    parser = _Parser(dialect, limit)
     blank = separator + b" "
     for item in line_runs(chunks, limit=_ROOM * limit, separator=separator, blank=blank, idle=parser.is_idle):
         if isinstance(item, BrokenStreamError):
@@ -225,14 +222,13 @@ class _Parser:
     stays linear.
 
     Args:
-        delimiter: one character.
-        separator: of lines, one byte.
+        dialect: of the file.
         limit: ``max_line_bytes``.
     """
 
-    def __init__(self, delimiter: str, separator: bytes, limit: int) -> None:
-        self._delimiter = delimiter
-        self._end = separator.decode()
+    def __init__(self, dialect: Dialect, limit: int) -> None:
+        self._dialect = dialect
+        self._end = dialect.separator.decode()
         self._most = _ROOM * limit
         self._room = self._most
         """Bytes within which a record must end."""
@@ -280,7 +276,7 @@ class _Parser:
         self._wanted = 0
         while start < count:
             stop = min(start + span, count)
-            reader = csv.reader(lines[start:stop], delimiter=self._delimiter, strict=True)
+            reader = self._dialect.rows(lines[start:stop])
             first = start
             try:
                 for row in reader:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
+from harvestdetect.dump.json_values import Item
 from harvestdetect.dump.layout import Layout
 from harvestdetect.dump.limits import Rejects
-from harvestdetect.dump.lines import LineRun, LongLine, line_runs
+from harvestdetect.dump.lines import BadLine, LineRun, LongLine
 from harvestdetect.dump.paths import Path, repair_surrogates
 from harvestdetect.dump.rows import Block
 from harvestdetect.dump.shapes import Shapes
@@ -36,18 +37,14 @@ _SAMPLE_LINES: Final = 1_000_000
 """Number of lines after which columns are chosen over fewer objects."""
 _BLOCK_BYTES: Final = 16_000_000
 """Bytes of lines after which a block is yielded."""
-_BLANK: Final = b"\n\r\t "
-"""Characters that a blank line may consist of."""
 _SURROGATE: Final = (b"\\ud", b"\\uD")
 """Beginnings of the escape of a surrogate."""
 _PARTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 """Decodes only the top level of an object."""
 
-Item: TypeAlias = LineRun | LongLine | BrokenStreamError
-
 
 def read_jsonl(
-    chunks: Iterable[bytes],
+    items: Iterator[Item],
     *,
     shapes: Shapes,
     more: Callable[[], list[bytes]],
@@ -60,7 +57,7 @@ def read_jsonl(
     Columns are chosen over the first 400 objects, and over lines from elsewhere in the file. Blank lines are not rows.
 
     Args:
-        chunks: the decompressed file.
+        items: the objects of the file, one per "line", see :func:`~harvestdetect.dump.json_text.json_objects`.
         shapes: how records are read; decided here.
         more: returns lines from elsewhere in the file.
         settings: ``max_line_bytes`` counts.
@@ -71,7 +68,6 @@ def read_jsonl(
         ColumnsError: no column for account or prompt.
         BrokenStreamError: the stream breaks off. All that could be read was yielded before.
     """
-    items = line_runs(chunks, limit=settings.max_line_bytes, blank=_BLANK)
     while True:
         window, objects = _window(items)
         if not window:
@@ -190,8 +186,10 @@ class _Lines:
                 if self._rows.decoded or self._rejects:
                     yield self._block()
                 raise item
-            if isinstance(item, LongLine):
-                self._rejects.add(item.number, item.offset, f"the line is longer than max_line_bytes = {self._limit}")
+            if isinstance(item, LongLine | BadLine):
+                long = f"the line is longer than max_line_bytes = {self._limit}"
+                reason = long if isinstance(item, LongLine) else item.reason
+                self._rejects.add(item.number, item.offset, reason)
                 continue
             for _ in self._take(item):
                 yield self._block()
