@@ -24,7 +24,9 @@ EARLIEST: Final = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
 LATEST: Final = int(datetime(2050, 1, 1, tzinfo=UTC).timestamp())
 """First time that is too late, in Unix seconds: the start of 2050. Later ones stand for no time, or are mistakes."""
 SAMPLE: Final = 2_000
-"""Values of a column that are looked at to find its format."""
+"""Values of a column over which its format is decided."""
+SHOWN: Final = 200
+"""Values of a column that are read to describe its format."""
 _DAY: Final = 86_400
 """Seconds of a day."""
 
@@ -174,11 +176,12 @@ class TimeReader:
         if len(sample) > SAMPLE:
             sample = [sample[i * len(sample) // SAMPLE] for i in range(SAMPLE)]
         order = Order(now=int(time.time()) if now is None else now)
-        texts = [plain_text(value) for value in sample if isinstance(value, str) and len(value) <= LONGEST]
+        texts = [value for value in sample if isinstance(value, str) and not _begins_with_a_year(value)]
         day_first, told = _day_first(texts, order)
         order = replace(order, day_first=day_first)
         numbers, doubt = _numbers_of(sample)
-        found = [_read(value, order, numbers) for value in sample]
+        some = sample if len(sample) <= SHOWN else [sample[i * len(sample) // SHOWN] for i in range(SHOWN)]
+        found = [_read(value, order, numbers) for value in some]
         kinds = [read for read in found if read.seconds not in (None, NO_TIME)]
         reader = cls(_order=order, _numbers=numbers)
         if not kinds:
@@ -191,43 +194,38 @@ class TimeReader:
     def seconds(self, values: Sequence[Any]) -> list[int]:
         """Each value in Unix seconds; ``NO_TIME`` if it is no time. Counts those that cannot be read."""
         known: dict[str, int | None] = {}
-        earliest, latest, parse = EARLIEST, LATEST, datetime.fromisoformat
-        found: list[int] = []
-        for value in values:
-            # Epoch numbers and ISO text, the common cases, cost few calls.
-            kind = type(value)
-            whole: int | None = None
-            if kind is int:
-                if earliest <= value < latest:
-                    whole = value
-                elif earliest * 1000 <= value < latest * 1000 and self._numbers != "digits":
-                    whole = value // 1000
-            elif kind is float:
-                if earliest <= value < latest:
-                    whole = int(value)
-            elif kind is str and value[4:5] == "-":
-                try:
-                    whole = _from_datetime(parse(value))
-                except ValueError:
-                    whole = None
-            if whole is None:
-                if kind is not str:
-                    whole = self._one(value)
-                elif value in known:
-                    whole = known[value]
-                else:
-                    whole = known[value] = self._one(value)
-                if whole is None:
-                    if not self.unreadable:
-                        self.first_unreadable = value
-                    self.unreadable += 1
-                    whole = NO_TIME
-            found.append(whole)
-        self.count += len(found)
-        return found
+        earliest, latest, numbers, parse = EARLIEST, LATEST, self._numbers, datetime.fromisoformat
 
-    def _one(self, value: Any) -> int | None:
-        return _read(value, self._order, self._numbers).seconds
+        def slowly(value: Any) -> int:
+            """A value that is not one of whole seconds."""
+            whole: int | None = None
+            if type(value) is str:
+                if value[4:5] == "-":
+                    try:
+                        whole = _from_datetime(parse(value))
+                    except ValueError:
+                        whole = None
+                    if whole is not None:
+                        return whole
+                if value not in known:
+                    known[value] = _read(value, self._order, numbers).seconds
+                whole = known[value]
+            elif type(value) is int and earliest * 1000 <= value < latest * 1000 and numbers != "digits":
+                return value // 1000
+            elif type(value) is float and earliest <= value < latest:
+                return int(value)
+            else:
+                whole = _read(value, self._order, numbers).seconds
+            if whole is None:
+                if not self.unreadable:
+                    self.first_unreadable = value
+                self.unreadable += 1
+                return NO_TIME
+            return whole
+
+        self.count += len(values)
+        # Whole seconds, the common case, cost no call.
+        return [v if type(v) is int and earliest <= v < latest else slowly(v) for v in values]
 
 
 # ---------------------------------------------------------------- one value
@@ -383,6 +381,10 @@ def _is_rounded(text: str) -> bool:
 # ---------------------------------------------------------------- a column
 
 
+def _begins_with_a_year(text: str) -> bool:
+    return text[4:5] == "-" or len(text) > LONGEST
+
+
 def _day_first(texts: Sequence[str], order: Order) -> tuple[bool, tuple[str, ...]]:
     """Whether dates such as ``1/2/2026`` have the day first, and what the user should know about it.
 
@@ -391,7 +393,7 @@ def _day_first(texts: Sequence[str], order: Order) -> tuple[bool, tuple[str, ...
     """
     dates = [
         (text, numbers)
-        for text in texts
+        for text in map(plain_text, texts)
         if text[:1].isdigit() and (numbers := numeric_date(text)) and not numbers[2].endswith(".")
     ]
     if not dates:
