@@ -256,12 +256,12 @@ class _File:
         if broken is not None:
             raise broken
 
-    def _elsewhere(self) -> list[bytes]:
-        """Lines from all over a file that can be read at any offset; empty for others."""
+    def _elsewhere(self, start: int) -> list[bytes]:
+        """Lines behind an offset from all over a file that can be read at any offset; empty for others."""
         plain = self._learnt.encoding in ("", UTF_8) and not self._learnt.container
         if not plain or self._packed is not None or not is_plain_file(self._source):
             return []
-        return lines_from(self._source)
+        return lines_from(self._source, start)
 
 
 def _of_one_file(chunks: Iterator[bytes]) -> Iterator[bytes]:

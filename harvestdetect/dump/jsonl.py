@@ -47,7 +47,7 @@ def read_jsonl(
     items: Iterator[Item],
     *,
     shapes: Shapes,
-    more: Callable[[], list[bytes]],
+    more: Callable[[int], list[bytes]],
     settings: Settings,
     batch_rows: int,
     rejects: Rejects,
@@ -59,7 +59,7 @@ def read_jsonl(
     Args:
         items: the objects of the file, one per "line", see :func:`~harvestdetect.dump.json_text.json_objects`.
         shapes: how records are read; decided here.
-        more: returns lines from elsewhere in the file.
+        more: returns lines from elsewhere in the file, behind an offset.
         settings: ``max_line_bytes`` counts.
         batch_rows: most rows of a block. A record with many rows may exceed it.
         rejects: takes what cannot be read, before the block that follows it is yielded.
@@ -74,8 +74,8 @@ def read_jsonl(
             return
         if objects:
             if len(objects) >= _SAMPLE_ROWS:
-                elsewhere = [value for line in more() if isinstance(value := _sampled(line), dict)]
-                objects += elsewhere
+                end = max((item.offset + _size(item) for item in window if isinstance(item, LineRun)), default=0)
+                objects += [value for line in more(end) if isinstance(value := _sampled(line), dict)]
             shapes.decide(objects)
             names = dict.fromkeys(name for row in objects for name in row)
             decoder = _Lines(shapes, list(names), rejects, settings.max_line_bytes, batch_rows)
@@ -83,6 +83,11 @@ def read_jsonl(
             return
         # There are only bad lines so far.
         yield from _Lines(shapes, [], rejects, settings.max_line_bytes, batch_rows).blocks(window)
+
+
+def _size(run: LineRun) -> int:
+    """Bytes of lines with their separators."""
+    return sum(map(len, run.lines)) + len(run.lines)
 
 
 def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:

@@ -66,6 +66,7 @@ class Sample:
     def __init__(self, chains: Sequence[Chain], inside: frozenset[str] = frozenset()) -> None:
         self.chains = chains
         self._inside = inside
+        self._asked: dict[Path, Column] = {}
         self.columns: dict[Path, Column] = {}
         self.paths: dict[Path, None] = {}
         """All paths, in the order in which they were found."""
@@ -97,17 +98,14 @@ class Sample:
 
     def at(self, path: Path) -> Column:
         """The column at any path."""
-        column = self.columns.get(path)
+        column = self.columns.get(path) or self._asked.get(path)
         if column is None:
-            column = Column(path)
+            column = self._asked[path] = Column(path)
             for number, chain in enumerate(self.chains):
                 value = value_at(chain, path)
                 if value is not None:
                     column.rows.append(number)
                     column.values.append(value)
-            self.columns[path] = column
-            if column.rows:
-                self.paths.setdefault(path, None)
         return column
 
     @cached_property
