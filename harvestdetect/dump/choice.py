@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from harvestdetect.data import FIELDS, NO_TIME
@@ -36,8 +36,6 @@ UNIQUE: Final = 0.95
 """Share of rows. A column with more distinct values than this is another one in each row."""
 FEW: Final = 0.05
 """Share of rows. A column with fewer distinct values may be a tenant."""
-_FULL: Final = 0.95
-"""Rows with an account, as a share of the rows of another column, from which a column counts as full."""
 FINER: Final = 5
 """A column with this many times the values of another one divides its accounts."""
 _MOST_OTHERS: Final = 5
@@ -216,8 +214,9 @@ class _Chooser:
 
     def _readable(self, layout: Layout) -> list[int]:
         rows = []
+        core = replace(layout, fields={name: layout.fields.get(name, ()) for name in ("account", "prompt")})
         for number, chain in enumerate(self._sample.chains):
-            row = layout.row(chain)
+            row = core.row(chain)
             if isinstance(row, dict) and account_text(row.get("account")) and is_there("prompt", row.get("prompt")):
                 rows.append(number)
         return rows
@@ -396,7 +395,7 @@ class _Chooser:
             self._judge_together(candidates)
             ranked = _ranked(candidates)
             others = ranked[1:]
-        best = next((one for one in ranked[1:] if _is_fuller(one, ranked[0])), ranked[0])
+        best = ranked[0]
         chain = [best]
         filled = {row for row, value in zip(best.rows, best.values, strict=True) if _names_one(value)}
         for one in ranked[1:]:
@@ -622,18 +621,6 @@ def _is_body(one: _Candidate) -> bool:
     """Whether most values are bodies of requests."""
     kinds = [prompt_kind(value) for value in one.values]
     return kinds.count("request") + kinds.count("messages") > len(kinds) / 2
-
-
-def _is_fuller(one: _Candidate, best: _Candidate) -> bool:
-    """Whether a column names an account in more rows than the best one, and the same account where both name one."""
-    if one.tier >= 2 or one.kind > _KEYS or one.client:
-        return False
-    own = {row: text for row, value in zip(one.rows, one.values, strict=True) if (text := _name(value))}
-    best_own = {row: text for row, value in zip(best.rows, best.values, strict=True) if (text := _name(value))}
-    both = [(own[row], text) for row, text in best_own.items() if row in own]
-    if len(best_own) >= _FULL * len(own) or len(both) < ENOUGH:
-        return False
-    return len(set(both)) == len({first for first, _ in both}) == len({second for _, second in both})
 
 
 def _name(value: Any) -> str | None:

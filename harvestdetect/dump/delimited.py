@@ -28,7 +28,7 @@ __all__ = ["read_csv"]
 
 _BLOCK_BYTES: Final = 16_000_000
 """Bytes of records after which a block is yielded."""
-_SAMPLE_ROWS: Final = 400
+_SAMPLE_ROWS: Final = 200
 """Number of records at the beginning of a file over which columns are chosen."""
 _SAMPLE_BYTES: Final = 32_000_000
 """Bytes of records after which columns are chosen over fewer of them."""
@@ -52,7 +52,7 @@ def read_csv(
 ) -> Iterator[Block]:
     """Blocks of at most about ``batch_rows`` rows. The first record is the header, and all values are text.
 
-    Columns are chosen over the first 400 records, and over records from elsewhere in the file. The line of a row is the
+    Columns are chosen over the first 200 records, and over records from elsewhere in the file. The line of a row is the
     physical line on which its record starts.
 
     Args:

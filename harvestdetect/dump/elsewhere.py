@@ -14,7 +14,7 @@ _PLACES: Final = 15
 """Places of a file from which lines are taken."""
 _BYTES: Final = 1 << 16
 """Bytes that are read at each place."""
-_LINES: Final = 40
+_LINES: Final = 20
 """Most lines that are taken from each place."""
 _PARTITIONED: Final = ("account", "org", "model", "session", "api_key", "ip")
 """Fields whose value may be in a folder that is called ``name=value``."""

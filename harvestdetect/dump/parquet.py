@@ -41,7 +41,7 @@ _BELIEVED: Final = 1_000_000
 """Most lost rows that are counted one by one, even if the file has fewer bytes."""
 _SAMPLE_GROUPS: Final = 64
 """Most row groups, one after the other, from which rows are taken to choose columns."""
-_SAMPLE_ROWS: Final = 150
+_SAMPLE_ROWS: Final = 130
 """Rows that are taken from each of three places to choose columns."""
 _MOST_COLUMNS: Final = 100
 """Columns whose values are looked at to choose some of them."""
