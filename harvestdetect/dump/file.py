@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.data import NO_PROMPTS, Batch, SourceFile
+from harvestdetect.data import NO_PROMPTS, Batch, Reading, SourceFile
 from harvestdetect.dump.delimited import read_csv
 from harvestdetect.dump.formats import HEAD_BYTES, format_of
 from harvestdetect.dump.jsonl import read_jsonl
@@ -75,6 +75,8 @@ class _File:
         """Rejects that were yielded."""
         self._rows = 0
         """Prompts so far."""
+        self._left_out: dict[str, int] = {}
+        """Kind -> count of what was left out of prompts."""
         self._last = 0
         """The last line that was read."""
         self._error: BrokenStreamError | None = None
@@ -116,6 +118,7 @@ class _File:
             sha256=self._stored.sha256(),
             rows=self._rows,
             rejects=self._rejected,
+            reading=Reading(left_out=self._left_out),
         )
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
@@ -134,6 +137,8 @@ class _File:
             try:
                 for block in blocks:
                     prompts = to_batch(block, file=self._position, rejects=self._rejects)
+                    for kind, count in block.left_out.items():
+                        self._left_out[kind] = self._left_out.get(kind, 0) + count
                     self._rows += prompts.num_rows
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])
                     listed, unlisted = self._rejects.take()
