@@ -125,6 +125,8 @@ _ENCODED: Final = re.compile(r"\s*([A-Za-z0-9+/_-]{40,}+={0,2})\s*", re.ASCII)
 """A text that is one run of base64, of at least 30 bytes."""
 _HEX: Final = re.compile(r"\s*(?:[0-9a-f]{2}){48,}+\s*|\s*(?:[0-9A-F]{2}){48,}+\s*", re.ASCII)
 """A text that is at least 48 bytes in hex digits."""
+_VARIED: Final = 10
+"""Different characters that encoded bytes have at least."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 
 
@@ -134,7 +136,7 @@ def readable_base64(text: str) -> str | None:
     Returns:
         None if the text is not base64, such as a long word.
     """
-    if _HEX.fullmatch(text):
+    if _HEX.fullmatch(text) and len(set(text)) >= _VARIED:
         return ""
     match = _ENCODED.fullmatch(text)
     if match is None or not _MIXED.match(match[1][:LONG_RUN]):

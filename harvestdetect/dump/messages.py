@@ -57,9 +57,11 @@ _PLACEHOLDERS: Final = frozenset(
     ("null", "NULL", "None", "nan", "NaN", "\\N", "undefined", "redacted-by-litellm", "[REDACTED]", "<REDACTED>")
 )
 """Texts that programs write where there is no prompt, or where it was removed."""
-ODD_FIRST: Final = frozenset('[{(<"\ufeff')
-"""First characters of texts that may be more than a plain text."""
-ODD_LAST: Final = frozenset(":>")
+_SPACES: Final = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace())
+"""White space."""
+ODD_FIRST: Final = _SPACES | frozenset(("", *'[{(<"\ufeff'))
+"""First characters of texts that may be more than a plain text, or that may be empty."""
+ODD_LAST: Final = _SPACES | frozenset(":>")
 """Last characters of texts that may be in the markup of a chat template."""
 _ENCRYPTED: Final = re.compile(
     r"\s*(?:-----BEGIN PGP MESSAGE-----|vault:v[0-9]+:|ENC\[[A-Z0-9_]+,"
