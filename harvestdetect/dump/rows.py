@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA
 from harvestdetect.dump.content import SEARCHED, has_long_run
+from harvestdetect.dump.file_times import FileTimes
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.messages import ODD_FIRST, ODD_LAST, common_messages, messages_of, system_text
-from harvestdetect.dump.times import EARLIEST, LATEST, seconds
 
 __all__ = ["INVALID_TEXT", "Block", "BrokenValue", "short", "to_batch", "to_text"]
 
@@ -139,13 +139,14 @@ class _Good:
             self.stops.extend(range(size, size + stop - start))
 
 
-def to_batch(block: Block, *, file: int, rejects: Rejects) -> pa.RecordBatch:
+def to_batch(block: Block, *, file: int, rejects: Rejects, times: FileTimes) -> pa.RecordBatch:
     """Checks the rows of a block.
 
     Args:
         block: n rows.
         file: position in the list of files.
         rejects: takes each bad row, in the order of the file.
+        times: of the file. A time that cannot be read costs the time, not the row.
 
     Returns:
         The good rows, of ``PROMPT_SCHEMA``, in the order of the file.
@@ -155,8 +156,8 @@ def to_batch(block: Block, *, file: int, rejects: Rejects) -> pa.RecordBatch:
         value.strip() if type(value) is str else to_text(value) for value in columns.get("account") or [None] * count
     ]
     stamps = columns.get("timestamp")
-    times = [NO_TIME] * count if stamps is None else _times(stamps)
-    good = _good_rows(block, accounts, times, rejects)
+    moments = [NO_TIME] * count if stamps is None else times.seconds("timestamp", stamps)
+    good = _good_rows(block, accounts, rejects)
     whole = len(good.rows) == count
 
     def keep(values: Sequence[Any]) -> Sequence[Any]:
@@ -167,28 +168,28 @@ def to_batch(block: Block, *, file: int, rejects: Rejects) -> pa.RecordBatch:
         "file": pa.array(np.full(len(good.rows), file, dtype=np.int32)),
         "line": pa.array(np.asarray(keep(block.lines), dtype=np.int64)),
         "account": pa.array(keep(accounts), pa.string()),
-        "time": pa.array(np.asarray(keep(times), dtype=np.int64)),
+        "time": pa.array(np.asarray(keep(moments), dtype=np.int64)),
         "roles": pa.ListArray.from_arrays(stops, pa.array(good.roles, pa.string())),
         "parts": pa.ListArray.from_arrays(stops, pa.array(good.texts, pa.string())),
     }
     for name in FIELDS:
         values = columns.get(name)
-        arrays[name] = _field(name, None if values is None else keep(values), len(good.rows))
+        arrays[name] = _field(name, None if values is None else keep(values), len(good.rows), times)
     return pa.RecordBatch.from_arrays([arrays[item.name] for item in PROMPT_SCHEMA], schema=PROMPT_SCHEMA)
 
 
-def _good_rows(block: Block, accounts: Sequence[str | None], times: Sequence[int | None], rejects: Rejects) -> _Good:
-    """The rows with an account, a valid time and a prompt. The others become rejects."""
+def _good_rows(block: Block, accounts: Sequence[str | None], rejects: Rejects) -> _Good:
+    """The rows with an account and a prompt. The others become rejects."""
     prompts: Sequence[Any] = block.columns.get("prompt") or [None] * len(block.lines)
     systems = block.columns.get("system")
     good = _Good()
     done = 0
-    for row in _odd_rows(prompts, accounts, times, all_rows=systems is not None):
+    for row in _odd_rows(prompts, accounts, all_rows=systems is not None):
         good.add_plain(prompts, done, row)
         done = row + 1
         account = accounts[row]
-        if not account or len(account) > _LONGEST_ACCOUNT or times[row] is None:
-            _reject(block, row, "" if rejects.full else _why(block, row, account), rejects)
+        if not account or len(account) > _LONGEST_ACCOUNT:
+            _reject(block, row, "" if rejects.full else _why(block, row), rejects)
             continue
         value = prompts[row]
         parts = common_messages(value) if type(value) is list else None
@@ -207,9 +208,7 @@ def _good_rows(block: Block, accounts: Sequence[str | None], times: Sequence[int
     return good
 
 
-def _odd_rows(
-    prompts: Sequence[Any], accounts: Sequence[str | None], times: Sequence[int | None], *, all_rows: bool
-) -> Sequence[int]:
+def _odd_rows(prompts: Sequence[Any], accounts: Sequence[str | None], *, all_rows: bool) -> Sequence[int]:
     """The rows that need a closer look, ascending. The others are good and have a plain text, the common case."""
     if all_rows:
         return range(len(prompts))
@@ -227,8 +226,6 @@ def _odd_rows(
     if len(odd) == len(prompts):
         return odd
     bad = [row for row, account in enumerate(accounts) if not account or len(account) > _LONGEST_ACCOUNT]
-    if None in times:
-        bad += [row for row, time in enumerate(times) if time is None]
     return sorted({*odd, *bad}) if bad else odd
 
 
@@ -241,28 +238,19 @@ def _reject(block: Block, row: int, reason: str, rejects: Rejects) -> None:
     rejects.add(int(block.lines[row]), None if block.bytes is None else int(block.bytes[row]), reason)
 
 
-def _why(block: Block, row: int, account: str | None) -> str:
-    """Why a row is bad whose account or time is."""
-    if not account or len(account) > _LONGEST_ACCOUNT:
-        return _account_reason(block.columns["account"][row] if "account" in block.columns else None)
-    return f"the timestamp is not a time from 1990 to 2100: {short(block.columns['timestamp'][row])}"
+def _why(block: Block, row: int) -> str:
+    """Why a row is bad whose account is."""
+    return _account_reason(block.columns["account"][row] if "account" in block.columns else None)
 
 
-def _field(name: str, values: Sequence[Any] | None, count: int) -> pa.Array:
+def _field(name: str, values: Sequence[Any] | None, count: int, times: FileTimes) -> pa.Array:
     """An optional column of ``count`` rows; ``values`` None: the file does not have it."""
     if name == "created_at":
-        times = [NO_TIME] * count
-        if values is not None:
-            times = [NO_TIME if (time := seconds(value)) is None else time for value in values]
-        return pa.array(np.asarray(times, dtype=np.int64))
+        found = [NO_TIME] * count if values is None else times.seconds(name, values)
+        return pa.array(np.asarray(found, dtype=np.int64))
     if values is None:
         return pa.nulls(count, pa.string())
     return pa.array([value.strip() or None if type(value) is str else _detail(value) for value in values], pa.string())
-
-
-def _times(values: Sequence[Any]) -> list[int | None]:
-    """Each value in seconds; None if it is not a time. Whole seconds, the common case, cost no call."""
-    return [v if type(v) is int and EARLIEST <= v < LATEST else seconds(v) for v in values]
 
 
 def _with_system(value: Any, parts: list[tuple[str, str]]) -> list[tuple[str, str]]:
