@@ -9,14 +9,28 @@ from typing import Any, Final
 
 from harvestdetect.dump.paths import decoded, nested
 
-__all__ = ["LeftOut", "bare", "has_long_run", "kind_of", "readable_base64", "text_of", "without_base64"]
+__all__ = [
+    "LONG_RUN",
+    "SEARCHED",
+    "LeftOut",
+    "bare",
+    "has_long_run",
+    "kind_of",
+    "readable_base64",
+    "text_of",
+    "without_base64",
+]
 
 LONG_RUN: Final = 400
 """Characters without a blank from which a text is searched for base64. The smallest pictures are longer."""
+SEARCHED: Final = 1_000
+"""Characters from which a prompt that is one plain text is searched for base64. Shorter ones cost no look."""
 _DEEPEST: Final = 8
 """Levels of nested content that are read."""
 _TEXT: Final = frozenset(("", "text", "inputtext", "outputtext", "plaintext", "multimodaltext", "markdown", "message"))
 """Types of parts that are text, as :func:`bare` writes them."""
+_PLAIN_TYPES: Final = frozenset(("text", "input_text", "output_text"))
+"""The common types of parts that are text."""
 _TEXT_NAMES: Final = ("text", "content", "value", "parts", "transcript", "inputtext")
 """Names of the text of a part."""
 _KINDS: Final = (
@@ -111,6 +125,8 @@ _ENCODED: Final = re.compile(r"\s*([A-Za-z0-9+/_-]{40,}+={0,2})\s*", re.ASCII)
 """A text that is one run of base64, of at least 30 bytes."""
 _HEX: Final = re.compile(r"\s*(?:[0-9a-f]{2}){48,}+\s*|\s*(?:[0-9A-F]{2}){48,}+\s*", re.ASCII)
 """A text that is at least 48 bytes in hex digits."""
+_VARIED: Final = 10
+"""Different characters that encoded bytes have at least."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 
 
@@ -120,7 +136,7 @@ def readable_base64(text: str) -> str | None:
     Returns:
         None if the text is not base64, such as a long word.
     """
-    if _HEX.fullmatch(text):
+    if _HEX.fullmatch(text) and len(set(text)) >= _VARIED:
         return ""
     match = _ENCODED.fullmatch(text)
     if match is None or not _MIXED.match(match[1][:LONG_RUN]):
@@ -149,10 +165,19 @@ def text_of(content: Any, left: LeftOut, depth: int = 0) -> str:
         return ""
     texts = []
     for part in content:
+        if type(part) is dict and _is_plain_part(part):
+            text = part["text"]
+            texts.append(text if len(text) < LONG_RUN else without_base64(text, left))
+            continue
         text = without_base64(part, left) if isinstance(part, str) else text_of(part, left, depth + 1)
         if text:
             texts.append(text)
     return "\n".join(texts)
+
+
+def _is_plain_part(part: Mapping[str, Any]) -> bool:
+    name = part.get("type")
+    return type(name) is str and name in _PLAIN_TYPES and type(part.get("text")) is str
 
 
 def _plain(content: str, left: LeftOut, depth: int) -> str:

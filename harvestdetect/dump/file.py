@@ -91,6 +91,8 @@ class _File:
         """Rejects that were yielded."""
         self._rows = 0
         """Prompts so far."""
+        self._left_out: dict[str, int] = {}
+        """Kind -> count of what was left out of prompts."""
         self._last = 0
         """The last line that was read."""
         self._error: BrokenStreamError | None = None
@@ -161,7 +163,7 @@ class _File:
         reading = self._learnt.reading()
         times = self._times
         warnings = (*reading.warnings, *times.warnings)
-        return replace(reading, times=times.format, untimed=times.untimed, warnings=warnings)
+        return replace(reading, times=times.format, untimed=times.untimed, left_out=self._left_out, warnings=warnings)
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
         """The content, as long as it is within bounds."""
@@ -179,6 +181,8 @@ class _File:
             try:
                 for block in blocks:
                     prompts = to_batch(block, file=self._position, rejects=self._rejects, times=self._times)
+                    for kind, count in block.left_out.items():
+                        self._left_out[kind] = self._left_out.get(kind, 0) + count
                     self._rows += prompts.num_rows
                     self._learnt.count(prompts)
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])

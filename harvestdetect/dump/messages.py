@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from harvestdetect.dump.content import (
     LONG_RUN,
+    SEARCHED,
     LeftOut,
     are_parts,
     bare,
@@ -27,27 +28,40 @@ from harvestdetect.dump.content import (
 from harvestdetect.dump.envelopes import encrypted, is_envelope, sections_of
 from harvestdetect.dump.literals import literal_in
 from harvestdetect.dump.paths import decoded, nested, without_wrappers
-from harvestdetect.dump.roles import TOOL, langchain_role, role_name, role_of
+from harvestdetect.dump.roles import SAME, TOOL, langchain_role, role_name, role_of
 from harvestdetect.dump.templates import split_template
 
-__all__ = ["MOST_MESSAGES", "Messages", "is_plain", "messages_of", "system_text"]
+__all__ = [
+    "MOST_MESSAGES",
+    "ODD_FIRST",
+    "ODD_LAST",
+    "_HEAD",
+    "Messages",
+    "is_plain",
+    "messages_of",
+    "system_text",
+]
 
 MOST_MESSAGES: Final = 20_000
 """Number of messages of a prompt that are read: the first half and the last half of a longer list. The longest requests
 that models accept have fewer."""
 _DEEPEST: Final = 12
 """Levels of objects and lists around messages."""
-_ENCODED: Final = 64
-"""Characters. A text that has no blank among them may be base64 or a data URL."""
+_HEAD: Final = 64
+"""Characters of a text that are looked at to see whether it is an object or a list."""
+_SHORTEST_CODE: Final = 40
+"""Characters from which a text without a blank may be base64, encrypted or a data URL."""
 _TOKEN_IDS: Final = 16
 """Numbers of a list, written as text, from which it is taken for token ids."""
 _PLACEHOLDERS: Final = frozenset(
     ("null", "NULL", "None", "nan", "NaN", "\\N", "undefined", "redacted-by-litellm", "[REDACTED]", "<REDACTED>")
 )
 """Texts that programs write where there is no prompt, or where it was removed."""
-_ODD_FIRST: Final = frozenset('[{(<"\ufeff')
-"""First characters of texts that may be more than a plain text."""
-_ODD_LAST: Final = frozenset(":>")
+_SPACES: Final = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace())
+"""White space."""
+ODD_FIRST: Final = _SPACES | frozenset(("", *'[{(<"\ufeff'))
+"""First characters of texts that may be more than a plain text, or that may be empty."""
+ODD_LAST: Final = _SPACES | frozenset(":>")
 """Last characters of texts that may be in the markup of a chat template."""
 _ENCRYPTED: Final = re.compile(
     r"\s*(?:-----BEGIN PGP MESSAGE-----|vault:v[0-9]+:|ENC\[[A-Z0-9_]+,"
@@ -82,14 +96,35 @@ class Messages:
 def is_plain(text: str) -> bool:
     """Whether a text is certainly one plain text, with nothing to take out of it. A look at few of its characters."""
     return (
-        text[:1] not in _ODD_FIRST
-        and text[-1:] not in _ODD_LAST
-        and not text[:1].isspace()
-        and not text[-1:].isspace()
-        and (len(text) < _ENCODED or " " in text[:_ENCODED])
-        and (len(text) < LONG_RUN or not has_long_run(text))
+        text[:1] not in ODD_FIRST
+        and text[-1:] not in ODD_LAST
+        and (len(text) < _SHORTEST_CODE or " " in text)
+        and (len(text) < SEARCHED or not has_long_run(text))
         and (len(text) > 20 or text not in _PLACEHOLDERS)
     )
+
+
+def common_messages(value: list[Any]) -> list[tuple[str, str]] | None:
+    """The same as :func:`messages_of`, for a list of messages of the common form with nothing to leave out.
+
+    Returns:
+        (role, text) of each message; None for any other list.
+    """
+    if len(value) > MOST_MESSAGES:
+        return None
+    parts = []
+    for item in value:
+        if type(item) is not dict or (len(item) != 2 and not _COMMON.issuperset(item)):
+            return None
+        role, text = item.get("role"), item.get("content")
+        if type(text) is list and len(text) == 1 and type(part := text[0]) is dict and part.get("type") == "text":
+            text = part.get("text")
+        if type(role) is not str or type(text) is not str or role not in SAME or text[:1] in ODD_FIRST:
+            return None
+        if len(text) >= LONG_RUN and has_long_run(text):
+            return None
+        parts.append((role, text))
+    return parts or None
 
 
 def messages_of(value: Any) -> Messages:
@@ -133,12 +168,12 @@ def _read_text(text: str, found: Messages) -> str:
     """Reads a prompt that is a text. Returns why there is nothing."""
     if not text or text.isspace():
         return EMPTY
-    head = text[:_ENCODED].lstrip("\ufeff \t\r\n")
+    head = text[:_HEAD].lstrip("\ufeff \t\r\n")
     if head[:1] in ("{", "[", '"', "(", "a", "b") and (reason := _read_structured(text, head, found)) is not None:
         return reason
     if len(text) <= 20 and text.strip() in _PLACEHOLDERS:
         return f"{EMPTY}: {ascii(text.strip())[:40]}"
-    if " " not in text[:_ENCODED] and len(text) >= 40:
+    if len(text) >= _SHORTEST_CODE and " " not in text.strip():
         if _ENCRYPTED.match(text):
             return CIPHER
         if _ONE_URL.match(text):
@@ -149,7 +184,7 @@ def _read_text(text: str, found: Messages) -> str:
             if not plain or plain.isspace():
                 return ENCODED
             text = plain
-            if plain[:1] in ("{", "[") and (reason := _read_structured(plain, plain[:_ENCODED], found)) is not None:
+            if plain[:1] in ("{", "[") and (reason := _read_structured(plain, plain[:_HEAD], found)) is not None:
                 return reason
     turns = split_template(text)
     if turns is None:
@@ -226,6 +261,8 @@ def _read_structure(value: Any, found: Messages) -> str:
 
 _CONTENT: Final = ("content", "contents", "parts", "message", "value", "text", "mes", "body")
 """Names of the content of a message, by falling preference."""
+_COMMON: Final = frozenset(("role", "content", "name", "id", "timestamp", "tool_calls", "refusal"))
+"""Names of a message of the common form."""
 _BESIDE: Final = ("attachments", "experimental_attachments", "images", "files", "audio", "videos")
 """Names of what a message has beside its content."""
 
@@ -315,14 +352,21 @@ class _Reader:
             self.add(role, text_of(value, self._left))
             return
         for item in value:
-            if type(item) is dict and len(item) == 2 and type(text := item.get("content")) is str and "role" in item:
-                self._plain_message(item["role"], text)
-            else:
+            if not (type(item) is dict and self._common(item, role)):
                 self.item(without_wrappers(item), depth + 1, role)
 
-    def _plain_message(self, role: Any, text: str) -> None:
-        """The common case: a role and a text."""
-        self.add(role_name(role), text if is_plain(text) else text_of(text, self._left))
+    def _common(self, item: dict[str, Any], role: str) -> bool:
+        """Reads a message of the common form, ``{"role": ..., "content": ...}``. Returns False for other ones."""
+        content = item.get("content")
+        speaker = item.get("role")
+        if content is None or type(speaker) is not str or role == "system" or not _COMMON.issuperset(item):
+            return False
+        if type(content) is str or type(content) is list:
+            text = text_of(content, self._left)
+        else:
+            return False
+        self.add(role_name(speaker), text)
+        return True
 
     def _object(self, value: dict[str, Any], depth: int, role: str) -> None:
         if encrypted(value):

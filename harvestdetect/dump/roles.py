@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from harvestdetect.dump.content import bare
 
-__all__ = ["TOOL", "langchain_role", "role_name", "role_of"]
+__all__ = ["SAME", "TOOL", "langchain_role", "role_name", "role_of"]
 
 TOOL: Final = "tool"
 """The role of what a tool returned. It is never part of a prompt."""
@@ -22,7 +22,7 @@ _ROLES: Final = {
     **dict.fromkeys(("functionresponse", "functionresult", "functioncalloutput", "mcp", "environment"), TOOL),
 }
 """Names of roles, as :func:`bare` writes them."""
-_SAME: Final = frozenset(("user", "assistant", "system"))
+SAME: Final = frozenset(("user", "assistant", "system"))
 """Roles that are written as they are."""
 _CLASSES: Final = {
     **dict.fromkeys(("human", "user"), "user"),
@@ -41,7 +41,7 @@ def role_name(value: Any) -> str:
     """A role, from its name. An unknown name is a role of its own, and no name is the user."""
     if not isinstance(value, str):
         return "user"
-    if value in _SAME:
+    if value in SAME:
         return value
     name = value.strip().lower()
     known = _ROLES.get(bare(name))

@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 from harvestdetect.data import NO_TIME, Batch, Reject
 from harvestdetect.dump import check_rejects, read_dumps
 from harvestdetect.dump.lines import LineRun, LongLine, line_runs
-from harvestdetect.dump.rows import repair_surrogates, short
+from harvestdetect.dump.paths import repair_surrogates
+from harvestdetect.dump.rows import short
 from harvestdetect.errors import HarvestdetectError, InputError, TooManyRejectsError
 from harvestdetect.settings import Settings
 

@@ -463,8 +463,8 @@ def test_system_beside_messages(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(jsonl(rows))
     found, rejects, _ = read(tmp_path)
     assert rejects == []
-    assert [row["roles"] for row in found] == [["system", "user"], ["user"], ["user"]]
-    assert found[0]["parts"] == ["be kind", "q"]
+    assert [row["roles"] for row in found] == [["system", "user"], ["system", "user"], ["user"]]
+    assert [row["parts"] for row in found] == [["be kind", "q"], ["be", "plain"], ["q"]]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
