@@ -63,7 +63,7 @@ class Constant:
     """One decision constant."""
 
     module: str
-    """Below the package: ``evidence.benign``."""
+    """Below the package: ``evidence.load``."""
     name: str
     """As in the code; of the settings the field."""
     unit: str
@@ -72,7 +72,7 @@ class Constant:
     """Where the value comes from, where that is known."""
 
     def __str__(self) -> str:
-        """``evidence.benign.UNEVEN``."""
+        """``evidence.load.MIN_SHARING``."""
         return f"{self.module}.{self.name}"
 
 
@@ -209,14 +209,13 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         "evidence.intent",
         FIXED_MARGIN="cosine", TEXTS_MARGIN="cosine", NEAREST="items", BESIDE="share", FEWEST_WORDS="words",
     ),
+    *_of("evidence.observation", SUPPORTS="probability"),
     *_of(
         "evidence.explanations",
-        DEVIATIONS="standard deviations", OF_USUAL="share", MOSTLY="share", STRANGERS="probability", UNEVEN="times",
-        INDEPENDENT="times", AS_CHANCE="probability", LOOSE="share", MACHINE="probability", SITTING="share",
-        SHARED="probability", ONE="share", COPIED="share", FEW_TEXTS="texts", NEARLY_ALL="share", FEW_EACH="prompts",
-        SHORT="words", EVENT_DAYS="days", TOP_ACCOUNTS="accounts", TOP_SHARE="share",
+        OF_USUAL="share", MOST="share", NEARLY_ALL="share", RULED_OUT="probability", SITTING="share",
+        FEW_TEXTS="texts", FEW_EACH="prompts", EVENT_DAYS="days",
     ),
-    *_of("judge.triage", TEXT_FDR="probability", ALONE="share", TEXT_SCORE="score", AGREES="probability"),
+    *_of("judge.triage", ALONE="share"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="times"),
     *_of("judge.findings", OF_USUAL_SHARE="share", LEAST_PROMPTS="prompts", SURE="share"),
     *_of("judge.calibration", FEW="candidates", MANY="candidates", OUTER="candidates"),

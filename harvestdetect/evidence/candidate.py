@@ -16,15 +16,15 @@ from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import Campaign, Corpus, Family, Neighbors
-from harvestdetect.evidence import explanations
 from harvestdetect.evidence.account_fields import AccountFields
 from harvestdetect.evidence.cohort import Joined
+from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of
 from harvestdetect.evidence.nulls import Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
 from harvestdetect.evidence.sign_ups import Opened
 from harvestdetect.evidence.timed_prompts import TimedPrompts, timed_prompts
-from harvestdetect.evidence.work_list import WorkList, compare_likeness
+from harvestdetect.evidence.work_list import DEALT, WorkList, compare_likeness
 from harvestdetect.template.description import Description, is_template
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
 
@@ -181,8 +181,8 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         else compare_likeness(
             groups,
             scan.vectors,
-            bounds=(explanations.OF_USUAL, explanations.MOSTLY),
-            bounds_from=explanations.DEVIATIONS,
+            bounds=(OF_USUAL,),
+            bounds_from=DEALT,
         ),
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,

@@ -62,12 +62,12 @@ def written(detection: Detection) -> tuple[str, str, str]:
 
 
 def test_a_value_moves_within_its_unit() -> None:
-    share, whole = BY_NAME["evidence.explanations.NEARLY_ALL"], BY_NAME["campaign.links.MIN_SHARED"]
+    share, whole = BY_NAME["judge.findings.SURE"], BY_NAME["campaign.links.MIN_SHARED"]
     assert [moved_value(share, 0.9, move) for move in MOVES] == [0.45, 1]
     assert [moved_value(whole, 3, move) for move in MOVES] == [2, 6]
     log_p = BY_NAME["settings.link_log_p"]
     assert [moved_value(log_p, -16.0, move) for move in MOVES] == [-8.0, -32.0]
-    p_value = BY_NAME["evidence.explanations.SHARED"]
+    p_value = BY_NAME["evidence.explanations.RULED_OUT"]
     assert [moved_value(p_value, 1e-6, move) for move in MOVES] == [pytest.approx(1e-3), pytest.approx(1e-12)]
     assert moved_value(share, 1.0, TWICE) is None
     assert [moved_value(share, 0.9, move) for move in BOUNDS] == [0, 1]
@@ -139,9 +139,9 @@ def test_a_stage_before_the_constant_is_not_run_again(recorded: Recorded, monkey
 
 
 def test_a_moved_constant_comes_back_after_an_error() -> None:
-    with pytest.raises(KeyError), moved(BY_NAME["judge.triage.TEXT_FDR"], 0.5):
+    with pytest.raises(KeyError), moved(BY_NAME["evidence.observation.SUPPORTS"], 0.5):
         raise KeyError
-    assert triage.TEXT_FDR == 0.05
+    assert triage.SUPPORTS == 0.05
 
 
 def test_a_constant_that_matters_is_reported(bench: Bench) -> None:
