@@ -218,7 +218,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("judge.triage", ALONE="share"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="times"),
     *_of("judge.findings", LEAST_PROMPTS="prompts", SURE="share"),
-    *_of("judge.calibration", FEW="candidates", MANY="candidates", OUTER="candidates"),
+    *_of("judge.calibration", TAIL="candidates"),
     *_of("judge.attribute", KEEPS="share"),
     *_of("incremental.folder", LEAST_TEXTS="texts"),
     *_of("incremental.clusters", CHANGED="share"),

@@ -215,5 +215,5 @@ def test_all_dumps_are_told_apart_by_what_they_try() -> None:
     for constant in DECISIONS:
         kinds = {dump.kind for dump in DUMPS if trials.tried_on(constant, dump)}
         assert len(kinds) == 1, constant
-    calibrated = Constant("judge.calibration", "FEW", "candidates")
+    calibrated = Constant("judge.calibration", "TAIL", "candidates")
     assert [dump.name for dump in DUMPS if trials.tried_on(calibrated, dump)] == ["calibrated"]
