@@ -24,7 +24,7 @@ from harvestdetect.evidence.nulls import Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
 from harvestdetect.evidence.sign_ups import Opened
 from harvestdetect.evidence.timed_prompts import TimedPrompts, timed_prompts
-from harvestdetect.evidence.work_list import DEALT, WorkList, compare_likeness
+from harvestdetect.evidence.work_list import WorkList, compare_likeness
 from harvestdetect.template.description import Description, is_template
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
 
@@ -182,7 +182,6 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
             groups,
             scan.vectors,
             bounds=(OF_USUAL,),
-            bounds_from=DEALT,
         ),
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,

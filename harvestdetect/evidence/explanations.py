@@ -17,7 +17,7 @@ from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.data import BenignExplanation, Tier
 from harvestdetect.evidence.observation import SUPPORTS
 from harvestdetect.evidence.shared_values import LARGEST
-from harvestdetect.evidence.work_list import DEALT, OwnSubjects
+from harvestdetect.evidence.work_list import OWN_SUBJECTS, OwnSubjects
 from harvestdetect.template.description import TEMPLATE_WORDS
 
 __all__ = ["EXPLANATIONS", "Explanation", "ExplanationInputs", "Verdict", "explained"]
@@ -227,7 +227,7 @@ def _product(inputs: ExplanationInputs) -> Verdict:
             statistic=inputs.load_ratio,
             sentence=f"{load}; too few accounts sent several prompts to tell whether they have subjects of their own.",
         )
-    have_own = own.deviations >= DEALT and own.of_usual >= OF_USUAL
+    have_own = own.deviations >= OWN_SUBJECTS and own.of_usual >= OF_USUAL
     strangers = inputs.infrastructure_p is not None and inputs.infrastructure_p > SUPPORTS
     as_chance = inputs.even_p is not None and inputs.even_p > SUPPORTS
     people = strangers or inputs.uneven or as_chance or inputs.at_keyboard is True

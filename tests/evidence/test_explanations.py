@@ -20,7 +20,7 @@ from harvestdetect.evidence.explanations import (
     explained,
 )
 from harvestdetect.evidence.observation import SUPPORTS
-from harvestdetect.evidence.work_list import DEALT, OwnSubjects
+from harvestdetect.evidence.work_list import OWN_SUBJECTS, OwnSubjects
 from harvestdetect.template.description import TEMPLATE_WORDS
 
 
@@ -50,7 +50,7 @@ CASE: dict[str, Any] = {
 
 PASSED_ON, PHRASE, KNOWN, PRODUCT, COMMUNITY, FEW, ORGANISATION, EVENT = range(8)
 TWO_EACH = np.full(40, 2, np.int32)
-OWN = own(DEALT, OF_USUAL)
+OWN = own(OWN_SUBJECTS, OF_USUAL)
 
 
 def benign(**changes: Any) -> tuple[BenignExplanation, ...]:
@@ -118,7 +118,7 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (PRODUCT, {"own_subjects": own(12.0, 0.95), "sittings_p": 0.5, "usual_sittings": SITTING - 0.01}),
         (PASSED_ON, {"copies": 0.9, "load_ratio": 1.0, "sittings_p": 0.5, "usual_sittings": 0.0}),
         (PRODUCT, {"load_ratio": 1.1, "sittings_p": 0.5}),  # people, but one list of work
-        (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(DEALT - 0.1, 0.95)}),
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(OWN_SUBJECTS - 0.1, 0.95)}),
         (PRODUCT, {"own_subjects": own(12.0, 0.95), "infrastructure_p": SUPPORTS / 2}),  # not quite strangers
         (PRODUCT, {"own_subjects": own(12.0, OF_USUAL - 0.01), "infrastructure_p": 2 * SUPPORTS}),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(12.0, OF_USUAL - 0.01)}),
