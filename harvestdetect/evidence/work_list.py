@@ -17,8 +17,8 @@ __all__ = ["OwnSubjects", "WorkList", "coherence", "compare_likeness", "focus", 
 
 
 OWN_SUBJECTS: Final = 5.0
-"""Standard deviations above shuffled prompts from which accounts have subjects of their own. Their prompts were then not
-dealt at random, whatever other accounts do. Chosen."""
+"""Standard deviations above shuffled prompts from which accounts have subjects of their own. Their prompts were then
+not dealt at random, whatever other accounts do. Chosen."""
 NO_MORE_ALIKE: Final = 3.0
 """Standard deviations of a shuffle below which the sentence says that one account's prompts are no more alike. It
 decides nothing."""

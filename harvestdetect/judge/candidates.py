@@ -176,7 +176,7 @@ def outside_accounts(
 def _why(sure: float, fit: int, total: int) -> str:
     of = f"{fit:,} of its {total:,} prompts ({fit / max(total, 1):.0%})"
     if sure >= MIN_MEMBERSHIP:
-        return f"{of} fit"
+        return f"{of} {'fits' if fit == 1 else 'fit'}"
     if fit == 1:
         return f"1 of its {total:,} prompts fits; a single one may be chance"
     return f"{of} fit, which may be chance; members send more, or a larger share"
