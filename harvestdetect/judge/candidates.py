@@ -184,7 +184,7 @@ def _why(sure: float, fit: int, total: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRules:
-    """What links two candidates, as in ``campaign.form``."""
+    """What links two candidates, as in ``campaign.links``."""
 
     log_p: float
     """Natural log of the corrected p-value below which an overlap is a link (``Settings.link_log_p``)."""
@@ -211,7 +211,7 @@ def near_candidates(
 ) -> list[tuple[Near, ...]]:
     """For each candidate at most :data:`MOST_NEAR` others that share accounts or wording, and the test they failed.
 
-    The figures are those of ``campaign.form.link_clusters``, for whole candidates: the overlap that the accounts'
+    The figures are those of ``campaign.links.link_clusters``, for whole candidates: the overlap that the accounts'
     volumes explain, and its Poisson tail, times the number of pairs. It names candidates that share more accounts than
     that, the least likely overlap first, and candidates whose wording is within :data:`CLOSE`, the closest first.
 
