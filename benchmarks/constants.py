@@ -186,7 +186,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         LENGTHS="times", _FEW_WORDS="words", _SHAPED="lines", KANA_SHARE="share",
     ),
     *_of("evidence.load", MIN_TO_SHARE="prompts", MIN_SHARING="accounts"),
-    *_of("evidence.work_list", DEALT="standard deviations", LEAST_USUAL="cosine", MIN_PAIRS="pairs"),
+    *_of("evidence.work_list", OWN_SUBJECTS="standard deviations", LEAST_USUAL="cosine", MIN_PAIRS="pairs"),
     *_of("evidence.block_density", POPULAR="accounts"),
     *_of("evidence.cohort", MIN_COHORT="accounts", MIDDLE="share"),
     *_of("evidence.timed_prompts", MIN_PROMPTS="prompts", MISSING="share", MAX_DAYS="days"),

@@ -182,7 +182,6 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
             groups,
             scan.vectors,
             bounds=(explanations.OF_USUAL, explanations.MOSTLY),
-            bounds_from=explanations.DEVIATIONS,
         ),
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,

@@ -29,7 +29,7 @@ __all__ = [
 
 
 PASSED_ON: Final = 0.5
-"""Share of the prompts that are copies, at least, of a text that people pass on. Chosen."""
+"""Share of copies among the prompts from which they may be a text that people pass on. Chosen."""
 READ: Final = 1_500
 """Characters of a text that its slots and its pairs are read from."""
 FILLED: Final = 0.5
