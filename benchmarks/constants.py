@@ -1,10 +1,10 @@
 """The decision constants: which they are, where they are defined, and what each one means.
 
 A decision constant is a number that can change a finding: a threshold, a least size, a bound of what counts. Numbers
-that only change speed, memory or what is shown are listed apart, with the reason. A number in one of :data:`ROOMS` must
-be in one of the two lists; ``tests/benchmarks/test_constants.py`` checks it.
+that change only speed, memory, random noise or what is shown are listed apart, with the reason (:data:`Reason`). A
+number in one of :data:`ROOMS` must be in one of the two lists; ``tests/benchmarks/test_constants.py`` checks it.
 
-The lists hold what the code cannot say: the unit and the source. Value and meaning are read from the code, so that they
+The lists contain what the code cannot say: the unit and the source. Value and meaning are read from the code, so that they
 are written once. When a constant is renamed or moved, change its line here.
 """
 

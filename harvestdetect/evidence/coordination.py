@@ -38,8 +38,9 @@ def synchrony(timed: TimedPrompts | None) -> Observation | None:
         small=False,
         logs=True,
         sentence=(
-            "Two accounts were active in the same 3 hours of one day {value:.1f} times as often as at those hours of "
-            "the days beside it, their busiest days left out; {expected:.1f} times among other accounts."
+            f"Two accounts were active in the same {SYNC_HOURS} hours of one day "
+            "{value:.1f} times as often as in those hours of the days before and after, without their busiest days; "
+            "{expected:.1f} times among other accounts."
         ),
     )
 
@@ -68,8 +69,9 @@ def hand_over(timed: TimedPrompts | None) -> Observation | None:
         _hand_over,
         small=False,
         sentence=(
-            "Within a day of one moment {value:.0%} of the accounts fell silent and as many began while the volume "
-            "went on (the smaller share, times how even the volumes are); {expected:.0%} in groups of other accounts."
+            "Within a day before or after one moment, {value:.0%} of the accounts stopped and as many began, while the "
+            "volume went on (the smaller of the two shares, times the evenness of the volume); in groups of other "
+            "accounts {expected:.0%} did."
         ),
     )
     return replace(found, p_value=1.0) if found is not None and found.value < EXCEPTIONAL else found

@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.evidence import wording
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.wording import READ
+from harvestdetect.evidence.wording import PASSED_ON, READ
 from harvestdetect.util.arrays import AnyInts, Bools, Floats32, Ints, spread
 
 __all__ = ["PAIRS", "duplicate_types", "paired"]
@@ -99,9 +98,9 @@ def duplicate_types(
     related = own + int(rewording[even, even + 1].sum())
     return Observation(
         value=(related - own) / max(related, 1),
-        null="a text that is passed on: half of the related pairs or more are copies",
-        expected=1 - wording.PASSED_ON,
-        p_value=float(bdtr(own, related, wording.PASSED_ON)),
+        null=f"a text that is passed on: at least {PASSED_ON:.0%} of the related pairs are copies",
+        expected=1 - PASSED_ON,
+        p_value=float(bdtr(own, related, PASSED_ON)),
         sentence=(
             f"Of {pairs:,} pairs of these texts by different accounts {copies / pairs:.0%} are copies, "
             f"{reworded / pairs:.0%} rewordings or other fillings, {translated / pairs:.0%} translations and "

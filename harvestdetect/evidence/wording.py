@@ -42,7 +42,7 @@ def copies_share(contents: npt.NDArray[np.int32]) -> float:
 
 
 def rigid_wording(fixed_words: int, rigidity: float, background: Floats) -> Observation:
-    """Whether more words stand in the same order than in neighbourhoods of other texts.
+    """Whether the texts have more words in the same order than neighbourhoods of other texts.
 
     Args:
         fixed_words: of the candidate's most rigid template.
@@ -56,8 +56,8 @@ def rigid_wording(fixed_words: int, rigidity: float, background: Floats) -> Obse
         expected=usual,
         p_value=tail_p(float(fixed_words), background) if len(background) else 1.0,
         sentence=(
-            f"{fixed_words} words stand in the same order in these prompts ({rigidity:.0%} of a prompt of usual "
-            f"length); in neighbourhoods of other texts {usual:.1f} do."
+            f"These prompts have {fixed_words} words in the same order ({rigidity:.0%} of a prompt of usual length); "
+            f"neighbourhoods of other texts have {usual:.1f}."
         ),
     )
 
@@ -77,8 +77,8 @@ def shared_wording(shared_words: float, background: Floats) -> Observation:
         expected=usual,
         p_value=tail_p(shared_words, background) if len(background) else 1.0,
         sentence=(
-            f"One of these prompts keeps {max(shared_words, 0.0):.1f} longer words of another by their order, "
-            f"beyond those that any order keeps; in neighbourhoods of other texts {max(usual, 0.0):.1f}."
+            f"Two of these prompts have {max(shared_words, 0.0):.1f} more longer words in the same order than if one "
+            f"of them were read backwards; two neighbouring other texts have {max(usual, 0.0):.1f} more."
         ),
     )
 
@@ -119,7 +119,7 @@ def fillings_not_copies(contents: npt.NDArray[np.int32]) -> Observation:
     copies = len(contents) - different
     return Observation(
         value=different / len(contents),
-        null="a text that is passed on: half of the prompts or more are copies",
+        null=f"a text that is passed on: at least {PASSED_ON:.0%} of the prompts are copies",
         expected=1 - PASSED_ON,
         p_value=float(bdtr(copies, len(contents), PASSED_ON)),
         sentence=f"{different} of {len(contents)} prompts are different; a text that is passed on repeats itself.",
@@ -175,12 +175,12 @@ def slot_sweep(
             best, new, filled = p_value, len(slot) - again, len(slot)
     return Observation(
         value=new / filled,
-        null="fillings that are passed on: half of them or more repeat an earlier one",
+        null=f"fillings that are passed on: at least {PASSED_ON:.0%} of them repeat an earlier one",
         expected=1 - PASSED_ON,
         p_value=min(1.0, best),
         sentence=(
             f"{f'The most varied of {len(slots)} slots' if len(slots) > 1 else 'The slot'} of the largest template has "
-            f"a new filling in {new} of {filled} prompts looked at; fillings that are passed on repeat in half of "
-            "them or more."
+            f"a new filling in {new} of {filled} prompts that were read; at least {PASSED_ON:.0%} of the fillings that "
+            "people pass on are repetitions."
         ),
     )
