@@ -4,8 +4,8 @@ A decision constant is a number that can change a finding: a threshold, a least 
 that change only speed, memory, random noise or what is shown are listed apart, with the reason (:data:`Reason`). A
 number in one of :data:`ROOMS` must be in one of the two lists; ``tests/benchmarks/test_constants.py`` checks it.
 
-The lists contain what the code cannot say: the unit and the source. Value and meaning are read from the code, so that they
-are written once. When a constant is renamed or moved, change its line here.
+The lists contain what the code cannot say: the unit and the source. Value and meaning are read from the code, so that
+they are written once. When a constant is renamed or moved, change its line here.
 """
 
 from __future__ import annotations
@@ -189,7 +189,6 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
     *_of("evidence.nulls", HEAVY="times"),
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
-    *_of("evidence.wording", PASSED_ON="share"),
     *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
     *_of("evidence.tempo", SESSION="seconds"),
     *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days"),
