@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import Groups, draw_until_settled, steps, tail_p
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Vectors, spread
@@ -23,9 +24,8 @@ NO_MORE_ALIKE: Final = 3.0
 """Standard deviations of a shuffle below which the sentence says that one account's prompts are no more alike. It
 decides nothing."""
 LEAST_USUAL: Final = 0.02
-"""The likeness (cosine) within other accounts is taken to be at least this when it is divided by. Chosen."""
-MIN_PAIRS: Final = 30
-"""Pairs of prompts by one account that the comparison needs, over all accounts. Chosen."""
+"""Cosine. The likeness within other accounts counts as at least this when something is divided by it, because a
+likeness next to zero is noise. Chosen."""
 ROUNDING: Final = 1e-5
 """A vector nearer to the mean than this, as a share of the mean's length, is rounding error and counts as zero."""
 BAND: Final = 1.65
@@ -188,10 +188,11 @@ def compare_likeness(groups: Groups, vectors: Vectors, *, bounds: Sequence[float
             own. Groups are then drawn until it is clear on which side of each bound the value lies.
 
     Returns:
-        None where the accounts have fewer than :data:`MIN_PAIRS` pairs of prompts.
+        None where the accounts have fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED` pairs of
+        prompts.
     """
     each = np.bincount(groups.member)
-    if (each * (each - 1)).sum() / 2 < MIN_PAIRS:
+    if (each * (each - 1)).sum() / 2 < MIN_COMPARED:
         return None
     value, mean, spread_by = _if_dealt(_gathered(vectors, groups.own), groups.member)
     # where all prompts are one text any deal is as good as another

@@ -10,12 +10,11 @@ import numpy.typing as npt
 import pytest
 
 from harvestdetect.data import NO_TIME, Evidence
+from harvestdetect.evidence.least_data import MIN_PROMPTS, MIN_SAMPLE
 from harvestdetect.evidence.load import even_load, even_load_ratio, least_beyond, linked_clusters, linked_templates
 from harvestdetect.evidence.measures import MEASURES, deciding
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.tempo import MIN_RETURNING
-from harvestdetect.evidence.timed_prompts import MIN_PROMPTS
 from harvestdetect.evidence.wording import copies_share
 from harvestdetect.evidence.work_list import (
     OWN_SUBJECTS,
@@ -409,7 +408,7 @@ def test_few_prompts_have_no_time_evidence() -> None:
 def test_sittings_need_accounts_that_return() -> None:
     # one heavy account and many with a single prompt: nothing to say of an account's successive prompts
     counts = np.ones(CAMPAIGN + OTHERS, np.int64)
-    counts[: MIN_RETURNING - 1] = EACH
+    counts[: MIN_SAMPLE - 1] = EACH
     counts[CAMPAIGN:] = EACH
     account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
     assert counts[:CAMPAIGN].sum() >= MIN_PROMPTS
@@ -417,7 +416,7 @@ def test_sittings_need_accounts_that_return() -> None:
     found = by_id(time_evidence(groups_of(account), times))
     assert "no_sittings" not in found
     assert "flat_day" in found
-    counts[MIN_RETURNING - 1] = EACH
+    counts[MIN_SAMPLE - 1] = EACH
     account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
     times = T0 + np.random.default_rng(0).integers(0, DAYS * DAY, len(account))
     assert "no_sittings" in by_id(time_evidence(groups_of(account), times))
