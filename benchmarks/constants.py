@@ -159,7 +159,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         "template.splitting",
         MIXED_WORDS="words", MIXED_TEXTS="texts", CLAUSE_RATIO="times", MAX_CLAUSE_SHARE="share", MIN_LOYAL="share",
     ),
-    *_of("template.fillings", MIN_FILLED_SHARE="share"),
+    *_of("template.fillings", FILLED="share"),
     *_of(
         "campaign.links",
         RIGID_RELIEF="share", COPIED_SHARE="share", COPIED_RELIEF="times", MIN_SHARED="accounts", MIN_OVERLAP="share",
