@@ -134,17 +134,9 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         fdr="probability",
     ),
     *_of("corpus.registry", SCAFFOLD_WORDS="words", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words"),
-    *_of("cluster.selection", MAX_TEXT_SHARE="share", POINTS_PER_TEXT="times"),
-    *_of(
-        "cluster.views",
-        SHARED_FLOOR="chord distance", SHARED_CAP="chord distance", JOIN_ROUNDS="rounds", NEAREST_AROUND="neighbours",
-        MIN_NEW_SHARE="share",
-    ),
-    *_of(
-        "cluster.assign",
-        SAME_PROMPTS="share", DUPLICATE_BELOW="share", VERBATIM_BONUS="score", NEIGHBORS_AMONG="neighbours",
-        MIN_SHARE_AMONG="share",
-    ),
+    *_of("cluster.selection", MAX_TEXT_SHARE="share"),
+    *_of("cluster.views", SAME_SET="share"),
+    *_of("cluster.assign", DUPLICATE="share", MIN_SHARE_AMONG="share"),
     *_of("template.alignment", KEPT_BY="share", MIN_LONG_LETTERS="letters"),
     *_of(
         "template.description",
@@ -221,9 +213,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("judge.findings", OF_USUAL_SHARE="share", LEAST_PROMPTS="prompts", SURE="share"),
     *_of("judge.calibration", FEW="candidates", MANY="candidates", OUTER="candidates"),
     *_of("judge.attribute", LEAST_WORDS="words", KEEPS="share", LEAST_PROMPTS="prompts", SURE_WORDS="words"),
-    *_of("incremental.folder", LEAST_TEXTS="texts"),
     *_of("incremental.clusters", CHANGED="share"),
-    *_of("incremental.matching", SAME_SET="share", SAME_CANDIDATE="share"),
 )
 """All decision constants, in the order of the stages."""
 
@@ -254,7 +244,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "TERMS_AT_ONCE": "memory",
     },
     "cluster.selection": {
-        "MIN_POINTS": "arithmetic",
+        "MIN_POINTS": "arithmetic", "POINTS_PER_TEXT": "speed",
     },
     "cluster.spanning": {
         "EDGES_AT_ONCE": "memory", "SMALLEST": "arithmetic", "BAND_QUANTILES": "speed", "BAND_SAMPLE": "speed",
@@ -283,6 +273,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "NO_MORE_ALIKE": "display", "ROUNDING": "arithmetic", "BAND": "speed", "GATHERED": "memory",
         "FOCUS_DRAWS": "speed", "FOCUS_PROMPTS": "speed",
     },
+    "incremental.folder": {"LEAST_TEXTS": "speed"},
     "incremental.reuse": {"LEAST_KNOWN": "speed"},
     "judge.attribute": {"NEAREST": "speed", "_BLOCK": "memory"},
     "judge.calibration": {"LEAST": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
