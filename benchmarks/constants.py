@@ -50,8 +50,8 @@ TINY: Final = 1e-5
 """A smaller number in a comparison guards against rounding."""
 
 Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading"]
-"""Why a number is no decision constant. ``arithmetic``: a unit, a mark, a bound against rounding or overflow;
-``reading``: a setting of what is read and embedded."""
+"""Why a number is no decision constant. ``arithmetic``: a unit, a mark, the start of an iteration, a bound against
+rounding or overflow; ``reading``: a setting of what is read and embedded, or of what kind of text something is."""
 Listed: TypeAlias = list[tuple[str, str, str]]
 """Module, name, and in which list."""
 HERE: Final = Path(__file__).name
@@ -133,36 +133,22 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
         fdr="probability",
     ),
-    *_of("corpus.registry", SCAFFOLD_WORDS="words", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words"),
+    *_of("corpus.registry", SAME_TEMPLATE="share", OWN_WORDS="words"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share"),
     *_of("cluster.views", SAME_SET="share"),
-    *_of("cluster.assign", DUPLICATE="share", MIN_SHARE_AMONG="share"),
+    *_of("cluster.assign", DUPLICATE="share", NEIGHBORS_AMONG="neighbours", MIN_SHARE_AMONG="share"),
     *_of("template.alignment", KEPT_BY="share", MIN_LONG_LETTERS="letters"),
     *_of(
         "template.description",
-        TEMPLATE_WORDS="words", RIGID_WORDS="words", SHORT_RUN_LETTERS="letters", SLOT_FILLED="share",
-        SLOT_CHARACTERS="characters", LABELS="lines", LABEL_WORDS="words", SHARED_WORDS="words", IN_ORDER="times",
+        TEMPLATE_WORDS="words", RIGID_WORDS="words", SHARED_WORDS="words", IN_ORDER="times",
     ),
-    *_of(
-        "template.mixtures",
-        SAME="share", SAME_MIN_WORDS="words", MAX_HALVINGS="rounds", MIN_TEXTS="texts",
-    ),
-    *_of(
-        "template.splitting",
-        MIXED_WORDS="words", MIXED_TEXTS="texts", CLAUSE_RATIO="times", MAX_CLAUSE_SHARE="share", MIN_LOYAL="share",
-    ),
+    *_of("template.splitting", MIN_LOYAL="share"),
     *_of("template.fillings", FILLED="share"),
     *_of(
         "campaign.links",
         RIGID_RELIEF="share", COPIED_SHARE="share", COPIED_RELIEF="times", MIN_SHARED="accounts", MIN_OVERLAP="share",
     ),
-    *_of("campaign.users", SPLIT_LOG_P="log of a probability"),
-    *_of(
-        "campaign.membership",
-        STRAY_RATE="share", MIN_MEMBERSHIP="share", MOSTLY_SEVERAL="share", INITIAL_MEMBER="share",
-        INITIAL_STRAY="share", MIN_STRAYS="prompts",
-    ),
-    *_of("campaign.form", RIGID_MEMBERSHIP="share"),
+    *_of("campaign.membership", STRAY_RATE="share", MIN_MEMBERSHIP="share", MIN_STRAYS="prompts"),
     *_of(
         "evidence.nulls",
         DRAWS="draws", STEPS="draws", SETTLED="draws", MAX_MEMBERS="accounts", HEAVY="times", ENOUGH="accounts",
@@ -223,7 +209,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     },
     "campaign.membership": {
         "ROUNDS": "speed", "STEPS_PER_ROUND": "speed", "CONVERGED": "arithmetic", "MIN_MEAN": "arithmetic",
-        "SHAPES": "arithmetic", "TINY": "arithmetic", "MAX_LOG_ODDS": "arithmetic",
+        "SHAPES": "arithmetic", "INITIAL": "arithmetic", "TINY": "arithmetic", "MAX_LOG_ODDS": "arithmetic",
     },
     "campaign.shared_accounts": {
         "MIN_LOG_P": "arithmetic", "CELLS_AT_ONCE": "memory", "PROMPT_BITS": "format", "MAX_RATE": "arithmetic",
@@ -255,6 +241,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "cluster.views": {
         "EDGES_AT_ONCE": "memory",
     },
+    "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
     "evidence.account_fields": {"SHOWN": "display"},
     "evidence.adapters": {"GLANCE": "speed"},
     "evidence.block_density": {"DENSITY_DRAWS": "speed"},
@@ -296,13 +283,14 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "TEXTS_PER_CLUSTER": "speed",
     },
     "template.description": {
-        "SAMPLE": "speed", "SLOT_EXAMPLES": "display", "EXEMPLARS": "display",
+        "SAMPLE": "speed", "LABEL_WORDS": "reading", "SLOT_FILLED": "display", "SLOT_CHARACTERS": "display",
+        "SLOT_EXAMPLES": "display", "EXEMPLARS": "display",
     },
     "template.mixtures": {
         "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
     },
     "template.splitting": {
-        "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",
+        "MIXED_TEXTS": "speed", "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",
     },
     "template.tokens": {
         "MAX_TOKENS": "speed", "HEAD_CHARACTERS": "speed",

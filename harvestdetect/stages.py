@@ -425,7 +425,9 @@ def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors
     border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
     groups = []
     for group in communities(links, len(prompts), seed=settings.seed):
-        for clusters, own_prompts in split_users(group, prompts, account=account, min_accounts=settings.min_accounts):
+        for clusters, own_prompts in split_users(
+            group, prompts, account=account, min_accounts=settings.min_accounts, log_p=settings.link_log_p
+        ):
             beside = None
             if not any(is_template(refined.descriptions[c]) for c in clusters):
                 rows = np.concatenate([own_prompts[c] for c in clusters])

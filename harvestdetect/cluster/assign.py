@@ -32,6 +32,9 @@ them. Chosen."""
 PRODUCTS_AT_ONCE: Final = 1 << 23
 """Terms per block in the products that compare verbatim segments. It bounds memory and changes no result."""
 
+NEIGHBORS_AMONG: Final = 16
+"""Nearest neighbours of a text that decide whether it lies among the texts of a cluster. Chosen."""
+
 MIN_SHARE_AMONG: Final = 0.2
 """A text lies among the texts of a cluster if more than this share of its neighbours from other accounts are the
 cluster's. Chosen."""
@@ -207,8 +210,14 @@ class _Offer:
     """Accounts with two or more distinct texts."""
 
     def quality(self, expected: float) -> float:
-        """How clearly accounts return to the cluster, against the number expected by chance."""
-        lift = max(float(np.log((self.returning + 1) / (expected + 1))), 0.0)
+        """How clearly accounts return to the cluster: 0 if chance explains all but less than one of them.
+
+        Args:
+            expected: the number of accounts that return by chance.
+        """
+        if self.returning < expected + 1:
+            return 0.0
+        lift = float(np.log((self.returning + 1) / (expected + 1)))
         return lift * self.returning / self.accounts * float(np.log(self.accounts))
 
     @property
@@ -286,7 +295,7 @@ def nearby(
     others = others[free[others]]
     row, segment = _segments_of(others, segments)
     distinct, place = np.unique(segment, return_inverse=True)
-    around = neighbors.index[distinct]
+    around = neighbors.index[distinct, :NEIGHBORS_AMONG]
     foreign = (around >= 0) & (sender[around] != sender[distinct][:, None])
     share = (in_sorted(around, own) & foreign).sum(axis=1) / np.maximum(foreign.sum(axis=1), 1)
     return unique(others[row[(share > MIN_SHARE_AMONG)[place]]]).astype(np.int32)

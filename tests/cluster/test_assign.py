@@ -327,7 +327,11 @@ def around_by_loop(held: Sequence[int], free: Sequence[int], corpus: Corpus, nei
     own = set().union(*(segments[p] for p in held))
 
     def inside(segment: int) -> bool:
-        near = [i for i in neighbors.index[segment].tolist() if i >= 0 and sender[i] != sender[segment]]
+        near = [
+            i
+            for i in neighbors.index[segment, : assign.NEIGHBORS_AMONG].tolist()
+            if i >= 0 and sender[i] != sender[segment]
+        ]
         return sum(i in own for i in near) > assign.MIN_SHARE_AMONG * len(near)
 
     theirs = [account[p] for p in held]
