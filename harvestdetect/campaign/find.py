@@ -51,7 +51,12 @@ def find_campaigns(
         rigid=[is_rigid(description) for description in descriptions],
         copied=[is_copied(corpus.prompts.content[rows]) for rows in prompts],
     )
-    groups = list(_groups(prompts, descriptions, corpus, neighbors, links, min_accounts=min_accounts, seed=seed))
+    groups = list(
+        _groups(
+            prompts, descriptions, corpus, neighbors, links,
+            link_log_p=link_log_p, min_accounts=min_accounts, seed=seed,
+        )
+    )  # fmt: skip
     total = int(volume.prompts.sum())
     found = form_campaigns(groups, links, account=account, volume=volume.prompts, total_prompts=total)
     return [campaign for campaign in found if len(campaign.accounts) >= min_accounts]
@@ -64,6 +69,7 @@ def _groups(
     neighbors: Neighbors,
     links: Sequence[Link],
     *,
+    link_log_p: float,
     min_accounts: int,
     seed: int,
 ) -> Iterator[ClusterGroup]:
@@ -76,7 +82,9 @@ def _groups(
     segments = segments_by_prompt(corpus)
     border = np.searchsorted(account, np.arange(len(corpus.prompts.accounts) + 1))
     for group in communities(links, len(prompts), seed=seed):
-        for clusters, own_prompts in split_users(group, prompts, account=account, min_accounts=min_accounts):
+        for clusters, own_prompts in split_users(
+            group, prompts, account=account, min_accounts=min_accounts, log_p=link_log_p
+        ):
             beside = None
             if not any(is_template(descriptions[c]) for c in clusters):
                 rows = np.concatenate([own_prompts[c] for c in clusters])

@@ -24,18 +24,13 @@ from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints32, blocks_of, p
 __all__ = ["Assigned", "Volumes", "assign_prompts", "nearby", "verbatim_clusters", "volumes"]
 
 
-SAME_PROMPTS: Final = 0.5
-"""Jaccard index of the prompts of two verbatim segments from which they are pieces of one text. Chosen."""
+DUPLICATE: Final = 0.5
+"""Share of prompts in common that makes a duplicate: two verbatim segments with this Jaccard index of their prompts are
+pieces of one text, and a cluster that does not keep this share of its prompts is a near-duplicate of those that took
+them. Chosen."""
 
 PRODUCTS_AT_ONCE: Final = 1 << 23
 """Terms per block in the products that compare verbatim segments. It bounds memory and changes no result."""
-
-DUPLICATE_BELOW: Final = 0.5
-"""A cluster that keeps a smaller share of its prompts is a near-duplicate of those that took them. Chosen."""
-
-VERBATIM_BONUS: Final = 0.0001
-"""Quality that a verbatim cluster gets for each of its accounts: among clusters to which nobody returns beyond chance,
-texts that more accounts sent come first, and behind every cluster with a real quality. Chosen to be small."""
 
 NEIGHBORS_AMONG: Final = 16
 """Nearest neighbours of a text that decide whether it lies among the texts of a cluster. Chosen."""
@@ -140,7 +135,7 @@ def _same_prompts(contains: Any, weight: Ints) -> tuple[Ints, Ints]:
     for block in blocks_of(contains @ np.diff(by_text.indptr), PRODUCTS_AT_ONCE):
         both = sparse.triu(contains[block] @ by_text, k=block.start + 1).tocoo()
         x, y = both.row + block.start, both.col
-        same = both.data >= SAME_PROMPTS * (size[x] + size[y] - both.data)
+        same = both.data >= DUPLICATE * (size[x] + size[y] - both.data)
         first.append(rows[x[same]])
         second.append(rows[y[same]])
     return np.concatenate(first), np.concatenate(second)
@@ -183,7 +178,7 @@ def assign_prompts(
         prompts = offer.prompts
         owners = owner[prompts]
         rest = prompts[owners < 0]
-        if len(rest) < DUPLICATE_BELOW * len(prompts):
+        if len(rest) < DUPLICATE * len(prompts):
             takers, taken = np.unique(owners[owners >= 0], return_counts=True)
             best = int(takers[taken.argmax()])
             same = in_sorted(account[rest], members[best])
@@ -215,16 +210,30 @@ class _Offer:
     """Accounts with two or more distinct texts."""
 
     def quality(self, expected: float) -> float:
-        """How clearly accounts return to the cluster, against the number expected by chance."""
-        lift = max(float(np.log((self.returning + 1) / (expected + 1))), 0.0)
-        quality = lift * self.returning / self.accounts * float(np.log(self.accounts))
-        return quality + VERBATIM_BONUS * self.accounts if self.cluster.channel == "verbatim" else quality
+        """How clearly accounts return to the cluster: 0 if chance explains all but less than one of them.
+
+        Args:
+            expected: the number of accounts that return by chance.
+        """
+        if self.returning < expected + 1:
+            return 0.0
+        lift = float(np.log((self.returning + 1) / (expected + 1)))
+        return lift * self.returning / self.accounts * float(np.log(self.accounts))
+
+    @property
+    def verbatim_accounts(self) -> int:
+        """The accounts of a verbatim cluster, 0 of another one."""
+        return self.accounts if self.cluster.channel == "verbatim" else 0
 
 
 def _ranked(
     clusters: Sequence[TemplateCluster], corpus: Corpus, volume: Volumes, min_accounts: int
 ) -> list[_Offer]:  # fmt: skip
-    """The clusters with at least ``min_accounts`` accounts, best first; ties keep the order given."""
+    """The clusters with at least ``min_accounts`` accounts, best first.
+
+    Among clusters of equal quality, such as those to which nobody returns beyond chance, texts that more accounts sent
+    verbatim come first. Other ties keep the order given.
+    """
     starts = segment_starts(corpus)
     once = first_rows(corpus.prompts)
     offers: list[_Offer] = []
@@ -247,7 +256,7 @@ def _ranked(
             )
     expected = expected_returning(np.array([one.texts for one in offers], np.int64), chance_of(volume.texts))
     quality = [one.quality(chance) for one, chance in zip(offers, expected.tolist(), strict=True)]
-    return [offers[i] for i in sorted(range(len(offers)), key=lambda i: -quality[i])]
+    return [offers[i] for i in sorted(range(len(offers)), key=lambda i: (-quality[i], -offers[i].verbatim_accounts))]
 
 
 def nearby(

@@ -178,9 +178,7 @@ class _Reuse:
     ) -> list[MeasuredCandidate]:
         """Measures only candidates that have changed or are close to being findings."""
         settings = context.settings
-        carried = load_candidates(
-            self.folder, campaigns, scan.described, scan.corpus, self.carried, min_accounts=settings.min_accounts
-        )
+        carried = load_candidates(self.folder, campaigns, scan.described, scan.corpus, self.carried)
         known = carried.known
         with context.progress("evidence", len(campaigns)) as advance:
             found = measure_candidates(campaigns, scan, reference, seed=settings.seed, advance=advance, known=known)

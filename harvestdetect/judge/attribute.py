@@ -16,8 +16,7 @@ from harvestdetect.evidence.intent import Encode
 from harvestdetect.judge.findings import LEAST_PROMPTS
 from harvestdetect.neighbors.search import nearest_to
 from harvestdetect.template.alignment import kept_shares
-from harvestdetect.template.description import RIGID_WORDS
-from harvestdetect.template.mixtures import SAME_MIN_WORDS
+from harvestdetect.template.description import RIGID_WORDS, SHARED_WORDS
 from harvestdetect.template.tokens import MAX_TOKENS, token_texts
 from harvestdetect.util.arrays import AnyInts, ranges, unique, unit
 from harvestdetect.util.vectors import Rows
@@ -49,7 +48,7 @@ def attribute(
     An account needs :data:`~harvestdetect.judge.findings.LEAST_PROMPTS` prompts, or one if the template is rigid.
 
     Args:
-        signatures: those with fewer fixed words than :data:`~harvestdetect.template.mixtures.SAME_MIN_WORDS` are
+        signatures: those with fewer fixed words than :data:`~harvestdetect.template.description.SHARED_WORDS` are
             skipped, because people write so few in the same order by chance.
         corpus: to search.
         since: use only prompts from this time on (Unix seconds), and prompts without a time; None uses all.
@@ -61,7 +60,7 @@ def attribute(
     """
     kept = [tuple(itertools.chain.from_iterable(token_texts(run) for run in s.words if run)) for s in signatures]
     long = [sum(token[0].isalnum() for token in words) for words in kept]
-    used = [i for i, count in enumerate(long) if count >= SAME_MIN_WORDS]
+    used = [i for i, count in enumerate(long) if count >= SHARED_WORDS]
     if not used or not len(corpus.text):
         return ()
     queries = unit(np.asarray(encode([" ".join(run for run in signatures[i].words if run) for i in used]), np.float32))

@@ -81,7 +81,7 @@ def test_a_value_moves_within_its_unit() -> None:
 def test_a_moved_constant_moves_wherever_it_is_used() -> None:
     assert moved_everywhere(BY_NAME["evidence.least_data.MIN_SAMPLE"], 7)
     assert not matching.similar_size(10, 20)
-    with moved(BY_NAME["incremental.matching.SAME_SET"], 0.5):  # it is the default of a parameter
+    with moved(BY_NAME["cluster.views.SAME_SET"], 0.5):
         assert matching.similar_size(10, 20)
     assert not matching.similar_size(10, 20)
     hour = Constant("evidence.timed_prompts", "HOUR", "seconds")
