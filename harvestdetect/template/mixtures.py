@@ -108,8 +108,9 @@ def templates_within(texts: Sequence[str], vectors: Floats32, *, words: int | No
     """The templates that a mixture of texts consists of.
 
     The texts are halved along the first principal axis of their vectors, and the halves again, until a part is one
-    template or too small. The same template is described once, by the first part that has it. Positions in a
-    description are those within its part.
+    template or too small. They are halved no more often than even halves could be: more would only cut small parts off
+    at the edges. The same template is described once, by the first part that has it. Positions in a description are
+    those within its part.
 
     Args:
         texts: the originals.
@@ -124,7 +125,8 @@ def templates_within(texts: Sequence[str], vectors: Floats32, *, words: int | No
         for token in set(own):
             holders[token] = holders.get(token, 0) | 1 << i
     halves = _halves(vectors, np.arange(len(texts)))
-    while halves:
+    even = len(texts) // 2
+    while enough_to_describe(even):
         deeper: list[Ints] = []
         for part in halves:
             if not enough_to_describe(len(part)):
@@ -132,8 +134,8 @@ def templates_within(texts: Sequence[str], vectors: Floats32, *, words: int | No
             if _is_one_template(read, part, vectors[part], holders, least):
                 found.append(describe([texts[i] for i in part], vectors[part]))
             else:
-                deeper.extend(half for half in _halves(vectors, part) if len(half) < len(part))
-        halves = deeper
+                deeper.extend(_halves(vectors, part))
+        halves, even = deeper, even // 2
     return [found[group[0]] for group in same_templates(found)]
 
 

@@ -514,7 +514,9 @@ def within_by_description(texts: Sequence[str], vectors: npt.NDArray[np.float32]
     """The templates within some texts where every part is described in full."""
     found: list[Description] = []
     halves = mixtures._halves(vectors, np.arange(len(texts)))
-    while halves:
+    even = len(texts) // 2
+    while enough_to_describe(even):
+        even //= 2
         parts = [part for part in halves if enough_to_describe(len(part))]
         made = [describe([texts[i] for i in part], vectors[part]) for part in parts]
         found += [one for one in made if one.fixed >= SHARED_WORDS]
@@ -523,7 +525,6 @@ def within_by_description(texts: Sequence[str], vectors: npt.NDArray[np.float32]
             for part, one in zip(parts, made, strict=True)
             if one.fixed < SHARED_WORDS
             for half in mixtures._halves(vectors, part)
-            if len(half) < len(part)
         ]
     return [found[group[0]] for group in same_templates(found)]
 
