@@ -287,10 +287,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "SLOT_EXAMPLES": "display", "EXEMPLARS": "display",
     },
     "template.mixtures": {
-        "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
+        "MIXED_TEXTS": "speed", "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
     },
     "template.splitting": {
-        "MIXED_TEXTS": "speed", "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",
+        "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",
     },
     "template.tokens": {
         "MAX_TOKENS": "speed", "HEAD_CHARACTERS": "speed",

@@ -514,7 +514,7 @@ def within_by_description(texts: Sequence[str], vectors: npt.NDArray[np.float32]
     """The templates within some texts where every part is described in full."""
     found: list[Description] = []
     halves = mixtures._halves(vectors, np.arange(len(texts)))
-    even = len(texts) // 2
+    even = mixtures.MIXED_TEXTS // 2
     while enough_to_describe(even):
         even //= 2
         parts = [part for part in halves if enough_to_describe(len(part))]
