@@ -594,13 +594,13 @@ def test_a_reworded_template_is_one() -> None:
     [
         ("Question: {}\n\nOptions:\n\n\t{}: {}\n\nAnswer:", 3, True),
         ("Question: {}\nAnswer:", 2, False),
-        ("Question: {}\nShort answer:", 2, True),
+        ("Question: {}\nShort answer:", 2, False),
         ("The question: {}\nAnswer options: {}\nAnswer:", 3, True),
         ("Words of a question: {}\nAnswer:", 1, True),
         ("{}: the question: {}, options: {} answer:", 0, False),  # within a line
     ],
 )
-def test_a_label_counts_as_one_word_more(form: str, labels: int, is_one: bool) -> None:
+def test_a_form_is_a_template_however_few_its_words(form: str, labels: int, is_one: bool) -> None:
     rng = np.random.default_rng(3)
 
     def some() -> str:
