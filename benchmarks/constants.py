@@ -53,8 +53,9 @@ TINY: Final = 1e-5
 Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading", "sampling", "explains"]
 """Why a number is no decision constant.
 
-* ``arithmetic``: a unit, a mark, the start of an iteration, a bound against rounding, overflow or a small divisor;
-* ``reading``: a setting of what is read and embedded or of what kind of text something is, or a bound beyond which a
+* ``arithmetic``: a unit, a mark, the start of an iteration, a bound against rounding or overflow, or against division
+  by next to nothing;
+* ``reading``: a setting of what is read and embedded, or of what kind of text something is, or a bound beyond which a
   value in a dump is a mistake;
 * ``sampling``: how many draws are made or how large a sample is. Another value changes p-values by random noise;
 * ``explains``: used by the measures of :data:`EXPLAINING` alone.
@@ -292,10 +293,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "SLOT_EXAMPLES": "display", "EXEMPLARS": "display",
     },
     "template.mixtures": {
-        "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
+        "MIXED_TEXTS": "speed", "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
     },
     "template.splitting": {
-        "MIXED_TEXTS": "speed", "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",
+        "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",
     },
     "template.tokens": {
         "MAX_TOKENS": "speed", "HEAD_CHARACTERS": "speed",

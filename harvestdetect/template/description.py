@@ -49,8 +49,8 @@ SAMPLE: Final = 24
 """Texts of a cluster that are aligned with its medoid. Chosen, for speed."""
 
 TEMPLATE_WORDS: Final = 5
-"""Fixed words from which a cluster is a template. A label at the beginning of a line counts as one word more than it
-has, so three labels make a form, and so a template. Chosen."""
+"""Fixed words from which a cluster is a template. Labels at the beginnings of lines count twice, for their colons, so
+three of them make a form, and so a template. Chosen."""
 
 RIGID_WORDS: Final = 12
 """Fixed words from which nobody fills a template by chance. Chosen."""
@@ -117,7 +117,8 @@ def has_words(description: Description) -> bool:
 def is_template(description: Description) -> bool:
     """Whether the texts have a template in common, rather than only a subject."""
     reworded = description.shared >= SHARED_WORDS and description.shared >= IN_ORDER * description.backwards
-    return description.fixed + description.labels >= TEMPLATE_WORDS or reworded
+    is_form = 2 * description.labels >= TEMPLATE_WORDS  # a label is a word and a colon
+    return has_words(description) or is_form or reworded
 
 
 def is_rigid(description: Description) -> bool:

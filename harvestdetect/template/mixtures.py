@@ -24,8 +24,11 @@ from harvestdetect.template.description import (
 from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.arrays import Floats32, Ints, unit
 
-__all__ = ["same_templates", "templates_within", "word_vectors"]
+__all__ = ["MIXED_TEXTS", "same_templates", "templates_within", "word_vectors"]
 
+
+MIXED_TEXTS: Final = 96
+"""Most texts of a cluster in which several templates are looked for, evenly chosen. Chosen, for speed."""
 
 PAIRS_AT_ONCE: Final = 1 << 20
 """Pairs of templates per block that are compared by their rarest tokens. It bounds memory and changes no result."""
@@ -108,9 +111,9 @@ def templates_within(texts: Sequence[str], vectors: Floats32, *, words: int | No
     """The templates that a mixture of texts consists of.
 
     The texts are halved along the first principal axis of their vectors, and the halves again, until a part is one
-    template or too small. They are halved no more often than even halves could be: more would only cut small parts off
-    at the edges. The same template is described once, by the first part that has it. Positions in a description are
-    those within its part.
+    template or too small. They are halved no more often than :data:`MIXED_TEXTS` texts could be halved evenly, because
+    more would only cut small parts off at the edges. The same template is described once, by the first part that has
+    it. Positions in a description are those within its part.
 
     Args:
         texts: the originals.
@@ -125,7 +128,7 @@ def templates_within(texts: Sequence[str], vectors: Floats32, *, words: int | No
         for token in set(own):
             holders[token] = holders.get(token, 0) | 1 << i
     halves = _halves(vectors, np.arange(len(texts)))
-    even = len(texts) // 2
+    even = MIXED_TEXTS // 2
     while enough_to_describe(even):
         deeper: list[Ints] = []
         for part in halves:

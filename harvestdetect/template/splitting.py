@@ -13,7 +13,7 @@ from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.template.clusters import Described, Source, described
 from harvestdetect.template.description import SHARED_WORDS, Description, has_words, is_rigid
 from harvestdetect.template.fillings import best_filled, segments_in_prompts
-from harvestdetect.template.mixtures import templates_within, word_vectors
+from harvestdetect.template.mixtures import MIXED_TEXTS, templates_within, word_vectors
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints16, pairs, unique, unit
 
 __all__ = [
@@ -26,9 +26,6 @@ __all__ = [
     "subcluster_of_segments",
 ]
 
-
-MIXED_TEXTS: Final = 96
-"""Texts of a cluster in which several templates are looked for, evenly chosen. Chosen, for speed."""
 
 MIN_LOYAL: Final = 0.9
 """Share of the returning accounts that must keep to one of such templates. Chosen."""
