@@ -153,7 +153,10 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("corpus.registry", SAME_TEMPLATE="share", OWN_WORDS="words"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share"),
     *_of("cluster.views", SAME_SET="share"),
-    *_of("cluster.assign", DUPLICATE="share", NEIGHBORS_AMONG="neighbours", MIN_SHARE_AMONG="share"),
+    *_of(
+        "cluster.assign",
+        DUPLICATE="share", VERBATIM_BONUS="score", NEIGHBORS_AMONG="neighbours", MIN_SHARE_AMONG="share",
+    ),
     *_of("template.alignment", KEPT_BY="share", MIN_LONG_LETTERS="letters"),
     *_of(
         "template.description",
