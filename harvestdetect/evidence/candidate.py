@@ -16,9 +16,9 @@ from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import Campaign, Corpus, Family, Neighbors
-from harvestdetect.evidence import explanations
 from harvestdetect.evidence.account_fields import AccountFields
 from harvestdetect.evidence.cohort import Joined
+from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of
 from harvestdetect.evidence.least_data import EXCEPTIONAL
 from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
@@ -178,7 +178,7 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         else compare_likeness(
             groups,
             scan.vectors,
-            bounds=(explanations.OF_USUAL, explanations.MOSTLY),
+            bounds=(OF_USUAL,),
         ),
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,
