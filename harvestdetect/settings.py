@@ -29,7 +29,7 @@ _WHOLE = frozenset(
     {"max_line_bytes", "segment_characters", "max_windows", "batch_size", "k", "exact_below"}
 ) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "workers", "seed"})
 FORMATS = ("auto", "jsonl", "csv", "parquet")
-PATHS = ("cache", "calibration", "registry", "work")
+PATHS = ("cache", "calibration", "pseudonyms", "registry", "work")
 REPORT_PLACEHOLDERS: Final = ("campaign", "run", "started", "date")
 """Names that ``report_url`` may contain in braces."""
 _REPORT_CHARACTERS: Final = 400
@@ -50,7 +50,9 @@ class Settings:
 
     # reading
     mapping: Mapping[str, str] = field(default_factory=dict)
-    """Name of a field -> its column, or dotted path, in the dump: ``{"prompt": "body.messages"}``."""
+    """Name of a field -> its column, or dotted path, in the dump: ``{"prompt": "body.messages"}``. ``[]`` in a path
+    stands for each element of a list, ``none`` for no column, and ``@path:logs/{}.jsonl`` for a part of the path of the
+    file."""
     profile: str = ""
     """Name of the shape that all records have, or a TOML file with further shapes; "" recognises known shapes."""
     format: str = "auto"
@@ -63,6 +65,9 @@ class Settings:
     """Largest size of the content of a compressed file or of a Parquet file, as a multiple of its stored size. A row
     counts as at least 2,000 bytes. All files of a scan together may exceed this by 4 GB. Beyond that, reading of the
     file stops."""
+    pseudonyms: Path | None = None
+    """File with a secret key: account ids and other identifiers are replaced by keyed hashes as rows are read. None
+    keeps them."""
 
     # corpus
     segment_characters: int = 300
@@ -183,15 +188,17 @@ class Settings:
             ("use_cache", bool, "true or false"),
             ("use_registry", bool, "true or false"),
             ("model", str | None, "a folder or name"),
+            ("profile", str, "the name of a shape or a TOML file"),
             ("cache", Path | None, "a folder"),
             ("work", Path | None, "a folder"),
             ("calibration", Path | None, "a file"),
             ("registry", Path | None, "a file"),
+            ("pseudonyms", Path | None, "a file"),
             ("mapping", Mapping, "a table of names to column names"),
         ):
             if not isinstance(getattr(self, name), kind):
                 raise SettingsError(f"{name} must be {wanted}, got {getattr(self, name)!r}")
-        for name in (*PATHS, "model"):
+        for name in (*PATHS, "model", "profile"):
             if "\0" in str(getattr(self, name)):
                 raise SettingsError(f"{name} must be without a NUL character, got {str(getattr(self, name))!r}")
         self._check_report_url()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from harvestdetect.data import FIELDS, NO_TIME
@@ -16,7 +16,7 @@ from harvestdetect.dump.columns import (
     matches,
     plain,
 )
-from harvestdetect.dump.layout import Layout
+from harvestdetect.dump.layout import Layout, is_there
 from harvestdetect.dump.paths import Path, decoded, look_around
 from harvestdetect.dump.profiles import Profile
 from harvestdetect.dump.samples import Column, Sample, distinct
@@ -214,9 +214,10 @@ class _Chooser:
 
     def _readable(self, layout: Layout) -> list[int]:
         rows = []
+        core = replace(layout, fields={name: layout.fields.get(name, ()) for name in ("account", "prompt")})
         for number, chain in enumerate(self._sample.chains):
-            row = layout.row(chain)
-            if isinstance(row, dict) and account_text(row.get("account")) and prompt_kind(row.get("prompt")):
+            row = core.row(chain)
+            if isinstance(row, dict) and account_text(row.get("account")) and is_there("prompt", row.get("prompt")):
                 rows.append(number)
         return rows
 
@@ -246,6 +247,8 @@ class _Chooser:
         for order, path in enumerate(self._profile.fields.get(name, ()) if self._profile is not None else ()):
             column = self._sample.at(path)
             pairs = column.usable(name)
+            if name == "prompt":  # the profile knows what it is
+                pairs = [pair for pair in zip(column.rows, column.values, strict=True) if is_there(name, pair[1])]
             if pairs:
                 found.append(_candidate(path, column, pairs, order))
         return found
@@ -323,16 +326,17 @@ class _Chooser:
 
     def _whole(self, one: _Candidate) -> Path:
         """The path of the prompt, or of the body of the request that it is in, so that its instructions count."""
-        above = one.path[:-1]
-        if not above:
-            return one.path
-        for row in one.rows[:1]:
-            body = look_around(self._sample.chains[row], above)
-            if isinstance(body, str):
-                body = decoded(body)
-            if isinstance(body, dict) and _REQUEST_KEYS & body.keys() and one.path[-1] in body:
-                return above
-        return one.path
+        return self._body(one.path) or one.path
+
+    def _body(self, path: Path) -> Path:
+        """The path of the body of a request that a prompt is in; empty if it is in none."""
+        rows = self._sample.at(path).rows
+        if len(path) < 2 or not rows:
+            return ()
+        body = look_around(self._sample.chains[rows[0]], path[:-1])
+        if isinstance(body, str):
+            body = decoded(body)
+        return path[:-1] if isinstance(body, dict) and _REQUEST_KEYS & body.keys() and path[-1] in body else ()
 
     def _note_prompt(self, one: _Candidate) -> None:
         kinds = [prompt_kind(value) for value in one.values]
@@ -419,13 +423,8 @@ class _Chooser:
 
     def _is_client(self, one: _Candidate, prompt: Path) -> bool:
         """Whether a column is in the body of the request, which the client writes."""
-        if self._profile is not None and one.path in self._profile.fields.get("account", ()):
-            return "metadata" in one.path[:-1] and any(name in ("body", "params", "request") for name in one.path)
-        body = (
-            prompt
-            if prompt and self._sample.at(prompt).values and _is_object(self._sample.at(prompt).values[0])
-            else prompt[:-1]
-        )
+        values = self._sample.at(prompt).values if prompt else []
+        body = prompt if values and _is_object(values[0]) else self._body(prompt)
         if body:
             return one.path[: len(body)] == body
         if not prompt or one.column.depth:
@@ -624,9 +623,13 @@ def _is_body(one: _Candidate) -> bool:
     return kinds.count("request") + kinds.count("messages") > len(kinds) / 2
 
 
-def _names_one(value: Any) -> bool:
+def _name(value: Any) -> str | None:
     text = account_text(value)
-    return text is not None and not is_placeholder(text)
+    return None if text is None or is_placeholder(text) else text
+
+
+def _names_one(value: Any) -> bool:
+    return _name(value) is not None
 
 
 def _time_tier(one: _Candidate) -> float:
@@ -634,7 +637,7 @@ def _time_tier(one: _Candidate) -> float:
     values = one.values[:200]
     good = sum(1 for value in values if seconds(value) not in (None, NO_TIME))
     if good < OFTEN * len(values):
-        return 1.0 if any(not isinstance(value, int | float) for value in values) else 3.0
+        return 1.0 if good or any(not isinstance(value, int | float) for value in values) else 3.0
     if len(values) >= ENOUGH and len({str(value) for value in values}) == 1:
         return 2.0
     return 0.0

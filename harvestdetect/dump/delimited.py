@@ -28,7 +28,7 @@ __all__ = ["read_csv"]
 
 _BLOCK_BYTES: Final = 16_000_000
 """Bytes of records after which a block is yielded."""
-_SAMPLE_ROWS: Final = 400
+_SAMPLE_ROWS: Final = 200
 """Number of records at the beginning of a file over which columns are chosen."""
 _SAMPLE_BYTES: Final = 32_000_000
 """Bytes of records after which columns are chosen over fewer of them."""
@@ -45,21 +45,21 @@ def read_csv(
     *,
     head: bytes,
     shapes: Shapes,
-    more: Callable[[], list[bytes]],
+    more: Callable[[int], list[bytes]],
     settings: Settings,
     batch_rows: int,
     rejects: Rejects,
 ) -> Iterator[Block]:
     """Blocks of at most about ``batch_rows`` rows. The first record is the header, and all values are text.
 
-    Columns are chosen over the first 400 records, and over records from elsewhere in the file. The line of a row is the
+    Columns are chosen over the first 200 records, and over records from elsewhere in the file. The line of a row is the
     physical line on which its record starts.
 
     Args:
         chunks: the decompressed file.
         head: the beginning of the file.
         shapes: how records are read; decided here.
-        more: returns lines from elsewhere in the file.
+        more: returns lines from elsewhere in the file, behind an offset.
         settings: ``max_line_bytes`` counts.
         batch_rows: most rows of a block.
         rejects: takes what cannot be read, before the block that follows it is yielded.
@@ -72,7 +72,7 @@ def read_csv(
     # The limit applies to the whole process and is only ever raised. Its default, 128 KB, would reject long prompts.
     csv.field_size_limit(max(csv.field_size_limit(), _ROOM * limit))
     dialect = dialect_of(head)
-    table = _Table(shapes, lambda: _elsewhere(more(), dialect), rejects)
+    table = _Table(shapes, lambda start: _elsewhere(more(start), dialect), rejects)
     size = 0
 
     for record in _records(chunks, dialect, limit):
@@ -126,8 +126,8 @@ class _Table:
     """Rows of the next block."""
 
     shapes: Shapes
-    elsewhere: Callable[[], list[list[str]]]
-    """Returns rows from elsewhere in the file."""
+    elsewhere: Callable[[int], list[list[str]]]
+    """Returns rows from elsewhere in the file, behind an offset."""
     rejects: Rejects
     header: list[str] = field(default_factory=list)
     decided: bool = False
@@ -143,7 +143,7 @@ class _Table:
         self.decided = True
         rows = self.rows[:_SAMPLE_ROWS]
         if len(rows) == _SAMPLE_ROWS:
-            rows = rows + [row for row in self.elsewhere() if len(row) == len(self.header)]
+            rows = rows + [row for row in self.elsewhere(self.offsets[-1]) if len(row) == len(self.header)]
         self.shapes.decide([self._object(row) for row in rows], self.header)
 
     def _object(self, row: Sequence[str]) -> dict[str, Any]:

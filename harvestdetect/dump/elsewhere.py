@@ -14,23 +14,36 @@ _PLACES: Final = 15
 """Places of a file from which lines are taken."""
 _BYTES: Final = 1 << 16
 """Bytes that are read at each place."""
-_LINES: Final = 40
+_LINES: Final = 20
 """Most lines that are taken from each place."""
 _PARTITIONED: Final = ("account", "org", "model", "session", "api_key", "ip")
 """Fields whose value may be in a folder that is called ``name=value``."""
 
 
-def lines_from(name: str) -> list[bytes]:
-    """Whole lines from places all over a local file; fewer if it is short or cannot be read."""
+def lines_from(name: str, start: int = 0) -> list[bytes]:
+    """Whole lines from places all over a local file, each at most once; fewer if it is short or cannot be read.
+
+    Args:
+        name: of the file.
+        start: offset of the first line that may be taken.
+    """
     found: list[bytes] = []
     try:
         with open(name, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            for place in range(1, _PLACES + 1):
-                start = size * place // (_PLACES + 1)
-                file.seek(start)
+            done = start
+            for number in range(_PLACES):
+                place = max(start + (size - start) * number // _PLACES, done)
+                # One byte more shows whether a line begins there.
+                file.seek(max(place - 1, 0))
                 lines = file.read(_BYTES).split(b"\n")
-                found += lines[1:-1][:_LINES]
+                whole = lines[1:-1] if place else lines[:-1]
+                taken = whole[:_LINES]
+                found += taken
+                before = len(lines[0]) + 1 if place else 0
+                done = max(place - 1, 0) + before + sum(map(len, taken)) + len(taken)
+                if place + _BYTES >= size:
+                    break
     except OSError:
         return found
     return found

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.data import NO_PROMPTS, Batch, SourceFile
+from harvestdetect.data import NO_PROMPTS, Batch, Reading, SourceFile
 from harvestdetect.dump.columnar import rewrite
 from harvestdetect.dump.columns import mapped as mapping_of
 from harvestdetect.dump.compressed import compression, decompress
 from harvestdetect.dump.delimited import read_csv
 from harvestdetect.dump.elsewhere import constants_of, lines_from
 from harvestdetect.dump.encodings import UTF_8, as_utf8, encoding_of
+from harvestdetect.dump.file_times import FileTimes
 from harvestdetect.dump.formats import HEAD_BYTES, format_of, is_text
 from harvestdetect.dump.json_text import json_objects
 from harvestdetect.dump.jsonl import read_jsonl
@@ -84,10 +86,13 @@ class _File:
         self._rejects = Rejects(self._name)
         self._learnt = Learnt()
         self._learnt.container = unit.container
+        self._times = FileTimes()
         self._rejected = 0
         """Rejects that were yielded."""
         self._rows = 0
         """Prompts so far."""
+        self._left_out: dict[str, int] = {}
+        """Kind -> count of what was left out of prompts."""
         self._last = 0
         """The last line that was read."""
         self._error: BrokenStreamError | None = None
@@ -151,8 +156,14 @@ class _File:
             sha256=self._stored.sha256(),
             rows=self._rows,
             rejects=self._rejected,
-            reading=self._learnt.reading(),
+            reading=self._reading(),
         )
+
+    def _reading(self) -> Reading:
+        reading = self._learnt.reading()
+        times = self._times
+        warnings = (*reading.warnings, *times.warnings)
+        return replace(reading, times=times.format, untimed=times.untimed, left_out=self._left_out, warnings=warnings)
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
         """The content, as long as it is within bounds."""
@@ -169,7 +180,9 @@ class _File:
         with closing(self._blocks(chunks, head)) as blocks:
             try:
                 for block in blocks:
-                    prompts = to_batch(block, file=self._position, rejects=self._rejects)
+                    prompts = to_batch(block, file=self._position, rejects=self._rejects, times=self._times)
+                    for kind, count in block.left_out.items():
+                        self._left_out[kind] = self._left_out.get(kind, 0) + count
                     self._rows += prompts.num_rows
                     self._learnt.count(prompts)
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])
@@ -247,12 +260,12 @@ class _File:
         if broken is not None:
             raise broken
 
-    def _elsewhere(self) -> list[bytes]:
-        """Lines from all over a file that can be read at any offset; empty for others."""
+    def _elsewhere(self, start: int) -> list[bytes]:
+        """Lines behind an offset from all over a file that can be read at any offset; empty for others."""
         plain = self._learnt.encoding in ("", UTF_8) and not self._learnt.container
         if not plain or self._packed is not None or not is_plain_file(self._source):
             return []
-        return lines_from(self._source)
+        return lines_from(self._source, start)
 
 
 def _of_one_file(chunks: Iterator[bytes]) -> Iterator[bytes]:

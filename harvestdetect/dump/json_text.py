@@ -8,7 +8,7 @@ from typing import Final
 
 from harvestdetect.dump.json_values import Item, is_json, objects_in, values_of
 from harvestdetect.dump.lines import line_runs
-from harvestdetect.dump.log_lines import CRI, DOCKER, join_cri, join_docker, mend, only_json
+from harvestdetect.dump.log_lines import CRI, DOCKER, join_cri, join_docker, only_json
 from harvestdetect.dump.records import record_kind, unpack_records
 from harvestdetect.dump.streams import peek
 
@@ -34,7 +34,8 @@ def json_objects(
         spend: called with the size of data that was decompressed inside of records; it may raise.
 
     Returns:
-        What the objects are in, such as ``JSON array`` ("" for JSON Lines), and runs of objects, one per "line".
+        What the objects are in, such as ``JSON array`` ("" for JSON Lines), and runs of objects, one per "line". Lines
+        of JSON Lines that are not one object are left to :func:`~harvestdetect.dump.log_lines.pieces_of`.
     """
     kind, chunks = _kind(head, chunks, limit)
     if kind in ("JSON array", "JSON objects", "JSON text sequence"):
@@ -47,8 +48,6 @@ def json_objects(
         items = only_json(items)
     elif kind == "docker json-file":
         items = join_docker(items, limit=limit)
-    elif not kind:
-        items = mend(items)
     records = record_kind(head)
     if records:
         items = unpack_records(items, limit=limit, spend=spend)

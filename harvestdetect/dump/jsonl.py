@@ -6,6 +6,7 @@ whole, and :mod:`~harvestdetect.dump.shapes` finds out how it is read.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from harvestdetect.dump.json_values import Item
 from harvestdetect.dump.layout import Layout
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.lines import BadLine, LineRun, LongLine
+from harvestdetect.dump.log_lines import pieces_of
 from harvestdetect.dump.paths import Path, repair_surrogates
 from harvestdetect.dump.rows import Block
 from harvestdetect.dump.shapes import Shapes
@@ -29,7 +31,7 @@ from harvestdetect.settings import Settings
 
 __all__ = ["read_jsonl"]
 
-_SAMPLE_ROWS: Final = 400
+_SAMPLE_ROWS: Final = 200
 """Number of objects at the beginning of a file over which columns are chosen."""
 _SAMPLE_BYTES: Final = 32_000_000
 """Bytes of lines after which columns are chosen over fewer objects."""
@@ -47,19 +49,19 @@ def read_jsonl(
     items: Iterator[Item],
     *,
     shapes: Shapes,
-    more: Callable[[], list[bytes]],
+    more: Callable[[int], list[bytes]],
     settings: Settings,
     batch_rows: int,
     rejects: Rejects,
 ) -> Iterator[Block]:
     """Blocks of at most about ``batch_rows`` rows.
 
-    Columns are chosen over the first 400 objects, and over lines from elsewhere in the file. Blank lines are not rows.
+    Columns are chosen over the first 200 objects, and over lines from elsewhere in the file. Blank lines are not rows.
 
     Args:
         items: the objects of the file, one per "line", see :func:`~harvestdetect.dump.json_text.json_objects`.
         shapes: how records are read; decided here.
-        more: returns lines from elsewhere in the file.
+        more: returns lines from elsewhere in the file, behind an offset.
         settings: ``max_line_bytes`` counts.
         batch_rows: most rows of a block. A record with many rows may exceed it.
         rejects: takes what cannot be read, before the block that follows it is yielded.
@@ -74,8 +76,8 @@ def read_jsonl(
             return
         if objects:
             if len(objects) >= _SAMPLE_ROWS:
-                elsewhere = [value for line in more() if isinstance(value := _sampled(line), dict)]
-                objects += elsewhere
+                end = max((item.offset + _size(item) for item in window if isinstance(item, LineRun)), default=0)
+                objects += [value for line in more(end) if isinstance(value := _sampled(line), dict)]
             shapes.decide(objects)
             names = dict.fromkeys(name for row in objects for name in row)
             decoder = _Lines(shapes, list(names), rejects, settings.max_line_bytes, batch_rows)
@@ -85,8 +87,13 @@ def read_jsonl(
         yield from _Lines(shapes, [], rejects, settings.max_line_bytes, batch_rows).blocks(window)
 
 
+def _size(run: LineRun) -> int:
+    """Bytes of lines with their separators."""
+    return sum(map(len, run.lines)) + len(run.lines)
+
+
 def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:
-    """Enough of the file to choose columns: up to 400 objects, a million lines or 32 MB. Also the objects in it."""
+    """Enough of the file to choose columns: up to 200 objects, a million lines or 32 MB. Also the objects in it."""
     window: list[Item] = []
     objects: list[dict[str, Any]] = []
     size = lines = 0
@@ -97,12 +104,21 @@ def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:
             for line in item.lines:
                 size += len(line) + 1
                 if len(objects) < _SAMPLE_ROWS:
-                    value = _sampled(line)
-                    if isinstance(value, dict):
-                        objects.append(value)
+                    objects += _objects_in(line)
         if len(objects) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES or lines >= _SAMPLE_LINES:
             break
     return window, objects
+
+
+def _objects_in(line: bytes) -> list[dict[str, Any]]:
+    """The object in a line, or the objects."""
+    value = _sampled(line)
+    if isinstance(value, dict):
+        return [value]
+    if not line or line.isspace():
+        return []
+    found = (_sampled(piece) for _, piece in pieces_of(line))
+    return [value for value in found if isinstance(value, dict)]
 
 
 def _sampled(line: bytes) -> Any:
@@ -152,9 +168,26 @@ class _Rows:
 
     decoded: list[Any] = field(default_factory=list)
     """Each decoded by the typed decoder, or as a whole."""
-    lines: list[bytes] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
+    runs: list[LineRun] = field(default_factory=list)
+    """The lines that they are from."""
+    starts: list[int] = field(default_factory=list)
+    """The first row of each run."""
+    pieces: dict[int, bytes] = field(default_factory=dict)
+    """Row -> the part of a line that it is, if the line is not one object."""
+
+    def begin(self, run: LineRun) -> None:
+        """Begins with the lines of a run."""
+        self.starts.append(len(self.decoded))
+        self.runs.append(run)
+
+    def line(self, row: int) -> bytes:
+        """The line of a row."""
+        if row in self.pieces:
+            return self.pieces[row]
+        run = self.runs[bisect_right(self.starts, row) - 1]
+        return run.lines[self.numbers[row] - run.number]
 
 
 class _Lines:
@@ -204,6 +237,7 @@ class _Lines:
     def _take(self, run: LineRun) -> Iterator[None]:
         """Decodes lines. Yields whenever there are enough rows for a block."""
         rows, decode = self._rows, self._decode
+        rows.begin(run)
         offset = run.offset
         expect_blank = False
         for number, line in enumerate(run.lines, run.number):
@@ -219,16 +253,32 @@ class _Lines:
                     continue
                 row = "not read" if self._rejects.full and b"\\u" not in line else _tolerant(decode, line)
                 if isinstance(row, str):
-                    if not run.cut:  # otherwise the broken stream is the reject
+                    # If the stream broke off in the line, that is the reject.
+                    if not run.cut and not self._take_pieces(line, number, start):
                         self._rejects.add(number, start, row)
                     continue
             rows.decoded.append(row)
-            rows.lines.append(line)
             rows.numbers.append(number)
             rows.offsets.append(start)
             if len(rows.decoded) >= self._batch_rows:
                 yield None
                 rows = self._rows
+                rows.begin(run)
+
+    def _take_pieces(self, line: bytes, number: int, offset: int) -> bool:
+        """Decodes the objects in a line that is not one object. Whether there are any."""
+        rows = self._rows
+        found = pieces_of(line)
+        for inside, piece in found:
+            row = _tolerant(self._decode, piece)
+            if isinstance(row, str):
+                self._rejects.add(number, offset + inside, row)
+                continue
+            rows.pieces[len(rows.decoded)] = piece
+            rows.decoded.append(row)
+            rows.numbers.append(number)
+            rows.offsets.append(offset + inside)
+        return bool(found)
 
     def _block(self) -> Block:
         """Takes the rows so far as a block."""
@@ -239,7 +289,7 @@ class _Lines:
         )
 
         def record(number: int) -> Any:
-            return decoded[number] if self._layout is None else _sampled(rows.lines[number])
+            return decoded[number] if self._layout is None else _sampled(rows.line(number))
 
         return block_of(
             self._shapes, columns, record, numbers=rows.numbers, offsets=rows.offsets, rejects=self._rejects

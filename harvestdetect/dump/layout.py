@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from harvestdetect.dump.paths import Path, explode, look_around
 from harvestdetect.dump.values import account_text, is_blank, is_placeholder
 
-__all__ = ["Chain", "Layout", "Row", "first_account", "is_there", "taken", "value_at"]
+__all__ = ["Chain", "Layout", "Row", "first_account", "first_value", "is_there", "taken", "value_at"]
 
 Chain: TypeAlias = tuple[Any, ...]
 """A row, followed by what encloses it, from the inside to the outside."""
@@ -55,7 +55,7 @@ class Layout:
             if name == "account":
                 value = first_account(value_at(chain, path) for path in paths)
             else:
-                value = next((v for path in paths if is_there(name, v := value_at(chain, path))), None)
+                value = first_value(name, (value_at(chain, path) for path in paths))
             found[name] = taken(value, self.cut.get(name)) if name in self.cut else value
         for name, constant in self.constants.items():
             if found.get(name) is None:
@@ -88,7 +88,18 @@ def is_there(field_name: str, value: Any) -> bool:
     return not (type(value) is str and not value.strip())
 
 
-def first_account(values: Iterator[Any]) -> Any:
+def first_value(field_name: str, values: Iterable[Any]) -> Any:
+    """The first value that counts for a field. If none does, the first that is not None, to show what is wrong."""
+    odd: Any = None
+    for value in values:
+        if is_there(field_name, value):
+            return value
+        if odd is None:
+            odd = value
+    return odd
+
+
+def first_account(values: Iterable[Any]) -> Any:
     """The first value that names an account. A placeholder such as ``anonymous`` counts only if there is no other, and
     so does a value that is no account at all."""
     placeholder: Any = None

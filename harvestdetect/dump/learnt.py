@@ -6,13 +6,18 @@ from collections import Counter
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harvestdetect.data import Reading
-from harvestdetect.dump.values import is_placeholder
+from harvestdetect.dump.values import PLACEHOLDERS
 
 __all__ = ["Learnt"]
 
-_MOST_ACCOUNTS: Final = 2_000_000
+_PLACEHOLDERS: Final = frozenset(
+    spelled for name in PLACEHOLDERS for spelled in (name, name.upper(), name.capitalize(), name.title())
+)
+"""Accounts that name nobody, as programs write them."""
+_MOST_ACCOUNTS: Final = 500_000
 """Distinct accounts of a file that are counted."""
 _ENOUGH: Final = 20
 """Prompts from which on one account for all of them is suspicious."""
@@ -39,7 +44,8 @@ class Learnt:
         self.warnings: list[str] = []
         self.wrappers: dict[str, None] = {}
         """Profiles of what rows are in."""
-        self._accounts: set[str] = set()
+        self._accounts: set[int] = set()
+        """Hashes of the accounts."""
         self._prompts = 0
         self._placeholders: Counter[str] = Counter()
 
@@ -51,12 +57,12 @@ class Learnt:
     def count(self, prompts: pa.RecordBatch) -> None:
         """Counts the accounts of a block of prompts."""
         self._prompts += prompts.num_rows
-        for item in prompts.column("account").value_counts():
-            account = item["values"].as_py()
-            if len(account) < 40 and is_placeholder(account):
-                self._placeholders[account] += item["counts"].as_py()
-            if len(self._accounts) < _MOST_ACCOUNTS:
-                self._accounts.add(account)
+        column = prompts.column("account")
+        accounts = set(column.to_pylist())
+        if len(self._accounts) < _MOST_ACCOUNTS:
+            self._accounts.update(map(hash, accounts))
+        for account in accounts & _PLACEHOLDERS:
+            self._placeholders[account] += pc.sum(pc.equal(column, account)).as_py()
 
     def reading(self) -> Reading:
         """What is known so far."""

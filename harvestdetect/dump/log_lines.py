@@ -12,7 +12,7 @@ import msgspec
 from harvestdetect.dump.json_values import Item, is_json, objects_in
 from harvestdetect.dump.lines import BadLine, LineRun, LongLine
 
-__all__ = ["CRI", "DOCKER", "join_cri", "join_docker", "mend", "only_json"]
+__all__ = ["CRI", "DOCKER", "join_cri", "join_docker", "only_json", "pieces_of"]
 
 CRI: Final = re.compile(
     rb"(\d{4}-\d\d-\d\d[T ][\d:.,]{8,20}(?:Z|[+-]\d\d:?\d\d)?) (stdout|stderr) ([FP])(?::\S*)?(?: (.*))?\Z",
@@ -30,52 +30,12 @@ _NO_JSON: Final = "no JSON object on the line"
 _DOCKER: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def mend(items: Iterable[Item]) -> Iterator[Item]:
-    """JSON Lines in which lines that are not one object, but contain objects, are replaced by these.
+def pieces_of(line: bytes) -> list[tuple[int, bytes]]:
+    """(offset, bytes) of the objects in a line that is not one object; empty if it has none, or is one.
 
     A line may have several objects, the elements of a list, NULs of a log that was truncated while it was written,
-    colours, or a prefix. A line without an object stays as it is.
-
+    colours, or a prefix.
     """
-    for item in items:
-        if not isinstance(item, LineRun) or item.cut:
-            yield item
-            continue
-        lines = item.lines
-        odd = [
-            place
-            for place, line in enumerate(lines)
-            if line and (line[:1] != b"{" or line[-1:] not in b"}\r" or b"}{" in line)
-        ]
-        if not odd:
-            yield item
-            continue
-        yield from _mended(item, odd)
-
-
-def _mended(run: LineRun, odd: list[int]) -> Iterator[Item]:
-    """A run of lines some of which may have to be replaced."""
-    lines, offset, start = run.lines, run.offset, 0
-    for place in odd:
-        line = lines[place]
-        if line.isspace():
-            continue
-        found = _pieces(line)
-        if not found:
-            continue
-        if place > start:
-            yield LineRun(number=run.number + start, offset=offset, lines=lines[start:place])
-            offset += sum(map(len, lines[start:place])) + place - start
-        for inside, piece in found:
-            yield LineRun(number=run.number + place, offset=offset + inside, lines=[piece])
-        offset += len(line) + 1
-        start = place + 1
-    if start < len(lines):
-        yield LineRun(number=run.number + start, offset=offset, lines=lines[start:] if start else lines)
-
-
-def _pieces(line: bytes) -> list[tuple[int, bytes]]:
-    """(offset, bytes) of the objects in a line that is not one object; empty if it has none, or is one."""
     if b"\x1b" in line:
         # Offsets are those of the line without its colours.
         line = _COLOUR.sub(b"", line)
@@ -102,7 +62,7 @@ def _json_of(line: bytes, number: int, offset: int) -> Iterator[LineRun | BadLin
     if line[:1] == b"{" and is_json(line):
         yield LineRun(number=number, offset=offset, lines=[line])
         return
-    found = _pieces(line)
+    found = pieces_of(line)
     for inside, piece in found:
         yield LineRun(number=number, offset=offset + inside, lines=[piece])
     if not found:

@@ -13,6 +13,7 @@ from harvestdetect.dump.columns import check_mapping
 from harvestdetect.dump.file import read_file
 from harvestdetect.dump.folders import LeftOut
 from harvestdetect.dump.limits import Budget, Expansion
+from harvestdetect.dump.pseudonyms import Pseudonyms
 from harvestdetect.dump.sources import (
     Found,
     Names,
@@ -56,6 +57,7 @@ class Dumps(Iterator[Batch]):
         self._batch_rows = batch_rows
         self._progress = progress
         self._budget = Budget(settings.max_expansion)
+        self._pseudonyms = None if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms)
         self.left_out = names.left_out if isinstance(names, Names) else LeftOut()
         """Files, and members of archives, that are no dumps. It is complete when everything was read."""
         self._position = 0
@@ -148,7 +150,7 @@ class Dumps(Iterator[Batch]):
 
     def _file(self, name: str, batches: Iterator[Batch]) -> Iterator[DumpFile]:
         """A file. Its position is used again if nothing comes of it, because positions are those of files read."""
-        counted = _Counted(batches)
+        counted = _Counted(batches if self._pseudonyms is None else self._pseudonyms.batches(batches))
         with closing(counted):
             yield DumpFile(position=self._position, name=name, batches=counted)
         self._position += counted.fruitful or not counted.started
@@ -231,7 +233,7 @@ def read_dumps(
         in JSON Lines, the first line of a record in CSV, and the row in Parquet.
 
     Raises:
-        InputError: a source is missing or cannot be read.
+        InputError: a source is missing or cannot be read, or the key of the pseudonyms.
         ColumnsError: a file has no column for account or prompt.
         UsageError: no source was named, or standard input twice.
     """

@@ -43,7 +43,8 @@ class Column:
             return [(row, value) for row, value in pairs if isinstance(value, str | list | dict) and value]
         if name == "timestamp":
             return [(row, value) for row, value in pairs if _may_be_time(value)]
-        return [(row, value) for row, value in pairs if to_text(value) is not None or type(value) is float]
+        kinds = (float,) if name == "account" else (float, bool)
+        return [(row, value) for row, value in pairs if to_text(value) is not None or type(value) in kinds]
 
 
 def _may_be_time(value: Any) -> bool:
@@ -65,6 +66,7 @@ class Sample:
     def __init__(self, chains: Sequence[Chain], inside: frozenset[str] = frozenset()) -> None:
         self.chains = chains
         self._inside = inside
+        self._asked: dict[Path, Column] = {}
         self.columns: dict[Path, Column] = {}
         self.paths: dict[Path, None] = {}
         """All paths, in the order in which they were found."""
@@ -96,17 +98,14 @@ class Sample:
 
     def at(self, path: Path) -> Column:
         """The column at any path."""
-        column = self.columns.get(path)
+        column = self.columns.get(path) or self._asked.get(path)
         if column is None:
-            column = Column(path)
+            column = self._asked[path] = Column(path)
             for number, chain in enumerate(self.chains):
                 value = value_at(chain, path)
                 if value is not None:
                     column.rows.append(number)
                     column.values.append(value)
-            self.columns[path] = column
-            if column.rows:
-                self.paths.setdefault(path, None)
         return column
 
     @cached_property

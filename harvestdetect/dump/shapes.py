@@ -192,8 +192,10 @@ class Shapes:
         _, choice, sample = max(failed, key=lambda item: item[0])
         paths = list(sample.paths)
         shape = f"the records look like {choice.layout.shape}" if choice.layout.shape else ""
-        notes = "; ".join(filter(None, [shape, *choice.warnings[-1:]])) if choice.layout.shape else ""
         name = choice.missing[0]
+        notes = "; ".join(filter(None, [shape, *choice.warnings[-1:]])) if choice.layout.shape else ""
+        if name == "account" and choice.layout.shape:
+            notes += "; if the path of the file names the account, give --map account=@path:PATTERN"
         given = self._mapped.paths.get(name)
         what = f"no column {'.'.join(given)!r} for the {name}" if given else f"no column for the {name}"
         return ColumnsError(complaint(self._name, what, name, paths, notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harvestdetect.dump.layout import Layout, Row, first_account, is_there, taken
+from harvestdetect.dump.layout import Layout, Row, first_account, first_value, is_there, taken
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.paths import Path, look_up
 from harvestdetect.dump.rows import Block, to_text
@@ -22,13 +22,15 @@ class Columns:
         count: n.
     """
 
-    def __init__(self, columns: Mapping[str, Sequence[Any]], count: int) -> None:
+    def __init__(self, columns: Mapping[str, list[Any]], count: int) -> None:
         self._columns = columns
         self.count = count
         self._paths: dict[Path, list[Any]] = {}
 
-    def at(self, path: Path) -> list[Any]:
-        """The values at a path."""
+    def at(self, path: Path, *, raw: bool = False) -> list[Any]:
+        """The values at a path. ``raw``: whether typed wrappers around values at the top level may remain."""
+        if raw and len(path) == 1 and path[0] in self._columns:
+            return self._columns[path[0]]
         values = self._paths.get(path)
         if values is None:
             values = self._paths[path] = self._found(path)
@@ -48,7 +50,7 @@ class Columns:
         column = self._columns[name]
         if name == whole:
             if set(map(type, column)).isdisjoint((dict, list)):
-                return list(column)
+                return column
             return [look_up({name: value}, (name,)) if type(value) in (dict, list) else value for value in column]
         rest = path[1:] if name == path[0] else tuple(whole.removeprefix(name + ".").split("."))
         if name.startswith(whole + "."):
@@ -60,13 +62,13 @@ def fields_of(layout: Layout, columns: Columns) -> dict[str, list[Any]]:
     """The values of each field of a layout."""
     found: dict[str, list[Any]] = {}
     for name, paths in layout.fields.items():
-        values = columns.at(paths[0])
+        values = columns.at(paths[0], raw=name == "prompt")
         if len(paths) > 1:
             rows = zip(*map(columns.at, paths), strict=True)
             if name == "account":
-                values = [first_account(iter(row)) for row in rows]
+                values = [first_account(row) for row in rows]
             else:
-                values = [next((value for value in row if is_there(name, value)), None) for row in rows]
+                values = [first_value(name, row) for row in rows]
         if name in layout.cut:
             values = [taken(value, layout.cut[name]) for value in values]
         found[name] = values
