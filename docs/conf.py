@@ -55,6 +55,7 @@ docs/nightly
 docs/state
 docs/alerts
 docs/schedule
+docs/shapes
 docs/limits
 ```
 
