@@ -100,6 +100,10 @@ class Read:
     reject_count: int
     repeated: int
     """Number of rows that do not count because another file has them too."""
+    again: int = 0
+    """Number of further rows that repeat a request: they have its request id, or its text within a minute."""
+    resent: int = 0
+    """Number of turns of conversations that do not count because an earlier request had them."""
 
 
 def read_corpus(
@@ -136,12 +140,17 @@ def read_corpus(
     _note_copies(copies.within, copies.repeated, files, context)
     if copies.copied is not None:
         corpus = replace(corpus, prompts=replace(corpus.prompts, copied=copies.copied))
+    rows = len(corpus.prompts.account) - copies.repeated
+    again = rows - int(first_rows(corpus.prompts).sum())
+    _note_repeats(again, builder.resent, context)
     return Read(
         corpus=corpus,
         files=tuple(files),
         rejects=tuple(rejects),
         reject_count=reject_count,
         repeated=copies.repeated,
+        again=again,
+        resent=builder.resent,
     )
 
 
@@ -185,6 +194,17 @@ def _note_copies(within: Mapping[int, int], repeated: int, files: Sequence[Sourc
         context.note(f"all prompts of {names.get(file, file)} are in {names.get(other, other)} too, and count once")
     if repeated and not within:
         context.note(f"{repeated:,} prompts are in more than one file, and count once")
+
+
+def _note_repeats(again: int, resent: int, context: Context) -> None:
+    """Notes how many rows and turns were sent before."""
+    if again:
+        context.note(
+            f"{again:,} prompts repeat a request, by its request id or by account and text within a minute, and count "
+            "once with it"
+        )
+    if resent:
+        context.note(f"{resent:,} turns of conversations were sent again with the next turn, and count once")
 
 
 def postings_of(corpus: Corpus, volume: Volumes) -> Postings:

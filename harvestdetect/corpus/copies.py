@@ -21,7 +21,7 @@ import numpy as np
 
 from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
-from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes
+from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes, mixed
 
 __all__ = ["Copies", "FileRows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
 
@@ -68,18 +68,10 @@ def row_keys(block: PreparedBlock) -> Words:
     )
     account = np.frombuffer(names, "<u8").astype(np.uint64)[block.code[:, 0]]
     untimed = block.time == NO_TIME
-    key = _mixed(_mixed(account) ^ block.time.astype(np.int64).view(np.uint64))
-    key = _mixed(key ^ block.content)
-    key = _mixed(key ^ np.where(untimed, block.line, 0).astype(np.int64).view(np.uint64))
+    key = mixed(mixed(account) ^ block.time.astype(np.int64).view(np.uint64))
+    key = mixed(key ^ block.content)
+    key = mixed(key ^ np.where(untimed, block.line, 0).astype(np.int64).view(np.uint64))
     return np.asarray((key & ~np.uint64(1)) | untimed.astype(np.uint64))
-
-
-def _mixed(value: Words) -> Words:
-    """The finalizer of SplitMix64: a bijection in which every bit depends on all."""
-    value = value + np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(value ^ (value >> np.uint64(31)))
 
 
 def rows_of(keys: Sequence[Words]) -> FileRows:
