@@ -230,7 +230,7 @@ def _contents(rows: int, messages: _Messages, parts: _Parts, registry: Registry 
 
 def _of_user(messages: _Messages) -> Bools:
     """Which messages are turns of the user: bool[q]."""
-    return messages.role == (messages.roles.index("user") if "user" in messages.roles else -1)
+    return np.asarray(messages.role == (messages.roles.index("user") if "user" in messages.roles else -1))
 
 
 def _early_turns(rows: int, messages: _Messages) -> Bools:

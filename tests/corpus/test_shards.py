@@ -16,7 +16,7 @@ import pytest
 
 import harvestdetect.corpus.shards as shards_module
 from harvestdetect.corpus import prepare_parallel as preparing
-from harvestdetect.corpus.block import Cutting
+from harvestdetect.corpus.block import FIRST_LAYOUT, Cutting
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.corpus.shards import ShardFolder
@@ -194,3 +194,17 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "kept").rmdir()
     with pytest.raises(CacheError, match="kept"):
         kept.writer("a.jsonl")
+
+
+def test_prepared_files_of_the_first_layout_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import harvestdetect.corpus.shard_file as shard_file
+
+    files = [write(tmp_path / "one.jsonl.gz", range(60))]
+    with monkeypatch.context() as before:
+        before.setattr(shards_module, "MAGIC", shard_file.FIRST_MAGIC)
+        before.setattr(shards_module, "LAYOUT", FIRST_LAYOUT)
+        first, _, _ = scan(files, folder(tmp_path / "kept"))
+    read: list[str] = []
+    again, _, _ = scan(files, folder(tmp_path / "kept"), read=read)
+    assert read == []
+    assert told(again) == told(first)
