@@ -51,6 +51,8 @@ class Settings:
     # reading
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Name of a field -> its column, or dotted path, in the dump: ``{"prompt": "body.messages"}``."""
+    profile: str = ""
+    """Name of the shape that all records have, or a TOML file with further shapes; "" recognises known shapes."""
     format: str = "auto"
     """``jsonl``, ``csv`` or ``parquet``; ``auto`` recognises the format by the content of each file."""
     max_rejects: float | None = None
