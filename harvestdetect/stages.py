@@ -24,8 +24,9 @@ from harvestdetect.cluster.views import Clustered, cluster_view
 from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts, segments_by_prompt
-from harvestdetect.corpus.copies import copies_of
+from harvestdetect.corpus.copies import copies_of, copies_told
 from harvestdetect.corpus.registry import Registry, load_registry
+from harvestdetect.corpus.repeats import repeats_told
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import (
     Batch,
@@ -69,8 +70,6 @@ Source: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
 
 MAX_REJECTS_KEPT: Final = 100_000
 """Number of rejects that are listed one by one; further ones are only counted."""
-MAX_COPIES_NAMED: Final = 10
-"""Number of files whose prompts are all in other files that notes name; further ones are only counted."""
 PARALLEL_CLUSTERS: Final = 500
 """Number of clusters from which several processes describe them. Starting the processes takes about a second."""
 
@@ -139,12 +138,12 @@ def read_corpus(
             context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")
         corpus = builder.finish()
     copies = copies_of(corpus.prompts)
-    _note_copies(copies.within, copies.repeated, files, context)
     if copies.copied is not None:
         corpus = replace(corpus, prompts=replace(corpus.prompts, copied=copies.copied))
     rows = len(corpus.prompts.account) - copies.repeated
     again = rows - int(first_rows(corpus.prompts).sum())
-    _note_repeats(again, builder.resent, context)
+    for sentence in (*copies_told(copies, [file.name for file in files]), *repeats_told(again, builder.resent)):
+        context.note(sentence)
     return Read(
         corpus=corpus,
         files=tuple(files),
@@ -186,29 +185,6 @@ def _note_scaffolds(builder: CorpusBuilder, registry: Registry | None, context: 
     cut = [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]
     if cut:
         context.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
-
-
-def _note_copies(within: Mapping[int, int], repeated: int, files: Sequence[SourceFile], context: Context) -> None:
-    """Notes which files repeat others."""
-    names = {number: file.name for number, file in enumerate(files)}
-    for position, (file, other) in enumerate(sorted(within.items())):
-        if position == MAX_COPIES_NAMED and len(within) > MAX_COPIES_NAMED + 1:
-            context.note(f"{len(within) - position:,} more files have only prompts that are in other files too")
-            break
-        context.note(f"all prompts of {names.get(file, file)} are in {names.get(other, other)} too, and count once")
-    if repeated and not within:
-        context.note(f"{repeated:,} prompts are in more than one file, and count once")
-
-
-def _note_repeats(again: int, resent: int, context: Context) -> None:
-    """Notes how many rows and turns were sent before."""
-    if again:
-        context.note(
-            f"{again:,} prompts repeat a request, by its request id or by account and text within a minute, and count "
-            "once with it"
-        )
-    if resent:
-        context.note(f"{resent:,} turns of conversations were sent again with the next turn, and count once")
 
 
 def postings_of(corpus: Corpus, volume: Volumes) -> Postings:

@@ -13,7 +13,7 @@ in the file that contains it most often.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,8 +23,11 @@ from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
 from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes, mixed
 
-__all__ = ["Copies", "FileRows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
+__all__ = ["Copies", "FileRows", "copies_of", "copies_told", "counted_once", "is_within", "row_keys", "rows_of"]
 
+MAX_NAMED: Final = 10
+"""Number of files whose prompts are all in other files that the user is told of by name; further ones are only
+counted."""
 _PROBES: Final = 16
 """Number of rows of a file that are looked for in another file before all of them are."""
 
@@ -136,6 +139,19 @@ def copies_of(prompts: Prompts) -> Copies:
     copied = _copied(tied, group, untimed & np.isin(file, list(within)), rows)
     repeated = int(more[~loose[first]].sum()) + (0 if copied is None else int(copied.sum()))
     return Copies(repeated=repeated, within=within, copied=copied)
+
+
+def copies_told(copies: Copies, names: Sequence[str]) -> Iterator[str]:
+    """What the user should know about files that repeat others, one sentence each. ``names``: of the files."""
+    shown = dict(enumerate(names))
+    within = sorted(copies.within.items())
+    for position, (file, other) in enumerate(within):
+        if position == MAX_NAMED and len(within) > MAX_NAMED + 1:
+            yield f"{len(within) - position:,} more files have only prompts that are in other files too"
+            break
+        yield f"all prompts of {shown.get(file, file)} are in {shown.get(other, other)} too, and count once"
+    if copies.repeated and not within:
+        yield f"{copies.repeated:,} prompts are in more than one file, and count once"
 
 
 def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> dict[int, int]:

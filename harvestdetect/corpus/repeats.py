@@ -8,6 +8,7 @@ minute. A row without a time is the same request only by its request id.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from harvestdetect.data import NO_TIME
 from harvestdetect.util.arrays import AnyInts, Ints, Ints32, Words, changes, mixed
 
-__all__ = ["first_requests"]
+__all__ = ["first_requests", "repeats_told"]
 
 RETRY: Final = 60
 """Seconds within which the same text of an account is one request."""
@@ -60,6 +61,22 @@ def first_requests(account: Ints32, time: Ints, content: AnyInts, request: Words
         moved[rest] = again
         first = moved[first]  # rows that count with a row that counts with another
     return first if (first != np.arange(len(first))).any() else None
+
+
+def repeats_told(again: int, resent: int) -> Iterator[str]:
+    """What the user should know about rows and turns that were sent before, one sentence each.
+
+    Args:
+        again: rows that repeat a request.
+        resent: turns of conversations that do not count.
+    """
+    if again:
+        yield (
+            f"{again:,} prompts repeat a request, by its request id or by account and text within a minute, and count "
+            "once with it"
+        )
+    if resent:
+        yield f"{resent:,} turns of conversations were sent again with the next turn, and count once"
 
 
 def _several(*columns: AnyInts | Words) -> Ints:

@@ -89,7 +89,7 @@ def spelling(value: Any) -> str | None:
     if "@" in text:
         return text.lower() if _MAIL.fullmatch(text) else text
     if 36 <= len(text) <= 47 and (match := _UUID.fullmatch(text)):
-        return match[1].lower()
+        return str(match[1]).lower()
     if "." in text and (match := _WITH_ZEROS.fullmatch(text)):
         return str(match[1])
     if "+" in text and (match := _ROUNDED.fullmatch(text)):
