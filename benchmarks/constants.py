@@ -189,7 +189,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("evidence.work_list", DEALT="standard deviations", LEAST_USUAL="cosine", MIN_PAIRS="pairs"),
     *_of("evidence.block_density", POPULAR="accounts"),
     *_of("evidence.cohort", MIN_COHORT="accounts", MIDDLE="share"),
-    *_of("evidence.timed_prompts", MIN_PROMPTS="prompts", MISSING="share", MAX_DAYS="days"),
+    *_of("evidence.timed_prompts", MIN_PROMPTS="prompts", MISSING="share", UNTIMED="share", MAX_DAYS="days"),
     *_of("evidence.tempo", SESSION="seconds", MIN_RETURNING="accounts"),
     *_of(
         "evidence.coordination",

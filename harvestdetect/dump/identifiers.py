@@ -81,9 +81,9 @@ def spelling(value: Any) -> str | None:
     if not isinstance(value, str):
         return to_text(value)
     if not value.isascii():
-        text = unicodedata.normalize("NFKC", value)
-        value = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc")) if not text.isascii() else text
-    text = value.strip()
+        plain = unicodedata.normalize("NFKC", value)
+        value = "".join(c for c in plain if unicodedata.category(c) not in ("Cf", "Cc"))
+    text: str = value.strip()
     if len(text) > 2 and text[0] + text[-1] in _QUOTES:
         text = text[1:-1].strip()
     if "@" in text:

@@ -15,7 +15,7 @@ from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
-from harvestdetect.data import Campaign, Corpus, Family, Neighbors
+from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
 from harvestdetect.evidence import explanations
 from harvestdetect.evidence.account_fields import AccountFields
 from harvestdetect.evidence.cohort import Joined
@@ -23,7 +23,7 @@ from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, 
 from harvestdetect.evidence.nulls import Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
 from harvestdetect.evidence.sign_ups import Opened
-from harvestdetect.evidence.timed_prompts import TimedPrompts, timed_prompts
+from harvestdetect.evidence.timed_prompts import UNTIMED, TimedPrompts, timed_prompts
 from harvestdetect.evidence.work_list import WorkList, compare_likeness
 from harvestdetect.template.description import Description, is_template
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
@@ -73,6 +73,8 @@ class Reference:
     """The accounts and texts outside all candidates, for comparison."""
 
     pool: Pool
+    timed_pool: Pool | None
+    """The same with only the requests that have a time; None if all have one."""
     sent: npt.NDArray[np.int64]
     """int64[a]: requests of every account."""
     users: npt.NDArray[np.int64]
@@ -175,7 +177,7 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         contents=prompts.content[trimmed.prompts],
         clusters_used=texts_of_each(prompts.account[campaign.prompts], campaign.prompt_cluster),
         groups=groups,
-        timed=None if groups is None else timed_prompts(groups, prompts.time),
+        timed=_timed(groups, trimmed, context, seed=seed),
         work_list=None
         if groups is None
         else compare_likeness(
@@ -187,6 +189,17 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,
     )
+
+
+def _timed(groups: Groups | None, trimmed: Campaign, context: MeasureContext, *, seed: int) -> TimedPrompts | None:
+    """The times that are compared. If some requests of the dump have no time, they take no part on either side."""
+    prompts, pool = context.scan.corpus.prompts, context.reference.timed_pool
+    if pool is not None and groups is not None:
+        known = prompts.time[trimmed.prompts] != NO_TIME
+        if not known.any() or (~known).mean() > UNTIMED:
+            return None
+        groups = draw_groups(pool, trimmed.prompts[known], prompts.account, seed=seed)
+    return None if groups is None else timed_prompts(groups, prompts.time)
 
 
 def look_closer(candidate: CandidateData, context: MeasureContext) -> CandidateData:

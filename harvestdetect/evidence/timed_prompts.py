@@ -17,6 +17,7 @@ from harvestdetect.util.arrays import Bools, Floats, Ints
 __all__ = [
     "DAY",
     "HOUR",
+    "UNTIMED",
     "Statistic",
     "TimedPrompts",
     "account_starts",
@@ -35,6 +36,8 @@ MIN_PROMPTS: Final = 40
 """Prompts, compared with the drawn groups, that every measure of time needs. Chosen."""
 MISSING: Final = 0.1
 """Largest share of a candidate's prompts that may lack a time (or, for a pivot, a model). Chosen."""
+UNTIMED: Final = 0.5
+"""Largest share of a candidate's prompts that may lack a time, if it is compared with prompts that have one. Chosen."""
 MAX_DAYS: Final = 1_500
 """Days from the candidate's median time beyond which a time is taken for a mistake in the dump. Chosen."""
 AT_ONCE: Final = 1 << 20
