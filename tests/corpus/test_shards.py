@@ -236,7 +236,7 @@ def test_retries_and_conversations_across_files(tmp_path: Path, monkeypatch: pyt
     # The retry after 70 seconds is another request where it has another id.
     assert firsts == 8 * 4 + 4 * sum(i % 3 > 0 for i in range(8))
     assert len(whole.posting_prompt) == len(rows), "each request has its new turn only"
-    monkeypatch.setattr(preparing, "PARALLEL_FROM", 1, raising=False)
+    monkeypatch.setattr(preparing, "START_ROWS", 0)
     kept = tmp_path / "kept"
     for other in (
         scan(files, folder(kept))[0],
