@@ -87,6 +87,7 @@ class _Reader:
         expansion: Expansion,
         believed: int,
     ) -> None:
+        """Many parameters because a file is read within many limits."""
         self._file = file
         self._parquet = parquet
         self._dictionaries: Any = None
