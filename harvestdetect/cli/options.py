@@ -70,7 +70,7 @@ PROFILES: Final = (
     "azure-ml-inference, bedrock-invocation, vertex-request-response, google-audit-log, "
     "databricks-inference-table, openpipe, keywords-ai, langfuse-ingestion, langfuse-observations, "
     "langfuse-traces, langsmith-runs, mlflow-trace, mlflow-search, weave-calls, opik-traces, braintrust-logs, "
-    "datadog-llm, otel-gen-ai, openinference-dataframe, openai-batch-input, anthropic-batch-requests, "
+    "datadog-llm, openinference-dataframe, otel-gen-ai, openai-batch-input, anthropic-batch-requests, "
     "openai-stored-completion, openai-response, openai-responses-request, chat-completions-request, sharegpt, "
     "lmsys-chat, wildchat, open-webui, chatgpt-export, claude-export, cohere-chat, vllm-request, tgi-request, "
     "ollama-generate."
@@ -135,8 +135,8 @@ _SCAN_OPTIONS: Final = (
     ),
     click.option(
         "--selection", type=click.Choice(["account", "leaf", "eom"]),
-        help="How clusters are selected from the tree: account by who sent the texts, leaf and eom as in "
-        "HDBSCAN.  [default: account]",
+        help="How clusters are selected from the tree: by the accounts that come back to them (account), or by the "
+        "methods of HDBSCAN (leaf; eom: excess of mass).  [default: account]",
     ),
     click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]"),
     click.option("--threads", type=int, metavar="N", help="Number of threads; 0 uses all cores.  [default: 0]"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harvestdetect.dump.content import bare
-from harvestdetect.dump.paths import decoded
+from harvestdetect.dump.paths import decoded, nested
 
 __all__ = ["Sections", "encrypted", "is_envelope", "sections_of"]
 
@@ -50,7 +50,16 @@ _BESIDE: Final = frozenset(
         *("anthropicversion", "generationconfig", "textgenerationconfig", "inferenceconfig", "parameters", "tools"),
         *("toolchoice", "toolconfig", "responseformat", "seed", "logprobs", "frequencypenalty", "presencepenalty"),
         *("safetysettings", "previousresponseid", "customid", "chathistory", "conversationid", "threadid", "kwargs"),
-        *("promptcachekey", "samplingparams", "reasoningeffort", "logitbias", "numpredict", "keepalive", "callbacks"),
+        *(
+            "promptcachekey",
+            "assistantid",
+            "samplingparams",
+            "reasoningeffort",
+            "logitbias",
+            "numpredict",
+            "keepalive",
+            "callbacks",
+        ),
     )
 )
 """Names that stand beside the text of a request and that nobody types."""
@@ -60,6 +69,8 @@ _CIPHERS: Final = frozenset(("ciphertext", "encrypteddata", "encryptedcontent", 
 """Names of encrypted texts."""
 _MOST_NAMES: Final = 2_000
 """Names of an object that are looked at."""
+_LAYERS: Final = 3
+"""Objects around a request that are looked into."""
 _PARENTS: Final = ("parent", "parentId", "parent_id", "parentMessageId", "parent_message_id")
 
 
@@ -140,12 +151,19 @@ def _alternating(asked: Any, answered: Any) -> list[Any]:
     return turns
 
 
-def is_envelope(value: Mapping[str, Any]) -> bool:
+def is_envelope(value: Mapping[str, Any], depth: int = 0) -> bool:
     """Whether an object that was written as text is the body of a request or the like, not what somebody typed.
 
     It is if it has a list of messages, or options of a request beside a text, or if all its words stand under one name
-    of a prompt.
+    of a prompt, or if such an object is in it.
+
+    Args:
+        value: the object.
+        depth: objects around it.
     """
+    if any("." in key for key in value if isinstance(key, str)):
+        inside = nested(value)
+        return isinstance(inside, dict) and is_envelope(inside, depth + 1) if depth < _LAYERS else False
     if encrypted(value):
         return True
     found = sections_of(value)
@@ -156,6 +174,9 @@ def is_envelope(value: Mapping[str, Any]) -> bool:
     if not _BESIDE.isdisjoint(names) and (found.main or found.system or found.response):
         return True
     if "object" in names and found.response:
+        return True
+    inner = [named[name] for name in _WRAPPERS if isinstance(named.get(name), dict)] if depth < _LAYERS else []
+    if any(is_envelope(part, depth + 1) for part in inner):
         return True
     if not found.main:
         return not names

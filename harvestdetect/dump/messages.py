@@ -208,6 +208,10 @@ def _read_structured(text: str, head: str, found: Messages) -> str | None:
     if not value:
         return EMPTY
     value = without_wrappers(value)
+    if isinstance(value, str):
+        return _read_text(value, found)
+    if not isinstance(value, list | dict) or not value:
+        return None
     if isinstance(value, list):
         if _are_token_ids(value) and len(value) >= _TOKEN_IDS:
             return TOKENS
