@@ -70,7 +70,7 @@ PROFILES: Final = (
     "azure-ml-inference, bedrock-invocation, vertex-request-response, google-audit-log, "
     "databricks-inference-table, openpipe, keywords-ai, langfuse-ingestion, langfuse-observations, "
     "langfuse-traces, langsmith-runs, mlflow-trace, mlflow-search, weave-calls, opik-traces, braintrust-logs, "
-    "datadog-llm, otel-gen-ai, openinference-dataframe, openai-batch-input, anthropic-batch-requests, "
+    "datadog-llm, openinference-dataframe, otel-gen-ai, openai-batch-input, anthropic-batch-requests, "
     "openai-stored-completion, openai-response, openai-responses-request, chat-completions-request, sharegpt, "
     "lmsys-chat, wildchat, open-webui, chatgpt-export, claude-export, cohere-chat, vllm-request, tgi-request, "
     "ollama-generate."

@@ -141,8 +141,9 @@ class _Table:
         if self.decided or not self.header:
             return
         self.decided = True
-        rows = self.rows[:_SAMPLE_ROWS]
-        if len(rows) == _SAMPLE_ROWS:
+        rest = self.rows[_SAMPLE_ROWS:]
+        rows = self.rows[:_SAMPLE_ROWS] + rest[:: max(1, len(rest) // _SAMPLE_ROWS)]
+        if len(rows) >= _SAMPLE_ROWS:
             rows = rows + [row for row in self.elsewhere(self.offsets[-1]) if len(row) == len(self.header)]
         self.shapes.decide([self._object(row) for row in rows], self.header)
 

@@ -208,7 +208,7 @@ def _better(plain: Dialect, best: _Score, lines: Sequence[str], delimiters: Sequ
             others.append(replace(base, backslash=True))
         if not few and not _has_quotes(text, delimiter, '"'):
             others.append(replace(base, quoting="escapes" if _has_escapes(text, delimiter) else "none"))
-            if _has_quotes(text, delimiter, "'"):
+            if "'" in text and _has_quotes(text, delimiter, "'"):
                 others.append(replace(base, quoting="single"))
     for other in others:
         score = _score(other, lines)
@@ -224,10 +224,9 @@ def _better(plain: Dialect, best: _Score, lines: Sequence[str], delimiters: Sequ
 def _has_quotes(text: str, delimiter: str, quote: str) -> bool:
     """Whether most fields that begin with a quote end with one."""
     edge = re.escape(delimiter)
-    begun = len(re.findall(rf"(?:^|{edge}){quote}", text, re.MULTILINE))
     inside = rf"[^{quote}]*+(?:{quote}{quote}[^{quote}]*+)*+"
-    closed = len(re.findall(rf"(?:^|{edge}){quote}{inside}{quote}(?={edge}|\s*$)", text, re.MULTILINE))
-    return 2 * closed > begun
+    rest, closed = re.subn(rf"(?:^|(?<={edge})){quote}{inside}{quote}(?={edge}|\s*$)", "", text, flags=re.MULTILINE)
+    return closed >= len(re.findall(rf"(?:^|(?<={edge})){quote}", rest, re.MULTILINE))
 
 
 def _has_escapes(text: str, delimiter: str) -> bool:

@@ -55,7 +55,7 @@ def kept_out(path: str) -> str:
         return "no dump"
     if _SUFFIX.search(base) or _PARTS.match(base) or _has_no_suffix(parts[-1]):
         return ""
-    return f".{base.rsplit('.', 1)[-1][:20]} file"
+    return f".{base.rsplit('.', 1)[-1][:20]} file" if "." in base else "file without a suffix"
 
 
 def _has_no_suffix(name: str) -> bool:

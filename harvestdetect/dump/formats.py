@@ -49,6 +49,8 @@ _OTHER_ARRAY: Final = re.compile(rb'\[\s*(?:"|-?\d|true|false|null)')
 _CONTROL: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b\x1e\0")) + b"\x7f"
 _MOST_CONTROL: Final = 0.02
 """Share of control characters above which a file is no text."""
+_FEW_CONTROL: Final = 16
+"""Control characters that any text may have."""
 _NO_HEADER: Final = (
     "it has no line with the names of the columns; add one, such as account,timestamp,prompt, with the same delimiter"
 )
@@ -116,4 +118,4 @@ def _is_binary(text: bytes) -> bool:
     """Whether a text has too many control characters. NULs that a truncated log has in it do not count."""
     controls = len(text) - len(text.translate(None, _CONTROL))
     scattered = sum(1 for _ in re.finditer(rb"\0+", text))
-    return controls + scattered > _MOST_CONTROL * len(text) + 1
+    return controls + scattered > _MOST_CONTROL * len(text) + _FEW_CONTROL

@@ -55,8 +55,8 @@ def json_objects(
 
 
 def has_json(head: bytes) -> bool:
-    """Whether some of the first lines of a text have JSON objects in them."""
-    return any(objects_in(line) for line in _first_lines(head, len(head) + 1))
+    """Whether some of the first lines of a text have JSON objects in them, or may have parts of them."""
+    return any(objects_in(line) or CRI.match(line) for line in _first_lines(head, len(head) + 1))
 
 
 def _first_lines(head: bytes, size: int) -> list[bytes]:
@@ -86,7 +86,8 @@ def _kind(head: bytes, chunks: Iterator[bytes], limit: int) -> tuple[str, Iterat
         start, chunks = peek(chunks, limit + 1)
         text = start.lstrip(_AROUND)
         line = text.split(b"\n", 1)[0]
-        if not is_json(line.strip(_AROUND)) and (b"\n" not in text or _goes_on(text, line)):
+        whole = len(line) <= limit and is_json(line.strip(_AROUND))
+        if not whole and (b"\n" not in text or _goes_on(text, line)):
             return "JSON objects", chunks
         return "", chunks
     objects = sum(line[:1] == b"{" and is_json(line) for line in lines)

@@ -33,6 +33,8 @@ __all__ = ["read_jsonl"]
 
 _SAMPLE_ROWS: Final = 200
 """Number of objects at the beginning of a file over which columns are chosen."""
+_FURTHER: Final = 100
+"""Number of further objects, from the rest of the lines that were read, over which columns are chosen too."""
 _SAMPLE_BYTES: Final = 32_000_000
 """Bytes of lines after which columns are chosen over fewer objects."""
 _SAMPLE_LINES: Final = 1_000_000
@@ -93,7 +95,11 @@ def _size(run: LineRun) -> int:
 
 
 def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:
-    """Enough of the file to choose columns: up to 200 objects, a million lines or 32 MB. Also the objects in it."""
+    """Enough of the file to choose columns: up to 200 objects, a million lines or 32 MB.
+
+    Returns:
+        The beginning of the file, and objects in it: the first ones, and some of the others.
+    """
     window: list[Item] = []
     objects: list[dict[str, Any]] = []
     size = lines = 0
@@ -101,11 +107,15 @@ def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:
         window.append(item)
         if isinstance(item, LineRun):
             lines += len(item.lines)
-            for line in item.lines:
-                size += len(line) + 1
-                if len(objects) < _SAMPLE_ROWS:
-                    objects += _objects_in(line)
-        if len(objects) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES or lines >= _SAMPLE_LINES:
+            size += _size(item)
+            for place, line in enumerate(item.lines, 1):
+                objects += _objects_in(line)
+                if len(objects) >= _SAMPLE_ROWS:
+                    rest = item.lines[place:]
+                    for other in rest[:: max(1, len(rest) // _FURTHER)]:
+                        objects += _objects_in(other)
+                    return window, objects
+        if size >= _SAMPLE_BYTES or lines >= _SAMPLE_LINES:
             break
     return window, objects
 

@@ -24,6 +24,8 @@ DOCKER: Final = re.compile(rb'\s*\{\s*"log"\s*:\s*"')
 _COLOUR: Final = re.compile(rb"\x1b\[[0-9;:?]*[A-Za-z]")
 _AROUND: Final = b" \t\r\x00\x1e\xef\xbb\xbf"
 """Bytes around a line that do not belong to it: white space, NULs of a truncated log, marks of sequences."""
+_BETWEEN: Final = _AROUND + b"[],"
+"""Bytes between the objects of a line."""
 _STREAMS: Final = 8
 """Most streams of a container whose partial lines are kept at a time."""
 _NO_JSON: Final = "no JSON object on the line"
@@ -42,7 +44,14 @@ def pieces_of(line: bytes) -> list[tuple[int, bytes]]:
     clean = line.strip(_AROUND)
     if clean[:1] == b"{" and is_json(clean):
         return [(line.find(b"{"), clean)] if len(clean) < len(line.rstrip()) or line[:1] != b"{" else []
-    return objects_in(line)
+    found = objects_in(line)
+    if found and clean[:1] in b"[{":
+        # Such a line has nothing but objects; otherwise it is damaged.
+        starts = [0, *(start + len(piece) for start, piece in found)]
+        stops = [*(start for start, _ in found), len(line)]
+        if any(line[start:stop].strip(_BETWEEN) for start, stop in zip(starts, stops, strict=True)):
+            return []
+    return found
 
 
 def only_json(items: Iterable[Item]) -> Iterator[Item]:

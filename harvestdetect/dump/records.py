@@ -29,7 +29,7 @@ _HEAD: Final = 1 << 14
 """Bytes at the beginning of a file in which a record is recognised."""
 _DEPTH: Final = 4
 """Levels of records in records."""
-_DATA: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}\Z")
+_DATA: Final = re.compile(r"[A-Za-z0-9+/_-]{2,}={0,2}\Z")
 _RECORD: Final = msgspec.json.Decoder()
 
 

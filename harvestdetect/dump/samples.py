@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from harvestdetect.dump.columns import Match, matches
+from harvestdetect.dump.columns import Match, matches, plain
 from harvestdetect.dump.layout import Chain, value_at
 from harvestdetect.dump.paths import Path, leaves
 from harvestdetect.dump.rows import to_text
@@ -18,6 +18,10 @@ __all__ = ["DEEPEST", "Column", "Sample", "distinct"]
 
 DEEPEST: Final = 9
 """Most names of a path that is searched for a recognised name."""
+_WRITTEN: Final = frozenset(
+    ("prompt", "userprompt", "prompttext", "question", "query", "usermessage", "userinput", "text", "inputtext")
+)
+"""Plain names of columns whose text the sender wrote. JSON in it names no columns."""
 _MOST_PATHS: Final = 3_000
 """Most distinct paths of a sample that are looked at. A record can have names that nobody else has."""
 
@@ -80,9 +84,14 @@ class Sample:
 
     def _add(self, number: int, level: int, record: Any) -> None:
         """Adds the values of a row, or of what encloses it (``level`` above 0)."""
+        below: Path = ()
         for path, value in leaves(record, DEEPEST):
             if level and path[0] in self._inside:
                 continue
+            if below and path[: len(below)] == below and len(path) > len(below):
+                continue  # the sender wrote it
+            if isinstance(value, str) and plain(path[-1]) in _WRITTEN:
+                below = path
             if path not in self.paths:
                 if len(self.paths) >= _MOST_PATHS:
                     continue

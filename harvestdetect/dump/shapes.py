@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 from harvestdetect.dump.choice import MEANINGFUL, Choice, choose
 from harvestdetect.dump.columns import Mapped, complaint, matches, plain
@@ -85,17 +86,17 @@ class Shapes:
         if columns:
             self._check_given(records, columns)
             records = records or [dict.fromkeys(columns)]
-        groups: dict[str, list[tuple[Chain, tuple[Path, ...]]]] = {}
+        groups: dict[str, list[_Member]] = {}
         by_name: dict[str, Profile | None] = {"": None}
         count = 0
         for record in records:
-            for chain, steps in self._expanded(record):
-                profile = self._profiles.of(chain)
+            for member in self._expanded(record):
+                profile = self._profile(member)
                 if profile is not None and (profile.skip or profile.reject):
                     continue
                 key = profile.name if profile is not None else ""
                 by_name[key] = profile
-                groups.setdefault(key, []).append((chain, steps))
+                groups.setdefault(key, []).append(member)
                 count += 1
             if count >= _MOST_CHAINS:
                 break
@@ -113,24 +114,24 @@ class Shapes:
         self.main = best.layout
         self._tell(found)
         if all(not any(name.endswith("[]") for name in step) for step in steps):
-            sample = [chain for members in groups.values() for chain, inner in members if inner == steps]
+            sample = [one.chain for members in groups.values() for one in members if one.steps == steps]
             self.direct = _absolute(best.layout, steps, sample[:_SEEN])
 
     def _choose_group(
         self,
-        members: Sequence[tuple[Chain, tuple[Path, ...]]],
+        members: Sequence[_Member],
         profile: Profile | None,
         found: list[tuple[int, Choice, tuple[Path, ...]]],
         failed: list[tuple[int, Choice, Sample]],
     ) -> None:
         """Chooses the layouts of rows of one profile, or of none. By name, several layouts may be needed."""
         by_steps: dict[tuple[Path, ...], list[Chain]] = {}
-        for chain, steps in members:
-            by_steps.setdefault(steps, []).append(chain)
+        for member in members:
+            by_steps.setdefault(member.steps, []).append(member.chain)
         for steps, chains in by_steps.items():
             if steps:
                 self._steps.setdefault(steps)
-            sample = Sample(chains, frozenset(step[0].removesuffix("[]") for step in steps))
+            sample = Sample(chains, _Member((), steps, None).inside)
             for number in range(_MOST_ROUNDS if profile is None else 1):
                 strict = number > 0 or bool(found)
                 choice = choose(sample, profile, self._mapped, self._constants, strict=strict)
@@ -201,8 +202,8 @@ class Shapes:
         return ColumnsError(complaint(self._name, what, name, paths, notes))
 
     def _why_rejected(self, record: Any) -> str:
-        for chain, _ in self._expanded(record):
-            profile = self._profiles.of(chain)
+        for member in self._expanded(record):
+            profile = self._profile(member)
             if profile is not None and profile.reject:
                 return profile.reject
         return ""
@@ -230,51 +231,50 @@ class Shapes:
 
     # ------------------------------------------------------------ rows
 
-    def _expanded(self, record: Any) -> Iterator[tuple[Chain, tuple[Path, ...]]]:
-        """The rows of a record, each with what encloses it, and the paths by which wrappers lead to it."""
+    def _profile(self, member: _Member) -> Profile | None:
+        return member.profile or self._profiles.of(member.chain)
+
+    def _expanded(self, record: Any) -> Iterator[_Member]:
+        """The rows of a record."""
         if self._container:
             for chain in explode(record, self._container):
-                yield chain, (self._container,)
+                yield _member(chain, (), (self._container,), None)
             return
-        waiting: list[Iterator[tuple[Chain, tuple[Path, ...]]]] = [iter([((record,), ())])]
+        waiting: list[Iterator[_Member]] = [iter([_Member((record,), (), None)])]
         while waiting:
-            item = next(waiting[-1], None)
-            if item is None:
+            member = next(waiting[-1], None)
+            if member is None:
                 waiting.pop()
                 continue
-            chain, steps = item
-            inner = self._opened(chain, steps) if len(steps) < _WRAPPERS else None
+            inner = self._opened(member) if len(member.steps) < _WRAPPERS and member.profile is None else None
             if inner is None:
-                yield item
+                yield member
             else:
                 waiting.append(inner)
 
-    def _opened(self, chain: Chain, steps: tuple[Path, ...]) -> Iterator[tuple[Chain, tuple[Path, ...]]] | None:
+    def _opened(self, member: _Member) -> Iterator[_Member] | None:
         """What is in a wrapper, or the rows of a profile; None if the row is neither."""
-        profile = self._profiles.of(chain)
+        profile = self._profiles.of(member.chain)
         if profile is None or not profile.rows or profile.skip or profile.reject:
             return None
         for path in profile.rows:
-            if path in steps:
+            if path in member.steps:
                 continue
-            members = explode(chain[0], path)
+            members = explode(member.chain[0], path)
             first = next(members, None)
-            if first is not None and isinstance(first[0], dict | str):
-                if isinstance(first[0], str) and len(tuple(leaves(first[0], 1))) == 0:
-                    continue  # a text that is no object
+            if first is not None and isinstance(_as_object(first[0]), dict):
                 self._learnt.wrapped(profile.name)
-                return _joined(first, members, chain, (*steps, path))
+                own = None if profile.wrapper else profile
+                return (_member(one, member.chain, (*member.steps, path), own) for one in chain([first], members))
         return None
 
     def read(self, record: Any) -> Iterator[Row | str]:
         """The rows of a record; in place of a row that is no request, the reason, or :data:`SKIPPED`."""
-        for chain, _ in self._expanded(record):
-            yield self._row(chain)
+        for member in self._expanded(record):
+            yield self._row(member)
 
-    def _row(self, chain: Chain) -> Row | str:
-        if not isinstance(chain[0], dict):
-            chain = (_as_object(chain[0]), *chain[1:])
-        reason = ""
+    def _row(self, member: _Member) -> Row | str:
+        chain, reason = member.chain, ""
         for number, layout in enumerate(self._recent[:_TRIED]):
             row = layout.row(chain)
             if isinstance(row, str):
@@ -288,7 +288,7 @@ class Shapes:
         signature = _signature(chain[0])
         known = self._known.get(signature)
         if known is None:
-            known = self._find(chain)
+            known = self._find(member)
             if len(self._known) >= _MOST_SIGNATURES:
                 self._known.clear()
             self._known[signature] = known
@@ -297,9 +297,9 @@ class Shapes:
         row = known.row(chain)
         return row if isinstance(row, str) or is_request(row) else self._unread(chain)
 
-    def _find(self, chain: Chain) -> Layout | str:
+    def _find(self, member: _Member) -> Layout | str:
         """The layout of a row that no known layout can read, or why it is no request; "" if it is not known why."""
-        profile = self._profiles.of(chain)
+        profile = self._profile(member)
         if profile is not None and profile.skip:
             return SKIPPED
         if profile is not None and profile.reject:
@@ -307,7 +307,9 @@ class Shapes:
         if self._choices >= _MOST_CHOICES:
             return ""
         self._choices += 1
-        choice = choose(Sample([chain]), profile, self._mapped, self._constants, strict=bool(self._recent))
+        choice = choose(
+            Sample([member.chain], member.inside), profile, self._mapped, self._constants, strict=bool(self._recent)
+        )
         if choice.missing or not choice.rows:
             return ""
         if len(self._recent) < _MOST_LAYOUTS:
@@ -336,13 +338,25 @@ def is_request(row: Row) -> bool:
     return (type(account) is str or account_text(account) is not None) and is_there("prompt", row.get("prompt"))
 
 
-def _joined(
-    first: tuple[Any, ...], members: Iterator[tuple[Any, ...]], chain: Chain, steps: tuple[Path, ...]
-) -> Iterator[tuple[Chain, tuple[Path, ...]]]:
-    """Rows in a wrapper, followed by what encloses them."""
-    yield (*first, *chain[1:]), steps
-    for member in members:
-        yield (*member, *chain[1:]), steps
+class _Member(NamedTuple):
+    """A row of a record."""
+
+    chain: Chain
+    """The row, followed by what encloses it."""
+    steps: tuple[Path, ...]
+    """The paths by which wrappers lead to it."""
+    profile: Profile | None
+    """The profile whose rows it is one of; None if its own shape counts."""
+
+    @property
+    def inside(self) -> frozenset[str]:
+        """The names, in what encloses it, that lead to it."""
+        return frozenset(step[0].removesuffix("[]") for step in self.steps)
+
+
+def _member(inner: Chain, outer: Chain, steps: tuple[Path, ...], profile: Profile | None) -> _Member:
+    """A row, with what encloses it up to the end of ``inner``, whose last is the first of ``outer``."""
+    return _Member((_as_object(inner[0]), *inner[1:], *outer[1:]), steps, profile)
 
 
 def _as_object(value: Any) -> Any:

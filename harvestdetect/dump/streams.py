@@ -92,20 +92,22 @@ class Stored:
 
 
 def peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
-    """The first ``size`` bytes (or a little more, or all), and the whole stream again."""
-    head = bytearray()
+    """The first ``size`` bytes (or a little more, or all), and the whole stream again, in the same chunks."""
+    first: list[bytes] = []
+    seen = 0
     failure: BrokenStreamError | None = None
     try:
-        while len(head) < size and (chunk := next(chunks, b"")):
-            head += chunk
+        while seen < size and (chunk := next(chunks, b"")):
+            first.append(chunk)
+            seen += len(chunk)
     except BrokenStreamError as error:
         failure = error
 
     def again() -> Iterator[bytes]:
-        if head:
-            yield bytes(head)
+        while first:
+            yield first.pop(0)
         if failure is not None:
             raise failure
         yield from chunks
 
-    return bytes(head), again()
+    return b"".join(first), again()

@@ -82,24 +82,28 @@ class _Walk:
         """See :func:`units_of`."""
         head = stored.peek(_PEEK)
         packed = compression(head)
-        archive = is_zip(head) or (is_sqlite(head) and packed is None)
         content = head if packed is None else _beginning(stored.peek(_PEEK_PACKED), packed)
         tar = is_tar(content)
-        if not tar and not archive:
+        if not tar and not is_zip(content) and not is_sqlite(content):
             yield Unit(name=name, stored=stored, expands=expands)
-        elif depth >= _DEPTH:
+            return
+        if depth >= _DEPTH:
             yield Lost(name=name, reason=f"it is in more than {_DEPTH} archives; unpack some of them first", row=True)
-        elif tar:
-            chunks = decompress(stored, packed)
-            inside = expands or packed is not None
-            chunks = self._counted(chunks) if inside else chunks
-            yield from self._members(name, tar_members(chunks), depth=depth, expands=inside)
-        else:
-            with _seekable(name, stored) as (file, path):
-                if is_sqlite(head):
-                    yield from self._tables(name, path, expands=expands)
-                else:
+            return
+        expands = expands or packed is not None
+        chunks = decompress(stored, packed)
+        chunks = self._counted(chunks) if expands else chunks
+        if tar:
+            yield from self._members(name, tar_members(chunks), depth=depth, expands=expands)
+            return
+        try:
+            with _seekable(name, chunks, plain=packed is None) as (file, path):
+                if is_zip(content):
                     yield from self._members(name, zip_members(file), depth=depth, expands=True)
+                else:
+                    yield from self._tables(name, path, expands=expands)
+        except BrokenStreamError as error:
+            yield Lost(name=name, reason=str(error), row=True)
 
     def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Chunks of a compressed archive, as long as it may grow. Members that are not read count too."""
@@ -164,16 +168,16 @@ def _beginning(head: bytes, packed: str) -> bytes:
 
 
 @contextmanager
-def _seekable(name: str, stored: Stored) -> Iterator[tuple[BinaryIO, str]]:
-    """A file that can be read at any place, and its path: the source itself, or a copy of a stream."""
-    if is_plain_file(name):
+def _seekable(name: str, chunks: Iterator[bytes], *, plain: bool) -> Iterator[tuple[BinaryIO, str]]:
+    """A file that can be read at any place, and its path: the source itself if it is ``plain``, or a copy."""
+    if plain and is_plain_file(name):
         with open_source(name) as file:
             yield file, name
         return
     with temporary_file(name) as copy:
         try:
-            while data := stored.read():
-                copy.write(data)
+            for chunk in chunks:
+                copy.write(chunk)
             copy.flush()
             copy.seek(0)
         except OSError as error:

@@ -192,7 +192,7 @@ def test_progress_reaches_the_total(tmp_path: Path) -> None:
 
 
 def test_expand_sources(tmp_path: Path) -> None:
-    for name in ("b.jsonl", "a.ndjson.ZST", "c.csv.gz", "sub/d.parquet", "sub/.git/e.jsonl", "notes.txt"):
+    for name in ("b.jsonl", "a.ndjson.ZST", "c.csv.gz", "sub/d.parquet", "sub/.git/e.jsonl", "notes.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
 
@@ -203,7 +203,7 @@ def test_expand_sources(tmp_path: Path) -> None:
     assert names(f"{tmp_path}/*.jsonl", tmp_path / "b.jsonl") == ["b.jsonl"]
     assert names(f"{tmp_path}/*") == ["a.ndjson.ZST", "b.jsonl", "c.csv.gz", "sub/d.parquet"]
     assert names(f"{tmp_path}/**/*.parquet") == ["sub/d.parquet"]
-    assert names(tmp_path / "notes.txt") == ["notes.txt"]
+    assert names(tmp_path / "notes.md") == ["notes.md"]
     assert names(f"file://{tmp_path}/b.jsonl") == ["b.jsonl"]
     (tmp_path / "odd[1].jsonl").touch()
     assert names(tmp_path / "odd[1].jsonl") == ["odd[1].jsonl"]
@@ -349,7 +349,7 @@ def test_mapping(tmp_path: Path) -> None:
     with pytest.raises(ColumnsError, match="--map knows no field 'promt'"):
         read(tmp_path, settings=Settings(mapping={"promt": "x"}))
     with pytest.raises(ColumnsError, match=r"no column 'q' for the prompt.*a\.b, x, x\.y.*--map prompt=COLUMN"):
-        read(tmp_path, settings=Settings(mapping={"account": "a.b", "prompt": "q"}))
+        read(tmp_path / "one.jsonl", settings=Settings(mapping={"account": "a.b", "prompt": "q"}))
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
