@@ -10,6 +10,7 @@ import hashlib
 import signal
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 import pyarrow as pa

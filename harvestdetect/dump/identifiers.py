@@ -106,7 +106,7 @@ def _whole(first: str, decimals: str, exponent: int, text: str) -> str:
 
 
 def is_request(value: str) -> bool:
-    """Whether a text can be the id of a request. Short texts and zeros stand for none, or are counted by each client."""
+    """Whether a text can be the id of a request. Short texts and zeros stand for none, or are numbers of a client."""
     return len(value) >= _SHORTEST_REQUEST and len(set(value) - {"-"}) > 1
 
 
