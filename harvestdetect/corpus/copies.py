@@ -1,8 +1,8 @@
-"""FileRows that are in more than one file, and files that are completely contained in others.
+"""Rows that are in more than one file, and files that are completely contained in others.
 
 A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Two
-rows are the same when account, time and content are equal; campaigns count requests by the same rule
-(:func:`harvestdetect.corpus.by_prompt.first_rows`). A row without a time shows too little for that. It is the same as
+rows are the same when account, time and content are equal; rows that repeat a request for
+another reason are counted once too (:mod:`harvestdetect.corpus.repeats`), and stay in the corpus. A row without a time shows too little for that. It is the same as
 a row of another file only if both are on the same line, and only if one of the two files contains all rows of the
 other.
 
