@@ -77,6 +77,9 @@ def test_a_damaged_stream_keeps_the_rows_before_the_damage(tmp_path: Path, kind:
         # A damage is noticed some rows later, unless blocks have a checksum.
         sure = len(found.texts) if name == "cut" else 5_000
         assert found.texts[:sure] == [row["prompt"] for row in rows][:sure]
+        if name == "changed" and kind in ("zstd", "lz4"):  # without a checksum
+            assert found.rejects
+            continue
         (last,) = [r.reason for r in found.rejects if r.line is None]
         assert "stream is truncated" in last or "stream is damaged" in last
         assert f"{len(found.texts):,} rows were read" in last
