@@ -179,6 +179,8 @@ class _Chooser:
         path = self._mapped.paths.get(name)
         if path is None:
             return name in self._mapped.patterns
+        if (dotted(path),) in self._sample.paths:
+            path = (dotted(path),)
         column = self._sample.at(path)
         if not column.rows and (other := self._ignoring_case(path)) is not None:
             path = other
