@@ -69,7 +69,7 @@ _SCAN_OPTIONS: Final = (
         "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_parse_mapping,
         help="Column of a field; use dots for nested columns: prompt=body.messages. Repeat for more fields. Fields: "
         "account, timestamp, prompt, org, ip, asn, user_agent, api_key, payment, email_domain, created_at, model, "
-        "session. Common column names are recognised without this option.",
+        "session, request. Common column names are recognised without this option.",
     ),
     click.option(
         "--input-format", "format_", type=click.Choice(["auto", "jsonl", "csv", "parquet"]),

@@ -18,7 +18,7 @@ from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, Words
 
 __all__ = ["CODED", "LAYOUT", "Cutting", "PreparedBlock", "rows_of_account", "select_rows"]
 
-CODED: Final = ("account", *(name for name in FIELDS if name != "created_at"))
+CODED: Final = ("account", *(name for name in FIELDS if name not in ("created_at", "request")))
 """Columns of a block whose values are stored once and referred to by number."""
 
 

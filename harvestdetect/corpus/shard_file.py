@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.corpus.block import LAYOUT, PreparedBlock
-from harvestdetect.data import Reject, SourceFile
+from harvestdetect.data import Reading, Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.store.trust import verified
 from harvestdetect.util.retries import retried
@@ -72,6 +72,16 @@ def shown_name(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
+def _file_of(stored: dict[str, Any]) -> SourceFile:
+    """The file of a dump. Files that were prepared by earlier versions do not say how they were read."""
+    reading = stored.get("reading")
+    if reading is None:
+        return SourceFile(**stored)
+    others = {field: tuple(paths) for field, paths in reading["others"].items()}
+    known = Reading(**reading | {"others": others, "warnings": tuple(reading["warnings"])})
+    return SourceFile(**stored | {"reading": known})
+
+
 class Shard:
     """An open prepared file; to be closed.
 
@@ -101,7 +111,7 @@ class Shard:
         self.stored_name = str(stored["file"]["name"])
         shown = shown_name(self.stored_name if name is None else name)
         self.cut = None if "cutting" not in stored else (int(stored["cutting"][0]), int(stored["cutting"][1]))
-        self.file = SourceFile(**stored["file"] | {"name": shown})
+        self.file = _file_of(stored["file"] | {"name": shown})
         self.rejects = tuple(
             Reject(file=shown, line=line, byte=byte, reason=reason) for line, byte, reason in stored["rejects"]
         )

@@ -55,6 +55,12 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("session", "session_id", "conversation_id", "thread_id", "chat_id", "session.id"),
         *("conversation.id", "thread.id"),
     ),
+    # No name of a trace: a trace may have several requests.
+    "request": (
+        *("request_id", "req_id", "x_request_id", "request.id", "span_id", "context.span_id", "call_id"),
+        *("litellm_call_id", "generation_id", "idempotency_key", "x_ms_request_id", "apim_request_id"),
+        *("x_amzn_request_id", "cf_ray", "insert_id", "correlation_id"),
+    ),
 }
 """Recognised names of each field by falling preference. Case, ``_``, ``-`` and spaces are ignored: ``userId`` is
 ``user_id``."""

@@ -14,7 +14,8 @@ import msgspec
 from harvestdetect.dump.columns import ColumnPath, flatten, pick, resolve
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.lines import LineRun, LongLine, line_runs
-from harvestdetect.dump.rows import Block, repair_surrogates, to_text
+from harvestdetect.dump.paths import repair_surrogates
+from harvestdetect.dump.rows import Block, to_text
 from harvestdetect.dump.streams import BrokenStreamError
 from harvestdetect.settings import Settings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,9 +14,10 @@ import pyarrow as pa
 
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA
 from harvestdetect.dump.limits import Rejects
+from harvestdetect.dump.paths import repair_surrogates
 from harvestdetect.dump.times import EARLIEST, LATEST, seconds
 
-__all__ = ["INVALID_TEXT", "MOST_MESSAGES", "Block", "BrokenValue", "repair_surrogates", "short", "to_batch", "to_text"]
+__all__ = ["INVALID_TEXT", "MOST_MESSAGES", "Block", "BrokenValue", "short", "to_batch", "to_text"]
 
 _LARGEST_EXACT: Final = 2.0**53
 """Largest float up to which every whole number is a float. Larger numbers are not identifiers."""
@@ -38,11 +38,6 @@ _ROLES: Final = {
 """Other names of roles."""
 _TEXT_PARTS: Final = (None, "text", "input_text", "output_text")
 """Types of the parts of a message that are text."""
-_ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-"""An escape in JSON: a pair of surrogates, a lone surrogate (the group), or anything else."""
 
 
 class BrokenValue:
@@ -81,11 +76,6 @@ def short(value: Any) -> str:
         return "a list"
     text = ascii(value[:_SHOWN] if isinstance(value, str | bytes) else value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
-
-
-def repair_surrogates(line: bytes) -> bytes:
-    r"""JSON with each lone surrogate, ``\ud800`` to ``\udfff``, replaced by U+FFFD, which has a form in UTF-8."""
-    return _ESCAPE.sub(lambda match: b"\\ufffd" if match[1] else match[0], line)
 
 
 def to_text(value: Any) -> str | None:

@@ -489,7 +489,7 @@ def test_fields_are_codes_into_sorted_values() -> None:
         row("c", "three", asn="64500"),
     ]
     prompts = build(rows).prompts
-    assert set(prompts.fields) == set(FIELDS) - {"created_at"}
+    assert set(prompts.fields) == set(FIELDS) - {"created_at", "request"}
     org = prompts.fields["org"]
     assert (org.values.to_pylist(), org.code.tolist()) == (["alpha", "zeta"], [1, 0, -1])
     assert prompts.fields["model"].code.tolist() == [-1, -1, -1]
