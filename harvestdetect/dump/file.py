@@ -39,7 +39,13 @@ ENDLESS: Final = 4_000_000_000
 
 
 def read_file(
-    stored: Stored, position: int, source: str, settings: Settings, batch_rows: int, expansion: Expansion
+    stored: Stored,
+    position: int,
+    source: str,
+    settings: Settings,
+    batch_rows: int,
+    expansion: Expansion,
+    most_rows: int | None = None,
 ) -> Iterator[Batch]:
     """Batches of a file. The last one carries its :class:`~harvestdetect.data.SourceFile`.
 
@@ -50,15 +56,23 @@ def read_file(
         settings: see :func:`~harvestdetect.dump.read_dumps`.
         batch_rows: most rows of a batch.
         expansion: how large its content may be.
+        most_rows: reading ends with the batch in which so many rows and rejects are reached; None: at the end.
     """
-    return _File(stored, position, source, settings, batch_rows, expansion).batches()
+    return _File(stored, position, source, settings, batch_rows, expansion, most_rows).batches()
 
 
 class _File:
     """A file that is being read; arguments as for :func:`read_file`."""
 
     def __init__(
-        self, stored: Stored, position: int, source: str, settings: Settings, batch_rows: int, expansion: Expansion
+        self,
+        stored: Stored,
+        position: int,
+        source: str,
+        settings: Settings,
+        batch_rows: int,
+        expansion: Expansion,
+        most_rows: int | None,
     ) -> None:
         self._stored = stored
         self._position = position
@@ -67,6 +81,9 @@ class _File:
         self._settings = settings
         self._batch_rows = batch_rows
         self._expansion = expansion
+        self._most_rows = most_rows
+        self._enough = False
+        """Whether reading ended before the end of the file, because ``most_rows`` were read."""
         self._packed = compression(stored.peek(4))
         self._kind = ""
         """The format of the content."""
@@ -96,7 +113,7 @@ class _File:
                     if not first:
                         yield pending
                     pending, first = batch, False
-        if not isinstance(self._error, EndlessError | ReadingError):
+        if not self._enough and not isinstance(self._error, EndlessError | ReadingError):
             self._stored.drain()
         listed, unlisted = self._rejects.take()
         self._rejected += len(listed) + unlisted
@@ -105,7 +122,7 @@ class _File:
             rejects=(*pending.rejects, *listed),
             files=() if isinstance(self._error, ReadingError) else (self._summary(),),  # the next scan tries again
             unlisted=pending.unlisted + unlisted,
-            cut=isinstance(self._error, ExpansionError) or self._expansion.stopped,
+            cut=isinstance(self._error, ExpansionError) or self._expansion.stopped or self._enough,
         )
 
     def _summary(self) -> SourceFile:
@@ -141,6 +158,9 @@ class _File:
                     yield Batch(prompts=prompts, rejects=listed, unlisted=unlisted)
                     if counts_rows:
                         self._expansion.spend(_cost(prompts, len(listed) + unlisted))
+                    if self._most_rows is not None and self._rows + self._rejected >= self._most_rows:
+                        self._enough = True
+                        return
             except BrokenStreamError as error:
                 self._error = error
                 self._last = max(self._last, self._rejects.last)

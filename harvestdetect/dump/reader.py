@@ -40,12 +40,14 @@ class Dumps(Iterator[Batch]):
         stdin: BinaryIO | None,
         batch_rows: int,
         progress: Callable[[int, int | None], None] | None,
+        most_rows: int | None = None,
     ) -> None:
         self.names = tuple(names)
         self._settings = settings
         self._stdin = stdin
         self._batch_rows = batch_rows
         self._progress = progress
+        self._most_rows = most_rows
         self._budget = Budget(settings.max_expansion)
         self._pseudonyms = None if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms)
         self._batches: Generator[Batch, None, None] | None = None
@@ -103,7 +105,7 @@ class Dumps(Iterator[Batch]):
         with open_source(name, stdin=self._stdin) as raw:
             stored = Stored(raw, name=name, passed=passed)
             expansion = Expansion(self._budget, stored=lambda: max(size or 0, stored.bytes))
-            yield from read_file(stored, position, name, self._settings, self._batch_rows, expansion)
+            yield from read_file(stored, position, name, self._settings, self._batch_rows, expansion, self._most_rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,7 @@ def read_dumps(
     stdin: BinaryIO | None = None,
     batch_rows: int = 20_000,
     progress: Callable[[int, int | None], None] | None = None,
+    most_rows: int | None = None,
 ) -> Dumps:
     """Reads dumps as a stream of batches.
 
@@ -147,6 +150,8 @@ def read_dumps(
         stdin: what ``-`` reads; None is the standard input of the process.
         batch_rows: most rows of a batch.
         progress: called with the stored bytes read so far, and their total (None if it is not known).
+        most_rows: reading of a file ends with the batch in which so many rows and rejects are reached, and its digest
+            is that of the part that was read; None: files are read to their ends.
 
     Yields:
         Batches, each from one file. The last one of a file carries its :class:`~harvestdetect.data.SourceFile`. Every
@@ -161,7 +166,7 @@ def read_dumps(
     if batch_rows < 1:
         raise UsageError(f"batch_rows must be at least 1, got {batch_rows}")
     check_mapping(settings.mapping)
-    return Dumps(expand_sources(sources), settings, stdin, batch_rows, progress)
+    return Dumps(expand_sources(sources), settings, stdin, batch_rows, progress, most_rows)
 
 
 def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:

@@ -127,6 +127,7 @@ def _render(detection: Detection, limits: _Limits, measures: Sequence[Measure]) 
         rows=detection.findings[: limits.rows],
         rejects=Counter(r.reason for r in detection.rejects).most_common(),
         rejects_in_all=int(detection.counts.get("rejects", len(detection.rejects))),
+        read_as=reading_lines(detection.files),
         peak=max((s.peak_memory_mb for s in detection.stages), default=0.0),
         seconds=sum(s.seconds for s in detection.stages),
         decisive={m.id for m in measures if m.decides},

@@ -17,6 +17,7 @@ from harvestdetect.report.format import (
     standing_line,
     tier_counts,
 )
+from harvestdetect.report.reading import reading_lines
 from harvestdetect.util.escape import cut, visible
 
 __all__ = ["summary_table"]
@@ -26,6 +27,10 @@ _HEADINGS = ("tier", "campaign", "accounts", "prompts", "days", "first – last"
 _NUMBERS = {2, 3, 4}
 _DROPPED = (6, 5, 4)
 """Columns that move below the row on a narrow terminal, in this order."""
+
+
+_READING = 400
+"""Most characters of the line that tells how files were read."""
 
 
 def summary_table(detection: Detection, *, width: int | None, color: bool) -> str:
@@ -59,6 +64,8 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
     )
     if not detection.findings:
         console.print(Text(_nothing(detection)))
+        for line in reading_lines(detection.files):
+            console.print(Text(cut(visible(line), _READING)[0]))
         return buffer.getvalue()
 
     rows = [_cells(finding) for finding in detection.findings]
@@ -81,6 +88,8 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
         console.print(Padding(Text(summary + ("…" if left_out else "")), (0, 0, 0, widths[0] + 2)))
     console.print()
     console.print(Text(_totals(detection)))
+    for line in reading_lines(detection.files):
+        console.print(Text(cut(visible(line), _READING)[0]))
     for tier, found in tier_counts(detection).items():
         if tier in detection.expected_false:
             console.print(
