@@ -35,6 +35,7 @@ from harvestdetect.report.format import (
     standing_line,
     tier_counts,
 )
+from harvestdetect.report.reading import reading_lines
 from harvestdetect.util.escape import cut, html_text, json_text, visible
 
 __all__ = ["html_report"]
