@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from typing import TYPE_CHECKING
 
 from harvestdetect.data import Detection, Finding
 from harvestdetect.report.format import (
@@ -19,6 +20,9 @@ from harvestdetect.report.format import (
 )
 from harvestdetect.report.reading import reading_lines
 from harvestdetect.util.escape import cut, visible
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 __all__ = ["summary_table"]
 
@@ -78,14 +82,8 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
     console.print(_line(_HEADINGS, widths, shown, "dim"))
     for finding, row in zip(detection.findings, rows, strict=True):
         console.print(_line(row, widths, shown, _STYLES[finding.tier]))
-        moved = [_labelled(i, row[i]) for i in (4, 5, 6) if i not in shown and row[i] not in ("", "–")]
-        if moved:
-            console.print(Padding(Text(" · ".join(moved), style="dim"), (0, 0, 0, widths[0] + 2)))
-        if finding.standing is not None:
-            line = cut(visible(standing_line(finding.standing)), 400)[0]
-            console.print(Padding(Text(line, style="dim"), (0, 0, 0, widths[0] + 2)))
-        summary, left_out = cut(visible(finding.summary), 400)
-        console.print(Padding(Text(summary + ("…" if left_out else "")), (0, 0, 0, widths[0] + 2)))
+        for below in _below(finding, row, shown):
+            console.print(Padding(below, (0, 0, 0, widths[0] + 2)))
     console.print()
     console.print(Text(_totals(detection)))
     for line in reading_lines(detection.files):
@@ -96,6 +94,20 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
                 Text(f"{tier}: {plural(found, 'finding')}; {by_chance(detection.expected_false[tier], found)}")
             )
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines()) if not color else buffer.getvalue()
+
+
+def _below(finding: Finding, row: tuple[str, ...], shown: list[int]) -> list[Text]:
+    """What stands below the row of a finding: columns that did not fit, its standing and its summary."""
+    from rich.text import Text
+
+    lines = []
+    moved = [_labelled(i, row[i]) for i in (4, 5, 6) if i not in shown and row[i] not in ("", "–")]
+    if moved:
+        lines.append(Text(" · ".join(moved), style="dim"))
+    if finding.standing is not None:
+        lines.append(Text(cut(visible(standing_line(finding.standing)), 400)[0], style="dim"))
+    summary, left_out = cut(visible(finding.summary), 400)
+    return [*lines, Text(summary + ("…" if left_out else ""))]
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
