@@ -85,6 +85,14 @@ _READING_OPTIONS: Final = (
         help="Format of the dumps.  [default: auto, by content]",
     ),
     click.option(
+        "--table", metavar="NAME", help="Table to read, where DUMP is a database: postgresql://..., SQLite or DuckDB."
+    ),
+    click.option("--query", metavar="SQL", help="SQL of the rows to read, where DUMP is a database."),
+    click.option(
+        "--since-column", metavar="COLUMN",
+        help="Column that orders the rows of a database. A state remembers its last value and goes on from there.",
+    ),
+    click.option(
         "--pseudonyms", type=FOLDER, metavar="KEYFILE",
         help="Replace account ids, organisations, addresses, keys and other identifiers by keyed hashes as rows are "
         "read; see the command pseudonym.  [default: keep them]",

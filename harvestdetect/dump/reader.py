@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from harvestdetect.data import NO_PROMPTS, Batch, Reject
 from harvestdetect.dump.columns import check_mapping
+from harvestdetect.dump.databases import Database, file_kind, is_address
 from harvestdetect.dump.file import read_file
 from harvestdetect.dump.limits import Budget, Expansion
 from harvestdetect.dump.pseudonyms import Pseudonyms
@@ -48,6 +50,7 @@ class Dumps(Iterator[Batch]):
         self._batch_rows = batch_rows
         self._progress = progress
         self._most_rows = most_rows
+        self._since: Callable[[str], str | None] = lambda remembered: None
         self._budget = Budget(settings.max_expansion)
         self._pseudonyms = None if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms)
         self._batches: Generator[Batch, None, None] | None = None
@@ -62,11 +65,25 @@ class Dumps(Iterator[Batch]):
         if self._batches is not None:
             self._batches.close()
 
+    def go_on_from(self, since: Callable[[str], str | None]) -> None:
+        """Reads only the new rows of databases that are read in order.
+
+        Args:
+            since: returns the value of ``since_column`` from which rows are read, given what a state calls the rows
+                (:attr:`~harvestdetect.data.SourceFile.until`); None reads all.
+        """
+        self._since = since
+
     def files(self) -> Iterator[DumpFile]:
         """The files one by one. What is not read of a file before the next one is asked for is skipped."""
         sizes = list(map(source_size, self.names))
         count = _counter(self._progress, sizes) if self._progress is not None else None
-        for position, (name, size) in enumerate(zip(self.names, sizes, strict=True)):
+        positions = itertools.count()
+        for name, size in zip(self.names, sizes, strict=True):
+            if (database := self._database(name)) is not None:
+                yield from self._parts(database, positions)
+                continue
+            position = next(positions)
             done = 0
 
             def passed(more: int) -> None:
@@ -76,14 +93,43 @@ class Dumps(Iterator[Batch]):
                     count(more)
 
             with closing(self._read(position, name, passed)) as batches:
-                renamed = batches if self._pseudonyms is None else self._pseudonyms.batches(batches)
-                yield DumpFile(position=position, name=name, batches=renamed)
+                yield DumpFile(position=position, name=name, batches=self._renamed(batches))
             if size is not None and count is not None and done < size:
                 count(size - done)
 
     def _all(self) -> Generator[Batch, None, None]:
         for file in self.files():
             yield from file.batches
+
+    def _renamed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Batches with pseudonyms, if these are wanted."""
+        return batches if self._pseudonyms is None else self._pseudonyms.batches(batches)
+
+    def _database(self, name: str) -> Database | None:
+        """The database behind a name; None if it is a file that is read as it is."""
+        if is_address(name):
+            return Database(name, self._settings)
+        if (self._settings.query is None and self._settings.table is None) or not is_plain_file(name):
+            return None
+        kind = file_kind(name)
+        return None if kind is None else Database(name, self._settings, kind=kind)
+
+    def _parts(self, database: Database, positions: Iterator[int]) -> Iterator[DumpFile]:
+        """The rows of a database, part by part."""
+        since = self._since(database.remembered)
+        with closing(database.parts(since)) as parts:
+            for part in parts:
+                position = next(positions)
+                until = None if part.until is None else (database.remembered, part.until)
+                stored = Stored(part.file, name=part.name)
+                expansion = Expansion(self._budget, stored=lambda stored=stored: stored.bytes)  # type: ignore[misc]
+                batches = read_file(
+                    stored, position, part.name, self._settings, self._batch_rows, expansion, self._most_rows
+                )
+                with closing(_marked(batches, until)) as marked:
+                    yield DumpFile(position=position, name=part.name, batches=self._renamed(marked))
+                if self._most_rows is not None:
+                    return
 
     def _read(self, position: int, name: str, passed: Callable[[int], None]) -> Generator[Batch, None, None]:
         if not isinstance(name, Found):
@@ -106,6 +152,12 @@ class Dumps(Iterator[Batch]):
             stored = Stored(raw, name=name, passed=passed)
             expansion = Expansion(self._budget, stored=lambda: max(size or 0, stored.bytes))
             yield from read_file(stored, position, name, self._settings, self._batch_rows, expansion, self._most_rows)
+
+
+def _marked(batches: Iterator[Batch], until: tuple[str, str] | None) -> Generator[Batch, None, None]:
+    """Batches whose file says up to where rows of a database were read."""
+    for batch in batches:
+        yield replace(batch, files=tuple(replace(file, until=until) for file in batch.files))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
