@@ -124,7 +124,8 @@ class Settings:
     max_account_share: float = 0.25
     """Share of the prompts of a cluster. If one account sent more, the cluster is a habit of that account."""
     link_log_p: float = -16.0
-    """Natural logarithm of a p-value. Two clusters are linked if their number of shared accounts is less likely."""
+    """Natural logarithm of a p-value. Two clusters are linked if their number of shared accounts is less likely, and
+    accounts of linked clusters are separated if chance is less likely."""
     low_share: float = 0.2
     """Harvest share. A member with a smaller one is listed, but not recommended for action."""
 

@@ -14,16 +14,14 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from harvestdetect.campaign.form import ClusterGroup, form_campaigns
-from harvestdetect.campaign.links import communities, is_copied, link_clusters
-from harvestdetect.campaign.users import split_users
-from harvestdetect.cluster.assign import Assigned, Volumes, nearby
+from harvestdetect.campaign.find import find_campaigns
+from harvestdetect.cluster.assign import Assigned, Volumes
 from harvestdetect.cluster.distances import core_distance
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import Clustered, cluster_view
 from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
-from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts, segments_by_prompt
+from harvestdetect.corpus.by_prompt import PromptSegments, segment_starts
 from harvestdetect.corpus.copies import copies_of
 from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.shards import ShardFolder, Window
@@ -48,7 +46,6 @@ from harvestdetect.judge.calibration import Calibration, check_calibration
 from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.neighbors.search import nearest
-from harvestdetect.template.description import is_rigid, is_template
 from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.template.splitting import Split
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
@@ -413,35 +410,11 @@ def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors
         neighbors: in the wording view.
         context: of the scan.
     """
-    settings, account = context.settings, corpus.prompts.account
-    prompts = [item.prompts for item in refined.assigned]
-    senders = [np.unique(account[rows], return_counts=True) for rows in prompts]
-    rigid = [is_rigid(description) for description in refined.descriptions]
-    links = link_clusters(
-        [accounts for accounts, _ in senders], [count.astype(np.int32) for _, count in senders], volume.prompts,
-        log_p=settings.link_log_p, rigid=rigid, copied=[is_copied(corpus.prompts.content[rows]) for rows in prompts],
+    settings = context.settings
+    return find_campaigns(
+        [item.prompts for item in refined.assigned], refined.descriptions, corpus, volume, neighbors,
+        link_log_p=settings.link_log_p, min_accounts=settings.min_accounts, seed=settings.seed,
     )  # fmt: skip
-    free = first_rows(corpus.prompts)
-    for rows in prompts:
-        free[rows] = False
-    sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
-    segments = segments_by_prompt(corpus)
-    border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
-    groups = []
-    for group in communities(links, len(prompts), seed=settings.seed):
-        for clusters, own_prompts in split_users(group, prompts, account=account, min_accounts=settings.min_accounts):
-            beside = None
-            if not any(is_template(refined.descriptions[c]) for c in clusters):
-                rows = np.concatenate([own_prompts[c] for c in clusters])
-                beside = account[nearby(rows, free, corpus, neighbors, sender, segments, border)]
-            groups.append(
-                ClusterGroup(
-                    clusters=clusters, prompts=own_prompts, nearby=beside, rigid=all(rigid[c] for c in clusters)
-                )
-            )
-    total = int(volume.prompts.sum())
-    found = form_campaigns(groups, links, account=account, volume=volume.prompts, total_prompts=total)
-    return [campaign for campaign in found if len(campaign.accounts) >= settings.min_accounts]
 
 
 def measure(

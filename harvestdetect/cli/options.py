@@ -138,8 +138,8 @@ _SCAN_OPTIONS: Final = (
     ),
     click.option(
         "--selection", type=click.Choice(["account", "leaf", "eom"]),
-        help="How clusters are selected from the tree: account by who sent the texts, leaf and eom as in "
-        "HDBSCAN.  [default: account]",
+        help="How clusters are selected from the tree: by the accounts that come back to them (account), or by the "
+        "methods of HDBSCAN (leaf; eom: excess of mass).  [default: account]",
     ),
     click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]"),
     click.option("--threads", type=int, metavar="N", help="Number of threads; 0 uses all cores.  [default: 0]"),

@@ -117,8 +117,9 @@ class Shard:
         )
         self._blocks: list[list[int]] = stored["blocks"]
         self._stream = stream
-        if sum(self._bytes(block) for block in self._blocks) != size - TAIL - length - len(MAGIC):
-            raise ValueError("the sizes are wrong")
+        stated, there = sum(self._bytes(block) for block in self._blocks), size - TAIL - length - len(MAGIC)
+        if stated != there:
+            raise ValueError(f"its blocks need {stated:,} bytes, and it has {there:,} for them")
 
     def text_places(self) -> list[tuple[int, int]]:
         """Where texts, values and the JSON lie in the prepared file: start and stop of each, ascending."""
@@ -192,10 +193,10 @@ def _check_digest(stream: BufferedReader, size: int) -> None:
         ValueError: its digest is not that of its bytes.
     """
     if size < len(MAGIC) + TAIL:
-        raise ValueError("it is too short")
+        raise ValueError(f"it has {size:,} bytes, a prepared file has at least {len(MAGIC) + TAIL:,}")
     digest, left = hashlib.sha256(), size - 32
     while left > 0 and (data := stream.read(min(left, _STEP))):
         digest.update(data)
         left -= len(data)
     if left or stream.read(33) != digest.digest():
-        raise ValueError("the digest is wrong")
+        raise ValueError("its bytes do not match its digest")

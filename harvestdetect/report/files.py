@@ -399,9 +399,9 @@ def _reason(error: OSError) -> str:
         what = "the disk is full" if error.errno == errno.ENOSPC else "the disk quota is used up"
         return f"{what}; free some space or give --out a folder on another disk"
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return "a file stands where a folder is needed; give --out another folder"
+        return "a part of the path is a file, not a folder; give --out another folder"
     if isinstance(error, IsADirectoryError):
-        return "a folder stands where a file is needed; remove it or give --out another folder"
+        return "there is a folder of that name; remove it or give --out another folder"
     if error.errno == errno.EROFS:
         return "the disk is read-only; give --out a folder on another disk"
     return f"{error.strerror or error}; give --out another folder"

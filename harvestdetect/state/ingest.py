@@ -1,4 +1,4 @@
-"""Puts files of dumps into a state: each is read once, however often and under whatever name it is given."""
+"""Adds files of dumps to a state. Each is read once, however often and under whatever name it is given."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Tell: TypeAlias = Callable[[str], None]
 
 @dataclass(slots=True)
 class Ingested:
-    """What came of the files that were given."""
+    """What was done with the files that were given."""
 
     new: list[SourceFile] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
@@ -50,12 +50,12 @@ class Ingested:
     """The first of them."""
     reject_count: int = 0
     rows: int = 0
-    """Prompts that the state did not have. One that several files hold counts once, and rejects are not among them."""
+    """Prompts that the state did not have. One that is in several files counts once, and rejects are not among them."""
     read_rows: int = 0
     """Rows of the files that were read that gave a prompt, be it one that the state had; rejects are not among them."""
 
     def add(self, more: Ingested) -> None:
-        """Takes what came of files that were read in a second pass."""
+        """Adds the results of files that were read in a second pass."""
         self.new += more.new
         self.copies += more.copies
         self.superseded += more.superseded
@@ -150,7 +150,7 @@ def ingest(
 
 
 class _Taking:
-    """Puts files into the state that were read."""
+    """Adds the files that were read to the state."""
 
     def __init__(self, store: Store, shards: ShardFolder, moment: Moment, done: Ingested) -> None:
         self._store = store
@@ -174,7 +174,7 @@ class _Taking:
             self._keep(read)
 
     def finish(self) -> None:
-        """Checks the clock, takes what waits, and counts.
+        """Checks the clock, adds the files that waited for it, and counts.
 
         Raises:
             ClockError: the clock is wrong; what waits is left out, and nothing is left of it.
@@ -285,7 +285,7 @@ def _is_covered(last: int | None, latest: int | None, added: int | None, moment:
 
 
 def _keep(store: Store, read: _Read, superseded: list[Stored], moment: Moment) -> None:
-    """A new file, and those that it takes the place of, in one step."""
+    """Adds a new file and removes those that it supersedes, in one step."""
     file, span = read.file, read.span
     with store.transaction() as connection:
         connection.execute(
@@ -306,7 +306,7 @@ def _keep(store: Store, read: _Read, superseded: list[Stored], moment: Moment) -
 
 
 def _keep_copy(store: Store, read: _Read, holder: str, moment: Moment) -> None:
-    """A file that brought nothing, noted as superseded by the one that has its rows."""
+    """Records a file without new rows as superseded by the one that has its rows."""
     with store.transaction() as connection:
         connection.execute("DELETE FROM files WHERE sha256 = ?", (read.file.sha256,))
         _remember(connection, read.file)
