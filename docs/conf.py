@@ -56,6 +56,7 @@ docs/nightly
 docs/state
 docs/alerts
 docs/schedule
+docs/shapes
 docs/limits
 ```
 

@@ -50,7 +50,11 @@ class Settings:
 
     # reading
     mapping: Mapping[str, str] = field(default_factory=dict)
-    """Name of a field -> its column, or dotted path, in the dump: ``{"prompt": "body.messages"}``."""
+    """Name of a field -> its column, or dotted path, in the dump: ``{"prompt": "body.messages"}``. ``[]`` in a path
+    stands for each element of a list, ``none`` for no column, and ``@path:logs/{}.jsonl`` for a part of the path of the
+    file."""
+    profile: str = ""
+    """Name of the shape that all records have, or a TOML file with further shapes; "" recognises known shapes."""
     format: str = "auto"
     """``jsonl``, ``csv`` or ``parquet``; ``auto`` recognises the format by the content of each file."""
     max_rejects: float | None = None
@@ -192,6 +196,7 @@ class Settings:
             ("use_cache", bool, "true or false"),
             ("use_registry", bool, "true or false"),
             ("model", str | None, "a folder or name"),
+            ("profile", str, "the name of a shape or a TOML file"),
             ("cache", Path | None, "a folder"),
             ("work", Path | None, "a folder"),
             ("calibration", Path | None, "a file"),
@@ -204,7 +209,7 @@ class Settings:
         ):
             if not isinstance(getattr(self, name), kind):
                 raise SettingsError(f"{name} must be {wanted}, got {getattr(self, name)!r}")
-        for name in (*PATHS, "model"):
+        for name in (*PATHS, "model", "profile"):
             if "\0" in str(getattr(self, name)):
                 raise SettingsError(f"{name} must be without a NUL character, got {str(getattr(self, name))!r}")
         self._check_report_url()

@@ -127,6 +127,9 @@ def read_corpus(
             reject_count += len(batch.rejects) + batch.unlisted
             rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(rejects)])
             files.extend(batch.files)
+        if isinstance(source, Dumps):
+            for sentence in source.left_out.sentences():
+                context.note(sentence)
         _note_scaffolds(builder, registry, context)
         if reject_count > len(rejects):
             context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")

@@ -73,12 +73,31 @@ def _parse_mapping(ctx: click.Context, param: click.Parameter, values: tuple[str
     return mapping or None
 
 
+PROFILES: Final = (
+    "Names: litellm-spend-logs, litellm-logging-payload, litellm-callback, helicone, portkey, "
+    "cloudflare-ai-gateway, cloudflare-ai-gateway-api, kong-ai-proxy, azure-apim-llm, azure-apim-diagnostic, "
+    "azure-ml-inference, bedrock-invocation, vertex-request-response, google-audit-log, "
+    "databricks-inference-table, openpipe, keywords-ai, langfuse-ingestion, langfuse-observations, "
+    "langfuse-traces, langsmith-runs, mlflow-trace, mlflow-search, weave-calls, opik-traces, braintrust-logs, "
+    "datadog-llm, openinference-dataframe, otel-gen-ai, openai-batch-input, anthropic-batch-requests, "
+    "openai-stored-completion, openai-response, openai-responses-request, chat-completions-request, sharegpt, "
+    "lmsys-chat, wildchat, open-webui, chatgpt-export, claude-export, cohere-chat, vllm-request, tgi-request, "
+    "ollama-generate."
+)
+"""The shapes that ``--profile`` takes, in words. They are written down here so that help does not load them."""
+
 _READING_OPTIONS: Final = (
     click.option(
         "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_parse_mapping,
         help="Column of a field; use dots for nested columns: prompt=body.messages. Repeat for more fields. Fields: "
         "account, timestamp, prompt, org, ip, asn, user_agent, api_key, payment, email_domain, created_at, model, "
-        "session, request. Common column names are recognised without this option.",
+        "session, request. [] stands for the elements of a list: prompt=calls[].body. NAME=none leaves a field out. "
+        "account=@path:logs/{}.jsonl takes the account from the path of the file: {} is the account, * any other part "
+        "of a name. Common column names are recognised without this option.",
+    ),
+    click.option(
+        "--profile", metavar="NAME", help=f"Shape of the records, or a TOML file with your own shapes. {PROFILES}  "
+        "[default: recognise each record]",
     ),
     click.option(
         "--input-format", "format_", type=click.Choice(["auto", "jsonl", "csv", "parquet"]),

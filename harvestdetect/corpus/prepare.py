@@ -10,6 +10,7 @@ import hashlib
 import signal
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,9 @@ from harvestdetect.util.arrays import Bytes, Ints, Ints32, Words, pairs
 from harvestdetect.util.texts import pack
 
 __all__ = ["prepare", "prepare_in_worker", "start_worker"]
+
+_OTHERS: Final = ("assistant", "tool", "function")
+"""Roles of what neither the user nor the operator wrote. It is compared only where there is nothing else."""
 
 
 def prepare(block: pa.RecordBatch, cutting: Cutting) -> PreparedBlock:
@@ -110,8 +114,9 @@ def _messages(block: pa.RecordBatch) -> _Messages:
     roles = coded_roles.dictionary.to_pylist()
     role = numbers(coded_roles.indices)
     texts = block.column("parts").flatten()
-    if "assistant" in roles:
-        asked = role != roles.index("assistant")
+    others = [number for number, name in enumerate(roles) if name in _OTHERS]
+    if others:
+        asked = ~np.isin(role, others)
         asked |= np.bincount(prompt[asked], minlength=block.num_rows)[prompt] == 0
         prompt, role, texts = prompt[asked], role[asked], texts.filter(pa.array(asked))
     coded = texts.cast(pa.large_string()).dictionary_encode()

@@ -294,13 +294,13 @@ def look_up(record: Any, path: Path) -> Any:
             break
         value = value[name]
     else:
-        return _result(value)
+        return without_wrappers(value)
     names = ".".join(path).split(".")
-    return _result(_sought(record, names)) if len(names) <= _STEPS else None
+    return without_wrappers(_sought(record, names)) if len(names) <= _STEPS else None
 
 
-def _result(value: Any) -> Any:
-    """A value that was found, without wrappers. Only a list whose first element has one is unwrapped."""
+def without_wrappers(value: Any) -> Any:
+    """A value without typed wrappers and pairs, if it has one itself, or if it is a list whose first element has."""
     if type(value) is dict:
         inside = _without_type(value)
         return value if inside is value else unwrap(inside)
@@ -352,10 +352,10 @@ def _gathered(value: Mapping[str, Any], names: list[str]) -> Any:
     """The names that begin with a dotted prefix, as an object or, if they begin with numbers, as a list."""
     prefix = ".".join(names) + "."
     below = {name[len(prefix) :]: v for name, v in value.items() if isinstance(name, str) and name.startswith(prefix)}
-    return _nested(below) if below else None
+    return nested(below) if below else None
 
 
-def _nested(flat: Mapping[str, Any]) -> Any:
+def nested(flat: Mapping[str, Any]) -> Any:
     """An object whose names have no dots, from one whose names have. The first of two names that exclude each other
     counts."""
     root: dict[str, Any] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,10 +12,20 @@ from harvestdetect.data import NO_PROMPTS, Batch, Reject
 from harvestdetect.dump.columns import check_mapping
 from harvestdetect.dump.databases import Database, file_kind, is_address
 from harvestdetect.dump.file import read_file
+from harvestdetect.dump.folders import LeftOut
 from harvestdetect.dump.limits import Budget, Expansion
 from harvestdetect.dump.pseudonyms import Pseudonyms
-from harvestdetect.dump.sources import Found, expand_sources, is_plain_file, open_source, source_size, why_no_dump
+from harvestdetect.dump.sources import (
+    Found,
+    Names,
+    expand_sources,
+    is_plain_file,
+    open_source,
+    source_size,
+    why_no_dump,
+)
 from harvestdetect.dump.streams import Stored
+from harvestdetect.dump.units import Lost, Unit, units_of
 from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
 from harvestdetect.util.files import file_digest
@@ -53,6 +62,10 @@ class Dumps(Iterator[Batch]):
         self._since: Callable[[str], str | None] = lambda remembered: None
         self._budget = Budget(settings.max_expansion)
         self._pseudonyms = None if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms)
+        self.left_out = names.left_out if isinstance(names, Names) else LeftOut()
+        """Files, and members of archives, that are no dumps. It is complete when everything was read."""
+        self._position = 0
+        """Of the next file that is read."""
         self._batches: Generator[Batch, None, None] | None = None
 
     def __next__(self) -> Batch:
@@ -75,15 +88,16 @@ class Dumps(Iterator[Batch]):
         self._since = since
 
     def files(self) -> Iterator[DumpFile]:
-        """The files one by one. What is not read of a file before the next one is asked for is skipped."""
+        """The files one by one, among them the members of archives and the tables of databases.
+
+        What is not read of a file before the next one is asked for is skipped.
+        """
         sizes = list(map(source_size, self.names))
         count = _counter(self._progress, sizes) if self._progress is not None else None
-        positions = itertools.count()
         for name, size in zip(self.names, sizes, strict=True):
             if (database := self._database(name)) is not None:
-                yield from self._parts(database, positions)
+                yield from self._parts(database)
                 continue
-            position = next(positions)
             done = 0
 
             def passed(more: int) -> None:
@@ -92,18 +106,13 @@ class Dumps(Iterator[Batch]):
                 if count is not None:
                     count(more)
 
-            with closing(self._read(position, name, passed)) as batches:
-                yield DumpFile(position=position, name=name, batches=self._renamed(batches))
+            yield from self._source(name, size, passed)
             if size is not None and count is not None and done < size:
                 count(size - done)
 
     def _all(self) -> Generator[Batch, None, None]:
         for file in self.files():
             yield from file.batches
-
-    def _renamed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Batches with pseudonyms, if these are wanted."""
-        return batches if self._pseudonyms is None else self._pseudonyms.batches(batches)
 
     def _database(self, name: str) -> Database | None:
         """The database behind a name; None if it is a file that is read as it is."""
@@ -114,44 +123,105 @@ class Dumps(Iterator[Batch]):
         kind = file_kind(name)
         return None if kind is None else Database(name, self._settings, kind=kind)
 
-    def _parts(self, database: Database, positions: Iterator[int]) -> Iterator[DumpFile]:
+    def _parts(self, database: Database) -> Iterator[DumpFile]:
         """The rows of a database, part by part."""
         since = self._since(database.remembered)
         with closing(database.parts(since)) as parts:
             for part in parts:
-                position = next(positions)
                 until = None if part.until is None else (database.remembered, part.until)
                 stored = Stored(part.file, name=part.name)
                 expansion = Expansion(self._budget, stored=lambda stored=stored: stored.bytes)  # type: ignore[misc]
-                batches = read_file(
-                    stored, position, part.name, self._settings, self._batch_rows, expansion, self._most_rows
-                )
-                with closing(_marked(batches, until)) as marked:
-                    yield DumpFile(position=position, name=part.name, batches=self._renamed(marked))
+                unit = Unit(name=part.name, stored=stored)
+                batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
+                yield from self._file(part.name, _marked(batches, until))
                 if self._most_rows is not None:
                     return
 
-    def _read(self, position: int, name: str, passed: Callable[[int], None]) -> Generator[Batch, None, None]:
-        if not isinstance(name, Found):
-            yield from self._open(position, name, passed)
-            return
-        complaint = "" if "://" in name else why_no_dump(name)
-        try:
-            if not complaint:
-                yield from self._open(position, name, passed)
-        except InputError as error:
-            complaint = str(error)
+    def _source(self, name: str, size: int | None, passed: Callable[[int], None]) -> Iterator[DumpFile]:
+        """The files in a source. A source that was found and cannot be read is a reject."""
+        complaint = why_no_dump(name) if isinstance(name, Found) and "://" not in name else ""
+        if not complaint:
+            try:
+                with open_source(name, stdin=self._stdin) as raw:
+                    stored = Stored(raw, name=name, passed=passed)
+                    expansion = Expansion(self._budget, stored=lambda: max(size or 0, stored.bytes))
+                    yield from self._units(name, units_of(name, stored, expansion=expansion), expansion)
+            except InputError as error:
+                if not isinstance(name, Found):
+                    raise
+                complaint = str(error)
         if complaint:
             # It does not count as a file that was read, so the next scan tries again.
-            shown = name.encode("utf-8", "backslashreplace").decode()
-            yield Batch(prompts=NO_PROMPTS, rejects=(Reject(file=shown, line=None, byte=None, reason=complaint),))
+            yield from self._file(name, iter([_reject(name, complaint)]))
 
-    def _open(self, position: int, name: str, passed: Callable[[int], None]) -> Generator[Batch, None, None]:
-        size = source_size(name)
-        with open_source(name, stdin=self._stdin) as raw:
-            stored = Stored(raw, name=name, passed=passed)
-            expansion = Expansion(self._budget, stored=lambda: max(size or 0, stored.bytes))
-            yield from read_file(stored, position, name, self._settings, self._batch_rows, expansion, self._most_rows)
+    def _units(self, name: str, units: Iterator[Unit | Lost], expansion: Expansion) -> Iterator[DumpFile]:
+        """The files in an open source, and what else an archive has."""
+        count = 0
+        foreign: list[str] = []
+        tables = 0
+        for unit in units:
+            if isinstance(unit, Lost) and not unit.row:
+                self.left_out.add(unit.name, unit.reason)
+                continue
+            count += 1
+            if isinstance(unit, Lost):
+                yield from self._file(unit.name, iter([_reject(unit.name, unit.reason)]))
+                continue
+            batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
+            if unit.container:
+                tables += 1
+                batches = self._table(unit.name, batches, foreign)
+            yield from self._file(unit.name, batches)
+        if not count:
+            yield from self._file(name, iter([_reject(name, "nothing in it is a dump")]))
+        elif tables and len(foreign) == tables:
+            yield from self._file(name, iter([_reject(name, f"in none of its tables: {foreign[0]}")]))
+
+    def _table(self, name: str, batches: Iterator[Batch], foreign: list[str]) -> Iterator[Batch]:
+        """The batches of a table of a database. A table of something else is left out."""
+        for batch in batches:
+            whole = [reject.reason for reject in batch.rejects if reject.line is None]
+            if whole and not batch.files and not batch.prompts.num_rows:
+                self.left_out.add(name, "table without prompts")
+                foreign.append(whole[0])
+                continue
+            yield batch
+
+    def _file(self, name: str, batches: Iterator[Batch]) -> Iterator[DumpFile]:
+        """A file. Its position is used again if nothing comes of it, because positions are those of files read."""
+        counted = _Counted(batches if self._pseudonyms is None else self._pseudonyms.batches(batches))
+        with closing(counted):
+            yield DumpFile(position=self._position, name=name, batches=counted)
+        self._position += counted.fruitful or not counted.started
+
+
+class _Counted(Iterator[Batch]):
+    """Batches of a file, and whether anything came of them."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self.started = False
+        """Whether a batch was asked for."""
+        self.fruitful = False
+        """Whether there was a prompt or a file."""
+
+    def __next__(self) -> Batch:
+        self.started = True
+        batch = next(self._batches)
+        self.fruitful = self.fruitful or bool(batch.files or batch.prompts.num_rows)
+        return batch
+
+    def close(self) -> None:
+        """Stops reading."""
+        close = getattr(self._batches, "close", None)
+        if close is not None:
+            close()
+
+
+def _reject(name: str, reason: str) -> Batch:
+    """A batch with a reject of a whole file."""
+    shown = name.encode("utf-8", "backslashreplace").decode()
+    return Batch(prompts=NO_PROMPTS, rejects=(Reject(file=shown, line=None, byte=None, reason=reason),))
 
 
 def _marked(batches: Iterator[Batch], until: tuple[str, str] | None) -> Generator[Batch, None, None]:

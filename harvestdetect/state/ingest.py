@@ -143,6 +143,8 @@ def ingest(
         done.read_rows += read.rows
         taking.take(_Read(read, span, rows))
     taking.finish()
+    for sentence in dumps.left_out.sentences():
+        tell(sentence)
     if done.known:
         tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
     _tell_copies(done, tell)

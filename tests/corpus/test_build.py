@@ -343,13 +343,14 @@ def test_long_texts_without_blanks_or_with_nothing_else(text: str) -> None:
 # ---------------------------------------------------------------- roles
 
 
-def test_roles_stand_apart_and_assistants_are_left_out() -> None:
+def test_roles_stand_apart_and_assistants_and_tools_are_left_out() -> None:
     messages = [
         ("system", "you are a careful tutor"),
         ("user", "first question here"),
         ("assistant", "the model's answer"),
         ("user", "second question here"),
         ("tool", "tool output here"),
+        ("function", "more of it"),
         ("developer", "reply in markdown"),
     ]
     corpus = build([row("a", messages)])
@@ -359,7 +360,6 @@ def test_roles_stand_apart_and_assistants_are_left_out() -> None:
         "reply in markdown": "system",
         "first question here": "part",
         "second question here": "part",
-        "tool output here": "part",
     }
 
 
