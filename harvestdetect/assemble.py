@@ -46,6 +46,8 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
         "accounts": len(prompts.accounts),
         "files": len(read.files),
         "rejects": read.reject_count,
+        "repeated_requests": read.again,
+        "resent_turns": read.resent,
         **outcome.counts,
     }
     times = prompts.time[prompts.time != NO_TIME]

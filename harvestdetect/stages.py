@@ -21,9 +21,10 @@ from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import Clustered, cluster_view
 from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
-from harvestdetect.corpus.by_prompt import PromptSegments, segment_starts
-from harvestdetect.corpus.copies import copies_of
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts
+from harvestdetect.corpus.copies import copies_of, copies_told
 from harvestdetect.corpus.registry import Registry, load_registry
+from harvestdetect.corpus.repeats import repeats_told
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import (
     Batch,
@@ -66,8 +67,6 @@ Source: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
 
 MAX_REJECTS_KEPT: Final = 100_000
 """Number of rejects that are listed one by one; further ones are only counted."""
-MAX_COPIES_NAMED: Final = 10
-"""Number of files whose prompts are all in other files that notes name; further ones are only counted."""
 PARALLEL_CLUSTERS: Final = 500
 """Number of clusters from which several processes describe them. Starting the processes takes about a second."""
 
@@ -99,6 +98,10 @@ class Read:
     reject_count: int
     repeated: int
     """Number of rows that do not count because another file has them too."""
+    again: int = 0
+    """Number of further rows that repeat a request: they have its request id, or its text within a minute."""
+    resent: int = 0
+    """Number of turns of conversations that do not count because an earlier request had them."""
 
 
 def read_corpus(
@@ -135,15 +138,20 @@ def read_corpus(
             context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")
         corpus = builder.finish()
     copies = copies_of(corpus.prompts)
-    _note_copies(copies.within, copies.repeated, files, context)
     if copies.copied is not None:
         corpus = replace(corpus, prompts=replace(corpus.prompts, copied=copies.copied))
+    rows = len(corpus.prompts.account) - copies.repeated
+    again = rows - int(first_rows(corpus.prompts).sum())
+    for sentence in (*copies_told(copies, [file.name for file in files]), *repeats_told(again, builder.resent)):
+        context.note(sentence)
     return Read(
         corpus=corpus,
         files=tuple(files),
         rejects=tuple(rejects),
         reject_count=reject_count,
         repeated=copies.repeated,
+        again=again,
+        resent=builder.resent,
     )
 
 
@@ -177,18 +185,6 @@ def _note_scaffolds(builder: CorpusBuilder, registry: Registry | None, context: 
     cut = [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]
     if cut:
         context.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
-
-
-def _note_copies(within: Mapping[int, int], repeated: int, files: Sequence[SourceFile], context: Context) -> None:
-    """Notes which files repeat others."""
-    names = {number: file.name for number, file in enumerate(files)}
-    for position, (file, other) in enumerate(sorted(within.items())):
-        if position == MAX_COPIES_NAMED and len(within) > MAX_COPIES_NAMED + 1:
-            context.note(f"{len(within) - position:,} more files have only prompts that are in other files too")
-            break
-        context.note(f"all prompts of {names.get(file, file)} are in {names.get(other, other)} too, and count once")
-    if repeated and not within:
-        context.note(f"{repeated:,} prompts are in more than one file, and count once")
 
 
 def postings_of(corpus: Corpus, volume: Volumes) -> Postings:

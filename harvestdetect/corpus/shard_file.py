@@ -4,7 +4,9 @@ See :mod:`harvestdetect.corpus.shards` for why it has a format of its own.
 
 ::
 
-    b"harvest-shard-1\\n"   arrays of the first block, of the second, ...   JSON   its size, 8 bytes   SHA-256, 32 bytes
+    b"harvest-shard-2\\n"   arrays of the first block, of the second, ...   JSON   its size, 8 bytes   SHA-256, 32 bytes
+
+Files that begin with ``harvest-shard-1`` have four arrays fewer per block.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.block import LAYOUT, PreparedBlock
+from harvestdetect.corpus.block import FIRST_LAYOUT, LAYOUT, PreparedBlock, of_first_layout
 from harvestdetect.data import Reading, Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.store.trust import verified
@@ -28,7 +30,9 @@ from harvestdetect.util.retries import retried
 
 __all__ = ["MAGIC", "TAIL", "Shard", "opened", "read_shard", "shown_name"]
 
-MAGIC: Final = b"harvest-shard-1\n"
+MAGIC: Final = b"harvest-shard-2\n"
+FIRST_MAGIC: Final = b"harvest-shard-1\n"
+"""The beginning of the prepared files of version 0.2 and earlier."""
 TAIL: Final = 40
 """Bytes behind the JSON."""
 _STEP: Final = 1 << 20
@@ -104,6 +108,9 @@ class Shard:
     def __init__(self, stream: BufferedReader, *, name: str | None) -> None:
         size = os.fstat(stream.fileno()).st_size
         _check_digest(stream, size)
+        stream.seek(0)
+        self._first = stream.read(len(MAGIC)) == FIRST_MAGIC
+        self._layout = FIRST_LAYOUT if self._first else LAYOUT
         stream.seek(size - TAIL)
         length = int.from_bytes(stream.read(8), "little")
         stream.seek(size - TAIL - length)
@@ -125,18 +132,17 @@ class Shard:
         """Where texts, values and the JSON lie in the prepared file: start and stop of each, ascending."""
         found, place = [], len(MAGIC)
         for counts in self._blocks:
-            for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
+            for count, (name, (kind, width)) in zip(counts, self._layout.items(), strict=True):
                 stop = place + count * np.dtype(kind).itemsize * width
                 if name in _TEXTS:
                     found.append((place, stop))
                 place = stop
         return [*found, (place, os.fstat(self._stream.fileno()).st_size - TAIL)]
 
-    @staticmethod
-    def _bytes(counts: list[int]) -> int:
+    def _bytes(self, counts: list[int]) -> int:
         return sum(
             count * np.dtype(kind).itemsize * width
-            for count, (kind, width) in zip(counts, LAYOUT.values(), strict=True)
+            for count, (kind, width) in zip(counts, self._layout.values(), strict=True)
         )
 
     def __iter__(self) -> Iterator[PreparedBlock]:
@@ -148,12 +154,12 @@ class Shard:
         place = len(MAGIC)
         for counts in self._blocks:
             arrays: dict[str, Any] = {}
-            for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
+            for count, (name, (kind, width)) in zip(counts, self._layout.items(), strict=True):
                 array = np.empty((count, width) if width > 1 else count, kind)
                 self._read(array, place)
                 place += array.nbytes
                 arrays[name] = array
-            yield PreparedBlock(**arrays)
+            yield of_first_layout(arrays) if self._first else PreparedBlock(**arrays)
 
     def times(self) -> Iterator[npt.NDArray[np.int64]]:
         """The times of its prompts, block by block: int64[n], Unix seconds or ``NO_TIME``. Reads nothing else.

@@ -6,7 +6,7 @@ rejects of that file. A work folder and a state both have a folder of them. They
 
 * The prepared files of a state are the only copy of its window. They must prove themselves when every database is
   lost, which a Parquet file cannot: nothing in it protects its footer.
-* A block is 21 arrays of seven different lengths, which are no table.
+* A block is 25 arrays of eight different lengths, which are no table.
 
 So a prepared file (:mod:`harvestdetect.corpus.shard_file`) carries its own proof: its name is its key
 (:func:`harvestdetect.store.keys.key_of`), and a digest of all its bytes is at its end. Whether it may be trusted is

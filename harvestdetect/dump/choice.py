@@ -20,7 +20,7 @@ from harvestdetect.dump.layout import Layout, is_there
 from harvestdetect.dump.paths import Path, decoded, look_around
 from harvestdetect.dump.profiles import Profile
 from harvestdetect.dump.samples import Column, Sample, distinct
-from harvestdetect.dump.times import seconds
+from harvestdetect.dump.times import TimeReader
 from harvestdetect.dump.values import account_text, is_placeholder, prompt_kind
 
 __all__ = ["MEANINGFUL", "Choice", "choose"]
@@ -635,7 +635,7 @@ def _names_one(value: Any) -> bool:
 def _time_tier(one: _Candidate) -> float:
     """How doubtful it is that a column is the time of the prompt."""
     values = one.values[:200]
-    good = sum(1 for value in values if seconds(value) not in (None, NO_TIME))
+    good = sum(time != NO_TIME for time in TimeReader.of(values).seconds(values))
     if good < OFTEN * len(values):
         return 1.0 if good or any(not isinstance(value, int | float) for value in values) else 3.0
     if len(values) >= ENOUGH and len({str(value) for value in values}) == 1:

@@ -19,6 +19,7 @@ from harvestdetect.dump.elsewhere import constants_of, lines_from
 from harvestdetect.dump.encodings import UTF_8, as_utf8, encoding_of
 from harvestdetect.dump.file_times import FileTimes
 from harvestdetect.dump.formats import HEAD_BYTES, format_of, is_text
+from harvestdetect.dump.identifiers import FileAccounts
 from harvestdetect.dump.json_text import json_objects
 from harvestdetect.dump.jsonl import read_jsonl
 from harvestdetect.dump.learnt import Learnt
@@ -106,6 +107,7 @@ class _File:
         self._learnt = Learnt()
         self._learnt.container = unit.container
         self._times = FileTimes()
+        self._accounts = FileAccounts()
         self._rejected = 0
         """Rejects that were yielded."""
         self._rows = 0
@@ -181,7 +183,7 @@ class _File:
     def _reading(self) -> Reading:
         reading = self._learnt.reading()
         times = self._times
-        warnings = (*reading.warnings, *times.warnings)
+        warnings = (*reading.warnings, *self._accounts.warnings, *times.warnings)
         return replace(reading, times=times.format, untimed=times.untimed, left_out=self._left_out, warnings=warnings)
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
@@ -199,11 +201,17 @@ class _File:
         with closing(self._blocks(chunks, head)) as blocks:
             try:
                 for block in blocks:
-                    prompts = to_batch(block, file=self._position, rejects=self._rejects, times=self._times)
+                    prompts = to_batch(
+                        block,
+                        file=self._position,
+                        rejects=self._rejects,
+                        times=self._times,
+                        accounts=self._accounts,
+                    )
                     for kind, count in block.left_out.items():
                         self._left_out[kind] = self._left_out.get(kind, 0) + count
                     self._rows += prompts.num_rows
-                    self._learnt.count(prompts)
+                    self._learnt.count(prompts.num_rows, block.columns.get("account", []))
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])
                     listed, unlisted = self._rejects.take()
                     self._rejected += len(listed) + unlisted

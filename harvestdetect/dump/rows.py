@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +12,12 @@ import pyarrow as pa
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA
 from harvestdetect.dump.content import SEARCHED, has_long_run
 from harvestdetect.dump.file_times import FileTimes
+from harvestdetect.dump.identifiers import FileAccounts, is_rounded, to_text
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.messages import ODD_FIRST, ODD_LAST, common_messages, messages_of, system_text
 
 __all__ = ["INVALID_TEXT", "Block", "BrokenValue", "short", "to_batch", "to_text"]
 
-_LARGEST_EXACT: Final = 2.0**53
-"""Largest float up to which every whole number is a float. Larger numbers are not identifiers."""
 _LONGEST_ACCOUNT: Final = 1_000
 """Characters of the longest account id. No real id is longer, and every table contains it."""
 _SHOWN: Final = 60
@@ -67,32 +64,6 @@ def short(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
-def to_text(value: Any) -> str | None:
-    """An identifier as text, stripped; None if it is missing, empty, or neither a text nor a whole number."""
-    if isinstance(value, str):
-        return value.strip() or None
-    if value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return _digits(value)
-    if isinstance(value, float):
-        return _digits(int(value)) if value.is_integer() and abs(value) <= _LARGEST_EXACT else None
-    if isinstance(value, Decimal):
-        if not value.is_finite() or value.adjusted() > 60:
-            return None
-        return _digits(int(value)) if value == value.to_integral_value() else None
-    if isinstance(value, UUID):
-        return str(value)
-    return None
-
-
-def _digits(value: int) -> str | None:
-    try:
-        return str(value)
-    except ValueError:  # thousands of digits
-        return None
-
-
 def _detail(value: Any) -> str | None:
     """An optional field as text."""
     if isinstance(value, float):
@@ -105,6 +76,11 @@ def _detail(value: Any) -> str | None:
 def _account_reason(value: Any) -> str:
     if value is None:
         return "no account"
+    if is_rounded(value):
+        return (
+            f"the account {short(value)} is a rounded number, so that several accounts would be one; export the ids as "
+            "text, without a spreadsheet"
+        )
     if isinstance(value, str):
         return f"the account has more than {_LONGEST_ACCOUNT:,} characters" if value.strip() else "the account is empty"
     return f"the account is not a text or a whole number: {short(value)}"
@@ -139,7 +115,7 @@ class _Good:
             self.stops.extend(range(size, size + stop - start))
 
 
-def to_batch(block: Block, *, file: int, rejects: Rejects, times: FileTimes) -> pa.RecordBatch:
+def to_batch(block: Block, *, file: int, rejects: Rejects, times: FileTimes, accounts: FileAccounts) -> pa.RecordBatch:
     """Checks the rows of a block.
 
     Args:
@@ -147,17 +123,16 @@ def to_batch(block: Block, *, file: int, rejects: Rejects, times: FileTimes) -> 
         file: position in the list of files.
         rejects: takes each bad row, in the order of the file.
         times: of the file. A time that cannot be read costs the time, not the row.
+        accounts: of the file.
 
     Returns:
         The good rows, of ``PROMPT_SCHEMA``, in the order of the file.
     """
     columns, count = block.columns, len(block.lines)
-    accounts = [
-        value.strip() if type(value) is str else to_text(value) for value in columns.get("account") or [None] * count
-    ]
+    named = accounts.texts(columns.get("account") or [None] * count)
     stamps = columns.get("timestamp")
     moments = [NO_TIME] * count if stamps is None else times.seconds("timestamp", stamps)
-    good = _good_rows(block, accounts, rejects)
+    good = _good_rows(block, named, rejects)
     whole = len(good.rows) == count
 
     def keep(values: Sequence[Any]) -> Sequence[Any]:
@@ -167,7 +142,7 @@ def to_batch(block: Block, *, file: int, rejects: Rejects, times: FileTimes) -> 
     arrays: dict[str, pa.Array] = {
         "file": pa.array(np.full(len(good.rows), file, dtype=np.int32)),
         "line": pa.array(np.asarray(keep(block.lines), dtype=np.int64)),
-        "account": pa.array(keep(accounts), pa.string()),
+        "account": pa.array(keep(named), pa.string()),
         "time": pa.array(np.asarray(keep(moments), dtype=np.int64)),
         "roles": pa.ListArray.from_arrays(stops, pa.array(good.roles, pa.string())),
         "parts": pa.ListArray.from_arrays(stops, pa.array(good.texts, pa.string())),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -15,13 +16,15 @@ from typing import Final
 
 from harvestdetect.dump.zones import Zone, split_zone
 
-__all__ = ["LONGEST", "Local", "Order", "local_time", "numeric_date", "plain_text"]
+__all__ = ["LONGEST", "Local", "Order", "has_year_first", "local_time", "numeric_date", "plain_text"]
 
 LONGEST: Final = 100
 """Characters of the longest text that is read as a time."""
 _DAY: Final = 86_400
 """Seconds of a day."""
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_YEARS: Final = (20, 49)
+"""Range of the years of two digits that dates may begin with."""
 _CENTURY: Final = 2000
 """What is added to a year of two digits."""
 
@@ -48,7 +51,7 @@ _WEEKDAYS: Final = (
     "sonntag dimanche domingo domenica zondag"
 )
 _TIME: Final = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,:][0-9]{1,12})?)?(?:\s?([AP])\.?\s?M\.?)?"  # four groups
-_THEN: Final = rf"(?:(?:\s?,|\s+(?:AT|@|UM|A LAS|T|-|–))?[\s:,T_@-]\s*{_TIME})?"
+_THEN: Final = rf"(?:(?:\s?,|\s+(?:AT|@|UM|OM|KL|A|A LAS|ALLE ORE|T|-|–))?[\s:,T_@-]\s*{_TIME})?"
 _WEEKDAY: Final = r"(?:([^\W\d_]{2,12})[.,]?\s+)?"
 _MONTH: Final = r"([^\W\d_]{3,12})\.?"
 _DAY_NUMBER: Final = r"([0-9]{1,2})(?:ST|ND|RD|TH|ER|\.|º)?"
@@ -71,6 +74,13 @@ _TIME_FIRST: Final = re.compile(
     r"([0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]{1,9})?(?: ?[AP]M)?),? (.*[0-9]{4}|[0-9]{4}[-/.].*[0-9])"
 )
 _NOON_FIRST: Final = re.compile(r"\b([AP]M)\s?([0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)")
+_DASHED_TIME: Final = re.compile(r"(?<=[0-9]{4}-[0-9]{2}-[0-9]{2})[T_ ]([0-9]{2})-([0-9]{2})-([0-9]{2})(?![0-9])")
+_COMPACT_DATE: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})[T\s](?=[0-9]{1,2}:)")
+_HAN_TIME: Final = re.compile(
+    r"([0-9]{1,2})\s?[时時点點시]\s?([0-9]{1,2})\s?[分분](?:\s?([0-9]{1,2})\s?[秒초])?"  # hours, minutes, seconds
+)
+_SHORT_DATE: Final = re.compile(r"([0-9]{2})[-/.][0-9]{2}[-/.]([0-9]{2})(?![0-9])")
+_SHORT_YEAR_FIRST: Final = re.compile(r"([0-9]{2})([-/.])(?=[0-9]{2}\2[0-9]{2}(?![0-9]))")
 _HALVES: Final = {"上午": " AM ", "下午": " PM ", "오전": " AM ", "오후": " PM ", "午前": " AM ", "午後": " PM "}
 _TOKEN: Final = re.compile(r"[^\W\d_]+|[0-9]+|\S")
 _FILLERS: Final = frozenset(["AM", "PM", "A", "P", "M", "T", "AT", "OF", "ON", "THE", "ST", "ND", "RD", "TH"])
@@ -104,6 +114,8 @@ class Order:
 
     day_first: bool = False
     """Whether ``1/2/2026`` is the first of February."""
+    year_first: bool = False
+    """Whether ``26/01/02`` is the second of January."""
     now: int | None = None
     """Unix seconds by which a time without a year has passed; None: such times are not read."""
 
@@ -136,7 +148,7 @@ def plain_text(text: str) -> str:
     if not text.isascii():
         for mark, plain in _HALVES.items():
             text = text.replace(mark, plain)
-        text = unicodedata.normalize("NFKC", text)
+        text = _HAN_TIME.sub(lambda m: f"{m[1]}:{m[2]:>02}:{m[3] or '00':>02}", unicodedata.normalize("NFKC", text))
     text = text.strip()
     while len(text) > 2 and text[0] + text[-1] in ('""', "''", "[]", "()"):
         text = text[1:-1].strip()
@@ -148,9 +160,15 @@ def local_time(text: str, order: Order) -> Local | None:
     if len(text) > LONGEST or not any(c.isdigit() for c in text):
         return None
     text, zone = split_zone(text)
-    text = _plain(" ".join(text.split()))
+    text = _plain(" ".join(text.split())).removesuffix(" UHR")
+    if order.year_first:
+        text = _SHORT_YEAR_FIRST.sub(r"20\1\2", text, count=1)
     if "M" in text:
         text = _NOON_FIRST.sub(r"\2 \1", text)
+    if ":" not in text and "-" in text:
+        text = _DASHED_TIME.sub(r" \1:\2:\3", text)
+    if ":" in text and text[:8].isdigit():
+        text = _COMPACT_DATE.sub(r"\1-\2-\3 ", text)
     if ":" not in text and "." in text:
         text = _DOTTED_TIME.sub(lambda m: f"{m[1]}:{m[2]}:{m[3] or '00'}", text)
     if ":" in text[1:3] and (match := _TIME_FIRST.fullmatch(text)):
@@ -160,6 +178,14 @@ def local_time(text: str, order: Order) -> Local | None:
         return found or _worded(text, order, zone) or _by_dateutil(text, order, zone)
     except (ValueError, OverflowError):
         return None
+
+
+def has_year_first(texts: Sequence[str]) -> bool:
+    """Whether the dates of a column with years of two digits begin with the year."""
+    dates = [match for text in texts if (match := _SHORT_DATE.match(text))]
+    first, last = {match[1] for match in dates}, {match[2] for match in dates}
+    years, others = (all(_YEARS[0] <= int(number) <= _YEARS[1] for number in numbers) for numbers in (first, last))
+    return bool(dates) and years and (not others or len(first) < len(last))
 
 
 def numeric_date(text: str) -> tuple[int, int, str] | None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from harvestdetect.data import NO_TIME
-from harvestdetect.dump.time_texts import LONGEST, Order, local_time, numeric_date, plain_text
+from harvestdetect.dump.time_texts import LONGEST, Order, has_year_first, local_time, numeric_date, plain_text
 from harvestdetect.dump.zones import UNCERTAIN
 
 __all__ = ["EARLIEST", "LATEST", "TimeReader", "seconds"]
@@ -75,12 +75,21 @@ _CLEARLY: Final = 5
 """Times by which one order of day and month must fit worse than the other."""
 _HUGE: Final = 10**30
 """Numbers from this one on are no times in any unit."""
+_EXACT: Final = 60
+"""Seconds to which a rounded number must be exact."""
 _FEW: Final = 3
 """Number of values from which a column shows such a format."""
 _DOTNET: Final = re.compile(r"\\?/?Date\((-?[0-9]{1,16})(?:[+-][0-9]{4})?\)\\?/?", re.ASCII)
 _CALLED: Final = re.compile(
-    r"(?:new )?(?:[A-Za-z]{1,12}\.)?(?:ISODate|Timestamp|Date|datetime|NumberLong|DateTime)\((.{1,90})\)", re.ASCII
+    r"(?:new )?(?:[A-Za-z]{1,12}\.)?(?:ISODate|Timestamp|Date|datetime|NumberLong|DateTime)\((.{1,90})\)"
+    r"|\{ts (.{1,90})\}|TIMESTAMP (.{1,90})",
+    re.ASCII | re.IGNORECASE,
 )
+_DRESSED: Final = re.compile(
+    r"@?([0-9]{9,20}(?:\.[0-9]{1,12})?)(?: ?(?:s|ms|us|ns|UTC)|-[0-9]{1,6})?|([0-9]{1,3}(?:,[0-9]{3}){3,6})",
+    re.ASCII,
+)
+"""A number with a unit, with the count of a stream of Redis, or with commas between groups of digits."""
 _LISTED: Final = re.compile(r"[0-9]{4}(?:, ?[0-9]{1,9}){2,6}", re.ASCII)
 _NUMBER_KEYS: Final = (
     *("$date", "$numberLong", "$numberDouble", "$numberInt", "$numberDecimal", "$timestamp", "iso", "N", "S", "value"),
@@ -177,7 +186,8 @@ class TimeReader:
             sample = [sample[i * len(sample) // SAMPLE] for i in range(SAMPLE)]
         order = Order(now=int(time.time()) if now is None else now)
         texts = [value for value in sample if isinstance(value, str) and not _begins_with_a_year(value)]
-        day_first, told = _day_first(texts, order)
+        order = replace(order, year_first=has_year_first(texts))
+        day_first, told = (False, ()) if order.year_first else _day_first(texts, order)
         order = replace(order, day_first=day_first)
         numbers, doubt = _numbers_of(sample)
         some = sample if len(sample) <= SHOWN else [sample[i * len(sample) // SHOWN] for i in range(SHOWN)]
@@ -341,6 +351,8 @@ def _from_text(value: str, order: Order, numbers: _Numbers) -> _Read:
         return _NOTHING
     if len(text) > LONGEST:
         return _UNREAD
+    if (match := _DRESSED.fullmatch(text)) is not None:
+        text = (match[1] or match[2]).replace(",", "")
     if _NUMBER.fullmatch(text):
         return _UNREAD if _is_rounded(text) else _from_number(_number(text), numbers)
     if text.lower() in _PLACEHOLDERS:
@@ -349,18 +361,29 @@ def _from_text(value: str, order: Order, numbers: _Numbers) -> _Read:
         passed = int(match[1]) // 1000
         return _NOTHING if passed in _NEVER else _Read(_bounded(passed), "/Date(milliseconds)/")
     if match := _CALLED.fullmatch(text):
-        return _from_text(match[1].strip("\"' "), order, numbers)
+        return _from_text((match[1] or match[2] or match[3]).strip("\"' "), order, numbers)
     if _LISTED.fullmatch(text):
         parts = [int(part) for part in text.split(",")][:6] + [0] * 3
         text = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*parts[:6])
     found = local_time(text, order)
     if found is None:
-        return _NOTHING if text.startswith(_NO_YEARS) else _UNREAD
+        return _NOTHING if text.startswith(_NO_YEARS) else _from_iso(text)
     whole = _bounded(found.utc)
     if whole is None and text.startswith(_NO_YEARS):
         return _NOTHING
     known = found.zone.offset is not None or found.zone.place is not None
     return _Read(whole, found.kind, known, found.dated, found.zone.uncertain)
+
+
+def _from_iso(text: str) -> _Read:
+    """What only the ISO reader of Python reads, such as a time without separators behind a date with them."""
+    if text[4:5] != "-":
+        return _UNREAD
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return _UNREAD
+    return _Read(_from_datetime(moment), "ISO 8601", moment.tzinfo is not None)
 
 
 def _number(text: str) -> float | int:
@@ -375,7 +398,7 @@ def _is_rounded(text: str) -> bool:
     digits = len(mantissa.replace(",", ".").partition(".")[2])
     size = abs(_number(text))
     unit = next((u for u in _UNITS if size < u * LATEST), 1)
-    return bool(10.0 ** (int(exponent) - digits) > unit * _DAY)
+    return bool(10.0 ** (int(exponent) - digits) > unit * _EXACT)
 
 
 # ---------------------------------------------------------------- a column

@@ -52,6 +52,26 @@ UNCERTAIN: Final = {
     "GST": "Gulf (+04:00), not South Georgia",
 }
 """Abbreviations of several zones, with the one that is taken."""
+_WORDS: Final = {
+    "COORDINATED UNIVERSAL TIME": "UTC",
+    "GREENWICH MEAN TIME": "GMT",
+    "BRITISH SUMMER TIME": "WEST",
+    "CENTRAL EUROPEAN STANDARD TIME": "CET",
+    "CENTRAL EUROPEAN TIME": "CET",
+    "CENTRAL EUROPEAN SUMMER TIME": "CEST",
+    "EASTERN EUROPEAN STANDARD TIME": "EET",
+    "EASTERN EUROPEAN SUMMER TIME": "EEST",
+    "INDIA STANDARD TIME": "IST",
+    "CHINA STANDARD TIME": "HKT",
+    "JAPAN STANDARD TIME": "JST",
+    "KOREAN STANDARD TIME": "KST",
+    "SINGAPORE STANDARD TIME": "SGT",
+} | {
+    f"{place} {kind} TIME": place[0] + kind[0] + "T"
+    for place in ("EASTERN", "CENTRAL", "MOUNTAIN", "PACIFIC")
+    for kind in ("STANDARD", "DAYLIGHT")
+}
+"""Names of zones in words, with an abbreviation of the same offset."""
 _LARGEST: Final = 15 * 3600
 """Seconds of the largest offset; a larger number is a year."""
 _MINUS: Final = "-\u2212"
@@ -65,7 +85,8 @@ _OFFSET: Final = re.compile(
     rf"(?:\s*(?:UTC|GMT))?\s*([+{_MINUS}])([0-9]{{1,2}})(?::?([0-9]{{2}})(?::?([0-9]{{2}}))?)?$", re.ASCII
 )
 _NAME: Final = re.compile(r"(?:\s+|(?<=[0-9]))([A-Za-z]{1,5})$")
-_PLACE: Final = re.compile(r"\s+([A-Za-z]+(?:/[A-Za-z0-9_+\-]+){1,2})$")
+_PLACE: Final = re.compile(r"\s+([A-Za-z]+(?:/[A-Za-z0-9_+\-]+){1,2}|[A-Z]{3}[0-9][A-Z]{3})$")
+_IN_WORDS: Final = re.compile(r"\s+((?![AaPp]\.?[Mm])(?:[A-Za-z]+ ){2,3}[Tt]ime)$")
 _TIMED: Final = re.compile(
     r"(?::[0-9]{2}(?:[.,:][0-9]+)?|[0-9]{8}[Tt_ ]?[0-9]{4,6}(?:[.,][0-9]+)?|\b[AaPp]\.?\s?[Mm]\.?)\Z"
 )
@@ -129,18 +150,20 @@ def _one_zone(text: str) -> tuple[str, Zone | None]:
         timed = _TIMED.search(text, 0, match.start()) or (":" in text[: match.start()] and _LONG.search(text))
         if size <= _LARGEST and timed:
             return text[: match.start()], Zone(offset=-size if match[1] in _MINUS else size)
-    match = _NAME.search(text) or _PLACE.search(text)
-    zone = _named(match[1]) if match else None
-    return (text, None) if match is None or zone is None else (text[: match.start()], zone)
+    for pattern in (_IN_WORDS, _PLACE, _NAME):
+        if (match := pattern.search(text)) and (zone := _named(match[1])) is not None:
+            return text[: match.start()], zone
+    return text, None
 
 
 def _named(name: str) -> Zone | None:
     """The zone of an abbreviation or of a place; None if there is none."""
     short = name.upper()
-    hours = _HOURS.get(short)
+    uncertain = short if short in UNCERTAIN else None
+    hours = _HOURS.get(_WORDS.get(short, short))
     if hours is not None:
-        return Zone(offset=round(hours * 3600), uncertain=short if short in UNCERTAIN else None)
-    if "/" in name and _zone_info(name) is not None:
+        return Zone(offset=round(hours * 3600), uncertain=uncertain)
+    if ("/" in name or name[-1:].isupper()) and _zone_info(name) is not None:
         return Zone(place=name)
     return None
 

@@ -15,7 +15,7 @@ from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
-from harvestdetect.data import Campaign, Corpus, Family, Neighbors
+from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
 from harvestdetect.evidence.account_fields import AccountFields
 from harvestdetect.evidence.cohort import Joined
 from harvestdetect.evidence.explanations import OF_USUAL
@@ -70,6 +70,8 @@ class Reference:
     """The accounts and texts outside all candidates, for comparison."""
 
     pool: Pool
+    timed_pool: Pool | None
+    """The same with only the requests that have a time; None if all have one."""
     sent: npt.NDArray[np.int64]
     """int64[a]: requests of every account."""
     users: npt.NDArray[np.int64]
@@ -172,7 +174,7 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         contents=prompts.content[trimmed.prompts],
         clusters_used=texts_of_each(prompts.account[campaign.prompts], campaign.prompt_cluster),
         groups=groups,
-        timed=None if groups is None else timed_prompts(groups, prompts.time),
+        timed=_timed(groups, trimmed, context, seed=seed),
         work_list=None
         if groups is None
         else compare_likeness(
@@ -183,6 +185,20 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,
     )
+
+
+def _timed(groups: Groups | None, trimmed: Campaign, context: MeasureContext, *, seed: int) -> TimedPrompts | None:
+    """The times that are compared. Requests without a time take no part on either side.
+
+    None if fewer than half of the candidate's prompts have a time.
+    """
+    prompts, pool = context.scan.corpus.prompts, context.reference.timed_pool
+    if pool is not None and groups is not None:
+        known = prompts.time[trimmed.prompts] != NO_TIME
+        if 2 * known.sum() < len(known):
+            return None
+        groups = draw_groups(pool, trimmed.prompts[known], prompts.account, seed=seed)
+    return None if groups is None else timed_prompts(groups, prompts.time)
 
 
 def look_closer(candidate: CandidateData, context: MeasureContext) -> CandidateData:

@@ -364,16 +364,18 @@ def prompt_table(
         found: the findings and their campaigns.
         prompts: of the corpus.
         templates: by cluster.
-        request: int32[p], ascending: the number of the request of each row.
+        request: int32[p]: the number of the request of each row.
         files: names of the files read.
     """
     parts = []
+    order = np.argsort(request, kind="stable")
+    ascending = request[order]
     names = pa.array([*files, ""], pa.string())  # the last: a file without a name
     for finding, campaign in found:
-        first = request[campaign.prompts]
-        last = np.searchsorted(request, first, side="right")
-        times = last - campaign.prompts
-        rows = ranges(campaign.prompts, times)
+        number = request[campaign.prompts]
+        start = np.searchsorted(ascending, number)
+        times = np.searchsorted(ascending, number, side="right") - start
+        rows = order[ranges(start, times)]
         cluster = np.repeat(campaign.prompt_cluster, times)
         used, which = np.unique(cluster, return_inverse=True)
         shown = pa.array([templates[int(c)].template_id for c in used], pa.string())

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import multiprocessing
 import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,28 +21,11 @@ from harvestdetect.corpus import prepare_parallel as preparing
 from harvestdetect.corpus.build import CorpusBuilder, build_corpus
 from harvestdetect.corpus.normalize import is_wordy, normalize, sentences
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.data import FIELDS, KINDS, NO_TIME, PROMPT_SCHEMA, Batch, Corpus
+from harvestdetect.data import FIELDS, KINDS, NO_TIME, Corpus
+from tests.corpus.building import Row, block, build, row
 
-Row = dict[str, Any]
 SHIPPED = load_registry(today=date(2026, 11, 24))
 HELPFUL = "You are a helpful assistant."
-
-
-def row(account: str, prompt: str | list[tuple[str, str]], **values: Any) -> Row:
-    messages = [("user", prompt)] if isinstance(prompt, str) else prompt
-    made: Row = {"file": 0, "line": 1, "account": account, "time": NO_TIME, "created_at": NO_TIME}
-    made |= {name: None for name in FIELDS if name != "created_at"}
-    return made | {"roles": [r for r, _ in messages], "parts": [t for _, t in messages]} | values
-
-
-def block(rows: Sequence[Row]) -> pa.RecordBatch:
-    arrays = [pa.array([r[f.name] for r in rows], f.type) for f in PROMPT_SCHEMA]
-    return pa.RecordBatch.from_arrays(arrays, schema=PROMPT_SCHEMA)
-
-
-def build(rows: Sequence[Row], *, cuts: Sequence[int] = (), **settings: Any) -> Corpus:
-    borders = [0, *sorted(cuts), len(rows)]
-    return build_corpus((Batch(prompts=block(rows[a:b])) for a, b in itertools.pairwise(borders)), **settings)
 
 
 def plain(corpus: Corpus) -> dict[str, Any]:

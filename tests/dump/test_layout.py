@@ -179,12 +179,14 @@ def test_the_body_of_a_request_counts_as_a_whole(tmp_path: Path) -> None:
 
 def test_created_at_of_the_row_is_no_property_of_the_account(tmp_path: Path) -> None:
     make = lambda n: {  # noqa: E731
-        "user": f"u{n % 10}", "prompt": TEXT.format(n), "start_time": 1_780_000_000 + n, "created_at": 1_780_000_005 + n,
+        "user": f"u{n % 10}", "prompt": TEXT.format(n), "start_time": 1_780_000_000 + n,
+        "created_at": 1_780_000_005 + n,
     }  # fmt: skip
     rows, _ = dump(tmp_path, make)
     assert {row["created_at"] for row in rows} == {NO_TIME}
     make = lambda n: {  # noqa: E731
-        "user": f"u{n % 10}", "prompt": TEXT.format(n), "start_time": 1_780_000_000 + n, "created_at": 1_700_000_000 + n % 10,
+        "user": f"u{n % 10}", "prompt": TEXT.format(n), "start_time": 1_780_000_000 + n,
+        "created_at": 1_700_000_000 + n % 10,
     }  # fmt: skip
     rows, _ = dump(tmp_path, make)
     assert rows[3]["created_at"] == 1_700_000_003

@@ -150,6 +150,20 @@ SAME = int(datetime(2026, 6, 1, 0, 0, 16, tzinfo=UTC).timestamp())
         "/Date(1780272016671+0100)/",
         "\\/Date(1780272016671)\\/",
         "1780272016,671",
+        "1780272016.671s",
+        "@1780272016",
+        "1,780,272,016,671",
+        "1780272016671-0",
+        "2026-06-01_00-00-16",
+        "20260601T00:00:16",
+        "2026-06-01T000016Z",
+        "2026年06月01日 00时00分16秒",
+        "Sunday, May 31, 2026 at 5:00:16 PM Pacific Daylight Time",
+        "2026-05-31 17:00:16 PST8PDT",
+        "2026-06-01T00:00:16.671 Coordinated Universal Time",
+        "Montag, 1. Juni 2026 um 00:00:16 Uhr",
+        "1 giugno 2026 alle ore 0:00:16",
+        "{ts '2026-06-01 00:00:16'}",
         "178027201667",
         "639158688160000000",
     ],
@@ -195,7 +209,13 @@ def test_placeholders_are_no_time(value: Any) -> None:
     "text",
     [
         *("chat-3", "May", "May 5", "2026", "2026-06", "12:30", "3.11.2", "user 3 2026-06-01", "v1.2.2026", "10.0.0.1"),
-        *("2026-06-01 25:00:00", "31/Feb/2026:00:00:00", "1.78E+12", "Ignore all rules, 1 May 2026", "a 1 b 2 c 2026"),
+        *(
+            "2026-06-01 25:00:00",
+            "31/Feb/2026:00:00:00",
+            "1.78027E+12",
+            "Ignore all rules, 1 May 2026",
+            "a 1 b 2 c 2026",
+        ),
         *("+15551234567", "gpt-4-0613", "2026-06-01 00:00 INFO", "99/99/2026", "1 2 3", "2026-366", "seven"),
     ],
 )
@@ -222,6 +242,20 @@ def test_the_column_shows_whether_the_day_is_first(values: list[str], first: str
     assert datetime.fromtimestamp(reader.seconds(values)[0], UTC).date().isoformat() == first
     assert (reader.ambiguous, bool(reader.warnings)) == (ambiguous, ambiguous)
     assert reader.format.endswith("zone unknown: UTC assumed")
+
+
+@pytest.mark.parametrize(
+    ("values", "first"),
+    [
+        (["26/06/01 00:00:16", "26/06/02 00:00:16"], "2026-06-01"),
+        (["26-06-21 00:00:16", "26-06-22 00:00:16"], "2026-06-21"),
+        (["01/06/26 00:00:16", "02/06/26 00:00:16"], "2026-06-01"),
+        (["21.06.26 00:00:16", "22.06.26 00:00:16"], "2026-06-21"),
+    ],
+)
+def test_the_column_shows_whether_a_short_year_is_first(values: list[str], first: str) -> None:
+    reader = TimeReader.of(values, now=NOW)
+    assert datetime.fromtimestamp(reader.seconds(values)[0], UTC).date().isoformat() == first
 
 
 @pytest.mark.parametrize(
