@@ -294,9 +294,8 @@ class _Lines:
         """Takes the rows so far as a block."""
         rows, self._rows = self._rows, _Rows()
         decoded = rows.decoded
-        columns = Columns(
-            {key: list(map(attrgetter(f"k{i}"), decoded)) for i, key in enumerate(self._keys)}, len(decoded)
-        )
+        values = {key: list(map(attrgetter(f"k{i}"), decoded)) for i, key in enumerate(self._keys)}
+        columns = Columns(values, len(decoded), self._shapes.typed)
 
         def record(number: int) -> Any:
             return decoded[number] if self._layout is None else _sampled(rows.line(number))
