@@ -55,6 +55,8 @@ def read_csv(
     Columns are chosen over the first 200 records, and over records from elsewhere in the file. The line of a row is the
     physical line on which its record starts.
 
+    Long because it is one loop with a branch for each kind of record.
+
     Args:
         chunks: the decompressed file.
         head: the beginning of the file.
