@@ -263,6 +263,8 @@ def _read_structure(value: Any, found: Messages) -> str:
 
 _CONTENT: Final = ("content", "contents", "parts", "message", "value", "text", "mes", "body")
 """Names of the content of a message, by falling preference."""
+_LISTS: Final = frozenset(("messages", "contents", "conversation", "conversations", "mapping", "history", "turns"))
+"""Names of lists of messages, which no message has."""
 _COMMON: Final = frozenset(("role", "content", "name", "id", "timestamp", "tool_calls", "refusal"))
 """Names of a message of the common form."""
 _BESIDE: Final = ("attachments", "experimental_attachments", "images", "files", "audio", "videos")
@@ -371,6 +373,8 @@ class _Reader:
         return True
 
     def _object(self, value: dict[str, Any], depth: int, role: str) -> None:
+        if type(value.get("role")) is str and _LISTS.isdisjoint(value) and self._message(value, role):
+            return  # the common case
         if encrypted(value):
             self._why = CIPHER
             return
