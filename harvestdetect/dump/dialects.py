@@ -27,6 +27,9 @@ _FEW: Final = 0.1
 _SEP: Final = re.compile(r'"?sep=(.)"?\s*\Z', re.IGNORECASE)
 """The first line by which Excel is told the delimiter."""
 _ESCAPED_QUOTE: Final = re.compile(r'(\\+)"')
+_PAIR: Final = re.compile(r'\\(["\\])')
+_LONE: Final = re.compile(r'(?<!\\)(?:\\\\)*+\\[^\\"]')
+"""A backslash that is not doubled and stands before no quote."""
 _ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "N": "\\N"}
 
@@ -44,6 +47,8 @@ class Dialect:
     quoting: Quoting = "quotes"
     backslash: bool = False
     """Whether a backslash before a quote makes it a part of the field."""
+    doubled: bool = False
+    """Whether a backslash is written as two."""
     skipped: int = 0
     r"""Lines before the header, such as ``sep=;`` or a title."""
     columns: tuple[str, ...] = ()
@@ -65,7 +70,8 @@ class Parser:
         self._lines = iter(lines)
         self._count = 0
         if dialect.backslash:
-            lines = (_ESCAPED_QUOTE.sub(_doubled, line) if '\\"' in line else line for line in lines)
+            pattern, rewrite = (_PAIR, _unpaired) if dialect.doubled else (_ESCAPED_QUOTE, _doubled)
+            lines = (pattern.sub(rewrite, line) if "\\" in line else line for line in lines)
         self._reader = csv.reader(
             lines,
             delimiter=dialect.delimiter,
@@ -103,6 +109,11 @@ def _doubled(found: re.Match[str]) -> str:
     """A quote with backslashes before it, as RFC 4180 writes it."""
     backslashes, odd = divmod(len(found[1]), 2)
     return "\\" * backslashes + ('""' if odd else '"')
+
+
+def _unpaired(found: re.Match[str]) -> str:
+    """A backslash and what is behind it, as RFC 4180 writes it."""
+    return '""' if found[1] == '"' else "\\"
 
 
 def _unescaped(field: str) -> str:
@@ -144,6 +155,8 @@ def dialect_of(head: bytes, *, whole: bool = False) -> Dialect:
         head: the beginning of the file in UTF-8.
         whole: whether that is all of it. Otherwise its last line may be cut off.
     """
+    # The limit applies to the whole process and is only ever raised.
+    csv.field_size_limit(max(csv.field_size_limit(), _BYTES))
     separator = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
     head = head.removeprefix(b"\xef\xbb\xbf")
     raw = head[:_BYTES].split(separator)
@@ -197,7 +210,8 @@ def _score(dialect: Dialect, lines: Sequence[str]) -> _Score:
 def _better(plain: Dialect, best: _Score, lines: Sequence[str], delimiters: Sequence[str]) -> tuple[Dialect, _Score]:
     """The dialect that reads most of a sample which ``plain`` does not read well, and how it fits."""
     dialect = plain
-    few = best.width > 1 and best.bad <= _FEW * best.good
+    fits = best.width > 1 and bool(best.rows) and best.width in (len(best.rows[0][1]), _width(best.rows[0][1]))
+    few = fits and best.bad <= _FEW * best.good
     text = "".join(lines)
     others: list[Dialect] = []
     for delimiter in delimiters:
@@ -205,7 +219,7 @@ def _better(plain: Dialect, best: _Score, lines: Sequence[str], delimiters: Sequ
         if not few:
             others.append(base)
         if '\\"' in text:
-            others.append(replace(base, backslash=True))
+            others.append(replace(base, backslash=True, doubled=_LONE.search(text) is None))
         if not few and not _has_quotes(text, delimiter, '"'):
             others.append(replace(base, quoting="escapes" if _has_escapes(text, delimiter) else "none"))
             if "'" in text and _has_quotes(text, delimiter, "'"):
@@ -226,7 +240,7 @@ def _has_quotes(text: str, delimiter: str, quote: str) -> bool:
     edge = re.escape(delimiter)
     inside = rf"[^{quote}]*+(?:{quote}{quote}[^{quote}]*+)*+"
     rest, closed = re.subn(rf"(?:^|(?<={edge})){quote}{inside}{quote}(?={edge}|\s*$)", "", text, flags=re.MULTILINE)
-    return closed >= len(re.findall(rf"(?:^|(?<={edge})){quote}", rest, re.MULTILINE))
+    return closed > 0 and closed >= len(re.findall(rf"(?:^|(?<={edge})){quote}", rest, re.MULTILINE))
 
 
 def _has_escapes(text: str, delimiter: str) -> bool:

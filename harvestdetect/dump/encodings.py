@@ -36,10 +36,18 @@ _SAMPLE: Final = 1 << 16
 """Bytes of lines by which an encoding is chosen."""
 _NEAR: Final = 0.05
 """Difference of disorder, as charset-normalizer measures it, up to which two encodings fit equally well."""
-_CENTRAL: Final = ("Polish", "Czech", "Hungarian", "Slovak", "Romanian", "Croatian", "Slovene")
-"""Languages that are written in cp1250."""
 _ALIKE: Final = ("cp1250", "cp1254", "cp1257", "cp850", "mac_roman", "iso8859_2")
 """Encodings that fit a few Western letters as well as cp1252 does."""
+_SURE: Final = (
+    ("cp1250", b"\x8a\x8e\x9a\x9e", b""),
+    ("cp1250", b"\xf5\xfb", b"\xe3\xe7\xea"),
+    ("cp1250", b"\xba\xfe", b"\xe7"),
+    ("cp1254", b"\xf0\xfd\xfe", b"\xe1\xe6"),
+)
+"""Letters of Czech and Croatian, of Hungarian, of Romanian and of Turkish, which cp1252 does not have, in an encoding;
+and letters of Western languages that these languages do not have."""
+_SHARE: Final = 0.03
+"""Least share of such letters among those beyond ASCII."""
 _TRIED: Final = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp850"),
     *("cp866", "koi8_r", "koi8_u", "iso8859_2", "mac_roman", "gb18030", "big5", "cp932", "euc_jp", "cp949"),
@@ -94,12 +102,20 @@ def _legacy(sample: bytes) -> str:
     if not found:
         return ""
     best = found[0]
-    western = next((match for match in found if match.encoding == "cp1252"), None)
-    if western is not None and western is not best and best.encoding in _ALIKE:
-        near = western.chaos - best.chaos <= _NEAR
-        if near and best.language not in (*_CENTRAL, "Turkish"):
-            best = western
+    western = [match for match in found if match.encoding == "cp1252" or "cp1252" in match.could_be_from_charset]
+    if western and best.encoding in _ALIKE and western[0].chaos - best.chaos <= _NEAR:
+        return _among_alike(sample)
     return str(best.encoding)
+
+
+def _among_alike(sample: bytes) -> str:
+    """cp1252, unless letters of another encoding are frequent."""
+    high = bytes(byte for byte in sample if byte >= 0x80)
+    for encoding, letters, others in _SURE:
+        counts = [high.count(letter) for letter in letters]
+        if sum(counts) >= _SHARE * len(high) and sum(map(bool, counts)) > 1 and not any(o in high for o in others):
+            return encoding
+    return "cp1252"
 
 
 def _fails(sample: bytes, encoding: str) -> bool:

@@ -192,7 +192,7 @@ class _File:
                     for kind, count in block.left_out.items():
                         self._left_out[kind] = self._left_out.get(kind, 0) + count
                     self._rows += prompts.num_rows
-                    self._learnt.count(prompts)
+                    self._learnt.count(prompts.num_rows, block.columns.get("account", []))
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])
                     listed, unlisted = self._rejects.take()
                     self._rejected += len(listed) + unlisted

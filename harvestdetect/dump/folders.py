@@ -22,7 +22,9 @@ _SUFFIX: Final = re.compile(
     rf"\.(?:{'|'.join(_KINDS)}){_MARK}(?:\.(?:{'|'.join(_PACKED)}))?{_MARK}\Z|\.(?:{'|'.join(_PACKED)})\Z",
     re.IGNORECASE,
 )
-_PARTS: Final = re.compile(r"part-(?:[mr]-)?\d{3,}|.*-\d{4}(?:-\d\d){5}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_PARTS: Final = re.compile(
+    r"part-(?:[mr]-)?\d{3,}[\w-]*\Z|.*-\d{4}(?:-\d\d){5}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
+)
 """Names without a suffix: parts of a Hadoop or Spark job, and objects that Firehose writes."""
 _MARKERS: Final = ("_success", "_committed_", "_started_", "_metadata", "_common_metadata", "_delta_log")
 """Beginnings of the names of files that a job leaves beside its data."""

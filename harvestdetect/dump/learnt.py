@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Sequence
+from typing import Any, Final
 
 from harvestdetect.data import Reading
 from harvestdetect.dump.values import PLACEHOLDERS
@@ -17,7 +15,7 @@ _PLACEHOLDERS: Final = frozenset(
     spelled for name in PLACEHOLDERS for spelled in (name, name.upper(), name.capitalize(), name.title())
 )
 """Accounts that name nobody, as programs write them."""
-_MOST_ACCOUNTS: Final = 500_000
+_MOST_ACCOUNTS: Final = 100_000
 """Distinct accounts of a file that are counted."""
 _ENOUGH: Final = 20
 """Prompts from which on one account for all of them is suspicious."""
@@ -47,6 +45,8 @@ class Learnt:
         self._accounts: set[int] = set()
         """Hashes of the accounts."""
         self._prompts = 0
+        self._counted = 0
+        """Prompts whose accounts are counted."""
         self._placeholders: Counter[str] = Counter()
 
     def wrapped(self, profile: str) -> None:
@@ -54,15 +54,25 @@ class Learnt:
         if len(self.wrappers) < _MOST_WARNINGS:
             self.wrappers.setdefault(profile)
 
-    def count(self, prompts: pa.RecordBatch) -> None:
-        """Counts the accounts of a block of prompts."""
-        self._prompts += prompts.num_rows
-        column = prompts.column("account")
-        accounts = set(column.to_pylist())
+    def count(self, prompts: int, accounts: Sequence[Any]) -> None:
+        """Counts the accounts of a block.
+
+        Args:
+            prompts: number of prompts in it.
+            accounts: as the file has them.
+        """
+        self._prompts += prompts
+        try:
+            names = set(accounts)
+        except TypeError:  # a list or an object
+            accounts = [account for account in accounts if isinstance(account, str | int)]
+            names = set(accounts)
+        names.discard(None)
         if len(self._accounts) < _MOST_ACCOUNTS:
-            self._accounts.update(map(hash, accounts))
-        for account in accounts & _PLACEHOLDERS:
-            self._placeholders[account] += pc.sum(pc.equal(column, account)).as_py()
+            self._accounts.update(map(hash, names))
+            self._counted = self._prompts
+        for account in names & _PLACEHOLDERS:
+            self._placeholders[account] += accounts.count(account)
 
     def reading(self) -> Reading:
         """What is known so far."""
@@ -87,8 +97,8 @@ class Learnt:
         where = f" ({column})" if column else ""
         if self._prompts >= _ENOUGH and len(self._accounts) == 1:
             found.append(f"all {self._prompts:,} prompts are of one account{where}{rest}")
-        elif self._prompts >= _MANY and len(self._accounts) >= _UNIQUE * self._prompts:
-            counts = f"{len(self._accounts):,} for {self._prompts:,}"
+        elif self._counted >= _MANY and len(self._accounts) >= _UNIQUE * self._counted:
+            counts = f"{len(self._accounts):,} for {self._counted:,}"
             found.append(f"there are nearly as many accounts{where} as prompts: {counts}{rest}")
         for account, count in self._placeholders.most_common(3):
             share = f"{count / self._prompts:.1%}"

@@ -53,10 +53,8 @@ _SHORTEST_CODE: Final = 40
 """Characters from which a text without a blank may be base64, encrypted or a data URL."""
 _TOKEN_IDS: Final = 16
 """Numbers of a list, written as text, from which it is taken for token ids."""
-_PLACEHOLDERS: Final = frozenset(
-    ("null", "NULL", "None", "nan", "NaN", "\\N", "undefined", "redacted-by-litellm", "[REDACTED]", "<REDACTED>")
-)
-"""Texts that programs write where there is no prompt, or where it was removed."""
+_PLACEHOLDERS: Final = frozenset(("\\N", "redacted-by-litellm", "[REDACTED]", "<REDACTED>", "[Redacted]", "<redacted>"))
+"""Texts that programs write in place of a prompt that is not there, or that was removed."""
 _SPACES: Final = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace())
 """White space."""
 ODD_FIRST: Final = _SPACES | frozenset(("", *'[{(<"\ufeff'))

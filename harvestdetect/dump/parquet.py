@@ -87,6 +87,7 @@ class _Reader:
         expansion: Expansion,
         believed: int,
     ) -> None:
+        """Many parameters because a file is read within many limits."""
         self._file = file
         self._parquet = parquet
         self._dictionaries: Any = None
@@ -269,7 +270,7 @@ class _Reader:
     def _block(self, columns: Mapping[Path, Any], rows: range, start: int) -> Block:
         """A block of rows. ``start``: the first of them in the arrays."""
         values = {path: values_of(self._chosen[path], array.slice(start, len(rows))) for path, array in columns.items()}
-        table = Columns({".".join(path): column for path, column in values.items()}, len(rows))
+        table = Columns({".".join(path): column for path, column in values.items()}, len(rows), self._shapes.typed)
         return block_of(
             self._shapes,
             table,

@@ -71,6 +71,9 @@ class Shapes:
         self.direct: Layout | None = None
         """The same with paths from the record, if each record is one row; otherwise None."""
 
+        self.typed: frozenset[str] = frozenset()
+        """Names at the top level of records that have an object or a list in some of the sample."""
+
     # ------------------------------------------------------------ choice
 
     def decide(self, records: Sequence[Any], columns: Sequence[str] = ()) -> None:
@@ -116,6 +119,13 @@ class Shapes:
         if all(not any(name.endswith("[]") for name in step) for step in steps):
             sample = [one.chain for members in groups.values() for one in members if one.steps == steps]
             self.direct = _absolute(best.layout, steps, sample[:_SEEN])
+        self.typed = frozenset(
+            name
+            for record in records
+            if isinstance(record, dict)
+            for name, value in record.items()
+            if isinstance(value, dict | list)
+        )
 
     def _choose_group(
         self,

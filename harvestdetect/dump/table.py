@@ -20,11 +20,13 @@ class Columns:
     Args:
         columns: name at the top level -> value of each of n records; None where a record has none.
         count: n.
+        typed: columns whose values may be in typed wrappers.
     """
 
-    def __init__(self, columns: Mapping[str, list[Any]], count: int) -> None:
+    def __init__(self, columns: Mapping[str, list[Any]], count: int, typed: frozenset[str] = frozenset()) -> None:
         self._columns = columns
         self.count = count
+        self._typed = typed
         self._paths: dict[Path, list[Any]] = {}
 
     def at(self, path: Path, *, raw: bool = False) -> list[Any]:
@@ -49,7 +51,7 @@ class Columns:
         (name,) = names
         column = self._columns[name]
         if name == whole:
-            if set(map(type, column)).isdisjoint((dict, list)):
+            if name not in self._typed:
                 return column
             return [look_up({name: value}, (name,)) if type(value) in (dict, list) else value for value in column]
         rest = path[1:] if name == path[0] else tuple(whole.removeprefix(name + ".").split("."))
@@ -86,6 +88,8 @@ def unread(layout: Layout, columns: Columns, values: Mapping[str, Sequence[Any]]
     accounts, prompts = values.get("account", ()), values.get("prompt", ())
     if not all(accounts):
         odd.update(row for row, value in enumerate(accounts) if not value and to_text(value) is None)
+    if not set(map(type, accounts)) <= {str, int}:
+        odd.update(row for row, value in enumerate(accounts) if type(value) in (dict, list))
     kinds = set(map(type, prompts))
     if not all(prompts) or not kinds <= {str, list} or (str in kinds and "{}" in prompts):
         odd.update(row for row, value in enumerate(prompts) if not is_there("prompt", value))
