@@ -65,6 +65,13 @@ class Settings:
     """Largest size of the content of a compressed file or of a Parquet file, as a multiple of its stored size. A row
     counts as at least 2,000 bytes. All files of a scan together may exceed this by 4 GB. Beyond that, reading of the
     file stops."""
+    query: str | None = None
+    """SQL of the rows to read from a database."""
+    table: str | None = None
+    """Table to read from a database, ``schema.table`` or ``table``."""
+    since_column: str | None = None
+    """Column of a database by which rows are ordered, such as the time of the request or a growing number. A state
+    remembers its last value, and the next scan goes on from there."""
     pseudonyms: Path | None = None
     """File with a secret key: account ids and other identifiers are replaced by keyed hashes as rows are read. None
     keeps them."""
@@ -195,6 +202,9 @@ class Settings:
             ("calibration", Path | None, "a file"),
             ("registry", Path | None, "a file"),
             ("pseudonyms", Path | None, "a file"),
+            ("query", str | None, "SQL"),
+            ("table", str | None, "the name of a table"),
+            ("since_column", str | None, "the name of a column"),
             ("mapping", Mapping, "a table of names to column names"),
         ):
             if not isinstance(getattr(self, name), kind):

@@ -11,7 +11,16 @@ import click
 if TYPE_CHECKING:
     from harvestdetect.settings import Settings
 
-__all__ = ["FOLDER", "TIERS", "output_option", "parse_max_rejects", "scan_options", "settings_of"]
+__all__ = [
+    "FOLDER",
+    "TIERS",
+    "output_option",
+    "parse_max_rejects",
+    "reading_options",
+    "scan_options",
+    "settings_of",
+    "settings_of_reading",
+]
 
 TIERS: Final = ("urgent", "review", "watch")
 """The tiers of ``data.TIERS``, repeated here because that module imports pyarrow, which would slow ``--help`` down."""
@@ -77,7 +86,7 @@ PROFILES: Final = (
 )
 """The shapes that ``--profile`` takes, in words. They are written down here so that help does not load them."""
 
-_SCAN_OPTIONS: Final = (
+_READING_OPTIONS: Final = (
     click.option(
         "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_parse_mapping,
         help="Column of a field; use dots for nested columns: prompt=body.messages. Repeat for more fields. Fields: "
@@ -95,6 +104,14 @@ _SCAN_OPTIONS: Final = (
         help="Format of the dumps.  [default: auto, by content]",
     ),
     click.option(
+        "--table", metavar="NAME", help="Table to read, where DUMP is a database: postgresql://..., SQLite or DuckDB."
+    ),
+    click.option("--query", metavar="SQL", help="SQL of the rows to read, where DUMP is a database."),
+    click.option(
+        "--since-column", metavar="COLUMN",
+        help="Column that orders the rows of a database. A state remembers its last value and goes on from there.",
+    ),
+    click.option(
         "--pseudonyms", type=FOLDER, metavar="KEYFILE",
         help="Replace account ids, organisations, addresses, keys and other identifiers by keyed hashes as rows are "
         "read; see the command pseudonym.  [default: keep them]",
@@ -104,6 +121,11 @@ _SCAN_OPTIONS: Final = (
         help="TOML file with settings. Options override environment variables (HARVESTDETECT_ENCODER=fast), which "
         "override the file.",
     ),
+)  # fmt: skip
+"""Options of the commands that read dumps."""
+
+_SCAN_OPTIONS: Final = (
+    *_READING_OPTIONS,
     click.option(
         "--encoder", type=click.Choice(["auto", "fast", "full"]),
         help="How texts are compared: fast by wording, full by wording and meaning, auto by meaning as far as "
@@ -172,6 +194,30 @@ def scan_options(command: Callable[..., int]) -> Callable[..., int]:
     for option in reversed(_SCAN_OPTIONS):
         command = option(command)
     return command
+
+
+def reading_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Decorator that adds the options of a command that reads dumps and does not scan them."""
+    for option in reversed(_READING_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_of_reading(options: dict[str, Any]) -> Settings:
+    """The settings of a command that reads dumps and does not scan them.
+
+    Args:
+        options: values of the options of :func:`reading_options`, by parameter name.
+
+    Raises:
+        SettingsError: a value is out of its range, or the file cannot be read.
+    """
+    from harvestdetect.settings import load_settings
+
+    flags = dict(options)
+    file = flags.pop("settings_file")
+    flags["format"] = flags.pop("format_")
+    return load_settings(file, flags=flags)
 
 
 def settings_of(options: dict[str, Any], settings_file: str | None) -> Settings:

@@ -127,6 +127,9 @@ class SourceFile:
     """Rows that did not become a prompt, and one more if the file could not be read to its end."""
     reading: Reading | None = None
     """How it was read; None if nothing was read, or if it is not known any more."""
+    until: tuple[str, str] | None = None
+    """Of rows of a database that are read in order: what a state calls them, and the last value of the column that
+    orders them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

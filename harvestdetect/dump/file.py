@@ -51,7 +51,14 @@ class ForeignError(BrokenStreamError):
     """A file that was found has no rows that can be read. Nothing more is read of it."""
 
 
-def read_file(unit: Unit, position: int, settings: Settings, batch_rows: int, expansion: Expansion) -> Iterator[Batch]:
+def read_file(
+    unit: Unit,
+    position: int,
+    settings: Settings,
+    batch_rows: int,
+    expansion: Expansion,
+    most_rows: int | None = None,
+) -> Iterator[Batch]:
     """Batches of a file. The last one carries its :class:`~harvestdetect.data.SourceFile`.
 
     Args:
@@ -60,17 +67,26 @@ def read_file(unit: Unit, position: int, settings: Settings, batch_rows: int, ex
         settings: see :func:`~harvestdetect.dump.read_dumps`.
         batch_rows: most rows of a batch.
         expansion: how large its content may be.
+        most_rows: reading ends with the batch in which so many rows and rejects are reached; None: at the end.
 
     Raises:
         ColumnsError: a file that the user named has no column for account or prompt.
     """
-    return _File(unit, position, settings, batch_rows, expansion).batches()
+    return _File(unit, position, settings, batch_rows, expansion, most_rows).batches()
 
 
 class _File:
     """A file that is being read; arguments as for :func:`read_file`."""
 
-    def __init__(self, unit: Unit, position: int, settings: Settings, batch_rows: int, expansion: Expansion) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        position: int,
+        settings: Settings,
+        batch_rows: int,
+        expansion: Expansion,
+        most_rows: int | None,
+    ) -> None:
         source = unit.name
         self._stored = unit.stored
         self._position = position
@@ -79,6 +95,9 @@ class _File:
         self._settings = settings
         self._batch_rows = batch_rows
         self._expansion = expansion
+        self._most_rows = most_rows
+        self._enough = False
+        """Whether reading ended before the end of the file, because ``most_rows`` were read."""
         self._packed = compression(self._stored.peek(_MAGIC))
         self._expands = unit.expands or self._packed is not None
         """Whether the content may be larger than what is stored."""
@@ -116,7 +135,7 @@ class _File:
                     if not first:
                         yield pending
                     pending, first = batch, False
-        if not isinstance(self._error, EndlessError | ReadingError | ForeignError):
+        if not self._enough and not isinstance(self._error, EndlessError | ReadingError | ForeignError):
             self._drain()
         listed, unlisted = self._rejects.take()
         self._rejected += len(listed) + unlisted
@@ -126,7 +145,7 @@ class _File:
             # What could not be read is tried again by the next scan.
             files=() if isinstance(self._error, ReadingError | ForeignError) else (self._summary(),),
             unlisted=pending.unlisted + unlisted,
-            cut=isinstance(self._error, ExpansionError) or self._expansion.stopped,
+            cut=isinstance(self._error, ExpansionError) or self._expansion.stopped or self._enough,
         )
 
     def _drain(self) -> None:
@@ -199,6 +218,9 @@ class _File:
                     yield Batch(prompts=prompts, rejects=listed, unlisted=unlisted)
                     if counts_rows:
                         self._expansion.spend(_cost(prompts, len(listed) + unlisted))
+                    if self._most_rows is not None and self._rows + self._rejected >= self._most_rows:
+                        self._enough = True
+                        return
             except ColumnsError as error:
                 if not isinstance(self._source, Found):
                     raise

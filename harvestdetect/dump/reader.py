@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from harvestdetect.data import NO_PROMPTS, Batch, Reject
 from harvestdetect.dump.columns import check_mapping
+from harvestdetect.dump.databases import Database, file_kind, is_address
 from harvestdetect.dump.file import read_file
 from harvestdetect.dump.folders import LeftOut
 from harvestdetect.dump.limits import Budget, Expansion
@@ -50,12 +51,15 @@ class Dumps(Iterator[Batch]):
         stdin: BinaryIO | None,
         batch_rows: int,
         progress: Callable[[int, int | None], None] | None,
+        most_rows: int | None = None,
     ) -> None:
         self.names = tuple(names)
         self._settings = settings
         self._stdin = stdin
         self._batch_rows = batch_rows
         self._progress = progress
+        self._most_rows = most_rows
+        self._since: Callable[[str], str | None] = lambda remembered: None
         self._budget = Budget(settings.max_expansion)
         self._pseudonyms = None if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms)
         self.left_out = names.left_out if isinstance(names, Names) else LeftOut()
@@ -74,6 +78,15 @@ class Dumps(Iterator[Batch]):
         if self._batches is not None:
             self._batches.close()
 
+    def go_on_from(self, since: Callable[[str], str | None]) -> None:
+        """Reads only the new rows of databases that are read in order.
+
+        Args:
+            since: returns the value of ``since_column`` from which rows are read, given what a state calls the rows
+                (:attr:`~harvestdetect.data.SourceFile.until`); None reads all.
+        """
+        self._since = since
+
     def files(self) -> Iterator[DumpFile]:
         """The files one by one, among them the members of archives and the tables of databases.
 
@@ -82,6 +95,9 @@ class Dumps(Iterator[Batch]):
         sizes = list(map(source_size, self.names))
         count = _counter(self._progress, sizes) if self._progress is not None else None
         for name, size in zip(self.names, sizes, strict=True):
+            if (database := self._database(name)) is not None:
+                yield from self._parts(database)
+                continue
             done = 0
 
             def passed(more: int) -> None:
@@ -97,6 +113,29 @@ class Dumps(Iterator[Batch]):
     def _all(self) -> Generator[Batch, None, None]:
         for file in self.files():
             yield from file.batches
+
+    def _database(self, name: str) -> Database | None:
+        """The database behind a name; None if it is a file that is read as it is."""
+        if is_address(name):
+            return Database(name, self._settings)
+        if (self._settings.query is None and self._settings.table is None) or not is_plain_file(name):
+            return None
+        kind = file_kind(name)
+        return None if kind is None else Database(name, self._settings, kind=kind)
+
+    def _parts(self, database: Database) -> Iterator[DumpFile]:
+        """The rows of a database, part by part."""
+        since = self._since(database.remembered)
+        with closing(database.parts(since)) as parts:
+            for part in parts:
+                until = None if part.until is None else (database.remembered, part.until)
+                stored = Stored(part.file, name=part.name)
+                expansion = Expansion(self._budget, stored=lambda stored=stored: stored.bytes)  # type: ignore[misc]
+                unit = Unit(name=part.name, stored=stored)
+                batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
+                yield from self._file(part.name, _marked(batches, until))
+                if self._most_rows is not None:
+                    return
 
     def _source(self, name: str, size: int | None, passed: Callable[[int], None]) -> Iterator[DumpFile]:
         """The files in a source. A source that was found and cannot be read is a reject."""
@@ -128,7 +167,7 @@ class Dumps(Iterator[Batch]):
             if isinstance(unit, Lost):
                 yield from self._file(unit.name, iter([_reject(unit.name, unit.reason)]))
                 continue
-            batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion)
+            batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
             if unit.container:
                 tables += 1
                 batches = self._table(unit.name, batches, foreign)
@@ -185,6 +224,12 @@ def _reject(name: str, reason: str) -> Batch:
     return Batch(prompts=NO_PROMPTS, rejects=(Reject(file=shown, line=None, byte=None, reason=reason),))
 
 
+def _marked(batches: Iterator[Batch], until: tuple[str, str] | None) -> Generator[Batch, None, None]:
+    """Batches whose file says up to where rows of a database were read."""
+    for batch in batches:
+        yield replace(batch, files=tuple(replace(file, until=until) for file in batch.files))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpFile:
     """A file to be read."""
@@ -211,6 +256,7 @@ def read_dumps(
     stdin: BinaryIO | None = None,
     batch_rows: int = 20_000,
     progress: Callable[[int, int | None], None] | None = None,
+    most_rows: int | None = None,
 ) -> Dumps:
     """Reads dumps as a stream of batches.
 
@@ -226,6 +272,8 @@ def read_dumps(
         stdin: what ``-`` reads; None is the standard input of the process.
         batch_rows: most rows of a batch.
         progress: called with the stored bytes read so far, and their total (None if it is not known).
+        most_rows: reading of a file ends with the batch in which so many rows and rejects are reached, and its digest
+            is that of the part that was read; None: files are read to their ends.
 
     Yields:
         Batches, each from one file. The last one of a file carries its :class:`~harvestdetect.data.SourceFile`. Every
@@ -240,7 +288,7 @@ def read_dumps(
     if batch_rows < 1:
         raise UsageError(f"batch_rows must be at least 1, got {batch_rows}")
     check_mapping(settings.mapping)
-    return Dumps(expand_sources(sources), settings, stdin, batch_rows, progress)
+    return Dumps(expand_sources(sources), settings, stdin, batch_rows, progress, most_rows)
 
 
 def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:

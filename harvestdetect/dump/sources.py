@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
+from harvestdetect.dump.databases import is_address
 from harvestdetect.dump.folders import LOOKED_FOR, LeftOut, kept_out, looks_like_data, needs_a_look
 from harvestdetect.errors import InputError, UsageError
 from harvestdetect.util.disk import reason_of
@@ -105,13 +106,16 @@ def _expand(source: str, left_out: LeftOut) -> list[str]:
         return [source]
     if "\0" in source:
         raise InputError(f"no such file: {source!a}")
+    if is_address(source):
+        return [source]
     scheme = _scheme(source)
     if scheme in _REMOTE:
         return _expand_remote(source, left_out)
     if scheme == "file":
         source = urlsplit(source).path
     elif scheme is not None and not os.path.exists(source):
-        raise UsageError(f"cannot read {source}: only files, s3:// and gs:// addresses are read")
+        # The address may have a password in it.
+        raise UsageError(f"cannot read {scheme}://...: only files, s3://, gs:// and postgresql:// addresses are read")
     try:
         mode = os.stat(source).st_mode
     except OSError as error:
@@ -324,12 +328,12 @@ def _expand_remote(source: str, left_out: LeftOut) -> list[str]:
 
 def is_plain_file(name: str) -> bool:
     """Whether a source is a local file that can be read at any offset."""
-    return name != STDIN and _scheme(name) not in _REMOTE and os.path.isfile(name)
+    return name != STDIN and _scheme(name) not in _REMOTE and not is_address(name) and os.path.isfile(name)
 
 
 def source_size(name: str) -> int | None:
     """Stored size in bytes; None if it cannot be known before reading."""
-    if name == STDIN:
+    if name == STDIN or is_address(name):
         return None
     if _scheme(name) in _REMOTE:
         filesystem, path = _remote(name)

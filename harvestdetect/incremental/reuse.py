@@ -51,7 +51,7 @@ PREPARED: Final = "read"
 INDIFFERENT: Final = frozenset(
     {
         *("allow_download", "batch_size", "cache", "device", "format", "max_expansion", "max_line_bytes"),
-        *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers"),
+        *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers", "query", "table", "since_column"),
     }
 )
 """Settings that change no finding if the dumps are the same."""

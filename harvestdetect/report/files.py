@@ -181,10 +181,11 @@ def run_json(detection: Detection) -> str:
     Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, an upper estimate), ``what_if`` (the same at
     neighbouring false-discovery rates), ``calibration`` (its file with the digest, and the findings to expect; empty
     without one), ``memory`` (estimated, allowed and peak, in 10**9 bytes), ``rejects_by_reason`` (of the rejects
-    listed), ``files`` (with their digests), ``settings``, ``models``, ``versions``, ``stages``, ``notes``. Numbers of
-    false findings have four significant digits.
+    listed), ``files`` (with their digests and how each was read), ``settings``, ``models``, ``versions``, ``stages``,
+    ``notes``, ``warnings`` (what looks suspicious in how the dumps were read). Numbers of false findings have four
+    significant digits.
     """
-    names = ("files", "settings", "models", "versions", "stages", "notes")
+    names = ("files", "settings", "models", "versions", "stages", "notes", "warnings")
     plain = _plain(_without_tables(dataclasses.replace(detection, findings=(), rejects=())))
     reasons = Counter(reject.reason for reject in detection.rejects)
     run = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -21,10 +22,13 @@ from harvestdetect.state.store import Store, damaged
 from harvestdetect.state.superseding import Others, Stored, remove_shards
 from harvestdetect.util.arrays import Ints32
 
-__all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again"]
+__all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again", "read_until"]
 
 MAX_TOLD: Final = 10
 """Superseded files and copies are named in notes up to this number of each."""
+
+_SINCE: Final = "read until, "
+"""Beginning of the names in ``meta`` under which the ends of what was read of databases are noted."""
 
 Tell: TypeAlias = Callable[[str], None]
 
@@ -292,6 +296,7 @@ def _keep(store: Store, read: _Read, superseded: list[Stored], moment: Moment) -
             (file.sha256, file.name, file.rows, file.rejects, span.first, span.last, span.latest, moment.added),
         )
         connection.execute("DELETE FROM past_files WHERE sha256 = ?", (file.sha256,))
+        _remember(connection, file)
         for one in superseded:
             connection.execute(
                 "INSERT OR REPLACE INTO past_files"
@@ -306,6 +311,7 @@ def _keep_copy(store: Store, read: _Read, holder: str, moment: Moment) -> None:
     """Records a file without new rows as superseded by the one that has its rows."""
     with store.transaction() as connection:
         connection.execute("DELETE FROM files WHERE sha256 = ?", (read.file.sha256,))
+        _remember(connection, read.file)
         connection.execute(
             "INSERT OR REPLACE INTO past_files"
             " (sha256, name, last_time, latest_time, added, left_at, why, superseded_by)"
@@ -315,6 +321,23 @@ def _keep_copy(store: Store, read: _Read, holder: str, moment: Moment) -> None:
                 *(moment.added, moment.now, holder),
             ),
         )
+
+
+def _remember(connection: sqlite3.Connection, file: SourceFile) -> None:
+    """Notes up to where the rows of a database were read, if the file is such rows."""
+    if file.until is not None:
+        name, value = file.until
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"{_SINCE}{name}", value))
+
+
+def read_until(store: Store, name: str) -> str | None:
+    """The last value of the column by which rows of a database were read in order; None if none was read.
+
+    Args:
+        store: of the state.
+        name: what the state calls the rows, see :attr:`~harvestdetect.data.SourceFile.until`.
+    """
+    return store.meta(f"{_SINCE}{name}")
 
 
 def kept_files(store: Store) -> Iterator[tuple[str, str]]:

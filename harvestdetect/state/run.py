@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
@@ -21,7 +22,7 @@ from harvestdetect.stages import MAX_REJECTS_KEPT
 from harvestdetect.state.campaign_alerts import alerts_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
 from harvestdetect.state.cutting import check_pseudonyms, shards_of
-from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again
+from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again, read_until
 from harvestdetect.state.known_campaigns import signatures_of
 from harvestdetect.state.operations_alerts import missing_files, no_failure, run_info, send_failure, send_given_up
 from harvestdetect.state.prepared import (
@@ -224,6 +225,7 @@ def _judge(run: _Begun, dumps: Dumps, sentences: Sequence[str]) -> _Judged:
     """
     store, shards, now, window = run.store, run.shards, run.options.now, run.options.window
     recover_lost(store, shards, run.note)
+    dumps.go_on_from(partial(read_until, store))
     read = _ingest(run, dumps, run.moment, run.note)
     if run.doubted:
         look_again(store, shards, now)
