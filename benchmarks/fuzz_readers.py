@@ -111,34 +111,38 @@ def _csv(records: Sequence[Any], random: Random) -> bytes:
     return out.getvalue().encode("utf-8", "surrogatepass")
 
 
-def _arrow_table(records: Sequence[Any], random: Random) -> pa.Table:
-    """Nested columns if Arrow can infer their types, or else columns of text."""
+def _write_arrow(records: Sequence[Any], random: Random, write: Callable[[pa.Table, io.BytesIO], None]) -> bytes:
+    """Nested columns if Arrow can write them, or else columns of text."""
     rows = [one if isinstance(one, dict) else {"value": one} for one in records]
     try:
         if random.random() < 0.7:
-            return pa.Table.from_pylist(rows)
+            out = io.BytesIO()
+            write(pa.Table.from_pylist(rows), out)
+            return out.getvalue()
     except (pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError):
         pass
     names, cells = _table(records, random)
     columns = {name: [str(row[place]) for row in cells] for place, name in enumerate(names)}
-    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    out = io.BytesIO()
+    write(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), out)
+    return out.getvalue()
 
 
 def _parquet(records: Sequence[Any], random: Random) -> bytes:
     import pyarrow.parquet as pq
 
-    out = io.BytesIO()
-    pq.write_table(_arrow_table(records, random), out, row_group_size=random.choice((1, 3, 100)))
-    return out.getvalue()
+    group = random.choice((1, 3, 100))
+    return _write_arrow(records, random, lambda table, out: pq.write_table(table, out, row_group_size=group))
 
 
 def _feather(records: Sequence[Any], random: Random) -> bytes:
-    table = _arrow_table(records, random)
-    out = io.BytesIO()
     opened = pa.ipc.new_file if random.random() < 0.5 else pa.ipc.new_stream
-    with opened(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
+
+    def write(table: pa.Table, out: io.BytesIO) -> None:
+        with opened(out, table.schema) as writer:
+            writer.write_table(table)
+
+    return _write_arrow(records, random, write)
 
 
 def _sqlite(records: Sequence[Any], random: Random) -> bytes:
@@ -312,7 +316,7 @@ def check(made: Made, folder: Path, limit: float) -> tuple[str, Counter[str]]:
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, limit)
-    faulthandler.dump_traceback_later(limit + GRACE, exit=True)
+    faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=2)
     try:
         for batch in read_dumps([path], settings=Settings()):
             batch.prompts.validate(full=True)

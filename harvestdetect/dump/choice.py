@@ -2,70 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from harvestdetect.data import FIELDS, NO_TIME
-from harvestdetect.dump.columns import (
-    ACCOUNT_CLASSES,
-    SENDERS,
-    Mapped,
-    dotted,
-    looks_like_name,
-    matches,
-    plain,
+from harvestdetect.data import FIELDS
+from harvestdetect.dump.account_choice import KEYS, LEAST_SENDER, WHAT, body_of, judge, judge_together
+from harvestdetect.dump.candidates import (
+    ENOUGH,
+    OFTEN,
+    Candidate,
+    candidate_of,
+    depth_of,
+    in_order,
+    is_body,
+    is_constant,
+    names_one,
+    shown,
+    time_tier,
+    told,
 )
+from harvestdetect.dump.columns import Mapped, dotted, plain
 from harvestdetect.dump.layout import Layout, is_there
-from harvestdetect.dump.paths import Path, decoded, look_around
+from harvestdetect.dump.paths import Path
 from harvestdetect.dump.profiles import Profile
-from harvestdetect.dump.samples import Column, Sample, distinct
-from harvestdetect.dump.times import TimeReader
-from harvestdetect.dump.values import account_text, is_placeholder, prompt_kind
+from harvestdetect.dump.samples import Sample, distinct
+from harvestdetect.dump.values import account_text, prompt_kind
 
 __all__ = ["MEANINGFUL", "Choice", "choose"]
 
-OFTEN: Final = 0.5
-"""Share of rows. A preferred name is chosen only if it has values in at least this share of the rows of the name that
-has values most often. Otherwise a single row, whose content its sender controls, could decide what a column means."""
-ENOUGH: Final = 20
-"""Rows from which on it counts what values do. Fewer rows say nothing about them."""
-MANY: Final = 50
-"""Rows from which on a column that differs in nearly each of them is suspicious."""
-UNIQUE: Final = 0.95
-"""Share of rows. A column with more distinct values than this is another one in each row."""
-FEW: Final = 0.05
-"""Share of rows. A column with fewer distinct values may be a tenant."""
-FINER: Final = 5
-"""A column with this many times the values of another one divides its accounts."""
-_MOST_OTHERS: Final = 5
-"""Most other columns of a field that are told."""
 _SHALLOW: Final = 4
 """Levels of wrappers below which optional fields are searched by name."""
 _MOST_CHAIN: Final = 3
 """Most columns of one field that are tried in a row."""
-_CLASSES: Final = {
-    plain_name: number
-    for number, names in reversed(list(enumerate(ACCOUNT_CLASSES)))
-    for name in names
-    for plain_name in [".".join(map(plain, name.split(".")))]
-}
-"""Plain name -> its class in :data:`~harvestdetect.dump.columns.ACCOUNT_CLASSES`."""
-_LEAST_SENDER: Final = len(SENDERS)
-"""Place of the first name of an account that is none of a sender."""
-_SENDERS, _ADDRESSES, _KEYS, _GROUPS, _NETWORKS = range(5)
-_WHAT: Final = ("", "", "an API key", "an organisation", "a network address")
-"""What an account of each class is."""
+_SESSION: Final = "_session_"
+"""Text before the session in an account that a client writes as ``user_..._account_..._session_...``."""
 _WEAK_PROMPTS: Final = frozenset(("text", "content", "message", "request", "body", "payload", "contents", "utterance"))
 """Plain names that a prompt can have, and an answer or a log message as well."""
-_REQUEST_KEYS: Final = frozenset(
-    (
-        *("model", "temperature", "max_tokens", "max_completion_tokens", "top_p", "stream", "tools", "stop", "system"),
-        *("max_output_tokens", "instructions", "systemInstruction", "system_instruction", "generationConfig", "n"),
-        *("anthropic_version", "preamble", "inferenceConfig", "parameters", "options", "store", "reasoning", "seed"),
-    )
-)
-"""Names beside the prompt in the body of a request."""
 MEANINGFUL: Final = frozenset(
     (
         *(
@@ -144,30 +117,6 @@ def choose(
     return _Chooser(sample, profile, mapped, constants, strict=strict).choice()
 
 
-@dataclass(slots=True)
-class _Candidate:
-    """A column that could be a field."""
-
-    path: Path
-    column: Column
-    rows: list[int]
-    """Rows of the sample with a value that the field accepts."""
-    values: list[Any]
-    order: int
-    """Place by its name."""
-    tier: float = 0.0
-    """0 is good; a column with a higher tier is chosen only if there is no better one."""
-    kind: int = 0
-    """Class of an account."""
-    client: bool = False
-    """Whether the client writes it."""
-
-    @property
-    def share_distinct(self) -> float:
-        """Distinct values per value."""
-        return len(distinct(self.values)) / max(len(self.values), 1)
-
-
 class _Chooser:
     """See :func:`choose`."""
 
@@ -188,7 +137,7 @@ class _Chooser:
     def choice(self) -> Choice:
         """See :func:`choose`."""
         prompts = self._prompt()
-        if prompts:
+        if any(one.rows for one in prompts):
             self._within = sorted({row for one in prompts for row in one.rows})
         drop = self._answers()
         self._account()
@@ -230,6 +179,8 @@ class _Chooser:
         path = self._mapped.paths.get(name)
         if path is None:
             return name in self._mapped.patterns
+        if (dotted(path),) in self._sample.paths:
+            path = (dotted(path),)
         column = self._sample.at(path)
         if not column.rows and (other := self._ignoring_case(path)) is not None:
             path = other
@@ -241,7 +192,7 @@ class _Chooser:
         wanted = dotted(path).lower()
         return next((found for found in self._sample.paths if dotted(found).lower() == wanted), None)
 
-    def _profiled(self, name: str) -> list[_Candidate]:
+    def _profiled(self, name: str) -> list[Candidate]:
         """The columns that the profile names and that have values."""
         found = []
         for order, path in enumerate(self._profile.fields.get(name, ()) if self._profile is not None else ()):
@@ -250,10 +201,10 @@ class _Chooser:
             if name == "prompt":  # the profile knows what it is
                 pairs = [pair for pair in zip(column.rows, column.values, strict=True) if is_there(name, pair[1])]
             if pairs:
-                found.append(_candidate(path, column, pairs, order))
+                found.append(candidate_of(path, column, pairs, order))
         return found
 
-    def _named(self, name: str) -> list[_Candidate]:
+    def _named(self, name: str) -> list[Candidate]:
         """The columns with a recognised name and with values, by falling preference."""
         taken = {paths[0] for paths in self._fields.values()}
         within = None if len(self._within) == len(self._sample) else set(self._within)
@@ -265,30 +216,26 @@ class _Chooser:
             if within is not None:
                 pairs = [pair for pair in pairs if pair[0] in within]
             if pairs:
-                found.append(_candidate(column.path, column, pairs, order))
+                found.append(candidate_of(column.path, column, pairs, order))
         return found
 
-    def _empty(self, name: str) -> list[_Candidate]:
+    def _empty(self, name: str) -> list[Candidate]:
         """A column with a recognised name and without values, so that the rejects say what is missing."""
         if self._strict:
             return []
         taken = {paths[0] for paths in self._fields.values()}
         for match, column in self._sample.named(name):
-            if (
-                column.path not in taken
-                and match.depth < _SHALLOW
-                and (name != "account" or match.rank < _LEAST_SENDER)
-            ):
-                return [_Candidate(column.path, column, [], [], 0)]
+            if column.path not in taken and match.depth < _SHALLOW and (name != "account" or match.rank < LEAST_SENDER):
+                return [Candidate(column.path, column, [], [], 0)]
         return []
 
     # ------------------------------------------------------------ the prompt
 
-    def _prompt(self) -> list[_Candidate]:
+    def _prompt(self) -> list[Candidate]:
         if self._given("prompt"):
             paths = self._fields.get("prompt", ())
             return [
-                _candidate(path, self._sample.at(path), self._sample.at(path).usable("prompt"), 0) for path in paths
+                candidate_of(path, self._sample.at(path), self._sample.at(path).usable("prompt"), 0) for path in paths
             ]
         found = self._profiled("prompt")
         if found:
@@ -297,55 +244,45 @@ class _Chooser:
             return found
         candidates = self._named("prompt") or self._empty("prompt")
         if self._strict:
-            candidates = [one for one in candidates if plain(one.path[-1]) not in _WEAK_PROMPTS or _is_body(one)]
+            candidates = [one for one in candidates if plain(one.path[-1]) not in _WEAK_PROMPTS or is_body(one)]
         if not candidates:
             return []
         for one in candidates:
             one.tier = self._prompt_tier(one, candidates)
-        ranked = _ranked(candidates)
+        ranked = in_order(candidates)
         best = ranked[0]
-        self._others["prompt"] = _told(ranked[1:])
+        self._others["prompt"] = told(ranked[1:])
         self._fields["prompt"] = (self._whole(best),)
         self._note_prompt(best)
         return [best]
 
-    def _prompt_tier(self, one: _Candidate, all_of: Sequence[_Candidate]) -> float:
+    def _prompt_tier(self, one: Candidate, all_of: Sequence[Candidate]) -> float:
         """How doubtful it is that a column is the prompt."""
         kinds = [prompt_kind(value) for value in one.values]
         tier = 0.0
         if kinds.count("request") > len(kinds) / 2:
             # Its own members are candidates too, unless their names are unknown.
-            tier = 1.0 if _is_body(one) else 3.0
+            tier = 1.0 if is_body(one) else 3.0
         elif kinds.count("name") > 0.9 * len(kinds):
             tier = 2.0
         elif kinds.count("blob") > len(kinds) / 2:
             tier = 2.5
-        if len(one.values) >= ENOUGH and tier < 2 and _is_constant(one):
+        if len(one.values) >= ENOUGH and tier < 2 and is_constant(one):
             tier = 2.0
         return tier if len(all_of) > 1 else 0.0
 
-    def _whole(self, one: _Candidate) -> Path:
+    def _whole(self, one: Candidate) -> Path:
         """The path of the prompt, or of the body of the request that it is in, so that its instructions count."""
-        return self._body(one.path) or one.path
+        return body_of(self._sample, one.path) or one.path
 
-    def _body(self, path: Path) -> Path:
-        """The path of the body of a request that a prompt is in; empty if it is in none."""
-        rows = self._sample.at(path).rows
-        if len(path) < 2 or not rows:
-            return ()
-        body = look_around(self._sample.chains[rows[0]], path[:-1])
-        if isinstance(body, str):
-            body = decoded(body)
-        return path[:-1] if isinstance(body, dict) and _REQUEST_KEYS & body.keys() and path[-1] in body else ()
-
-    def _note_prompt(self, one: _Candidate) -> None:
+    def _note_prompt(self, one: Candidate) -> None:
         kinds = [prompt_kind(value) for value in one.values]
-        name = _shown(one.path)
+        name = shown(one.path)
         if kinds.count("blob") > len(kinds) / 2:
             self._warnings.append(f"the prompt ({name}) looks encrypted or like base64")
         elif len(kinds) >= ENOUGH and kinds.count("name") > 0.9 * len(kinds):
             self._warnings.append(f"the prompt ({name}) has short names in place of texts")
-        if len(one.values) >= ENOUGH and _is_constant(one):
+        if len(one.values) >= ENOUGH and is_constant(one):
             self._warnings.append(f"the prompt ({name}) is the same in all rows looked at")
 
     def _answers(self) -> dict[Path, frozenset[str]]:
@@ -379,96 +316,42 @@ class _Chooser:
         prompt = self._fields.get("prompt", ((),))[0]
         found = self._profiled("account")
         for one in found:
-            self._judge(one, prompt)
+            judge(one, self._sample, prompt)
         if found and not all(one.tier >= 4 for one in found):
-            self._judge_together(found)
+            judge_together(found)
             ranked = sorted(found, key=lambda one: (one.tier >= 4, one.order))
-            others = _ranked(found)[1:]
+            others = in_order(found)[1:]
         else:
             named = [one for one in self._named("account") if not self._is_written(one.path)]
             for one in named:
-                self._judge(one, prompt)
+                judge(one, self._sample, prompt)
             candidates = [*found, *(one for one in named if one.path not in {two.path for two in found})]
             candidates = candidates or self._empty("account")
             if not candidates:
                 return
-            self._judge_together(candidates)
-            ranked = _ranked(candidates)
+            judge_together(candidates)
+            ranked = in_order(candidates)
             others = ranked[1:]
         best = ranked[0]
         chain = [best]
-        filled = {row for row, value in zip(best.rows, best.values, strict=True) if _names_one(value)}
+        filled = {row for row, value in zip(best.rows, best.values, strict=True) if names_one(value)}
         for one in ranked[1:]:
-            more = {row for row, value in zip(one.rows, one.values, strict=True) if _names_one(value)}
-            if one.tier < 2 and one.kind <= _KEYS and more - filled and len(chain) < _MOST_CHAIN:
+            more = {row for row, value in zip(one.rows, one.values, strict=True) if names_one(value)}
+            if one.tier < 2 and one.kind <= KEYS and more - filled and len(chain) < _MOST_CHAIN:
                 chain.append(one)
                 filled |= more
         self._fields["account"] = tuple(one.path for one in chain)
-        self._others["account"] = _told([one for one in others if one.path not in self._fields["account"]])
+        self._others["account"] = told([one for one in others if one.path not in self._fields["account"]])
         self._note_account(chain)
 
-    def _judge(self, one: _Candidate, prompt: Path) -> None:
-        """Sets what a column says about who sent a request."""
-        parts = [plain(part) for name in one.path for part in name.split(".")]
-        one.kind = next(
-            (_CLASSES[name] for count in (3, 2, 1) if (name := ".".join(parts[-count:])) in _CLASSES), _SENDERS
-        )
-        one.client = self._is_client(one, prompt)
-        one.tier = (0.0, 1.0, 1.0, 2.0, 2.0)[one.kind]
-        n = len(one.values)
-        if one.client:
-            one.tier = 3.0 if n >= MANY and one.share_distinct > UNIQUE else max(one.tier, 1.0)
-        if n >= ENOUGH and len(distinct(one.values)) <= 1:
-            one.tier = 4.0
-
-    def _is_client(self, one: _Candidate, prompt: Path) -> bool:
-        """Whether a column is in the body of the request, which the client writes."""
-        values = self._sample.at(prompt).values if prompt else []
-        body = prompt if values and _is_object(values[0]) else self._body(prompt)
-        if body:
-            return one.path[: len(body)] == body
-        if not prompt or one.column.depth:
-            return False
-        beside = self._sample.paths.keys()
-        settings = sum((name,) in beside for name in ("temperature", "max_tokens", "stream", "top_p", "tools", "model"))
-        return settings >= 2 and dotted(one.path) in ("user", "metadata.user_id", "metadata.user", "safety_identifier")
-
-    def _judge_together(self, candidates: Sequence[_Candidate]) -> None:
-        """Compares the columns with one another: tenants, and columns that few rows have."""
-        for one in candidates:
-            if one.kind != _SENDERS or one.tier >= 2:
-                continue
-            n, values = len(one.values), len(distinct(one.values))
-            finer = max(
-                (
-                    len(distinct(two.values))
-                    for two in candidates
-                    if two is not one and two.kind == _SENDERS and not two.client and two.tier < 2
-                ),
-                default=0,
-            )
-            if n >= ENOUGH and values <= max(3, FEW * n) and finer >= FINER * values:
-                one.tier = 2.0
-        keys = max((len(distinct(one.values)) for one in candidates if one.kind == _KEYS and one.tier < 2), default=0)
-        for one in candidates:
-            if one.kind == _GROUPS and one.tier == 2 and len(one.values) >= ENOUGH:
-                values = len(distinct(one.values))
-                if values > 1 and keys and values >= OFTEN * keys:
-                    one.tier = 0.9  # as fine as the keys: it owns them
-        most = max((len(one.rows) for one in candidates if one.tier < 4), default=0)
-        for one in candidates:
-            known = sum(1 for value in one.values if _names_one(value))
-            if one.tier < 2 and known < OFTEN * most:
-                one.tier += 1.5
-
-    def _note_account(self, chain: Sequence[_Candidate]) -> None:
-        best, name = chain[0], _shown(chain[0].path)
-        if _WHAT[best.kind]:
-            self._warnings.append(f"no column says who sent a request; the account is {_WHAT[best.kind]} ({name})")
+    def _note_account(self, chain: Sequence[Candidate]) -> None:
+        best, name = chain[0], shown(chain[0].path)
+        if WHAT[best.kind]:
+            self._warnings.append(f"no column says who sent a request; the account is {WHAT[best.kind]} ({name})")
         if best.client:
             self._warnings.append(f"the account ({name}) is written by the client, who can write anything there")
         if len(chain) > 1:
-            rest = ", ".join(_shown(one.path) for one in chain[1:])
+            rest = ", ".join(shown(one.path) for one in chain[1:])
             self._warnings.append(f"where {name} names no account, it is taken from {rest}")
 
     # ------------------------------------------------------------ other fields
@@ -482,16 +365,16 @@ class _Chooser:
             return
         candidates = [one for one in self._named(name) if not self._is_written(one.path)]
         if name != "timestamp":
-            candidates = [one for one in candidates if name == "system" or _depth(one) < _SHALLOW]
+            candidates = [one for one in candidates if name == "system" or depth_of(one) < _SHALLOW]
         if self._profile is not None and name in ("created_at", "system"):
             return
         if not candidates:
             return
         for one in candidates if name == "timestamp" else ():
-            one.tier = _time_tier(one)
-        ranked = _ranked(candidates)
+            one.tier = time_tier(one)
+        ranked = in_order(candidates)
         if name == "timestamp":
-            self._others[name] = _told(ranked[1:])
+            self._others[name] = told(ranked[1:])
             if ranked[0].tier >= 3:
                 return
         self._fields[name] = (ranked[0].path,)
@@ -550,7 +433,7 @@ class _Chooser:
         if "org" in self._fields:
             column = self._sample.at(self._fields["org"][0])
             if len(column.values) >= ENOUGH and len(distinct(column.values)) == 1:
-                name = _shown(column.path)
+                name = shown(column.path)
                 self._warnings.append(f"the organisation ({name}) is the same in all rows looked at")
 
     def _cuts(self) -> dict[str, str]:
@@ -563,7 +446,7 @@ class _Chooser:
         if "account" in cut and accounts:
             values = [value for value in self._sample.at(accounts[0]).values if isinstance(value, str)]
             if any(cut["account"] in value for value in values):
-                self._warnings.append(f"the session in the account ({_shown(accounts[0])}) is cut off")
+                self._warnings.append(f"the session in the account ({shown(accounts[0])}) is cut off")
         return cut
 
     def _keep(self) -> Mapping[Path, frozenset[str]]:
@@ -575,69 +458,3 @@ class _Chooser:
             for path, values in self._profile.keep.items()
             if any(str(value).lower() in values for value in self._sample.at(path).values)
         }
-
-
-_SESSION: Final = "_session_"
-"""Text before the session in an account that a client writes as ``user_..._account_..._session_...``."""
-
-
-def _candidate(path: Path, column: Column, pairs: Sequence[tuple[int, Any]], order: int) -> _Candidate:
-    return _Candidate(path, column, [row for row, _ in pairs], [value for _, value in pairs], order)
-
-
-def _depth(one: _Candidate) -> int:
-    return min((match.depth for match in matches(one.path)), default=0) + one.column.depth
-
-
-def _ranked(candidates: Iterable[_Candidate]) -> list[_Candidate]:
-    """By falling preference. A name that few rows have comes behind those that many have."""
-    candidates = list(candidates)
-    most: dict[float, int] = {}
-    for one in candidates:
-        most[one.tier] = max(most.get(one.tier, 0), len(one.rows))
-    return sorted(candidates, key=lambda one: (one.tier, len(one.rows) < OFTEN * most[one.tier], one.order))
-
-
-def _told(candidates: Sequence[_Candidate]) -> tuple[Path, ...]:
-    paths = dict.fromkeys(one.path for one in candidates if looks_like_name(dotted(one.path)))
-    return tuple(paths)[:_MOST_OTHERS]
-
-
-def _shown(path: Path) -> str:
-    name = dotted(path)
-    return name if looks_like_name(name) else "a column whose name is not shown"
-
-
-def _is_constant(one: _Candidate) -> bool:
-    first = one.values[0] if one.values else None
-    return all(value == first for value in one.values)
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, str) and value[:64].lstrip()[:1] == "{")
-
-
-def _is_body(one: _Candidate) -> bool:
-    """Whether most values are bodies of requests."""
-    kinds = [prompt_kind(value) for value in one.values]
-    return kinds.count("request") + kinds.count("messages") > len(kinds) / 2
-
-
-def _name(value: Any) -> str | None:
-    text = account_text(value)
-    return None if text is None or is_placeholder(text) else text
-
-
-def _names_one(value: Any) -> bool:
-    return _name(value) is not None
-
-
-def _time_tier(one: _Candidate) -> float:
-    """How doubtful it is that a column is the time of the prompt."""
-    values = one.values[:200]
-    good = sum(time != NO_TIME for time in TimeReader.of(values).seconds(values))
-    if good < OFTEN * len(values):
-        return 1.0 if good or any(not isinstance(value, int | float) for value in values) else 3.0
-    if len(values) >= ENOUGH and len({str(value) for value in values}) == 1:
-        return 2.0
-    return 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from harvestdetect.dump.paths import decoded, nested
@@ -25,6 +26,8 @@ LONG_RUN: Final = 400
 """Characters without a blank from which a text is searched for base64. The smallest pictures are longer."""
 SEARCHED: Final = 1_000
 """Characters from which a prompt that is one plain text is searched for base64. Shorter ones cost no look."""
+_LONGEST_NAME: Final = 60
+"""Characters of a name that are compared."""
 _DEEPEST: Final = 8
 """Levels of nested content that are read."""
 _TEXT: Final = frozenset(("", "text", "inputtext", "outputtext", "plaintext", "multimodaltext", "markdown", "message"))
@@ -73,7 +76,12 @@ LeftOut = dict[str, int]
 
 def bare(name: str) -> str:
     """A name in small letters, without ``_`` and ``-``. ``toolResult`` and ``tool-result`` are one name."""
-    return name[:60].replace("_", "").replace("-", "").lower()
+    return _bare(name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=4096)
+def _bare(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def leave_out(left: LeftOut, kind: str, count: int = 1) -> None:
@@ -165,8 +173,7 @@ def text_of(content: Any, left: LeftOut, depth: int = 0) -> str:
         return ""
     texts = []
     for part in content:
-        if type(part) is dict and _is_plain_part(part):
-            text = part["text"]
+        if type(part) is dict and (text := _plain_part(part)) is not None:
             texts.append(text if len(text) < LONG_RUN else without_base64(text, left))
             continue
         text = without_base64(part, left) if isinstance(part, str) else text_of(part, left, depth + 1)
@@ -175,9 +182,14 @@ def text_of(content: Any, left: LeftOut, depth: int = 0) -> str:
     return "\n".join(texts)
 
 
-def _is_plain_part(part: Mapping[str, Any]) -> bool:
-    name = part.get("type")
-    return type(name) is str and name in _PLAIN_TYPES and type(part.get("text")) is str
+def _plain_part(part: Mapping[str, Any]) -> str | None:
+    """The text of a part of the common forms ``{"type": "text", "text": ...}`` and ``{"text": ...}``."""
+    name, text = part.get("type"), part.get("text")
+    if type(name) is str and name in _PLAIN_TYPES:
+        text = part.get("content") if text is None else text
+    elif len(part) != 1:
+        return None
+    return text if type(text) is str else None
 
 
 def _plain(content: str, left: LeftOut, depth: int) -> str:

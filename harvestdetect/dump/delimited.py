@@ -55,6 +55,8 @@ def read_csv(
     Columns are chosen over the first 200 records, and over records from elsewhere in the file. The line of a row is the
     physical line on which its record starts.
 
+    Long because it is one loop with a branch for each kind of record.
+
     Args:
         chunks: the decompressed file.
         head: the beginning of the file.
@@ -81,24 +83,10 @@ def read_csv(
             if table.rows or rejects:
                 yield table.block()
             raise record
-        row, number, offset, length = record
-        if number <= dialect.skipped:
+        if record.line <= dialect.skipped:
             continue
-        if isinstance(row, str):
-            rejects.add(number, offset, row)
-        elif not row or (len(row) == 1 and not row[0].strip()):
-            continue  # a blank line
-        elif not table.header:
-            table.header = header_of(row)
-        elif (fitted := _fitted(row, table.header)) is None:
-            rejects.add(number, offset, f"{len(table.header)} columns expected, {len(row)} found")
-        elif length > limit and max(map(len, row)) > limit:
-            rejects.add(number, offset, f"a field is longer than max_line_bytes = {limit}")
-        else:
-            table.rows.append(fitted)
-            table.numbers.append(number)
-            table.offsets.append(offset)
-        size += length
+        table.add(record, limit)
+        size += record.size
         if not table.decided and table.header and (len(table.rows) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES):
             table.decide()
         if len(table.rows) >= batch_rows or len(rejects) >= batch_rows or size >= _BLOCK_BYTES:
@@ -135,6 +123,24 @@ class _Table:
     rows: list[list[str]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
+
+    def add(self, record: _Record, limit: int) -> None:
+        """Takes a record: the header, a row or a reject. ``limit``: most bytes of a field."""
+        row, number, offset, length = record
+        if isinstance(row, str):
+            self.rejects.add(number, offset, row)
+        elif not row or (len(row) == 1 and not row[0].strip()):
+            return  # a blank line
+        elif not self.header:
+            self.header = header_of(row)
+        elif (fitted := _fitted(row, self.header)) is None:
+            self.rejects.add(number, offset, f"{len(self.header)} columns expected, {len(row)} found")
+        elif length > limit and max(map(len, row)) > limit:
+            self.rejects.add(number, offset, f"a field is longer than max_line_bytes = {limit}")
+        else:
+            self.rows.append(fitted)
+            self.numbers.append(number)
+            self.offsets.append(offset)
 
     def decide(self) -> None:
         """Chooses the columns, unless that was done or nothing was read yet."""

@@ -155,6 +155,8 @@ def dialect_of(head: bytes, *, whole: bool = False) -> Dialect:
         head: the beginning of the file in UTF-8.
         whole: whether that is all of it. Otherwise its last line may be cut off.
     """
+    # The limit applies to the whole process and is only ever raised.
+    csv.field_size_limit(max(csv.field_size_limit(), _BYTES))
     separator = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
     head = head.removeprefix(b"\xef\xbb\xbf")
     raw = head[:_BYTES].split(separator)

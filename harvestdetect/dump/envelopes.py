@@ -43,6 +43,9 @@ _WRAPPERS: Final = (
     *("texttoimageparams", "completionrequest", "chatcompletionrequest", "invocation", "span", "response.create"),
 )
 """Names of objects around a request."""
+_SYSTEM_ORDER, _HISTORY_ORDER, _LIST_ORDER, _TEXT_ORDER, _WRAPPER_ORDER = (
+    {name: place for place, name in enumerate(names)} for names in (_SYSTEM, _HISTORY, _LISTS, _TEXTS, _WRAPPERS)
+)
 _BESIDE: Final = frozenset(
     (
         *("model", "modelid", "modelname", "temperature", "maxtokens", "maxcompletiontokens", "maxoutputtokens"),
@@ -109,7 +112,7 @@ def sections_of(value: Mapping[str, Any]) -> Sections:
         found.strong = True
         return found
     named = _by_name(value)
-    lists = [part for name in _LISTS if _is_structure(part := named.get(name))]
+    lists = [part for name in _in_order(named, _LIST_ORDER) if _is_structure(part := named[name])]
     for name, beside in (("mapping", "currentnode"), ("history", "currentid"), ("messages", "currentid")):
         tree = named.get(name)
         current = named.get(beside)
@@ -118,20 +121,28 @@ def sections_of(value: Mapping[str, Any]) -> Sections:
         if isinstance(tree, dict) and _is_tree(tree):
             lists = [*(part for part in lists if part is not tree), list(branch(tree, current))]
     found.strong = bool(lists)
-    found.system = [named[name] for name in _SYSTEM if name in named]
+    found.system = [named[name] for name in _in_order(named, _SYSTEM_ORDER)]
     if "examples" in named and "context" in named:  # PaLM
         found.system.append(named["context"])
-    found.history = [named[name] for name in _HISTORY if isinstance(named.get(name), list)]
+    found.history = [named[name] for name in _in_order(named, _HISTORY_ORDER) if isinstance(named[name], list)]
     if {"pastuserinputs", "generatedresponses"} <= named.keys():
         found.history.append(_alternating(named["pastuserinputs"], named["generatedresponses"]))
     instruction, extra = named.get("instruction"), named.get("input")
     if isinstance(instruction, str) and isinstance(extra, str):  # Alpaca's two fields
         lists.append(f"{instruction}\n{extra}")
-    texts = [named[name] for name in _TEXTS if name in named]
-    wrapped = [part for name in _WRAPPERS if isinstance(part := named.get(name), dict | list | str)]
+    texts = [named[name] for name in _in_order(named, _TEXT_ORDER)]
+    wrapped = [part for name in _in_order(named, _WRAPPER_ORDER) if isinstance(part := named[name], dict | list | str)]
     found.main = [*lists, *texts, *wrapped]
     found.response = not _ANSWERS.isdisjoint(named)
     return found
+
+
+def _in_order(named: Mapping[str, Any], order: Mapping[str, int]) -> list[str]:
+    """The names of an object that have a place in an order, in this order."""
+    names = [name for name in named if name in order]
+    if len(names) > 1:
+        names.sort(key=order.__getitem__)
+    return names
 
 
 def _is_structure(value: Any) -> bool:

@@ -35,7 +35,6 @@ _OTHERS: Final = (
     (b"RCF", "a Hadoop RCFile", "convert it to Parquet or JSON Lines"),
     (b"%PDF-", "a PDF document", "name the dump instead"),
     (b"PGDMP", "a custom dump of PostgreSQL", "export the table with COPY ... TO ... CSV HEADER"),
-    (b"DUCK", "a DuckDB database", "export the table as Parquet"),
     (b"-- MySQL dump", "a dump of SQL statements", "export the table as CSV"),
     (b"-- PostgreSQL database dump", "a dump of SQL statements", "export the table with COPY ... TO ... CSV HEADER"),
     (b"--\n-- PostgreSQL database dump", "a dump of SQL statements", "export the table with COPY ... CSV HEADER"),
@@ -95,6 +94,10 @@ def format_of(head: bytes, name: str, settings: Settings) -> Format:
     for magic, what, remedy in _OTHERS:
         if head.startswith(magic):
             return Format(named or "jsonl", f"the file is {what}; {remedy}")
+    if head[8:12] == b"DUCK":
+        return Format(
+            named or "jsonl", "the file is a DuckDB database; name a table with --table, or rows with --query"
+        )
     if _JSON_ARRAY.match(text):
         return Format("jsonl", "")
     if _is_binary(text):

@@ -187,10 +187,11 @@ class _Rows:
     pieces: dict[int, bytes] = field(default_factory=dict)
     """Row -> the part of a line that it is, if the line is not one object."""
 
-    def begin(self, run: LineRun) -> None:
-        """Begins with the lines of a run."""
+    def begin(self, run: LineRun) -> tuple[list[Any], list[int], list[int]]:
+        """Begins with the lines of a run. Returns the lists that take its rows, their numbers and their offsets."""
         self.starts.append(len(self.decoded))
         self.runs.append(run)
+        return self.decoded, self.numbers, self.offsets
 
     def line(self, row: int) -> bytes:
         """The line of a row."""
@@ -246,8 +247,8 @@ class _Lines:
 
     def _take(self, run: LineRun) -> Iterator[None]:
         """Decodes lines. Yields whenever there are enough rows for a block."""
-        rows, decode = self._rows, self._decode
-        rows.begin(run)
+        decode = self._decode
+        decoded, numbers, offsets = self._rows.begin(run)
         offset = run.offset
         expect_blank = False
         for number, line in enumerate(run.lines, run.number):
@@ -267,13 +268,12 @@ class _Lines:
                     if not run.cut and not self._take_pieces(line, number, start):
                         self._rejects.add(number, start, row)
                     continue
-            rows.decoded.append(row)
-            rows.numbers.append(number)
-            rows.offsets.append(start)
-            if len(rows.decoded) >= self._batch_rows:
+            decoded.append(row)
+            numbers.append(number)
+            offsets.append(start)
+            if len(decoded) >= self._batch_rows:
                 yield None
-                rows = self._rows
-                rows.begin(run)
+                decoded, numbers, offsets = self._rows.begin(run)
 
     def _take_pieces(self, line: bytes, number: int, offset: int) -> bool:
         """Decodes the objects in a line that is not one object. Whether there are any."""

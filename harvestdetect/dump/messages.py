@@ -53,10 +53,8 @@ _SHORTEST_CODE: Final = 40
 """Characters from which a text without a blank may be base64, encrypted or a data URL."""
 _TOKEN_IDS: Final = 16
 """Numbers of a list, written as text, from which it is taken for token ids."""
-_PLACEHOLDERS: Final = frozenset(
-    ("null", "NULL", "None", "nan", "NaN", "\\N", "undefined", "redacted-by-litellm", "[REDACTED]", "<REDACTED>")
-)
-"""Texts that programs write where there is no prompt, or where it was removed."""
+_PLACEHOLDERS: Final = frozenset(("\\N", "redacted-by-litellm", "[REDACTED]", "<REDACTED>", "[Redacted]", "<redacted>"))
+"""Texts that programs write in place of a prompt that is not there, or that was removed."""
 _SPACES: Final = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace())
 """White space."""
 ODD_FIRST: Final = _SPACES | frozenset(("", *'[{(<"\ufeff'))
@@ -265,6 +263,8 @@ def _read_structure(value: Any, found: Messages) -> str:
 
 _CONTENT: Final = ("content", "contents", "parts", "message", "value", "text", "mes", "body")
 """Names of the content of a message, by falling preference."""
+_LISTS: Final = frozenset(("messages", "contents", "conversation", "conversations", "mapping", "history", "turns"))
+"""Names of lists of messages, which no message has."""
 _COMMON: Final = frozenset(("role", "content", "name", "id", "timestamp", "tool_calls", "refusal"))
 """Names of a message of the common form."""
 _BESIDE: Final = ("attachments", "experimental_attachments", "images", "files", "audio", "videos")
@@ -373,6 +373,8 @@ class _Reader:
         return True
 
     def _object(self, value: dict[str, Any], depth: int, role: str) -> None:
+        if type(value.get("role")) is str and _LISTS.isdisjoint(value) and self._message(value, role):
+            return  # the common case
         if encrypted(value):
             self._why = CIPHER
             return

@@ -87,6 +87,7 @@ class _Reader:
         expansion: Expansion,
         believed: int,
     ) -> None:
+        """Many parameters because a file is read within many limits."""
         self._file = file
         self._parquet = parquet
         self._dictionaries: Any = None
@@ -438,7 +439,7 @@ def _chosen(shapes: Shapes, schema: Any, tops: Mapping[Path, str]) -> dict[Path,
     for field, path in shapes.paths():
         whole = ".".join(path)
         fitting = [one for one in types if whole == ".".join(one) or whole.startswith(".".join(one) + ".")]
-        column = max(fitting, key=len, default=None)
+        column = path if path in fitting else max(fitting, key=len, default=None)
         if column is not None and column[:1] in tops:
             found.setdefault(column, field)
         elif column is None:

@@ -21,6 +21,7 @@ _LOCATOR: Final = struct.Struct("<4sLQL")
 _ENTRY: Final = struct.Struct("<4s6H3L5H2L")
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _LONGEST_COMMENT: Final = 1 << 16
+"""Most bytes behind the end of the directory."""
 _READ: Final = 1 << 16
 """Compressed bytes that are read at a time."""
 _MEMORY: Final = 1 << 28

@@ -554,8 +554,8 @@ def test_parquet_types_that_cannot_be_used(tmp_path: Path) -> None:
     )
     (tmp_path / "t.parquet").write_bytes(parquet_bytes(table))
     rows, rejects, _ = read(tmp_path)
-    assert [row["account"] for row in rows] == ["b"]
-    assert [reject.line for reject in rejects] == [1]
+    assert [(row["account"], row["time"]) for row in rows] == [("a", NO_TIME), ("b", NO_TIME)]
+    assert rejects == []
     (tmp_path / "t.parquet").write_bytes(parquet_bytes(pa.table({"account": ["a", "b"], "prompt": [1, 2]})))
     rows, rejects, _ = read(tmp_path)
     assert rows == []
@@ -567,7 +567,7 @@ def test_parquet_types_that_cannot_be_used(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- round trip
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
-    lambda text: bool(text.strip()) and not text.lstrip().startswith("[")
+    lambda text: bool(text.strip()) and not text.lstrip().startswith(("[", "{"))
 )
 
 
