@@ -66,6 +66,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
         memory=context.memory.used(),
         notes=tuple(context.notes),
         attributed=outcome.attributed,
+        preambles=read.preambles,
         **found,
     )
 

@@ -31,6 +31,7 @@ from harvestdetect.data import (
     Campaign,
     Corpus,
     Neighbors,
+    Preamble,
     Prompt,
     Reject,
     SourceFile,
@@ -100,6 +101,8 @@ class Read:
     reject_count: int
     repeated: int
     """Number of rows that do not count because another file has them too."""
+    preambles: tuple[Preamble, ...] = ()
+    """Texts that many accounts always send, taken out of the corpus."""
 
 
 def read_corpus(
@@ -122,6 +125,7 @@ def read_corpus(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=registry,
         min_senders=settings.min_accounts, workers=processes(settings.workers),
         shards=window.shards if window else shards, folder=context.scratch, since=window.since if window else None,
+        find_preambles=settings.find_preambles, kept_preambles=window.preambles if window else (),
     ) as builder:  # fmt: skip
         for batch in _batches(source, builder, prepared=shards is not None):
             context.memory.check_reading(len(builder), batch)
@@ -132,6 +136,8 @@ def read_corpus(
         if reject_count > len(rejects):
             context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")
         corpus = builder.finish()
+        preambles = builder.preambles
+    _note_preambles(preambles, context)
     copies = copies_of(corpus.prompts)
     _note_copies(copies.within, copies.repeated, files, context)
     if copies.copied is not None:
@@ -142,6 +148,7 @@ def read_corpus(
         rejects=tuple(rejects),
         reject_count=reject_count,
         repeated=copies.repeated,
+        preambles=preambles,
     )
 
 
@@ -173,6 +180,14 @@ def _note_scaffolds(builder: CorpusBuilder, registry: Registry | None, context: 
     cut = [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]
     if cut:
         context.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
+
+
+def _note_preambles(preambles: Sequence[Preamble], context: Context) -> None:
+    for one in preambles:
+        context.note(
+            f"{one.accounts:,} accounts ({one.share:.0%}) always send one text of {one.words:,.0f} words, probably the "
+            f"prompt of a product; it is left out of what is compared and shown ({one.prompts:,} prompts, {one.id})"
+        )
 
 
 def _note_copies(within: Mapping[int, int], repeated: int, files: Sequence[SourceFile], context: Context) -> None:

@@ -15,7 +15,7 @@ Everything is sorted by content, so the order of rows and files changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,8 @@ import pyarrow.compute as pc
 
 from harvestdetect.corpus.block import CODED, Cutting, PreparedBlock, select_rows
 from harvestdetect.corpus.normalize import normalize
+from harvestdetect.corpus.preamble_sample import sampled
+from harvestdetect.corpus.preambles import find_preambles, kept_entry, preamble_registry
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.corpus.segments import digests, shareable
@@ -37,7 +39,8 @@ from harvestdetect.corpus.tables import (
     prompts_of_parts,
     runs_of_equal,
 )
-from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Prompts
+from harvestdetect.corpus.taking_out import stored_texts, take_out
+from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Preamble, Prompts
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile, Texts, unpack
@@ -100,6 +103,11 @@ class CorpusBuilder:
         shards: keeps the prepared blocks of whole files, see :meth:`add_file`. It must cut as the builder does.
         folder: of the files, see :class:`~harvestdetect.util.scratch.ScratchFile`.
         since: Unix seconds. Earlier prompts are left out, those without a time are not; None takes all.
+        find_preambles: whether to look for preambles and to take them out, see
+            :mod:`harvestdetect.corpus.preambles`.
+        kept_preambles: texts of preambles that an earlier scan found.
+
+    Many parameters because each is one choice about what is compared.
 
     Raises:
         ValueError: ``shards`` cuts prompts in another way.
@@ -116,12 +124,18 @@ class CorpusBuilder:
         shards: ShardFolder | None = None,
         folder: Place = None,
         since: int | None = None,
+        find_preambles: bool = False,
+        kept_preambles: Sequence[str] = (),
     ) -> None:
         self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)
         self._preparer = ParallelPreparer(self._cutting, self._take, workers=workers, shards=shards)
         self._min_senders = min_senders
         self._folder = folder
         self._since = since
+        self._find_preambles = find_preambles
+        self._kept_preambles = kept_preambles
+        self.preambles: tuple[Preamble, ...] = ()
+        """Preambles that :meth:`finish` found and took out."""
         self._known: Counter[str] = Counter()
         self._items = 0
         self._prompts = 0
@@ -210,6 +224,9 @@ class CorpusBuilder:
         finally:
             self.close()
         pa.default_memory_pool().release_unused()
+        if self._find_preambles:
+            self._take_out_preambles()
+            pa.default_memory_pool().release_unused()
         prompts, place = self._sorted_prompts()
         pa.default_memory_pool().release_unused()
         both, pieces = self._distinct_segments(place, prompts.account)
@@ -236,6 +253,20 @@ class CorpusBuilder:
             posting_prompt=prompt,
             prompts=prompts,
         )
+
+    def _take_out_preambles(self) -> None:
+        """Finds preambles, and takes them out of the parts."""
+        read = self._columns.read
+        account, accounts = self._coded("account")
+        held, holder = read("held", np.int32), read("holder", np.int32)
+        sample = sampled(
+            stored_texts(self._columns, self._texts), accounts=accounts, account=account, time=read("time", np.int64),
+            content=read("content", np.uint64), held=held, holder=holder,
+        )  # fmt: skip
+        kept = [entry for text in self._kept_preambles if (entry := kept_entry(text)) is not None]
+        found = find_preambles(sample, min_accounts=self._min_senders, kept=kept)
+        if found:
+            self.preambles = take_out(preamble_registry(found), self._columns, self._texts, self._cutting, account)
 
     def _distinct_segments(self, place: Ints32, account: Ints32) -> tuple[SegmentTable, _Pieces]:
         """The distinct parts, followed by the distinct pieces, sentences and outlines; and where these are.

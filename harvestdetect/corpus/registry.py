@@ -31,7 +31,10 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.errors import SettingsError
 from harvestdetect.util.arrays import Bools, Ints32
 
-__all__ = ["Entry", "Kind", "Registry", "Stripped", "known", "load_registry", "sifted", "strip"]
+__all__ = [
+    *("PROMPT_SLOT", "Entry", "Kind", "Registry", "Stripped", "entry_of", "known", "load_registry", "places", "sifted"),
+    *("strip", "strip_one", "word_count"),
+]
 
 Kind: TypeAlias = Literal["scaffold", "viral"]
 Span: TypeAlias = tuple[int, int]
@@ -46,6 +49,9 @@ MAX_CHARACTERS: Final = 50_000
 """Most characters of the text of an entry."""
 SLOT_CHARACTERS: Final = 4_000
 """Most characters between the words on both sides of a slot."""
+PROMPT_SLOT: Final = "prompt"
+"""Name of the slot where the text of the user stands. It may be of any length, and what is behind it is looked for from
+the end of the text."""
 SCAFFOLD_WORDS: Final = 4
 """Fewest fixed words of a scaffold. A shorter one would be cut out of ordinary sentences."""
 WIDE: Final = "\u2e80"
@@ -88,6 +94,8 @@ class Entry:
     """The fixed words between slots, normalised."""
     open: tuple[bool, bool]
     """Whether there is a slot before the first run, and one after the last."""
+    before_prompt: int
+    """Number of runs before the slot :data:`PROMPT_SLOT`; -1 if there is no such slot."""
     anchor: str
     """Characters that every text with the entry contains."""
 
@@ -165,15 +173,29 @@ def _entries(text: str, source: str) -> list[Entry]:
         raise SettingsError(f"{source}: entry must be a list of tables, each written as [[entry]]")
     found: dict[str, Entry] = {}
     for number, table in enumerate(tables, 1):
-        entry = _entry(table, f"{source}, entry {number}", source)
+        entry = entry_of(table, f"{source}, entry {number}", source)
         if entry.id in found:
             raise SettingsError(f"{source}, entry {number}: key 'id': {entry.id!r} is used twice")
         found[entry.id] = entry
     return list(found.values())
 
 
-def _entry(table: Mapping[str, Any], where: str, source: str) -> Entry:
-    """One entry of a file, checked."""
+def word_count(text: str) -> float:
+    """Number of words of a normalised text. In scripts without blanks between words, two characters are a word."""
+    return sum(0.5 if word >= WIDE else 1 for word in _WORD.findall(text))
+
+
+def entry_of(table: Mapping[str, Any], where: str, source: str) -> Entry:
+    """One entry, checked.
+
+    Args:
+        table: the keys of the entry.
+        where: it is, for messages.
+        source: its file.
+
+    Raises:
+        SettingsError: it is malformed, for example because it has too few fixed words.
+    """
     if isinstance(table.get("id"), str):
         where += f" ({table['id']!r})"
 
@@ -202,7 +224,9 @@ def _entry(table: Mapping[str, Any], where: str, source: str) -> Entry:
         raise wrong("text", f"has {len(text):,} characters; at most {MAX_CHARACTERS:,} are taken")
     between = [normalize(run) for run in _SLOT.split(text)]
     runs = tuple(run for run in between if _WORD.search(run))
-    words = sum(0.5 if word >= WIDE else 1 for run in runs for word in _WORD.findall(run))
+    words = sum(map(word_count, runs))
+    slots = [slot.strip("{} ") for slot in _SLOT.findall(text)]
+    before = between[: slots.index(PROMPT_SLOT) + 1] if PROMPT_SLOT in slots else None
     if not runs:
         raise wrong("text", "has no fixed words")
     if table["kind"] == "scaffold" and words < SCAFFOLD_WORDS:
@@ -219,6 +243,7 @@ def _entry(table: Mapping[str, Any], where: str, source: str) -> Entry:
         source=source,
         runs=runs,
         open=(between[0] != runs[0], between[-1] != runs[-1]),
+        before_prompt=-1 if before is None else sum(bool(_WORD.search(run)) for run in before),
         anchor=max(runs, key=len)[:ANCHOR].strip(),
     )
 
@@ -231,8 +256,9 @@ def strip(registry: Registry, texts: Sequence[str]) -> Stripped:
 
     A match is found in the normalised text, so letter case, blanks, look-alike and invisible letters do not matter.
     Its words are then cut out of the original, and the content of slots stays. A scaffold matches if the text contains
-    all its runs as whole words, in order, at most :data:`SLOT_CHARACTERS` apart. A viral prompt matches if it is the
-    whole text, and is not removed.
+    all its runs as whole words, in order, at most :data:`SLOT_CHARACTERS` apart. If it has a slot :data:`PROMPT_SLOT`,
+    it matches once: the runs before that slot are looked for from the left, those behind it from the right. A viral
+    prompt matches if it is the whole text, and is not removed.
 
     Args:
         registry: see :func:`load_registry`.
@@ -245,7 +271,7 @@ def strip(registry: Registry, texts: Sequence[str]) -> Stripped:
     for i in np.flatnonzero(sifted(registry, pa.array(compared, pa.large_string()))).tolist():
         original = out[i]
         if original not in done:
-            done[original] = _strip(registry, original, compared[i])
+            done[original] = strip_one(registry, original, compared[i])
         out[i], compared[i], entry[i] = done[original]
     return Stripped(texts=out, compared=compared, entry=entry)
 
@@ -270,14 +296,20 @@ def sifted(registry: Registry, compared: pa.Array) -> Bools:
     return found
 
 
-def _strip(registry: Registry, original: str, text: str) -> tuple[str, str, int]:
-    """(original without scaffolds, the same normalised, entry or -1) of one text."""
+def strip_one(registry: Registry, original: str, text: str) -> tuple[str, str, int]:
+    """(original without scaffolds, the same normalised, entry or -1) of one text.
+
+    Args:
+        registry: see :func:`load_registry`.
+        original: the text.
+        text: the same, normalised.
+    """
     spans: list[Span] = []
     best, most = -1, 0
     for number, entry in enumerate(registry.entries):
         if entry.anchor not in text:
             continue
-        found = _matches(text, entry.runs)
+        found = places(entry, text)
         if entry.kind == "viral" and not _is_all(text, found, entry.open):
             continue
         covered = sum(stop - start for start, stop in found)
@@ -292,6 +324,19 @@ def _strip(registry: Registry, original: str, text: str) -> tuple[str, str, int]
     if not _WORD.search(clean):
         return "", "", best
     return rest, clean, best
+
+
+def places(entry: Entry, text: str) -> list[Span]:
+    """Start and stop of the runs of an entry in a normalised text, from left to right; empty if it does not match."""
+    number = entry.before_prompt
+    if number < 0:
+        return _matches(text, entry.runs)
+    front, end = entry.runs[:number], entry.runs[number:]
+    left = _matches(text, front)[:number] if front else []
+    mirrored = _matches(text[::-1], [run[::-1] for run in end[::-1]])[: len(end)] if end else []
+    right = [(len(text) - stop, len(text) - start) for start, stop in mirrored[::-1]]
+    whole = len(left) == number and len(right) == len(end)
+    return left + right if whole and not (left and right and right[0][0] < left[-1][1]) else []
 
 
 def _matches(text: str, runs: Sequence[str]) -> list[Span]:

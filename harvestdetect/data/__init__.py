@@ -33,6 +33,7 @@ from harvestdetect.data.detection import Cut, Detection, StageCost
 from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, Tier
 from harvestdetect.data.findings import Attributed, Finding, Member, SharedValue, Standing, Status
 from harvestdetect.data.geometry import Clusters, Neighbors
+from harvestdetect.data.preambles import Preamble
 from harvestdetect.data.reading import FIELDS, NO_PROMPTS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Reject, SourceFile
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "Near",
     "Neighbors",
     "Outside",
+    "Preamble",
     "Prompt",
     "Prompts",
     "RateStep",
