@@ -133,7 +133,10 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
         fdr="probability",
     ),
-    *_of("corpus.registry", SCAFFOLD_WORDS="words", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words"),
+    *_of("corpus.registry", SCAFFOLD_WORDS="words"),
+    *_of("corpus.known_templates", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words"),
+    *_of("corpus.preambles", LEAST_SHARE="share", MOST="share"),
+    *_of("corpus.skeletons", QUORUM="share", NEAR="words", ROW="words"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share", POINTS_PER_TEXT="times"),
     *_of(
         "cluster.views",

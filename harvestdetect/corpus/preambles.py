@@ -282,6 +282,8 @@ def _written(text: str, original: str, runs: Sequence[tuple[int, int]], prompt_a
         pieces.append(piece)
     if prompt_at == len(runs):
         pieces.append(f"{{{PROMPT_SLOT}}}")
+    elif runs and runs[-1][1] < len(parts):
+        pieces.append(f"{{{len(runs)}}}")
     return " ".join(pieces)
 
 

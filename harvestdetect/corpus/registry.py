@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -27,13 +26,13 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import numpy as np
 import pyarrow as pa
 
-from harvestdetect.corpus.normalize import normalize
+from harvestdetect.corpus.normalize import is_wordy, normalize
 from harvestdetect.errors import SettingsError
 from harvestdetect.util.arrays import Bools, Ints32
 
 __all__ = [
-    *("PROMPT_SLOT", "Entry", "Kind", "Registry", "Stripped", "entry_of", "known", "load_registry", "places", "sifted"),
-    *("strip", "strip_one", "word_count"),
+    *("PROMPT_SLOT", "Entry", "Kind", "Registry", "Stripped", "entry_of", "load_registry", "places", "sifted"),
+    *("strip", "strip_one", "word_count", "words_of"),
 ]
 
 Kind: TypeAlias = Literal["scaffold", "viral"]
@@ -60,12 +59,6 @@ ANCHOR: Final = 32
 """Characters of the longest run of an entry that a text must contain for the entry to be looked for."""
 ANCHORS: Final = 256
 """Number of entries whose anchors are looked for at a time."""
-KNOWN_SHARE: Final = 0.8
-"""Least share of the words of a known template that are also words of the entry."""
-ENTRY_SHARE: Final = 0.6
-"""Least share of the words of the entry that are also words of the known template."""
-OWN_WORDS: Final = 2
-"""Most words of a known template that are not in the entry, however long that is. More may be an instruction."""
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SLOT: Final = re.compile(r"\{{1,2}[^{}\n]{0,60}\}{1,2}")
@@ -94,6 +87,9 @@ class Entry:
     """The fixed words between slots, normalised."""
     open: tuple[bool, bool]
     """Whether there is a slot before the first run, and one after the last."""
+    values: tuple[bool, ...]
+    """For the place before each run and the one behind the last: whether its slot has a number. What fills such a slot
+    is removed as well if it is a value such as a date or a name, and not wordy."""
     before_prompt: int
     """Number of runs before the slot :data:`PROMPT_SLOT`; -1 if there is no such slot."""
     anchor: str
@@ -180,9 +176,14 @@ def _entries(text: str, source: str) -> list[Entry]:
     return list(found.values())
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a normalised text; each character of a script without blanks counts as one."""
+    return _WORD.findall(text)
+
+
 def word_count(text: str) -> float:
     """Number of words of a normalised text. In scripts without blanks between words, two characters are a word."""
-    return sum(0.5 if word >= WIDE else 1 for word in _WORD.findall(text))
+    return sum(0.5 if word >= WIDE else 1 for word in words_of(text))
 
 
 def entry_of(table: Mapping[str, Any], where: str, source: str) -> Entry:
@@ -225,8 +226,6 @@ def entry_of(table: Mapping[str, Any], where: str, source: str) -> Entry:
     between = [normalize(run) for run in _SLOT.split(text)]
     runs = tuple(run for run in between if _WORD.search(run))
     words = sum(map(word_count, runs))
-    slots = [slot.strip("{} ") for slot in _SLOT.findall(text)]
-    before = between[: slots.index(PROMPT_SLOT) + 1] if PROMPT_SLOT in slots else None
     if not runs:
         raise wrong("text", "has no fixed words")
     if table["kind"] == "scaffold" and words < SCAFFOLD_WORDS:
@@ -243,9 +242,27 @@ def entry_of(table: Mapping[str, Any], where: str, source: str) -> Entry:
         source=source,
         runs=runs,
         open=(between[0] != runs[0], between[-1] != runs[-1]),
-        before_prompt=-1 if before is None else sum(bool(_WORD.search(run)) for run in before),
+        **_slots(text, between),
         anchor=max(runs, key=len)[:ANCHOR].strip(),
     )
+
+
+def _slots(text: str, between: Sequence[str]) -> dict[str, Any]:
+    """``values`` and ``before_prompt`` of an entry with a text. ``between``: what is around its slots, normalised."""
+    numbered: list[bool | None] = [None]
+    before = -1
+    for slot, behind in zip(_SLOT.findall(text), between[1:], strict=True):
+        if _WORD.search(between[0]) and len(numbered) == 1:
+            numbered = [False, None]
+        name = slot.strip("{} ")
+        if name == PROMPT_SLOT and before < 0:
+            before = len(numbered) - 1
+        numbered[-1] = name.isdecimal() and numbered[-1] is not False
+        if _WORD.search(behind):
+            numbered.append(None)
+    if len(between) == 1:
+        numbered = [False, None]
+    return {"values": tuple(bool(one) for one in numbered), "before_prompt": before}
 
 
 # ---------------------------------------------------------------- stripping
@@ -309,7 +326,7 @@ def strip_one(registry: Registry, original: str, text: str) -> tuple[str, str, i
     for number, entry in enumerate(registry.entries):
         if entry.anchor not in text:
             continue
-        found = places(entry, text)
+        found = places(entry, text) if entry.kind == "scaffold" else _matches(text, entry.runs)
         if entry.kind == "viral" and not _is_all(text, found, entry.open):
             continue
         covered = sum(stop - start for start, stop in found)
@@ -327,16 +344,35 @@ def strip_one(registry: Registry, original: str, text: str) -> tuple[str, str, i
 
 
 def places(entry: Entry, text: str) -> list[Span]:
-    """Start and stop of the runs of an entry in a normalised text, from left to right; empty if it does not match."""
+    """Start and stop of what an entry removes from a normalised text, ascending; empty if it does not match."""
     number = entry.before_prompt
     if number < 0:
-        return _matches(text, entry.runs)
+        return _with_values(entry, text, _matches(text, entry.runs))
     front, end = entry.runs[:number], entry.runs[number:]
     left = _matches(text, front)[:number] if front else []
     mirrored = _matches(text[::-1], [run[::-1] for run in end[::-1]])[: len(end)] if end else []
     right = [(len(text) - stop, len(text) - start) for start, stop in mirrored[::-1]]
-    whole = len(left) == number and len(right) == len(end)
-    return left + right if whole and not (left and right and right[0][0] < left[-1][1]) else []
+    if len(left) < number or len(right) < len(end) or (left and right and right[0][0] < left[-1][1]):
+        return []
+    return _with_values(entry, text, left + right)
+
+
+def _with_values(entry: Entry, text: str, found: list[Span]) -> list[Span]:
+    """The places of runs, and between them the places of numbered slots with few words."""
+    if not found or not any(entry.values):
+        return found
+    every: list[Span] = []
+    last = 0
+    for number, (start, stop) in enumerate(found):
+        slot = number % len(entry.runs)
+        # Before a second match there is no slot.
+        if entry.values[slot] and (slot or not number) and not is_wordy(text[last:start].strip()):
+            every.append((last, start))
+        every.append((start, stop))
+        last = stop
+    if entry.values[-1] and not is_wordy(text[last:].strip()):
+        every.append((last, len(text)))
+    return every
 
 
 def _matches(text: str, runs: Sequence[str]) -> list[Span]:
@@ -459,39 +495,3 @@ def _cut(text: str, spans: Sequence[Span]) -> str:
         kept.append(text[last:start])
         last = stop
     return "".join([*kept, text[last:]])
-
-
-# ---------------------------------------------------------------- explaining
-
-
-def known(registry: Registry, words: Sequence[str | None]) -> Entry | None:
-    """The entry with nearly the same words as a template; None if the template has words of its own.
-
-    Args:
-        registry: see :func:`load_registry`.
-        words: runs of fixed words, and None for a slot, as in ``Template.words``.
-    """
-    own = [word for run in words if run is not None for word in _WORD.findall(normalize(run))]
-    bag = Counter(own)
-    best, most = None, 0.0
-    for entry in registry.entries:
-        theirs = [word for run in entry.runs for word in _WORD.findall(run)]
-        least = max(KNOWN_SHARE * len(own), ENTRY_SHARE * len(theirs), len(own) - OWN_WORDS, 1)
-        if (bag & Counter(theirs)).total() < least:
-            continue
-        common = _common(own, theirs)
-        if common >= least and common / len(theirs) > most:
-            best, most = entry, common / len(theirs)
-    return best
-
-
-def _common(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of a longest common subsequence (bit vectors, Hyyrö 2004)."""
-    masks: dict[str, int] = {}
-    for i, word in enumerate(first):
-        masks[word] = masks.get(word, 0) | 1 << i
-    full = state = (1 << len(first)) - 1
-    for word in second:
-        kept = state & masks.get(word, 0)
-        state = ((state + kept) | (state - kept)) & full
-    return len(first) - state.bit_count()

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from harvestdetect import Prompt, Settings, detect
 from harvestdetect.cli.main import main
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.registry import ANCHORS, SLOT_CHARACTERS, Registry, known, load_registry, strip
+from harvestdetect.corpus.known_templates import known
+from harvestdetect.corpus.registry import ANCHORS, SLOT_CHARACTERS, Registry, load_registry, strip
 from harvestdetect.errors import SettingsError
 
 TODAY = date(2026, 11, 24)
@@ -402,6 +403,7 @@ def test_who_hides_behind_a_scaffold_is_one_campaign_and_shown_without_it(fast: 
     "wrap", [WRAPS["before"], WRAPS["system"], lambda text: f"Here is the code that I have selected:\n\n{text}"]
 )
 def test_a_product_that_shares_nothing_but_a_scaffold_is_no_cluster(fast: Settings, wrap: Wrap) -> None:
+    fast = fast.replace(find_preambles=False)
     rows = people("customer", 40, wrap=wrap)
     found = detect(rows, settings=fast)
     assert (found.counts["clusters"], found.candidates, found.findings) == (0, (), ())
@@ -410,7 +412,7 @@ def test_a_product_that_shares_nothing_but_a_scaffold_is_no_cluster(fast: Settin
 
 
 def test_a_product_of_your_own_is_no_cluster_either(fast: Settings, tmp_path: Path) -> None:
-    file = tmp_path / "own.toml"
+    file, fast = tmp_path / "own.toml", fast.replace(find_preambles=False)
     words = "rate this review of our product from one to five {review} answer with the number and nothing else"
     file.write_text("[[entry]]\n" + entry(text=words, expires="9999-12-31"))
     rows = people(
