@@ -50,7 +50,7 @@ from harvestdetect.corpus.registry import (
     strip_one,
     word_count,
 )
-from harvestdetect.corpus.skeletons import NEAR, QUORUM, ROW, Skeleton, skeleton, tokens
+from harvestdetect.corpus.skeletons import NEAR, QUORUM, ROW, Skeleton, has_digit, skeleton, tokens
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError
 from harvestdetect.util.arrays import Bools, Floats
@@ -79,34 +79,38 @@ def find_preambles(sample: Sample, *, min_accounts: int, kept: Sequence[Entry] =
     Args:
         sample: of the dump.
         min_accounts: number of accounts of the sample that must always send a preamble.
-        kept: preambles of an earlier scan. They stay as long as half of the usual share of accounts send them.
+        kept: preambles of an earlier scan. Where no preamble that is found now takes its place, one of them stays
+            until fewer than half as many accounts as usual always send it.
     """
     least = max(min_accounts, LEAST_SHARE * len(sample.volume))
     if len(sample.volume) < least:
         return ()
     senders = _senders(sample)
-    candidates = list(kept)
-    rest = [_rest(candidates, text) for text in sample.texts]
+    candidates: list[Entry] = []
+    rest = list(sample.texts)
     dead: set[tuple[str, ...]] = set()
-    while len(candidates) - len(kept) < CANDIDATES and len(dead) < CANDIDATES:
+    while len(candidates) + len(dead) < CANDIDATES:
         seed = _seed(rest, senders, least, dead)
         if seed is None:
             break
         entry = _candidate(seed, rest, senders, least, lambda i: _original(sample, candidates, i))
-        after = rest if entry is None else [_rest([entry], text) for text in rest]
+        after = rest if entry is None else [_rest(entry, text) for text in rest]
         if entry is None or after == rest or any(entry.id == other.id for other in candidates):
             dead.add(seed.words)
             continue
         candidates.append(entry)
         rest = after
+    fresh = len(candidates)
+    candidates += [entry for entry in kept if all(entry.id != other.id for other in candidates)]
     if not candidates:
         return ()
     judged = _Judged.of(sample, candidates)
-    return tuple(
-        entry
-        for number, entry in enumerate(candidates)
-        if judged.is_preamble(number, least * (MOST if number < len(kept) else 1), known=number < len(kept))
-    )
+    numbers = [number for number in range(fresh) if judged.is_preamble(number, least)]
+    covered = judged.has[numbers].any(axis=0)
+    numbers += [
+        number for number in range(fresh, len(candidates)) if judged.users(number, covered).sum() >= MOST * least
+    ]
+    return tuple(candidates[number] for number in numbers)
 
 
 def preamble_registry(entries: Iterable[Entry]) -> Registry:
@@ -137,12 +141,10 @@ def _senders(sample: Sample) -> list[list[int]]:
     return [sorted(accounts) for accounts in found]
 
 
-def _rest(entries: Sequence[Entry], text: str) -> str:
-    """A normalised text without some preambles."""
-    for entry in entries:
-        if entry.anchor in text:
-            text = "".join(_between(text, places(entry, text))).strip()
-    return normalize(text) if "  " in text else text
+def _rest(entry: Entry, text: str) -> str:
+    """A normalised text without a preamble."""
+    found = places(entry, text) if entry.anchor in text else []
+    return normalize("".join(_between(text, found))) if found else text
 
 
 def _between(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
@@ -183,6 +185,8 @@ def _seed(
             words = _ends(text, backwards)
             for start in range(len(words) - ROW + 1):
                 row = tuple(words[start : start + ROW])
+                if any(map(has_digit, row)):
+                    continue
                 offset[row] += start
                 texts[row] += 1
                 of = text_of.setdefault(row, {})
@@ -307,10 +311,10 @@ class _Judged:
     """What is known about the accounts of a sample and about candidates."""
 
     sample: Sample
-    share: Floats
-    """float64[c, a]: for each candidate, the share of the prompts of each account that have it."""
+    total: Floats
+    """float64[a]: prompts of each account in the sample, at least 1."""
     has: Bools
-    """bool[c, q]: whether each prompt has it."""
+    """bool[c, q]: whether each prompt has each candidate."""
     behind: list[str]
     """For each of q prompts, its longest stretch of text that belongs to no candidate."""
     words: Floats
@@ -339,29 +343,33 @@ class _Judged:
             for prompt in prompts_of[number]:
                 if count > words[prompt]:
                     words[prompt], behind[prompt] = count, longest
-        total = np.maximum(np.bincount(sample.account, minlength=accounts), 1)
-        share = np.stack([np.bincount(sample.account, row, accounts) / total for row in has.astype(float)])
-        return cls(sample=sample, share=share, has=has, behind=behind, words=words)
+        total = np.maximum(np.bincount(sample.account, minlength=accounts), 1).astype(float)
+        return cls(sample=sample, total=total, has=has, behind=behind, words=words)
 
-    def is_preamble(self, candidate: int, least: float, *, known: bool) -> bool:
+    def _share(self, prompts: Bools) -> Floats:
+        """The share of the prompts of each account that are among some, float64[a]. ``prompts``: bool[q]."""
+        return np.bincount(self.sample.account, prompts.astype(float), len(self.total)) / self.total
+
+    def users(self, candidate: int, covered: Bools | None = None) -> Bools:
+        """Which accounts always send a candidate, bool[a]. ``covered``: bool[q], prompts that do not count."""
+        return self._share(self.has[candidate] if covered is None else self.has[candidate] & ~covered) > MOST
+
+    def is_preamble(self, candidate: int, least: float) -> bool:
         """Whether a candidate is a preamble and not the template of a campaign.
 
         Args:
             candidate: its number.
             least: number of accounts that must always send it.
-            known: whether an earlier scan found it, so that only its share counts.
         """
-        users = self.share[candidate] > MOST
+        users = self.users(candidate)
         if users.sum() < least:
             return False
-        if known:
-            return True
         mine = self.has[candidate] & users[self.sample.account]
         if np.mean(self.words[mine] >= SCAFFOLD_WORDS) <= MOST:
             return False
         if users.mean() > MOST:
             return True
-        others = self.share[candidate] == 0
+        others = self._share(self.has[candidate]) == 0
         return all(
             np.isnan(own) or np.isnan(usual) or own >= MOST * usual for own, usual in self._varieties(users, others)
         )
@@ -369,8 +377,7 @@ class _Judged:
     def _varieties(self, users: Bools, others: Bools) -> list[tuple[float, float]]:
         """How varied the users of a candidate and the other accounts are, in each of four respects."""
         sample = self.sample
-        count = np.maximum(np.bincount(sample.account, minlength=len(sample.volume)), 1)
-        length = np.bincount(sample.account, np.log1p(self.words), len(sample.volume)) / count
+        length = np.bincount(sample.account, np.log1p(self.words), len(self.total)) / self.total
         timed = sample.first_seen != NO_TIME
         found = [
             (_spread(values[users & known]), _spread(values[others & known]))

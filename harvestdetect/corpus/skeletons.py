@@ -3,7 +3,8 @@
 Texts are read in parallel from their beginning. While nearly all continue with the same word, that word is fixed.
 Where they differ there is a slot, if nearly all of them go on with a common word soon, or with several common words in
 a row later. Otherwise the common text ends there. Texts that differ anywhere drop out, and nearly all of those at the
-beginning must be left at the end. So the result never follows a minority.
+beginning must be left at the end. So the result never follows a minority. A word with a digit is never fixed, because
+it may be a date, a version or a counter that is the same only today.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["NEAR", "Skeleton", "skeleton", "tokens"]
+__all__ = ["NEAR", "QUORUM", "ROW", "Skeleton", "has_digit", "skeleton", "tokens"]
 
 QUORUM: Final = 0.9
 """Share of the texts that must have every fixed word of a skeleton."""
@@ -37,6 +38,11 @@ def tokens(text: str, at_most: int) -> list[str]:
         if len(found) == at_most:
             break
     return found
+
+
+def has_digit(word: str) -> bool:
+    """Whether a word has a digit, so that it may be a date, a version or a counter."""
+    return any(map(str.isdigit, word))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,7 @@ def _next_word(texts: Sequence[Sequence[str]], place: dict[int, int], need: floa
     if not words:
         return None
     word, count = min(words.items(), key=lambda item: (-item[1], item[0]))
-    return word if count >= need else None
+    return word if count >= need and not has_digit(word) else None
 
 
 def _anchored(texts: Sequence[Sequence[str]], place: dict[int, int], need: float) -> dict[int, int] | None:
@@ -116,7 +122,7 @@ def _anchored(texts: Sequence[Sequence[str]], place: dict[int, int], need: float
             text = texts[i]
             for position in range(at, min(at + reach, len(text) - width + 1)):
                 words = tuple(text[position : position + width])
-                if width > 1 or any(map(str.isalnum, words[0])):
+                if not any(map(has_digit, words)) and (width > 1 or any(map(str.isalnum, words[0]))):
                     first.setdefault(words, {}).setdefault(i, position)
         common = {words: found for words, found in first.items() if len(found) >= need}
         if common:
