@@ -295,7 +295,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--half", choices=("tuning", "reporting"), default="reporting")
     parser.add_argument("--worlds", type=int, default=20, help="worlds of each kind")
     parser.add_argument("--scans", type=int, default=3, help="worlds that are scanned")
-    parser.add_argument("--first-seed", type=int, default=100, help="of the first world; those below 100 were for tuning")
+    parser.add_argument(
+        "--first-seed", type=int, default=100, help="of the first world; those below 100 were for tuning"
+    )
     parser.add_argument("--rows", type=int, default=3_000, help="rows of the background of a world")
     parser.add_argument("--cost", type=Path, help="a dump on which the cost is measured")
     parser.add_argument("--docs", type=Path, help="Markdown file whose section is replaced")

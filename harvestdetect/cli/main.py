@@ -20,6 +20,7 @@ from harvestdetect.cli.calibrate import calibrate
 from harvestdetect.cli.evaluate import evaluate
 from harvestdetect.cli.explain import explain
 from harvestdetect.cli.health import health
+from harvestdetect.cli.registry import registry
 from harvestdetect.cli.review import campaigns, review
 from harvestdetect.cli.run import NAME, run
 from harvestdetect.cli.scan import scan
@@ -62,6 +63,6 @@ def cli() -> None:
 
 for command in (
     *(scan, calibrate, simulate, evaluate, explain),
-    *(campaigns, review, alerts, state, schedule, watch, health),
+    *(registry, campaigns, review, alerts, state, schedule, watch, health),
 ):
     cli.add_command(command)

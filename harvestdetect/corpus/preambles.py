@@ -28,6 +28,7 @@ place as well, because a preamble that stays costs clarity, and a template that 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ from harvestdetect.corpus.skeletons import NEAR, QUORUM, ROW, Skeleton, has_digi
 from harvestdetect.data import NO_TIME
 from harvestdetect.errors import SettingsError
 from harvestdetect.util.arrays import Bools, Floats
+from harvestdetect.util.redact import redact
 
 __all__ = ["find_preambles", "kept_entry", "preamble_registry"]
 
@@ -69,6 +71,7 @@ CANDIDATES: Final = 12
 TOKENS: Final = 20_000
 """Most tokens of a text that are compared word for word."""
 _NEVER: Final = date(9999, 12, 31)
+_REDACTED: Final = re.compile(r"\[(?:e-mail|hex|ip|key|number|token)\]")
 _TAIL: Final = 600
 """Characters at the end of a text that surely contain the tokens that are looked at there."""
 
@@ -106,7 +109,7 @@ def find_preambles(sample: Sample, *, min_accounts: int, kept: Sequence[Entry] =
         return ()
     judged = _Judged.of(sample, candidates)
     numbers = [number for number in range(fresh) if judged.is_preamble(number, least)]
-    covered = judged.has[numbers].any(axis=0)
+    covered = np.asarray(judged.has[numbers].any(axis=0), bool)
     numbers += [
         number for number in range(fresh, len(candidates)) if judged.users(number, covered).sum() >= MOST * least
     ]
@@ -279,7 +282,7 @@ def _written(text: str, original: str, runs: Sequence[tuple[int, int]], prompt_a
             pieces.append(f"{{{PROMPT_SLOT}}}")
         elif number:
             pieces.append(f"{{{number}}}")
-        piece = _spelt(text, original, max(int(border[start]), 0), int(border[stop]))
+        piece = _without_secrets(_spelt(text, original, max(int(border[start]), 0), int(border[stop])))
         size += len(piece) + 8
         if size > MAX_CHARACTERS:
             break
@@ -289,6 +292,12 @@ def _written(text: str, original: str, runs: Sequence[tuple[int, int]], prompt_a
     elif runs and runs[-1][1] < len(parts):
         pieces.append(f"{{{len(runs)}}}")
     return " ".join(pieces)
+
+
+def _without_secrets(piece: str) -> str:
+    """Fixed words with slots in place of addresses, keys and other values that no result may show."""
+    safe = redact(piece)
+    return piece if safe == piece else _REDACTED.sub("{0}", safe)
 
 
 def _spelt(text: str, original: str, start: int, stop: int) -> str:

@@ -7,7 +7,7 @@ preambles, and each scan decides anew.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +40,6 @@ SEGMENT_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
 """Columns of parts and pieces, with the type and the width of each."""
 MIX: Final = 0x9E3779B97F4A7C15
 """An odd number that spreads the digest of a preamble over 64 bits."""
-
 
 
 class _Recut:
@@ -219,9 +218,7 @@ def _counted(entry: Entry, prompts: Ints, account: Ints32, everybody: int) -> Pr
     )
 
 
-def _contents(
-    content: Words, holder: Ints32, digest: Words, registry: Registry, number: Ints, prompt: Ints
-) -> Words:
+def _contents(content: Words, holder: Ints32, digest: Words, registry: Registry, number: Ints, prompt: Ints) -> Words:
     """The digest of each prompt: a new one for each prompt with a preamble, of the parts that are left.
 
     Args:

@@ -303,9 +303,7 @@ def _detect(run: _Begun, since: int | None) -> tuple[Detection, set[str]]:
     )[0]["until"]
     lost: set[str] = set()
     for attempt in range(_ATTEMPTS):
-        window = Window(
-            shards=run.shards, files=tuple(kept_files(store)), since=since, preambles=kept_preambles(store)
-        )
+        window = Window(shards=run.shards, files=tuple(kept_files(store)), since=since, preambles=kept_preambles(store))
         try:
             found = detect(
                 window, settings=run.settings.replace(work=store.folder), progress=run.options.progress,
