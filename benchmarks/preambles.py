@@ -22,6 +22,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -92,6 +94,18 @@ def make_world(seed: int, *, data: Path | None, half: Half, rows: int, share: fl
         rows: rows of the background, about.
         share: share of the accounts that belong to the campaign; None leaves the background as it is.
     """
+    whole = _whole(seed, data, half, rows)
+    if share is None:
+        return whole
+    others = [account for account in whole.accounts if account not in whole.campaign]
+    random.Random(f"others-{seed}").shuffle(others)
+    kept = whole.campaign | frozenset(others[: round(len(whole.campaign) * (1 - share) / share)])
+    return replace(whole, rows=tuple(row for row in whole.rows if row.account in kept))
+
+
+@cache
+def _whole(seed: int, data: Path | None, half: Half, rows: int) -> World:
+    """A world with all accounts of the background."""
     rng = random.Random(f"preambles-{seed}")
     each = rng.choice((3, 8, 20))
     scenario = replace(
@@ -107,18 +121,11 @@ def make_world(seed: int, *, data: Path | None, half: Half, rows: int, share: fl
     laid = plant(dump, sources, half=half, seed=source_seed)
     guilty = frozenset(a for group in laid.truth if group["kind"] == "campaign" for a in group["accounts"])
     every = [Prompt(account=row["account"], prompt=row["prompt"], time=_seconds(row["timestamp"])) for row in laid.rows]
-    if share is not None:
-        others = sorted({row.account for row in every} - guilty)
-        rng.shuffle(others)
-        kept = guilty | frozenset(others[: round(len(guilty) * (1 - share) / share)])
-        every = [row for row in every if row.account in kept]
     name = f"{len(guilty)} accounts, {each} prompts each, {scenario.templates} templates, {scenario.load} load"
     return World(rows=tuple(every), campaign=guilty, name=name)
 
 
 def _seconds(timestamp: Any) -> float:
-    from datetime import datetime
-
     return timestamp if isinstance(timestamp, int | float) else datetime.fromisoformat(str(timestamp)).timestamp()
 
 

@@ -24,6 +24,7 @@ from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts, segments_by_prompt
 from harvestdetect.corpus.copies import copies_of
+from harvestdetect.corpus.left_out import preamble_sentence, scaffold_sentence
 from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import (
@@ -132,12 +133,14 @@ def read_corpus(
             reject_count += len(batch.rejects) + batch.unlisted
             rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(rejects)])
             files.extend(batch.files)
-        _note_scaffolds(builder, registry, context)
+        if (sentence := scaffold_sentence(builder.known, registry)) is not None:
+            context.note(sentence)
         if reject_count > len(rejects):
             context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")
         corpus = builder.finish()
         preambles = builder.preambles
-    _note_preambles(preambles, context)
+    for one in preambles:
+        context.note(preamble_sentence(one))
     copies = copies_of(corpus.prompts)
     _note_copies(copies.within, copies.repeated, files, context)
     if copies.copied is not None:
@@ -173,21 +176,6 @@ def _missing(name: str) -> Iterator[Batch]:
     """The batches of a file whose prepared form is gone: reading them fails."""
     raise CacheError(f"the prepared file of {name} is missing or damaged")
     yield
-
-
-def _note_scaffolds(builder: CorpusBuilder, registry: Registry | None, context: Context) -> None:
-    known = registry.entries if registry else ()
-    cut = [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]
-    if cut:
-        context.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
-
-
-def _note_preambles(preambles: Sequence[Preamble], context: Context) -> None:
-    for one in preambles:
-        context.note(
-            f"{one.accounts:,} accounts ({one.share:.0%}) always send one text of {one.words:,.0f} words, probably the "
-            f"prompt of a product; it is left out of what is compared and shown ({one.prompts:,} prompts, {one.id})"
-        )
 
 
 def _note_copies(within: Mapping[int, int], repeated: int, files: Sequence[SourceFile], context: Context) -> None:

@@ -25,8 +25,9 @@ import pyarrow.compute as pc
 
 from harvestdetect.corpus.block import CODED, Cutting, PreparedBlock, select_rows
 from harvestdetect.corpus.normalize import normalize
+from harvestdetect.corpus.preamble_candidates import kept_entry, preamble_registry
 from harvestdetect.corpus.preamble_sample import sampled
-from harvestdetect.corpus.preambles import find_preambles, kept_entry, preamble_registry
+from harvestdetect.corpus.preambles import find_preambles
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.corpus.segments import digests, shareable
@@ -107,8 +108,6 @@ class CorpusBuilder:
             :mod:`harvestdetect.corpus.preambles`.
         kept_preambles: texts of preambles that an earlier scan found.
 
-    Many parameters because each is one choice about what is compared.
-
     Raises:
         ValueError: ``shards`` cuts prompts in another way.
     """
@@ -127,6 +126,7 @@ class CorpusBuilder:
         find_preambles: bool = False,
         kept_preambles: Sequence[str] = (),
     ) -> None:
+        """Many parameters because each is one choice of the caller."""
         self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)
         self._preparer = ParallelPreparer(self._cutting, self._take, workers=workers, shards=shards)
         self._min_senders = min_senders

@@ -32,6 +32,9 @@ CHARACTERS: Final = 50_000
 BYTES: Final = 64_000_000
 """Most bytes of all texts of a sample. If they are more, fewer characters of each text are taken."""
 
+MIX: Final = 0x9E3779B97F4A7C15
+"""An odd number that puts prompts into another order than that of their digests."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampledTexts:
@@ -120,28 +123,15 @@ def sampled(
     np.minimum.at(first, sender[timed], when[timed])
     first[first == np.iinfo(np.int64).max] = NO_TIME
 
-    mixed = content[mine] * np.uint64(0x9E3779B97F4A7C15)
+    mixed = content[mine] * np.uint64(MIX)
     order = np.lexsort((mixed, sender))
     order = order[changes(sender[order], mixed[order])]
-    mine, sender = mine[order], sender[order]
-    mine, sender = _first_of_each(sender, PROMPTS, mine, sender)
-
+    mine, sender = _first_of_each(sender[order], PROMPTS, mine[order], sender[order])
     place = np.full(len(account), -1, np.int64)
     place[mine] = np.arange(len(mine))
     pairs = np.flatnonzero(place[holder] >= 0)
-    row, prompt = held[pairs].astype(np.int64), place[holder[pairs]]
-    digest = texts.digest[row]
-    order = np.lexsort((digest[:, 1], digest[:, 0], texts.kind[row] != SYSTEM, prompt))
-    order = order[changes(prompt[order], digest[order, 0], digest[order, 1])]
-    row, prompt = row[order], prompt[order]
-    row, prompt = _first_of_each(prompt, PARTS, row, prompt)
-
-    digest = texts.digest[row]
-    order = np.lexsort((digest[:, 1], digest[:, 0]))
-    new = changes(digest[order, 0], digest[order, 1])
-    part = np.empty(len(row), np.int64)
-    part[order] = np.cumsum(new) - 1
-    distinct = row[order[new]]
+    row, prompt = _parts(texts, held[pairs].astype(np.int64), place[holder[pairs]])
+    distinct, part = _distinct(texts.digest, row)
 
     def original(text: int) -> str:
         same = np.flatnonzero((texts.digest == texts.digest[distinct[text]]).all(axis=1))
@@ -156,6 +146,30 @@ def sampled(
         volume=volume,
         first_seen=first,
     )
+
+
+def _parts(texts: SampledTexts, row: Ints, prompt: Ints) -> list[Ints]:
+    """The parts of the sample: of each prompt the first few, without repetition.
+
+    Args:
+        texts: all parts.
+        row: int64[m]: the part of each pair of a part and a prompt.
+        prompt: int64[m]: the prompt of each pair.
+    """
+    digest = texts.digest[row]
+    order = np.lexsort((digest[:, 1], digest[:, 0], texts.kind[row] != SYSTEM, prompt))
+    order = order[changes(prompt[order], digest[order, 0], digest[order, 1])]
+    return _first_of_each(prompt[order], PARTS, row[order], prompt[order])
+
+
+def _distinct(digest: Words, row: Ints) -> tuple[Ints, Ints]:
+    """One row of each distinct digest of some rows, and for each of these rows which one of them it is."""
+    mine = digest[row]
+    order = np.lexsort((mine[:, 1], mine[:, 0]))
+    new = changes(mine[order, 0], mine[order, 1])
+    number = np.empty(len(row), np.int64)
+    number[order] = np.cumsum(new) - 1
+    return row[order[new]], number
 
 
 def _accounts(accounts: pa.Array) -> Ints:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from harvestdetect import Prompt, Settings, detect
 from harvestdetect.cli.main import main
-from harvestdetect.corpus.normalize import normalize
 from harvestdetect.corpus.known_templates import known
+from harvestdetect.corpus.normalize import normalize
 from harvestdetect.corpus.registry import ANCHORS, SLOT_CHARACTERS, Registry, load_registry, strip
 from harvestdetect.errors import SettingsError
 
