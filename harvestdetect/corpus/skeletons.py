@@ -15,14 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from harvestdetect.corpus.registry import SCAFFOLD_WORDS
+
 __all__ = ["NEAR", "QUORUM", "ROW", "Skeleton", "has_digit", "skeleton", "tokens"]
 
 QUORUM: Final = 0.9
 """Share of the texts that must have every fixed word of a skeleton."""
 NEAR: Final = 12
 """Most tokens of a slot before a single fixed word. A longer slot ends before a row of fixed words."""
-ROW: Final = 4
-"""Number of fixed words in a row that end a slot of any length."""
+ROW: Final = SCAFFOLD_WORDS
+"""Number of fixed words in a row that end a slot of any length: as many as a scaffold needs."""
 LONGEST_SLOT: Final = 600
 """Most tokens of a slot."""
 
