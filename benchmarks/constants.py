@@ -1,11 +1,11 @@
 """The decision constants: which they are, where they are defined, and what each one means.
 
 A decision constant is a number that can change a finding: a threshold, a least size, a bound of what counts. Numbers
-that only change speed, memory or what is shown are listed apart, with the reason. A number in one of :data:`ROOMS` must
-be in one of the two lists; ``tests/benchmarks/test_constants.py`` checks it.
+that change only speed, memory, random noise or what is shown are listed apart, with the reason (:data:`Reason`). A
+number in one of :data:`ROOMS` must be in one of the two lists; ``tests/benchmarks/test_constants.py`` checks it.
 
-The lists hold what the code cannot say: the unit and the source. Value and meaning are read from the code, so that they
-are written once. When a constant is renamed or moved, change its line here.
+The lists contain what the code cannot say: the unit and the source. Value and meaning are read from the code, so that
+they are written once. When a constant is renamed or moved, change its line here.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from harvestdetect.settings import Settings
 
 __all__ = [
     "DECISIONS",
+    "EXPLAINING",
     "NOT_DECISIONS",
     "PACKAGE",
     "ROOMS",
@@ -49,9 +50,23 @@ ROOMS: Final = ("cluster", "template", "campaign", "evidence", "judge", "increme
 TINY: Final = 1e-5
 """A smaller number in a comparison guards against rounding."""
 
-Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading"]
-"""Why a number is no decision constant. ``arithmetic``: a unit, a mark, a bound against rounding or overflow;
-``reading``: a setting of what is read and embedded."""
+Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading", "sampling", "explains"]
+"""Why a number is no decision constant.
+
+* ``arithmetic``: a unit, a mark, a bound against rounding or overflow, or against division by next to nothing;
+* ``reading``: a setting of what is read and embedded, or a bound beyond which a value in a dump is a mistake;
+* ``sampling``: how many draws are made or how large a sample is. Another value changes p-values by random noise;
+* ``explains``: used by the measures of :data:`EXPLAINING` alone.
+"""
+EXPLAINING: Final = frozenset(
+    {
+        "block_density", "cohort_coverage", "duplicate_types", "model_pivot", "no_ramp_up", "sign_up_gap",
+        "slot_sweep",
+    }
+)  # fmt: skip
+"""Measures that change no tier, no score and no account: they do not decide. They cannot agree with a measure that
+decides either, because they are of the text family or are taken only of candidates with a template, which need no
+second measure. The measures of the intent family are like them."""
 Listed: TypeAlias = list[tuple[str, str, str]]
 """Module, name, and in which list."""
 HERE: Final = Path(__file__).name
@@ -174,44 +189,19 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         INITIAL_STRAY="share", MIN_STRAYS="prompts",
     ),
     *_of("campaign.form", RIGID_MEMBERSHIP="share"),
-    *_of(
-        "evidence.nulls",
-        DRAWS="draws", STEPS="draws", SETTLED="draws", MAX_MEMBERS="accounts", HEAVY="times", ENOUGH="accounts",
-        MAX_PROMPTS="prompts", LEAST_MEMBERS="accounts", TAIL_RANK="draws", TAIL_DRAWS="draws",
-    ),
-    *_of("evidence.reference", REFERENCE_TEXTS="texts", NEIGHBOURHOOD="texts"),
-    *_of("evidence.candidate", OUTLYING="times", FEW="share"),
-    *_of("evidence.adapters", GLANCE_P="probability"),
-    *_of("evidence.wording", PASSED_ON="share", FILLED="share"),
-    *_of(
-        "evidence.duplicates",
-        COPY="share", ALIKE="share", CLOSE="cosine", KEEPS="share", TRACES="items", SAME_TRACES="share",
-        LENGTHS="times", _FEW_WORDS="words", _SHAPED="lines", KANA_SHARE="share",
-    ),
-    *_of("evidence.load", MIN_TO_SHARE="prompts", MIN_SHARING="accounts"),
-    *_of("evidence.work_list", DEALT="standard deviations", LEAST_USUAL="cosine", MIN_PAIRS="pairs"),
-    *_of("evidence.block_density", POPULAR="accounts"),
-    *_of("evidence.cohort", MIN_COHORT="accounts", MIDDLE="share"),
-    *_of("evidence.timed_prompts", MIN_PROMPTS="prompts", MISSING="share", MAX_DAYS="days"),
-    *_of("evidence.tempo", SESSION="seconds", MIN_RETURNING="accounts"),
-    *_of(
-        "evidence.coordination",
-        SYNC_HOURS="hours", SYNC_DAYS="days", SYNC_LEFT_OUT="share", RAMP_DAYS="days", RAMP_PROMPTS="prompts",
-        GRID="seconds", LASTING_DAYS="days", HANDED="share", VOLUME_DAYS="days",
-    ),
-    *_of("evidence.model_pivot", PIVOT_BEFORE="prompts", PIVOT_MODELS="models"),
-    *_of("evidence.sign_ups", MIN_SIGN_UPS="accounts", MIN_OTHERS="accounts", MATCHED="accounts"),
+    *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
+    *_of("evidence.nulls", HEAVY="times"),
+    *_of("evidence.reference", NEIGHBOURHOOD="texts"),
+    *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
+    *_of("evidence.tempo", SESSION="seconds"),
+    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days"),
+    *_of("evidence.sign_ups", MATCHED="times"),
     *_of("evidence.account_fields", RARE="accounts", ORGANISATION="share"),
     *_of(
         "evidence.shared_values",
         FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations", TEAM="accounts",
-        MIN_KNOWN="accounts", MIN_OTHERS="accounts", LISTED="probability",
     ),
     *_of("evidence.joining", MIN_COMMON="share"),
-    *_of(
-        "evidence.intent",
-        FIXED_MARGIN="cosine", TEXTS_MARGIN="cosine", NEAREST="items", BESIDE="share", FEWEST_WORDS="words",
-    ),
     *_of(
         "evidence.explanations",
         DEVIATIONS="standard deviations", OF_USUAL="share", MOSTLY="share", STRANGERS="probability", UNEVEN="times",
@@ -269,22 +259,37 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "EDGES_AT_ONCE": "memory",
     },
     "evidence.account_fields": {"SHOWN": "display"},
-    "evidence.adapters": {"GLANCE": "speed"},
-    "evidence.block_density": {"DENSITY_DRAWS": "speed"},
-    "evidence.candidate": {"READ_AMONG": "speed", "TEXTS": "speed"},
+    "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
+    "evidence.block_density": {"DENSITY_DRAWS": "sampling", "POPULAR": "explains"},
+    "evidence.candidate": {"READ_AMONG": "sampling", "TEXTS": "sampling"},
     "evidence.cohort": {"COUNTED": "memory"},
-    "evidence.duplicates": {"PAIRS": "speed", "MOST_TEMPLATES": "speed", "BUCKETS": "format", "_SCRIPTS": "format"},
-    "evidence.intent": {
-        "AT_MOST": "display", "BEGINNING": "speed", "SAMPLE": "speed", "GLANCE": "speed", "GLANCE_MARGIN": "speed",
+    "evidence.coordination": {"GRID": "speed"},
+    "evidence.duplicates": {
+        "COPY": "explains", "ALIKE": "explains", "CLOSE": "explains", "KEEPS": "explains", "TRACES": "explains",
+        "SAME_TRACES": "explains", "LENGTHS": "explains", "KANA_SHARE": "explains", "_FEW_WORDS": "explains",
+        "_SHAPED": "explains", "PAIRS": "sampling", "MOST_TEMPLATES": "speed", "BUCKETS": "format",
+        "_SCRIPTS": "format",
     },
-    "evidence.load": {"COMPOSITIONS": "speed", "MAX_SHARES": "memory", "LEAST_COMPOSITIONS": "speed"},
-    "evidence.nulls": {"LEAST": "arithmetic"},
-    "evidence.shared_values": {"P_FLOOR": "arithmetic"},
-    "evidence.timed_prompts": {"HOUR": "arithmetic", "DAY": "arithmetic", "AT_ONCE": "memory"},
-    "evidence.wording": {"READ": "speed"},
+    "evidence.intent": {
+        "FIXED_MARGIN": "explains", "TEXTS_MARGIN": "explains", "NEAREST": "explains", "BESIDE": "explains",
+        "FEWEST_WORDS": "explains", "AT_MOST": "display", "BEGINNING": "speed", "SAMPLE": "sampling",
+        "GLANCE": "speed", "GLANCE_MARGIN": "speed",
+    },
+    "evidence.load": {"COMPOSITIONS": "sampling", "MAX_SHARES": "memory", "LEAST_COMPOSITIONS": "sampling"},
+    "evidence.model_pivot": {"PIVOT_BEFORE": "explains", "PIVOT_MODELS": "explains"},
+    "evidence.nulls": {
+        "STEPS": "sampling", "DRAWS": "sampling", "SETTLED": "sampling", "MAX_MEMBERS": "sampling",
+        "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
+    },
+    "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
+    "evidence.shared_values": {"LISTED": "display", "P_FLOOR": "arithmetic"},
+    "evidence.timed_prompts": {
+        "HOUR": "arithmetic", "DAY": "arithmetic", "MAX_DAYS": "reading", "AT_ONCE": "memory",
+    },
+    "evidence.wording": {"READ": "speed", "FILLED": "explains"},
     "evidence.work_list": {
-        "NO_MORE_ALIKE": "display", "ROUNDING": "arithmetic", "BAND": "speed", "GATHERED": "memory",
-        "FOCUS_DRAWS": "speed", "FOCUS_PROMPTS": "speed",
+        "NO_MORE_ALIKE": "display", "LEAST_USUAL": "arithmetic", "ROUNDING": "arithmetic", "BAND": "sampling",
+        "GATHERED": "memory", "FOCUS_DRAWS": "sampling", "FOCUS_PROMPTS": "sampling",
     },
     "incremental.reuse": {"LEAST_KNOWN": "speed"},
     "judge.attribute": {"NEAREST": "speed", "_BLOCK": "memory"},

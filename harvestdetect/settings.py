@@ -29,7 +29,7 @@ _WHOLE = frozenset(
     {"max_line_bytes", "segment_characters", "max_windows", "batch_size", "k", "exact_below"}
 ) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "workers", "seed"})
 FORMATS = ("auto", "jsonl", "csv", "parquet")
-PATHS = ("cache", "calibration", "registry", "work")
+PATHS = ("cache", "calibration", "pseudonyms", "registry", "work")
 REPORT_PLACEHOLDERS: Final = ("campaign", "run", "started", "date")
 """Names that ``report_url`` may contain in braces."""
 _REPORT_CHARACTERS: Final = 400
@@ -61,6 +61,9 @@ class Settings:
     """Largest size of the content of a compressed file or of a Parquet file, as a multiple of its stored size. A row
     counts as at least 2,000 bytes. All files of a scan together may exceed this by 4 GB. Beyond that, reading of the
     file stops."""
+    pseudonyms: Path | None = None
+    """File with a secret key: account ids and other identifiers are replaced by keyed hashes as rows are read. None
+    keeps them."""
 
     # corpus
     segment_characters: int = 300
@@ -190,6 +193,7 @@ class Settings:
             ("work", Path | None, "a folder"),
             ("calibration", Path | None, "a file"),
             ("registry", Path | None, "a file"),
+            ("pseudonyms", Path | None, "a file"),
             ("mapping", Mapping, "a table of names to column names"),
         ):
             if not isinstance(getattr(self, name), kind):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -40,6 +41,7 @@ from harvestdetect.data import (
     View,
 )
 from harvestdetect.dump import Dumps, batches_of
+from harvestdetect.dump.pseudonyms import Pseudonyms
 from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError
 from harvestdetect.evidence.candidate import Reference, ScanData
@@ -128,7 +130,7 @@ def read_corpus(
         shards=window.shards if window else shards, folder=context.scratch, since=window.since if window else None,
         find_preambles=settings.find_preambles, kept_preambles=window.preambles if window else (),
     ) as builder:  # fmt: skip
-        for batch in _batches(source, builder, prepared=shards is not None):
+        for batch in _batches(source, builder, prepared=shards is not None, key=context.settings.pseudonyms):
             context.memory.check_reading(len(builder), batch)
             reject_count += len(batch.rejects) + batch.unlisted
             rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(rejects)])
@@ -155,10 +157,11 @@ def read_corpus(
     )
 
 
-def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool) -> Iterator[Batch]:
+def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool, key: Path | None) -> Iterator[Batch]:
     """Adds each batch of a source to the builder and yields it.
 
-    If ``prepared`` is set, files of dumps are read through the builder's shards.
+    If ``prepared`` is set, files of dumps are read through the builder's shards. ``key`` is the file with the key of
+    pseudonyms, for prompts that the caller has in memory.
     """
     if isinstance(source, Window):
         for position, (name, sha256) in enumerate(source.files):
@@ -167,7 +170,8 @@ def _batches(source: Source, builder: CorpusBuilder, *, prepared: bool) -> Itera
         for file in source.files():
             yield from builder.add_file(file.batches, file=file.position, name=file.name, sha256=file.sha256())
     else:
-        for batch in batches_of(source):
+        pseudonyms = None if key is None else Pseudonyms.of_file(key)
+        for batch in batches_of(source, pseudonyms=pseudonyms):
             builder.add(batch.prompts)
             yield batch
 

@@ -20,6 +20,7 @@ from harvestdetect.cli.calibrate import calibrate
 from harvestdetect.cli.evaluate import evaluate
 from harvestdetect.cli.explain import explain
 from harvestdetect.cli.health import health
+from harvestdetect.cli.pseudonym import pseudonym
 from harvestdetect.cli.registry import registry
 from harvestdetect.cli.review import campaigns, review
 from harvestdetect.cli.run import NAME, run
@@ -63,6 +64,6 @@ def cli() -> None:
 
 for command in (
     *(scan, calibrate, simulate, evaluate, explain),
-    *(registry, campaigns, review, alerts, state, schedule, watch, health),
+    *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry),
 ):
     cli.add_command(command)

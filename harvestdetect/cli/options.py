@@ -76,6 +76,11 @@ _SCAN_OPTIONS: Final = (
         help="Format of the dumps.  [default: auto, by content]",
     ),
     click.option(
+        "--pseudonyms", type=FOLDER, metavar="KEYFILE",
+        help="Replace account ids, organisations, addresses, keys and other identifiers by keyed hashes as rows are "
+        "read; see the command pseudonym.  [default: keep them]",
+    ),
+    click.option(
         "--settings", "settings_file", type=click.Path(), metavar="FILE",
         help="TOML file with settings. Options override environment variables (HARVESTDETECT_ENCODER=fast), which "
         "override the file.",

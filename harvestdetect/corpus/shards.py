@@ -35,6 +35,7 @@ from harvestdetect import __version__
 from harvestdetect.corpus.block import LAYOUT, Cutting, PreparedBlock, rows_of_account, select_rows
 from harvestdetect.corpus.shard_file import MAGIC, Shard, opened, read_shard, shown_name
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
+from harvestdetect.dump.pseudonyms import fingerprint_of
 from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
 from harvestdetect.store.keys import key_of
@@ -108,6 +109,7 @@ class ShardFolder:
         self._settings: dict[str, Any] = {
             "mapping": sorted(settings.mapping.items()),
             "format": settings.format,
+            "pseudonyms": fingerprint_of(settings.pseudonyms),
             "max_line_bytes": settings.max_line_bytes,
             "segment_characters": cutting.segment_characters,
             "max_windows": cutting.max_windows,

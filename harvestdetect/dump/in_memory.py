@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Reject
+from harvestdetect.dump.pseudonyms import Pseudonyms
 
 __all__ = ["batches_of"]
 
@@ -23,10 +24,14 @@ IN_MEMORY: Final = "(in memory)"
 """Name of the file in rejects."""
 
 
-def batches_of(source: Iterable[Batch] | Iterable[Prompt]) -> Iterator[Batch]:
+def batches_of(source: Iterable[Batch] | Iterable[Prompt], *, pseudonyms: Pseudonyms | None = None) -> Iterator[Batch]:
     """Passes batches on, and gathers prompts into batches. ``line`` is the number of a prompt, from 1.
 
     A prompt without an account or without text is a reject.
+
+    Args:
+        source: batches or prompts.
+        pseudonyms: replace the identifiers of prompts. Those of batches were replaced when they were read.
 
     Raises:
         TypeError: an item is neither a batch nor a prompt.
@@ -38,7 +43,8 @@ def batches_of(source: Iterable[Batch] | Iterable[Prompt]) -> Iterator[Batch]:
             yield item
             continue
         chunk: list[Any] = [item, *islice(items, BATCH_ROWS - 1)]
-        yield _batch(chunk, number + 1)
+        batch = _batch(chunk, number + 1)
+        yield batch if pseudonyms is None else pseudonyms.batch(batch)
         number += len(chunk)
 
 

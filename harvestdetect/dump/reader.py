@@ -12,6 +12,7 @@ from harvestdetect.data import NO_PROMPTS, Batch, Reject
 from harvestdetect.dump.columns import check_mapping
 from harvestdetect.dump.file import read_file
 from harvestdetect.dump.limits import Budget, Expansion
+from harvestdetect.dump.pseudonyms import Pseudonyms
 from harvestdetect.dump.sources import Found, expand_sources, is_plain_file, open_source, source_size, why_no_dump
 from harvestdetect.dump.streams import Stored
 from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
@@ -46,6 +47,7 @@ class Dumps(Iterator[Batch]):
         self._batch_rows = batch_rows
         self._progress = progress
         self._budget = Budget(settings.max_expansion)
+        self._pseudonyms = None if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms)
         self._batches: Generator[Batch, None, None] | None = None
 
     def __next__(self) -> Batch:
@@ -72,7 +74,8 @@ class Dumps(Iterator[Batch]):
                     count(more)
 
             with closing(self._read(position, name, passed)) as batches:
-                yield DumpFile(position=position, name=name, batches=batches)
+                renamed = batches if self._pseudonyms is None else self._pseudonyms.batches(batches)
+                yield DumpFile(position=position, name=name, batches=renamed)
             if size is not None and count is not None and done < size:
                 count(size - done)
 
@@ -151,7 +154,7 @@ def read_dumps(
         in JSON Lines, the first line of a record in CSV, and the row in Parquet.
 
     Raises:
-        InputError: a source is missing or cannot be read.
+        InputError: a source is missing or cannot be read, or the key of the pseudonyms.
         ColumnsError: a file has no column for account or prompt.
         UsageError: no source was named, or standard input twice.
     """

@@ -1,4 +1,4 @@
-"""Which accounts hold which addresses, networks, clients, keys, cards and e-mail domains.
+"""Which accounts have which addresses, networks, clients, keys, cards and e-mail domains.
 
 The accounts of one organisation have an office and a bill in common, so they count once. A missing field is unknown and
 never evidence.
@@ -43,8 +43,8 @@ FIELD_NAMES: Final[Mapping[str, str]] = {
 }
 """The fields in words, for sentences and tables."""
 RARE: Final = (3, 10, 100)
-"""Bounds on how many accounts may hold a value for it to be rare. Pairs of members that share a rare value are counted
-for each bound in turn. Chosen."""
+"""Numbers of accounts up to which a value is rare. Pairs of members that share a rare value are counted for each number
+in turn. Chosen."""
 ORGANISATION: Final = 0.05
 """Largest share of all accounts that may have one value of ``org`` for it to be an organisation. A more common value is
 taken for a placeholder such as "none". Chosen."""
@@ -54,25 +54,25 @@ SHOWN: Final = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountField:
-    """Which accounts hold which values of one field."""
+    """Which accounts have which values of one field."""
 
     start: Ints
     """int64[a + 1]: where the values of each account begin in ``value``."""
     value: Ints32
     """int32[k]: distinct per account, ascending."""
     holders: Ints
-    """int64[v]: accounts that hold each value."""
+    """int64[v]: number of accounts that have each value."""
     known: int
-    """Accounts that hold any."""
+    """Number of accounts that have any."""
     values: pa.Array
     """The v values, sorted; attacker-written."""
     twice: int
-    """Values that two accounts or more hold."""
+    """Number of values that two accounts or more have."""
     rare_pairs: tuple[float, ...]
     """For each bound of :data:`RARE`: the pairs of accounts that share a value of at most as many accounts."""
 
     def of(self, accounts: npt.NDArray[np.integer]) -> tuple[Ints, Ints32]:
-        """The values that some accounts hold: the position of the account, ascending, and the value."""
+        """The values that some accounts have: the position of the account, ascending, and the value."""
         count = self.start[accounts + 1] - self.start[accounts]
         return np.repeat(np.arange(len(accounts)), count), self.value[ranges(self.start[accounts], count)]
 
@@ -84,7 +84,7 @@ class AccountFields:
     accounts: int
     fields: Mapping[str, AccountField]
     """By name: those of :data:`FIELDS` and ``org`` that any prompt has. In all but ``org`` the first account of an
-    organisation holds what any of its accounts holds."""
+    organisation has the values of all its accounts."""
     first: Ints32 | None = None
     """int32[a]: the first account of each account's organisation, or the account itself where it has none. None where
     no account has one."""
@@ -95,7 +95,7 @@ class AccountFields:
 
 
 def account_values(prompts: Prompts) -> AccountFields:
-    """Who holds which values, once for all candidates.
+    """Which accounts have which values, once for all candidates.
 
     Args:
         prompts: with their optional fields. An e-mail domain is compared in small letters, without a leading ``@``; an

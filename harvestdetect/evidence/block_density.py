@@ -73,8 +73,10 @@ def block_density(
         expected=usual,
         p_value=tail_p(value, null),
         sentence=(
-            f"Beyond what it takes to be a member, {len(starts):,} accounts sent {counted.sum() / len(starts):.1f} "
-            f"prompts each into its {'cluster' if len(share) == 1 else f'{len(share):,} clusters'}: a density of "
-            f"{value:.2f}, popular clusters counting less; prompts that fall by popularity give {usual:.2f}."
+            f"Besides the prompts that made them members, {len(starts):,} accounts sent "
+            f"{counted.sum() / len(starts):.1f} prompts each into its "
+            f"{'cluster' if len(share) == 1 else f'{len(share):,} clusters'}. This is a density of {value:.2f}, in "
+            "which popular clusters count less; it would be "
+            f"{usual:.2f} if prompts fell into clusters by their popularity."
         ),
     )

@@ -20,7 +20,8 @@ from harvestdetect.evidence import explanations
 from harvestdetect.evidence.account_fields import AccountFields
 from harvestdetect.evidence.cohort import Joined
 from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of
-from harvestdetect.evidence.nulls import Groups, Pool, draw_groups
+from harvestdetect.evidence.least_data import EXCEPTIONAL
+from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
 from harvestdetect.evidence.sign_ups import Opened
 from harvestdetect.evidence.timed_prompts import TimedPrompts, timed_prompts
@@ -31,10 +32,6 @@ from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, s
 __all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of"]
 
 
-OUTLYING: Final = 8.0
-"""Multiple of the median number of prompts per account from which an account is an outlier. Chosen."""
-FEW: Final = 0.1
-"""Largest share of outliers among a candidate's accounts. If there are more, none is left out. Chosen."""
 READ_AMONG: Final = 4_000
 """Largest sample of a candidate's prompts from which texts are chosen, and of its segments for distances. The samples
 are evenly spaced. Chosen."""
@@ -182,7 +179,6 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
             groups,
             scan.vectors,
             bounds=(explanations.OF_USUAL, explanations.MOSTLY),
-            bounds_from=explanations.DEVIATIONS,
         ),
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,
@@ -211,7 +207,7 @@ def some_of(rows: Ints32) -> Ints32:
 def _trimmed(campaign: Campaign, *, account: Ints32) -> Campaign:
     """See :attr:`CandidateData.trimmed`."""
     counts = campaign.harvest_prompts
-    heavy = counts > OUTLYING * np.median(counts)
-    if not 0 < heavy.sum() <= FEW * len(counts):
+    heavy = counts > HEAVY * np.median(counts)
+    if not 0 < heavy.sum() <= EXCEPTIONAL * len(counts):
         return campaign
     return without(campaign, campaign.accounts[heavy], account=account)

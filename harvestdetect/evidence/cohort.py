@@ -8,18 +8,15 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import NO_TIME
+from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import AnyInts, Ints, Ints32
 
 __all__ = ["Joined", "cohort_coverage", "joined_when"]
 
 
-MIN_COHORT: Final = 12
-"""Members with a time that cohort coverage needs; half of them set the window. Chosen."""
 COUNTED: Final = 1 << 22
 """Counts of accounts by time and volume that are stored at most, which bounds memory."""
-MIDDLE: Final = (0.1, 0.9)
-"""Quantiles of the members' first prompts, and of their volumes, that bound the window of the cohort. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +83,10 @@ def joined_when(first: Ints, volume: AnyInts) -> Joined:
 def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int) -> Observation | None:
     """Whether accounts that joined when the members did are members more often than accounts of any other time.
 
-    Half of the members, drawn at random, set the window of time and of volume, and the others are counted; otherwise
-    the window would be made to fit. Among accounts of comparable volume, the number of members first seen within the
-    window is hypergeometric if members joined when others do.
+    Half of the members, drawn at random, set the window of time and of volume; the other half is counted. If all
+    members did both, the window would fit them by construction. The window leaves out
+    :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` of the half that sets it, at either end. If members joined
+    when other accounts do, the number of them within the window is hypergeometric among accounts of comparable volume.
 
     Args:
         joined: when all accounts of the dump were first seen.
@@ -97,17 +95,17 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
         seed: of the draw.
 
     Returns:
-        None where fewer than :data:`MIN_COHORT` members have a time.
+        None where fewer than :data:`~harvestdetect.evidence.least_data.MIN_SAMPLE` members of either half have a time.
     """
     from scipy.stats import hypergeom
 
     first, volume = joined.first, joined.volume
     own = members[first[members] != NO_TIME]
-    if len(own) < MIN_COHORT:
+    if len(own) < 2 * MIN_SAMPLE:
         return None
     set_by, counted_by = np.array_split(np.random.default_rng(seed).permutation(own), 2)
-    low, high = np.quantile(first[set_by], MIDDLE)
-    least, most = np.quantile(volume[set_by], MIDDLE)
+    low, high = np.quantile(first[set_by], (EXCEPTIONAL, 1 - EXCEPTIONAL))
+    least, most = np.quantile(volume[set_by], (EXCEPTIONAL, 1 - EXCEPTIONAL))
 
     def members_of(accounts: Ints32) -> tuple[int, int]:
         """How many of some accounts have a comparable volume, and how many of these were first seen within."""
@@ -125,8 +123,9 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
         expected=usual,
         p_value=float(p_value),
         sentence=(
-            f"Of {cohort:,} accounts first seen within the same {(high - low) / 86_400:.1f} days with as many prompts, "
-            f"{within:,} are members ({within / max(cohort, 1):.0%}), of those of any time {usual:.0%}; of the "
-            f"{senders:,} accounts that sent such prompts, {len(members) / senders:.0%}."
+            f"{within:,} of the {cohort:,} accounts that were first seen within the same {(high - low) / 86_400:.1f} "
+            f"days and sent as many prompts are members ({within / max(cohort, 1):.0%}); {usual:.0%} of the accounts "
+            f"of any time are. {len(members) / senders:.0%} of the {senders:,} accounts that sent such prompts are "
+            "members."
         ),
     )

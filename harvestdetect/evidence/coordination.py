@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.evidence import tempo
+from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
 from harvestdetect.util.arrays import Bools, Floats, Ints, unique
@@ -20,25 +20,14 @@ __all__ = ["hand_over", "no_ramp_up", "synchrony"]
 
 SYNC_HOURS: Final = 3
 """Hours of a bin: two accounts that are active in the same bin of one day are together. Chosen."""
-SYNC_DAYS: Final = 5
-"""Active days that synchrony needs. Chosen."""
-SYNC_LEFT_OUT: Final = 0.1
-"""Share of a group's active days that synchrony leaves out, those on which it is most together: one event is not
-synchrony. Chosen."""
-RAMP_DAYS: Final = 2
-"""Days between an account's first and last prompt from which its usual rate can be estimated. Chosen."""
-RAMP_PROMPTS: Final = 4
-"""Prompts of an account from which its usual rate can be estimated. Chosen."""
 GRID: Final = 6 * HOUR
-"""Seconds of the grid on which the moment of a hand-over is sought. Chosen."""
+"""Seconds between the moments at which a hand-over, or a move to a model, is sought. A finer grid takes longer and
+finds about the same. Chosen."""
 GRIDS: Final = DAY // GRID
 """Steps of the grid in a day."""
 LASTING_DAYS: Final = 2
-"""Days of activity from which an account belongs to a pool. Chosen."""
-HANDED: Final = 0.1
-"""Share of the accounts below which there is no hand-over, however seldom chance gives as much. Chosen."""
-VOLUME_DAYS: Final = 3
-"""Days before and after the two days of a hand-over whose volumes are compared with theirs. Chosen."""
+"""Days between the first and the last prompt of an account from which it has a usual rate and can be part of a
+hand-over. The volume of a hand-over is compared with that of as many days before and after it. Chosen."""
 
 
 def synchrony(timed: TimedPrompts | None) -> Observation | None:
@@ -49,8 +38,9 @@ def synchrony(timed: TimedPrompts | None) -> Observation | None:
         small=False,
         logs=True,
         sentence=(
-            "Two accounts were active in the same 3 hours of one day {value:.1f} times as often as at those hours of "
-            "the days beside it, their busiest days left out; {expected:.1f} times among other accounts."
+            f"Two accounts were active in the same {SYNC_HOURS} hours of one day "
+            "{value:.1f} times as often as in those hours of the days before and after, without their busiest days; "
+            "{expected:.1f} times among other accounts."
         ),
     )
 
@@ -72,18 +62,19 @@ def no_ramp_up(timed: TimedPrompts | None) -> Observation | None:
 def hand_over(timed: TimedPrompts | None) -> Observation | None:
     """Whether one pool of accounts stops when another begins, while the volume goes on.
 
-    A share of the accounts below :data:`HANDED` gives a p-value of 1.
+    A share of the accounts below :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` gives a p-value of 1.
     """
     found = observed(
         timed,
         _hand_over,
         small=False,
         sentence=(
-            "Within a day of one moment {value:.0%} of the accounts fell silent and as many began while the volume "
-            "went on (the smaller share, times how even the volumes are); {expected:.0%} in groups of other accounts."
+            "Within a day before or after one moment, {value:.0%} of the accounts stopped and as many began, while the "
+            "volume went on (the smaller of the two shares, times the evenness of the volume); in groups of other "
+            "accounts {expected:.0%} did."
         ),
     )
-    return replace(found, p_value=1.0) if found is not None and found.value < HANDED else found
+    return replace(found, p_value=1.0) if found is not None and found.value < EXCEPTIONAL else found
 
 
 # ---------------------------------------------------------------- the statistics
@@ -99,7 +90,8 @@ def _synchrony(times: Ints, member: Ints) -> Floats:
     """Log ratio of how often two accounts act in the same hours of one day and at these hours of neighbouring days.
 
     SynchroTrap (Cao et al., CCS 2014) counts how often two accounts act in the same bin. People of one time zone, or
-    of one week, do so without knowing one another; the neighbouring days take that away.
+    of one week, do so without knowing one another; the neighbouring days take that away. One event is no synchrony, so
+    :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` of the active days, the busiest ones, are left out.
     """
     g = len(times)
     size = DAY // (SYNC_HOURS * HOUR)
@@ -119,11 +111,11 @@ def _synchrony(times: Ints, member: Ints) -> Floats:
     apart[:, 1:] += following / 2
     order = np.argsort(together - apart, axis=1, kind="stable")
     lived = (active.sum(axis=2) > 0).sum(axis=1)
-    kept = days - 1 - np.ceil(SYNC_LEFT_OUT * lived).astype(np.int64)
+    kept = days - 1 - np.ceil(EXCEPTIONAL * lived).astype(np.int64)
     rows = np.arange(g)
     near = np.take_along_axis(together, order, axis=1).cumsum(axis=1)[rows, kept]
     far = np.take_along_axis(apart, order, axis=1).cumsum(axis=1)[rows, kept]
-    return np.where(lived >= SYNC_DAYS, np.log((near + 1) / (far + 1)), np.nan)
+    return np.where(lived >= MIN_SAMPLE, np.log((near + 1) / (far + 1)), np.nan)
 
 
 def _ramp(times: Ints, member: Ints) -> Floats:
@@ -136,11 +128,11 @@ def _ramp(times: Ints, member: Ints) -> Floats:
     count = np.diff(np.append(start, len(member)))
     early = np.add.reduceat((times < first[:, member] + DAY).astype(np.int64), start, axis=1)
     span = (last - first) / DAY
-    shown = (count >= RAMP_PROMPTS) & (span >= RAMP_DAYS)
+    shown = (count >= MIN_SAMPLE) & (span >= LASTING_DAYS)
     usual = (count - early - 1) / np.maximum(span - 1, 1)
     distance = np.where(shown, abs(np.log(early - 0.5) - np.log(np.maximum(usual, 0) + 0.5)), 0)
     enough = shown.sum(axis=1)
-    return np.where(enough >= tempo.MIN_RETURNING, distance.sum(axis=1) / np.maximum(enough, 1), np.nan)
+    return np.where(enough >= MIN_SAMPLE, distance.sum(axis=1) / np.maximum(enough, 1), np.nan)
 
 
 def _hand_over(times: Ints, member: Ints) -> Floats:
@@ -155,7 +147,7 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     base = int(times.min()) // GRID
     bins = int(times.max()) // GRID - base + 1
     lasting = last - first >= LASTING_DAYS * DAY
-    margin = (VOLUME_DAYS + 1) * GRIDS
+    margin = (LASTING_DAYS + 1) * GRIDS
 
     def counted(of: Ints, weight: Bools | None = None) -> Ints:
         """Counts up to each border of the grid, and to ``margin`` further ones on either side.
@@ -180,9 +172,9 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     volume = counted(times)
     rates = np.array(
         [
-            around(volume, margin, -GRIDS) / VOLUME_DAYS,
+            around(volume, margin, -GRIDS) / LASTING_DAYS,
             around(volume, GRIDS, GRIDS) / 2,
-            around(volume, -GRIDS, margin) / VOLUME_DAYS,
+            around(volume, -GRIDS, margin) / LASTING_DAYS,
         ]
     )
     even = rates.min(axis=0) / np.maximum(rates.max(axis=0), 1e-9)

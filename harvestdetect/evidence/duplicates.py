@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.evidence import wording
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.wording import READ
 from harvestdetect.util.arrays import AnyInts, Bools, Floats32, Ints, spread
@@ -73,8 +73,9 @@ def duplicate_types(
 
     No language ever adds risk. Languages serve to recognise translations, which are shown and no part of the p-value.
     Vectors are compared only where both texts may be English, because an English encoder knows little of others. The
-    p-value weighs copies against rewordings: of a text that is passed on, half of the related pairs or more are copies
-    (binomial, over the pairs given, which have no text in common).
+    p-value weighs copies against rewordings: of a text that is passed on, at least
+    :data:`~harvestdetect.campaign.links.COPIED_SHARE` of the related pairs are copies (binomial, over the pairs given,
+    which have no text in common).
 
     Args:
         texts: originals; each at an even position and the next are a pair that was drawn, see :func:`paired`. The
@@ -99,9 +100,9 @@ def duplicate_types(
     related = own + int(rewording[even, even + 1].sum())
     return Observation(
         value=(related - own) / max(related, 1),
-        null="a text that is passed on: half of the related pairs or more are copies",
-        expected=1 - wording.PASSED_ON,
-        p_value=float(bdtr(own, related, wording.PASSED_ON)),
+        null=f"a text that is passed on: at least {COPIED_SHARE:.0%} of the related pairs are copies",
+        expected=1 - COPIED_SHARE,
+        p_value=float(bdtr(own, related, COPIED_SHARE)),
         sentence=(
             f"Of {pairs:,} pairs of these texts by different accounts {copies / pairs:.0%} are copies, "
             f"{reworded / pairs:.0%} rewordings or other fillings, {translated / pairs:.0%} translations and "

@@ -11,6 +11,7 @@ import numpy as np
 from harvestdetect.data import Evidence
 from harvestdetect.evidence import account_fields, shared_values
 from harvestdetect.evidence.account_fields import FIELD_NAMES, AccountField, AccountFields
+from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
 from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, evidence_of
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, Ints, Ints32
@@ -19,8 +20,8 @@ __all__ = ["JOINING", "MIN_COMMON", "Common", "common_infrastructure", "joining_
 
 
 MIN_COMMON: Final = 0.4
-"""Share of either group that must hold what the other holds; with less, most of the whole would have nothing in common.
-Chosen."""
+"""Least share of either group that must have a value of the other. With less, most of the whole would have nothing in
+common. Chosen."""
 JOINING: Final = ("ip", "network", "api_key", "payment", "email_domain")
 """Fields by which groups may have infrastructure in common: those of the measures of infrastructure that decide."""
 
@@ -34,7 +35,7 @@ class Common:
     field: str
     """The field with the least likely overlap."""
     shared: int
-    """Members of one group, outside the other, that hold a value which the other group holds too. It is the group with
+    """Members of one group, outside the other, that have a value which the other group has too. It is the group with
     the smaller share of such members."""
     known: int
     """Members of that group, outside the other, with the field known."""
@@ -45,19 +46,19 @@ class Common:
 
 
 def common_infrastructure(fields: AccountFields, groups: Sequence[Ints32], *, log_p: float) -> list[Common]:
-    """Pairs of groups that hold the same rare values beyond chance.
+    """Pairs of groups that have the same rare values beyond chance.
 
     Groups formed by what their accounts wrote may be parts of one campaign, each with a share of its addresses, keys
-    and cards. Take all values of group A that at most t accounts outside every group hold. Any of them counts, because
+    and cards. Take all values of group A that at most t accounts outside every group have. Any of them counts, because
     a card of five accounts says little by itself. Then take the members of B that are not in A.
 
     The null takes these members for random accounts of a community. There it is
-    :data:`~harvestdetect.evidence.shared_values.FAMILIAR` times as common to hold one of the values as among the
-    accounts outside every group, times how many more values the members hold each, and at least as common as
+    :data:`~harvestdetect.evidence.shared_values.FAMILIAR` times as common to have one of the values as among the
+    accounts outside every group, times how many more values each member has, and at least as common as
     :data:`~harvestdetect.evidence.shared_values.COARSE` says. The values were taken without regard to B, so the number
-    of its members that hold one is binomial. The same is asked of A by the values of B, and the larger of the two tails
+    of its members that have one is binomial. The same is asked of A by the values of B, and the larger of the two tails
     counts. A Bonferroni correction covers the bounds t, the fields of :data:`JOINING` and the pairs. At least
-    :data:`MIN_COMMON` of either group, of those with the field known, must hold one.
+    :data:`MIN_COMMON` of either group, of those with the field known, must have one.
 
     The null uses the accounts outside *every* group, not those outside the two: in a third part the same values are as
     common as in these.
@@ -116,11 +117,11 @@ def joining_evidence(groups: Sequence[Ints32], links: Sequence[Common]) -> Evide
         value=float(least.shared),
         null="as many accounts at random from outside all findings, each value "
         f"{shared_values.FAMILIAR:.0f} times as common among them"
-        + (f" and up to {coarse[least.field]:.0%} holding one value" if least.field in coarse else ""),
+        + (f" and up to {coarse[least.field]:.0%} with one value" if least.field in coarse else ""),
         expected=least.expected,
         p_value=float(np.exp(np.clip(least.log_p, np.log(shared_values.P_FLOOR), 0.0))),
         sentence=(
-            f"Its {len(groups)} parts, which share {share}, hold the same rare values ({by}); {where}{least.shared} of "
+            f"Its {len(groups)} parts, which share {share}, have the same rare values ({by}); {where}{least.shared} of "
             f"{least.known} accounts of one part share one ({label}) with the other part, where {least.expected:.2g} "
             "of as many other accounts would."
         ),
@@ -130,14 +131,14 @@ def joining_evidence(groups: Sequence[Ints32], links: Sequence[Common]) -> Evide
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Overlap:
-    """Of one field and one bound: what members of group [., j], outside group [i, .], hold of the rare values of i."""
+    """Of one field and one bound: what members of group [., j], outside group [i, .], have of the rare values of i."""
 
     shared: Ints
-    """int64[g, g]: members that hold one."""
+    """int64[g, g]: number of members that have one."""
     known: Ints
     """int64[g, g]: members with the field known."""
     usual: Floats
-    """float64[g, g]: the number that holds one among as many accounts outside every group."""
+    """float64[g, g]: the number that have one among as many accounts outside every group."""
     tail: Floats
     """float64[g, g]: natural log of the binomial tail; 0 where too little is known."""
 
@@ -162,12 +163,12 @@ def _overlaps(name: str, field: AccountField, groups: Sequence[Ints32]) -> list[
     )
     free = np.asarray(member.sum(axis=0)).ravel() == 0
     others = int((free & (each > 0)).sum())
-    if others < shared_values.MIN_OTHERS:
+    if others < MIN_COMPARED:
         return []
     size = np.asarray(member.sum(axis=1)).ravel()
     has = member.multiply(each > 0).tocsr()
     known = np.asarray(has.sum(axis=1)).ravel() - (has @ has.T).toarray()
-    enough = known >= np.maximum(shared_values.MIN_KNOWN, (size - (member @ member.T).toarray()) / 2)
+    enough = known >= np.maximum(MIN_SAMPLE, (size - (member @ member.T).toarray()) / 2)
     per_member = (member @ each) / np.maximum(np.asarray(has.sum(axis=1)).ravel(), 1)
     reach = np.maximum(1.0, per_member / max(each[free].sum() / others, 1e-9))
     outside = np.bincount(field.value[np.repeat(free, each)], minlength=len(field.values))

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.nulls import draw_until_settled, tail_p
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, spread
@@ -21,10 +22,6 @@ MAX_SHARES: Final = 2_500_000
 LEAST_COMPOSITIONS: Final = 999
 """Compositions that are drawn at least. Where even these exceed :data:`MAX_SHARES`, only some of the accounts are
 compared, evenly chosen."""
-MIN_TO_SHARE: Final = 10
-"""Prompts beyond the first of each account that an even load needs. Chosen."""
-MIN_SHARING: Final = 5
-"""Accounts that an even load needs. Chosen."""
 
 
 def even_load_ratio(counts: npt.NDArray[np.integer]) -> float:
@@ -60,13 +57,14 @@ def even_load(counts: npt.NDArray[np.int32], *, strays: int = 0, seed: int) -> O
         seed: of the null.
 
     Returns:
-        None where fewer than :data:`MIN_TO_SHARE` prompts, or :data:`MIN_SHARING` accounts, are left to compare.
+        None where fewer than :data:`~harvestdetect.evidence.least_data.MIN_SAMPLE` accounts, or prompts beyond the
+        first of each, are left to compare.
     """
     counts = counts[counts > strays] - strays
     every = len(counts)
     counts = counts[spread(every, MAX_SHARES // LEAST_COMPOSITIONS)]
     total, members = int(counts.sum()), len(counts)
-    if total - members < MIN_TO_SHARE or members < MIN_SHARING:
+    if min(members, total - members) < MIN_SAMPLE:
         return None
     rng = np.random.default_rng(seed)
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from harvestdetect.data import Evidence, Family
-from harvestdetect.evidence import adapters, coordination, tempo
+from harvestdetect.evidence import adapters, coordination, sign_ups, tempo, wording
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.intent import target_margin
+from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_COMPARED, MIN_PROMPTS, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.shared_values import shared_value
 from harvestdetect.evidence.sign_ups import sign_up_cohort, sign_up_gap
@@ -60,11 +61,15 @@ class Measure:
 
 _OWN: Final = "this project"
 """Source of a statistic of this project's own."""
-_GROUPS: Final = "20 other accounts to draw groups from"
+_GROUPS: Final = f"{MIN_COMPARED} other accounts to draw groups from"
 """Data that every measure against drawn groups needs."""
-_TIMES: Final = f"40 prompts of which 90 % have a time; {_GROUPS}"
+_TIMES: Final = f"{MIN_PROMPTS} prompts, all but {EXCEPTIONAL:.0%} of them with a time; {_GROUPS}"
 """Data that every measure of times against drawn groups needs."""
-_OPENED: Final = "a creation for 8 members and half of all; 99 other accounts with one"
+_USUAL: Final = f"{MIN_SAMPLE} accounts with {MIN_SAMPLE} prompts"
+"""Data from which the usual behaviour of accounts is known."""
+_OPENED: Final = (
+    f"a creation for {MIN_SAMPLE} members and half of all; {sign_ups.MATCHED * MIN_COMPARED} other accounts with one"
+)
 """Data that every measure of sign-ups needs."""
 
 
@@ -76,7 +81,7 @@ def _infrastructure(id_: str, field: str, label: str, *, decides: bool = True, c
 
     return Measure(
         id=id_, family="infrastructure", label=label, decides=decides, tail="high", take=take, clause=clause,
-        min_data="the field of 5 members and half of all, and of 20 other accounts",
+        min_data=f"the field of {MIN_SAMPLE} members and half of all, and of {MIN_COMPARED} other accounts",
         source=f"binomial and pair tails with a margin for common interests; {_OWN}",
     )  # fmt: skip
 
@@ -131,7 +136,8 @@ _TEXT: Final = (
     ),
     Measure(
         id="slot_sweep", family="text", label="slot sweep", decides=False, tail="high", closer_look=True,
-        take=adapters.take_slot_sweep, min_data="a template with a slot that half of its texts fill", source=_OWN,
+        take=adapters.take_slot_sweep, source=_OWN,
+        min_data=f"a template with a slot that {wording.FILLED:.0%} of its texts fill",
     ),
     Measure(
         id="duplicate_types", family="text", label="duplicate types", decides=False, tail="high", closer_look=True,
@@ -145,7 +151,8 @@ _STRUCTURE: Final = (
     Measure(
         id="even_load", family="structure", label="even load", decides=True, tail="low",
         take=adapters.take_even_load, clause="the load is spread evenly over them",
-        min_data="5 accounts with 10 prompts beyond the first of each", source=f"Bose-Einstein null; {_OWN}",
+        min_data=f"{MIN_SAMPLE} accounts with {MIN_SAMPLE} prompts beyond the first of each",
+        source=f"Bose-Einstein null; {_OWN}",
     ),
     Measure(
         id="linked_templates", family="structure", label="linked templates", decides=True, tail="high",
@@ -160,7 +167,7 @@ _STRUCTURE: Final = (
         id="one_list_of_work", family="structure", label="one list of work", decides=True, tail="low",
         needs_template=True, take=lambda c, _: one_list_of_work(c.work_list),
         clause="their requests are dealt from one list",
-        min_data=f"30 pairs of prompts by one account; {_GROUPS}", source="Mantel 1967 for the random deal",
+        min_data=f"{MIN_COMPARED} pairs of prompts by one account; {_GROUPS}", source="Mantel 1967 for the random deal",
     ),
     Measure(
         id="focus", family="structure", label="focus", decides=False, tail="high", needs_template=True,
@@ -174,7 +181,8 @@ _STRUCTURE: Final = (
     ),
     Measure(
         id="cohort_coverage", family="structure", label="cohort coverage", decides=False, tail="high",
-        needs_template=True, closer_look=True, take=adapters.take_cohort_coverage, min_data="12 members with a time",
+        needs_template=True, closer_look=True, take=adapters.take_cohort_coverage,
+        min_data=f"two halves of {MIN_SAMPLE} members with a time",
         source=f"hypergeometric tail; {_OWN}",
     ),
 )  # fmt: skip
@@ -189,7 +197,7 @@ _TIME: Final = (
     Measure(
         id="no_sittings", family="time", label="no sittings", decides=True, tail="low",
         take=lambda c, _: tempo.no_sittings(c.timed), clause="they do not work in sittings",
-        min_data=f"10 accounts with several prompts; {_TIMES}", source=_OWN,
+        min_data=f"{MIN_SAMPLE} accounts with several prompts; {_TIMES}", source=_OWN,
     ),
     Measure(
         id="steady_days", family="time", label="steady days", decides=True, tail="low",
@@ -208,12 +216,13 @@ _TIME: Final = (
     Measure(
         id="synchrony", family="time", label="synchrony", decides=True, tail="high", needs_template=True,
         take=lambda c, _: coordination.synchrony(c.timed), clause="they act at the same times day after day",
-        min_data=f"5 active days; {_TIMES}", source="SynchroTrap (Cao et al., CCS 2014), less neighbouring days",
+        min_data=f"{MIN_SAMPLE} active days; {_TIMES}",
+        source="SynchroTrap (Cao et al., CCS 2014), less neighbouring days",
     ),
     Measure(
         id="hand_over", family="time", label="hand-over", decides=True, tail="high",
         take=lambda c, _: coordination.hand_over(c.timed), clause="one pool of them took over from another",
-        min_data=f"8 days; {_TIMES}", source=_OWN,
+        min_data=f"{coordination.LASTING_DAYS} days before and after a hand-over; {_TIMES}", source=_OWN,
     ),
     Measure(
         id="sign_up_cohort", family="time", label="sign-up cohort", decides=True, tail="high", needs_template=True,
@@ -223,12 +232,12 @@ _TIME: Final = (
     Measure(
         id="no_ramp_up", family="time", label="no ramp-up", decides=False, tail="low", needs_template=True,
         closer_look=True, take=lambda c, _: coordination.no_ramp_up(c.timed),
-        min_data=f"10 accounts with 4 prompts over 2 days; {_TIMES}", source=_OWN,
+        min_data=f"{_USUAL} over {coordination.LASTING_DAYS} days; {_TIMES}", source=_OWN,
     ),
     Measure(
         id="model_pivot", family="time", label="model pivot", decides=False, tail="high", needs_template=True,
         closer_look=True, take=adapters.take_model_pivot,
-        min_data=f"10 accounts with 4 prompts of known models; {_TIMES}", source=_OWN,
+        min_data=f"{_USUAL} of known models; {_TIMES}", source=_OWN,
     ),
     Measure(
         id="sign_up_gap", family="time", label="sign-up gap", decides=False, tail="low", needs_template=True,

@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.evidence import coordination, nulls, tempo
-from harvestdetect.evidence import timed_prompts as timing
+from harvestdetect.evidence import nulls
 from harvestdetect.evidence.coordination import GRID, GRIDS
+from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.nulls import steps
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import TimedPrompts, account_starts, compared, least_draws
@@ -22,7 +22,7 @@ __all__ = ["model_pivot"]
 PIVOT_BEFORE: Final = 2
 """Prompts to other models that an account sends before it can move to a new one. Chosen."""
 PIVOT_MODELS: Final = 8
-"""Models, the most used of the candidate, that it may have moved to. Chosen."""
+"""Number of models, the most used of the candidate, that are tried as the new one. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,10 @@ def model_pivot(timed: TimedPrompts | None, model: Ints32) -> Observation | None
         model: int32[p], the model that every prompt of the dump went to, -1 where unknown.
 
     Returns:
-        None where more than :data:`~harvestdetect.evidence.timed_prompts.MISSING` of the prompts name no model, too few
-        accounts sent several prompts, or too few groups have times.
+        None where more than :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` of the prompts name no model, too
+        few accounts sent several prompts, or too few groups have times.
     """
-    if timed is None or (model[timed.groups.own[timed.compared]] < 0).mean() > timing.MISSING:
+    if timed is None or (model[timed.groups.own[timed.compared]] < 0).mean() > EXCEPTIONAL:
         return None
     groups, times = timed.groups, [timed.own]
     models = [model[groups.own[timed.compared]][None]]
@@ -98,7 +98,7 @@ def _moves(times: Ints, models: Ints32, member: Ints) -> _Moves | None:
     start = account_starts(member)
     known = models >= 0
     total = np.add.reduceat(known.astype(np.int64), start, axis=1)
-    if (total[0] >= coordination.RAMP_PROMPTS).sum() < tempo.MIN_RETURNING:
+    if (total[0] >= MIN_SAMPLE).sum() < MIN_SAMPLE:
         return None
     g, accounts = total.shape
     step = times // GRID - int(times.min()) // GRID

@@ -25,32 +25,28 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.util.arrays import Floats, Ints, ranges, spread
 
 __all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "draw_until_settled", "pool_of", "steps", "tail_p"]
 
 
-DRAWS: Final = 999
-"""Groups drawn for a candidate. Chosen: the least p-value by rank is then 0.001."""
 STEPS: Final = (39, 99, 299, 999)
 """Numbers of draws after which a measure may be settled, see the top of this module (after Besag & Clifford 1991; the
-steps are chosen)."""
+steps are chosen). A tail is fitted to as many draws as two steps make, or more."""
+DRAWS: Final = STEPS[-1]
+"""Groups drawn for a candidate. The least p-value by rank is then 0.001."""
 SETTLED: Final = 10
 """Draws as extreme as the candidate at which a measure is settled (after Besag & Clifford 1991; chosen). Its p-value is
-then above 1/4 at the first step, above 1/10 at the second and above 1/30 at the third."""
-TAIL_RANK: Final = 10
-"""Largest rank among the draws at which a p-value is read from the fitted tail. Chosen."""
-TAIL_DRAWS: Final = 50
-"""Draws that a fitted tail needs: of fewer the p-value is the rank. Chosen."""
+then above 1/4 at the first step, above 1/10 at the second and above 1/30 at the third. With fewer such draws, the
+p-value is read from a fitted tail."""
 LEAST: Final = 1e-300
 """No p-value is smaller."""
 MAX_MEMBERS: Final = 100
 """Accounts of a candidate that are compared at most, evenly chosen. Chosen."""
-HEAVY: Final = 4
-"""No member counts for more than this many times the median number of prompts. Chosen."""
-ENOUGH: Final = 20
-"""Other accounts that must have as many prompts as a member. A member with more prompts is compared by as many as that
-number of other accounts have. Chosen."""
+HEAVY: Final = 8
+"""Multiple of the median number of prompts per account from which an account is heavy. A few heavy accounts are left
+out of a candidate; if there are more, only this many prompts of each are compared. Chosen."""
 MAX_PROMPTS: Final = 5_000
 """Prompts of a candidate that are compared at most. Where its members send more, fewer members are compared, evenly
 chosen. Chosen."""
@@ -150,16 +146,17 @@ def draw_groups(
         draws: how many groups; None: :data:`DRAWS`.
 
     Returns:
-        None where fewer than :data:`ENOUGH` other accounts exist.
+        None where fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED` other accounts exist. A member
+        with more prompts than that number of other accounts have is compared by as many as they have.
     """
-    if len(pool.volume) < ENOUGH:
+    if len(pool.volume) < MIN_COMPARED:
         return None
     draws = DRAWS if draws is None else draws
     rng = np.random.default_rng(seed)
     own = account[prompts]
     first = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
     count = np.diff(np.append(first, len(own)))
-    first, count = _compared(first, count, int(pool.volume[ENOUGH - 1]))
+    first, count = _compared(first, count, int(pool.volume[MIN_COMPARED - 1]))
     reach = np.searchsorted(-pool.volume, -count, side="right")  # accounts with at least that many prompts
     pick = (rng.random((draws, len(count))) * reach).astype(np.int64)
     member = np.repeat(np.arange(len(count)), count)
@@ -238,8 +235,9 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     """
     if small:
         value, null = -value, -null
-    rank = (1 + int((null >= value).sum())) / (len(null) + 1)
-    if rank * (len(null) + 1) > TAIL_RANK or len(null) < TAIL_DRAWS:
+    extreme = int((null >= value).sum())
+    rank = (1 + extreme) / (len(null) + 1)
+    if extreme >= SETTLED or len(null) < STEPS[1]:
         return rank
     ordered = np.sort(null)
     threshold = (ordered[-len(null) // 10] + ordered[-len(null) // 10 - 1]) / 2

@@ -2,7 +2,7 @@
 
 A shared value speaks by its rarity. People with a common interest also have a country, an employer or a tool in common.
 So a value counts as if it were :data:`FAMILIAR` times as common among them as among all accounts, and a provider,
-client or e-mail domain counts only where most of the members hold it.
+client or e-mail domain counts only where most of the members have it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from harvestdetect.data import SharedValue
 from harvestdetect.evidence import account_fields
 from harvestdetect.evidence.account_fields import FIELD_NAMES, FIELDS, AccountField, AccountFields, masked
+from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, Ints, Ints32, unique
 
@@ -33,7 +34,7 @@ __all__ = [
 FAMILIAR: Final = 20.0
 """How many times as common a value may innocently be among accounts with a common interest. Chosen."""
 COARSE: Final[Mapping[str, float]] = {"asn": 0.5, "user_agent": 0.25, "email_domain": 0.5}
-"""Fields whose values a country or a trade has in common, with the share of an innocent group that may hold one value,
+"""Fields whose values a country or a trade has in common, with the share of an innocent group that may have one value,
 however rare it is among all accounts. Chosen."""
 LARGEST: Final = 3
 """The largest organisations whose accounts are counted together, to see whether a group belongs to a few. Chosen."""
@@ -41,11 +42,6 @@ TEAMS: Final = 9
 """Organisations that are counted together at most, where each of them has a team. Chosen."""
 TEAM: Final = 3
 """Members from one organisation that are a team. Chosen."""
-MIN_KNOWN: Final = 5
-"""Members with a known value that a field needs. Chosen."""
-MIN_OTHERS: Final = 20
-"""Other accounts with a known value that a field needs: with fewer, nothing is known of how common its values are.
-Chosen."""
 LISTED: Final = 0.01
 """Largest p-value, of one value alone, at which a value is listed as shared. It decides nothing. Chosen."""
 P_FLOOR: Final = 1e-300
@@ -54,22 +50,22 @@ P_FLOOR: Final = 1e-300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """The values of one field that at least two members hold."""
+    """The values of one field that at least two members have."""
 
     n: int
     """Members with the field known."""
     who: Ints
-    """int64[h]: members, as positions; each holds the value beside it in ``which``."""
+    """int64[h]: members, as positions; each has the value at the same place of ``which``."""
     which: Ints
     """int64[h], positions in ``value``."""
     value: Ints32
     """int32[s]."""
     members: Ints
-    """int64[s]: members that hold each."""
+    """int64[s]: number of members that have each."""
     log_p: Floats
-    """float64[s]: natural log of the chance that as many of n innocent accounts hold each, every value by itself."""
+    """float64[s]: natural log of the chance that as many of n innocent accounts have each, every value by itself."""
     reach: float
-    """Values that a member holds over those that other accounts hold, on average; at least 1."""
+    """Values of a member over the values of another account, on average; at least 1."""
 
 
 def _sharing(name: str, field: AccountField, members: Ints32) -> Sharing | None:
@@ -79,13 +75,13 @@ def _sharing(name: str, field: AccountField, members: Ints32) -> Sharing | None:
     who, values = field.of(members)
     n = int((np.diff(who, prepend=-1) > 0).sum())
     others = field.known - n
-    if n < max(MIN_KNOWN, len(members) / 2) or others < MIN_OTHERS:
+    if n < max(MIN_SAMPLE, len(members) / 2) or others < MIN_COMPARED:
         return None
     value, place, count = np.unique(values, return_inverse=True, return_counts=True)
     shared = count > 1
     kept = shared[place]
     x, k = count[shared], field.holders[value[shared]]
-    # an account that holds more values holds any one of them more easily
+    # an account with more values has any one of them more easily
     reach = max(1.0, len(values) / n / max((len(field.value) - len(values)) / others, 1e-9))
     chance = np.maximum(k / field.known, FAMILIAR * (k - x + 1) / (others + 1)) * reach
     chance = np.minimum(np.maximum(chance, COARSE.get(name, 0.0)), 1.0)
@@ -123,7 +119,7 @@ def shared_value(
     :data:`FAMILIAR` times as common as among the accounts outside the candidate, and never less common than among all.
     Two questions are asked of a field, each at half the level:
 
-    * *One value*: the binomial tail of the members that hold the most telling one, with a Bonferroni correction over
+    * *One value*: the binomial tail of the members that have the most telling one, with a Bonferroni correction over
       all values of the dump that two accounts share. (The values of the members alone would not do: they were chosen by
       being shared.)
     * *Many values*, not for :data:`COARSE` fields: the members are put into d disjoint pairs, each sharing a value of
@@ -147,7 +143,7 @@ def shared_value(
     n, label = of_field.n, FIELD_NAMES[name]
     of = f"of {n} members" if n == count else f"of {n} members of whom it is known (of {count})"
     null = f"as many accounts at random, each value {FAMILIAR:.0f} times as common among them as in the dump" + (
-        f" and up to {COARSE[name]:.0%} holding one value" if name in COARSE else ""
+        f" and up to {COARSE[name]:.0%} with one value" if name in COARSE else ""
     )
     if not len(of_field.value):
         return Observation(
@@ -191,7 +187,7 @@ def _one_value(name: str, field: AccountField, sharing: Sharing, of: str) -> _Re
         expected=sharing.n * holders / field.known,
         sentence=(
             f"{count} {of} share one {FIELD_NAMES[name]} ({shown}), which {holders:,} of {field.known:,} accounts in "
-            f"the dump hold ({100 * holders / field.known:.2g} %)."
+            f"the dump have ({100 * holders / field.known:.2g} %)."
         ),
     )
 
@@ -199,7 +195,7 @@ def _one_value(name: str, field: AccountField, sharing: Sharing, of: str) -> _Re
 def _many_values(
     name: str, field: AccountField, sharing: Sharing, of: str, *, rare: int, total: float
 ) -> _Reading | None:
-    """Several values that at most ``rare`` accounts hold; ``total`` pairs of accounts of the dump share such a
+    """Several values that at most ``rare`` accounts have; ``total`` pairs of accounts of the dump share such a
     value."""
     found = _pairs(field, sharing, rare, total)
     if found is None:
@@ -211,7 +207,7 @@ def _many_values(
         expected=2 * usual,
         sentence=(
             f"{together} {of} share one of several values ({FIELD_NAMES[name]}) that at most {rare} accounts in the "
-            f"dump hold; {2 * usual:.2g} of as many random accounts would."
+            f"dump have; {2 * usual:.2g} of as many random accounts would."
         ),
     )
 
@@ -222,7 +218,7 @@ def _pairs(field: AccountField, sharing: Sharing, rare: int, total: float) -> tu
     Args:
         field: of the dump.
         sharing: of the members.
-        rare: accounts that may hold a value.
+        rare: accounts that may have a value.
         total: pairs of accounts of the dump that share such a value.
 
     Returns:
@@ -282,7 +278,7 @@ def shared_infrastructure(
 
 
 def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:
-    """The share of members that hold the commonest value, to see whether a group belongs to one office.
+    """The share of members that have the commonest value, to see whether a group belongs to one office.
 
     Of ``org`` it is the share of the commonest :data:`LARGEST`, and of up to :data:`TEAMS` that have :data:`TEAM`
     members or more each.

@@ -9,6 +9,7 @@ import numpy as np
 
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence import nulls
+from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
 from harvestdetect.evidence.nulls import draw_until_settled
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, compared
@@ -17,13 +18,10 @@ from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, Ints32, spre
 __all__ = ["Opened", "SignUps", "opened_when", "sign_up_cohort", "sign_up_gap", "sign_ups"]
 
 
-MIN_SIGN_UPS: Final = 8
-"""Members with a known creation that sign-ups need. Chosen."""
-MIN_OTHERS: Final = 99
-"""Other accounts with a known creation that sign-ups need to compare with. Chosen."""
-MATCHED: Final = 60
-"""Other accounts, the nearest in time, that a member is compared with; three times the members where that is more.
-Chosen."""
+MATCHED: Final = 3
+"""Times as many other accounts as members, and as :data:`~harvestdetect.evidence.least_data.MIN_COMPARED` at least,
+that a member is compared with: those nearest in time. With too few of them, every member is compared with accounts of
+all times. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +118,7 @@ def sign_up_cohort(opened: Opened, members: Ints32, *, seed: int) -> Observation
     """
     created = opened.of.created
     own = _with_creation(opened, members)
-    if not len(own) or len(opened.first) < MIN_OTHERS:
+    if not len(own) or len(opened.first) < MATCHED * MIN_COMPARED:
         return None
     chosen = own[spread(len(own), nulls.MAX_MEMBERS)]
     rng = np.random.default_rng(seed)
@@ -159,7 +157,7 @@ def sign_up_gap(opened: Opened, members: Ints32, *, seed: int) -> Observation | 
     of = opened.of
     own = _with_creation(opened, members)
     newly = own[opened.fresh(own)]
-    if not len(own) or len(newly) < max(MIN_SIGN_UPS, len(own) / 2) or len(opened.created) < MIN_OTHERS:
+    if not len(own) or len(newly) < max(MIN_SAMPLE, len(own) / 2) or len(opened.created) < MATCHED * MIN_COMPARED:
         return None
     chosen = newly[spread(len(newly), nulls.MAX_MEMBERS)]
     near = _near(of.created[chosen], opened.created)
@@ -191,7 +189,7 @@ def sign_up_gap(opened: Opened, members: Ints32, *, seed: int) -> Observation | 
 def _with_creation(opened: Opened, members: Ints32) -> Ints32:
     """The members with a known creation; none where these are too few or less than half of the members."""
     own: Ints32 = members[opened.of.created[members] != NO_TIME]
-    return own[:0] if len(own) < MIN_SIGN_UPS or len(own) < len(members) / 2 else own
+    return own[:0] if len(own) < MIN_SAMPLE or len(own) < len(members) / 2 else own
 
 
 def _near(own: Ints, others: Ints) -> tuple[Ints, Ints]:
@@ -199,7 +197,7 @@ def _near(own: Ints, others: Ints) -> tuple[Ints, Ints]:
 
     A moment that is NO_TIME is compared with all others.
     """
-    window = min(len(others), max(MATCHED, 3 * len(own)))
+    window = min(len(others), MATCHED * max(MIN_COMPARED, len(own)))
     low = np.clip(np.searchsorted(others, own) - window // 2, 0, len(others) - window)
     return np.where(own == NO_TIME, 0, low), np.where(own == NO_TIME, len(others), window)
 

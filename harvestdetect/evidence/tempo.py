@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
 from harvestdetect.util.arrays import Floats, Ints
@@ -14,10 +15,8 @@ __all__ = ["common_start", "flat_day", "no_sittings", "same_hours", "steady_days
 
 
 SESSION: Final = 1_800
-"""Seconds: two successive prompts of one account that are closer than this are one sitting. Half an hour is the usual
-inactivity timeout of web analytics; chosen."""
-MIN_RETURNING: Final = 10
-"""Accounts with several prompts that the measure of sittings needs. Chosen."""
+"""Seconds. Two successive prompts of one account that are closer than this belong to one sitting. Half an hour is the
+usual inactivity timeout of web analytics."""
 
 
 def flat_day(timed: TimedPrompts | None) -> Observation | None:
@@ -35,7 +34,7 @@ def flat_day(timed: TimedPrompts | None) -> Observation | None:
 
 def no_sittings(timed: TimedPrompts | None) -> Observation | None:
     """Whether an account's prompts come one by one, as those of a person at a keyboard do not."""
-    if timed is None or timed.returning < MIN_RETURNING:
+    if timed is None or timed.returning < MIN_SAMPLE:
         return None
     return observed(
         timed,

@@ -10,6 +10,7 @@ import numpy as np
 
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence import nulls
+from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_PROMPTS
 from harvestdetect.evidence.nulls import Groups, draw_until_settled, tail_p
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Bools, Floats, Ints
@@ -31,12 +32,9 @@ HOUR: Final = 3_600
 """Seconds in an hour."""
 DAY: Final = 86_400
 """Seconds in a day."""
-MIN_PROMPTS: Final = 40
-"""Prompts, compared with the drawn groups, that every measure of time needs. Chosen."""
-MISSING: Final = 0.1
-"""Largest share of a candidate's prompts that may lack a time (or, for a pivot, a model). Chosen."""
 MAX_DAYS: Final = 1_500
-"""Days from the candidate's median time beyond which a time is taken for a mistake in the dump. Chosen."""
+"""Days from the candidate's median time. A time farther away is a mistake in the dump; such times would also need much
+memory. Chosen."""
 AT_ONCE: Final = 1 << 20
 """Times, or hours of all groups, that are processed in one block, which bounds memory."""
 
@@ -95,11 +93,12 @@ def timed_prompts(groups: Groups, time: Ints) -> TimedPrompts | None:
         time: int64[p], seconds of every prompt of the dump, or NO_TIME.
 
     Returns:
-        None where fewer than :data:`MIN_PROMPTS` prompts are compared, or too many of them lack a time.
+        None where fewer than :data:`~harvestdetect.evidence.least_data.MIN_PROMPTS` prompts are compared, or more than
+        :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` of them lack a time.
     """
     own = time[groups.own]
     known = own != NO_TIME
-    if len(own) < MIN_PROMPTS or (~known).mean() > MISSING:
+    if len(own) < MIN_PROMPTS or (~known).mean() > EXCEPTIONAL:
         return None
     median = int(np.median(own[known]))
     known &= abs(own - median) <= MAX_DAYS * DAY

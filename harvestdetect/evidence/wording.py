@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.evidence.nulls import tail_p
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Bools, Floats, unique
 
 __all__ = [
-    "PASSED_ON",
     "READ",
     "copies_share",
     "density",
@@ -28,8 +28,6 @@ __all__ = [
 ]
 
 
-PASSED_ON: Final = 0.5
-"""Share of the prompts that are copies, at least, of a text that people pass on. Chosen."""
 READ: Final = 1_500
 """Characters of a text that its slots and its pairs are read from."""
 FILLED: Final = 0.5
@@ -42,7 +40,7 @@ def copies_share(contents: npt.NDArray[np.int32]) -> float:
 
 
 def rigid_wording(fixed_words: int, rigidity: float, background: Floats) -> Observation:
-    """Whether more words stand in the same order than in neighbourhoods of other texts.
+    """Whether the texts have more words in the same order than neighbourhoods of other texts.
 
     Args:
         fixed_words: of the candidate's most rigid template.
@@ -56,8 +54,8 @@ def rigid_wording(fixed_words: int, rigidity: float, background: Floats) -> Obse
         expected=usual,
         p_value=tail_p(float(fixed_words), background) if len(background) else 1.0,
         sentence=(
-            f"{fixed_words} words stand in the same order in these prompts ({rigidity:.0%} of a prompt of usual "
-            f"length); in neighbourhoods of other texts {usual:.1f} do."
+            f"These prompts have {fixed_words} words in the same order ({rigidity:.0%} of a prompt of usual length); "
+            f"neighbourhoods of other texts have {usual:.1f}."
         ),
     )
 
@@ -77,8 +75,8 @@ def shared_wording(shared_words: float, background: Floats) -> Observation:
         expected=usual,
         p_value=tail_p(shared_words, background) if len(background) else 1.0,
         sentence=(
-            f"One of these prompts keeps {max(shared_words, 0.0):.1f} longer words of another by their order, "
-            f"beyond those that any order keeps; in neighbourhoods of other texts {max(usual, 0.0):.1f}."
+            f"Two of these prompts have {max(shared_words, 0.0):.1f} more longer words in the same order than if one "
+            f"of them were read backwards; two neighbouring other texts have {max(usual, 0.0):.1f} more."
         ),
     )
 
@@ -119,9 +117,9 @@ def fillings_not_copies(contents: npt.NDArray[np.int32]) -> Observation:
     copies = len(contents) - different
     return Observation(
         value=different / len(contents),
-        null="a text that is passed on: half of the prompts or more are copies",
-        expected=1 - PASSED_ON,
-        p_value=float(bdtr(copies, len(contents), PASSED_ON)),
+        null=f"a text that is passed on: at least {COPIED_SHARE:.0%} of the prompts are copies",
+        expected=1 - COPIED_SHARE,
+        p_value=float(bdtr(copies, len(contents), COPIED_SHARE)),
         sentence=f"{different} of {len(contents)} prompts are different; a text that is passed on repeats itself.",
     )
 
@@ -139,9 +137,9 @@ def slot_sweep(
     """Whether the slots of a template are swept: a new filling nearly every time.
 
     Only the slots are compared, so that a rewording of the fixed words makes no filling new. The null is a text that
-    people pass on: a filling repeats an earlier one in half of the prompts or more (binomial, with a Bonferroni
-    correction over the slots). The most varied slot decides. Only a sample is read, so a prompt that repeats any other
-    one of the candidate, read or not, counts as a repetition too.
+    people pass on: a filling repeats an earlier one in at least :data:`~harvestdetect.campaign.links.COPIED_SHARE` of
+    the prompts (binomial, with a Bonferroni correction over the slots). The most varied slot decides. Only a sample is
+    read, so a prompt that repeats any other one of the candidate, read or not, counts as a repetition too.
 
     Args:
         texts: tokens of a sample of prompts of one template.
@@ -170,17 +168,17 @@ def slot_sweep(
             again += filling in seen or bool(copied[row])
             seen.add(filling)
         # the first filling of all cannot repeat another
-        p_value = float(bdtr(min(again, len(slot) - 1), len(slot) - 1, PASSED_ON)) * len(slots)
+        p_value = float(bdtr(min(again, len(slot) - 1), len(slot) - 1, COPIED_SHARE)) * len(slots)
         if p_value < best:
             best, new, filled = p_value, len(slot) - again, len(slot)
     return Observation(
         value=new / filled,
-        null="fillings that are passed on: half of them or more repeat an earlier one",
-        expected=1 - PASSED_ON,
+        null=f"fillings that are passed on: at least {COPIED_SHARE:.0%} of them repeat an earlier one",
+        expected=1 - COPIED_SHARE,
         p_value=min(1.0, best),
         sentence=(
             f"{f'The most varied of {len(slots)} slots' if len(slots) > 1 else 'The slot'} of the largest template has "
-            f"a new filling in {new} of {filled} prompts looked at; fillings that are passed on repeat in half of "
-            "them or more."
+            f"a new filling in {new} of {filled} prompts that were read; at least {COPIED_SHARE:.0%} of the fillings "
+            "that people pass on are repetitions."
         ),
     )

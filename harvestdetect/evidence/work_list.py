@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import Groups, draw_until_settled, steps, tail_p
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Vectors, spread
@@ -16,15 +17,15 @@ from harvestdetect.util.arrays import Floats, Floats32, Ints, Vectors, spread
 __all__ = ["OwnSubjects", "WorkList", "coherence", "compare_likeness", "focus", "one_list_of_work"]
 
 
-DEALT: Final = 4.0
-"""Standard deviations of a shuffle from which prompts were not dealt at random, whatever other accounts do. Chosen."""
+OWN_SUBJECTS: Final = 5.0
+"""Standard deviations above shuffled prompts from which accounts have subjects of their own. Their prompts were then
+not dealt at random, whatever other accounts do. Chosen."""
 NO_MORE_ALIKE: Final = 3.0
 """Standard deviations of a shuffle below which the sentence says that one account's prompts are no more alike. It
 decides nothing."""
 LEAST_USUAL: Final = 0.02
-"""The likeness (cosine) within other accounts is taken to be at least this when it is divided by. Chosen."""
-MIN_PAIRS: Final = 30
-"""Pairs of prompts by one account that the comparison needs, over all accounts. Chosen."""
+"""Cosine. The likeness within other accounts counts as at least this when something is divided by it, because a
+likeness next to zero is noise. Chosen."""
 ROUNDING: Final = 1e-5
 """A vector nearer to the mean than this, as a share of the mean's length, is rounding error and counts as zero."""
 BAND: Final = 1.65
@@ -174,9 +175,7 @@ class WorkList:
         return OwnSubjects(deviations=self.deviations, of_usual=self.value / max(self.usual, LEAST_USUAL))
 
 
-def compare_likeness(
-    groups: Groups, vectors: Vectors, *, bounds: Sequence[float] = (), bounds_from: float = np.inf
-) -> WorkList | None:
+def compare_likeness(groups: Groups, vectors: Vectors, *, bounds: Sequence[float] = ()) -> WorkList | None:
     """Compares the prompts of one account with a random deal and with the prompts of other accounts.
 
     People come back to their own subjects: two prompts of one account are more alike than two of different ones.
@@ -185,21 +184,21 @@ def compare_likeness(
     Args:
         groups: matched with the candidate.
         vectors: float[p, d], of every prompt.
-        bounds: values of :attr:`OwnSubjects.of_usual` at which a decision changes. Groups are drawn until it is clear
-            on which side of each bound it lies.
-        bounds_from: deviations from which the bounds matter.
+        bounds: values of :attr:`OwnSubjects.of_usual` at which a decision changes if accounts have subjects of their
+            own. Groups are then drawn until it is clear on which side of each bound the value lies.
 
     Returns:
-        None where the accounts have fewer than :data:`MIN_PAIRS` pairs of prompts.
+        None where the accounts have fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED` pairs of
+        prompts.
     """
     each = np.bincount(groups.member)
-    if (each * (each - 1)).sum() / 2 < MIN_PAIRS:
+    if (each * (each - 1)).sum() / 2 < MIN_COMPARED:
         return None
     value, mean, spread_by = _if_dealt(_gathered(vectors, groups.own), groups.member)
     # where all prompts are one text any deal is as good as another
     varied = spread_by > 1e-9
     deviations = (value - mean) / spread_by if varied else 0.0
-    dealt = varied and deviations < DEALT
+    dealt = varied and deviations < OWN_SUBJECTS
     block = max(1, GATHERED // max(len(groups.own) * vectors.shape[1], 1))
 
     def others(low: int, high: int) -> Floats:
@@ -216,7 +215,7 @@ def compare_likeness(
         null = np.empty(0)
         for low, high in steps(groups.draws):
             null = np.concatenate((null, others(low, high)))
-            if deviations < bounds_from or not _undecided(value, null, bounds):
+            if not varied or not _undecided(value, null, bounds):
                 break
     return WorkList(value=value, deviations=deviations, dealt=dealt, null=null)
 
@@ -231,7 +230,7 @@ def _undecided(value: float, null: Floats, bounds: Sequence[float]) -> bool:
 def one_list_of_work(work_list: WorkList | None) -> Observation | None:
     """Whether the accounts' requests are dealt out of one list, rather than each account's own.
 
-    The p-value is 1 where the accounts have subjects of their own by :data:`DEALT` deviations or more.
+    The p-value is 1 where the accounts have subjects of their own by :data:`OWN_SUBJECTS` deviations or more.
     """
     if work_list is None:
         return None

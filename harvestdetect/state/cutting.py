@@ -1,4 +1,4 @@
-"""How the prompts in the prepared files of a state are cut into segments: the same for all files."""
+"""How the prompts in the prepared files of a state were read and cut into segments: the same for all files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.corpus.shard_file import opened
 from harvestdetect.corpus.shards import ShardFolder
+from harvestdetect.dump.pseudonyms import fingerprint_of
 from harvestdetect.errors import SettingsError
 from harvestdetect.settings import Settings
 from harvestdetect.state.rows import value_error
 from harvestdetect.state.store import READ, Store, damaged, prepared_count
 
-__all__ = ["CUTTING", "cutting_of", "shards_of"]
+__all__ = ["CUTTING", "check_pseudonyms", "cutting_of", "shards_of"]
 
 CUTTING: Final = ("segment_characters", "max_windows")
 """Settings that must be the same for all files of a state."""
+PSEUDONYMS: Final = "pseudonyms"
+"""Name of the fingerprint of the key in the table ``meta``."""
 
 
 def shards_of(store: Store, settings: Settings) -> ShardFolder:
@@ -44,6 +47,26 @@ def shards_of(store: Store, settings: Settings) -> ShardFolder:
     registry = load_registry(settings.registry) if settings.use_registry else None
     cutting = Cutting(registry=registry, **wanted)
     return ShardFolder(store.folder / READ, settings=settings, cutting=cutting, in_state=True, change=store.writable)
+
+
+def check_pseudonyms(store: Store, settings: Settings) -> None:
+    """Checks that all accounts of a state are pseudonyms of one key, or none is.
+
+    A state without files records the fingerprint of the key. Call it before :func:`shards_of`.
+
+    Raises:
+        SettingsError: the state has other pseudonyms, or none.
+        InputError: the file of the key cannot be read, or is no key.
+    """
+    wanted, recorded = fingerprint_of(settings.pseudonyms), store.meta(PSEUDONYMS)
+    if recorded is None and store.meta("cutting") is None and wanted is not None and store.writable:
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO meta VALUES (?, ?)", (PSEUDONYMS, wanted))
+    elif recorded != wanted:
+        made = "without pseudonyms" if recorded is None else "with pseudonyms"
+        if recorded is not None and wanted is not None:
+            made += " of another key"
+        raise SettingsError(f"the state in {store.folder} was made {made}; use it as it was made, or start a new state")
 
 
 def cutting_of(store: Store) -> dict[str, int] | None:

@@ -20,7 +20,7 @@ from harvestdetect.settings import Settings
 from harvestdetect.stages import MAX_REJECTS_KEPT
 from harvestdetect.state.campaign_alerts import alerts_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
-from harvestdetect.state.cutting import shards_of
+from harvestdetect.state.cutting import check_pseudonyms, shards_of
 from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again
 from harvestdetect.state.known_campaigns import signatures_of
 from harvestdetect.state.operations_alerts import missing_files, no_failure, run_info, send_failure, send_given_up
@@ -194,6 +194,7 @@ def _begin(store: Store, settings: Settings, options: RunOptions, note: Callable
     now, window = options.now, options.window
     if not options.trust_clock:
         check_clock(store, now)
+    check_pseudonyms(store, settings)
     shards = shards_of(store, settings)
     guard = None if options.trust_clock else guard_of(store, now=now, window=window)
     doubted = guard is not None and guard.jumped

@@ -7,6 +7,7 @@ import pytest
 from benchmarks import constants
 from benchmarks.constants import (
     DECISIONS,
+    EXPLAINING,
     NOT_DECISIONS,
     SETTINGS,
     Constant,
@@ -15,6 +16,7 @@ from benchmarks.constants import (
     thresholds_inside,
 )
 from harvestdetect.evidence import nulls
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.settings import Settings
 
 
@@ -46,6 +48,15 @@ def test_what_is_missing_is_named() -> None:
     twice = {**NOT_DECISIONS, first.module: {**NOT_DECISIONS[first.module], first.name: "speed"}}
     (wrong,) = problems(others=twice)
     assert f"{first} is listed 2 times in constants.py" in wrong
+
+
+def test_measures_whose_numbers_decide_nothing_change_no_tier() -> None:
+    of = {m.id: m for m in MEASURES}
+    assert set(of) >= EXPLAINING
+    for measure in [of[id_] for id_ in EXPLAINING]:
+        assert not measure.decides, measure.id
+        assert measure.family == "text" or measure.needs_template, measure.id
+    assert not any(m.decides for m in MEASURES if m.family == "intent")
 
 
 def test_value_and_meaning_are_those_of_the_code() -> None:

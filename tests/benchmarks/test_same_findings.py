@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks import same_findings
-from benchmarks.same_findings import compare, main, plain
+from benchmarks.same_findings import changed_findings, compare, main, plain
 
 
 def test_fields_for_people_do_not_count() -> None:
@@ -23,8 +24,8 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
     kept = tmp_path_factory.mktemp("kept")
     scan = same_findings._scan
 
-    def keeping(tree: Path, dump: Path, out: Path, encoder: str) -> float:
-        seconds = scan(tree, dump, out, encoder)
+    def keeping(tree: Path, files: Sequence[Path], out: Path, encoder: str) -> float:
+        seconds = scan(tree, files, out, encoder)
         shutil.copytree(out, kept / out.name)
         return seconds
 
@@ -41,7 +42,8 @@ def test_the_same_code_finds_the_same(compared: tuple[int, str, Path]) -> None:
     assert code == 0
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[2:]]
     assert [row[:2] for row in rows] == [["simulated", "fast"], ["simulated, no metadata", "fast"]]
-    assert all(int(row[2]) > 0 and row[-1] == "none" for row in rows)
+    assert all(int(row[2]) > 0 and row[-2:] == ["none", "none"] for row in rows)
+    assert all(row[5] == row[6] and " of " in row[5] for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,15 @@ def test_a_difference_is_named(
     found = compare(before, after)
     assert len(found) == (said is not None)
     assert all(line.startswith(said or "") for line in found)
+
+
+def test_a_changed_finding_is_told_from_a_changed_score(compared: tuple[int, str, Path], tmp_path: Path) -> None:
+    *_, kept = compared
+    before, after = kept / "0-fast-before", tmp_path / "after"
+    shutil.copytree(kept / "0-fast-after", after)
+    rows = [json.loads(line) for line in (after / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
+    for change, said in (({"score": -1.0}, ()), ({"tier": "watch"}, ("urgent: 1 gone, 0 new", "watch: 0 gone, 1 new"))):
+        assert rows[0]["tier"] == "urgent"
+        lines = [json.dumps(row) for row in (rows[0] | change, *rows[1:])]
+        (after / "campaigns.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        assert changed_findings(before, after) == said

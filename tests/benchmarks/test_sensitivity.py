@@ -79,7 +79,7 @@ def test_a_value_moves_within_its_unit() -> None:
 
 
 def test_a_moved_constant_moves_wherever_it_is_used() -> None:
-    assert moved_everywhere(BY_NAME["evidence.nulls.DRAWS"], 7)
+    assert moved_everywhere(BY_NAME["evidence.least_data.MIN_SAMPLE"], 7)
     assert not matching.similar_size(10, 20)
     with moved(BY_NAME["incremental.matching.SAME_SET"], 0.5):  # it is the default of a parameter
         assert matching.similar_size(10, 20)
@@ -153,9 +153,9 @@ def test_a_constant_that_matters_is_reported(bench: Bench) -> None:
 
 
 def test_a_constant_that_cannot_matter_is_reported_as_such(bench: Bench) -> None:
-    trial = bench.tried(BY_NAME["evidence.shared_values.LISTED"])  # the dump has no metadata
+    trial = bench.tried(BY_NAME["evidence.shared_values.FAMILIAR"])  # the dump has no metadata
     assert {change.level for change in trial.moves.values()} == {"nothing"}
-    assert set(bench.tried(BY_NAME["evidence.shared_values.LISTED"], BOUNDS).moves) == set(BOUNDS)
+    assert set(bench.tried(BY_NAME["evidence.shared_values.FAMILIAR"], BOUNDS).moves) == set(BOUNDS)
 
 
 def test_a_value_that_the_code_cannot_take_is_reported(bench: Bench) -> None:
@@ -177,17 +177,17 @@ def test_the_table_is_written_and_the_study_goes_on_where_it_stopped(
     tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, found = tmp_path / "constants.md", tmp_path / "found.json"
-    arguments += ["--only", "fdr,SHARED_MEMBERS,LISTED", "--docs", str(page), "--json", str(found)]
+    arguments += ["--only", "fdr,SHARED_MEMBERS,FAMILIAR", "--docs", str(page), "--json", str(found)]
     assert sensitivity.main(arguments) == 0
     table = page.read_text()
     assert f"| `settings.fdr` | 0.01 | probability | {defined(SETTINGS)['fdr'].meaning} |" in table
-    assert "Nothing changes on any dump when these move: `evidence.shared_values.LISTED`" in table
+    assert "Nothing changes on any dump when these move: `evidence.shared_values.FAMILIAR`" in table
     assert {row["constant"] for row in json.loads(found.read_bytes())} == {
         "settings.fdr",
         "judge.verdict.SHARED_MEMBERS",
-        "evidence.shared_values.LISTED",
+        "evidence.shared_values.FAMILIAR",
     }
-    assert "evidence.shared_values.LISTED = 0.01 probability: ½ and ×2: nothing" in capsys.readouterr().out
+    assert "evidence.shared_values.FAMILIAR = 20 times: ½ and ×2: nothing" in capsys.readouterr().out
     sensitivity._BENCHES.clear()
     monkeypatch.setattr(trials.Bench, "__init__", None)  # nothing is scanned again
     page.write_text(f"before\n{table}after\n")

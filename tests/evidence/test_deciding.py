@@ -10,15 +10,14 @@ import numpy.typing as npt
 import pytest
 
 from harvestdetect.data import NO_TIME, Evidence
+from harvestdetect.evidence.least_data import MIN_PROMPTS, MIN_SAMPLE
 from harvestdetect.evidence.load import even_load, even_load_ratio, least_beyond, linked_clusters, linked_templates
 from harvestdetect.evidence.measures import MEASURES, deciding
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.tempo import MIN_RETURNING
-from harvestdetect.evidence.timed_prompts import MIN_PROMPTS
 from harvestdetect.evidence.wording import copies_share
 from harvestdetect.evidence.work_list import (
-    DEALT,
+    OWN_SUBJECTS,
     OwnSubjects,
     _if_dealt,
     coherence,
@@ -181,10 +180,10 @@ def groups_of(account: npt.NDArray[np.int32]) -> Groups:
 
 
 def shared_list(
-    groups: Groups, vectors: Vectors, *, bounds: tuple[float, ...] = (), bounds_from: float = np.inf
+    groups: Groups, vectors: Vectors, *, bounds: tuple[float, ...] = ()
 ) -> tuple[Observation, OwnSubjects] | None:
     """The measure, and whether the accounts have subjects of their own."""
-    work_list = compare_likeness(groups, vectors, bounds=bounds, bounds_from=bounds_from)
+    work_list = compare_likeness(groups, vectors, bounds=bounds)
     found = one_list_of_work(work_list)
     return None if work_list is None or found is None else (found, work_list.own_subjects)
 
@@ -244,7 +243,7 @@ def test_accounts_with_some_subjects_of_their_own_are_never_dealt_a_list(seed: i
     found = shared_list(groups_of(account_column()), vectors)
     assert found is not None
     evidence, own = found
-    assert own.deviations >= DEALT
+    assert own.deviations >= OWN_SUBJECTS
     assert own.of_usual < 0.35
     assert evidence.value < evidence.expected
     assert evidence.p_value == 1.0
@@ -289,15 +288,15 @@ def test_groups_are_drawn_until_it_is_told_on_which_side_of_a_bound_the_likeness
     groups, asked = groups_of(account_column()), groups_of(account_column())
     plain = shared_list(groups, vectors)
     assert plain is not None
-    assert plain[1].deviations > DEALT
+    assert plain[1].deviations > OWN_SUBJECTS
     assert len(groups.by_step) == 1
     at = plain[1].of_usual
-    told = shared_list(asked, vectors, bounds=(at * share, at / share), bounds_from=DEALT)
+    told = shared_list(asked, vectors, bounds=(at * share, at / share))
     assert told is not None
     assert at * share < told[1].of_usual < at / share
     assert len(asked.by_step) == 1  # far from either bound the first groups tell
     doubtful = groups_of(account_column())
-    shared_list(doubtful, vectors, bounds=(at,), bounds_from=DEALT)
+    shared_list(doubtful, vectors, bounds=(at,))
     assert len(doubtful.by_step) > 1
 
 
@@ -409,7 +408,7 @@ def test_few_prompts_have_no_time_evidence() -> None:
 def test_sittings_need_accounts_that_return() -> None:
     # one heavy account and many with a single prompt: nothing to say of an account's successive prompts
     counts = np.ones(CAMPAIGN + OTHERS, np.int64)
-    counts[: MIN_RETURNING - 1] = EACH
+    counts[: MIN_SAMPLE - 1] = EACH
     counts[CAMPAIGN:] = EACH
     account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
     assert counts[:CAMPAIGN].sum() >= MIN_PROMPTS
@@ -417,7 +416,7 @@ def test_sittings_need_accounts_that_return() -> None:
     found = by_id(time_evidence(groups_of(account), times))
     assert "no_sittings" not in found
     assert "flat_day" in found
-    counts[MIN_RETURNING - 1] = EACH
+    counts[MIN_SAMPLE - 1] = EACH
     account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
     times = T0 + np.random.default_rng(0).integers(0, DAYS * DAY, len(account))
     assert "no_sittings" in by_id(time_evidence(groups_of(account), times))

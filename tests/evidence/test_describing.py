@@ -13,10 +13,11 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence import duplicates
 from harvestdetect.evidence.block_density import block_density
-from harvestdetect.evidence.cohort import MIN_COHORT, cohort_coverage, joined_when
+from harvestdetect.evidence.cohort import cohort_coverage, joined_when
 from harvestdetect.evidence.duplicates import PAIRS, duplicate_types, paired
+from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.measures import MEASURES, deciding
-from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
+from harvestdetect.evidence.nulls import HEAVY, Groups, draw_groups, pool_of
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.wording import READ, slot_sweep
 from harvestdetect.evidence.work_list import focus
@@ -433,7 +434,7 @@ def test_one_busy_member_makes_no_density_of_its_own() -> None:
         seed=0,
     )
     assert found is not None
-    assert found.value < (9 * 2 + 8) / 10 / np.log(15) + 1e-9
+    assert found.value < (9 * 2 + HEAVY * 2) / 10 / np.log(15) + 1e-9
 
 
 def test_one_prompt_each_has_no_density() -> None:
@@ -481,7 +482,7 @@ def test_members_that_joined_together_cover_their_cohort() -> None:
     assert found.p_value < 1e-10
     assert found.value > 0.7
     assert found.expected == pytest.approx(40 / 600)
-    assert "of the 43 accounts that sent such prompts, 93%" in found.sentence
+    assert "93% of the 43 accounts that sent such prompts are members" in found.sentence
 
 
 def test_a_wave_of_newcomers_is_no_cohort_of_the_campaign() -> None:
@@ -493,7 +494,7 @@ def test_a_wave_of_newcomers_is_no_cohort_of_the_campaign() -> None:
     assert found.p_value > 0.01
 
 
-@pytest.mark.parametrize("count", [MIN_COHORT, 60])
+@pytest.mark.parametrize("count", [2 * MIN_SAMPLE, 60])
 def test_members_that_joined_when_others_did_are_none(count: int) -> None:
     few = 0
     for seed in range(200):
@@ -519,10 +520,10 @@ def test_accounts_of_another_size_are_not_compared() -> None:
 
 def test_too_few_times_are_no_cohort() -> None:
     first = joined(np.random.default_rng(0))
-    first[: 41 - MIN_COHORT] = NO_TIME
+    first[: 41 - 2 * MIN_SAMPLE] = NO_TIME
     assert cohort(first, np.arange(40)) is None
     assert cohort(np.full(600, NO_TIME), np.arange(40)) is None
-    first[40 - MIN_COHORT] = T0
+    first[40 - 2 * MIN_SAMPLE] = T0
     assert cohort(first, np.arange(40)) is not None
 
 

@@ -149,7 +149,7 @@ def test_random_accounts_are_seldom_said_to_share() -> None:
 
 
 def test_pairs_that_every_account_has_are_no_evidence() -> None:
-    # each account shares a card with one other: random groups hold some such pairs, each of them very unlikely itself
+    # each account shares a card with one other: random groups have some such pairs, each of them very unlikely itself
     rng = np.random.default_rng(1)
     fields = one_each(payment=[f"card{i // 2}" for i in range(N)])
     p = [by_id(fields, rng.choice(N, 200, replace=False))["shared_payment"].p_value for _ in range(100)]
@@ -185,7 +185,7 @@ def test_a_rare_value_speaks_and_a_common_one_does_not() -> None:
 
 
 @pytest.mark.parametrize("field", ["asn", "user_agent", "email_domain"])
-def test_what_nine_of_ten_members_and_one_in_a_hundred_accounts_hold_speaks(field: str) -> None:
+def test_what_nine_of_ten_members_and_one_in_a_hundred_accounts_have_speaks(field: str) -> None:
     values = [f"v{i % 50}" for i in range(N)]
     for i in range(36):
         values[i] = "theirs"
@@ -197,7 +197,7 @@ def test_what_nine_of_ten_members_and_one_in_a_hundred_accounts_hold_speaks(fiel
 
 
 @pytest.mark.parametrize("field", ["asn", "user_agent", "email_domain"])
-def test_what_half_of_all_accounts_hold_does_not(field: str) -> None:
+def test_what_half_of_all_accounts_have_does_not(field: str) -> None:
     values = ["big" if i < 40 or i % 2 else f"v{i % 50}" for i in range(N)]
     (found,) = infrastructure_evidence(one_each(**{field: values}), MEMBERS.astype(np.int32))
     assert found.p_value == 1.0
@@ -220,7 +220,7 @@ def test_the_commoner_the_value_the_weaker(holders: int, more: int) -> None:
 
 
 def test_many_small_shares_add_up() -> None:
-    # no value is held by more than two, but every member has a partner
+    # no value is that of more than two accounts, but every member has a partner
     values = [f"pair{i // 2}" if i < 40 else f"own{i}" for i in range(N)]
     (found,) = infrastructure_evidence(one_each(payment=values), MEMBERS.astype(np.int32))
     assert found.p_value < 1e-10
@@ -445,7 +445,7 @@ def test_no_secret_and_no_control_leaves_by_the_mask(field: str, value: str) -> 
         assert len(shown) - 1 <= min(4, len(value) / 2)
 
 
-def test_sentences_hold_no_raw_secret() -> None:
+def test_sentences_contain_no_raw_secret() -> None:
     fields = one_each(
         ip=["198.51.100.7"] * 20 + unique("10.0.0.", N - 20),
         api_key=["sk-very-secret"] * 20 + unique("k", N - 20),
@@ -496,7 +496,7 @@ def test_parts_that_share_networks_are_linked_though_each_part_alone_shows_nothi
     assert common_infrastructure(fields, PARTS, log_p=min(c.log_p for c in found)) == []
 
 
-def test_many_cards_of_five_accounts_each_link_the_parts_that_hold_them() -> None:
+def test_many_cards_of_five_accounts_each_link_the_parts_that_have_them() -> None:
     # every card in every part once: no two members of a part share one
     fields = one_each(payment=[f"card{i % 20 if i < OURS else i}" for i in range(N)])
     found = common_infrastructure(fields, PARTS, log_p=CUT)
@@ -511,7 +511,7 @@ def test_a_field_that_most_members_lack_links_nothing() -> None:
     assert pairs_of(found) == {(i, j) for i in range(1, 5) for j in range(i + 1, 5)}
 
 
-def test_values_that_others_hold_too_link_nothing() -> None:
+def test_values_that_others_have_too_link_nothing() -> None:
     # the same three networks, each with fifty customers more
     ip = [f"198.51.{i % 3}.{i}" if i < OURS + 150 else f"10.{i // 250}.{i % 250}.1" for i in range(N)]
     assert common_infrastructure(one_each(ip=ip), PARTS, log_p=CUT) == []
@@ -619,7 +619,7 @@ def test_the_least_sure_link_speaks_for_joined_parts() -> None:
     assert (found.value, found.expected) == (9.0, 0.25)
     assert found.p_value == pytest.approx(np.exp(-20))
     assert found.sentence == (
-        "Its 4 parts, which share no account, hold the same rare values (network, means of payment); in the least sure "
+        "Its 4 parts, which share no account, have the same rare values (network, means of payment); in the least sure "
         "of 3 linked pairs 9 of 20 accounts of one part share one (means of payment) with the other part, where 0.25 "
         "of as many other accounts would."
     )
@@ -630,9 +630,9 @@ def test_two_parts_that_share_accounts_say_so() -> None:
     groups = [np.arange(0, 30, dtype=np.int32), np.arange(28, 60, dtype=np.int32)]
     found = joining_evidence(groups, [linked(0, 1, field="email_domain", log_p=-1e6)])
     assert found.sentence.startswith(
-        "Its 2 parts, which share 2 of 60 accounts, hold the same rare values (e-mail domain); 18 of 20 accounts of one"
+        "Its 2 parts, which share 2 of 60 accounts, have the same rare values (e-mail domain); 18 of 20 accounts of one"
     )
-    assert found.null.endswith("and up to 50% holding one value")
+    assert found.null.endswith("and up to 50% with one value")
     assert 0 < found.p_value < 1e-290
 
 
@@ -715,7 +715,7 @@ def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_i
         "60 accounts linked by infrastructure sent 60 prompts of 5 templates, each by other accounts; they share "
     )
     (why,) = (e for e in finding.evidence if e.id == "common_infrastructure")
-    assert why.sentence.startswith("Its 5 parts, which share no account, hold the same rare values (network)")
+    assert why.sentence.startswith("Its 5 parts, which share no account, have the same rare values (network)")
     # shown, and not weighed beside what all members share
     assert not any(e.id == why.id for w in weighed for e in w.evidence)
     (candidate,) = (c for c in detection.candidates if c.campaign_id == finding.campaign_id)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import (
-    ENOUGH,
     LEAST_MEMBERS,
     MAX_MEMBERS,
     MAX_PROMPTS,
@@ -198,7 +198,7 @@ def test_the_pool_holds_the_other_accounts_by_falling_volume() -> None:
 
 
 def test_too_few_others_give_no_groups() -> None:
-    volume = np.full(ENOUGH + 4, 6)
+    volume = np.full(MIN_COMPARED + 4, 6)
     account = accounts_with(volume)
     excluded = np.arange(len(volume)) < 5
     own = np.arange(30, dtype=np.int32)

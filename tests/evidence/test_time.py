@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.data import NO_TIME, Evidence
-from harvestdetect.evidence.coordination import HANDED
+from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
-from harvestdetect.evidence.sign_ups import MIN_SIGN_UPS, SignUps, opened_when, sign_ups
+from harvestdetect.evidence.sign_ups import SignUps, opened_when, sign_ups
 from harvestdetect.util.arrays import Ints, Ints32
 from tests.evidence.table import COORDINATION, SIGN_UPS, TEMPO, coordination_evidence, sign_up_evidence, time_evidence
 
@@ -151,7 +151,7 @@ def test_a_pool_that_stays_is_no_hand_over() -> None:
     rng = np.random.default_rng(0)
     campaign = T0 + np.sort(rng.integers(0, DAYS * DAY, (CAMPAIGN, EACH)), axis=1)
     found = weighed(campaign, people(rng, OTHERS))["hand_over"]
-    assert found.value < HANDED
+    assert found.value < EXCEPTIONAL
     assert found.p_value == 1.0
 
 
@@ -371,7 +371,7 @@ def test_unknown_sign_ups_are_no_evidence() -> None:
     assert judged(of, np.arange(40)) == {}
     of.created[:40] = T0
     of.created[5:] = NO_TIME
-    assert judged(of, np.arange(MIN_SIGN_UPS - 3)) == {}
+    assert judged(of, np.arange(MIN_SAMPLE - 3)) == {}
     assert judged(of, np.arange(40)) == {}
     # nobody to compare with
     of.created[:] = T0

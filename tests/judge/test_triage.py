@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -196,6 +197,35 @@ def test_nothing_that_stands_is_no_finding() -> None:
 
 def test_intent_alone_lifts_nothing() -> None:
     assert tier({"intent": SURE}) is None
+
+
+@given(
+    families=st.lists(st.dictionaries(st.sampled_from(["text", *BEYOND]), P_VALUES), min_size=1, max_size=6),
+    more=st.dictionaries(st.sampled_from(["text", "intent", *BEYOND]), P_VALUES),
+    templated=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_measures_that_only_explain_change_no_tier(
+    families: list[dict[Family, float]], more: dict[Family, float], templated: bool
+) -> None:
+    # beyond text they are taken only of candidates with a template
+    taken = {f: p for f, p in more.items() if templated or f not in BEYOND}
+    explaining = [evidence(f"explains {f}", f, p) for f, p in taken.items()]
+    deciding = {f: [f"{f} 0"] for f in ("text", "intent", *BEYOND)}
+    plain, explained = (
+        judge(
+            [[*measured(f), *others] for f in families],
+            [()] * len(families),
+            [templated] * len(families),
+            deciding=deciding,
+            fdr=FDR,
+        )
+        for others in ([], explaining)
+    )
+    for before, after in zip(plain, explained, strict=True):
+        same = [replace(s, agreed=False) for s in before.standings]
+        assert [replace(s, agreed=False) for s in after.standings] == same
+        assert replace(after, standings=()) == replace(before, standings=())
 
 
 @given(p_values=st.lists(P_VALUES, min_size=1, max_size=12), templated=st.booleans())

@@ -1,0 +1,22 @@
+"""How much data a measure needs, and how much of it may be exceptional or missing.
+
+The null distributions are valid for any amount of data. With less than this, a measure could hardly be significant, and
+the benign explanations that read it would be tested on chance.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["EXCEPTIONAL", "MIN_COMPARED", "MIN_PROMPTS", "MIN_SAMPLE"]
+
+
+MIN_SAMPLE: Final = 5
+"""Fewest accounts, prompts or days from which a statistic of a candidate is computed. Chosen."""
+MIN_COMPARED: Final = 20
+"""Fewest other accounts to compare a candidate with, and fewest pairs of prompts by one account. Chosen."""
+MIN_PROMPTS: Final = 40
+"""Fewest prompts whose times are compared with those of drawn groups. Chosen."""
+EXCEPTIONAL: Final = 0.1
+"""Largest share of a candidate's accounts, prompts or days that may be exceptional. They are left out or may lack a
+value, and what only they show is no evidence. Chosen."""
