@@ -173,13 +173,13 @@ def _candidate(seed: _Seed, rest: Sequence[str], least: float, original: Callabl
     while True:
         texts = [cut[seed.text_of[account]] for account in group]
         start = [_place(text, seed.words) for text in texts]
-        found = skeleton(texts, start)
+        found = skeleton(texts, start, least=least / scale)
         if found is None:
             return None
-        branch = _largest_branch(found, texts, least / scale)
-        if branch is None:
+        if not found.ways:
             break
-        group = [group[i] for i in branch]
+        # Products with the same first words: the largest one now, the others later.
+        group = [group[i] for i in found.ways[0]]
     layout = _layout(found, texts, start)
     if layout is None:
         return None
@@ -187,32 +187,6 @@ def _candidate(seed: _Seed, rest: Sequence[str], least: float, original: Callabl
     if seed.backwards:
         layout = layout.mirrored(len(texts[layout.text]))
     return kept_entry(_written(rest[number], original(number), layout))
-
-
-def _largest_branch(found: Skeleton, texts: Sequence[Sequence[str]], least: float) -> list[int] | None:
-    """The most texts that go on with common words behind a skeleton, if nearly all do so in two or more ways.
-
-    These are products with the same first words: the larger one is found now, the other one later. None if there is one
-    way, as for a value in a slot.
-
-    Args:
-        found: the skeleton.
-        texts: tokens of each text.
-        least: number of texts of each way.
-    """
-    ways: dict[str, list[int]] = {}
-    for i, at in found.stops.items():
-        if at < len(texts[i]):
-            ways.setdefault(texts[i][at], []).append(i)
-    large = []
-    for _, some in sorted(ways.items()):
-        if len(some) >= least:
-            further = skeleton([texts[i] for i in some], [found.stops[i] for i in some])
-            if further is not None and further.lengths[0] >= ROW:
-                large.append(some)
-    if len(large) < 2 or sum(map(len, large)) < QUORUM * len(found.stops):
-        return None
-    return max(large, key=len)
 
 
 def _place(text: Sequence[str], words: tuple[str, ...]) -> int:

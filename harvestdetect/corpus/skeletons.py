@@ -61,18 +61,22 @@ class Skeleton:
     """Mean number of tokens behind the last run."""
     stops: dict[int, int]
     """For each text that has all runs, the position behind the last one."""
+    ways: tuple[tuple[int, ...], ...] = ()
+    """Texts that go on in different ways, each with fixed words of its own, the largest group first."""
 
     def runs(self, text: int) -> list[tuple[int, int]]:
         """Start and stop of each run in a text that has them all, ascending."""
         return [(at[text], at[text] + length) for at, length in zip(self.begun, self.lengths, strict=True)]
 
 
-def skeleton(texts: Sequence[Sequence[str]], start: Sequence[int]) -> Skeleton | None:
+def skeleton(texts: Sequence[Sequence[str]], start: Sequence[int], *, least: float | None = None) -> Skeleton | None:
     """The fixed words and slots that nearly all texts share.
 
     Args:
         texts: tokens of each text.
         start: position of the first fixed word of each text.
+        least: number of texts of a way: where nearly all texts go on in two or more ways, the skeleton ends. None: it
+            goes on behind a slot if it can.
 
     Returns:
         None if there is no fixed word.
@@ -82,6 +86,7 @@ def skeleton(texts: Sequence[Sequence[str]], start: Sequence[int]) -> Skeleton |
     runs: list[dict[int, int]] = []  # the start of each run in each text
     lengths: list[int] = []
     gaps: list[float] = []
+    ways: tuple[tuple[int, ...], ...] = ()
     while len(place) >= need:
         begun, length = dict(place), 0
         while (word := _next_word(texts, place, need)) is not None:
@@ -90,6 +95,8 @@ def skeleton(texts: Sequence[Sequence[str]], start: Sequence[int]) -> Skeleton |
         if length:
             runs.append(begun)
             lengths.append(length)
+        if runs and least is not None and (ways := _ways(texts, place, least)):
+            break
         found = _anchored(texts, place, need)
         if found is None:
             break
@@ -104,7 +111,36 @@ def skeleton(texts: Sequence[Sequence[str]], start: Sequence[int]) -> Skeleton |
         gaps=tuple(gaps[: len(runs) - 1]),
         rest=sum(len(texts[i]) - at for i, at in place.items()) / len(place),
         stops=place,
+        ways=ways,
     )
+
+
+def _ways(texts: Sequence[Sequence[str]], place: dict[int, int], least: float) -> tuple[tuple[int, ...], ...]:
+    """The ways in which nearly all texts go on, each with fixed words of its own; none if there are not two of them.
+
+    If the words behind the first one are much the same in two ways, the first word is a value in a slot.
+    """
+    first: dict[str, list[int]] = {}
+    for i, at in place.items():
+        if at < len(texts[i]):
+            first.setdefault(texts[i][at], []).append(i)
+    ways: list[tuple[int, ...]] = []
+    words: list[set[str]] = []
+    for _, some in sorted(first.items()):
+        if len(some) < least:
+            continue
+        found = skeleton([texts[i] for i in some], [place[i] for i in some])
+        if found is None or found.lengths[0] < ROW:
+            continue
+        text = some[min(found.stops)]
+        own = set(texts[text][place[text] + 1 : place[text] + min(found.lengths[0], 2 * ROW)])
+        if any(2 * len(own & other) >= min(len(own), len(other)) for other in words):
+            return ()
+        ways.append(tuple(some))
+        words.append(own)
+    if len(ways) < 2 or sum(map(len, ways)) < QUORUM * len(place):
+        return ()
+    return tuple(sorted(ways, key=len, reverse=True))
 
 
 def _next_word(texts: Sequence[Sequence[str]], place: dict[int, int], need: float) -> str | None:
