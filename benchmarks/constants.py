@@ -150,7 +150,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("corpus.registry", SCAFFOLD_WORDS="words"),
     *_of("corpus.known_templates", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words"),
-    *_of("corpus.preambles", LEAST_SHARE="share", MOST="share"),
+    *_of("corpus.preambles", LEAST_SHARE="share", MOST="share", VARIED="share"),
     *_of("corpus.skeletons", QUORUM="share", NEAR="words"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share", POINTS_PER_TEXT="times"),
     *_of(

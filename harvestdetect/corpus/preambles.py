@@ -48,8 +48,11 @@ __all__ = ["find_preambles"]
 LEAST_SHARE: Final = 0.25
 """Least share of the accounts that must always send a preamble."""
 MOST: Final = 0.5
-"""Share above which some are most: the prompts of an account, the prompts with a request behind the preamble, all
-accounts. It is also the least variety of the users of a product, as a share of the variety of the other accounts."""
+"""Share above which some are most: of the prompts of an account, of the accounts that send a preamble at all, of the
+prompts with a request behind it, and of all accounts."""
+VARIED: Final = 0.6
+"""Least variety of the users of a product, as a share of the variety of the other accounts. Campaigns reached 0.52,
+products had 0.64 and more (``benchmarks/preambles.py``, seeds for tuning)."""
 
 
 def find_preambles(sample: Sample, *, min_accounts: int, kept: Sequence[Entry] = ()) -> tuple[Entry, ...]:
@@ -144,7 +147,8 @@ class _Judged:
         if users.mean() > MOST:
             return True
         return all(
-            np.isnan(own) or np.isnan(usual) or own >= MOST * usual for own, usual in self._varieties(users, share == 0)
+            np.isnan(own) or np.isnan(usual) or own >= VARIED * usual
+            for own, usual in self._varieties(users, share == 0)
         )
 
     def _words_behind(self, candidates: set[int]) -> Floats:
