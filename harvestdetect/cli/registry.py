@@ -57,7 +57,9 @@ def suggest(
         _write(text, out)
     if not quiet:
         count = len(found.preambles)
-        what = "no text that many accounts always send was found" if not count else f"{count} found"
+        what = "no text that many accounts always send was found"
+        if count:
+            what = f"{count:,} {'text' if count == 1 else 'texts'} found"
         note(what if out is None or not count else f"{what}; review them, then: {NAME} scan --registry {quoted(out)}")
     return 0
 
