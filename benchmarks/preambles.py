@@ -35,7 +35,7 @@ from harvestdetect import Prompt, Settings, detect, read_dumps
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.data import Preamble
-from harvestdetect.dump import batches_of, expand_sources
+from harvestdetect.dump import batches_of
 from harvestdetect.simulate.evaluate import Planted, evaluate, found_of
 from harvestdetect.util.versions import versions
 
@@ -258,7 +258,7 @@ def costs(dump: Path) -> list[Counted]:
     """Seconds that finding and taking out add to the reading of a dump: as it is, and with a product of everybody."""
     rows = [
         Prompt(account=account, prompt=parts[-1], time=float(when))
-        for batch in read_dumps(expand_sources([str(dump)]))
+        for batch in read_dumps([str(dump)])
         for account, parts, when in zip(
             batch.prompts.column("account").to_pylist(),
             batch.prompts.column("parts").to_pylist(),
@@ -315,10 +315,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return make_world(seed, data=chosen.data, half=chosen.half, rows=chosen.rows, share=share)
 
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.worlds)
-    sections = [("Products that are found", products_found(seeds, make))]
-    sections.append(("Worlds without a product in which something is taken out", templates_taken(seeds, make)))
+    sections: list[tuple[str, list[Counted]]] = []
+    if chosen.worlds:
+        sections.append(("Worlds without a product in which something is taken out", templates_taken(seeds, make)))
+        sections.append(("Products that are found", products_found(seeds, make)))
     if chosen.scans:
-        sections.append(("Campaigns that a scan finds", scanned(seeds[: chosen.scans], make)))
+        scans = range(chosen.first_seed, chosen.first_seed + chosen.scans)
+        sections.append(("Campaigns that a scan finds", scanned(scans, make)))
     if chosen.cost:
         sections.append(("Cost", costs(chosen.cost)))
     text = markdown(sections)

@@ -15,17 +15,17 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.resources import files
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import pyarrow as pa
 
+from harvestdetect.corpus.cut_out import WORD, Span, union, without
 from harvestdetect.corpus.normalize import is_wordy, normalize
 from harvestdetect.errors import SettingsError
 from harvestdetect.util.arrays import Bools, Ints32
@@ -36,7 +36,6 @@ __all__ = [
 ]
 
 Kind: TypeAlias = Literal["scaffold", "viral"]
-Span: TypeAlias = tuple[int, int]
 
 KEYS: Final = {"id": str, "kind": str, "text": str, "owner": str, "expires": date, "note": str}
 """Keys of an entry, and the type of each."""
@@ -62,9 +61,6 @@ ANCHORS: Final = 256
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SLOT: Final = re.compile(r"\{{1,2}[^{}\n]{0,60}\}{1,2}")
-_PIECE: Final = re.compile(r"\S+")
-_WORD: Final = re.compile(r"[^\W\u2e80-\U0010ffff]+|(?=\w)[\u2e80-\U0010ffff]")
-"""A word, or one character of a script without blanks between words."""
 _SIGN: Final = re.compile(r"([!-/:-@\[-^`{-~])")
 
 
@@ -178,7 +174,7 @@ def _entries(text: str, source: str) -> list[Entry]:
 
 def words_of(text: str) -> list[str]:
     """The words of a normalised text; each character of a script without blanks counts as one."""
-    return _WORD.findall(text)
+    return WORD.findall(text)
 
 
 def word_count(text: str) -> float:
@@ -224,7 +220,7 @@ def entry_of(table: Mapping[str, Any], where: str, source: str) -> Entry:
     if len(text) > MAX_CHARACTERS:
         raise wrong("text", f"has {len(text):,} characters; at most {MAX_CHARACTERS:,} are taken")
     between = [normalize(run) for run in _SLOT.split(text)]
-    runs = tuple(run for run in between if _WORD.search(run))
+    runs = tuple(run for run in between if WORD.search(run))
     words = sum(map(word_count, runs))
     if not runs:
         raise wrong("text", "has no fixed words")
@@ -252,13 +248,13 @@ def _slots(text: str, between: Sequence[str]) -> dict[str, Any]:
     numbered: list[bool | None] = [None]
     before = -1
     for slot, behind in zip(_SLOT.findall(text), between[1:], strict=True):
-        if _WORD.search(between[0]) and len(numbered) == 1:
+        if WORD.search(between[0]) and len(numbered) == 1:
             numbered = [False, None]
         name = slot.strip("{} ")
         if name == PROMPT_SLOT and before < 0:
             before = len(numbered) - 1
         numbered[-1] = name.isdecimal() and numbered[-1] is not False
-        if _WORD.search(behind):
+        if WORD.search(behind):
             numbered.append(None)
     if len(between) == 1:
         numbered = [False, None]
@@ -336,9 +332,9 @@ def strip_one(registry: Registry, original: str, text: str) -> tuple[str, str, i
             spans += found
     if not spans:
         return original, text, best
-    rest = _without(original, text, _union(spans))
+    rest = without(original, text, union(spans))
     clean = normalize(rest)
-    if not _WORD.search(clean):
+    if not WORD.search(clean):
         return "", "", best
     return rest, clean, best
 
@@ -430,68 +426,5 @@ def _is_all(text: str, spans: Sequence[Span], open: tuple[bool, bool]) -> bool:
         return False
     ends = text[: spans[0][0]], text[spans[-1][1] :]
     return all(
-        len(end) <= SLOT_CHARACTERS if slot else not _WORD.search(end) for end, slot in zip(ends, open, strict=True)
+        len(end) <= SLOT_CHARACTERS if slot else not WORD.search(end) for end, slot in zip(ends, open, strict=True)
     )
-
-
-def _union(spans: list[Span]) -> list[Span]:
-    """Merges overlapping spans. Returns them ascending."""
-    found: list[Span] = []
-    for start, stop in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], stop))
-        else:
-            found.append((start, stop))
-    return found
-
-
-def _without(original: str, text: str, spans: Sequence[Span]) -> str:
-    """The original without the words in some spans of its normalised text.
-
-    Words are paired by their number. Normalising neither joins nor reorders words, but one may become several, or
-    vanish. If the numbers do not agree, the normalised text is cut instead.
-    """
-    total = text.count(" ") + 1
-    counts: Iterable[int] = repeat(1)
-    if not original.isascii() or len(original.split()) != total:  # a word in ASCII may vanish, but never becomes two
-        counts = [len(normalize(piece).split()) for piece in original.split()]
-        if sum(counts) != total:
-            return _cut(text, spans)
-    words = map(re.Match.span, _PIECE.finditer(text))
-    cuts: list[Span] = []
-    at, last = 0, -1
-    for (start, stop), count in zip(map(re.Match.span, _PIECE.finditer(original)), counts, strict=False):
-        # Blanks and invisible words between removed words are removed too.
-        after = last if cuts and cuts[-1][1] == last else start
-        last = stop
-        if count == 0:
-            if after < start:
-                cuts[-1] = (cuts[-1][0], stop)
-            continue
-        left, right = next(words)
-        for _ in range(count - 1):
-            right = next(words)[1]
-        while at < len(spans) and spans[at][1] <= left:
-            at += 1
-        if at == len(spans):
-            break
-        reach = at
-        while reach < len(spans) and spans[reach][0] < right:
-            reach += 1
-        if reach == at:
-            continue
-        inside = [(max(a, left) - left, min(b, right) - left) for a, b in spans[at:reach]]
-        if not _WORD.search(_cut(text[left:right], inside)):
-            cuts.append((after, stop))
-        elif right - left == stop - start:
-            cuts += [(after if a == 0 else start + a, start + b) for a, b in inside]
-    return _cut(original, cuts).strip()
-
-
-def _cut(text: str, spans: Sequence[Span]) -> str:
-    """A text without some spans, which are ascending."""
-    kept, last = [], 0
-    for start, stop in spans:
-        kept.append(text[last:start])
-        last = stop
-    return "".join([*kept, text[last:]])
