@@ -27,6 +27,10 @@ ROW: Final = SCAFFOLD_WORDS
 """Number of fixed words in a row that end a slot of any length: as many as a scaffold needs."""
 LONGEST_SLOT: Final = 600
 """Most tokens of a slot."""
+LONG_SLOTS: Final = 20
+"""Most slots of more than :data:`NEAR` tokens: each of them takes long to find."""
+RUNS: Final = 500
+"""Most runs of fixed words of a skeleton."""
 
 _TOKEN: Final = re.compile(r" ?(?:<[^<>\s]{1,40}>|[\u2e80-\U0010ffff]|[^\s<\u2e80-\U0010ffff]+|\S)")
 """A word with its punctuation and the blank before it, a tag, or one character of a script without blanks."""
@@ -69,7 +73,9 @@ class Skeleton:
         return [(at[text], at[text] + length) for at, length in zip(self.begun, self.lengths, strict=True)]
 
 
-def skeleton(texts: Sequence[Sequence[str]], start: Sequence[int], *, least: float | None = None) -> Skeleton | None:
+def skeleton(
+    texts: Sequence[Sequence[str]], start: Sequence[int], *, least: float | None = None, at_most: int = RUNS
+) -> Skeleton | None:
     """The fixed words and slots that nearly all texts share.
 
     Args:
@@ -77,6 +83,7 @@ def skeleton(texts: Sequence[Sequence[str]], start: Sequence[int], *, least: flo
         start: position of the first fixed word of each text.
         least: number of texts of a way: where nearly all texts go on in two or more ways, the skeleton ends. None: it
             goes on behind a slot if it can.
+        at_most: most runs of fixed words.
 
     Returns:
         None if there is no fixed word.
@@ -95,9 +102,12 @@ def skeleton(texts: Sequence[Sequence[str]], start: Sequence[int], *, least: flo
         if length:
             runs.append(begun)
             lengths.append(length)
+        if len(runs) == at_most:
+            break
         if runs and least is not None and (ways := _ways(texts, place, least)):
             break
-        found = _anchored(texts, place, need)
+        long = sum(gap > NEAR for gap in gaps)
+        found = _anchored(texts, place, need, LONGEST_SLOT if long < LONG_SLOTS else 0)
         if found is None:
             break
         if runs:
@@ -129,7 +139,7 @@ def _ways(texts: Sequence[Sequence[str]], place: dict[int, int], least: float) -
     for _, some in sorted(first.items()):
         if len(some) < least:
             continue
-        found = skeleton([texts[i] for i in some], [place[i] for i in some])
+        found = skeleton([texts[i] for i in some], [place[i] for i in some], at_most=1)
         if found is None or found.lengths[0] < ROW:
             continue
         text = some[min(found.stops)]
@@ -152,9 +162,11 @@ def _next_word(texts: Sequence[Sequence[str]], place: dict[int, int], need: floa
     return word if count >= need and not has_digit(word) else None
 
 
-def _anchored(texts: Sequence[Sequence[str]], place: dict[int, int], need: float) -> dict[int, int] | None:
-    """Where the texts go on with common words behind a slot; None if they do not."""
-    for width, reach in ((1, NEAR), (ROW, LONGEST_SLOT)):
+def _anchored(
+    texts: Sequence[Sequence[str]], place: dict[int, int], need: float, longest: int
+) -> dict[int, int] | None:
+    """Where the texts go on with common words behind a slot of at most ``longest`` tokens; None if they do not."""
+    for width, reach in ((1, NEAR), (ROW, longest)):
         first: dict[tuple[str, ...], dict[int, int]] = {}
         for i, at in place.items():
             text = texts[i]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from harvestdetect import Prompt, Settings, detect
 from harvestdetect.cli.main import main
+from harvestdetect.corpus import cut_out
 from harvestdetect.corpus.known_templates import known
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.corpus.registry import ANCHORS, SLOT_CHARACTERS, Registry, load_registry, strip
@@ -473,3 +474,18 @@ def test_the_command_takes_a_registry_or_none(
     code, _, err = scan("--registry", str(tmp_path / "absent.toml"))
     assert code == 2
     assert "cannot read the registry" in err
+
+
+@given(
+    st.lists(st.sampled_from(["one", "Two", "three,", "(four)", "fünf", "a-b", "\u200b", "Ⅷ", "..."]), max_size=9),
+    st.data(),
+)
+def test_whole_words_are_cut_out_as_word_by_word(words: list[str], data: st.DataObject) -> None:
+    original = data.draw(st.sampled_from([" ", "\n", "  "])).join(words)
+    text = normalize(original)
+    border = data.draw(st.lists(st.integers(0, len(text)), max_size=6, unique=True).map(sorted))
+    spans = [(a, b) for a, b in zip(border[::2], border[1::2], strict=False) if text[a:b].strip()]
+    fast = cut_out.without(original, text, spans)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cut_out, "_whole_words", lambda text, spans: None)
+        assert cut_out.without(original, text, spans) == fast
