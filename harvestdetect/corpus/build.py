@@ -29,7 +29,8 @@ from harvestdetect.corpus.preamble_candidates import kept_entry, preamble_regist
 from harvestdetect.corpus.preamble_sample import sampled
 from harvestdetect.corpus.preambles import find_preambles
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
-from harvestdetect.corpus.registry import Registry
+from harvestdetect.corpus.registry import Entry, Registry
+from harvestdetect.corpus.repeats import first_requests
 from harvestdetect.corpus.segments import digests, shareable
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.corpus.tables import (
@@ -41,6 +42,7 @@ from harvestdetect.corpus.tables import (
     runs_of_equal,
 )
 from harvestdetect.corpus.taking_out import stored_texts, take_out
+from harvestdetect.corpus.turns import SENT, leave_out_resent
 from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Preamble, Prompts
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
 from harvestdetect.util.scratch import Place
@@ -136,6 +138,9 @@ class CorpusBuilder:
         self._kept_preambles = kept_preambles
         self.preambles: tuple[Preamble, ...] = ()
         """Preambles that :meth:`finish` found and took out."""
+        self.resent = 0
+        """Turns of conversations that :meth:`finish` left out, because they were sent before."""
+        self._several_turns = False
         self._known: Counter[str] = Counter()
         self._items = 0
         self._prompts = 0
@@ -179,9 +184,10 @@ class CorpusBuilder:
             wanted = (block.time >= self._since) | (block.time == NO_TIME)
             block, file = select_rows(block, wanted), file[wanted]
         add = self._columns.add
-        for name in ("line", "time", "created_at", "content", "digest", "kind"):
+        for name in ("line", "time", "created_at", "content", "digest", "kind", "request", "fresh", "turn"):
             add(name, getattr(block, name))
         add("file", file)
+        add("turn count", block.turn_count)
         borders = np.cumsum(block.value_count)[:-1]
         value_bytes = np.cumsum(block.value_size, dtype=np.int64)
         stops = [int(value_bytes[border - 1]) if border else 0 for border in borders.tolist()]
@@ -210,6 +216,7 @@ class CorpusBuilder:
         add("text size", block.text_size)
         add("shown", np.where(own, shown, text))
         add("shown size", np.where(own, block.shown_size, block.text_size))
+        self._several_turns |= bool((block.turn_count > 1).any())
         self._items += len(block.kind)
         self._prompts += len(block.line)
         entries = self._cutting.registry.entries if self._cutting.registry else ()
@@ -224,9 +231,15 @@ class CorpusBuilder:
         finally:
             self.close()
         pa.default_memory_pool().release_unused()
-        if self._find_preambles:
-            self._take_out_preambles()
-            pa.default_memory_pool().release_unused()
+        # A product may put its text around the first turn alone, which the next requests resend.
+        preambles = self._preambles_of_products() if self._find_preambles else ()
+        if self._several_turns:
+            self.resent = leave_out_resent(self._columns, self._coded("account")[0])
+        if preambles:
+            account = self._coded("account")[0]
+            known = preamble_registry(preambles)
+            self.preambles = take_out(known, self._columns, self._texts, self._cutting, account)
+        pa.default_memory_pool().release_unused()
         prompts, place = self._sorted_prompts()
         pa.default_memory_pool().release_unused()
         both, pieces = self._distinct_segments(place, prompts.account)
@@ -254,19 +267,16 @@ class CorpusBuilder:
             prompts=prompts,
         )
 
-    def _take_out_preambles(self) -> None:
-        """Finds preambles, and takes them out of the parts."""
+    def _preambles_of_products(self) -> tuple[Entry, ...]:
+        """The preambles in what was taken."""
         read = self._columns.read
         account, accounts = self._coded("account")
-        held, holder = read("held", np.int32), read("holder", np.int32)
         sample = sampled(
             stored_texts(self._columns, self._texts), accounts=accounts, account=account, time=read("time", np.int64),
-            content=read("content", np.uint64), held=held, holder=holder,
+            content=read("content", np.uint64), held=read("held", np.int32), holder=read("holder", np.int32),
         )  # fmt: skip
         kept = [entry for text in self._kept_preambles if (entry := kept_entry(text)) is not None]
-        found = find_preambles(sample, min_accounts=self._min_senders, kept=kept)
-        if found:
-            self.preambles = take_out(preamble_registry(found), self._columns, self._texts, self._cutting, account)
+        return find_preambles(sample, min_accounts=self._min_senders, kept=kept)
 
     def _distinct_segments(self, place: Ints32, account: Ints32) -> tuple[SegmentTable, _Pieces]:
         """The distinct parts, followed by the distinct pieces, sentences and outlines; and where these are.
@@ -318,6 +328,7 @@ class CorpusBuilder:
         time = read("time", np.int64)
         order = np.lexsort((content, time, account))
         account, time, content = account[order], time[order], content[order]
+        sent = read(SENT, np.uint64)[order] if SENT in self._columns else content
         created, file, line = read("created_at", np.int64), read("file", np.int32), read("line", np.int64)
         coded = {name: self._coded(name) for name in CODED[1:]}
         # The other columns decide only between prompts that agree in these three.
@@ -339,6 +350,7 @@ class CorpusBuilder:
             accounts=accounts,
             fields={n: FieldColumn(code=coded[n][0][order], values=coded.pop(n)[1]) for n in CODED[1:]},
             created_at=created,
+            first=first_requests(account, time, sent, read("request", np.uint64)[order]),
         )
         return prompts, place
 

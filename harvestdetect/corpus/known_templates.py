@@ -9,12 +9,11 @@ from typing import Final
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.corpus.registry import Entry, Registry, words_of
 
-__all__ = ["known"]
+__all__ = ["SAME_TEMPLATE", "known"]
 
-KNOWN_SHARE: Final = 0.8
-"""Least share of the words of a known template that are also words of the entry."""
-ENTRY_SHARE: Final = 0.6
-"""Least share of the words of the entry that are also words of the known template."""
+SAME_TEMPLATE: Final = 0.7
+"""Share of the fixed words of the longer of two templates that the other has too, in order, from which they are the
+same. Chosen."""
 OWN_WORDS: Final = 2
 """Most words of a known template that are not in the entry, however long that is. More may be an instruction."""
 
@@ -31,7 +30,7 @@ def known(registry: Registry, words: Sequence[str | None]) -> Entry | None:
     best, most = None, 0.0
     for entry in registry.entries:
         theirs = [word for run in entry.runs for word in words_of(run)]
-        least = max(KNOWN_SHARE * len(own), ENTRY_SHARE * len(theirs), len(own) - OWN_WORDS, 1)
+        least = max(SAME_TEMPLATE * max(len(own), len(theirs)), len(own) - OWN_WORDS, 1)
         if (bag & Counter(theirs)).total() < least:
             continue
         common = _common(own, theirs)

@@ -51,7 +51,8 @@ PROMPT_SLOT: Final = "prompt"
 """Name of the slot where the text of the user stands. It may be of any length, and what is behind it is looked for from
 the end of the text."""
 SCAFFOLD_WORDS: Final = 4
-"""Fewest fixed words of a scaffold. A shorter one would be cut out of ordinary sentences."""
+"""Fewest fixed words of a scaffold; a registry with a shorter one, which would be cut out of ordinary sentences, is
+refused."""
 WIDE: Final = "\u2e80"
 """First character of scripts without blanks between words. Two characters of these count as a word."""
 ANCHOR: Final = 32
