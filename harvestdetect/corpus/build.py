@@ -25,8 +25,6 @@ import pyarrow.compute as pc
 
 from harvestdetect.corpus.block import CODED, Cutting, PreparedBlock, select_rows
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.preamble_candidates import kept_entry, preamble_registry
-from harvestdetect.corpus.preamble_sample import sampled
 from harvestdetect.corpus.preambles import find_preambles
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.registry import Entry, Registry
@@ -41,7 +39,7 @@ from harvestdetect.corpus.tables import (
     prompts_of_parts,
     runs_of_equal,
 )
-from harvestdetect.corpus.taking_out import stored_texts, take_out
+from harvestdetect.corpus.taking_out import sample_of, take_out
 from harvestdetect.corpus.turns import SENT, leave_out_resent
 from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Preamble, Prompts
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
@@ -231,14 +229,17 @@ class CorpusBuilder:
         finally:
             self.close()
         pa.default_memory_pool().release_unused()
-        # A product may put its text around the first turn alone, which the next requests resend.
-        preambles = self._preambles_of_products() if self._find_preambles else ()
+        account, accounts = self._coded("account")
+        preambles: tuple[Entry, ...] = ()
+        if self._find_preambles:
+            # A product may put its text around the first turn alone, which the next requests resend.
+            sample = sample_of(self._columns, self._texts, account, accounts)
+            preambles = find_preambles(sample, min_accounts=self._min_senders, kept=self._kept_preambles)
         if self._several_turns:
-            self.resent = leave_out_resent(self._columns, self._coded("account")[0])
+            self.resent = leave_out_resent(self._columns, account)
         if preambles:
-            account = self._coded("account")[0]
-            known = preamble_registry(preambles)
-            self.preambles = take_out(known, self._columns, self._texts, self._cutting, account)
+            self.preambles = take_out(preambles, self._columns, self._texts, self._cutting, account)
+        del account, accounts
         pa.default_memory_pool().release_unused()
         prompts, place = self._sorted_prompts()
         pa.default_memory_pool().release_unused()
@@ -266,17 +267,6 @@ class CorpusBuilder:
             posting_prompt=prompt,
             prompts=prompts,
         )
-
-    def _preambles_of_products(self) -> tuple[Entry, ...]:
-        """The preambles in what was taken."""
-        read = self._columns.read
-        account, accounts = self._coded("account")
-        sample = sampled(
-            stored_texts(self._columns, self._texts), accounts=accounts, account=account, time=read("time", np.int64),
-            content=read("content", np.uint64), held=read("held", np.int32), holder=read("holder", np.int32),
-        )  # fmt: skip
-        kept = [entry for text in self._kept_preambles if (entry := kept_entry(text)) is not None]
-        return find_preambles(sample, min_accounts=self._min_senders, kept=kept)
 
     def _distinct_segments(self, place: Ints32, account: Ints32) -> tuple[SegmentTable, _Pieces]:
         """The distinct parts, followed by the distinct pieces, sentences and outlines; and where these are.

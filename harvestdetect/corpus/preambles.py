@@ -36,7 +36,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.corpus.preamble_candidates import TOKENS, between, candidates_of
+from harvestdetect.corpus.preamble_candidates import TOKENS, between, candidates_of, kept_entry
 from harvestdetect.corpus.preamble_sample import Sample
 from harvestdetect.corpus.registry import SCAFFOLD_WORDS, Entry, places, word_count
 from harvestdetect.corpus.skeletons import tokens
@@ -55,21 +55,22 @@ VARIED: Final = 0.6
 products had 0.64 and more (``benchmarks/preambles.py``, seeds for tuning)."""
 
 
-def find_preambles(sample: Sample, *, min_accounts: int, kept: Sequence[Entry] = ()) -> tuple[Entry, ...]:
+def find_preambles(sample: Sample, *, min_accounts: int, kept: Sequence[str] = ()) -> tuple[Entry, ...]:
     """The preambles of a dump.
 
     Args:
         sample: of the dump.
         min_accounts: number of accounts of the sample that must always send a preamble.
-        kept: preambles of an earlier scan. Where no preamble that is found now takes its place, one of them stays
-            until fewer than half as many accounts as usual always send it.
+        kept: texts of preambles of an earlier scan. Where no preamble that is found now takes its place, one of them
+            stays until fewer than half as many accounts as usual always send it.
     """
     least = max(min_accounts, LEAST_SHARE * len(sample.volume))
     if len(sample.volume) < least:
         return ()
     candidates = candidates_of(sample, least)
     fresh = len(candidates)
-    candidates += [entry for entry in kept if all(entry.id != other.id for other in candidates)]
+    known = {entry.id for entry in candidates}
+    candidates += [entry for text in kept if (entry := kept_entry(text)) is not None and entry.id not in known]
     if not candidates:
         return ()
     judged = _Judged.of(sample, candidates)

@@ -7,13 +7,15 @@ preambles, and each scan decides anew.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from harvestdetect.corpus.block import Cutting
-from harvestdetect.corpus.preamble_sample import SampledTexts
+from harvestdetect.corpus.preamble_candidates import preamble_registry
+from harvestdetect.corpus.preamble_sample import Sample, SampledTexts, sampled
 from harvestdetect.corpus.registry import Entry, Registry, places, sifted, strip_one, word_count
 from harvestdetect.corpus.segments import digests, pieces_of, shareable
 from harvestdetect.corpus.tables import GrowingColumns
@@ -21,7 +23,7 @@ from harvestdetect.data import WHOLE_KINDS, Preamble
 from harvestdetect.util.arrays import AnyArray, Ints, Ints32, Words, pairs, ranges
 from harvestdetect.util.texts import TextFile, Texts, pack
 
-__all__ = ["stored_texts", "take_out"]
+__all__ = ["sample_of", "take_out"]
 
 LOT: Final = 20_000
 """Number of texts that are read at a time."""
@@ -135,7 +137,7 @@ class _Recut:
         return np.where(self.made >= 0, first + self.made, number)
 
 
-def stored_texts(columns: GrowingColumns, file: TextFile) -> SampledTexts:
+def _stored_texts(columns: GrowingColumns, file: TextFile) -> SampledTexts:
     """All parts that were taken, and the pieces of them, with the places of their texts."""
     read = columns.read
     return SampledTexts(
@@ -149,13 +151,33 @@ def stored_texts(columns: GrowingColumns, file: TextFile) -> SampledTexts:
     )
 
 
+def sample_of(columns: GrowingColumns, file: TextFile, account: Ints32, accounts: pa.Array) -> Sample:
+    """The sample in which preambles are looked for, see :mod:`harvestdetect.corpus.preamble_sample`.
+
+    Args:
+        columns: of the corpus.
+        file: of the texts.
+        account: int32[p]: the account of each prompt, an index into ``accounts``.
+        accounts: the ids of the accounts.
+    """
+    return sampled(
+        _stored_texts(columns, file),
+        accounts=accounts,
+        account=account,
+        time=columns.read("time", np.int64),
+        content=columns.read("content", np.uint64),
+        held=columns.read("held", np.int32),
+        holder=columns.read("holder", np.int32),
+    )
+
+
 def take_out(
-    registry: Registry, columns: GrowingColumns, file: TextFile, cutting: Cutting, account: Ints32
+    preambles: Sequence[Entry], columns: GrowingColumns, file: TextFile, cutting: Cutting, account: Ints32
 ) -> tuple[Preamble, ...]:
     """Takes preambles out of all parts, and cuts these parts again.
 
     Args:
-        registry: the preambles.
+        preambles: to take out.
         columns: of the corpus; those about parts and prompts are replaced.
         file: of the texts; the new texts are appended.
         cutting: how parts are cut.
@@ -164,8 +186,9 @@ def take_out(
     Returns:
         The preambles that were found, with the numbers of their accounts and prompts.
     """
+    registry = preamble_registry(preambles)
     owner = columns.read("owner", np.int32)
-    texts = stored_texts(columns, file)
+    texts = _stored_texts(columns, file)
     parts = np.flatnonzero(texts.kind < WHOLE_KINDS)
     recut = _Recut(file, len(owner))
     for start in range(0, len(parts), LOT):

@@ -84,6 +84,20 @@ def test_neither_order_nor_blocks_nor_processes_change_anything(monkeypatch: pyt
     assert segments(again) == segments(corpus)
 
 
+def test_a_preamble_of_the_first_turn_is_found_though_later_requests_resend_it() -> None:
+    rng, rows, plain = random.Random(4), list[Prompt](), list[Prompt]()
+    for row in people(60):
+        turns = [f"{RULES} {slots(rng)} User: {row.prompt}", *(f"{row.prompt} again {n}" for n in range(3))]
+        own = [str(row.prompt), *turns[1:]]
+        for count in range(1, 5):
+            when = (row.time or 0) + 600 * count
+            rows.append(replace(row, prompt=[("user", turn) for turn in turns[:count]], time=when))
+            plain.append(replace(row, prompt=[("user", turn) for turn in own[:count]], time=when))
+    corpus, (found,) = built(rows)
+    assert found.accounts == 60
+    assert segments(corpus)["text"] == segments(built(plain)[0])["text"]
+
+
 def test_two_products_and_one_of_few_accounts_are_found() -> None:
     rows = people(200)
     second: Wrap = lambda text, rng: f"{OTHER}\n{text}"  # noqa: E731
