@@ -33,13 +33,13 @@ def dump(folder: Path, rows: Sequence[Prompt]) -> Path:
 
 def test_a_suggestion_is_a_registry_that_takes_out_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = people(60)
-    file, out = dump(tmp_path, wrapped(rows, WRAPS["around"])), tmp_path / "new" / "products.toml"
+    file, out = dump(tmp_path, wrapped(rows, WRAPS["before"])), tmp_path / "new" / "products.toml"
     assert run_command(["registry", "suggest", str(file), "--out", str(out), "--no-preambles"]) == 0
     assert "1 text found" in capsys.readouterr().err
     registry = load_registry(out, today=TODAY)
     (entry,) = (e for e in registry.entries if e.owner == "not reviewed yet")
     assert "# 60 accounts (100% of all) sent it" in out.read_text(encoding="utf-8")
-    texts = [str(row.prompt) for row in wrapped(rows, WRAPS["around"])]
+    texts = [str(row.prompt) for row in wrapped(rows, WRAPS["before"])]
     stripped = strip(registry, texts)
     assert stripped.texts == [str(row.prompt) for row in rows]
     assert {registry.entries[i].id for i in stripped.entry} == {entry.id}
