@@ -150,7 +150,9 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
         fdr="probability",
     ),
-    *_of("corpus.registry", SAME_TEMPLATE="share", OWN_WORDS="words"),
+    *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
+    *_of("corpus.preambles", LEAST_SHARE="share", MOST="share", VARIED="share"),
+    *_of("corpus.skeletons", QUORUM="share", NEAR="words"),
     *_of("cluster.selection", MAX_TEXT_SHARE="share"),
     *_of("cluster.views", SAME_SET="share"),
     *_of(

@@ -76,6 +76,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
             without_time=counts["without_time"],
         ),
         attributed=outcome.attributed,
+        preambles=read.preambles,
         **found,
     )
 

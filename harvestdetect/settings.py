@@ -86,6 +86,10 @@ class Settings:
     use_registry: bool = True
     """Whether to remove known scaffolds from texts before texts are compared, and to report known templates as such."""
 
+    find_preambles: bool = True
+    """Whether to look for texts that many accounts always send, such as the system prompt of a product, and to remove
+    them from texts before texts are compared."""
+
     # encoding
     encoder: str = "auto"
     """``fast`` compares texts only by wording, ``full`` also compares all of them by meaning, and ``auto`` compares as
@@ -195,6 +199,7 @@ class Settings:
             ("allow_download", bool, "true or false"),
             ("use_cache", bool, "true or false"),
             ("use_registry", bool, "true or false"),
+            ("find_preambles", bool, "true or false"),
             ("model", str | None, "a folder or name"),
             ("profile", str, "the name of a shape or a TOML file"),
             ("cache", Path | None, "a folder"),

@@ -23,6 +23,7 @@ from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts
 from harvestdetect.corpus.copies import copies_of, copies_told
+from harvestdetect.corpus.left_out import preamble_sentence, scaffold_sentence
 from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.repeats import repeats_told
 from harvestdetect.corpus.shards import ShardFolder, Window
@@ -31,6 +32,7 @@ from harvestdetect.data import (
     Campaign,
     Corpus,
     Neighbors,
+    Preamble,
     Prompt,
     Reject,
     SourceFile,
@@ -98,6 +100,8 @@ class Read:
     reject_count: int
     repeated: int
     """Number of rows that do not count because another file has them too."""
+    preambles: tuple[Preamble, ...] = ()
+    """Texts that many accounts always send, taken out of the corpus."""
     again: int = 0
     """Number of further rows that repeat a request: they have its request id, or its text within a minute."""
     resent: int = 0
@@ -124,6 +128,7 @@ def read_corpus(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=registry,
         min_senders=settings.min_accounts, workers=processes(settings.workers),
         shards=window.shards if window else shards, folder=context.scratch, since=window.since if window else None,
+        find_preambles=settings.find_preambles, kept_preambles=window.preambles if window else (),
     ) as builder:  # fmt: skip
         for batch in _batches(source, builder, prepared=shards is not None, key=context.settings.pseudonyms):
             context.memory.check_reading(len(builder), batch)
@@ -133,10 +138,14 @@ def read_corpus(
         if isinstance(source, Dumps):
             for sentence in source.left_out.sentences():
                 context.note(sentence)
-        _note_scaffolds(builder, registry, context)
+        if (told := scaffold_sentence(builder.known, registry)) is not None:
+            context.note(told)
         if reject_count > len(rejects):
             context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")
         corpus = builder.finish()
+        preambles = builder.preambles
+    for one in preambles:
+        context.note(preamble_sentence(one))
     copies = copies_of(corpus.prompts)
     if copies.copied is not None:
         corpus = replace(corpus, prompts=replace(corpus.prompts, copied=copies.copied))
@@ -150,6 +159,7 @@ def read_corpus(
         rejects=tuple(rejects),
         reject_count=reject_count,
         repeated=copies.repeated,
+        preambles=preambles,
         again=again,
         resent=builder.resent,
     )
@@ -178,13 +188,6 @@ def _missing(name: str) -> Iterator[Batch]:
     """The batches of a file whose prepared form is gone: reading them fails."""
     raise CacheError(f"the prepared file of {name} is missing or damaged")
     yield
-
-
-def _note_scaffolds(builder: CorpusBuilder, registry: Registry | None, context: Context) -> None:
-    known = registry.entries if registry else ()
-    cut = [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]
-    if cut:
-        context.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
 
 
 def postings_of(corpus: Corpus, volume: Volumes) -> Postings:

@@ -22,6 +22,7 @@ from harvestdetect.cli.explain import explain
 from harvestdetect.cli.health import health
 from harvestdetect.cli.inspect import inspect
 from harvestdetect.cli.pseudonym import pseudonym
+from harvestdetect.cli.registry import registry
 from harvestdetect.cli.review import campaigns, review
 from harvestdetect.cli.run import NAME, run
 from harvestdetect.cli.scan import scan
@@ -64,6 +65,6 @@ def cli() -> None:
 
 for command in (
     *(scan, inspect, calibrate, simulate, evaluate, explain),
-    *(campaigns, review, alerts, state, schedule, watch, health, pseudonym),
+    *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry),
 ):
     cli.add_command(command)

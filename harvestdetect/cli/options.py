@@ -153,6 +153,11 @@ _SCAN_OPTIONS: Final = (
     ),
     click.option("--no-registry", is_flag=True, help="Use no registry, not even the shipped one."),
     click.option(
+        "--no-preambles", is_flag=True,
+        help="Do not look for texts that many accounts always send, such as the system prompt of a product. Without "
+        "this option, they are found and removed from prompts before these are compared.",
+    ),
+    click.option(
         "--min-accounts", type=int, metavar="N", help="Smallest number of accounts in a campaign.  [default: 10]"
     ),
     click.option(
@@ -237,4 +242,5 @@ def settings_of(options: dict[str, Any], settings_file: str | None) -> Settings:
     flags["allow_download"] = flags["allow_download"] or None
     flags["use_cache"] = False if flags.pop("no_cache") else None
     flags["use_registry"] = False if flags.pop("no_registry") else None
+    flags["find_preambles"] = False if flags.pop("no_preambles") else None
     return load_settings(settings_file, flags=flags)

@@ -15,7 +15,7 @@ Everything is sorted by content, so the order of rows and files changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,8 +25,9 @@ import pyarrow.compute as pc
 
 from harvestdetect.corpus.block import CODED, Cutting, PreparedBlock, select_rows
 from harvestdetect.corpus.normalize import normalize
+from harvestdetect.corpus.preambles import find_preambles
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
-from harvestdetect.corpus.registry import Registry
+from harvestdetect.corpus.registry import Entry, Registry
 from harvestdetect.corpus.repeats import first_requests
 from harvestdetect.corpus.segments import digests, shareable
 from harvestdetect.corpus.shards import ShardFolder
@@ -38,8 +39,9 @@ from harvestdetect.corpus.tables import (
     prompts_of_parts,
     runs_of_equal,
 )
+from harvestdetect.corpus.taking_out import sample_of, take_out
 from harvestdetect.corpus.turns import SENT, leave_out_resent
-from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Prompts
+from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Preamble, Prompts
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile, Texts, unpack
@@ -102,6 +104,9 @@ class CorpusBuilder:
         shards: keeps the prepared blocks of whole files, see :meth:`add_file`. It must cut as the builder does.
         folder: of the files, see :class:`~harvestdetect.util.scratch.ScratchFile`.
         since: Unix seconds. Earlier prompts are left out, those without a time are not; None takes all.
+        find_preambles: whether to look for preambles and to take them out, see
+            :mod:`harvestdetect.corpus.preambles`.
+        kept_preambles: texts of preambles that an earlier scan found.
 
     Raises:
         ValueError: ``shards`` cuts prompts in another way.
@@ -118,12 +123,19 @@ class CorpusBuilder:
         shards: ShardFolder | None = None,
         folder: Place = None,
         since: int | None = None,
+        find_preambles: bool = False,
+        kept_preambles: Sequence[str] = (),
     ) -> None:
+        """Many parameters because each is one choice of the caller."""
         self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)
         self._preparer = ParallelPreparer(self._cutting, self._take, workers=workers, shards=shards)
         self._min_senders = min_senders
         self._folder = folder
         self._since = since
+        self._find_preambles = find_preambles
+        self._kept_preambles = kept_preambles
+        self.preambles: tuple[Preamble, ...] = ()
+        """Preambles that :meth:`finish` found and took out."""
         self.resent = 0
         """Turns of conversations that :meth:`finish` left out, because they were sent before."""
         self._several_turns = False
@@ -217,9 +229,18 @@ class CorpusBuilder:
         finally:
             self.close()
         pa.default_memory_pool().release_unused()
+        account, accounts = self._coded("account")
+        preambles: tuple[Entry, ...] = ()
+        if self._find_preambles:
+            # A product may put its text around the first turn alone, which the next requests resend.
+            sample = sample_of(self._columns, self._texts, account, accounts)
+            preambles = find_preambles(sample, min_accounts=self._min_senders, kept=self._kept_preambles)
         if self._several_turns:
-            self.resent = leave_out_resent(self._columns, self._coded("account")[0])
-            pa.default_memory_pool().release_unused()
+            self.resent = leave_out_resent(self._columns, account)
+        if preambles:
+            self.preambles = take_out(preambles, self._columns, self._texts, self._cutting, account)
+        del account, accounts
+        pa.default_memory_pool().release_unused()
         prompts, place = self._sorted_prompts()
         pa.default_memory_pool().release_unused()
         both, pieces = self._distinct_segments(place, prompts.account)

@@ -15,26 +15,27 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.resources import files
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import pyarrow as pa
 
-from harvestdetect.corpus.normalize import normalize
+from harvestdetect.corpus.cut_out import WORD, Span, union, without
+from harvestdetect.corpus.normalize import is_wordy, normalize
 from harvestdetect.errors import SettingsError
 from harvestdetect.util.arrays import Bools, Ints32
 
-__all__ = ["SAME_TEMPLATE", "Entry", "Kind", "Registry", "Stripped", "known", "load_registry", "sifted", "strip"]
+__all__ = [
+    *("PROMPT_SLOT", "Entry", "Kind", "Registry", "Stripped", "entry_of", "load_registry", "places", "sifted"),
+    *("strip", "strip_one", "word_count", "words_of"),
+]
 
 Kind: TypeAlias = Literal["scaffold", "viral"]
-Span: TypeAlias = tuple[int, int]
 
 KEYS: Final = {"id": str, "kind": str, "text": str, "owner": str, "expires": date, "note": str}
 """Keys of an entry, and the type of each."""
@@ -46,6 +47,9 @@ MAX_CHARACTERS: Final = 50_000
 """Most characters of the text of an entry."""
 SLOT_CHARACTERS: Final = 4_000
 """Most characters between the words on both sides of a slot."""
+PROMPT_SLOT: Final = "prompt"
+"""Name of the slot where the text of the user stands. It may be of any length, and what is behind it is looked for from
+the end of the text."""
 SCAFFOLD_WORDS: Final = 4
 """Fewest fixed words of a scaffold; a registry with a shorter one, which would be cut out of ordinary sentences, is
 refused."""
@@ -55,17 +59,9 @@ ANCHOR: Final = 32
 """Characters of the longest run of an entry that a text must contain for the entry to be looked for."""
 ANCHORS: Final = 256
 """Number of entries whose anchors are looked for at a time."""
-SAME_TEMPLATE: Final = 0.7
-"""Share of the fixed words of the longer of two templates that the other has too, in order, from which they are the
-same. Chosen."""
-OWN_WORDS: Final = 2
-"""Most words of a known template that are not in the entry, however long that is. More may be an instruction."""
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SLOT: Final = re.compile(r"\{{1,2}[^{}\n]{0,60}\}{1,2}")
-_PIECE: Final = re.compile(r"\S+")
-_WORD: Final = re.compile(r"[^\W\u2e80-\U0010ffff]+|(?=\w)[\u2e80-\U0010ffff]")
-"""A word, or one character of a script without blanks between words."""
 _SIGN: Final = re.compile(r"([!-/:-@\[-^`{-~])")
 
 
@@ -88,6 +84,11 @@ class Entry:
     """The fixed words between slots, normalised."""
     open: tuple[bool, bool]
     """Whether there is a slot before the first run, and one after the last."""
+    values: tuple[bool, ...]
+    """For the place before each run and the one behind the last: whether its slot has a number. What fills such a slot
+    is removed as well if it is a value such as a date or a name, and not wordy."""
+    before_prompt: int
+    """Number of runs before the slot :data:`PROMPT_SLOT`; -1 if there is no such slot."""
     anchor: str
     """Characters that every text with the entry contains."""
 
@@ -165,15 +166,34 @@ def _entries(text: str, source: str) -> list[Entry]:
         raise SettingsError(f"{source}: entry must be a list of tables, each written as [[entry]]")
     found: dict[str, Entry] = {}
     for number, table in enumerate(tables, 1):
-        entry = _entry(table, f"{source}, entry {number}", source)
+        entry = entry_of(table, f"{source}, entry {number}", source)
         if entry.id in found:
             raise SettingsError(f"{source}, entry {number}: key 'id': {entry.id!r} is used twice")
         found[entry.id] = entry
     return list(found.values())
 
 
-def _entry(table: Mapping[str, Any], where: str, source: str) -> Entry:
-    """One entry of a file, checked."""
+def words_of(text: str) -> list[str]:
+    """The words of a normalised text; each character of a script without blanks counts as one."""
+    return WORD.findall(text)
+
+
+def word_count(text: str) -> float:
+    """Number of words of a normalised text. In scripts without blanks between words, two characters are a word."""
+    return sum(0.5 if word >= WIDE else 1 for word in words_of(text))
+
+
+def entry_of(table: Mapping[str, Any], where: str, source: str) -> Entry:
+    """One entry, checked.
+
+    Args:
+        table: the keys of the entry.
+        where: it is, for messages.
+        source: its file.
+
+    Raises:
+        SettingsError: it is malformed, for example because it has too few fixed words.
+    """
     if isinstance(table.get("id"), str):
         where += f" ({table['id']!r})"
 
@@ -201,8 +221,8 @@ def _entry(table: Mapping[str, Any], where: str, source: str) -> Entry:
     if len(text) > MAX_CHARACTERS:
         raise wrong("text", f"has {len(text):,} characters; at most {MAX_CHARACTERS:,} are taken")
     between = [normalize(run) for run in _SLOT.split(text)]
-    runs = tuple(run for run in between if _WORD.search(run))
-    words = sum(0.5 if word >= WIDE else 1 for run in runs for word in _WORD.findall(run))
+    runs = tuple(run for run in between if WORD.search(run))
+    words = sum(map(word_count, runs))
     if not runs:
         raise wrong("text", "has no fixed words")
     if table["kind"] == "scaffold" and words < SCAFFOLD_WORDS:
@@ -219,8 +239,27 @@ def _entry(table: Mapping[str, Any], where: str, source: str) -> Entry:
         source=source,
         runs=runs,
         open=(between[0] != runs[0], between[-1] != runs[-1]),
+        **_slots(text, between),
         anchor=max(runs, key=len)[:ANCHOR].strip(),
     )
+
+
+def _slots(text: str, between: Sequence[str]) -> dict[str, Any]:
+    """``values`` and ``before_prompt`` of an entry with a text. ``between``: what is around its slots, normalised."""
+    numbered: list[bool | None] = [None]
+    before = -1
+    for slot, behind in zip(_SLOT.findall(text), between[1:], strict=True):
+        if WORD.search(between[0]) and len(numbered) == 1:
+            numbered = [False, None]
+        name = slot.strip("{} ")
+        if name == PROMPT_SLOT and before < 0:
+            before = len(numbered) - 1
+        numbered[-1] = name.isdecimal() and numbered[-1] is not False
+        if WORD.search(behind):
+            numbered.append(None)
+    if len(between) == 1:
+        numbered = [False, None]
+    return {"values": tuple(bool(one) for one in numbered), "before_prompt": before}
 
 
 # ---------------------------------------------------------------- stripping
@@ -231,8 +270,9 @@ def strip(registry: Registry, texts: Sequence[str]) -> Stripped:
 
     A match is found in the normalised text, so letter case, blanks, look-alike and invisible letters do not matter.
     Its words are then cut out of the original, and the content of slots stays. A scaffold matches if the text contains
-    all its runs as whole words, in order, at most :data:`SLOT_CHARACTERS` apart. A viral prompt matches if it is the
-    whole text, and is not removed.
+    all its runs as whole words, in order, at most :data:`SLOT_CHARACTERS` apart. If it has a slot :data:`PROMPT_SLOT`,
+    it matches once: the runs before that slot are looked for from the left, those behind it from the right. A viral
+    prompt matches if it is the whole text, and is not removed.
 
     Args:
         registry: see :func:`load_registry`.
@@ -245,7 +285,7 @@ def strip(registry: Registry, texts: Sequence[str]) -> Stripped:
     for i in np.flatnonzero(sifted(registry, pa.array(compared, pa.large_string()))).tolist():
         original = out[i]
         if original not in done:
-            done[original] = _strip(registry, original, compared[i])
+            done[original] = strip_one(registry, original, compared[i])
         out[i], compared[i], entry[i] = done[original]
     return Stripped(texts=out, compared=compared, entry=entry)
 
@@ -270,14 +310,20 @@ def sifted(registry: Registry, compared: pa.Array) -> Bools:
     return found
 
 
-def _strip(registry: Registry, original: str, text: str) -> tuple[str, str, int]:
-    """(original without scaffolds, the same normalised, entry or -1) of one text."""
+def strip_one(registry: Registry, original: str, text: str) -> tuple[str, str, int]:
+    """(original without scaffolds, the same normalised, entry or -1) of one text.
+
+    Args:
+        registry: see :func:`load_registry`.
+        original: the text.
+        text: the same, normalised.
+    """
     spans: list[Span] = []
     best, most = -1, 0
     for number, entry in enumerate(registry.entries):
         if entry.anchor not in text:
             continue
-        found = _matches(text, entry.runs)
+        found = places(entry, text) if entry.kind == "scaffold" else _matches(text, entry.runs)
         if entry.kind == "viral" and not _is_all(text, found, entry.open):
             continue
         covered = sum(stop - start for start, stop in found)
@@ -287,11 +333,43 @@ def _strip(registry: Registry, original: str, text: str) -> tuple[str, str, int]
             spans += found
     if not spans:
         return original, text, best
-    rest = _without(original, text, _union(spans))
+    rest = without(original, text, union(spans))
     clean = normalize(rest)
-    if not _WORD.search(clean):
+    if not WORD.search(clean):
         return "", "", best
     return rest, clean, best
+
+
+def places(entry: Entry, text: str) -> list[Span]:
+    """Start and stop of what an entry removes from a normalised text, ascending; empty if it does not match."""
+    number = entry.before_prompt
+    if number < 0:
+        return _with_values(entry, text, _matches(text, entry.runs))
+    front, end = entry.runs[:number], entry.runs[number:]
+    left = _matches(text, front)[:number] if front else []
+    mirrored = _matches(text[::-1], [run[::-1] for run in end[::-1]])[: len(end)] if end else []
+    right = [(len(text) - stop, len(text) - start) for start, stop in mirrored[::-1]]
+    if len(left) < number or len(right) < len(end) or (left and right and right[0][0] < left[-1][1]):
+        return []
+    return _with_values(entry, text, left + right)
+
+
+def _with_values(entry: Entry, text: str, found: list[Span]) -> list[Span]:
+    """The places of runs, and between them the places of numbered slots with few words."""
+    if not found or not any(entry.values):
+        return found
+    every: list[Span] = []
+    last = 0
+    for number, (start, stop) in enumerate(found):
+        slot = number % len(entry.runs)
+        # Before a second match there is no slot.
+        if entry.values[slot] and (slot or not number) and not is_wordy(text[last:start].strip()):
+            every.append((last, start))
+        every.append((start, stop))
+        last = stop
+    if entry.values[-1] and not is_wordy(text[last:].strip()):
+        every.append((last, len(text)))
+    return every
 
 
 def _matches(text: str, runs: Sequence[str]) -> list[Span]:
@@ -349,104 +427,5 @@ def _is_all(text: str, spans: Sequence[Span], open: tuple[bool, bool]) -> bool:
         return False
     ends = text[: spans[0][0]], text[spans[-1][1] :]
     return all(
-        len(end) <= SLOT_CHARACTERS if slot else not _WORD.search(end) for end, slot in zip(ends, open, strict=True)
+        len(end) <= SLOT_CHARACTERS if slot else not WORD.search(end) for end, slot in zip(ends, open, strict=True)
     )
-
-
-def _union(spans: list[Span]) -> list[Span]:
-    """Merges overlapping spans. Returns them ascending."""
-    found: list[Span] = []
-    for start, stop in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], stop))
-        else:
-            found.append((start, stop))
-    return found
-
-
-def _without(original: str, text: str, spans: Sequence[Span]) -> str:
-    """The original without the words in some spans of its normalised text.
-
-    Words are paired by their number. Normalising neither joins nor reorders words, but one may become several, or
-    vanish. If the numbers do not agree, the normalised text is cut instead.
-    """
-    total = text.count(" ") + 1
-    counts: Iterable[int] = repeat(1)
-    if not original.isascii() or len(original.split()) != total:  # a word in ASCII may vanish, but never becomes two
-        counts = [len(normalize(piece).split()) for piece in original.split()]
-        if sum(counts) != total:
-            return _cut(text, spans)
-    words = map(re.Match.span, _PIECE.finditer(text))
-    cuts: list[Span] = []
-    at, last = 0, -1
-    for (start, stop), count in zip(map(re.Match.span, _PIECE.finditer(original)), counts, strict=False):
-        # Blanks and invisible words between removed words are removed too.
-        after = last if cuts and cuts[-1][1] == last else start
-        last = stop
-        if count == 0:
-            if after < start:
-                cuts[-1] = (cuts[-1][0], stop)
-            continue
-        left, right = next(words)
-        for _ in range(count - 1):
-            right = next(words)[1]
-        while at < len(spans) and spans[at][1] <= left:
-            at += 1
-        if at == len(spans):
-            break
-        reach = at
-        while reach < len(spans) and spans[reach][0] < right:
-            reach += 1
-        if reach == at:
-            continue
-        inside = [(max(a, left) - left, min(b, right) - left) for a, b in spans[at:reach]]
-        if not _WORD.search(_cut(text[left:right], inside)):
-            cuts.append((after, stop))
-        elif right - left == stop - start:
-            cuts += [(after if a == 0 else start + a, start + b) for a, b in inside]
-    return _cut(original, cuts).strip()
-
-
-def _cut(text: str, spans: Sequence[Span]) -> str:
-    """A text without some spans, which are ascending."""
-    kept, last = [], 0
-    for start, stop in spans:
-        kept.append(text[last:start])
-        last = stop
-    return "".join([*kept, text[last:]])
-
-
-# ---------------------------------------------------------------- explaining
-
-
-def known(registry: Registry, words: Sequence[str | None]) -> Entry | None:
-    """The entry with nearly the same words as a template; None if the template has words of its own.
-
-    Args:
-        registry: see :func:`load_registry`.
-        words: runs of fixed words, and None for a slot, as in ``Template.words``.
-    """
-    own = [word for run in words if run is not None for word in _WORD.findall(normalize(run))]
-    bag = Counter(own)
-    best, most = None, 0.0
-    for entry in registry.entries:
-        theirs = [word for run in entry.runs for word in _WORD.findall(run)]
-        least = max(SAME_TEMPLATE * max(len(own), len(theirs)), len(own) - OWN_WORDS, 1)
-        if (bag & Counter(theirs)).total() < least:
-            continue
-        common = _common(own, theirs)
-        if common >= least and common / len(theirs) > most:
-            best, most = entry, common / len(theirs)
-    return best
-
-
-def _common(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of a longest common subsequence (bit vectors, Hyyrö 2004)."""
-    masks: dict[str, int] = {}
-    for i, word in enumerate(first):
-        masks[word] = masks.get(word, 0) | 1 << i
-    full = state = (1 << len(first)) - 1
-    for word in second:
-        kept = state & masks.get(word, 0)
-        state = ((state + kept) | (state - kept)) & full
-    return len(first) - state.bit_count()

@@ -280,6 +280,8 @@ class Window:
     """Name and SHA-256 of each."""
     since: int | None = None
     """Prompts before this time (Unix seconds) do not count."""
+    preambles: tuple[str, ...] = ()
+    """Preambles that an earlier scan of the state found, with slots in braces."""
 
 
 class ShardWriter:

@@ -33,6 +33,7 @@ from harvestdetect.data.detection import Cut, Detection, StageCost
 from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, Tier
 from harvestdetect.data.findings import Attributed, Finding, Member, SharedValue, Standing, Status
 from harvestdetect.data.geometry import Clusters, Neighbors
+from harvestdetect.data.preambles import Preamble
 from harvestdetect.data.reading import (
     FIELDS,
     NO_PROMPTS,
@@ -79,6 +80,7 @@ __all__ = [
     "Near",
     "Neighbors",
     "Outside",
+    "Preamble",
     "Prompt",
     "Prompts",
     "RateStep",

@@ -11,6 +11,7 @@ import pyarrow as pa
 from harvestdetect.data.candidates import Candidate
 from harvestdetect.data.evidence import Tier
 from harvestdetect.data.findings import Attributed, Finding
+from harvestdetect.data.preambles import Preamble
 from harvestdetect.data.reading import Reject, SourceFile
 
 __all__ = ["Cut", "Detection", "StageCost"]
@@ -68,6 +69,8 @@ class Detection:
     tier."""
     attributed: tuple[Attributed, ...] = ()
     """Accounts that filled templates of known campaigns, members or not. Empty for a scan without a state."""
+    preambles: tuple[Preamble, ...] = ()
+    """Texts that many accounts always send, left out of what was compared."""
     memory: Mapping[str, float] = field(default_factory=dict)
     """In 10**9 bytes: ``estimated`` before the expensive stages, with worker processes; ``allowed`` by the settings,
     or available; and ``peak`` of this process."""

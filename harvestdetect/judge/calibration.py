@@ -54,6 +54,7 @@ MATTERS: Final = (
     "segment_characters",
     "max_windows",
     "registry",
+    "find_preambles",
     "k",
     "min_samples",
     "min_cluster_size",
@@ -69,6 +70,9 @@ MATTERS: Final = (
 The registry is represented by the digest of the entries in force, or by None if no registry is used: their words are
 removed from the texts, so other entries leave other texts. An entry that expires changes the digest as well.
 """
+LATER: Final = ("find_preambles",)
+"""Settings of :data:`MATTERS` that calibrations of older versions lack. They fit any value, because they were made from
+the same measures."""
 TAIL: Final = 20
 """Smallest number of benign candidates that the tail of a measure is fitted to. If there are fewer, each missing one is
 replaced by the expectation under the measure's own null distribution. Chosen."""
@@ -375,6 +379,8 @@ def check_calibration(
             "it again"
         )
     for name, value in _settings(settings).items():
+        if name not in calibration.settings and name in LATER:
+            continue
         if calibration.settings.get(name) != value:
             raise CalibrationError(
                 f"the calibration was made with {name} = {calibration.settings.get(name)!r}, this scan has {value!r}; "

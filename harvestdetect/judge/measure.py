@@ -10,7 +10,7 @@ from typing import Final, get_args
 import numpy as np
 
 from harvestdetect.corpus.by_prompt import longest_part_words
-from harvestdetect.corpus.registry import known as known_entry
+from harvestdetect.corpus.known_templates import known as known_entry
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData, look_closer, observe
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, explained

@@ -181,9 +181,9 @@ def run_json(detection: Detection) -> str:
     Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, an upper estimate), ``what_if`` (the same at
     neighbouring false-discovery rates), ``calibration`` (its file with the digest, and the findings to expect; empty
     without one), ``memory`` (estimated, allowed and peak, in 10**9 bytes), ``rejects_by_reason`` (of the rejects
-    listed), ``files`` (with their digests and how each was read), ``settings``, ``models``, ``versions``, ``stages``,
-    ``notes``, ``warnings`` (what looks suspicious in how the dumps were read). Numbers of false findings have four
-    significant digits.
+    listed), ``preambles`` (texts that many accounts always send, left out of what was compared), ``files`` (with their
+    digests and how each was read), ``settings``, ``models``, ``versions``, ``stages``, ``notes``, ``warnings`` (what
+    looks suspicious in how the dumps were read). Numbers of false findings have four significant digits.
     """
     names = ("files", "settings", "models", "versions", "stages", "notes", "warnings")
     plain = _plain(_without_tables(dataclasses.replace(detection, findings=(), rejects=())))
@@ -196,6 +196,7 @@ def run_json(detection: Detection) -> str:
         "calibration": _rounded(plain["calibration"]),
         "memory": plain["memory"],
         "rejects_by_reason": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        "preambles": plain["preambles"],
         **{name: plain[name] for name in names},
     }
     return json_text(run, indent=2) + "\n"

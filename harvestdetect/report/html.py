@@ -75,6 +75,8 @@ class _Limits:
     shared: int = 20
     """Shared values."""
     changes: int = 12
+    preamble: int = 400
+    """Characters of a preamble."""
 
 
 def _limits(findings: int) -> _Limits:

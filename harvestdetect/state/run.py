@@ -25,6 +25,7 @@ from harvestdetect.state.cutting import check_pseudonyms, shards_of
 from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again, read_until
 from harvestdetect.state.known_campaigns import signatures_of
 from harvestdetect.state.operations_alerts import missing_files, no_failure, run_info, send_failure, send_given_up
+from harvestdetect.state.preambles import keep_preambles, kept_preambles
 from harvestdetect.state.prepared import (
     check_leaving,
     find_lost,
@@ -305,7 +306,7 @@ def _detect(run: _Begun, since: int | None) -> tuple[Detection, set[str]]:
     )[0]["until"]
     lost: set[str] = set()
     for attempt in range(_ATTEMPTS):
-        window = Window(shards=run.shards, files=tuple(kept_files(store)), since=since)
+        window = Window(shards=run.shards, files=tuple(kept_files(store)), since=since, preambles=kept_preambles(store))
         try:
             found = detect(
                 window, settings=run.settings.replace(work=store.folder), progress=run.options.progress,
@@ -355,6 +356,8 @@ def _record(run: _Begun, found: Reconciled, window: tuple[int | None, int | None
     with run.store.transaction() as connection:
         record_campaigns(run.store, found, run=number, now=options.now)
         counts = found.detection.counts
+        if run.settings.find_preambles:
+            keep_preambles(connection, found.detection.preambles)
         connection.execute(
             "UPDATE runs SET finished = ?, window_start = ?, window_end = ?, counts = ?, window_complete = ?"
             " WHERE run = ?",

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.corpus.registry import SAME_TEMPLATE
+from harvestdetect.corpus.known_templates import SAME_TEMPLATE
 from harvestdetect.template.alignment import align, align_masks, masks_of
 from harvestdetect.template.description import (
     SHARED_WORDS,

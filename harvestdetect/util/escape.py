@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-__all__ = ["INVISIBLE", "csv_cell", "csv_text", "cut", "html_text", "json_text", "visible"]
+__all__ = ["INVISIBLE", "csv_cell", "csv_text", "cut", "html_text", "json_text", "toml_text", "visible"]
 
 _HIDDEN: Final = (
     "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f"  # controls, without tab and newline
@@ -121,6 +121,21 @@ def json_text(value: Any, *, infinity: str = "null", indent: int | None = None) 
     if text.isascii() and "\x7f" not in text:
         return text  # the other controls of ASCII are escapes already
     return INVISIBLE.sub(_json_escape, text)
+
+
+def toml_text(text: str) -> str:
+    r"""A text as a basic string of TOML in quotes. Control and invisible characters are ``\u`` escapes.
+
+    A lone surrogate becomes U+FFFD, because TOML cannot have one.
+    """
+    text = "".join("\ufffd" if 0xD800 <= ord(c) < 0xE000 else c for c in text)
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{INVISIBLE.sub(lambda m: _toml_escape(m[0]), text)}"'
+
+
+def _toml_escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
 def _json_escape(match: re.Match[str]) -> str:

@@ -21,11 +21,20 @@ def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
         *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
-        *("watch", "health", "pseudonym", "inspect"),
+        *("watch", "health", "pseudonym", "inspect", "registry"),
     }
-    inner = {f"{n} {m}": c for n in ("alerts", "state", "schedule") for m, c in cli.commands[n].commands.items()}
+    groups = ("alerts", "registry", "state", "schedule")
+    inner = {f"{n} {m}": c for n in groups for m, c in cli.commands[n].commands.items()}
     assert set(inner) == {
-        *("alerts test", "state gc", "state verify", "state rebuild", "state forget", "schedule print"),
+        *(
+            "alerts test",
+            "state gc",
+            "state verify",
+            "state rebuild",
+            "state forget",
+            "schedule print",
+            "registry suggest",
+        ),
     }
     for name, command in {**cli.commands, **inner}.items():
         assert command.help, name
@@ -44,7 +53,18 @@ def test_settings_of_the_command_line_are_settings() -> None:
 
     from harvestdetect.settings import Settings
 
-    own = {"dumps", "out", "output", "settings_file", "no_cache", "no_registry", "fail_on", "quiet", "verbose"}
+    own = {
+        "dumps",
+        "out",
+        "output",
+        "settings_file",
+        "no_cache",
+        "no_preambles",
+        "no_registry",
+        "fail_on",
+        "quiet",
+        "verbose",
+    }
     own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from harvestdetect import Prompt, Settings, detect
 from harvestdetect.cli.main import main
+from harvestdetect.corpus import cut_out
+from harvestdetect.corpus.known_templates import known
 from harvestdetect.corpus.normalize import normalize
-from harvestdetect.corpus.registry import ANCHORS, SLOT_CHARACTERS, Registry, known, load_registry, strip
+from harvestdetect.corpus.registry import ANCHORS, SLOT_CHARACTERS, Registry, load_registry, strip
 from harvestdetect.errors import SettingsError
 
 TODAY = date(2026, 11, 24)
@@ -402,6 +404,7 @@ def test_who_hides_behind_a_scaffold_is_one_campaign_and_shown_without_it(fast: 
     "wrap", [WRAPS["before"], WRAPS["system"], lambda text: f"Here is the code that I have selected:\n\n{text}"]
 )
 def test_a_product_that_shares_nothing_but_a_scaffold_is_no_cluster(fast: Settings, wrap: Wrap) -> None:
+    fast = fast.replace(find_preambles=False)
     rows = people("customer", 40, wrap=wrap)
     found = detect(rows, settings=fast)
     assert (found.counts["clusters"], found.candidates, found.findings) == (0, (), ())
@@ -410,7 +413,7 @@ def test_a_product_that_shares_nothing_but_a_scaffold_is_no_cluster(fast: Settin
 
 
 def test_a_product_of_your_own_is_no_cluster_either(fast: Settings, tmp_path: Path) -> None:
-    file = tmp_path / "own.toml"
+    file, fast = tmp_path / "own.toml", fast.replace(find_preambles=False)
     words = "rate this review of our product from one to five {review} answer with the number and nothing else"
     file.write_text("[[entry]]\n" + entry(text=words, expires="9999-12-31"))
     rows = people(
@@ -471,3 +474,18 @@ def test_the_command_takes_a_registry_or_none(
     code, _, err = scan("--registry", str(tmp_path / "absent.toml"))
     assert code == 2
     assert "cannot read the registry" in err
+
+
+@given(
+    st.lists(st.sampled_from(["one", "Two", "three,", "(four)", "fünf", "a-b", "\u200b", "Ⅷ", "..."]), max_size=9),
+    st.data(),
+)
+def test_whole_words_are_cut_out_as_word_by_word(words: list[str], data: st.DataObject) -> None:
+    original = data.draw(st.sampled_from([" ", "\n", "  "])).join(words)
+    text = normalize(original)
+    border = data.draw(st.lists(st.integers(0, len(text)), max_size=6, unique=True).map(sorted))
+    spans = [(a, b) for a, b in zip(border[::2], border[1::2], strict=False) if text[a:b].strip()]
+    fast = cut_out.without(original, text, spans)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cut_out, "_whole_words", lambda text, spans: None)
+        assert cut_out.without(original, text, spans) == fast

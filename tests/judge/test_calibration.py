@@ -476,6 +476,7 @@ def test_a_scan_of_the_same_kind_may_use_it() -> None:
 
 CHANGED = {
     "encoder": "full",
+    "find_preambles": False,
     "segment_characters": 500,
     "max_windows": 2,
     "k": 40,
@@ -496,6 +497,14 @@ def test_a_scan_with_other_settings_may_not(name: str) -> None:
     message = rf"^the calibration was made with {name} = .*, this scan has {CHANGED[name]!r}; make it again, or scan"
     with pytest.raises(CalibrationError, match=message):
         check_calibration(fitted([], options=own), settings=own.replace(**{name: CHANGED[name]}), version=__version__)
+
+
+def test_a_calibration_of_a_version_without_preambles_fits_any_scan() -> None:
+    own = Settings(encoder="fast")
+    made = fitted([], options=own)
+    older = replace(made, settings={name: value for name, value in made.settings.items() if name != "find_preambles"})
+    for scanned in (own, own.replace(find_preambles=False)):
+        check_calibration(older, settings=scanned, version=__version__)
 
 
 ENTRY = """[[entry]]

@@ -16,6 +16,7 @@ from harvestdetect.data import (
     Member,
     Near,
     Outside,
+    Preamble,
     RateStep,
     Reject,
     SharedValue,
@@ -154,6 +155,11 @@ def make_detection(*findings: Finding, **changes: Any) -> Detection:
         "files": (SourceFile(name=HOSTILE, format="jsonl", bytes=9_000_000, sha256="0" * 64, rows=5_009, rejects=9),),
         "stages": (StageCost(stage="dump", seconds=1.25, peak_memory_mb=200.0),),
         "notes": (HOSTILE,),
+        "preambles": (
+            Preamble(
+                id="preamble-0", text=f"{HOSTILE} {{prompt}}", words=12.5, accounts=600, prompts=4_000, share=0.85
+            ),
+        ),
         "expected_false": {"urgent": 0.0002, "review": 0.34567891, "watch": 1.5},
         "what_if": (make_cut(0.003, 0.1), make_cut(0.01, 0.34567891), make_cut(0.03, 2.0)),
         "calibration": {

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.corpus.registry import SAME_TEMPLATE
+from harvestdetect.corpus.known_templates import SAME_TEMPLATE
 from harvestdetect.template import mixtures
 from harvestdetect.template.alignment import align, common_words, kept_shares
 from harvestdetect.template.description import (
