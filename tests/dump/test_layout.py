@@ -445,3 +445,12 @@ def test_lines_from_all_over_a_file_come_once_and_whole(tmp_path: Path, count: i
     assert len(found) == len(set(found))
     assert set(found) <= set(lines[start:])
     assert found or count <= start + 1
+
+
+@pytest.mark.parametrize(("accounts", "told"), [(40, False), (4_000, True)])
+def test_many_accounts_are_counted_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accounts: int, told: bool
+) -> None:
+    monkeypatch.setattr("harvestdetect.dump.learnt._MOST_ACCOUNTS", 30)
+    _, reading = dump(tmp_path, lambda n: {"user": n % accounts, "prompt": TEXT.format(n), "time": n}, count=4_000)
+    assert warned(reading, "nearly as many accounts (user) as prompts") == told
