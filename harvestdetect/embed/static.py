@@ -22,7 +22,7 @@ import numpy as np
 from harvestdetect.embed.distill import StaticModel
 from harvestdetect.embed.model_files import ENCODING_VERSION
 from harvestdetect.util.arrays import Floats32, unit
-from harvestdetect.util.words import has_runs, segmenter, token_spans
+from harvestdetect.util.words import has_runs, letters, segmenter, token_spans
 
 __all__ = ["KNOWN_WORDS", "StaticEncoder"]
 
@@ -30,8 +30,13 @@ BLOCK_TEXTS: Final = 4_096
 """Number of texts whose tokens are in memory at once."""
 KNOWN_WORDS: Final = 400_000
 """Number of words whose tokens are remembered. When a block takes it above this, all words are forgotten."""
-DIRECTIONS: Final = 8_192
+DIRECTIONS: Final = 4_096
 """Random directions for words that the model has not learnt. The digest of a word chooses one."""
+LENGTHS: Final = 4
+"""Lengths that the vector of such a word may have. The shorter a word, the more common it is, and the less it says:
+the learnt vectors of the commonest thousand words of English are half as long as those of usual ones."""
+LETTERS: Final = 2
+"""Letters of a word per step of length. A word of eight letters is as long as a usual learnt one. Chosen."""
 UNLEARNT_VERSION: Final = 1
 """Number that is raised when unlearnt words get other vectors."""
 TEXT_CHARACTERS: Final = 16_384
@@ -158,17 +163,20 @@ class _Words(dict[str, bytes]):
         ids = self._tokenizer.encode(word, add_special_tokens=False).ids
         if has_runs(word) or (self._unknown in ids and not word.isascii() and word[0].isalpha()):
             digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            ids = [self._first_direction + int.from_bytes(digest) % DIRECTIONS]
+            length = min(-(-letters(word) // LETTERS), LENGTHS)
+            ids = [self._first_direction + (length - 1) * DIRECTIONS + int.from_bytes(digest) % DIRECTIONS]
         self[word] = tokens = np.array(ids, np.int32).tobytes()
         return tokens
 
 
 def _directions(matrix: Floats32) -> Floats32:
-    """Random directions as long as the vector of a usual token: float32[DIRECTIONS, d]."""
+    """Random directions in each length, from short to that of usual tokens: float32[LENGTHS * DIRECTIONS, d]."""
     length = np.linalg.norm(matrix, axis=1)
     found = np.random.Generator(np.random.PCG64(0)).standard_normal((DIRECTIONS, matrix.shape[1])).astype(np.float32)
     # Rounded, so that the last bits of the arithmetic do not change the directions.
-    return unit(found) * np.float32(np.round(np.median(length[length > 0]), 2)) if length.any() else 0 * found
+    usual = round(float(np.median(length[length > 0])), 2) if length.any() else 0.0
+    steps = np.arange(1, LENGTHS + 1, dtype=np.float32) * np.float32(usual / LENGTHS)
+    return (steps[:, None, None] * unit(found).astype(np.float16)).reshape(-1, matrix.shape[1]).astype(np.float32)
 
 
 def _vector_of_unknown(text: str, dimensions: int) -> Floats32:
