@@ -53,8 +53,10 @@ TINY: Final = 1e-5
 Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic", "reading", "sampling", "explains"]
 """Why a number is no decision constant.
 
-* ``arithmetic``: a unit, a mark, a bound against rounding or overflow, or against division by next to nothing;
-* ``reading``: a setting of what is read and embedded, or a bound beyond which a value in a dump is a mistake;
+* ``arithmetic``: a unit, a mark, the start of an iteration, a bound against rounding or overflow, or against division
+  by next to nothing;
+* ``reading``: a setting of what is read and embedded, or of what kind of text something is, or a bound beyond which a
+  value in a dump is a mistake;
 * ``sampling``: how many draws are made or how large a sample is. Another value changes p-values by random noise;
 * ``explains``: used by the measures of :data:`EXPLAINING` alone.
 """
@@ -78,7 +80,7 @@ class Constant:
     """One decision constant."""
 
     module: str
-    """Below the package: ``evidence.benign``."""
+    """Below the package: ``evidence.load``."""
     name: str
     """As in the code; of the settings the field."""
     unit: str
@@ -87,7 +89,7 @@ class Constant:
     """Where the value comes from, where that is known."""
 
     def __str__(self) -> str:
-        """``evidence.benign.UNEVEN``."""
+        """``evidence.load.MIN_SHARING``."""
         return f"{self.module}.{self.name}"
 
 
@@ -148,44 +150,25 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
         fdr="probability",
     ),
-    *_of("corpus.registry", SCAFFOLD_WORDS="words", KNOWN_SHARE="share", ENTRY_SHARE="share", OWN_WORDS="words"),
-    *_of("cluster.selection", MAX_TEXT_SHARE="share", POINTS_PER_TEXT="times"),
-    *_of(
-        "cluster.views",
-        SHARED_FLOOR="chord distance", SHARED_CAP="chord distance", JOIN_ROUNDS="rounds", NEAREST_AROUND="neighbours",
-        MIN_NEW_SHARE="share",
-    ),
+    *_of("corpus.registry", SAME_TEMPLATE="share", OWN_WORDS="words"),
+    *_of("cluster.selection", MAX_TEXT_SHARE="share"),
+    *_of("cluster.views", SAME_SET="share"),
     *_of(
         "cluster.assign",
-        SAME_PROMPTS="share", DUPLICATE_BELOW="share", VERBATIM_BONUS="score", NEIGHBORS_AMONG="neighbours",
-        MIN_SHARE_AMONG="share",
+        DUPLICATE="share", VERBATIM_BONUS="score", NEIGHBORS_AMONG="neighbours", MIN_SHARE_AMONG="share",
     ),
     *_of("template.alignment", KEPT_BY="share", MIN_LONG_LETTERS="letters"),
     *_of(
         "template.description",
-        TEMPLATE_WORDS="words", RIGID_WORDS="words", SHORT_RUN_LETTERS="letters", SLOT_FILLED="share",
-        SLOT_CHARACTERS="characters", LABELS="lines", LABEL_WORDS="words", SHARED_WORDS="words", IN_ORDER="times",
+        TEMPLATE_WORDS="words", RIGID_WORDS="words", SHARED_WORDS="words", IN_ORDER="times",
     ),
-    *_of(
-        "template.mixtures",
-        SAME="share", SAME_MIN_WORDS="words", MAX_HALVINGS="rounds", MIN_TEXTS="texts",
-    ),
-    *_of(
-        "template.splitting",
-        MIXED_WORDS="words", MIXED_TEXTS="texts", CLAUSE_RATIO="times", MAX_CLAUSE_SHARE="share", MIN_LOYAL="share",
-    ),
-    *_of("template.fillings", MIN_FILLED_SHARE="share"),
+    *_of("template.splitting", MIN_LOYAL="share"),
+    *_of("template.fillings", FILLED="share"),
     *_of(
         "campaign.links",
         RIGID_RELIEF="share", COPIED_SHARE="share", COPIED_RELIEF="times", MIN_SHARED="accounts", MIN_OVERLAP="share",
     ),
-    *_of("campaign.users", SPLIT_LOG_P="log of a probability"),
-    *_of(
-        "campaign.membership",
-        STRAY_RATE="share", MIN_MEMBERSHIP="share", MOSTLY_SEVERAL="share", INITIAL_MEMBER="share",
-        INITIAL_STRAY="share", MIN_STRAYS="prompts",
-    ),
-    *_of("campaign.form", RIGID_MEMBERSHIP="share"),
+    *_of("campaign.membership", STRAY_RATE="share", MIN_MEMBERSHIP="share", MIN_STRAYS="prompts"),
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
     *_of("evidence.nulls", HEAVY="times"),
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
@@ -199,21 +182,18 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations", TEAM="accounts",
     ),
     *_of("evidence.joining", MIN_COMMON="share"),
+    *_of("evidence.observation", SUPPORTS="probability"),
     *_of(
         "evidence.explanations",
-        DEVIATIONS="standard deviations", OF_USUAL="share", MOSTLY="share", STRANGERS="probability", UNEVEN="times",
-        INDEPENDENT="times", AS_CHANCE="probability", LOOSE="share", MACHINE="probability", SITTING="share",
-        SHARED="probability", ONE="share", COPIED="share", FEW_TEXTS="texts", NEARLY_ALL="share", FEW_EACH="prompts",
-        SHORT="words", EVENT_DAYS="days", TOP_ACCOUNTS="accounts", TOP_SHARE="share",
+        OF_USUAL="share", MOST="share", NEARLY_ALL="share", RULED_OUT="probability", SITTING="share",
+        FEW_TEXTS="texts", FEW_EACH="prompts", EVENT_DAYS="days",
     ),
-    *_of("judge.triage", TEXT_FDR="probability", ALONE="share", TEXT_SCORE="score", AGREES="probability"),
+    *_of("judge.triage", ALONE="share"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="times"),
-    *_of("judge.findings", OF_USUAL_SHARE="share", LEAST_PROMPTS="prompts", SURE="share"),
-    *_of("judge.calibration", FEW="candidates", MANY="candidates", OUTER="candidates"),
-    *_of("judge.attribute", LEAST_WORDS="words", KEEPS="share", LEAST_PROMPTS="prompts", SURE_WORDS="words"),
-    *_of("incremental.folder", LEAST_TEXTS="texts"),
+    *_of("judge.findings", LEAST_PROMPTS="prompts", SURE="share"),
+    *_of("judge.calibration", TAIL="candidates"),
+    *_of("judge.attribute", KEEPS="share"),
     *_of("incremental.clusters", CHANGED="share"),
-    *_of("incremental.matching", SAME_SET="share", SAME_CANDIDATE="share"),
 )
 """All decision constants, in the order of the stages."""
 
@@ -223,7 +203,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     },
     "campaign.membership": {
         "ROUNDS": "speed", "STEPS_PER_ROUND": "speed", "CONVERGED": "arithmetic", "MIN_MEAN": "arithmetic",
-        "SHAPES": "arithmetic", "TINY": "arithmetic", "MAX_LOG_ODDS": "arithmetic",
+        "SHAPES": "arithmetic", "INITIAL": "arithmetic", "TINY": "arithmetic", "MAX_LOG_ODDS": "arithmetic",
     },
     "campaign.shared_accounts": {
         "MIN_LOG_P": "arithmetic", "CELLS_AT_ONCE": "memory", "PROMPT_BITS": "format", "MAX_RATE": "arithmetic",
@@ -244,7 +224,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "TERMS_AT_ONCE": "memory",
     },
     "cluster.selection": {
-        "MIN_POINTS": "arithmetic",
+        "MIN_POINTS": "arithmetic", "POINTS_PER_TEXT": "speed",
     },
     "cluster.spanning": {
         "EDGES_AT_ONCE": "memory", "SMALLEST": "arithmetic", "BAND_QUANTILES": "speed", "BAND_SAMPLE": "speed",
@@ -255,6 +235,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "cluster.views": {
         "EDGES_AT_ONCE": "memory",
     },
+    "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
     "evidence.account_fields": {"SHOWN": "display"},
     "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
     "evidence.block_density": {"DENSITY_DRAWS": "sampling", "POPULAR": "explains"},
@@ -288,6 +269,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "NO_MORE_ALIKE": "display", "LEAST_USUAL": "arithmetic", "ROUNDING": "arithmetic", "BAND": "sampling",
         "GATHERED": "memory", "FOCUS_DRAWS": "sampling", "FOCUS_PROMPTS": "sampling",
     },
+    "incremental.folder": {"LEAST_TEXTS": "speed"},
     "incremental.reuse": {"LEAST_KNOWN": "speed"},
     "judge.attribute": {"NEAREST": "speed", "_BLOCK": "memory"},
     "judge.calibration": {"LEAST": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
@@ -310,10 +292,11 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "TEXTS_PER_CLUSTER": "speed",
     },
     "template.description": {
-        "SAMPLE": "speed", "SLOT_EXAMPLES": "display", "EXEMPLARS": "display",
+        "SAMPLE": "speed", "LABEL_WORDS": "reading", "SLOT_FILLED": "display", "SLOT_CHARACTERS": "display",
+        "SLOT_EXAMPLES": "display", "EXEMPLARS": "display",
     },
     "template.mixtures": {
-        "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
+        "MIXED_TEXTS": "speed", "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
     },
     "template.splitting": {
         "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",

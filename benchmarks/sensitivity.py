@@ -47,7 +47,7 @@ Every number that can change a finding, with its unit and its meaning. A constan
 sensitivity: what changed on labelled dumps of the tuning part when it was half (½) and twice (×2) its value. "Findings"
 are those that are new, gone or at another tier; "scores only" means that the same accounts are found at the same tiers.
 Differences in recall and precision are sums over the dumps. Of a probability below 0.001 the logarithm is halved and
-doubled. `{LEAST}` is moved from three quarters of the texts that its dump has. The table is
+doubled. To try constants of later scans, `{LEAST}` is three quarters of the texts that their dump has. The table is
 written by `python -m benchmarks.sensitivity`.
 
 <!-- {SECTION} -->

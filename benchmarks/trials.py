@@ -41,9 +41,7 @@ SIGNATURES: Final = 4
 """Known templates whose senders are looked for in a dump: each takes a second."""
 LEAST: Final = Constant("incremental.folder", "LEAST_TEXTS", "texts")
 """Texts from which clusters are carried on: lowered, so that a small dump shows what that changes."""
-_CARRIED: Final = (
-    *("incremental", "cluster.views.ROUNDS", "cluster.views.AROUND", "cluster.views.FRESH", "judge.verdict.FAR"),
-)
+_CARRIED: Final = ("incremental", "cluster.views.SAME_SET", "judge.verdict.FAR")
 """Room, module or constant that only a later scan of most of the same texts uses."""
 _CALIBRATED: Final = ("judge.calibration",)
 """The same for scans with a calibration."""
@@ -221,7 +219,7 @@ class Bench:
     def _value_of(self, constant: Constant) -> Any:
         if constant.module == SETTINGS:
             return getattr(self._settings, constant.name)
-        return self._least if self._least and constant == LEAST else value_of(constant)
+        return value_of(constant)
 
     def _changed(self, constant: Constant, value: Any) -> Change:
         if reason := cannot_move(constant):

@@ -51,10 +51,12 @@ NAVIGATION = """
 :caption: Use
 
 docs/usage
+docs/databases
 docs/nightly
 docs/state
 docs/alerts
 docs/schedule
+docs/shapes
 docs/limits
 ```
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from harvestdetect.context import Context
 from harvestdetect.data import NO_TIME, Attributed, Detection
+from harvestdetect.dump.reading_warnings import dump_warnings
 from harvestdetect.judge.calibration import Calibration, expected_findings
 from harvestdetect.judge.conclude import Conclusions
 from harvestdetect.stages import Read
@@ -45,9 +46,12 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
         "accounts": len(prompts.accounts),
         "files": len(read.files),
         "rejects": read.reject_count,
+        "repeated_requests": read.again,
+        "resent_turns": read.resent,
         **outcome.counts,
     }
     times = prompts.time[prompts.time != NO_TIME]
+    counts["without_time"] = len(prompts.time) - len(times)
     if len(times):
         counts.update(first_seen=int(times.min()), last_seen=int(times.max()))
     found: dict[str, Any] = {"findings": ()}
@@ -65,6 +69,12 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
         stages=tuple(context.costs),
         memory=context.memory.used(),
         notes=tuple(context.notes),
+        warnings=dump_warnings(
+            read.files,
+            prompts=len(prompts.account),
+            accounts=len(prompts.accounts),
+            without_time=counts["without_time"],
+        ),
         attributed=outcome.attributed,
         **found,
     )

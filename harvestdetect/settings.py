@@ -50,7 +50,11 @@ class Settings:
 
     # reading
     mapping: Mapping[str, str] = field(default_factory=dict)
-    """Name of a field -> its column, or dotted path, in the dump: ``{"prompt": "body.messages"}``."""
+    """Name of a field -> its column, or dotted path, in the dump: ``{"prompt": "body.messages"}``. ``[]`` in a path
+    stands for each element of a list, ``none`` for no column, and ``@path:logs/{}.jsonl`` for a part of the path of the
+    file."""
+    profile: str = ""
+    """Name of the shape that all records have, or a TOML file with further shapes; "" recognises known shapes."""
     format: str = "auto"
     """``jsonl``, ``csv`` or ``parquet``; ``auto`` recognises the format by the content of each file."""
     max_rejects: float | None = None
@@ -61,6 +65,13 @@ class Settings:
     """Largest size of the content of a compressed file or of a Parquet file, as a multiple of its stored size. A row
     counts as at least 2,000 bytes. All files of a scan together may exceed this by 4 GB. Beyond that, reading of the
     file stops."""
+    query: str | None = None
+    """SQL of the rows to read from a database."""
+    table: str | None = None
+    """Table to read from a database, ``schema.table`` or ``table``."""
+    since_column: str | None = None
+    """Column of a database by which rows are ordered, such as the time of the request or a growing number. A state
+    remembers its last value, and the next scan goes on from there."""
     pseudonyms: Path | None = None
     """File with a secret key: account ids and other identifiers are replaced by keyed hashes as rows are read. None
     keeps them."""
@@ -117,7 +128,8 @@ class Settings:
     max_account_share: float = 0.25
     """Share of the prompts of a cluster. If one account sent more, the cluster is a habit of that account."""
     link_log_p: float = -16.0
-    """Natural logarithm of a p-value. Two clusters are linked if their number of shared accounts is less likely."""
+    """Natural logarithm of a p-value. Two clusters are linked if their number of shared accounts is less likely, and
+    accounts of linked clusters are separated if chance is less likely."""
     low_share: float = 0.2
     """Harvest share. A member with a smaller one is listed, but not recommended for action."""
 
@@ -184,16 +196,20 @@ class Settings:
             ("use_cache", bool, "true or false"),
             ("use_registry", bool, "true or false"),
             ("model", str | None, "a folder or name"),
+            ("profile", str, "the name of a shape or a TOML file"),
             ("cache", Path | None, "a folder"),
             ("work", Path | None, "a folder"),
             ("calibration", Path | None, "a file"),
             ("registry", Path | None, "a file"),
             ("pseudonyms", Path | None, "a file"),
+            ("query", str | None, "SQL"),
+            ("table", str | None, "the name of a table"),
+            ("since_column", str | None, "the name of a column"),
             ("mapping", Mapping, "a table of names to column names"),
         ):
             if not isinstance(getattr(self, name), kind):
                 raise SettingsError(f"{name} must be {wanted}, got {getattr(self, name)!r}")
-        for name in (*PATHS, "model"):
+        for name in (*PATHS, "model", "profile"):
             if "\0" in str(getattr(self, name)):
                 raise SettingsError(f"{name} must be without a NUL character, got {str(getattr(self, name))!r}")
         self._check_report_url()

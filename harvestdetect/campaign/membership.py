@@ -37,14 +37,9 @@ STEPS_PER_ROUND: Final = 8
 CONVERGED: Final = 1e-6
 """A campaign has converged when no membership changes by as much in a step."""
 
-INITIAL_MEMBER: Final = 0.99
-"""Membership that EM starts from."""
-
-INITIAL_STRAY: Final = 0.01
-"""Membership that EM starts from for an account that sent one template, where most accounts sent several."""
-
-MOSTLY_SEVERAL: Final = 0.5
-"""Share of the returning accounts that sent several templates above which the others start as strays. Chosen."""
+INITIAL: Final = 0.99
+"""Membership that EM starts from; presumed strays start from one less this. EM moves away from it, and half of it gives
+the same members."""
 
 MIN_MEAN: Final = 1e-3
 """Smallest fitted mean of a member's further prompts."""
@@ -69,7 +64,8 @@ def membership(
 ) -> list[Floats]:
     """The membership of each account in each of several campaigns, fitted for each campaign by itself.
 
-    EM starts from all accounts as members; where most accounts that return sent several of the templates, from those.
+    EM starts from all accounts as members; where the median account that returns sent several of the templates, from
+    those that did.
 
     Args:
         hits: for each campaign int32[a], the prompts of each account in it, at least 1; not empty.
@@ -81,11 +77,11 @@ def membership(
     Returns:
         for each campaign float64[a], 0 to 1.
     """
-    posterior = [np.full(len(k), INITIAL_MEMBER) for k in hits]
+    posterior = [np.full(len(k), INITIAL) for k in hits]
     for i, several in enumerate(templates or ()):
         returning = hits[i] > 1
-        if returning.any() and (several[returning] > 1).mean() > MOSTLY_SEVERAL:
-            posterior[i][several < 2] = INITIAL_STRAY
+        if returning.any() and np.median(several[returning]) > 1:
+            posterior[i][several < 2] = 1 - INITIAL
     moving = list(range(len(hits)))
     for _ in range(ROUNDS):
         if not moving:

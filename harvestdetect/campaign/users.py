@@ -18,9 +18,6 @@ from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints32, blocks_of,
 __all__ = ["ClusterPrompts", "UserGroup", "split_users"]
 
 
-SPLIT_LOG_P: Final = -16.0
-"""Accounts are separated where chance is less likely than this (natural logarithm, about 1e-7). Chosen."""
-
 MIN_EXPECTED: Final = 1e-9
 """Smallest mean of a Poisson null distribution, in accounts."""
 
@@ -41,7 +38,7 @@ class UserGroup(NamedTuple):
 
 
 def split_users(
-    group: Sequence[int], assigned: ClusterPrompts, *, account: Ints32, min_accounts: int
+    group: Sequence[int], assigned: ClusterPrompts, *, account: Ints32, min_accounts: int, log_p: float
 ) -> list[UserGroup]:
     """Splits linked clusters by their accounts where chance does not explain who uses which.
 
@@ -53,10 +50,13 @@ def split_users(
         assigned: the prompts of every cluster; clusters outside the group are ignored.
         account: int32[p], the account of every prompt.
         min_accounts: accounts that each group must have.
+        log_p: accounts are separated where chance is less likely than this (natural logarithm), as clusters are linked.
     """
     found: list[UserGroup] = []
-    for side in _split_sides(group, assigned, account=account, min_accounts=min_accounts):
-        found.extend(_split_single(side.clusters, side.prompts, account=account, min_accounts=min_accounts))
+    for side in _split_sides(group, assigned, account=account, min_accounts=min_accounts, log_p=log_p):
+        found.extend(
+            _split_single(side.clusters, side.prompts, account=account, min_accounts=min_accounts, log_p=log_p)
+        )
     return found
 
 
@@ -92,7 +92,7 @@ def _usage(clusters: Sequence[int], assigned: ClusterPrompts, account: Ints32) -
 
 
 def _split_sides(
-    group: Sequence[int], assigned: ClusterPrompts, *, account: Ints32, min_accounts: int
+    group: Sequence[int], assigned: ClusterPrompts, *, account: Ints32, min_accounts: int, log_p: float
 ) -> list[UserGroup]:
     """The sides that only one cluster connects; the prompts of that cluster are divided by account."""
     from scipy import sparse
@@ -102,7 +102,7 @@ def _split_sides(
     if len(group) < 3:
         return whole
     usage = _usage(group, assigned, account)
-    together = ~_apart(usage)
+    together = ~_apart(usage, log_p)
     for shared in np.argsort(-usage.hits.sum(axis=1).A1, kind="stable").tolist():
         if _connected_without(together, shared):
             continue
@@ -166,8 +166,12 @@ def _main_sides(usage: _Usage, rest: AnyInts, side: AnyInts, count: int) -> AnyI
     return main
 
 
-def _apart(usage: _Usage) -> Bools:
+def _apart(usage: _Usage, log_p: float) -> Bools:
     """The pairs of clusters with fewer accounts in common than if their accounts rotated over both.
+
+    Args:
+        usage: of all clusters.
+        log_p: the logarithm of the p-value below which two clusters are apart.
 
     Returns:
         bool[c, c], symmetric.
@@ -196,7 +200,7 @@ def _apart(usage: _Usage) -> Bools:
             part = share[other]
             more = _both_used(own + theirs, part) - _both_used(own, part) - _both_used(theirs, part)
             expected += np.bincount(other, more, i)
-        found[i, :i] = found[:i, i] = poisson.logcdf(shared, np.maximum(expected, MIN_EXPECTED)) < SPLIT_LOG_P
+        found[i, :i] = found[:i, i] = poisson.logcdf(shared, np.maximum(expected, MIN_EXPECTED)) < log_p
     return found
 
 
@@ -230,7 +234,7 @@ def _in_common(usage: _Usage, by_account: Any, row: int) -> Iterator[tuple[AnyIn
 
 
 def _split_single(
-    group: Sequence[int], assigned: Mapping[int, Ints32], *, account: Ints32, min_accounts: int
+    group: Sequence[int], assigned: Mapping[int, Ints32], *, account: Ints32, min_accounts: int, log_p: float
 ) -> list[UserGroup]:
     """Splits off the accounts that use one cluster only, as long as enough others remain."""
     from scipy.stats import poisson
@@ -252,7 +256,7 @@ def _split_single(
         elsewhere = int((sent[accounts] - hits).sum())
         share = elsewhere / (elsewhere + int(hits[shared].sum()))
         expected = float(((1 - share) ** hits).sum())
-        if poisson.logsf(len(alone) - 1, expected) < SPLIT_LOG_P:
+        if poisson.logsf(len(alone) - 1, expected) < log_p:
             mine = np.isin(account[left[c]], alone)
             found.append(UserGroup([c], {c: left[c][mine]}))
             left[c] = left[c][~mine]

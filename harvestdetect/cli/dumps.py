@@ -28,6 +28,7 @@ def without_results(names: list[str], out: Path, notes: Callable[[str], None]) -
     Raises:
         UsageError: no other file is left.
     """
+    from harvestdetect.dump.sources import Names
     from harvestdetect.report import OUTPUT_NAMES
     from harvestdetect.report.format import plural
 
@@ -37,7 +38,7 @@ def without_results(names: list[str], out: Path, notes: Callable[[str], None]) -
         raise UsageError(f"the only files to read are results of an earlier scan in {out}; name the dumps instead")
     if len(kept) < len(names):
         notes(f"skipped {plural(len(names) - len(kept), 'file')} in {out} that an earlier scan wrote")
-    return kept
+    return Names(kept, names.left_out) if isinstance(names, Names) else kept
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from harvestdetect.cli.calibrate import calibrate
 from harvestdetect.cli.evaluate import evaluate
 from harvestdetect.cli.explain import explain
 from harvestdetect.cli.health import health
+from harvestdetect.cli.inspect import inspect
 from harvestdetect.cli.pseudonym import pseudonym
 from harvestdetect.cli.review import campaigns, review
 from harvestdetect.cli.run import NAME, run
@@ -62,7 +63,7 @@ def cli() -> None:
 
 
 for command in (
-    *(scan, calibrate, simulate, evaluate, explain),
+    *(scan, inspect, calibrate, simulate, evaluate, explain),
     *(campaigns, review, alerts, state, schedule, watch, health, pseudonym),
 ):
     cli.add_command(command)

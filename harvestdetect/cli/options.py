@@ -11,7 +11,16 @@ import click
 if TYPE_CHECKING:
     from harvestdetect.settings import Settings
 
-__all__ = ["FOLDER", "TIERS", "output_option", "parse_max_rejects", "scan_options", "settings_of"]
+__all__ = [
+    "FOLDER",
+    "TIERS",
+    "output_option",
+    "parse_max_rejects",
+    "reading_options",
+    "scan_options",
+    "settings_of",
+    "settings_of_reading",
+]
 
 TIERS: Final = ("urgent", "review", "watch")
 """The tiers of ``data.TIERS``, repeated here because that module imports pyarrow, which would slow ``--help`` down."""
@@ -64,16 +73,43 @@ def _parse_mapping(ctx: click.Context, param: click.Parameter, values: tuple[str
     return mapping or None
 
 
-_SCAN_OPTIONS: Final = (
+PROFILES: Final = (
+    "Names: litellm-spend-logs, litellm-logging-payload, litellm-callback, helicone, portkey, "
+    "cloudflare-ai-gateway, cloudflare-ai-gateway-api, kong-ai-proxy, azure-apim-llm, azure-apim-diagnostic, "
+    "azure-ml-inference, bedrock-invocation, vertex-request-response, google-audit-log, "
+    "databricks-inference-table, openpipe, keywords-ai, langfuse-ingestion, langfuse-observations, "
+    "langfuse-traces, langsmith-runs, mlflow-trace, mlflow-search, weave-calls, opik-traces, braintrust-logs, "
+    "datadog-llm, openinference-dataframe, otel-gen-ai, openai-batch-input, anthropic-batch-requests, "
+    "openai-stored-completion, openai-response, openai-responses-request, chat-completions-request, sharegpt, "
+    "lmsys-chat, wildchat, open-webui, chatgpt-export, claude-export, cohere-chat, vllm-request, tgi-request, "
+    "ollama-generate."
+)
+"""The shapes that ``--profile`` takes, in words. They are written down here so that help does not load them."""
+
+_READING_OPTIONS: Final = (
     click.option(
         "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_parse_mapping,
         help="Column of a field; use dots for nested columns: prompt=body.messages. Repeat for more fields. Fields: "
         "account, timestamp, prompt, org, ip, asn, user_agent, api_key, payment, email_domain, created_at, model, "
-        "session. Common column names are recognised without this option.",
+        "session, request. [] stands for the elements of a list: prompt=calls[].body. NAME=none leaves a field out. "
+        "account=@path:logs/{}.jsonl takes the account from the path of the file: {} is the account, * any other part "
+        "of a name. Common column names are recognised without this option.",
+    ),
+    click.option(
+        "--profile", metavar="NAME", help=f"Shape of the records, or a TOML file with your own shapes. {PROFILES}  "
+        "[default: recognise each record]",
     ),
     click.option(
         "--input-format", "format_", type=click.Choice(["auto", "jsonl", "csv", "parquet"]),
         help="Format of the dumps.  [default: auto, by content]",
+    ),
+    click.option(
+        "--table", metavar="NAME", help="Table to read, where DUMP is a database: postgresql://..., SQLite or DuckDB."
+    ),
+    click.option("--query", metavar="SQL", help="SQL of the rows to read, where DUMP is a database."),
+    click.option(
+        "--since-column", metavar="COLUMN",
+        help="Column that orders the rows of a database. A state remembers its last value and goes on from there.",
     ),
     click.option(
         "--pseudonyms", type=FOLDER, metavar="KEYFILE",
@@ -85,6 +121,11 @@ _SCAN_OPTIONS: Final = (
         help="TOML file with settings. Options override environment variables (HARVESTDETECT_ENCODER=fast), which "
         "override the file.",
     ),
+)  # fmt: skip
+"""Options of the commands that read dumps."""
+
+_SCAN_OPTIONS: Final = (
+    *_READING_OPTIONS,
     click.option(
         "--encoder", type=click.Choice(["auto", "fast", "full"]),
         help="How texts are compared: fast by wording, full by wording and meaning, auto by meaning as far as "
@@ -116,8 +157,8 @@ _SCAN_OPTIONS: Final = (
     ),
     click.option(
         "--selection", type=click.Choice(["account", "leaf", "eom"]),
-        help="How clusters are selected from the tree: account by who sent the texts, leaf and eom as in "
-        "HDBSCAN.  [default: account]",
+        help="How clusters are selected from the tree: by the accounts that come back to them (account), or by the "
+        "methods of HDBSCAN (leaf; eom: excess of mass).  [default: account]",
     ),
     click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]"),
     click.option("--threads", type=int, metavar="N", help="Number of threads; 0 uses all cores.  [default: 0]"),
@@ -153,6 +194,30 @@ def scan_options(command: Callable[..., int]) -> Callable[..., int]:
     for option in reversed(_SCAN_OPTIONS):
         command = option(command)
     return command
+
+
+def reading_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Decorator that adds the options of a command that reads dumps and does not scan them."""
+    for option in reversed(_READING_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_of_reading(options: dict[str, Any]) -> Settings:
+    """The settings of a command that reads dumps and does not scan them.
+
+    Args:
+        options: values of the options of :func:`reading_options`, by parameter name.
+
+    Raises:
+        SettingsError: a value is out of its range, or the file cannot be read.
+    """
+    from harvestdetect.settings import load_settings
+
+    flags = dict(options)
+    file = flags.pop("settings_file")
+    flags["format"] = flags.pop("format_")
+    return load_settings(file, flags=flags)
 
 
 def settings_of(options: dict[str, Any], settings_file: str | None) -> Settings:

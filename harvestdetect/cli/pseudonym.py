@@ -36,6 +36,7 @@ def pseudonym(keyfile: Path, ids: tuple[str, ...], new: bool, field: str) -> int
     With -, IDs are read from standard input, one per line. A line of the answer is the pseudonym, a tab, and the ID.
     A pseudonym cannot be turned back into an ID without such a table: a keyed hash has no way back.
     """
+    from harvestdetect.dump.identifiers import spelling
     from harvestdetect.dump.pseudonyms import Pseudonyms, new_key
 
     if new:
@@ -50,7 +51,8 @@ def pseudonym(keyfile: Path, ids: tuple[str, ...], new: bool, field: str) -> int
     if keyfile.stat().st_mode & 0o077:
         note(f"{keyfile} may be read by other users; chmod 600 keeps the key secret")
     for value in _values(ids):
-        answer(f"{names.of(field, value)}\t{shown(value)}\n")
+        one = (spelling(value) or value) if field == "account" else value
+        answer(f"{names.of(field, one)}\t{shown(value)}\n")
     return 0
 
 

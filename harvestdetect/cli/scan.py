@@ -225,6 +225,9 @@ def _print_result(request: _Request, detection: Detection) -> None:
     else:
         report = shown(str(request.out / "report.html"))
         answer(summary_table(detection, width=None, color=colored()) + f"\n{report}\n")
+    if not request.quiet:
+        for sentence in detection.warnings:
+            tell(f"warning: {sentence}")
     if request.verbose:
         print_costs(detection)
         tell("memory: " + ", ".join(f"{name} {gb:.2f} GB" for name, gb in detection.memory.items()))

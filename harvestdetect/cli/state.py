@@ -101,14 +101,18 @@ def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path
     command searches everything again. Exit code 75: something is left, usually because another process is reading the
     state; the message says what, and the same command erases the rest. Exit code 1: no such account.
     """
+    from harvestdetect.dump.identifiers import spelling
     from harvestdetect.state import open_state
 
+    ids = dict.fromkeys((account, spelling(account) or account))  # as it is given, and as it is read from dumps
     with open_state(folder, write=True, make=False) as opened:
-        gone = opened.forget(account, outs=outs, works=works)
-    if not gone.known:
+        found = [opened.forget(one, outs=outs, works=works) for one in ids]
+    known = [gone for gone in found if gone.known]
+    if not known:
         places = f"{folder} and the folders named" if outs or works else str(folder)
         raise InputError(f"no such account in {places}: {account!a}")
-    answer(_erased(gone, outs))
+    for gone in known:
+        answer(_erased(gone, outs))
     return 0
 
 

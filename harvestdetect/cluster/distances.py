@@ -9,7 +9,7 @@ import numpy as np
 from harvestdetect.data import Neighbors
 from harvestdetect.util.arrays import Floats32, Ints32
 
-__all__ = ["core_distance", "shared_distance"]
+__all__ = ["core_distance", "shared_distance", "shared_length"]
 
 
 EDGES_AT_ONCE: Final = 1 << 20
@@ -57,6 +57,14 @@ def core_distance(neighbors: Neighbors, *, min_samples: int, account: Ints32, se
         chosen = neighbors.distance[start : start + block][rows, where]
         core[start : start + block] = np.where(enough[rows, where], chosen, np.inf)
     return core
+
+
+def shared_length(common: int, k: int) -> float:
+    """The distance of :func:`shared_distance` between points whose lists have ``common`` entries in common.
+
+    The list of a point has k + 1 entries: its k nearest neighbours and the point itself.
+    """
+    return float(1 - np.float32(common) / np.float32(k + 1))
 
 
 def shared_distance(neighbors: Neighbors, *, rows: Ints32 | None = None) -> Floats32:

@@ -26,8 +26,8 @@ MAX_TEXT_SHARE: Final = 0.1
 """Largest share of all texts of the corpus that a cluster may contain; a larger node is a topic. Chosen."""
 
 POINTS_PER_TEXT: Final = 4.0
-"""Most points per text that are assumed before the texts of a node are counted: a node with more than this times
-:data:`MAX_TEXT_SHARE` of the points is not counted. Chosen; it saves time on nodes near the root."""
+"""A node with more than this times :data:`MAX_TEXT_SHARE` of the points is not counted, which saves time near the root.
+It could be a cluster only if its texts had more than this times as many points each as all texts have. Chosen."""
 
 MIN_POINTS: Final = 2
 """Points that a selected node needs at least."""

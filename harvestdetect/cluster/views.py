@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.cluster.distances import shared_distance
+from harvestdetect.cluster.distances import shared_distance, shared_length
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.selection import select_by_accounts, select_flat
 from harvestdetect.cluster.tree import Tree, build_tree
@@ -27,24 +27,13 @@ from harvestdetect.data import Neighbors, View
 from harvestdetect.settings import Settings
 from harvestdetect.util.arrays import Bools, Floats32, Ints32, pairs
 
-__all__ = ["Clustered", "carry_on", "cluster_view"]
+__all__ = ["SAME_SET", "Clustered", "carry_on", "cluster_view"]
 
 
-SHARED_FLOOR: Final = 0.02
-"""Floor of the shared-neighbour distance (0 to 1), as ``distance_floor`` is of the chord distance. Chosen."""
-
-SHARED_CAP: Final = 0.95
-"""Cap of the shared-neighbour distance: points with fewer than 5 % of their neighbours in common are not joined.
-Chosen."""
-
-JOIN_ROUNDS: Final = 3
-"""Rounds in which new texts join earlier clusters, each by way of texts that joined in the rounds before. Chosen."""
-
-NEAREST_AROUND: Final = 8
-"""Nearest neighbours of a new text that may form a new cluster with it. Chosen."""
-
-MIN_NEW_SHARE: Final = 0.2
-"""Smallest share of new texts in a new cluster: a group of mostly earlier texts was already judged then. Chosen."""
+SAME_SET: Final = 0.8
+"""Share from which two sets, of one scan and of an earlier one, are the same: the Jaccard index of two clusters (by
+their texts) or two candidates (by their accounts), and the share of earlier texts in a new cluster, which was then
+already judged in the earlier scan. Chosen."""
 
 EDGES_AT_ONCE: Final = 1 << 20
 """Neighbour entries per block. It bounds memory and changes no result."""
@@ -87,8 +76,17 @@ class _Channel:
         return (self.name,) if self.by_shared_neighbors else (self.name, self.leaf_name)
 
 
-def _channels(view: View, settings: Settings) -> tuple[_Channel, ...]:
-    """The trees of a view."""
+def _channels(view: View, settings: Settings, k: int) -> tuple[_Channel, ...]:
+    """The trees of a view.
+
+    The shared-neighbour distance needs no bounds of its own. Two lists that differ in one entry are as near as two
+    equal ones, and points whose lists have only one entry in common are not joined: any two neighbours have one.
+
+    Args:
+        view: the view.
+        settings: distances and selection.
+        k: the number of neighbours in a list.
+    """
     return (
         _Channel(
             name=view,
@@ -98,9 +96,13 @@ def _channels(view: View, settings: Settings) -> tuple[_Channel, ...]:
             cap=settings.distance_cap,
         ),
         _Channel(
-            name=f"{view}/shared", by_shared_neighbors=True, leaves=False, floor=SHARED_FLOOR, cap=SHARED_CAP
+            name=f"{view}/shared",
+            by_shared_neighbors=True,
+            leaves=False,
+            floor=shared_length(k, k),
+            cap=shared_length(2, k),
         ),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ def cluster_view(
             is 0.
     """
     found: list[Clustered] = []
-    for channel in _channels(view, settings):
+    for channel in _channels(view, settings, neighbors.index.shape[1]):
         found.extend(_clusters(channel, _graph(channel, neighbors, core, postings), settings, with_reach=with_reach))
     return found
 
@@ -172,15 +174,15 @@ def carry_on(
     """
     found: list[Clustered] = []
     joined = np.zeros(len(new), bool)
-    for channel in _channels(view, settings):
+    for channel in _channels(view, settings, neighbors.index.shape[1]):
         known = {name: [one for one in earlier if one.channel == name] for name in channel.names}
         label = {name: _joined(known[name], new, channel, neighbors, core) for name in channel.names}
-        rest = _with_free_around(new, label[channel.name] < 0, neighbors)
+        rest = _with_free_around(new, label[channel.name] < 0, neighbors, settings.min_cluster_size)
         own: dict[str, list[Clustered]] = {name: [] for name in channel.names}
         for one in _clusters_among(rest, channel, neighbors, core, postings, settings):
-            # earlier points stay in their clusters
+            # earlier points stay in their clusters; a group of mostly earlier points was judged in the earlier scan
             points = one.points[new[one.points] | (label[one.channel][one.points] < 0)]
-            if len(points) > 1 and new[points].mean() >= MIN_NEW_SHARE:
+            if len(points) > 1 and (~new[points]).mean() < SAME_SET:
                 label[one.channel][points] = -1
                 own[one.channel].append(replace(one, points=points))
         for name in channel.names:
@@ -356,13 +358,16 @@ def _mutual(lengths: Floats32, core: Floats32, others: Floats32) -> Floats32:
 def _joined(
     clusters: Sequence[Clustered], new: Bools, channel: _Channel, neighbors: Neighbors, core: Floats32
 ) -> Ints32:
-    """The label of each point, after new points joined the nearest cluster that is within its reach: int32[n]."""
+    """The label of each point, after new points joined the nearest cluster that is within its reach: int32[n].
+
+    A point may join by way of points that joined before, so this goes on until no point joins.
+    """
     label = _labels([one.points for one in clusters], len(new))
     if not clusters:
         return label
     reach = np.array([one.reach for one in clusters], np.float32)
     waiting = np.flatnonzero(new).astype(np.int32)
-    for _ in range(JOIN_ROUNDS):
+    while len(waiting):
         chosen = np.full(len(waiting), -1, np.int32)
         done = 0
         for rows in _blocks(waiting, neighbors.index.shape[1]):
@@ -384,10 +389,10 @@ def _joined(
     return label
 
 
-def _with_free_around(new: Bools, free: Bools, neighbors: Neighbors) -> Ints32:
-    """The new points and the free points among their nearest neighbours: int32[r], ascending."""
+def _with_free_around(new: Bools, free: Bools, neighbors: Neighbors, nearest: int) -> Ints32:
+    """The new points and the free points among the ``nearest`` neighbours of each: int32[r], ascending."""
     taken = new.copy()
-    for rows in _blocks(np.flatnonzero(new).astype(np.int32), NEAREST_AROUND):
-        index = neighbors.index[rows, :NEAREST_AROUND]
+    for rows in _blocks(np.flatnonzero(new).astype(np.int32), nearest):
+        index = neighbors.index[rows, :nearest]
         taken[index[(index >= 0) & free[index]]] = True
     return np.flatnonzero(taken).astype(np.int32)

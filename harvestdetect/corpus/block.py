@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,9 +16,18 @@ from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import FIELDS
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, Words
 
-__all__ = ["CODED", "LAYOUT", "Cutting", "PreparedBlock", "rows_of_account", "select_rows"]
+__all__ = [
+    "CODED",
+    "FIRST_LAYOUT",
+    "LAYOUT",
+    "Cutting",
+    "PreparedBlock",
+    "of_first_layout",
+    "rows_of_account",
+    "select_rows",
+]
 
-CODED: Final = ("account", *(name for name in FIELDS if name != "created_at"))
+CODED: Final = ("account", *(name for name in FIELDS if name not in ("created_at", "request")))
 """Columns of a block whose values are stored once and referred to by number."""
 
 
@@ -84,6 +93,14 @@ class PreparedBlock:
     """int32[m]: the prompt of each pair."""
     known: Ints
     """int64[e]: for each entry of the registry, prompts with a part in which it is the entry with the most words."""
+    request: Words
+    """uint64[r]: digest of the request id, 0 if there is none."""
+    fresh: Words
+    """uint64[r]: the content that each prompt would have without the turns of the user before the last one."""
+    turn_count: Ints32
+    """int32[r]: messages of the user."""
+    turn: Words
+    """uint64[sum of turn_count]: their digests, the first half of those of their parts; 0 if nothing remains of one."""
 
 
 LAYOUT: Final[Mapping[str, tuple[type[np.generic], int]]] = {
@@ -108,8 +125,14 @@ LAYOUT: Final[Mapping[str, tuple[type[np.generic], int]]] = {
     "held": (np.int32, 1),
     "holder": (np.int32, 1),
     "known": (np.int64, 1),
+    "request": (np.uint64, 1),
+    "fresh": (np.uint64, 1),
+    "turn_count": (np.int32, 1),
+    "turn": (np.uint64, 1),
 }
 """The type of each array of :class:`PreparedBlock`, and its width: how many of its numbers form one item."""
+FIRST_LAYOUT: Final[Mapping[str, tuple[type[np.generic], int]]] = dict(list(LAYOUT.items())[:-4])
+"""The arrays that prepared files of version 0.2 and earlier have."""
 
 
 def select_rows(block: PreparedBlock, rows: Bools, *, respelt: bool = False) -> PreparedBlock:
@@ -163,6 +186,22 @@ def select_rows(block: PreparedBlock, rows: Bools, *, respelt: bool = False) -> 
         held=number[block.held[pair]],
         holder=row_number[block.holder[pair]],
         known=block.known,
+        request=block.request[rows],
+        fresh=block.fresh[rows],
+        turn_count=block.turn_count[rows],
+        turn=block.turn[np.repeat(rows, block.turn_count)],
+    )
+
+
+def of_first_layout(arrays: dict[str, Any]) -> PreparedBlock:
+    """A block of a prepared file of version 0.2 or earlier, which knows neither request ids nor turns."""
+    rows = len(arrays["line"])
+    return PreparedBlock(
+        **arrays,
+        request=np.zeros(rows, np.uint64),
+        fresh=arrays["content"],
+        turn_count=np.zeros(rows, np.int32),
+        turn=np.zeros(0, np.uint64),
     )
 
 

@@ -27,6 +27,7 @@ from harvestdetect.corpus.block import CODED, Cutting, PreparedBlock, select_row
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.registry import Registry
+from harvestdetect.corpus.repeats import first_requests
 from harvestdetect.corpus.segments import digests, shareable
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.corpus.tables import (
@@ -37,6 +38,7 @@ from harvestdetect.corpus.tables import (
     prompts_of_parts,
     runs_of_equal,
 )
+from harvestdetect.corpus.turns import SENT, leave_out_resent
 from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Prompts
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
 from harvestdetect.util.scratch import Place
@@ -122,6 +124,9 @@ class CorpusBuilder:
         self._min_senders = min_senders
         self._folder = folder
         self._since = since
+        self.resent = 0
+        """Turns of conversations that :meth:`finish` left out, because they were sent before."""
+        self._several_turns = False
         self._known: Counter[str] = Counter()
         self._items = 0
         self._prompts = 0
@@ -165,9 +170,10 @@ class CorpusBuilder:
             wanted = (block.time >= self._since) | (block.time == NO_TIME)
             block, file = select_rows(block, wanted), file[wanted]
         add = self._columns.add
-        for name in ("line", "time", "created_at", "content", "digest", "kind"):
+        for name in ("line", "time", "created_at", "content", "digest", "kind", "request", "fresh", "turn"):
             add(name, getattr(block, name))
         add("file", file)
+        add("turn count", block.turn_count)
         borders = np.cumsum(block.value_count)[:-1]
         value_bytes = np.cumsum(block.value_size, dtype=np.int64)
         stops = [int(value_bytes[border - 1]) if border else 0 for border in borders.tolist()]
@@ -196,6 +202,7 @@ class CorpusBuilder:
         add("text size", block.text_size)
         add("shown", np.where(own, shown, text))
         add("shown size", np.where(own, block.shown_size, block.text_size))
+        self._several_turns |= bool((block.turn_count > 1).any())
         self._items += len(block.kind)
         self._prompts += len(block.line)
         entries = self._cutting.registry.entries if self._cutting.registry else ()
@@ -210,6 +217,9 @@ class CorpusBuilder:
         finally:
             self.close()
         pa.default_memory_pool().release_unused()
+        if self._several_turns:
+            self.resent = leave_out_resent(self._columns, self._coded("account")[0])
+            pa.default_memory_pool().release_unused()
         prompts, place = self._sorted_prompts()
         pa.default_memory_pool().release_unused()
         both, pieces = self._distinct_segments(place, prompts.account)
@@ -287,6 +297,7 @@ class CorpusBuilder:
         time = read("time", np.int64)
         order = np.lexsort((content, time, account))
         account, time, content = account[order], time[order], content[order]
+        sent = read(SENT, np.uint64)[order] if SENT in self._columns else content
         created, file, line = read("created_at", np.int64), read("file", np.int32), read("line", np.int64)
         coded = {name: self._coded(name) for name in CODED[1:]}
         # The other columns decide only between prompts that agree in these three.
@@ -308,6 +319,7 @@ class CorpusBuilder:
             accounts=accounts,
             fields={n: FieldColumn(code=coded[n][0][order], values=coded.pop(n)[1]) for n in CODED[1:]},
             created_at=created,
+            first=first_requests(account, time, sent, read("request", np.uint64)[order]),
         )
         return prompts, place
 

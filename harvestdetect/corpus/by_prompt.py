@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
-from harvestdetect.util.arrays import AnyInts, Bools, Floats16, Ints, Ints32, ranges, spread, unique, unit
+from harvestdetect.util.arrays import AnyInts, Bools, Floats16, Ints, Ints32, Words, ranges, spread, unique, unit
 from harvestdetect.util.vectors import Rows
 from harvestdetect.util.words import count_words
 
@@ -69,7 +69,7 @@ def segment_starts(corpus: Corpus) -> Ints:
     return start
 
 
-def in_sorted(values: AnyInts, ascending: AnyInts) -> Bools:
+def in_sorted(values: AnyInts | Words, ascending: AnyInts | Words) -> Bools:
     """Which values are in an ascending array, by binary search: bool, in the shape of ``values``."""
     if not len(ascending):
         return np.zeros(values.shape, bool)
@@ -78,22 +78,26 @@ def in_sorted(values: AnyInts, ascending: AnyInts) -> Bools:
 
 
 def first_rows(prompts: Prompts) -> Bools:
-    """Which rows count as requests: bool[p], false for a row that repeats account, time and content of an earlier one.
+    """Which rows count as requests: bool[p], false for a row that repeats an earlier one.
 
-    Dumps that overlap contain the same request twice, and that must not count twice. A row without a time is a
-    repetition only if it is a copy (:mod:`harvestdetect.corpus.copies`).
+    Retries, and dumps that overlap, contain the same request several times, and it must not count several times; see
+    :mod:`harvestdetect.corpus.repeats`. A row without a time and a request id is a repetition only if it is a copy
+    (:mod:`harvestdetect.corpus.copies`).
     """
     first = np.ones(len(prompts.account), bool)
     first[1:] = (prompts.time[1:] == NO_TIME) | (prompts.time[1:] != prompts.time[:-1])
     first[1:] |= (prompts.account[1:] != prompts.account[:-1]) | (prompts.content[1:] != prompts.content[:-1])
+    if prompts.first is not None:
+        first &= prompts.first == np.arange(len(first))
     if prompts.copied is not None:
         first &= ~prompts.copied
     return first
 
 
 def request_numbers(prompts: Prompts) -> Ints32:
-    """The number of the request of every row: int32[p], ascending; see :func:`first_rows`."""
-    return (np.cumsum(first_rows(prompts)) - 1).astype(np.int32)
+    """The number of the request of every row: int32[p]; see :func:`first_rows`."""
+    number = (np.cumsum(first_rows(prompts)) - 1).astype(np.int32)
+    return number if prompts.first is None else number[prompts.first]
 
 
 def parts_by_prompt(corpus: Corpus) -> PromptSegments:

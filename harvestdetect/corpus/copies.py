@@ -1,10 +1,9 @@
-"""FileRows that are in more than one file, and files that are completely contained in others.
+"""Rows that are in more than one file, and files that are completely contained in others.
 
 A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Two
-rows are the same when account, time and content are equal; campaigns count requests by the same rule
-(:func:`harvestdetect.corpus.by_prompt.first_rows`). A row without a time shows too little for that. It is the same as
-a row of another file only if both are on the same line, and only if one of the two files contains all rows of the
-other.
+rows are the same when account, time and content are equal. A row without a time shows too little for that. It is the
+same as a row of another file only if both are on the same line, and only if one of the two files contains all rows of
+the other. Rows that repeat a request for another reason are in :mod:`harvestdetect.corpus.repeats`.
 
 A file is a multiset of rows: the number of times that it contains a row is data. A row counts as often as it occurs
 in the file that contains it most often.
@@ -13,7 +12,7 @@ in the file that contains it most often.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,10 +20,13 @@ import numpy as np
 
 from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.data import NO_TIME, Prompts
-from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes
+from harvestdetect.util.arrays import AnyArray, Bools, Ints, Ints32, Words, changes, mixed
 
-__all__ = ["Copies", "FileRows", "copies_of", "counted_once", "is_within", "row_keys", "rows_of"]
+__all__ = ["Copies", "FileRows", "copies_of", "copies_told", "counted_once", "is_within", "row_keys", "rows_of"]
 
+MAX_NAMED: Final = 10
+"""Number of files whose prompts are all in other files that the user is told of by name; further ones are only
+counted."""
 _PROBES: Final = 16
 """Number of rows of a file that are looked for in another file before all of them are."""
 
@@ -68,18 +70,10 @@ def row_keys(block: PreparedBlock) -> Words:
     )
     account = np.frombuffer(names, "<u8").astype(np.uint64)[block.code[:, 0]]
     untimed = block.time == NO_TIME
-    key = _mixed(_mixed(account) ^ block.time.astype(np.int64).view(np.uint64))
-    key = _mixed(key ^ block.content)
-    key = _mixed(key ^ np.where(untimed, block.line, 0).astype(np.int64).view(np.uint64))
+    key = mixed(mixed(account) ^ block.time.astype(np.int64).view(np.uint64))
+    key = mixed(key ^ block.content)
+    key = mixed(key ^ np.where(untimed, block.line, 0).astype(np.int64).view(np.uint64))
     return np.asarray((key & ~np.uint64(1)) | untimed.astype(np.uint64))
-
-
-def _mixed(value: Words) -> Words:
-    """The finalizer of SplitMix64: a bijection in which every bit depends on all."""
-    value = value + np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(value ^ (value >> np.uint64(31)))
 
 
 def rows_of(keys: Sequence[Words]) -> FileRows:
@@ -144,6 +138,19 @@ def copies_of(prompts: Prompts) -> Copies:
     copied = _copied(tied, group, untimed & np.isin(file, list(within)), rows)
     repeated = int(more[~loose[first]].sum()) + (0 if copied is None else int(copied.sum()))
     return Copies(repeated=repeated, within=within, copied=copied)
+
+
+def copies_told(copies: Copies, names: Sequence[str]) -> Iterator[str]:
+    """What the user should know about files that repeat others, one sentence each. ``names``: of the files."""
+    shown = dict(enumerate(names))
+    within = sorted(copies.within.items())
+    for position, (file, other) in enumerate(within):
+        if position == MAX_NAMED and len(within) > MAX_NAMED + 1:
+            yield f"{len(within) - position:,} more files have only prompts that are in other files too"
+            break
+        yield f"all prompts of {shown.get(file, file)} are in {shown.get(other, other)} too, and count once"
+    if copies.repeated and not within:
+        yield f"{copies.repeated:,} prompts are in more than one file, and count once"
 
 
 def _within(key: Ints, file: Ints32, count: Ints32, size: Ints, least: int) -> dict[int, int]:

@@ -10,6 +10,7 @@ import hashlib
 import signal
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,17 +20,21 @@ from harvestdetect.corpus.block import CODED, Cutting, PreparedBlock
 from harvestdetect.corpus.registry import Registry, sifted, strip
 from harvestdetect.corpus.segments import beginnings, digests, normalized, numbers, pieces_of, replace_where, shareable
 from harvestdetect.data import PART, SYSTEM
-from harvestdetect.util.arrays import Bytes, Ints, Ints32, Words, pairs
+from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, Words, pairs
 from harvestdetect.util.texts import pack
 
 __all__ = ["prepare", "prepare_in_worker", "start_worker"]
+
+_OTHERS: Final = ("assistant", "tool", "function")
+"""Roles of what neither the user nor the operator wrote. It is compared only where there is nothing else."""
 
 
 def prepare(block: pa.RecordBatch, cutting: Cutting) -> PreparedBlock:
     """Everything that the corpus needs to know about a block of ``PROMPT_SCHEMA``, except for ``file``."""
     messages = _messages(block)
     parts = _parts(messages, cutting.registry)
-    known, content = _contents(block.num_rows, messages, parts, cutting.registry)
+    known, content, fresh = _contents(block.num_rows, messages, parts, cutting.registry)
+    turn_count, turn = _turns(block.num_rows, messages, parts)
     found = shareable(parts.shown)
     pieces = pieces_of(parts.text, parts.shown, size=cutting.segment_characters, max_windows=cutting.max_windows)
     texts = beginnings(pa.concat_arrays([parts.text, pieces.text]))
@@ -64,6 +69,10 @@ def prepare(block: pa.RecordBatch, cutting: Cutting) -> PreparedBlock:
         held=held,
         holder=holder,
         known=known,
+        request=_requests(block.column("request")),
+        fresh=fresh,
+        turn_count=turn_count,
+        turn=turn,
     )
 
 
@@ -110,8 +119,9 @@ def _messages(block: pa.RecordBatch) -> _Messages:
     roles = coded_roles.dictionary.to_pylist()
     role = numbers(coded_roles.indices)
     texts = block.column("parts").flatten()
-    if "assistant" in roles:
-        asked = role != roles.index("assistant")
+    others = [number for number, name in enumerate(roles) if name in _OTHERS]
+    if others:
+        asked = ~np.isin(role, others)
         asked |= np.bincount(prompt[asked], minlength=block.num_rows)[prompt] == 0
         prompt, role, texts = prompt[asked], role[asked], texts.filter(pa.array(asked))
     coded = texts.cast(pa.large_string()).dictionary_encode()
@@ -186,8 +196,8 @@ def _least(group: Ints32, texts: pa.Array, groups: int) -> Ints:
     return least
 
 
-def _contents(rows: int, messages: _Messages, parts: _Parts, registry: Registry | None) -> tuple[Ints, Words]:
-    """How many prompts contain each entry of the registry, and the digest of each prompt."""
+def _contents(rows: int, messages: _Messages, parts: _Parts, registry: Registry | None) -> tuple[Ints, Words, Words]:
+    """How many prompts contain each entry of the registry, the digest of each prompt, and its ``fresh`` digest."""
     entries = registry.entries if registry else ()
     raw, entry, number = messages.raw, parts.entry, parts.number
     named = entry[raw] >= 0
@@ -210,7 +220,48 @@ def _contents(rows: int, messages: _Messages, parts: _Parts, registry: Registry 
         whole = [blake(text, digest_size=8).digest() for text in own]
     else:
         whole = [blake(b"".join(own[a:b]), digest_size=8).digest() for a, b in pairwise(start)]
-    return known.astype(np.int64), np.frombuffer(b"".join(whole), ">u8").astype(np.uint64)
+    content = np.frombuffer(b"".join(whole), ">u8").astype(np.uint64)
+    fresh = content.copy()
+    early = _early_turns(rows, messages)
+    for row in np.unique(messages.prompt[early]).tolist():
+        left = [own[i] for i in range(start[row], start[row + 1]) if not early[i]]
+        fresh[row] = int.from_bytes(blake(b"".join(left), digest_size=8).digest(), "big")
+    return known.astype(np.int64), content, fresh
+
+
+def _of_user(messages: _Messages) -> Bools:
+    """Which messages are turns of the user: bool[q]."""
+    return np.asarray(messages.role == (messages.roles.index("user") if "user" in messages.roles else -1))
+
+
+def _early_turns(rows: int, messages: _Messages) -> Bools:
+    """Which messages are turns of the user before the last one of their prompt: bool[q]."""
+    turns = np.flatnonzero(_of_user(messages))
+    last = np.full(rows, -1, np.int64)
+    last[messages.prompt[turns]] = turns
+    early = np.zeros(len(messages.prompt), bool)
+    early[turns] = last[messages.prompt[turns]] != turns
+    return early
+
+
+def _turns(rows: int, messages: _Messages, parts: _Parts) -> tuple[Ints32, Words]:
+    """How many turns of the user each prompt has, and the digest of each."""
+    turns = _of_user(messages)
+    part = parts.part[turns]
+    digest = np.where(part >= 0, np.append(parts.digest[:, 0], np.uint64(0))[part], np.uint64(0))
+    return np.bincount(messages.prompt[turns], minlength=rows).astype(np.int32), digest.astype(np.uint64)
+
+
+def _requests(column: pa.Array) -> Words:
+    """The digest of each request id, uint64[r]; 0 for a missing one."""
+    coded = column.dictionary_encode()
+    blake = hashlib.blake2b
+    digest = [
+        int.from_bytes(blake(value.encode(), digest_size=8).digest(), "big") | 1
+        for value in coded.dictionary.to_pylist()
+    ]
+    code = numbers(pc.fill_null(coded.indices, len(digest)))
+    return np.array([*digest, 0], np.uint64)[code]
 
 
 def _codes(block: pa.RecordBatch) -> tuple[Ints32, Ints32, pa.Array]:

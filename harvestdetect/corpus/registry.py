@@ -31,7 +31,7 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.errors import SettingsError
 from harvestdetect.util.arrays import Bools, Ints32
 
-__all__ = ["Entry", "Kind", "Registry", "Stripped", "known", "load_registry", "sifted", "strip"]
+__all__ = ["SAME_TEMPLATE", "Entry", "Kind", "Registry", "Stripped", "known", "load_registry", "sifted", "strip"]
 
 Kind: TypeAlias = Literal["scaffold", "viral"]
 Span: TypeAlias = tuple[int, int]
@@ -47,17 +47,17 @@ MAX_CHARACTERS: Final = 50_000
 SLOT_CHARACTERS: Final = 4_000
 """Most characters between the words on both sides of a slot."""
 SCAFFOLD_WORDS: Final = 4
-"""Fewest fixed words of a scaffold. A shorter one would be cut out of ordinary sentences."""
+"""Fewest fixed words of a scaffold; a registry with a shorter one, which would be cut out of ordinary sentences, is
+refused."""
 WIDE: Final = "\u2e80"
 """First character of scripts without blanks between words. Two characters of these count as a word."""
 ANCHOR: Final = 32
 """Characters of the longest run of an entry that a text must contain for the entry to be looked for."""
 ANCHORS: Final = 256
 """Number of entries whose anchors are looked for at a time."""
-KNOWN_SHARE: Final = 0.8
-"""Least share of the words of a known template that are also words of the entry."""
-ENTRY_SHARE: Final = 0.6
-"""Least share of the words of the entry that are also words of the known template."""
+SAME_TEMPLATE: Final = 0.7
+"""Share of the fixed words of the longer of two templates that the other has too, in order, from which they are the
+same. Chosen."""
 OWN_WORDS: Final = 2
 """Most words of a known template that are not in the entry, however long that is. More may be an instruction."""
 
@@ -431,7 +431,7 @@ def known(registry: Registry, words: Sequence[str | None]) -> Entry | None:
     best, most = None, 0.0
     for entry in registry.entries:
         theirs = [word for run in entry.runs for word in _WORD.findall(run)]
-        least = max(KNOWN_SHARE * len(own), ENTRY_SHARE * len(theirs), len(own) - OWN_WORDS, 1)
+        least = max(SAME_TEMPLATE * max(len(own), len(theirs)), len(own) - OWN_WORDS, 1)
         if (bag & Counter(theirs)).total() < least:
             continue
         common = _common(own, theirs)

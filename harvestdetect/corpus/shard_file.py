@@ -4,7 +4,9 @@ See :mod:`harvestdetect.corpus.shards` for why it has a format of its own.
 
 ::
 
-    b"harvest-shard-1\\n"   arrays of the first block, of the second, ...   JSON   its size, 8 bytes   SHA-256, 32 bytes
+    b"harvest-shard-2\\n"   arrays of the first block, of the second, ...   JSON   its size, 8 bytes   SHA-256, 32 bytes
+
+Files that begin with ``harvest-shard-1`` have four arrays fewer per block.
 """
 
 from __future__ import annotations
@@ -20,15 +22,17 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.block import LAYOUT, PreparedBlock
-from harvestdetect.data import Reject, SourceFile
+from harvestdetect.corpus.block import FIRST_LAYOUT, LAYOUT, PreparedBlock, of_first_layout
+from harvestdetect.data import Reading, Reject, SourceFile
 from harvestdetect.errors import CacheError
 from harvestdetect.store.trust import verified
 from harvestdetect.util.retries import retried
 
 __all__ = ["MAGIC", "TAIL", "Shard", "opened", "read_shard", "shown_name"]
 
-MAGIC: Final = b"harvest-shard-1\n"
+MAGIC: Final = b"harvest-shard-2\n"
+FIRST_MAGIC: Final = b"harvest-shard-1\n"
+"""The beginning of the prepared files of version 0.2 and earlier."""
 TAIL: Final = 40
 """Bytes behind the JSON."""
 _STEP: Final = 1 << 20
@@ -72,6 +76,16 @@ def shown_name(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
+def _file_of(stored: dict[str, Any]) -> SourceFile:
+    """The file of a dump. Files that were prepared by earlier versions do not say how they were read."""
+    reading = stored.get("reading")
+    if reading is None:
+        return SourceFile(**stored)
+    others = {field: tuple(paths) for field, paths in reading["others"].items()}
+    known = Reading(**reading | {"others": others, "warnings": tuple(reading["warnings"])})
+    return SourceFile(**stored | {"reading": known})
+
+
 class Shard:
     """An open prepared file; to be closed.
 
@@ -94,6 +108,9 @@ class Shard:
     def __init__(self, stream: BufferedReader, *, name: str | None) -> None:
         size = os.fstat(stream.fileno()).st_size
         _check_digest(stream, size)
+        stream.seek(0)
+        self._first = stream.read(len(MAGIC)) == FIRST_MAGIC
+        self._layout = FIRST_LAYOUT if self._first else LAYOUT
         stream.seek(size - TAIL)
         length = int.from_bytes(stream.read(8), "little")
         stream.seek(size - TAIL - length)
@@ -101,31 +118,31 @@ class Shard:
         self.stored_name = str(stored["file"]["name"])
         shown = shown_name(self.stored_name if name is None else name)
         self.cut = None if "cutting" not in stored else (int(stored["cutting"][0]), int(stored["cutting"][1]))
-        self.file = SourceFile(**stored["file"] | {"name": shown})
+        self.file = _file_of(stored["file"] | {"name": shown})
         self.rejects = tuple(
             Reject(file=shown, line=line, byte=byte, reason=reason) for line, byte, reason in stored["rejects"]
         )
         self._blocks: list[list[int]] = stored["blocks"]
         self._stream = stream
-        if sum(self._bytes(block) for block in self._blocks) != size - TAIL - length - len(MAGIC):
-            raise ValueError("the sizes are wrong")
+        stated, there = sum(self._bytes(block) for block in self._blocks), size - TAIL - length - len(MAGIC)
+        if stated != there:
+            raise ValueError(f"its blocks need {stated:,} bytes, and it has {there:,} for them")
 
     def text_places(self) -> list[tuple[int, int]]:
         """Where texts, values and the JSON lie in the prepared file: start and stop of each, ascending."""
         found, place = [], len(MAGIC)
         for counts in self._blocks:
-            for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
+            for count, (name, (kind, width)) in zip(counts, self._layout.items(), strict=True):
                 stop = place + count * np.dtype(kind).itemsize * width
                 if name in _TEXTS:
                     found.append((place, stop))
                 place = stop
         return [*found, (place, os.fstat(self._stream.fileno()).st_size - TAIL)]
 
-    @staticmethod
-    def _bytes(counts: list[int]) -> int:
+    def _bytes(self, counts: list[int]) -> int:
         return sum(
             count * np.dtype(kind).itemsize * width
-            for count, (kind, width) in zip(counts, LAYOUT.values(), strict=True)
+            for count, (kind, width) in zip(counts, self._layout.values(), strict=True)
         )
 
     def __iter__(self) -> Iterator[PreparedBlock]:
@@ -137,12 +154,12 @@ class Shard:
         place = len(MAGIC)
         for counts in self._blocks:
             arrays: dict[str, Any] = {}
-            for count, (name, (kind, width)) in zip(counts, LAYOUT.items(), strict=True):
+            for count, (name, (kind, width)) in zip(counts, self._layout.items(), strict=True):
                 array = np.empty((count, width) if width > 1 else count, kind)
                 self._read(array, place)
                 place += array.nbytes
                 arrays[name] = array
-            yield PreparedBlock(**arrays)
+            yield of_first_layout(arrays) if self._first else PreparedBlock(**arrays)
 
     def times(self) -> Iterator[npt.NDArray[np.int64]]:
         """The times of its prompts, block by block: int64[n], Unix seconds or ``NO_TIME``. Reads nothing else.
@@ -182,10 +199,10 @@ def _check_digest(stream: BufferedReader, size: int) -> None:
         ValueError: its digest is not that of its bytes.
     """
     if size < len(MAGIC) + TAIL:
-        raise ValueError("it is too short")
+        raise ValueError(f"it has {size:,} bytes, a prepared file has at least {len(MAGIC) + TAIL:,}")
     digest, left = hashlib.sha256(), size - 32
     while left > 0 and (data := stream.read(min(left, _STEP))):
         digest.update(data)
         left -= len(data)
     if left or stream.read(33) != digest.digest():
-        raise ValueError("the digest is wrong")
+        raise ValueError("its bytes do not match its digest")

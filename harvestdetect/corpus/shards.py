@@ -6,7 +6,7 @@ rejects of that file. A work folder and a state both have a folder of them. They
 
 * The prepared files of a state are the only copy of its window. They must prove themselves when every database is
   lost, which a Parquet file cannot: nothing in it protects its footer.
-* A block is 21 arrays of seven different lengths, which are no table.
+* A block is 25 arrays of eight different lengths, which are no table.
 
 So a prepared file (:mod:`harvestdetect.corpus.shard_file`) carries its own proof: its name is its key
 (:func:`harvestdetect.store.keys.key_of`), and a digest of all its bytes is at its end. Whether it may be trusted is
@@ -35,13 +35,15 @@ from harvestdetect import __version__
 from harvestdetect.corpus.block import LAYOUT, Cutting, PreparedBlock, rows_of_account, select_rows
 from harvestdetect.corpus.shard_file import MAGIC, Shard, opened, read_shard, shown_name
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
+from harvestdetect.dump.columns import mapped
+from harvestdetect.dump.elsewhere import constants_of
 from harvestdetect.dump.pseudonyms import fingerprint_of
 from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
 from harvestdetect.store.keys import key_of
 from harvestdetect.store.trust import ABSENT, Condition, DamagedFileError, condition_of, move_aside
 from harvestdetect.util.disk import SpareFolder, reason_of
-from harvestdetect.util.files import Unfinished, flush_to_disk, make_folder, sweep
+from harvestdetect.util.files import Unfinished, file_digest, flush_to_disk, make_folder, sweep
 from harvestdetect.util.words import segmenter
 
 __all__ = ["SUFFIX", "ShardFolder", "ShardWriter", "Window", "state_file_name"]
@@ -70,6 +72,12 @@ def state_file_name(name: str, sha256: str) -> str:
 def _content(name: str, sha256: str) -> tuple[object, ...]:
     base = os.path.basename(name).lower()
     return (sha256, [kind in base for kind in _KINDS])
+
+
+def _profile_key(profile: str) -> str:
+    """What tells one choice of profiles from another: the name, or the digest of the file of the user."""
+    file = Path(profile)
+    return file_digest(file) if profile and file.is_file() else profile
 
 
 class ShardFolder:
@@ -107,9 +115,11 @@ class ShardFolder:
         self.moved: dict[Path, Path] = {}
         """Damaged prepared files that were moved aside: from where, to where."""
         self._spare = spare
+        self._mapping = mapped(settings.mapping)
         self._settings: dict[str, Any] = {
             "mapping": sorted(settings.mapping.items()),
             "format": settings.format,
+            "profile": _profile_key(settings.profile),
             "pseudonyms": fingerprint_of(settings.pseudonyms),
             "max_line_bytes": settings.max_line_bytes,
             "segment_characters": cutting.segment_characters,
@@ -257,7 +267,8 @@ class ShardFolder:
         """Where the prepared file of a file is, or would be."""
         if self.in_state:
             return self.folder / state_file_name(name, sha256)
-        key = key_of(self._settings, kind="prepared", content=_content(name, sha256))
+        values = sorted(constants_of(self._mapping, name).items())
+        key = key_of(self._settings, kind="prepared", content=(*_content(name, sha256), *values))
         return self.folder / f"{self._versions}-{key}{SUFFIX}"
 
 

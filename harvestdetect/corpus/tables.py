@@ -45,6 +45,14 @@ class GrowingColumns:
             place = self._file.append(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
             self._chunks.setdefault(name, array("q")).extend((place, values.nbytes))
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._chunks
+
+    def replace(self, name: str, values: AnyArray) -> None:
+        """Replaces a column. Its old numbers stay in the file and are never read again."""
+        self._chunks.pop(name, None)
+        self.add(name, values)
+
     def read(self, name: str, kind: type[Any], width: int = 1) -> AnyArray:
         """A whole column: kind[n], or kind[n, width]."""
         chunks = self._chunks.get(name, array("q"))

@@ -33,7 +33,17 @@ from harvestdetect.data.detection import Cut, Detection, StageCost
 from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, Tier
 from harvestdetect.data.findings import Attributed, Finding, Member, SharedValue, Standing, Status
 from harvestdetect.data.geometry import Clusters, Neighbors
-from harvestdetect.data.reading import FIELDS, NO_PROMPTS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Reject, SourceFile
+from harvestdetect.data.reading import (
+    FIELDS,
+    NO_PROMPTS,
+    NO_TIME,
+    PROMPT_SCHEMA,
+    Batch,
+    Prompt,
+    Reading,
+    Reject,
+    SourceFile,
+)
 
 __all__ = [
     "FIELDS",
@@ -72,6 +82,7 @@ __all__ = [
     "Prompt",
     "Prompts",
     "RateStep",
+    "Reading",
     "Reject",
     "SharedValue",
     "SourceFile",

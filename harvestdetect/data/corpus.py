@@ -59,6 +59,8 @@ class Prompts:
     """int64[p]: when the account was created, in seconds, or NO_TIME."""
     copied: Bools | None = None
     """bool[p]: rows without a time that are copies of rows of another file; None if there are none."""
+    first: Ints32 | None = None
+    """int32[p]: the row itself, or the first row of its request if it repeats one; None if no row repeats another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

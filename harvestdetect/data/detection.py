@@ -55,6 +55,9 @@ class Detection:
     stages: tuple[StageCost, ...]
     notes: tuple[str, ...] = ()
     """Sentences about decisions of the scan that a reader should know."""
+    warnings: tuple[str, ...] = ()
+    """What looks suspicious in how the dumps were read, such as one account for everything. No sentence contains text
+    of a prompt."""
     expected_false: Mapping[str, float] = field(default_factory=dict)
     """Tier -> upper estimate of the false findings to expect by chance (``triage.expected_false``)."""
     what_if: tuple[Cut, ...] = ()

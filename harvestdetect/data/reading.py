@@ -8,7 +8,17 @@ from typing import Final
 
 import pyarrow as pa
 
-__all__ = ["FIELDS", "NO_PROMPTS", "NO_TIME", "PROMPT_SCHEMA", "Batch", "Prompt", "Reject", "SourceFile"]
+__all__ = [
+    "FIELDS",
+    "NO_PROMPTS",
+    "NO_TIME",
+    "PROMPT_SCHEMA",
+    "Batch",
+    "Prompt",
+    "Reading",
+    "Reject",
+    "SourceFile",
+]
 
 FIELDS: Final[tuple[str, ...]] = (
     "org",
@@ -21,8 +31,10 @@ FIELDS: Final[tuple[str, ...]] = (
     "created_at",
     "model",
     "session",
+    "request",
 )
-"""Optional columns of a dump. A dump always has account and prompt, and usually a timestamp."""
+"""Optional columns of a dump. A dump always has account and prompt, and usually a timestamp. ``request``, the id of a
+request, only shows which rows are the same request: it is unique to each, and no evidence."""
 
 NO_TIME: Final[int] = -(2**63)
 """The time, in seconds, of a row that has none."""
@@ -75,6 +87,30 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a file was read: what was recognised, and what a user should check. No text of a prompt is in it."""
+
+    shape: str = ""
+    """Name of the profile by which the rows were read; "" if the columns were recognised by their names."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Field -> dotted path of its column."""
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Account, prompt and timestamp -> dotted paths of other columns that could be meant, the best first."""
+    encoding: str = ""
+    """Encoding of the text, such as ``utf-8`` or ``cp1252``; "" if it does not matter."""
+    container: str = ""
+    """What the records are in, such as ``JSON array`` or ``docker json-file``; "" for one record per line."""
+    times: str = ""
+    """Format of the times in words, such as ``epoch milliseconds``; "" if the file has no times."""
+    untimed: int = 0
+    """Rows whose time could not be read."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Kind of content, such as ``image`` -> how many parts of prompts of this kind were left out."""
+    warnings: tuple[str, ...] = ()
+    """What looks suspicious, one sentence each, such as one account for all rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
     """A file that was read, completely or in part."""
 
@@ -89,6 +125,11 @@ class SourceFile:
     """Rows that became a prompt, without rejects."""
     rejects: int
     """Rows that did not become a prompt, and one more if the file could not be read to its end."""
+    reading: Reading | None = None
+    """How it was read; None if nothing was read, or if it is not known any more."""
+    until: tuple[str, str] | None = None
+    """Of rows of a database that are read in order: what a state calls them, and the last value of the column that
+    orders them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

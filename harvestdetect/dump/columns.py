@@ -1,45 +1,121 @@
-"""The column of each field: account, time, prompt and so on."""
+"""Recognised names of the columns of each field, and what ``--map`` says."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from harvestdetect.data import FIELDS
+from harvestdetect.dump.file_names import PATTERN, check_pattern
+from harvestdetect.dump.paths import Path
 from harvestdetect.errors import ColumnsError
 
-__all__ = ["NAMES", "ColumnPath", "check_mapping", "flatten", "pick", "resolve"]
+__all__ = [
+    "ACCOUNT_CLASSES",
+    "NAMES",
+    "NOTHING",
+    "Match",
+    "check_mapping",
+    "complaint",
+    "dotted",
+    "known_columns",
+    "looks_like_name",
+    "mapped",
+    "matches",
+    "plain",
+    "to_path",
+]
 
-ColumnPath: TypeAlias = tuple[str, ...]
-"""The path of a column: its name, or the names that lead into nested objects."""
+NOTHING: Final = "none"
+"""In place of a column, to say that the file has none: ``--map org=none``."""
 
-DEPTH: Final = 3
-"""Levels of nested objects that are searched for a recognised name."""
+SENDERS: Final = (
+    *("account", "account_id", "account_uuid", "user_id", "user_uuid", "customer_id", "uid", "user"),
+    *("customer", "username", "user_name", "account_name", "author", "author_id", "user.id"),
+    *("user.user_id", "account.id", "account.account_id", "customer.id", "author.id", "user.uid", "user.uuid"),
+    *("end_user", "end_user_id", "enduser.id", "enduser.pseudo.id", "request_user_id", "distinct_id", "hashed_user_id"),
+    *("principal", "principal_id", "principal.id", "identity.arn", "identity.user_id", "actor", "actor_id", "actor.id"),
+    *("caller", "caller_id", "requester", "requester_id", "sender", "sender_id", "member_id", "subscriber_id"),
+    *("client_id", "client.id", "consumer_id", "consumer.custom_id", "consumer.username", "consumer.id", "usr.id"),
+    *("safety_identifier", "customer_identifier", "subject", "sub", "login", "userid_hash", "user_hash", "owner_id"),
+    *(
+        "customer_uuid",
+        "customer_uid",
+        "person_id",
+        "profile_id",
+        "end_user_uuid",
+        "from_user",
+        "from_user_id",
+        "wb_user_id",
+    ),
+    *("mlflow.trace.user", "langfuse.user.id", "session.user", "session.user_id", "member", "owner", "user.key"),
+)
+"""Names of columns that say who sent a request, by falling preference."""
+ADDRESSES: Final = (
+    *("email", "user.email", "email_address", "user_email", "account_email", "mail", "principal_email", "caller_email"),
+    *(
+        "requester_email",
+        "upn",
+        "user_principal_name",
+        "user.name",
+        "user.username",
+        "user.login",
+        "preferred_username",
+    ),
+)
+"""Names of columns that identify a sender by an address."""
+KEYS: Final = (
+    *("api_key", "api_key_id", "key_id", "api_key_hash", "user_api_key_hash", "hashed_api_key", "api_key_name"),
+    *("api_key.id", "api_key_alias", "token_id", "virtual_key", "virtual_key_id", "access_key_id", "credential_id"),
+    *("subscription_id", "apim_subscription_id", "subscription_key", "key_hash", "key_name", "key"),
+)
+"""Names of columns with the key that a request was sent with."""
+GROUPS: Final = (
+    *("org", "org_id", "organization", "organization_id", "organisation", "organisation_id", "team"),
+    *("team_id", "tenant", "tenant_id", "workspace", "workspace_id", "org.id", "organization.id"),
+    *("company", "company_id", "organization_uuid", "org_uuid", "user_api_key_team_id", "user_api_key_org_id"),
+)
+"""Names of columns with the organisation of a sender."""
+NETWORKS: Final = (
+    *("ip", "ip_address", "ip_addr", "client_ip", "source_ip", "src_ip", "remote_ip", "remote_addr"),
+    *("requester_ip_address", "client.ip", "source.ip", "client.address", "hashed_ip", "x_forwarded_for"),
+    *("caller_ip_address", "user_ip", "ip_hash", "true_client_ip", "cf_connecting_ip", "remote_address"),
+)
+"""Names of columns with the network address of a sender."""
+ACCOUNT_CLASSES: Final = (SENDERS, ADDRESSES, KEYS, GROUPS, NETWORKS)
+"""Columns that can be the account. A later class counts only where no earlier one says more."""
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "account": (
-        *("account", "account_id", "account_uuid", "user_id", "user_uuid", "customer_id", "uid", "user"),
-        *("customer", "username", "user_name", "account_name", "author", "author_id", "user.id"),
-        *("user.user_id", "account.id", "account.account_id", "customer.id", "author.id"),
-    ),
+    "account": tuple(name for names in ACCOUNT_CLASSES for name in names),
     "timestamp": (
-        *("timestamp", "time", "ts", "created", "created_time", "datetime", "date_time", "date"),
-        *("request_time", "request_timestamp", "requested_at", "event_time", "event_timestamp", "sent_at"),
-        *("received_at", "logged_at", "epoch"),
+        *("timestamp", "time", "ts", "request_time", "request_timestamp", "requested_at", "request_created_at"),
+        *("start_time", "started_at", "request_start_time", "start_timestamp", "event_time", "event_timestamp"),
+        *("sent_at", "received_at", "logged_at", "logging_time", "log_time", "create_time", "created", "created_time"),
+        *("creation_time", "creation_date", "datetime", "date_time", "time_generated", "timestamp_ms", "timestamp_us"),
+        *("timestamp_ns", "time_ms", "ts_ms", "epoch", "epoch_ms", "unix_time", "unix_timestamp", "start_time_ms"),
+        *("start_time_unix_nano", "time_unix_nano", "observed_time_unix_nano", "event.created", "event.start"),
+        *("started", "start", "publish_time", "occurred_at", "recorded_at", "sent_time", "message_time", "date"),
+        *("created_on", "inserted_at", "ingested_at"),
     ),
     "prompt": (
-        *("prompt", "messages", "prompt_text", "text", "input", "query", "question", "instruction"),
-        *("content", "contents", "conversation", "conversations", "message", "user_prompt"),
+        *("prompt", "messages", "prompt_text", "user_prompt", "input_messages", "request_messages", "prompt_messages"),
+        *("chat_messages", "user_message", "user_input", "user_query", "gen_ai.input.messages", "gen_ai.prompt"),
+        *("llm.input_messages", "ai.prompt.messages", "ai.prompt", "input_text", "query", "question", "input"),
+        *("inputs", "input.value", "instruction", "contents", "conversation", "conversations", "text", "content"),
+        *("message", "request_text", "user_text", "utterance", "human", "request", "request_body", "body"),
+        *("payload", "request_payload", "full_request", "raw_request", "input_body_json", "request_json"),
     ),
-    "org": (
-        *("org", "org_id", "organization", "organization_id", "organisation", "organisation_id", "team"),
-        *("team_id", "tenant", "tenant_id", "workspace", "workspace_id", "org.id", "organization.id"),
+    "org": GROUPS,
+    "ip": NETWORKS,
+    "asn": ("asn", "as_number", "ip_asn", "client_asn", "client.as.number", "source.as.number"),
+    "user_agent": (
+        *("user_agent", "ua", "http_user_agent", "agent", "user_agent.original", "headers.user_agent"),
+        *("http.user_agent",),
     ),
-    "ip": ("ip", "ip_address", "ip_addr", "client_ip", "source_ip", "src_ip", "remote_ip", "remote_addr"),
-    "asn": ("asn", "as_number", "ip_asn", "client_asn"),
-    "user_agent": ("user_agent", "ua", "http_user_agent", "agent"),
-    "api_key": ("api_key", "api_key_id", "key_id", "api_key_hash", "key"),
+    "api_key": KEYS,
     "payment": (
         *("payment", "payment_fingerprint", "payment_method", "payment_method_id", "payment_id"),
         *("card_fingerprint", "card", "card_id"),
@@ -50,157 +126,211 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("account.created_at", "user.created_at", "signup_time", "signup_at", "signup_date", "signed_up_at"),
         *("registered_at", "registration_time", "registration_date", "created_at"),
     ),
-    "model": ("model", "model_id", "model_name"),
+    "model": (
+        *(
+            "model",
+            "model_id",
+            "model_name",
+            "gen_ai.request.model",
+            "llm.model_name",
+            "model_group",
+            "deployment_name",
+        ),
+        *("request_model", "provided_model_name"),
+    ),
     "session": (
         *("session", "session_id", "conversation_id", "thread_id", "chat_id", "session.id"),
-        *("conversation.id", "thread.id"),
+        *("conversation.id", "thread.id", "gen_ai.conversation.id"),
+    ),
+    # No name of a trace: a trace may have several requests.
+    "request": (
+        *("request_id", "req_id", "x_request_id", "request.id", "span_id", "context.span_id", "call_id"),
+        *("litellm_call_id", "generation_id", "idempotency_key", "x_ms_request_id", "apim_request_id"),
+        *("x_amzn_request_id", "cf_ray", "insert_id", "correlation_id"),
+    ),
+    "system": (
+        *("system", "instructions", "system_prompt", "system_instruction", "system_message", "preamble"),
+        *("gen_ai.system_instructions", "system_instructions"),
     ),
 }
-"""Recognised names of each field by falling preference. Case, ``_``, ``-`` and spaces are ignored: ``userId`` is
-``user_id``."""
+"""Recognised names of each field by falling preference. Case, ``_``, ``-``, ``@`` and spaces are ignored: ``userId`` is
+``user_id``, and ``@timestamp`` is ``timestamp``."""
 
-OFTEN: Final = 0.5
-"""Share of rows. A preferred name is chosen only if it has values in at least this share of the rows of the name that
-has values most often. Otherwise a single row, whose content its sender controls, could decide what a column means."""
-
-_WRAPPERS: Final = ("", "body", "request", "request.body", "payload", "data", "params", "metadata")
-_INNER_WRAPPERS: Final = ("body.metadata", "request.metadata", "event", "log", "properties")
 _KNOWN: Final = ("account", "timestamp", "prompt", *FIELDS)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[_\-\s]", "", name.lower())
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_WRAPPERS: Final = _words(
+    """
+    body request requestbody payload data params metadata event log properties attributes resource auth user account
+    client http source context labels tags meta extra fields result results message record detail details jsonpayload
+    protopayload authenticationinfo identity principal consumer customer session headers requestcontext authorizer
+    claims jwt fullrequest requestpayload reqpayload spanattributes resourceattributes logattributes actor caller info
+    trace kwargs input inputbodyjson job task row value doc document item entry msg raw parsed json span
+    proxyserverrequest requestmetadata tracemetadata chat llm genai enduser security
+    """
+)
+"""Plain names of objects that programs put the fields of a request into."""
+_ASIDE: Final = _words(
+    """
+    response responsebody responsepayload responses output outputs completion completions choices fullresponse answer
+    reply error usage tools tool functions toolchoice schema responseformat outputbodyjson resppayload
+    modelparameters hiddenparams usagedetails costdetails cost
+    """
+)
+"""Plain names of objects that do not describe a request: the answer, its cost, definitions of tools."""
+_UNKNOWN_WRAPPER: Final = 3
+"""Levels that a wrapper without a known name counts."""
+_MOST_PARTS: Final = 3
+"""Most parts of a recognised name, between dots."""
+
+
+def plain(name: str) -> str:
+    """A name without case, blanks, ``_``, ``-``, ``@``, ``$`` and a unit in brackets, as in ``TimeGenerated [UTC]``."""
+    return re.sub(r"\s*\[[^\[\]]*\]\s*$|[_\-\s@$]", "", name).lower()
+
+
+def _table() -> dict[str, list[tuple[str, int]]]:
+    table: dict[str, list[tuple[str, int]]] = {}
+    for field, names in NAMES.items():
+        seen = set()
+        for rank, name in enumerate(names):
+            key = ".".join(map(plain, name.split(".")))
+            if key not in seen:
+                seen.add(key)
+                table.setdefault(key, []).append((field, rank))
+    return table
+
+
+_BY_NAME: Final = _table()
+"""Plain name -> field and rank of each of its meanings."""
+
+
+class Match(NamedTuple):
+    """What a path can mean by its name."""
+
+    field: str
+    rank: int
+    """Place of the name in :data:`NAMES`."""
+    depth: int
+    """Levels of wrappers around it; a wrapper without a known name counts as three."""
+
+
+@lru_cache(maxsize=20_000)
+def matches(path: Path) -> tuple[Match, ...]:
+    """The fields whose names a path ends with. A path into the answer of a model means nothing."""
+    parts = [plain(part) for name in path for part in name.removesuffix("[]").split(".")]
+    if not all(parts) or not _ASIDE.isdisjoint(parts[:-1]):
+        return ()
+    found: dict[str, Match] = {}
+    for count in range(min(_MOST_PARTS, len(parts)), 0, -1):
+        around = parts[:-count]
+        depth = sum(1 if part in _WRAPPERS else _UNKNOWN_WRAPPER for part in around)
+        for field, rank in _BY_NAME.get(".".join(parts[-count:]), ()):
+            if field not in found:
+                found[field] = Match(field, rank, depth)
+    return tuple(found.values())
+
+
+def dotted(path: Path) -> str:
+    """A path as the user writes it."""
+    return ".".join(path)
+
+
+def to_path(text: str) -> Path:
+    """The path that a user wrote."""
+    return tuple(text.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What ``--map`` says, by field."""
+
+    paths: Mapping[str, Path]
+    """Field -> path of its column."""
+    without: frozenset[str]
+    """Fields that the file does not have."""
+    patterns: Mapping[str, str]
+    """Field -> pattern by which its value is found in the path of the file."""
+
+
+def mapped(mapping: Mapping[str, str]) -> Mapped:
+    """Takes a mapping apart."""
+    patterns = {field: column.removeprefix(PATTERN) for field, column in mapping.items() if column.startswith(PATTERN)}
+    without = frozenset(field for field, column in mapping.items() if column == NOTHING)
+    paths = {
+        field: to_path(column) for field, column in mapping.items() if field not in patterns and field not in without
+    }
+    return Mapped(paths, without, patterns)
 
 
 def check_mapping(mapping: Mapping[str, str]) -> None:
     """Checks that a mapping names fields that exist.
 
     Raises:
-        ColumnsError: an unknown field, or an empty column.
+        ColumnsError: an unknown field, an empty column, a pattern that cannot be used, or no column for account or
+            prompt.
     """
     for name, column in mapping.items():
         if name not in _KNOWN:
             raise ColumnsError(f"--map knows no field {name!r}; known: {', '.join(_KNOWN)}")
         if not column:
             raise ColumnsError(f"--map {name}= needs the name of a column, got an empty one")
+        if name in ("account", "prompt") and column == NOTHING:
+            raise ColumnsError(f"--map {name}={NOTHING}: every row needs the {name}; name its column")
+        if column.startswith(PATTERN):
+            if name == "prompt":
+                raise ColumnsError("--map prompt=@path: a prompt is never in the path of a file; name its column")
+            check_pattern(name, column.removeprefix(PATTERN))
 
 
-def flatten(row: Mapping[str, Any], prefix: ColumnPath = ()) -> Iterator[tuple[ColumnPath, Any]]:
-    """Every (path, value) of an object, down to :data:`DEPTH` levels."""
-    for name, value in row.items():
-        path = (*prefix, name)
-        yield path, value
-        if isinstance(value, dict) and len(path) < DEPTH:
-            yield from flatten(value, path)
+def known_columns(names: Iterable[str], mapping: Mapping[str, str]) -> bool:
+    """Whether the names of columns, or a mapping, say where account and prompt are. Used to recognise CSV."""
+    columns = [(name,) for name in names]
+    named = {match.field for column in columns for match in matches(column)}
+    given = mapped(mapping)
+    for field, path in given.paths.items():
+        if path[0] in dict(columns_of(names)) or dotted(path) in dict(columns_of(names)):
+            named.add(field)
+    return {"account", "prompt"} <= named | given.patterns.keys()
 
 
-def pick(row: Any, path: ColumnPath) -> Any:
-    """The value at a path; None if there is none."""
-    for name in path:
-        if not isinstance(row, dict):
-            return None
-        row = row.get(name)
-    return row
+def columns_of(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each name, twice."""
+    for name in names:
+        yield name, name
 
 
-def resolve(
-    paths: Iterable[ColumnPath],
-    *,
-    file: str,
-    mapping: Mapping[str, str],
-    usable: Callable[[str, ColumnPath], int] = lambda _field, _path: 1,
-    open_ended: bool = False,
-) -> dict[str, ColumnPath]:
-    """Chooses the column of each field.
+_NAME: Final = re.compile(r"[^\W\d][\w.@$:/\-\[\]() #%&+*]{0,79}|[@$_.#][\w.@$:/\-\[\]() #%&+*]{1,79}")
+"""What a name of a column looks like."""
+_MOST_WORDS: Final = 5
+"""Most words of a name of a column. A longer text may be part of a prompt, which no message may show."""
+_SHOWN: Final = 40
+"""Most names of columns that a message shows."""
 
-    ``created_at`` is the time at which the account was created, unless no other column has the time of the prompt. A
-    column ``system`` beside ``messages`` is chosen as ``system``.
+
+def looks_like_name(name: str) -> bool:
+    """Whether a text can be shown as the name of a column: it is short and looks like no sentence."""
+    return bool(_NAME.fullmatch(name)) and len(name.split()) <= _MOST_WORDS
+
+
+def complaint(file: str, what: str, field: str, found: Sequence[Path], note: str = "") -> str:
+    """The message of an error about columns.
 
     Args:
-        paths: the columns of the file.
-        file: its name, for the error message.
-        mapping: field -> column or dotted path; goes before recognised names.
-        usable: number of sampled rows in which a column has a value that a field accepts. The first recognised name
-            with at least :data:`OFTEN` of the rows of the best one is chosen.
-        open_ended: whether the file may have further columns (JSON Lines). A mapped optional column that was not seen
-            is then no error.
-
-    Returns:
-        Field -> path. Account and prompt are always present; ``system`` and the other fields may be missing.
-
-    Raises:
-        ColumnsError: no column for account or prompt, or a mapped column does not exist.
+        file: name of the file.
+        what: what is wrong.
+        field: the field whose column is missing.
+        found: the columns of the file. Only those are shown that look like names.
+        note: what else the user should know.
     """
-    found = list(dict.fromkeys(paths))
-    chosen: dict[str, ColumnPath] = {}
-    for field, column in mapping.items():
-        path = _mapped(found, column)
-        if path is None:
-            if not open_ended or field in ("account", "prompt"):
-                raise ColumnsError(_complaint(file, f"no column {column!r} for the {field}", field, found))
-            path = tuple(column.split("."))
-        chosen[field] = path
-    by_name: dict[str, ColumnPath] = {}
-    for path in found:
-        by_name.setdefault(".".join(map(_plain, path)), path)
-    for field, names in NAMES.items():
-        if field in chosen:
-            continue
-        taken = set(chosen.values())
-        candidates = [path for path in _candidates(by_name, names) if path not in taken]
-        if candidates:
-            rows = [usable(field, path) for path in candidates]
-            chosen[field] = next(path for path, n in zip(candidates, rows, strict=True) if n >= OFTEN * max(rows))
-    _settle_times(chosen, by_name, mapping, usable)
-    for field in ("account", "prompt"):
-        if field not in chosen:
-            raise ColumnsError(_complaint(file, f"no column for the {field}", field, found))
-    prompt = chosen["prompt"]
-    system = (*prompt[:-1], "system")
-    if _plain(prompt[-1]) == "messages" and system in found and system not in chosen.values():
-        chosen["system"] = system
-    return chosen
-
-
-def _mapped(found: Sequence[ColumnPath], column: str) -> ColumnPath | None:
-    dotted = tuple(column.split("."))
-    for path in ((column,), dotted):
-        if path in found:
-            return path
-    for path in found:
-        if ".".join(path).lower() == column.lower():
-            return path
-    return None
-
-
-def _candidates(by_name: Mapping[str, ColumnPath], names: Sequence[str]) -> Iterator[ColumnPath]:
-    for wrapper in (*_WRAPPERS, *_INNER_WRAPPERS):
-        for name in names:
-            path = by_name.get(_plain(f"{wrapper}.{name}" if wrapper else name))
-            if path is not None:
-                yield path
-
-
-def _settle_times(
-    chosen: dict[str, ColumnPath],
-    by_name: Mapping[str, ColumnPath],
-    mapping: Mapping[str, str],
-    usable: Callable[[str, ColumnPath], int],
-) -> None:
-    """Takes ``created_at`` for the time of the prompt if no other column has it, or has it in few rows only."""
-    if "timestamp" in mapping:
-        return
-    rows = usable("timestamp", chosen["timestamp"]) if "timestamp" in chosen else -1
-    taken = {path for field, path in chosen.items() if field != "created_at" or field in mapping}
-    for path in _candidates(by_name, ("created_at",)):
-        if path not in taken and OFTEN * usable("timestamp", path) > rows:
-            chosen["timestamp"] = path
-            if chosen.get("created_at") == path:
-                del chosen["created_at"]
-            return
-
-
-def _complaint(file: str, what: str, field: str, found: Sequence[ColumnPath]) -> str:
-    names = [ascii(".".join(path)[:60])[1:-1] for path in found[:40]]
-    columns = ", ".join(names) + (", ..." if len(found) > 40 else "") if names else "none"
-    return f"{file}: {what}; columns found: {columns}; name the right one with --map {field}=COLUMN"
+    names = [name for name in map(dotted, found) if looks_like_name(name)]
+    hidden = len(found) - len(names)
+    columns = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") if names else "none"
+    if hidden:
+        columns += f" ({hidden} more do not look like names of columns; the file may have no header)"
+    note = f"; {note}" if note else ""
+    return f"{file}: {what}; columns found: {columns}{note}; name the right one with --map {field}=COLUMN"

@@ -10,22 +10,28 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from harvestdetect.dump.columns import ColumnPath, resolve
+from harvestdetect.dump.dialects import Dialect, dialect_of, header_of
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.lines import LineRun, LongLine, line_runs
 from harvestdetect.dump.rows import Block
+from harvestdetect.dump.shapes import Shapes
 from harvestdetect.dump.streams import BrokenStreamError
+from harvestdetect.dump.table import Columns, block_of
 from harvestdetect.settings import Settings
 
-__all__ = ["header_of", "read_csv"]
+__all__ = ["read_csv"]
 
-_DELIMITERS: Final = (",", "\t", ";", "|")
 _BLOCK_BYTES: Final = 16_000_000
 """Bytes of records after which a block is yielded."""
+_SAMPLE_ROWS: Final = 200
+"""Number of records at the beginning of a file over which columns are chosen."""
+_SAMPLE_BYTES: Final = 32_000_000
+"""Bytes of records after which columns are chosen over fewer of them."""
 _SPAN: Final = 16
 """Number of lines that are parsed together after a malformed record. It doubles with each success."""
 _ROOM: Final = 4
@@ -34,33 +40,27 @@ that a field that is too long ends at its quote, and its content is not read as 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
-def header_of(head: bytes) -> tuple[list[str], str, bytes]:
-    """Columns, delimiter and line separator, by the beginning of a file."""
-    separator = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
-    head = head.removeprefix(b"\xef\xbb\xbf")
-    lines = head.split(separator)
-    first = next((line for line in lines if line.strip()), b"").decode("utf-8", "surrogateescape")
-    outside = re.sub(r'"[^"]*"', "", first)
-    delimiter = max(_DELIMITERS, key=outside.count)
-    try:
-        columns = next(csv.reader([first], delimiter=delimiter, strict=True), [])
-    except csv.Error:
-        columns = []
-    return [column.strip() for column in columns], delimiter, separator
-
-
 def read_csv(
-    chunks: Iterable[bytes], *, name: str, head: bytes, settings: Settings, batch_rows: int, rejects: Rejects
+    chunks: Iterable[bytes],
+    *,
+    head: bytes,
+    shapes: Shapes,
+    more: Callable[[int], list[bytes]],
+    settings: Settings,
+    batch_rows: int,
+    rejects: Rejects,
 ) -> Iterator[Block]:
     """Blocks of at most about ``batch_rows`` rows. The first record is the header, and all values are text.
 
-    The line of a row is the physical line on which its record starts.
+    Columns are chosen over the first 200 records, and over records from elsewhere in the file. The line of a row is the
+    physical line on which its record starts.
 
     Args:
         chunks: the decompressed file.
-        name: of the file, for messages.
         head: the beginning of the file.
-        settings: ``mapping`` and ``max_line_bytes`` count.
+        shapes: how records are read; decided here.
+        more: returns lines from elsewhere in the file, behind an offset.
+        settings: ``max_line_bytes`` counts.
         batch_rows: most rows of a block.
         rejects: takes what cannot be read, before the block that follows it is yielded.
 
@@ -71,58 +71,116 @@ def read_csv(
     limit = settings.max_line_bytes
     # The limit applies to the whole process and is only ever raised. Its default, 128 KB, would reject long prompts.
     csv.field_size_limit(max(csv.field_size_limit(), _ROOM * limit))
-    _, delimiter, separator = header_of(head)
-    columns: dict[str, int] = {}
-    width = 0
-    rows: list[list[str]] = []
-    numbers: list[int] = []
-    offsets: list[int] = []
+    dialect = dialect_of(head)
+    table = _Table(shapes, lambda start: _elsewhere(more(start), dialect), rejects)
     size = 0
 
-    for record in _records(chunks, delimiter, separator, limit):
+    for record in _records(chunks, dialect, limit):
         if isinstance(record, BrokenStreamError):
-            if rows or rejects:
-                yield _block(rows, numbers, offsets, columns)
+            table.decide()
+            if table.rows or rejects:
+                yield table.block()
             raise record
         row, number, offset, length = record
+        if number <= dialect.skipped:
+            continue
         if isinstance(row, str):
             rejects.add(number, offset, row)
         elif not row or (len(row) == 1 and not row[0].strip()):
             continue  # a blank line
-        elif not width:
-            width = len(row)
-            columns = _choose(row, name=name, settings=settings)
-        elif len(row) != width:
-            rejects.add(number, offset, f"{width} columns expected, {len(row)} found")
+        elif not table.header:
+            table.header = header_of(row)
+        elif (fitted := _fitted(row, table.header)) is None:
+            rejects.add(number, offset, f"{len(table.header)} columns expected, {len(row)} found")
         elif length > limit and max(map(len, row)) > limit:
             rejects.add(number, offset, f"a field is longer than max_line_bytes = {limit}")
         else:
-            rows.append(row)
-            numbers.append(number)
-            offsets.append(offset)
+            table.rows.append(fitted)
+            table.numbers.append(number)
+            table.offsets.append(offset)
         size += length
-        if len(rows) >= batch_rows or len(rejects) >= batch_rows or size >= _BLOCK_BYTES:
-            yield _block(rows, numbers, offsets, columns)
+        if not table.decided and table.header and (len(table.rows) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES):
+            table.decide()
+        if len(table.rows) >= batch_rows or len(rejects) >= batch_rows or size >= _BLOCK_BYTES:
+            table.decide()
+            yield table.block()
             size = 0
-    if rows or rejects:
-        yield _block(rows, numbers, offsets, columns)
+    table.decide()
+    if table.rows or rejects:
+        yield table.block()
 
 
-def _block(rows: list[list[str]], numbers: list[int], offsets: list[int], columns: Mapping[str, int]) -> Block:
-    """Takes the rows so far, their lines and offsets as a block, and empties the lists."""
-    values = {field: [row[column] for row in rows] for field, column in columns.items()}
-    block = Block(numbers.copy(), offsets.copy(), values)
-    rows.clear()
-    numbers.clear()
-    offsets.clear()
-    return block
+def _fitted(row: list[str], header: Sequence[str]) -> list[str] | None:
+    """A row without empty fields behind the last column, or with some for columns without names; None if it does not
+    fit the header."""
+    width = len(header)
+    if len(row) == width:
+        return row
+    if len(row) > width:
+        return None if any(row[width:]) else row[:width]
+    return None if any(header[len(row) :]) else row + [""] * (width - len(row))
 
 
-def _choose(header: list[str], *, name: str, settings: Settings) -> dict[str, int]:
-    names = [column.strip() for column in header]
-    paths: list[ColumnPath] = [(column,) for column in names]
-    chosen = resolve(paths, file=name, mapping=settings.mapping)
-    return {field: names.index(path[0]) for field, path in chosen.items()}
+@dataclass(slots=True)
+class _Table:
+    """Rows of the next block."""
+
+    shapes: Shapes
+    elsewhere: Callable[[int], list[list[str]]]
+    """Returns rows from elsewhere in the file, behind an offset."""
+    rejects: Rejects
+    header: list[str] = field(default_factory=list)
+    decided: bool = False
+    """Whether columns are chosen."""
+    rows: list[list[str]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+
+    def decide(self) -> None:
+        """Chooses the columns, unless that was done or nothing was read yet."""
+        if self.decided or not self.header:
+            return
+        self.decided = True
+        rest = self.rows[_SAMPLE_ROWS:]
+        rows = self.rows[:_SAMPLE_ROWS] + rest[:: max(1, len(rest) // _SAMPLE_ROWS)]
+        if len(rows) >= _SAMPLE_ROWS:
+            rows = rows + [row for row in self.elsewhere(self.offsets[-1]) if len(row) == len(self.header)]
+        self.shapes.decide([self._object(row) for row in rows], self.header)
+
+    def _object(self, row: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in zip(self.header, row, strict=True):
+            found.setdefault(name, value)
+        return found
+
+    def block(self) -> Block:
+        """Takes the rows so far as a block."""
+        rows, numbers, offsets = self.rows, self.numbers, self.offsets
+        self.rows, self.numbers, self.offsets = [], [], []
+        wanted = self.shapes.wanted()
+        columns: dict[str, list[str]] = {}
+        for place, name in enumerate(self.header):
+            if name not in columns and (wanted is None or wanted(name)):
+                columns[name] = [row[place] for row in rows]
+        return block_of(
+            self.shapes,
+            Columns(columns, len(rows)),
+            lambda number: self._object(rows[number]),
+            numbers=numbers,
+            offsets=offsets,
+            rejects=self.rejects,
+        )
+
+
+def _elsewhere(lines: Sequence[bytes], dialect: Dialect) -> list[list[str]]:
+    """Rows in some lines, most of which are records."""
+    found: list[list[str]] = []
+    for line in lines:
+        try:
+            found += dialect.rows([line.decode().rstrip("\r\n")])
+        except (csv.Error, UnicodeDecodeError):
+            continue
+    return found
 
 
 class _Record(NamedTuple):
@@ -138,11 +196,10 @@ class _Record(NamedTuple):
     """Bytes of its lines."""
 
 
-def _records(
-    chunks: Iterable[bytes], delimiter: str, separator: bytes, limit: int
-) -> Iterator[_Record | BrokenStreamError]:
+def _records(chunks: Iterable[bytes], dialect: Dialect, limit: int) -> Iterator[_Record | BrokenStreamError]:
     """The records of a stream; the error of a broken stream is the last value."""
-    parser = _Parser(delimiter, separator, limit)
+    separator = dialect.separator
+    parser = _Parser(dialect, limit)
     blank = separator + b" "
     for item in line_runs(chunks, limit=_ROOM * limit, separator=separator, blank=blank, idle=parser.is_idle):
         if isinstance(item, BrokenStreamError):
@@ -166,14 +223,13 @@ class _Parser:
     stays linear.
 
     Args:
-        delimiter: one character.
-        separator: of lines, one byte.
+        dialect: of the file.
         limit: ``max_line_bytes``.
     """
 
-    def __init__(self, delimiter: str, separator: bytes, limit: int) -> None:
-        self._delimiter = delimiter
-        self._end = separator.decode()
+    def __init__(self, dialect: Dialect, limit: int) -> None:
+        self._dialect = dialect
+        self._end = dialect.separator.decode()
         self._most = _ROOM * limit
         self._room = self._most
         """Bytes within which a record must end."""
@@ -221,7 +277,7 @@ class _Parser:
         self._wanted = 0
         while start < count:
             stop = min(start + span, count)
-            reader = csv.reader(lines[start:stop], delimiter=self._delimiter, strict=True)
+            reader = self._dialect.rows(lines[start:stop])
             first = start
             try:
                 for row in reader:

@@ -2,79 +2,118 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.data import NO_PROMPTS, Batch, SourceFile
+from harvestdetect.data import NO_PROMPTS, Batch, Reading, SourceFile
+from harvestdetect.dump.columnar import rewrite
+from harvestdetect.dump.columns import mapped as mapping_of
+from harvestdetect.dump.compressed import compression, decompress
 from harvestdetect.dump.delimited import read_csv
-from harvestdetect.dump.formats import HEAD_BYTES, format_of
+from harvestdetect.dump.elsewhere import constants_of, lines_from
+from harvestdetect.dump.encodings import UTF_8, as_utf8, encoding_of
+from harvestdetect.dump.file_times import FileTimes
+from harvestdetect.dump.formats import HEAD_BYTES, format_of, is_text
+from harvestdetect.dump.identifiers import FileAccounts
+from harvestdetect.dump.json_text import json_objects
 from harvestdetect.dump.jsonl import read_jsonl
+from harvestdetect.dump.learnt import Learnt
 from harvestdetect.dump.limits import PART_COST, ROW_COST, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.parquet import read_parquet
+from harvestdetect.dump.profiles import profiles_of
 from harvestdetect.dump.rows import Block, to_batch
-from harvestdetect.dump.sources import Found, is_plain_file, open_source, source_size
+from harvestdetect.dump.shapes import Shapes
+from harvestdetect.dump.sources import Found, cannot_copy, is_plain_file, open_source, source_size, temporary_file
 from harvestdetect.dump.streams import (
     BrokenStreamError,
     EndlessError,
     ReadingError,
-    Stored,
-    compression,
-    decompress,
     peek,
 )
-from harvestdetect.errors import InputError
+from harvestdetect.dump.units import Unit
+from harvestdetect.errors import ColumnsError, InputError
 from harvestdetect.settings import Settings
-from harvestdetect.util.disk import reason_of
 
 __all__ = ["ENDLESS", "read_file"]
 
+_MAGIC: Final = 64
+"""Bytes by which the compression of a file is recognised."""
 ENDLESS: Final = 4_000_000_000
 """Bytes. A line that is longer, in a stream of unknown size, ends the reading of the stream."""
 
 
+class ForeignError(BrokenStreamError):
+    """A file that was found has no rows that can be read. Nothing more is read of it."""
+
+
 def read_file(
-    stored: Stored, position: int, source: str, settings: Settings, batch_rows: int, expansion: Expansion
+    unit: Unit,
+    position: int,
+    settings: Settings,
+    batch_rows: int,
+    expansion: Expansion,
+    most_rows: int | None = None,
 ) -> Iterator[Batch]:
     """Batches of a file. The last one carries its :class:`~harvestdetect.data.SourceFile`.
 
     Args:
-        stored: the file, open.
+        unit: the file, open.
         position: in the list of files.
-        source: its name.
         settings: see :func:`~harvestdetect.dump.read_dumps`.
         batch_rows: most rows of a batch.
         expansion: how large its content may be.
+        most_rows: reading ends with the batch in which so many rows and rejects are reached; None: at the end.
+
+    Raises:
+        ColumnsError: a file that the user named has no column for account or prompt.
     """
-    return _File(stored, position, source, settings, batch_rows, expansion).batches()
+    return _File(unit, position, settings, batch_rows, expansion, most_rows).batches()
 
 
 class _File:
     """A file that is being read; arguments as for :func:`read_file`."""
 
     def __init__(
-        self, stored: Stored, position: int, source: str, settings: Settings, batch_rows: int, expansion: Expansion
+        self,
+        unit: Unit,
+        position: int,
+        settings: Settings,
+        batch_rows: int,
+        expansion: Expansion,
+        most_rows: int | None,
     ) -> None:
-        self._stored = stored
+        source = unit.name
+        self._stored = unit.stored
         self._position = position
         self._source = source
         self._name = source.encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
         self._settings = settings
         self._batch_rows = batch_rows
         self._expansion = expansion
-        self._packed = compression(stored.peek(4))
+        self._most_rows = most_rows
+        self._enough = False
+        """Whether reading ended before the end of the file, because ``most_rows`` were read."""
+        self._packed = compression(self._stored.peek(_MAGIC))
+        self._expands = unit.expands or self._packed is not None
+        """Whether the content may be larger than what is stored."""
         self._kind = ""
         """The format of the content."""
         self._rejects = Rejects(self._name)
+        self._learnt = Learnt()
+        self._learnt.container = unit.container
+        self._times = FileTimes()
+        self._accounts = FileAccounts()
         self._rejected = 0
         """Rejects that were yielded."""
         self._rows = 0
         """Prompts so far."""
+        self._left_out: dict[str, int] = {}
+        """Kind -> count of what was left out of prompts."""
         self._last = 0
         """The last line that was read."""
         self._error: BrokenStreamError | None = None
@@ -83,7 +122,7 @@ class _File:
     def batches(self) -> Iterator[Batch]:
         """See :func:`read_file`."""
         content = self._bounded(decompress(self._stored, self._packed))
-        head, chunks = peek(content, HEAD_BYTES)
+        head, chunks = self._decoded(*peek(content, HEAD_BYTES))
         self._kind, complaint = format_of(head, self._name, self._settings)
         pending = Batch(prompts=NO_PROMPTS)  # the last batch also carries the file
         if complaint:
@@ -96,51 +135,97 @@ class _File:
                     if not first:
                         yield pending
                     pending, first = batch, False
-        if not isinstance(self._error, EndlessError | ReadingError):
-            self._stored.drain()
+        if not self._enough and not isinstance(self._error, EndlessError | ReadingError | ForeignError):
+            self._drain()
         listed, unlisted = self._rejects.take()
         self._rejected += len(listed) + unlisted
         yield Batch(
             prompts=pending.prompts,
             rejects=(*pending.rejects, *listed),
-            files=() if isinstance(self._error, ReadingError) else (self._summary(),),  # the next scan tries again
+            # What could not be read is tried again by the next scan.
+            files=() if isinstance(self._error, ReadingError | ForeignError) else (self._summary(),),
             unlisted=pending.unlisted + unlisted,
-            cut=isinstance(self._error, ExpansionError) or self._expansion.stopped,
+            cut=isinstance(self._error, ExpansionError) or self._expansion.stopped or self._enough,
         )
 
+    def _drain(self) -> None:
+        """Reads the rest of the file, for its digest."""
+        try:
+            self._stored.drain()
+        except BrokenStreamError as error:  # the archive around it is damaged
+            if self._error is None:
+                self._error = error
+                self._rejects.add(None, None, f"{error}; {self._rows:,} rows were read")
+
+    def _decoded(self, head: bytes, chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+        """The beginning and all of the content, in UTF-8 if it is text."""
+        if not is_text(head) or self._settings.format == "parquet":
+            return head, chunks
+        sample = head
+        if head.isascii() and len(head) >= HEAD_BYTES and self._packed is None and is_plain_file(self._source):
+            sample = b"\n".join([head, *lines_from(self._source)])
+        encoding = encoding_of(sample)
+        self._learnt.encoding = encoding
+        return (head, chunks) if encoding == UTF_8 else peek(as_utf8(chunks, encoding), HEAD_BYTES)
+
     def _summary(self) -> SourceFile:
+        kind = "sqlite" if self._learnt.container == "SQLite table" else self._kind
         return SourceFile(
             name=self._name,
-            format=self._kind + (f"+{self._packed}" if self._packed else ""),
+            format=kind + (f"+{self._packed}" if self._packed else ""),
             bytes=self._stored.bytes,
             sha256=self._stored.sha256(),
             rows=self._rows,
             rejects=self._rejected,
+            reading=self._reading(),
         )
+
+    def _reading(self) -> Reading:
+        reading = self._learnt.reading()
+        times = self._times
+        warnings = (*reading.warnings, *self._accounts.warnings, *times.warnings)
+        return replace(reading, times=times.format, untimed=times.untimed, left_out=self._left_out, warnings=warnings)
 
     def _bounded(self, content: Iterator[bytes]) -> Iterator[bytes]:
         """The content, as long as it is within bounds."""
         if isinstance(self._source, Found):
             content = _of_one_file(content)
-        if self._packed:
+        if self._expands:
             return _within(content, self._expansion)
         return _with_line_ends(content) if source_size(self._source) is None else content
 
     def _checked(self, chunks: Iterator[bytes], head: bytes) -> Generator[Batch, None, None]:
         """Batches up to the end of the file, or up to where it cannot be read further."""
-        # Parquet counts its rows as it reads them.
-        counts_rows = self._packed is not None and self._kind != "parquet"
+        # The reader of Parquet counts its rows itself.
+        counts_rows = self._expands and self._kind in ("jsonl", "csv")
         with closing(self._blocks(chunks, head)) as blocks:
             try:
                 for block in blocks:
-                    prompts = to_batch(block, file=self._position, rejects=self._rejects)
+                    prompts = to_batch(
+                        block,
+                        file=self._position,
+                        rejects=self._rejects,
+                        times=self._times,
+                        accounts=self._accounts,
+                    )
+                    for kind, count in block.left_out.items():
+                        self._left_out[kind] = self._left_out.get(kind, 0) + count
                     self._rows += prompts.num_rows
+                    self._learnt.count(prompts.num_rows, block.columns.get("account", []))
                     self._last = max([self._last, self._rejects.last, *block.lines[-1:]])
                     listed, unlisted = self._rejects.take()
                     self._rejected += len(listed) + unlisted
                     yield Batch(prompts=prompts, rejects=listed, unlisted=unlisted)
                     if counts_rows:
                         self._expansion.spend(_cost(prompts, len(listed) + unlisted))
+                    if self._most_rows is not None and self._rows + self._rejected >= self._most_rows:
+                        self._enough = True
+                        return
+            except ColumnsError as error:
+                if not isinstance(self._source, Found):
+                    raise
+                self._error = ForeignError(str(error).removeprefix(f"{self._name}: "))
+                self._rejects.add(None, None, str(self._error))
             except BrokenStreamError as error:
                 self._error = error
                 self._last = max(self._last, self._rejects.last)
@@ -148,26 +233,69 @@ class _File:
                 self._rejects.add(None, None, f"{error} {where}; {self._rows:,} rows were read")
 
     def _blocks(self, chunks: Iterator[bytes], head: bytes) -> Generator[Block, None, None]:
+        mapped = mapping_of(self._settings.mapping)
+        shapes = Shapes(
+            self._name,
+            profiles_of(self._settings.profile),
+            mapped,
+            constants_of(mapped, self._source),
+            self._learnt,
+        )
         options: dict[str, Any] = {
-            "name": self._name,
+            "shapes": shapes,
             "settings": self._settings,
             "batch_rows": self._batch_rows,
             "rejects": self._rejects,
         }
         if self._kind == "jsonl":
-            yield from read_jsonl(chunks, **options)
+            limit = self._settings.max_line_bytes
+            container, items = json_objects(chunks, head=head, limit=limit, spend=self._expansion.spend)
+            self._learnt.container = self._learnt.container or container
+            yield from read_jsonl(items, more=self._elsewhere, **options)
         elif self._kind == "csv":
-            yield from read_csv(chunks, head=head, **options)
-        elif self._packed is None and is_plain_file(self._source):
+            yield from read_csv(chunks, head=head, more=self._elsewhere, **options)
+        else:
+            with self._seekable(chunks) as file:
+                if self._kind == "parquet":
+                    yield from read_parquet(file, expansion=self._expansion, **options)
+                else:
+                    yield from self._rewritten(file, options)
+
+    @contextmanager
+    def _seekable(self, chunks: Iterator[bytes]) -> Generator[BinaryIO, None, None]:
+        """The file, if it can be read at any offset; otherwise a copy in a temporary file."""
+        if self._packed is None and is_plain_file(self._source):
             _close(chunks)
             self._stored.drain()
             with open_source(self._source) as file:
-                yield from read_parquet(file, expansion=self._expansion, **options)
+                yield file
         else:
-            # Parquet is read from its end, so a stream is copied to an unnamed temporary file.
-            with _temporary_file(self._name) as copy:
+            with temporary_file(self._name) as copy:
                 _copy(chunks, copy, self._name)
+                yield copy
+
+    def _rewritten(self, file: BinaryIO, options: dict[str, Any]) -> Generator[Block, None, None]:
+        """The rows of a file of columns that is no Parquet."""
+        broken: BrokenStreamError | None = None
+        with temporary_file(self._name) as copy:
+            try:
+                rewrite(file, self._kind, copy)
+            except BrokenStreamError as error:
+                broken = error
+            except OSError as error:
+                raise cannot_copy(self._name, error) from None
+            copy.seek(0)
+            if copy.read(1):
                 yield from read_parquet(copy, expansion=self._expansion, **options)
+        if broken is not None:
+            raise broken
+
+    def _elsewhere(self, start: int) -> list[bytes]:
+        """Lines behind an offset from all over a file that can be read at any offset; empty for others."""
+        plain = self._learnt.encoding in ("", UTF_8) and not self._learnt.container
+        if not plain or self._packed is not None or not is_plain_file(self._source):
+            return []
+        return lines_from(self._source, start)
 
 
 def _of_one_file(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -221,13 +349,6 @@ def _close(chunks: Iterator[bytes]) -> None:
         close()
 
 
-def _temporary_file(name: str) -> BinaryIO:
-    try:
-        return tempfile.TemporaryFile(prefix="harvestdetect-")
-    except OSError as error:
-        raise _cannot_copy(name, error) from None
-
-
 def _copy(chunks: Iterator[bytes], copy: BinaryIO, name: str) -> None:
     """Copies a stream to a file. Raises the error of a broken stream."""
     broken: BrokenStreamError | None = None
@@ -238,14 +359,6 @@ def _copy(chunks: Iterator[bytes], copy: BinaryIO, name: str) -> None:
     except BrokenStreamError as error:
         broken = error
     except OSError as error:
-        raise _cannot_copy(name, error) from None
+        raise cannot_copy(name, error) from None
     if broken is not None:
         raise broken
-
-
-def _cannot_copy(name: str, error: OSError) -> InputError:
-    where = tempfile.tempdir or os.environ.get("TMPDIR", "/tmp")
-    return InputError(
-        f"cannot keep {name} in the temporary folder {where}: {reason_of(error)}; free some space there, or set TMPDIR "
-        "to a folder on another disk"
-    )

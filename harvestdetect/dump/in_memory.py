@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Reject
 from harvestdetect.dump.pseudonyms import Pseudonyms
+from harvestdetect.dump.roles import TOOL, role_name
 
 __all__ = ["batches_of"]
 
@@ -55,7 +56,8 @@ def _batch(items: list[Prompt], first: int) -> Batch:
         if not isinstance(item, Prompt):
             raise TypeError(f"detect takes batches or prompts, got {type(item).__name__}")
         messages = [("user", item.prompt)] if isinstance(item.prompt, str) else list(item.prompt)
-        messages = [(role, _whole(text)) for role, text in messages if text and not text.isspace()]
+        messages = [(role_name(role), _whole(text)) for role, text in messages if text and not text.isspace()]
+        messages = [(role, text) for role, text in messages if role != TOOL]
         account = item.account.strip()
         if not account or not messages:
             reason = "no account" if not account else "the prompt is empty"

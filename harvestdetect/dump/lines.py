@@ -8,7 +8,7 @@ from typing import Final
 
 from harvestdetect.dump.streams import BrokenStreamError
 
-__all__ = ["LineRun", "LongLine", "line_runs"]
+__all__ = ["BadLine", "LineRun", "LongLine", "line_runs"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 """The byte-order mark of UTF-8."""
@@ -35,6 +35,17 @@ class LongLine:
     """From 1."""
     offset: int
     """Offset in the decompressed stream, in bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLine:
+    """A line, or a value, that is a reject for another reason than its length."""
+
+    number: int
+    """From 1."""
+    offset: int
+    """Offset in the decompressed stream, in bytes."""
+    reason: str
 
 
 def line_runs(

@@ -10,11 +10,13 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import pyarrow as pa
 
-from harvestdetect.dump.columns import ColumnPath, resolve
 from harvestdetect.dump.limits import ROW_COST, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.pages import chunks_of, measured
 from harvestdetect.dump.parquet_values import READ_ERRORS, column_at, sizes_of, values_of
-from harvestdetect.dump.rows import Block
+from harvestdetect.dump.paths import Path
+from harvestdetect.dump.rows import Block, BrokenValue
+from harvestdetect.dump.shapes import Shapes, leads_to
+from harvestdetect.dump.table import Columns, block_of
 from harvestdetect.settings import Settings
 from harvestdetect.util.arrays import Ints
 
@@ -37,6 +39,14 @@ _SHORT_ENTRY: Final = 64_000
 entries."""
 _BELIEVED: Final = 1_000_000
 """Most lost rows that are counted one by one, even if the file has fewer bytes."""
+_SAMPLE_GROUPS: Final = 64
+"""Most row groups, one after the other, from which rows are taken to choose columns."""
+_SAMPLE_ROWS: Final = 130
+"""Rows that are taken from each of three places to choose columns."""
+_MOST_COLUMNS: Final = 100
+"""Columns whose values are looked at to choose some of them."""
+_DEEPEST: Final = 8
+"""Levels of nested columns that are looked into."""
 _MOST_COUNTED: Final = 1_000_000_000
 """Most rows that are counted as not read, whatever the file claims."""
 
@@ -56,7 +66,8 @@ class _Reader:
     Args:
         file: the file.
         parquet: the same, opened.
-        chosen: field -> path of its column.
+        shapes: how rows are read.
+        chosen: path of each column that is read -> the field that its values are converted for.
         settings: ``max_line_bytes`` and ``max_expansion`` count.
         batch_rows: most rows of a block.
         rejects: takes the rows that cannot be read.
@@ -68,7 +79,8 @@ class _Reader:
         self,
         file: BinaryIO,
         parquet: Any,
-        chosen: Mapping[str, ColumnPath],
+        shapes: Shapes,
+        chosen: Mapping[Path, str],
         settings: Settings,
         batch_rows: int,
         rejects: Rejects,
@@ -78,8 +90,9 @@ class _Reader:
         self._file = file
         self._parquet = parquet
         self._dictionaries: Any = None
+        self._shapes = shapes
         self._chosen = chosen
-        self._wanted = list(dict.fromkeys(".".join(path) for path in chosen.values()))
+        self._wanted = list(dict.fromkeys(".".join(path) for path in chosen))
         self._settings = settings
         self._batch_rows = batch_rows
         self._rejects = rejects
@@ -203,7 +216,7 @@ class _Reader:
         return [".".join(chunk.path) for chunk in chunks if chunk.binary and self._is_wanted(chunk.path)]
 
     def _is_wanted(self, path: tuple[str, ...]) -> bool:
-        return any(path[: len(one)] == one for one in self._chosen.values())
+        return any(path[: len(one)] == one for one in self._chosen)
 
     def _plan(self, group: int) -> _Plan:
         """How a group can be read within the limits."""
@@ -237,7 +250,7 @@ class _Reader:
     def _split(self, batches: list[Any], row: int) -> Iterator[Block]:
         """Blocks of batches, split so that the text of each block is bounded. A row that is too long is a reject."""
         for batch in batches:
-            columns = {field: column_at(batch, path) for field, path in self._chosen.items()}
+            columns = {path: column_at(batch, path) for path in self._chosen}
             weight = np.zeros(batch.num_rows, np.int64)
             for array in columns.values():
                 weight += sizes_of(array)
@@ -249,10 +262,69 @@ class _Reader:
                     self._rejects.add(row + start, None, f"the row is longer than max_line_bytes = {limit}")
                     yield Block([], None)
                     continue
-                values = {field: values_of(field, array.slice(start, stop - start)) for field, array in columns.items()}
-                yield Block(range(row + start, row + stop), None, values)
+                yield self._block(columns, range(row + start, row + stop), start)
                 self._next = row + stop
             row += batch.num_rows
+
+    def _block(self, columns: Mapping[Path, Any], rows: range, start: int) -> Block:
+        """A block of rows. ``start``: the first of them in the arrays."""
+        values = {path: values_of(self._chosen[path], array.slice(start, len(rows))) for path, array in columns.items()}
+        table = Columns({".".join(path): column for path, column in values.items()}, len(rows), self._shapes.typed)
+        return block_of(
+            self._shapes,
+            table,
+            lambda number: _record({path: column[number] for path, column in values.items()}),
+            numbers=rows,
+            offsets=None,
+            rejects=self._rejects,
+        )
+
+    def sample(self, rows: int) -> list[dict[str, Any]]:
+        """Rows from the beginning, the middle and the end, as far as they can be read within the limits.
+
+        Args:
+            rows: most rows of each place.
+        """
+        found: list[dict[str, Any]] = []
+        count = self._metadata.num_row_groups
+        for start in sorted({0, count // 2, max(count - 1, 0)}):
+            groups, there, plans = [], 0, []
+            for group in range(start, count):
+                groups.append(group)
+                plans.append(self._plan(group))
+                there += max(self._metadata.row_group(group).num_rows, 0)
+                if there >= rows or len(groups) >= _SAMPLE_GROUPS:
+                    break
+            if not groups or any(plan.refused or plan.dictionaries for plan in plans):
+                continue
+            size = min(rows, *(plan.rows for plan in plans))
+            try:
+                batches = self._parquet.iter_batches(size, row_groups=groups, columns=self._wanted, use_threads=False)
+                batch = next(iter(batches), None)
+                if batch is None:
+                    continue
+                columns = {path: values_of(kind, column_at(batch, path)) for path, kind in self._chosen.items()}
+            except READ_ERRORS:
+                continue
+            found += [
+                _record({path: column[number] for path, column in columns.items()}) for number in range(batch.num_rows)
+            ]
+        return found
+
+
+def _record(values: Mapping[Path, Any]) -> dict[str, Any]:
+    """A row as an object, from the values at some paths. A value that cannot be read is left out."""
+    record: dict[str, Any] = {}
+    for path, value in values.items():
+        place = record
+        for name in path[:-1]:
+            inner = place.setdefault(name, {})
+            if not isinstance(inner, dict):
+                break
+            place = inner
+        else:
+            place[path[-1]] = None if isinstance(value, BrokenValue) else value
+    return record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +364,7 @@ def _cuts(weight: Ints, limit: int) -> Iterator[tuple[int, int]]:
 
 
 def read_parquet(
-    file: BinaryIO, *, name: str, settings: Settings, batch_rows: int, rejects: Rejects, expansion: Expansion
+    file: BinaryIO, *, shapes: Shapes, settings: Settings, batch_rows: int, rejects: Rejects, expansion: Expansion
 ) -> Iterator[Block]:
     """Blocks of at most ``batch_rows`` rows. The line of a row is its number, from 1.
 
@@ -303,8 +375,8 @@ def read_parquet(
 
     Args:
         file: the file.
-        name: its name, for messages.
-        settings: ``mapping``, ``max_line_bytes`` and ``max_expansion`` count.
+        shapes: how rows are read; decided here.
+        settings: ``max_line_bytes`` and ``max_expansion`` count.
         batch_rows: most rows of a block.
         rejects: takes the rows that cannot be read.
         expansion: how large the content may be.
@@ -323,15 +395,56 @@ def read_parquet(
         rejects.add(None, None, f"the Parquet file cannot be opened: {_first_line(error)}")
         yield Block([], None)
         return
+    believed = max(size, _BELIEVED)
+
+    def reader(chosen: Mapping[Path, str]) -> _Reader:
+        return _Reader(file, parquet, shapes, chosen, settings, batch_rows, rejects, expansion, believed)
+
+    tops: dict[Path, str] = {
+        (name,): _kind_of(schema.field(name).type)
+        for name in dict.fromkeys(schema.names)
+        if schema.names.count(name) == 1
+    }
+    sampled = reader({path: tops[path] for path in _worth_a_look(tops, schema, shapes)})
+    records = sampled.sample(_SAMPLE_ROWS)
+    missing = [name for name, *_ in tops if not records or name not in records[0]]
+    records = [record | dict.fromkeys(missing) for record in records] or [dict.fromkeys(missing)]
+    shapes.decide(records, schema.names)
+    yield from reader(_chosen(shapes, schema, tops)).blocks()
+
+
+def _worth_a_look(tops: Mapping[Path, str], schema: Any, shapes: Shapes) -> list[Path]:
+    """The columns over whose values the layout is chosen."""
+    found = [path for path in tops if shapes.may_matter(path[0])]
+    for path, _ in _leaves(schema):
+        if path[:1] in tops and path[:1] not in found and shapes.may_matter(".".join(path)):
+            found.append(path[:1])
+    return found[:_MOST_COLUMNS]
+
+
+def _kind_of(kind: Any) -> str:
+    """The field for which values of a type are converted."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return "timestamp" if types.is_timestamp(kind) or types.is_date(kind) or types.is_decimal(kind) else "prompt"
+
+
+def _chosen(shapes: Shapes, schema: Any, tops: Mapping[Path, str]) -> dict[Path, str]:
+    """Path of each column that the layouts need -> the field that its values are converted for."""
     types = dict(_leaves(schema))
-    chosen = resolve(
-        types,
-        file=name,
-        mapping=settings.mapping,
-        usable=lambda field, path: _usable(field, types[path]),
-    )
-    reader = _Reader(file, parquet, chosen, settings, batch_rows, rejects, expansion, max(size, _BELIEVED))
-    yield from reader.blocks()
+    found: dict[Path, str] = {}
+    for field, path in shapes.paths():
+        whole = ".".join(path)
+        fitting = [one for one in types if whole == ".".join(one) or whole.startswith(".".join(one) + ".")]
+        column = max(fitting, key=len, default=None)
+        if column is not None and column[:1] in tops:
+            found.setdefault(column, field)
+        elif column is None:
+            found.update((top, tops[top]) for top in tops if leads_to(top[0], path))
+    # A column is read as a whole if a part of it and the whole are wanted.
+    return {path: field for path, field in found.items() if not any(path[:n] in found for n in range(1, len(path)))}
 
 
 def _first_line(error: Exception) -> str:
@@ -339,21 +452,9 @@ def _first_line(error: Exception) -> str:
     return ascii(lines[0][:200])[1:-1] if lines else type(error).__name__
 
 
-def _leaves(schema: Any, prefix: ColumnPath = ()) -> Iterator[tuple[ColumnPath, Any]]:
+def _leaves(schema: Any, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
     for field in schema:
         path = (*prefix, field.name)
         yield path, field.type
-        if pa.types.is_struct(field.type) and len(path) < 3:
+        if pa.types.is_struct(field.type) and len(path) < _DEEPEST:
             yield from _leaves(field.type, path)
-
-
-def _usable(field: str, kind: Any) -> bool:
-    from pyarrow import types
-
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    text = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
-    if field == "prompt":
-        chat = types.is_struct(kind) and kind.get_field_index("content") >= 0
-        return bool(text or chat or types.is_list(kind) or types.is_large_list(kind))
-    return not bool(types.is_nested(kind))

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.dump.columns import ColumnPath
+from harvestdetect.dump.paths import Path
 from harvestdetect.dump.rows import INVALID_TEXT, BrokenValue
 from harvestdetect.util.arrays import Ints
 
@@ -55,7 +55,7 @@ def sizes_of(array: Any) -> Ints:
     return np.full(n, _VALUE_BYTES, np.int64)
 
 
-def column_at(batch: Any, path: ColumnPath) -> Any:
+def column_at(batch: Any, path: Path) -> Any:
     """The column at a path. The members of a null object are null."""
     array = batch.column(batch.schema.get_all_field_indices(path[0])[0])
     for name in path[1:]:

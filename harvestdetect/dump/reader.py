@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from harvestdetect.data import NO_PROMPTS, Batch, Reject
 from harvestdetect.dump.columns import check_mapping
+from harvestdetect.dump.databases import Database, file_kind, is_address
 from harvestdetect.dump.file import read_file
+from harvestdetect.dump.folders import LeftOut
 from harvestdetect.dump.limits import Budget, Expansion
 from harvestdetect.dump.pseudonyms import Pseudonyms
-from harvestdetect.dump.sources import Found, expand_sources, is_plain_file, open_source, source_size, why_no_dump
+from harvestdetect.dump.sources import (
+    Found,
+    Names,
+    expand_sources,
+    is_plain_file,
+    open_source,
+    source_size,
+    why_no_dump,
+)
 from harvestdetect.dump.streams import Stored
+from harvestdetect.dump.units import Lost, Unit, units_of
 from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
 from harvestdetect.util.files import file_digest
@@ -40,14 +51,21 @@ class Dumps(Iterator[Batch]):
         stdin: BinaryIO | None,
         batch_rows: int,
         progress: Callable[[int, int | None], None] | None,
+        most_rows: int | None = None,
     ) -> None:
         self.names = tuple(names)
         self._settings = settings
         self._stdin = stdin
         self._batch_rows = batch_rows
         self._progress = progress
+        self._most_rows = most_rows
+        self._since: Callable[[str], str | None] = lambda remembered: None
         self._budget = Budget(settings.max_expansion)
         self._pseudonyms = None if settings.pseudonyms is None else Pseudonyms.of_file(settings.pseudonyms)
+        self.left_out = names.left_out if isinstance(names, Names) else LeftOut()
+        """Files, and members of archives, that are no dumps. It is complete when everything was read."""
+        self._position = 0
+        """Of the next file that is read."""
         self._batches: Generator[Batch, None, None] | None = None
 
     def __next__(self) -> Batch:
@@ -60,11 +78,26 @@ class Dumps(Iterator[Batch]):
         if self._batches is not None:
             self._batches.close()
 
+    def go_on_from(self, since: Callable[[str], str | None]) -> None:
+        """Reads only the new rows of databases that are read in order.
+
+        Args:
+            since: returns the value of ``since_column`` from which rows are read, given what a state calls the rows
+                (:attr:`~harvestdetect.data.SourceFile.until`); None reads all.
+        """
+        self._since = since
+
     def files(self) -> Iterator[DumpFile]:
-        """The files one by one. What is not read of a file before the next one is asked for is skipped."""
+        """The files one by one, among them the members of archives and the tables of databases.
+
+        What is not read of a file before the next one is asked for is skipped.
+        """
         sizes = list(map(source_size, self.names))
         count = _counter(self._progress, sizes) if self._progress is not None else None
-        for position, (name, size) in enumerate(zip(self.names, sizes, strict=True)):
+        for name, size in zip(self.names, sizes, strict=True):
+            if (database := self._database(name)) is not None:
+                yield from self._parts(database)
+                continue
             done = 0
 
             def passed(more: int) -> None:
@@ -73,9 +106,7 @@ class Dumps(Iterator[Batch]):
                 if count is not None:
                     count(more)
 
-            with closing(self._read(position, name, passed)) as batches:
-                renamed = batches if self._pseudonyms is None else self._pseudonyms.batches(batches)
-                yield DumpFile(position=position, name=name, batches=renamed)
+            yield from self._source(name, size, passed)
             if size is not None and count is not None and done < size:
                 count(size - done)
 
@@ -83,27 +114,120 @@ class Dumps(Iterator[Batch]):
         for file in self.files():
             yield from file.batches
 
-    def _read(self, position: int, name: str, passed: Callable[[int], None]) -> Generator[Batch, None, None]:
-        if not isinstance(name, Found):
-            yield from self._open(position, name, passed)
-            return
-        complaint = "" if "://" in name else why_no_dump(name)
-        try:
-            if not complaint:
-                yield from self._open(position, name, passed)
-        except InputError as error:
-            complaint = str(error)
+    def _database(self, name: str) -> Database | None:
+        """The database behind a name; None if it is a file that is read as it is."""
+        if is_address(name):
+            return Database(name, self._settings)
+        if (self._settings.query is None and self._settings.table is None) or not is_plain_file(name):
+            return None
+        kind = file_kind(name)
+        return None if kind is None else Database(name, self._settings, kind=kind)
+
+    def _parts(self, database: Database) -> Iterator[DumpFile]:
+        """The rows of a database, part by part."""
+        since = self._since(database.remembered)
+        with closing(database.parts(since)) as parts:
+            for part in parts:
+                until = None if part.until is None else (database.remembered, part.until)
+                stored = Stored(part.file, name=part.name)
+                expansion = Expansion(self._budget, stored=lambda stored=stored: stored.bytes)  # type: ignore[misc]
+                unit = Unit(name=part.name, stored=stored)
+                batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
+                yield from self._file(part.name, _marked(batches, until))
+                if self._most_rows is not None:
+                    return
+
+    def _source(self, name: str, size: int | None, passed: Callable[[int], None]) -> Iterator[DumpFile]:
+        """The files in a source. A source that was found and cannot be read is a reject."""
+        complaint = why_no_dump(name) if isinstance(name, Found) and "://" not in name else ""
+        if not complaint:
+            try:
+                with open_source(name, stdin=self._stdin) as raw:
+                    stored = Stored(raw, name=name, passed=passed)
+                    expansion = Expansion(self._budget, stored=lambda: max(size or 0, stored.bytes))
+                    yield from self._units(name, units_of(name, stored, expansion=expansion), expansion)
+            except InputError as error:
+                if not isinstance(name, Found):
+                    raise
+                complaint = str(error)
         if complaint:
             # It does not count as a file that was read, so the next scan tries again.
-            shown = name.encode("utf-8", "backslashreplace").decode()
-            yield Batch(prompts=NO_PROMPTS, rejects=(Reject(file=shown, line=None, byte=None, reason=complaint),))
+            yield from self._file(name, iter([_reject(name, complaint)]))
 
-    def _open(self, position: int, name: str, passed: Callable[[int], None]) -> Generator[Batch, None, None]:
-        size = source_size(name)
-        with open_source(name, stdin=self._stdin) as raw:
-            stored = Stored(raw, name=name, passed=passed)
-            expansion = Expansion(self._budget, stored=lambda: max(size or 0, stored.bytes))
-            yield from read_file(stored, position, name, self._settings, self._batch_rows, expansion)
+    def _units(self, name: str, units: Iterator[Unit | Lost], expansion: Expansion) -> Iterator[DumpFile]:
+        """The files in an open source, and what else an archive has."""
+        count = 0
+        foreign: list[str] = []
+        tables = 0
+        for unit in units:
+            if isinstance(unit, Lost) and not unit.row:
+                self.left_out.add(unit.name, unit.reason)
+                continue
+            count += 1
+            if isinstance(unit, Lost):
+                yield from self._file(unit.name, iter([_reject(unit.name, unit.reason)]))
+                continue
+            batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
+            if unit.container:
+                tables += 1
+                batches = self._table(unit.name, batches, foreign)
+            yield from self._file(unit.name, batches)
+        if not count:
+            yield from self._file(name, iter([_reject(name, "nothing in it is a dump")]))
+        elif tables and len(foreign) == tables:
+            yield from self._file(name, iter([_reject(name, f"in none of its tables: {foreign[0]}")]))
+
+    def _table(self, name: str, batches: Iterator[Batch], foreign: list[str]) -> Iterator[Batch]:
+        """The batches of a table of a database. A table of something else is left out."""
+        for batch in batches:
+            whole = [reject.reason for reject in batch.rejects if reject.line is None]
+            if whole and not batch.files and not batch.prompts.num_rows:
+                self.left_out.add(name, "table without prompts")
+                foreign.append(whole[0])
+                continue
+            yield batch
+
+    def _file(self, name: str, batches: Iterator[Batch]) -> Iterator[DumpFile]:
+        """A file. Its position is used again if nothing comes of it, because positions are those of files read."""
+        counted = _Counted(batches if self._pseudonyms is None else self._pseudonyms.batches(batches))
+        with closing(counted):
+            yield DumpFile(position=self._position, name=name, batches=counted)
+        self._position += counted.fruitful or not counted.started
+
+
+class _Counted(Iterator[Batch]):
+    """Batches of a file, and whether anything came of them."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self.started = False
+        """Whether a batch was asked for."""
+        self.fruitful = False
+        """Whether there was a prompt or a file."""
+
+    def __next__(self) -> Batch:
+        self.started = True
+        batch = next(self._batches)
+        self.fruitful = self.fruitful or bool(batch.files or batch.prompts.num_rows)
+        return batch
+
+    def close(self) -> None:
+        """Stops reading."""
+        close = getattr(self._batches, "close", None)
+        if close is not None:
+            close()
+
+
+def _reject(name: str, reason: str) -> Batch:
+    """A batch with a reject of a whole file."""
+    shown = name.encode("utf-8", "backslashreplace").decode()
+    return Batch(prompts=NO_PROMPTS, rejects=(Reject(file=shown, line=None, byte=None, reason=reason),))
+
+
+def _marked(batches: Iterator[Batch], until: tuple[str, str] | None) -> Generator[Batch, None, None]:
+    """Batches whose file says up to where rows of a database were read."""
+    for batch in batches:
+        yield replace(batch, files=tuple(replace(file, until=until) for file in batch.files))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +256,7 @@ def read_dumps(
     stdin: BinaryIO | None = None,
     batch_rows: int = 20_000,
     progress: Callable[[int, int | None], None] | None = None,
+    most_rows: int | None = None,
 ) -> Dumps:
     """Reads dumps as a stream of batches.
 
@@ -147,6 +272,8 @@ def read_dumps(
         stdin: what ``-`` reads; None is the standard input of the process.
         batch_rows: most rows of a batch.
         progress: called with the stored bytes read so far, and their total (None if it is not known).
+        most_rows: reading of a file ends with the batch in which so many rows and rejects are reached, and its digest
+            is that of the part that was read; None: files are read to their ends.
 
     Yields:
         Batches, each from one file. The last one of a file carries its :class:`~harvestdetect.data.SourceFile`. Every
@@ -161,7 +288,7 @@ def read_dumps(
     if batch_rows < 1:
         raise UsageError(f"batch_rows must be at least 1, got {batch_rows}")
     check_mapping(settings.mapping)
-    return Dumps(expand_sources(sources), settings, stdin, batch_rows, progress)
+    return Dumps(expand_sources(sources), settings, stdin, batch_rows, progress, most_rows)
 
 
 def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from harvestdetect.dump.compressed import compression, decompress
 from harvestdetect.dump.sources import is_plain_file, open_source, source_size
-from harvestdetect.dump.streams import BrokenStreamError, Stored, compression, decompress
+from harvestdetect.dump.streams import BrokenStreamError, Stored
 from harvestdetect.errors import InputError
 
 __all__ = ["rough_rows"]

@@ -7,6 +7,7 @@ import glob
 import os
 import stat
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,16 +16,29 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
+from harvestdetect.dump.databases import is_address
+from harvestdetect.dump.folders import LOOKED_FOR, LeftOut, kept_out, looks_like_data, needs_a_look
 from harvestdetect.errors import InputError, UsageError
+from harvestdetect.util.disk import reason_of
 
-__all__ = ["STDIN", "Found", "expand_sources", "is_plain_file", "open_source", "source_size", "why_no_dump"]
+__all__ = [
+    "STDIN",
+    "Found",
+    "Names",
+    "cannot_copy",
+    "expand_sources",
+    "is_plain_file",
+    "open_source",
+    "source_size",
+    "temporary_file",
+    "why_no_dump",
+]
 
 STDIN: Final = "-"
 """Name of standard input."""
-_KINDS: Final = (".jsonl", ".ndjson", ".csv", ".parquet")
-_SUFFIXES: Final = tuple(kind + packed for kind in _KINDS for packed in ("", ".gz", ".zst"))
-_LOOKED_FOR: Final = f"{', '.join('*' + kind for kind in _KINDS)}, each also .gz or .zst"
 _REMOTE: Final = ("s3", "gs", "gcs")
+_START: Final = 1 << 10
+"""Bytes at the beginning of a file by which a file without a suffix is taken for a dump."""
 PIPE_WAIT: Final = 1.0
 """Seconds within which some process must open a named pipe for writing."""
 
@@ -39,18 +53,28 @@ class Found(str):
     __slots__ = ()
 
 
+class Names(list[str]):
+    """Names of files, and what was left out where they were found."""
+
+    def __init__(self, names: Iterable[str], left_out: LeftOut) -> None:
+        super().__init__(names)
+        self.left_out = left_out
+
+
 def expand_sources(sources: Iterable[str | Path]) -> list[str]:
     """The files behind files, globs, folders, ``-``, ``s3://`` and ``gs://``.
 
-    A folder, or a prefix of an object store, is searched recursively for ``*.jsonl *.ndjson *.csv *.parquet``, each
-    also with ``.gz`` and ``.zst``, in upper or lower case. Hidden files and folders are left out. A glob takes the same
-    files, and files without a suffix. A file that the user names may have any name.
+    A folder, or a prefix of an object store, is searched recursively for files whose names have the suffix of a dump
+    or an archive (:data:`~harvestdetect.dump.folders.LOOKED_FOR`), in upper or lower case, also with the number or date
+    of a rotated log behind it. Parts of Spark jobs, objects of Firehose and, in a local folder, files without a suffix
+    that start like a dump are taken too. Hidden files, hidden folders and marks of jobs are left out. A glob takes the
+    same files, and all files without a suffix. A file that the user names may have any name.
 
     Args:
         sources: the names that the user gave.
 
     Returns:
-        Names, sorted, each file once. Standard input is ``-``.
+        Names, sorted, each file once. Standard input is ``-``. They are :class:`Names`, which tell what was left out.
 
     Raises:
         InputError: no such file, no permission, a device or socket, or a folder or glob without dumps. A file that was
@@ -59,9 +83,10 @@ def expand_sources(sources: Iterable[str | Path]) -> list[str]:
     """
     named: list[str] = []
     count = 0
+    left_out = sources.left_out if isinstance(sources, Names) else LeftOut()
     for source in sources:
         count += 1
-        named.extend(_expand(os.fspath(source)))
+        named.extend(_expand(os.fspath(source), left_out))
     if not count:
         raise UsageError("no dump was named; give files, folders, globs, s3:// or gs:// addresses, or -")
     if named.count(STDIN) > 1:
@@ -69,37 +94,40 @@ def expand_sources(sources: Iterable[str | Path]) -> list[str]:
     unique: dict[str, str] = {}
     for name in sorted(named):
         unique.setdefault(name if _scheme(name) or name == STDIN else os.path.realpath(name), name)
-    return list(unique.values())
+    return Names(unique.values(), left_out)
 
 
 def _scheme(source: str) -> str | None:
     return source.split("://", 1)[0].lower() if "://" in source else None
 
 
-def _expand(source: str) -> list[str]:
+def _expand(source: str, left_out: LeftOut) -> list[str]:
     if source == STDIN or isinstance(source, Found):
         return [source]
     if "\0" in source:
         raise InputError(f"no such file: {source!a}")
+    if is_address(source):
+        return [source]
     scheme = _scheme(source)
     if scheme in _REMOTE:
-        return _expand_remote(source)
+        return _expand_remote(source, left_out)
     if scheme == "file":
         source = urlsplit(source).path
     elif scheme is not None and not os.path.exists(source):
-        raise UsageError(f"cannot read {source}: only files, s3:// and gs:// addresses are read")
+        # The address may have a password in it.
+        raise UsageError(f"cannot read {scheme}://...: only files, s3://, gs:// and postgresql:// addresses are read")
     try:
         mode = os.stat(source).st_mode
     except OSError as error:
         if isinstance(error, FileNotFoundError | NotADirectoryError) and glob.has_magic(source):
-            return _expand_glob(source)
+            return _expand_glob(source, left_out)
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             raise InputError(f"no such file: {source}") from None
         raise InputError(f"cannot read {source}: {error.strerror}") from None
     if stat.S_ISDIR(mode):
-        files = _walk(source, needed=True)
+        files = _walk(source, left_out, needed=True)
         if not files:
-            raise InputError(f"no dumps in the folder {source}; looked for {_LOOKED_FOR}")
+            raise InputError(f"no dumps in the folder {source}; looked for {LOOKED_FOR}{_but(left_out)}")
         return files
     return [_readable(source)]
 
@@ -154,14 +182,40 @@ def why_no_dump(name: str) -> str:
     return _no_input(name, mode) or "it is a device, which is read only where it is named"
 
 
-def _is_dump(name: str, *, bare: bool = False) -> bool:
-    base = name.rstrip("/").rsplit("/", 1)[-1]
-    if base.startswith("."):
+def _but(left_out: LeftOut) -> str:
+    """What was found instead of dumps, for an error."""
+    return "".join(f"; {sentence}" for sentence in left_out.sentences())
+
+
+def _is_dump(path: str, full: str, left_out: LeftOut, *, bare: bool = False) -> bool:
+    """Whether a file that was found is taken for a dump; otherwise it is noted.
+
+    Args:
+        path: below what is searched.
+        full: its whole name.
+        left_out: takes what is no dump.
+        bare: whether every file without a suffix is taken, not only what starts like a dump.
+    """
+    why = kept_out(path)
+    if not why and not bare and needs_a_look(path) and not _starts_well(full):
+        why = "file without a suffix"
+    if why:
+        left_out.add(full, why)
+    return not why
+
+
+def _starts_well(file: str) -> bool:
+    """Whether a local file starts like a dump."""
+    try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            return False
+        with open(file, "rb") as stream:
+            return looks_like_data(stream.read(_START))
+    except OSError:
         return False
-    return base.lower().endswith(_SUFFIXES) or (bare and "." not in base)
 
 
-def _walk(folder: str, *, needed: bool = False) -> list[str]:
+def _walk(folder: str, left_out: LeftOut, *, needed: bool = False) -> list[str]:
     files = []
 
     def fail(error: OSError) -> None:
@@ -170,21 +224,31 @@ def _walk(folder: str, *, needed: bool = False) -> list[str]:
         files.append(error.filename)
 
     for parent, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [os.path.join(parent, name) for name in names if _is_dump(name)]
+        for name in folders:
+            if why := _closed(name):
+                left_out.add(os.path.join(parent, name), why)
+        folders[:] = sorted(name for name in folders if not _closed(name))
+        files += [file for name in names if _is_dump(name, file := os.path.join(parent, name), left_out)]
     return [Found(file) for file in sorted(files)]
 
 
-def _expand_glob(pattern: str) -> list[str]:
+def _closed(folder: str) -> str:
+    """Why a folder is not searched; "" if it is."""
+    if folder.startswith(".") or folder == "__MACOSX":
+        return "hidden folder"
+    return "folder of a job" if folder in ("_temporary", "_delta_log", "_spark_metadata") else ""
+
+
+def _expand_glob(pattern: str, left_out: LeftOut) -> list[str]:
     files: list[str] = []
     for match in glob.glob(pattern, recursive=True):
         if os.path.isdir(match):
             # `**` matches every folder and its files already.
-            files += [] if "**" in pattern else _walk(match)
-        elif _is_dump(match.replace(os.sep, "/"), bare=True):
+            files += [] if "**" in pattern else _walk(match, left_out)
+        elif _is_dump(os.path.basename(match), match, left_out, bare=True):
             files.append(Found(match))
     if not files:
-        raise InputError(f"no dumps match {pattern}; looked for {_LOOKED_FOR}")
+        raise InputError(f"no dumps match {pattern}; looked for {LOOKED_FOR}{_but(left_out)}")
     return files
 
 
@@ -219,7 +283,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
-def _expand_remote(source: str) -> list[str]:
+def _expand_remote(source: str, left_out: LeftOut) -> list[str]:
     from pyarrow import fs
 
     filesystem, path = _remote(source)
@@ -241,12 +305,6 @@ def _expand_remote(source: str) -> list[str]:
         files = [i.path for i in filesystem.get_file_info(selector) if i.type == fs.FileType.File]
     except OSError as error:
         raise InputError(f"cannot list {source}: {_first_line(error)}") from None
-    files = [
-        file
-        for file in files
-        if _is_dump(file, bare=pattern is not None)
-        and not any(part.startswith(".") for part in file[len(base) :].split("/"))
-    ]
     if pattern is not None:
         deep = "**" in pattern
         files = [
@@ -255,8 +313,13 @@ def _expand_remote(source: str) -> list[str]:
             if fnmatch.fnmatchcase(file, pattern.replace("**/", "*") if deep else pattern)
             and (deep or file.count("/") == pattern.count("/"))
         ]
+    files = [
+        file
+        for file in files
+        if _is_dump(file[len(base) :].strip("/"), f"{scheme}://{file}", left_out, bare=pattern is not None)
+    ]
     if not files:
-        raise InputError(f"no dumps at {source}; looked for {_LOOKED_FOR}")
+        raise InputError(f"no dumps at {source}; looked for {LOOKED_FOR}{_but(left_out)}")
     return [Found(f"{scheme}://{file}") for file in sorted(files)]
 
 
@@ -265,12 +328,12 @@ def _expand_remote(source: str) -> list[str]:
 
 def is_plain_file(name: str) -> bool:
     """Whether a source is a local file that can be read at any offset."""
-    return name != STDIN and _scheme(name) not in _REMOTE and os.path.isfile(name)
+    return name != STDIN and _scheme(name) not in _REMOTE and not is_address(name) and os.path.isfile(name)
 
 
 def source_size(name: str) -> int | None:
     """Stored size in bytes; None if it cannot be known before reading."""
-    if name == STDIN:
+    if name == STDIN or is_address(name):
         return None
     if _scheme(name) in _REMOTE:
         filesystem, path = _remote(name)
@@ -308,6 +371,27 @@ def open_source(name: str, *, stdin: BinaryIO | None = None) -> Iterator[BinaryI
         raise InputError(f"cannot read {name}: {error.strerror or _first_line(error)}") from None
     with stream:
         yield stream
+
+
+def temporary_file(name: str) -> Any:
+    """A temporary file for a copy of a source; it has a name until it is closed.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        return tempfile.NamedTemporaryFile(prefix="harvestdetect-")
+    except OSError as error:
+        raise cannot_copy(name, error) from None
+
+
+def cannot_copy(name: str, error: OSError) -> InputError:
+    """The error of a source that cannot be copied to the temporary folder."""
+    where = tempfile.tempdir or os.environ.get("TMPDIR", "/tmp")
+    return InputError(
+        f"cannot keep {name} in the temporary folder {where}: {reason_of(error)}; free some space there, or set TMPDIR "
+        "to a folder on another disk"
+    )
 
 
 def _check_input() -> None:

@@ -99,9 +99,12 @@ def account_values(prompts: Prompts) -> AccountFields:
 
     Args:
         prompts: with their optional fields. An e-mail domain is compared in small letters, without a leading ``@``; an
-            address that cannot be read has no network.
+            address that cannot be read has no network. An organisation that is the only one of the dump says nothing
+            and is left out.
     """
     columns: dict[str, FieldColumn] = dict(prompts.fields)
+    if "org" in columns and len(unique(columns["org"].code[columns["org"].code >= 0])) == 1:
+        del columns["org"]
     if "ip" in columns:
         columns["network"] = _mapped(columns["ip"], network_of)
     if "email_domain" in columns:

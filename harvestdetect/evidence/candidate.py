@@ -15,10 +15,10 @@ from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
-from harvestdetect.data import Campaign, Corpus, Family, Neighbors
-from harvestdetect.evidence import explanations
+from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
 from harvestdetect.evidence.account_fields import AccountFields
 from harvestdetect.evidence.cohort import Joined
+from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of
 from harvestdetect.evidence.least_data import EXCEPTIONAL
 from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
@@ -29,7 +29,7 @@ from harvestdetect.evidence.work_list import WorkList, compare_likeness
 from harvestdetect.template.description import Description, is_template
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
 
-__all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of"]
+__all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of", "timed_of"]
 
 
 READ_AMONG: Final = 4_000
@@ -70,6 +70,8 @@ class Reference:
     """The accounts and texts outside all candidates, for comparison."""
 
     pool: Pool
+    timed_pool: Pool | None
+    """The same with only the requests that have a time; None if all have one."""
     sent: npt.NDArray[np.int64]
     """int64[a]: requests of every account."""
     users: npt.NDArray[np.int64]
@@ -172,17 +174,41 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         contents=prompts.content[trimmed.prompts],
         clusters_used=texts_of_each(prompts.account[campaign.prompts], campaign.prompt_cluster),
         groups=groups,
-        timed=None if groups is None else timed_prompts(groups, prompts.time),
+        timed=timed_of(groups, trimmed.prompts, prompts.time, context, seed=seed),
         work_list=None
         if groups is None
         else compare_likeness(
             groups,
             scan.vectors,
-            bounds=(explanations.OF_USUAL, explanations.MOSTLY),
+            bounds=(OF_USUAL,),
         ),
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,
     )
+
+
+def timed_of(
+    groups: Groups | None, sent: Ints32, time: Ints, context: MeasureContext, *, seed: int
+) -> TimedPrompts | None:
+    """The times that are compared. Requests without a time take no part on either side.
+
+    Args:
+        groups: matched with the candidate.
+        sent: int32[q], ascending: prompts of the candidate.
+        time: int64[p], seconds of every prompt of the dump, or NO_TIME.
+        context: of the scan.
+        seed: of every draw.
+
+    Returns:
+        None if fewer than half of the candidate's prompts have a time, or too few do.
+    """
+    pool = context.reference.timed_pool
+    if pool is not None and groups is not None:
+        known = time[sent] != NO_TIME
+        if 2 * known.sum() < len(known):
+            return None
+        groups = draw_groups(pool, sent[known], context.scan.corpus.prompts.account, seed=seed)
+    return None if groups is None else timed_prompts(groups, time)
 
 
 def look_closer(candidate: CandidateData, context: MeasureContext) -> CandidateData:

@@ -13,56 +13,35 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.data import BenignExplanation, Tier
-from harvestdetect.evidence.work_list import OwnSubjects
+from harvestdetect.evidence.observation import SUPPORTS
+from harvestdetect.evidence.shared_values import LARGEST
+from harvestdetect.evidence.work_list import OWN_SUBJECTS, OwnSubjects
+from harvestdetect.template.description import TEMPLATE_WORDS
 
 __all__ = ["EXPLANATIONS", "Explanation", "ExplanationInputs", "Verdict", "explained"]
 
-DEVIATIONS: Final = 5.0
-"""Standard deviations above shuffled prompts from which accounts may have subjects of their own. Chosen."""
-OF_USUAL: Final = 0.35
-"""Similarity within an account, as a fraction of that within other accounts, from which accounts may have subjects of
-their own. Chosen."""
-MOSTLY: Final = 0.5
-"""Similarity within an account, as a fraction of that within other accounts, from which strangers count as customers
-even if their load is even. Chosen."""
-STRANGERS: Final = 0.05
-"""p-value of shared infrastructure, if any field is known, above which accounts count as strangers. Chosen."""
-UNEVEN: Final = 0.6
-"""Smallest load ratio (variance over that of a geometric distribution) that is consistent with human use. Chosen."""
-INDEPENDENT: Final = 1.0
-"""Smallest load ratio (variance over that of a geometric distribution) at which users look independent. A geometric
-distribution has 1."""
-AS_CHANCE: Final = 0.5
-"""p-value of an even load from which the load counts as no more even than by chance. Chosen."""
-LOOSE: Final = 0.5
-"""Share of accounts that sent several of the linked templates. Below it, a common interest may explain the links.
-Chosen."""
-MACHINE: Final = 1e-5
-"""p-value of the sittings above which the accounts may still be people at a keyboard. Chosen."""
+OF_USUAL: Final = 0.5
+"""Fraction of the usual value from which a value is not unusually low. Chosen. It is used for the similarity of prompts
+within an account, compared with that within other accounts, and for the harvest share of a member, compared with the
+median member's."""
+MOST: Final = 0.5
+"""Share of accounts or prompts from which they are most of a candidate. Chosen."""
+NEARLY_ALL: Final = 0.8
+"""Share of the accounts in a few organisations, or in one network, from which the group counts as theirs. Chosen."""
+RULED_OUT: Final = 1e-6
+"""p-value from which on down a measure rules an innocent explanation out: people at a keyboard (by their sittings), or
+strangers (by their infrastructure). Chosen."""
 SITTING: Final = 0.2
 """Share of other accounts' successive prompts within one sitting from which sittings can tell people from machines.
 Chosen."""
-SHARED: Final = 1e-6
-"""p-value of shared infrastructure above which accounts may still be strangers. Chosen."""
-ONE: Final = 0.8
-"""Share of accounts in a few organisations, or in one network, from which the group counts as theirs. Chosen."""
-COPIED: Final = 0.5
-"""Share of copies among the prompts from which they may be a text that people pass on. Chosen."""
 FEW_TEXTS: Final = 5
 """Number of different prompts up to which a harvester would learn little, however often they are sent. Chosen."""
-NEARLY_ALL: Final = 0.9
-"""Share of copies from which up to :data:`FEW_TEXTS` different prompts are texts that people pass on. Chosen."""
 FEW_EACH: Final = 2.5
 """Average number of prompts per account below which accounts sent few each. Chosen."""
-SHORT: Final = 5
-"""Median number of words per prompt below which prompts are common short phrases. Chosen."""
 EVENT_DAYS: Final = 7
 """Longest time, in days, that prompts about an event or a deadline span. Chosen."""
-TOP_ACCOUNTS: Final = 3
-"""Number of busiest accounts whose prompts are counted together. Chosen."""
-TOP_SHARE: Final = 0.5
-"""Share of prompts from the busiest accounts from which the candidate is a few heavy users. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +55,13 @@ class ExplanationInputs:
     counts: npt.NDArray[np.int32]
     """int32[a], prompts of each account in the candidate."""
     load_ratio: float
-    """See :func:`harvestdetect.evidence.load.even_load_ratio`."""
+    """See :func:`harvestdetect.evidence.load.even_load_ratio`; from 1 on, the load is as uneven as that of independent
+    users."""
+    ratio_beyond: float | None
+    """The same for the prompts beyond those of strays: the value of the measure ``even_load`` over its expected value.
+    None if too few accounts sent several prompts."""
     even_p: float | None
-    """p-value of the measure ``even_load``; None where too few accounts sent several prompts."""
+    """p-value of the measure ``even_load``; None likewise."""
     own_subjects: OwnSubjects | None
     """Whether accounts have subjects of their own; None if too few accounts sent several prompts."""
     sittings_p: float | None
@@ -108,12 +91,22 @@ class ExplanationInputs:
     @property
     def apart(self) -> bool:
         """Whether the accounts may be strangers to one another, judged by their infrastructure."""
-        return self.infrastructure_p is None or self.infrastructure_p > SHARED
+        return self.infrastructure_p is None or self.infrastructure_p > RULED_OUT
 
     @property
-    def keyboard_p(self) -> float | None:
-        """``sittings_p``; None if other accounts do not work in sittings, and it cannot tell people from machines."""
-        return None if self.usual_sittings < SITTING else self.sittings_p
+    def uneven(self) -> bool:
+        """Whether the load is at least as uneven as that of independent users."""
+        return self.load_ratio >= 1
+
+    @property
+    def at_keyboard(self) -> bool | None:
+        """Whether the accounts may be people at a keyboard, judged by their sittings.
+
+        None if the measure ``no_sittings`` was not taken, or if other accounts do not work in sittings either.
+        """
+        if self.sittings_p is None or self.usual_sittings < SITTING:
+            return None
+        return self.sittings_p > RULED_OUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,10 +173,9 @@ def _passed_on(inputs: ExplanationInputs) -> Verdict:
 
     It also fits a handful of texts that are sent again and again, because a harvester would ask for something new.
     """
-    sittings = inputs.keyboard_p
-    people = inputs.load_ratio >= INDEPENDENT and sittings is not None and sittings > MACHINE and inputs.apart
-    handful = inputs.copies >= NEARLY_ALL and inputs.texts <= FEW_TEXTS
-    fits = inputs.copies >= COPIED and (inputs.each < FEW_EACH or people or handful)
+    people = inputs.uneven and inputs.at_keyboard is True and inputs.apart
+    handful = inputs.texts <= FEW_TEXTS
+    fits = inputs.copies >= COPIED_SHARE and (inputs.each < FEW_EACH or people or handful)
     return Verdict(
         fits=fits,
         statistic=inputs.copies,
@@ -191,7 +183,7 @@ def _passed_on(inputs: ExplanationInputs) -> Verdict:
             f"{inputs.copies:.0%} of the prompts repeat an earlier one word for word; an account sent {inputs.each:.1f}"
             + (
                 f", {inputs.texts} different ones in all."
-                if handful
+                if fits and handful
                 else ", as unevenly as independent users and in sittings."
                 if fits and inputs.each >= FEW_EACH
                 else "."
@@ -201,8 +193,9 @@ def _passed_on(inputs: ExplanationInputs) -> Verdict:
 
 
 def _short_phrase(inputs: ExplanationInputs) -> Verdict:
+    """Fits prompts that are shorter than the shortest template."""
     return Verdict(
-        fits=inputs.median_words < SHORT,
+        fits=inputs.median_words < TEMPLATE_WORDS,
         statistic=inputs.median_words,
         sentence=f"The median prompt has {inputs.median_words:.0f} words.",
     )
@@ -224,7 +217,7 @@ def _known_template(inputs: ExplanationInputs) -> Verdict:
 def _product(inputs: ExplanationInputs) -> Verdict:
     """Fits customers who fill a product's template with their own data and work as people do.
 
-    It also fits customers who share no known infrastructure and have as much data of their own as anybody.
+    It also fits customers with data of their own whose infrastructure is known and not shared.
     """
     load = f"The load is {inputs.load_ratio:.2f} times as uneven as that of independent users"
     own = inputs.own_subjects
@@ -234,10 +227,10 @@ def _product(inputs: ExplanationInputs) -> Verdict:
             statistic=inputs.load_ratio,
             sentence=f"{load}; too few accounts sent several prompts to tell whether they have subjects of their own.",
         )
-    have_own = own.deviations >= DEVIATIONS and own.of_usual >= OF_USUAL
-    infrastructure, sittings = inputs.infrastructure_p, inputs.keyboard_p
-    strangers = infrastructure is not None and infrastructure > STRANGERS and own.of_usual >= MOSTLY
-    people = strangers or inputs.load_ratio >= UNEVEN or (sittings is not None and sittings > MACHINE)
+    have_own = own.deviations >= OWN_SUBJECTS and own.of_usual >= OF_USUAL
+    strangers = inputs.infrastructure_p is not None and inputs.infrastructure_p > SUPPORTS
+    as_chance = inputs.even_p is not None and inputs.even_p > SUPPORTS
+    people = strangers or inputs.uneven or as_chance or inputs.at_keyboard is True
     return Verdict(
         fits=have_own and people and inputs.apart,
         statistic=own.of_usual,
@@ -254,21 +247,23 @@ def _product(inputs: ExplanationInputs) -> Verdict:
 def _community(inputs: ExplanationInputs) -> Verdict:
     """Fits people with a common interest: they may keep the same hours, but send uneven numbers of prompts.
 
-    If most accounts sent only the prompts that make them members, the load ratio says little, and the p-value of an
-    even load decides. People may know two ways to ask the same; a harvester with several templates uses them all.
+    If most accounts sent only the prompts that make them members, the load ratio says little, and the same ratio of
+    the prompts beyond those of strays decides. People may know two ways to ask the same; a harvester with several
+    templates uses them all.
     """
-    sittings, several, ratio = inputs.keyboard_p, inputs.several, inputs.load_ratio
-    uneven = ratio >= INDEPENDENT or (inputs.even_p is not None and inputs.even_p >= AS_CHANCE)
-    loose = several is not None and several < LOOSE and (sittings is None or sittings > MACHINE)
+    several, beyond = inputs.several, inputs.ratio_beyond
+    uneven = inputs.uneven or (beyond is not None and beyond >= 1)
+    loose = several is not None and several < MOST and inputs.at_keyboard is not False
     shared = "a template" if inputs.templated else "a subject, no template"
     if inputs.templated and several is not None:
         shared = f"templates that {several:.0%} of the accounts sent more than one of"
     return Verdict(
         fits=(not inputs.templated or loose) and uneven and inputs.apart,
-        statistic=ratio,
+        statistic=inputs.load_ratio,
         sentence=(
-            f"The prompts share {shared}; the load is {ratio:.2f} times as uneven as that of independent users"
-            + (", no more even than so few prompts make it." if uneven and ratio < INDEPENDENT else ".")
+            f"The prompts share {shared}; the load is {inputs.load_ratio:.2f} times as uneven as that of independent "
+            "users"
+            + (", no more even than so few prompts make it." if uneven and not inputs.uneven else ".")
             + ("" if inputs.apart else " But they share infrastructure.")
         ),
     )
@@ -276,11 +271,11 @@ def _community(inputs: ExplanationInputs) -> Verdict:
 
 def _few_accounts(inputs: ExplanationInputs) -> Verdict:
     counts = inputs.counts
-    top = float(np.sort(counts)[-TOP_ACCOUNTS:].sum() / counts.sum())
+    top = float(np.sort(counts)[-LARGEST:].sum() / counts.sum())
     return Verdict(
-        fits=top >= TOP_SHARE,
+        fits=top >= MOST,
         statistic=top,
-        sentence=f"The three busiest of {len(counts)} accounts sent {top:.0%} of the prompts.",
+        sentence=f"The {LARGEST} busiest of {len(counts)} accounts sent {top:.0%} of the prompts.",
     )
 
 
@@ -292,13 +287,15 @@ def _one_organisation(inputs: ExplanationInputs) -> Verdict:
     org, network = inputs.shares.get("org"), inputs.shares.get("network")
     if org is not None:
         return Verdict(
-            fits=org >= ONE,
+            fits=org >= NEARLY_ALL,
             statistic=org,
-            sentence=f"A few organisations, the largest three and those with teams, have {org:.0%} of the accounts.",
+            sentence=(
+                f"A few organisations, the largest {LARGEST} and those with teams, have {org:.0%} of the accounts."
+            ),
         )
     if network is not None:
         return Verdict(
-            fits=network >= ONE and inputs.each < FEW_EACH,
+            fits=network >= NEARLY_ALL and inputs.each < FEW_EACH,
             statistic=network,
             sentence=(
                 f"Organisations are not known; the largest network has {network:.0%} of the accounts, which sent "
@@ -335,9 +332,9 @@ EXPLANATIONS: Final = (
         inputs=(*("copies", "texts", "counts", "load_ratio", "sittings_p", "usual_sittings", "infrastructure_p"),),
         cap="watch",
         lifted_by=lambda: (
-            f"fewer than {COPIED:.0%} copies, or at least {FEW_EACH:g} prompts from each account, more than "
-            f"{FEW_TEXTS} different ones, with a load below {INDEPENDENT:g} or sittings that no person keeps "
-            f"(p at most {MACHINE:g})"
+            f"fewer than {COPIED_SHARE:.0%} copies, or at least {FEW_EACH:g} prompts from each account, more than "
+            f"{FEW_TEXTS} different ones, with a load below 1 or sittings that no person keeps "
+            f"(p at most {RULED_OUT:g})"
         ),
         source=_OWN,
     ),
@@ -347,7 +344,7 @@ EXPLANATIONS: Final = (
         test=_short_phrase,
         inputs=("median_words",),
         cap="watch",
-        lifted_by=lambda: f"prompts of {SHORT} words or more",
+        lifted_by=lambda: f"prompts of {TEMPLATE_WORDS} words or more",
         source=_OWN,
     ),
     Explanation(
@@ -363,12 +360,12 @@ EXPLANATIONS: Final = (
         id="product",
         label="a product's fixed template behind many customers",
         test=_product,
-        inputs=("load_ratio", "own_subjects", "sittings_p", "usual_sittings", "infrastructure_p"),
+        inputs=("load_ratio", "even_p", "own_subjects", "sittings_p", "usual_sittings", "infrastructure_p"),
         cap="watch",
         lifted_by=lambda: (
-            f"shared infrastructure (p at most {SHARED:g}), accounts less alike within themselves "
-            f"(below {OF_USUAL:.0%} of what is usual), or a load below {UNEVEN:g} with sittings that no person keeps "
-            f"(p at most {MACHINE:g})"
+            f"shared infrastructure (p at most {RULED_OUT:g}), accounts less alike within themselves "
+            f"(below {OF_USUAL:.0%} of what is usual), or a load that is more even than chance makes it (below 1, p at "
+            f"most {SUPPORTS:g}) with sittings that no person keeps (p at most {RULED_OUT:g})"
         ),
         source=_OWN,
     ),
@@ -376,12 +373,13 @@ EXPLANATIONS: Final = (
         id="community",
         label="a community with a common interest",
         test=_community,
-        inputs=(*("load_ratio", "even_p", "sittings_p", "usual_sittings", "infrastructure_p", "templated", "several"),),
+        inputs=(
+            *("load_ratio", "ratio_beyond", "sittings_p", "usual_sittings", "infrastructure_p", "templated", "several"),
+        ),
         cap="watch",
         lifted_by=lambda: (
-            f"a shared template (of linked ones, several sent by {LOOSE:.0%} of the accounts or more), a load below "
-            f"{INDEPENDENT:g} that is more even than chance makes it (p below {AS_CHANCE:g}), or shared "
-            f"infrastructure (p at most {SHARED:g})"
+            f"a shared template (of linked ones, several sent by {MOST:.0%} of the accounts or more), a load below 1 "
+            f"that is more even than so few prompts make it, or shared infrastructure (p at most {RULED_OUT:g})"
         ),
         source=_OWN,
     ),
@@ -391,7 +389,7 @@ EXPLANATIONS: Final = (
         test=_few_accounts,
         inputs=("counts",),
         cap="watch",
-        lifted_by=lambda: "less than half of the prompts from the three busiest accounts",
+        lifted_by=lambda: f"less than {MOST:.0%} of the prompts from the {LARGEST} busiest accounts",
         source=_OWN,
     ),
     Explanation(
@@ -400,7 +398,7 @@ EXPLANATIONS: Final = (
         test=_one_organisation,
         inputs=("shares", "counts"),
         cap="watch",
-        lifted_by=lambda: f"less than {ONE:.0%} of the accounts in the largest organisations",
+        lifted_by=lambda: f"less than {NEARLY_ALL:.0%} of the accounts in the largest organisations",
         source=_OWN,
     ),
     Explanation(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvestdetect.corpus.by_prompt import first_rows
-from harvestdetect.data import Campaign, Corpus
+from harvestdetect.data import NO_TIME, Campaign, Corpus
 from harvestdetect.evidence.account_fields import account_values
 from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.cohort import joined_when
@@ -46,6 +46,8 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
     first = first_rows(prompts)
     row = None if first.all() else np.flatnonzero(first).astype(np.int32)
     account = prompts.account if row is None else prompts.account[row]
+    timed = first & (prompts.time != NO_TIME)
+    timed_row = None if timed.sum() == len(account) else np.flatnonzero(timed).astype(np.int32)
     sent = np.bincount(account, minlength=len(inside))
     signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=len(inside))
     free = _free_segments(scan.corpus, taken)
@@ -55,6 +57,9 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
     prototypes = load_prototypes(scan.encode)
     return Reference(
         pool=pool_of(account, len(inside), inside, row=row),
+        timed_pool=None
+        if timed_row is None
+        else pool_of(prompts.account[timed_row], len(inside), inside, row=timed_row),
         sent=sent,
         users=np.array([len(unique(prompts.account[a.prompts])) for a in scan.assigned], np.int64),
         cluster_share=np.array([len(a.prompts) for a in scan.assigned], np.float64) / len(account),

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from harvestdetect.dump.identifiers import spelling
 from harvestdetect.explain.account import explain_account, is_named
 from harvestdetect.explain.campaign import explain_campaign
 from harvestdetect.explain.files import read_scan
@@ -54,4 +55,6 @@ def explain(out: str | Path, target: str, *, account: bool = False) -> CampaignE
         if not is_named(scan, target) and (begins or _CAMPAIGN_ID.fullmatch(target)):
             hint = "" if ids else "the scan found no candidate at all"
             return explain_campaign(scan, scan.candidates[named_campaign(target, ids, where=str(scan.out), hint=hint)])
+    if not is_named(scan, target):
+        target = spelling(target) or target
     return explain_account(scan, target)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
 from harvestdetect.explain.campaign import low_share, named, shortfall
@@ -22,8 +23,6 @@ __all__ = ["explain_account", "is_named"]
 
 EXAMPLES: Final = 5
 """Prompts of an account that are named by file and line."""
-MEMBER_FROM: Final = 0.5
-"""Least membership of a member, as in ``campaign.form.form_campaigns``."""
 
 
 def is_named(scan: Scan, account: str) -> bool:
@@ -156,8 +155,8 @@ def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", 
         sentence = f"The candidate is no finding: {shortfall(candidate)}."
         name, now, needed = "candidate", None, None
     else:
-        name, now, needed = "membership", account.membership, MEMBER_FROM
-        sentence = f"It would be a member from a membership of {MEMBER_FROM:g} on; it is {account.membership:.2f}."
+        name, now, needed = "membership", account.membership, MIN_MEMBERSHIP
+        sentence = f"It would be a member from a membership of {MIN_MEMBERSHIP:g} on; it is {account.membership:.2f}."
     return Place(
         campaign_id=candidate.campaign_id,
         tier=candidate.tier,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, FamilyResult, Near, Tier
-from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation
+from harvestdetect.evidence.explanations import EXPLANATIONS, OF_USUAL, Explanation
 from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
 from harvestdetect.explain.values import (
     CampaignExplanation,
@@ -22,14 +22,13 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidates import excerpt_of
-from harvestdetect.judge.findings import LEAST_PROMPTS, OF_USUAL_SHARE, SURE
+from harvestdetect.judge.findings import LEAST_PROMPTS, SURE
 from harvestdetect.judge.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
 from harvestdetect.report.format import number, p_value, percent, plural
+from harvestdetect.settings import Settings
 
 __all__ = ["explain_campaign", "low_share", "named", "setting", "shortfall"]
 
-LOW_SHARE: Final = 0.2
-"""``Settings.low_share`` where ``run.json`` does not have it."""
 LOOSEST: Final = 0.25
 """Largest false-discovery rate at which a change is mentioned: nobody would scan at a larger one. Chosen."""
 
@@ -102,8 +101,8 @@ def _spread(values: Any) -> Spread | None:
 def low_share(run: Mapping[str, Any], shares: Any) -> float:
     """Harvest share below which a member is not recommended: half of the usual one at most."""
     low = setting(run, "low_share")
-    low = LOW_SHARE if low is None else low
-    return min(low, float(np.median(shares)) * OF_USUAL_SHARE) if len(shares) else low
+    low = Settings().low_share if low is None else low
+    return min(low, float(np.median(shares)) * OF_USUAL) if len(shares) else low
 
 
 def setting(run: Mapping[str, Any], name: str) -> float | None:

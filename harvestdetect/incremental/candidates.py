@@ -10,7 +10,7 @@ import numpy as np
 from harvestdetect.data import NO_TIME, Campaign, Corpus
 from harvestdetect.incremental.clusters import CarriedClusters
 from harvestdetect.incremental.folder import CANDIDATES, Folder, Stored, is_carried, one_table, unpack
-from harvestdetect.incremental.matching import SAME_CANDIDATE, SAME_SET, most_alike, similar_size
+from harvestdetect.incremental.matching import most_alike, similar_size
 from harvestdetect.judge.candidates import account_digest
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.template.description import Description
@@ -57,13 +57,11 @@ def load_candidates(
     described: Sequence[Description],
     corpus: Corpus,
     carried: CarriedClusters | None,
-    *,
-    min_accounts: int,
 ) -> CarriedCandidates:
     """Finds candidates that are the same as candidates of the earlier scan which were far from being findings.
 
-    A candidate is the same if the dump has values in the same columns, all its templates are the same, and most of its
-    accounts are: :data:`SAME_SET` of them, or :data:`SAME_CANDIDATE` if fewer than ``min_accounts`` have joined.
+    A candidate is the same if the dump has values in the same columns, all its templates are the same, and so are
+    nearly all of its accounts (:data:`harvestdetect.cluster.views.SAME_SET`).
 
     Args:
         folder: of the earlier scan.
@@ -71,7 +69,6 @@ def load_candidates(
         described: description of every cluster.
         corpus: of this scan.
         carried: clusters of the wording view; None if all texts were clustered anew; then nothing is reused.
-        min_accounts: accounts that a campaign needs.
     """
     stored = None if carried is None else folder.read(CANDIDATES, ("account", "start", "points"), list[_Values])
     if stored is None:
@@ -83,19 +80,15 @@ def load_candidates(
     place = np.where(ids[order[at]] == account, order[at], -1)
     stored_sets = unpack(stored.arrays["start"], stored.arrays["points"])
     before = [place[own] for own in stored_sets]
-    same = most_alike(before, [c.accounts for c in campaigns], count=len(ids), jaccard=SAME_CANDIDATE)
+    same = most_alike(before, [c.accounts for c in campaigns], count=len(ids))
     fields = _fields(corpus)
     entries: dict[int, _Entry] = {}
     for position, number in same.items():
         values, campaign = stored.values[number], campaigns[position]
         if values.fields != fields:
             continue
-        common = int(np.isin(campaign.accounts, before[number]).sum())
-        jaccard = common / (len(before[number]) + len(campaign.accounts) - common)
-        if jaccard < SAME_SET and len(campaign.accounts) - common >= min_accounts:
-            continue
         same_templates = values.signatures == _signatures(campaign, described)
-        if same_templates and similar_size(values.prompts, len(campaign.prompts), min(jaccard, SAME_SET)):
+        if same_templates and similar_size(values.prompts, len(campaign.prompts)):
             entries[position] = _Entry(values=values, accounts=account[stored_sets[number]])
     return CarriedCandidates(entries=entries)
 

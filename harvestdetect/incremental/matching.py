@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from harvestdetect.cluster.views import SAME_SET
 from harvestdetect.incremental.folder import pack
 from harvestdetect.util.arrays import AnyArray
 
-__all__ = ["SAME_CANDIDATE", "SAME_SET", "most_alike", "similar_size"]
-
-SAME_SET: Final = 0.8
-"""Jaccard index from which two clusters (by their texts) or two candidates (by their accounts) are the same."""
-SAME_CANDIDATE: Final = 0.5
-"""Jaccard index from which two candidates are the same if fewer accounts have joined than a campaign needs."""
+__all__ = ["most_alike", "similar_size"]
 
 
-def similar_size(first: int, second: int, jaccard: float = SAME_SET) -> bool:
-    """Whether two sets of these sizes can have a Jaccard index of at least ``jaccard``."""
-    return jaccard <= first / max(second, 1) <= 1 / jaccard
+def similar_size(first: int, second: int) -> bool:
+    """Whether two sets of these sizes can have a Jaccard index of at least :data:`SAME_SET`."""
+    return SAME_SET <= first / max(second, 1) <= 1 / SAME_SET
 
 
-def most_alike(
-    old: Sequence[AnyArray], new: Sequence[AnyArray], *, count: int, jaccard: float = SAME_SET
-) -> dict[int, int]:
-    """For each new set, the most similar old set, if one is similar enough.
+def most_alike(old: Sequence[AnyArray], new: Sequence[AnyArray], *, count: int) -> dict[int, int]:
+    """For each new set, the most similar old set, if their Jaccard index is at least :data:`SAME_SET`.
 
     Args:
         old: sets of numbers below ``count``; -1 marks members that are gone.
         new: sets of numbers below ``count``.
         count: upper bound of the numbers.
-        jaccard: the Jaccard index that two sets must reach.
     """
     from scipy import sparse
 
@@ -45,7 +38,7 @@ def most_alike(
     both = (incidence(new) @ incidence(old).T).tocoo()
     size_new, size_old = np.array([len(members) for members in new]), np.array([len(members) for members in old])
     index = both.data / (size_new[both.row] + size_old[both.col] - both.data)
-    chosen = np.flatnonzero(index >= jaccard)
+    chosen = np.flatnonzero(index >= SAME_SET)
     # Sorted so that the most similar comes last, and the first of equals: the last entry of a key stays in the dict.
     chosen = chosen[np.lexsort((-both.col[chosen], index[chosen], both.row[chosen]))]
     return dict(zip(both.row[chosen].tolist(), both.col[chosen].tolist(), strict=True))

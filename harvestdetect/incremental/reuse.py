@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -51,7 +51,7 @@ PREPARED: Final = "read"
 INDIFFERENT: Final = frozenset(
     {
         *("allow_download", "batch_size", "cache", "device", "format", "max_expansion", "max_line_bytes"),
-        *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers"),
+        *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers", "query", "table", "since_column"),
     }
 )
 """Settings that change no finding if the dumps are the same."""
@@ -77,7 +77,7 @@ def reusing(
         "versions": versions(),
     }
     folder = Folder(work=context.scratch, key=key_of(values), note=context.note)
-    reuse = _Reuse(plain=stages, folder=folder, registry=registry, scale=scale)
+    reuse = _Reuse(plain=stages, folder=folder, scale=scale)
     return Stages(
         read=reuse.read,
         find_neighbors=reuse.find_neighbors,
@@ -93,24 +93,23 @@ class _Reuse:
 
     plain: Stages
     folder: Folder
-    registry: Registry | None
     scale: Scale
     carried: CarriedClusters | None = None
     """Clusters of the wording view that are carried on. None if all texts are clustered anew; then nothing that depends
     on clusters is reused."""
 
-    def read(self, source: Source, context: Context, **arguments: Any) -> Read:
+    def read(self, source: Source, context: Context, *, registry: Registry | None) -> Read:
         """Reads prepared files, so that each dump file is parsed only once."""
         settings, shards = context.settings, None
         if isinstance(source, Dumps):
             cutting = Cutting(
                 segment_characters=settings.segment_characters,
                 max_windows=settings.max_windows,
-                registry=self.registry,
+                registry=registry,
             )
             place = self.folder.work.path / PREPARED
             shards = ShardFolder(place, settings=settings, cutting=cutting, spare=self.folder.work)
-        return self.plain.read(source, context, **arguments, shards=shards)
+        return self.plain.read(source, context, registry=registry, shards=shards)
 
     def find_neighbors(self, embedded: Embedded, context: Context) -> Neighbors:
         """Searches only for neighbours of segments that are new or lost a neighbour."""
@@ -179,9 +178,7 @@ class _Reuse:
     ) -> list[MeasuredCandidate]:
         """Measures only candidates that have changed or are close to being findings."""
         settings = context.settings
-        carried = load_candidates(
-            self.folder, campaigns, scan.described, scan.corpus, self.carried, min_accounts=settings.min_accounts
-        )
+        carried = load_candidates(self.folder, campaigns, scan.described, scan.corpus, self.carried)
         known = carried.known
         with context.progress("evidence", len(campaigns)) as advance:
             found = measure_candidates(campaigns, scan, reference, seed=settings.seed, advance=advance, known=known)

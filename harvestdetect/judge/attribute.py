@@ -13,22 +13,18 @@ import numpy.typing as npt
 from harvestdetect.corpus.by_prompt import first_rows, segment_starts
 from harvestdetect.data import NO_TIME, Attributed, Corpus
 from harvestdetect.evidence.intent import Encode
+from harvestdetect.judge.findings import LEAST_PROMPTS
 from harvestdetect.neighbors.search import nearest_to
 from harvestdetect.template.alignment import kept_shares
+from harvestdetect.template.description import RIGID_WORDS, SHARED_WORDS
 from harvestdetect.template.tokens import MAX_TOKENS, spans, token_texts
 from harvestdetect.util.arrays import AnyInts, ranges, unique, unit
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["LEAST_WORDS", "Signature", "attribute"]
+__all__ = ["Signature", "attribute"]
 
-LEAST_WORDS: Final = 8
-"""Fixed words that a template needs to be a signature. Chosen: people write fewer in the same order by chance."""
 KEEPS: Final = 0.85
 """Share of a signature's fixed words that a text must keep, in order, to fill it. Chosen."""
-LEAST_PROMPTS: Final = 2
-"""Filling prompts that an account needs to be attributed. Chosen."""
-SURE_WORDS: Final = 16
-"""Fixed words of a signature from which one filling prompt is enough. Chosen."""
 NEAREST: Final = 16_384
 """Number of texts, nearest to the fixed words of a signature, that are compared with it. It bounds time."""
 _BLOCK: Final = 65_536
@@ -49,8 +45,11 @@ def attribute(
 ) -> tuple[Attributed, ...]:
     """The accounts that filled a template of a known campaign.
 
+    An account needs :data:`~harvestdetect.judge.findings.LEAST_PROMPTS` prompts, or one if the template is rigid.
+
     Args:
-        signatures: those with fewer than :data:`LEAST_WORDS` fixed words are skipped.
+        signatures: those with fewer fixed words than :data:`~harvestdetect.template.description.SHARED_WORDS` are
+            skipped, because people write so few in the same order by chance.
         corpus: to search.
         since: use only prompts from this time on (Unix seconds), and prompts without a time; None uses all.
         vectors: float16[n, d], unit rows but for rounding, of its segments in the wording view.
@@ -61,7 +60,7 @@ def attribute(
     """
     kept = [tuple(itertools.chain.from_iterable(token_texts(run) for run in s.words if run)) for s in signatures]
     long = [sum(token[0].isalnum() for token in words) for words in kept]
-    used = [i for i, count in enumerate(long) if count >= LEAST_WORDS]
+    used = [i for i, count in enumerate(long) if count >= SHARED_WORDS]
     if not used or not len(corpus.text):
         return ()
     queries = unit(np.asarray(encode([" ".join(run for run in signatures[i].words if run) for i in used]), np.float32))
@@ -83,7 +82,7 @@ def attribute(
         prompts = unique(corpus.posting_prompt[ranges(starts[hits], size)])
         prompts = prompts[once[prompts]]
         count = np.bincount(account[prompts], minlength=len(corpus.prompts.accounts))
-        enough = count >= (1 if long[i] >= SURE_WORDS else LEAST_PROMPTS)
+        enough = count >= (1 if long[i] >= RIGID_WORDS else LEAST_PROMPTS)
         found.setdefault(signatures[i].campaign, []).append(prompts[enough[account[prompts]]])
     return tuple(one for campaign in sorted(found) for one in _by_account(campaign, found[campaign], corpus))
 

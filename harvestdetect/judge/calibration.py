@@ -69,14 +69,9 @@ MATTERS: Final = (
 The registry is represented by the digest of the entries in force, or by None if no registry is used: their words are
 removed from the texts, so other entries leave other texts. An entry that expires changes the digest as well.
 """
-FEW: Final = 20
-"""Number of benign candidates from which the calibration of a measure rests on them alone. If there are fewer, each
-missing one is replaced by the expectation under the measure's own null distribution. Chosen."""
-MANY: Final = 200
-"""Number of benign candidates from which a calibrated p-value may be smaller than that of the measure's own null
-distribution. Chosen."""
-OUTER: Final = 10
-"""Smallest number of most extreme benign candidates that the tail is fitted to. Chosen."""
+TAIL: Final = 20
+"""Smallest number of benign candidates that the tail of a measure is fitted to. If there are fewer, each missing one is
+replaced by the expectation under the measure's own null distribution. Chosen."""
 LEAST: Final = 1e-300
 """Smallest p-value; smaller ones count as this."""
 PER: Final = 100_000
@@ -172,8 +167,8 @@ def fit_measure(p_values: Iterable[float]) -> FittedMeasure:
 
     The tail is exponential in ``-ln p``, as that of :func:`harvestdetect.evidence.nulls.tail_p`: a straight line for a
     valid p-value, with mean excess 1; a flatter one where the measure's own null is too narrow. It is fitted to the
-    outermost tenth, and at least :data:`OUTER`. With fewer than :data:`FEW` candidates it is fitted to all of them, and
-    each that is missing to :data:`FEW` counts as one that is as the measure's own null says.
+    outermost tenth, and at least :data:`TAIL` candidates. If there are no more than that, it is fitted to all of them,
+    and each missing one counts as the measure's own null expects.
 
     Args:
         p_values: of benign candidates.
@@ -181,11 +176,11 @@ def fit_measure(p_values: Iterable[float]) -> FittedMeasure:
     ordered = sorted(max(p, LEAST) for p in p_values)
     count = len(ordered)
     score = [-math.log(p) for p in ordered]
-    if count < FEW:
+    tail = max(TAIL, _outermost(count))
+    if count <= tail:
         return FittedMeasure(
-            p_values=tuple(ordered), threshold=0.0, above=1.0, tail=FEW, excess=sum(score) + (FEW - count) * 1.0
+            p_values=tuple(ordered), threshold=0.0, above=1.0, tail=tail, excess=sum(score) + (tail - count) * 1.0
         )
-    tail = max(OUTER, count // 10)
     threshold = score[tail]
     return FittedMeasure(
         p_values=tuple(ordered),
@@ -202,8 +197,8 @@ def calibrated_p(measure: FittedMeasure, p_value: float) -> tuple[float, bool]:
     ``(1 + k) / (n + 1)``, where k of the n benign candidates are at least as extreme. Beyond the most extreme one the
     tail goes on, with the exact chance that one more excess exceeds x when the scale is known only from the sum S of
     k excesses: ``(1 + x / S) ** -k``, which tends to ``exp(-x k / S)`` and is larger the less was seen. The result is
-    never smaller than ``p_value``, unless :data:`MANY` benign candidates show that one to be too large, and then not
-    below ``1 / (n + 1)``. It rises with ``p_value``.
+    never smaller than ``p_value``, unless many benign candidates show that one to be too large, and then not below
+    ``1 / (n + 1)``. They are many if :data:`TAIL` are no more than the outermost tenth. It rises with ``p_value``.
 
     Args:
         measure: of benign candidates, at least one.
@@ -211,18 +206,24 @@ def calibrated_p(measure: FittedMeasure, p_value: float) -> tuple[float, bool]:
     """
     p_value = max(p_value, LEAST)
     count = len(measure.p_values)
+    many = _outermost(count) >= TAIL
     extreme = bisect_right(measure.p_values, p_value)
     rank = (1 + extreme) / (count + 1)
     beyond = max(0.0, -math.log(p_value) - measure.threshold) / max(measure.excess, 1e-9)
     tail = measure.above * (1 + beyond) ** -measure.tail
-    if count < FEW:
+    if count < TAIL:
         found = max(p_value, tail, rank if extreme else 0.0)
     elif extreme:
-        found = rank if count >= MANY else max(p_value, rank)
+        found = rank if many else max(p_value, rank)
     else:
         found = max(p_value, min(rank, tail))
-        found = min(found, rank) if count >= MANY else found
+        found = min(found, rank) if many else found
     return found, found < 1 / (count + 1)
+
+
+def _outermost(count: int) -> int:
+    """The number of candidates in the outermost tenth."""
+    return count // 10
 
 
 def calibrated(calibration: Calibration, evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -282,8 +283,8 @@ def fit_calibration(
     The measures are fitted to the candidates of the whole dump, as a scan would see it. The rate of findings is
     measured two-fold: the candidates of each half of the accounts, calibrated on those of the other half, are judged.
     A group whose accounts fall into both halves (one product's customers) is seen by both: it counts twice, and is
-    calibrated on its like, so the rate is for traffic like that of the benign dump. A half may hold too few accounts
-    of what is a candidate in the whole.
+    calibrated on its like, so the rate is for traffic like that of the benign dump. A candidate of the whole dump may
+    have too few accounts in a half to be one there.
 
     Args:
         detection: of the whole dump, without calibration.
@@ -417,7 +418,7 @@ def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> 
 def summary(calibration: Calibration, *, fdr: float) -> str:
     """The calibration in a few lines for a terminal; it shows no names from the dump."""
     lines = []
-    if (count := calibration.counts.get("calibrating", 0)) < FEW:
+    if (count := calibration.counts.get("calibrating", 0)) < TAIL:
         lines += [f"{count} candidates are few: p-values still depend mostly on the scanned dump.", ""]
     labels = {measure.id: measure.label for measure in MEASURES}
     rows = {labels.get(id_, id_): measure for id_, measure in calibration.measures.items()}

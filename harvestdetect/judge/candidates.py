@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.campaign.shared_accounts import (
     Overlaps,
     Pairs,
@@ -145,7 +146,7 @@ def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:
 
 
 def outside_accounts(
-    accounts: Ints32, membership: Floats, hits: Ints32, *, volume: Ints32, names: pa.Array, member_from: float = 0.5
+    accounts: Ints32, membership: Floats, hits: Ints32, *, volume: Ints32, names: pa.Array
 ) -> tuple[Outside, ...]:
     """Describes the :data:`MOST_OUTSIDE` most certain of some accounts that sent a campaign's texts.
 
@@ -155,7 +156,6 @@ def outside_accounts(
         hits: int32[b], prompts of each that fit.
         volume: int32[a], prompts of every account of the corpus.
         names: the ids of all accounts.
-        member_from: membership from which an account is a member.
     """
     order = np.lexsort((accounts, -hits, -membership))[:MOST_OUTSIDE]
     found = []
@@ -167,24 +167,24 @@ def outside_accounts(
                 membership=round(sure, 4),
                 hits=fit,
                 volume=total,
-                why=_why(sure, fit, total, member_from),
+                why=_why(sure, fit, total),
             )
         )
     return tuple(found)
 
 
-def _why(sure: float, fit: int, total: int, member_from: float) -> str:
+def _why(sure: float, fit: int, total: int) -> str:
     of = f"{fit:,} of its {total:,} prompts ({fit / max(total, 1):.0%})"
-    if sure >= member_from:
-        return f"{of} fit"
+    if sure >= MIN_MEMBERSHIP:
+        return f"{of} {'fits' if fit == 1 else 'fit'}"
     if fit == 1:
-        return f"1 of its {total:,} prompts fits: an account that is no member sends as many by chance"
-    return f"{of} fit: members send more, or a larger share; this may be chance"
+        return f"1 of its {total:,} prompts fits; a single one may be chance"
+    return f"{of} fit, which may be chance; members send more, or a larger share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRules:
-    """What links two candidates, as in ``campaign.form``."""
+    """What links two candidates, as in ``campaign.links``."""
 
     log_p: float
     """Natural log of the corrected p-value below which an overlap is a link (``Settings.link_log_p``)."""
@@ -211,7 +211,7 @@ def near_candidates(
 ) -> list[tuple[Near, ...]]:
     """For each candidate at most :data:`MOST_NEAR` others that share accounts or wording, and the test they failed.
 
-    The figures are those of ``campaign.form.link_clusters``, for whole candidates: the overlap that the accounts'
+    The figures are those of ``campaign.links.link_clusters``, for whole candidates: the overlap that the accounts'
     volumes explain, and its Poisson tail, times the number of pairs. It names candidates that share more accounts than
     that, the least likely overlap first, and candidates whose wording is within :data:`CLOSE`, the closest first.
 

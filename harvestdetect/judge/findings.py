@@ -25,6 +25,7 @@ from harvestdetect.data import (
     Prompts,
     Template,
 )
+from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.measures import MEASURES, Measure
 from harvestdetect.judge.candidates import LinkRules, excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.judge.measure import MeasuredCandidate
@@ -33,10 +34,9 @@ from harvestdetect.util.arrays import ranges, unique
 
 __all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
 
-OF_USUAL_SHARE: Final = 0.5
-"""Fraction of the members' median harvest share. The threshold of a low harvest share is at most this. Chosen."""
 LEAST_PROMPTS: Final = 2
-"""Prompts in the campaign that a member needs to be recommended: a single one may be chance. Chosen."""
+"""Prompts that fit a campaign which an account needs to be recommended for action, or to be recognised by a template:
+a single one may be chance. Chosen."""
 SURE: Final = 0.8
 """Membership (0 to 1) that an account needs to be recommended for action. Chosen."""
 STANDS_OUT: Final = 0.01
@@ -261,7 +261,7 @@ def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: fl
     prompts, volume, templates = sent.prompts, sent.volume, sent.templates
     account = prompts.account[campaign.prompts]
     usual = float(np.median(campaign.harvest_share)) if len(campaign.accounts) else 0.0
-    low = min(low_share, usual * OF_USUAL_SHARE)
+    low = min(low_share, usual * OF_USUAL)
     found = []
     for position, number in enumerate(campaign.accounts):
         mine = slice(*np.searchsorted(account, (number, number + 1)))
@@ -364,16 +364,18 @@ def prompt_table(
         found: the findings and their campaigns.
         prompts: of the corpus.
         templates: by cluster.
-        request: int32[p], ascending: the number of the request of each row.
+        request: int32[p]: the number of the request of each row.
         files: names of the files read.
     """
     parts = []
+    order = np.argsort(request, kind="stable")
+    ascending = request[order]
     names = pa.array([*files, ""], pa.string())  # the last: a file without a name
     for finding, campaign in found:
-        first = request[campaign.prompts]
-        last = np.searchsorted(request, first, side="right")
-        times = last - campaign.prompts
-        rows = ranges(campaign.prompts, times)
+        number = request[campaign.prompts]
+        start = np.searchsorted(ascending, number)
+        times = np.searchsorted(ascending, number, side="right") - start
+        rows = order[ranges(start, times)]
         cluster = np.repeat(campaign.prompt_cluster, times)
         used, which = np.unique(cluster, return_inverse=True)
         shown = pa.array([templates[int(c)].template_id for c in used], pa.string())

@@ -16,10 +16,10 @@ from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Refe
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, explained
 from harvestdetect.evidence.load import even_load_ratio
 from harvestdetect.evidence.measures import MEASURES, Measure, deciding, evidence_of
+from harvestdetect.evidence.observation import SUPPORTS
 from harvestdetect.evidence.shared_values import concentration, shared_infrastructure
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.wording import copies_share
-from harvestdetect.judge import triage
 from harvestdetect.judge.triage import Judgement, judge
 from harvestdetect.template.description import SAMPLE
 from harvestdetect.util.arrays import spread, unique
@@ -113,14 +113,14 @@ def _measured(
 ) -> MeasuredCandidate:
     """Takes the measures in their order; those of a closer look only if a deciding measure is significant.
 
-    The limit is a p-value of :data:`~harvestdetect.judge.triage.TEXT_FDR`. A candidate whose deciding measures are all
-    above it is no finding at any false-discovery rate up to the limit: a family passes (Benjamini-Hochberg over
+    The limit is a p-value of :data:`~harvestdetect.evidence.observation.SUPPORTS`. A candidate whose deciding measures
+    are all above it is no finding at any false-discovery rate up to the limit: a family passes (Benjamini-Hochberg over
     candidates, Simes over its measures) only if one of its measures is at or below the rate.
     """
     applicable = [m for m in measures if m.take is not None and (candidate.templated or not m.needs_template)]
     found = _taken([m for m in applicable if not m.closer_look], candidate, context)
     decisive = {m.id for m in measures if m.decides}
-    if any(e.p_value <= triage.TEXT_FDR and e.id in decisive for e in found):
+    if any(e.p_value <= SUPPORTS and e.id in decisive for e in found):
         candidate = look_closer(candidate, context)
         found += _taken([m for m in applicable if m.closer_look], candidate, context)
     leave_out, fields = context.scan.leave_out, context.reference.fields
@@ -167,6 +167,7 @@ def _inputs(
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
         even_p=None if load is None else load.p_value,
+        ratio_beyond=None if load is None else round(load.value / load.expected, 2),
         own_subjects=None if candidate.work_list is None else candidate.work_list.own_subjects,
         sittings_p=None if sittings is None else sittings.p_value,
         usual_sittings=0.0 if sittings is None else sittings.expected,

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Cut, Evidence, Family, FamilyResult, RateStep, Tier
+from harvestdetect.evidence.nulls import DRAWS
+from harvestdetect.evidence.observation import SUPPORTS
 from harvestdetect.util.arrays import Floats
 
 __all__ = [
@@ -33,15 +35,8 @@ _FAMILIES: Final[tuple[Family, ...]] = ("text", *BEYOND_TEXT)
 """Families that are judged."""
 P_FLOOR: Final = 1e-30
 """Smallest p-value of a measure: smaller ones count as this when a family is judged."""
-TEXT_FDR: Final = 0.05
-"""False-discovery rate of the text family. It may be higher than that of the other families, because wording only
-supports what they decide. Chosen."""
 ALONE: Final = 0.01
 """Fraction of the false-discovery rate at which a single family must pass without a template. Chosen."""
-TEXT_SCORE: Final = 3.0
-"""Most points that wording adds to a score; a point is one negative decimal logarithm of p. Chosen."""
-AGREES: Final = 0.01
-"""Largest p-value at which a second measure agrees, whether it decides or not; no less than :data:`ALONE`. Chosen."""
 NEIGHBOURS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Multiples of the false-discovery rate at which :func:`what_if` counts the findings."""
 LEAST_CUT: Final = 1e-6
@@ -91,12 +86,12 @@ def family_p_values(evidence: Sequence[Evidence], deciding: Mapping[Family, Coll
 
 
 def _agreed(evidence: Sequence[Evidence], family: Family) -> bool:
-    """Whether at least two measures of a family are at :data:`AGREES` or below, deciding or not.
+    """Whether at least two measures of a family are at :data:`SUPPORTS` or below, deciding or not.
 
-    One of them decides where the result matters: there the family's p-value is at most :data:`ALONE`. It is never below
-    the smallest p-value of the deciding measures, so one of these is at most :data:`ALONE` too.
+    One of them decides where the result matters: there the family's p-value is at most :data:`ALONE`, which is below
+    :data:`SUPPORTS`. It is never below the smallest p-value of the deciding measures, so one of these is small too.
     """
-    return sum(e.family == family and e.p_value <= AGREES for e in evidence) > 1
+    return sum(e.family == family and e.p_value <= SUPPORTS for e in evidence) > 1
 
 
 def judge(
@@ -110,7 +105,7 @@ def judge(
     """Judges all candidates of a scan together.
 
     A family passes (``stands``) if its Simes p-value passes Benjamini-Hochberg over all candidates at ``fdr``, the text
-    family at :data:`TEXT_FDR`. The tiers need:
+    family at :data:`SUPPORTS`. The tiers need:
 
     * ``urgent``: two families beyond text.
     * ``review``: one family beyond text, and a template or the text family. Without both, the family must pass at
@@ -143,11 +138,10 @@ def judge(
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
-        score = -np.log10(beyond_p[i]).sum() + min(-np.log10(families[i].get("text", 1.0)), TEXT_SCORE)
         found.append(
             Judgement(
                 tier=_capped(uncapped, cap),
-                score=round(float(score), 4),
+                score=_score(beyond_p[i], families[i].get("text", 1.0)),
                 q_value=float(q_values[i]),
                 families=tuple(s.family for s in sorted(standings[i], key=lambda s: s.adjusted) if s.stands),
                 standings=tuple(standings[i]),
@@ -159,6 +153,14 @@ def judge(
             )
         )
     return found
+
+
+def _score(beyond: Sequence[float], text: float) -> float:
+    """The sum of the negative decimal logarithms of the p-values of the families.
+
+    The text family adds at most that of the smallest p-value by rank, because a smaller one is extrapolated.
+    """
+    return round(float(-np.log10(beyond).sum() + min(-np.log10(text), np.log10(DRAWS + 1))), 4)
 
 
 def _standings(
@@ -175,7 +177,7 @@ def _standings(
 
     standings: list[list[FamilyResult]] = [[] for _ in evidence]
     for family in _FAMILIES:
-        cut = TEXT_FDR if family == "text" else fdr
+        cut = SUPPORTS if family == "text" else fdr
         adjusted = false_discovery_control([f.get(family, 1.0) for f in families]).tolist()
         for i, measured in enumerate(families):
             if family in measured:
@@ -292,30 +294,24 @@ def what_if(judgements: Sequence[Judgement], *, fdr: float) -> tuple[Cut, ...]:
 
 
 def expected_false(judgements: Sequence[Judgement], *, fdr: float) -> dict[Tier, float]:
-    """An upper estimate of the number of findings at each tier that are due to chance, at a cut.
+    """An upper estimate of the number of findings at each tier that are due to chance.
 
-    A finding at ``review`` is false when no family beyond text truly departs from chance, at ``watch`` when the
-    wording does not, and at ``urgent`` already when no more than *one* family beyond text does: an innocent group may
-    well have hours of its own (the partial-conjunction null of Benjamini & Heller 2008).
+    Each candidate is counted as innocent. The estimate is the sum of their chances to get a tier by the rules of
+    :func:`judge`. The chance to pass the Benjamini-Hochberg procedure is that of :func:`_chance`:
 
-    Summing q-values would be wrong: the q-value of a finding (Storey 2002) is an average over all that are surer, so
-    ten doubtful findings beside ninety sure ones have small q-values and are false all the same. What adds up is the
-    chance of each innocent candidate to be let in. Benjamini & Hochberg (1995) let candidate i in when its p-value is
-    at most ``fdr * R / m`` (m candidates, R let in). If it is innocent, its p-value is uniform and independent of R',
-    the number let in if its own p-value were 0, and it is let in just when its p-value is at most ``fdr * R' / m``
-    (leave-one-out, as Storey, Taylor & Siegmund 2004): R' is R for one that is let in, and about R + 1 for another. So
-    ``fdr * R' / m`` summed over candidates is on average at least the number of false ones, all candidates being
-    counted as innocent. The sum is
+    * ``review``: the sum over the families beyond text. Without a template, a family passes at :data:`ALONE` of the
+      rate.
+    * ``urgent``: if a family passes, it is taken to be real, and the sum is over the others (the partial-conjunction
+      null of Benjamini & Heller 2008). If none passes, two must pass by chance: the sum of products over pairs.
+    * ``watch``: the chance of the text family.
+    * A capped candidate counts at its cap. Any other counts only at tiers that it has not passed.
 
-    * for ``review`` over the families, with :data:`ALONE` of the rate for candidates that have no template;
-    * for ``urgent``, if a family passes, over the other families (the one that passes is taken to be real). If none
-      passes, it is over pairs of families, as products of two small chances. So it is by far the smallest of the three,
-      unless families pass for innocent reasons;
-    * for a capped candidate at its cap; without a cap only at tiers that it has not passed.
+    The sum of the q-values would be wrong. A q-value (Storey 2002) is an average over all findings that are at least as
+    significant, so doubtful findings beside many clear ones have small q-values.
 
-    It holds for p-values that are valid, and independent between the families of a candidate and between candidates;
-    candidates that share accounts make it vary more, not grow. That it is a property of the cut means that it does not
-    shrink when all findings are far beyond the cut: see :func:`what_if`.
+    The p-values must be valid, and independent between the families of a candidate and between candidates. Candidates
+    that share accounts increase the variance, not the mean. The estimate depends on the cut, so it is no smaller if all
+    findings are far beyond the cut: see :func:`what_if`.
 
     Args:
         judgements: of all candidates of a scan, those without a tier included.
@@ -330,7 +326,7 @@ def expected_false(judgements: Sequence[Judgement], *, fdr: float) -> dict[Tier,
     stands = np.array([[x in f and f[x].adjusted <= fdr for x in BEYOND_TEXT] for f in by_family])
     chance = np.column_stack([_chance(p, fdr) for p in p_value.T])
     alone = np.column_stack([_chance(p, ALONE * fdr) for p in p_value.T])
-    wording = _chance(np.array([f["text"].p_value if "text" in f else np.nan for f in by_family]), TEXT_FDR)
+    wording = _chance(np.array([f["text"].p_value if "text" in f else np.nan for f in by_family]), SUPPORTS)
     total = chance.sum(axis=1)
     pairs = (total**2 - (chance**2).sum(axis=1)) / 2
     one_real = total - np.where(stands, chance, np.inf).min(axis=1)
@@ -351,11 +347,16 @@ def expected_false(judgements: Sequence[Judgement], *, fdr: float) -> dict[Tier,
 
 
 def _chance(p_value: Floats, fdr: float) -> Floats:
-    """The chance of each candidate, were it innocent, to pass Benjamini-Hochberg beside the others.
+    """The chance of each candidate to pass the Benjamini-Hochberg procedure if it is innocent.
+
+    Candidate i of m passes if its p-value is at most ``fdr * R / m``, where R candidates pass (Benjamini & Hochberg
+    1995). If it is innocent, its p-value is uniform and independent of R', the number that would pass if its own
+    p-value were 0. It passes exactly if its p-value is at most ``fdr * R' / m``, so that is its chance (leave-one-out,
+    as Storey, Taylor & Siegmund 2004). R' is R for a candidate that passes, and about R + 1 for another.
 
     Args:
-        p_value: float64[m], nan where not measured.
-        fdr: level.
+        p_value: float64[m], NaN where not measured.
+        fdr: false-discovery rate.
 
     Returns:
         float64[m], 0 where not measured.

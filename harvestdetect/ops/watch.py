@@ -45,7 +45,7 @@ class Stopping(Protocol):
 
 
 class Stop:
-    """An event that a signal handler may set. ``threading.Event`` has a lock that the interrupted thread may hold."""
+    """An event that a signal handler may set, unlike ``threading.Event``: the interrupted thread may have its lock."""
 
     def __init__(self) -> None:
         self._set = False

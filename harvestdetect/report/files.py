@@ -181,10 +181,11 @@ def run_json(detection: Detection) -> str:
     Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, an upper estimate), ``what_if`` (the same at
     neighbouring false-discovery rates), ``calibration`` (its file with the digest, and the findings to expect; empty
     without one), ``memory`` (estimated, allowed and peak, in 10**9 bytes), ``rejects_by_reason`` (of the rejects
-    listed), ``files`` (with their digests), ``settings``, ``models``, ``versions``, ``stages``, ``notes``. Numbers of
-    false findings have four significant digits.
+    listed), ``files`` (with their digests and how each was read), ``settings``, ``models``, ``versions``, ``stages``,
+    ``notes``, ``warnings`` (what looks suspicious in how the dumps were read). Numbers of false findings have four
+    significant digits.
     """
-    names = ("files", "settings", "models", "versions", "stages", "notes")
+    names = ("files", "settings", "models", "versions", "stages", "notes", "warnings")
     plain = _plain(_without_tables(dataclasses.replace(detection, findings=(), rejects=())))
     reasons = Counter(reject.reason for reject in detection.rejects)
     run = {
@@ -398,9 +399,9 @@ def _reason(error: OSError) -> str:
         what = "the disk is full" if error.errno == errno.ENOSPC else "the disk quota is used up"
         return f"{what}; free some space or give --out a folder on another disk"
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return "a file stands where a folder is needed; give --out another folder"
+        return "a part of the path is a file, not a folder; give --out another folder"
     if isinstance(error, IsADirectoryError):
-        return "a folder stands where a file is needed; remove it or give --out another folder"
+        return "there is a folder of that name; remove it or give --out another folder"
     if error.errno == errno.EROFS:
         return "the disk is read-only; give --out a folder on another disk"
     return f"{error.strerror or error}; give --out another folder"

@@ -35,6 +35,7 @@ from harvestdetect.report.format import (
     standing_line,
     tier_counts,
 )
+from harvestdetect.report.reading import reading_lines
 from harvestdetect.util.escape import cut, html_text, json_text, visible
 
 __all__ = ["html_report"]
@@ -127,6 +128,7 @@ def _render(detection: Detection, limits: _Limits, measures: Sequence[Measure]) 
         rows=detection.findings[: limits.rows],
         rejects=Counter(r.reason for r in detection.rejects).most_common(),
         rejects_in_all=int(detection.counts.get("rejects", len(detection.rejects))),
+        read_as=reading_lines(detection.files),
         peak=max((s.peak_memory_mb for s in detection.stages), default=0.0),
         seconds=sum(s.seconds for s in detection.stages),
         decisive={m.id for m in measures if m.decides},

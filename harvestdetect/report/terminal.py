@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from typing import TYPE_CHECKING
 
 from harvestdetect.data import Detection, Finding
 from harvestdetect.report.format import (
@@ -17,7 +18,11 @@ from harvestdetect.report.format import (
     standing_line,
     tier_counts,
 )
+from harvestdetect.report.reading import reading_lines
 from harvestdetect.util.escape import cut, visible
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 __all__ = ["summary_table"]
 
@@ -26,6 +31,10 @@ _HEADINGS = ("tier", "campaign", "accounts", "prompts", "days", "first – last"
 _NUMBERS = {2, 3, 4}
 _DROPPED = (6, 5, 4)
 """Columns that move below the row on a narrow terminal, in this order."""
+
+
+_READING = 400
+"""Most characters of the line that tells how files were read."""
 
 
 def summary_table(detection: Detection, *, width: int | None, color: bool) -> str:
@@ -59,6 +68,8 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
     )
     if not detection.findings:
         console.print(Text(_nothing(detection)))
+        for line in reading_lines(detection.files):
+            console.print(Text(cut(visible(line), _READING)[0]))
         return buffer.getvalue()
 
     rows = [_cells(finding) for finding in detection.findings]
@@ -71,22 +82,32 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
     console.print(_line(_HEADINGS, widths, shown, "dim"))
     for finding, row in zip(detection.findings, rows, strict=True):
         console.print(_line(row, widths, shown, _STYLES[finding.tier]))
-        moved = [_labelled(i, row[i]) for i in (4, 5, 6) if i not in shown and row[i] not in ("", "–")]
-        if moved:
-            console.print(Padding(Text(" · ".join(moved), style="dim"), (0, 0, 0, widths[0] + 2)))
-        if finding.standing is not None:
-            line = cut(visible(standing_line(finding.standing)), 400)[0]
-            console.print(Padding(Text(line, style="dim"), (0, 0, 0, widths[0] + 2)))
-        summary, left_out = cut(visible(finding.summary), 400)
-        console.print(Padding(Text(summary + ("…" if left_out else "")), (0, 0, 0, widths[0] + 2)))
+        for below in _below(finding, row, shown):
+            console.print(Padding(below, (0, 0, 0, widths[0] + 2)))
     console.print()
     console.print(Text(_totals(detection)))
+    for line in reading_lines(detection.files):
+        console.print(Text(cut(visible(line), _READING)[0]))
     for tier, found in tier_counts(detection).items():
         if tier in detection.expected_false:
             console.print(
                 Text(f"{tier}: {plural(found, 'finding')}; {by_chance(detection.expected_false[tier], found)}")
             )
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines()) if not color else buffer.getvalue()
+
+
+def _below(finding: Finding, row: tuple[str, ...], shown: list[int]) -> list[Text]:
+    """What stands below the row of a finding: columns that did not fit, its standing and its summary."""
+    from rich.text import Text
+
+    lines = []
+    moved = [_labelled(i, row[i]) for i in (4, 5, 6) if i not in shown and row[i] not in ("", "–")]
+    if moved:
+        lines.append(Text(" · ".join(moved), style="dim"))
+    if finding.standing is not None:
+        lines.append(Text(cut(visible(standing_line(finding.standing)), 400)[0], style="dim"))
+    summary, left_out = cut(visible(finding.summary), 400)
+    return [*lines, Text(summary + ("…" if left_out else ""))]
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Erases an account from a state, and proves that nothing of it is left.
 
-What goes: its prompts, texts that no other account sent, its rows and every mention of its id; names of files that hold
-the id are replaced; words of templates that nobody else sent go, and with them excerpts of alerts that still wait.
-Vectors, neighbours and clusters are removed, to be made again by the next run.
+These are erased: its prompts, texts that no other account sent, its rows and every mention of its id; words of
+templates that nobody else sent, and excerpts with them in alerts that still wait. Names of files that contain the id
+are replaced. Vectors, neighbours and clusters are removed; the next run makes them again.
 
 The erasure is done when it is proven: the database was rewritten, its log is empty, and everything was looked through
 again. Otherwise it ends with :class:`~harvestdetect.errors.ErasureError`, which says what remains, and running it again
@@ -84,9 +84,8 @@ def forget(
     """Erases an account: its prompts, its texts that no other account sent, and its id, everywhere in the state.
 
     The words of a template of a campaign that it was a member of go when no remaining prompt of the window keeps
-    :data:`~harvestdetect.judge.attribute.KEEPS` of them in order. Where the template was not in the last window its
-    prompts
-    are not there to be compared; then the words stay if another account was a member at the time of the template.
+    :data:`~harvestdetect.judge.attribute.KEEPS` of them in order. If the template was not in the last window, its
+    prompts are not there to be compared; then the words stay if another account was a member at that time.
 
     Args:
         store: with its lock.
@@ -116,7 +115,7 @@ def forget(
 
 
 def _forget_here(store: Store, shards: ShardFolder, account: str) -> tuple[Forgotten, list[str]]:
-    """Erases an account from the state; what was there, and what remains, a sentence each."""
+    """Erases an account from the state; returns what was there, and what remains, a sentence each."""
     traces = Traces(account)
     pending = _is_pending(store, account)
     found = _count(store, shards, traces)
@@ -137,7 +136,7 @@ def _forget_here(store: Store, shards: ShardFolder, account: str) -> tuple[Forgo
 
 
 def _sent_by_others(store: Store, shards: ShardFolder, texts: Collection[str]) -> set[str]:
-    """Those of some texts that a prompt of the window has, as they are compared."""
+    """The texts, as they are compared, that a prompt of the window has."""
     ordered = sorted(texts)
     wanted = digests([normalize(text).encode("utf-8", "replace") for text in ordered])
     there: set[bytes] = set()
@@ -167,7 +166,7 @@ def _set_pending(connection: sqlite3.Connection, account: str, *, begun: bool) -
 
 
 def _count(store: Store, shards: ShardFolder, traces: Traces) -> Forgotten:
-    """What the state has of an account, before anything is changed."""
+    """Counts what the state has of an account, before anything is changed."""
     prompts = files = 0
     known = False
     for name, sha256 in [*files_of(store), *unnamed_files(store, shards)]:
@@ -234,7 +233,7 @@ def _is_without(aside: Path, traces: Traces) -> bool:
 
 
 def _erase_rows(store: Store, shards: ShardFolder, traces: Traces) -> int:
-    """Takes the account out of the database, in one transaction; returns how many templates lost their words."""
+    """Removes the account from the database, in one transaction. Returns how many templates lost their words."""
     gone = _lost_templates(store, shards, traces.account)
     with store.transaction() as connection:
         connection.execute("DELETE FROM members WHERE account = ?", (traces.account,))
@@ -257,7 +256,7 @@ def _erase_rows(store: Store, shards: ShardFolder, traces: Traces) -> int:
 
 
 def _erase_excerpts(connection: sqlite3.Connection, campaign: str) -> None:
-    """Takes excerpts out of waiting alerts of a campaign, but those of templates that are still known."""
+    """Removes excerpts from waiting alerts of a campaign, except those of templates that are still known."""
     rows = connection.execute("SELECT words FROM signatures WHERE campaign = ?", (campaign,)).fetchall()
     known = [" … ".join(run for run in json.loads(row["words"]) if run) for row in rows]
     waiting = connection.execute(
@@ -272,7 +271,7 @@ def _erase_excerpts(connection: sqlite3.Connection, campaign: str) -> None:
 
 
 def _lost_templates(store: Store, shards: ShardFolder, account: str) -> Mapping[str, list[str]]:
-    """Campaign -> signatures of the templates that nobody but the account sent; see :func:`forget`."""
+    """Campaign -> signatures of the templates that only the account sent; see :func:`forget`."""
     last = store.rows("SELECT max(run) AS run FROM runs WHERE finished IS NOT NULL")[0]["run"]
     rows = store.rows(
         "SELECT s.*, (SELECT count(*) FROM members m WHERE m.campaign = s.campaign AND m.account != ? AND "
@@ -296,7 +295,7 @@ def _lost_templates(store: Store, shards: ShardFolder, account: str) -> Mapping[
 
 
 def _rewritten(store: Store, shards: ShardFolder) -> list[str]:
-    """Rewrites the database; what keeps it from being done, a sentence each."""
+    """Rewrites the database; returns what prevents it, a sentence each."""
     deadline = time.monotonic() + PATIENCE
     try:
         store.connection.execute("PRAGMA busy_timeout = 100")

@@ -1,7 +1,8 @@
-"""Puts files of dumps into a state: each is read once, however often and under whatever name it is given."""
+"""Adds files of dumps to a state. Each is read once, however often and under whatever name it is given."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -21,17 +22,20 @@ from harvestdetect.state.store import Store, damaged
 from harvestdetect.state.superseding import Others, Stored, remove_shards
 from harvestdetect.util.arrays import Ints32
 
-__all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again"]
+__all__ = ["Ingested", "Moment", "ingest", "kept_files", "look_again", "read_until"]
 
 MAX_TOLD: Final = 10
 """Superseded files and copies are named in notes up to this number of each."""
+
+_SINCE: Final = "read until, "
+"""Beginning of the names in ``meta`` under which the ends of what was read of databases are noted."""
 
 Tell: TypeAlias = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Ingested:
-    """What came of the files that were given."""
+    """What was done with the files that were given."""
 
     new: list[SourceFile] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
@@ -46,12 +50,12 @@ class Ingested:
     """The first of them."""
     reject_count: int = 0
     rows: int = 0
-    """Prompts that the state did not have. One that several files hold counts once, and rejects are not among them."""
+    """Prompts that the state did not have. One that is in several files counts once, and rejects are not among them."""
     read_rows: int = 0
     """Rows of the files that were read that gave a prompt, be it one that the state had; rejects are not among them."""
 
     def add(self, more: Ingested) -> None:
-        """Takes what came of files that were read in a second pass."""
+        """Adds the results of files that were read in a second pass."""
         self.new += more.new
         self.copies += more.copies
         self.superseded += more.superseded
@@ -139,6 +143,8 @@ def ingest(
         done.read_rows += read.rows
         taking.take(_Read(read, span, rows))
     taking.finish()
+    for sentence in dumps.left_out.sentences():
+        tell(sentence)
     if done.known:
         tell(f"read before, and not again: {', '.join(done.known[:5])}{' and more' if len(done.known) > 5 else ''}")
     _tell_copies(done, tell)
@@ -146,7 +152,7 @@ def ingest(
 
 
 class _Taking:
-    """Puts files into the state that were read."""
+    """Adds the files that were read to the state."""
 
     def __init__(self, store: Store, shards: ShardFolder, moment: Moment, done: Ingested) -> None:
         self._store = store
@@ -170,7 +176,7 @@ class _Taking:
             self._keep(read)
 
     def finish(self) -> None:
-        """Checks the clock, takes what waits, and counts.
+        """Checks the clock, adds the files that waited for it, and counts.
 
         Raises:
             ClockError: the clock is wrong; what waits is left out, and nothing is left of it.
@@ -281,7 +287,7 @@ def _is_covered(last: int | None, latest: int | None, added: int | None, moment:
 
 
 def _keep(store: Store, read: _Read, superseded: list[Stored], moment: Moment) -> None:
-    """A new file, and those that it takes the place of, in one step."""
+    """Adds a new file and removes those that it supersedes, in one step."""
     file, span = read.file, read.span
     with store.transaction() as connection:
         connection.execute(
@@ -290,6 +296,7 @@ def _keep(store: Store, read: _Read, superseded: list[Stored], moment: Moment) -
             (file.sha256, file.name, file.rows, file.rejects, span.first, span.last, span.latest, moment.added),
         )
         connection.execute("DELETE FROM past_files WHERE sha256 = ?", (file.sha256,))
+        _remember(connection, file)
         for one in superseded:
             connection.execute(
                 "INSERT OR REPLACE INTO past_files"
@@ -301,9 +308,10 @@ def _keep(store: Store, read: _Read, superseded: list[Stored], moment: Moment) -
 
 
 def _keep_copy(store: Store, read: _Read, holder: str, moment: Moment) -> None:
-    """A file that brought nothing, noted as superseded by the one that has its rows."""
+    """Records a file without new rows as superseded by the one that has its rows."""
     with store.transaction() as connection:
         connection.execute("DELETE FROM files WHERE sha256 = ?", (read.file.sha256,))
+        _remember(connection, read.file)
         connection.execute(
             "INSERT OR REPLACE INTO past_files"
             " (sha256, name, last_time, latest_time, added, left_at, why, superseded_by)"
@@ -313,6 +321,23 @@ def _keep_copy(store: Store, read: _Read, holder: str, moment: Moment) -> None:
                 *(moment.added, moment.now, holder),
             ),
         )
+
+
+def _remember(connection: sqlite3.Connection, file: SourceFile) -> None:
+    """Notes up to where the rows of a database were read, if the file is such rows."""
+    if file.until is not None:
+        name, value = file.until
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"{_SINCE}{name}", value))
+
+
+def read_until(store: Store, name: str) -> str | None:
+    """The last value of the column by which rows of a database were read in order; None if none was read.
+
+    Args:
+        store: of the state.
+        name: what the state calls the rows, see :attr:`~harvestdetect.data.SourceFile.until`.
+    """
+    return store.meta(f"{_SINCE}{name}")
 
 
 def kept_files(store: Store) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a state knows of campaigns: their figures over all runs, their history by day, and their templates."""
+"""The campaigns that a state knows: their figures over all runs, their history by day, and their templates."""
 
 from __future__ import annotations
 

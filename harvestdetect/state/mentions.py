@@ -25,10 +25,10 @@ _STRUCTURE: Final = frozenset(
         *("channel", "reviewer", "run", "status", "state", "tier", "kind", "what", "why", "verdict", "day"),
     }
 )
-"""Columns that never hold the id of an account: a value there that equals one means something else."""
+"""Columns that never contain the id of an account: an equal value there means something else."""
 NAMES: Final = frozenset({("files", "name"), ("past_files", "name")})
 GENERATED: Final = frozenset({("campaigns", "finding"), ("runs", "settings"), ("runs", "counts"), ("meta", "value")})
-"""JSON of this package. It may hold an ordinary word or number, which is then no mention of an account of this name."""
+"""JSON of this package. An ordinary word or number in it is no mention of an account of this name."""
 
 
 class Mention(NamedTuple):
@@ -46,7 +46,7 @@ def files_of(store: Store) -> list[tuple[str, str]]:
 
 
 def mentions(traces: Traces, text: str) -> bool:
-    """Whether a text has the id of the account, in any of its written forms or as part of a file name."""
+    """Whether a text contains the id of the account, in any of its written forms or as part of a file name."""
     return traces.said(text) or traces.named(text)
 
 
@@ -62,7 +62,7 @@ def text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def rows_said(connection: sqlite3.Connection, traces: Traces) -> Iterator[Mention]:
-    """Every mention in the database, but in ``members``."""
+    """Every mention in the database, except in ``members``."""
     for table, column in text_columns(connection):
         if column in _STRUCTURE or (table, column) in (("members", "account"), ("meta", "name")):
             continue
@@ -84,7 +84,7 @@ def _is_said(traces: Traces, table: str, column: str, value: str) -> bool:
 
 
 def json_value(raw: str) -> Any:
-    """The JSON value of a text, or the text itself if it is no JSON."""
+    """The JSON value of a text, or the text itself if it is not JSON."""
     try:
         return json.loads(raw)
     except ValueError:

@@ -56,7 +56,7 @@ def failure(error: BaseException) -> Condition:
 
 
 def no_failure(prompts: int) -> Condition:
-    """The condition ``run-failed`` after a run without an error. It still stands if the window has no prompts."""
+    """The condition ``run-failed`` after a run without an error. It persists if the window has no prompts."""
     if not prompts:
         return Condition(
             name="run-failed",

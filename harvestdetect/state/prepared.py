@@ -84,7 +84,7 @@ def find_lost(store: Store, shards: ShardFolder, note: Callable[[str], None]) ->
 
 
 def recover_lost(store: Store, shards: ShardFolder, note: Callable[[str], None]) -> None:
-    """Takes back lost files whose prepared file is there again, as from a backup."""
+    """Recovers lost files whose prepared file is there again, for example from a backup."""
     for row in store.rows("SELECT name, sha256 FROM files WHERE state = 'lost' ORDER BY name, sha256"):
         shard = shards.open(row["name"], row["sha256"])
         if shard is None:
@@ -99,7 +99,7 @@ def recover_lost(store: Store, shards: ShardFolder, note: Callable[[str], None])
 
 
 def check_leaving(store: Store, shards: ShardFolder, leaving: Iterable[str]) -> None:
-    """Compares the times by which files leave the window with the prepared files, before any of them goes.
+    """Compares the times by which files leave the window with the prepared files, before any of them is removed.
 
     A flipped bit in a time must not push the window away from its files.
 
@@ -138,7 +138,7 @@ def _has_time(shard: Shard, time: int | None) -> bool:
 
 
 def remove_left(store: Store, shards: ShardFolder, name: str, sha256: str) -> Path | None:
-    """Removes the prepared file of a file that left the window; moves it aside where nothing proves that it left.
+    """Removes the prepared file of a file that left the window; moves it aside if nothing proves that it left.
 
     Returns:
         Where it was moved to; None where it was removed or not there.
@@ -163,10 +163,10 @@ def remove_left(store: Store, shards: ShardFolder, name: str, sha256: str) -> Pa
 
 
 def remove_orphans(store: Store, shards: ShardFolder) -> tuple[int, list[Path]]:
-    """Clears the folder of prepared files of those that the database does not name.
+    """Removes prepared files that the database does not name, or moves them aside.
 
-    Only what the database knows to have left the window, and whose own times say so too, is removed. All else is moved
-    aside: a run that was stopped leaves such files, and so does a database that is older than they are.
+    A file is removed only if it left the window, by the database and by its own times. All others are moved aside: a
+    run that was stopped leaves such files, and so does a database that is older than they are.
 
     Returns:
         How many were removed, and where the others were moved.

@@ -28,7 +28,7 @@ _PAUSE: Final = 0.1
 
 
 def checkpointed(store: Store, deadline: float) -> list[str]:
-    """Moves everything out of the log into the database; what keeps it from being done."""
+    """Moves everything from the log into the database; returns what prevents it."""
     log = store.folder / f"{DATABASE}-wal"
     while True:
         with suppress(sqlite3.OperationalError):
@@ -44,7 +44,7 @@ def checkpointed(store: Store, deadline: float) -> list[str]:
 
 
 def remaining(store: Store, shards: ShardFolder, traces: Traces) -> list[str]:
-    """Where the account still is, a sentence each; nothing where it is gone."""
+    """Where the account still is, a sentence each; empty if it is gone."""
     remains = _in_tables(store, traces)
     named = set()
     for name, sha256 in files_of(store):
@@ -56,9 +56,9 @@ def remaining(store: Store, shards: ShardFolder, traces: Traces) -> list[str]:
         if path in named or path.name.startswith(DATABASE) or not path.is_file():
             continue
         with mapped(path) as data:
-            holds = any(True for _ in traces.places(data))
-        if holds or path.parent == shards.folder:
-            remains.append(f"{path.relative_to(store.folder)}, which is no file of the state, may hold it")
+            found = any(True for _ in traces.places(data))
+        if found or path.parent == shards.folder:
+            remains.append(f"{path.relative_to(store.folder)}, which is no file of the state, may contain it")
     if not remains:
         remains = _in_database(store, traces)
     return remains
@@ -71,7 +71,7 @@ def _in_tables(store: Store, traces: Traces) -> list[str]:
     members = store.rows("SELECT count(*) AS n FROM members WHERE account = ?", traces.account)[0]["n"]
     if members:
         count["members.account"] = members
-    return [f"{n:,} rows of {column} hold it" for column, n in sorted(count.items())]
+    return [f"{n:,} rows of {column} contain it" for column, n in sorted(count.items())]
 
 
 def _in_shard(shards: ShardFolder, name: str, sha256: str, traces: Traces) -> list[str]:
@@ -107,7 +107,7 @@ def _outside(shard: Shard, path: Path, traces: Traces) -> bool:
 
 
 def _in_database(store: Store, traces: Traces) -> list[str]:
-    """Searches the bytes of the database for the id where no remaining value explains it."""
+    """Searches the bytes of the database for the id in places that no remaining value explains."""
     connection = store.connection
     values = [str(row[0]).encode() for row in connection.execute("SELECT sql FROM sqlite_schema WHERE sql NOT NULL")]
     for table, column in text_columns(connection):

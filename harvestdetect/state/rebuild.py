@@ -60,7 +60,7 @@ _MEANING: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What came back when a database was rebuilt."""
+    """What was recovered when a database was rebuilt."""
 
     files: int
     """Prepared files that are in the window again."""
@@ -81,7 +81,7 @@ class Rebuilt:
 
     @property
     def sentences(self) -> list[str]:
-        """All of it in words."""
+        """The same in sentences."""
         said = [f"The state has {plural(self.files, 'prepared file')} with {plural(self.rows, 'prompt')}."]
         said += [f"{note}." for note in self.notes]
         if self.lost_files:
@@ -148,7 +148,7 @@ def _databases(folder: Path) -> Iterator[Path]:
 
 @dataclass(slots=True)
 class _Old:
-    """What was read of the old database."""
+    """What was read from the old database."""
 
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     bad: dict[str, int] = field(default_factory=dict)
@@ -189,7 +189,7 @@ class _Rebuild:
     # ------------------------------------------------------------ the old database
 
     def _old(self, work: Path) -> _Old:
-        """What can be read of the old database; a copy is read, for reading a database can change it."""
+        """What can be read from the old database. A copy is read, because reading a database can change it."""
         old = _Old(unreadable=list(_MEANING))
         source = next(_databases(self.folder), None)
         if source is None or not source.stat().st_size:
@@ -214,7 +214,7 @@ class _Rebuild:
     # ------------------------------------------------------------ the prepared files
 
     def _shards(self) -> tuple[dict[Path, Shard], list[Path]]:
-        """Whole prepared files, closed, by path, those that were moved aside too, and damaged ones."""
+        """Whole prepared files, closed, by path, including those that were moved aside; and damaged ones."""
         whole: dict[Path, Shard] = {}
         damaged = []
         inside = sorted((self.folder / READ).glob(f"*{SUFFIX}"))
@@ -229,7 +229,7 @@ class _Rebuild:
         return whole, damaged
 
     def _cutting(self, asked: Mapping[str, int | None], whole: Mapping[Path, Shard], old: _Old) -> dict[str, int]:
-        """What the files were cut with: as they say, else as the old database says, else the default."""
+        """The settings that the files were cut with: from the files, else from the old database, else the default."""
         said = {shard.cut for shard in whole.values() if shard.cut is not None}
         if len(said) > 1:
             raise StateError(
@@ -255,7 +255,7 @@ class _Rebuild:
         return found
 
     def _files(self, whole: Mapping[Path, Shard], old: _Old, cutting: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-        """Rows of ``files`` by SHA-256; every whole prepared file is put under its right name."""
+        """Rows of ``files`` by SHA-256. Renames every whole prepared file that has a wrong name."""
         shards = ShardFolder(
             self.folder / READ, settings=Settings(use_registry=False), cutting=Cutting(registry=None, **cutting),
             in_state=True,
@@ -301,7 +301,7 @@ class _Rebuild:
         self.aside.append(str(move_aside(path, self.folder / "aside", why).relative_to(self.folder)))
 
     def _put(self, new: Path) -> None:
-        """Moves the old database aside and puts the new one in its place.
+        """Moves the old database aside and the new one to its place.
 
         Between the two steps there is no database: the state then counts as damaged, and the next rebuild finds the old
         one aside.
@@ -342,7 +342,7 @@ def _check_version(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def _salvage(connection: sqlite3.Connection, table: str, old: _Old) -> bool:
-    """Takes over the rows of a table that can be read and are as they were written; whether all could be read."""
+    """Copies the rows of a table that can be read and are as they were written; returns whether all could be read."""
     try:
         cursor = connection.execute(f"SELECT rowid, * FROM {table} NOT INDEXED LIMIT 0")
         columns = [column[0] for column in cursor.description][1:]
@@ -396,7 +396,7 @@ def _decoded(columns: list[str], values: list[Any]) -> dict[str, Any] | None:
 
 
 def _cutting_of(old: _Old) -> dict[str, int] | None:
-    """What the old database says of how files were cut: in ``meta``, or in the settings of its last run."""
+    """How files were cut by the old database: by ``meta``, or by the settings of its last run."""
     texts = [row["value"] for row in old.rows.get("meta", []) if row["name"] == "cutting"]
     texts += [row["settings"] for row in reversed(old.rows.get("runs", [])) if row["settings"]]
     for text in texts:
@@ -408,7 +408,7 @@ def _cutting_of(old: _Old) -> dict[str, int] | None:
 
 
 def _write(path: Path, old: _Old, files: Mapping[str, Mapping[str, Any]], cutting: Mapping[str, int]) -> dict[str, int]:
-    """Makes the new database; returns how many old rows of each table are in it."""
+    """Makes the new database; returns the number of old rows of each table in it."""
     salvaged: dict[str, int] = {}
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
@@ -435,7 +435,7 @@ def _write(path: Path, old: _Old, files: Mapping[str, Mapping[str, Any]], cuttin
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> int:
-    """Puts a row into a table, as far as the table has its columns; a row that violates a constraint is left out."""
+    """Inserts the columns of a row that the table has. A row that violates a constraint is left out."""
     known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
     names = [name for name in row if name in known]
     marks = ", ".join("?" * len(names))

@@ -30,7 +30,7 @@ EXCERPT: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A campaign after a run, beside what the state knew of it before."""
+    """A campaign after a run, and what the state knew about it before."""
 
     campaign_id: str
     status: Status
@@ -288,7 +288,7 @@ def _is_later(time: int | None, than: int | None) -> bool:
 
 
 def _notes(campaign: str, split_from: Mapping[str, str], merged_into: Mapping[str, str]) -> tuple[str, ...]:
-    """What the state says of a split and of merges, a sentence each."""
+    """What the state records about a split and about merges, a sentence each."""
     notes = [f"It was split off from {split_from[campaign]}."] if campaign in split_from else []
     return (*notes, *(f"{old} was merged into it." for old in sorted(merged_into) if merged_into[old] == campaign))
 

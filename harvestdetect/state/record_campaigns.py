@@ -1,4 +1,4 @@
-"""Writes what a run found of campaigns into the state."""
+"""Records the campaigns of a run in the state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["record_campaigns"]
 
 
 def record_campaigns(store: Store, found: Reconciled, *, run: int, now: int) -> None:
-    """Writes what a run found into the state. Call it inside a transaction.
+    """Records the findings of a run in the state. Call it inside a transaction.
 
     Args:
         store: the state, open for writing.

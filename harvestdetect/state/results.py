@@ -50,7 +50,7 @@ Sent = Collection[str]
 """Texts that other accounts sent: examples that are among them stay."""
 
 _TEXTS: Final = frozenset({"words", "slots", "medoid", "exemplars", "least_similar", "excerpt"})
-"""Fields that hold texts of prompts; a mention in a text that another account sent stays."""
+"""Fields with texts of prompts; a mention in a text that another account sent stays."""
 _EXAMPLES: Final = ("medoid", "least_similar")
 
 
@@ -74,7 +74,7 @@ class _Senders:
 
 
 def erase_results(out: Path, account: str, *, sent: Sent) -> tuple[int, list[str]]:
-    """Takes an account out of the results of a scan.
+    """Removes an account from the results of a scan.
 
     Args:
         out: the folder.
@@ -160,7 +160,7 @@ def _senders(out: Path, account: str) -> _Senders:
 
 
 def _contents(out: Path, there: Collection[str], traces: Traces, senders: _Senders, sent: Sent) -> dict[str, bytes]:
-    """What each file is to hold, of those that change."""
+    """The new content of each file that changes."""
     templates: dict[str, list[dict[str, Any]]] = {}
 
     def campaign(line: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _unsaid(traces: Traces, value: Any) -> Any:
 
 
 def _template(template: dict[str, Any], senders: _Senders, sent: Sent) -> dict[str, Any]:
-    """A template without what only the account sent."""
+    """A template without the words and examples that only the account sent."""
     number = template.get("template_id", "")
     if senders.known and number not in senders.own:
         return template
@@ -239,7 +239,7 @@ def _candidate(
 
 
 def _without_rows(file: Path, traces: Traces) -> bytes | None:
-    """A CSV file without the rows of the account; None where it has none."""
+    """A CSV file without the rows of the account; None if it has none."""
     rows = [cells for _, cells in csv_rows(file, ("account",))]
     kept = [row for row in rows if csv_text(row["account"]) != traces.account]
     changed = [
@@ -256,7 +256,7 @@ def _without_rows(file: Path, traces: Traces) -> bytes | None:
 
 
 def _prompts(table: pa.Table, traces: Traces) -> pa.Table | None:
-    """The table without the account's rows and mentions; None where nothing changes."""
+    """The table without the account's rows and mentions; None if nothing changes."""
     kept = table.filter(pc.invert(pc.equal(table["account"].cast(pa.string()), traces.account)))
     names = kept["file"].cast(pa.string())
     new_names = pa.chunked_array([pa.array([traces.unnamed(n) for n in names.to_pylist()], pa.string())])
@@ -320,7 +320,7 @@ def _json(value: Any) -> bytes:
 
 
 def _rewrite_report(out: Path) -> None:
-    """Writes the report anew from the other files, where they suffice."""
+    """Writes the report again from the other files, if they suffice."""
     try:
         page = html_report(_detection(out))
     except (InputError, OSError, KeyError, TypeError, ValueError):
@@ -384,7 +384,7 @@ def _member(cells: Mapping[str, str], account: str, templates: Mapping[str, int]
 
 
 def _remaining(out: Path, traces: Traces) -> Iterator[tuple[str, str]]:
-    """File and what of the account is still in it."""
+    """Each file that still mentions the account, and what it mentions."""
     there = [name for name in OUTPUT_NAMES if (out / name).is_file()]
     texts = False
     for name in ("campaigns.jsonl", CANDIDATES, "rejects.jsonl"):

@@ -33,7 +33,7 @@ Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``campaigns.finding`` holds as JSON."""
+    """The JSON value of ``campaigns.finding``."""
 
     first_seen: Time | None
     last_seen: Time | None
@@ -95,7 +95,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Any]]] = {
         "open": Literal[0, 1], "owed": Literal[0, 1], "incident": str | None,
     },
 }  # fmt: skip
-"""Table -> column -> what it holds. A column that is not here may hold anything."""
+"""Table -> column -> what its values must be. A column that is not here may have any values."""
 _JSON: Final[Mapping[tuple[str, str], Any]] = {
     ("campaigns", "finding"): Told,
     ("signatures", "words"): list[str | None],
@@ -112,7 +112,7 @@ class RowError(ValueError):
 
 
 def check_rows(query: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Checks what a query gave.
+    """Checks the rows of a query.
 
     Args:
         query: names the tables that it reads.
@@ -120,7 +120,7 @@ def check_rows(query: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
         rows: their values.
 
     Raises:
-        RowError: a value is not what its column holds.
+        RowError: a value is not allowed in its column.
     """
     kind, sources, documents = _checker(query, tuple(columns))
     if not rows:
@@ -138,7 +138,7 @@ def check_rows(query: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 
 
 def value_error(text: str, kind: Any) -> str | None:
-    """What is wrong with a text that should be JSON of a kind; None where it is right."""
+    """What is wrong with a text that should be JSON of a kind; None if nothing is."""
     try:
         msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

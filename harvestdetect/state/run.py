@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from harvestdetect.alerts import Channel, Delivery, Outbox, report_link
@@ -21,7 +22,7 @@ from harvestdetect.stages import MAX_REJECTS_KEPT
 from harvestdetect.state.campaign_alerts import alerts_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
 from harvestdetect.state.cutting import check_pseudonyms, shards_of
-from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again
+from harvestdetect.state.ingest import Ingested, Moment, ingest, kept_files, look_again, read_until
 from harvestdetect.state.known_campaigns import signatures_of
 from harvestdetect.state.operations_alerts import missing_files, no_failure, run_info, send_failure, send_given_up
 from harvestdetect.state.prepared import (
@@ -224,6 +225,7 @@ def _judge(run: _Begun, dumps: Dumps, sentences: Sequence[str]) -> _Judged:
     """
     store, shards, now, window = run.store, run.shards, run.options.now, run.options.window
     recover_lost(store, shards, run.note)
+    dumps.go_on_from(partial(read_until, store))
     read = _ingest(run, dumps, run.moment, run.note)
     if run.doubted:
         look_again(store, shards, now)
@@ -259,7 +261,7 @@ def _window_start(store: Store, window: int) -> int | None:
 
 
 def _remove_left(store: Store, shards: ShardFolder, since: int | None, added: int, now: int) -> None:
-    """Removes files that have nothing in the window any more.
+    """Removes files without prompts in the window.
 
     A file without times leaves when it was added before the window. A file with times that are ahead of the clock may
     be right, so it stays until these times are before the window, or the file was there for the length of a window.
@@ -295,7 +297,7 @@ def _remove_left(store: Store, shards: ShardFolder, since: int | None, added: in
 
 
 def _detect(run: _Begun, since: int | None) -> tuple[Detection, set[str]]:
-    """The detection of the window, and the SHA-256 of files that turned out to be lost, which it is without."""
+    """The detection of the window without files that turned out to be lost, and the SHA-256 of these."""
     store, now = run.store, run.options.now
     # The end of a window that is ahead of the clock is of a run whose clock was wrong.
     end = store.rows(
@@ -372,7 +374,7 @@ def _record(run: _Begun, found: Reconciled, window: tuple[int | None, int | None
 
 
 def _deliver(run: _Begun) -> tuple[tuple[Delivery, ...], int]:
-    """Sends the alerts that are due: what became of each, and the number of alerts that wait for the next run."""
+    """Sends the alerts that are due; returns the result of each, and how many alerts wait for the next run."""
     channels, number, now = run.options.channels, run.number, run.options.now
     if not channels:
         return (), 0

@@ -7,7 +7,7 @@
     STATE/vectors/       vectors by text (:mod:`harvestdetect.store.vectors`)
     STATE/neighbors/     neighbours of the last run (:mod:`harvestdetect.store.tables`)
     STATE/aside/         what was damaged or is not named by the database: moved there, never deleted
-    STATE/lock           held by the one process that changes anything
+    STATE/lock           locked by the one process that changes anything
 
 The database says what counts, if it can be trusted: one that is empty, missing, of another program or broken while
 prepared files are there makes the state *damaged*, and then nothing in the folder is changed. What a run finds is put
@@ -75,7 +75,7 @@ class Store:
     Args:
         folder: the state.
         connection: to its database, in autocommit mode.
-        lock: the handle that holds its lock; None: it is only read.
+        lock: the open handle of its lock; None: it is only read.
     """
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, lock: int | None) -> None:
@@ -97,7 +97,7 @@ class Store:
         return self._lock is not None
 
     def close(self) -> None:
-        """Closes the database and gives the lock back."""
+        """Closes the database and releases the lock."""
         self.connection.close()
         self._sharing.close()
         if self._lock is not None:
@@ -119,7 +119,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is done inside, or nothing.
+        """A transaction: all changes inside are stored, or none.
 
         Raises:
             DamagedStateError: the database is damaged.
@@ -137,7 +137,7 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All queries inside see one moment, whatever another process commits meanwhile.
+        """All queries inside see the same moment, whatever another process commits meanwhile.
 
         A snapshot inside a snapshot or a transaction is part of it. Keep it short: while it lasts, no process can write
         the log of the database back into it.
@@ -158,7 +158,7 @@ class Store:
                 self.connection.execute("ROLLBACK")
 
     def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        """What a query gives, checked against what its columns hold (:mod:`harvestdetect.state.rows`).
+        """The rows of a query, checked by :mod:`harvestdetect.state.rows`.
 
         Raises:
             DamagedStateError: the database is damaged, or a value is not what was written.
@@ -174,7 +174,7 @@ class Store:
         return found
 
     def share(self, group: bool | None) -> None:
-        """Makes what is in the state and what comes into it private, or shares it with the group of its files.
+        """Makes all files of the state, also later ones, private, or shares them with the group of its files.
 
         Args:
             group: None: as it was last time, at first private.
@@ -230,18 +230,18 @@ def open_store(folder: Path, *, write: bool, make: bool = False, group: bool | N
 
 
 def _sweep(folder: Path) -> None:
-    """Removes temporary files: whoever holds the lock of the state knows that killed runs have left them."""
+    """Removes temporary files: the process with the lock of the state knows that killed runs left them."""
     for place in (folder, *(path for path in folder.rglob("*") if path.is_dir() and path.suffix != ".tmp")):
         sweep(place)
 
 
 def prepared_count(folder: Path) -> int:
-    """How many prepared files a state has, whatever its database says."""
+    """The number of prepared files in a state, whether its database lists them or not."""
     return sum(1 for _ in (folder / READ).glob(f"*{SUFFIX}"))
 
 
 def _has_database(folder: Path) -> bool:
-    """Whether there is a database; False: there is nothing, and a new state may begin.
+    """Whether there is a database. If not, there is nothing, and a new state may begin.
 
     Raises:
         DamagedStateError: there was one.
@@ -271,7 +271,7 @@ def _absent(folder: Path) -> StateError:
 
 
 def check_utf8(**texts: str) -> None:
-    """Refuses what the database cannot hold: an argument of a command whose bytes are not UTF-8 has surrogates."""
+    """Refuses text that the database cannot store: arguments of a command that are not UTF-8 have surrogates."""
     for name, text in texts.items():
         try:
             text.encode()
@@ -282,14 +282,14 @@ def check_utf8(**texts: str) -> None:
 def note_event(
     connection: sqlite3.Connection, campaign: str, what: str, detail: str, *, at: int, run: int | None = None
 ) -> None:
-    """Notes what happened to a campaign; to be called inside a transaction."""
+    """Records what happened to a campaign. Call it inside a transaction."""
     connection.execute(
         "INSERT INTO events (at, run, campaign, what, detail) VALUES (?, ?, ?, ?, ?)", (at, run, campaign, what, detail)
     )
 
 
 def locked(folder: Path) -> int:
-    """Makes the folder of a state where it is not there, and takes its lock: a handle that holds it until it is closed.
+    """Makes the folder of a state if it is missing, and takes its lock. Closing the returned handle releases the lock.
 
     Raises:
         LockedError: another process has the lock.
@@ -354,7 +354,7 @@ def _connected(folder: Path, *, write: bool) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, folder: Path) -> int:
-    """The schema of a database; 0 where it has no tables yet.
+    """The schema of a database; 0 if it has no tables yet.
 
     Raises:
         DamagedStateError: it is not ours, or it lost its tables.

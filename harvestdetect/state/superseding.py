@@ -82,7 +82,7 @@ class Others:
         return found + [o for o in empty if self._read(o) and o.rows is not None and not len(o.rows)]
 
     def add(self, file: Stored) -> None:
-        """Adds a file that the state has now."""
+        """Adds a new file of the state."""
         self._files[file.sha256] = file
 
     def drop(self, files: list[Stored]) -> None:

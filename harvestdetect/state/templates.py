@@ -1,4 +1,4 @@
-"""Which templates nobody sends any more, once the prompts of an account are gone."""
+"""Which templates nobody sends any more after the prompts of an account were erased."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def unsent(
         stop = np.cumsum(block.text_size, dtype=np.int64)
         tried: dict[int, list[str]] = {}
         for key, words in list(left.items()):
-            for item in _holding(data, stop, max(words, key=len).encode()):
+            for item in _with_word(data, stop, max(words, key=len).encode()):
                 part = int(block.owner[item])
                 if part not in tried:
                     text = data[int(stop[part]) - int(block.text_size[part]) : int(stop[part])]
@@ -48,8 +48,8 @@ def unsent(
     yield from left
 
 
-def _holding(data: bytes, stop: Any, word: bytes) -> Iterator[int]:
-    """The texts that hold a word, ascending."""
+def _with_word(data: bytes, stop: Any, word: bytes) -> Iterator[int]:
+    """The texts that contain a word, ascending."""
     place = data.find(word)
     while place >= 0:
         item = int(np.searchsorted(stop, place, side="right"))

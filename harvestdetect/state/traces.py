@@ -1,4 +1,4 @@
-"""Traces of an account: mentions of its id in sentences, names, JSON and bytes, in whatever way it is written."""
+"""Traces of an account: mentions of its id in sentences, names, JSON and bytes, however it is written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ERASED", "MIN_BYTES", "MIN_NAME", "Traces", "mapped", "strings"]
 ERASED: Final = "[erased]"
 """Replaces an id."""
 _STAND_INS: Final = (ERASED, "[removed]", "")
-"""The first of these that does not hold the id is used."""
+"""The first of these that does not contain the id is used."""
 MIN_NAME: Final = 4
 """Characters of the shortest id that is looked for in names of files: shorter ones are parts of dates and numbers."""
 MIN_BYTES: Final = 5
@@ -32,7 +32,7 @@ _LEAST_CONTEXT: Final = 4
 
 
 class Traces:
-    """Finds an id, and takes it out.
+    """Finds an id and removes it.
 
     An id counts as a mention only where it is no part of a longer word: ``user-1`` is not mentioned by ``user-12``. In
     names of files an underscore is no letter, so ``user-1_june.jsonl`` does mention it.
@@ -51,7 +51,7 @@ class Traces:
         self.forms = tuple(sorted({form.encode() for form in written if len(form.encode()) >= MIN_BYTES}))
         """Byte strings that a file is searched for."""
         self.is_plain = account.isalpha() or account.isdigit()
-        """An ordinary word or number: sentences of this package may hold it without meaning the account."""
+        """An ordinary word or number: sentences of this package may contain it without meaning the account."""
         self._stand_in = next(text for text in _STAND_INS if not self.said(text) and not self.named(text))
 
     # ------------------------------------------------------------ text
@@ -92,7 +92,7 @@ class Traces:
     # ------------------------------------------------------------ bytes
 
     def places(self, data: bytes | mmap.mmap) -> Iterator[tuple[int, int]]:
-        """The places of its forms in bytes: start and stop of each."""
+        """Where its forms occur in bytes: start and stop of each."""
         for form in self.forms:
             place = data.find(form)
             while place >= 0:
@@ -100,7 +100,7 @@ class Traces:
                 place = data.find(form, place + 1)
 
     def unexplained(self, data: bytes | mmap.mmap, values: Iterable[bytes], *, page: int) -> int:
-        """How many places in a database no remaining value explains.
+        """The number of places in a database that no remaining value explains.
 
         A place is explained by a different value that contains the form where the bytes around the place are those of
         the value. A value that is split between pages is recognised by one side.
@@ -128,7 +128,7 @@ class Traces:
 
 @contextmanager
 def mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
-    """The bytes of a file, not all of them in memory at once.
+    """The bytes of a file, which are not all in memory at once.
 
     Raises:
         OSError: it cannot be read.
@@ -142,7 +142,7 @@ def mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """All strings of a JSON value but its keys."""
+    """All strings of a JSON value except its keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

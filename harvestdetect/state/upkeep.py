@@ -37,7 +37,7 @@ class Freed:
 
 
 def collect(store: Store, shards: ShardFolder) -> Freed:
-    """Removes files that no run will need. Temporary files of stopped runs went when the state was opened.
+    """Removes files that no run will need. Temporary files of stopped runs were removed when the state was opened.
 
     A prepared file that the database does not name is moved into ``STATE/aside``: a stopped run leaves such a file, and
     so does a database that is older than it. Vectors of texts that were not in the window of the last run go too.
@@ -71,7 +71,7 @@ def _collect_artifacts(folder: Path) -> None:
 
 
 def check_database(store: Store) -> None:
-    """Refuses a database that fails its own check or holds what was never written.
+    """Refuses a database that fails its own check or has values that were never written.
 
     Raises:
         DamagedStateError: what is wrong.
@@ -81,7 +81,7 @@ def check_database(store: Store) -> None:
 
 
 def verify(store: Store, shards: ShardFolder) -> list[str]:
-    """What is wrong with a state, a sentence each; nothing where all is well.
+    """What is wrong with a state, a sentence each; empty if nothing is.
 
     Every file of the window is read and its digest compared, the database checks itself, and what it names must be
     there.
@@ -145,7 +145,7 @@ def _is_broken(kept: ArtifactFolder, artifact: Artifact) -> bool:
 
 
 def _database_faults(store: Store, *, most: int = 1_000) -> list[str]:
-    """What is wrong inside the database, a sentence each, and not more than asked for."""
+    """What is wrong inside the database, a sentence each, at most as many as asked for."""
     found: list[str] = []
     try:
         checked = [str(row[0]) for row in store.connection.execute("PRAGMA integrity_check")]
@@ -209,7 +209,7 @@ def left_out(store: Store) -> list[str]:
 
 
 def _shrink(store: Store) -> None:
-    """Writes the database anew, so that deleted content is left neither in it nor beside it."""
+    """Writes the database again, so that deleted content remains neither in it nor in its log."""
     try:
         store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         store.connection.execute("VACUUM")

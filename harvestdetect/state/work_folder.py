@@ -1,6 +1,6 @@
 """Erases an account from a work folder (``--work``).
 
-A work folder only has copies: what holds the account is removed, and the next scan makes it again.
+A work folder only has copies: files that contain the account are removed, and the next scan makes them again.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from harvestdetect.util.files import sweep
 __all__ = ["erase_work"]
 
 _WITH_TEXTS: Final = (NEIGHBORS, CLUSTERS)
-"""Kinds of artifacts that may hold texts of the account, or say which texts are like its own."""
+"""Kinds of artifacts that may contain texts of the account, or say which texts are like its own."""
 
 
 def erase_work(work: Path, account: str) -> tuple[int, list[str]]:
-    """Removes from a work folder what holds an account; the next scan makes it again from its dumps.
+    """Removes the files of a work folder that contain an account; the next scan makes them again from its dumps.
 
     Returns:
-        How many files were removed because they held it, and what remains, a sentence each.
+        Number of files that were removed because they contained it, and what remains, a sentence each.
 
     Raises:
         UsageError: there is no such folder.
@@ -63,7 +63,7 @@ def erase_work(work: Path, account: str) -> tuple[int, list[str]]:
             continue
         with mapped(path) as data:
             if any(True for _ in traces.places(data)):
-                remains.append(f"{path} holds it")
+                remains.append(f"{path} contains it")
     return gone, remains
 
 

@@ -17,6 +17,7 @@ from harvestdetect.util.words import is_spelled, letters
 
 __all__ = [
     "KEPT_BY",
+    "MIN_LONG_LETTERS",
     "Alignment",
     "Masks",
     "align",
@@ -37,7 +38,8 @@ BACKWARDS_TEXTS: Final = 8
 """Texts that are read backwards to measure how many words are kept in order by chance. Chosen, for speed."""
 
 MIN_LONG_LETTERS: Final = 4
-"""Letters of a longer word, which says more than an article or a preposition does. Chosen."""
+"""Letters of a longer word, which says more than an article or a preposition does. Chance explains a run of fixed
+tokens between two slots that has no more letters in all. Chosen."""
 
 Alignment: TypeAlias = Sequence[tuple[int, int]]
 """Pairs of positions, in the first and in the second list, both ascending."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from harvestdetect.template.alignment import (
     KEPT_BY,
+    MIN_LONG_LETTERS,
     Alignment,
     align_masks,
     kept_backwards,
@@ -28,13 +29,13 @@ from harvestdetect.util.arrays import Bools, Floats32, Ints, spread
 from harvestdetect.util.words import joined, letters
 
 __all__ = [
-    "LABELS",
     "SAMPLE",
     "SHARED_WORDS",
     "TEMPLATE_WORDS",
     "Description",
     "TokenKinds",
     "describe",
+    "enough_to_describe",
     "fixed_runs",
     "has_words",
     "is_rigid",
@@ -49,38 +50,35 @@ SAMPLE: Final = 24
 """Texts of a cluster that are aligned with its medoid. Chosen, for speed."""
 
 TEMPLATE_WORDS: Final = 5
-"""Fixed words from which a cluster is a template. Chosen."""
+"""Fixed words from which a cluster is a template. Labels at the beginnings of lines count twice, for their colons, so
+three of them make a form, and so a template. Chosen."""
 
 RIGID_WORDS: Final = 12
 """Fixed words from which nobody fills a template by chance. Chosen."""
 
-LABELS: Final = 3
-"""Fixed labels at the beginnings of lines from which a cluster is a form, and so a template, even with fewer fixed
-words. Chosen."""
-
 LABEL_WORDS: Final = 3
-"""Most words of a label. Chosen."""
+"""Most words of a label: it says what a label is, not how many make a template. Chosen."""
 
 COLONS: Final = (":", "\uff1a")
 """Marks that end a label; the second one is that of Chinese and Japanese."""
 
-SHARED_WORDS: Final = 8.0
-"""Longer words that a text keeps of the medoid, in order and on average, from which a cluster may be a reworded
-template. Chosen."""
+SHARED_WORDS: Final = 8
+"""Words in one order that texts do not have in common by chance: longer words that a text keeps of the medoid, on
+average, from which a cluster may be a reworded template, and fixed words from which two templates may be the same.
+Chosen."""
 
 IN_ORDER: Final = 2.0
 """Least ratio of the words that are kept in order to those kept by a text that is read backwards: any two long texts on
 one subject have words in common. Chosen; two texts on one subject keep about 1.3 times as many, fillings of a reworded
 template about 4 times."""
 
-SHORT_RUN_LETTERS: Final = 4
-"""A run of fixed tokens between two slots with at most this many letters in all is explained by chance. Chosen."""
-
 SLOT_FILLED: Final = 0.2
-"""A gap between fixed words is a slot if more than this share of the texts have words in it. Chosen."""
+"""A gap between fixed words is shown as a slot if more than this share of the texts have words in it. Findings depend
+on the fixed words alone. Chosen."""
 
 SLOT_CHARACTERS: Final = 8
 """A gap is also a slot if some text has more than this many letters in it, blanks and marks counted. Chosen."""
+"""A gap is also shown as a slot if some text has more than this many characters in it. Chosen."""
 
 SLOT_EXAMPLES: Final = 6
 """Examples of values that are kept for each slot."""
@@ -124,7 +122,8 @@ def has_words(description: Description) -> bool:
 def is_template(description: Description) -> bool:
     """Whether the texts have a template in common, rather than only a subject."""
     reworded = description.shared >= SHARED_WORDS and description.shared >= IN_ORDER * description.backwards
-    return has_words(description) or description.labels >= LABELS or reworded
+    is_form = 2 * description.labels >= TEMPLATE_WORDS  # a label is a word and a colon
+    return has_words(description) or is_form or reworded
 
 
 def is_rigid(description: Description) -> bool:
@@ -178,6 +177,14 @@ def needed_to_be_fixed(others: int) -> float:
     return max(1.0, KEPT_BY * others)
 
 
+def enough_to_describe(texts: int) -> bool:
+    """Whether a token of the medoid can be fixed although one of the other texts lacks it.
+
+    Of fewer texts, every word that all have in common would be fixed, and any few texts have some.
+    """
+    return needed_to_be_fixed(texts - 1) <= texts - 2
+
+
 # ---------------------------------------------------------------- fixed tokens
 
 
@@ -211,7 +218,7 @@ def fixed_runs(kinds: TokenKinds, fixed: Bools) -> Bools:
     stop = np.append(start[1:], len(fixed))
     letters = np.add.reduceat(kinds.letters, start)
     begins_line = (letters > 0) & np.logical_or.reduceat(kinds.ends_line, start)
-    dropped = (start > 0) & (stop < len(fixed)) & (letters <= SHORT_RUN_LETTERS) & ~begins_line
+    dropped = (start > 0) & (stop < len(fixed)) & (letters <= MIN_LONG_LETTERS) & ~begins_line
     return fixed & ~np.repeat(dropped, stop - start)
 
 

@@ -9,10 +9,13 @@ from typing import Final
 
 import numpy as np
 
+from harvestdetect.corpus.registry import SAME_TEMPLATE
 from harvestdetect.template.alignment import align, align_masks, masks_of
 from harvestdetect.template.description import (
+    SHARED_WORDS,
     Description,
     describe,
+    enough_to_describe,
     fixed_runs,
     kinds_of,
     medoid_first,
@@ -21,20 +24,11 @@ from harvestdetect.template.description import (
 from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.arrays import Floats32, Ints, unit
 
-__all__ = ["same_templates", "templates_within", "word_vectors"]
+__all__ = ["MIXED_TEXTS", "same_templates", "templates_within", "word_vectors"]
 
 
-SAME: Final = 0.7
-"""Share of the longer template's fixed tokens that two descriptions of one template have in common. Chosen."""
-
-SAME_MIN_WORDS: Final = 8
-"""Fixed words from which two templates can be found to be the same. Chosen."""
-
-MAX_HALVINGS: Final = 4
-"""How often a mixture of templates is halved at most, which gives up to 16 parts. Chosen."""
-
-MIN_TEXTS: Final = 6
-"""Texts that a part of a mixture needs to be described. Chosen."""
+MIXED_TEXTS: Final = 96
+"""Most texts of a cluster in which several templates are looked for, evenly chosen. Chosen, for speed."""
 
 PAIRS_AT_ONCE: Final = 1 << 20
 """Pairs of templates per block that are compared by their rarest tokens. It bounds memory and changes no result."""
@@ -61,13 +55,13 @@ def same_templates(descriptions: Sequence[Description]) -> list[list[int]]:
 
     distinct: dict[tuple[str, ...], int] = {}
     for i, description in enumerate(descriptions):
-        if description.fixed >= SAME_MIN_WORDS:
+        if description.fixed >= SHARED_WORDS:
             group[i] = distinct.setdefault(description.kept, i)
     compared = list(distinct.items())
     for x, y in _alike([frozenset(kept) for kept, _ in compared]):
         (first, i), (second, j) = compared[x], compared[y]
         low, high = sorted((root(i), root(j)))
-        if low != high and len(align(first, second)) >= SAME * max(len(first), len(second)):
+        if low != high and len(align(first, second)) >= SAME_TEMPLATE * max(len(first), len(second)):
             group[high] = low
     found: dict[int, list[int]] = {}
     for i in range(len(descriptions)):
@@ -76,7 +70,7 @@ def same_templates(descriptions: Sequence[Description]) -> list[list[int]]:
 
 
 def _alike(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
-    """The pairs of token sets that have :data:`SAME` of the larger set in common, the second before the first.
+    """The pairs of token sets with :data:`SAME_TEMPLATE` of the larger set in common, the second before the first.
 
     With tokens in one order, rarest first, two such sets have a token in common that is early in both (prefix
     filtering; Chaudhuri, Ganti and Kaushik 2006, "A primitive operator for similarity joins in data cleaning").
@@ -93,14 +87,14 @@ def _alike(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
     contains = sparse.csr_matrix((np.ones(len(row), np.int32), (row, token)), shape)
     order = np.lexsort((token, np.bincount(token)[token], row))
     place = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
-    early = order[place <= (size - np.ceil(SAME * size))[row]]
+    early = order[place <= (size - np.ceil(SAME_TEMPLATE * size))[row]]
     prefix = sparse.csr_matrix((np.ones(len(early), np.int32), (row[early], token[early])), shape)
     prefix_by_token = prefix.T.tocsr()
     step = max(PAIRS_AT_ONCE // len(bags), 1)
     for start in range(0, len(bags), step):
         near = (prefix[start : start + step] @ prefix_by_token).tocoo()
         x, y = near.row + start, near.col
-        least = SAME * np.maximum(size[x], size[y])
+        least = SAME_TEMPLATE * np.maximum(size[x], size[y])
         may = (y < x) & (np.minimum(size[x], size[y]) >= least)
         x, y, least = x[may], y[may], least[may]
         for part in range(0, len(x), FULL_PAIRS_AT_ONCE):
@@ -113,19 +107,20 @@ def _alike(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
 # ---------------------------------------------------------------- several templates in one set of texts
 
 
-def templates_within(texts: Sequence[str], vectors: Floats32, *, words: float | None = None) -> list[Description]:
+def templates_within(texts: Sequence[str], vectors: Floats32, *, words: int | None = None) -> list[Description]:
     """The templates that a mixture of texts consists of.
 
     The texts are halved along the first principal axis of their vectors, and the halves again, until a part is one
-    template or too small. The same template is described once, by the first part that has it. Positions in a
-    description are those within its part.
+    template or too small. They are halved no more often than :data:`MIXED_TEXTS` texts could be halved evenly, because
+    more would only cut small parts off at the edges. The same template is described once, by the first part that has
+    it. Positions in a description are those within its part.
 
     Args:
         texts: the originals.
         vectors: float32[len(texts), d], unit rows.
-        words: fixed words that each of the templates needs; None means :data:`SAME_MIN_WORDS`.
+        words: fixed words that each of the templates needs; None means :data:`SHARED_WORDS`.
     """
-    least = SAME_MIN_WORDS if words is None else words
+    least = SHARED_WORDS if words is None else words
     found: list[Description] = []
     read = [token_texts(text) for text in texts]
     holders: dict[str, int] = {}
@@ -133,28 +128,30 @@ def templates_within(texts: Sequence[str], vectors: Floats32, *, words: float | 
         for token in set(own):
             holders[token] = holders.get(token, 0) | 1 << i
     halves = _halves(vectors, np.arange(len(texts)))
-    for _ in range(MAX_HALVINGS):
+    even = MIXED_TEXTS // 2
+    while enough_to_describe(even):
         deeper: list[Ints] = []
         for part in halves:
-            if len(part) < MIN_TEXTS:
+            if not enough_to_describe(len(part)):
                 continue
             if _is_one_template(read, part, vectors[part], holders, least):
                 found.append(describe([texts[i] for i in part], vectors[part]))
             else:
                 deeper.extend(_halves(vectors, part))
-        halves = deeper
+        halves, even = deeper, even // 2
     return [found[group[0]] for group in same_templates(found)]
 
 
 def word_vectors(texts: Sequence[str]) -> Floats32:
     """Which texts have which words: float32[len(texts), w], unit rows.
 
-    Only words count that at least :data:`MIN_TEXTS` texts have and as many have not. Templates in one cluster differ in
+    Only words count that enough texts for a description have, and as many have not. Templates in one cluster differ in
     these words, whatever fills their slots.
     """
     read = [{token for token in token_texts(text) if token[0].isalnum()} for text in texts]
     count = Counter(itertools.chain.from_iterable(read))
-    some = {t: i for i, t in enumerate(sorted(t for t, n in count.items() if min(n, len(texts) - n) >= MIN_TEXTS))}
+    divides = sorted(t for t, n in count.items() if enough_to_describe(min(n, len(texts) - n)))
+    some = {t: i for i, t in enumerate(divides)}
     found = np.zeros((len(texts), len(some)), np.float32)
     for row, own in zip(found, read, strict=True):
         row[[some[token] for token in own if token in some]] = 1
@@ -170,7 +167,7 @@ def _halves(vectors: Floats32, part: Ints) -> list[Ints]:
 
 
 def _is_one_template(
-    texts: Sequence[list[str]], part: Ints, vectors: Floats32, holders: Mapping[str, int], words: float
+    texts: Sequence[list[str]], part: Ints, vectors: Floats32, holders: Mapping[str, int], words: int
 ) -> bool:
     """Whether :func:`describe` would find at least ``words`` fixed words in a part of the texts.
 

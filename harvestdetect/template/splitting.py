@@ -11,9 +11,9 @@ import numpy as np
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.template.clusters import Described, Source, described
-from harvestdetect.template.description import Description, has_words, is_rigid
+from harvestdetect.template.description import SHARED_WORDS, Description, has_words, is_rigid
 from harvestdetect.template.fillings import best_filled, segments_in_prompts
-from harvestdetect.template.mixtures import templates_within, word_vectors
+from harvestdetect.template.mixtures import MIXED_TEXTS, templates_within, word_vectors
 from harvestdetect.util.arrays import AnyInts, Bools, Ints, Ints16, pairs, unique, unit
 
 __all__ = [
@@ -26,19 +26,6 @@ __all__ = [
     "subcluster_of_segments",
 ]
 
-
-MIXED_TEXTS: Final = 96
-"""Texts of a cluster in which several templates are looked for. Chosen, for speed."""
-
-MIXED_WORDS: Final = 4.0
-"""Longer words that the texts of a cluster keep in common, on average, from which several templates are looked for in
-it. Chosen."""
-
-CLAUSE_RATIO: Final = 1.5
-"""Templates in a cluster that have only a clause in common need this many times the clause's fixed words. Chosen."""
-
-MAX_CLAUSE_SHARE: Final = 0.6
-"""Largest share of the texts that such a clause may make up. Chosen."""
 
 MIN_LOYAL: Final = 0.9
 """Share of the returning accounts that must keep to one of such templates. Chosen."""
@@ -95,7 +82,8 @@ def _side_by_side(item: Assigned, description: Description, source: Source) -> l
         subclusters that enough accounts sent, since a template of fewer is private; none where the cluster has no
         template inside.
     """
-    if is_rigid(description) or description.shared < MIXED_WORDS:
+    # where two templates mix evenly, a text keeps half of the words of its own
+    if is_rigid(description) or description.shared < SHARED_WORDS / 2:
         return []
     texts, segments = source.texts(item, MIXED_TEXTS)
     inside = source.pool.call(templates_within, texts, unit(source.vectors[segments]))
@@ -105,18 +93,19 @@ def _side_by_side(item: Assigned, description: Description, source: Source) -> l
 def _with_common_clause(item: Assigned, description: Description, source: Source) -> list[Assigned]:
     """The templates of a cluster that have no more than a clause in common, where each has accounts of its own.
 
+    Each of them has as many words besides the clause as texts do not have in common by chance.
+
     Returns:
         as :func:`_side_by_side`; also none where accounts fill several of the templates.
     """
     account = source.accounts(item.prompts)
-    if (
-        not has_words(description)
-        or description.rigidity > MAX_CLAUSE_SHARE
-        or len(_returning(account)) < source.min_accounts
-    ):  # fmt: skip
+    if not has_words(description) or len(_returning(account)) < source.min_accounts:
+        return []
+    besides = len(description.kept) / description.rigidity - len(description.kept)
+    if besides < SHARED_WORDS:  # a text of usual length has no words for a template besides the clause
         return []
     texts, _ = source.texts(item, MIXED_TEXTS)
-    inside = source.pool.call(_templates_by_words, texts, CLAUSE_RATIO * description.fixed)
+    inside = source.pool.call(_templates_by_words, texts, description.fixed + SHARED_WORDS)
     if len(inside) < 2:
         return []
     best = best_filled(inside, item, source)
@@ -129,7 +118,7 @@ def _with_common_clause(item: Assigned, description: Description, source: Source
     return _by_template(best, item, source)
 
 
-def _templates_by_words(texts: Sequence[str], words: float) -> list[Description]:
+def _templates_by_words(texts: Sequence[str], words: int) -> list[Description]:
     """The templates within some texts, halved by the words that they have; it runs in another process."""
     return templates_within(texts, word_vectors(texts), words=words)
 

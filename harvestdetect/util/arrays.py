@@ -16,6 +16,7 @@ __all__ = [
         "Words",
         "blocks_of",
         "changes",
+        "mixed",
         "packed_pairs",
         "pairs",
         "ranges",
@@ -96,6 +97,14 @@ def changes(*columns: AnyArray) -> Bools:
     for column in columns:
         new[1:] |= column[1:] != column[:-1]
     return new
+
+
+def mixed(value: Words) -> Words:
+    """The finalizer of SplitMix64: a bijection in which every bit depends on all."""
+    value = value + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(value ^ (value >> np.uint64(31)))
 
 
 def spread(count: int, at_most: int) -> Ints:

@@ -20,8 +20,8 @@ _REASONS: Final = {
     errno.EROFS: "the disk is read-only",
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
-    errno.EEXIST: "a file stands where a folder is needed",
-    errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EEXIST: "a part of the path is a file, not a folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.EFBIG: "a file may not become larger (ulimit -f)",
     errno.EIO: "the disk fails (input/output error)",
 }

@@ -90,7 +90,10 @@ class ScratchFile:
             except OSError as error:
                 self._failed("read", error)
             if not got:
-                raise ScratchError(f"nothing at byte {place:,} of a temporary file in {self._where()}")
+                where = self._where()
+                raise ScratchError(
+                    f"a temporary file in {where} has no data from byte {place:,} on; check the disk and scan again"
+                )
             view, place = view[got:], place + got
 
     def _open(self, folder: Path | None, size: int) -> None:

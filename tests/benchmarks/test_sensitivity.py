@@ -62,12 +62,12 @@ def written(detection: Detection) -> tuple[str, str, str]:
 
 
 def test_a_value_moves_within_its_unit() -> None:
-    share, whole = BY_NAME["evidence.explanations.NEARLY_ALL"], BY_NAME["campaign.links.MIN_SHARED"]
+    share, whole = BY_NAME["judge.findings.SURE"], BY_NAME["campaign.links.MIN_SHARED"]
     assert [moved_value(share, 0.9, move) for move in MOVES] == [0.45, 1]
     assert [moved_value(whole, 3, move) for move in MOVES] == [2, 6]
     log_p = BY_NAME["settings.link_log_p"]
     assert [moved_value(log_p, -16.0, move) for move in MOVES] == [-8.0, -32.0]
-    p_value = BY_NAME["evidence.explanations.SHARED"]
+    p_value = BY_NAME["evidence.explanations.RULED_OUT"]
     assert [moved_value(p_value, 1e-6, move) for move in MOVES] == [pytest.approx(1e-3), pytest.approx(1e-12)]
     assert moved_value(share, 1.0, TWICE) is None
     assert [moved_value(share, 0.9, move) for move in BOUNDS] == [0, 1]
@@ -81,7 +81,7 @@ def test_a_value_moves_within_its_unit() -> None:
 def test_a_moved_constant_moves_wherever_it_is_used() -> None:
     assert moved_everywhere(BY_NAME["evidence.least_data.MIN_SAMPLE"], 7)
     assert not matching.similar_size(10, 20)
-    with moved(BY_NAME["incremental.matching.SAME_SET"], 0.5):  # it is the default of a parameter
+    with moved(BY_NAME["cluster.views.SAME_SET"], 0.5):
         assert matching.similar_size(10, 20)
     assert not matching.similar_size(10, 20)
     hour = Constant("evidence.timed_prompts", "HOUR", "seconds")
@@ -139,9 +139,9 @@ def test_a_stage_before_the_constant_is_not_run_again(recorded: Recorded, monkey
 
 
 def test_a_moved_constant_comes_back_after_an_error() -> None:
-    with pytest.raises(KeyError), moved(BY_NAME["judge.triage.TEXT_FDR"], 0.5):
+    with pytest.raises(KeyError), moved(BY_NAME["evidence.observation.SUPPORTS"], 0.5):
         raise KeyError
-    assert triage.TEXT_FDR == 0.05
+    assert triage.SUPPORTS == 0.05
 
 
 def test_a_constant_that_matters_is_reported(bench: Bench) -> None:
@@ -215,5 +215,5 @@ def test_all_dumps_are_told_apart_by_what_they_try() -> None:
     for constant in DECISIONS:
         kinds = {dump.kind for dump in DUMPS if trials.tried_on(constant, dump)}
         assert len(kinds) == 1, constant
-    calibrated = Constant("judge.calibration", "FEW", "candidates")
+    calibrated = Constant("judge.calibration", "TAIL", "candidates")
     assert [dump.name for dump in DUMPS if trials.tried_on(calibrated, dump)] == ["calibrated"]

@@ -282,7 +282,7 @@ def check_parts(parts: Sequence[tuple[list[int], dict[int, Ints32]]], assigned: 
 
 def test_two_campaigns_that_share_a_template_are_told_apart() -> None:
     account, *assigned = dealt([(20, 8, (0, 1, 2)), (15, 6, (0,))])
-    parts = split_users([0, 1, 2], assigned, account=account, min_accounts=10)
+    parts = split_users([0, 1, 2], assigned, account=account, min_accounts=10, log_p=LOG_P)
     assert [clusters for clusters, _ in parts] == [[0, 1, 2], [0]]
     check_parts(parts, assigned)
     assert accounts_by_part(parts, account) == [set(range(20)), set(range(20, 35))]
@@ -297,7 +297,9 @@ def test_two_campaigns_that_share_one_template_and_have_one_each_are_told_apart(
     parts = [
         accounts
         for group in communities(links, 3, seed=0)
-        for accounts in accounts_by_part(split_users(group, assigned, account=account, min_accounts=10), account)
+        for accounts in accounts_by_part(
+            split_users(group, assigned, account=account, min_accounts=10, log_p=LOG_P), account
+        )
     ]
     assert not [accounts for accounts in parts if accounts & set(range(20)) and accounts & set(range(20, 40))]
 
@@ -305,7 +307,7 @@ def test_two_campaigns_that_share_one_template_and_have_one_each_are_told_apart(
 def test_what_is_left_of_two_clusters_has_enough_accounts() -> None:
     """Four accounts send both; those of either one alone would leave them as nobody's."""
     account, *assigned = dealt([(4, 24, (0, 1)), (20, 12, (0,)), (20, 12, (1,))], clusters=2)
-    parts = split_users([0, 1], assigned, account=account, min_accounts=10)
+    parts = split_users([0, 1], assigned, account=account, min_accounts=10, log_p=LOG_P)
     check_parts(parts, assigned)
     found = accounts_by_part(parts, account)
     assert all(len(accounts) >= 10 for accounts in found)
@@ -319,7 +321,7 @@ def test_a_campaign_that_rotates_its_templates_is_not_split(seed: int) -> None:
     account = np.repeat(np.arange(60), each).astype(np.int32)
     where = rng.choice(3, len(account), p=rng.dirichlet([3, 3, 3]))
     assigned = [np.flatnonzero(where == c).astype(np.int32) for c in range(3)]
-    ((clusters, held),) = split_users([0, 1, 2], assigned, account=account, min_accounts=10)
+    ((clusters, held),) = split_users([0, 1, 2], assigned, account=account, min_accounts=10, log_p=LOG_P)
     assert clusters == [0, 1, 2]
     assert sorted(held) == [0, 1, 2]
     assert all(np.array_equal(held[c], assigned[c]) for c in range(3))
@@ -327,12 +329,12 @@ def test_a_campaign_that_rotates_its_templates_is_not_split(seed: int) -> None:
 
 def test_too_few_users_of_one_template_are_left_in() -> None:
     account, *assigned = dealt([(20, 8, (0, 1, 2)), (9, 12, (0,))])
-    assert len(split_users([0, 1, 2], assigned, account=account, min_accounts=10)) == 1
+    assert len(split_users([0, 1, 2], assigned, account=account, min_accounts=10, log_p=LOG_P)) == 1
 
 
 def test_a_single_cluster_has_no_other_users() -> None:
     account, *assigned = dealt([(20, 8, (0, 1, 2))])
-    ((clusters, held),) = split_users([1], assigned, account=account, min_accounts=2)
+    ((clusters, held),) = split_users([1], assigned, account=account, min_accounts=2, log_p=LOG_P)
     assert clusters == list(held) == [1]
     assert np.array_equal(held[1], assigned[1])
 
@@ -340,7 +342,7 @@ def test_a_single_cluster_has_no_other_users() -> None:
 def test_clusters_outside_the_group_do_not_matter() -> None:
     # the second ring has a template of its own, which is not linked
     account, *assigned = dealt([(20, 8, (0, 1)), (15, 12, (0, 2))])
-    parts = split_users([0, 1], assigned, account=account, min_accounts=10)
+    parts = split_users([0, 1], assigned, account=account, min_accounts=10, log_p=LOG_P)
     assert [clusters for clusters, _ in parts] == [[0, 1], [0]]
     assert accounts_by_part(parts, account) == [set(range(20)), set(range(20, 35))]
 
@@ -352,7 +354,7 @@ def test_parts_hold_every_prompt_once(seed: int, sizes: list[int], least: int) -
     rings = [(n, int(rng.integers(1, 9)), sorted(set(rng.integers(0, 3, 2).tolist()))) for n in sizes]
     account, *assigned = dealt(rings, seed=seed)
     group = [c for c in range(3) if len(assigned[c])]
-    parts = split_users(group, assigned, account=account, min_accounts=least)
+    parts = split_users(group, assigned, account=account, min_accounts=least, log_p=LOG_P)
     assert {c for clusters, _ in parts for c in clusters} == set(group)
     for c in group:
         prompts = np.concatenate([held[c] for clusters, held in parts if c in clusters])
@@ -370,7 +372,7 @@ def apart_by_loop(hits: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         used = each > 0
         expected = float((1 - share ** each[used] - (1 - share) ** each[used]).sum())
         both = int(((hits[i] > 0) & (hits[j] > 0)).sum())
-        found[i, j] = found[j, i] = poisson.logcdf(both, max(expected, 1e-9)) < users.SPLIT_LOG_P
+        found[i, j] = found[j, i] = poisson.logcdf(both, max(expected, 1e-9)) < LOG_P
     return found
 
 
@@ -385,7 +387,7 @@ def test_clusters_are_apart_as_in_a_loop_over_pairs(seed: int, count: int, at_on
     assigned = np.split(np.arange(len(account), dtype=np.int32), np.cumsum(hits.sum(axis=1))[:-1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(users, "SHARED_AT_ONCE", at_once)
-        found = users._apart(users._usage(range(count), assigned, account))
+        found = users._apart(users._usage(range(count), assigned, account), LOG_P)
     assert np.array_equal(found, apart_by_loop(hits))
 
 
@@ -394,7 +396,7 @@ def test_rings_that_share_one_template_are_told_apart_whatever_its_place() -> No
         first, second = np.split(np.delete(np.arange(5), shared), 2)
         rings = [(30, 30, [shared, *first.tolist()]), (25, 30, [shared, *second.tolist()]), (12, 3, [shared])]
         account, *assigned = dealt(rings, clusters=5)
-        parts = split_users(list(range(5)), assigned, account=account, min_accounts=10)
+        parts = split_users(list(range(5)), assigned, account=account, min_accounts=10, log_p=LOG_P)
         check_parts(parts, assigned)
         # who sent the shared template only is with the larger ring, and then taken out of it
         assert sorted(map(min, accounts_by_part(parts, account))) == [0, 30, 55]

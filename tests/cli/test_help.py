@@ -21,7 +21,7 @@ def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
         *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
-        *("watch", "health", "pseudonym"),
+        *("watch", "health", "pseudonym", "inspect"),
     }
     inner = {f"{n} {m}": c for n in ("alerts", "state", "schedule") for m, c in cli.commands[n].commands.items()}
     assert set(inner) == {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -40,11 +42,12 @@ def test_wrong_use_is_told(run: Run, tmp_path: Path) -> None:
     assert "cannot read the key" in run("pseudonym", key, "a").error
 
 
-def test_no_identifier_is_in_what_a_scan_writes(run: Run, tmp_path: Path) -> None:
+def test_no_identifier_is_in_what_a_scan_writes(run: Run, tmp_path: Path, environment: Mapping[str, str]) -> None:
     """Byte by byte: results, state and cache."""
     made = simulate(tmp_path / "sim", prompts=3_000, seed=5, metadata=True)
     names = sorted({line["accounts"][0] for line in lines(tmp_path / "sim" / "truth.jsonl")})
     key, out = tmp_path / "key", tmp_path / "out"
+    shutil.copytree(environment["HARVESTDETECT_CACHE"], tmp_path / "cache")  # with the model, which takes a minute
     run("pseudonym", key, "--new")
     options = ("--pseudonyms", key, "--cache", tmp_path / "cache", "-q")
     plain = run("scan", *made.files, "--out", tmp_path / "plain", "-q")

@@ -40,7 +40,7 @@ def test_out_is_checked_before_the_scan(run: Run, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(harvestdetect.pipeline, "detect", lambda *_, **__: pytest.fail("the scan was started"))
     done = run("scan", dump, "--out", dump)
     assert done.code == 1
-    assert f"cannot write {dump}: a file stands where a folder is needed" in done.error
+    assert f"cannot write {dump}: a part of the path is a file, not a folder" in done.error
 
     def forbidden(self: Path, *_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(self))

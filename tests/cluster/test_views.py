@@ -14,8 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from harvestdetect import Settings
-from harvestdetect.cluster import views as channels
-from harvestdetect.cluster.distances import core_distance, shared_distance
+from harvestdetect.cluster.distances import core_distance, shared_distance, shared_length
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import Clustered, carry_on, cluster_view
 from harvestdetect.data import Neighbors
@@ -103,7 +102,7 @@ def test_the_reach_is_the_loosest_points_distance_to_a_fellow() -> None:
     for one in found(view):
         held = set(one.points.tolist())
         plain = one.channel != "wording/shared"
-        least = SETTINGS.distance_floor if plain else channels.SHARED_FLOOR
+        least = SETTINGS.distance_floor if plain else shared_length(SETTINGS.k, SETTINGS.k)
         for p in held:
             apart = [
                 max(float(view.near.distance[p, j]), float(view.core[p]), float(view.core[q]))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import multiprocessing
 import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,28 +21,11 @@ from harvestdetect.corpus import prepare_parallel as preparing
 from harvestdetect.corpus.build import CorpusBuilder, build_corpus
 from harvestdetect.corpus.normalize import is_wordy, normalize, sentences
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.data import FIELDS, KINDS, NO_TIME, PROMPT_SCHEMA, Batch, Corpus
+from harvestdetect.data import FIELDS, KINDS, NO_TIME, Corpus
+from tests.corpus.building import Row, block, build, row
 
-Row = dict[str, Any]
 SHIPPED = load_registry(today=date(2026, 11, 24))
 HELPFUL = "You are a helpful assistant."
-
-
-def row(account: str, prompt: str | list[tuple[str, str]], **values: Any) -> Row:
-    messages = [("user", prompt)] if isinstance(prompt, str) else prompt
-    made: Row = {"file": 0, "line": 1, "account": account, "time": NO_TIME, "created_at": NO_TIME}
-    made |= {name: None for name in FIELDS if name != "created_at"}
-    return made | {"roles": [r for r, _ in messages], "parts": [t for _, t in messages]} | values
-
-
-def block(rows: Sequence[Row]) -> pa.RecordBatch:
-    arrays = [pa.array([r[f.name] for r in rows], f.type) for f in PROMPT_SCHEMA]
-    return pa.RecordBatch.from_arrays(arrays, schema=PROMPT_SCHEMA)
-
-
-def build(rows: Sequence[Row], *, cuts: Sequence[int] = (), **settings: Any) -> Corpus:
-    borders = [0, *sorted(cuts), len(rows)]
-    return build_corpus((Batch(prompts=block(rows[a:b])) for a, b in itertools.pairwise(borders)), **settings)
 
 
 def plain(corpus: Corpus) -> dict[str, Any]:
@@ -343,13 +323,14 @@ def test_long_texts_without_blanks_or_with_nothing_else(text: str) -> None:
 # ---------------------------------------------------------------- roles
 
 
-def test_roles_stand_apart_and_assistants_are_left_out() -> None:
+def test_roles_stand_apart_and_assistants_and_tools_are_left_out() -> None:
     messages = [
         ("system", "you are a careful tutor"),
         ("user", "first question here"),
         ("assistant", "the model's answer"),
         ("user", "second question here"),
         ("tool", "tool output here"),
+        ("function", "more of it"),
         ("developer", "reply in markdown"),
     ]
     corpus = build([row("a", messages)])
@@ -359,7 +340,6 @@ def test_roles_stand_apart_and_assistants_are_left_out() -> None:
         "reply in markdown": "system",
         "first question here": "part",
         "second question here": "part",
-        "tool output here": "part",
     }
 
 
@@ -489,7 +469,7 @@ def test_fields_are_codes_into_sorted_values() -> None:
         row("c", "three", asn="64500"),
     ]
     prompts = build(rows).prompts
-    assert set(prompts.fields) == set(FIELDS) - {"created_at"}
+    assert set(prompts.fields) == set(FIELDS) - {"created_at", "request"}
     org = prompts.fields["org"]
     assert (org.values.to_pylist(), org.code.tolist()) == (["alpha", "zeta"], [1, 0, -1])
     assert prompts.fields["model"].code.tolist() == [-1, -1, -1]

@@ -16,8 +16,9 @@ import pytest
 
 import harvestdetect.corpus.shards as shards_module
 from harvestdetect.corpus import prepare_parallel as preparing
-from harvestdetect.corpus.block import Cutting
+from harvestdetect.corpus.block import FIRST_LAYOUT, Cutting
 from harvestdetect.corpus.build import CorpusBuilder
+from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Batch, Corpus, Reject, SourceFile
@@ -194,3 +195,52 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "kept").rmdir()
     with pytest.raises(CacheError, match="kept"):
         kept.writer("a.jsonl")
+
+
+def test_prepared_files_of_the_first_layout_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import harvestdetect.corpus.shard_file as shard_file
+
+    files = [write(tmp_path / "one.jsonl.gz", range(60))]
+    with monkeypatch.context() as before:
+        before.setattr(shards_module, "MAGIC", shard_file.FIRST_MAGIC)
+        before.setattr(shards_module, "LAYOUT", FIRST_LAYOUT)
+        first, _, _ = scan(files, folder(tmp_path / "kept"))
+    read: list[str] = []
+    again, _, _ = scan(files, folder(tmp_path / "kept"), read=read)
+    assert read == []
+    assert told(again) == told(first)
+
+
+def test_retries_and_conversations_across_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {
+            "user_id": f"u{i % 4}",
+            "timestamp": 1_780_000_000 + 1_000 * turn + again,
+            "request_id": f"request-{i}-{turn}-{again * (i % 3)}",
+            "messages": [
+                {"role": "user", "content": f"Question {n} of talk {i}, in some words."} for n in range(turn + 1)
+            ],
+        }
+        for i in range(8)
+        for turn in range(4)
+        for again in (0, 5, 70)
+    ]
+    lines = [json.dumps(row) + "\n" for row in rows]
+    files = [tmp_path / f"{i}.jsonl" for i in range(3)]
+    for i, path in enumerate(files):
+        path.write_text("".join(lines[i::3]))
+    whole, rejects, _ = scan(files, None)
+    assert rejects == []
+    assert whole.prompts.first is not None
+    firsts = int(first_rows(whole.prompts).sum())
+    # The retry after 70 seconds is another request where it has another id.
+    assert firsts == 8 * 4 + 4 * sum(i % 3 > 0 for i in range(8))
+    assert len(whole.posting_prompt) == len(rows), "each request has its new turn only"
+    monkeypatch.setattr(preparing, "START_ROWS", 0)
+    kept = tmp_path / "kept"
+    for other in (
+        scan(files, folder(kept))[0],
+        scan(files, folder(kept), read=[])[0],
+        scan(files, None, workers=2)[0],
+    ):
+        assert told(other) == told(whole)

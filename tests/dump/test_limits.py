@@ -26,8 +26,8 @@ from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import PART, Batch, Prompt, Reject
 from harvestdetect.dump import limits, read_dumps
+from harvestdetect.dump import messages as messages_module
 from harvestdetect.dump import parquet as reader
-from harvestdetect.dump import rows as rows_module
 from harvestdetect.dump.in_memory import batches_of
 from harvestdetect.dump.limits import Budget, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.pages import chunks_of, measured
@@ -64,7 +64,7 @@ def test_of_a_very_long_text_the_beginning_is_kept_and_the_whole_tells_it_apart(
 
 
 def test_the_ends_of_a_very_long_list_of_messages_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_module, "MOST_MESSAGES", 6)
+    monkeypatch.setattr(messages_module, "MOST_MESSAGES", 6)
     file = tmp_path / "a.jsonl"
     talks = [[{"role": "user", "content": f"line {n}"} for n in range(count)] for count in (6, 9)]
     file.write_text("".join(json.dumps({"user": "a", "prompt": talk}) + "\n" for talk in talks))

@@ -7,28 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.data import BenignExplanation
 from harvestdetect.evidence.explanations import (
-    AS_CHANCE,
-    COPIED,
-    DEVIATIONS,
     FEW_TEXTS,
-    INDEPENDENT,
-    LOOSE,
-    MACHINE,
-    MOSTLY,
+    MOST,
     NEARLY_ALL,
     OF_USUAL,
-    SHARED,
+    RULED_OUT,
     SITTING,
-    STRANGERS,
-    UNEVEN,
     ExplanationInputs,
     explained,
 )
-from harvestdetect.evidence.work_list import (
-    OwnSubjects,
-)
+from harvestdetect.evidence.observation import SUPPORTS
+from harvestdetect.evidence.work_list import OWN_SUBJECTS, OwnSubjects
+from harvestdetect.template.description import TEMPLATE_WORDS
 
 
 def own(deviations: float, of_usual: float) -> OwnSubjects:
@@ -40,6 +33,7 @@ CASE: dict[str, Any] = {
     "texts": 310,
     "counts": np.random.default_rng(0).poisson(8, 40).astype(np.int32) + 1,
     "load_ratio": 0.15,
+    "ratio_beyond": 0.3,
     "even_p": 1e-4,
     "own_subjects": own(0.4, 0.05),
     "sittings_p": 1e-9,
@@ -56,7 +50,7 @@ CASE: dict[str, Any] = {
 
 PASSED_ON, PHRASE, KNOWN, PRODUCT, COMMUNITY, FEW, ORGANISATION, EVENT = range(8)
 TWO_EACH = np.full(40, 2, np.int32)
-OWN = own(DEVIATIONS, OF_USUAL)
+OWN = own(OWN_SUBJECTS, OF_USUAL)
 
 
 def benign(**changes: Any) -> tuple[BenignExplanation, ...]:
@@ -76,28 +70,25 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
     [
         (PASSED_ON, {"copies": 0.9, "counts": TWO_EACH}, "watch"),
         # several texts, as many as suit each, at a sitting
-        (PASSED_ON, {"copies": COPIED, "load_ratio": INDEPENDENT, "sittings_p": 2 * MACHINE}, "watch"),
-        (PASSED_ON, {"copies": NEARLY_ALL, "texts": FEW_TEXTS}, "watch"),  # a handful, asked again and again
-        (PHRASE, {"median_words": 2.0}, "watch"),
+        (PASSED_ON, {"copies": COPIED_SHARE, "load_ratio": 1.0, "sittings_p": 2 * RULED_OUT}, "watch"),
+        (PASSED_ON, {"copies": 0.9, "texts": FEW_TEXTS}, "watch"),  # a handful, asked again and again
+        (PHRASE, {"median_words": TEMPLATE_WORDS - 0.5}, "watch"),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(12.0, 0.95)}, "watch"),
-        (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN}, "watch"),
-        (PRODUCT, {"load_ratio": UNEVEN, "own_subjects": OWN, "sittings_p": None}, "watch"),
-        (PRODUCT, {"own_subjects": OWN, "sittings_p": 2 * MACHINE}, "watch"),  # an even load, but people
+        (PRODUCT, {"load_ratio": 1.0, "own_subjects": OWN}, "watch"),
+        (PRODUCT, {"load_ratio": 1.0, "own_subjects": OWN, "sittings_p": None}, "watch"),
+        (PRODUCT, {"own_subjects": OWN, "even_p": 2 * SUPPORTS}, "watch"),  # not clearly more even than people's
+        (PRODUCT, {"own_subjects": OWN, "sittings_p": 2 * RULED_OUT}, "watch"),  # an even load, but people
         # an even load without sittings, but strangers with data of their own
-        (
-            PRODUCT,
-            {"own_subjects": own(12.0, MOSTLY), "infrastructure_p": 2 * STRANGERS},
-            "watch",
-        ),
-        (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT}, "watch"),
-        (COMMUNITY, {"templated": False, "even_p": AS_CHANCE}, "watch"),
+        (PRODUCT, {"own_subjects": OWN, "infrastructure_p": 2 * SUPPORTS}, "watch"),
+        (COMMUNITY, {"templated": False, "load_ratio": 1.0}, "watch"),
+        (COMMUNITY, {"templated": False, "ratio_beyond": 1.0}, "watch"),
         # of linked templates few accounts sent more than one
-        (COMMUNITY, {"load_ratio": INDEPENDENT, "several": LOOSE - 0.01, "sittings_p": 2 * MACHINE}, "watch"),
-        (COMMUNITY, {"even_p": AS_CHANCE, "several": 0.0, "sittings_p": None}, "watch"),
+        (COMMUNITY, {"load_ratio": 1.0, "several": MOST - 0.01, "sittings_p": 2 * RULED_OUT}, "watch"),
+        (COMMUNITY, {"ratio_beyond": 1.0, "several": 0.0, "sittings_p": None}, "watch"),
         (FEW, {"counts": np.array([300, 200, 100] + [1] * 30, np.int32)}, "watch"),
         (KNOWN, {"known_as": ("viral", "strawberry")}, "watch"),
-        (ORGANISATION, {"shares": {"org": 0.95, "network": 0.1}}, "watch"),
-        (ORGANISATION, {"shares": {"network": 0.95}, "counts": TWO_EACH}, "watch"),
+        (ORGANISATION, {"shares": {"org": NEARLY_ALL, "network": 0.1}}, "watch"),
+        (ORGANISATION, {"shares": {"network": NEARLY_ALL}, "counts": TWO_EACH}, "watch"),
         (EVENT, {"days": 2.0, "counts": TWO_EACH}, "review"),
     ],
 )
@@ -111,65 +102,40 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
     ("which", "changes"),
     [
         (PASSED_ON, {"copies": 0.9}),  # every account sends it many times
-        (PASSED_ON, {"copies": NEARLY_ALL, "texts": FEW_TEXTS + 1}),
-        (PASSED_ON, {"copies": NEARLY_ALL - 0.01, "texts": FEW_TEXTS}),
-        (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT}),  # unevenly, but not in sittings
-        (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": None}),
+        (PASSED_ON, {"copies": 0.9, "texts": FEW_TEXTS + 1}),
+        (PASSED_ON, {"copies": COPIED_SHARE - 0.01, "texts": FEW_TEXTS}),
+        (PHRASE, {"median_words": float(TEMPLATE_WORDS)}),
+        (PASSED_ON, {"copies": 0.9, "load_ratio": 1.0}),  # unevenly, but not in sittings
+        (PASSED_ON, {"copies": 0.9, "load_ratio": 1.0, "sittings_p": None}),
         (PASSED_ON, {"copies": 0.9, "sittings_p": 0.5}),  # in sittings, but each as often
-        (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": 0.5, "infrastructure_p": SHARED / 2}),
-        (PASSED_ON, {"copies": COPIED - 0.01, "load_ratio": INDEPENDENT, "sittings_p": 0.5}),
+        (PASSED_ON, {"copies": 0.9, "load_ratio": 1.0, "sittings_p": 0.5, "infrastructure_p": RULED_OUT / 2}),
+        (PASSED_ON, {"copies": COPIED_SHARE - 0.01, "load_ratio": 1.0, "sittings_p": 0.5}),
         (PRODUCT, {"load_ratio": 1.1}),  # an uneven load, but one list of work
-        (
-            PRODUCT,
-            {"own_subjects": own(12.0, 0.95)},
-        ),  # own subjects, but an even load without sittings
-        (PRODUCT, {"own_subjects": own(12.0, 0.95), "sittings_p": MACHINE}),
-        (
-            PRODUCT,
-            {"own_subjects": own(12.0, 0.95), "sittings_p": None},
-        ),  # an even load at unknown times
+        (PRODUCT, {"own_subjects": own(12.0, 0.95)}),  # own subjects, but an even load without sittings
+        (PRODUCT, {"own_subjects": own(12.0, 0.95), "load_ratio": 0.99, "even_p": SUPPORTS, "sittings_p": RULED_OUT}),
+        (PRODUCT, {"own_subjects": own(12.0, 0.95), "sittings_p": None}),  # an even load at unknown times
         # an even load where nobody else sends two prompts at a sitting either
-        (
-            PRODUCT,
-            {
-                "own_subjects": own(12.0, 0.95),
-                "sittings_p": 0.5,
-                "usual_sittings": SITTING - 0.01,
-            },
-        ),
-        (PASSED_ON, {"copies": 0.9, "load_ratio": INDEPENDENT, "sittings_p": 0.5, "usual_sittings": 0.0}),
+        (PRODUCT, {"own_subjects": own(12.0, 0.95), "sittings_p": 0.5, "usual_sittings": SITTING - 0.01}),
+        (PASSED_ON, {"copies": 0.9, "load_ratio": 1.0, "sittings_p": 0.5, "usual_sittings": 0.0}),
         (PRODUCT, {"load_ratio": 1.1, "sittings_p": 0.5}),  # people, but one list of work
-        (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(DEVIATIONS - 0.1, 0.95)}),
-        (
-            PRODUCT,
-            {"own_subjects": own(12.0, 0.95), "infrastructure_p": STRANGERS / 2},
-        ),  # not quite strangers
-        (
-            PRODUCT,
-            {"own_subjects": own(12.0, MOSTLY - 0.01), "infrastructure_p": 2 * STRANGERS},
-        ),
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(OWN_SUBJECTS - 0.1, 0.95)}),
+        (PRODUCT, {"own_subjects": own(12.0, 0.95), "infrastructure_p": SUPPORTS / 2}),  # not quite strangers
+        (PRODUCT, {"own_subjects": own(12.0, OF_USUAL - 0.01), "infrastructure_p": 2 * SUPPORTS}),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(12.0, OF_USUAL - 0.01)}),
         (COMMUNITY, {"templated": False}),  # a subject, but an even load
-        (COMMUNITY, {"templated": False, "even_p": AS_CHANCE - 0.01}),
-        (COMMUNITY, {"templated": False, "even_p": None}),
-        (COMMUNITY, {"load_ratio": INDEPENDENT, "even_p": 1.0, "several": None}),  # an uneven load, but a template
-        (COMMUNITY, {"load_ratio": INDEPENDENT, "several": LOOSE, "sittings_p": 0.5}),  # who sends one sends several
-        (COMMUNITY, {"load_ratio": INDEPENDENT, "several": 0.1, "sittings_p": MACHINE}),  # no people
+        (COMMUNITY, {"templated": False, "ratio_beyond": 0.99}),
+        (COMMUNITY, {"templated": False, "ratio_beyond": None}),
+        (COMMUNITY, {"load_ratio": 1.0, "ratio_beyond": 1.0, "several": None}),  # an uneven load, but a template
+        (COMMUNITY, {"load_ratio": 1.0, "several": MOST, "sittings_p": 0.5}),  # who sends one sends several
+        (COMMUNITY, {"load_ratio": 1.0, "several": 0.1, "sittings_p": RULED_OUT}),  # no people
         (COMMUNITY, {"several": 0.1, "sittings_p": 0.5}),  # an even load
-        (COMMUNITY, {"load_ratio": 1.1, "several": 0.1, "sittings_p": 0.5, "infrastructure_p": SHARED / 2}),
+        (COMMUNITY, {"load_ratio": 1.1, "several": 0.1, "sittings_p": 0.5, "infrastructure_p": RULED_OUT / 2}),
         (EVENT, {"days": 2.0}),  # within two days, but many from each account
         (EVENT, {"counts": TWO_EACH}),  # few from each account, but for weeks
-        (ORGANISATION, {"shares": {"org": 0.5, "network": 0.95}}),
+        (ORGANISATION, {"shares": {"org": NEARLY_ALL - 0.01, "network": 0.95}}),
         (ORGANISATION, {"shares": {"network": 0.95}}),  # one network, but many from each account: a proxy
-        (
-            PRODUCT,
-            {
-                "load_ratio": 1.1,
-                "own_subjects": own(12.0, 0.95),
-                "infrastructure_p": SHARED / 2,
-            },
-        ),
-        (COMMUNITY, {"templated": False, "load_ratio": INDEPENDENT, "infrastructure_p": SHARED / 2}),
+        (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(12.0, 0.95), "infrastructure_p": RULED_OUT / 2}),
+        (COMMUNITY, {"templated": False, "load_ratio": 1.0, "infrastructure_p": RULED_OUT / 2}),
     ],
 )
 def test_half_of_an_innocent_case_does_not_fit(which: int, changes: dict[str, Any]) -> None:

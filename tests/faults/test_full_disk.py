@@ -135,7 +135,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         (errno.EDQUOT, "the disk quota is used up"),
         (errno.EROFS, "the disk is read-only"),
         (errno.EACCES, "permission denied"),
-        (errno.ENOTDIR, "a file stands where a folder is needed"),
+        (errno.ENOTDIR, "a part of the path is a file, not a folder"),
         (errno.EIO, "the disk fails (input/output error)"),
     ],
 )
@@ -223,7 +223,7 @@ def test_a_full_temporary_folder_is_named_with_the_remedy(tmp_path: Path, monkey
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(ScratchError, match=rf"in {tmp_path}: the disk is full; free some space there, or set TMPDIR"):
         file.write(0, memoryview(b"x"))
-    with pytest.raises(ScratchError, match=r"a file stands where a folder|No such file"):
+    with pytest.raises(ScratchError, match=r"a part of the path is a file|No such file"):
         ScratchFile(tmp_path / "none")
 
 
@@ -314,7 +314,7 @@ def test_a_file_in_place_of_a_folder_is_noted_once(made: Made, cache: Path, tmp_
     found = scan(made.files, cache, work=work)
     assert answer_of(found) == made.answer
     (note,) = given_up(found)
-    assert note.startswith(f"going on without the work folder {work}: a file stands where a folder is needed;")
+    assert note.startswith(f"going on without the work folder {work}: a part of the path is a file, not a folder;")
 
 
 def test_a_work_folder_on_a_disk_of_a_megabyte(made: Made, cache: Path, small_disk: Callable[[str], Path]) -> None:
@@ -612,8 +612,8 @@ def test_a_state_that_cannot_keep_what_only_saves_time_goes_on(
     assert run.detection.findings
     (note,) = [note for note in notes if "going on without" in note]
     assert note == (
-        f"going on without the vectors and neighbours in the state {folder}: a file stands where a folder is needed; "
-        "the next run makes them again"
+        f"going on without the vectors and neighbours in the state {folder}: a part of the path is a file, not a "
+        "folder; the next run makes them again"
     )
 
 

@@ -15,8 +15,9 @@ from harvestdetect.judge.attribute import Signature
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
 FORM = "Rate the following essay about {} from one to ten and explain each point you take off it"
-SIGNATURE = Signature(
-    campaign="c-1", words=("rate the following essay about", None, "from one to ten and explain each point")
+SIGNATURE = Signature(campaign="c-1", words=("rate the following essay about", None, "from one to ten"))
+LONG = Signature(
+    campaign="c-2", words=("rate the following essay about", None, "from one to ten and explain each point")
 )
 
 
@@ -45,11 +46,9 @@ def test_who_fills_a_known_template_twice_is_told(found: Any) -> None:
     )
 
 
-def test_a_long_template_tells_by_one_prompt(found: Any) -> None:
-    long = f"{FORM}, then rewrite the weakest part"
-    words = tuple(long.lower().replace(",", " ,").split(" {} "))
-    signature = Signature(campaign="c-2", words=(words[0], None, words[1]))
-    assert [a.account for a in found([row("x", long.format("sand")), row("y", "hello there")], [signature])] == ["x"]
+def test_one_prompt_is_enough_for_a_rigid_template(found: Any) -> None:
+    (one,) = found([row("x", FORM.format("sand")), row("y", "hello there")], [SIGNATURE, LONG])
+    assert (one.campaign_id, one.account, one.prompts) == ("c-2", "x", 1)
 
 
 def test_few_words_are_no_signature(found: Any) -> None:

@@ -27,9 +27,8 @@ from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
 from harvestdetect.evidence.measures import deciding
 from harvestdetect.judge.calibration import (
     CONFIDENCE,
-    FEW,
-    MANY,
     MATTERS,
+    TAIL,
     Calibration,
     Half,
     calibrated,
@@ -166,7 +165,7 @@ def test_calibration_is_monotone_and_a_p_value(benign: list[float], p_values: li
     assert all(a <= b * (1 + 1e-12) for a, b in pairwise(found))
 
 
-@pytest.mark.parametrize("count", [MANY - 1, MANY, 400])
+@pytest.mark.parametrize("count", [10 * TAIL - 1, 10 * TAIL, 400])
 def test_large_calibrations_are_monotone_as_well(count: int) -> None:
     rng = np.random.default_rng(count)
     for power in (0.1, 1.0, 4.0):
@@ -178,13 +177,13 @@ def test_large_calibrations_are_monotone_as_well(count: int) -> None:
 @given(st.lists(P_VALUES, min_size=1, max_size=60), P_VALUES)
 @settings(max_examples=300, deadline=None)
 def test_few_benign_candidates_never_make_a_p_value_smaller(benign: list[float], p_value: float) -> None:
-    assert len(benign) < MANY
+    assert len(benign) < 10 * TAIL
     assert calibrated_p(fit_measure(benign), p_value)[0] >= p_value
 
 
 def test_many_benign_candidates_may_show_a_p_value_to_be_too_large() -> None:
     rng = np.random.default_rng(3)
-    large = (rng.random(MANY) ** 0.1).tolist()  # hardly any below a half
+    large = (rng.random(10 * TAIL) ** 0.1).tolist()  # hardly any below a half
     assert calibrated_p(fit_measure(large), 0.5)[0] < 0.05
     assert calibrated_p(fit_measure(large[1:]), 0.5)[0] == 0.5
     assert calibrated_p(fit_measure(large), 1e-9) == (pytest.approx(1e-9, rel=10), True)
@@ -224,7 +223,7 @@ def test_a_few_benign_candidates_count_beside_the_own_null(count: int) -> None:
     assert 1e-9 <= calibrated_p(fit_measure(alike), 1e-9)[0] < 1e-4
     assert calibrated_p(fit_measure(extreme), 1e-13)[0] > calibrated_p(fit_measure(alike), 1e-13)[0]
     assert calibrated_p(fit_measure(extreme), 1e-12)[0] >= (count + 1) / (count + 1)
-    assert count < FEW
+    assert count < TAIL
 
 
 def test_equal_p_values_everywhere() -> None:
@@ -280,7 +279,7 @@ def test_candidates_that_are_held_down_to_watch_are_not_learnt_from() -> None:
     assert (found.counts["candidates"], found.counts["calibrating"]) == (3, 2)
     assert len(found.held_out) == 3
     assert "2 candidates are few" in summary(found, fdr=0.01)
-    assert "few" not in summary(fitted(uniform(FEW)), fdr=0.01)
+    assert "few" not in summary(fitted(uniform(TAIL)), fdr=0.01)
 
 
 def test_a_benign_dump_without_candidates() -> None:

@@ -120,6 +120,7 @@ INPUTS: dict[str, Any] = {
     "texts": 310,
     "counts": np.full(40, 8, np.int32),
     "load_ratio": 1.2,
+    "ratio_beyond": 1.1,
     "even_p": 0.6,
     "own_subjects": OwnSubjects(deviations=12.0, of_usual=0.9),
     "sittings_p": 0.5,
@@ -137,6 +138,7 @@ OTHERS: dict[str, Any] = {
     "texts": 3,
     "counts": np.full(40, 2, np.int32),
     "load_ratio": 0.1,
+    "ratio_beyond": 0.1,
     "even_p": 1e-9,
     "own_subjects": None,
     "sittings_p": 1e-9,
@@ -162,7 +164,7 @@ def test_an_explanation_reads_no_more_than_it_says(explanation: Explanation) -> 
 def test_thresholds_are_read_when_they_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = ExplanationInputs(**{**INPUTS, "median_words": 6.0})
     assert explained(inputs)[1].verdict == "unlikely"
-    monkeypatch.setattr(benign, "SHORT", 7)
+    monkeypatch.setattr(benign, "TEMPLATE_WORDS", 7)
     assert explained(inputs)[1].verdict == "fits"
     assert EXPLANATIONS[1].lifted_by() == "prompts of 7 words or more"
 

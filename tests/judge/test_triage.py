@@ -13,12 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.data import TIERS, BenignExplanation, Evidence, Family, RateStep, Tier
+from harvestdetect.evidence.observation import SUPPORTS
 from harvestdetect.judge.triage import (
-    AGREES,
     ALONE,
     BEYOND_TEXT,
     NEIGHBOURS,
-    TEXT_FDR,
     Judgement,
     changes,
     expected_false,
@@ -144,7 +143,7 @@ def test_one_family_without_a_template_must_be_surer_and_agree_with_itself() -> 
     assert tier({"time": FDR / 2, "text": SURE}, templated=False) == "review"
 
 
-@pytest.mark.parametrize(("second", "expected"), [(AGREES, "review"), (1.5 * AGREES, None)])
+@pytest.mark.parametrize(("second", "expected"), [(SUPPORTS, "review"), (1.5 * SUPPORTS, None)])
 @pytest.mark.parametrize("deciding", [{}, {"structure": ("even load", "one list of work")}])
 def test_a_second_measure_agrees_whether_it_decides_or_not(
     deciding: Mapping[str, Sequence[str]], second: float, expected: Tier | None
@@ -168,7 +167,7 @@ def test_measures_that_do_not_decide_agree_only_with_one_that_does(
     sets = [items, *[[evidence("first 0", "time", 1.0)]] * others]
     count = len(sets)
     found = judge(sets, [()] * count, [False] * count, deciding=deciding, fdr=fdr)[0]
-    agreeing = [d for d, p in measures if p <= AGREES]
+    agreeing = [d for d, p in measures if p <= SUPPORTS]
     if found.tier == "review":
         assert any(agreeing)
         assert len(agreeing) >= 2
@@ -184,9 +183,9 @@ def test_only_the_deciding_measures_make_a_family_stand() -> None:
 
 
 def test_text_alone_is_to_watch() -> None:
-    assert tier({"text": TEXT_FDR / 2}) == "watch"
+    assert tier({"text": SUPPORTS / 2}) == "watch"
     assert tier({"text": 0.0, "time": 0.5, "structure": 0.5}) == "watch"
-    assert tier({"text": 2 * TEXT_FDR}) is None
+    assert tier({"text": 2 * SUPPORTS}) is None
 
 
 def test_nothing_that_stands_is_no_finding() -> None:
@@ -343,7 +342,7 @@ def test_a_judgement_says_how_each_family_came_out() -> None:
     found = judged({"structure": 0.004, "text": 1e-6, "intent": SURE}, {"structure": 0.5, "time": 0.3})
     first, second = found
     assert [(s.family, s.p_value, s.adjusted, s.cut, s.stands) for s in first.standings] == [
-        ("text", pytest.approx(1e-6), pytest.approx(2e-6), TEXT_FDR, True),
+        ("text", pytest.approx(1e-6), pytest.approx(2e-6), SUPPORTS, True),
         ("structure", pytest.approx(0.004), pytest.approx(0.008), FDR, True),
     ]
     assert [s.family for s in second.standings] == ["structure", "time"]
@@ -455,7 +454,7 @@ def test_expected_false_of_nothing() -> None:
 
 def test_expected_false_by_hand() -> None:
     one = judged({"structure": 0.5, "time": 0.5, "text": 0.5})
-    assert expected_false(one, fdr=FDR) == pytest.approx({"urgent": FDR**2, "review": 2 * FDR, "watch": TEXT_FDR})
+    assert expected_false(one, fdr=FDR) == pytest.approx({"urgent": FDR**2, "review": 2 * FDR, "watch": SUPPORTS})
     # Four candidates, two of them let in by structure; the other two would be let in as the third.
     strong: dict[Family, float] = {"structure": SURE}
     weak: dict[Family, float] = {"structure": 0.9}
@@ -476,9 +475,9 @@ def test_a_family_that_stands_makes_a_false_urgent_more_likely_than_chance_alone
 def test_a_capped_candidate_can_be_false_at_its_cap_only() -> None:
     innocent: dict[Family, float] = {"structure": 0.5, "time": 0.5, "text": 0.5}
     held = judged(innocent, benign=[explanation(caps="watch")])
-    assert expected_false(held, fdr=FDR) == pytest.approx({"urgent": 0, "review": 0, "watch": TEXT_FDR + 2 * FDR})
+    assert expected_false(held, fdr=FDR) == pytest.approx({"urgent": 0, "review": 0, "watch": SUPPORTS + 2 * FDR})
     held = judged(innocent, benign=[explanation(caps="review")])
-    assert expected_false(held, fdr=FDR) == pytest.approx({"urgent": 0, "review": 2 * FDR, "watch": TEXT_FDR})
+    assert expected_false(held, fdr=FDR) == pytest.approx({"urgent": 0, "review": 2 * FDR, "watch": SUPPORTS})
 
 
 @pytest.mark.parametrize(("both", "single"), [(0, 0), (1, 0), (0, 6), (8, 4), (20, 10)])
@@ -502,7 +501,7 @@ def test_the_stated_number_is_at_least_the_realised_one(both: int, single: int) 
             for family in BEYOND:
                 own.append(evidence(f"{family} 0", family, float(rng.random() ** (6 if family in real[i] else 1))))
                 if rng.random() < 0.5:
-                    own.append(evidence(f"{family} 1", family, AGREES / 2))  # agrees, does not decide
+                    own.append(evidence(f"{family} 1", family, SUPPORTS / 2))  # agrees, does not decide
             items.append(own)
         benign = [[explanation(caps=c)] if c else [] for c in caps]
         found = judge(items, benign, templated, deciding=deciding, fdr=fdr)

@@ -297,14 +297,14 @@ def test_interrupted_writing_leaves_nothing_behind(
 def test_out_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.write_text("kept")
-    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+    with pytest.raises(OutputError, match="a part of the path is a file, not a folder"):
         report.check_writable(file)
-    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+    with pytest.raises(OutputError, match="a part of the path is a file, not a folder"):
         report.write_outputs(make_detection(), file / "out")
     assert file.read_text() == "kept"
 
     (tmp_path / "out" / "run.json").mkdir(parents=True)
-    with pytest.raises(OutputError, match="a folder stands where a file is needed"):
+    with pytest.raises(OutputError, match="there is a folder of that name"):
         report.write_outputs(make_detection(), tmp_path / "out")
 
     def refuse(*_: object, **__: object) -> None:

@@ -166,7 +166,7 @@ def test_what_is_not_the_states_own_is_told(folder: Path) -> None:
     note = folder / "note.txt"
     note.write_text(f"asked by {POOL[3]}")
     with open_state(folder, write=True) as opened:
-        with pytest.raises(ErasureError, match=r"note\.txt, which is no file of the state, may hold it; run it again"):
+        with pytest.raises(ErasureError, match=r"note\.txt, which is no file of the state, may contain it; run"):
             opened.forget(POOL[3])
         note.unlink()
         assert opened.forget(POOL[3]).known

@@ -207,7 +207,7 @@ def test_full_disk_is_a_cache_error_and_keeps_nothing(tmp_path: Path, monkeypatc
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    with pytest.raises(CacheError, match=r"cannot use the folder .*: a file stands where a folder is needed"):
+    with pytest.raises(CacheError, match=r"cannot use the folder .*: a part of the path is a file, not a folder"):
         VectorCache(blocked, MODEL)
 
 

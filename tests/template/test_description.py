@@ -14,19 +14,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.corpus.registry import SAME_TEMPLATE
 from harvestdetect.template import mixtures
 from harvestdetect.template.alignment import align, common_words, kept_shares
 from harvestdetect.template.description import (
     IN_ORDER,
-    LABELS,
     SHARED_WORDS,
     SLOT_EXAMPLES,
     TEMPLATE_WORDS,
     Description,
     describe,
+    enough_to_describe,
     is_template,
 )
-from harvestdetect.template.mixtures import MIN_TEXTS, SAME, SAME_MIN_WORDS, same_templates, templates_within
+from harvestdetect.template.mixtures import same_templates, templates_within
 from harvestdetect.template.tokens import MAX_TOKENS, token_texts, tokens
 
 TOKENS = st.lists(st.sampled_from(["a", "b", "c", "the", "."]), max_size=14)
@@ -274,7 +275,7 @@ def test_a_part_of_a_template_is_another_template() -> None:
 def test_short_templates_are_not_compared() -> None:
     short = "Explain {} to a small child"
     one = described(short)
-    assert one.fixed < SAME_MIN_WORDS
+    assert one.fixed < SHARED_WORDS
     assert same_templates([one, described(short, seed=4)]) == [[0], [1]]
 
 
@@ -307,9 +308,9 @@ def of_tokens(kept: Sequence[str]) -> Description:
 def same_pair(first: Description, second: Description) -> bool:
     bags = set(first.kept), set(second.kept)
     return (
-        min(first.fixed, second.fixed) >= SAME_MIN_WORDS
-        and len(bags[0] & bags[1]) >= SAME * max(map(len, bags))
-        and len(align(first.kept, second.kept)) >= SAME * max(len(first.kept), len(second.kept))
+        min(first.fixed, second.fixed) >= SHARED_WORDS
+        and len(bags[0] & bags[1]) >= SAME_TEMPLATE * max(map(len, bags))
+        and len(align(first.kept, second.kept)) >= SAME_TEMPLATE * max(len(first.kept), len(second.kept))
     )
 
 
@@ -513,14 +514,16 @@ def within_by_description(texts: Sequence[str], vectors: npt.NDArray[np.float32]
     """The templates within some texts where every part is described in full."""
     found: list[Description] = []
     halves = mixtures._halves(vectors, np.arange(len(texts)))
-    for _ in range(mixtures.MAX_HALVINGS):
-        parts = [part for part in halves if len(part) >= MIN_TEXTS]
+    even = mixtures.MIXED_TEXTS // 2
+    while enough_to_describe(even):
+        even //= 2
+        parts = [part for part in halves if enough_to_describe(len(part))]
         made = [describe([texts[i] for i in part], vectors[part]) for part in parts]
-        found += [one for one in made if one.fixed >= SAME_MIN_WORDS]
+        found += [one for one in made if one.fixed >= SHARED_WORDS]
         halves = [
             half
             for part, one in zip(parts, made, strict=True)
-            if one.fixed < SAME_MIN_WORDS
+            if one.fixed < SHARED_WORDS
             for half in mixtures._halves(vectors, part)
         ]
     return [found[group[0]] for group in same_templates(found)]
@@ -543,10 +546,12 @@ def test_the_templates_within_are_those_of_full_descriptions(seed: int, words: i
 
 
 def test_few_texts_show_no_template() -> None:
-    texts = fill(MIXED[0], 2 * MIN_TEXTS)
-    for count in range(1, MIN_TEXTS):
+    least = next(count for count in range(1, 100) if enough_to_describe(count))
+    assert least == 6  # with five others, a word that one of them lacks is in four fifths of them
+    texts = fill(MIXED[0], 2 * least)
+    for count in range(1, least):
         assert templates_within(texts[:count], around(count)) == []
-    halves = np.repeat(np.eye(2, 8, dtype=np.float32), MIN_TEXTS, axis=0)
+    halves = np.repeat(np.eye(2, 8, dtype=np.float32), least, axis=0)
     assert len(templates_within(texts, halves)) == 1
     assert templates_within(texts[1:-1], halves[1:-1]) == []
 
@@ -585,16 +590,17 @@ def test_a_reworded_template_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "labels"),
+    ("form", "labels", "is_one"),
     [
-        ("Question: {}\n\nOptions:\n\n\t{}: {}\n\nAnswer:", 3),
-        ("Question: {}\nAnswer:", 2),
-        ("The question: {}\nAnswer options: {}\nAnswer:", 3),
-        ("The words of a question: {}\nAnswer:", 1),
-        ("{}: so the question: {}, the options: {} and the answer:", 0),  # within a line
+        ("Question: {}\n\nOptions:\n\n\t{}: {}\n\nAnswer:", 3, True),
+        ("Question: {}\nAnswer:", 2, False),
+        ("Question: {}\nShort answer:", 2, False),
+        ("The question: {}\nAnswer options: {}\nAnswer:", 3, True),
+        ("Words of a question: {}\nAnswer:", 1, True),
+        ("{}: the question: {}, options: {} answer:", 0, False),  # within a line
     ],
 )
-def test_a_form_is_a_template_however_few_its_words(form: str, labels: int) -> None:
+def test_a_form_is_a_template_however_few_its_words(form: str, labels: int, is_one: bool) -> None:
     rng = np.random.default_rng(3)
 
     def some() -> str:
@@ -602,7 +608,7 @@ def test_a_form_is_a_template_however_few_its_words(form: str, labels: int) -> N
 
     found = of_texts([form.format(some(), some(), some()) for _ in range(12)])
     assert found.labels == labels
-    assert is_template(found) == (labels >= LABELS or found.fixed >= TEMPLATE_WORDS)
+    assert is_template(found) == is_one
 
 
 def of_texts(texts: list[str]) -> Description:

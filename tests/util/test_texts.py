@@ -55,7 +55,7 @@ def test_bytes_beyond_the_end_are_an_error() -> None:
     target = np.zeros(4, np.uint8)
     file.read_into(1, target)
     assert target.tobytes() == b"bcde"
-    with pytest.raises(ScratchError, match="nothing at byte 5"):
+    with pytest.raises(ScratchError, match="no data from byte 5 on"):
         file.read_into(3, np.zeros(4, np.uint8))
 
 

@@ -1,0 +1,135 @@
+"""The command ``inspect``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvestdetect.cli.console import aligned, answer, json_answer, shown
+from harvestdetect.cli.options import output_option, reading_options, settings_of_reading
+
+if TYPE_CHECKING:
+    from harvestdetect.data import Reading, SourceFile
+    from harvestdetect.dump.inspection import Inspection
+
+__all__ = ["inspect"]
+
+FILES_SHOWN = 10
+"""Files that are described one by one."""
+OTHERS_SHOWN = 4
+"""Other columns that are named for a field."""
+REASONS_SHOWN = 8
+"""Reasons of rejects that are named."""
+LANGUAGES_SHOWN = 6
+"""Languages that are named."""
+
+
+@click.command(short_help="Tell how dumps are read, and what looks suspicious.")
+@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@output_option("text for people")
+@reading_options
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=50_000, show_default=True, metavar="N",
+    help="Number of rows to read, over all files.",
+)  # fmt: skip
+def inspect(dumps: tuple[str, ...], output: str, rows: int, **options: Any) -> int:
+    """Read the beginning of each DUMP, and print how a scan would read it.
+
+    It tells the format, which column is the account, the prompt and the time, which others could be, how times are
+    written, which rows cannot be read and why, who sent how much, languages, two prompts (addresses, long numbers and
+    keys replaced), and what looks suspicious. Change a column with --map.
+    """
+    from harvestdetect.dump.inspection import inspect_dumps
+
+    found = inspect_dumps(dumps, settings=settings_of_reading(options), rows=rows)
+    if output == "json":
+        json_answer(_plain(found), utf8=True)
+    else:
+        answer("\n".join(_lines(found)) + "\n")
+    return 0
+
+
+def _plain(found: Inspection) -> dict[str, Any]:
+    import dataclasses
+
+    return dataclasses.asdict(found)
+
+
+def _lines(found: Inspection) -> Iterator[str]:
+    """The answer, line by line."""
+    for file in found.files[:FILES_SHOWN]:
+        yield from _file_lines(file)
+        yield ""
+    more = len(found.files) - FILES_SHOWN
+    if more > 0:
+        yield f"{more:,} more files were read"
+    if found.unread:
+        yield f"{found.unread:,} more files were not read"
+    yield from _totals(found)
+    if found.examples:
+        yield "two prompts:" if len(found.examples) > 1 else "a prompt:"
+        yield from (f"  {shown(text)}" for text in found.examples)
+    for sentence in found.warnings:
+        yield f"warning: {shown(sentence)}"
+    yield "a column that is wrong: --map FIELD=COLUMN (FIELD=none: no column), with inspect, scan and calibrate"
+
+
+def _file_lines(file: SourceFile) -> Iterator[str]:
+    """How one file is read."""
+    reading = file.reading
+    what = [file.format]
+    if reading is not None:
+        what += [reading.container, reading.encoding, f"read as {reading.shape}" if reading.shape else ""]
+    yield f"{shown(file.name)}: {', '.join(shown(part) for part in what if part)}"
+    if reading is not None and reading.columns:
+        yield aligned([("", *row) for row in _column_rows(reading)]).rstrip("\n")
+    yield f"  {file.rows:,} prompts, {file.rejects:,} rejects" + _left_out(reading)
+
+
+def _column_rows(reading: Reading) -> Iterator[tuple[str, str, str]]:
+    """Field, column, and what else is known of it."""
+    for field, column in reading.columns.items():
+        notes = []
+        if field == "timestamp" and reading.times:
+            notes.append(reading.times)
+        others = reading.others.get(field, ())
+        if others:
+            notes.append("or " + ", ".join(others[:OTHERS_SHOWN]) + (", ..." if len(others) > OTHERS_SHOWN else ""))
+        yield field, column, "; ".join(notes)
+
+
+def _left_out(reading: Reading | None) -> str:
+    if reading is None:
+        return ""
+    parts = [f"{count:,} {kind}" for kind, count in reading.left_out.items()]
+    if reading.untimed:
+        parts.append(f"{reading.untimed:,} times that cannot be read")
+    return f"; left out: {', '.join(parts)}" if parts else ""
+
+
+def _totals(found: Inspection) -> Iterator[str]:
+    """What all files have together."""
+    least, middle, most = found.prompts_per_account
+    part = "" if found.complete else " in the part that was read"
+    yield (
+        f"{found.prompts:,} prompts of {found.accounts:,} accounts{part}; prompts per account: {least:,} to {most:,}, "
+        f"median {middle:,}"
+    )
+    if found.first is not None:
+        from harvestdetect.report.format import iso_time
+
+        yield f"from {iso_time(found.first)} to {iso_time(found.last)}; {found.without_time:,} without a time"
+    else:
+        yield "no prompt has a time"
+    if found.rejects:
+        yield f"rejects: {_named(found.rejects, REASONS_SHOWN)}"
+    if found.languages:
+        shares = {language: f"{share:.0%}" for language, share in found.languages}
+        yield f"languages: {_named(shares, LANGUAGES_SHOWN)}"
+
+
+def _named(values: Mapping[str, object], most: int) -> str:
+    named = [f"{shown(name)} ({value})" for name, value in list(values.items())[:most]]
+    return ", ".join(named) + (", ..." if len(values) > most else "")
