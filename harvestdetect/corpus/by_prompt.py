@@ -12,6 +12,7 @@ import numpy as np
 from harvestdetect.data import NO_TIME, SYSTEM, WHOLE_KINDS, Corpus, Prompts
 from harvestdetect.util.arrays import AnyInts, Bools, Floats16, Ints, Ints32, Words, ranges, spread, unique, unit
 from harvestdetect.util.vectors import Rows
+from harvestdetect.util.words import count_words
 
 __all__ = [
     "PromptSegments",
@@ -309,6 +310,6 @@ def longest_part_words(corpus: Corpus, parts: PromptSegments, prompts: Ints32) -
     has = size > 0
     found = np.zeros(len(prompts), np.int64)
     if has.any():
-        words = _measured(corpus, _of_prompts(parts, prompts), lambda text: text.count(" ") + 1)
+        words = _measured(corpus, _of_prompts(parts, prompts), count_words)
         found[has] = np.maximum.reduceat(words, (np.cumsum(size) - size)[has])
     return found

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from harvestdetect.util.words import RUN_LETTERS, combining_marks, count_words, has_runs, letters
+
 __all__ = ["is_wordy", "normalize", "outline", "sentences"]
 
 # Letters of other scripts that look like Latin ones (the lower-case ones; text is folded first).
@@ -42,22 +44,23 @@ _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
-_STOP: Final = re.compile(r"([.!?…。！？])(?:[\"')\]»”]*\s+|(?=[^\s.!?\d\w])|(?<=[。！？]))")
+_STOP: Final = re.compile(
+    "([.!?\u2026\u3002\uff01\uff1f\uff61\u0589\u061f\u06d4\u0964\u0965\u17d4\u17d5\u104b])"
+    r"(?:[\"')\]»”]*\s+|(?=[^\s.!?\d\w])|(?<=[\u3002\uff01\uff1f\uff61\u17d4\u17d5\u104b]))"
+)
+"""A full stop, and what shows that it ends a sentence. Those of scripts without blanks between words always do."""
 _SPACE: Final = re.compile(r"\s")
 _PRINTABLE: Final = re.compile("[ -~]")
 _LINE: Final = re.compile(r"[\n\r\u2028\u2029]+")
 
-_LABEL: Final = re.compile(
-    r"^[ \t]*(?:(#{1,6} [^\n]{1,60}|\[[^\]\n]{2,60}\]|<[^>\n]{2,60}>)[ \t]*$"
-    r"|(\(?\w{1,3}[.):]|[^\W\d][\w /-]{0,40}:)(?=\s|$))",
-    re.MULTILINE,
-)
 _DIGITS: Final = re.compile(r"\d+")
 
 MARKS: Final = 30
 """Most combining marks of a run that are kept."""
 PIECE: Final = 1 << 12
 """Characters that are normalised at a time. Python needs time quadratic in the growth of a text."""
+WORDY: Final = 256
+"""Characters of a text in which words are looked for to know whether it has enough of them."""
 SLACK: Final = 64
 """Bytes that a normalised form may have in addition to twice those of its text, which may be a single letter."""
 
@@ -194,13 +197,27 @@ def sentences(text: str) -> Iterator[str]:
 def is_wordy(text: str, *, characters: int = 24, words: int = 4) -> bool:
     """Whether a normalised text has enough words for its repetition to be meaningful.
 
-    In scripts without blanks between words, two characters count as a word.
+    In Korean, two syllables count as a word.
     """
+    if has_runs(text):
+        text = text[:WORDY]
+        return letters(text) >= characters and count_words(text) >= words
     if len(text) < characters and text.isascii():
         return False
     blanks = text.count(" ") + 1
     wide = sum(c > "\u2e80" for c in text) if not text.isascii() else 0
     return max(blanks, wide // 2) >= words and (len(text) >= characters or wide >= 2 * words)
+
+
+@lru_cache(maxsize=1)
+def _label() -> re.Pattern[str]:
+    """A pattern of a label at the beginning of a line. Wide marks need no blank behind them."""
+    name = rf"[^\W\d][\w{combining_marks()} /-]{{0,40}}"
+    return re.compile(
+        r"^[ \t]*(?:(#{1,6} [^\n]{1,60}|\[[^\]\n]{2,60}\]|<[^>\n]{2,60}>)[ \t]*$"
+        rf"|(\(?\w{{1,3}}[.):]|{name}:)(?=\s|$)|({name}:)(?=[{RUN_LETTERS}])|([(（]?\w{{1,3}}[．）、]|{name}：))",
+        re.MULTILINE,
+    )
 
 
 def outline(text: str, *, labels: int = 3) -> str:
@@ -212,8 +229,8 @@ def outline(text: str, *, labels: int = 3) -> str:
     if "\n" not in text:
         return ""
     found: list[str] = []
-    for match in _LABEL.finditer(text):
-        label = _DIGITS.sub("#", normalize(match.group(1) or match.group(2)))
+    for match in _label().finditer(text):
+        label = _DIGITS.sub("#", normalize(match.group(match.lastindex or 0)))
         if label and found[-1:] != [label]:
             found.append(label)
     return " | ".join(found) if len(set(found)) >= labels else ""

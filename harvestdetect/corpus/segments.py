@@ -20,6 +20,7 @@ from harvestdetect.corpus.normalize import is_wordy, normalize, outline, sentenc
 from harvestdetect.data import HEAD, OUTLINE, SENTENCE, TAIL, WINDOW
 from harvestdetect.util.arrays import AnyArray, Bools, Bytes, Ints, Ints32, Words
 from harvestdetect.util.texts import pack
+from harvestdetect.util.words import borders
 
 __all__ = [
     *("LONGEST", "SHORT", "Pieces", "Shareable", "beginnings", "digests", "normalized", "numbers", "pieces_of"),
@@ -38,7 +39,7 @@ _ODD: Final = r"[^\t\n\r\x20-\x7e]"
 """A pattern that matches only in texts that are not plain."""
 _SPACED: Final = r"[\t\n\r]|  |^ | $"
 """A pattern that matches in plain texts with white space other than single blanks between words."""
-_LABELLED: Final = r"(?m)^[ \t]*(?:#|\[|<|[^\n]{1,4}[.):](?:[^!-~]|$)|[^\n:]{1,44}:(?:[^!-~]|$))"
+_LABELLED: Final = r"(?m)^[ \t]*(?:#|\[|<|[^\n]{1,4}[.):](?:[^!-~]|$)|[^\n:]{1,44}:(?:[^!-~]|$)|[^\n]{1,44}[．）、：])"
 """A pattern that matches at every line with a label, and at some lines without one."""
 
 
@@ -278,8 +279,8 @@ def _pieces(text: str, *, size: int, max_windows: int) -> Iterator[tuple[int, st
     Windows start at the beginning of a paragraph, so that the text before it does not move them.
     """
     clean = text.strip()
-    yield HEAD, clean[:size].rsplit(maxsplit=1)[0]
-    yield TAIL, clean[-size:].split(maxsplit=1)[-1]
+    yield HEAD, _beginning(clean, size)
+    yield TAIL, _end(clean, size)
     left = max_windows
     for paragraph in _PARAGRAPH.split(clean):
         for start in range(0, len(paragraph), size):
@@ -289,3 +290,15 @@ def _pieces(text: str, *, size: int, max_windows: int) -> Iterator[tuple[int, st
             if len(piece) >= size // 3:
                 left -= 1
                 yield WINDOW, piece
+
+
+def _beginning(text: str, size: int) -> str:
+    """The first characters of a text, at most ``size``, without a word that is cut."""
+    near = borders(text, size)
+    return text[: near[0]] if near else text[:size].rsplit(maxsplit=1)[0]
+
+
+def _end(text: str, size: int) -> str:
+    """The last characters of a text, at most ``size``, without a word that is cut."""
+    near = borders(text, len(text) - size)
+    return text[near[1] :] if near else text[-size:].split(maxsplit=1)[-1]

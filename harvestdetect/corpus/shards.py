@@ -44,6 +44,7 @@ from harvestdetect.store.keys import key_of
 from harvestdetect.store.trust import ABSENT, Condition, DamagedFileError, condition_of, move_aside
 from harvestdetect.util.disk import SpareFolder, reason_of
 from harvestdetect.util.files import Unfinished, file_digest, flush_to_disk, make_folder, sweep
+from harvestdetect.util.words import segmenter
 
 __all__ = ["SUFFIX", "ShardFolder", "ShardWriter", "Window", "state_file_name"]
 
@@ -125,7 +126,7 @@ class ShardFolder:
             "max_windows": cutting.max_windows,
             "registry": cutting.registry.digest if cutting.registry else None,
         }
-        versions = [__version__, pa.__version__, unicodedata.unidata_version, sys.byteorder]
+        versions = [__version__, pa.__version__, unicodedata.unidata_version, segmenter(), sys.byteorder]
         self._versions = key_of({}, kind="versions", content=versions)[:12]
         if not change:
             return

@@ -12,6 +12,7 @@ from harvestdetect.data import FIELDS
 from harvestdetect.dump.file_names import PATTERN, check_pattern
 from harvestdetect.dump.paths import Path
 from harvestdetect.errors import ColumnsError
+from harvestdetect.util.words import spaced
 
 __all__ = [
     "ACCOUNT_CLASSES",
@@ -343,7 +344,7 @@ _SHOWN: Final = 40
 
 def looks_like_name(name: str) -> bool:
     """Whether a text can be shown as the name of a column: it is short and looks like no sentence."""
-    return bool(_NAME.fullmatch(name)) and len(name.split()) <= _MOST_WORDS
+    return bool(_NAME.fullmatch(name)) and len(spaced(name).split()) <= _MOST_WORDS
 
 
 def complaint(file: str, what: str, field: str, found: Sequence[Path], note: str = "") -> str:

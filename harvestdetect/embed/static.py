@@ -1,6 +1,11 @@
 """The wording view: a static embedding, computed from the matrix of a distilled model without loading torch.
 
 The vector of a text is the mean of the vectors of its tokens. It is the same to the bit in any batch.
+
+The packaged model was made for English. Its vocabulary lacks most Chinese characters and nearly all letters of Thai,
+Lao, Khmer and Burmese, so all texts in these languages would look alike. Words of scripts without blanks, and words of
+other scripts that the vocabulary does not know, get a random direction each (:data:`DIRECTIONS`): two texts are near if
+they have many words in common.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ import numpy as np
 from harvestdetect.embed.distill import StaticModel
 from harvestdetect.embed.model_files import ENCODING_VERSION
 from harvestdetect.util.arrays import Floats32, unit
+from harvestdetect.util.words import has_runs, letters, segmenter, token_spans
 
 __all__ = ["KNOWN_WORDS", "StaticEncoder"]
 
@@ -24,6 +30,15 @@ BLOCK_TEXTS: Final = 4_096
 """Number of texts whose tokens are in memory at once."""
 KNOWN_WORDS: Final = 400_000
 """Number of words whose tokens are remembered. When a block takes it above this, all words are forgotten."""
+DIRECTIONS: Final = 4_096
+"""Random directions for words that the model has not learnt. The digest of a word chooses one."""
+LENGTHS: Final = 4
+"""Lengths that the vector of such a word may have. The shorter a word, the more common it is, and the less it says:
+the learnt vectors of the commonest thousand words of English are half as long as those of usual ones."""
+LETTERS: Final = 2
+"""Letters of a word per step of length. A word of eight letters is as long as a usual learnt one. Chosen."""
+UNLEARNT_VERSION: Final = 1
+"""Number that is raised when unlearnt words get other vectors."""
 TEXT_CHARACTERS: Final = 16_384
 """Characters of a text that are tokenised. Any ordinary text fills the 512 tokens of the model with fewer, and a text
 of megabytes is not tokenised whole."""
@@ -46,10 +61,12 @@ class StaticEncoder:
         from tokenizers import Tokenizer
 
         self.name = "static"
-        self.digest = hashlib.sha256(f"{ENCODING_VERSION} {model.digest}".encode()).hexdigest()
+        self.digest = hashlib.sha256(
+            f"{ENCODING_VERSION} {UNLEARNT_VERSION} {segmenter()} {model.digest}".encode()
+        ).hexdigest()
         self.dimensions = int(model.matrix.shape[1])
-        self._matrix = model.matrix
-        self._tokens = _Tokens(Tokenizer.from_str(model.tokenizer))
+        self._matrix = np.concatenate([model.matrix, _directions(model.matrix)])
+        self._tokens = _Tokens(Tokenizer.from_str(model.tokenizer), first_direction=len(model.matrix))
 
     def encode(self, texts: Sequence[str]) -> Floats32:
         """Unit rows, float32[n, d], in the order of the texts."""
@@ -78,20 +95,25 @@ class StaticEncoder:
 class _Tokens:
     """Tokenises texts with the result of ``tokenizer.encode_batch_fast``, mostly without calling it.
 
+    Words that the model has not learnt become numbers from ``first_direction`` on.
+
     A BERT tokenizer cuts ASCII text at white space and around every punctuation mark, and then tokenises each word
     by itself. So the tokens of a word are computed once and remembered. The tokenizer is called for text that is not
     plain ASCII, and for all texts if it works in another way.
 
     Args:
         tokenizer: a ``tokenizers.Tokenizer``.
+        first_direction: number of the first random direction, above those of all tokens.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, *, first_direction: int) -> None:
         about = json.loads(tokenizer.to_str())
         truncation = about["truncation"] or {"max_length": sys.maxsize // 4, "direction": "Right"}
         added = [token["content"] for token in about["added_tokens"]]
         self._tokenizer = tokenizer
-        self._known = _Words(tokenizer)
+        self._unknown = tokenizer.token_to_id(about["model"].get("unk_token") or "")
+        self._first_direction = first_direction
+        self._known = _Words(tokenizer, unknown=self._unknown, first_direction=first_direction)
         self._bytes = 4 * int(truncation["max_length"])
         self._odd = re.compile("|".join(["[^\\t\\n\\r -~]", *map(re.escape, added)])).search
         self._simple = (
@@ -118,19 +140,43 @@ class _Tokens:
         asked = self._tokenizer.encode_batch_fast([texts[i] for i in others], add_special_tokens=False)
         for i, tokens in zip(others, asked, strict=True):
             found[i] = np.array(tokens.ids, np.int32).tobytes()
+            if self._simple and (self._unknown in tokens.ids or has_runs(texts[i])):
+                own = b"".join([known(texts[i][a:b].casefold()) for a, b in token_spans(texts[i])])[:size]
+                if max(np.frombuffer(own, np.int32), default=0) >= self._first_direction:
+                    found[i] = own
         return found
 
 
 class _Words(dict[str, bytes]):
-    """Word -> its tokens as the bytes of int32 numbers. A new word is tokenised when it is looked up."""
+    """Word -> its tokens as the bytes of int32 numbers. A new word is tokenised when it is looked up.
 
-    def __init__(self, tokenizer: Any) -> None:
+    A word in a script without blanks becomes a random direction. So does a word in another script that the vocabulary
+    does not know, but for signs and ASCII, which are seldom words of a language.
+    """
+
+    def __init__(self, tokenizer: Any, *, unknown: int | None, first_direction: int) -> None:
         self._tokenizer = tokenizer
+        self._unknown = unknown
+        self._first_direction = first_direction
 
     def __missing__(self, word: str) -> bytes:
         ids = self._tokenizer.encode(word, add_special_tokens=False).ids
+        if has_runs(word) or (self._unknown in ids and not word.isascii() and word[0].isalpha()):
+            digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            length = min(-(-letters(word) // LETTERS), LENGTHS)
+            ids = [self._first_direction + (length - 1) * DIRECTIONS + int.from_bytes(digest) % DIRECTIONS]
         self[word] = tokens = np.array(ids, np.int32).tobytes()
         return tokens
+
+
+def _directions(matrix: Floats32) -> Floats32:
+    """Random directions in each length, from short to that of usual tokens: float32[LENGTHS * DIRECTIONS, d]."""
+    length = np.linalg.norm(matrix, axis=1)
+    found = np.random.Generator(np.random.PCG64(0)).standard_normal((DIRECTIONS, matrix.shape[1])).astype(np.float32)
+    # Rounded, so that the last bits of the arithmetic do not change the directions.
+    usual = round(float(np.median(length[length > 0])), 2) if length.any() else 0.0
+    steps = np.arange(1, LENGTHS + 1, dtype=np.float32) * np.float32(usual / LENGTHS)
+    return (steps[:, None, None] * unit(found).astype(np.float16)).reshape(-1, matrix.shape[1]).astype(np.float32)
 
 
 def _vector_of_unknown(text: str, dimensions: int) -> Floats32:

@@ -13,6 +13,7 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.wording import READ
 from harvestdetect.util.arrays import AnyInts, Bools, Floats32, Ints, spread
+from harvestdetect.util.words import words
 
 __all__ = ["PAIRS", "duplicate_types", "paired"]
 
@@ -115,8 +116,8 @@ def duplicate_types(
 def _kinds(texts: Sequence[str], vectors: Floats32, templates: Sequence[Sequence[str]]) -> tuple[Bools, Bools, Bools]:
     """Which pairs are copies, rewordings and translations: bool[t, t] each, disjoint."""
     plain = [normalize(text[:READ]) for text in texts]
-    words = [frozenset(_WORD.findall(text)) for text in plain]
-    language = [_language(text, own) for text, own in zip(plain, words, strict=True)]
+    own = [frozenset(words(text)) for text in plain]
+    language = [_language(text, found) for text, found in zip(plain, own, strict=True)]
     english = np.array([name in (None, "en") for name in language])
     named = np.array([name is not None for name in language])
     code = np.unique([name or "" for name in language], return_inverse=True)[1]
@@ -126,15 +127,13 @@ def _kinds(texts: Sequence[str], vectors: Floats32, templates: Sequence[Sequence
     close = ((vectors / length) @ (vectors / length).T >= CLOSE) & english[:, None] & english
     other_language = (code[:, None] != code) & named[:, None] & named
     copy = letters >= COPY
-    rewording = ~copy & (_same_template(words, templates) | (letters >= ALIKE) | close)
+    rewording = ~copy & (_same_template(own, templates) | (letters >= ALIKE) | close)
     translation = ~copy & ~rewording & other_language
     if translation.any():
         translation &= _same_traces(texts)
     return np.asarray(copy), np.asarray(rewording), np.asarray(translation)
 
 
-_WORD: Final = re.compile(r"\w+")
-"""A word."""
 _SCRIPTS: Final = (
     (0x41, "latin"), (0x250, ""), (0x370, "greek"), (0x400, "cyrillic"), (0x530, "armenian"), (0x590, "hebrew"),
     (0x600, "arabic"), (0x780, ""), (0x900, "devanagari"), (0x980, "bengali"), (0xA00, "gurmukhi"), (0xA80, "gujarati"),
@@ -151,8 +150,8 @@ _STARTS: Final = np.array([start for start, _ in _SCRIPTS])
 _NAMES: Final = tuple(name for _, name in _SCRIPTS)
 """The names of :data:`_SCRIPTS`."""
 _FUNCTION_WORDS: Final = {
-    name: frozenset(words.split())
-    for name, words in (
+    name: frozenset(listed.split())
+    for name, listed in (
         ("en", "the and of is that with this which are was from for you your have would"),
         ("de", "der die das und ist nicht mit ein eine den von für auf wird sind sich"),
         ("fr", "le les des est et une dans pour que qui avec sur pas vous sont aux"),
@@ -178,7 +177,7 @@ _SHAPED: Final = 3
 """Marked lines (headings, bullets, numbers, labels) from which their sequence is a trace. Chosen."""
 
 
-def _language(plain: str, words: frozenset[str]) -> str | None:
+def _language(plain: str, found: frozenset[str]) -> str | None:
     """The script of most letters or, of Latin ones, the language with the most function words; None where unsure."""
     if plain.isascii():
         script = "latin" if max(plain, default="") >= "a" else None
@@ -186,7 +185,7 @@ def _language(plain: str, words: frozenset[str]) -> str | None:
         script = _script(plain)
     if script != "latin":
         return script
-    (most, name), (second, _) = sorted(((len(words & own), name) for name, own in _FUNCTION_WORDS.items()))[:-3:-1]
+    (most, name), (second, _) = sorted(((len(found & own), name) for name, own in _FUNCTION_WORDS.items()))[:-3:-1]
     return name if most >= _FEW_WORDS and most > second else None
 
 
@@ -231,11 +230,11 @@ def _shared_letters(plain: Sequence[str]) -> Floats32:
     return np.asarray(2 * shared / np.maximum(size[:, None] + size, 1), np.float32)
 
 
-def _same_template(words: Sequence[frozenset[str]], templates: Sequence[Sequence[str]]) -> Bools:
+def _same_template(own: Sequence[frozenset[str]], templates: Sequence[Sequence[str]]) -> Bools:
     """Pairs that have :data:`KEEPS` of the fixed words of one template: bool[t, t]."""
-    fixed = [frozenset(_WORD.findall(normalize(" ".join(tokens)))) for tokens in templates[:MOST_TEMPLATES]]
-    has = np.array([[bool(f) and len(f & w) >= KEEPS * len(f) for f in fixed] for w in words], np.float32)
-    has = has.reshape(len(words), len(fixed))
+    fixed = [frozenset(words(normalize(" ".join(tokens)))) for tokens in templates[:MOST_TEMPLATES]]
+    has = np.array([[bool(f) and len(f & w) >= KEEPS * len(f) for f in fixed] for w in own], np.float32)
+    has = has.reshape(len(own), len(fixed))
     return np.asarray(has @ has.T > 0)
 
 

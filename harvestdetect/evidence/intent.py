@@ -27,6 +27,7 @@ from harvestdetect.evidence import nulls
 from harvestdetect.evidence.nulls import tail_p
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, Floats32, spread
+from harvestdetect.util.words import spaced
 
 __all__ = [
     "FIXED_MARGIN",
@@ -187,7 +188,7 @@ def targets_of(texts: Sequence[str], prototypes: Prototypes, *, fixed: Sequence[
         at most :data:`AT_MOST` targets; a reading names one by a margin of :data:`FIXED_MARGIN` or
         :data:`TEXTS_MARGIN`.
     """
-    alone = [words for words in fixed if len(words.split()) >= FEWEST_WORDS]
+    alone = [words for words in fixed if len(spaced(words).split()) >= FEWEST_WORDS]
     alone += [words[:BEGINNING] for words in alone if len(words) > 2 * BEGINNING]
     if not alone and not texts:
         return ()

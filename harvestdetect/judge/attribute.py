@@ -17,7 +17,7 @@ from harvestdetect.judge.findings import LEAST_PROMPTS
 from harvestdetect.neighbors.search import nearest_to
 from harvestdetect.template.alignment import kept_shares
 from harvestdetect.template.description import RIGID_WORDS, SHARED_WORDS
-from harvestdetect.template.tokens import MAX_TOKENS, token_texts
+from harvestdetect.template.tokens import MAX_TOKENS, spans, token_texts
 from harvestdetect.util.arrays import AnyInts, ranges, unique, unit
 from harvestdetect.util.vectors import Rows
 
@@ -106,8 +106,10 @@ def _by_account(campaign: str, parts: Sequence[AnyInts], corpus: Corpus) -> Iter
 
 def _readable(text: str) -> str:
     """The text, without its last token if the text is too long to be read whole, because that token may be cut."""
-    tokens = token_texts(text)
-    return text if len(tokens) < MAX_TOKENS else " ".join(tokens[:-1])
+    if len(text) < MAX_TOKENS:
+        return text
+    places = spans(text, MAX_TOKENS)
+    return text if len(places) < MAX_TOKENS else text[: places[-1][0]]
 
 
 def _nearest(

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from harvestdetect.util.words import spaced
+
 __all__ = ["Known", "Matched", "Seen", "alike", "match", "words_of"]
 
 SHARED: Final = 0.2
@@ -62,7 +64,7 @@ def words_of(words: Sequence[str | None]) -> frozenset[tuple[str, int]]:
     count: dict[str, int] = defaultdict(int)
     found = set()
     for run in words:
-        for word in (run or "").lower().split():
+        for word in spaced((run or "").lower()).split():
             found.add((word, count[word]))
             count[word] += 1
     return frozenset(found)

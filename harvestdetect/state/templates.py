@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,17 +11,18 @@ import numpy as np
 from harvestdetect.corpus.block import PreparedBlock
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.judge.attribute import KEEPS
+from harvestdetect.util.words import words as words_of
 
 __all__ = ["fixed_words", "kept_share", "unsent"]
 
 
-def fixed_words(words: Sequence[str | None]) -> tuple[str, ...]:
+def fixed_words(runs: Sequence[str | None]) -> tuple[str, ...]:
     """The words of the fixed runs of a template, in order, as texts are compared."""
-    return tuple(word for run in words if run for word in _words(normalize(run)))
+    return tuple(word for run in runs if run for word in _words(normalize(run)))
 
 
 def _words(text: str) -> list[str]:
-    return [word.casefold() for word in re.findall(r"\w+", text)]
+    return [word.casefold() for word in words_of(text)]
 
 
 def unsent(

@@ -13,6 +13,7 @@ import numpy as np
 
 from harvestdetect.template.tokens import MAX_TOKENS, folded_words, token_texts
 from harvestdetect.util.arrays import Floats, Ints, spread
+from harvestdetect.util.words import is_spelled, letters
 
 __all__ = [
     "KEPT_BY",
@@ -148,7 +149,7 @@ def long_words_kept(first: Sequence[str], kept: Ints, others: int) -> float:
     long: int = sum(
         n
         for token, n in zip(first, kept.tolist(), strict=True)
-        if n and len(token) >= MIN_LONG_LETTERS and token.isalpha()
+        if n and letters(token) >= MIN_LONG_LETTERS and is_spelled(token)
     )
     return long / max(others, 1)
 

@@ -26,6 +26,7 @@ from harvestdetect.template.alignment import (
 )
 from harvestdetect.template.tokens import spans, token_texts
 from harvestdetect.util.arrays import Bools, Floats32, Ints, spread
+from harvestdetect.util.words import joined, letters
 
 __all__ = [
     "SAMPLE",
@@ -58,6 +59,9 @@ RIGID_WORDS: Final = 12
 LABEL_WORDS: Final = 3
 """Most words of a label: it says what a label is, not how many make a template. Chosen."""
 
+COLONS: Final = (":", "\uff1a")
+"""Marks that end a label; the second one is that of Chinese and Japanese."""
+
 SHARED_WORDS: Final = 8
 """Words in one order that texts do not have in common by chance: longer words that a text keeps of the medoid, on
 average, from which a cluster may be a reworded template, and fixed words from which two templates may be the same.
@@ -73,6 +77,7 @@ SLOT_FILLED: Final = 0.2
 on the fixed words alone. Chosen."""
 
 SLOT_CHARACTERS: Final = 8
+"""A gap is also a slot if some text has more than this many letters in it, blanks and marks counted. Chosen."""
 """A gap is also shown as a slot if some text has more than this many characters in it. Chosen."""
 
 SLOT_EXAMPLES: Final = 6
@@ -187,7 +192,7 @@ class TokenKinds(NamedTuple):
     """What kinds of tokens a text has, each of length len(tokens)."""
 
     letters: Ints
-    """int64: the letters of each word, 0 for a mark."""
+    """int64: the letters of each word, see :func:`harvestdetect.util.words.letters`; 0 for a mark."""
     ends_line: Bools
     """bool: whether the token is a line end."""
 
@@ -195,7 +200,7 @@ class TokenKinds(NamedTuple):
 def kinds_of(base: Sequence[str]) -> TokenKinds:
     """The kinds of some tokens."""
     return TokenKinds(
-        letters=np.array([len(token) if token[0].isalnum() else 0 for token in base], np.int64),
+        letters=np.array([letters(token) if token[0].isalnum() else 0 for token in base], np.int64),
         ends_line=np.array([token == "\n" for token in base], bool),
     )
 
@@ -221,7 +226,7 @@ def _labels(base: Sequence[str], fixed: Bools) -> int:
     """The number of fixed labels: a few words at the beginning of a line, and a colon."""
     stays, found = fixed.tolist(), 0
     for i, token in enumerate(base):
-        if token != ":" or not stays[i]:
+        if token not in COLONS or not stays[i]:
             continue
         begin = i
         while begin and stays[begin - 1] and base[begin - 1][0].isalnum():
@@ -250,14 +255,14 @@ def _words_and_slots(
         values = [gap[number] for gap in gaps]
         distinct = tuple(dict.fromkeys(v for v in values if v))
         filled = sum(1 for v in values if v and any(c.isalnum() for c in v))
-        if filled > SLOT_FILLED * len(values) or any(len(v) > SLOT_CHARACTERS for v in distinct):
+        if filled > SLOT_FILLED * len(values) or any(letters(v) > SLOT_CHARACTERS for v in distinct):
             words.append(None)
             slots.append(distinct[:SLOT_EXAMPLES])
         if number < len(runs):
             start, stop = runs[number]
             run = medoid[base[place[start]][0] : base[place[stop - 1]][1]]
             if words and words[-1] is not None:
-                words[-1] = f"{words[-1]} {run}"
+                words[-1] = joined(words[-1], run)
             else:
                 words.append(run)
     return tuple(words), tuple(slots)

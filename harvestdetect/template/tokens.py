@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from typing import Final
+
+from harvestdetect.util.words import Span, is_plain, token_spans, words
 
 __all__ = ["MAX_TOKENS", "Token", "folded_words", "spans", "token_texts", "tokens"]
 
@@ -20,23 +23,20 @@ Token = tuple[str, int, int]
 """A token in lower case, and where it starts and ends in its text."""
 
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]|\n")
-_WORD: Final = re.compile(r"\w+")
+"""A token of a plain text, see :func:`harvestdetect.util.words.is_plain`."""
 
 
 def tokens(text: str) -> list[Token]:
     """The first :data:`MAX_TOKENS` tokens of a text with their places."""
-    found = []
-    for match in _TOKEN.finditer(text):
-        found.append((match.group().casefold(), match.start(), match.end()))
-        if len(found) == MAX_TOKENS:
-            break
-    return found
+    return [(text[start:stop].casefold(), start, stop) for start, stop in spans(text, MAX_TOKENS)]
 
 
 def token_texts(text: str) -> list[str]:
     """The tokens of :func:`tokens` without their places, in much less time."""
+    if not is_plain(text):
+        return [text[start:stop].casefold() for start, stop in spans(text, MAX_TOKENS)]
     head = text[:HEAD_CHARACTERS]
-    found = _folded(_TOKEN, head)
+    found = _folded(_TOKEN.findall, head)
     if len(found) <= MAX_TOKENS and len(head) < len(text):
         return [match.group().casefold() for match in itertools.islice(_TOKEN.finditer(text), MAX_TOKENS)]
     return found[:MAX_TOKENS]
@@ -44,15 +44,15 @@ def token_texts(text: str) -> list[str]:
 
 def folded_words(text: str) -> list[str]:
     """All words of a text in lower case, without marks and line ends."""
-    return _folded(_WORD, text)
+    return _folded(words, text)
 
 
-def spans(text: str, count: int) -> list[tuple[int, int]]:
+def spans(text: str, count: int) -> list[Span]:
     """Where the first ``count`` tokens of a text start and end."""
-    return [match.span() for match in itertools.islice(_TOKEN.finditer(text), count)]
+    return list(itertools.islice(token_spans(text), count))
 
 
-def _folded(pattern: re.Pattern[str], text: str) -> list[str]:
-    """All matches of a pattern, in lower case."""
+def _folded(split: Callable[[str], list[str]], text: str) -> list[str]:
+    """What a text is split into, in lower case."""
     # beyond ASCII, case folding may turn a letter into several characters, some of which are in no word
-    return pattern.findall(text.lower()) if text.isascii() else [t.casefold() for t in pattern.findall(text)]
+    return split(text.lower()) if text.isascii() else [t.casefold() for t in split(text)]

@@ -35,8 +35,8 @@ BATCH: Final = 60.0
 """MB of reading and cutting, whatever the size of the blocks."""
 BATCH_BYTE: Final = 20
 """Bytes for each byte of the largest block of prompts while it is cut: 500 MB measured for a block of 25 MB."""
-WORDING: Final = 110.0
-"""MB of the wording model, its tokenizer and the words that it remembers."""
+WORDING: Final = 130.0
+"""MB of the wording model, its random directions and tokenizer, and the words that it remembers."""
 CLUSTERING: Final = 110.0
 """MB of scipy and scikit-learn when they are loaded."""
 JUDGING: Final = 60.0

@@ -9,7 +9,8 @@ from typing import Final
 __all__ = ["versions"]
 
 PACKAGES: Final = (
-    *("harvestdetect", "numpy", "scipy", "faiss-cpu", "hdbscan", "pyarrow", "torch", "sentence-transformers"),
+    *("harvestdetect", "numpy", "scipy", "faiss-cpu", "hdbscan", "icu4py", "pyarrow", "torch"),
+    "sentence-transformers",
 )
 
 

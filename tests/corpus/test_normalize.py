@@ -268,3 +268,32 @@ def test_a_long_text_is_outlined_in_time() -> None:
     assert outline("label of a line: x\n" * 20_000) == ""
     assert outline("\n".join(["a" * 100_000, "[" * 100_000, "<" * 100_000, "#" * 100_000])) == ""
     assert outline(" \t" * 100_000 + "\n" + "a b-" * 50_000) == ""
+
+
+# ---------------------------------------------------------------- scripts without blanks between words
+
+
+@pytest.mark.parametrize(
+    ("text", "wordy"),
+    [
+        ("请针对以下主题逐步思考", True),
+        ("你好世界", False),
+        ("คิดเกี่ยวกับหัวข้อต่อไปนี้ทีละขั้นตอน", True),
+        ("ขอบคุณครับ", False),
+        ("សូមគិតអំពីប្រធានបទខាងក្រោម", True),
+    ],
+)
+def test_words_are_counted_where_no_blank_is(text: str, wordy: bool) -> None:
+    assert is_wordy(text) == wordy
+
+
+def test_full_stops_of_other_scripts_end_sentences() -> None:
+    assert list(sentences("សូមគិត។សូមសរសេរ។ ល្អ")) == ["សូមគិត។", "សូមសរសេរ។", "ល្អ"]
+    assert list(sentences("စဉ်းစားပါ။ရေးပါ။")) == ["စဉ်းစားပါ။", "ရေးပါ။"]
+    assert list(sentences("यह है। वह था।")) == ["यह है।", "वह था।"]
+
+
+def test_labels_of_other_scripts_make_an_outline() -> None:
+    assert outline("问题：甲\n背景：乙\n答案：丙") == "问题: | 背景: | 答案:"
+    assert outline("หัวข้อ:ถดถอย\nผู้อ่าน: ครู\nคำตอบ:") == "หัวข้อ: | ผู้อ่าน: | คําตอบ:"
+    assert outline("1、甲\n问题：乙\n（a）丙") == "#、 | 问题: | (a)"

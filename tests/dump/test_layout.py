@@ -428,7 +428,17 @@ def test_names_that_are_shown(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "12", "2026-06-01", "please write a poem about it", "x" * 90, "a\x1b[31m", "what?!"]
+    "name",
+    [
+        "",
+        "12",
+        "2026-06-01",
+        "please write a poem about it",
+        "请写一首关于象棋开局的诗",
+        "x" * 90,
+        "a\x1b[31m",
+        "what?!",
+    ],
 )
 def test_names_that_are_not_shown(name: str) -> None:
     assert not looks_like_name(name)

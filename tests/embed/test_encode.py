@@ -30,6 +30,7 @@ from harvestdetect.store.folder import cache_folder
 from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.arrays import unit
 from harvestdetect.util.texts import Texts, write_texts
+from harvestdetect.util.words import has_runs
 
 TEXTS = [
     "",
@@ -172,8 +173,34 @@ def long_way(static: Encoder, texts: list[str]) -> list[bytes]:
         max_size=8,
     )
 )
-def test_tokens_are_those_of_the_tokenizer(static: Encoder, texts: list[str]) -> None:
-    assert static._tokens.of(texts) == long_way(static, texts)  # type: ignore[attr-defined]
+def test_tokens_are_those_of_the_tokenizer_but_for_unlearnt_words(static: Encoder, texts: list[str]) -> None:
+    tokens = static._tokens  # type: ignore[attr-defined]
+    for text, own, asked in zip(texts, tokens.of(texts), long_way(static, texts), strict=True):
+        if own != asked:
+            assert has_runs(text) or tokens._unknown in np.frombuffer(asked, np.int32)
+            assert not text.isascii()
+            assert np.frombuffer(own, np.int32).max() >= tokens._first_direction
+
+
+UNLEARNT = {
+    "zh": ("帮我看看象棋开局吧，已经搜过了", "帮我看看水管漏水吧，已经搜过了", "写两句关于素食蛋糕的话"),
+    "th": ("ช่วยดูเรื่องหมากรุกหน่อยค้นแล้ว", "ช่วยดูเรื่องท่อน้ำรั่วหน่อยค้นแล้ว", "อยากรู้เรื่องมะเขือเทศแขกจะมา"),
+    "km": ("សូមជួយមើលអុកចត្រង្គបន្តិច", "សូមជួយមើលបំពង់ទឹកលេចបន្តិច", "ខ្ញុំចង់សួរអំពីផ្កាអ័រគីដេ"),
+    "am": ("ምን ላድርግ የብስክሌት ፓምፕ", "ምን ላድርግ የቤት ፓምፕ", "ሁለት መስመር ጻፍ"),
+}
+
+
+@pytest.mark.parametrize("texts", UNLEARNT.values(), ids=UNLEARNT)
+def test_texts_of_unlearnt_words_are_near_if_they_share_words(static: Encoder, texts: tuple[str, str, str]) -> None:
+    first, second, other = static.encode(texts)
+    assert first @ second > max(0.35, first @ other + 0.1)
+
+
+def test_the_vector_of_an_unlearnt_word_is_longer_the_more_letters_it_has(static: Encoder) -> None:
+    tokens, matrix = static._tokens, static._matrix  # type: ignore[attr-defined]
+    length = [float(np.linalg.norm(matrix[np.frombuffer(row, np.int32)[0]])) for row in tokens.of(["の", "的", "主题"])]
+    usual = float(np.median(np.linalg.norm(matrix[2_000 : tokens._first_direction], axis=1)))
+    np.testing.assert_allclose(length, usual * np.array([1, 2, 3]) / static_module.LENGTHS, rtol=0.1)
 
 
 def test_tokens_of_long_words_and_long_texts(static: Encoder) -> None:
@@ -193,7 +220,7 @@ def test_words_are_forgotten_when_there_are_too_many(static: Encoder, monkeypatc
 def test_another_tokenizer_is_asked_about_everything() -> None:
     from tokenizers import Tokenizer
 
-    tokens = static_module._Tokens(Tokenizer.from_str(small_model().tokenizer))
+    tokens = static_module._Tokens(Tokenizer.from_str(small_model().tokenizer), first_direction=3)
     assert [np.frombuffer(row, np.int32).tolist() for row in tokens.of(["red blue", "RED", ""])] == [[1, 2], [0], []]
     assert not tokens._known
 

@@ -24,6 +24,7 @@ from harvestdetect.evidence.work_list import focus
 from harvestdetect.template.alignment import align
 from harvestdetect.template.tokens import tokens
 from harvestdetect.util.arrays import Floats32, Ints
+from harvestdetect.util.words import words
 
 DAY = 86_400
 T0 = 1_772_323_200
@@ -246,7 +247,7 @@ def test_texts_in_one_language_are_no_translations_of_each_other() -> None:
 )
 def test_languages_are_told_apart(name: str | None, prompt: str) -> None:
     plain = normalize(prompt)
-    assert duplicates._language(plain, frozenset(duplicates._WORD.findall(plain))) == name
+    assert duplicates._language(plain, frozenset(words(plain))) == name
 
 
 @given(st.lists(st.text(max_size=60), min_size=2, max_size=12), st.integers(0, 9))

@@ -66,3 +66,14 @@ def test_only_what_is_new_counts(found: Any) -> None:
     rows += [row("new", FORM.format(w), 1_780_272_000) for w in ("stones", "lamps")]
     assert {a.account for a in found(rows, [SIGNATURE])} == {"old", "new"}
     assert [a.account for a in found(rows, [SIGNATURE], new_since=1_780_100_000)] == ["new"]
+
+
+def test_a_template_without_blanks_is_known_again(found: Any) -> None:
+    form = "ให้คะแนนเรียงความต่อไปนี้เกี่ยวกับ{}จากหนึ่งถึงสิบและอธิบายทุกข้อที่หักคะแนน"
+    signature = Signature(campaign="c-3", words=("ให้คะแนนเรียงความต่อไปนี้เกี่ยวกับ", None, "จากหนึ่งถึงสิบและอธิบายทุกข้อที่หักคะแนน"))
+    rows = [
+        row("new", form.format("แม่น้ำ")),
+        row("other", "อยากรู้เรื่องกล้วยไม้แขกจะมา"),
+        row("third", "ทำไมพัดลมยากจังพังสองครั้ง"),
+    ]
+    assert [one.account for one in found(rows, [signature])] == ["new"]

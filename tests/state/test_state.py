@@ -241,6 +241,15 @@ def test_what_else_its_accounts_send_does_not_take_a_campaign_over() -> None:
     assert match([copied, besides], known) == Matched(campaign=(None, "c-1"), split_from={0: "c-1"})
 
 
+def test_a_template_without_blanks_tells_a_campaign_again() -> None:
+    known = Known(
+        campaign="c-1", accounts=frozenset({"x"}), templates=(words_of(("请逐步思考以下主题，然后给出答案：", None)),)
+    )
+    reworded = Seen(accounts=frozenset({"y"}), templates=(words_of(("请逐步思考以下主题，再给出答案：", None)),))
+    other = Seen(accounts=frozenset({"z"}), templates=(words_of(("帮我看看象棋开局吧，我已经搜过了，谢谢", None)),))
+    assert match([reworded, other], [known]).campaign == ("c-1", None)
+
+
 def test_a_template_tells_a_campaign_again() -> None:
     words = words_of(("solve the following exam question step by step and grade", None, "your reasoning"))
     known = [Known(campaign="c-1", accounts=frozenset({"x"}), templates=(words,))]

@@ -613,3 +613,31 @@ def test_a_form_is_a_template_however_few_its_words(form: str, labels: int, is_o
 
 def of_texts(texts: list[str]) -> Description:
     return describe(texts, around(len(texts)))
+
+
+# ---------------------------------------------------------------- scripts without blanks between words
+
+FORMS = {
+    "zh": ("请针对以下主题逐步思考。主题：", "。读者：", "。只返回有效的结果。"),
+    "ja": ("次のトピックについて段階的に考えてください。トピック：", "。読者：", "。有効な結果だけを返してください。"),
+    "th": ("คิดเกี่ยวกับหัวข้อต่อไปนี้ทีละขั้นตอน หัวข้อ:", " ผู้อ่าน:", " ส่งคืนเฉพาะผลลัพธ์"),
+    "km": ("សូមគិតអំពីប្រធានបទខាងក្រោមមួយជំហានម្តងៗ។ ប្រធានបទ៖", "។ អ្នកអាន៖", "។ សូមត្រឡប់តែលទ្ធផល"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_template_without_blanks_is_shown_as_it_was_written(form: tuple[str, str, str]) -> None:
+    texts = [f"{form[0]}{a}{form[1]}{b}{form[2]}" for a in WORDS[:6] for b in WORDS[6:9]]
+    found = describe(texts, around(len(texts)))
+    assert [run if run is None else run.strip() for run in found.words] == [
+        *(form[0].strip(), None, form[1].strip(), None, form[2].strip())
+    ]
+    assert {value for slot in found.slots for value in slot} <= set(WORDS)
+    assert [token for run in found.words if run for token in token_texts(run)] == list(found.kept)
+    assert found.fixed >= TEMPLATE_WORDS
+    assert is_template(found)
+
+
+def test_a_wide_colon_ends_a_label() -> None:
+    texts = [f"问题：{a}\n背景：{b}\n答案：" for a in WORDS[:4] for b in WORDS[4:8]]
+    assert describe(texts, around(len(texts))).labels == 3
