@@ -124,6 +124,7 @@ def test_what_is_imported_is_required() -> None:
         "sentence_transformers": "sentence-transformers",
         "sklearn": "scikit-learn",
         "adbc_driver_manager": "adbc-driver-manager",
+        "charset_normalizer": "charset-normalizer",
         "adbc_driver_postgresql": "adbc-driver-postgresql",
     }
 

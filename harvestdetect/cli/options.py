@@ -86,7 +86,6 @@ PROFILES: Final = (
 )
 """The shapes that ``--profile`` takes, in words. They are written down here so that help does not load them."""
 
-
 _READING_OPTIONS: Final = (
     click.option(
         "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_parse_mapping,

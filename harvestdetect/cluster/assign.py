@@ -52,7 +52,7 @@ class Volumes:
     texts: Ints32
     """int32[a]: distinct texts."""
     prompts: Ints32
-    """int32[a]: requests. A row that repeats the account, time and text of another is not counted."""
+    """int32[a]: requests. A row that repeats a request is not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

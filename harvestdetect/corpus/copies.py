@@ -1,10 +1,9 @@
-"""FileRows that are in more than one file, and files that are completely contained in others.
+"""Rows that are in more than one file, and files that are completely contained in others.
 
 A file that grew, that was cut off and completed, or that was compressed anew brings rows that were read before. Two
-rows are the same when account, time and content are equal; campaigns count requests by the same rule
-(:func:`harvestdetect.corpus.by_prompt.first_rows`). A row without a time shows too little for that. It is the same as
-a row of another file only if both are on the same line, and only if one of the two files contains all rows of the
-other.
+rows are the same when account, time and content are equal. A row without a time shows too little for that. It is the
+same as a row of another file only if both are on the same line, and only if one of the two files contains all rows of
+the other. Rows that repeat a request for another reason are in :mod:`harvestdetect.corpus.repeats`.
 
 A file is a multiset of rows: the number of times that it contains a row is data. A row counts as often as it occurs
 in the file that contains it most often.

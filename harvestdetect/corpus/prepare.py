@@ -23,9 +23,6 @@ from harvestdetect.data import PART, SYSTEM
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, Words, pairs
 from harvestdetect.util.texts import pack
 
-_SHORTEST_ID: Final = 6
-"""Characters of the shortest id of a request. Shorter ones may be counted anew by each client."""
-
 __all__ = ["prepare", "prepare_in_worker", "start_worker"]
 
 _OTHERS: Final = ("assistant", "tool", "function")
@@ -256,20 +253,15 @@ def _turns(rows: int, messages: _Messages, parts: _Parts) -> tuple[Ints32, Words
 
 
 def _requests(column: pa.Array) -> Words:
-    """The digest of each request id, uint64[r]; 0 for a missing one, and for one that is too short to be an id."""
+    """The digest of each request id, uint64[r]; 0 for a missing one."""
     coded = column.dictionary_encode()
     blake = hashlib.blake2b
     digest = [
-        int.from_bytes(blake(value.encode(), digest_size=8).digest(), "big") | 1 if _is_id(value) else 0
+        int.from_bytes(blake(value.encode(), digest_size=8).digest(), "big") | 1
         for value in coded.dictionary.to_pylist()
     ]
     code = numbers(pc.fill_null(coded.indices, len(digest)))
     return np.array([*digest, 0], np.uint64)[code]
-
-
-def _is_id(value: str) -> bool:
-    """Whether a text can be the id of a request. Short texts and zeros stand for none."""
-    return len(value) >= _SHORTEST_ID and len(set(value) - {"-"}) > 1
 
 
 def _codes(block: pa.RecordBatch) -> tuple[Ints32, Ints32, pa.Array]:

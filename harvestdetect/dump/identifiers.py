@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-__all__ = ["FileAccounts", "is_rounded", "spelling", "to_text"]
+__all__ = ["FileAccounts", "is_request", "is_rounded", "spelling", "to_text"]
 
 _LARGEST_EXACT: Final = 2.0**53
 """Largest float up to which every whole number is a float. Larger numbers are not identifiers."""
@@ -31,6 +31,8 @@ _FEWEST_PAIRS: Final = 10
 """Fewest accounts in spellings that differ only in capitals for which capitals do not count."""
 _PAIRED: Final = 0.5
 """Share of the accounts with several rows that must have several such spellings."""
+_SHORTEST_REQUEST: Final = 6
+"""Characters of the shortest id of a request."""
 _UUID: Final = re.compile(
     r"(?:urn:uuid:)?\{?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\}?", re.IGNORECASE | re.ASCII
 )
@@ -101,6 +103,11 @@ def spelling(value: Any) -> str | None:
 def _whole(first: str, decimals: str, exponent: int, text: str) -> str:
     """A number with all its digits, such as ``1.5E+01``, as whole number; as it is if it is none."""
     return text if decimals[exponent:].strip("0") else first + decimals[:exponent]
+
+
+def is_request(value: str) -> bool:
+    """Whether a text can be the id of a request. Short texts and zeros stand for none, or are numbers of a client."""
+    return len(value) >= _SHORTEST_REQUEST and len(set(value) - {"-"}) > 1
 
 
 class FileAccounts:

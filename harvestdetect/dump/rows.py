@@ -12,7 +12,7 @@ import pyarrow as pa
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA
 from harvestdetect.dump.content import SEARCHED, has_long_run
 from harvestdetect.dump.file_times import FileTimes
-from harvestdetect.dump.identifiers import FileAccounts, is_rounded, to_text
+from harvestdetect.dump.identifiers import FileAccounts, is_request, is_rounded, to_text
 from harvestdetect.dump.limits import Rejects
 from harvestdetect.dump.messages import ODD_FIRST, ODD_LAST, common_messages, messages_of, system_text
 
@@ -225,7 +225,10 @@ def _field(name: str, values: Sequence[Any] | None, count: int, times: FileTimes
         return pa.array(np.asarray(found, dtype=np.int64))
     if values is None:
         return pa.nulls(count, pa.string())
-    return pa.array([value.strip() or None if type(value) is str else _detail(value) for value in values], pa.string())
+    texts = [value.strip() or None if type(value) is str else _detail(value) for value in values]
+    if name == "request":
+        texts = [text if text and is_request(text) else None for text in texts]
+    return pa.array(texts, pa.string())
 
 
 def _with_system(value: Any, parts: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ from harvestdetect.evidence.work_list import WorkList, compare_likeness
 from harvestdetect.template.description import Description, is_template
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, Vectors, spread
 
-__all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of"]
+__all__ = ["CandidateData", "MeasureContext", "Reference", "ScanData", "look_closer", "observe", "some_of", "timed_of"]
 
 
 READ_AMONG: Final = 4_000
@@ -174,7 +174,7 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         contents=prompts.content[trimmed.prompts],
         clusters_used=texts_of_each(prompts.account[campaign.prompts], campaign.prompt_cluster),
         groups=groups,
-        timed=_timed(groups, trimmed, context, seed=seed),
+        timed=timed_of(groups, trimmed.prompts, prompts.time, context, seed=seed),
         work_list=None
         if groups is None
         else compare_likeness(
@@ -187,18 +187,28 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
     )
 
 
-def _timed(groups: Groups | None, trimmed: Campaign, context: MeasureContext, *, seed: int) -> TimedPrompts | None:
+def timed_of(
+    groups: Groups | None, sent: Ints32, time: Ints, context: MeasureContext, *, seed: int
+) -> TimedPrompts | None:
     """The times that are compared. Requests without a time take no part on either side.
 
-    None if fewer than half of the candidate's prompts have a time.
+    Args:
+        groups: matched with the candidate.
+        sent: int32[q], ascending: prompts of the candidate.
+        time: int64[p], seconds of every prompt of the dump, or NO_TIME.
+        context: of the scan.
+        seed: of every draw.
+
+    Returns:
+        None if fewer than half of the candidate's prompts have a time, or too few do.
     """
-    prompts, pool = context.scan.corpus.prompts, context.reference.timed_pool
+    pool = context.reference.timed_pool
     if pool is not None and groups is not None:
-        known = prompts.time[trimmed.prompts] != NO_TIME
+        known = time[sent] != NO_TIME
         if 2 * known.sum() < len(known):
             return None
-        groups = draw_groups(pool, trimmed.prompts[known], prompts.account, seed=seed)
-    return None if groups is None else timed_prompts(groups, prompts.time)
+        groups = draw_groups(pool, sent[known], context.scan.corpus.prompts.account, seed=seed)
+    return None if groups is None else timed_prompts(groups, time)
 
 
 def look_closer(candidate: CandidateData, context: MeasureContext) -> CandidateData:

@@ -52,12 +52,6 @@ def test_a_request_id_joins_neither_texts_nor_accounts() -> None:
     assert len(firsts(rows)) == 3
 
 
-def test_ids_that_are_none_join_nothing() -> None:
-    for request in ("-", "1", "12345", "00000000-0000-0000", "null", None):
-        rows = [row("a", "one", time=time, request=request) for time in (0, 1_000)]
-        assert len(firsts(rows)) == 2
-
-
 def test_rows_without_a_time_are_one_request_only_by_their_id() -> None:
     assert len(firsts([row("a", "one"), row("a", "one")])) == 2
     assert len(firsts([row("a", "one", request=A), row("a", "one", request=A)])) == 1

@@ -112,3 +112,11 @@ def test_the_first_block_decides_about_capitals() -> None:
     ids = [f"u{i:04x}" for i in range(12)]
     accounts.texts([*ids, *map(str.upper, ids)])
     assert accounts.texts(["Late"]) == ["late"]
+
+
+def test_ids_of_requests(tmp_path: Path) -> None:
+    sent = ["req-4f1a", "-", "1", "12345", "00000000-0000-0000", "null", "", None, 12, 1234567]
+    rows = [{"account": "a", "prompt": f"prompt {i}", "request_id": one} for i, one in enumerate(sent)]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = [one for batch in read_dumps([tmp_path / "d.jsonl"]) for one in batch.prompts["request"].to_pylist()]
+    assert found == ["req-4f1a", *[None] * 8, "1234567"]

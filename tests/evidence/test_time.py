@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,12 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.data import NO_TIME, Evidence
+from harvestdetect.evidence.candidate import timed_of
 from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.sign_ups import SignUps, opened_when, sign_ups
 from harvestdetect.util.arrays import Ints, Ints32
-from tests.evidence.table import COORDINATION, SIGN_UPS, TEMPO, coordination_evidence, sign_up_evidence, time_evidence
+from tests.evidence.table import (
+    COORDINATION,
+    SIGN_UPS,
+    TEMPO,
+    coordination_evidence,
+    sign_up_evidence,
+    take,
+    time_evidence,
+)
 
 HOUR, DAY = 3_600, 86_400
 T0 = 1_772_323_200
@@ -399,3 +411,29 @@ def test_what_a_common_interest_explains_needs_a_template() -> None:
     need_template = {m.id for m in MEASURES if m.family == "time" and m.needs_template}
     assert need_template < names
     assert "hand_over" not in need_template
+
+
+# ---------------------------------------------------------------- times that are missing in part
+
+
+@pytest.mark.parametrize(("missing", "found"), [(0.0, True), (1 / 3, True), (0.6, False)])
+def test_prompts_without_a_time_take_no_part_on_either_side(missing: float, found: bool) -> None:
+    rng = np.random.default_rng(5)
+    machines = np.sort(T0 + rng.integers(0, DAYS * DAY, (CAMPAIGN, EACH)), axis=1)
+    time = np.concatenate((machines.ravel(), people(rng, OTHERS).ravel()))
+    time[rng.random(len(time)) < missing] = NO_TIME
+    timed = time != NO_TIME
+    excluded = np.arange(CAMPAIGN + OTHERS) < CAMPAIGN
+    rows = np.flatnonzero(timed).astype(np.int32)
+    pool = None if timed.all() else pool_of(ACCOUNT[rows], CAMPAIGN + OTHERS, excluded, row=rows)
+    context: Any = SimpleNamespace(
+        reference=SimpleNamespace(timed_pool=pool),
+        scan=SimpleNamespace(corpus=SimpleNamespace(prompts=SimpleNamespace(account=ACCOUNT))),
+    )
+    own = np.flatnonzero(ACCOUNT < CAMPAIGN).astype(np.int32)
+    compared = timed_of(GROUPS, own, time, context, seed=0)
+    assert (compared is not None) == found
+    if compared is not None:
+        assert (compared.own != NO_TIME).all()
+        (flat,) = take(("flat_day",), timed=compared)
+        assert flat.p_value < 0.01
