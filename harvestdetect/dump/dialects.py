@@ -216,7 +216,7 @@ def _better(plain: Dialect, best: _Score, lines: Sequence[str], delimiters: Sequ
     few = fits and best.bad <= _FEW * best.good
     text = "".join(lines)
     others: list[Dialect] = []
-    enough = best.good + _MORE
+    enough = best.good + (_MORE if fits else 0)
     for delimiter in delimiters:
         base = replace(plain, delimiter=delimiter)
         if not few:
