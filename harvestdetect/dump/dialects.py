@@ -24,6 +24,8 @@ _PREAMBLE: Final = 30
 """Most records before the header."""
 _FEW: Final = 0.1
 """Share of malformed records up to which quotes are believed to be quotes."""
+_MORE: Final = 3
+"""Records that a dialect without RFC 4180's quotes must read beyond those that are read with them."""
 _SEP: Final = re.compile(r'"?sep=(.)"?\s*\Z', re.IGNORECASE)
 """The first line by which Excel is told the delimiter."""
 _ESCAPED_QUOTE: Final = re.compile(r'(\\+)"')
@@ -214,6 +216,7 @@ def _better(plain: Dialect, best: _Score, lines: Sequence[str], delimiters: Sequ
     few = fits and best.bad <= _FEW * best.good
     text = "".join(lines)
     others: list[Dialect] = []
+    enough = best.good + (_MORE if fits else 0)
     for delimiter in delimiters:
         base = replace(plain, delimiter=delimiter)
         if not few:
@@ -227,6 +230,8 @@ def _better(plain: Dialect, best: _Score, lines: Sequence[str], delimiters: Sequ
     for other in others:
         score = _score(other, lines)
         # Damaged records do not make another dialect better: it must read more of the records that are there.
+        if other.quoting != "quotes" and score.good < enough:
+            continue
         if score.width > 1 and (score.good - score.bad, score.width) > (best.good - best.bad, best.width):
             dialect, best = other, score
     if dialect.quoting == "quotes" and dialect.delimiter == "\t" and '"' not in text and _has_escapes(text, "\t"):

@@ -95,12 +95,12 @@ class _File:
         self._settings = settings
         self._batch_rows = batch_rows
         self._expansion = expansion
-        self._most_rows = most_rows
-        self._enough = False
-        """Whether reading ended before the end of the file, because ``most_rows`` were read."""
         self._packed = compression(self._stored.peek(_MAGIC))
         self._expands = unit.expands or self._packed is not None
         """Whether the content may be larger than what is stored."""
+        self._most_rows = most_rows
+        self._enough = False
+        """Whether reading ended before the end of the file, because ``most_rows`` were read."""
         self._kind = ""
         """The format of the content."""
         self._rejects = Rejects(self._name)

@@ -51,7 +51,8 @@ _MOST_CONTROL: Final = 0.02
 _FEW_CONTROL: Final = 16
 """Control characters that any text may have."""
 _NO_HEADER: Final = (
-    "it has no line with the names of the columns; add one, such as account,timestamp,prompt, with the same delimiter"
+    "it has no JSON objects, and no line with the names of the columns; add one, such as account,timestamp,prompt, "
+    "with the delimiter of the file"
 )
 
 

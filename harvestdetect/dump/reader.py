@@ -132,10 +132,12 @@ class Dumps(Iterator[Batch]):
                 stored = Stored(part.file, name=part.name)
                 expansion = Expansion(self._budget, stored=lambda stored=stored: stored.bytes)  # type: ignore[misc]
                 unit = Unit(name=part.name, stored=stored)
-                batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
-                yield from self._file(part.name, _marked(batches, until))
+                yield from self._file(part.name, _marked(self._batches_of(unit, expansion), until))
                 if self._most_rows is not None:
                     return
+
+    def _batches_of(self, unit: Unit, expansion: Expansion) -> Iterator[Batch]:
+        return read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
 
     def _source(self, name: str, size: int | None, passed: Callable[[int], None]) -> Iterator[DumpFile]:
         """The files in a source. A source that was found and cannot be read is a reject."""
@@ -167,7 +169,7 @@ class Dumps(Iterator[Batch]):
             if isinstance(unit, Lost):
                 yield from self._file(unit.name, iter([_reject(unit.name, unit.reason)]))
                 continue
-            batches = read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
+            batches = self._batches_of(unit, expansion)
             if unit.container:
                 tables += 1
                 batches = self._table(unit.name, batches, foreign)

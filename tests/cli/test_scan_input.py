@@ -25,7 +25,8 @@ from tests.cli.support import COMMAND, GOOD, Run, did_its_work, jsonl, lines, zs
         ("empty.csv", b"", 1, "no prompt could be read, 1 reject; the first: {}: the file is empty"),
         ("header.csv", b"account,prompt\n", 1, "no prompt could be read: the dumps have no rows"),
         ("bad.jsonl", b"{oops\n" * 3, 1, "could be read, 3 rejects; the first: {}, line 1: malformed JSON"),
-        ("dump.zip", b"PK\x03\x04....", 1, "the file is a zip archive; unpack it first"),
+        ("dump.zip", b"PK\x03\x04....", 1, "the zip archive is cut off: it has no directory"),
+        ("dump.7z", b"7z\xbc\xaf\x27\x1c....", 1, "the file is a 7z archive; unpack it first"),
         (
             "other.jsonl", b'{"colour":"red","size":3}\n', 2,
             "{}: no column for the account; columns found: colour, size; name the right one with "
@@ -50,7 +51,7 @@ def test_dumps_without_a_prompt(run: Run, tmp_path: Path, name: str, data: bytes
 
 def test_dumps_that_are_not_there(run: Run, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "notes.txt").touch()
+    (tmp_path / "folder" / "notes.md").touch()
     for source, code, message in (
         (tmp_path / "nothing.jsonl", 1, f"no such file: {tmp_path}/nothing.jsonl"),
         (tmp_path / "folder", 1, f"no dumps in the folder {tmp_path}/folder; looked for *.jsonl, *.ndjson"),

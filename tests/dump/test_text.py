@@ -194,6 +194,7 @@ def test_damaged_rows_do_not_change_the_dialect(tmp_path: Path) -> None:
 
 def test_small_files_are_comma_separated() -> None:
     assert dialect_of(b'account,prompt\n","\n').quoting == "quotes"
+    assert dialect_of(b'account,prompt\na,fine\nshort\nb,"never closed\nc,fine too\n').quoting == "quotes"
     assert dialect_of(b"account,prompt\n").columns == ("account", "prompt")
     assert dialect_of(b"").columns == ()
 
