@@ -51,6 +51,7 @@ NAVIGATION = """
 :caption: Use
 
 docs/usage
+docs/formats
 docs/databases
 docs/nightly
 docs/state

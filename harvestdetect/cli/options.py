@@ -76,7 +76,7 @@ def _parse_mapping(ctx: click.Context, param: click.Parameter, values: tuple[str
 PROFILES: Final = (
     "Names: litellm-spend-logs, litellm-logging-payload, litellm-callback, helicone, portkey, "
     "cloudflare-ai-gateway, cloudflare-ai-gateway-api, kong-ai-proxy, azure-apim-llm, azure-apim-diagnostic, "
-    "azure-ml-inference, bedrock-invocation, vertex-request-response, google-audit-log, "
+    "sagemaker-data-capture, azure-ml-inference, bedrock-invocation, vertex-request-response, google-audit-log, "
     "databricks-inference-table, openpipe, keywords-ai, langfuse-ingestion, langfuse-observations, "
     "langfuse-traces, langsmith-runs, mlflow-trace, mlflow-search, weave-calls, opik-traces, braintrust-logs, "
     "datadog-llm, openinference-dataframe, otel-gen-ai, openai-batch-input, anthropic-batch-requests, "

@@ -116,7 +116,8 @@ class SourceFile:
 
     name: str
     format: str
-    """``jsonl``, ``csv`` or ``parquet``, followed by ``+gzip`` or ``+zstd`` if it is compressed."""
+    """``jsonl``, ``csv``, ``parquet``, ``arrow``, ``orc`` or ``sqlite``, followed by ``+`` and the compression if there
+    is one, such as ``+gzip``."""
     bytes: int
     """Size on the disk, compressed if the file is compressed."""
     sha256: str

@@ -137,7 +137,7 @@ class _Chooser:
     def choice(self) -> Choice:
         """See :func:`choose`."""
         prompts = self._prompt()
-        if prompts:
+        if any(one.rows for one in prompts):
             self._within = sorted({row for one in prompts for row in one.rows})
         drop = self._answers()
         self._account()

@@ -52,6 +52,20 @@ SENDERS: Final = (
         "wb_user_id",
     ),
     *("mlflow.trace.user", "langfuse.user.id", "session.user", "session.user_id", "member", "owner", "user.key"),
+    *("x_user_id", "x_account_id", "x_customer_id", "x_end_user_id", "remote_user", "auth_user", "authenticated_user"),
+    *("user_pseudo_id", "external_user_id", "external_id", "internal_user_id", "cust_id", "account_number", "acct"),
+    *(
+        "acct_id",
+        "userid_hash",
+        "user_ref",
+        "user_key",
+        "user_handle",
+        "from_id",
+        "sender_name",
+        "anonymous_id",
+        "object_id",
+        "oid",
+    ),
 )
 """Names of columns that say who sent a request, by falling preference."""
 ADDRESSES: Final = (
@@ -98,7 +112,19 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("timestamp_ns", "time_ms", "ts_ms", "epoch", "epoch_ms", "unix_time", "unix_timestamp", "start_time_ms"),
         *("start_time_unix_nano", "time_unix_nano", "observed_time_unix_nano", "event.created", "event.start"),
         *("started", "start", "publish_time", "occurred_at", "recorded_at", "sent_time", "message_time", "date"),
-        *("created_on", "inserted_at", "ingested_at"),
+        *("created_on", "inserted_at", "ingested_at", "time_iso8601", "request_ts", "event_ts", "log_timestamp"),
+        *(
+            "request_date",
+            "date_created",
+            "insert_time",
+            "unix_ms",
+            "creation_timestamp",
+            "dt",
+            "ts_ns",
+            "msec",
+            "when",
+            "request_time_epoch",
+        ),
     ),
     "prompt": (
         *("prompt", "messages", "prompt_text", "user_prompt", "input_messages", "request_messages", "prompt_messages"),
@@ -107,6 +133,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("inputs", "input.value", "instruction", "contents", "conversation", "conversations", "text", "content"),
         *("message", "request_text", "user_text", "utterance", "human", "request", "request_body", "body"),
         *("payload", "request_payload", "full_request", "raw_request", "input_body_json", "request_json"),
+        *("history", "chat_history", "dialog", "dialogue", "turns", "transcript", "prompts", "user_content"),
+        *("user_question", "ai_input", "llm_input", "llm_request", "http_request_body", "req_body", "chat"),
     ),
     "org": GROUPS,
     "ip": NETWORKS,
@@ -170,7 +198,8 @@ _WRAPPERS: Final = _words(
     protopayload authenticationinfo identity principal consumer customer session headers requestcontext authorizer
     claims jwt fullrequest requestpayload reqpayload spanattributes resourceattributes logattributes actor caller info
     trace kwargs input inputbodyjson job task row value doc document item entry msg raw parsed json span
-    proxyserverrequest requestmetadata tracemetadata chat llm genai enduser security
+    proxyserverrequest requestmetadata tracemetadata chat llm genai enduser security req httprequest call envelope ctx
+    userinfo audit app attrs dimensions customdimensions props requestparameters requestparams arguments invocation
     """
 )
 """Plain names of objects that programs put the fields of a request into."""

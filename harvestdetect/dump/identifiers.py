@@ -84,7 +84,7 @@ def spelling(value: Any) -> str | None:
         return to_text(value)
     if not value.isascii():
         plain = unicodedata.normalize("NFKC", value)
-        value = "".join(c for c in plain if unicodedata.category(c) not in ("Cf", "Cc"))
+        value = "".join(c for c in plain if unicodedata.category(c) != "Cf")
     text: str = value.strip()
     if len(text) > 2 and text[0] + text[-1] in _QUOTES:
         text = text[1:-1].strip()

@@ -16,7 +16,7 @@ _PLACEHOLDERS: Final = frozenset(
 )
 """Accounts that name nobody, as programs write them."""
 _MOST_ACCOUNTS: Final = 100_000
-"""Distinct accounts of a file that are counted."""
+"""Distinct accounts of a file that are kept to count all of them."""
 _ENOUGH: Final = 20
 """Prompts from which on one account for all of them is suspicious."""
 _MANY: Final = 50
@@ -43,10 +43,10 @@ class Learnt:
         self.wrappers: dict[str, None] = {}
         """Profiles of what rows are in."""
         self._accounts: set[int] = set()
-        """Hashes of the accounts."""
+        """Hashes of accounts."""
         self._prompts = 0
-        self._counted = 0
-        """Prompts whose accounts are counted."""
+        self._mask = 0
+        """Only hashes without these bits are kept, so that they are few."""
         self._placeholders: Counter[str] = Counter()
 
     def wrapped(self, profile: str) -> None:
@@ -68,9 +68,13 @@ class Learnt:
             accounts = [account for account in accounts if isinstance(account, str | int)]
             names = set(accounts)
         names.discard(None)
-        if len(self._accounts) < _MOST_ACCOUNTS:
+        if self._mask:
+            self._accounts.update(number for number in map(hash, names) if not number & self._mask)
+        else:
             self._accounts.update(map(hash, names))
-            self._counted = self._prompts
+        while len(self._accounts) > _MOST_ACCOUNTS:
+            self._mask = 2 * self._mask + 1
+            self._accounts = {number for number in self._accounts if not number & self._mask}
         for account in names & _PLACEHOLDERS:
             self._placeholders[account] += accounts.count(account)
 
@@ -97,9 +101,9 @@ class Learnt:
         where = f" ({column})" if column else ""
         if self._prompts >= _ENOUGH and len(self._accounts) == 1:
             found.append(f"all {self._prompts:,} prompts are of one account{where}{rest}")
-        elif self._counted >= _MANY and len(self._accounts) >= _UNIQUE * self._counted:
-            counts = f"{len(self._accounts):,} for {self._counted:,}"
-            found.append(f"there are nearly as many accounts{where} as prompts: {counts}{rest}")
+        elif self._prompts >= _MANY and len(self._accounts) * (self._mask + 1) >= _UNIQUE * self._prompts:
+            counts = "" if self._mask else f": {len(self._accounts):,} for {self._prompts:,}"
+            found.append(f"there are nearly as many accounts{where} as prompts{counts}{rest}")
         for account, count in self._placeholders.most_common(3):
             share = f"{count / self._prompts:.1%}"
             found.append(f"{count:,} prompts ({share}) are of the account {account!a}, which names nobody{rest}")

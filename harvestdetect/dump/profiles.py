@@ -42,6 +42,7 @@ class Profile:
     rows: tuple[Path, ...] = ()
     """Paths of the rows, of which the first that leads to something counts; empty: the record is the row."""
     wrapper: bool = False
+    single: bool = False
     keep: Mapping[Path, frozenset[str]] = field(default_factory=dict)
     reject: str = ""
     skip: bool = False
@@ -194,7 +195,20 @@ def _parsed(text: str, name: str) -> tuple[Profile, ...]:
 
 _KEYS: Final = frozenset(
     {
-        *("title", "detect", "any", "any_under", "without", "only", "where", "rows", "wrapper", "keep", "reject"),
+        *(
+            "title",
+            "detect",
+            "any",
+            "any_under",
+            "without",
+            "only",
+            "where",
+            "rows",
+            "wrapper",
+            "single",
+            "keep",
+            "reject",
+        ),
         *("skip", "cut", "note", *PROFILE_FIELDS),
     }
 )
@@ -233,6 +247,7 @@ def _profile(key: str, table: Any, where: str) -> Profile:
         where=_values(table, "where", where),
         rows=_alternatives(rows) if rows else (),
         wrapper=wrapper,
+        single=_flag(table, "single", where),
         keep=_values(table, "keep", where),
         reject=_text(table, "reject", where),
         skip=skip,

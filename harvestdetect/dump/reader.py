@@ -260,9 +260,10 @@ def read_dumps(
 ) -> Dumps:
     """Reads dumps as a stream of batches.
 
-    The formats are JSON Lines, CSV and Parquet, each plain, gzip or zstd. The content of a file decides, and its name
-    only if the content does not. Memory is bounded by ``batch_rows``, 16 MB of text per batch and the longest line.
-    The size of decompressed content is bounded by ``max_expansion``.
+    The formats are JSON, CSV, Parquet, Arrow, ORC and SQLite, each plain, compressed or in an archive. Each member of
+    an archive is a file of its own. The content of a file decides, and its name only if the content does not. Memory is
+    bounded by ``batch_rows``, 16 MB of text per batch and the longest line. The size of decompressed content is bounded
+    by ``max_expansion``.
 
     Args:
         sources: files, globs, folders, ``-`` for standard input, ``s3://`` and ``gs://`` addresses; see

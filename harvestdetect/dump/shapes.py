@@ -10,6 +10,7 @@ from harvestdetect.dump.choice import MEANINGFUL, Choice, choose
 from harvestdetect.dump.columns import Mapped, complaint, matches, plain
 from harvestdetect.dump.layout import Chain, Layout, Row, is_there
 from harvestdetect.dump.learnt import Learnt
+from harvestdetect.dump.lists import list_of_rows
 from harvestdetect.dump.paths import Path, decoded, explode, leaves, look_up
 from harvestdetect.dump.profiles import Profile, Profiles
 from harvestdetect.dump.samples import Sample
@@ -109,6 +110,9 @@ class Shapes:
             self._choose_group(members, by_name[key], found, failed)
         if not found:
             found += [(0, choice, ()) for _, choice, _ in failed if not choice.missing][:1]
+        if not found and self._opens_list(records):
+            self.decide(records)
+            return
         if not found:
             raise self._no_columns(records, failed)
         found.sort(key=lambda item: -item[0])
@@ -155,6 +159,18 @@ class Shapes:
                 if not rest:
                     break
                 sample = sample.part(rest)
+
+    def _opens_list(self, records: Sequence[Any]) -> bool:
+        """Whether the rows may be in a list, or the messages in one without a known name. Looks for it only once."""
+        if self._container or "prompt" in self._mapped.paths:
+            return False
+        path, is_messages = list_of_rows(records)
+        if is_messages:
+            paths = {**self._mapped.paths, "prompt": (*path[:-1], path[-1].removesuffix("[]"))}
+            self._mapped = Mapped(paths, self._mapped.without, self._mapped.patterns)
+        else:
+            self._container = path
+        return bool(path)
 
     def _check_given(self, records: Sequence[Any], columns: Sequence[str]) -> None:
         """Raises an error if the user named a column that is not there."""
@@ -247,9 +263,11 @@ class Shapes:
     def _expanded(self, record: Any) -> Iterator[_Member]:
         """The rows of a record."""
         if self._container:
-            for chain in explode(record, self._container):
-                yield _member(chain, (), (self._container,), None)
-            return
+            rows = list(explode(record, self._container))
+            for row in rows:
+                yield _member(row, (), (self._container,), None)
+            if rows:
+                return
         waiting: list[Iterator[_Member]] = [iter([_Member((record,), (), None)])]
         while waiting:
             member = next(waiting[-1], None)
@@ -275,7 +293,10 @@ class Shapes:
             if first is not None and isinstance(_as_object(first[0]), dict):
                 self._learnt.wrapped(profile.name)
                 own = None if profile.wrapper else profile
-                return (_member(one, member.chain, (*member.steps, path), own) for one in chain([first], members))
+                members = chain([first], members)
+                if profile.single:
+                    members = ((_without_lists(one[0]), *one[1:]) for one in members)
+                return (_member(one, member.chain, (*member.steps, path), own) for one in members)
         return None
 
     def read(self, record: Any) -> Iterator[Row | str]:
@@ -367,6 +388,13 @@ class _Member(NamedTuple):
 def _member(inner: Chain, outer: Chain, steps: tuple[Path, ...], profile: Profile | None) -> _Member:
     """A row, with what encloses it up to the end of ``inner``, whose last is the first of ``outer``."""
     return _Member((_as_object(inner[0]), *inner[1:], *outer[1:]), steps, profile)
+
+
+def _without_lists(row: Any) -> Any:
+    """A row whose lists of one value are that value."""
+    if not isinstance(row, dict):
+        return row
+    return {name: v[0] if isinstance(v, list) and len(v) == 1 else v for name, v in row.items()}
 
 
 def _as_object(value: Any) -> Any:

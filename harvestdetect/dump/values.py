@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from harvestdetect.dump.paths import decoded
+from harvestdetect.dump.paths import decoded, unwrap
 from harvestdetect.dump.rows import to_text
 
 __all__ = ["PLACEHOLDERS", "account_text", "is_blank", "is_blob", "is_placeholder", "is_short_name", "prompt_kind"]
@@ -83,6 +83,8 @@ def prompt_kind(value: Any) -> str:
         first = value[0] if value else None
         if isinstance(first, list) and first:
             first = first[0]
+        if isinstance(first, dict):
+            first = unwrap(first)
         if isinstance(first, dict):
             return "messages" if _MESSAGE_NAMES & {name.split(".")[-1] for name in first} else ""
         return "messages" if isinstance(first, str | int) else ""

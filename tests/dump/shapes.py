@@ -83,6 +83,10 @@ RECORDS: dict[str, Callable[[int], dict[str, Any]]] = {
         "time": iso(n), "category": "GatewayLlmLogs", "correlationId": f"r{n}", "callerIpAddress": "10.0.0.1",
         "properties": {"requestMessages": json.dumps(messages(n)), "modelName": "m", "apimSubscriptionId": user(n)},
     },
+    "sagemaker-data-capture": lambda n: {
+        "captureData": {"endpointInput": {"mode": "INPUT", "data": json.dumps({"inputs": text_of(n)}), "encoding": "JSON"}},
+        "eventMetadata": {"eventId": f"e{n}", "inferenceTime": iso(n), "customAttributes": []}, "user_id": user(n),
+    },
     "azure-ml-inference": lambda n: {
         "specversion": "1.0", "id": f"r{n}", "type": "azureml.inference.inputs", "time": iso(n), "xrequestid": f"x{n}",
         "data": [{"user_id": user(n), "input_data": text_of(n), "prompt": text_of(n)}], "user_id": user(n),
@@ -263,6 +267,9 @@ WRAPPED: dict[str, Callable[[int], dict[str, Any]]] = {
     "anthropic-batch-body": lambda n: {"requests": [RECORDS["anthropic-batch-requests"](n)]},
     "elasticsearch-response": lambda n: {"took": 1, "hits": {"hits": [{"_index": "i", "_id": f"{n}", "_source": _FLAT(n)}]}},
     "elasticsearch-document": lambda n: {"_index": "i", "_id": f"{n}", "_source": _FLAT(n)},
+    "elasticsearch-fields": lambda n: {
+        "_index": "i", "_id": f"{n}", "fields": {"user.id": [user(n)], "message": [text_of(n)], "@timestamp": [iso(n)]},
+    },
     "splunk-export": lambda n: {"preview": False, "offset": n, "result": _FLAT(n)},
     "splunk-results": lambda n: {"preview": False, "init_offset": 0, "results": [_FLAT(n)]},
     "splunk-hec": lambda n: {"time": START, "host": "h", "sourcetype": "s", "event": _FLAT(n)},

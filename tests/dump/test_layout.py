@@ -1,4 +1,5 @@
 """Which columns are chosen, and how the records of a file with several shapes are read."""
+# ruff: noqa: E501
 
 from __future__ import annotations
 
@@ -293,6 +294,39 @@ def test_lists_of_requests(tmp_path: Path) -> None:
     assert reading.columns["prompt"] == "calls[].ask.text"
 
 
+def test_lists_of_requests_are_found(tmp_path: Path) -> None:
+    make = lambda n: {"user": f"u{n}", "items": [{"prompt": TEXT.format(n)}, {"prompt": "the second"}]}  # noqa: E731
+    rows, rejects, _ = read(write(tmp_path / "items.jsonl", [*map(make, range(20)), {"user": "v", "note": "no list"}]))
+    assert [row["account"] for row in rows] == [f"u{n // 2}" for n in range(40)]
+    assert [line for line, _ in rejects] == [21]
+    make = lambda n: {"user": f"u{n}", "talk": [{"role": "user", "content": TEXT.format(n)}]}  # noqa: E731
+    rows, rejects, reading = read(write(tmp_path / "talk.jsonl", map(make, range(20))))
+    assert rejects == []
+    assert [row["parts"] for row in rows] == [[TEXT.format(n)] for n in range(20)]
+    assert reading.columns["prompt"] == "talk"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: {"ts": n, "customer": {"id": f"u{n % 9}"}, "req": {"messages": [{"role": "user", "content": TEXT.format(n)}]}},
+        lambda n: {"headers": [{"name": "x-user-id", "value": f"u{n % 9}"}], "body": json.dumps({"prompt": TEXT.format(n)})},
+        lambda n: {"customDimensions": json.dumps({"user_id": f"u{n % 9}", "prompt": TEXT.format(n)}), "itemType": "trace"},
+        lambda n: {"_id": {"$oid": "a"}, "userId": {"$oid": f"u{n % 9}"}, "prompt": TEXT.format(n)},
+        lambda n: {"dynamodb": {"NewImage": {"user_id": {"S": f"u{n % 9}"}, "prompt": {"S": TEXT.format(n)}}}},
+        lambda n: {"fields": {"uid": {"stringValue": f"u{n % 9}"}, "text": {"stringValue": TEXT.format(n)}}},
+        lambda n: {"requestContext": {"authorizer": {"claims": {"sub": f"u{n % 9}"}}}, "body": json.dumps({"input": TEXT.format(n)})},
+        lambda n: {"event": "ai", "distinct_id": f"u{n % 9}", "properties": {"$ai_input": [{"role": "user", "content": TEXT.format(n)}]}},
+        lambda n: {"user_id": f"u{n % 9}", "request": TEXT.format(n), "response": "an answer to the question"},
+    ],
+)  # fmt: skip
+def test_names_at_any_depth(tmp_path: Path, make: Any) -> None:
+    rows, rejects, _ = read(write(tmp_path / "dump.jsonl", map(make, range(60))))
+    assert rejects == []
+    assert [row["account"] for row in rows] == [f"u{n % 9}" for n in range(60)]
+    assert [row["parts"] for row in rows] == [[TEXT.format(n)] for n in range(60)]
+
+
 # ---------------------------------------------------------------- maps
 
 
@@ -411,3 +445,12 @@ def test_lines_from_all_over_a_file_come_once_and_whole(tmp_path: Path, count: i
     assert len(found) == len(set(found))
     assert set(found) <= set(lines[start:])
     assert found or count <= start + 1
+
+
+@pytest.mark.parametrize(("accounts", "told"), [(40, False), (4_000, True)])
+def test_many_accounts_are_counted_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accounts: int, told: bool
+) -> None:
+    monkeypatch.setattr("harvestdetect.dump.learnt._MOST_ACCOUNTS", 30)
+    _, reading = dump(tmp_path, lambda n: {"user": n % accounts, "prompt": TEXT.format(n), "time": n}, count=4_000)
+    assert warned(reading, "nearly as many accounts (user) as prompts") == told
