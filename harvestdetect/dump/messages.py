@@ -224,7 +224,7 @@ def _is_list_of_messages(value: Sequence[Any]) -> bool:
     """Whether a list that was written as text is a list of messages, or of requests: nobody types such a list."""
     first = value[0]
     if isinstance(first, list) and first:
-        return _is_list_of_messages(first)
+        return _are_turns(value) or _is_list_of_messages(first)
     if isinstance(first, str):
         return len(value) == 1
     if not all(isinstance(item, dict) and item for item in value):
@@ -460,7 +460,19 @@ def _pairs(value: Sequence[Any]) -> list[tuple[str, Any]] | None:
             return None
         if not isinstance(item[1], str | None):
             return None
-    known = ("system", "user", "assistant", TOOL)
-    if all(item[0] and len(item[0]) < 20 and role_name(item[0]) in known for item in value):
+    if _are_turns(value):
         return [(role_name(item[0]), item[1]) for item in value]
     return [turn for item in value for turn in (("user", item[0]), ("assistant", item[1]))]
+
+
+def _are_turns(value: Sequence[Any]) -> bool:
+    """Whether a list consists of pairs of a known role and a text."""
+    return all(
+        isinstance(item, list | tuple)
+        and len(item) == 2
+        and isinstance(item[0], str)
+        and isinstance(item[1], str | None)
+        and 0 < len(item[0]) < 20
+        and role_name(item[0]) in (*SAME, TOOL)
+        for item in value
+    )
