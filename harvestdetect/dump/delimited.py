@@ -83,10 +83,16 @@ def read_csv(
             if table.rows or rejects:
                 yield table.block()
             raise record
-        if record.line <= dialect.skipped:
+        row, line, offset, length = record
+        if line <= dialect.skipped:
             continue
-        table.add(record, limit)
-        size += record.size
+        if length <= limit and len(row) == table.width and type(row) is list:  # the common case, without a call
+            table.rows.append(row)
+            table.numbers.append(line)
+            table.offsets.append(offset)
+        else:
+            table.add(record, limit)
+        size += length
         if not table.decided and table.header and (len(table.rows) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES):
             table.decide()
         if len(table.rows) >= batch_rows or len(rejects) >= batch_rows or size >= _BLOCK_BYTES:
@@ -118,6 +124,8 @@ class _Table:
     """Returns rows from elsewhere in the file, behind an offset."""
     rejects: Rejects
     header: list[str] = field(default_factory=list)
+    width: int = 0
+    """Number of columns; 0 if there is one, in which a blank line looks like a record, or if it is not known yet."""
     decided: bool = False
     """Whether columns are chosen."""
     rows: list[list[str]] = field(default_factory=list)
@@ -133,6 +141,7 @@ class _Table:
             return  # a blank line
         elif not self.header:
             self.header = header_of(row)
+            self.width = len(self.header) if len(self.header) > 1 else 0
         elif (fitted := _fitted(row, self.header)) is None:
             self.rejects.add(number, offset, f"{len(self.header)} columns expected, {len(row)} found")
         elif length > limit and max(map(len, row)) > limit:

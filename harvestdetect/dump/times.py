@@ -102,6 +102,8 @@ _DEPTH: Final = 4
 """Levels of such objects."""
 
 _NO_ORDER: Final = Order()
+_SECONDS_DIGITS: Final = 10
+"""Digits of a time in seconds from 2001 to 2286."""
 _Numbers: TypeAlias = str
 """How numbers that are no epoch numbers are meant: "", ``serial``, ``serial 1904``, ``days``, or ``digits``."""
 
@@ -210,6 +212,10 @@ class TimeReader:
             """A value that is not one of whole seconds."""
             whole: int | None = None
             if type(value) is str:
+                if len(value) == _SECONDS_DIGITS and value.isdecimal() and numbers != "digits":
+                    whole = int(value)
+                    if earliest <= whole < latest:
+                        return whole
                 if value[4:5] == "-":
                     try:
                         whole = _from_datetime(parse(value))
