@@ -262,6 +262,7 @@ def make(seed: int, number: int) -> Made:
         name += packing
         if damaged and random.random() < 0.3:
             data = _damaged(data, random)
+            least = min(least, len(data))
     return Made(name, data, least if damaged else len(records), kind + (", damaged" if damaged else ""))
 
 
