@@ -251,17 +251,19 @@ def make(seed: int, number: int) -> Made:
         data = data.decode("utf-8", "replace").encode(encoding, "replace")
         kind = f"{kind} {encoding}"
     name = f"a{suffix}"
+    least = 1
     if damaged:
         data = _damaged(data, random)
+        lines = sum(1 for line in data.splitlines() if line.strip())
+        least = min(1, lines - kind.startswith("csv"))  # a header alone has no rows
     if random.random() < 0.25:
         packing = random.choice(list(PACKINGS))
         data = PACKINGS[packing](data, name)
         name += packing
         if damaged and random.random() < 0.3:
             data = _damaged(data, random)
-    return Made(
-        name, data, min(1, len(data.strip())) if damaged else len(records), kind + (", damaged" if damaged else "")
-    )
+            least = min(least, len(data))
+    return Made(name, data, least if damaged else len(records), kind + (", damaged" if damaged else ""))
 
 
 def _damaged(data: bytes, random: Random) -> bytes:

@@ -13,6 +13,8 @@ _WORDS: Final = (
     *("tides", "moon", "explain", "write", "a", "poem", "short", "please", "what", "why"),
     *("潮汐", "เรื่อง", "прилив", "é", "🌊", "[x]", "{y}", '"q"', "'r'", "a,b;", "c|d"),
 )
+_DEEP: Final = 400
+"""Levels of a value that is nested deeply."""
 _ODD: Final[tuple[Any, ...]] = (
     *(
         None,
@@ -59,6 +61,7 @@ _ODD: Final[tuple[Any, ...]] = (
         "User: hi\nAssistant:",
         "[{'role': 'user', 'content': 'x'}]",
     ),
+    *(json.loads("[" * _DEEP + "1" + "]" * _DEEP), json.loads('{"a":' * _DEEP + "1" + "}" * _DEEP)),
     *({"role": "tool", "content": "x"}, {"type": "encrypted", "iv": "a", "data": "b"}, {"$date": 1}, {"S": "x"}),
 )
 """Values that take the place of others."""

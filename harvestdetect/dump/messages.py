@@ -49,6 +49,8 @@ _DEEPEST: Final = 12
 """Levels of objects and lists around messages."""
 _HEAD: Final = 64
 """Characters of a text that are looked at to see whether it is an object or a list."""
+_NESTED: Final = 3
+"""Lists around a list of messages or of token ids."""
 _SHORTEST_CODE: Final = 40
 """Characters from which a text without a blank may be base64, encrypted or a data URL."""
 _TOKEN_IDS: Final = 16
@@ -220,11 +222,11 @@ def _read_structured(text: str, head: str, found: Messages) -> str | None:
     return _read_structure(value, found)
 
 
-def _is_list_of_messages(value: Sequence[Any]) -> bool:
+def _is_list_of_messages(value: Sequence[Any], depth: int = 0) -> bool:
     """Whether a list that was written as text is a list of messages, or of requests: nobody types such a list."""
     first = value[0]
     if isinstance(first, list) and first:
-        return _are_turns(value) or _is_list_of_messages(first)
+        return _are_turns(value) or (depth < _NESTED and _is_list_of_messages(first, depth + 1))
     if isinstance(first, str):
         return len(value) == 1
     if not all(isinstance(item, dict) and item for item in value):
@@ -237,10 +239,11 @@ def _is_typed(item: Mapping[str, Any]) -> bool:
     return isinstance(name, str) and kind_of(bare(name)) is not None
 
 
-def _are_token_ids(value: Sequence[Any]) -> bool:
+def _are_token_ids(value: Sequence[Any], depth: int = 0) -> bool:
     """Whether a list consists of whole numbers, or of lists of them."""
     if isinstance(value[0], list):
-        return all(isinstance(item, list) and item and _are_token_ids(item) for item in value)
+        inner = depth < _NESTED
+        return inner and all(isinstance(item, list) and item and _are_token_ids(item, depth + 1) for item in value)
     return all(type(item) is int for item in value)
 
 

@@ -662,11 +662,17 @@ def test_hostile_values_take_bounded_time() -> None:
     deep: Any = "x"
     for _ in range(900):
         deep = {"messages": [deep]}
+    lists: Any = [1]
+    for _ in range(900):
+        lists = [lists]
     nested = json.dumps({"messages": [{"role": "user", "content": "x"}]})
     for _ in range(12):
         nested = json.dumps({"body": nested})
     hostile = [
         deep,
+        lists,
+        "[" * 900 + "1" + "]" * 900,
+        {"messages": [[lists]]},
         nested,
         [[[[]]]] * 10_000,
         [{"role": "user", "content": [{"type": "text", "text": "x"}] * 100_000}],
