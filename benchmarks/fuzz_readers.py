@@ -256,6 +256,8 @@ def make(seed: int, number: int) -> Made:
         data = _damaged(data, random)
         lines = sum(1 for line in data.splitlines() if line.strip())
         least = min(1, lines - kind.startswith("csv"))  # a header alone has no rows
+        if kind == "cri" and b"{" not in data:
+            least = 0  # an empty line of a log
     if random.random() < 0.25:
         packing = random.choice(list(PACKINGS))
         data = PACKINGS[packing](data, name)

@@ -19,6 +19,8 @@ __all__ = ["is_sqlite", "tables_of"]
 _MAGIC: Final = b"SQLite format 3\x00"
 _LONGEST: Final = 1 << 28
 """Most bytes of a value."""
+_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged database raises. Python decodes SQLite's messages, which quote the damaged bytes."""
 _BATCH: Final = 1 << 18
 """Bytes of lines that are given out at a time, apart from the last line."""
 
@@ -55,7 +57,7 @@ def tables_of(path: str) -> Iterator[Member | Skipped]:
                     yield Skipped(name=name, what="empty table")
                 else:
                     yield Member(name=name, size=0, file=content)
-    except sqlite3.Error as error:
+    except _ERRORS as error:
         raise BrokenStreamError(f"the SQLite database cannot be read: {_reason(error)}") from None
 
 
@@ -107,7 +109,7 @@ class _Rows:
                 if len(lines) >= _BATCH:
                     yield bytes(lines)
                     lines.clear()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             if lines:
                 yield bytes(lines)
             raise BrokenStreamError(f"the table is damaged ({_reason(error)})") from None

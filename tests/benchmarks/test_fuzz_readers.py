@@ -38,3 +38,17 @@ def test_lost_rows_errors_and_hangs_are_failures(tmp_path: Path, monkeypatch: py
     assert "KeyError" in check(made, tmp_path, 20)[0]
     monkeypatch.setattr(fuzz_readers, "read_dumps", endless)
     assert check(made, tmp_path, 0.2)[0] == "took more than 0.2 seconds"
+
+
+def test_a_database_whose_schema_is_not_utf_8(tmp_path: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "made.db") as base:
+        base.execute('CREATE TABLE logs ("account", "prompt")')
+        base.execute("INSERT INTO logs VALUES ('a', 'x')")
+    base.close()
+    data = (tmp_path / "made.db").read_bytes()
+    for damage in (b"CREATE \x9a\x9aBLE", b"CREATE TABLE \x9aogs ("):
+        damaged = data.replace(b"CREATE TABLE" if len(damage) < 15 else b"CREATE TABLE logs (", damage)
+        assert damaged != data
+        assert check(Made("a.db", damaged, 1, "sqlite"), tmp_path, 20)[0] == ""
