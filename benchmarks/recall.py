@@ -260,7 +260,7 @@ PLANTING: Final = (
 
 BASELINES_USE: Final = (
     "util/arrays.py",
-    "dump/times.py",
+    "dump/values/times.py",
     "embed",
     "neighbors",
     "corpus/normalize.py",

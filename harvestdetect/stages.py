@@ -40,7 +40,7 @@ from harvestdetect.data import (
     View,
 )
 from harvestdetect.dump import Dumps, batches_of
-from harvestdetect.dump.pseudonyms import Pseudonyms
+from harvestdetect.dump.values.pseudonyms import Pseudonyms
 from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError
 from harvestdetect.evidence.candidate import Reference, ScanData

@@ -13,7 +13,7 @@ import numpy as np
 
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import NO_TIME, View
-from harvestdetect.dump.times import seconds
+from harvestdetect.dump.values.times import seconds
 from harvestdetect.embed.encoders import encode_texts, load_encoder, open_cache
 from harvestdetect.errors import UsageError
 from harvestdetect.settings import Settings

@@ -28,7 +28,7 @@ def without_results(names: list[str], out: Path, notes: Callable[[str], None]) -
     Raises:
         UsageError: no other file is left.
     """
-    from harvestdetect.dump.sources import Names
+    from harvestdetect.dump.storage.sources import Names
     from harvestdetect.report import OUTPUT_NAMES
     from harvestdetect.report.format import plural
 
@@ -45,7 +45,7 @@ def without_results(names: list[str], out: Path, notes: Callable[[str], None]) -
 def open_dumps(names: Sequence[str], settings: Settings, *, quiet: bool) -> Generator[Dumps, None, None]:
     """Opens dumps with ``read_dumps``. A bar in megabytes shows the progress if the size of every file is known."""
     from harvestdetect.dump import read_dumps
-    from harvestdetect.dump.sources import source_size
+    from harvestdetect.dump.storage.sources import source_size
 
     sizes = [source_size(name) for name in names]
     known = [size for size in sizes if size is not None]

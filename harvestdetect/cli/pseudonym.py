@@ -15,7 +15,7 @@ from harvestdetect.errors import InputError, UsageError
 __all__ = ["pseudonym"]
 
 FIELDS = ("account", "org", "ip", "asn", "user_agent", "api_key", "payment", "email_domain", "session", "request")
-"""The fields of ``dump.pseudonyms.FIELDS``, repeated here because that module imports pyarrow, which would slow
+"""The fields of ``dump.values.pseudonyms.FIELDS``, repeated here because that module imports pyarrow, which would slow
 ``--help`` down."""
 
 
@@ -36,8 +36,8 @@ def pseudonym(keyfile: Path, ids: tuple[str, ...], new: bool, field: str) -> int
     With -, IDs are read from standard input, one per line. A line of the answer is the pseudonym, a tab, and the ID.
     A pseudonym cannot be turned back into an ID without such a table: a keyed hash has no way back.
     """
-    from harvestdetect.dump.identifiers import spelling
-    from harvestdetect.dump.pseudonyms import Pseudonyms, new_key
+    from harvestdetect.dump.values.identifiers import spelling
+    from harvestdetect.dump.values.pseudonyms import Pseudonyms, new_key
 
     if new:
         if ids:

@@ -264,7 +264,7 @@ def _exit_code(request: _Request, result: ScanResult, settings: Settings) -> int
 
 def _print_rough_estimate(names: Sequence[str], settings: Settings) -> None:
     """Estimates the memory of a scan from the sizes of the files, and prints it if the sizes are known."""
-    from harvestdetect.dump.size import rough_rows
+    from harvestdetect.dump.storage.size import rough_rows
     from harvestdetect.util.memory_estimate import rough_gb
 
     if (rows := rough_rows(names)) is not None:

@@ -101,7 +101,7 @@ def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path
     command searches everything again. Exit code 75: something is left, usually because another process is reading the
     state; the message says what, and the same command erases the rest. Exit code 1: no such account.
     """
-    from harvestdetect.dump.identifiers import spelling
+    from harvestdetect.dump.values.identifiers import spelling
     from harvestdetect.state import open_state
 
     ids = dict.fromkeys((account, spelling(account) or account))  # as it is given, and as it is read from dumps

@@ -35,9 +35,9 @@ from harvestdetect import __version__
 from harvestdetect.corpus.block import LAYOUT, Cutting, PreparedBlock, rows_of_account, select_rows
 from harvestdetect.corpus.shard_file import MAGIC, Shard, opened, read_shard, shown_name
 from harvestdetect.data import NO_PROMPTS, Batch, Reject, SourceFile
-from harvestdetect.dump.columns import mapped
-from harvestdetect.dump.elsewhere import constants_of
-from harvestdetect.dump.pseudonyms import fingerprint_of
+from harvestdetect.dump.columns.elsewhere import constants_of
+from harvestdetect.dump.columns.names import mapped
+from harvestdetect.dump.values.pseudonyms import fingerprint_of
 from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
 from harvestdetect.store.keys import key_of

@@ -11,31 +11,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvestdetect.data import NO_PROMPTS, Batch, Reading, SourceFile
-from harvestdetect.dump.columnar import rewrite
-from harvestdetect.dump.columns import mapped as mapping_of
-from harvestdetect.dump.compressed import compression, decompress
-from harvestdetect.dump.delimited import read_csv
-from harvestdetect.dump.elsewhere import constants_of, lines_from
-from harvestdetect.dump.encodings import UTF_8, as_utf8, encoding_of
-from harvestdetect.dump.file_times import FileTimes
-from harvestdetect.dump.formats import HEAD_BYTES, format_of, is_text
-from harvestdetect.dump.identifiers import FileAccounts
-from harvestdetect.dump.json_text import json_objects
-from harvestdetect.dump.jsonl import read_jsonl
-from harvestdetect.dump.learnt import Learnt
-from harvestdetect.dump.limits import PART_COST, ROW_COST, Expansion, ExpansionError, Rejects
-from harvestdetect.dump.parquet import read_parquet
-from harvestdetect.dump.profiles import profiles_of
-from harvestdetect.dump.rows import Block, to_batch
-from harvestdetect.dump.shapes import Shapes
-from harvestdetect.dump.sources import Found, cannot_copy, is_plain_file, open_source, source_size, temporary_file
-from harvestdetect.dump.streams import (
+from harvestdetect.dump.columns.elsewhere import constants_of, lines_from
+from harvestdetect.dump.columns.learnt import Learnt
+from harvestdetect.dump.columns.names import mapped as mapping_of
+from harvestdetect.dump.columns.profiles import profiles_of
+from harvestdetect.dump.columns.shapes import Shapes
+from harvestdetect.dump.formats.columnar import rewrite
+from harvestdetect.dump.formats.delimited import read_csv
+from harvestdetect.dump.formats.detect import HEAD_BYTES, format_of, is_text
+from harvestdetect.dump.formats.json_text import json_objects
+from harvestdetect.dump.formats.jsonl import read_jsonl
+from harvestdetect.dump.formats.parquet import read_parquet
+from harvestdetect.dump.storage.compressed import compression, decompress
+from harvestdetect.dump.storage.encodings import UTF_8, as_utf8, encoding_of
+from harvestdetect.dump.storage.limits import PART_COST, ROW_COST, Expansion, ExpansionError, Rejects
+from harvestdetect.dump.storage.sources import (
+    Found,
+    cannot_copy,
+    is_plain_file,
+    open_source,
+    source_size,
+    temporary_file,
+)
+from harvestdetect.dump.storage.streams import (
     BrokenStreamError,
     EndlessError,
     ReadingError,
     peek,
 )
-from harvestdetect.dump.units import Unit
+from harvestdetect.dump.storage.units import Unit
+from harvestdetect.dump.values.file_times import FileTimes
+from harvestdetect.dump.values.identifiers import FileAccounts
+from harvestdetect.dump.values.rows import Block, to_batch
 from harvestdetect.errors import ColumnsError, InputError
 from harvestdetect.settings import Settings
 
@@ -327,7 +334,7 @@ def _within(chunks: Iterator[bytes], expansion: Expansion) -> Iterator[bytes]:
 
 
 def _cost(prompts: pa.RecordBatch, rejects: int) -> int:
-    """Bytes that rows count beside their text, see :mod:`harvestdetect.dump.limits`."""
+    """Bytes that rows count beside their text, see :mod:`harvestdetect.dump.storage.limits`."""
     parts = int(pc.sum(pc.list_value_length(prompts.column("parts"))).as_py() or 0)
     return int(ROW_COST * (prompts.num_rows + rejects) + PART_COST * max(parts - prompts.num_rows, 0))
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from harvestdetect.data import FIELDS, NO_TIME, PROMPT_SCHEMA, Batch, Prompt, Reject
-from harvestdetect.dump.pseudonyms import Pseudonyms
-from harvestdetect.dump.roles import TOOL, role_name
+from harvestdetect.dump.values.pseudonyms import Pseudonyms
+from harvestdetect.dump.values.roles import TOOL, role_name
 
 __all__ = ["batches_of"]
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harvestdetect.data import NO_PROMPTS, Batch, Reject
-from harvestdetect.dump.columns import check_mapping
-from harvestdetect.dump.databases import Database, file_kind, is_address
+from harvestdetect.dump.columns.names import check_mapping
 from harvestdetect.dump.file import read_file
-from harvestdetect.dump.folders import LeftOut
-from harvestdetect.dump.limits import Budget, Expansion
-from harvestdetect.dump.pseudonyms import Pseudonyms
-from harvestdetect.dump.sources import (
+from harvestdetect.dump.storage.databases import Database, file_kind, is_address
+from harvestdetect.dump.storage.folders import LeftOut
+from harvestdetect.dump.storage.limits import Budget, Expansion
+from harvestdetect.dump.storage.sources import (
     Found,
     Names,
     expand_sources,
@@ -24,8 +23,9 @@ from harvestdetect.dump.sources import (
     source_size,
     why_no_dump,
 )
-from harvestdetect.dump.streams import Stored
-from harvestdetect.dump.units import Lost, Unit, units_of
+from harvestdetect.dump.storage.streams import Stored
+from harvestdetect.dump.storage.units import Lost, Unit, units_of
+from harvestdetect.dump.values.pseudonyms import Pseudonyms
 from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
 from harvestdetect.util.files import file_digest

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from harvestdetect.dump.identifiers import spelling
+from harvestdetect.dump.values.identifiers import spelling
 from harvestdetect.explain.account import explain_account, is_named
 from harvestdetect.explain.campaign import explain_campaign
 from harvestdetect.explain.files import read_scan

@@ -10,7 +10,7 @@ from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.corpus.shard_file import opened
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.dump.pseudonyms import fingerprint_of
+from harvestdetect.dump.values.pseudonyms import fingerprint_of
 from harvestdetect.errors import SettingsError
 from harvestdetect.settings import Settings
 from harvestdetect.state.rows import value_error

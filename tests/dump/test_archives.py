@@ -22,9 +22,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyarrow import feather, orc
 
-from harvestdetect.dump import limits
-from harvestdetect.dump.compressed import compression
-from harvestdetect.dump.units import _MEMBERS
+from harvestdetect.dump.storage import limits
+from harvestdetect.dump.storage.compressed import compression
+from harvestdetect.dump.storage.units import _MEMBERS
 from harvestdetect.errors import HarvestdetectError, InputError
 from harvestdetect.settings import Settings
 from tests.dump.reading import Found, lines, packed, rows_of, tar, zipped
@@ -399,7 +399,7 @@ def test_no_damage_breaks_a_table(tmp_path: Path, changes: list[tuple[int, int]]
 
 
 def test_no_room_for_a_copy_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harvestdetect.dump.sources.tempfile.NamedTemporaryFile", _full)
+    monkeypatch.setattr("harvestdetect.dump.storage.sources.tempfile.NamedTemporaryFile", _full)
     with pytest.raises(InputError, match=r"cannot keep - in the temporary folder .*the disk is full"):
         Found("-", stdin=io.BytesIO(ARCHIVES["x.zip"]))
 

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from harvestdetect.cli.main import run_command
-from harvestdetect.dump import databases, read_dumps
-from harvestdetect.dump.databases import Database, shown_address, without_secrets
+from harvestdetect.dump import read_dumps
+from harvestdetect.dump.storage import databases
+from harvestdetect.dump.storage.databases import Database, shown_address, without_secrets
 from harvestdetect.errors import InputError, UsageError
 from harvestdetect.settings import Settings
 from tests.dump.postgresql import PASSWORD, QUOTED, Server, started

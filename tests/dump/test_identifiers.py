@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harvestdetect.data import Reject
 from harvestdetect.dump import read_dumps
-from harvestdetect.dump.identifiers import FileAccounts, is_rounded, spelling
+from harvestdetect.dump.values.identifiers import FileAccounts, is_rounded, spelling
 
 SAME = "550e8400-e29b-41d4-a716-446655440000"
 

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from harvestdetect.dump import limits
-from harvestdetect.dump.json_text import json_objects
-from harvestdetect.dump.json_values import Item, is_json, objects_in, values_of
-from harvestdetect.dump.lines import BadLine, LineRun, LongLine
+from harvestdetect.dump.formats.json_text import json_objects
+from harvestdetect.dump.formats.json_values import Item, is_json, objects_in, values_of
+from harvestdetect.dump.formats.lines import BadLine, LineRun, LongLine
+from harvestdetect.dump.storage import limits
 from harvestdetect.settings import Settings
 from tests.dump.reading import Found, Row, lines, rows_of
 

@@ -25,12 +25,13 @@ from harvestdetect.corpus.prepare import prepare
 from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import PART, Batch, Prompt, Reject
-from harvestdetect.dump import limits, read_dumps
-from harvestdetect.dump import messages as messages_module
-from harvestdetect.dump import parquet as reader
+from harvestdetect.dump import read_dumps
+from harvestdetect.dump.formats import parquet as reader
+from harvestdetect.dump.formats.pages import chunks_of, measured
 from harvestdetect.dump.in_memory import batches_of
-from harvestdetect.dump.limits import Budget, Expansion, ExpansionError, Rejects
-from harvestdetect.dump.pages import chunks_of, measured
+from harvestdetect.dump.storage import limits
+from harvestdetect.dump.storage.limits import Budget, Expansion, ExpansionError, Rejects
+from harvestdetect.dump.values import messages as messages_module
 
 ROW = b'{"user":"a","prompt":"What is this?"}\n'
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.dump.literals import literal_in
-from harvestdetect.dump.messages import common_messages, messages_of, system_text
-from harvestdetect.dump.roles import role_name
-from harvestdetect.dump.templates import split_template
+from harvestdetect.dump.values.literals import literal_in
+from harvestdetect.dump.values.messages import common_messages, messages_of, system_text
+from harvestdetect.dump.values.roles import role_name
+from harvestdetect.dump.values.templates import split_template
 
 T = "Explain the tides"
 U = [("user", T)]

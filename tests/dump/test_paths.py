@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvestdetect.dump.paths import decoded, explode, leaves, look_around, look_up, unwrap
+from harvestdetect.dump.values.paths import decoded, explode, leaves, look_around, look_up, unwrap
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

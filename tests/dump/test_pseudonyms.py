@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harvestdetect.data import FIELDS as OPTIONAL
 from harvestdetect.data import NO_PROMPTS, Batch, Prompt
 from harvestdetect.dump import batches_of, read_dumps
-from harvestdetect.dump.pseudonyms import FIELDS, Pseudonyms, fingerprint_of, new_key
+from harvestdetect.dump.values.pseudonyms import FIELDS, Pseudonyms, fingerprint_of, new_key
 from harvestdetect.errors import InputError, UsageError
 from harvestdetect.evidence.account_fields import network_of
 from harvestdetect.settings import Settings

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harvestdetect.dump import expand_sources, read_dumps
-from harvestdetect.dump import sources as module
+from harvestdetect.dump.storage import sources as module
 from harvestdetect.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]

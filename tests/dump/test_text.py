@@ -17,9 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from harvestdetect.dump import expand_sources
-from harvestdetect.dump.dialects import dialect_of
-from harvestdetect.dump.encodings import as_utf8, encoding_of
-from harvestdetect.dump.folders import kept_out
+from harvestdetect.dump.formats.dialects import dialect_of
+from harvestdetect.dump.storage.encodings import as_utf8, encoding_of
+from harvestdetect.dump.storage.folders import kept_out
 from harvestdetect.errors import ColumnsError
 from tests.dump.reading import Found, Row, lines, rows_of, tar
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from harvestdetect.data import NO_TIME
 from harvestdetect.dump import read_dumps
-from harvestdetect.dump.file_times import FileTimes, pattern_of
-from harvestdetect.dump.times import EARLIEST, LATEST, TimeReader, seconds
+from harvestdetect.dump.values.file_times import FileTimes, pattern_of
+from harvestdetect.dump.values.times import EARLIEST, LATEST, TimeReader, seconds
 
 NOW = 1_790_000_000
 """The current time of the tests: 2026-09-21."""

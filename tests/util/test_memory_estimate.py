@@ -18,7 +18,7 @@ from benchmarks import memory as benchmark
 from benchmarks.laying import lay
 from harvestdetect.cli.main import run_command
 from harvestdetect.dump import read_dumps
-from harvestdetect.dump.size import rough_rows
+from harvestdetect.dump.storage.size import rough_rows
 from harvestdetect.errors import NeedsMemoryError
 from harvestdetect.pipeline import detect
 from harvestdetect.settings import Settings

@@ -1,0 +1,124 @@
+"""Columns that could be a field, and how they are ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from harvestdetect.data import NO_TIME
+from harvestdetect.dump.columns.kinds import account_text, is_placeholder, prompt_kind
+from harvestdetect.dump.columns.names import dotted, looks_like_name, matches
+from harvestdetect.dump.columns.samples import Column, distinct
+from harvestdetect.dump.values.paths import Path
+from harvestdetect.dump.values.times import TimeReader
+
+__all__ = [
+    "ENOUGH",
+    "OFTEN",
+    "Candidate",
+    "candidate_of",
+    "depth_of",
+    "in_order",
+    "is_body",
+    "is_constant",
+    "is_object",
+    "names_one",
+    "shown",
+    "time_tier",
+    "told",
+]
+
+OFTEN: Final = 0.5
+"""Share of rows. A preferred name is chosen only if it has values in at least this share of the rows of the name that
+has values most often. Otherwise a single row, whose content its sender controls, could decide what a column means."""
+ENOUGH: Final = 20
+"""Rows from which on it counts what values do. Fewer rows say nothing about them."""
+_MOST_OTHERS: Final = 5
+"""Most other columns of a field that are told."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A column that could be a field."""
+
+    path: Path
+    column: Column
+    rows: list[int]
+    """Rows of the sample with a value that the field accepts."""
+    values: list[Any]
+    order: int
+    """Place by its name."""
+    tier: float = 0.0
+    """0 is good; a column with a higher tier is chosen only if there is no better one."""
+    kind: int = 0
+    """Class of an account."""
+    client: bool = False
+    """Whether the client writes it."""
+
+    @property
+    def share_distinct(self) -> float:
+        """Distinct values per value."""
+        return len(distinct(self.values)) / max(len(self.values), 1)
+
+
+def candidate_of(path: Path, column: Column, pairs: Sequence[tuple[int, Any]], order: int) -> Candidate:
+    return Candidate(path, column, [row for row, _ in pairs], [value for _, value in pairs], order)
+
+
+def depth_of(one: Candidate) -> int:
+    return min((match.depth for match in matches(one.path)), default=0) + one.column.depth
+
+
+def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """By falling preference. A name that few rows have comes behind those that many have."""
+    candidates = list(candidates)
+    most: dict[float, int] = {}
+    for one in candidates:
+        most[one.tier] = max(most.get(one.tier, 0), len(one.rows))
+    return sorted(candidates, key=lambda one: (one.tier, len(one.rows) < OFTEN * most[one.tier], one.order))
+
+
+def told(candidates: Sequence[Candidate]) -> tuple[Path, ...]:
+    paths = dict.fromkeys(one.path for one in candidates if looks_like_name(dotted(one.path)))
+    return tuple(paths)[:_MOST_OTHERS]
+
+
+def shown(path: Path) -> str:
+    name = dotted(path)
+    return name if looks_like_name(name) else "a column whose name is not shown"
+
+
+def is_constant(one: Candidate) -> bool:
+    first = one.values[0] if one.values else None
+    return all(value == first for value in one.values)
+
+
+def is_object(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, str) and value[:64].lstrip()[:1] == "{")
+
+
+def is_body(one: Candidate) -> bool:
+    """Whether most values are bodies of requests."""
+    kinds = [prompt_kind(value) for value in one.values]
+    return kinds.count("request") + kinds.count("messages") > len(kinds) / 2
+
+
+def name_in(value: Any) -> str | None:
+    text = account_text(value)
+    return None if text is None or is_placeholder(text) else text
+
+
+def names_one(value: Any) -> bool:
+    return name_in(value) is not None
+
+
+def time_tier(one: Candidate) -> float:
+    """How doubtful it is that a column is the time of the prompt."""
+    values = one.values[:200]
+    good = sum(time != NO_TIME for time in TimeReader.of(values).seconds(values))
+    if good < OFTEN * len(values):
+        return 1.0 if good or any(not isinstance(value, int | float) for value in values) else 3.0
+    if len(values) >= ENOUGH and len({str(value) for value in values}) == 1:
+        return 2.0
+    return 0.0

@@ -1,0 +1,1 @@
+"""From bytes to rows: JSON in all its forms, CSV, Parquet and other formats of columns."""
