@@ -2,11 +2,11 @@
 
 Four rooms, each of which imports only from those before it:
 
-* :mod:`~harvestdetect.dump.storage` finds and opens files, archives, object stores and databases, decompresses them, and
-  turns text into UTF-8.
+* :mod:`~harvestdetect.dump.storage` finds and opens files, archives, object stores and databases, decompresses them,
+  and turns text into UTF-8.
 * :mod:`~harvestdetect.dump.values` walks records and reads values: messages, times, ids.
-* :mod:`~harvestdetect.dump.columns` decides which path of a record gives which field, by known shapes (``profiles.toml``)
-  or by the names and values of a sample.
+* :mod:`~harvestdetect.dump.columns` decides which path of a record gives which field, by known shapes
+  (``profiles.toml``) or by the names and values of a sample.
 * :mod:`~harvestdetect.dump.formats` recognises the format of a file and reads it by column.
 
 Above them, :mod:`~harvestdetect.dump.file` reads one file and :mod:`~harvestdetect.dump.reader` all of them;

@@ -46,7 +46,7 @@ from harvestdetect.dump.values.rows import Block, to_batch
 from harvestdetect.errors import ColumnsError, InputError
 from harvestdetect.settings import Settings
 
-__all__ = ["ENDLESS", "read_file"]
+__all__ = ["ENDLESS", "ForeignError", "read_file"]
 
 _MAGIC: Final = 64
 """Bytes by which the compression of a file is recognised."""

@@ -25,7 +25,7 @@ class Done:
     @property
     def error(self) -> str:
         """The one line that says what went wrong."""
-        lines = [line for line in self.err.splitlines() if not line.startswith("note: ")]
+        lines = [line for line in self.err.splitlines() if not line.startswith(("note: ", "warning: "))]
         assert len(lines) == 1, self.err
         assert "Traceback" not in self.err
         assert lines[0].startswith("harvestdetect: ")

@@ -56,7 +56,7 @@ def test_dumps_that_are_not_there(run: Run, tmp_path: Path) -> None:
         (tmp_path / "nothing.jsonl", 1, f"no such file: {tmp_path}/nothing.jsonl"),
         (tmp_path / "folder", 1, f"no dumps in the folder {tmp_path}/folder; looked for *.jsonl, *.ndjson"),
         (tmp_path / "*.jsonl", 1, f"no dumps match {tmp_path}/*.jsonl"),
-        ("ftp://host/dump", 2, "cannot read ftp://host/dump: only files, s3:// and gs:// addresses are read"),
+        ("ftp://host/dump", 2, "cannot read ftp://...: only files, s3://, gs:// and postgresql:// addresses are read"),
     ):
         done = run("scan", source, "--out", tmp_path / "out")
         assert done.code == code

@@ -230,7 +230,7 @@ def test_sources_that_cannot_be_used() -> None:
         read_dumps([])
     with pytest.raises(UsageError, match="only once"):
         read_dumps(["-", "-"])
-    with pytest.raises(UsageError, match="only files, s3:// and gs://"):
+    with pytest.raises(UsageError, match="only files, s3://, gs:// and postgresql://"):
         read_dumps(["https://example.org/dump.jsonl"])
     with pytest.raises(UsageError, match="batch_rows"):
         read_dumps(["-"], batch_rows=0)

@@ -23,6 +23,7 @@ __all__ = [
     "is_body",
     "is_constant",
     "is_object",
+    "name_in",
     "names_one",
     "shown",
     "time_tier",
@@ -63,10 +64,12 @@ class Candidate:
 
 
 def candidate_of(path: Path, column: Column, pairs: Sequence[tuple[int, Any]], order: int) -> Candidate:
+    """A candidate from the (row, value) pairs of a column that a field accepts."""
     return Candidate(path, column, [row for row, _ in pairs], [value for _, value in pairs], order)
 
 
 def depth_of(one: Candidate) -> int:
+    """Levels between the row and the recognised name in a path; 0 at the top of a row."""
     return min((match.depth for match in matches(one.path)), default=0) + one.column.depth
 
 
@@ -80,21 +83,25 @@ def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def told(candidates: Sequence[Candidate]) -> tuple[Path, ...]:
+    """The paths that a user is told of, the first few whose names look like names of columns."""
     paths = dict.fromkeys(one.path for one in candidates if looks_like_name(dotted(one.path)))
     return tuple(paths)[:_MOST_OTHERS]
 
 
 def shown(path: Path) -> str:
+    """The dotted name of a path for messages. What does not look like a name may be text of a prompt, and is not shown."""
     name = dotted(path)
     return name if looks_like_name(name) else "a column whose name is not shown"
 
 
 def is_constant(one: Candidate) -> bool:
+    """Whether all values are equal."""
     first = one.values[0] if one.values else None
     return all(value == first for value in one.values)
 
 
 def is_object(value: Any) -> bool:
+    """Whether a value is an object, or text that begins like one in JSON."""
     return isinstance(value, dict) or (isinstance(value, str) and value[:64].lstrip()[:1] == "{")
 
 
@@ -105,11 +112,13 @@ def is_body(one: Candidate) -> bool:
 
 
 def name_in(value: Any) -> str | None:
+    """The account that a value names; None for a placeholder or what is no account."""
     text = account_text(value)
     return None if text is None or is_placeholder(text) else text
 
 
 def names_one(value: Any) -> bool:
+    """Whether a value names an account."""
     return name_in(value) is not None
 
 

@@ -17,7 +17,7 @@ from harvestdetect.dump.columns.samples import Sample
 from harvestdetect.dump.values.paths import Path, decoded, explode, leaves, look_up
 from harvestdetect.errors import ColumnsError
 
-__all__ = ["SKIPPED", "Shapes", "leads_to"]
+__all__ = ["SKIPPED", "Shapes", "is_request", "leads_to"]
 
 SKIPPED: Final = "skipped"
 """In place of a reason: the record is no row at all, such as the action before a document in a bulk request."""

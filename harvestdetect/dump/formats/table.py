@@ -11,7 +11,12 @@ from harvestdetect.dump.storage.limits import Rejects
 from harvestdetect.dump.values.paths import Path, look_up
 from harvestdetect.dump.values.rows import Block, to_text
 
-__all__ = ["Columns", "block_of"]
+__all__ = [
+    "Columns",
+    "block_of",
+    "fields_of",
+    "unread",
+]
 
 
 class Columns:

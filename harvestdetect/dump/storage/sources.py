@@ -66,9 +66,9 @@ def expand_sources(sources: Iterable[str | Path]) -> list[str]:
 
     A folder, or a prefix of an object store, is searched recursively for files whose names have the suffix of a dump
     or an archive (:data:`~harvestdetect.dump.storage.folders.LOOKED_FOR`), in upper or lower case, also with the number
-    or date of a rotated log behind it. Parts of Spark jobs, objects of Firehose and, in a local folder, files without a suffix
-    that start like a dump are taken too. Hidden files, hidden folders and marks of jobs are left out. A glob takes the
-    same files, and all files without a suffix. A file that the user names may have any name.
+    or date of a rotated log behind it. Parts of Spark jobs, objects of Firehose and, in a local folder, files without a
+    suffix that start like a dump are taken too. Hidden files, hidden folders and marks of jobs are left out. A glob
+    takes the same files, and all files without a suffix. A file that the user names may have any name.
 
     Args:
         sources: the names that the user gave.

@@ -9,7 +9,7 @@ from typing import Any, Final
 from harvestdetect.dump.values.content import bare
 from harvestdetect.dump.values.paths import decoded, nested
 
-__all__ = ["Sections", "encrypted", "is_envelope", "sections_of"]
+__all__ = ["Sections", "branch", "encrypted", "is_envelope", "sections_of"]
 
 _SYSTEM: Final = (
     *("system", "systemprompt", "systemmessage", "systeminstruction", "systeminstructions", "instructions"),

@@ -9,7 +9,10 @@ from typing import Any, Final
 from harvestdetect.data import NO_TIME
 from harvestdetect.dump.values.times import TimeReader
 
-__all__ = ["FileTimes"]
+__all__ = [
+    "FileTimes",
+    "pattern_of",
+]
 
 _TOLD_ABSENT: Final = 0.1
 """Share of the rows without a time from which the user is told."""

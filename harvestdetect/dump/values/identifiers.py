@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-__all__ = ["FileAccounts", "is_request", "is_rounded", "spelling", "to_text"]
+__all__ = ["FileAccounts", "capitals_do_not_count", "is_request", "is_rounded", "spelling", "to_text"]
 
 _LARGEST_EXACT: Final = 2.0**53
 """Largest float up to which every whole number is a float. Larger numbers are not identifiers."""

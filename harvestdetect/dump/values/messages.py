@@ -37,6 +37,7 @@ __all__ = [
     "ODD_LAST",
     "_HEAD",
     "Messages",
+    "common_messages",
     "is_plain",
     "messages_of",
     "system_text",

@@ -16,7 +16,19 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-__all__ = ["Path", "decoded", "explode", "leaves", "look_around", "look_up", "pairs_of", "repair_surrogates", "unwrap"]
+__all__ = [
+    "Path",
+    "decoded",
+    "explode",
+    "leaves",
+    "look_around",
+    "look_up",
+    "nested",
+    "pairs_of",
+    "repair_surrogates",
+    "unwrap",
+    "without_wrappers",
+]
 
 Path: TypeAlias = tuple[str, ...]
 """The names that lead to a value. A name that ends in ``[]`` stands for each element of a list."""

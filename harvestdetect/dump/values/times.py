@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from harvestdetect.data import NO_TIME
-from harvestdetect.dump.values.time_texts import LONGEST, Order, has_year_first, local_time, numeric_date, plain_text
+from harvestdetect.dump.values.day_order import is_day_first
+from harvestdetect.dump.values.time_texts import LONGEST, Order, has_year_first, local_time, plain_text
 from harvestdetect.dump.values.zones import UNCERTAIN
 
 __all__ = ["EARLIEST", "LATEST", "TimeReader", "seconds"]
@@ -71,8 +71,6 @@ _NO_YEARS: Final = ("0000-", "0001-", "1970-01-01", "1900-01-0", "1899-12-3", "1
 _NUMBER: Final = re.compile(r"-?[0-9]{1,30}(?:[.,][0-9]{0,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _DIGIT_DATES: Final = (10, 12)
 """Numbers of digits of YYYYMMDDHH and YYYYMMDDHHMM, which could also be epoch numbers."""
-_CLEARLY: Final = 5
-"""Times by which one order of day and month must fit worse than the other."""
 _HUGE: Final = 10**30
 """Numbers from this one on are no times in any unit."""
 _EXACT: Final = 60
@@ -189,7 +187,7 @@ class TimeReader:
         order = Order(now=int(time.time()) if now is None else now)
         texts = [value for value in sample if isinstance(value, str) and not _begins_with_a_year(value)]
         order = replace(order, year_first=has_year_first(texts))
-        day_first, told = (False, ()) if order.year_first else _day_first(texts, order)
+        day_first, told = (False, ()) if order.year_first else is_day_first(texts, order)
         order = replace(order, day_first=day_first)
         numbers, doubt = _numbers_of(sample)
         some = sample if len(sample) <= SHOWN else [sample[i * len(sample) // SHOWN] for i in range(SHOWN)]
@@ -412,41 +410,6 @@ def _is_rounded(text: str) -> bool:
 
 def _begins_with_a_year(text: str) -> bool:
     return text[4:5] == "-" or len(text) > LONGEST
-
-
-def _day_first(texts: Sequence[str], order: Order) -> tuple[bool, tuple[str, ...]]:
-    """Whether dates such as ``1/2/2026`` have the day first, and what the user should know about it.
-
-    A number above 12 decides. If there is none, the order in which the times ascend does, or the one in which they lie
-    closer together. After that a clock of twelve hours, and days without a leading zero, make the month first.
-    """
-    dates = [
-        (text, numbers)
-        for text in map(plain_text, texts)
-        if text[:1].isdigit() and (numbers := numeric_date(text)) and not numbers[2].endswith(".")
-    ]
-    if not dates:
-        return False, ()
-    day, month = any(a > 12 for _, (a, _, _) in dates), any(b > 12 for _, (_, b, _) in dates)
-    if day != month:
-        return day, ()
-    if day:
-        return False, ("some dates have the day first and some the month; where both are possible, the month is first",)
-    disorder, spans = [], []
-    for first in (False, True):
-        times = [
-            found.utc for text, _ in dates if (found := local_time(text, replace(order, day_first=first))) is not None
-        ]
-        steps = [sum(b < a for a, b in pairwise(times)), sum(b > a for a, b in pairwise(times))]
-        disorder.append(min(steps))  # the newest may come first
-        spans.append(max(times) - min(times) if times else 0)
-    for worse in (disorder, spans):
-        if _CLEARLY * min(worse) < max(worse):
-            return worse[1] < worse[0], ()
-    marks = Counter(mark for _, (_, _, mark) in dates).most_common(1)[0][0]
-    guess = "a" not in marks and ("0" in marks or marks.endswith("-"))
-    shown = "day/month/year" if guess else "month/day/year"
-    return guess, (f"the dates could have the day or the month first; {shown} is assumed",)
 
 
 def _numbers_of(sample: Sequence[Any]) -> tuple[_Numbers, tuple[str, ...]]:
