@@ -89,7 +89,7 @@ def told(candidates: Sequence[Candidate]) -> tuple[Path, ...]:
 
 
 def shown(path: Path) -> str:
-    """The dotted name of a path for messages. What does not look like a name may be text of a prompt, and is not shown."""
+    """The dotted name of a path for messages. What looks like no name may be text of a prompt, and is not shown."""
     name = dotted(path)
     return name if looks_like_name(name) else "a column whose name is not shown"
 

@@ -220,7 +220,7 @@ class _Chooser:
         return found
 
     def _empty(self, name: str) -> list[Candidate]:
-        """A column with a recognised name and without values, so that the rejects say what is missing."""
+        """A column with a recognised name and without values in the sample: rejects then say what is missing."""
         if self._strict:
             return []
         taken = {paths[0] for paths in self._fields.values()}
@@ -368,6 +368,8 @@ class _Chooser:
             candidates = [one for one in candidates if name == "system" or depth_of(one) < _SHALLOW]
         if self._profile is not None and name in ("created_at", "system"):
             return
+        if not candidates and name not in ("timestamp", "system"):
+            candidates = self._empty(name)  # later rows may have values
         if not candidates:
             return
         for one in candidates if name == "timestamp" else ():

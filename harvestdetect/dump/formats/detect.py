@@ -46,9 +46,9 @@ _OTHERS: Final = (
 _JSON_ARRAY: Final = re.compile(rb"\[\s*(?:[\[{\]]|\Z)")
 _OTHER_ARRAY: Final = re.compile(rb'\[\s*(?:"|-?\d|true|false|null)')
 _CONTROL: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b\x1e\0")) + b"\x7f"
-_MOST_CONTROL: Final = 0.02
+_MOST_CONTROL: Final = 0.05
 """Share of control characters above which a file is no text."""
-_FEW_CONTROL: Final = 16
+_FEW_CONTROL: Final = 64
 """Control characters that any text may have."""
 _NO_HEADER: Final = (
     "it has no JSON objects, and no line with the names of the columns; add one, such as account,timestamp,prompt, "

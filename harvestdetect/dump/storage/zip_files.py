@@ -8,7 +8,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from harvestdetect.dump.storage.members import Member, Skipped
 from harvestdetect.dump.storage.streams import CHUNK, BrokenStreamError
@@ -50,9 +50,11 @@ def zip_members(file: BinaryIO) -> Iterator[Member | Skipped]:
     Raises:
         BrokenStreamError: its directory is damaged or missing.
     """
-    start, size, shift = _directory(file)
-    place, stop = start, start + size
+    directory = _directory(file)
+    place, stop, shift = directory.place, directory.place + directory.size, directory.shift
+    entries = 0
     while place + _ENTRY.size <= stop:
+        entries += 1
         file.seek(place)
         raw = file.read(_ENTRY.size)
         if len(raw) < _ENTRY.size or raw[:4] != b"PK\x01\x02":
@@ -78,10 +80,24 @@ def zip_members(file: BinaryIO) -> Iterator[Member | Skipped]:
             yield Member(name=name, size=stored, file=_Content(content))
     if place < stop:
         raise _Damaged("the directory of the zip archive is cut off")
+    if entries != directory.entries:
+        raise _Damaged(
+            f"the directory of the zip archive has {directory.entries:,} entries, and {entries:,} can be read"
+        )
 
 
-def _directory(file: BinaryIO) -> tuple[int, int, int]:
-    """Place and size of the directory, and by how much all places are shifted."""
+class _Directory(NamedTuple):
+    """The directory of an archive."""
+
+    place: int
+    size: int
+    entries: int
+    shift: int
+    """By how much all places are shifted."""
+
+
+def _directory(file: BinaryIO) -> _Directory:
+    """Where the directory is, as the end of the archive says."""
     size = file.seek(0, os.SEEK_END)
     start = max(0, size - _LONGEST_COMMENT - _END.size)
     file.seek(start)
@@ -90,7 +106,7 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
     if found < 0 or len(tail) - found < _END.size:
         raise _Damaged("the zip archive is cut off: it has no directory")
     end = _END.unpack(tail[found : found + _END.size])
-    length, place, stop = end[5], end[6], start + found
+    entries, length, place, stop = end[4], end[5], end[6], start + found
     if _FULL in (length, place) or end[4] == 0xFFFF:
         file.seek(max(0, stop - _LOCATOR.size))
         locator = file.read(_LOCATOR.size)
@@ -100,12 +116,12 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
             if len(raw) < _END_64.size or raw[:4] != b"PK\x06\x06":
                 raise _Damaged("the directory of the zip archive is damaged")
             wide = _END_64.unpack(raw)
-            length, place, stop = wide[8], wide[9], stop - _LOCATOR.size - _END_64.size
+            entries, length, place, stop = wide[7], wide[8], wide[9], stop - _LOCATOR.size - _END_64.size
     # Something may stand before the archive, such as a program that unpacks it.
     shift = max(stop - length - place, 0)
     if place + shift + length > size:
         raise _Damaged("the directory of the zip archive is damaged")
-    return place + shift, length, shift
+    return _Directory(place + shift, length, entries, shift)
 
 
 def _wide(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]:
