@@ -4,7 +4,7 @@
 
     from harvestdetect import Settings, detect, read_dumps
 
-    detection = detect(read_dumps(["dump.formats.jsonl.gz"]), settings=Settings(encoder="fast"))
+    detection = detect(read_dumps(["dump.jsonl.gz"]), settings=Settings(encoder="fast"))
     for finding in detection.findings:
         print(finding.tier, finding.summary)
 """

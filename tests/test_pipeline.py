@@ -585,7 +585,7 @@ def test_a_calibrated_scan_names_the_file_by_its_digest(fast: Settings, tmp_path
 
 
 def test_rejects_are_counted_and_kept(fast: Settings) -> None:
-    reject = Reject(file="dump.formats.jsonl", line=3, byte=40, reason="not JSON")
+    reject = Reject(file="dump.jsonl", line=3, byte=40, reason="not JSON")
     empty = pa.RecordBatch.from_pylist([], PROMPT_SCHEMA)
     found = detect([Batch(prompts=empty, rejects=(reject,) * 3), Batch(prompts=empty)], settings=fast)
     assert found.counts["rejects"] == 3

@@ -28,7 +28,7 @@ def test_a_world_has_the_wanted_share_of_campaign_accounts() -> None:
 
 
 def test_the_command_prints_and_documents_its_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    dump = tmp_path / "dump.formats.jsonl"
+    dump = tmp_path / "dump.jsonl"
     rows = [
         {"account": f"a{n % 20}", "timestamp": 1_780_000_000 + n, "prompt": f"say hello to number {n}"}
         for n in range(200)

@@ -89,7 +89,7 @@ def test_help_is_instant(environment: Mapping[str, str]) -> None:
 def test_version_and_usage(run: Run, tmp_path: Path) -> None:
     assert run("--version").out == f"harvestdetect, version {__version__}\n"
     assert run("-h").out.startswith("Usage: harvestdetect")
-    dump = jsonl(tmp_path / "dump.formats.jsonl", [GOOD])
+    dump = jsonl(tmp_path / "dump.jsonl", [GOOD])
     for arguments, message in (
         (["scan"], "Missing argument 'DUMP...'"),
         (["scan", dump], "Missing option '--out'"),
@@ -122,7 +122,7 @@ def test_version_and_usage(run: Run, tmp_path: Path) -> None:
     ],
 )
 def test_settings_out_of_range_end_with_2(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
-    done = run("scan", jsonl(tmp_path / "dump.formats.jsonl", [GOOD]), "--out", tmp_path / "out", *options)
+    done = run("scan", jsonl(tmp_path / "dump.jsonl", [GOOD]), "--out", tmp_path / "out", *options)
     assert done.code == 2
     assert message in done.error
 
@@ -130,7 +130,7 @@ def test_settings_out_of_range_end_with_2(run: Run, tmp_path: Path, options: lis
 def test_flags_go_before_environment_before_file_before_defaults(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dump = jsonl(tmp_path / "dump.formats.jsonl", [{**GOOD, "who": "w", "what": "some text"}])
+    dump = jsonl(tmp_path / "dump.jsonl", [{**GOOD, "who": "w", "what": "some text"}])
     file = tmp_path / "settings.toml"
     file.write_text(
         'seed = 1\nmin_accounts = 11\nk = 40\nselection = "leaf"\n[mapping]\naccount = "who"\nprompt = "prompt"\n'

@@ -53,7 +53,7 @@ def test_interrupted_while_encoding_the_cache_is_whole(
     drawn = random.Random(1)
     words = ["sea", "poem", "sort", "list", "tax", "letter", "cat", "bread", "train", "music", "tree", "law"]
     rows = [{"account": f"user{i % 50}", "prompt": " ".join(drawn.choices(words, k=9))} for i in range(4_000)]
-    dump = jsonl(tmp_path / "dump.formats.jsonl", rows)
+    dump = jsonl(tmp_path / "dump.jsonl", rows)
     own = tmp_path / "cache"
     if (cache / "models").is_dir():
         shutil.copytree(cache / "models", own / "models")

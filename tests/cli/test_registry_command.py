@@ -25,7 +25,7 @@ TODAY = date(2026, 11, 29)
 
 
 def dump(folder: Path, rows: Sequence[Prompt]) -> Path:
-    file = folder / "dump.formats.jsonl"
+    file = folder / "dump.jsonl"
     lines = [json.dumps({"account": r.account, "timestamp": r.time, "prompt": r.prompt}) for r in rows]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file

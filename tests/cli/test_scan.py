@@ -68,7 +68,7 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     assert list(ran) == [
         *("counts", "findings", "expected_false", "what_if", "calibration", "memory"),
         *("rejects_by_reason", "preambles", "files"),
-        *("settings", "models", "versions", "stages", "notes"),
+        *("settings", "models", "versions", "stages", "notes", "warnings"),
     ]
     assert (ran["counts"]["prompts"], ran["counts"]["rejects"]) == (PROMPTS, 0)
     assert ran["settings"]["encoder"] == "fast"
@@ -199,6 +199,6 @@ def test_fail_on_means_at_or_above(
     found = make_detection(*(make_finding(f"c-{i}", tier=tier) for i, tier in enumerate(tiers)))
     monkeypatch.setattr(harvestdetect.pipeline, "detect", lambda *_, **__: found)
     options = [] if fail_on is None else ["--fail-on", fail_on]
-    done = run("scan", jsonl(tmp_path / "dump.formats.jsonl", [GOOD]), "--out", tmp_path / "out", *options)
+    done = run("scan", jsonl(tmp_path / "dump.jsonl", [GOOD]), "--out", tmp_path / "out", *options)
     assert done.code == code
     assert (tmp_path / "out" / "report.html").exists()

@@ -135,7 +135,7 @@ def test_max_rejects(run: Run, tmp_path: Path, bad_dump: Path, allowed: str, cod
     assert bool(done.out) == (code != 2)
 
 
-@pytest.mark.parametrize(("name", "pack"), [("dump.formats.jsonl.gz", gzip.compress), ("dump.formats.jsonl.zst", zstd)])
+@pytest.mark.parametrize(("name", "pack"), [("dump.jsonl.gz", gzip.compress), ("dump.jsonl.zst", zstd)])
 def test_truncated_compressed_dumps(run: Run, tmp_path: Path, name: str, pack: Callable[[bytes], bytes]) -> None:
     text = "".join(json.dumps({**GOOD, "prompt": random.Random(i).randbytes(30).hex()}) + "\n" for i in range(5_000))
     packed = pack(text.encode())
@@ -182,7 +182,7 @@ def test_bad_csv_and_parquet_of_other_types(run: Run, tmp_path: Path) -> None:
     ids=["one row", "one account", "one text of many accounts", "all rows identical", "no times"],
 )
 def test_dumps_with_little_in_them(run: Run, tmp_path: Path, rows: list[dict[str, str]]) -> None:
-    done = run("scan", jsonl(tmp_path / "dump.formats.jsonl", rows), "--out", tmp_path / "out", "--fail-on", "urgent")
+    done = run("scan", jsonl(tmp_path / "dump.jsonl", rows), "--out", tmp_path / "out", "--fail-on", "urgent")
     assert done.code == 0, done.err
     assert {file.name for file in (tmp_path / "out").iterdir()} == set(OUTPUT_NAMES)
     assert json.loads((tmp_path / "out" / "run.json").read_text())["counts"]["prompts"] == len(rows)

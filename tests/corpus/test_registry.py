@@ -452,7 +452,7 @@ def test_the_command_takes_a_registry_or_none(
 ) -> None:
     for name in ("REGISTRY", "USE_REGISTRY"):
         monkeypatch.delenv(f"HARVESTDETECT_{name}", raising=False)
-    dump, own = tmp_path / "dump.formats.jsonl", tmp_path / "own.toml"
+    dump, own = tmp_path / "dump.jsonl", tmp_path / "own.toml"
     dump.write_text("".join(json.dumps({"account": p.account, "prompt": p.prompt}) + "\n" for p in people("a", 3)))
     own.write_text("[[entry]]\n" + entry(expires="2001-01-01"))
 

@@ -282,7 +282,7 @@ def test_names_of_members_are_harmless(tmp_path: Path) -> None:
 
 
 @given(st.sampled_from(sorted(ARCHIVES)), st.lists(st.tuples(st.integers(0, 4_000), st.integers(0, 255)), max_size=6))
-@hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=5_000)
+@hypothesis_settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=30_000)
 def test_no_damage_breaks_an_archive(tmp_path: Path, name: str, changes: list[tuple[int, int]]) -> None:
     data = bytearray(ARCHIVES[name])
     for place, value in changes:
@@ -379,7 +379,7 @@ def test_arrow_and_orc(tmp_path: Path, kind: str) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=5), st.booleans())
-@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=5_000)
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=30_000)
 def test_no_damage_breaks_a_table(tmp_path: Path, changes: list[tuple[int, int]], arrow: bool) -> None:
     file = tmp_path / "x"
     file.unlink(missing_ok=True)

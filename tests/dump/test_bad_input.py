@@ -55,7 +55,7 @@ def read(file: Path, **options: Any) -> tuple[list[dict[str, Any]], list[Reject]
     return rows, rejects, batches
 
 
-def write(tmp_path: Path, data: bytes, name: str = "dump.formats.jsonl") -> Path:
+def write(tmp_path: Path, data: bytes, name: str = "dump.jsonl") -> Path:
     (tmp_path / name).write_bytes(data)
     return tmp_path / name
 
@@ -220,7 +220,7 @@ def test_lines_are_cut_alike_from_any_chunks(lines: list[bytes], size: int, limi
 # ---------------------------------------------------------------- whole files
 
 
-@pytest.mark.parametrize("name", ["dump.formats.jsonl", "dump.csv", "dump.formats.parquet", "dump"])
+@pytest.mark.parametrize("name", ["dump.jsonl", "dump.csv", "dump.parquet", "dump"])
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n \n", gzip.compress(b"", mtime=0), zstd(b"")])
 def test_empty_file(tmp_path: Path, name: str, data: bytes) -> None:
     rows, (reject,), batches = read(write(tmp_path, data, name))
@@ -281,7 +281,7 @@ def test_truncated_streams_keep_what_was_read(tmp_path: Path, pack: Any, share: 
     assert f"stream is truncated after {len(cut):,} stored bytes, behind line {len(rows):,}" in reject.reason
 
 
-@pytest.mark.parametrize("name", ["dump.formats.jsonl.gz", "dump.csv.gz"])
+@pytest.mark.parametrize("name", ["dump.jsonl.gz", "dump.csv.gz"])
 def test_a_stream_that_breaks_at_once_is_not_called_empty(tmp_path: Path, name: str) -> None:
     data = gzip.compress(b"".join(big_lines()))
     rows, (reject,), _ = read(write(tmp_path, data[:30], name))

@@ -298,7 +298,7 @@ def test_created_at_is_the_accounts_unless_there_is_no_other_time(tmp_path: Path
 def test_one_row_does_not_say_what_the_columns_mean(tmp_path: Path, row: Row, odd: Row, place: int) -> None:
     rows = [dict(row) for _ in range(300)]
     rows[place] |= odd
-    path = tmp_path / "dump.formats.jsonl"
+    path = tmp_path / "dump.jsonl"
     path.write_bytes(jsonl(rows))
     found, rejects, _ = read(path)
     assert rejects == []
@@ -392,7 +392,7 @@ def test_accounts(tmp_path: Path, value: Any, text: str) -> None:
 
 
 def test_an_account_has_at_most_a_thousand_characters(tmp_path: Path) -> None:
-    path = tmp_path / "dump.formats.jsonl"
+    path = tmp_path / "dump.jsonl"
     path.write_bytes(jsonl([{"account": "a" * 1_000, "prompt": "x"}, {"account": "a" * 1_001, "prompt": "x"}]))
     rows, (reject,), _ = read(path)
     assert [len(row["account"]) for row in rows] == [1_000]

@@ -176,7 +176,7 @@ PIECES = st.lists(
 
 
 @given(PIECES, st.integers(1, 13), st.sampled_from([5, 10, 20, 1_000]))
-@hypothesis_settings(max_examples=300, deadline=2_000)
+@hypothesis_settings(max_examples=120, deadline=20_000)
 def test_values_do_not_depend_on_chunks(data: bytes, size: int, limit: int) -> None:
     whole = values(data, limit=limit)
     assert values(data, limit=limit, size=size) == whole
@@ -190,7 +190,7 @@ def test_values_do_not_depend_on_chunks(data: bytes, size: int, limit: int) -> N
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.integers()), max_size=12), st.integers(1, 50), st.integers(0, 3))
-@hypothesis_settings(max_examples=100, deadline=2_000)
+@hypothesis_settings(max_examples=100, deadline=20_000)
 def test_no_object_is_lost(cells: list[tuple[str, int]], size: int, form: int) -> None:
     objects = [{"t": text, "n": [{"x": number}]} for text, number in cells]
     texts = [json.dumps(one, ensure_ascii=bool(form % 2), indent=form or None) for one in objects]
@@ -357,7 +357,7 @@ def test_records_that_cannot_be_unpacked_are_rejects(tmp_path: Path, monkeypatch
 
 
 @given(PIECES, st.sampled_from(["", '{"logEvents":[', '{"log":"', "2026-06-01T00:00:16Z stdout P ", "x: "]))
-@hypothesis_settings(max_examples=200, deadline=2_000)
+@hypothesis_settings(max_examples=80, deadline=20_000)
 def test_no_text_breaks_what_unwraps_it(data: bytes, start: str) -> None:
     data = start.encode() + data + b"\n" + start.encode() + data
     _, items = json_objects(iter([data]), head=data, limit=50, spend=lambda _: None)

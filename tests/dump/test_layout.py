@@ -137,7 +137,7 @@ def test_one_account_and_as_many_accounts_as_prompts_are_told(tmp_path: Path) ->
 def test_what_a_sender_writes_into_a_prompt_names_no_account(tmp_path: Path) -> None:
     rows = [{"session": f"s{n}", "prompt": json.dumps({"user_id": "someone", "prompt": "x"})} for n in range(30)]
     with pytest.raises(ColumnsError, match="no column for the account"):
-        read(write(tmp_path / "dump.formats.jsonl", rows))
+        read(write(tmp_path / "dump.jsonl", rows))
 
 
 # ---------------------------------------------------------------- the prompt
@@ -223,7 +223,7 @@ def test_each_record_is_read_by_its_own_shape(tmp_path: Path) -> None:
             ({"level": "info", "msg": "listening", "port": 80}, ""),
             ({"v": 2, "who": {"user": {"id": f"n{n}"}}, "call": {"body": {"input": TEXT.format(n)}}}, f"n{n}"),
         ]
-    rows, rejects, _ = read(write(tmp_path / "dump.formats.jsonl", (line for line, _ in lines)))
+    rows, rejects, _ = read(write(tmp_path / "dump.jsonl", (line for line, _ in lines)))
     assert [row["account"] for row in rows] == [account for _, account in lines if account]
     assert [row["line"] for row in rows] == [n + 1 for n, (_, account) in enumerate(lines) if account]
     assert {row["parts"][-1] for row in rows} == {TEXT.format(n) for n in range(40)}
@@ -250,7 +250,7 @@ def test_answers_between_requests_are_no_requests(tmp_path: Path) -> None:
             {"user_id": f"u{n % 9}", "role": "user", "content": TEXT.format(n)},
             {"user_id": f"u{n % 9}", "role": "assistant", "content": "An answer that nobody asked to compare."},
         ]
-    found, rejects, _ = read(write(tmp_path / "dump.formats.jsonl", rows))
+    found, rejects, _ = read(write(tmp_path / "dump.jsonl", rows))
     assert [row["parts"] for row in found] == [[TEXT.format(n)] for n in range(50)]
     assert {reason for _, reason in rejects} == {"not a request: role is assistant"}
     events = []
@@ -266,7 +266,7 @@ def test_answers_between_requests_are_no_requests(tmp_path: Path) -> None:
 def test_no_shape_of_one_record_reads_the_others(tmp_path: Path) -> None:
     rows: list[Row] = [{"account": "a", "prompt": TEXT.format(n)} for n in range(300)]
     rows += [{"user": "odd", "prompt": None, "text": "not the prompt of the others"}, {"account": "", "prompt": "x"}]
-    found, rejects, _ = read(write(tmp_path / "dump.formats.jsonl", rows))
+    found, rejects, _ = read(write(tmp_path / "dump.jsonl", rows))
     assert {row["account"] for row in found} == {"a"}
     assert rejects == [(301, "not a request: no account and no prompt"), (302, "the account is empty")]
 
@@ -275,7 +275,7 @@ def test_many_shapes_are_bounded(tmp_path: Path) -> None:
     draw = random.Random(1)
     rows = [{"account": "a", "prompt": "hello there"}] * 300
     rows += [{f"n{draw.random()}": {f"m{draw.random()}": "x"}, "account": "a"} for _ in range(3_000)]
-    found, rejects, _ = read(write(tmp_path / "dump.formats.jsonl", rows))
+    found, rejects, _ = read(write(tmp_path / "dump.jsonl", rows))
     assert (len(found), len(rejects)) == (300, 3_000)
 
 
@@ -285,7 +285,7 @@ def test_lists_of_requests(tmp_path: Path) -> None:
         "user_id": "u",
         "calls": [{"ask": {"text": "first one"}}, {"ask": {"text": "second"}, "user_id": "v"}],
     }
-    path = write(tmp_path / "dump.formats.jsonl", [record])
+    path = write(tmp_path / "dump.jsonl", [record])
     rows, _, reading = read(path, mapping={"prompt": "calls[].ask.text", "account": "calls[].user_id"})
     assert [(row["account"], row["parts"], row["org"]) for row in rows] == [
         ("u", ["first one"], "t"),
@@ -321,7 +321,7 @@ def test_lists_of_requests_are_found(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_names_at_any_depth(tmp_path: Path, make: Any) -> None:
-    rows, rejects, _ = read(write(tmp_path / "dump.formats.jsonl", map(make, range(60))))
+    rows, rejects, _ = read(write(tmp_path / "dump.jsonl", map(make, range(60))))
     assert rejects == []
     assert [row["account"] for row in rows] == [f"u{n % 9}" for n in range(60)]
     assert [row["parts"] for row in rows] == [[TEXT.format(n)] for n in range(60)]
@@ -418,7 +418,7 @@ def test_no_message_shows_the_text_of_a_prompt(tmp_path: Path) -> None:
     assert "poem" not in str(caught.value)
     rows = [{"id": 1, secret: "x"}]
     with pytest.raises(ColumnsError, match="1 more do not look like names") as caught:
-        read(write(tmp_path / "dump.formats.jsonl", rows))
+        read(write(tmp_path / "dump.jsonl", rows))
     assert "poem" not in str(caught.value)
 
 

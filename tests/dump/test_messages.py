@@ -621,7 +621,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_any_value_gives_messages_or_a_reason(value: Any) -> None:
     before = repr(value)
     found = messages_of(value)

@@ -50,7 +50,7 @@ def check(rows: list[dict[str, Any]], *, timed: bool) -> None:
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_every_profile_reads_its_records(tmp_path: Path, name: str) -> None:
-    rows, reasons, reading = read(write(tmp_path / "dump.formats.jsonl", list(map(RECORDS[name], range(COUNT)))))
+    rows, reasons, reading = read(write(tmp_path / "dump.jsonl", list(map(RECORDS[name], range(COUNT)))))
     assert reasons == []
     assert reading.shape == name
     check(rows, timed=name in TIMED)
@@ -58,7 +58,7 @@ def test_every_profile_reads_its_records(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", WRAPPED)
 def test_every_wrapper_is_opened(tmp_path: Path, name: str) -> None:
-    rows, reasons, reading = read(write(tmp_path / "dump.formats.jsonl", list(map(WRAPPED[name], range(COUNT)))))
+    rows, reasons, reading = read(write(tmp_path / "dump.jsonl", list(map(WRAPPED[name], range(COUNT)))))
     assert reasons == []
     assert name in reading.shape.split(", ")
     check(rows, timed=name != "anthropic-batch-body")
@@ -120,7 +120,7 @@ def test_lmsys_is_refused_with_the_reason(tmp_path: Path) -> None:
         "conversation": [{"role": "user", "content": "hello"}],
     }  # fmt: skip
     with pytest.raises(ColumnsError, match=r"no column for the account.*LMSYS-Chat-1M says nothing about who"):
-        read(write(tmp_path / "dump.formats.jsonl", [record]))
+        read(write(tmp_path / "dump.jsonl", [record]))
 
 
 def test_actions_of_bulk_requests_are_no_rows(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_actions_of_bulk_requests_are_no_rows(tmp_path: Path) -> None:
 def test_spans_beside_generations_are_no_requests(tmp_path: Path) -> None:
     make = RECORDS["langfuse-observations"]
     records = [record for n in range(COUNT) for record in (make(n) | {"type": "SPAN", "id": f"s{n}"}, make(n))]
-    rows, reasons, _ = read(write(tmp_path / "dump.formats.jsonl", records))
+    rows, reasons, _ = read(write(tmp_path / "dump.jsonl", records))
     check(rows, timed=True)
     assert reasons == ["not a request: a record of another type"] * COUNT
     spans = [record for record in records if record["type"] == "SPAN"]
@@ -149,14 +149,14 @@ def test_spans_beside_generations_are_no_requests(tmp_path: Path) -> None:
 
 def test_a_profile_needs_all_that_it_is_recognised_by(tmp_path: Path) -> None:
     record = {"call_type": "x", "user_id": "u", "prompt": "hello there", "end_user": "someone else"}
-    rows, _, reading = read(write(tmp_path / "dump.formats.jsonl", [record]))
+    rows, _, reading = read(write(tmp_path / "dump.jsonl", [record]))
     assert reading.shape == ""
     assert rows[0]["account"] == "u"
 
 
 def test_a_profile_can_be_forced(tmp_path: Path) -> None:
     record = {"user": "wrong", "conversation": [{"role": "user", "content": "hello"}], "hashed_ip": "right", "x": 1}
-    file = write(tmp_path / "dump.formats.jsonl", [record])
+    file = write(tmp_path / "dump.jsonl", [record])
     assert read(file, profile="sharegpt")[0][0]["account"] == "wrong"
     assert read(file, profile="wildchat")[0][0]["account"] == "right"
     with pytest.raises(SettingsError, match="there is no profile 'nosuch'; name one of litellm-spend-logs"):
@@ -176,7 +176,7 @@ def test_own_profiles(tmp_path: Path) -> None:
         ]},
         {"gw": {"version": "1"}, "user_id": "u", "prompt": "by name"},
     ]  # fmt: skip
-    rows, reasons, reading = read(write(tmp_path / "dump.formats.jsonl", records), profile=str(own))
+    rows, reasons, reading = read(write(tmp_path / "dump.jsonl", records), profile=str(own))
     assert [(row["account"], row["parts"], row["line"]) for row in rows] == [
         ("c", ["one question"], 1), ("o", ["another"], 1), ("u", ["by name"], 2),
     ]  # fmt: skip

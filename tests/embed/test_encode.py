@@ -32,13 +32,15 @@ from harvestdetect.util.arrays import unit
 from harvestdetect.util.texts import Texts, write_texts
 from harvestdetect.util.words import has_runs
 
+UNLEARNT_TEXT = "你好，世界"
+"""The packaged model has not learnt its words; they get vectors of their own."""
 TEXTS = [
     "",
     "a",
     "Explain step by step why the sky is blue.",
     "explain step by step why the sea is salty, and put your reasoning in tags",
     "Translate the following sentence to French: the cat sat on the mat.",
-    "你好，世界",
+    UNLEARNT_TEXT,
     "😀🏽 zero\u200bwidth",
     "one two three four five " * 30,
     "def f(x): return x ** 2  # what does this do?",
@@ -133,7 +135,7 @@ def test_static_vectors_are_the_same_to_the_bit(static: Encoder, texts: list[str
 def test_static_model_is_an_ordinary_model(static: Encoder) -> None:
     place = next(p for p in (cache_folder() / "models").glob("static-*") if p.suffix != ".tmp")
     model = model_files.load_transformer(place, settings=Settings(device="cpu"))
-    known = [text for text in TEXTS if text not in ("", "[MASK] [CLS] [SEP]")]
+    known = [text for text in TEXTS if text not in ("", UNLEARNT_TEXT, "[MASK] [CLS] [SEP]")]
     theirs = model.encode(known, show_progress_bar=False)
     np.testing.assert_allclose(static.encode(known), theirs, atol=1e-5)
 
@@ -204,7 +206,8 @@ def test_the_vector_of_an_unlearnt_word_is_longer_the_more_letters_it_has(static
 
 
 def test_tokens_of_long_words_and_long_texts(static: Encoder) -> None:
-    texts = ["a" * 99, "a" * 100, "a" * 101, "x " * 511, "x " * 512, "x " * 513, "unbelievable! " * 400, *TEXTS]
+    texts = ["a" * 99, "a" * 100, "a" * 101, "x " * 511, "x " * 512, "x " * 513, "unbelievable! " * 400]
+    texts += [text for text in TEXTS if text != UNLEARNT_TEXT]
     assert static._tokens.of(texts) == long_way(static, texts)  # type: ignore[attr-defined]
 
 

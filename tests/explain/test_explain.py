@@ -196,7 +196,7 @@ def old(tmp_path: Path) -> Path:
     )
     sent = pa.table(
         {
-            "file": ["dump.formats.jsonl"] * 7,
+            "file": ["dump.jsonl"] * 7,
             "line": list(range(1, 8)),
             "account": ["ann"] * 3 + [FORMULA] * 2 + ["bob", "ann"],
             "campaign_id": [FIRST] * 5 + [SECOND] * 2,

@@ -213,7 +213,7 @@ def test_neighbours_that_cannot_be_read_now_stay(tmp_path: Path, monkeypatch: py
 def test_a_work_folder_that_cannot_be_read_costs_only_time(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dump, work = tmp_path / "dump.formats.jsonl", tmp_path / "work"
+    dump, work = tmp_path / "dump.jsonl", tmp_path / "work"
     write_dump(dump)
     settings = Settings(encoder="fast", workers=1, threads=1, cache=cache, work=work)
     first = detect(read_dumps([dump]), settings=settings)
@@ -261,7 +261,7 @@ def test_verify_on_a_failing_disk_unlinks_nothing(
 ) -> None:
     if not can_inject(tmp_path):
         pytest.skip("strace cannot inject errors here")
-    folder, dump = tmp_path / "state", tmp_path / "dump.formats.jsonl"
+    folder, dump = tmp_path / "state", tmp_path / "dump.jsonl"
     write_dump(dump)
     with open_state(folder, write=True) as state:
         state.scan([dump], settings=Settings(encoder="fast", workers=1, threads=1, cache=cache))

@@ -30,7 +30,7 @@ def found(tmp_path: Path, cache: Path) -> Any:
     settings = Settings(encoder="fast", workers=1, cache=cache)
 
     def scan(rows: list[dict[str, Any]], signatures: list[Signature], **more: Any) -> tuple[Attributed, ...]:
-        file = tmp_path / "dump.formats.jsonl"
+        file = tmp_path / "dump.jsonl"
         file.write_text("".join(json.dumps(r) + "\n" for r in rows))
         return detect(read_dumps([file]), settings=settings, signatures=signatures, **more).attributed
 

@@ -610,7 +610,7 @@ def test_calibrate_scans_the_whole_and_both_halves(
     tmp_path: Path, scans: list[Settings], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "made" / "benign.json"
-    source = dump(tmp_path / "dump.formats.jsonl", 60)
+    source = dump(tmp_path / "dump.jsonl", 60)
     code, printed, err = run(capsys, "calibrate", source, "--out", out, "--encoder", "fast", "--min-accounts", 12)
     assert (code, err) == (0, "")
     assert len(scans) == 3
@@ -639,7 +639,7 @@ def test_calibrate_scans_with_the_registry_that_it_names(
     own, out = tmp_path / "own.toml", tmp_path / "benign.json"
     own.write_text(ENTRY.format("the words of our own product", "9999-12-31"))
     given_file = [own] if arguments == ["--registry"] else []
-    source = dump(tmp_path / "dump.formats.jsonl", 5)
+    source = dump(tmp_path / "dump.jsonl", 5)
     code, _, _ = run(capsys, "calibrate", source, "--out", out, "--encoder", "fast", *arguments, *given_file)
     assert code == 0
     expected = Settings(
@@ -653,7 +653,7 @@ def test_calibrate_does_not_calibrate_with_a_calibration(
     tmp_path: Path, scans: list[Settings], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HARVESTDETECT_CALIBRATION", "old.json")
-    code, _, _ = run(capsys, "calibrate", dump(tmp_path / "dump.formats.jsonl", 5), "--out", tmp_path / "new.json")
+    code, _, _ = run(capsys, "calibrate", dump(tmp_path / "dump.jsonl", 5), "--out", tmp_path / "new.json")
     assert code == 0
     assert all(s.calibration is None for s in scans)
 
@@ -661,7 +661,7 @@ def test_calibrate_does_not_calibrate_with_a_calibration(
 def test_calibrate_says_what_is_wrong(
     tmp_path: Path, scans: list[Settings], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = dump(tmp_path / "dump.formats.jsonl", 5)
+    source = dump(tmp_path / "dump.jsonl", 5)
     for arguments, status, message in (
         (["calibrate", "-", "--out", tmp_path / "x"], 2, "which standard input (-) does not allow; name files"),
         (["calibrate", source, "--out", tmp_path], 2, "--out must be a file"),

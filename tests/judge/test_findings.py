@@ -582,13 +582,13 @@ def test_the_table_of_prompts_has_a_row_per_prompt_in_order(case: Case) -> None:
         prompts=prompts,
         templates=TEMPLATES,
         request=request_numbers(prompts),
-        files=["dump.formats.jsonl"],
+        files=["dump.jsonl"],
     )
     assert dict(zip(table.schema.names, table.schema.types, strict=True)) == COLUMNS
     assert table.num_rows == 23
     rows = table.to_pylist()
     assert [(r["file"], r["line"]) for r in rows] == sorted((r["file"], r["line"]) for r in rows)
-    assert {r["file"] for r in rows} == {"dump.formats.jsonl"}
+    assert {r["file"] for r in rows} == {"dump.jsonl"}
     assert {r["campaign_id"] for r in rows} == {finding.campaign_id}
     sure = dict(zip(ACCOUNTS, case.campaign.membership.tolist(), strict=True))
     for r in rows:

@@ -587,7 +587,7 @@ def test_a_scan_without_rights_on_a_read_only_file_system_does_its_work(
             }
             for n in range(120)
         ]
-        (work / "dump.formats.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        (work / "dump.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
         kept = {k: v for k, v in environment.items() if k != "HARVESTDETECT_CACHE"}
         kept |= {"HOME": f"{work}/tmp", "TMPDIR": f"{work}/tmp", "XDG_CACHE_HOME": f"{work}/cache"}
         kept |= {"HARVESTDETECT_MODELS": str(models), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -29,12 +29,12 @@ def test_a_wholly_malformed_file_is_counted_and_not_subtracted(nights: Nights) -
     bad = nights.folder / "bad.jsonl"
     bad.write_text("{\n[]\nno\n")
     assert nights.scan(bad) == 0
-    assert "run 2: read 0 new prompts from 1 new file, 3 rejects" in nights.said
+    assert "run 2: read 0 new prompts from 1 new file, 1 reject" in nights.said
     figures = nights.figures()
-    assert (figures["last_run_rows"], figures["last_run_rejected_rows"]) == (3, 3)
+    assert (figures["last_run_rows"], figures["last_run_rejected_rows"]) == (1, 1)
     assert (figures["last_run_exit_code"], figures["window_prompts"]) == (0, 60)
     counts = json.loads((nights.out / "run.json").read_text())["counts"]
-    assert (counts["new_rows"], counts["rejects"], counts["prompts"]) == (0, 3, 60)
+    assert (counts["new_rows"], counts["rejects"], counts["prompts"]) == (0, 1, 60)
 
 
 @pytest.mark.parametrize("state", [True, False])

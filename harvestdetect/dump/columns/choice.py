@@ -368,7 +368,7 @@ class _Chooser:
             candidates = [one for one in candidates if name == "system" or depth_of(one) < _SHALLOW]
         if self._profile is not None and name in ("created_at", "system"):
             return
-        if not candidates and name not in ("timestamp", "system"):
+        if not candidates and name != "system":
             candidates = self._empty(name)  # later rows may have values
         if not candidates:
             return

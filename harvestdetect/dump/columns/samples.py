@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any, Final
 
@@ -56,7 +57,7 @@ def _may_be_time(value: Any) -> bool:
         return bool(value.strip())
     if isinstance(value, dict):
         return "seconds" in value or "nanos" in value
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | date) and not isinstance(value, bool)  # a datetime is a date
 
 
 class Sample:

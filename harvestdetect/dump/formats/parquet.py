@@ -296,11 +296,12 @@ class _Reader:
                 there += max(self._metadata.row_group(group).num_rows, 0)
                 if there >= rows or len(groups) >= _SAMPLE_GROUPS:
                     break
-            if not groups or any(plan.refused or plan.dictionaries for plan in plans):
+            if not groups or any(plan.refused for plan in plans):
                 continue
+            opened = self._opened(next((plan for plan in plans if plan.dictionaries), plans[0]))
             size = min(rows, *(plan.rows for plan in plans))
             try:
-                batches = self._parquet.iter_batches(size, row_groups=groups, columns=self._wanted, use_threads=False)
+                batches = opened.iter_batches(size, row_groups=groups, columns=self._wanted, use_threads=False)
                 batch = next(iter(batches), None)
                 if batch is None:
                     continue

@@ -374,13 +374,13 @@ def open_source(name: str, *, stdin: BinaryIO | None = None) -> Iterator[BinaryI
 
 
 def temporary_file(name: str) -> Any:
-    """A temporary file for a copy of a source; it has a name until it is closed.
+    """A temporary file without a name for a copy of a source.
 
     Raises:
         InputError: it cannot be made.
     """
     try:
-        return tempfile.NamedTemporaryFile(prefix="harvestdetect-")
+        return tempfile.TemporaryFile(prefix="harvestdetect-")
     except OSError as error:
         raise cannot_copy(name, error) from None
 

@@ -182,4 +182,4 @@ def _seekable(name: str, chunks: Iterator[bytes], *, plain: bool) -> Iterator[tu
             copy.seek(0)
         except OSError as error:
             raise cannot_copy(name, error) from None
-        yield copy, copy.name
+        yield copy, f"/proc/self/fd/{copy.fileno()}"  # it has no name
