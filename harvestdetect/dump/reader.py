@@ -137,7 +137,8 @@ class Dumps(Iterator[Batch]):
                     return
 
     def _batches_of(self, unit: Unit, expansion: Expansion) -> Iterator[Batch]:
-        return read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
+        """The batches of a file. Nothing is read before the first one is asked for."""
+        yield from read_file(unit, self._position, self._settings, self._batch_rows, expansion, self._most_rows)
 
     def _source(self, name: str, size: int | None, passed: Callable[[int], None]) -> Iterator[DumpFile]:
         """The files in a source. A source that was found and cannot be read is a reject."""

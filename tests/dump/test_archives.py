@@ -399,7 +399,7 @@ def test_no_damage_breaks_a_table(tmp_path: Path, changes: list[tuple[int, int]]
 
 
 def test_no_room_for_a_copy_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harvestdetect.dump.storage.sources.tempfile.NamedTemporaryFile", _full)
+    monkeypatch.setattr("harvestdetect.dump.storage.sources.tempfile.TemporaryFile", _full)
     with pytest.raises(InputError, match=r"cannot keep - in the temporary folder .*the disk is full"):
         Found("-", stdin=io.BytesIO(ARCHIVES["x.zip"]))
 

@@ -373,14 +373,17 @@ def open_source(name: str, *, stdin: BinaryIO | None = None) -> Iterator[BinaryI
         yield stream
 
 
-def temporary_file(name: str) -> Any:
-    """A temporary file without a name for a copy of a source.
+def temporary_file(name: str, *, named: bool = False) -> Any:
+    """A temporary file for a copy of a source, without a name in the file system unless it is ``named``.
+
+    Only SQLite needs a name. Such a file is left behind if the process is killed.
 
     Raises:
         InputError: it cannot be made.
     """
     try:
-        return tempfile.TemporaryFile(prefix="harvestdetect-")
+        make = tempfile.NamedTemporaryFile if named else tempfile.TemporaryFile
+        return make(prefix="harvestdetect-")
     except OSError as error:
         raise cannot_copy(name, error) from None
 

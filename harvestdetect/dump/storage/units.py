@@ -97,7 +97,7 @@ class _Walk:
             yield from self._members(name, tar_members(chunks), depth=depth, expands=expands)
             return
         try:
-            with _seekable(name, chunks, plain=packed is None) as (file, path):
+            with _seekable(name, chunks, plain=packed is None, named=is_sqlite(content)) as (file, path):
                 if is_zip(content):
                     yield from self._members(name, zip_members(file), depth=depth, expands=True)
                 else:
@@ -168,13 +168,14 @@ def _beginning(head: bytes, packed: str) -> bytes:
 
 
 @contextmanager
-def _seekable(name: str, chunks: Iterator[bytes], *, plain: bool) -> Iterator[tuple[BinaryIO, str]]:
-    """A file that can be read at any place, and its path: the source itself if it is ``plain``, or a copy."""
+def _seekable(name: str, chunks: Iterator[bytes], *, plain: bool, named: bool) -> Iterator[tuple[BinaryIO, str]]:
+    """A file that can be read at any place, and its path: the source itself if it is ``plain``, or a copy, which has a
+    path only if it is ``named``."""
     if plain and is_plain_file(name):
         with open_source(name) as file:
             yield file, name
         return
-    with temporary_file(name) as copy:
+    with temporary_file(name, named=named) as copy:
         try:
             for chunk in chunks:
                 copy.write(chunk)
@@ -182,4 +183,4 @@ def _seekable(name: str, chunks: Iterator[bytes], *, plain: bool) -> Iterator[tu
             copy.seek(0)
         except OSError as error:
             raise cannot_copy(name, error) from None
-        yield copy, f"/proc/self/fd/{copy.fileno()}"  # it has no name
+        yield copy, copy.name if named else ""
