@@ -188,7 +188,7 @@ def test_replace_changes_a_copy() -> None:
 
 
 def test_replace_checks_names_and_ranges() -> None:
-    with pytest.raises(SettingsError, match=r"^unknown setting 'knn'; known: mapping, format, ") as raised:
+    with pytest.raises(SettingsError, match=r"^unknown setting 'knn'; known: mapping, profile, format, ") as raised:
         Settings().replace(knn=3)
     for name in ("k", "fdr", "threads", "low_share"):
         assert f", {name}" in str(raised.value)
