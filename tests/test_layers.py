@@ -101,6 +101,26 @@ def test_no_circle_between_modules() -> None:
     tuple(TopologicalSorter(needs).static_order())  # raises CycleError, which names the circle
 
 
+READER = ("storage", "values", "columns", "formats")
+"""The rooms inside of ``dump``: each imports only from itself and those before it, and no room from the modules above
+them."""
+
+
+def test_imports_inside_of_the_reader_go_down() -> None:
+    known = modules()
+    wrong = []
+    for name, file in known.items():
+        parts = name.split(".")
+        if parts[0] != "dump" or len(parts) < 3:
+            continue
+        allowed = READER[: READER.index(parts[1]) + 1]
+        for target, line in imported(file):
+            inner = target.split(".")
+            if inner[0] == "dump" and (len(inner) < 2 or inner[1] not in allowed):
+                wrong.append(f"{name}, line {line}: {target}")
+    assert not wrong, "\n".join(["", *wrong])
+
+
 def test_the_rule_reads_as_it_should() -> None:
     assert complaint("corpus.build", "cluster.tree") == "corpus must not import cluster"
     assert complaint("cluster.tree", "corpus.by_prompt") is None
