@@ -223,7 +223,7 @@ class Made:
     Args:
         name: of the file.
         data: its bytes.
-        records: at least so many rows and rejects must come out of it.
+        records: number of records in it. Rows and rejects together must be at least as many.
         kind: how it was made, for the counts.
     """
 

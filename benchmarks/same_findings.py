@@ -118,7 +118,7 @@ def changed_findings(before: Path, after: Path) -> tuple[str, ...]:
 
 
 def _truth_of(file: Path) -> list[Planted]:
-    """What is planted in the dump that a file is of; nothing where no truth lies beside it."""
+    """What is planted in the dump of a file; empty where the dump has no truth file."""
     for folder in (file.parent, file.parent.parent):
         truth = folder / "truth.jsonl"
         if truth.is_file() and truth.stat().st_size:

@@ -85,7 +85,9 @@ def _file_lines(file: SourceFile) -> Iterator[str]:
     yield f"{shown(file.name)}: {', '.join(shown(part) for part in what if part)}"
     if reading is not None and reading.columns:
         yield aligned([("", *row) for row in _column_rows(reading)]).rstrip("\n")
-    yield f"  {file.rows:,} prompts, {file.rejects:,} rejects" + _left_out(reading)
+    from harvestdetect.report.format import plural
+
+    yield f"  {plural(file.rows, 'prompt')}, {plural(file.rejects, 'reject')}" + _left_out(reading)
 
 
 def _column_rows(reading: Reading) -> Iterator[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""Preambles: the text that a product puts around what its users write, found without being told.
+"""Finds preambles: the text that a product puts around what its users write.
 
 A product sends its system prompt with every request, as a system message or folded into the text of the user, with
 slots such as a date, a name or a locale. It says nothing about who acts together, and it hides what stands behind it.

@@ -21,12 +21,12 @@ MOSTLY: Final = 0.5
 def layouts(files: Sequence[SourceFile]) -> list[tuple[Reading, int]]:
     """The ways in which files were read, with the number of files read in each, the most frequent first.
 
-    Files are read in one way if shape and columns are the same.
+    Files are read in one way if shape and columns are the same. A file without a readable row counts for none.
     """
     first: dict[tuple[object, ...], Reading] = {}
     count: Counter[tuple[object, ...]] = Counter()
     for file in files:
-        if file.reading is not None:
+        if file.reading is not None and file.reading.columns:
             key = (file.reading.shape, tuple(sorted(file.reading.columns.items())))
             first.setdefault(key, file.reading)
             count[key] += 1
