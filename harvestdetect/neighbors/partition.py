@@ -14,7 +14,7 @@ from harvestdetect.neighbors.quantize import NO_SCORE, SCALE, int8_products, qua
 from harvestdetect.util.arrays import AnyInts, Floats32, Ints, Ints8, Ints32, ranges, unit
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["POINTS_PER_CELL", "RANK_BITS", "Cells", "Partition", "make_cells", "over_all", "ranks"]
+__all__ = ["POINTS_PER_CELL", "RANK_BITS", "Cells", "Partition", "make_cells", "over_all", "ranks", "train_centres"]
 
 POINTS_PER_CELL: Final = 120
 """Average number of points of a cell, unless that would make more cells than wanted."""
@@ -193,14 +193,22 @@ def _homes(code: Ints8, count: int, *, pool: Pool, seed: int) -> Ints32:
     return home
 
 
+def train_centres(code: Ints8, count: int, *, pool: Pool, seed: int) -> Ints8:
+    """The codes of at most ``count`` centres of some rows, computed from a sample: int8[c, d]."""
+    return _trained(code, count, pool.map, np.random.default_rng(seed))
+
+
+def _trained(code: Ints8, count: int, over: Callable[..., Iterable[Any]], rng: np.random.Generator) -> Ints8:
+    some = np.sort(rng.permutation(len(code))[: count * _TRAINED_PER_CELL])
+    return _means(code[some], count, rng, over)
+
+
 def _split(code: Ints8, count: int, over: Callable[..., Iterable[Any]], seed: int) -> Ints32:
     """The cell of each of some points, in at most ``count`` cells: int32[n]."""
     n = len(code)
     if count < 2:
         return np.zeros(n, np.int32)
-    rng = np.random.default_rng(seed)
-    some = np.sort(rng.permutation(n)[: count * _TRAINED_PER_CELL])
-    centre = _means(code[some], count, rng, over)
+    centre = _trained(code, count, over, np.random.default_rng(seed))
     blocks = [code[start : start + _ROWS_PER_TASK] for start in range(0, n, _ROWS_PER_TASK)]
     return np.concatenate(list(over(_nearest, blocks, [centre] * len(blocks))))
 

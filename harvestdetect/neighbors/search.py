@@ -24,7 +24,7 @@ from harvestdetect.util.arrays import Floats32, Ints32, unit
 from harvestdetect.util.machine import cores
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["Known", "chord_distance", "nearest", "nearest_to"]
+__all__ = ["Known", "chord_distance", "nearest", "nearest_to", "thread_pool"]
 
 _ROWS_PER_COPY: Final = 65_536
 """Rows whose known neighbours are copied at a time."""
@@ -82,7 +82,7 @@ def nearest(
     if n < 2 or not len(wanted):
         progress(len(wanted))
         return Neighbors(index=index, distance=distance)
-    with _pool(threads, codes=n > exact_below) as pool:
+    with thread_pool(threads, codes=n > exact_below) as pool:
         search = Search(
             vectors=vectors, wanted=wanted, entering=entering, index=index, distance=distance, pool=pool, done=progress
         )
@@ -105,7 +105,7 @@ def nearest_to(queries: Floats32, vectors: Floats32, *, k: int) -> Neighbors:
 
 
 @contextmanager
-def _pool(threads: int, *, codes: bool) -> Iterator[Pool]:
+def thread_pool(threads: int, *, codes: bool) -> Iterator[Pool]:
     """Threads for the blocks. Matrix products inside a block run on one thread.
 
     Args:

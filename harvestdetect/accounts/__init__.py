@@ -1,0 +1,1 @@
+"""Accounts as points: whose requests are alike, whatever their template."""

@@ -1,0 +1,24 @@
+"""Groups of accounts that are alike, before they are candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from harvestdetect.util.arrays import Ints32
+
+__all__ = ["AccountGroup", "Way"]
+
+Way: TypeAlias = Literal["texts", "accounts", "infrastructure"]
+"""How a candidate was found: its texts are alike, its accounts are alike, or they share rare values or sign-ups."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountGroup:
+    """Accounts that are alike, and the prompts that make them so."""
+
+    way: Way
+    accounts: Ints32
+    """int32[a], ascending."""
+    prompts: Ints32
+    """int32[q], ascending: of these accounts; of rows that repeat a request only the first."""
