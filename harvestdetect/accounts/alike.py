@@ -130,14 +130,16 @@ def alike(
         min_cluster_size=max(2, min_accounts - 2),
     )
     groups = []
-    for points in select_by_cohesion(tree, near, least=min_accounts):
-        group = _group(points, profiles, columns, min_accounts)
+    for points, cohesion in select_by_cohesion(tree, near, least=min_accounts):
+        group = _group(points, cohesion, profiles, columns, min_accounts)
         if group is not None:
             groups.append(group)
     return Alike(neighbors=near, groups=groups)
 
 
-def _group(points: Ints32, profiles: Profiles, columns: PromptColumns, min_accounts: int) -> AccountGroup | None:
+def _group(
+    points: Ints32, cohesion: float, profiles: Profiles, columns: PromptColumns, min_accounts: int
+) -> AccountGroup | None:
     """The accounts of some points, and the prompts of the points that have a characteristic column of the group."""
     own = profiles.prompts[points]
     who = profiles.account[points]
@@ -159,4 +161,4 @@ def _group(points: Ints32, profiles: Profiles, columns: PromptColumns, min_accou
     accounts = unique(columns.account[prompts])
     if len(accounts) < min_accounts:
         return None
-    return AccountGroup(way="accounts", accounts=accounts.astype(np.int32), prompts=prompts)
+    return AccountGroup(way="accounts", accounts=accounts.astype(np.int32), prompts=prompts, cohesion=cohesion)

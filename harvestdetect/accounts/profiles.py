@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Profiles", "PromptColumns", "account_profiles", "columns_of", "topic_profiles"]
 
-SCALES: Final = ((1024, 32), (8192, 8))
+SCALES: Final = ((1024, 32), (4096, 8))
 """Of each scale, the most cells and the fewest parts for each cell. Chosen."""
 CELLS_EACH: Final = 2
 """Cells of each part, at each scale. Chosen."""

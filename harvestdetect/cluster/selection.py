@@ -16,7 +16,7 @@ from harvestdetect.cluster.node_counts import sender_counts
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning
 from harvestdetect.cluster.tree import Tree
-from harvestdetect.data import Clusters
+from harvestdetect.data import Clusters, Neighbors
 from harvestdetect.util.arrays import Floats, Ints, Ints32
 
 __all__ = ["best_antichain", "select_by_accounts", "select_by_cohesion", "select_flat"]
@@ -103,11 +103,11 @@ def select_by_accounts(
     return [np.sort(tree.points[tree.first[c] : tree.last[c]]) for c in chosen], quality[chosen]
 
 
-def select_by_cohesion(tree: Tree, neighbors: Neighbors, *, least: int) -> list[Ints32]:
+def select_by_cohesion(tree: Tree, neighbors: Neighbors, *, least: int) -> list[tuple[Ints32, float]]:
     """The disjoint nodes whose points keep to themselves.
 
-    The quality of a node S of n points is ``sqrt(|S|) * c**2 * log(n / |S|)``. The cohesion c is the share of the nearest
-    neighbours of its points that lie in S. A part of a homogeneous group has the cohesion of chance, its share of the
+    The quality of a node S of n points is ``sqrt(|S|) * c**2 * log(n / |S|)``. The cohesion c is the share of the
+    nearest neighbours of its points that lie in S. A part of a homogeneous group has the cohesion of chance, its share of the
     group, so the group wins over its parts. A group of two populations loses to them, because the logarithm, what one
     learns from membership, is greater for a part.
 
@@ -117,19 +117,19 @@ def select_by_cohesion(tree: Tree, neighbors: Neighbors, *, least: int) -> list[
         least: points of a node.
 
     Returns:
-        the points of each node, ascending; best node first.
+        the points of each node, ascending, and its cohesion; best node first.
     """
     width = min(COHESION_OF, neighbors.index.shape[1])
     size = tree.last - tree.first
     place = np.full(tree.n + 1, -1, np.int64)
     place[tree.points] = np.arange(len(tree.points))
     inside = _inside(tree, place[neighbors.index[tree.points, :width]])
-    cohesion = inside / (size * np.maximum(np.minimum(width, size - 1), 1))
+    cohesion = inside / np.maximum(size * np.minimum(width, size - 1), 1)
     good = tree.real & (size >= least) & (size <= MAX_POINT_SHARE * tree.n)
     quality = np.where(good, np.sqrt(size) * cohesion**2 * np.log(tree.n / np.maximum(size, 1)), 0.0)
     chosen = best_antichain(tree.parent, quality)
     chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
-    return [np.sort(tree.points[tree.first[c] : tree.last[c]]) for c in chosen]
+    return [(np.sort(tree.points[tree.first[c] : tree.last[c]]), float(cohesion[c])) for c in chosen]
 
 
 def _inside(tree: Tree, place: Ints) -> Ints:

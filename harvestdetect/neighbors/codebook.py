@@ -16,6 +16,8 @@ __all__ = ["nearest_centres"]
 
 ROWS_PER_TASK: Final = 2_048
 """Rows that one thread compares with the centres at a time."""
+TRAINED_PER_CENTRE: Final = 4
+"""Rows for each centre from which the centres are computed: a codebook need not be the best one."""
 MEAN_OF: Final = 65_536
 """Rows, evenly chosen, from which the mean of all is computed."""
 
@@ -53,7 +55,7 @@ def nearest_centres(
 
     with thread_pool(threads, codes=True) as pool:
         over_all(pool, encode, starts)
-        centre = train_centres(code, min(count, n), pool=pool, seed=seed)
+        centre = train_centres(code, min(count, n), each=TRAINED_PER_CENTRE, over=pool.map, seed=seed)
 
         def compare(start: int) -> None:
             product = int8_products(code[start : start + ROWS_PER_TASK], centre)
