@@ -1,7 +1,8 @@
 """Scans one dump in a process of its own and writes all its candidates with all their accounts.
 
-    python -m benchmarks.world_scan DUMP OUT.json [--encoder fast]
+    python -m benchmarks.world_scan DUMP OUT.json [--encoder fast] [--cache DIR]
 
+It imports nothing of this folder, so that the detector of another checkout can scan (``PYTHONPATH``).
 The files of a scan name all accounts of findings only. So the call that judges the candidates is observed here.
 """
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.worlds --data DIR [--world api,adaptive] [--half tuning|reporting] [--seeds 3]
         [--first-seed 0] [--rows 40000] [--encoder fast] [--no-metadata] [--work DIR] [--compare OTHER.json]
-        [--docs FILE]
+        [--checkout DIR] [--lay-only] [--docs FILE]
 
 In the world ``api`` most accounts are programs: independent developers who send the same default prompts, teams that
 run the same public benchmark, classes, products, queues. In the world ``adaptive`` people chat, and the campaigns copy
@@ -11,8 +11,9 @@ values and innocent groups vary with the seed. Texts and times are real (:mod:`b
 what is constructed.
 
 The scan of each world runs in a process of its own. The results are tables of :mod:`benchmarks.world_scores`, and a
-file ``worlds.json`` in the folder of ``--work``. ``--compare`` prints two such files side by side. Without ``--data``,
-the texts are those of the package's grammar, to try the benchmark out.
+file ``worlds.json`` in the folder of ``--work``. ``--compare`` prints two such files side by side. With ``--checkout``,
+the detector of another checkout scans the same worlds. Without ``--data``, the texts are those of the package's
+grammar, to try the benchmark out.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from harvestdetect.util.versions import versions
 __all__ = ["lay", "main"]
 
 RESULTS: Final = "worlds.json"
+ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 def lay(world: World, *, half: Half, seed: int, rows: int, data: Path | None, metadata: bool = True) -> PlantedDump:
@@ -77,8 +79,14 @@ def lay(world: World, *, half: Half, seed: int, rows: int, data: Path | None, me
     return finish(scene.ground, identity=lambda: ids.ordinary(program=True))
 
 
-def scanned(dump: Path, folder: Path, *, encoder: str) -> dict[str, Any]:
+def scanned(dump: Path, folder: Path, *, encoder: str, checkout: Path = ROOT) -> dict[str, Any]:
     """Scans a dump in a process of its own; see :func:`benchmarks.world_scan.scan`.
+
+    Args:
+        dump: the file.
+        folder: gets ``scan.json``.
+        encoder: of the scan.
+        checkout: the folder with the package ``harvestdetect`` that scans.
 
     Raises:
         SystemExit: the scan failed.
@@ -86,8 +94,10 @@ def scanned(dump: Path, folder: Path, *, encoder: str) -> dict[str, Any]:
     out = folder / "scan.json"
     kept = {n: v for n, v in os.environ.items() if not n.startswith("HARVESTDETECT_") or n == "HARVESTDETECT_CACHE"}
     cache = ["--cache", kept["HARVESTDETECT_CACHE"]] if "HARVESTDETECT_CACHE" in kept else []
-    command = [sys.executable, "-m", "benchmarks.world_scan", str(dump), str(out), "--encoder", encoder, *cache]
-    done = subprocess.run(command, env=kept, cwd=Path(__file__).resolve().parents[1], check=False)
+    # with -P, no module of this folder hides one of the standard library
+    command = [sys.executable, "-P", str(ROOT / "benchmarks" / "world_scan.py"), str(dump.resolve())]
+    command += [str(out.resolve()), "--encoder", encoder, *cache]
+    done = subprocess.run(command, env={**kept, "PYTHONPATH": str(checkout.resolve())}, check=False)
     if done.returncode:
         raise SystemExit(f"the scan of {dump} failed with exit code {done.returncode}")
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
@@ -110,7 +120,7 @@ def _measured(given: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
             _say(f"{world}, seed {seed}: {len(laid.rows):,} rows of {laid.accounts:,} accounts, {laid.origin}")
             if given.lay_only:
                 continue
-            found = scanned(dump, folder, encoder=given.encoder)
+            found = scanned(dump, folder, encoder=given.encoder, checkout=given.checkout)
             results.append(score(found, read_truth(folder), world=world, seed=seed, rows=len(laid.rows)))
             _say(f"  scanned in {found['seconds']:.0f} s, {len(found['candidates']):,} candidates")
     return results
@@ -132,6 +142,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="folder with the public texts; the package's grammar without")
     parser.add_argument("--work", type=Path, help=f"folder for dumps and {RESULTS}; a temporary one by default")
     parser.add_argument("--no-metadata", dest="metadata", action="store_false", help="only account, time and prompt")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="folder of the checkout whose detector scans")
     parser.add_argument("--lay-only", action="store_true", help="write the dumps and do not scan")
     parser.add_argument("--compare", type=Path, help=f"{RESULTS} of another run, to print side by side")
     parser.add_argument("--docs", type=Path, help="page whose section is replaced")
@@ -143,6 +154,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"{given.data} lacks {', '.join(missing)} (.jsonl.gz)")
     if given.lay_only and given.work is None:
         parser.error("--lay-only needs --work, the folder for the dumps")
+    if not (given.checkout / "harvestdetect" / "pipeline.py").is_file():
+        parser.error(f"--checkout must be a folder with the package harvestdetect, got {given.checkout}")
     if given.compare is not None and not given.compare.is_file():
         parser.error(f"--compare must be a file of results, got {given.compare}")
     return given

@@ -124,6 +124,7 @@ def _texts(found: WorldSources) -> set[str]:
     return {text for text in texts if len(text) >= COMMON}
 
 
+@pytest.mark.shared_data
 @pytest.mark.skipif(bool(data_missing(DATA)), reason=f"{DATA} lacks the public texts")
 def test_no_public_text_is_in_both_halves() -> None:
     halves = {half: world_sources(DATA, half=half, seed="0", rows=20_000) for half in ("tuning", "reporting")}
@@ -244,6 +245,7 @@ def test_wrong_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["--world", "moon"], "--world knows api, adaptive"),
         (["--data", str(tmp_path)], "lacks"),
         (["--lay-only"], "--lay-only needs --work"),
+        (["--checkout", str(tmp_path)], "--checkout must be a folder with the package"),
         (["--compare", str(tmp_path / "none.json")], "--compare must be a file"),
     ):
         with pytest.raises(SystemExit):
