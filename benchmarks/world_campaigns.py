@@ -9,10 +9,10 @@ from typing import Final, TypeAlias
 
 from benchmarks.identities import Identity
 from benchmarks.planted_campaigns import instruction_of, templates_of
-from benchmarks.real_texts import Half, fill, fill_named, slots
-from benchmarks.scenarios import REWORDED, Prompt, reword
+from benchmarks.real_texts import fill, fill_named, slots
+from benchmarks.scenarios import Prompt, reword
 from benchmarks.world_plan import ONE_PROMPT, Campaign
-from benchmarks.world_scene import Scene, blended
+from benchmarks.world_scene import PHRASINGS, Scene, blended
 from benchmarks.world_texts import Filler, Material, sent
 
 __all__ = ["plant_campaigns"]
@@ -31,35 +31,17 @@ BATCH: Final = (8, 40)
 COVER: Final = (0, 0, 0, 0, 1, 2, 5)
 """Other prompts of an account that harvests once or twice, as often as they occur."""
 
-PHRASINGS: Final[Mapping[Half, tuple[str, ...]]] = {
-    "tuning": (
-        *REWORDED["tuning"],
-        "{x} [Before|Prior to|Ahead of] [answering|replying|responding], [lay out|set out|put down|write out] "
-        "[the full|your whole|the entire|all of your] [line of thought|train of thought|reasoning|deliberation] "
-        "[in order|from start to end|without gaps], [marking|flagging|pointing out] [guesses|assumptions|leaps]"
-        "[.| as such.| with a star.]",
-        "[Take|Consider|Look at] [this|the following] [closely|with care|as an examiner would]: {x} "
-        "[Name|State|Say] [which|what] [facts|rules|principles] [you rely on|carry the answer|decide it], "
-        "[then|and then|after that] [derive|work out|conclude] [the answer|what is asked|the solution] "
-        "[from them|step for step|one by one][.|, no shortcuts.]",
-    ),
-    "reporting": (
-        *REWORDED["reporting"],
-        "[Think|Reason|Reflect] [aloud|out loud|in the open] [about|on|over] [the task|the problem|the query] "
-        "[at the end|given last|below], [comparing|contrasting|weighing] [two|at least two|several] "
-        "[approaches|routes|strategies] [before|and only then] [settling|deciding|committing][.|:] {x}",
-        "{x} [Show|Present|Disclose] [how a|the way a] [specialist|professional|domain expert] [would|might] "
-        "[tackle|approach|handle] [it|this], [including|with|together with] [checks|sanity checks|verification] "
-        "[of each|for every] [stage|step|move] [and|plus] [a final|one last|a closing] [summary|verdict|line].",
-    ),
-}
-"""Instructions whose words are exchangeable; the alternatives in brackets are chosen anew for every prompt."""
+BARE: Final = ("bare-questions", "small", *ONE_PROMPT)
+"""Campaigns that may send items without a template."""
 
 
 def plant_campaigns(scene: Scene) -> None:
     """Plants every campaign of the plan."""
+    # campaigns that may have nothing but their items choose theirs first
+    first = sorted(scene.plan.campaigns, key=lambda c: c.kind not in BARE)
+    writers = {campaign.kind: _WRITERS[campaign.kind](scene, campaign) for campaign in first}
     for campaign in scene.plan.campaigns:
-        _plant(scene, campaign, _WRITERS[campaign.kind](scene, campaign))
+        _plant(scene, campaign, writers[campaign.kind])
 
 
 def _plant(scene: Scene, campaign: Campaign, write: Writer) -> None:
@@ -135,14 +117,14 @@ def _identities(scene: Scene, campaign: Campaign) -> list[Identity | None]:
 
 
 def _bare(scene: Scene, campaign: Campaign) -> Writer:
-    items = scene.items.deal(scene.items.tasks(scene.rng.choice((1, 2, 3))))
+    items = scene.items.deal(scene.items.subjects(scene.rng.choice((1, 1, 2)), alone=True))
     return lambda number, accounts: next(items)
 
 
 def _templated(count: int) -> Callable[[Scene, Campaign], Writer]:
     def writer(scene: Scene, campaign: Campaign) -> Writer:
         templates = templates_of(scene.ground, count)
-        items = scene.items.deal(scene.items.tasks(2))
+        items = scene.items.deal(scene.items.subjects(2))
         return lambda number, accounts: fill(scene.rng.choice(templates), chain([next(items)], items))
 
     return writer
@@ -158,7 +140,7 @@ def _grading(scene: Scene, campaign: Campaign) -> Writer:
 
 def _defaults(scene: Scene, templates: list[str]) -> Writer:
     """Default prompts around one list of items and passages."""
-    passages, items = scene.passages(3), scene.items.deal(scene.items.tasks(2))
+    passages, items = scene.passages(3), scene.items.deal(scene.items.subjects(2))
     settings = Material.of(["-"], scene.rng).settings
     filler = Filler(question=lambda: next(items), passage=lambda: next(passages), settings=settings)
     return lambda number, accounts: filler.prompt(scene.rng.choice(templates))
@@ -171,7 +153,7 @@ def _harness(scene: Scene, campaign: Campaign) -> Writer:
 
 def _last_turn(scene: Scene, campaign: Campaign) -> Writer:
     instruction = instruction_of(scene.ground)
-    items = scene.items.deal(scene.items.tasks(2))
+    items = scene.items.deal(scene.items.subjects(2))
     return lambda number, accounts: [
         {"role": "user", "content": next(items)},
         {"role": "assistant", "content": scene.rng.choice(scene.texts.people.sentences)},
@@ -181,8 +163,8 @@ def _last_turn(scene: Scene, campaign: Campaign) -> Writer:
 
 def _model_reworded(scene: Scene, campaign: Campaign) -> Writer:
     rng = scene.rng
-    group = scene.texts.rewordings[rng.choice(sorted(scene.texts.rewordings))]
-    items = scene.items.deal(scene.items.tasks(2))
+    group = scene.rewordings.pop() if scene.rewordings else rng.choice(sorted(scene.texts.rewordings.values()))
+    items = scene.items.deal(scene.items.subjects(2))
     words = _over(sorted({w for item in scene.texts.people.sentences for w in item.split() if w.isalpha()}), rng)
 
     def value(name: str) -> str:
@@ -198,8 +180,8 @@ def _model_reworded(scene: Scene, campaign: Campaign) -> Writer:
 
 
 def _grammar_reworded(scene: Scene, campaign: Campaign) -> Writer:
-    phrasing = scene.rng.choice(PHRASINGS[scene.ground.half])
-    items = scene.items.deal(scene.items.tasks(2))
+    phrasing = scene.phrasings.pop() if scene.phrasings else scene.rng.choice(PHRASINGS[scene.ground.half])
+    items = scene.items.deal(scene.items.subjects(2))
     return lambda number, accounts: reword(phrasing, scene.rng).replace("{x}", next(items))
 
 
@@ -213,7 +195,7 @@ def _languages(scene: Scene, campaign: Campaign) -> Writer:
 
 def _rotation(scene: Scene, campaign: Campaign) -> Writer:
     templates = templates_of(scene.ground, STAGES)
-    items = scene.items.deal(scene.items.tasks(3))
+    items = scene.items.deal(scene.items.subjects(3))
     return lambda number, accounts: fill(templates[_stage(number, accounts)], chain([next(items)], items))
 
 

@@ -221,7 +221,7 @@ def _queue(scene: Scene, group: Innocent) -> tuple[str, list[str]]:
     keys = ids.organisation(group.accounts) if ids else [None] * group.accounts
     found = [scene.ground.open(identity) for identity in keys]
     own = own_instruction(scene.material(), rng)
-    work = scene.passages(1) if rng.random() < 0.6 else scene.items.deal(scene.items.tasks(1))
+    work = scene.passages(1) if rng.random() < 0.6 else scene.items.deal(scene.items.subjects(1))
     days = rng.uniform(5, 40)
     start = rng.uniform(0, WINDOW - days)
     for account in found:

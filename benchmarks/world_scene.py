@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from benchmarks.ground import Ground, Hosts, Row
 from benchmarks.identities import Identities, Identity
 from benchmarks.real_texts import Half, Trace, fixed_words
-from benchmarks.scenarios import Prompt
+from benchmarks.scenarios import REWORDED, Prompt
 from benchmarks.sources import WINDOW
 from benchmarks.world_plan import Plan
 from benchmarks.world_sources import WorldSources
 from benchmarks.world_tempo import Tempo
 from benchmarks.world_texts import Material, chunks, own_instruction
 
-__all__ = ["Items", "Scene", "open_scene"]
+__all__ = ["PHRASINGS", "Items", "Scene", "blended", "open_scene"]
 
 PEOPLE: Final = 0.15
 """Share of the background rows of an API's log that people wrote in a chat."""
@@ -27,32 +28,67 @@ MOST: Final = 120
 """Most rows of one background program."""
 
 
+PHRASINGS: Final[Mapping[Half, tuple[str, ...]]] = {
+    "tuning": (
+        *REWORDED["tuning"],
+        "{x} [Before|Prior to|Ahead of] [answering|replying|responding], [lay out|set out|put down|write out] "
+        "[the full|your whole|the entire|all of your] [line of thought|train of thought|reasoning|deliberation] "
+        "[in order|from start to end|without gaps], [marking|flagging|pointing out] [guesses|assumptions|leaps]"
+        "[.| as such.| with a star.]",
+        "[Take|Consider|Look at] [this|the following] [closely|with care|as an examiner would]: {x} "
+        "[Name|State|Say] [which|what] [facts|rules|principles] [you rely on|carry the answer|decide it], "
+        "[then|and then|after that] [derive|work out|conclude] [the answer|what is asked|the solution] "
+        "[from them|step for step|one by one][.|, no shortcuts.]",
+    ),
+    "reporting": (
+        *REWORDED["reporting"],
+        "[Think|Reason|Reflect] [aloud|out loud|in the open] [about|on|over] [the task|the problem|the query] "
+        "[at the end|given last|below], [comparing|contrasting|weighing] [two|at least two|several] "
+        "[approaches|routes|strategies] [before|and only then] [settling|deciding|committing][.|:] {x}",
+        "{x} [Show|Present|Disclose] [how a|the way a] [specialist|professional|domain expert] [would|might] "
+        "[tackle|approach|handle] [it|this], [including|with|together with] [checks|sanity checks|verification] "
+        "[of each|for every] [stage|step|move] [and|plus] [a final|one last|a closing] [summary|verdict|line].",
+    ),
+}
+"""Instructions with exchangeable words; the alternatives in brackets are chosen anew for every prompt."""
+
+
 @dataclass(slots=True)
 class Items:
-    """Items of public benchmarks, each dealt once as long as there are any."""
+    """What campaigns deal out: items of public benchmarks and other tasks, each once as long as there are any."""
 
     pools: dict[str, list[str]]
+    """Subject -> its items."""
+    shared: frozenset[str]
+    """Subjects that are for campaigns with a template, since innocent people ask about the same."""
     rng: random.Random
     left: dict[str, list[str]] = field(default_factory=dict)
+    uses: Counter[str] = field(default_factory=Counter)
+    reserved: set[str] = field(default_factory=set)
 
-    def tasks(self, count: int) -> list[str]:
-        """Some benchmarks, those with more items left rather."""
-        names = sorted(self.pools)
-        weights = [len(self.left.get(name, self.pools[name])) + 1.0 for name in names]
-        chosen: list[str] = []
-        while len(chosen) < min(count, len(names)):
-            name = self.rng.choices(names, weights)[0]
-            if name not in chosen:
-                chosen.append(name)
+    def subjects(self, count: int, *, alone: bool = False) -> list[str]:
+        """Some subjects, those used least first.
+
+        Args:
+            count: the number of subjects.
+            alone: whether nobody else may deal them from now on, as for a campaign that has nothing but its items.
+        """
+        names = sorted(set(self.pools) - self.reserved - (self.shared if alone else frozenset()))
+        names = names or sorted(self.pools)
+        self.rng.shuffle(names)
+        chosen = sorted(names, key=lambda name: self.uses[name])[:count]
+        self.uses.update(chosen)
+        if alone:
+            self.reserved.update(chosen)
         return chosen
 
-    def deal(self, tasks: Sequence[str]) -> Iterator[str]:
-        """Items of some benchmarks without end; none repeats before all were dealt."""
+    def deal(self, subjects: Sequence[str]) -> Iterator[str]:
+        """Items of some subjects without end; none repeats before all of a subject were dealt."""
         while True:
-            task = self.rng.choices(tasks, [len(self.pools[t]) for t in tasks])[0]
-            pool = self.left.setdefault(task, [])
+            subject = self.rng.choices(subjects, [len(self.pools[s]) for s in subjects])[0]
+            pool = self.left.setdefault(subject, [])
             if not pool:
-                pool.extend(self.pools[task])
+                pool.extend(self.pools[subject])
                 self.rng.shuffle(pool)
             yield pool.pop()
 
@@ -73,6 +109,10 @@ class Scene:
     harness: str
     """The system prompt of the popular harness."""
     harness_client: tuple[str, ...]
+    phrasings: list[str]
+    """Instructions with exchangeable words that no campaign uses yet."""
+    rewordings: list[list[str]]
+    """Groups of rewordings that no campaign uses yet."""
     aside: list[Trace]
     """Background accounts that lend no rows, so that those who send little are as many as they are."""
 
@@ -113,6 +153,12 @@ class Scene:
         """One to three default prompts of one framework."""
         frameworks = {n: t for n, t in self.texts.frameworks.items() if t and (not names or n in names)}
         return _linked(frameworks, self.rng)
+
+
+def _items(texts: WorldSources, rng: random.Random) -> Items:
+    """The public benchmarks, with the questions and tasks that were kept out of the background."""
+    others = {"questions": texts.people.payloads, "tasks": texts.people.tasks}
+    return Items({**texts.benchmarks, **others}, frozenset(others), rng)
 
 
 def _linked(frameworks: dict[str, list[str]], rng: random.Random) -> list[str]:
@@ -159,10 +205,12 @@ def open_scene(plan: Plan, texts: WorldSources, *, half: Half, seed: str, metada
         texts=texts,
         ground=ground,
         tempo=tempo,
-        items=Items(texts.benchmarks, rng),
+        items=_items(texts, rng),
         popular=sorted(popular, key=lambda t: -len(fixed_words(t))),
         grader=(grader, rng.sample(graders[grader], min(len(graders[grader]), rng.choice((1, 1, 2))))),
         harness=rng.choice(texts.harnesses),
+        phrasings=rng.sample(PHRASINGS[half], len(PHRASINGS[half])),
+        rewordings=[texts.rewordings[name] for name in rng.sample(sorted(texts.rewordings), len(texts.rewordings))],
         aside=aside,
         harness_client=(f"harness/{rng.randint(0, 3)}.{rng.randint(1, 20)}",),
     )

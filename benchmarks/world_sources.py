@@ -62,7 +62,7 @@ FAMILY: Final[Mapping[str, str]] = {
     "mp/mmlu_format": "mp/MMLU",
 }
 """Units that copy much from another one: they are in its half."""
-LEAST_REWORDINGS: Final = 40
+LEAST_REWORDINGS: Final = 30
 """Rewordings that a group needs for a campaign."""
 LONGEST: Final = 3_000
 """Most characters of a default prompt."""
@@ -95,7 +95,8 @@ class WorldSources:
     benchmarks: dict[str, list[str]]
     """Public benchmark -> its items."""
     rewordings: dict[str, list[str]]
-    """Group -> rewordings of one instruction, with slots or to be put before what they are about."""
+    """Group -> rewordings of one instruction, with slots or to be put before what they are about. Those that differ
+    in separators alone are left out."""
     courses: dict[str, list[str]]
     """Course -> its exercises."""
     parallel: list[dict[str, str]]
@@ -171,7 +172,7 @@ def world_sources(data: Path, *, half: Half, seed: str, rows: int) -> WorldSourc
         rewordings={
             group: found
             for group, found in _by([r | {"group": _group(r["group"])} for r in groups], "group").items()
-            if len(found) >= LEAST_REWORDINGS
+            if len(found) >= LEAST_REWORDINGS and "MMLU" not in group and "mmlu_format" not in group
         },
         courses=_by(rows_of_half(read(data, "coursework"), lambda r: str(r["course"]), half=half), "course"),
         parallel=parallel[::2],
