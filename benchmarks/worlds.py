@@ -169,6 +169,14 @@ def _command(given: argparse.Namespace) -> str:
     return f"python -m benchmarks.worlds {' '.join(options)}"
 
 
+def _commit(checkout: Path) -> str:
+    """The commit of a checkout; "unknown" where git does not know it."""
+    done = subprocess.run(
+        ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     given = _arguments(arguments)
@@ -183,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.compare is not None:
         sys.stdout.write("\n" + compared(json.loads(given.compare.read_text(encoding="utf-8")), results))
     if given.docs is not None:
-        head = f"`{_command(given)}` on {ran_on(versions())}.\n\n"
+        head = f"`{_command(given)}` on {ran_on(versions())}; commit {_commit(given.checkout)}.\n\n"
         write_section(given.docs, f"worlds-{given.half}", head + text)
     return 0
 
