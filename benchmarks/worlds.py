@@ -137,7 +137,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--half", default="tuning", choices=get_args(Half))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--rows", type=int, default=40_000, help="about the number of rows of a world")
+    parser.add_argument("--rows", type=int, default=40_000, help="about the number of rows of a world; 5,000 or more")
     parser.add_argument("--encoder", default="fast", choices=["auto", "fast", "full"])
     parser.add_argument("--data", type=Path, help="folder with the public texts; the package's grammar without")
     parser.add_argument("--work", type=Path, help=f"folder for dumps and {RESULTS}; a temporary one by default")
