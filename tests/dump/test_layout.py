@@ -127,9 +127,9 @@ def test_accounts_that_name_nobody(tmp_path: Path, nobody: str) -> None:
 
 def test_one_account_and_as_many_accounts_as_prompts_are_told(tmp_path: Path) -> None:
     _, reading = dump(tmp_path, lambda n: {"user": "u", "prompt": TEXT.format(n)})
-    assert warned(reading, "all 100 prompts are of one account (user)")
+    assert warned(reading, "all prompts of the file are of one account (user)")
     _, reading = dump(tmp_path, lambda n: {"user": f"u{n}", "prompt": TEXT.format(n)})
-    assert warned(reading, "nearly as many accounts (user) as prompts: 100 for 100")
+    assert warned(reading, "nearly as many accounts as prompts (user): 100 for 100")
     _, reading = dump(tmp_path, lambda n: {"user": f"u{n % 10}", "prompt": TEXT.format(n), "time": 1_780_000_000 + n})
     assert reading.warnings == ()
 
@@ -463,4 +463,4 @@ def test_many_accounts_are_counted_in_bounded_memory(
 ) -> None:
     monkeypatch.setattr("harvestdetect.dump.columns.learnt._MOST_ACCOUNTS", 30)
     _, reading = dump(tmp_path, lambda n: {"user": n % accounts, "prompt": TEXT.format(n), "time": n}, count=4_000)
-    assert warned(reading, "nearly as many accounts (user) as prompts") == told
+    assert warned(reading, "nearly as many accounts as prompts (user)") == told

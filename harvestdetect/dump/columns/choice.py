@@ -11,7 +11,10 @@ from harvestdetect.dump.columns.account_choice import KEYS, LEAST_SENDER, WHAT, 
 from harvestdetect.dump.columns.candidates import (
     ENOUGH,
     OFTEN,
+    TIMED_COLUMNS,
+    TIMED_ROWS,
     Candidate,
+    are_times,
     candidate_of,
     depth_of,
     in_order,
@@ -29,7 +32,10 @@ from harvestdetect.dump.columns.profiles import Profile
 from harvestdetect.dump.columns.samples import Sample, distinct
 from harvestdetect.dump.values.paths import Path
 
-__all__ = ["MEANINGFUL", "Choice", "choose"]
+__all__ = ["MEANINGFUL", "NO_TIMES", "Choice", "choose"]
+
+NO_TIMES: Final = "no column has the time of the prompt"
+"""Beginning of the sentence about a file without times."""
 
 _SHALLOW: Final = 4
 """Levels of wrappers below which optional fields are searched by name."""
@@ -402,8 +408,22 @@ class _Chooser:
         created = self._fields.get("created_at")
         if created and "created_at" not in self._mapped.paths and not self._is_of_account(created[0]):
             del self._fields["created_at"]
-        if "timestamp" not in self._fields and "timestamp" not in self._constants and len(self._sample):
-            self._warnings.append("no column has the time of the prompt")
+        if not {"timestamp"} & (self._fields.keys() | self._constants.keys() | self._mapped.without):
+            self._note_no_times()
+
+    def _note_no_times(self) -> None:
+        """Says that no column has the time of the prompt, and which columns without a known name have times."""
+        taken = {path for paths in self._fields.values() for path in paths}
+        few = self._sample.part(range(min(len(self._sample), TIMED_ROWS)))
+        paths = [path for path in few.paths if path not in taken and not self._is_written(path)][:TIMED_COLUMNS]
+        found = told(
+            [candidate_of(path, column, [], 0) for path in paths if are_times((column := few.at(path)).values)]
+        )
+        if found:
+            self._others["timestamp"] = found
+        if len(self._sample):
+            names = ", ".join(map(shown, found))
+            self._warnings.append(NO_TIMES + (f"; times are in {names}" if found else ""))
 
     def _is_of_account(self, path: Path) -> bool:
         """Whether a time is the same in all rows of an account."""
@@ -436,7 +456,10 @@ class _Chooser:
             column = self._sample.at(self._fields["org"][0])
             if len(column.values) >= ENOUGH and len(distinct(column.values)) == 1:
                 name = shown(column.path)
-                self._warnings.append(f"the organisation ({name}) is the same in all rows looked at")
+                self._warnings.append(
+                    f"the organisation ({name}) is the same in all rows looked at; it says nothing about accounts "
+                    "unless other rows have another one"
+                )
 
     def _cuts(self) -> dict[str, str]:
         cut = dict(self._profile.cut) if self._profile is not None else {}
