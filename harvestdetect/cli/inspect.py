@@ -22,6 +22,8 @@ OTHERS_SHOWN = 4
 """Other columns that are named for a field."""
 REASONS_SHOWN = 8
 """Reasons of rejects that are named."""
+TABLES = ("database", "sqlite")
+"""Formats that say already what the rows are in."""
 LANGUAGES_SHOWN = 6
 """Languages that are named."""
 
@@ -79,10 +81,12 @@ def _lines(found: Inspection) -> Iterator[str]:
 def _file_lines(file: SourceFile) -> Iterator[str]:
     """How one file is read."""
     reading = file.reading
-    what = [file.format]
-    if reading is not None:
-        what += [reading.container, reading.encoding, f"read as {reading.shape}" if reading.shape else ""]
-    yield f"{shown(file.name)}: {', '.join(shown(part) for part in what if part)}"
+    if reading is None or not reading.columns:
+        yield f"{shown(file.name)}: no column was recognised"
+    else:
+        container = "" if file.format in TABLES else reading.container
+        what = [file.format, container, reading.encoding, f"read as {reading.shape}" if reading.shape else ""]
+        yield f"{shown(file.name)}: {', '.join(shown(part) for part in what if part)}"
     if reading is not None and reading.columns:
         yield aligned([("", *row) for row in _column_rows(reading)]).rstrip("\n")
     yield f"  {_plural(file.rows, 'prompt')}, {_plural(file.rejects, 'reject')}" + _left_out(reading)

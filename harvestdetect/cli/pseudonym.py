@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from harvestdetect.cli.console import answer, note, shown
+from harvestdetect.cli.console import answer, note, quoted, shown
 from harvestdetect.cli.options import FOLDER
 from harvestdetect.errors import InputError, UsageError
 
@@ -49,7 +49,7 @@ def pseudonym(keyfile: Path, ids: tuple[str, ...], new: bool, field: str) -> int
         raise UsageError("no ID was named; give IDs, - for standard input, or --new to make a key")
     names = Pseudonyms.of_file(keyfile)
     if keyfile.stat().st_mode & 0o077:
-        note(f"{keyfile} may be read by other users; chmod 600 keeps the key secret")
+        note(f"other users can read {keyfile}; chmod 600 {quoted(keyfile)} keeps the key secret")
     for value in _values(ids):
         one = (spelling(value) or value) if field == "account" else value
         answer(f"{names.of(field, one)}\t{shown(value)}\n")

@@ -35,7 +35,7 @@ def test_it_tells_what_was_left_out_and_where_rejects_are(run: Run, tmp_path: Pa
     done = run("inspect", tmp_path / "d")
     assert "41 prompts of 5 accounts, 8 to 9 per account, median 8" in done.out
     assert f"  2: the prompt is a list of token ids, not a text (first: {tmp_path}/d/b.jsonl, line 1)" in done.out
-    assert f"=COLUMN ({tmp_path}/d/c.csv)" in done.out
+    assert f"=@path:PATTERN ({tmp_path}/d/c.csv)" in done.out
     assert f"note: left out, .md file: 1 ({tmp_path}/d/notes.md)" in done.out
     done = run("inspect", tmp_path / "d" / "b.jsonl")
     assert "no prompt could be read, so a scan would fail" in done.out

@@ -240,7 +240,7 @@ def test_empty_file(tmp_path: Path, name: str, data: bytes) -> None:
         (b"ORC not really", "the ORC file cannot be read further"),
         (b"Obj\x01 not really", "the file is an Avro file; convert it to Parquet or JSON Lines"),
         (gzip.compress(b"Rar!\x1a\x07", mtime=0), "the file is a RAR archive; unpack it first"),
-        (b"\x02\x01\x05" * 99, "it is a binary file of an unknown kind"),
+        (b"\x02\x01\x05" * 99, "this is a binary file of an unknown kind"),
     ],
 )
 def test_files_of_another_kind(tmp_path: Path, data: bytes, reason: str) -> None:

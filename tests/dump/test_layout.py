@@ -406,6 +406,12 @@ def test_mistakes_in_maps(tmp_path: Path, mapping: dict[str, str], message: str)
     assert message in str(caught.value)
 
 
+def test_a_path_that_does_not_match_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", [{"account": "a", "prompt": "p"}])
+    with pytest.raises(ColumnsError, match=r"does not match --map account=@path:logs/\{\}\.jsonl; \{\} stands for"):
+        read(file, mapping={"account": "@path:logs/{}.jsonl"})
+
+
 # ---------------------------------------------------------------- messages and samples
 
 
@@ -417,7 +423,7 @@ def test_no_message_shows_the_text_of_a_prompt(tmp_path: Path) -> None:
         read(tmp_path / "dump.csv", format="csv")
     assert "poem" not in str(caught.value)
     rows = [{"id": 1, secret: "x"}]
-    with pytest.raises(ColumnsError, match="1 more do not look like names") as caught:
+    with pytest.raises(ColumnsError, match="1 more without the look of a name") as caught:
         read(write(tmp_path / "dump.jsonl", rows))
     assert "poem" not in str(caught.value)
 

@@ -163,9 +163,21 @@ class _Chooser:
             name for name in ("account", "prompt") if name not in self._fields and name not in layout.constants
         )
         rows = [] if missing else self._readable(layout)
-        if self._profile is not None and self._profile.note:
-            self._warnings.append(self._profile.note)
+        if self._profile is not None:
+            self._note_profile(self._profile)
         return Choice(layout, self._others, self._warnings, missing, rows)
+
+    def _note_profile(self, profile: Profile) -> None:
+        """Says what the user should know about the profile, and whether the records have its shape."""
+        if profile.note:
+            self._warnings.append(profile.note)
+        chains = self._sample.chains
+        # Of a profile with rows, what encloses them has its shape.
+        if chains and not any(profile.fits(chain[level:]) for chain in chains for level in range(len(chain))):
+            self._warnings.append(
+                f"no record that was looked at has the shape of {profile.name}; without --profile, the shape of each "
+                "record is recognised"
+            )
 
     def _readable(self, layout: Layout) -> list[int]:
         rows = []
@@ -257,8 +269,9 @@ class _Chooser:
             one.tier = self._prompt_tier(one, candidates)
         ranked = in_order(candidates)
         best = ranked[0]
-        self._others["prompt"] = told(ranked[1:])
-        self._fields["prompt"] = (self._whole(best),)
+        whole = self._whole(best)
+        self._fields["prompt"] = (whole,)
+        self._others["prompt"] = told([one for one in ranked[1:] if one.path != whole])
         self._note_prompt(best)
         return [best]
 
