@@ -28,20 +28,22 @@ LANGUAGES_SHOWN = 6
 """Languages that are named."""
 
 
-@click.command(short_help="Tell how dumps are read, and what looks suspicious.")
+@click.command(short_help="Show how dumps are read, and what looks suspicious.")
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @output_option("text for people")
 @reading_options
 @click.option(
     "--rows", type=click.IntRange(min=1), default=50_000, show_default=True, metavar="N",
-    help="Number of rows to read, over all files.",
+    help="Number of rows to read, over all files; at least 500 of a file, and of at most 100 files.",
 )  # fmt: skip
 def inspect(dumps: tuple[str, ...], output: str, rows: int, **options: Any) -> int:
     """Read the beginning of each DUMP, and print how a scan would read it.
 
-    It tells the format, which column is the account, the prompt and the time, which others could be, how times are
-    written, which rows cannot be read and why, who sent how much, languages, two prompts (addresses, long numbers and
-    keys replaced), and what looks suspicious. Change a column with --map.
+    For each file: its format, the column of each field, which other columns could be meant, and the format of the
+    times. For all of them: prompts and accounts, why rows cannot be read, languages, two prompts (addresses, long
+    numbers and keys replaced), and warnings about what looks suspicious. Nothing is written.
+
+    If a column is wrong, name the right one with --map, here and in scan.
     """
     from harvestdetect.dump.inspection import inspect_dumps
 

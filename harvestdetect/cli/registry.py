@@ -33,9 +33,9 @@ def suggest(
 ) -> int:
     """Find texts that many accounts always send, and write them as a registry (TOML) to review.
 
-    DUMP is as for scan. Such a text is probably the system prompt of a product. A scan finds and removes it as well;
-    an entry in a registry is for those that you want to be removed whatever the dump. Review the file before you use
-    it: scan --registry FILE.
+    DUMP is as for scan. Such a text is probably the system prompt of a product. A scan leaves it out by itself, but
+    only if it finds it in that dump; an entry of a registry counts in every scan. Review the file before you use it
+    with scan --registry FILE: a registered text is no evidence any more.
     """
     from harvestdetect.dump import check_rejects, expand_sources
     from harvestdetect.pipeline import estimated

@@ -94,7 +94,7 @@ def test_version_and_usage(run: Run, tmp_path: Path) -> None:
         (["scan"], "Missing argument 'DUMP...'"),
         (["scan", dump], "Missing option '--out'"),
         (["scan", dump, "--out", tmp_path / "o", "--encoder", "best"], "'best' is not one of"),
-        (["scan", dump, "--out", tmp_path / "o", "--map", "prompt"], "'prompt' is not NAME=COLUMN"),
+        (["scan", dump, "--out", tmp_path / "o", "--map", "prompt"], "'prompt' is not FIELD=COLUMN"),
         (
             ["scan", dump, "--out", tmp_path / "o", "--map", "org=a", "--map", "org=b"],
             "'org' is mapped twice",
