@@ -60,7 +60,8 @@ def suggest(
         what = "no text that many accounts always send was found"
         if count:
             what = f"{count:,} {'text' if count == 1 else 'texts'} found"
-        note(what if out is None or not count else f"{what}; review them, then: {NAME} scan --registry {quoted(out)}")
+        them = "it" if count == 1 else "them"
+        note(what if out is None or not count else f"{what}; review {them}, then: {NAME} scan --registry {quoted(out)}")
     return 0
 
 

@@ -321,11 +321,13 @@ def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:
         return
     total = rows + rejects
     if allowed >= 1 and rejects > allowed:
-        raise TooManyRejectsError(f"{rejects:,} of {total:,} rows were rejected, max_rejects allows {allowed:,.0f}")
+        raise TooManyRejectsError(
+            f"{rejects:,} of {total:,} rows were rejected, and --max-rejects allows {allowed:,.0f}"
+        )
     if allowed < 1 and rejects > allowed * total:
         share = f"{rejects / total:.2%}"
         raise TooManyRejectsError(
-            f"{rejects:,} of {total:,} rows were rejected ({share}), max_rejects allows {allowed:.2%}"
+            f"{rejects:,} of {total:,} rows were rejected ({share}), and --max-rejects allows {allowed:.2%}"
         )
 
 

@@ -117,7 +117,7 @@ def test_version_and_usage(run: Run, tmp_path: Path) -> None:
         (["--min-accounts", "1"], "min_accounts must be at least 2, got 1"),
         (["--seed", "-1"], "seed must be at least 0, got -1"),
         (["--settings", "nowhere.toml"], "cannot read the settings file nowhere.toml: No such file"),
-        (["--map", "colour=x"], "--map knows no field 'colour'; known: account, timestamp, prompt, org"),
+        (["--map", "colour=x"], "knows no field 'colour'; known: account, timestamp, prompt, org"),
         (["--map", "org="], "--map org= needs the name of a column"),
     ],
 )

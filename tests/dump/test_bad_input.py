@@ -654,9 +654,11 @@ def test_check_rejects() -> None:
     check_rejects(0, 0, 0.0)
     check_rejects(5, 100, 5)
     check_rejects(1, 99, 0.01)
-    with pytest.raises(TooManyRejectsError, match="6 of 106 rows were rejected, max_rejects allows 5"):
+    with pytest.raises(TooManyRejectsError, match="6 of 106 rows were rejected, and --max-rejects allows 5"):
         check_rejects(6, 100, 5)
-    with pytest.raises(TooManyRejectsError, match=r"2 of 101 rows were rejected \(1.98%\), max_rejects allows 1.00%"):
+    with pytest.raises(
+        TooManyRejectsError, match=r"2 of 101 rows were rejected \(1.98%\), and --max-rejects allows 1.00%"
+    ):
         check_rejects(2, 99, 0.01)
     with pytest.raises(TooManyRejectsError):
         check_rejects(1, 1_000_000, 0)

@@ -308,7 +308,7 @@ def check_mapping(mapping: Mapping[str, str]) -> None:
     """
     for name, column in mapping.items():
         if name not in _KNOWN:
-            raise ColumnsError(f"--map knows no field {name!r}; known: {', '.join(_KNOWN)}")
+            raise ColumnsError(f"--map (or [mapping]) knows no field {name!r}; known: {', '.join(_KNOWN)}")
         if not column:
             raise ColumnsError(f"--map {name}= needs the name of a column, got an empty one")
         if name in ("account", "prompt") and column == NOTHING:
