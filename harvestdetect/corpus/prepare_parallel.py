@@ -57,6 +57,11 @@ def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard |
         return None
 
 
+def _closed(block: PreparedBlock, file: Ints32) -> None:
+    """What takes blocks after the end."""
+    raise RuntimeError("blocks were added after the preparer was closed")
+
+
 class ParallelPreparer:
     """Prepares blocks and passes them on one by one, in the order in which they came.
 
@@ -98,7 +103,8 @@ class ParallelPreparer:
         self._go_on(0)
 
     def close(self) -> None:
-        """Ends the processes. Blocks that are not prepared yet are dropped."""
+        """Ends the processes. Blocks that are not prepared yet are dropped, and no more can be taken."""
+        self._take = _closed  # the owner of the function may refer to this object, and keep files open with it
         for wanted in self._wanted:
             if wanted.writer is not None:
                 wanted.writer.discard()

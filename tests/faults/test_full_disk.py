@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import gzip
 import os
 import sqlite3
@@ -324,6 +325,22 @@ def test_a_work_folder_on_a_disk_of_a_megabyte(made: Made, cache: Path, small_di
     (note,) = given_up(found)
     assert note.startswith(f"going on without the work folder {work}: the disk is full;")
     assert not list(work.rglob("*.tmp"))
+
+
+@LINUX
+def test_a_scan_leaves_no_file_open(made: Made, cache: Path, tmp_path: Path) -> None:
+    gc.collect()
+    gc.disable()  # no file waits for it
+    try:
+        scan(made.files, cache, work=tmp_path)
+        still = [
+            os.readlink(f"/proc/self/fd/{name}")
+            for name in os.listdir("/proc/self/fd")
+            if name.isdigit() and os.path.lexists(f"/proc/self/fd/{name}")
+        ]
+    finally:
+        gc.enable()
+    assert [path for path in still if path.startswith(str(tmp_path))] == []
 
 
 def test_a_work_folder_that_became_read_only_is_still_read(
