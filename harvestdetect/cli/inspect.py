@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvestdetect.cli.console import aligned, answer, json_answer, shown
+from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.options import output_option, reading_options, settings_of_reading
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LANGUAGES_SHOWN = 6
 """Languages that are named."""
 
 
-@click.command(short_help="Show how dumps are read, and what looks suspicious.")
+@click.command(cls=GroupedCommand, short_help="Show how dumps are read, and what looks suspicious.")
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @output_option("text for people")
 @reading_options

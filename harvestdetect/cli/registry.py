@@ -10,6 +10,7 @@ import click
 
 from harvestdetect.cli.console import answer, note, quoted
 from harvestdetect.cli.dumps import no_prompt_message, open_dumps
+from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.options import FOLDER, scan_options, settings_of
 from harvestdetect.cli.run import NAME
 from harvestdetect.errors import InputError, OutputError, UsageError
@@ -22,7 +23,7 @@ def registry() -> None:
     """Known scaffolds: the texts of products, which are removed from prompts before these are compared."""
 
 
-@registry.command(short_help="Find texts that many accounts always send.")
+@registry.command(cls=GroupedCommand, short_help="Find texts that many accounts always send.")
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option(
     "--out", type=FOLDER, metavar="FILE", help="File to write, which must not exist.  [default: standard output]"
