@@ -406,6 +406,20 @@ def test_mistakes_in_maps(tmp_path: Path, mapping: dict[str, str], message: str)
     assert message in str(caught.value)
 
 
+def test_a_column_of_the_user_that_no_row_has_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", [{"account": "a", "prompt": "p", "Host": "h"}])
+    wrong = "no row that was looked at has the column adresse, which --map names for ip"
+    assert wrong in read(file, mapping={"ip": "adresse"})[2].warnings
+    assert wrong not in read(file, mapping={"ip": "host"})[2].warnings
+
+
+def test_one_account_in_each_file_is_expected_if_its_path_names_it(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"account=u{number}").mkdir()
+        write(tmp_path / f"account=u{number}" / "a.jsonl", [{"prompt": f"{TEXT.format(i)}"} for i in range(30)])
+        assert not warned(read(tmp_path / f"account=u{number}" / "a.jsonl")[2], "are of one account")
+
+
 def test_a_path_that_does_not_match_is_told(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", [{"account": "a", "prompt": "p"}])
     with pytest.raises(ColumnsError, match=r"does not match --map account=@path:logs/\{\}\.jsonl; \{\} stands for"):

@@ -47,19 +47,9 @@ _WEAK_PROMPTS: Final = frozenset(("text", "content", "message", "request", "body
 """Plain names that a prompt can have, and an answer or a log message as well."""
 MEANINGFUL: Final = frozenset(
     (
-        *(
-            "role",
-            "sender",
-            "sendertype",
-            "author",
-            "authorrole",
-            "from",
-            "speaker",
-            "direction",
-            "messagetype",
-            "event",
-        ),
-        *("eventtype", "eventname", "type", "kind", "side", "messagerole", "phase", "stage", "logtype", "recordtype"),
+        *("role", "sender", "sendertype", "author", "authorrole", "from", "speaker", "direction", "messagetype"),
+        *("event", "eventtype", "eventname", "type", "kind", "side", "messagerole", "phase", "stage"),
+        *("logtype", "recordtype"),
     )
 )
 """Plain names of columns that say whether a row is a request or an answer."""
@@ -73,17 +63,8 @@ _ANSWERING: Final = frozenset(
     (
         *("assistant", "ai", "bot", "model", "gpt", "response", "completion", "output", "outbound", "outgoing", "out"),
         *("answer", "reply", "agent", "chunk", "delta", "end", "system", "tool", "function", "developer", "resp"),
-        *(
-            "chat_response",
-            "chat.response",
-            "llm_response",
-            "result",
-            "error",
-            "usage",
-            "feedback",
-            "chatbot",
-            "tool_result",
-        ),
+        *("chat_response", "chat.response", "llm_response", "result", "error", "usage", "feedback", "chatbot"),
+        *("tool_result",),
     )
 )
 
@@ -202,6 +183,10 @@ class _Chooser:
         column = self._sample.at(path)
         if not column.rows and (other := self._ignoring_case(path)) is not None:
             path = other
+        if not column.rows and len(self._sample) and name not in ("account", "prompt"):
+            self._warnings.append(
+                f"no row that was looked at has the column {shown(path)}, which --map names for {name}"
+            )
         if column.rows or name not in ("account", "prompt"):
             self._fields[name] = (path,)
         return True

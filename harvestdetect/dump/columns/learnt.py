@@ -9,8 +9,10 @@ from typing import Any, Final
 from harvestdetect.data import Reading
 from harvestdetect.dump.columns.kinds import PLACEHOLDERS
 
-__all__ = ["MANY_ACCOUNTS", "ONE_ACCOUNT", "Learnt"]
+__all__ = ["FROM_PATH", "MANY_ACCOUNTS", "ONE_ACCOUNT", "Learnt"]
 
+FROM_PATH: Final = "the path of the file"
+"""In place of a column: each file has one value."""
 ONE_ACCOUNT: Final = "all prompts of the file are of one account"
 """Beginning of the sentence about a file with one account."""
 MANY_ACCOUNTS: Final = "the file has nearly as many accounts as prompts"
@@ -103,7 +105,7 @@ class Learnt:
         rest = ", ".join(self.others.get("account", ()))
         rest = f"; other columns that could be meant: {rest}" if rest else ""
         where = f" ({column})" if column else ""
-        if self._prompts >= _ENOUGH and len(self._accounts) == 1:
+        if self._prompts >= _ENOUGH and len(self._accounts) == 1 and column != FROM_PATH:
             found.append(f"{ONE_ACCOUNT}{where}{rest}")
         elif self._prompts >= _MANY and len(self._accounts) * (self._mask + 1) >= _UNIQUE * self._prompts:
             counts = "" if self._mask else f": {len(self._accounts):,} for {self._prompts:,}"

@@ -10,7 +10,7 @@ from harvestdetect.dump.columns.choice import MEANINGFUL, Choice, choose
 from harvestdetect.dump.columns.file_names import PATTERN
 from harvestdetect.dump.columns.kinds import account_text
 from harvestdetect.dump.columns.layout import Chain, Layout, Row, is_there
-from harvestdetect.dump.columns.learnt import Learnt
+from harvestdetect.dump.columns.learnt import FROM_PATH, Learnt
 from harvestdetect.dump.columns.lists import list_of_rows
 from harvestdetect.dump.columns.names import Mapped, complaint, matches, plain
 from harvestdetect.dump.columns.profiles import Profile, Profiles
@@ -256,9 +256,7 @@ class Shapes:
             for name, paths in best.layout.fields.items()
             if paths
         }
-        self._learnt.columns |= {
-            name: "the path of the file" for name in best.layout.constants if name not in self._learnt.columns
-        }
+        self._learnt.columns |= {name: FROM_PATH for name in best.layout.constants if name not in self._learnt.columns}
         self._learnt.others = {name: tuple(map(".".join, paths)) for name, paths in best.others.items() if paths}
         self._learnt.warnings.extend(best.warnings)
 
