@@ -37,7 +37,8 @@ LANGUAGES_SHOWN = 6
     "--rows", type=click.IntRange(min=1), default=50_000, show_default=True, metavar="N",
     help="Number of rows to read, over all files; at least 500 of a file, and of at most 100 files.",
 )  # fmt: skip
-def inspect(dumps: tuple[str, ...], output: str, rows: int, **options: Any) -> int:
+@click.option("--verbose", "-v", is_flag=True, help="Print a traceback for internal errors.")
+def inspect(dumps: tuple[str, ...], output: str, rows: int, verbose: bool, **options: Any) -> int:
     """Read the beginning of each DUMP, and print how a scan would read it.
 
     For each file: its format, the column of each field, which other columns could be meant, and the format of the

@@ -30,7 +30,7 @@ from harvestdetect.dump.formats.lines import LineRun, LongLine, line_runs
 from harvestdetect.dump.values.identifiers import spelling
 from harvestdetect.dump.values.paths import repair_surrogates
 from harvestdetect.dump.values.rows import short
-from harvestdetect.errors import HarvestdetectError, InputError, TooManyRejectsError
+from harvestdetect.errors import ColumnsError, HarvestdetectError, InputError, TooManyRejectsError
 from harvestdetect.settings import Settings
 
 GOOD = b'{"account":"a","prompt":"fine"}'
@@ -709,16 +709,36 @@ FRAGMENTS = st.lists(
 ).map(b"".join)
 
 
+def test_blank_lines_around_a_single_column_are_no_rows(tmp_path: Path) -> None:
+    folder = tmp_path / "u1"
+    folder.mkdir()
+    (folder / "x.csv").write_text("\n\nprompt\n\ndescribe a lamp\n\n\ndescribe a table\n\n")
+    batches = list(read_dumps([folder / "x.csv"], settings=Settings(mapping={"account": "@path:{}/x.csv"})))
+    assert [row["parts"] for batch in batches for row in batch.prompts.to_pylist()] == [
+        ["describe a lamp"],
+        ["describe a table"],
+    ]
+    assert not any(batch.rejects for batch in batches)
+    with pytest.raises(ColumnsError, match="no column for the account"):
+        list(read_dumps([write(tmp_path, b"\n\x01", "x.csv")]))
+
+
 @given(FRAGMENTS, st.sampled_from(["x.jsonl", "x.csv", "x.parquet", "x"]), st.sampled_from(["", "gzip", "zstd"]))
 @hypothesis_settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_bytes_break_the_reader(tmp_path: Path, data: bytes, name: str, compression: str) -> None:
     stored = {"": data, "gzip": gzip.compress(data), "zstd": zstd(data)}[compression]
     message = ""
     try:
-        read(write(tmp_path, stored, name))
+        batches = list(read_dumps([write(tmp_path, stored, name)]))
     except HarvestdetectError as error:
-        message = str(error)
+        message, batches = str(error), []
     assert message.isprintable()
+    for batch in batches:
+        batch.prompts.validate(full=True)
+    # A file that only begins like a database or an archive is one reject, and no file that was read.
+    files = [file for batch in batches for file in batch.files]
+    assert sum(file.rows for file in files) == sum(batch.prompts.num_rows for batch in batches)
+    assert message or files or any(batch.rejects for batch in batches)
 
 
 @given(FRAGMENTS)
