@@ -32,6 +32,8 @@ SEARCHED: Final = 3
 """Times as many profiles as are wanted that are looked at in the projection. Chosen."""
 ROWS_PER_PRODUCT: Final = 8_192
 """Profiles that are projected or compared at a time."""
+LEAST_COHESION: Final = 0.6
+"""Least share of the nearest profiles of a group's profiles that are in the group. Chosen."""
 CHARACTERISTIC: Final = 0.1
 """Share of a group's accounts that have a column that is characteristic of it. Chosen."""
 LIFT: Final = 4.0
@@ -131,6 +133,8 @@ def alike(
     )
     groups = []
     for points, cohesion in select_by_cohesion(tree, near, least=min_accounts):
+        if cohesion < LEAST_COHESION:
+            continue
         group = _group(points, cohesion, profiles, columns, min_accounts)
         if group is not None:
             groups.append(group)
