@@ -68,6 +68,8 @@ class Grown:
     """int64[q], ascending: positions among the prompts that count as requests."""
     linked: int
     """Members that are linked."""
+    excess: float
+    """Links between members beyond those that their numbers of links explain, in standard deviations."""
 
 
 def open_field(use: Use, links: Links, columns: Any, account: Ints) -> Field:
@@ -106,9 +108,12 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
     belongs = near.astype(np.float64)
     linked = near
     fitting = _Fitting(prompts=np.empty(0, np.int64), odds=np.empty(0), of_account=np.empty(0))
+    anchor = near.astype(np.float64)
     for turn in range(ROUNDS):
-        linked = _is_linked(ground, belongs)
+        linked = _is_linked(ground, anchor)
         core = linked & (near if turn == 0 else belongs >= 0.5)
+        if turn == 0:
+            anchor = core.astype(np.float64)
         if not core.any():
             break
         among = np.asarray(use.has[core].sum(axis=0), np.float64).ravel()
@@ -125,6 +130,7 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
         accounts=np.flatnonzero(member),
         prompts=_prompts(ground, fitting, member),
         linked=int((member & linked).sum()),
+        excess=_excess(ground, member),
     )
 
 
@@ -180,6 +186,14 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     missing = np.maximum(wanted - np.bincount(account[taken], minlength=count), 0)
     of_account = (total + missing * (before - SCALES)) / np.maximum(wanted, 1)
     return _Fitting(prompts=prompts, odds=odds, of_account=np.where(ground.use.sent > 0, of_account, -np.inf))
+
+
+def _excess(ground: Field, member: Bools) -> float:
+    """See :attr:`Grown.excess`; links are counted as a Poisson variable."""
+    inside = member.astype(np.float64)
+    ends = float(ground.degree @ inside)
+    usual = ends * ends / max(float(ground.degree.sum()), 1.0)
+    return (float(inside @ (ground.linked @ inside)) - usual) / max(usual, 1e-3) ** 0.5
 
 
 def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:

@@ -24,7 +24,6 @@ from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.sign_ups import sign_ups
 from harvestdetect.data import Corpus
-from harvestdetect.util.arrays import Ints
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -78,7 +77,7 @@ def infrastructure_groups(
         return []
     ground = open_field(use, links, requests, account)
     found: list[Grown] = []
-    for group in _one_each(column_groups(use, links, hot, log_p=log_p)):
+    for group in column_groups(use, links, hot, log_p=log_p):
         grown = grow(ground, group, share=share)
         if len(grown.accounts) >= min_accounts and 2 * grown.linked >= min_accounts:
             found.append(grown)
@@ -88,18 +87,17 @@ def infrastructure_groups(
             accounts=one.accounts.astype(np.int32),
             prompts=row[one.prompts].astype(np.int32),
         )
-        for one in _distinct(found)
+        for one in _distinct(found, min_accounts=min_accounts)
     ]
 
 
-def _one_each(groups: list[Ints]) -> list[Ints]:
-    return groups
-
-
-def _distinct(groups: list[Grown]) -> list[Grown]:
-    """The groups without those that lie mostly in a larger one, the largest first."""
+def _distinct(groups: list[Grown], *, min_accounts: int) -> list[Grown]:
+    """The groups without the accounts of those with more links between members; none that loses half of its accounts."""
     kept: list[Grown] = []
-    for one in sorted(groups, key=lambda g: (-len(g.accounts), g.accounts.tolist())):
-        if not any(len(np.intersect1d(one.accounts, other.accounts)) >= SAME * len(one.accounts) for other in kept):
+    taken = np.empty(0, np.int64)
+    for one in sorted(groups, key=lambda g: (-g.excess, g.accounts.tolist())):
+        free = ~np.isin(one.accounts, taken)
+        if free.sum() >= max(SAME * len(free), min_accounts):
             kept.append(one)
+            taken = np.union1d(taken, one.accounts)
     return kept

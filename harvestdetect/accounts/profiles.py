@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segments_by_prompt
+from harvestdetect.corpus.by_prompt import PromptSegments, segments_by_prompt
 from harvestdetect.data import Corpus
 from harvestdetect.data.corpus import WHOLE_KINDS
 from harvestdetect.neighbors.codebook import nearest_centres
-from harvestdetect.util.arrays import Bools, Floats32, Ints, Ints32
+from harvestdetect.util.arrays import Ints
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ class Profiles:
     """int8[prompts, columns]: which prompt has which columns."""
 
 
-def profiles_of(
-    corpus: Corpus, parts: PromptSegments, vectors: Rows, *, threads: int, seed: int
-) -> sparse.csr_matrix:
+def profiles_of(corpus: Corpus, parts: PromptSegments, vectors: Rows, *, threads: int, seed: int) -> sparse.csr_matrix:
     """Which prompt has which columns: int8[prompts, columns]."""
     from scipy import sparse
 

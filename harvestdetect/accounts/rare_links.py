@@ -38,6 +38,8 @@ KINDS: Final[Mapping[str, str]] = {
     "email_domain": "mail",
 }
 """Fields that say the same thing count once, with the rarest value."""
+COARSE: Final = ("asn", "user_agent")
+"""Fields whose values a country or a trade has in common: they count only besides another."""
 FOLLOWING: Final = 16
 """Later sign-ups with which each is compared, at most."""
 AROUND: Final = 64
@@ -97,7 +99,7 @@ def rare_links(fields: AccountFields, born: Ints) -> Links:
     count = fields.accounts
     used = {name: field for name, field in fields.fields.items() if name in KINDS}
     by_time, near = _opened_together(born)
-    found = unique(np.concatenate([by_time, *(_sharing(field) for field in used.values())]))
+    found = unique(np.concatenate([by_time, *(_sharing(field) for name, field in used.items() if name not in COARSE)]))
     first, second = found >> 32, found & 0xFFFFFFFF
     weight: dict[str, Floats] = {}
     for name, field in used.items():
