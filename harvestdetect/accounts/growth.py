@@ -69,7 +69,7 @@ class Grown:
     linked: int
     """Members that are linked."""
     excess: float
-    """Links between members beyond those that their numbers of links explain, in standard deviations."""
+    """How many times the links that chance gives are between members, less 1, times the root of their number."""
 
 
 def open_field(use: Use, links: Links, columns: Any, account: Ints) -> Field:
@@ -108,12 +108,12 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
     belongs = near.astype(np.float64)
     linked = near
     fitting = _Fitting(prompts=np.empty(0, np.int64), odds=np.empty(0), of_account=np.empty(0))
-    anchor = near.astype(np.float64)
+    anchor = near
     for turn in range(ROUNDS):
         linked = _is_linked(ground, anchor)
         core = linked & (near if turn == 0 else belongs >= 0.5)
         if turn == 0:
-            anchor = core.astype(np.float64)
+            anchor = core
         if not core.any():
             break
         among = np.asarray(use.has[core].sum(axis=0), np.float64).ravel()
@@ -146,14 +146,13 @@ class _Fitting:
     """float64[a]: the mean over the part of an account's prompts that fits best."""
 
 
-def _is_linked(ground: Field, belongs: Floats) -> Bools:
-    """Which accounts have more links into a group than chance explains."""
-    from scipy.stats import poisson
+def _is_linked(ground: Field, group: Bools) -> Bools:
+    """Which accounts have more links to those of a group than chance explains (Poisson tail)."""
+    from scipy.special import gammainc
 
-    links = ground.linked @ belongs
-    usual = ground.degree * float(ground.degree @ belongs) / max(ground.degree.sum(), 1.0)
-    tail = poisson.sf(np.ceil(links - 0.5) - 1, np.maximum(usual, 1e-9))
-    return np.asarray((links > 0.5) & (tail < SURPRISING))
+    links = ground.linked @ group.astype(np.float64)
+    usual = ground.degree * float(ground.degree[group].sum()) / max(float(ground.degree.sum()), 1.0)
+    return np.asarray((links > 0) & (gammainc(np.maximum(links, 1), usual) < SURPRISING))
 
 
 def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) -> _Fitting:
@@ -189,11 +188,11 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
 
 
 def _excess(ground: Field, member: Bools) -> float:
-    """See :attr:`Grown.excess`; links are counted as a Poisson variable."""
+    """See :attr:`Grown.excess`: the mean over accounts, in standard errors up to a factor."""
     inside = member.astype(np.float64)
     ends = float(ground.degree @ inside)
     usual = ends * ends / max(float(ground.degree.sum()), 1.0)
-    return (float(inside @ (ground.linked @ inside)) - usual) / max(usual, 1e-3) ** 0.5
+    return (float(inside @ (ground.linked @ inside)) / max(usual, 1e-3) - 1) * float(member.sum()) ** 0.5
 
 
 def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:
@@ -215,7 +214,7 @@ def _prompts(ground: Field, fitting: _Fitting, member: Bools) -> Ints:
     best = np.full(len(member), -np.inf)
     np.maximum.at(best, account, fitting.odds)
     kept = member[account] & (fitting.odds >= np.minimum(best[account], 0.0))
-    return fitting.prompts[kept]
+    return np.asarray(fitting.prompts[kept])
 
 
 def _log_odds(share: Any) -> Any:

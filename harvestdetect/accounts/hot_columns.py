@@ -41,7 +41,8 @@ FEW: Final = 3
 """Up to this number of prompts, texts are only shuffled among accounts with exactly as many prompts; beyond, with about
 as many."""
 JOINED: Final = 0.5
-"""Share of the pairs of columns of two groups that are linked, from which the groups are one. Chosen."""
+"""Share of the pairs of columns of two groups that are linked, from which the groups are one; and share of the accounts
+of two columns that have both, from which they are linked. Chosen."""
 MOST: Final = 2_000
 """Most hot columns that are grouped."""
 
@@ -136,7 +137,7 @@ def hot_columns(use: Use, links: Links, *, level: float, seed: int) -> Ints:
         level: false-discovery rate.
         seed: of the accounts that are drawn and of the shuffles.
     """
-    from scipy.stats import nbinom
+    from scipy.special import betainc
 
     rng = np.random.default_rng(seed)
     linked = np.unique(np.concatenate((links.first, links.second)))
@@ -158,11 +159,9 @@ def hot_columns(use: Use, links: Links, *, level: float, seed: int) -> Ints:
     usual = np.zeros(len(found), np.int64)
     for _ in range(SHUFFLES):
         usual += counted(_shuffled(everybody, linked, use.sent, rng))
-    log_p = nbinom.logsf(found - 1, usual + 0.5, SHUFFLES / (SHUFFLES + 1))
-    log_p = np.where(found > 0, log_p, 0.0)
-    order = np.lexsort((np.arange(len(found)), log_p))
-    cut = np.log(level * np.arange(1, len(found) + 1) / len(found))
-    passed = np.flatnonzero(log_p[order] <= cut)
+    p_value = np.where(found > 0, betainc(np.maximum(found, 1), usual + 0.5, 1 / (SHUFFLES + 1)), 1.0)
+    order = np.lexsort((np.arange(len(found)), p_value))
+    passed = np.flatnonzero(p_value[order] <= level * np.arange(1, len(found) + 1) / len(found))
     return np.asarray(order[: passed[-1] + 1 if len(passed) else 0])
 
 
@@ -194,7 +193,8 @@ def column_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[In
     """Hot columns whose accounts are linked across, in groups; the groups with the most columns first.
 
     Two columns are linked if more pairs of accounts are linked across them than the numbers of links of their accounts
-    explain (Poisson tail, corrected over pairs of columns). Groups grow by average linkage.
+    explain (Poisson tail, corrected over pairs of columns). They are also linked if most of their accounts are the
+    same, as are those of two sentences of one text. Groups grow by average linkage.
 
     Args:
         use: of all accounts.
@@ -204,7 +204,7 @@ def column_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[In
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
-    from scipy.stats import poisson
+    from scipy.special import gammainc
 
     hot = hot[:MOST]
     if len(hot) < 2:
@@ -215,8 +215,11 @@ def column_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[In
     across = (within.T @ (linked @ within)).toarray()
     ends = np.asarray(within.T @ degree).ravel()
     usual = np.maximum(np.outer(ends, ends) / max(degree.sum(), 1.0), 1e-3)
-    tail = poisson.logsf(across - 1, usual) + np.log(len(hot) * (len(hot) - 1) / 2)
-    apart = np.where(tail < log_p, 0.0, 1.0)
+    tail = np.where(across > 0, gammainc(np.maximum(across, 1), usual), 1.0) * (len(hot) * (len(hot) - 1) / 2)
+    both = (within.T @ within).toarray()
+    size = both.diagonal()
+    same = both / (size[:, None] + size - both)
+    apart = np.where((tail < np.exp(log_p)) | (same >= JOINED), 0.0, 1.0)
     np.fill_diagonal(apart, 0.0)
     label = fcluster(linkage(squareform(apart, checks=False), "average"), JOINED, "distance")
     groups = [hot[label == one] for one in np.unique(label)]

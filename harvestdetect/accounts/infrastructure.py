@@ -92,7 +92,7 @@ def infrastructure_groups(
 
 
 def _distinct(groups: list[Grown], *, min_accounts: int) -> list[Grown]:
-    """The groups without the accounts of those with more links between members; none that loses half of its accounts."""
+    """The groups without the accounts of those linked more closely, unless half of their accounts would be lost."""
     kept: list[Grown] = []
     taken = np.empty(0, np.int64)
     for one in sorted(groups, key=lambda g: (-g.excess, g.accounts.tolist())):
