@@ -150,6 +150,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
         fdr="probability",
     ),
+    *_of("corpus.account_fields", RARE="accounts", ORGANISATION="share"),
     *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
     *_of("corpus.preambles", LEAST_SHARE="share", MOST="share", VARIED="share"),
     *_of("corpus.skeletons", QUORUM="share", NEAR="words"),
@@ -178,7 +179,6 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("evidence.tempo", SESSION="seconds"),
     *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days"),
     *_of("evidence.sign_ups", MATCHED="times"),
-    *_of("evidence.account_fields", RARE="accounts", ORGANISATION="share"),
     *_of(
         "evidence.shared_values",
         FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations", TEAM="accounts",
@@ -237,8 +237,8 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "cluster.views": {
         "EDGES_AT_ONCE": "memory",
     },
+    "corpus.account_fields": {"SHOWN": "display"},
     "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
-    "evidence.account_fields": {"SHOWN": "display"},
     "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
     "evidence.block_density": {"DENSITY_DRAWS": "sampling", "POPULAR": "explains"},
     "evidence.candidate": {"READ_AMONG": "sampling", "TEXTS": "sampling"},
