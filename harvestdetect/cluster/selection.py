@@ -107,9 +107,9 @@ def select_by_cohesion(tree: Tree, neighbors: Neighbors, *, least: int) -> list[
     """The disjoint nodes whose points keep to themselves.
 
     The quality of a node S of n points is ``sqrt(|S|) * c**2 * log(n / |S|)``. The cohesion c is the share of the
-    nearest neighbours of its points that lie in S. A part of a homogeneous group has the cohesion of chance, its share of the
-    group, so the group wins over its parts. A group of two populations loses to them, because the logarithm, what one
-    learns from membership, is greater for a part.
+    nearest neighbours of its points that lie in S. A part of a homogeneous group has the cohesion of chance, its share
+    of the group, so the group wins over its parts. A group of two populations loses to them, because the logarithm,
+    which is what one learns from membership, is greater for a part.
 
     Args:
         tree: over n points.
