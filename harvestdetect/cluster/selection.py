@@ -141,8 +141,8 @@ def _inside(tree: Tree, place: Ints) -> Ints:
     """
     # the deepest node of every point: nodes are in preorder, so later ones are deeper
     deepest = np.zeros(len(tree.points), np.int32)
-    for node, (first, last) in enumerate(zip(tree.first.tolist(), tree.last.tolist(), strict=True)):
-        deepest[first:last] = node
+    for number, (first, last) in enumerate(zip(tree.first.tolist(), tree.last.tolist(), strict=True)):
+        deepest[first:last] = number
     node = np.repeat(deepest, place.shape[1])
     other = place.ravel()
     node, other = node[other >= 0], other[other >= 0]

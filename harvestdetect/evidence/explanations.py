@@ -362,8 +362,8 @@ EXPLANATIONS: Final = (
         cap="watch",
         lifted_by=lambda: (
             f"fewer than {COPIED_SHARE:.0%} copies, or at least {FEW_EACH:g} prompts from each account, more than "
-            f"{FEW_TEXTS} different ones over more than {EVENT_DAYS} days, with a load below 1 or sittings that no person keeps "
-            f"(p at most {RULED_OUT:g})"
+            f"{FEW_TEXTS} different ones over more than {EVENT_DAYS} days, with a load below 1 or sittings that no "
+            f"person keeps (p at most {RULED_OUT:g})"
         ),
         source=_OWN,
     ),
