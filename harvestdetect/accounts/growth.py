@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.accounts.hot_columns import Use
+from harvestdetect.accounts.hot_columns import UNCOMMON, Use
+from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
 from harvestdetect.util.arrays import Bools, Floats, Ints, ranges
 
@@ -24,10 +25,8 @@ ROUNDS: Final = 4
 SURPRISING: Final = 0.05
 """An account is linked to a group if chance gives it as many links there with at most this probability, and its texts
 fit if at most this share of other accounts have texts that fit as well. Chosen."""
-SCALES: Final = 2.0
+WITNESSES: Final = len(SCALES)
 """Independent witnesses that the columns of a prompt are together: cells of one scale say nearly the same."""
-PRIOR: Final = 5.0
-"""Accounts like any other that are added to a column, so that a small one says little. Chosen."""
 CLASSES: Final = 8
 """Classes of numbers of prompts, each twice as large as the one before."""
 SURE: Final = 0.99
@@ -162,7 +161,7 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     before = _log_odds(prior)
 
     def gain(number: Floats, users: Floats) -> Floats:
-        found = (number + PRIOR * prior * usual) / (users + PRIOR) / usual
+        found = (number + UNCOMMON * prior * usual) / (users + UNCOMMON) / usual
         return _log_odds(np.clip(found, LEAST, SURE)) - before
 
     good = np.flatnonzero((among > 1) & (gain(among, ground.users.astype(np.float64)) > 1))
@@ -174,7 +173,7 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     row = np.repeat(np.arange(len(prompts)), size)
     own = core[ground.account[prompts]][row]
     gains = gain(among[column] - own, ground.users[column] - 1.0)
-    odds = before + SCALES * np.bincount(row, gains, len(prompts)) / np.maximum(size, 1)
+    odds = before + WITNESSES * np.bincount(row, gains, len(prompts)) / np.maximum(size, 1)
     # an account is judged by its best prompts; those that have no column of the group are all alike
     account = ground.account[prompts]
     order = np.lexsort((-odds, account))
@@ -183,7 +182,7 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     taken = order[rank < wanted[account[order]]]
     total = np.bincount(account[taken], odds[taken], count)
     missing = np.maximum(wanted - np.bincount(account[taken], minlength=count), 0)
-    of_account = (total + missing * (before - SCALES)) / np.maximum(wanted, 1)
+    of_account = (total + missing * (before - WITNESSES)) / np.maximum(wanted, 1)
     return _Fitting(prompts=prompts, odds=odds, of_account=np.where(ground.use.sent > 0, of_account, -np.inf))
 
 

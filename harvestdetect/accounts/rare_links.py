@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["PARTNERS", "Links", "births", "rare_links"]
 
 PARTNERS: Final = 3.0
-"""Accounts of a pair are linked if by chance an account has at most so many partners that share as rare values.
+"""Two accounts are linked if by chance an account has at most so many partners with which it shares values as rare.
 Chosen."""
-CONSIDERED: Final = 10.0
-"""The same for one field alone, before fields are taken together. Chosen."""
 KINDS: Final[Mapping[str, str]] = {
     "ip": "network",
     "network": "network",
@@ -124,7 +122,7 @@ def _partners(field: AccountField) -> Floats:
 
 def _sharing(field: AccountField) -> Ints:
     """The packed pairs of accounts that share a value which is rare by itself."""
-    rare = (field.holders > 1) & (_partners(field) <= CONSIDERED)
+    rare = (field.holders > 1) & (_partners(field) <= PARTNERS)
     account = np.repeat(np.arange(len(field.start) - 1), np.diff(field.start))
     kept = rare[field.value]
     account, value = account[kept], field.value[kept].astype(np.int64)
@@ -176,7 +174,7 @@ def _opened_together(born: Ints) -> tuple[Ints, Floats]:
     ordered = np.sort(at_once)
     same = np.cumsum(ordered - 1.0)[np.searchsorted(ordered, at_once, side="right") - 1] / n
     near = np.where(moment[one] == moment[other], np.maximum(near, same[one]), near)
-    few = near <= CONSIDERED
+    few = near <= PARTNERS
     one, other, near = order[one[few]], order[other[few]], near[few]
     packed = packed_pairs(np.minimum(one, other), np.maximum(one, other))
     sorted_ = np.argsort(packed)
