@@ -26,6 +26,8 @@ STAGES: Final = 10
 """Templates of a rotating campaign."""
 TONGUES: Final = 10
 """Languages of the campaign that asks the same questions in many."""
+TONGUE_NAMES: Final = ("English", "French", "Arabic", "Russian", "Chinese", "Spanish", "German")
+"""Languages between which rewordings of a request for a translation ask for one."""
 BATCH: Final = (8, 40)
 """Least and greatest number of accounts that were opened and equipped together."""
 COVER: Final = (0, 0, 0, 0, 1, 2, 5)
@@ -168,6 +170,8 @@ def _model_reworded(scene: Scene, campaign: Campaign) -> Writer:
     words = _over(sorted({w for item in scene.texts.people.sentences for w in item.split() if w.isalpha()}), rng)
 
     def value(name: str) -> str:
+        if "lang" in name:
+            return rng.choice(TONGUE_NAMES)
         return next(words).lower() if name.startswith(("word", "query", "category", "topic")) else next(items)
 
     def write(number: int, accounts: int) -> Prompt:

@@ -188,6 +188,9 @@ def tables(results: Sequence[Result]) -> str:
     lines += [f"| {title} | " + " | ".join(text(one) for one in sums) + " |" for title, text in _TOTALS]
     for world in _worlds(results):
         lines += ["", *_kinds(world, Sums(_of(results, world)))]
+        hit = Counter(n.rsplit("-", 1)[0] for r in _of(results, world) for n in r["real"]["innocents_hit"])
+        named = ", ".join(f"{kind} ({count})" for kind, count in sorted(hit.items())) or "none"
+        lines += ["", f"Innocent groups behind alarms in `{world}`, all seeds: {named}."]
     return "\n".join(lines) + "\n"
 
 

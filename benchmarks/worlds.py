@@ -137,7 +137,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--half", default="tuning", choices=get_args(Half))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--rows", type=int, default=40_000, help="about the number of rows of a world")
+    parser.add_argument("--rows", type=int, default=40_000, help="about the number of rows of a world; 5,000 or more")
     parser.add_argument("--encoder", default="fast", choices=["auto", "fast", "full"])
     parser.add_argument("--data", type=Path, help="folder with the public texts; the package's grammar without")
     parser.add_argument("--work", type=Path, help=f"folder for dumps and {RESULTS}; a temporary one by default")
@@ -169,6 +169,14 @@ def _command(given: argparse.Namespace) -> str:
     return f"python -m benchmarks.worlds {' '.join(options)}"
 
 
+def _commit(checkout: Path) -> str:
+    """The commit of a checkout; "unknown" where git does not know it."""
+    done = subprocess.run(
+        ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     given = _arguments(arguments)
@@ -183,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.compare is not None:
         sys.stdout.write("\n" + compared(json.loads(given.compare.read_text(encoding="utf-8")), results))
     if given.docs is not None:
-        head = f"`{_command(given)}` on {ran_on(versions())}.\n\n"
+        head = f"`{_command(given)}` on {ran_on(versions())}; commit {_commit(given.checkout)}.\n\n"
         write_section(given.docs, f"worlds-{given.half}", head + text)
     return 0
 

@@ -24,7 +24,17 @@ from harvestdetect.judge.conclude import conclude
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.verdict import Scale, judge_candidates
 from harvestdetect.settings import Settings
-from harvestdetect.stages import PLAIN, Source, by_meaning, embed, form, in_corpus, load_references, postings_of
+from harvestdetect.stages import (
+    PLAIN,
+    Source,
+    add_groups,
+    by_meaning,
+    embed,
+    form,
+    in_corpus,
+    load_references,
+    postings_of,
+)
 from harvestdetect.util.versions import versions
 
 __all__ = ["Scan", "detect", "estimated", "run_scan"]
@@ -146,7 +156,9 @@ def run_scan(
         parts = parts_by_prompt(corpus)
         described = stages.describe(assigned, corpus, parts, wording, context)
     with context.stage("campaigns", blas_threads=1):
-        campaigns = form(described, corpus, volume, neighbors, context)
+        texts = form(described, corpus, volume, neighbors, context)
+    with context.stage("accounts", blas_threads=1):
+        campaigns, described = add_groups(texts, described, corpus, parts, wording, volume, context)
     with context.stage("evidence", blas_threads=1):
         scan = ScanData(
             corpus=corpus, postings=postings, parts=parts, assigned=described.assigned,
@@ -154,7 +166,7 @@ def run_scan(
             vectors=prompt_vectors(corpus, parts, wording.vectors, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
             registry=registry, leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
-        reference = reference_of(campaigns, scan, seed=settings.seed)
+        reference = reference_of(texts, scan, seed=settings.seed)
         measured = stages.measure(campaigns, scan, reference, context)
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)

@@ -14,6 +14,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from harvestdetect.accounts.candidates import with_groups
+from harvestdetect.accounts.find import account_groups
 from harvestdetect.campaign.find import find_campaigns
 from harvestdetect.cluster.assign import Assigned, Volumes
 from harvestdetect.cluster.distances import core_distance
@@ -49,6 +51,7 @@ from harvestdetect.judge.calibration import Calibration, check_calibration
 from harvestdetect.judge.calibration_file import load_calibration
 from harvestdetect.judge.measure import MeasuredCandidate, measure_candidates
 from harvestdetect.neighbors.search import nearest
+from harvestdetect.template.clusters import Source as TemplateSource
 from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.template.splitting import Split
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
@@ -60,7 +63,7 @@ from harvestdetect.util.versions import versions
 
 __all__ = [
     *("PLAIN", "Embedded", "Read", "Source", "Stages", "ViewClusters", "affordable", "cluster_segments"),
-    *("by_meaning", "describe", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
+    *("add_groups", "by_meaning", "describe", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
     *("measure", "postings_of", "read_corpus", "view_postings"),
 ]
 
@@ -417,6 +420,41 @@ def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors
         [item.prompts for item in refined.assigned], refined.descriptions, corpus, volume, neighbors,
         link_log_p=settings.link_log_p, min_accounts=settings.min_accounts, seed=settings.seed,
     )  # fmt: skip
+
+
+def add_groups(
+    campaigns: Sequence[Campaign],
+    refined: Refined,
+    corpus: Corpus,
+    parts: PromptSegments,
+    wording: Embedded,
+    volume: Volumes,
+    context: Context,
+) -> tuple[list[Campaign], Refined]:
+    """Adds the candidates whose accounts are alike, whatever their templates.
+
+    Args:
+        campaigns: the candidates of texts.
+        refined: their clusters.
+        corpus: of all segments.
+        parts: of its prompts.
+        wording: all segments in the wording view.
+        volume: prompts of every account.
+        context: of the scan.
+
+    Returns:
+        all candidates, and the clusters with the new ones.
+    """
+    settings = context.settings
+    with ProcessPool(1) as pool:
+        source = TemplateSource(
+            corpus=corpus, parts=parts, vectors=wording.vectors, min_accounts=settings.min_accounts, pool=pool
+        )
+        groups, near = account_groups(
+            corpus, parts, wording.vectors, min_accounts=settings.min_accounts, fdr=settings.fdr,
+            link_log_p=settings.link_log_p, threads=settings.threads, seed=settings.seed,
+        )  # fmt: skip
+        return with_groups(campaigns, groups, refined, source, volume=volume.prompts, near=near)
 
 
 def measure(

@@ -22,3 +22,5 @@ class AccountGroup:
     """int32[a], ascending."""
     prompts: Ints32
     """int32[q], ascending: of these accounts; of rows that repeat a request only the first."""
+    cohesion: float = 1.0
+    """Share of the nearest accounts of its accounts that are in the group."""

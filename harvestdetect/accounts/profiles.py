@@ -1,9 +1,20 @@
-"""Profiles of accounts: how often each account uses each cell of the wording space, rare cells counting more.
+"""Profiles: what each account, or each topic of an account, is about.
 
-The wording space is cut into cells at two scales. Each part of a prompt lies in several cells, so that two texts on
-both sides of a border have one in common. Sentences and outlines that several accounts sent are columns of their own:
-a fixed phrase in a long prompt moves the vector of the whole little. The weight of a column is its inverse document
-frequency over accounts, as in retrieval (Sparck Jones 1972), so what everybody sends makes nobody alike.
+The space of wordings is cut into cells at two scales. Each part of a prompt lies in its two nearest cells of either
+scale, so two texts on both sides of a border have a cell in common. A piece that several accounts sent, such as a
+sentence or an outline, is a column of its own: in a long prompt it hardly moves the vector of the whole. The columns of
+a prompt say what it is about in words that no single template decides.
+
+A profile is a row of weighted columns, as a document is in retrieval. A column counts by its inverse document frequency
+over accounts (Spärck Jones 1972), so what everybody sends makes nobody alike. A column that too few accounts have for a
+campaign counts nothing: it would only make the row longer.
+
+There are two layers of profiles:
+
+* *accounts*: one row for each account. Each column counts once, however often the account used it. So an account that
+  spends a third of its requests on a campaign lies near the others that do.
+* *topics*: one row for each account and topic. Each column counts by the logarithm of its use. So a campaign that is a
+  tenth of an account's requests, or one that changes its subject, is a row of its own.
 """
 
 from __future__ import annotations
@@ -13,79 +24,178 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from harvestdetect.corpus.by_prompt import PromptSegments, segments_by_prompt
-from harvestdetect.data import Corpus
-from harvestdetect.data.corpus import WHOLE_KINDS
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segments_by_prompt
+from harvestdetect.data import WHOLE_KINDS, Corpus
 from harvestdetect.neighbors.codebook import nearest_centres
-from harvestdetect.util.arrays import Ints
+from harvestdetect.util.arrays import Bools, Ints, Ints32
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Profiles", "profiles_of"]
+__all__ = ["Profiles", "PromptColumns", "account_profiles", "columns_of", "topic_profiles"]
 
-SCALES: Final = ((1024, 32), (8192, 8))
-"""For each scale, the most cells and the fewest parts per cell."""
-EACH: Final = 2
-"""Cells of each part, at each scale."""
-MIN_SENDERS: Final = 5
-"""Fewest accounts that sent a piece, such as a sentence, which then is a column."""
-RARE: Final = 5
-"""Accounts that are added to the frequency of a column: two accounts that alone share a cell are no evidence yet."""
+SCALES: Final = ((1024, 32), (4096, 8))
+"""Of each scale, the most cells and the fewest parts for each cell. Chosen."""
+CELLS_EACH: Final = 2
+"""Cells of each part, at each scale. Chosen."""
+TOPICS: Final = 8
+"""Topics into which the requests of an account are divided. Chosen."""
+ACCOUNT_PROMPTS: Final = 4
+"""Fewest requests of an account that has a profile: with less, too little is known. Chosen."""
+TOPIC_PROMPTS: Final = 3
+"""Fewest requests of an account in a topic. Chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptColumns:
+    """The columns of each prompt."""
+
+    matrix: sparse.csr_matrix
+    """float32[p, c], ones: which of the p prompts has which of the c columns. Rows that repeat a request are empty."""
+    topic: Ints32
+    """int32[p]: the topic of each prompt."""
+    account: Ints32
+    """int32[p]: the account of each prompt."""
+    users: Ints
+    """int64[c]: the number of accounts that have each column."""
+    accounts: int
+    """The number of all accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profiles:
-    """What each of some points, an account or a part of its requests, is about."""
+    """The profiles of r points: accounts, or topics of accounts."""
 
+    account: Ints32
+    """int32[r], ascending: the account of each point."""
     weights: sparse.csr_matrix
-    """float32[points, columns], rows of length 1."""
-    prompt_columns: sparse.csr_matrix
-    """int8[prompts, columns]: which prompt has which columns."""
+    """float32[r, c]: rows of length 1."""
+    prompts: sparse.csr_matrix
+    """float32[r, p], ones: the prompts of each point."""
 
 
-def profiles_of(corpus: Corpus, parts: PromptSegments, vectors: Rows, *, threads: int, seed: int) -> sparse.csr_matrix:
-    """Which prompt has which columns: int8[prompts, columns]."""
+def columns_of(
+    corpus: Corpus,
+    parts: PromptSegments,
+    vectors: Rows,
+    *,
+    min_accounts: int,
+    threads: int,
+    seed: int,
+) -> PromptColumns:
+    """The columns and the topic of each prompt. The topic is that of the last part, which is what the user wants now.
+
+    Args:
+        corpus: of n segments and p prompts.
+        parts: the whole parts of each prompt.
+        vectors: float16[n, d], of the segments, in the wording view.
+        min_accounts: fewest accounts of a campaign. A piece that half as many sent is a column.
+        threads: 0 takes all cores.
+        seed: of the cells.
+    """
     from scipy import sparse
 
+    first = first_rows(corpus.prompts)
+    count = len(first)
     used = np.flatnonzero(corpus.kind < WHOLE_KINDS).astype(np.int32)
     place = np.full(len(corpus.kind), -1, np.int32)
     place[used] = np.arange(len(used), dtype=np.int32)
-    count = len(corpus.prompts.account)
-    row = np.repeat(np.arange(count, dtype=np.int32), np.diff(parts.start))
-    columns: list[Ints] = []
-    rows: list[Ints] = []
-    base = 0
-    chosen = vectors[used] if len(used) < len(corpus.kind) else vectors
+    part = place[parts.segment]
+    wide = 0
+    blocks: list[sparse.csr_matrix] = []
     for most, least in SCALES:
         cells = max(2, min(most, len(used) // least))
-        nearest = nearest_centres(chosen, count=cells, each=EACH, threads=threads, seed=seed)
-        for e in range(EACH):
-            columns.append(base + nearest[place[parts.segment], e].astype(np.int64))
-            rows.append(row)
-        base += cells
+        near = nearest_centres(vectors, count=cells, each=CELLS_EACH, rows=used, threads=threads, seed=seed)
+        blocks += [_matrix(parts.start, near[part, k], cells) for k in range(CELLS_EACH)]
+        wide += cells
     every = segments_by_prompt(corpus)
-    piece = (corpus.kind >= WHOLE_KINDS) & (corpus.senders >= MIN_SENDERS)
-    keep = piece[every.segment]
-    number = np.cumsum(piece) - 1
-    prow = np.repeat(np.arange(count, dtype=np.int32), np.diff(every.start))[keep]
-    columns.append(base + number[every.segment[keep]].astype(np.int64))
-    rows.append(prow)
-    base += int(piece.sum())
-    r, c = np.concatenate(rows), np.concatenate(columns)
-    matrix = sparse.csr_matrix((np.ones(len(r), np.float32), (r, c)), shape=(count, base))
-    matrix.sum_duplicates()
+    piece = (corpus.kind >= WHOLE_KINDS) & (2 * corpus.senders >= min_accounts)
+    number = np.where(piece, np.cumsum(piece) - 1, -1).astype(np.int32)
+    blocks.append(_matrix(every.start, number[every.segment], int(piece.sum())))
+    scales = [sum(blocks[i : i + CELLS_EACH], start=blocks[i] * 0) for i in range(0, len(blocks) - 1, CELLS_EACH)]
+    matrix = sparse.hstack([*scales, blocks[-1]], format="csr", dtype=np.float32)
+    matrix = sparse.diags(first.astype(np.float32)).dot(matrix).tocsr()
+    matrix.eliminate_zeros()
     matrix.data[:] = 1
-    return matrix
+    account = corpus.prompts.account
+    accounts = len(corpus.prompts.accounts)
+    last = parts.segment[np.maximum(parts.start[1:] - 1, 0)] if len(parts.segment) else np.zeros(count, np.int32)
+    topic = nearest_centres(vectors, count=min(TOPICS, len(used)), rows=last, threads=threads, seed=seed)[:, 0]
+    return PromptColumns(
+        matrix=matrix,
+        topic=topic,
+        account=account,
+        users=_users(matrix, account, accounts),
+        accounts=accounts,
+    )
 
 
-def weighted(counts: sparse.csr_matrix, frequency: Ints, accounts: int) -> sparse.csr_matrix:
-    """log1p(count) * idf, rows of length 1."""
-    idf = np.log(np.maximum(accounts / (frequency + RARE), 1.0)).astype(np.float32)
-    out = counts.copy()
-    out.data = np.log1p(out.data) * idf[out.indices]
-    out.eliminate_zeros()
-    norm = np.sqrt(np.asarray(out.multiply(out).sum(axis=1)).ravel())
-    out.data /= np.repeat(np.maximum(norm, 1e-12), np.diff(out.indptr)).astype(np.float32)
-    return out
+def account_profiles(columns: PromptColumns, *, min_accounts: int) -> Profiles:
+    """The profile of each account with enough requests, by which columns it uses."""
+    sent = np.bincount(columns.account[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts)
+    return _profiles(
+        columns, columns.account.astype(np.int64), sent >= ACCOUNT_PROMPTS, min_accounts=min_accounts, once=True
+    )
+
+
+def topic_profiles(columns: PromptColumns, *, min_accounts: int) -> Profiles:
+    """The profile of each topic with enough requests of an account, by how often it uses which columns."""
+    topics = int(columns.topic.max(initial=0)) + 1
+    point = columns.account.astype(np.int64) * topics + columns.topic
+    sent = np.bincount(point[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts * topics)
+    return _profiles(columns, point, sent >= TOPIC_PROMPTS, min_accounts=min_accounts, once=False)
+
+
+def _profiles(columns: PromptColumns, point: Ints, taken: Bools, *, min_accounts: int, once: bool) -> Profiles:
+    """The profiles of the points that are taken.
+
+    Args:
+        columns: of the prompts.
+        point: int64[p]: the point of each prompt.
+        taken: bool[points].
+        min_accounts: columns that fewer accounts have do not count.
+        once: whether a column counts once, or by the logarithm of its use.
+    """
+    from scipy import sparse
+
+    number = np.where(taken, np.cumsum(taken) - 1, -1)
+    row = number[point]
+    inside = np.flatnonzero((row >= 0) & (columns.matrix.getnnz(axis=1) > 0))
+    count = int(taken.sum())
+    prompts = sparse.csr_matrix(
+        (np.ones(len(inside), np.float32), (row[inside], inside)), shape=(count, len(point)), dtype=np.float32
+    )
+    weights = (prompts @ columns.matrix).tocsr()
+    weights.data = np.ones_like(weights.data) if once else np.log1p(weights.data)
+    rarity = np.log(np.maximum(columns.accounts / (columns.users + min_accounts / 2), 1.0)).astype(np.float32)
+    rarity[columns.users < min_accounts] = 0
+    weights.data *= rarity[weights.indices]
+    weights.eliminate_zeros()
+    weights.sort_indices()
+    length = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
+    weights.data /= np.repeat(np.maximum(length, 1e-12), np.diff(weights.indptr)).astype(np.float32)
+    account = np.zeros(count, np.int32)
+    account[row[inside]] = columns.account[inside]
+    return Profiles(account=account, weights=weights, prompts=prompts)
+
+
+def _matrix(start: Ints, column: Ints32, wide: int) -> sparse.csr_matrix:
+    """A matrix of ones: float32[rows, wide]; entries with column -1 are left out."""
+    from scipy import sparse
+
+    row = np.repeat(np.arange(len(start) - 1, dtype=np.int32), np.diff(start))
+    known = column >= 0
+    return sparse.csr_matrix(
+        (np.ones(int(known.sum()), np.float32), (row[known], column[known])), shape=(len(start) - 1, wide)
+    )
+
+
+def _users(matrix: sparse.csr_matrix, account: Ints32, accounts: int) -> Ints:
+    """The number of accounts that have each column: int64[c]."""
+    from scipy import sparse
+
+    sent = sparse.csr_matrix(
+        (np.ones(len(account), np.float32), account, np.arange(len(account) + 1)), shape=(len(account), accounts)
+    )
+    return np.bincount((sent.T @ matrix).tocsr().indices, minlength=matrix.shape[1])

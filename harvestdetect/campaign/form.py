@@ -203,6 +203,7 @@ def joined(campaigns: Sequence[Campaign], *, volume: Ints32) -> Campaign:
         outside_membership=outside_sure[still],
         outside_hits=outside_hits[still],
         stray_hits=max(c.stray_hits for c in campaigns),
+        ways=tuple(dict.fromkeys(way for c in campaigns for way in c.ways)),
     )
 
 

@@ -16,10 +16,10 @@ from harvestdetect.cluster.node_counts import sender_counts
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning
 from harvestdetect.cluster.tree import Tree
-from harvestdetect.data import Clusters
+from harvestdetect.data import Clusters, Neighbors
 from harvestdetect.util.arrays import Floats, Ints, Ints32
 
-__all__ = ["best_antichain", "select_by_accounts", "select_flat"]
+__all__ = ["best_antichain", "select_by_accounts", "select_by_cohesion", "select_flat"]
 
 
 MAX_TEXT_SHARE: Final = 0.1
@@ -28,6 +28,12 @@ MAX_TEXT_SHARE: Final = 0.1
 POINTS_PER_TEXT: Final = 4.0
 """A node with more than this times :data:`MAX_TEXT_SHARE` of the points is not counted, which saves time near the root.
 It could be a cluster only if its texts had more than this times as many points each as all texts have. Chosen."""
+
+MAX_POINT_SHARE: Final = 0.25
+"""Largest share of all points in a node that is chosen by cohesion. Chosen."""
+
+COHESION_OF: Final = 15
+"""Nearest neighbours from which the cohesion of a node is computed. Chosen."""
 
 MIN_POINTS: Final = 2
 """Points that a selected node needs at least."""
@@ -95,6 +101,60 @@ def select_by_accounts(
     chosen = best_antichain(tree.parent, np.maximum(quality, 0.0))
     chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
     return [np.sort(tree.points[tree.first[c] : tree.last[c]]) for c in chosen], quality[chosen]
+
+
+def select_by_cohesion(tree: Tree, neighbors: Neighbors, *, least: int) -> list[tuple[Ints32, float]]:
+    """The disjoint nodes whose points keep to themselves.
+
+    The quality of a node S of n points is ``sqrt(|S|) * c**2 * log(n / |S|)``. The cohesion c is the share of the
+    nearest neighbours of its points that lie in S. A part of a homogeneous group has the cohesion of chance, its share of the
+    group, so the group wins over its parts. A group of two populations loses to them, because the logarithm, what one
+    learns from membership, is greater for a part.
+
+    Args:
+        tree: over n points.
+        neighbors: of the points.
+        least: points of a node.
+
+    Returns:
+        the points of each node, ascending, and its cohesion; best node first.
+    """
+    width = min(COHESION_OF, neighbors.index.shape[1])
+    size = tree.last - tree.first
+    place = np.full(tree.n + 1, -1, np.int64)
+    place[tree.points] = np.arange(len(tree.points))
+    inside = _inside(tree, place[neighbors.index[tree.points, :width]])
+    cohesion = inside / np.maximum(size * np.minimum(width, size - 1), 1)
+    good = tree.real & (size >= least) & (size <= MAX_POINT_SHARE * tree.n)
+    quality = np.where(good, np.sqrt(size) * cohesion**2 * np.log(tree.n / np.maximum(size, 1)), 0.0)
+    chosen = best_antichain(tree.parent, quality)
+    chosen = chosen[np.argsort(-quality[chosen], kind="stable")]
+    return [(np.sort(tree.points[tree.first[c] : tree.last[c]]), float(cohesion[c])) for c in chosen]
+
+
+def _inside(tree: Tree, place: Ints) -> Ints:
+    """The number of neighbours inside each node of the points of the node: int64[c].
+
+    Args:
+        tree: with q points and c nodes.
+        place: int64[q, k]: the places of the neighbours of each point; -1 for one outside the tree.
+    """
+    # the deepest node of every point: nodes are in preorder, so later ones are deeper
+    deepest = np.zeros(len(tree.points), np.int32)
+    for node, (first, last) in enumerate(zip(tree.first.tolist(), tree.last.tolist(), strict=True)):
+        deepest[first:last] = node
+    node = np.repeat(deepest, place.shape[1])
+    other = place.ravel()
+    node, other = node[other >= 0], other[other >= 0]
+    while True:
+        out = (other < tree.first[node]) | (other >= tree.last[node])
+        if not out.any():
+            break
+        node[out] = tree.parent[node[out]]
+    count = np.bincount(node, minlength=len(tree.parent))
+    for child in range(len(tree.parent) - 1, 0, -1):
+        count[tree.parent[child]] += count[child]
+    return count
 
 
 def best_antichain(parent: Ints32, quality: Floats) -> Ints:

@@ -36,6 +36,9 @@ strangers (by their infrastructure). Chosen."""
 SITTING: Final = 0.2
 """Share of other accounts' successive prompts within one sitting from which sittings can tell people from machines.
 Chosen."""
+SHARED_LIST: Final = 0.2
+"""Share of their prompts that two accounts have in common from which they work through one list. Prompts that are dealt
+k times over n accounts have about k / n in common. Chosen."""
 FEW_TEXTS: Final = 5
 """Number of different prompts up to which a harvester would learn little, however often they are sent. Chosen."""
 FEW_EACH: Final = 2.5
@@ -72,6 +75,11 @@ class ExplanationInputs:
     """Smallest p-value of the deciding measures of infrastructure; None if no field is known."""
     templated: bool
     """Whether the accounts share a template rather than only a subject."""
+    in_common: float
+    """Share of its different prompts that an account has in common with another: those that both sent, over those of
+    the one that sent fewer, over all pairs of accounts."""
+    opened_p: float | None
+    """Smallest p-value of the measures of sign-ups; None where none was taken."""
     several: float | None
     """Share of the accounts that sent prompts of several clusters; None if no clusters are linked by accounts."""
     median_words: float
@@ -214,6 +222,21 @@ def _known_template(inputs: ExplanationInputs) -> Verdict:
     )
 
 
+def _shared_list(inputs: ExplanationInputs) -> Verdict:
+    """Fits accounts that each work through the same list: teams on a public benchmark, a course.
+
+    A list that is dealt out is nearly disjoint, because a harvester learns nothing from the same prompt again. It does
+    not fit accounts that share infrastructure or were opened together.
+    """
+    strangers = inputs.apart and (inputs.opened_p is None or inputs.opened_p > RULED_OUT)
+    return Verdict(
+        fits=inputs.in_common >= SHARED_LIST and strangers,
+        statistic=inputs.in_common,
+        sentence=f"Two accounts have {inputs.in_common:.0%} of their different prompts in common, word for word."
+        + ("" if strangers else " But they share infrastructure or were opened together."),
+    )
+
+
 def _product(inputs: ExplanationInputs) -> Verdict:
     """Fits customers who fill a product's template with their own data and work as people do.
 
@@ -334,6 +357,18 @@ EXPLANATIONS: Final = (
         lifted_by=lambda: (
             f"fewer than {COPIED_SHARE:.0%} copies, or at least {FEW_EACH:g} prompts from each account, more than "
             f"{FEW_TEXTS} different ones, with a load below 1 or sittings that no person keeps "
+            f"(p at most {RULED_OUT:g})"
+        ),
+        source=_OWN,
+    ),
+    Explanation(
+        id="shared_list",
+        label="one list that everybody works through (public benchmark, course)",
+        test=_shared_list,
+        inputs=("in_common", "infrastructure_p", "opened_p"),
+        cap="watch",
+        lifted_by=lambda: (
+            f"less than {SHARED_LIST:.0%} of two accounts' prompts in common, or shared infrastructure or sign-ups "
             f"(p at most {RULED_OUT:g})"
         ),
         source=_OWN,

@@ -15,13 +15,14 @@ import numpy.typing as npt
 from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.evidence.nulls import tail_p
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.util.arrays import Bools, Floats, unique
+from harvestdetect.util.arrays import Bools, Floats, Ints32, pairs, unique
 
 __all__ = [
     "READ",
     "copies_share",
     "density",
     "fillings_not_copies",
+    "in_common",
     "rigid_wording",
     "shared_wording",
     "slot_sweep",
@@ -37,6 +38,22 @@ FILLED: Final = 0.5
 def copies_share(contents: npt.NDArray[np.int32]) -> float:
     """The share of prompts that repeat an earlier one word for word (after normalisation)."""
     return 1.0 - len(unique(contents)) / len(contents) if len(contents) else 0.0
+
+
+def in_common(account: Ints32, content: Ints32) -> float:
+    """The share of its different prompts that an account has in common with another account, over all pairs.
+
+    It is the number of prompts that both sent, over the number of the one that sent fewer; sums over pairs.
+
+    Args:
+        account: int32[q], of each prompt.
+        content: int32[q], equal for equal prompts.
+    """
+    who, what = pairs(account, content)
+    _, senders = np.unique(what, return_counts=True)
+    sizes = np.sort(np.unique(who, return_counts=True)[1])
+    possible = float((sizes * np.arange(len(sizes) - 1, -1, -1)).sum())
+    return float((senders * (senders - 1) / 2).sum()) / max(possible, 1.0)
 
 
 def rigid_wording(fixed_words: int, rigidity: float, background: Floats) -> Observation:

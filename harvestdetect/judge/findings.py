@@ -243,7 +243,10 @@ def campaign_ids(campaigns: Sequence[Campaign], templates: Mapping[int, Template
         templates: by cluster.
         accounts: ids of all accounts.
     """
-    ids = [f"c-{_digest(sorted(templates[int(c)].signature for c in campaign.clusters))}" for campaign in campaigns]
+    ids = [
+        f"c-{_digest([*_unusual(campaign.ways), *sorted(templates[int(c)].signature for c in campaign.clusters)])}"
+        for campaign in campaigns
+    ]
     count = Counter(ids)
     return [
         f"c-{_digest([name, *sorted(accounts.take(pa.array(campaign.accounts)).to_pylist())])}"
@@ -251,6 +254,11 @@ def campaign_ids(campaigns: Sequence[Campaign], templates: Mapping[int, Template
         else name
         for name, campaign in zip(ids, campaigns, strict=True)
     ]
+
+
+def _unusual(ways: Sequence[str]) -> Sequence[str]:
+    """The first way in which a candidate was found, unless its texts gave it."""
+    return ways[:1] if "texts" not in ways else ()
 
 
 def _digest(lines: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from harvestdetect.evidence.measures import MEASURES, Measure, deciding, evidenc
 from harvestdetect.evidence.observation import SUPPORTS
 from harvestdetect.evidence.shared_values import concentration, shared_infrastructure
 from harvestdetect.evidence.timed_prompts import DAY
-from harvestdetect.evidence.wording import copies_share
+from harvestdetect.evidence.wording import copies_share, in_common
 from harvestdetect.judge.triage import Judgement, judge
 from harvestdetect.template.description import SAMPLE
 from harvestdetect.util.arrays import spread, unique
@@ -30,6 +30,8 @@ __all__ = ["MeasuredCandidate", "judgements_of", "measure_candidates", "with_lar
 
 FAMILIES: Final = {family: place for place, family in enumerate(get_args(Family))}
 """Position of each family in the evidence of a candidate."""
+SIGN_UPS: Final = ("sign_up_cohort", "sign_up_gap")
+"""Ids of the measures of when accounts were opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +175,10 @@ def _inputs(
         usual_sittings=0.0 if sittings is None else sittings.expected,
         infrastructure_p=min(infrastructure, default=None),
         templated=candidate.templated,
+        in_common=in_common(
+            scan.corpus.prompts.account[campaign.prompts], scan.corpus.prompts.content[campaign.prompts]
+        ),
+        opened_p=min((e.p_value for e in evidence if e.id in SIGN_UPS), default=None),
         several=candidate.several if candidate.whole.link_log_p < 0 else None,
         median_words=float(np.median(longest_part_words(scan.corpus, scan.parts, sample))),
         days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,

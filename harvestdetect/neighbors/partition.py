@@ -193,13 +193,18 @@ def _homes(code: Ints8, count: int, *, pool: Pool, seed: int) -> Ints32:
     return home
 
 
-def train_centres(code: Ints8, count: int, *, pool: Pool, seed: int) -> Ints8:
-    """The codes of at most ``count`` centres of some rows, computed from a sample: int8[c, d]."""
-    return _trained(code, count, pool.map, np.random.default_rng(seed))
+def train_centres(code: Ints8, count: int, *, each: int, over: Callable[..., Iterable[Any]], seed: int) -> Ints8:
+    """The codes of at most ``count`` centres of some rows, int8[c, d].
 
-
-def _trained(code: Ints8, count: int, over: Callable[..., Iterable[Any]], rng: np.random.Generator) -> Ints8:
-    some = np.sort(rng.permutation(len(code))[: count * _TRAINED_PER_CELL])
+    Args:
+        code: int8[n, d].
+        count: of centres.
+        each: rows for each centre in the sample from which they are computed.
+        over: ``map``, or that of a pool of threads.
+        seed: of the sample.
+    """
+    rng = np.random.default_rng(seed)
+    some = np.sort(rng.permutation(len(code))[: count * each])
     return _means(code[some], count, rng, over)
 
 
@@ -208,7 +213,7 @@ def _split(code: Ints8, count: int, over: Callable[..., Iterable[Any]], seed: in
     n = len(code)
     if count < 2:
         return np.zeros(n, np.int32)
-    centre = _trained(code, count, over, np.random.default_rng(seed))
+    centre = train_centres(code, count, each=_TRAINED_PER_CELL, over=over, seed=seed)
     blocks = [code[start : start + _ROWS_PER_TASK] for start in range(0, n, _ROWS_PER_TASK)]
     return np.concatenate(list(over(_nearest, blocks, [centre] * len(blocks))))
 

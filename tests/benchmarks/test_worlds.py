@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from benchmarks.planting import PlantedDump
 from benchmarks.real_texts import Half
 from benchmarks.sources import WINDOW
 from benchmarks.world_plan import CAMPAIGNS, INNOCENTS, ONE_PROMPT, World, plan
+from benchmarks.world_scene import Items
 from benchmarks.world_scores import ONE, OTHERS, compared, score, tables
 from benchmarks.world_sources import COMMON, WorldSources, data_missing, half_of, rows_of_half, world_sources
 from benchmarks.worlds import lay, main
@@ -142,6 +144,18 @@ def test_no_public_text_is_in_both_halves() -> None:
         assert all(len(own) >= 10 for own in found.parallel)
 
 
+def test_items_of_a_campaign_without_a_template_are_its_own() -> None:
+    pools = {name: [f"{name}{i}" for i in range(5)] for name in "abcd"}
+    items = Items(pools, frozenset("d"), random.Random(1))
+    (alone,) = items.subjects(1, alone=True)
+    assert alone != "d", "innocent people ask about it too"
+    others = [name for _ in range(4) for name in items.subjects(2)]
+    assert alone not in others
+    assert {*others, alone} == set(pools)
+    dealt = items.deal([alone])
+    assert sorted(next(dealt) for _ in range(5)) == pools[alone]
+
+
 # ---------------------------------------------------------------- scores
 
 
@@ -204,6 +218,7 @@ def test_a_perfect_judge_takes_or_leaves_whole_candidates() -> None:
     assert one["found_recall"] == pytest.approx(8 / 20)
     assert (result["real"]["campaigns_found"], result["real"]["alarms"]) == (1, 1)
     assert result["real"]["innocents_hit"] == ["framework-1"]
+    assert "Innocent groups behind alarms in `api`, all seeds: framework (1)." in tables([result])
 
 
 def test_two_results_are_printed_side_by_side() -> None:
