@@ -8,6 +8,7 @@ prompts, of its links and of its number of prompts (naive Bayes).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -162,7 +163,7 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
 
     def gain(number: Floats, users: Floats) -> Floats:
         found = (number + UNCOMMON * prior * usual) / (users + UNCOMMON) / usual
-        return _log_odds(np.clip(found, LEAST, SURE)) - before
+        return np.asarray(_log_odds(np.clip(found, LEAST, SURE)) - before, np.float64)
 
     good = np.flatnonzero((among > 1) & (gain(among, ground.users.astype(np.float64)) > 1))
     start = ground.by_column.indptr
@@ -191,7 +192,8 @@ def _excess(ground: Field, member: Bools) -> float:
     inside = member.astype(np.float64)
     ends = float(ground.degree @ inside)
     usual = ends * ends / max(float(ground.degree.sum()), 1.0)
-    return (float(inside @ (ground.linked @ inside)) / max(usual, 1e-3) - 1) * float(member.sum()) ** 0.5
+    found = float(inside @ (ground.linked @ inside))
+    return (found / max(usual, 1e-3) - 1) * math.sqrt(member.sum())
 
 
 def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:
