@@ -105,13 +105,13 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
     """
     use = ground.use
     near = np.asarray(use.has[:, hot].sum(axis=1)).ravel() > 0
-    belongs = near.astype(np.float64)
+    belongs = near
     linked = near
     fitting = _Fitting(prompts=np.empty(0, np.int64), odds=np.empty(0), of_account=np.empty(0))
     anchor = near
     for turn in range(ROUNDS):
         linked = _is_linked(ground, anchor)
-        core = linked & (near if turn == 0 else belongs >= 0.5)
+        core = linked & belongs
         if turn == 0:
             anchor = core
         if not core.any():
@@ -124,13 +124,12 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
         fitting = _fit(ground, core, among, usual, share)
         odds = fitting.of_account + _by_size(ground, core, near)[ground.size]
         odds += np.where(known, np.where(linked, np.log(usual / chance), np.log((1 - usual) / (1 - chance))), 0.0)
-        belongs = _probability(odds) * _stands_out(fitting.of_account, ~near & ~linked & (use.sent > 0))
-    member = belongs >= 0.5
+        belongs = (odds >= 0) & _stands_out(fitting.of_account, ~near & ~linked & (use.sent > 0))
     return Grown(
-        accounts=np.flatnonzero(member),
-        prompts=_prompts(ground, fitting, member),
-        linked=int((member & linked).sum()),
-        excess=_excess(ground, member),
+        accounts=np.flatnonzero(belongs),
+        prompts=_prompts(ground, fitting, belongs),
+        linked=int((belongs & linked).sum()),
+        excess=_excess(ground, belongs),
     )
 
 
@@ -220,7 +219,3 @@ def _prompts(ground: Field, fitting: _Fitting, member: Bools) -> Ints:
 
 def _log_odds(share: Any) -> Any:
     return np.log(share / (1 - share))
-
-
-def _probability(odds: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -500, 500))))

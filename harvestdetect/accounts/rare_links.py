@@ -38,6 +38,9 @@ KINDS: Final[Mapping[str, str]] = {
 """Fields that say the same thing count once, with the rarest value."""
 COARSE: Final = ("asn", "user_agent")
 """Fields whose values a country or a trade has in common: they count only besides another."""
+BEGINNING: Final = 0.1
+"""Share of the dump's time, from its beginning on, in which the first prompt of an account tells nothing: old accounts
+appear. Chosen."""
 FOLLOWING: Final = 16
 """Later sign-ups with which each is compared, at most."""
 AROUND: Final = 64
@@ -74,14 +77,14 @@ def births(created: Ints, first: Ints, counted: Bools) -> Ints:
     Args:
         created: int64[a], seconds or NO_TIME.
         first: int64[a], the first prompt of each account, in seconds or NO_TIME. It stands for the sign-up where no
-            account has one and the first prompt is not of the first tenth of the dump, in which old accounts appear.
+            account has one and the first prompt is not of the beginning of the dump (:data:`BEGINNING`).
         counted: bool[a], one account of each organisation.
     """
     found = created
     if not (created != NO_TIME).any() and (first != NO_TIME).any():
         known = first[first != NO_TIME]
         low, high = int(known.min()), int(known.max())
-        found = np.where(first >= low + (high - low) // 10, first, NO_TIME)
+        found = np.where(first - low >= BEGINNING * (high - low), first, NO_TIME)
     return np.asarray(np.where(counted, found, NO_TIME))
 
 
