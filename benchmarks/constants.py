@@ -172,6 +172,9 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         RIGID_RELIEF="share", COPIED_SHARE="share", COPIED_RELIEF="times", MIN_SHARED="accounts", MIN_OVERLAP="share",
     ),
     *_of("campaign.membership", STRAY_RATE="share", MIN_MEMBERSHIP="share", MIN_STRAYS="prompts"),
+    *_of("accounts.rare_links", PARTNERS="accounts", BEGINNING="share"),
+    *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts", UNCOMMON="accounts", SAME="share"),
+    *_of("accounts.growth", SURPRISING="probability", MOSTLY="share"),
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
     *_of("evidence.nulls", HEAVY="times"),
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
@@ -200,6 +203,16 @@ DECISIONS: Final[tuple[Constant, ...]] = (
 """All decision constants, in the order of the stages."""
 
 NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
+    "accounts.growth": {
+        "ROUNDS": "speed", "CLASSES": "arithmetic", "SURE": "arithmetic",
+        "LEAST": "arithmetic",
+    },
+    "accounts.hot_columns": {
+        "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling", "MOST": "memory",
+    },
+    "accounts.rare_links": {
+        "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic", "DAY": "arithmetic",
+    },
     "campaign.links": {
         "UNDIVIDED": "speed",
     },

@@ -8,12 +8,14 @@ prompts, of its links and of its number of prompts (naive Bayes).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.accounts.hot_columns import Use
+from harvestdetect.accounts.hot_columns import UNCOMMON, Use
+from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
 from harvestdetect.util.arrays import Bools, Floats, Ints, ranges
 
@@ -24,10 +26,8 @@ ROUNDS: Final = 4
 SURPRISING: Final = 0.05
 """An account is linked to a group if chance gives it as many links there with at most this probability, and its texts
 fit if at most this share of other accounts have texts that fit as well. Chosen."""
-SCALES: Final = 2.0
+WITNESSES: Final = len(SCALES)
 """Independent witnesses that the columns of a prompt are together: cells of one scale say nearly the same."""
-PRIOR: Final = 5.0
-"""Accounts like any other that are added to a column, so that a small one says little. Chosen."""
 CLASSES: Final = 8
 """Classes of numbers of prompts, each twice as large as the one before."""
 SURE: Final = 0.99
@@ -105,13 +105,13 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
     """
     use = ground.use
     near = np.asarray(use.has[:, hot].sum(axis=1)).ravel() > 0
-    belongs = near.astype(np.float64)
+    belongs = near
     linked = near
     fitting = _Fitting(prompts=np.empty(0, np.int64), odds=np.empty(0), of_account=np.empty(0))
     anchor = near
     for turn in range(ROUNDS):
         linked = _is_linked(ground, anchor)
-        core = linked & (near if turn == 0 else belongs >= 0.5)
+        core = linked & belongs
         if turn == 0:
             anchor = core
         if not core.any():
@@ -124,13 +124,12 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
         fitting = _fit(ground, core, among, usual, share)
         odds = fitting.of_account + _by_size(ground, core, near)[ground.size]
         odds += np.where(known, np.where(linked, np.log(usual / chance), np.log((1 - usual) / (1 - chance))), 0.0)
-        belongs = _probability(odds) * _stands_out(fitting.of_account, ~near & ~linked & (use.sent > 0))
-    member = belongs >= 0.5
+        belongs = (odds >= 0) & _stands_out(fitting.of_account, ~near & ~linked & (use.sent > 0))
     return Grown(
-        accounts=np.flatnonzero(member),
-        prompts=_prompts(ground, fitting, member),
-        linked=int((member & linked).sum()),
-        excess=_excess(ground, member),
+        accounts=np.flatnonzero(belongs),
+        prompts=_prompts(ground, fitting, belongs),
+        linked=int((belongs & linked).sum()),
+        excess=_excess(ground, belongs),
     )
 
 
@@ -162,8 +161,8 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     before = _log_odds(prior)
 
     def gain(number: Floats, users: Floats) -> Floats:
-        found = (number + PRIOR * prior * usual) / (users + PRIOR) / usual
-        return np.asarray(_log_odds(np.clip(found, LEAST, SURE)) - before)
+        found = (number + UNCOMMON * prior * usual) / (users + UNCOMMON) / usual
+        return np.asarray(_log_odds(np.clip(found, LEAST, SURE)) - before, np.float64)
 
     good = np.flatnonzero((among > 1) & (gain(among, ground.users.astype(np.float64)) > 1))
     start = ground.by_column.indptr
@@ -174,7 +173,7 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     row = np.repeat(np.arange(len(prompts)), size)
     own = core[ground.account[prompts]][row]
     gains = gain(among[column] - own, ground.users[column] - 1.0)
-    odds = before + SCALES * np.bincount(row, gains, len(prompts)) / np.maximum(size, 1)
+    odds = before + WITNESSES * np.bincount(row, gains, len(prompts)) / np.maximum(size, 1)
     # an account is judged by its best prompts; those that have no column of the group are all alike
     account = ground.account[prompts]
     order = np.lexsort((-odds, account))
@@ -183,7 +182,7 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
     taken = order[rank < wanted[account[order]]]
     total = np.bincount(account[taken], odds[taken], count)
     missing = np.maximum(wanted - np.bincount(account[taken], minlength=count), 0)
-    of_account = (total + missing * (before - SCALES)) / np.maximum(wanted, 1)
+    of_account = (total + missing * (before - WITNESSES)) / np.maximum(wanted, 1)
     return _Fitting(prompts=prompts, odds=odds, of_account=np.where(ground.use.sent > 0, of_account, -np.inf))
 
 
@@ -192,7 +191,8 @@ def _excess(ground: Field, member: Bools) -> float:
     inside = member.astype(np.float64)
     ends = float(ground.degree @ inside)
     usual = ends * ends / max(float(ground.degree.sum()), 1.0)
-    return (float(inside @ (ground.linked @ inside)) / max(usual, 1e-3) - 1) * float(np.sqrt(member.sum()))
+    found = float(inside @ (ground.linked @ inside))
+    return (found / max(usual, 1e-3) - 1) * math.sqrt(member.sum())
 
 
 def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:
@@ -219,7 +219,3 @@ def _prompts(ground: Field, fitting: _Fitting, member: Bools) -> Ints:
 
 def _log_odds(share: Any) -> Any:
     return np.log(share / (1 - share))
-
-
-def _probability(odds: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -500, 500))))

@@ -21,7 +21,7 @@ from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Use", "column_groups", "hot_columns", "use_of"]
+__all__ = ["SAME", "UNCOMMON", "Use", "column_groups", "hot_columns", "use_of"]
 
 BY_CHANCE: Final = 0.03
 """Partners that are linked and alike as much as a pair, up to which the pair counts, if an account has as many by
@@ -34,15 +34,16 @@ COMPARED: Final = 512
 SHUFFLES: Final = 20
 """Times that the texts are shuffled."""
 UNCOMMON: Final = 5
-"""Accounts that are added to those of a column, so that two that alone share one are no evidence yet."""
+"""Accounts like any other that are added to those of a column: what two alone share is no evidence yet. Chosen."""
 AT_ONCE: Final = 1_024
 """Accounts that are compared at a time."""
-FEW: Final = 3
-"""Up to this number of prompts, texts are only shuffled among accounts with exactly as many prompts; beyond, with about
-as many."""
-JOINED: Final = 0.5
-"""Share of the pairs of columns of two groups that are linked, from which the groups are one; and share of the accounts
-of two columns that have both, from which they are linked. Chosen."""
+FEW: Final = 8
+"""Texts are shuffled among all accounts with fewer prompts, of which a campaign may be many with one; beyond, among
+those that sent about as many. Chosen."""
+SAME: Final = 0.5
+"""Share of the pairs of columns of two groups that are linked, from which the groups are one; of the accounts of two
+columns that have both, from which they are linked; and of the accounts of a group, up to which others may have taken
+them. Chosen."""
 MOST: Final = 2_000
 """Most hot columns that are grouped."""
 
@@ -180,8 +181,7 @@ def _disjoint(has: Any, first: Ints, second: Ints) -> Ints:
 
 def _shuffled(everybody: Ints, linked: Ints, sent: Ints, rng: np.random.Generator) -> Ints:
     """Whose texts each account gets: those of another linked account that sent about as many."""
-    size = sent[linked]
-    kind = np.where(size <= FEW, size, FEW + np.log2(np.maximum(size, 1)).astype(np.int64))
+    kind = np.log2(np.maximum(sent[linked], FEW - 1)).astype(np.int64)
     texts = everybody.copy()
     by_kind = np.argsort(kind, kind="stable")
     mixed = np.lexsort((rng.random(len(linked)), kind))
@@ -219,8 +219,8 @@ def column_groups(use: Use, links: Links, hot: Ints, *, log_p: float) -> list[In
     both = (within.T @ within).toarray()
     size = both.diagonal()
     same = both / (size[:, None] + size - both)
-    apart = np.where((tail < np.exp(log_p)) | (same >= JOINED), 0.0, 1.0)
+    apart = np.where((tail < np.exp(log_p)) | (same >= SAME), 0.0, 1.0)
     np.fill_diagonal(apart, 0.0)
-    label = fcluster(linkage(squareform(apart, checks=False), "average"), JOINED, "distance")
+    label = fcluster(linkage(squareform(apart, checks=False), "average"), SAME, "distance")
     groups = [hot[label == one] for one in np.unique(label)]
     return sorted(groups, key=lambda group: (-len(group), int(group[0])))

@@ -12,13 +12,13 @@ households, exits of private networks), so a component is a group only if its te
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.growth import Grown, grow, open_field
-from harvestdetect.accounts.hot_columns import column_groups, hot_columns, use_of
+from harvestdetect.accounts.hot_columns import SAME, column_groups, hot_columns, use_of
 from harvestdetect.accounts.rare_links import births, rare_links
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 __all__ = ["infrastructure_groups"]
-
-SAME: Final = 0.5
-"""Share of the smaller of two groups that is in the other, from which they are one. Chosen."""
 
 
 def infrastructure_groups(

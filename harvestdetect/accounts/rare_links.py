@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["PARTNERS", "Links", "births", "rare_links"]
 
 PARTNERS: Final = 3.0
-"""Accounts of a pair are linked if by chance an account has at most so many partners that share as rare values.
+"""Two accounts are linked if by chance an account has at most so many partners with which it shares values as rare.
 Chosen."""
-CONSIDERED: Final = 10.0
-"""The same for one field alone, before fields are taken together. Chosen."""
 KINDS: Final[Mapping[str, str]] = {
     "ip": "network",
     "network": "network",
@@ -40,6 +38,9 @@ KINDS: Final[Mapping[str, str]] = {
 """Fields that say the same thing count once, with the rarest value."""
 COARSE: Final = ("asn", "user_agent")
 """Fields whose values a country or a trade has in common: they count only besides another."""
+BEGINNING: Final = 0.1
+"""Share of the dump's time, from its beginning on, in which the first prompt of an account tells nothing: old accounts
+appear. Chosen."""
 FOLLOWING: Final = 16
 """Later sign-ups with which each is compared, at most."""
 AROUND: Final = 64
@@ -76,14 +77,14 @@ def births(created: Ints, first: Ints, counted: Bools) -> Ints:
     Args:
         created: int64[a], seconds or NO_TIME.
         first: int64[a], the first prompt of each account, in seconds or NO_TIME. It stands for the sign-up where no
-            account has one and the first prompt is not of the first tenth of the dump, in which old accounts appear.
+            account has one and the first prompt is not of the beginning of the dump (:data:`BEGINNING`).
         counted: bool[a], one account of each organisation.
     """
     found = created
     if not (created != NO_TIME).any() and (first != NO_TIME).any():
         known = first[first != NO_TIME]
         low, high = int(known.min()), int(known.max())
-        found = np.where(first >= low + (high - low) // 10, first, NO_TIME)
+        found = np.where(first - low >= BEGINNING * (high - low), first, NO_TIME)
     return np.asarray(np.where(counted, found, NO_TIME))
 
 
@@ -124,7 +125,7 @@ def _partners(field: AccountField) -> Floats:
 
 def _sharing(field: AccountField) -> Ints:
     """The packed pairs of accounts that share a value which is rare by itself."""
-    rare = (field.holders > 1) & (_partners(field) <= CONSIDERED)
+    rare = (field.holders > 1) & (_partners(field) <= PARTNERS)
     account = np.repeat(np.arange(len(field.start) - 1), np.diff(field.start))
     kept = rare[field.value]
     account, value = account[kept], field.value[kept].astype(np.int64)
@@ -176,7 +177,7 @@ def _opened_together(born: Ints) -> tuple[Ints, Floats]:
     ordered = np.sort(at_once)
     same = np.cumsum(ordered - 1.0)[np.searchsorted(ordered, at_once, side="right") - 1] / n
     near = np.where(moment[one] == moment[other], np.maximum(near, same[one]), near)
-    few = near <= CONSIDERED
+    few = near <= PARTNERS
     one, other, near = order[one[few]], order[other[few]], near[few]
     packed = packed_pairs(np.minimum(one, other), np.maximum(one, other))
     sorted_ = np.argsort(packed)
