@@ -19,6 +19,7 @@ import numpy as np
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.growth import Grown, grow, open_field
 from harvestdetect.accounts.hot_columns import SAME, column_groups, hot_columns, use_of
+from harvestdetect.accounts.id_links import links_by_id
 from harvestdetect.accounts.rare_links import births, rare_links
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
@@ -62,7 +63,8 @@ def infrastructure_groups(
     prompts = corpus.prompts
     signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=fields.accounts)
     counted = np.ones(fields.accounts, bool) if fields.first is None else fields.first == np.arange(fields.accounts)
-    links = rare_links(fields, births(signed.created, signed.first, counted))
+    born = births(signed.created, signed.first, counted)
+    links = rare_links(fields, born, links_by_id(prompts.accounts.to_pylist(), counted))
     if not len(links.first):
         return []
     row = np.flatnonzero(first_rows(prompts))
