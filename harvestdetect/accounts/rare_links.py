@@ -31,15 +31,15 @@ KINDS: Final[Mapping[str, str]] = {
     "ip": "network",
     "network": "network",
     "asn": "network",
-    "user_agent": "client",
     "api_key": "key",
     "payment": "payment",
     "email_domain": "mail",
     "mailbox": "id",
     "series": "id",
 }
-"""Fields that say the same thing count once, with the rarest value."""
-COARSE: Final = ("asn", "user_agent")
+"""Fields that say the same thing count once, with the rarest value. The client is left out: it comes with the text, as
+with the customers of a product, so it is no second witness."""
+COARSE: Final = ("asn",)
 """Fields whose values a country or a trade has in common: they count only besides another."""
 BEGINNING: Final = 0.1
 """Share of the dump's time, from its beginning on, in which the first prompt of an account tells nothing: old accounts
