@@ -24,7 +24,7 @@ from harvestdetect.accounts.rare_links import births, rare_links
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.sign_ups import sign_ups
-from harvestdetect.data import Corpus
+from harvestdetect.data import NO_TIME, Corpus
 from harvestdetect.util.arrays import Ints
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def infrastructure_groups(
     prompts = corpus.prompts
     signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=fields.accounts)
     counted = np.ones(fields.accounts, bool) if fields.first is None else fields.first == np.arange(fields.accounts)
-    born = births(signed.created, signed.first, counted)
+    # without any field, times alone would make a group of everybody who comes for one event
+    first = signed.first if fields.fields else np.full_like(signed.first, NO_TIME)
+    born = births(signed.created, first, counted)
     links = rare_links(fields, born, links_by_id(prompts.accounts.to_pylist(), counted))
     if not len(links.first):
         return []

@@ -49,7 +49,9 @@ FOLLOWING: Final = 16
 AROUND: Final = 64
 """Sign-ups before and after one from which the rate at its time is computed. Chosen."""
 HOURS: Final = 24
+"""Hours of a day."""
 DAY: Final = 86_400
+"""Seconds of a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
