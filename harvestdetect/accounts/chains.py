@@ -1,302 +1,102 @@
-"""Chains over time: candidates that continue one another are one campaign.
+"""Chains over time: candidates that continue one another become one.
 
 A pool of accounts hands over to the next one, a template is replaced every few days, accounts are dropped and others
-opened. Each time the campaign begins anew for whoever looks for texts or accounts that are alike: it comes in *pieces*,
-with other accounts and often with another template. What stays is what is asked: the *payload*, the words of a request
-that are not those of the template.
-
-* A piece is a group of accounts that was active in a short part of the dump. Groups that are too small for a
-  candidate can be pieces too.
-* Two pieces *continue* each other if they have other accounts and their periods adjoin.
-* They are linked if their payloads are more alike than those of either with other groups that it does not continue: the
-  null distribution of a piece is its likeness with these. A false-discovery rate over all pairs that continue each other
-  bounds the share of false links.
-* Accounts that send copies of one another's requests, such as two classes with one list of exercises, are no pieces of
-  a campaign that deals a list.
-
-A chain is a component of linked pieces.
+opened. Each time the campaign begins anew for whoever looks for texts or accounts that are alike.
+:mod:`harvestdetect.accounts.succession` says which groups continue one another; here they become a candidate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
-from harvestdetect.corpus.by_prompt import PromptSegments
-from harvestdetect.data import NO_TIME, Corpus
-from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges, spread, unique
-from harvestdetect.util.words import words
+from harvestdetect.accounts.candidates import with_candidate
+from harvestdetect.accounts.groups import AccountGroup
+from harvestdetect.accounts.succession import LEAST, Piece, chained, distinct, pieces_of
+from harvestdetect.campaign.form import joined
+from harvestdetect.corpus.by_prompt import in_sorted
+from harvestdetect.data import Campaign
+from harvestdetect.template.clusters import Source
+from harvestdetect.template.refine import Refined
+from harvestdetect.util.arrays import Bools, Ints32, unique
 
-if TYPE_CHECKING:
-    from scipy import sparse
+__all__ = ["SUCCESSION", "chains"]
 
-__all__ = ["Piece", "chained"]
-
-DAY: Final = 86_400
-"""Seconds of a day."""
-CENTRAL: Final = 0.1
-"""Share of the days of accounts of a group that lies before its period, and after it. Chosen."""
-SHORT: Final = 0.3
-"""Longest period of a piece, as a share of that of the whole dump. Chosen."""
-OVERLAP: Final = 0.34
-"""Largest part of the shorter period that two pieces which continue each other have in common. Chosen: two of three
-days may not."""
-OTHER: Final = 0.2
-"""Share of the accounts of the smaller of two groups that both have, from which they are not other accounts. As for
-links between clusters. Chosen."""
-PAYLOADS: Final = 100
-"""Most requests of a group whose payload is read. All groups are read alike far, because the words of a few requests
-are less like those of others. Chosen, for speed."""
-COMPARED: Final = 400
-"""Most groups with which pieces are compared. Chosen, for speed."""
-FIXED: Final = 0.25
-"""Share of the requests of a group that have a word from which the word belongs to a template. Chosen: a piece may
-have several templates."""
-COPY: Final = 0.5
-"""Share of the words of two payloads that both have, from which one copies the other. Chosen."""
-COPIED: Final = 0.5
-"""Share of copies among the requests of a group from which the group shares its list instead of dealing it. Chosen."""
-FALSE_LINKS: Final = 0.1
-"""False-discovery rate of links. Chosen: a chain is a candidate, which is judged."""
+SUCCESSION = "succession"
+"""The way in which a chain was found."""
 
 
-class Piece(NamedTuple):
-    """A group of accounts that may be a part of a campaign."""
+def chains(
+    campaigns: Sequence[Campaign],
+    small: Sequence[AccountGroup],
+    refined: Refined,
+    source: Source,
+    *,
+    volume: Ints32,
+    seed: int,
+) -> tuple[list[Campaign], Refined]:
+    """The candidates, of which those that are pieces of one chain are one; and the clusters with those of small pieces.
 
-    accounts: Ints32
-    """int32[a], ascending."""
-    prompts: Ints32
-    """int32[q], ascending."""
-
-
-@dataclass(frozen=True, slots=True)
-class Periods:
-    """When groups were active, in days."""
-
-    first: Ints
-    """int64[g]: first day of the period of each group."""
-    last: Ints
-    """int64[g]: last day of it; before the first day if it is not known."""
-    short: Bools
-    """bool[g]: whether the period is a short part of the dump."""
-
-    def adjoin(self) -> Bools:
-        """bool[g, g]: whether the periods of two groups are short and adjoin or overlap little."""
-        length = self.last - self.first + 1
-        common = np.minimum(self.last[:, None], self.last) - np.maximum(self.first[:, None], self.first) + 1
-        little = common <= OVERLAP * np.minimum(length[:, None], length)
-        near = -common <= np.maximum(length[:, None], length)
-        return np.asarray(little & near & self.short[:, None] & self.short)
-
-
-def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, seed: int) -> list[list[int]]:
-    """Which groups are pieces of which chain: lists of two or more, ascending.
+    A candidate of which a chain has at least half of the requests is a part of it. The chain has the accounts and the
+    requests of its pieces alone: accounts of a candidate that were active at another time are left out.
 
     Args:
-        groups: that may be pieces. They may overlap.
-        corpus: of their prompts.
-        parts: the whole parts of every prompt.
+        campaigns: the candidates.
+        small: further groups that may be pieces: of :data:`~harvestdetect.accounts.succession.LEAST` or more accounts.
+            They are no candidates.
+        refined: the clusters of the candidates.
+        source: of the texts.
+        volume: int32[a], requests of every account.
         seed: of the choice of groups to compare with, if there are too many.
     """
-    if len(groups) < 2:
-        return []
-    account, time = corpus.prompts.account, corpus.prompts.time
-    periods = _periods(groups, account, time)
-    other = _other_accounts(groups, len(corpus.prompts.accounts))
-    follows = periods.adjoin() & other
-    asked = np.flatnonzero(follows.any(axis=1))
-    if not len(asked):
-        return []
-    compared = _compared(len(groups), asked, seed)
-    payloads = _payloads([groups[i] for i in compared], corpus, parts)
-    follows, other, short = follows[np.ix_(compared, compared)], other[np.ix_(compared, compared)], periods.short[compared]
-    dealt = payloads.dealt
-    follows &= dealt[:, None] & dealt
-    outside = other[:, short & dealt].all(axis=1)
-    links = _links(follows, other & outside, payloads.likeness)
-    links = [(i, j) for i, j in links if not payloads.one_list(i, j)]
-    return [[int(compared[i]) for i in component] for component in _components(links)]
-
-
-def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
-    """The period of each group: the days without the first and the last of the days of its accounts.
-
-    A day counts once for each account that was active on it, however much the account sent.
-    """
-    known = time != NO_TIME
-    day = np.where(known, time, 0) // DAY
-    first, last = np.zeros(len(groups), np.int64), np.full(len(groups), -1, np.int64)
-    for i, group in enumerate(groups):
-        mine = group.prompts[known[group.prompts]]
-        if 2 * len(mine) >= len(group.prompts) and len(mine):
-            first[i], last[i] = _central(account[mine], day[mine])
-    whole = _central(account[known], day[known]) if known.any() else (0, -1)
-    length = last - first + 1
-    return Periods(first, last, (length > 0) & (length <= SHORT * (whole[1] - whole[0] + 1)))
-
-
-def _central(account: Ints32, day: Ints) -> tuple[int, int]:
-    low = int(day.min())
-    wide = int(day.max()) - low + 1
-    days = np.sort(unique(account.astype(np.int64) * wide + day - low) % wide)
-    cut = int(CENTRAL * len(days))
-    return int(days[cut]) + low, int(days[len(days) - 1 - cut]) + low
-
-
-def _other_accounts(groups: Sequence[Piece], accounts: int) -> Bools:
-    """bool[g, g]: whether two groups have hardly any account in common."""
-    from scipy import sparse
-
-    size = np.array([len(group.accounts) for group in groups])
-    start = np.concatenate(([0], np.cumsum(size)))
-    member = sparse.csr_matrix(
-        (np.ones(int(start[-1]), np.int32), np.concatenate([group.accounts for group in groups]), start),
-        shape=(len(groups), accounts),
-    )
-    return np.asarray((member @ member.T).toarray() < OTHER * np.minimum(size[:, None], size))
-
-
-def _compared(count: int, asked: Ints, seed: int) -> Ints:
-    """The groups that are compared: those that continue another, and as many others as there may be."""
-    rest = np.setdiff1d(np.arange(count), asked)
-    most = max(0, COMPARED - len(asked))
-    if len(rest) > most:
-        rest = np.random.default_rng(seed).choice(rest, most, replace=False)
-    return np.sort(np.concatenate([asked, rest]))
-
-
-# ---------------------------------------------------------------- payloads
-
-
-class _Payloads:
-    """The words of the requests of groups without those of their templates."""
-
-    def __init__(self, used: sparse.csr_matrix, group: Ints, account: Ints32) -> None:
-        """Takes the words of r requests.
-
-        Args:
-            used: float32[r, w], ones: which request has which word.
-            group: int64[r], ascending: the group of each request.
-            account: int32[r]: the account of each request.
-        """
-        from scipy import sparse
-
-        count = int(group[-1]) + 1
-        self._start = np.searchsorted(group, np.arange(count + 1))
-        self._account = account
-        size = np.diff(self._start)
-        wide = used.shape[1]
-        by_group = sparse.csr_matrix((np.ones(len(group), np.float32), np.arange(len(group)), self._start))
-        share = (sparse.diags((1 / np.maximum(size, 1)).astype(np.float32)) @ by_group @ used).tocsr()
-        share.data = (share.data >= FIXED).astype(np.float32)
-        share.eliminate_zeros()
-        self._fixed = share
-        self._used = (used - used.multiply(self._fixed[group])).tocsr()
-        self._used.eliminate_zeros()
-        rarity = np.log(np.maximum(len(group) / (np.bincount(used.indices, minlength=wide) + 1), 1)).astype(np.float32)
-        key, sender = np.unique(group * (int(account.max()) + 1) + account, return_inverse=True)
-        by_sender = sparse.csr_matrix(
-            (np.ones(len(group), np.float32), (sender, np.arange(len(group)))), shape=(len(key), len(group))
-        )
-        sent = (by_sender @ self._used).tocsr()
-        sent.data[:] = 1
-        owner = key // (int(account.max()) + 1)
-        by_owner = sparse.csr_matrix(
-            (np.ones(len(key), np.float32), (owner, np.arange(len(key)))), shape=(count, len(key))
-        )
-        words_of = (by_owner @ sent).tocsr()
-        words_of.data = np.log1p(words_of.data)
-        self._words = (words_of @ sparse.diags(rarity)).tocsr()
-
-    @property
-    def likeness(self) -> Floats:
-        """float64[g, g]: cosine of the words of two groups, without those of the template of either."""
-        square = self._words.multiply(self._words).tocsr()
-        own = np.asarray(square.sum(axis=1)).ravel()[:, None] - (square @ self._fixed.T).toarray()
-        product = (self._words @ self._words.T).toarray()
-        return np.asarray(product / np.sqrt(np.maximum(own * own.T, 1e-12)))
-
-    @property
-    def dealt(self) -> Bools:
-        """bool[g]: whether the accounts of a group send requests of their own and not copies of one another's."""
-        return np.array([not self.one_list(i, i) for i in range(len(self._start) - 1)])
-
-    def one_list(self, first: int, second: int) -> bool:
-        """Whether the requests of a group are copies of those of other accounts of another one, or of itself."""
-        a, b = (slice(self._start[i], self._start[i + 1]) for i in (first, second))
-        both = (self._used[a] @ self._used[b].T).toarray()
-        size = [np.asarray(self._used[rows].sum(axis=1)).ravel() for rows in (a, b)]
-        union = size[0][:, None] + size[1] - both
-        copy = (both >= COPY * union) & (self._account[a][:, None] != self._account[b])
-        return bool(max(copy.any(axis=1).mean(), copy.any(axis=0).mean()) >= COPIED)
-
-
-def _payloads(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments) -> _Payloads:
-    from scipy import sparse
-
-    chosen = [_evenly(group.prompts, corpus.prompts.account) for group in groups]
-    prompts = np.concatenate(chosen)
-    count = parts.start[prompts + 1] - parts.start[prompts]
-    segments, place = np.unique(parts.segment[ranges(parts.start[prompts], count)], return_inverse=True)
-    number: dict[str, int] = {}
-    found = [
-        np.array([number.setdefault(word, len(number)) for word in set(words(text))], np.int32)
-        for text in corpus.text.take(segments)
+    corpus = source.corpus
+    groups = [Piece(one.accounts, one.prompts) for one in (*campaigns, *small)]
+    pieces = [
+        piece for i in distinct(groups, len(corpus.prompts.account)) for piece in pieces_of(groups[i], corpus.prompts)
     ]
-    start = np.concatenate(([0], np.cumsum([len(one) for one in found])))
-    by_segment = sparse.csr_matrix(
-        (np.ones(int(start[-1]), np.float32), np.concatenate(found), start), shape=(len(found), max(len(number), 1))
-    )
-    of_prompt = sparse.csr_matrix(
-        (np.ones(len(place), np.float32), place, np.concatenate(([0], np.cumsum(count)))),
-        shape=(len(prompts), len(segments)),
-    )
-    used = (of_prompt @ by_segment).tocsr()
-    used.data[:] = 1
-    group = np.repeat(np.arange(len(groups)), [len(one) for one in chosen])
-    return _Payloads(used, group, corpus.prompts.account[prompts])
+    left, found = list(campaigns), []
+    for chain in chained(pieces, corpus, source.parts, seed=seed):
+        prompts = unique(np.concatenate([pieces[i].prompts for i in chain]))
+        if not source.enough_accounts(prompts):
+            continue
+        taken = [np.mean(in_sorted(one.prompts, prompts)) >= 0.5 for one in left]
+        parts: list[Campaign] = []
+        for campaign in (one for one, is_part in zip(left, taken, strict=True) if is_part):
+            inside = in_sorted(campaign.prompts, prompts)
+            if inside.any():
+                parts.append(_within(campaign, inside, account=corpus.prompts.account, volume=volume))
+                prompts = prompts[~in_sorted(prompts, campaign.prompts)]
+        left = [one for one, is_part in zip(left, taken, strict=True) if not is_part]
+        accounts = unique(source.accounts(prompts)).astype(np.int32)
+        if len(accounts) >= LEAST or not parts:
+            group = AccountGroup(way="accounts", accounts=accounts, prompts=prompts)
+            one, refined = with_candidate(group, refined, source, volume=volume)
+            parts.append(one)
+        whole = joined(parts, volume=volume)
+        found.append(replace(whole, ways=(*whole.ways, SUCCESSION)))
+    return left + found, refined
 
 
-def _evenly(prompts: Ints32, account: Ints32) -> Ints32:
-    """At most :data:`PAYLOADS` prompts: one of each account in turn."""
-    sender = account[prompts]
-    order = np.argsort(sender, kind="stable")
-    ordered = sender[order]
-    start = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    turn = np.arange(len(order)) - np.repeat(start, np.diff(np.append(start, len(order))))
-    taken = order[np.argsort(turn, kind="stable")]
-    return np.sort(prompts[taken[:PAYLOADS]])
+def _within(campaign: Campaign, inside: Bools, *, account: Ints32, volume: Ints32) -> Campaign:
+    """A campaign with some of its prompts only, and with their accounts.
 
-
-# ---------------------------------------------------------------- links
-
-
-def _links(follows: Bools, outside: Bools, likeness: Floats) -> list[tuple[int, int]]:
-    """The pairs that are more alike than chance, among those that continue each other.
-
-    The p-value of a pair is the larger of those of its two sides. The p-value of a side is the rank of the likeness
-    among those with groups of other accounts that the side does not continue. Benjamini and Hochberg (1995) choose the
-    pairs.
+    Args:
+        campaign: the campaign.
+        inside: bool[q]: which of its prompts stay, at least one.
+        account: int32[p], the account of every prompt.
+        volume: int32[a], requests of every account.
     """
-    p = np.ones(follows.shape)
-    for i in np.flatnonzero(follows.any(axis=1)):
-        mine = follows[i]
-        null = np.sort(likeness[i, outside[i]])
-        above = len(null) - np.searchsorted(null, likeness[i, mine])
-        p[i, mine] = (above + 1) / (len(null) + 1)
-    p = np.maximum(p, p.T)
-    first, second = np.nonzero(np.triu(follows, 1))
-    value = p[first, second]
-    order = np.argsort(value, kind="stable")
-    good = np.flatnonzero(value[order] <= FALSE_LINKS * np.arange(1, len(order) + 1) / max(len(order), 1))
-    chosen = np.sort(order[: good[-1] + 1]) if len(good) else order[:0]
-    return list(zip(first[chosen].tolist(), second[chosen].tolist(), strict=True))
-
-
-def _components(links: Sequence[tuple[int, int]]) -> list[list[int]]:
-    import networkx as nx
-
-    return sorted(sorted(component) for component in nx.connected_components(nx.Graph(links)))
+    prompts, cluster = campaign.prompts[inside], campaign.prompt_cluster[inside]
+    accounts, hits = np.unique(account[prompts], return_counts=True)
+    return replace(
+        campaign,
+        clusters=unique(cluster),
+        accounts=accounts.astype(np.int32),
+        membership=campaign.membership[np.searchsorted(campaign.accounts, accounts)],
+        harvest_share=hits / volume[accounts],
+        harvest_prompts=hits.astype(np.int32),
+        prompts=prompts,
+        prompt_cluster=cluster,
+    )
