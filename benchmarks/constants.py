@@ -150,6 +150,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
         fdr="probability",
     ),
+    *_of("corpus.account_fields", RARE="accounts", ORGANISATION="share"),
     *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
     *_of("corpus.preambles", LEAST_SHARE="share", MOST="share", VARIED="share"),
     *_of("corpus.skeletons", QUORUM="share", NEAR="words"),
@@ -171,6 +172,9 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         RIGID_RELIEF="share", COPIED_SHARE="share", COPIED_RELIEF="times", MIN_SHARED="accounts", MIN_OVERLAP="share",
     ),
     *_of("campaign.membership", STRAY_RATE="share", MIN_MEMBERSHIP="share", MIN_STRAYS="prompts"),
+    *_of("accounts.rare_links", PARTNERS="accounts", BEGINNING="share"),
+    *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts", UNCOMMON="accounts", SAME="share"),
+    *_of("accounts.growth", SURPRISING="probability", MOSTLY="share"),
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
     *_of("evidence.nulls", HEAVY="times"),
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
@@ -178,7 +182,6 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("evidence.tempo", SESSION="seconds"),
     *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days"),
     *_of("evidence.sign_ups", MATCHED="times"),
-    *_of("evidence.account_fields", RARE="accounts", ORGANISATION="share"),
     *_of(
         "evidence.shared_values",
         FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations", TEAM="accounts",
@@ -200,6 +203,16 @@ DECISIONS: Final[tuple[Constant, ...]] = (
 """All decision constants, in the order of the stages."""
 
 NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
+    "accounts.growth": {
+        "ROUNDS": "speed", "CLASSES": "arithmetic", "SURE": "arithmetic",
+        "LEAST": "arithmetic",
+    },
+    "accounts.hot_columns": {
+        "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling", "MOST": "memory",
+    },
+    "accounts.rare_links": {
+        "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic", "DAY": "arithmetic",
+    },
     "campaign.links": {
         "UNDIVIDED": "speed",
     },
@@ -237,8 +250,8 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "cluster.views": {
         "EDGES_AT_ONCE": "memory",
     },
+    "corpus.account_fields": {"SHOWN": "display"},
     "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
-    "evidence.account_fields": {"SHOWN": "display"},
     "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
     "evidence.block_density": {"DENSITY_DRAWS": "sampling", "POPULAR": "explains"},
     "evidence.candidate": {"READ_AMONG": "sampling", "TEXTS": "sampling"},

@@ -451,8 +451,8 @@ def add_groups(
             corpus=corpus, parts=parts, vectors=wording.vectors, min_accounts=settings.min_accounts, pool=pool
         )
         groups, near = account_groups(
-            corpus, parts, wording.vectors, min_accounts=settings.min_accounts, threads=settings.threads,
-            seed=settings.seed,
+            corpus, parts, wording.vectors, min_accounts=settings.min_accounts, fdr=settings.fdr,
+            link_log_p=settings.link_log_p, threads=settings.threads, seed=settings.seed,
         )  # fmt: skip
         return with_groups(campaigns, groups, refined, source, volume=volume.prompts, near=near)
 

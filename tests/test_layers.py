@@ -17,7 +17,8 @@ PACKAGE = "harvestdetect"
 
 ROOMS = (
     *("__init__", "errors", "settings", "util", "data"),
-    *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "accounts", "evidence", "judge"),
+    *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "accounts"),
+    *("evidence", "judge"),
     *("report", "context", "stages", "incremental", "assemble", "pipeline", "calibration"),
     *("explain", "simulate", "ops", "alerts", "state", "cli", "__main__", "benchmarks"),
 )

@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -18,23 +18,40 @@ from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.views import SAME_SET
-from harvestdetect.data import Campaign, Corpus, Neighbors, TemplateCluster
+from harvestdetect.data import Campaign, Neighbors, Template, TemplateCluster
 from harvestdetect.template.clusters import Source, described
+from harvestdetect.template.description import Description
 from harvestdetect.template.refine import Refined, refine_clusters
-from harvestdetect.util.arrays import Ints32, unique
+from harvestdetect.util.arrays import Floats, Ints32, unique
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 __all__ = ["Near", "with_groups"]
 
+PART: Final = 0.5
+"""Share of a group that must be in a candidate for the group to be a part of it. Chosen."""
 APART: Final = 0.25
 """A part of a candidate is another population if its accounts have less than this share of the neighbours in the group
 that a random part would have. Chosen."""
 
 
+class _Cluster(NamedTuple):
+    """A cluster of a group with its template."""
+
+    item: Assigned
+    description: Description
+    template: Template
+
+
 class Near:
-    """The nearest accounts of accounts."""
+    """The nearest accounts of accounts.
+
+    Args:
+        account: int32[r]: the account of each profile.
+        neighbors: of the profiles.
+        accounts: the number of all accounts.
+    """
 
     def __init__(self, account: Ints32, neighbors: Neighbors, accounts: int) -> None:
         self._row = np.full(accounts, -1, np.int32)
@@ -42,16 +59,29 @@ class Near:
         self._account = account
         self._index = neighbors.index
 
-    def known(self, accounts: Ints32) -> Ints32:
-        """The accounts that have neighbours."""
-        return accounts[self._row[accounts] >= 0]
+    def __len__(self) -> int:
+        """The number of all accounts."""
+        return len(self._row)
 
-    def share_in(self, accounts: Ints32, among: Ints32, within: Ints32) -> tuple[float, int]:
-        """Of the neighbours of some accounts that lie within a set, the share among others; and how many lie within."""
-        index = self._index[self._row[accounts]]
+    def is_apart(self, candidate: Ints32, group: Ints32, *, least: int) -> bool:
+        """Whether a group is a part of a candidate, and the rest of the candidate another population.
+
+        Args:
+            candidate: int32[a], ascending: its accounts.
+            group: int32[b], ascending: the accounts of the group.
+            least: accounts with known neighbours that either part must have.
+        """
+        inside = np.isin(candidate, group)
+        if inside.sum() < PART * len(group):
+            return False
+        part, rest = (accounts[self._row[accounts] >= 0] for accounts in (candidate[inside], candidate[~inside]))
+        if min(len(part), len(rest)) < least:
+            return False
+        index = self._index[self._row[rest]]
         near = self._account[index[index >= 0]]
-        inside = np.isin(near, within)
-        return float(np.isin(near[inside], among).sum() / max(inside.sum(), 1)), int(inside.sum())
+        in_part, in_rest = int(np.isin(near, part).sum()), int(np.isin(near, rest).sum())
+        by_chance = len(part) / (len(part) + len(rest))
+        return in_part < APART * by_chance * (in_part + in_rest)
 
 
 def with_groups(
@@ -74,49 +104,89 @@ def with_groups(
         near: nearest accounts.
     """
     account = source.corpus.prompts.account
-    campaigns = list(texts)
-    distinct = _distinct(groups, source.corpus)
-    members = _members([*(c.accounts for c in campaigns), *(g.accounts for g in distinct)], len(volume))
-    overlap = (members[len(campaigns) :] @ members[: len(campaigns)].T).tocsr()
-    left: list[AccountGroup] = []
-    for i, group in enumerate(distinct):
-        row = overlap[i]
-        same = False
-        for place, shared in zip(row.indices.tolist(), row.data.tolist(), strict=True):
-            union = len(group.accounts) + len(texts[place].accounts) - shared
-            if shared >= SAME_SET * union:
-                campaigns[place] = replace(campaigns[place], ways=_both(campaigns[place].ways, group.way))
-                same = True
-        if not same:
-            left.append(group)
-    parted: dict[int, list[Ints32]] = {}
-    for i, group in enumerate(distinct):
-        row = overlap[i]
-        for place, shared in zip(row.indices.tolist(), row.data.tolist(), strict=True):
-            if _is_apart(texts[place].accounts, group.accounts, int(shared), near, source.min_accounts):
-                parted.setdefault(place, []).append(group.accounts)
-    for place, inside in parted.items():
-        rest = without(campaigns[place], unique(np.concatenate(inside)), account=account)
-        if len(rest.accounts) >= source.min_accounts:
-            campaigns[place] = rest
+    distinct = _distinct(groups, accounts=len(volume))
+    campaigns = _parted(texts, distinct, near, account=account, least=source.min_accounts)
+    campaigns, left = _same(campaigns, texts, distinct, accounts=len(volume))
     assigned, descriptions = list(refined.assigned), list(refined.descriptions)
     templates = dict(refined.templates)
     for group in left:
-        clusters = _clusters(group, source)
-        first = len(assigned)
-        for item, one, template in clusters:
-            templates[len(assigned)] = template
-            assigned.append(item)
-            descriptions.append(one)
-        campaigns.append(_candidate(group, [item.prompts for item, *_ in clusters], first, account, volume))
+        first, clusters = len(assigned), _clusters(group, source)
+        templates.update({first + number: one.template for number, one in enumerate(clusters)})
+        assigned.extend(one.item for one in clusters)
+        descriptions.extend(one.description for one in clusters)
+        campaigns.append(_candidate(group, [one.item.prompts for one in clusters], first, account, volume))
     return campaigns, replace(refined, assigned=assigned, descriptions=descriptions, templates=templates)
 
 
-def _both(ways: tuple[str, ...], way: str) -> tuple[str, ...]:
-    return ways if way in ways else (*ways, way)
+def _distinct(groups: Sequence[AccountGroup], *, accounts: int) -> list[AccountGroup]:
+    """The groups without those that have the same accounts as a better one."""
+    kept: list[int] = []
+    taken = np.zeros(len(groups), bool)
+    sets = [group.accounts for group in groups]
+    for number, (others, index) in enumerate(_jaccard(sets, sets, accounts=accounts)):
+        if not (taken[others] & (index >= SAME_SET)).any():
+            taken[number] = True
+            kept.append(number)
+    return [groups[number] for number in kept]
+
+
+def _same(
+    campaigns: Sequence[Campaign], texts: Sequence[Campaign], groups: Sequence[AccountGroup], *, accounts: int
+) -> tuple[list[Campaign], list[AccountGroup]]:
+    """The candidates of texts, with the ways of the groups that have the same accounts; and the other groups.
+
+    Args:
+        campaigns: the candidates, of which some were parted.
+        texts: the candidates before.
+        groups: all groups.
+        accounts: the number of all accounts.
+    """
+    found, left = list(campaigns), []
+    sets = [campaign.accounts for campaign in texts]
+    for group, (places, index) in zip(
+        groups, _jaccard([group.accounts for group in groups], sets, accounts=accounts), strict=True
+    ):
+        same = places[index >= SAME_SET].tolist()
+        for place in same:
+            found[place] = replace(found[place], ways=tuple(dict.fromkeys((*found[place].ways, group.way))))
+        if not same:
+            left.append(group)
+    return found, left
+
+
+def _parted(
+    texts: Sequence[Campaign], groups: Sequence[AccountGroup], near: Near, *, account: Ints32, least: int
+) -> list[Campaign]:
+    """The candidates of texts without the accounts of groups that are another population."""
+    sets = [campaign.accounts for campaign in texts]
+    inside: dict[int, list[Ints32]] = {}
+    for group, (places, _) in zip(
+        groups, _jaccard([group.accounts for group in groups], sets, accounts=len(near)), strict=True
+    ):
+        for place in places.tolist():
+            if near.is_apart(sets[place], group.accounts, least=least):
+                inside.setdefault(place, []).append(group.accounts)
+    found = list(texts)
+    for place, parts in inside.items():
+        rest = without(found[place], unique(np.concatenate(parts)), account=account)
+        if len(rest.accounts) >= least:
+            found[place] = rest
+    return found
+
+
+def _jaccard(first: Sequence[Ints32], second: Sequence[Ints32], *, accounts: int) -> Iterator[tuple[Ints32, Floats]]:
+    """For each set of accounts, the sets of another list that overlap with it, and the Jaccard index with each."""
+    rows, columns = _members(first, accounts), _members(second, accounts)
+    overlap = (rows @ columns.T).tocsr()
+    size, other = np.diff(rows.indptr), np.diff(columns.indptr)
+    for number in range(len(first)):
+        part = slice(overlap.indptr[number], overlap.indptr[number + 1])
+        places, shared = overlap.indices[part], overlap.data[part]
+        yield places, shared / (size[number] + other[places] - shared)
 
 
 def _members(sets: Sequence[Ints32], accounts: int) -> sparse.csr_matrix:
+    """Which set has which accounts: int32[sets, accounts], ones."""
     from scipy import sparse
 
     start = np.concatenate(([0], np.cumsum([len(one) for one in sets])))
@@ -124,51 +194,26 @@ def _members(sets: Sequence[Ints32], accounts: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(column), np.int32), column, start), shape=(len(sets), accounts))
 
 
-def _distinct(groups: Sequence[AccountGroup], corpus: Corpus) -> list[AccountGroup]:
-    """The groups without those that have the same accounts as a better one."""
-    members = _members([g.accounts for g in groups], len(corpus.prompts.accounts))
-    overlap = (members @ members.T).tocsr()
-    size = np.diff(members.indptr)
-    kept: list[int] = []
-    taken = np.zeros(len(groups), bool)
-    for i in range(len(groups)):
-        row = overlap[i]
-        union = size[i] + size[row.indices] - row.data
-        if not (taken[row.indices] & (row.data >= SAME_SET * union)).any():
-            taken[i] = True
-            kept.append(i)
-    return [groups[i] for i in kept]
-
-
-def _is_apart(candidate: Ints32, group: Ints32, shared: int, near: Near, least: int) -> bool:
-    """Whether the group is a part of a candidate, and the rest of the candidate another population."""
-    if shared < max(least, 0.5 * len(group)) or len(candidate) - shared < least:
-        return False
-    rest = near.known(candidate[~np.isin(candidate, group)])
-    inside = near.known(candidate[np.isin(candidate, group)])
-    if min(len(rest), len(inside)) < least:
-        return False
-    within = np.sort(np.concatenate([rest, inside]))
-    share, edges = near.share_in(rest, inside, within)
-    return edges > 0 and share < APART * len(inside) / len(within)
-
-
-def _clusters(group: AccountGroup, source: Source) -> list[tuple[Assigned, object, object]]:
-    """The prompts of a group, by template; those of no template are one cluster."""
-    whole = _assigned(group.prompts, source)
+def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:
+    """The prompts of a group, by template; those of no template are one cluster if enough accounts sent them."""
     refined = refine_clusters(
-        [whole], source.corpus, source.parts, source.vectors, min_accounts=source.min_accounts, pool=source.pool
+        [_assigned(group.prompts, source)],
+        source.corpus,
+        source.parts,
+        source.vectors,
+        min_accounts=source.min_accounts,
+        pool=source.pool,
     )
     found = [
-        (item, one, refined.templates[i])
-        for i, (item, one) in enumerate(zip(refined.assigned, refined.descriptions, strict=True))
+        _Cluster(item, description, refined.templates[number])
+        for number, (item, description) in enumerate(zip(refined.assigned, refined.descriptions, strict=True))
     ]
-    taken = np.concatenate([item.prompts for item, *_ in found]) if found else np.empty(0, np.int32)
-    rest = group.prompts[~np.isin(group.prompts, taken)]
+    taken = [one.item.prompts for one in found]
+    rest = group.prompts[~np.isin(group.prompts, np.concatenate(taken))] if taken else group.prompts
     if not found or source.enough_accounts(rest):
         item = _assigned(rest, source)
         one = described(item, source)
-        found.append((item, one.description, one.template))
+        found.append(_Cluster(item, one.description, one.template))
     return found
 
 

@@ -1,11 +1,13 @@
-"""Finds groups of accounts: those whose profiles are alike."""
+"""Finds groups of accounts: those whose profiles are alike, and those that share rare values or sign-ups."""
 
 from __future__ import annotations
 
 from harvestdetect.accounts.alike import alike
 from harvestdetect.accounts.candidates import Near
 from harvestdetect.accounts.groups import AccountGroup
+from harvestdetect.accounts.infrastructure import infrastructure_groups
 from harvestdetect.accounts.profiles import account_profiles, columns_of, topic_profiles
+from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus
 from harvestdetect.util.vectors import Rows
@@ -14,7 +16,15 @@ __all__ = ["account_groups"]
 
 
 def account_groups(
-    corpus: Corpus, parts: PromptSegments, vectors: Rows, *, min_accounts: int, threads: int, seed: int
+    corpus: Corpus,
+    parts: PromptSegments,
+    vectors: Rows,
+    *,
+    min_accounts: int,
+    fdr: float,
+    link_log_p: float,
+    threads: int,
+    seed: int,
 ) -> tuple[list[AccountGroup], Near]:
     """The groups of alike accounts, best first within each layer, and the nearest accounts of each.
 
@@ -23,6 +33,8 @@ def account_groups(
         parts: the whole parts of each prompt.
         vectors: float16[n, d], of the segments in the wording view.
         min_accounts: fewest accounts of a group.
+        fdr: false-discovery rate.
+        link_log_p: see ``Settings.link_log_p``.
         threads: 0 takes all cores.
         seed: of all draws.
     """
@@ -33,5 +45,9 @@ def account_groups(
         topic_profiles(columns, min_accounts=min_accounts), columns, min_accounts=min_accounts, threads=threads,
         seed=seed,
     )  # fmt: skip
+    by_values = infrastructure_groups(
+        corpus, columns.matrix, account_values(corpus.prompts), min_accounts=min_accounts, seed=seed, level=fdr,
+        log_p=link_log_p,
+    )  # fmt: skip
     near = Near(whole.account, by_account.neighbors, columns.accounts)
-    return [*by_account.groups, *by_topic.groups], near
+    return [*by_account.groups, *by_topic.groups, *by_values], near

@@ -62,6 +62,10 @@ class PromptColumns:
     accounts: int
     """The number of all accounts."""
 
+    def users_among(self, prompts: Ints32) -> Ints:
+        """The number of accounts that have each column in some of their prompts: int64[c]."""
+        return _users(self.matrix[prompts], self.account[prompts])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profiles:
@@ -126,7 +130,7 @@ def columns_of(
         matrix=matrix,
         topic=topic,
         account=account,
-        users=_users(matrix, account, accounts),
+        users=_users(matrix, account),
         accounts=accounts,
     )
 
@@ -191,11 +195,12 @@ def _matrix(start: Ints, column: Ints32, wide: int) -> sparse.csr_matrix:
     )
 
 
-def _users(matrix: sparse.csr_matrix, account: Ints32, accounts: int) -> Ints:
+def _users(matrix: sparse.csr_matrix, account: Ints32) -> Ints:
     """The number of accounts that have each column: int64[c]."""
     from scipy import sparse
 
+    accounts, row = np.unique(account, return_inverse=True)
     sent = sparse.csr_matrix(
-        (np.ones(len(account), np.float32), account, np.arange(len(account) + 1)), shape=(len(account), accounts)
+        (np.ones(len(row), np.float32), (row, np.arange(len(row)))), shape=(len(accounts), len(row))
     )
-    return np.bincount((sent.T @ matrix).tocsr().indices, minlength=matrix.shape[1])
+    return np.bincount((sent @ matrix).tocsr().indices, minlength=matrix.shape[1])

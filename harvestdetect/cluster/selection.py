@@ -107,9 +107,9 @@ def select_by_cohesion(tree: Tree, neighbors: Neighbors, *, least: int) -> list[
     """The disjoint nodes whose points keep to themselves.
 
     The quality of a node S of n points is ``sqrt(|S|) * c**2 * log(n / |S|)``. The cohesion c is the share of the
-    nearest neighbours of its points that lie in S. A part of a homogeneous group has the cohesion of chance, its share of the
-    group, so the group wins over its parts. A group of two populations loses to them, because the logarithm, what one
-    learns from membership, is greater for a part.
+    nearest neighbours of its points that lie in S. A part of a homogeneous group has the cohesion of chance, its share
+    of the group, so the group wins over its parts. A group of two populations loses to them, because the logarithm,
+    which is what one learns from membership, is greater for a part.
 
     Args:
         tree: over n points.
@@ -141,8 +141,8 @@ def _inside(tree: Tree, place: Ints) -> Ints:
     """
     # the deepest node of every point: nodes are in preorder, so later ones are deeper
     deepest = np.zeros(len(tree.points), np.int32)
-    for node, (first, last) in enumerate(zip(tree.first.tolist(), tree.last.tolist(), strict=True)):
-        deepest[first:last] = node
+    for number, (first, last) in enumerate(zip(tree.first.tolist(), tree.last.tolist(), strict=True)):
+        deepest[first:last] = number
     node = np.repeat(deepest, place.shape[1])
     other = place.ravel()
     node, other = node[other >= 0], other[other >= 0]

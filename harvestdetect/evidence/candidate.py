@@ -13,10 +13,10 @@ from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import texts_of_each
+from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
-from harvestdetect.evidence.account_fields import AccountFields
 from harvestdetect.evidence.cohort import Joined
 from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of

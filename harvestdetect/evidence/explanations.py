@@ -179,11 +179,13 @@ def explained(
 def _passed_on(inputs: ExplanationInputs) -> Verdict:
     """Fits a text that people copy: they send it once or twice, or as often as they like and in sittings.
 
-    It also fits a handful of texts that are sent again and again, because a harvester would ask for something new.
+    It also fits a handful of texts that are sent again and again, because a harvester would ask for something new, and
+    an assignment: several texts, most of them copied, within a few days.
     """
     people = inputs.uneven and inputs.at_keyboard is True and inputs.apart
     handful = inputs.texts <= FEW_TEXTS
-    fits = inputs.copies >= COPIED_SHARE and (inputs.each < FEW_EACH or people or handful)
+    assignment = inputs.days is not None and inputs.days <= EVENT_DAYS and inputs.apart
+    fits = inputs.copies >= COPIED_SHARE and (inputs.each < FEW_EACH or people or handful or assignment)
     return Verdict(
         fits=fits,
         statistic=inputs.copies,
@@ -192,6 +194,8 @@ def _passed_on(inputs: ExplanationInputs) -> Verdict:
             + (
                 f", {inputs.texts} different ones in all."
                 if fits and handful
+                else f", within {inputs.days:.0f} days."
+                if fits and assignment
                 else ", as unevenly as independent users and in sittings."
                 if fits and inputs.each >= FEW_EACH
                 else "."
@@ -352,12 +356,14 @@ EXPLANATIONS: Final = (
         id="passed_on",
         label="a text that people pass on (viral prompt, assignment)",
         test=_passed_on,
-        inputs=(*("copies", "texts", "counts", "load_ratio", "sittings_p", "usual_sittings", "infrastructure_p"),),
+        inputs=(
+            *("copies", "texts", "counts", "load_ratio", "sittings_p", "usual_sittings", "infrastructure_p", "days"),
+        ),
         cap="watch",
         lifted_by=lambda: (
             f"fewer than {COPIED_SHARE:.0%} copies, or at least {FEW_EACH:g} prompts from each account, more than "
-            f"{FEW_TEXTS} different ones, with a load below 1 or sittings that no person keeps "
-            f"(p at most {RULED_OUT:g})"
+            f"{FEW_TEXTS} different ones over more than {EVENT_DAYS} days, with a load below 1 or sittings that no "
+            f"person keeps (p at most {RULED_OUT:g})"
         ),
         source=_OWN,
     ),

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from harvestdetect.corpus import account_fields
+from harvestdetect.corpus.account_fields import FIELD_NAMES, AccountField, AccountFields
 from harvestdetect.data import Evidence
-from harvestdetect.evidence import account_fields, shared_values
-from harvestdetect.evidence.account_fields import FIELD_NAMES, AccountField, AccountFields
+from harvestdetect.evidence import shared_values
 from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
 from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, evidence_of
 from harvestdetect.evidence.observation import Observation
@@ -64,7 +65,7 @@ def common_infrastructure(fields: AccountFields, groups: Sequence[Ints32], *, lo
     common as in these.
 
     Args:
-        fields: of the dump, see :func:`~harvestdetect.evidence.account_fields.account_values`.
+        fields: of the dump, see :func:`~harvestdetect.corpus.account_fields.account_values`.
         groups: int32[a] each, ascending, distinct; they may overlap.
         log_p: a pair is returned where the natural log of its corrected p-value is below this.
 
@@ -144,7 +145,7 @@ class _Overlap:
 
 
 def _overlaps(name: str, field: AccountField, groups: Sequence[Ints32]) -> list[_Overlap]:
-    """The overlaps of all pairs of groups, for each bound of :data:`~harvestdetect.evidence.account_fields.RARE`."""
+    """The overlaps of all pairs of groups, for each bound of :data:`~harvestdetect.corpus.account_fields.RARE`."""
     from scipy import sparse
     from scipy.stats import binom
 

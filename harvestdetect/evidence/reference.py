@@ -8,14 +8,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import first_rows
+from harvestdetect.corpus.sign_ups import sign_ups
 from harvestdetect.data import NO_TIME, Campaign, Corpus
-from harvestdetect.evidence.account_fields import account_values
 from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.cohort import joined_when
 from harvestdetect.evidence.intent import Ordinary, load_prototypes, margins
 from harvestdetect.evidence.nulls import pool_of
-from harvestdetect.evidence.sign_ups import opened_when, sign_ups
+from harvestdetect.evidence.sign_ups import opened_when
 from harvestdetect.template.alignment import common_words
 from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.arrays import Floats, Ints32, unique

@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
+from harvestdetect.corpus import account_fields
+from harvestdetect.corpus.account_fields import FIELD_NAMES, FIELDS, AccountField, AccountFields, masked
 from harvestdetect.data import SharedValue
-from harvestdetect.evidence import account_fields
-from harvestdetect.evidence.account_fields import FIELD_NAMES, FIELDS, AccountField, AccountFields, masked
 from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, Ints, Ints32, unique
@@ -125,11 +125,11 @@ def shared_value(
     * *Many values*, not for :data:`COARSE` fields: the members are put into d disjoint pairs, each sharing a value of
       at most t accounts. Such a community would show l pairs that share such a value, :data:`FAMILIAR` squared times as
       many as random accounts. Then d disjoint ones come with a chance of at most l^d / d!, the expected number of sets
-      of d such pairs. This is asked for each t of :data:`~harvestdetect.evidence.account_fields.RARE`.
+      of d such pairs. This is asked for each t of :data:`~harvestdetect.corpus.account_fields.RARE`.
 
     Args:
-        name: of the field, one of :data:`~harvestdetect.evidence.account_fields.FIELDS`.
-        fields: of the dump, see :func:`~harvestdetect.evidence.account_fields.account_values`.
+        name: of the field, one of :data:`~harvestdetect.corpus.account_fields.FIELDS`.
+        fields: of the dump, see :func:`~harvestdetect.corpus.account_fields.account_values`.
         sharing: what the members share, see :func:`sharing_of`.
         members: int32[a], ascending, distinct.
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from harvestdetect.corpus.sign_ups import SignUps
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence import nulls
 from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
@@ -15,44 +16,13 @@ from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, compared
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, Ints32, spread
 
-__all__ = ["Opened", "SignUps", "opened_when", "sign_up_cohort", "sign_up_gap", "sign_ups"]
+__all__ = ["Opened", "opened_when", "sign_up_cohort", "sign_up_gap"]
 
 
 MATCHED: Final = 3
 """Times as many other accounts as members, and as :data:`~harvestdetect.evidence.least_data.MIN_COMPARED` at least,
 that a member is compared with: those nearest in time. With too few of them, every member is compared with accounts of
 all times. Chosen."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignUps:
-    """When each of the a accounts of a dump was opened and first seen."""
-
-    created: Ints
-    """int64[a], seconds or NO_TIME."""
-    first: Ints
-    """int64[a], seconds of its first prompt, or NO_TIME."""
-
-
-def sign_ups(account: Ints32, created_at: Ints, time: Ints, *, accounts: int) -> SignUps:
-    """Creation and first prompt of every account; where its prompts name several creations, the earliest.
-
-    Args:
-        account: int32[p], ascending, of every prompt.
-        created_at: int64[p], seconds or NO_TIME.
-        time: int64[p], seconds or NO_TIME.
-        accounts: how many there are.
-    """
-
-    def earliest(of: Ints) -> Ints:
-        found = np.full(accounts, NO_TIME)
-        known = of != NO_TIME
-        whose, start = np.unique(account[known], return_index=True)
-        if len(whose):
-            found[whose] = np.minimum.reduceat(of[known], start)
-        return found
-
-    return SignUps(created=earliest(created_at), first=earliest(time))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

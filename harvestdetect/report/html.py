@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from harvestdetect.corpus.account_fields import FIELD_NAMES
 from harvestdetect.data import TIERS, Detection, Evidence, Finding, Member, Template
-from harvestdetect.evidence.account_fields import FIELD_NAMES
 from harvestdetect.evidence.measures import MEASURES, Measure, target_id
 from harvestdetect.report import svg
 from harvestdetect.report.format import (

@@ -73,7 +73,7 @@ def test_a_value_moves_within_its_unit() -> None:
     assert [moved_value(share, 0.9, move) for move in BOUNDS] == [0, 1]
     assert [moved_value(log_p, -16.0, move) for move in BOUNDS] == [-320, 0]
     assert [moved_value(whole, 3, move) for move in BOUNDS] == [0, 60]
-    rare, coarse = BY_NAME["evidence.account_fields.RARE"], BY_NAME["evidence.shared_values.COARSE"]
+    rare, coarse = BY_NAME["corpus.account_fields.RARE"], BY_NAME["evidence.shared_values.COARSE"]
     assert moved_value(rare, (3, 10, 100), TWICE) == (6, 20, 200)
     assert moved_value(coarse, {"asn": 0.5, "org": 0.9}, HALF) == {"asn": 0.25, "org": 0.45}
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvestdetect.corpus.account_fields import network_of
 from harvestdetect.data import FIELDS as OPTIONAL
 from harvestdetect.data import NO_PROMPTS, Batch, Prompt
 from harvestdetect.dump import batches_of, read_dumps
 from harvestdetect.dump.values.pseudonyms import FIELDS, Pseudonyms, fingerprint_of, new_key
 from harvestdetect.errors import InputError, UsageError
-from harvestdetect.evidence.account_fields import network_of
 from harvestdetect.settings import Settings
 
 ONE, OTHER = Pseudonyms(b"0123456789abcdef"), Pseudonyms(b"0123456789abcdeg")

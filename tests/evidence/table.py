@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.data import Evidence
-from harvestdetect.evidence.account_fields import AccountFields
 from harvestdetect.evidence.intent import Ordinary, Target
 from harvestdetect.evidence.measures import MEASURES, evidence_of
 from harvestdetect.evidence.nulls import Groups

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from harvestdetect import Prompt, Settings
 from harvestdetect.context import open_context
-from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts, SharedValue
-from harvestdetect.evidence.account_fields import (
+from harvestdetect.corpus.account_fields import (
     FIELDS,
     SHOWN,
     AccountFields,
@@ -27,6 +26,7 @@ from harvestdetect.evidence.account_fields import (
     masked,
     network_of,
 )
+from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts, SharedValue
 from harvestdetect.evidence.joining import (
     MIN_COMMON,
     Common,

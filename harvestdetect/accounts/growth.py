@@ -1,0 +1,221 @@
+"""Which accounts belong to some hot columns: those that are linked there, and those that only write alike.
+
+Half of a campaign may share nothing. So the share of a column that belongs to the group is estimated from the linked
+accounts alone: among members, some share is linked, the same in all columns; among others, few are. Columns in which
+nobody is linked are those of another group, however alike the texts are. The odds of an account are those of its
+prompts, of its links and of its number of prompts (naive Bayes).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from harvestdetect.accounts.hot_columns import UNCOMMON, Use
+from harvestdetect.accounts.profiles import SCALES
+from harvestdetect.accounts.rare_links import Links
+from harvestdetect.util.arrays import Bools, Floats, Ints, ranges
+
+__all__ = ["Field", "Grown", "grow", "open_field"]
+
+ROUNDS: Final = 4
+"""Rounds of estimation."""
+SURPRISING: Final = 0.05
+"""An account is linked to a group if chance gives it as many links there with at most this probability, and its texts
+fit if at most this share of other accounts have texts that fit as well. Chosen."""
+WITNESSES: Final = len(SCALES)
+"""Independent witnesses that the columns of a prompt are together: cells of one scale say nearly the same."""
+CLASSES: Final = 8
+"""Classes of numbers of prompts, each twice as large as the one before."""
+SURE: Final = 0.99
+"""Largest share of a column that belongs to a group."""
+MOSTLY: Final = 0.8
+"""The share of linked accounts among members is that of columns that hold so much of the group."""
+LEAST: Final = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What groups grow in: the same for all groups."""
+
+    use: Use
+    linked: Any
+    """Sparse float64[a, a]: links."""
+    degree: Floats
+    """float64[a]: links of each account."""
+    columns: Any
+    """Sparse [p, c]: columns of the prompts that count as requests."""
+    by_column: Any
+    """The same by column (CSC)."""
+    account: Ints
+    """int64[p], ascending: the account of each of these prompts."""
+    users: Ints
+    """int64[c]: accounts of each column."""
+    size: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """int64[a]: class of the number of prompts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grown:
+    """A group and what made it."""
+
+    accounts: Ints
+    """int64[m], ascending."""
+    prompts: Ints
+    """int64[q], ascending: positions among the prompts that count as requests."""
+    linked: int
+    """Members that are linked."""
+    excess: float
+    """How many times the links that chance gives are between members, less 1, times the root of their number."""
+
+
+def open_field(use: Use, links: Links, columns: Any, account: Ints) -> Field:
+    """What groups grow in.
+
+    Args:
+        use: of all accounts.
+        links: between accounts.
+        columns: sparse [p, c], of the prompts that count as requests.
+        account: int64[p], ascending.
+    """
+    linked = links.matrix()
+    rows = columns.tocsr()
+    return Field(
+        use=use,
+        linked=linked,
+        degree=np.asarray(linked.sum(axis=1), np.float64).ravel(),
+        columns=rows,
+        by_column=rows.tocsc(),
+        account=account,
+        users=np.bincount(use.has.indices, minlength=use.has.shape[1]),
+        size=np.minimum(np.log2(np.maximum(use.sent, 1)).astype(np.int64), CLASSES - 1),
+    )
+
+
+def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
+    """The accounts that belong to some hot columns.
+
+    Args:
+        ground: see :func:`open_field`.
+        hot: the columns.
+        share: of an account's prompts that must fit; the others may be about anything.
+    """
+    use = ground.use
+    near = np.asarray(use.has[:, hot].sum(axis=1)).ravel() > 0
+    belongs = near
+    linked = near
+    fitting = _Fitting(prompts=np.empty(0, np.int64), odds=np.empty(0), of_account=np.empty(0))
+    anchor = near
+    for turn in range(ROUNDS):
+        linked = _is_linked(ground, anchor)
+        core = linked & belongs
+        if turn == 0:
+            anchor = core
+        if not core.any():
+            break
+        among = np.asarray(use.has[core].sum(axis=0), np.float64).ravel()
+        known = ground.degree > 0
+        chance = max(float((linked & known & ~near).sum() / max((known & ~near).sum(), 1)), 1e-3)
+        rate = np.repeat(among[hot] / np.maximum(ground.users[hot], 1), ground.users[hot])
+        usual = float(np.clip(np.quantile(rate, MOSTLY), 2 * chance, 0.95))
+        fitting = _fit(ground, core, among, usual, share)
+        odds = fitting.of_account + _by_size(ground, core, near)[ground.size]
+        odds += np.where(known, np.where(linked, np.log(usual / chance), np.log((1 - usual) / (1 - chance))), 0.0)
+        belongs = (odds >= 0) & _stands_out(fitting.of_account, ~near & ~linked & (use.sent > 0))
+    return Grown(
+        accounts=np.flatnonzero(belongs),
+        prompts=_prompts(ground, fitting, belongs),
+        linked=int((belongs & linked).sum()),
+        excess=_excess(ground, belongs),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fitting:
+    """How well texts fit a group, in log odds."""
+
+    prompts: Ints
+    """int64[k], ascending: the prompts that have a column of the group; no other fits."""
+    odds: Floats
+    """float64[k]."""
+    of_account: Floats
+    """float64[a]: the mean over the part of an account's prompts that fits best."""
+
+
+def _is_linked(ground: Field, group: Bools) -> Bools:
+    """Which accounts have more links to those of a group than chance explains (Poisson tail)."""
+    from scipy.special import gammainc
+
+    links = ground.linked @ group.astype(np.float64)
+    usual = ground.degree * float(ground.degree[group].sum()) / max(float(ground.degree.sum()), 1.0)
+    return np.asarray((links > 0) & (gammainc(np.maximum(links, 1), usual) < SURPRISING))
+
+
+def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) -> _Fitting:
+    """How well prompts and accounts fit the columns of linked accounts, each without its own part in them."""
+    count = len(core)
+    prior = max(float(core.sum()) / usual / count, LEAST)
+    before = _log_odds(prior)
+
+    def gain(number: Floats, users: Floats) -> Floats:
+        found = (number + UNCOMMON * prior * usual) / (users + UNCOMMON) / usual
+        return np.asarray(_log_odds(np.clip(found, LEAST, SURE)) - before, np.float64)
+
+    good = np.flatnonzero((among > 1) & (gain(among, ground.users.astype(np.float64)) > 1))
+    start = ground.by_column.indptr
+    rows = ground.by_column.indices[ranges(start[good], start[good + 1] - start[good])]
+    prompts = np.unique(rows).astype(np.int64)
+    begin, size = ground.columns.indptr[prompts], np.diff(ground.columns.indptr)[prompts]
+    column = ground.columns.indices[ranges(begin, size)]
+    row = np.repeat(np.arange(len(prompts)), size)
+    own = core[ground.account[prompts]][row]
+    gains = gain(among[column] - own, ground.users[column] - 1.0)
+    odds = before + WITNESSES * np.bincount(row, gains, len(prompts)) / np.maximum(size, 1)
+    # an account is judged by its best prompts; those that have no column of the group are all alike
+    account = ground.account[prompts]
+    order = np.lexsort((-odds, account))
+    rank = np.arange(len(order)) - np.searchsorted(account[order], account[order])
+    wanted = np.ceil(share * ground.use.sent)
+    taken = order[rank < wanted[account[order]]]
+    total = np.bincount(account[taken], odds[taken], count)
+    missing = np.maximum(wanted - np.bincount(account[taken], minlength=count), 0)
+    of_account = (total + missing * (before - WITNESSES)) / np.maximum(wanted, 1)
+    return _Fitting(prompts=prompts, odds=odds, of_account=np.where(ground.use.sent > 0, of_account, -np.inf))
+
+
+def _excess(ground: Field, member: Bools) -> float:
+    """See :attr:`Grown.excess`: the mean over accounts, in standard errors up to a factor."""
+    inside = member.astype(np.float64)
+    ends = float(ground.degree @ inside)
+    usual = ends * ends / max(float(ground.degree.sum()), 1.0)
+    found = float(inside @ (ground.linked @ inside))
+    return (found / max(usual, 1e-3) - 1) * math.sqrt(member.sum())
+
+
+def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:
+    """For each class of numbers of prompts, how much more common it is among linked members: log odds."""
+    inside = np.bincount(ground.size[core], minlength=CLASSES) + 1.0
+    outside = np.bincount(ground.size[~near], minlength=CLASSES) + 1.0
+    return np.asarray(np.log(inside / inside.sum()) - np.log(outside / outside.sum()), np.float64)
+
+
+def _stands_out(odds: Floats, others: Bools) -> Bools:
+    """Which accounts have texts that fit better than those of nearly all others."""
+    usual = np.sort(odds[others])
+    return np.asarray(np.searchsorted(usual, odds, side="left") >= (1 - SURPRISING) * len(usual))
+
+
+def _prompts(ground: Field, fitting: _Fitting, member: Bools) -> Ints:
+    """The prompts of members that fit; of a member without one, the prompt that fits best."""
+    account = ground.account[fitting.prompts]
+    best = np.full(len(member), -np.inf)
+    np.maximum.at(best, account, fitting.odds)
+    kept = member[account] & (fitting.odds >= np.minimum(best[account], 0.0))
+    return np.asarray(fitting.prompts[kept])
+
+
+def _log_odds(share: Any) -> Any:
+    return np.log(share / (1 - share))

@@ -1,0 +1,194 @@
+"""Which accounts share rare values, or were opened almost together.
+
+A pair of accounts counts by how many partners of that kind an account has by chance: those with which it shares a value
+that as few have. So a popular value weighs nothing, and any number of popular values besides lowers nothing, as in
+FRAUDAR (Hooi et al., KDD 2016). Fields that are independent of one another multiply. The rarity of values is that of
+the dump, as in a TF-IDF of values (Pacheco et al., ICWSM 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from harvestdetect.corpus.account_fields import AccountField, AccountFields
+from harvestdetect.data import NO_TIME
+from harvestdetect.util.arrays import Bools, Floats, Ints, packed_pairs, ranges, unique
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+__all__ = ["PARTNERS", "Links", "births", "rare_links"]
+
+PARTNERS: Final = 3.0
+"""Two accounts are linked if by chance an account has at most so many partners with which it shares values as rare.
+Chosen."""
+KINDS: Final[Mapping[str, str]] = {
+    "ip": "network",
+    "network": "network",
+    "asn": "network",
+    "user_agent": "client",
+    "api_key": "key",
+    "payment": "payment",
+    "email_domain": "mail",
+}
+"""Fields that say the same thing count once, with the rarest value."""
+COARSE: Final = ("asn", "user_agent")
+"""Fields whose values a country or a trade has in common: they count only besides another."""
+BEGINNING: Final = 0.1
+"""Share of the dump's time, from its beginning on, in which the first prompt of an account tells nothing: old accounts
+appear. Chosen."""
+FOLLOWING: Final = 16
+"""Later sign-ups with which each is compared, at most."""
+AROUND: Final = 64
+"""Sign-ups before and after one from which the rate at its time is computed. Chosen."""
+HOURS: Final = 24
+DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Pairs of accounts that share rare values or were opened almost together."""
+
+    accounts: int
+    """The number of all accounts."""
+    first: Ints
+    """int64[l]."""
+    second: Ints
+    """int64[l], greater than ``first``; no pair occurs twice."""
+    partners: Floats
+    """float64[l]: partners like this one that an account has by chance."""
+
+    def matrix(self) -> sparse.csr_matrix:
+        """float64[a, a], symmetric: 1 for each pair."""
+        from scipy import sparse
+
+        ones = np.ones(len(self.first))
+        half = sparse.coo_matrix((ones, (self.first, self.second)), shape=(self.accounts, self.accounts)).tocsr()
+        return (half + half.T).tocsr()
+
+
+def births(created: Ints, first: Ints, counted: Bools) -> Ints:
+    """When each account that counts was opened: int64[a], seconds or NO_TIME.
+
+    Args:
+        created: int64[a], seconds or NO_TIME.
+        first: int64[a], the first prompt of each account, in seconds or NO_TIME. It stands for the sign-up where no
+            account has one and the first prompt is not of the beginning of the dump (:data:`BEGINNING`).
+        counted: bool[a], one account of each organisation.
+    """
+    found = created
+    if not (created != NO_TIME).any() and (first != NO_TIME).any():
+        known = first[first != NO_TIME]
+        low, high = int(known.min()), int(known.max())
+        found = np.where(first - low >= BEGINNING * (high - low), first, NO_TIME)
+    return np.asarray(np.where(counted, found, NO_TIME))
+
+
+def rare_links(fields: AccountFields, born: Ints) -> Links:
+    """The pairs of accounts that share rare values or were opened almost together.
+
+    The work is linear in the accounts: a value is looked at only if an account has few partners by values as rare.
+
+    Args:
+        fields: of the dump.
+        born: int64[a], seconds or NO_TIME, see :func:`births`.
+    """
+    count = fields.accounts
+    used = {name: field for name, field in fields.fields.items() if name in KINDS}
+    by_time, near = _opened_together(born)
+    found = unique(np.concatenate([by_time, *(_sharing(field) for name, field in used.items() if name not in COARSE)]))
+    first, second = found >> 32, found & 0xFFFFFFFF
+    weight: dict[str, Floats] = {}
+    for name, field in used.items():
+        shared = _rarity(field, count, first, second)
+        weight[KINDS[name]] = np.maximum(weight.get(KINDS[name], 0.0), shared)
+    total = np.zeros(len(found))
+    total[np.searchsorted(found, by_time)] = np.log(count / np.minimum(near, count))
+    for one in weight.values():
+        total += one
+    partners = count * np.exp(-total)
+    kept = partners <= PARTNERS
+    return Links(accounts=count, first=first[kept], second=second[kept], partners=partners[kept])
+
+
+def _partners(field: AccountField) -> Floats:
+    """For each value: how many partners an account has with which it shares a value that as few or fewer have."""
+    holders = np.sort(field.holders)
+    ordered = np.cumsum(holders * (holders - 1.0))
+    place = np.searchsorted(holders, field.holders, side="right") - 1
+    return np.asarray(ordered[place] / max(field.known, 1))
+
+
+def _sharing(field: AccountField) -> Ints:
+    """The packed pairs of accounts that share a value which is rare by itself."""
+    rare = (field.holders > 1) & (_partners(field) <= PARTNERS)
+    account = np.repeat(np.arange(len(field.start) - 1), np.diff(field.start))
+    kept = rare[field.value]
+    account, value = account[kept], field.value[kept].astype(np.int64)
+    order = np.argsort(value, kind="stable")
+    account, value = account[order], value[order]
+    end = np.searchsorted(value, value, side="right")
+    place = np.arange(len(value))
+    later = end - place - 1
+    return packed_pairs(np.repeat(account, later), account[ranges(place + 1, later)])
+
+
+def _rarity(field: AccountField, accounts: int, first: Ints, second: Ints) -> Floats:
+    """For each pair the weight of the rarest value that both have: log(accounts / partners), 0 without one."""
+    from scipy import sparse
+
+    weight = np.log(accounts / np.clip(_partners(field), 1e-9, accounts))
+    weight[field.holders < 2] = 0.0
+    shape = (accounts, len(field.holders))
+    having = sparse.csr_matrix((weight[field.value], field.value, field.start), shape=shape)
+    having.eliminate_zeros()
+    plain = having.copy()
+    plain.data[:] = 1.0
+    both = having[first].multiply(plain[second]).tocsr()
+    return np.asarray(both.max(axis=1).toarray(), np.float64).ravel()
+
+
+def _opened_together(born: Ints) -> tuple[Ints, Floats]:
+    """Packed pairs of accounts that were opened one after another, ascending, and the partners that chance gives.
+
+    The rate of sign-ups is that of the time around, and follows the hours of the day. Sign-ups of one moment are
+    compared with how many of the dump's sign-ups have a moment in common, for some dumps give only the day.
+    """
+    known = np.flatnonzero(born != NO_TIME)
+    order = known[np.argsort(born[known], kind="stable")]
+    n = len(order)
+    if n < 2 * AROUND + 1:
+        return np.empty(0, np.int64), np.empty(0)
+    moment = born[order]
+    clock = _by_hours(moment)
+    place = np.arange(n)
+    low = np.clip(place - AROUND, 0, n - 2 * AROUND - 1)
+    rate = 2 * AROUND / np.maximum(clock[low + 2 * AROUND] - clock[low], 1e-6)
+    later = np.minimum(FOLLOWING, n - 1 - place)
+    one = np.repeat(place, later)
+    other = ranges(place + 1, later)
+    near = 2 * (clock[other] - clock[one] + 1 / DAY) * np.minimum(rate[one], rate[other])
+    size = np.unique(moment, return_inverse=True, return_counts=True)
+    at_once = size[2][size[1]]
+    ordered = np.sort(at_once)
+    same = np.cumsum(ordered - 1.0)[np.searchsorted(ordered, at_once, side="right") - 1] / n
+    near = np.where(moment[one] == moment[other], np.maximum(near, same[one]), near)
+    few = near <= PARTNERS
+    one, other, near = order[one[few]], order[other[few]], near[few]
+    packed = packed_pairs(np.minimum(one, other), np.maximum(one, other))
+    sorted_ = np.argsort(packed)
+    return packed[sorted_], near[sorted_]
+
+
+def _by_hours(moment: Ints) -> Floats:
+    """Moments on a clock on which as many sign-ups fall into each hour of the day: float64, in days."""
+    hour = moment % DAY // (DAY // HOURS)
+    share = np.bincount(hour, minlength=HOURS) + 1.0
+    share /= share.sum()
+    before = np.cumsum(share) - share
+    part = (moment % (DAY // HOURS)) / (DAY // HOURS)
+    return np.asarray(moment // DAY + before[hour] + share[hour] * part, np.float64)
