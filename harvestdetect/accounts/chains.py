@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -24,8 +25,11 @@ from harvestdetect.util.arrays import Bools, Ints32, unique
 
 __all__ = ["SUCCESSION", "chains"]
 
-SUCCESSION = "succession"
+SUCCESSION: Final = "succession"
 """The way in which a chain was found."""
+PART: Final = 0.8
+"""Share of the requests of a candidate that a chain has, or of those of a chain that a candidate has, from which the one
+is a part of the other. Chosen."""
 
 
 def chains(
@@ -39,8 +43,9 @@ def chains(
 ) -> tuple[list[Campaign], Refined]:
     """The candidates, of which those that are pieces of one chain are one; and the clusters with those of small pieces.
 
-    A candidate of which a chain has at least half of the requests is a part of it. The chain has the accounts and the
-    requests of its pieces alone: accounts of a candidate that were active at another time are left out.
+    A candidate is a part of a chain that has at least :data:`PART` of its requests. The chain has the accounts and the
+    requests of its pieces alone: accounts of a candidate that were active at another time are left out. A chain of which
+    one candidate has as much adds nothing.
 
     Args:
         campaigns: the candidates.
@@ -52,24 +57,31 @@ def chains(
         seed: of the choice of groups to compare with, if there are too many.
     """
     corpus = source.corpus
-    groups = [Piece(one.accounts, one.prompts) for one in (*campaigns, *small)]
+    groups = [Piece(one.accounts, one.prompts) for one in campaigns] + [
+        Piece(one.accounts, one.prompts) for one in small
+    ]
     pieces = [
         piece for i in distinct(groups, len(corpus.prompts.account)) for piece in pieces_of(groups[i], corpus.prompts)
     ]
-    left, found = list(campaigns), []
+    left: list[Campaign] = list(campaigns)
+    found: list[Campaign] = []
     for chain in chained(pieces, corpus, source.parts, seed=seed):
         prompts = unique(np.concatenate([pieces[i].prompts for i in chain]))
-        if not source.enough_accounts(prompts):
+        inside = [in_sorted(one.prompts, prompts) for one in left]
+        is_part = [mask.sum() >= PART * len(mask) for mask in inside]
+        has_all = any(
+            mask.sum() >= PART * len(prompts) and not part for mask, part in zip(inside, is_part, strict=True)
+        )
+        if has_all or not source.enough_accounts(prompts):
             continue
-        taken = [np.mean(in_sorted(one.prompts, prompts)) >= 0.5 for one in left]
         parts: list[Campaign] = []
-        for campaign in (one for one, is_part in zip(left, taken, strict=True) if is_part):
-            inside = in_sorted(campaign.prompts, prompts)
-            if inside.any():
-                parts.append(_within(campaign, inside, account=corpus.prompts.account, volume=volume))
+        for campaign, part in zip(left, is_part, strict=True):
+            mask = in_sorted(campaign.prompts, prompts)
+            if part and mask.any():
+                parts.append(_within(campaign, mask, account=corpus.prompts.account, volume=volume))
                 prompts = prompts[~in_sorted(prompts, campaign.prompts)]
-        left = [one for one, is_part in zip(left, taken, strict=True) if not is_part]
-        accounts = unique(source.accounts(prompts)).astype(np.int32)
+        left = [campaign for campaign, part in zip(left, is_part, strict=True) if not part]
+        accounts = unique(corpus.prompts.account[prompts])
         if len(accounts) >= LEAST or not parts:
             group = AccountGroup(way="accounts", accounts=accounts, prompts=prompts)
             one, refined = with_candidate(group, refined, source, volume=volume)

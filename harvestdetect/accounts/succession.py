@@ -28,7 +28,7 @@ import numpy as np
 from harvestdetect.cluster.views import SAME_SET
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import NO_TIME, Corpus, Prompts
-from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges, spread, unique
+from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges, unique
 from harvestdetect.util.words import words
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def pieces_of(group: Piece, prompts: Prompts) -> list[Piece]:
     """The parts of a group that were active one after the other; the group itself where there are not several.
 
     The accounts are put in the order of their median day. Days at random leave a gap of a share g of the whole period
-    between n accounts with a probability of at most ``n (1 - g) ** (n - 1)``. A gap that is less likely than :data:`GAP`
-    divides the group, and so on within both parts. Parts of fewer than :data:`LEAST` accounts are left out.
+    between n accounts with a probability of at most ``n (1 - g) ** (n - 1)``. A gap that is less likely than
+    :data:`GAP` divides the group, and so on within both parts. Parts of fewer than :data:`LEAST` accounts are left out.
     """
     time = prompts.time[group.prompts]
     if not len(time) or (time == NO_TIME).any():
