@@ -28,8 +28,8 @@ __all__ = ["SUCCESSION", "chains"]
 SUCCESSION: Final = "succession"
 """The way in which a chain was found."""
 PART: Final = 0.8
-"""Share of the requests of a candidate that a chain has, or of those of a chain that a candidate has, from which the one
-is a part of the other. Chosen."""
+"""Share of the requests of a candidate that a chain has, or of those of a chain that a candidate has, from which the
+one is a part of the other. Chosen."""
 
 
 def chains(
@@ -44,8 +44,8 @@ def chains(
     """The candidates, of which those that are pieces of one chain are one; and the clusters with those of small pieces.
 
     A candidate is a part of a chain that has at least :data:`PART` of its requests. The chain has the accounts and the
-    requests of its pieces alone: accounts of a candidate that were active at another time are left out. A chain of which
-    one candidate has as much adds nothing.
+    requests of its pieces alone: accounts of a candidate that were active at another time are left out. A chain of
+    which one candidate has as much adds nothing.
 
     Args:
         campaigns: the candidates.

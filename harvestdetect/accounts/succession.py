@@ -1,18 +1,16 @@
 """Which groups of accounts continue one another over time.
 
-A pool of accounts hands over to the next one, a template is replaced every few days, accounts are dropped and others
-opened. Each time the campaign begins anew for whoever looks for texts or accounts that are alike: it comes in *pieces*,
-with other accounts and often with another template. What stays is what is asked: the *payload*, the words of a request
+What stays when a campaign changes its accounts and its template is what is asked: the *payload*, the words of a request
 that are not those of the template.
 
-* A piece is a group of accounts that was active in a short part of the dump. Groups that are too small for a
-  candidate can be pieces too.
+* A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
+  candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
 * Two pieces *continue* each other if they have other accounts and their periods adjoin.
-* They are linked if their payloads are more alike than those of either with other groups that it does not continue: the
-  null distribution of a piece is its likeness with these. A false-discovery rate over all pairs that continue each other
-  bounds the share of false links.
-* Accounts that send copies of one another's requests, such as two classes with one list of exercises, are no pieces of
-  a campaign that deals a list.
+* They are linked if their payloads are more alike than those of either with groups that cannot be of the same chain:
+  long ones with other accounts than all pieces. These are the null distribution of a piece. A false-discovery rate
+  over all pairs that continue each other chooses the links.
+* Accounts that send copies of one another's requests, such as two classes with one list of exercises, share a list
+  instead of dealing it. They are no pieces.
 
 A chain is a component of linked pieces.
 """
@@ -82,7 +80,8 @@ def pieces_of(group: Piece, prompts: Prompts) -> list[Piece]:
 
     The accounts are put in the order of their median day. Days at random leave a gap of a share g of the whole period
     between n accounts with a probability of at most ``n (1 - g) ** (n - 1)``. A gap that is less likely than
-    :data:`GAP` divides the group, and so on within both parts. Parts of fewer than :data:`LEAST` accounts are left out.
+    :data:`GAP` divides the group, and so on within both parts. Parts of fewer than :data:`LEAST` accounts,
+    which were active apart from all others, are left out.
     """
     time = prompts.time[group.prompts]
     if not len(time) or (time == NO_TIME).any():
@@ -178,8 +177,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     """
     if len(groups) < 2:
         return []
-    account, time = corpus.prompts.account, corpus.prompts.time
-    periods = _periods(groups, account, time)
+    periods = _periods(groups, corpus.prompts.account, corpus.prompts.time)
     other = _other_accounts(groups, len(corpus.prompts.accounts))
     follows = periods.adjoin() & other
     asked = np.flatnonzero(follows.any(axis=1))
@@ -187,15 +185,11 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
         return []
     compared = _compared(len(groups), asked, seed)
     payloads = _payloads([groups[i] for i in compared], corpus, parts)
-    follows, other, short = (
-        follows[np.ix_(compared, compared)],
-        other[np.ix_(compared, compared)],
-        periods.short[compared],
-    )
+    follows, other = follows[np.ix_(compared, compared)], other[np.ix_(compared, compared)]
     dealt = payloads.dealt
     follows &= dealt[:, None] & dealt
-    outside = other[:, short & dealt].all(axis=1)
-    links = _links(follows, other & outside, payloads.likeness)
+    never = other[:, periods.short[compared] & dealt].all(axis=1)
+    links = _links(follows, other & never, payloads.likeness)
     links = [(i, j) for i, j in links if not payloads.one_list(i, j)]
     return [[int(compared[i]) for i in component] for component in _components(links)]
 
@@ -322,7 +316,7 @@ def _payloads(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments) ->
     segments, place = np.unique(parts.segment[ranges(parts.start[prompts], count)], return_inverse=True)
     number: dict[str, int] = {}
     found = [
-        np.array([number.setdefault(word, len(number)) for word in set(words(text))], np.int32)
+        np.array([number.setdefault(word, len(number)) for word in dict.fromkeys(words(text))], np.int32)
         for text in corpus.text.take(segments)
     ]
     start = np.concatenate(([0], np.cumsum([len(one) for one in found])))
@@ -357,8 +351,12 @@ def _links(follows: Bools, outside: Bools, likeness: Floats) -> list[tuple[int, 
     """The pairs that are more alike than chance, among those that continue each other.
 
     The p-value of a pair is the larger of those of its two sides. The p-value of a side is the rank of the likeness
-    among those with groups of other accounts that the side does not continue. Benjamini and Hochberg (1995) choose the
-    pairs.
+    among those with groups outside. Benjamini and Hochberg (1995) choose the pairs.
+
+    Args:
+        follows: bool[g, g], symmetric: which groups continue each other.
+        outside: bool[g, g]: with which groups each is compared.
+        likeness: float64[g, g], symmetric.
     """
     p = np.ones(follows.shape)
     for i in np.flatnonzero(follows.any(axis=1)):
