@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from harvestdetect.accounts.candidates import with_groups
+from harvestdetect.accounts.chains import chains
 from harvestdetect.accounts.find import account_groups
 from harvestdetect.campaign.find import find_campaigns
 from harvestdetect.cluster.assign import Assigned, Volumes
@@ -431,7 +432,7 @@ def add_groups(
     volume: Volumes,
     context: Context,
 ) -> tuple[list[Campaign], Refined]:
-    """Adds the candidates whose accounts are alike, whatever their templates.
+    """Adds the candidates whose accounts are alike, whatever their templates, and joins those that are one over time.
 
     Args:
         campaigns: the candidates of texts.
@@ -450,11 +451,12 @@ def add_groups(
         source = TemplateSource(
             corpus=corpus, parts=parts, vectors=wording.vectors, min_accounts=settings.min_accounts, pool=pool
         )
-        groups, near = account_groups(
+        groups, small, near = account_groups(
             corpus, parts, wording.vectors, min_accounts=settings.min_accounts, fdr=settings.fdr,
             link_log_p=settings.link_log_p, threads=settings.threads, seed=settings.seed,
         )  # fmt: skip
-        return with_groups(campaigns, groups, refined, source, volume=volume.prompts, near=near)
+        found, refined = with_groups(campaigns, groups, refined, source, volume=volume.prompts, near=near)
+        return chains(found, small, refined, source, volume=volume.prompts, seed=settings.seed)
 
 
 def measure(

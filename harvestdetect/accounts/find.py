@@ -6,7 +6,8 @@ from harvestdetect.accounts.alike import alike
 from harvestdetect.accounts.candidates import Near
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.infrastructure import infrastructure_groups
-from harvestdetect.accounts.profiles import account_profiles, columns_of, topic_profiles
+from harvestdetect.accounts.profiles import PromptColumns, account_profiles, columns_of, topic_profiles
+from harvestdetect.accounts.succession import LEAST
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus
@@ -25,8 +26,10 @@ def account_groups(
     link_log_p: float,
     threads: int,
     seed: int,
-) -> tuple[list[AccountGroup], Near]:
-    """The groups of alike accounts, best first within each layer, and the nearest accounts of each.
+) -> tuple[list[AccountGroup], list[AccountGroup], Near]:
+    """The groups of alike accounts, best first within each layer; small groups; and the nearest accounts of each.
+
+    Small groups are no candidates. They may be pieces of a chain, see :mod:`harvestdetect.accounts.succession`.
 
     Args:
         corpus: of n segments.
@@ -50,4 +53,16 @@ def account_groups(
         log_p=link_log_p,
     )  # fmt: skip
     near = Near(whole.account, by_account.neighbors, columns.accounts)
-    return [*by_account.groups, *by_topic.groups, *by_values], near
+    small = _small_groups(columns, threads=threads, seed=seed) if min_accounts > LEAST else []
+    return [*by_account.groups, *by_topic.groups, *by_values], small, near
+
+
+def _small_groups(columns: PromptColumns, *, threads: int, seed: int) -> list[AccountGroup]:
+    """The groups of alike accounts that have enough accounts for a piece of a chain."""
+    return [
+        group
+        for profiles in (account_profiles, topic_profiles)
+        for group in alike(
+            profiles(columns, min_accounts=LEAST), columns, min_accounts=LEAST, threads=threads, seed=seed
+        ).groups
+    ]
