@@ -198,8 +198,8 @@ def _subtract(
     is measured again on the rest, and keeps the larger p-value of each measure. If the rest is too small for a
     campaign, the candidate keeps no evidence.
 
-    A candidate that only infrastructure gave comes after those of texts and accounts: it may hold several campaigns that
-    one operator runs, and each of them says more by itself.
+    A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
+    one operator, and each of them says more by itself.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
