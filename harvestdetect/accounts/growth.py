@@ -35,6 +35,8 @@ SURE: Final = 0.99
 MOSTLY: Final = 0.8
 """The share of linked accounts among members is that of columns that hold so much of the group."""
 LEAST: Final = 1e-4
+"""Smallest share of a column that belongs to a group, and smallest share of all accounts in one: a logarithm of zero
+has no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

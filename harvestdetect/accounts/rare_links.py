@@ -46,7 +46,9 @@ FOLLOWING: Final = 16
 AROUND: Final = 64
 """Sign-ups before and after one from which the rate at its time is computed. Chosen."""
 HOURS: Final = 24
+"""Hours in a day."""
 DAY: Final = 86_400
+"""Seconds in a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
