@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
+from harvestdetect.data import Way
 from harvestdetect.util.arrays import Ints32
 
-__all__ = ["AccountGroup", "Way"]
-
-Way: TypeAlias = Literal["texts", "accounts", "infrastructure"]
-"""How a candidate was found: its texts are alike, its accounts are alike, or they share rare values or sign-ups."""
+__all__ = ["AccountGroup"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
