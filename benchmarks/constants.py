@@ -178,6 +178,12 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         NEIGHBORS="neighbours", LEAST_COHESION="share", CHARACTERISTIC="share", LIFT="times",
     ),
     *_of("accounts.candidates", PART="share", APART="share"),
+    *_of("accounts.chains", PART="share"),
+    *_of(
+        "accounts.succession",
+        CENTRAL="share", LEAST="accounts", GAP="probability", SHORT="share", OVERLAP="share", OTHER="share",
+        FIXED="share", COPY="share", COPIED="share", FALSE_LINKS="share",
+    ),
     *_of("accounts.rare_links", PARTNERS="accounts", BEGINNING="share"),
     *_of("accounts.id_links", LETTERS="letters"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts", UNCOMMON="accounts", SAME="share"),
@@ -221,6 +227,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling", "MOST": "memory",
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
+    "accounts.succession": {"DAY": "arithmetic", "PAYLOADS": "sampling", "COMPARED": "sampling"},
     "accounts.profiles": {
         "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading",
     },

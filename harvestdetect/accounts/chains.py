@@ -18,14 +18,14 @@ from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.succession import LEAST, Piece, chained, distinct, pieces_of
 from harvestdetect.campaign.form import joined
 from harvestdetect.corpus.by_prompt import in_sorted
-from harvestdetect.data import Campaign
+from harvestdetect.data import Campaign, Way
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.refine import Refined
 from harvestdetect.util.arrays import Bools, Ints32, unique
 
 __all__ = ["SUCCESSION", "chains"]
 
-SUCCESSION: Final = "succession"
+SUCCESSION: Final[Way] = "succession"
 """The way in which a chain was found."""
 PART: Final = 0.8
 """Share of the requests of a candidate that a chain has, or of those of a chain that a candidate has, from which the

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +20,7 @@ def blobs(rng: np.random.Generator, *, centres: int, rows: int, d: int = 32, spr
 
 
 @pytest.fixture
-def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Ints8, Ints8]]]:
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Ints8, Ints8]]:
     """What was compared: the codes of all rows, and those of the centres."""
     seen: list[tuple[Ints8, Ints8]] = []
     train = codebook.train_centres
@@ -33,7 +31,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Ints8, Ints
         return centre
 
     monkeypatch.setattr(codebook, "train_centres", recording)
-    yield seen
+    return seen
 
 
 def by_brute_force(code: Ints8, centre: Ints8, each: int) -> Ints:
