@@ -177,7 +177,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         "accounts.alike",
         NEIGHBORS="neighbours", LEAST_COHESION="share", CHARACTERISTIC="share", LIFT="times",
     ),
-    *_of("accounts.candidates", PART="share", APART="share"),
+    *_of("accounts.candidates", OVERLAPPING="share", PART="share", APART="share"),
     *_of("accounts.chains", PART="share"),
     *_of(
         "accounts.succession",

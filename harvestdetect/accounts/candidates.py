@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Near", "with_candidate", "with_groups"]
 
+OVERLAPPING: Final = 0.5
+"""Jaccard index from which a group that only infrastructure gave is a candidate that texts or accounts gave. Its edges
+are less sure than theirs. Chosen."""
 PART: Final = 0.5
 """Share of a group that must be in a candidate for the group to be a part of it. Chosen."""
 APART: Final = 0.25
@@ -147,10 +150,15 @@ def _distinct(groups: Sequence[AccountGroup], *, accounts: int) -> list[AccountG
     taken = np.zeros(len(groups), bool)
     sets = [group.accounts for group in groups]
     for number, (others, index) in enumerate(_jaccard(sets, sets, accounts=accounts)):
-        if not (taken[others] & (index >= SAME_SET)).any():
+        if not (taken[others] & (index >= _same_from(groups[number]))).any():
             taken[number] = True
             kept.append(number)
     return [groups[number] for number in kept]
+
+
+def _same_from(group: AccountGroup) -> float:
+    """The Jaccard index from which a group has the same accounts as another."""
+    return OVERLAPPING if group.way == "infrastructure" else SAME_SET
 
 
 def _same(
@@ -169,7 +177,7 @@ def _same(
     for group, (places, index) in zip(
         groups, _jaccard([group.accounts for group in groups], sets, accounts=accounts), strict=True
     ):
-        same = places[index >= SAME_SET].tolist()
+        same = places[index >= _same_from(group)].tolist()
         for place in same:
             found[place] = replace(found[place], ways=tuple(dict.fromkeys((*found[place].ways, group.way))))
         if not same:
