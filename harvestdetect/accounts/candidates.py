@@ -118,6 +118,29 @@ def with_groups(
     return campaigns, replace(refined, assigned=assigned, descriptions=descriptions, templates=templates)
 
 
+def with_candidate(
+    group: AccountGroup, refined: Refined, source: Source, *, volume: Ints32
+) -> tuple[Campaign, Refined]:
+    """The candidate of a group, and the clusters with those that it adds.
+
+    Args:
+        group: of accounts.
+        refined: the clusters of other candidates.
+        source: of the texts.
+        volume: int32[a], requests of every account.
+    """
+    clusters = _clusters(group, source)
+    first = len(refined.assigned)
+    prompts = [one.item.prompts for one in clusters]
+    added = replace(
+        refined,
+        assigned=[*refined.assigned, *(one.item for one in clusters)],
+        descriptions=[*refined.descriptions, *(one.description for one in clusters)],
+        templates={**refined.templates, **{first + i: one.template for i, one in enumerate(clusters)}},
+    )
+    return _candidate(group, prompts, first, source.corpus.prompts.account, volume), added
+
+
 def _distinct(groups: Sequence[AccountGroup], *, accounts: int) -> list[AccountGroup]:
     """The groups without those that have the same accounts as a better one."""
     kept: list[int] = []
@@ -239,5 +262,6 @@ def _candidate(group: AccountGroup, prompts: Sequence[Ints32], first: int, accou
         prompts=row,
         prompt_cluster=cluster,
         link_log_p=0.0,
+        stray_hits=group.least_prompts - 1,
         ways=(group.way,),
     )

@@ -18,8 +18,9 @@ OF_RING = 24
 
 
 def _vocabulary(rng: random.Random) -> list[list[str]]:
-    words = [a + b + c for a in "bdfgklmnprstvz" for b in ("ad", "el", "om", "ur", "in", "at") for c in
-             ("an", "or", "ish", "ex", "ulo", "ern", "ick", "ane", "oth", "ury", "eld", "amp", "ost", "ing")]  # fmt: skip
+    middle = ("ad", "el", "om", "ur", "in", "at")
+    end = ("an", "or", "ish", "ex", "ulo", "ern", "ick", "ane", "oth", "ury", "eld", "amp", "ost", "ing")
+    words = [a + b + c for a in "bdfgklmnprstvz" for b in middle for c in end]
     rng.shuffle(words)
     return [words[8 * s : 8 * s + 8] for s in range(SUBJECTS)]
 

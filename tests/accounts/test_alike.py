@@ -121,7 +121,7 @@ def test_the_nearest_profiles_are_nearly_those_of_brute_force() -> None:
 
 
 def test_profiles_without_a_column_in_common_are_no_neighbours() -> None:
-    columns = columns_from([*([[0]] * 6 for _ in range(12)), *([[1]] * 6 for _ in range(12)), *([[2]] * 6 for _ in range(60))])
+    columns = columns_from([[[column]] * 6 for column, count in ((0, 12), (1, 12), (2, 60)) for _ in range(count)])
     near = nearest_profiles(account_profiles(columns, min_accounts=LEAST), threads=1, seed=0)
     assert (near.index[0] < 12).all()
     assert (near.index[0] >= 0).sum() == 11

@@ -122,7 +122,9 @@ def test_equal_texts_have_equal_columns_and_every_prompt_has_some_of_each_scale(
     kinds = np.unique(columns.matrix.toarray(), axis=0)
     assert len(kinds) <= 100
     assert columns.accounts == 40
-    users = [len(np.unique(columns.account[columns.matrix[:, [c]].nonzero()[0]])) for c in range(columns.matrix.shape[1])]
+    users = [
+        len(np.unique(columns.account[columns.matrix[:, [c]].nonzero()[0]])) for c in range(columns.matrix.shape[1])
+    ]
     assert columns.users.tolist() == users
     assert columns.users_among(np.arange(240, dtype=np.int32)).tolist() == users
 

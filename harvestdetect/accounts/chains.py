@@ -1,0 +1,114 @@
+"""Chains over time: candidates that continue one another become one.
+
+A pool of accounts hands over to the next one, a template is replaced every few days, accounts are dropped and others
+opened. Each time the campaign begins anew for whoever looks for texts or accounts that are alike.
+:mod:`harvestdetect.accounts.succession` says which groups continue one another; here they become a candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.accounts.candidates import with_candidate
+from harvestdetect.accounts.groups import AccountGroup
+from harvestdetect.accounts.succession import LEAST, Piece, chained, distinct, pieces_of
+from harvestdetect.campaign.form import joined
+from harvestdetect.corpus.by_prompt import in_sorted
+from harvestdetect.data import Campaign
+from harvestdetect.template.clusters import Source
+from harvestdetect.template.refine import Refined
+from harvestdetect.util.arrays import Bools, Ints32, unique
+
+__all__ = ["SUCCESSION", "chains"]
+
+SUCCESSION: Final = "succession"
+"""The way in which a chain was found."""
+PART: Final = 0.8
+"""Share of the requests of a candidate that a chain has, or of those of a chain that a candidate has, from which the
+one is a part of the other. Chosen."""
+
+
+def chains(
+    campaigns: Sequence[Campaign],
+    small: Sequence[AccountGroup],
+    refined: Refined,
+    source: Source,
+    *,
+    volume: Ints32,
+    seed: int,
+) -> tuple[list[Campaign], Refined]:
+    """The candidates, of which those that are pieces of one chain are one; and the clusters with those of small pieces.
+
+    A candidate is a part of a chain that has at least :data:`PART` of its requests. The chain has the accounts and the
+    requests of its pieces alone: accounts of a candidate that were active at another time are left out. A chain of
+    which one candidate has as much adds nothing.
+
+    Args:
+        campaigns: the candidates.
+        small: further groups that may be pieces: of :data:`~harvestdetect.accounts.succession.LEAST` or more accounts.
+            They are no candidates.
+        refined: the clusters of the candidates.
+        source: of the texts.
+        volume: int32[a], requests of every account.
+        seed: of the choice of groups to compare with, if there are too many.
+    """
+    corpus = source.corpus
+    groups = [Piece(one.accounts, one.prompts) for one in campaigns] + [
+        Piece(one.accounts, one.prompts) for one in small
+    ]
+    pieces = [
+        piece for i in distinct(groups, len(corpus.prompts.account)) for piece in pieces_of(groups[i], corpus.prompts)
+    ]
+    left: list[Campaign] = list(campaigns)
+    found: list[Campaign] = []
+    for chain in chained(pieces, corpus, source.parts, seed=seed):
+        prompts = unique(np.concatenate([pieces[i].prompts for i in chain]))
+        inside = [in_sorted(one.prompts, prompts) for one in left]
+        is_part = [mask.sum() >= PART * len(mask) for mask in inside]
+        has_all = any(
+            mask.sum() >= PART * len(prompts) and not part for mask, part in zip(inside, is_part, strict=True)
+        )
+        if has_all or not source.enough_accounts(prompts):
+            continue
+        parts: list[Campaign] = []
+        for campaign, part in zip(left, is_part, strict=True):
+            mask = in_sorted(campaign.prompts, prompts)
+            if part and mask.any():
+                parts.append(_within(campaign, mask, account=corpus.prompts.account, volume=volume))
+                prompts = prompts[~in_sorted(prompts, campaign.prompts)]
+        left = [campaign for campaign, part in zip(left, is_part, strict=True) if not part]
+        accounts = unique(corpus.prompts.account[prompts])
+        if len(accounts) >= LEAST or not parts:
+            group = AccountGroup(way="accounts", accounts=accounts, prompts=prompts)
+            one, refined = with_candidate(group, refined, source, volume=volume)
+            parts.append(one)
+        whole = joined(parts, volume=volume)
+        found.append(replace(whole, ways=(*whole.ways, SUCCESSION)))
+    return left + found, refined
+
+
+def _within(campaign: Campaign, inside: Bools, *, account: Ints32, volume: Ints32) -> Campaign:
+    """A campaign with some of its prompts only, and with their accounts.
+
+    Args:
+        campaign: the campaign.
+        inside: bool[q]: which of its prompts stay, at least one.
+        account: int32[p], the account of every prompt.
+        volume: int32[a], requests of every account.
+    """
+    prompts, cluster = campaign.prompts[inside], campaign.prompt_cluster[inside]
+    accounts, hits = np.unique(account[prompts], return_counts=True)
+    return replace(
+        campaign,
+        clusters=unique(cluster),
+        accounts=accounts.astype(np.int32),
+        membership=campaign.membership[np.searchsorted(campaign.accounts, accounts)],
+        harvest_share=hits / volume[accounts],
+        harvest_prompts=hits.astype(np.int32),
+        prompts=prompts,
+        prompt_cluster=cluster,
+    )

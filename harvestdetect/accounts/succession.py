@@ -1,0 +1,379 @@
+"""Which groups of accounts continue one another over time.
+
+What stays when a campaign changes its accounts and its template is what is asked: the *payload*, the words of a request
+that are not those of the template.
+
+* A *piece* is a group of accounts that was active in a short part of the dump. Groups that are too small for a
+  candidate can be pieces too. A group whose accounts were active one part after the other is several pieces.
+* Two pieces *continue* each other if they have other accounts and their periods adjoin.
+* They are linked if their payloads are more alike than those of either with groups that cannot be of the same chain:
+  long ones with other accounts than all pieces. These are the null distribution of a piece. A false-discovery rate
+  over all pairs that continue each other chooses the links.
+* Accounts that send copies of one another's requests, such as two classes with one list of exercises, share a list
+  instead of dealing it. They are no pieces.
+
+A chain is a component of linked pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from harvestdetect.cluster.views import SAME_SET
+from harvestdetect.corpus.by_prompt import PromptSegments
+from harvestdetect.data import NO_TIME, Corpus, Prompts
+from harvestdetect.util.arrays import Bools, Floats, Ints, Ints32, ranges, unique
+from harvestdetect.util.words import words
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+__all__ = ["LEAST", "Piece", "chained", "distinct", "pieces_of"]
+
+DAY: Final = 86_400
+"""Seconds of a day."""
+CENTRAL: Final = 0.1
+"""Share of the days of accounts of a group that lies before its period, and after it. Chosen."""
+LEAST: Final = 5
+"""Accounts of a piece. Chosen."""
+GAP: Final = 0.01
+"""Probability of a gap in time that divides a group. Chosen."""
+SHORT: Final = 0.3
+"""Longest period of a piece, as a share of that of the whole dump. Chosen."""
+OVERLAP: Final = 0.34
+"""Largest part of the shorter period that two pieces which continue each other have in common. Chosen: two of three
+days may not."""
+OTHER: Final = 0.2
+"""Share of the accounts of the smaller of two groups that both have, from which they are not other accounts. As for
+links between clusters. Chosen."""
+PAYLOADS: Final = 100
+"""Most requests of a group whose payload is read. All groups are read alike far, because the words of a few requests
+are less like those of others. Chosen, for speed."""
+COMPARED: Final = 400
+"""Most groups with which pieces are compared. Chosen, for speed."""
+FIXED: Final = 0.25
+"""Share of the requests of a group that have a word from which the word belongs to a template. Chosen: a piece may
+have several templates."""
+COPY: Final = 0.5
+"""Share of the words of two payloads that both have, from which one copies the other. Chosen."""
+COPIED: Final = 0.5
+"""Share of copies among the requests of a group from which the group shares its list instead of dealing it. Chosen."""
+FALSE_LINKS: Final = 0.2
+"""False-discovery rate of links. Chosen: a chain is a candidate, which is judged."""
+
+
+class Piece(NamedTuple):
+    """A group of accounts that may be a part of a campaign."""
+
+    accounts: Ints32
+    """int32[a], ascending."""
+    prompts: Ints32
+    """int32[q], ascending."""
+
+
+def pieces_of(group: Piece, prompts: Prompts) -> list[Piece]:
+    """The parts of a group that were active one after the other; the group itself where there are not several.
+
+    The accounts are put in the order of their median day. Days at random leave a gap of a share g of the whole period
+    between n accounts with a probability of at most ``n (1 - g) ** (n - 1)``. A gap that is less likely than
+    :data:`GAP` divides the group, and so on within both parts. Parts of fewer than :data:`LEAST` accounts,
+    which were active apart from all others, are left out.
+    """
+    time = prompts.time[group.prompts]
+    if not len(time) or (time == NO_TIME).any():
+        return [group]
+    sender = np.searchsorted(group.accounts, prompts.account[group.prompts])
+    order = np.lexsort((time, sender))
+    start = np.searchsorted(sender[order], np.arange(len(group.accounts) + 1))
+    middle = time[order][(start[:-1] + start[1:] - 1) // 2]
+    by_time = np.argsort(middle, kind="stable")
+    parts = _cut(by_time, middle[by_time] / DAY)
+    if len(parts) == 1 and len(parts[0]) == len(by_time):
+        return [group]
+    found = []
+    for part in parts:
+        inside = np.zeros(len(group.accounts), bool)
+        inside[part] = True
+        found.append(Piece(group.accounts[inside], group.prompts[inside[sender]]))
+    return found
+
+
+def distinct(groups: Sequence[Piece], prompts: int) -> list[int]:
+    """The groups without those that have nearly the same prompts as an earlier one: their positions, ascending.
+
+    Args:
+        groups: earlier ones are kept.
+        prompts: the number of all prompts.
+    """
+    from scipy import sparse
+
+    size = np.array([len(group.prompts) for group in groups], np.int64)
+    member = sparse.csr_matrix(
+        (
+            np.ones(int(size.sum()), np.int32),
+            np.concatenate([group.prompts for group in groups]) if groups else np.empty(0, np.int32),
+            np.concatenate(([0], np.cumsum(size))),
+        ),
+        shape=(len(groups), prompts),
+    )
+    common = (member @ member.T).tocsr()
+    kept = np.zeros(len(groups), bool)
+    for i in range(len(groups)):
+        row = common[i]
+        same = row.data >= SAME_SET * (size[i] + size[row.indices] - row.data)
+        kept[i] = not (kept[row.indices] & same).any()
+    return np.flatnonzero(kept).tolist()
+
+
+def _cut(accounts: Ints, day: Floats) -> list[Ints]:
+    """The parts of accounts that are in the order of their days; see :func:`pieces_of`."""
+    count = len(accounts)
+    if count > LEAST:
+        gap = np.diff(day)
+        at = int(gap.argmax()) + 1
+        chance = count * (1 - gap[at - 1] / max(day[-1] - day[0], 1.0)) ** (count - 1)
+        if chance < GAP and max(at, count - at) >= LEAST:
+            return [
+                part
+                for side in (slice(0, at), slice(at, count))
+                if len(accounts[side]) >= LEAST
+                for part in _cut(accounts[side], day[side])
+            ]
+    return [accounts]
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """When groups were active, in days."""
+
+    first: Ints
+    """int64[g]: first day of the period of each group."""
+    last: Ints
+    """int64[g]: last day of it; before the first day if it is not known."""
+    short: Bools
+    """bool[g]: whether the period is a short part of the dump."""
+
+    def adjoin(self) -> Bools:
+        """bool[g, g]: whether the periods of two groups are short and adjoin or overlap little."""
+        length = self.last - self.first + 1
+        common = np.minimum(self.last[:, None], self.last) - np.maximum(self.first[:, None], self.first) + 1
+        little = common <= OVERLAP * np.minimum(length[:, None], length)
+        near = -common <= np.maximum(length[:, None], length)
+        return np.asarray(little & near & self.short[:, None] & self.short)
+
+
+def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, seed: int) -> list[list[int]]:
+    """Which groups are pieces of which chain: lists of two or more, ascending.
+
+    Args:
+        groups: that may be pieces. They may overlap.
+        corpus: of their prompts.
+        parts: the whole parts of every prompt.
+        seed: of the choice of groups to compare with, if there are too many.
+    """
+    if len(groups) < 2:
+        return []
+    periods = _periods(groups, corpus.prompts.account, corpus.prompts.time)
+    other = _other_accounts(groups, len(corpus.prompts.accounts))
+    follows = periods.adjoin() & other
+    asked = np.flatnonzero(follows.any(axis=1))
+    if not len(asked):
+        return []
+    compared = _compared(len(groups), asked, seed)
+    payloads = _payloads([groups[i] for i in compared], corpus, parts)
+    follows, other = follows[np.ix_(compared, compared)], other[np.ix_(compared, compared)]
+    dealt = payloads.dealt
+    follows &= dealt[:, None] & dealt
+    never = other[:, periods.short[compared] & dealt].all(axis=1)
+    links = _links(follows, other & never, payloads.likeness)
+    links = [(i, j) for i, j in links if not payloads.one_list(i, j)]
+    return [[int(compared[i]) for i in component] for component in _components(links)]
+
+
+def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
+    """The period of each group: the days without the first and the last of the days of its accounts.
+
+    A day counts once for each account that was active on it, however much the account sent.
+    """
+    known = time != NO_TIME
+    day = np.where(known, time, 0) // DAY
+    first, last = np.zeros(len(groups), np.int64), np.full(len(groups), -1, np.int64)
+    for i, group in enumerate(groups):
+        mine = group.prompts[known[group.prompts]]
+        if 2 * len(mine) >= len(group.prompts) and len(mine):
+            first[i], last[i] = _central(account[mine], day[mine])
+    whole = _central(account[known], day[known]) if known.any() else (0, -1)
+    length = last - first + 1
+    return Periods(first, last, (length > 0) & (length <= SHORT * (whole[1] - whole[0] + 1)))
+
+
+def _central(account: Ints32, day: Ints) -> tuple[int, int]:
+    low = int(day.min())
+    wide = int(day.max()) - low + 1
+    days = np.sort(unique(account.astype(np.int64) * wide + day - low) % wide)
+    cut = int(CENTRAL * len(days))
+    return int(days[cut]) + low, int(days[len(days) - 1 - cut]) + low
+
+
+def _other_accounts(groups: Sequence[Piece], accounts: int) -> Bools:
+    """bool[g, g]: whether two groups have hardly any account in common."""
+    from scipy import sparse
+
+    size = np.array([len(group.accounts) for group in groups])
+    start = np.concatenate(([0], np.cumsum(size)))
+    member = sparse.csr_matrix(
+        (np.ones(int(start[-1]), np.int32), np.concatenate([group.accounts for group in groups]), start),
+        shape=(len(groups), accounts),
+    )
+    return np.asarray((member @ member.T).toarray() < OTHER * np.minimum(size[:, None], size))
+
+
+def _compared(count: int, asked: Ints, seed: int) -> Ints:
+    """The groups that are compared: those that continue another, and as many others as there may be."""
+    rest = np.setdiff1d(np.arange(count), asked)
+    most = max(0, COMPARED - len(asked))
+    if len(rest) > most:
+        rest = np.random.default_rng(seed).choice(rest, most, replace=False)
+    return np.sort(np.concatenate([asked, rest]))
+
+
+# ---------------------------------------------------------------- payloads
+
+
+class _Payloads:
+    """The words of the requests of groups without those of their templates."""
+
+    def __init__(self, used: sparse.csr_matrix, group: Ints, account: Ints32) -> None:
+        """Takes the words of r requests.
+
+        Args:
+            used: float32[r, w], ones: which request has which word.
+            group: int64[r], ascending: the group of each request.
+            account: int32[r]: the account of each request.
+        """
+        from scipy import sparse
+
+        count = int(group[-1]) + 1
+        self._start = np.searchsorted(group, np.arange(count + 1))
+        self._account = account
+        size = np.diff(self._start)
+        wide = used.shape[1]
+        by_group = sparse.csr_matrix((np.ones(len(group), np.float32), np.arange(len(group)), self._start))
+        share = (sparse.diags((1 / np.maximum(size, 1)).astype(np.float32)) @ by_group @ used).tocsr()
+        share.data = (share.data >= FIXED).astype(np.float32)
+        share.eliminate_zeros()
+        self._fixed = share
+        self._used = (used - used.multiply(self._fixed[group])).tocsr()
+        self._used.eliminate_zeros()
+        rarity = np.log(np.maximum(len(group) / (np.bincount(used.indices, minlength=wide) + 1), 1)).astype(np.float32)
+        key, sender = np.unique(group * (int(account.max()) + 1) + account, return_inverse=True)
+        by_sender = sparse.csr_matrix(
+            (np.ones(len(group), np.float32), (sender, np.arange(len(group)))), shape=(len(key), len(group))
+        )
+        sent = (by_sender @ self._used).tocsr()
+        sent.data[:] = 1
+        owner = key // (int(account.max()) + 1)
+        by_owner = sparse.csr_matrix(
+            (np.ones(len(key), np.float32), (owner, np.arange(len(key)))), shape=(count, len(key))
+        )
+        words_of = (by_owner @ sent).tocsr()
+        words_of.data = np.log1p(words_of.data)
+        self._words = (words_of @ sparse.diags(rarity)).tocsr()
+
+    @property
+    def likeness(self) -> Floats:
+        """float64[g, g]: cosine of the words of two groups, without those of the template of either."""
+        square = self._words.multiply(self._words).tocsr()
+        own = np.asarray(square.sum(axis=1)).ravel()[:, None] - (square @ self._fixed.T).toarray()
+        product = (self._words @ self._words.T).toarray()
+        return np.asarray(product / np.sqrt(np.maximum(own * own.T, 1e-12)))
+
+    @property
+    def dealt(self) -> Bools:
+        """bool[g]: whether the accounts of a group send requests of their own and not copies of one another's."""
+        return np.array([not self.one_list(i, i) for i in range(len(self._start) - 1)])
+
+    def one_list(self, first: int, second: int) -> bool:
+        """Whether the requests of a group are copies of those of other accounts of another one, or of itself."""
+        a, b = (slice(self._start[i], self._start[i + 1]) for i in (first, second))
+        both = (self._used[a] @ self._used[b].T).toarray()
+        size = [np.asarray(self._used[rows].sum(axis=1)).ravel() for rows in (a, b)]
+        union = size[0][:, None] + size[1] - both
+        copy = (both >= COPY * union) & (self._account[a][:, None] != self._account[b])
+        return bool(max(copy.any(axis=1).mean(), copy.any(axis=0).mean()) >= COPIED)
+
+
+def _payloads(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments) -> _Payloads:
+    from scipy import sparse
+
+    chosen = [_evenly(group.prompts, corpus.prompts.account) for group in groups]
+    prompts = np.concatenate(chosen)
+    count = parts.start[prompts + 1] - parts.start[prompts]
+    segments, place = np.unique(parts.segment[ranges(parts.start[prompts], count)], return_inverse=True)
+    number: dict[str, int] = {}
+    found = [
+        np.array([number.setdefault(word, len(number)) for word in dict.fromkeys(words(text))], np.int32)
+        for text in corpus.text.take(segments)
+    ]
+    start = np.concatenate(([0], np.cumsum([len(one) for one in found])))
+    by_segment = sparse.csr_matrix(
+        (np.ones(int(start[-1]), np.float32), np.concatenate(found), start), shape=(len(found), max(len(number), 1))
+    )
+    of_prompt = sparse.csr_matrix(
+        (np.ones(len(place), np.float32), place, np.concatenate(([0], np.cumsum(count)))),
+        shape=(len(prompts), len(segments)),
+    )
+    used = (of_prompt @ by_segment).tocsr()
+    used.data[:] = 1
+    group = np.repeat(np.arange(len(groups)), [len(one) for one in chosen])
+    return _Payloads(used, group, corpus.prompts.account[prompts])
+
+
+def _evenly(prompts: Ints32, account: Ints32) -> Ints32:
+    """At most :data:`PAYLOADS` prompts: one of each account in turn."""
+    sender = account[prompts]
+    order = np.argsort(sender, kind="stable")
+    ordered = sender[order]
+    start = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    turn = np.arange(len(order)) - np.repeat(start, np.diff(np.append(start, len(order))))
+    taken = order[np.argsort(turn, kind="stable")]
+    return np.sort(prompts[taken[:PAYLOADS]])
+
+
+# ---------------------------------------------------------------- links
+
+
+def _links(follows: Bools, outside: Bools, likeness: Floats) -> list[tuple[int, int]]:
+    """The pairs that are more alike than chance, among those that continue each other.
+
+    The p-value of a pair is the larger of those of its two sides. The p-value of a side is the rank of the likeness
+    among those with groups outside. Benjamini and Hochberg (1995) choose the pairs.
+
+    Args:
+        follows: bool[g, g], symmetric: which groups continue each other.
+        outside: bool[g, g]: with which groups each is compared.
+        likeness: float64[g, g], symmetric.
+    """
+    p = np.ones(follows.shape)
+    for i in np.flatnonzero(follows.any(axis=1)):
+        mine = follows[i]
+        null = np.sort(likeness[i, outside[i]])
+        above = len(null) - np.searchsorted(null, likeness[i, mine])
+        p[i, mine] = (above + 1) / (len(null) + 1)
+    p = np.maximum(p, p.T)
+    first, second = np.nonzero(np.triu(follows, 1))
+    value = p[first, second]
+    order = np.argsort(value, kind="stable")
+    good = np.flatnonzero(value[order] <= FALSE_LINKS * np.arange(1, len(order) + 1) / max(len(order), 1))
+    chosen = np.sort(order[: good[-1] + 1]) if len(good) else order[:0]
+    return list(zip(first[chosen].tolist(), second[chosen].tolist(), strict=True))
+
+
+def _components(links: Sequence[tuple[int, int]]) -> list[list[int]]:
+    import networkx as nx
+
+    return sorted(sorted(component) for component in nx.connected_components(nx.Graph(links)))

@@ -1,0 +1,229 @@
+"""Groups that continue one another over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harvestdetect.accounts import succession
+from harvestdetect.accounts.succession import Piece, chained, distinct, pieces_of
+from harvestdetect.corpus.by_prompt import PromptSegments
+from harvestdetect.data import NO_TIME
+
+DAY = 86_400
+DAYS = 40
+ACCOUNTS = 6
+EACH = 8
+
+
+@dataclass
+class Row:
+    account: int
+    day: float
+    text: str
+    group: int
+
+
+class Groups:
+    """Made-up groups, their accounts and requests."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.rows: list[Row] = []
+        self.accounts = 0
+        self.count = 0
+
+    def words(self, subject: int, count: int) -> str:
+        """Words of a subject, of which it has 200."""
+        return " ".join(f"s{subject}w{i}" for i in self.rng.integers(0, 200, count))
+
+    def add(
+        self, subject: int | None, first: float, last: float, *, template: str = "", copies: bool = False,
+        accounts: list[int] | None = None,
+    ) -> list[int]:  # fmt: skip
+        """Adds a group that asks about a subject from one day to another; None is a subject of each account's own."""
+        mine = accounts or list(range(self.accounts, self.accounts + ACCOUNTS))
+        self.accounts = max(self.accounts, max(mine) + 1)
+        shared = [self.words(subject or 0, 20) for _ in range(EACH)]
+        for account in mine:
+            about = 1_000 + account if subject is None else subject
+            for number in range(EACH):
+                text = shared[number] if copies else self.words(about, 20)
+                day = first + (last - first) * self.rng.random()
+                self.rows.append(Row(account, day, f"{template} {text}", self.count))
+        self.count += 1
+        return mine
+
+    def background(self, groups: int = 40) -> None:
+        """Groups with a subject of their own that were active all the time."""
+        for number in range(groups):
+            self.add(100 + number, 0, DAYS)
+
+    def built(
+        self, order: np.ndarray[Any, np.dtype[np.int64]] | None = None
+    ) -> tuple[list[Piece], Any, PromptSegments]:
+        """The groups as pieces, with the corpus; ``order`` is that of the rows before they are sorted."""
+        rows = self.rows if order is None else [self.rows[i] for i in order]
+        rows = sorted(rows, key=lambda row: (row.account, row.day, row.text))
+        account = np.array([row.account for row in rows], np.int32)
+        texts = sorted({row.text for row in rows})
+        place = {text: i for i, text in enumerate(texts)}
+        prompts = SimpleNamespace(
+            account=account,
+            time=np.array([int(row.day * DAY) for row in rows], np.int64) + 1_772_323_200,
+            accounts=list(range(self.accounts)),
+        )
+        corpus = SimpleNamespace(prompts=prompts, text=SimpleNamespace(take=lambda index: [texts[i] for i in index]))
+        parts = PromptSegments(
+            start=np.arange(len(rows) + 1, dtype=np.int64),
+            segment=np.array([place[row.text] for row in rows], np.int32),
+        )
+        pieces = []
+        for group in range(self.count):
+            mine = np.array([i for i, row in enumerate(rows) if row.group == group], np.int32)
+            pieces.append(Piece(np.unique(account[mine]), mine))
+        return pieces, corpus, parts
+
+    def chains(self, order: np.ndarray[Any, np.dtype[np.int64]] | None = None) -> list[list[int]]:
+        pieces, corpus, parts = self.built(order)
+        return chained(pieces, corpus, parts, seed=0)
+
+
+def rotation(seed: int = 0, *, stages: int = 6) -> Groups:
+    """A campaign of one subject that changes accounts and template every three days, among other groups."""
+    found = Groups(seed)
+    for stage in range(stages):
+        found.add(1, 3 * stage, 3 * stage + 3, template=f"t{stage}a t{stage}b t{stage}c t{stage}d")
+    found.background()
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pieces_with_other_accounts_and_templates_are_one_chain(seed: int) -> None:
+    assert rotation(seed).chains() == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    groups = rotation()
+    order = np.random.default_rng(5).permutation(len(groups.rows))
+    assert groups.chains(order) == groups.chains()
+
+
+def test_pieces_of_one_period_are_no_chain() -> None:
+    groups = Groups()
+    for stage in range(6):
+        groups.add(1, 6, 9, template=f"t{stage}a t{stage}b")
+    groups.background()
+    assert groups.chains() == []
+
+
+def test_pieces_far_apart_are_no_chain() -> None:
+    groups = Groups()
+    groups.add(1, 0, 3)
+    groups.add(1, 30, 33)
+    groups.background()
+    assert groups.chains() == []
+
+
+def test_pieces_with_the_same_accounts_are_no_chain() -> None:
+    groups = Groups()
+    mine = groups.add(1, 0, 3, template="t1a t1b")
+    groups.add(1, 3, 6, template="t2a t2b", accounts=mine)
+    groups.background()
+    assert groups.chains() == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_with_other_subjects_that_follow_one_another_are_no_chain(seed: int) -> None:
+    groups = Groups(seed)
+    for stage in range(8):
+        groups.add(20 + stage, 3 * stage, 3 * stage + 3, template="the same framework for all of them")
+    groups.background()
+    assert groups.chains() == []
+
+
+def test_a_template_alone_links_nothing() -> None:
+    groups = Groups()
+    for stage in range(8):
+        groups.add(None, 3 * stage, 3 * stage + 3, template="answer the question about this in one short sentence")
+    groups.background()
+    assert groups.chains() == []
+
+
+def test_classes_with_one_list_are_no_chain() -> None:
+    groups = Groups()
+    for stage in range(6):
+        groups.rng = np.random.default_rng(7)
+        groups.add(1, 3 * stage, 3 * stage + 3, copies=True)
+    groups.background()
+    assert groups.chains() == []
+
+
+def test_long_groups_are_no_pieces() -> None:
+    groups = Groups()
+    groups.add(1, 0, 20)
+    groups.add(1, 20, 40)
+    groups.background()
+    assert groups.chains() == []
+
+
+def test_no_times_no_chain() -> None:
+    pieces, corpus, parts = rotation().built()
+    corpus.prompts.time[:] = NO_TIME
+    assert chained(pieces, corpus, parts, seed=0) == []
+    assert [pieces_of(piece, corpus.prompts) for piece in pieces] == [[piece] for piece in pieces]
+
+
+def test_no_groups_no_chain() -> None:
+    _, corpus, parts = rotation().built()
+    assert chained([], corpus, parts, seed=0) == []
+    assert distinct([], 10) == []
+
+
+def test_a_group_that_was_active_in_parts_is_several_pieces() -> None:
+    groups = Groups()
+    first = groups.add(1, 0, 3)
+    second = groups.add(1, 20, 23)
+    groups.add(2, 0, DAYS, accounts=list(range(12, 24)))
+    pieces, corpus, _ = groups.built()
+    whole = Piece(np.arange(12, dtype=np.int32), np.sort(np.concatenate([pieces[0].prompts, pieces[1].prompts])))
+    parts = pieces_of(whole, corpus.prompts)
+    assert [part.accounts.tolist() for part in parts] == [first, second]
+    assert [part.prompts.tolist() for part in parts] == [pieces[0].prompts.tolist(), pieces[1].prompts.tolist()]
+    assert len(pieces_of(pieces[2], corpus.prompts)) == 1
+
+
+def test_accounts_that_come_at_random_are_not_divided() -> None:
+    divided = 0
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        account = np.repeat(np.arange(20, dtype=np.int32), 3)
+        time = np.sort(np.repeat(rng.integers(0, DAYS * DAY, 20), 3))
+        group = Piece(np.arange(20, dtype=np.int32), np.arange(60, dtype=np.int32))
+        divided += len(pieces_of(group, SimpleNamespace(account=account, time=time))) > 1  # type: ignore[arg-type]
+    assert divided <= 3
+
+
+def test_distinct_keeps_the_earlier_of_two_equal_groups() -> None:
+    one = Piece(np.arange(5, dtype=np.int32), np.arange(50, dtype=np.int32))
+    nearly = Piece(np.arange(5, dtype=np.int32), np.arange(49, dtype=np.int32))
+    part = Piece(np.arange(5, dtype=np.int32), np.arange(20, dtype=np.int32))
+    assert distinct([one, nearly, part], 50) == [0, 2]
+
+
+def test_links_of_random_likeness_are_rare() -> None:
+    rng = np.random.default_rng(0)
+    worlds = 0
+    for _ in range(200):
+        likeness = rng.random((40, 40))
+        likeness = likeness + likeness.T
+        follows = np.zeros((40, 40), bool)
+        follows[:8, :8] = ~np.eye(8, dtype=bool)
+        outside = np.zeros((40, 40), bool)
+        outside[:, 8:] = True
+        worlds += bool(succession._links(follows, outside, likeness))
+    assert worlds <= 60
