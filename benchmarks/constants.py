@@ -188,6 +188,12 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("accounts.id_links", LETTERS="letters"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts", UNCOMMON="accounts", SAME="share"),
     *_of("accounts.growth", SURPRISING="probability", MOSTLY="share"),
+    *_of(
+        "accounts.succession",
+        CENTRAL="share", LEAST="accounts", GAP="probability", SHORT="share", OVERLAP="share", OTHER="share",
+        FIXED="share", COPY="share", COPIED="share", FALSE_LINKS="probability",
+    ),
+    *_of("accounts.chains", PART="share"),
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
     *_of("evidence.nulls", HEAVY="times"),
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
@@ -233,6 +239,9 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     },
     "accounts.rare_links": {
         "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic", "DAY": "arithmetic",
+    },
+    "accounts.succession": {
+        "DAY": "arithmetic", "PAYLOADS": "sampling", "COMPARED": "sampling",
     },
     "campaign.links": {
         "UNDIVIDED": "speed",

@@ -31,7 +31,7 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "assign": ("pipeline:verbatim_clusters", "pipeline:assign_prompts"),
     "templates": ("pipeline:PLAIN.describe",),
     "campaigns": ("pipeline:form",),
-    "accounts": ("pipeline:add_groups",),
+    "accounts": ("pipeline:add_accounts",),
     "background": ("evidence.reference:_neighbourhood_words",),
     "evidence": ("pipeline:reference_of", "pipeline:PLAIN.measure"),
     "judge": (),

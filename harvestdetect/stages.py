@@ -3,8 +3,6 @@
 A stage picks the settings that it needs out of the context, calls one room of the package and returns a value. None of
 them knows of an earlier scan: :mod:`harvestdetect.incremental` replaces members of :class:`Stages` by functions that
 reuse its results.
-
-Long because every stage of a scan stands here.
 """
 
 from __future__ import annotations

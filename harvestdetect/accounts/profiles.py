@@ -27,7 +27,7 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segments_by_prompt
 from harvestdetect.data import WHOLE_KINDS, Corpus
 from harvestdetect.neighbors.codebook import nearest_centres
-from harvestdetect.util.arrays import Ints, Ints32
+from harvestdetect.util.arrays import Ints, Ints32, unique
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
@@ -127,7 +127,10 @@ def columns_of(
     account = corpus.prompts.account
     accounts = len(corpus.prompts.accounts)
     last = parts.segment[np.maximum(parts.start[1:] - 1, 0)] if len(parts.segment) else np.zeros(count, np.int32)
-    topic = nearest_centres(vectors, count=min(TOPICS, len(used)), rows=last, threads=threads, seed=seed)[:, 0]
+    # of distinct segments: their order does not depend on the ids of accounts, and so neither do the centres
+    named = unique(last)
+    centre = nearest_centres(vectors, count=min(TOPICS, len(used)), rows=named, threads=threads, seed=seed)[:, 0]
+    topic = centre[np.searchsorted(named, last)]
     return PromptColumns(
         matrix=matrix,
         topic=topic,

@@ -1,0 +1,128 @@
+"""Groups of accounts whose profiles are alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvestdetect.accounts.alike import NEIGHBORS, alike, nearest_profiles
+from harvestdetect.accounts.groups import AccountGroup
+from harvestdetect.accounts.profiles import PromptColumns, account_profiles, topic_profiles
+from harvestdetect.neighbors.search import chord_distance
+from tests.accounts.logs import held
+from tests.accounts.made import LEAST, SUBJECTS, Requests, columns_from, harvesters, people
+
+
+def groups_of(columns: PromptColumns, *, threads: int = 1) -> list[AccountGroup]:
+    profiles = account_profiles(columns, min_accounts=LEAST)
+    return alike(profiles, columns, min_accounts=LEAST, threads=threads, seed=0).groups
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("share", "own"), [(0.5, 6), (1.0, 24)])
+def test_a_planted_group_is_found_among_people(seed: int, share: float, own: int) -> None:
+    rng = np.random.default_rng(seed)
+    columns = columns_from([*people(rng, 500), *harvesters(rng, 60, share=share, own=own)])
+    groups = groups_of(columns)
+    found, purity = held(groups, range(500, 560))
+    assert found >= 0.7
+    assert purity >= 0.8
+    best = max(groups, key=lambda group: np.isin(group.accounts, range(500, 560)).sum())
+    assert best.way == "accounts"
+    # the prompts that make the accounts alike are those of the harvest
+    harvest = columns.matrix[best.prompts][:, SUBJECTS + 1 :].getnnz(axis=1) > 0
+    every = columns.matrix[:, SUBJECTS + 1 :].getnnz(axis=1).sum()
+    assert harvest.sum() >= 0.7 * every
+    assert harvest.mean() >= 0.8
+
+
+def test_a_tenth_of_the_requests_is_a_group_of_topics() -> None:
+    """Two of twenty requests; the account as a whole is like other people's."""
+    rng = np.random.default_rng(0)
+    accounts = [*people(rng, 400, each=24), *harvesters(rng, 60, each=24, share=1 / 6)]
+    topics = [[int(request[0] > SUBJECTS) for request in requests] for requests in accounts]
+    columns = columns_from(accounts, topics=topics)
+    points = topic_profiles(columns, min_accounts=LEAST)
+    found, purity = held(alike(points, columns, min_accounts=LEAST, threads=1, seed=0).groups, range(400, 460))
+    assert found >= 0.9
+    assert purity >= 0.9
+
+
+def test_two_campaigns_are_two_groups() -> None:
+    rng = np.random.default_rng(1)
+    columns = columns_from(
+        [*people(rng, 500), *harvesters(rng, 40), *harvesters(rng, 40, first=SUBJECTS + 7)]
+    )  # fmt: skip
+    groups = groups_of(columns)
+    for first in (500, 540):
+        found, purity = held(groups, range(first, first + 40))
+        assert found >= 0.85
+        assert purity >= 0.8
+
+
+def test_people_of_all_subjects_are_no_large_group() -> None:
+    groups = groups_of(columns_from(people(np.random.default_rng(2), 500)))
+    assert sum(len(group.accounts) for group in groups) < 100
+
+
+def test_too_few_accounts_are_no_group() -> None:
+    rng = np.random.default_rng(3)
+    one = [[[0], [1], [2], [3]]]
+    cases: list[list[Requests]] = [list(one), list(one) * LEAST, [*people(rng, 300), *harvesters(rng, LEAST - 1)]]
+    for accounts in cases:
+        groups = groups_of(columns_from(accounts))
+        assert held(groups, range(len(accounts) - len(accounts[300:] or accounts), len(accounts)))[0] < 0.5
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 2**32 - 1))
+def test_the_order_of_requests_changes_nothing(seed: int) -> None:
+    """Of an account; accounts are sorted by their ids before they are numbered."""
+    rng = np.random.default_rng(5)
+    accounts = [*people(rng, 200), *harvesters(rng, 40)]
+    order = np.random.default_rng(seed)
+    mixed = [[requests[i] for i in order.permutation(len(requests))] for requests in accounts]
+    plain, other = groups_of(columns_from(accounts)), groups_of(columns_from(mixed))
+    assert [group.accounts.tolist() for group in plain] == [group.accounts.tolist() for group in other]
+    assert [len(group.prompts) for group in plain] == [len(group.prompts) for group in other]
+    assert plain
+
+
+def test_groups_are_sorted_and_their_prompts_are_theirs_on_any_number_of_threads() -> None:
+    rng = np.random.default_rng(6)
+    columns = columns_from([*people(rng, 300), *harvesters(rng, 40), *harvesters(rng, 30, first=SUBJECTS + 7)])
+    groups = groups_of(columns)
+    assert len(groups) >= 2
+    for group in groups:
+        assert len(group.accounts) >= LEAST
+        assert (np.diff(group.prompts) > 0).all()
+        assert np.array_equal(np.unique(columns.account[group.prompts]), group.accounts)
+        assert 0 < group.cohesion <= 1
+    again = groups_of(columns, threads=3)
+    assert [group.prompts.tolist() for group in groups] == [group.prompts.tolist() for group in again]
+
+
+def test_the_nearest_profiles_are_nearly_those_of_brute_force() -> None:
+    rng = np.random.default_rng(7)
+    profiles = account_profiles(columns_from([*people(rng, 400), *harvesters(rng, 60)]), min_accounts=LEAST)
+    near = nearest_profiles(profiles, threads=1, seed=0)
+    cosine = (profiles.weights @ profiles.weights.T).toarray()
+    np.fill_diagonal(cosine, -1)
+    best = np.sort(cosine, axis=1)[:, ::-1][:, :NEIGHBORS]
+    known = near.index >= 0
+    shown = np.where(known, np.take_along_axis(cosine, np.maximum(near.index, 0), axis=1), 0.0)
+    assert near.distance[known] == pytest.approx(chord_distance(shown[known].astype(np.float32)), abs=1e-2)
+    assert (np.diff(shown, axis=1) <= 1e-5).all()
+    assert (shown[:, 0] >= best[:, 0] - 1e-3).mean() >= 0.95
+    assert (np.maximum(best, 0) - shown).mean() <= 0.02
+    assert not (near.index == np.arange(460)[:, None]).any()
+
+
+def test_profiles_without_a_column_in_common_are_no_neighbours() -> None:
+    columns = columns_from([[[column]] * 6 for column, count in ((0, 12), (1, 12), (2, 60)) for _ in range(count)])
+    near = nearest_profiles(account_profiles(columns, min_accounts=LEAST), threads=1, seed=0)
+    assert (near.index[0] < 12).all()
+    assert (near.index[0] >= 0).sum() == 11
+    assert np.isinf(near.distance[0][near.index[0] < 0]).all()
