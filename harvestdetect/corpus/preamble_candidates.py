@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -122,6 +121,17 @@ class _Seed:
     """For each account, one of its texts with these words."""
 
 
+@dataclass(slots=True)
+class _Row:
+    """Where some words in a row were found."""
+
+    offset: int = 0
+    """Sum of their positions, over the texts."""
+    texts: int = 0
+    text_of: dict[int, int] = field(default_factory=dict)
+    """For each account, the first of its texts with these words."""
+
+
 def _seed(
     rest: Sequence[str], senders: Sequence[Sequence[int]], least: float, dead: set[tuple[str, ...]]
 ) -> _Seed | None:
@@ -134,27 +144,31 @@ def _commonest(
     rest: Sequence[str], senders: Sequence[Sequence[int]], least: float, dead: set[tuple[str, ...]], *, backwards: bool
 ) -> _Seed | None:
     """The commonest words in a row near one end of texts; None if too few accounts send them."""
-    text_of: dict[tuple[str, ...], dict[int, int]] = {}
-    offset: Counter[tuple[str, ...]] = Counter()
-    texts: Counter[tuple[str, ...]] = Counter()
+    found: dict[tuple[str, ...], _Row] = {}
     for number, text in enumerate(rest):
         words = _ends(text, backwards)
-        for start in range(len(words) - ROW + 1):
-            row = tuple(words[start : start + ROW])
-            if any(map(has_digit, row)):
+        free = 0  # no word from here up to the current one has a digit
+        for stop, word in enumerate(words, 1):
+            if has_digit(word):
+                free = stop
+            start = stop - ROW
+            if start < free:
                 continue
-            offset[row] += start
-            texts[row] += 1
-            of = text_of.setdefault(row, {})
+            key = tuple(words[start:stop])
+            row = found.get(key)
+            if row is None:
+                row = found[key] = _Row()
+            row.offset += start
+            row.texts += 1
             for account in senders[number]:
-                of.setdefault(account, number)
-    counts = {row: len(of) for row, of in text_of.items() if len(of) >= least and row not in dead}
-    if not counts:
+                row.text_of.setdefault(account, number)
+    common = {words: row for words, row in found.items() if len(row.text_of) >= least and words not in dead}
+    if not common:
         return None
-    most = QUORUM * max(counts.values())
-    near = [row for row, count in counts.items() if count >= most]
-    best = min(near, key=lambda row: (offset[row] / texts[row], -counts[row], row))
-    return _Seed(words=best, backwards=backwards, text_of=text_of[best])
+    most = QUORUM * max(len(row.text_of) for row in common.values())
+    near = [(words, row) for words, row in common.items() if len(row.text_of) >= most]
+    words, row = min(near, key=lambda one: (one[1].offset / one[1].texts, -len(one[1].text_of), one[0]))
+    return _Seed(words=words, backwards=backwards, text_of=row.text_of)
 
 
 def _ends(text: str, backwards: bool) -> list[str]:
