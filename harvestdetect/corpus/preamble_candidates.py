@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -51,8 +51,9 @@ def candidates_of(sample: Sample, least: float) -> list[Entry]:
     found: list[Entry] = []
     rest = list(sample.texts)
     dead: set[tuple[str, ...]] = set()
+    rows = [_rows(rest, senders, backwards=backwards) for backwards in (False, True)]
     while len(found) + len(dead) < CANDIDATES:
-        seed = _seed(rest, senders, least, dead)
+        seed = _seed(rows, least, dead)
         if seed is None:
             break
         entry = _candidate(seed, rest, least, lambda i: _original(sample, found, i))
@@ -62,6 +63,7 @@ def candidates_of(sample: Sample, least: float) -> list[Entry]:
             continue
         found.append(entry)
         rest = after
+        rows = [_rows(rest, senders, backwards=backwards) for backwards in (False, True)]
     return found
 
 
@@ -132,18 +134,8 @@ class _Row:
     """For each account, the first of its texts with these words."""
 
 
-def _seed(
-    rest: Sequence[str], senders: Sequence[Sequence[int]], least: float, dead: set[tuple[str, ...]]
-) -> _Seed | None:
-    """The commonest words in a row near the beginning or the end of texts; None if too few accounts send them."""
-    seeds = [_commonest(rest, senders, least, dead, backwards=backwards) for backwards in (False, True)]
-    return max((seed for seed in seeds if seed is not None), key=lambda seed: len(seed.text_of), default=None)
-
-
-def _commonest(
-    rest: Sequence[str], senders: Sequence[Sequence[int]], least: float, dead: set[tuple[str, ...]], *, backwards: bool
-) -> _Seed | None:
-    """The commonest words in a row near one end of texts; None if too few accounts send them."""
+def _rows(rest: Sequence[str], senders: Sequence[Sequence[int]], *, backwards: bool) -> dict[tuple[str, ...], _Row]:
+    """All words in a row near one end of texts that have no digit."""
     found: dict[tuple[str, ...], _Row] = {}
     for number, text in enumerate(rest):
         words = _ends(text, backwards)
@@ -162,7 +154,26 @@ def _commonest(
             row.texts += 1
             for account in senders[number]:
                 row.text_of.setdefault(account, number)
-    common = {words: row for words, row in found.items() if len(row.text_of) >= least and words not in dead}
+    return found
+
+
+def _seed(rows: Sequence[Mapping[tuple[str, ...], _Row]], least: float, dead: set[tuple[str, ...]]) -> _Seed | None:
+    """The commonest words in a row near the beginning or the end of texts; None if too few accounts send them.
+
+    Args:
+        rows: near the beginning, and near the end.
+        least: number of accounts that must send them.
+        dead: words that are passed over.
+    """
+    seeds = [_commonest(some, least, dead, backwards=bool(end)) for end, some in enumerate(rows)]
+    return max((seed for seed in seeds if seed is not None), key=lambda seed: len(seed.text_of), default=None)
+
+
+def _commonest(
+    rows: Mapping[tuple[str, ...], _Row], least: float, dead: set[tuple[str, ...]], *, backwards: bool
+) -> _Seed | None:
+    """The commonest words in a row near one end of texts; None if too few accounts send them."""
+    common = {words: row for words, row in rows.items() if len(row.text_of) >= least and words not in dead}
     if not common:
         return None
     most = QUORUM * max(len(row.text_of) for row in common.values())
