@@ -298,7 +298,7 @@ def test_the_other_selections_run(made: Made, fast: Settings, selection: str) ->
 # ---------------------------------------------------------------- templates
 
 
-def invented(count: int = 1_500, each: int = 5, *, seed: int = 0) -> list[Prompt]:
+def invented(count: int = 900, each: int = 5, *, seed: int = 0) -> list[Prompt]:
     """A background that shares no words with anything: every account writes invented ones."""
     rng = random.Random(seed)
     words = [a + b + c for a in "bdfgklmnprstvz" for b in ("ad", "el", "om", "ur", "in") for c in ("an", "or", "ish")]
