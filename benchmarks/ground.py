@@ -61,7 +61,7 @@ class Hosts:
                 insort(self._order, (len(trace), i))
             self.rows -= given
             need -= given
-        return sorted(found)
+        return sorted(found, key=lambda row: (row[0], str(row[1])))
 
     def whole(self, low: int, high: int) -> Trace:
         """Takes all rows of an account with ``low`` to ``high`` rows that has lent none.

@@ -82,10 +82,18 @@ class Identities:
         self._last: Identity | None = None
         self._drawn = 0
 
-    def ordinary(self, *, agents: tuple[str, ...] = (), created: int | None = None) -> Identity:
-        """An ordinary account."""
+    def ordinary(self, *, agents: tuple[str, ...] = (), created: int | None = None, program: bool = False) -> Identity:
+        """An ordinary account.
+
+        Args:
+            agents: its clients; drawn if there are none.
+            created: its sign-up; drawn if None.
+            program: whether a program uses it: it has a client library and a key, and often runs at a hosting provider.
+        """
         rng = self._rng
-        found = self._open(agents=agents, created=self._signed_up() if created is None else created)
+        found = self._open(
+            agents=agents, created=self._signed_up() if created is None else created, api=True if program else None
+        )
         chance = rng.random()
         if chance < 0.06:
             found.asn, address = rng.choice(self._exits)
@@ -159,9 +167,9 @@ class Identities:
         """A moment within the 24 hours after a day of the window."""
         return START + int((day + self._rng.random()) * DAY)
 
-    def _open(self, *, agents: Sequence[str], created: int) -> Identity:
+    def _open(self, *, agents: Sequence[str], created: int, api: bool | None = None) -> Identity:
         rng = self._rng
-        account = self._network.accounts[self._network.open(agents=agents, created=created)]
+        account = self._network.accounts[self._network.open(agents=agents, created=created, api=api)]
         moves = self.moved_at(LAUNCH) if self._at_once and rng.random() < 0.8 else account.moves
         return Identity(
             org=account.org,

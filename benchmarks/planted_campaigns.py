@@ -12,7 +12,7 @@ from benchmarks.real_texts import DAY, START, Trace, cycle, fill, fixed_words
 from benchmarks.scenarios import INSTRUCTIONS, LANGUAGES, REWORDED, Prompt, Scenario, disguise, reword, technique
 from benchmarks.sources import WINDOW, NotEnough
 
-__all__ = ["plant_campaign"]
+__all__ = ["instruction_of", "plant_campaign", "templates_of"]
 
 
 def plant_campaign(ground: Ground, scenario: Scenario, payloads: list[str]) -> None:
@@ -67,11 +67,11 @@ def _writer(ground: Ground, scenario: Scenario, payloads: list[str]) -> Callable
     kind, how = scenario.templates, scenario.evasion
     numbers = iter(rng.sample(range(4_608 if kind == "variants" else 1), 4_608 if kind == "variants" else 1))
     question = payloads[0]
-    instruction = _instruction(ground) if kind == "instruction" else ""
+    instruction = instruction_of(ground) if kind == "instruction" else ""
     wordings = REWORDED[half]
     templates: Sequence[str] = ()
     if isinstance(kind, int):
-        templates = LANGUAGES[half][: scenario.languages] if scenario.languages > 1 else _templates(ground, kind)
+        templates = LANGUAGES[half][: scenario.languages] if scenario.languages > 1 else templates_of(ground, kind)
 
     def text(day: float) -> str:
         if kind == "none":
@@ -105,7 +105,7 @@ def _writer(ground: Ground, scenario: Scenario, payloads: list[str]) -> Callable
     return prompt
 
 
-def _templates(ground: Ground, count: int) -> list[str]:
+def templates_of(ground: Ground, count: int) -> list[str]:
     """Templates that no other campaign of the dump uses or nearly uses."""
     found: list[str] = []
     words: list[frozenset[str]] = []
@@ -120,7 +120,7 @@ def _templates(ground: Ground, count: int) -> list[str]:
     raise NotEnough(f"{count} templates of their own are needed, {len(found)} are left")
 
 
-def _instruction(ground: Ground) -> str:
+def instruction_of(ground: Ground) -> str:
     """A fixed instruction that no other campaign of the dump uses."""
     left = [t for t in INSTRUCTIONS[ground.half] if t not in ground.instructions_used]
     if not left:

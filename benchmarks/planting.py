@@ -10,19 +10,20 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.ground import Ground, Hosts
-from benchmarks.identities import Identities
+from benchmarks.identities import Identities, Identity
 from benchmarks.planted_campaigns import plant_campaign
 from benchmarks.planted_look_alikes import plant_look_alike
 from benchmarks.real_texts import Half
 from benchmarks.scenarios import Dump
 from benchmarks.sources import WINDOW, Sources
 
-__all__ = ["PlantedDump", "plant", "write"]
+__all__ = ["PlantedDump", "finish", "plant", "write"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,22 +73,32 @@ def plant(dump: Dump, sources: Sources, *, half: Half, seed: str) -> PlantedDump
         size = max(40, len(pool) * scenario.harvest // max(1, total))
         plant_campaign(ground, scenario, pool[first : first + size] or pool[-size:])
         first += size
+    return finish(ground)
+
+
+def finish(ground: Ground, *, identity: Callable[[], Identity | None] = lambda: None) -> PlantedDump:
+    """Opens an account for every background account that has rows left, and lays all rows in the order of time.
+
+    Args:
+        ground: with all that was planted.
+        identity: makes the identity of a background account; None takes an ordinary one.
+    """
     planted = {row.account for row in ground.rows}
     background = 0
     for trace in ground.hosts.traces:
         if trace:
-            ground.own(ground.open(None), trace)
+            ground.own(ground.open(identity()), trace)
             background += len(trace)
     rows = []
     for time, account, prompt, model in sorted(ground.rows, key=lambda row: (row.time, row.account)):
         row: dict[str, Any] = {"account": account, "timestamp": time, "prompt": prompt}
         if ground.identities is not None:
-            row |= ground.known[account].fields(time, rng)
+            row |= ground.known[account].fields(time, ground.rng)
             if model:
                 row["model"] = model
         rows.append(row)
     return PlantedDump(
-        origin=sources.origin,
+        origin=ground.sources.origin,
         rows=rows,
         truth=ground.truth,
         harvest=ground.harvest,

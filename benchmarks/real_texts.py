@@ -27,10 +27,12 @@ __all__ = [
     "data_missing",
     "deal",
     "fill",
+    "fill_named",
     "fixed_words",
     "part",
     "pick",
     "read",
+    "slot_names",
     "slots",
     "texts",
     "traces",
@@ -213,6 +215,21 @@ def slots(template: str) -> int:
 def fill(template: str, payloads: Iterator[str]) -> str:
     """Fills every slot of a template with the next text; statements are dropped."""
     return _SLOT.sub(lambda m: "" if m.group().startswith("{%") else next(payloads), template.split("|||")[0]).strip()
+
+
+def fill_named(template: str, value: Callable[[str], str]) -> str:
+    """Fills every slot of a template by its name; statements are dropped.
+
+    Args:
+        template: with slots such as ``{question}`` or ``{{ question }}``.
+        value: returns the text for a slot of a name.
+    """
+    return _SLOT.sub(lambda m: "" if m.group().startswith("{%") else value(m.group().strip("{} ")), template).strip()
+
+
+def slot_names(template: str) -> list[str]:
+    """The names of the slots of a template, in order."""
+    return [m.strip("{} ") for m in _SLOT.findall(template) if not m.startswith("{%")]
 
 
 def fixed_words(template: str) -> list[str]:

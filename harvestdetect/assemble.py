@@ -8,6 +8,7 @@ from typing import Any
 
 from harvestdetect.context import Context
 from harvestdetect.data import NO_TIME, Attributed, Detection
+from harvestdetect.dump.columns.names import NOTHING
 from harvestdetect.dump.reading_warnings import dump_warnings
 from harvestdetect.judge.calibration import Calibration, expected_findings
 from harvestdetect.judge.conclude import Conclusions
@@ -74,6 +75,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
             prompts=len(prompts.account),
             accounts=len(prompts.accounts),
             without_time=counts["without_time"],
+            times_wanted=context.settings.mapping.get("timestamp") != NOTHING,
         ),
         attributed=outcome.attributed,
         preambles=read.preambles,

@@ -12,6 +12,7 @@ import click
 
 from harvestdetect.cli.console import answer, note, quoted, shown
 from harvestdetect.cli.dumps import no_prompt_message, open_dumps, progress_bar
+from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.options import FOLDER, scan_options, settings_of
 from harvestdetect.cli.run import NAME
 from harvestdetect.cli.scan import print_costs
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate"]
 
 
-@click.command(short_help="Learn from benign traffic what innocent groups look like.")
+@click.command(cls=GroupedCommand, short_help="Learn from benign traffic what innocent groups look like.")
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("--out", required=True, type=FOLDER, metavar="FILE", help="Calibration file to write.")
 @scan_options

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvestdetect.cli.console import tell
+from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.run import EXIT_INTERRUPTED, NAME
 from harvestdetect.errors import HarvestdetectError, was_interrupted
 
@@ -87,7 +88,7 @@ class MetricsFile:
         return True
 
 
-class CommandWithMetrics(click.Command):
+class CommandWithMetrics(GroupedCommand):
     """A command with the option ``--metrics``, which writes metrics also if its arguments are wrong."""
 
     def make_context(

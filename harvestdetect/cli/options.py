@@ -66,7 +66,7 @@ def _parse_mapping(ctx: click.Context, param: click.Parameter, values: tuple[str
     for value in values:
         name, equals, column = value.partition("=")
         if not equals:
-            raise click.BadParameter(f"{value!r} is not NAME=COLUMN, such as prompt=body.messages", ctx, param)
+            raise click.BadParameter(f"{value!r} is not FIELD=COLUMN, such as prompt=body.messages", ctx, param)
         if name.strip() in mapping:
             raise click.BadParameter(f"{name.strip()!r} is mapped twice", ctx, param)
         mapping[name.strip()] = column.strip()
@@ -88,38 +88,40 @@ PROFILES: Final = (
 
 _READING_OPTIONS: Final = (
     click.option(
-        "--map", "mapping", multiple=True, metavar="NAME=COLUMN", callback=_parse_mapping,
-        help="Column of a field; use dots for nested columns: prompt=body.messages. Repeat for more fields. Fields: "
+        "--map", "mapping", multiple=True, metavar="FIELD=COLUMN", callback=_parse_mapping,
+        help="Column of a field, with dots for nested columns: prompt=body.messages. Repeat for more fields. Fields: "
         "account, timestamp, prompt, org, ip, asn, user_agent, api_key, payment, email_domain, created_at, model, "
-        "session, request. [] stands for the elements of a list: prompt=calls[].body. NAME=none leaves a field out. "
-        "account=@path:logs/{}.jsonl takes the account from the path of the file: {} is the account, * any other part "
-        "of a name. Common column names are recognised without this option.",
+        "session, request. [] stands for the elements of a list: prompt=calls[].body. FIELD=none: there is no such "
+        "column. account=@path:logs/{}.jsonl takes the account from the path of the file: {} stands for the account, "
+        "* for any part of a name, ** for any part of the path.  [default: chosen by names and values of columns]",
     ),
     click.option(
-        "--profile", metavar="NAME", help=f"Shape of the records, or a TOML file with your own shapes. {PROFILES}  "
-        "[default: recognise each record]",
+        "--profile", metavar="NAME", help="Known shape of all records, or a TOML file with your own shapes "
+        f"(docs/shapes.md). {PROFILES}  [default: recognise each record]",
     ),
     click.option(
         "--input-format", "format_", type=click.Choice(["auto", "jsonl", "csv", "parquet"]),
         help="Format of the dumps.  [default: auto, by content]",
     ),
     click.option(
-        "--table", metavar="NAME", help="Table to read, where DUMP is a database: postgresql://..., SQLite or DuckDB."
+        "--table", metavar="NAME",
+        help="Table or view to read, if DUMP is a database: postgresql://..., or a file of SQLite or DuckDB.",
     ),
-    click.option("--query", metavar="SQL", help="SQL of the rows to read, where DUMP is a database."),
+    click.option("--query", metavar="SQL", help="The same, with the rows of a query in place of a table."),
     click.option(
         "--since-column", metavar="COLUMN",
-        help="Column that orders the rows of a database. A state remembers its last value and goes on from there.",
+        help="With --table or --query: read the rows in the order of this column. With --state, the next scan reads "
+        "from its last value on.",
     ),
     click.option(
         "--pseudonyms", type=FOLDER, metavar="KEYFILE",
-        help="Replace account ids, organisations, addresses, keys and other identifiers by keyed hashes as rows are "
-        "read; see the command pseudonym.  [default: keep them]",
+        help="Replace account ids, organisations, addresses, keys and other identifiers by hashes with the key in "
+        "this file; the command pseudonym makes one.  [default: keep them]",
     ),
     click.option(
         "--settings", "settings_file", type=click.Path(), metavar="FILE",
         help="TOML file with settings. Options override environment variables (HARVESTDETECT_ENCODER=fast), which "
-        "override the file.",
+        "override the file.  [default: no file]",
     ),
 )  # fmt: skip
 """Options of the commands that read dumps."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from harvestdetect.cli.console import answer, note, shown
+from harvestdetect.cli.console import answer, note, quoted, shown
 from harvestdetect.cli.options import FOLDER
 from harvestdetect.errors import InputError, UsageError
 
@@ -22,7 +22,7 @@ FIELDS = ("account", "org", "ip", "asn", "user_agent", "api_key", "payment", "em
 @click.command(short_help="Find the pseudonym of an account.")
 @click.argument("keyfile", type=FOLDER, metavar="KEYFILE")
 @click.argument("ids", nargs=-1, metavar="ID...")
-@click.option("--new", is_flag=True, help="Write a new random key into KEYFILE, which must not be there yet.")
+@click.option("--new", is_flag=True, help="Write a new random key into KEYFILE, which must not exist.")
 @click.option("--field", type=click.Choice(FIELDS), default="account", show_default=True, help="What the IDs are.")
 def pseudonym(keyfile: Path, ids: tuple[str, ...], new: bool, field: str) -> int:
     """Print the pseudonym of each ID, as scan --pseudonyms KEYFILE writes it.
@@ -30,11 +30,12 @@ def pseudonym(keyfile: Path, ids: tuple[str, ...], new: bool, field: str) -> int
     \b
     harvestdetect pseudonym key.txt --new            make a key; keep it secret
     harvestdetect scan DUMP --pseudonyms key.txt --out results
-    harvestdetect pseudonym key.txt acct-4711        which pseudonym is this account?
-    harvestdetect pseudonym key.txt - < all-ids.txt  a table of all, to look a pseudonym up
+    harvestdetect pseudonym key.txt acct-4711        the pseudonym of an account
+    harvestdetect pseudonym key.txt - < all-ids.txt  a table of all accounts
 
     With -, IDs are read from standard input, one per line. A line of the answer is the pseudonym, a tab, and the ID.
-    A pseudonym cannot be turned back into an ID without such a table: a keyed hash has no way back.
+    A hash cannot be reversed. To find the account behind a pseudonym, print the pseudonyms of all IDs, and look it
+    up.
     """
     from harvestdetect.dump.values.identifiers import spelling
     from harvestdetect.dump.values.pseudonyms import Pseudonyms, new_key
@@ -49,7 +50,7 @@ def pseudonym(keyfile: Path, ids: tuple[str, ...], new: bool, field: str) -> int
         raise UsageError("no ID was named; give IDs, - for standard input, or --new to make a key")
     names = Pseudonyms.of_file(keyfile)
     if keyfile.stat().st_mode & 0o077:
-        note(f"{keyfile} may be read by other users; chmod 600 keeps the key secret")
+        note(f"other users can read {keyfile}; chmod 600 {quoted(keyfile)} keeps the key secret")
     for value in _values(ids):
         one = (spelling(value) or value) if field == "account" else value
         answer(f"{names.of(field, one)}\t{shown(value)}\n")

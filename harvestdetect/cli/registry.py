@@ -10,6 +10,7 @@ import click
 
 from harvestdetect.cli.console import answer, note, quoted
 from harvestdetect.cli.dumps import no_prompt_message, open_dumps
+from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.options import FOLDER, scan_options, settings_of
 from harvestdetect.cli.run import NAME
 from harvestdetect.errors import InputError, OutputError, UsageError
@@ -22,7 +23,7 @@ def registry() -> None:
     """Known scaffolds: the texts of products, which are removed from prompts before these are compared."""
 
 
-@registry.command(short_help="Find texts that many accounts always send.")
+@registry.command(cls=GroupedCommand, short_help="Find texts that many accounts always send.")
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option(
     "--out", type=FOLDER, metavar="FILE", help="File to write, which must not exist.  [default: standard output]"
@@ -33,9 +34,9 @@ def suggest(
 ) -> int:
     """Find texts that many accounts always send, and write them as a registry (TOML) to review.
 
-    DUMP is as for scan. Such a text is probably the system prompt of a product. A scan finds and removes it as well;
-    an entry in a registry is for those that you want to be removed whatever the dump. Review the file before you use
-    it: scan --registry FILE.
+    DUMP is as for scan. Such a text is probably the system prompt of a product. A scan leaves it out by itself, but
+    only if it finds it in that dump; an entry of a registry counts in every scan. Review the file before you use it
+    with scan --registry FILE: a registered text is no evidence any more.
     """
     from harvestdetect.dump import check_rejects, expand_sources
     from harvestdetect.pipeline import estimated
@@ -60,7 +61,8 @@ def suggest(
         what = "no text that many accounts always send was found"
         if count:
             what = f"{count:,} {'text' if count == 1 else 'texts'} found"
-        note(what if out is None or not count else f"{what}; review them, then: {NAME} scan --registry {quoted(out)}")
+        them = "it" if count == 1 else "them"
+        note(what if out is None or not count else f"{what}; review {them}, then: {NAME} scan --registry {quoted(out)}")
     return 0
 
 

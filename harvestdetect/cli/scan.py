@@ -114,8 +114,9 @@ def scan(**options: Any) -> int:
     """Scan dumps of prompts for campaigns and write the findings into a folder.
 
     DUMP is a file, a glob, a folder, an s3:// or gs:// address, or - for standard input: JSON, CSV, Parquet,
-    Arrow, ORC or SQLite, plain, compressed or in a tar or zip archive. Each row needs an account and a prompt
-    (text, or a list of chat messages). Evidence from times needs a timestamp as well.
+    Arrow, ORC or SQLite, plain, compressed or in a tar or zip archive. It may also be a database, see --table.
+    Each row needs an account and a prompt (text, or a list of chat messages). Evidence from times needs a
+    timestamp as well. inspect shows how a dump is read.
 
     \b
     OUT gets  report.html            the findings, to read

@@ -18,16 +18,16 @@ def scaffold_sentence(known: Mapping[str, int], registry: Registry | None) -> st
         registry: of these entries; None if there is none.
     """
     entries = registry.entries if registry else ()
-    cut = [f"{e.id} {known[e.id]:,}" for e in entries if e.kind == "scaffold" and known.get(e.id)]
+    cut = [f"{e.id} from {known[e.id]:,}" for e in entries if e.kind == "scaffold" and known.get(e.id)]
     if not cut:
         return None
-    return f"known scaffolds are left out of what is compared and shown (prompts of each: {', '.join(cut)})"
+    return f"known scaffolds are removed before prompts are compared and shown ({', '.join(cut)})"
 
 
 def preamble_sentence(preamble: Preamble) -> str:
     """The sentence about one preamble."""
     return (
         f"{preamble.accounts:,} accounts ({preamble.share:.0%} of all) send one text of {preamble.words:,.0f} words, "
-        "probably the prompt of a product; it is left out of what is compared and shown "
-        f"({preamble.prompts:,} prompts, {preamble.id})"
+        "probably the prompt of a product; it is removed before prompts are compared and shown "
+        f"({preamble.id}, in {preamble.prompts:,} prompts)"
     )

@@ -116,8 +116,8 @@ class SourceFile:
 
     name: str
     format: str
-    """``jsonl``, ``csv``, ``parquet``, ``arrow``, ``orc`` or ``sqlite``, followed by ``+`` and the compression if there
-    is one, such as ``+gzip``."""
+    """``jsonl``, ``csv``, ``parquet``, ``arrow``, ``orc``, ``sqlite`` or ``database``, followed by ``+`` and the
+    compression if there is one, such as ``+gzip``."""
     bytes: int
     """Size on the disk, compressed if the file is compressed."""
     sha256: str

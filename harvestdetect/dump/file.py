@@ -39,7 +39,7 @@ from harvestdetect.dump.storage.streams import (
     ReadingError,
     peek,
 )
-from harvestdetect.dump.storage.units import Unit
+from harvestdetect.dump.storage.units import ROWS_OF_A_DATABASE, SQLITE_TABLE, Unit
 from harvestdetect.dump.values.file_times import FileTimes
 from harvestdetect.dump.values.identifiers import FileAccounts
 from harvestdetect.dump.values.rows import Block, to_batch
@@ -52,6 +52,9 @@ _MAGIC: Final = 64
 """Bytes by which the compression of a file is recognised."""
 ENDLESS: Final = 4_000_000_000
 """Bytes. A line that is longer, in a stream of unknown size, ends the reading of the stream."""
+
+_KINDS: Final = {SQLITE_TABLE: "sqlite", ROWS_OF_A_DATABASE: "database"}
+"""Container of rows that are handed over as a file of another format -> the format of the dump."""
 
 
 class ForeignError(BrokenStreamError):
@@ -176,7 +179,7 @@ class _File:
         return (head, chunks) if encoding == UTF_8 else peek(as_utf8(chunks, encoding), HEAD_BYTES)
 
     def _summary(self) -> SourceFile:
-        kind = "sqlite" if self._learnt.container == "SQLite table" else self._kind
+        kind = _KINDS.get(self._learnt.container, self._kind)
         return SourceFile(
             name=self._name,
             format=kind + (f"+{self._packed}" if self._packed else ""),

@@ -14,9 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvestdetect.data import NO_TIME, Batch, SourceFile
+from harvestdetect.data import NO_TIME, Batch, Reject, SourceFile
+from harvestdetect.dump.columns.names import NOTHING
 from harvestdetect.dump.reader import DumpFile, read_dumps
 from harvestdetect.dump.reading_warnings import dump_warnings
+from harvestdetect.dump.storage.folders import LeftOut
+from harvestdetect.dump.storage.sources import Names
 from harvestdetect.settings import Settings
 from harvestdetect.util.escape import cut
 from harvestdetect.util.redact import redact
@@ -57,6 +60,10 @@ class Inspection:
     prompts: int
     rejects: Mapping[str, int] = field(default_factory=dict)
     """Reason -> rejects, the most frequent first."""
+    first_rejects: Mapping[str, str] = field(default_factory=dict)
+    """Reason -> file and line of its first reject."""
+    left_out: tuple[str, ...] = ()
+    """Files, members of archives and tables that were found and are no dumps, one sentence for each kind."""
     accounts: int = 0
     prompts_per_account: tuple[int, int, int] = (0, 0, 0)
     """The least, the median and the most."""
@@ -96,13 +103,17 @@ def inspect_dumps(
     """
     named = read_dumps(sources, settings=settings)
     step = -(-len(named.names) // FILES)
-    chosen = named.names[::step]
+    chosen = Names(named.names[::step], named.left_out)
     each = max(LEAST_ROWS, rows // len(chosen))
     dumps = read_dumps(chosen, settings=settings, batch_rows=min(each, 20_000), most_rows=each)
     taken = _Taken(random.Random(seed))
     for file in dumps.files():
         taken.take(file)
-    return taken.inspection(unread=len(named.names) - len(chosen))
+    return taken.inspection(
+        unread=len(named.names) - len(chosen),
+        left_out=dumps.left_out,
+        times_wanted=settings.mapping.get("timestamp") != NOTHING,
+    )
 
 
 class _Taken:
@@ -112,6 +123,7 @@ class _Taken:
         self._rng = rng
         self._files: list[SourceFile] = []
         self._rejects: Counter[str] = Counter()
+        self._first_rejects: dict[str, str] = {}
         self._accounts: Counter[str] = Counter()
         self._times: list[tuple[int, int]] = []
         self._without_time = 0
@@ -123,7 +135,9 @@ class _Taken:
         """Reads a file."""
         for batch in file.batches:
             self._files.extend(batch.files)
-            self._rejects.update(reject.reason for reject in batch.rejects)
+            for reject in batch.rejects:
+                self._rejects[reject.reason] += 1
+                self._first_rejects.setdefault(reject.reason, _place(reject))
             if batch.unlisted:
                 self._rejects["further rejects"] += batch.unlisted
             self._complete = self._complete and not batch.cut
@@ -151,7 +165,7 @@ class _Taken:
         text = next((part for role, part in zip(roles[::-1], parts[::-1], strict=True) if role == "user"), parts[-1])
         self._texts[place : place + 1] = [text]
 
-    def inspection(self, *, unread: int) -> Inspection:
+    def inspection(self, *, unread: int, left_out: LeftOut, times_wanted: bool) -> Inspection:
         """What was read, in numbers."""
         counts = sorted(self._accounts.values())
         prompts = sum(counts)
@@ -163,6 +177,8 @@ class _Taken:
             complete=self._complete and not unread,
             prompts=prompts,
             rejects=dict(self._rejects.most_common()),
+            first_rejects=self._first_rejects,
+            left_out=tuple(left_out.sentences()),
             accounts=len(counts),
             prompts_per_account=(counts[0], counts[len(counts) // 2], counts[-1]) if counts else (0, 0, 0),
             first=min(spans[0]) if spans else None,
@@ -170,8 +186,19 @@ class _Taken:
             without_time=self._without_time,
             languages=languages_of(self._texts),
             examples=tuple(_example(text) for text in examples),
-            warnings=dump_warnings(self._files, prompts=prompts, accounts=len(counts), without_time=self._without_time),
+            warnings=dump_warnings(
+                self._files,
+                prompts=prompts,
+                accounts=len(counts),
+                without_time=self._without_time,
+                times_wanted=times_wanted,
+            ),
         )
+
+
+def _place(reject: Reject) -> str:
+    """Where a reject is."""
+    return reject.file if reject.line is None else f"{reject.file}, line {reject.line:,}"
 
 
 def _example(text: str) -> str:

@@ -24,7 +24,7 @@ from harvestdetect.dump.storage.sources import (
     why_no_dump,
 )
 from harvestdetect.dump.storage.streams import Stored
-from harvestdetect.dump.storage.units import Lost, Unit, units_of
+from harvestdetect.dump.storage.units import ROWS_OF_A_DATABASE, Lost, Unit, units_of
 from harvestdetect.dump.values.pseudonyms import Pseudonyms
 from harvestdetect.errors import InputError, TooManyRejectsError, UsageError
 from harvestdetect.settings import Settings
@@ -115,13 +115,24 @@ class Dumps(Iterator[Batch]):
             yield from file.batches
 
     def _database(self, name: str) -> Database | None:
-        """The database behind a name; None if it is a file that is read as it is."""
+        """The database behind a name; None if it is a file that is read as it is.
+
+        Raises:
+            UsageError: the user asks for rows of a database, and it is none.
+        """
         if is_address(name):
             return Database(name, self._settings)
-        if (self._settings.query is None and self._settings.table is None) or not is_plain_file(name):
+        if self._settings.query is None and self._settings.table is None:
+            if self._settings.since_column is not None:
+                raise UsageError(f"--since-column needs --table or --query; {name} is read as a file")
             return None
-        kind = file_kind(name)
-        return None if kind is None else Database(name, self._settings, kind=kind)
+        kind = file_kind(name) if is_plain_file(name) else None
+        if kind is None:
+            raise UsageError(
+                f"--table and --query read databases, and {name} is none; a database is postgresql://..., or a file of "
+                "SQLite or DuckDB"
+            )
+        return Database(name, self._settings, kind=kind)
 
     def _parts(self, database: Database) -> Iterator[DumpFile]:
         """The rows of a database, part by part."""
@@ -131,7 +142,7 @@ class Dumps(Iterator[Batch]):
                 until = None if part.until is None else (database.remembered, part.until)
                 stored = Stored(part.file, name=part.name)
                 expansion = Expansion(self._budget, stored=lambda stored=stored: stored.bytes)  # type: ignore[misc]
-                unit = Unit(name=part.name, stored=stored)
+                unit = Unit(name=part.name, stored=stored, container=ROWS_OF_A_DATABASE)
                 yield from self._file(part.name, _marked(self._batches_of(unit, expansion), until))
                 if self._most_rows is not None:
                     return
@@ -310,11 +321,13 @@ def check_rejects(rejects: int, rows: int, allowed: float | None) -> None:
         return
     total = rows + rejects
     if allowed >= 1 and rejects > allowed:
-        raise TooManyRejectsError(f"{rejects:,} of {total:,} rows were rejected, max_rejects allows {allowed:,.0f}")
+        raise TooManyRejectsError(
+            f"{rejects:,} of {total:,} rows were rejected, and --max-rejects allows {allowed:,.0f}"
+        )
     if allowed < 1 and rejects > allowed * total:
         share = f"{rejects / total:.2%}"
         raise TooManyRejectsError(
-            f"{rejects:,} of {total:,} rows were rejected ({share}), max_rejects allows {allowed:.2%}"
+            f"{rejects:,} of {total:,} rows were rejected ({share}), and --max-rejects allows {allowed:.2%}"
         )
 
 

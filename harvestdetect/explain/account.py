@@ -62,6 +62,9 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
             missing.append(f"{SEEN} cannot be read, so it is not known whether the dump has this account")
         if seen is False:
             said = f"; the nearest ids in the results: {some(near)}" if near else ""
+            settings = scan.run.get("settings")
+            if isinstance(settings, dict) and settings.get("pseudonyms"):
+                said += "; this scan has pseudonyms: harvestdetect pseudonym KEYFILE ID prints that of an account"
             raise UsageError(f"the dump has no account {account!r}{said}")
     order = {"member": 0, "outside": 1, "candidate": 2}
     places.sort(key=lambda p: (order[p.role], TIERS.index(p.tier) if p.tier else len(TIERS), -p.membership))

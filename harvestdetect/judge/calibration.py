@@ -437,7 +437,12 @@ def summary(calibration: Calibration, *, fdr: float) -> str:
         lines.append("")
     for tier, rate in expected_findings(calibration, prompts=PER, fdr=fdr).items():
         lines.append(
-            f"{tier}: {rate.expected:.2g} findings per {PER:,} benign prompts (at most {rate.at_most:.2g}; "
+            f"{tier}: {_rough(rate.expected)} findings per {PER:,} benign prompts (at most {_rough(rate.at_most)}; "
             f"{rate.found} in {calibration.held_out_prompts:,}, held out)"
         )
     return "\n".join(lines)
+
+
+def _rough(value: float) -> str:
+    """A number with two significant digits, such as 2,500."""
+    return f"{float(f'{value:.2g}'):,.10g}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from harvestdetect.data import Reading, SourceFile
+from harvestdetect.data import Reading, Reject, SourceFile
 from harvestdetect.dump.reading_warnings import layouts
 from harvestdetect.report.format import plural
 
-__all__ = ["layout_line", "reading_lines"]
+__all__ = ["layout_line", "reading_lines", "reject_line"]
 
 SHOWN: Final = 3
-"""Ways of reading that are told."""
+"""Ways of reading, and reasons of rejects, that are told."""
 
 
 def reading_lines(files: Sequence[SourceFile]) -> list[str]:
@@ -28,7 +29,7 @@ def reading_lines(files: Sequence[SourceFile]) -> list[str]:
 
 
 def layout_line(reading: Reading) -> str:
-    """One way of reading: ``LiteLLM spend logs: account = user, prompt = messages, timestamp = startTime (ISO 8601)``.
+    """One way of reading: ``columns (litellm-spend-logs): account = user, timestamp = startTime (ISO 8601)``.
 
     Control characters of column names are not escaped.
     """
@@ -37,4 +38,17 @@ def layout_line(reading: Reading) -> str:
         times = f" ({reading.times})" if field == "timestamp" and reading.times else ""
         parts.append(f"{field} = {column}{times}")
     head = ", ".join(part for part in (reading.shape, reading.container) if part)
-    return (f"{head}: " if head else "columns: ") + ", ".join(parts)
+    return (f"columns ({head}): " if head else "columns: ") + ", ".join(parts)
+
+
+def reject_line(rejects: Sequence[Reject]) -> str:
+    """The most frequent reasons of rejects, and where all of them are; "" without rejects.
+
+    Control characters of reasons are not escaped.
+    """
+    reasons = Counter(reject.reason for reject in rejects).most_common()
+    if not reasons:
+        return ""
+    told = "; ".join(f"{reason} ({count:,})" for reason, count in reasons[:SHOWN])
+    more = f"; {plural(len(reasons) - SHOWN, 'more reason')}" if len(reasons) > SHOWN else ""
+    return f"rejects (all are in rejects.jsonl): {told}{more}"

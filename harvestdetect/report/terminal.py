@@ -18,10 +18,11 @@ from harvestdetect.report.format import (
     standing_line,
     tier_counts,
 )
-from harvestdetect.report.reading import reading_lines
+from harvestdetect.report.reading import reading_lines, reject_line
 from harvestdetect.util.escape import cut, visible
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
 __all__ = ["summary_table"]
@@ -34,7 +35,7 @@ _DROPPED = (6, 5, 4)
 
 
 _READING = 400
-"""Most characters of the line that tells how files were read."""
+"""Most characters of a line that tells how files were read."""
 
 
 def summary_table(detection: Detection, *, width: int | None, color: bool) -> str:
@@ -68,9 +69,8 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
     )
     if not detection.findings:
         console.print(Text(_nothing(detection)))
-        for line in reading_lines(detection.files):
-            console.print(Text(cut(visible(line), _READING)[0]))
-        return buffer.getvalue()
+        _print_reading(console, detection)
+        return _without_blanks(buffer.getvalue(), color=color)
 
     rows = [_cells(finding) for finding in detection.findings]
     widths = [max(Text(row[i]).cell_len for row in [_HEADINGS, *rows]) for i in range(len(_HEADINGS))]
@@ -86,14 +86,27 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
             console.print(Padding(below, (0, 0, 0, widths[0] + 2)))
     console.print()
     console.print(Text(_totals(detection)))
-    for line in reading_lines(detection.files):
-        console.print(Text(cut(visible(line), _READING)[0]))
+    _print_reading(console, detection)
     for tier, found in tier_counts(detection).items():
         if tier in detection.expected_false:
             console.print(
                 Text(f"{tier}: {plural(found, 'finding')}; {by_chance(detection.expected_false[tier], found)}")
             )
-    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines()) if not color else buffer.getvalue()
+    return _without_blanks(buffer.getvalue(), color=color)
+
+
+def _print_reading(console: Console, detection: Detection) -> None:
+    """Prints how the files were read, and why rows were rejected."""
+    from rich.text import Text
+
+    for line in [*reading_lines(detection.files), reject_line(detection.rejects)]:
+        if line:
+            console.print(Text(cut(visible(line), _READING)[0]))
+
+
+def _without_blanks(text: str, *, color: bool) -> str:
+    """A text without white space at the ends of lines; with colours it stays as it is."""
+    return text if color else "".join(line.rstrip() + "\n" for line in text.splitlines())
 
 
 def _below(finding: Finding, row: tuple[str, ...], shown: list[int]) -> list[Text]:

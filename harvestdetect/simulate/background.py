@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from harvestdetect.simulate.people import Text, user_turn, write
-from harvestdetect.simulate.plan import World, Writer, people_stream, person_of
+from harvestdetect.simulate.plan import World, Writer, people_stream, people_weights, person_of
 from harvestdetect.simulate.traffic import DAY, Account
 from harvestdetect.util.arrays import Bools, Ints
 
@@ -28,7 +28,7 @@ def add_background(world: World, rows: int, texts: Sequence[str]) -> None:
     if not count:
         return
     world.background = [world.network.open() for _ in range(count)]
-    weights = np.minimum(dice.pareto(1.25, count) + 0.25, 60.0)
+    weights = people_weights(dice, count)
     heavy = max(1, count // 500)
     weights[:heavy] = 0.07 / heavy * weights.sum()
     counts = 1 + dice.multinomial(rows - count, weights / weights.sum()).astype(np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 
 from harvestdetect.simulate.grammar import Parts
 from harvestdetect.simulate.people import GRAMMAR, Person, Text, user_turn, write
-from harvestdetect.simulate.plan import World, people_stream, person_of
+from harvestdetect.simulate.plan import World, people_stream, people_weights, person_of
 from harvestdetect.simulate.traffic import DAY, HOUR, Account, machine_times
 from harvestdetect.util.arrays import Ints
 
@@ -22,8 +22,9 @@ CODING_DOMAINS: Final = ("python", "web", "sql", "devops")
 
 
 def _spread(world: World, rows: int, accounts: int) -> Ints:
-    """The rows of each account: int64[accounts], at least 1 each, ``rows`` in all."""
-    counts: Ints = 1 + world.dice.multinomial(rows - accounts, np.full(accounts, 1.0 / accounts)).astype(np.int64)
+    """The rows of each account, as uneven as those of people: int64[accounts], at least 1 each, ``rows`` in all."""
+    weights = people_weights(world.dice, accounts)
+    counts: Ints = 1 + world.dice.multinomial(rows - accounts, weights / weights.sum()).astype(np.int64)
     return counts
 
 

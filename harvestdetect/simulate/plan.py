@@ -16,9 +16,19 @@ import numpy as np
 from harvestdetect.simulate.grammar import Parts
 from harvestdetect.simulate.people import GRAMMAR, Person, Text
 from harvestdetect.simulate.traffic import DAY, HOUR, Account, Events, Network, human_times
-from harvestdetect.util.arrays import Bools, Ints
+from harvestdetect.util.arrays import Bools, Floats, Ints
 
-__all__ = ["Group", "Plan", "World", "Writer", "launch_of", "people_stream", "person_of", "proxies_of"]
+__all__ = [
+    "Group",
+    "Plan",
+    "World",
+    "Writer",
+    "launch_of",
+    "people_stream",
+    "people_weights",
+    "person_of",
+    "proxies_of",
+]
 
 
 Writer: TypeAlias = Callable[[Account, int, int, Random], Text]
@@ -130,6 +140,11 @@ def person_of(account: Account, random: Random) -> Person:
     if account.person is None:
         account.person = Person(random, chat=account.chat)
     return account.person
+
+
+def people_weights(dice: np.random.Generator, accounts: int) -> Floats:
+    """How much each of some independent people sends, in proportion: float64[accounts], a Pareto law with a cap."""
+    return np.asarray(np.minimum(dice.pareto(1.25, accounts) + 0.25, 60.0))
 
 
 def people_stream(

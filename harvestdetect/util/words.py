@@ -1,5 +1,8 @@
 """Splits texts into words, whatever their script. Every place that splits texts or counts words calls this module.
 
+The registry is the exception (``corpus/registry.py``): it counts two characters of such a script as one word, so that
+an entry does not depend on the version of a dictionary.
+
 Most scripts put a blank between two words. Chinese, Japanese, Thai, Lao, Khmer and Burmese do not. A *run* of their
 letters is cut by the word rules of ICU, which has a dictionary of each of these languages. A run is cut by itself, so
 its words do not depend on what stands before and after it. Other scripts without blanks, such as Tai Lue, have no

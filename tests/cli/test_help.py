@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import click
 import pytest
 
 from harvestdetect import __version__
+from harvestdetect.cli.grouped_help import GROUPS
 from harvestdetect.cli.main import cli
 from tests.cli.support import COMMAND, GOOD, Run, jsonl
 
@@ -46,6 +48,18 @@ def test_every_command_and_option_is_documented() -> None:
             else:
                 for shown in (param.metavar or "").strip("[].").split("|"):
                     assert shown in command.help or shown == "FILE", f"{name} {shown}"
+
+
+def test_the_help_of_a_scan_is_in_groups() -> None:
+    command = cli.commands["scan"]
+    text = command.get_help(click.Context(command))
+    found = [line.removesuffix(":") for line in text.splitlines() if line.endswith(":") and line[0] != " "]
+    assert found == [*GROUPS, "Options"]
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert len(re.findall(rf"^  (?:-\w, )?{param.opts[0]}\b(?!-)", text, re.MULTILINE)) == 1, param.opts
+    known = {name for names in GROUPS.values() for name in names}
+    assert known <= {p.name for name in ("scan", "inspect") for p in cli.commands[name].params}
 
 
 def test_settings_of_the_command_line_are_settings() -> None:
@@ -94,7 +108,7 @@ def test_version_and_usage(run: Run, tmp_path: Path) -> None:
         (["scan"], "Missing argument 'DUMP...'"),
         (["scan", dump], "Missing option '--out'"),
         (["scan", dump, "--out", tmp_path / "o", "--encoder", "best"], "'best' is not one of"),
-        (["scan", dump, "--out", tmp_path / "o", "--map", "prompt"], "'prompt' is not NAME=COLUMN"),
+        (["scan", dump, "--out", tmp_path / "o", "--map", "prompt"], "'prompt' is not FIELD=COLUMN"),
         (
             ["scan", dump, "--out", tmp_path / "o", "--map", "org=a", "--map", "org=b"],
             "'org' is mapped twice",
@@ -117,7 +131,7 @@ def test_version_and_usage(run: Run, tmp_path: Path) -> None:
         (["--min-accounts", "1"], "min_accounts must be at least 2, got 1"),
         (["--seed", "-1"], "seed must be at least 0, got -1"),
         (["--settings", "nowhere.toml"], "cannot read the settings file nowhere.toml: No such file"),
-        (["--map", "colour=x"], "--map knows no field 'colour'; known: account, timestamp, prompt, org"),
+        (["--map", "colour=x"], "knows no field 'colour'; known: account, timestamp, prompt, org"),
         (["--map", "org="], "--map org= needs the name of a column"),
     ],
 )

@@ -15,14 +15,54 @@ def test_it_tells_how_a_dump_is_read(run: Run, tmp_path: Path) -> None:
     dump = jsonl(tmp_path / "d.jsonl", [*rows, {"account": "a1"}])
     done = run("inspect", dump)
     assert done.code == 0
-    assert "40 prompts of 5 accounts; prompts per account: 8 to 8, median 8" in done.out
+    assert "40 prompts of 5 accounts, 8 per account" in done.out
     assert "from 2026-06-01T10:00:00Z to 2026-06-01T10:00:00Z" in done.out
-    assert "rejects: no prompt (1)" in done.out
+    assert f"rejects:\n  1: no prompt ({dump}, line 41)" in done.out
     assert "languages: en" in done.out
     assert "tell me about lamp number" in done.out
     assert "warning" not in done.out
     found = json.loads(run("inspect", dump, "--format", "json").out)
     assert (found["prompts"], found["accounts"], found["complete"]) == (40, 5, True)
+
+
+def test_it_tells_what_was_left_out_and_where_rejects_are(run: Run, tmp_path: Path) -> None:
+    rows = [{**GOOD, "account": f"a{i % 5}", "prompt": f"tell me about lamp number {i}"} for i in range(41)]
+    (tmp_path / "d").mkdir()
+    jsonl(tmp_path / "d" / "a.jsonl", rows)
+    jsonl(tmp_path / "d" / "b.jsonl", [{"account": "a", "timestamp": 5, "prompt": [1, 2, 3]}] * 2)
+    (tmp_path / "d" / "notes.md").write_text("a page")
+    (tmp_path / "d" / "c.csv").write_text("a,b\n1,2\n")
+    done = run("inspect", tmp_path / "d")
+    assert "41 prompts of 5 accounts, 8 to 9 per account, median 8" in done.out
+    assert f"  2: the prompt is a list of token ids, not a text (first: {tmp_path}/d/b.jsonl, line 1)" in done.out
+    assert f"=@path:PATTERN ({tmp_path}/d/c.csv)" in done.out
+    assert f"note: left out, .md file: 1 ({tmp_path}/d/notes.md)" in done.out
+    done = run("inspect", tmp_path / "d" / "b.jsonl")
+    assert "no prompt could be read, so a scan would fail" in done.out
+    assert "0 accounts" not in done.out
+
+
+def test_one_fact_is_told_once(run: Run, tmp_path: Path) -> None:
+    rows = [{"account": "a", "prompt": f"tell me about lamp number {i}"} for i in range(60)]
+    done = run("inspect", jsonl(tmp_path / "d.jsonl", rows))
+    assert "60 prompts of 1 account\n" in done.out
+    warned = [line for line in done.out.splitlines() if line.startswith("warning: ")]
+    assert [line.split(",")[0] for line in warned] == [
+        "warning: all prompts are of one account (account)",
+        "warning: no prompt has a time",
+    ]
+    done = run("inspect", tmp_path / "d.jsonl", "--map", "timestamp=none")
+    assert "warning: no prompt has a time" not in done.out
+
+
+def test_columns_that_have_times_are_named(run: Run, tmp_path: Path) -> None:
+    row = {"account": "a", "asked": "2026-06-01T10:00:00Z", "moment": 1_780_272_016_671, "number": 1_780_272_016}
+    rows = [{**row, "account": f"a{i % 5}", "version": "1.2", "prompt": f"lamp number {i}"} for i in range(60)]
+    done = run("inspect", jsonl(tmp_path / "d.jsonl", rows))
+    assert "name it with --map timestamp=COLUMN (it could be asked or moment)\n" in done.out
+    done = run("inspect", tmp_path / "d.jsonl", "--map", "timestamp=asked")
+    assert "no prompt has a time" not in done.out
+    assert "warning" not in done.out
 
 
 def test_control_characters_of_prompts_and_names_are_not_printed(run: Run, tmp_path: Path) -> None:

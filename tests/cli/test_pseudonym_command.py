@@ -26,7 +26,7 @@ class _Input:
 def test_a_key_is_made_and_finds_accounts_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = tmp_path / "key"
     assert run("pseudonym", key, "--new").code == 0
-    assert "is there already" in run("pseudonym", key, "--new").error
+    assert "exists already" in run("pseudonym", key, "--new").error
     one = run("pseudonym", key, "acct-1", " acct-1 ")
     first, second = one.out.splitlines()
     assert first == second

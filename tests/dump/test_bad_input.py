@@ -30,7 +30,7 @@ from harvestdetect.dump.formats.lines import LineRun, LongLine, line_runs
 from harvestdetect.dump.values.identifiers import spelling
 from harvestdetect.dump.values.paths import repair_surrogates
 from harvestdetect.dump.values.rows import short
-from harvestdetect.errors import HarvestdetectError, InputError, TooManyRejectsError
+from harvestdetect.errors import ColumnsError, HarvestdetectError, InputError, TooManyRejectsError
 from harvestdetect.settings import Settings
 
 GOOD = b'{"account":"a","prompt":"fine"}'
@@ -240,7 +240,7 @@ def test_empty_file(tmp_path: Path, name: str, data: bytes) -> None:
         (b"ORC not really", "the ORC file cannot be read further"),
         (b"Obj\x01 not really", "the file is an Avro file; convert it to Parquet or JSON Lines"),
         (gzip.compress(b"Rar!\x1a\x07", mtime=0), "the file is a RAR archive; unpack it first"),
-        (b"\x02\x01\x05" * 99, "it is a binary file of an unknown kind"),
+        (b"\x02\x01\x05" * 99, "this is a binary file of an unknown kind"),
     ],
 )
 def test_files_of_another_kind(tmp_path: Path, data: bytes, reason: str) -> None:
@@ -654,9 +654,11 @@ def test_check_rejects() -> None:
     check_rejects(0, 0, 0.0)
     check_rejects(5, 100, 5)
     check_rejects(1, 99, 0.01)
-    with pytest.raises(TooManyRejectsError, match="6 of 106 rows were rejected, max_rejects allows 5"):
+    with pytest.raises(TooManyRejectsError, match="6 of 106 rows were rejected, and --max-rejects allows 5"):
         check_rejects(6, 100, 5)
-    with pytest.raises(TooManyRejectsError, match=r"2 of 101 rows were rejected \(1.98%\), max_rejects allows 1.00%"):
+    with pytest.raises(
+        TooManyRejectsError, match=r"2 of 101 rows were rejected \(1.98%\), and --max-rejects allows 1.00%"
+    ):
         check_rejects(2, 99, 0.01)
     with pytest.raises(TooManyRejectsError):
         check_rejects(1, 1_000_000, 0)
@@ -707,16 +709,36 @@ FRAGMENTS = st.lists(
 ).map(b"".join)
 
 
+def test_blank_lines_around_a_single_column_are_no_rows(tmp_path: Path) -> None:
+    folder = tmp_path / "u1"
+    folder.mkdir()
+    (folder / "x.csv").write_text("\n\nprompt\n\ndescribe a lamp\n\n\ndescribe a table\n\n")
+    batches = list(read_dumps([folder / "x.csv"], settings=Settings(mapping={"account": "@path:{}/x.csv"})))
+    assert [row["parts"] for batch in batches for row in batch.prompts.to_pylist()] == [
+        ["describe a lamp"],
+        ["describe a table"],
+    ]
+    assert not any(batch.rejects for batch in batches)
+    with pytest.raises(ColumnsError, match="no column for the account"):
+        list(read_dumps([write(tmp_path, b"\n\x01", "x.csv")]))
+
+
 @given(FRAGMENTS, st.sampled_from(["x.jsonl", "x.csv", "x.parquet", "x"]), st.sampled_from(["", "gzip", "zstd"]))
 @hypothesis_settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_bytes_break_the_reader(tmp_path: Path, data: bytes, name: str, compression: str) -> None:
     stored = {"": data, "gzip": gzip.compress(data), "zstd": zstd(data)}[compression]
     message = ""
     try:
-        read(write(tmp_path, stored, name))
+        batches = list(read_dumps([write(tmp_path, stored, name)]))
     except HarvestdetectError as error:
-        message = str(error)
+        message, batches = str(error), []
     assert message.isprintable()
+    for batch in batches:
+        batch.prompts.validate(full=True)
+    # A file that only begins like a database or an archive is one reject, and no file that was read.
+    files = [file for batch in batches for file in batch.files]
+    assert sum(file.rows for file in files) == sum(batch.prompts.num_rows for batch in batches)
+    assert message or files or any(batch.rejects for batch in batches)
 
 
 @given(FRAGMENTS)

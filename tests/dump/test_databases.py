@@ -274,6 +274,37 @@ def test_files_of_databases_are_read(make: Any, tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
+def test_what_names_no_rows_is_an_error(tmp_path: Path) -> None:
+    file = sqlite_file(tmp_path / "logs.sqlite")
+    with pytest.raises(InputError, match=r"no table is called 'nope'; there are: logs\Z"):
+        rows_of(file, table="nope")
+    with pytest.raises(InputError, match=r"cannot read .*logs\.sqlite \(query\): no such table: nope"):
+        rows_of(file, query="SELECT * FROM nope")
+    with pytest.raises(InputError, match="no such column: nope"):
+        rows_of(file, table="logs", since_column="nope")
+    with pytest.raises(UsageError, match="--since-column needs --table or --query"):
+        rows_of(file, since_column="ts")
+
+
+@pytest.mark.parametrize("settings", [{"table": "logs"}, {"query": "SELECT 1"}])
+def test_a_file_that_is_no_database_has_no_tables(tmp_path: Path, settings: dict[str, str]) -> None:
+    (tmp_path / "d.jsonl").write_text('{"user_id": "a", "prompt": "describe a lamp"}\n')
+    with pytest.raises(UsageError, match=r"--table and --query read databases, and .*d\.jsonl is none"):
+        rows_of(tmp_path / "d.jsonl", **settings)
+
+
+def test_columns_with_times_are_found_in_a_table(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "d.sqlite") as connection:
+        connection.execute("CREATE TABLE logs (user_id, asked_at, prompt)")
+        row = ("2026-06-01T10:00:00", "describe a lamp")
+        connection.executemany("INSERT INTO logs VALUES (?, ?, ?)", [(f"u{i % 5}", *row) for i in range(30)])
+    connection.close()
+    _, (one,) = rows_of(tmp_path / "d.sqlite", table="logs")
+    assert one.reading is not None
+    assert one.reading.others["timestamp"] == ("asked_at",)
+    assert one.format == "database"
+
+
 def test_a_query_reads_no_other_file(tmp_path: Path) -> None:
     file, other = duckdb_file(tmp_path / "logs.duckdb"), tmp_path / "secret.csv"
     with other.open("w", newline="") as stream:

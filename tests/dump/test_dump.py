@@ -347,7 +347,7 @@ def test_mapping(tmp_path: Path) -> None:
         1_750_000_000,
         None,
     )
-    with pytest.raises(ColumnsError, match="--map knows no field 'promt'"):
+    with pytest.raises(ColumnsError, match="knows no field 'promt'"):
         read(tmp_path, settings=Settings(mapping={"promt": "x"}))
     with pytest.raises(ColumnsError, match=r"no column 'q' for the prompt.*a\.b, x, x\.y.*--map prompt=COLUMN"):
         read(tmp_path / "one.jsonl", settings=Settings(mapping={"account": "a.b", "prompt": "q"}))

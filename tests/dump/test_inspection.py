@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from harvestdetect.data import Reading, SourceFile
+from harvestdetect.dump.columns.choice import NO_TIMES
+from harvestdetect.dump.columns.learnt import ONE_ACCOUNT
 from harvestdetect.dump.inspection import UNCLEAR, inspect_dumps, languages_of
 from harvestdetect.dump.reading_warnings import dump_warnings, layouts
 
@@ -82,7 +84,11 @@ USER, ID = Reading(columns={"account": "user"}), Reading(columns={"account": "id
         ([file(1, USER)], 40, 0, []),
         ([file(1, USER)], 1, 0, ["all prompts are of one account"]),
         ([file(1, USER)], 99, 0, ["almost as many accounts (99) as prompts (100)"]),
-        ([file(1, USER)], 40, 60, ["60 of 100 prompts have no time"]),
+        ([file(1, USER)], 40, 60, ["60 of 100 prompts have no time, so little"]),
+        ([file(1, USER)], 40, 100, ["no prompt has a time, so no evidence"]),
+        ([file(1, Reading(warnings=(NO_TIMES, "60 of 100 rows have no time")))], 40, 60, ["60 of 100 prompts"]),
+        ([file(n, Reading(warnings=(f"{ONE_ACCOUNT} (user)",))) for n in range(2)], 1, 0, ["all prompts are of one"]),
+        ([file(n, Reading(warnings=(ONE_ACCOUNT,))) for n in range(2)], 2, 0, [f"{ONE_ACCOUNT} (2 of 2 files)"]),
         ([file(1, USER), file(2, ID)], 40, 0, ["different columns (id, user)"]),
         ([file(1, USER), file(2, None)], 40, 0, []),
         ([file(1, Reading(warnings=("look here",)))], 40, 0, ["look here"]),
@@ -93,6 +99,10 @@ def test_what_is_suspicious_is_told(files: list[SourceFile], accounts: int, with
     found = dump_warnings(files, prompts=100, accounts=accounts, without_time=without_time)
     assert len(found) == len(said)
     assert all(part in sentence for part, sentence in zip(said, found, strict=True))
+
+
+def test_times_that_the_user_does_not_expect_are_not_missed() -> None:
+    assert dump_warnings([file(1, USER)], prompts=100, accounts=9, without_time=100, times_wanted=False) == ()
 
 
 def test_a_small_dump_may_have_one_account() -> None:

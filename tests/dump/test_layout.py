@@ -127,9 +127,9 @@ def test_accounts_that_name_nobody(tmp_path: Path, nobody: str) -> None:
 
 def test_one_account_and_as_many_accounts_as_prompts_are_told(tmp_path: Path) -> None:
     _, reading = dump(tmp_path, lambda n: {"user": "u", "prompt": TEXT.format(n)})
-    assert warned(reading, "all 100 prompts are of one account (user)")
+    assert warned(reading, "all prompts of the file are of one account (user)")
     _, reading = dump(tmp_path, lambda n: {"user": f"u{n}", "prompt": TEXT.format(n)})
-    assert warned(reading, "nearly as many accounts (user) as prompts: 100 for 100")
+    assert warned(reading, "nearly as many accounts as prompts (user): 100 for 100")
     _, reading = dump(tmp_path, lambda n: {"user": f"u{n % 10}", "prompt": TEXT.format(n), "time": 1_780_000_000 + n})
     assert reading.warnings == ()
 
@@ -406,6 +406,26 @@ def test_mistakes_in_maps(tmp_path: Path, mapping: dict[str, str], message: str)
     assert message in str(caught.value)
 
 
+def test_a_column_of_the_user_that_no_row_has_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", [{"account": "a", "prompt": "p", "Host": "h"}])
+    wrong = "no row that was looked at has the column adresse, which --map names for ip"
+    assert wrong in read(file, mapping={"ip": "adresse"})[2].warnings
+    assert wrong not in read(file, mapping={"ip": "host"})[2].warnings
+
+
+def test_one_account_in_each_file_is_expected_if_its_path_names_it(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"account=u{number}").mkdir()
+        write(tmp_path / f"account=u{number}" / "a.jsonl", [{"prompt": f"{TEXT.format(i)}"} for i in range(30)])
+        assert not warned(read(tmp_path / f"account=u{number}" / "a.jsonl")[2], "are of one account")
+
+
+def test_a_path_that_does_not_match_is_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", [{"account": "a", "prompt": "p"}])
+    with pytest.raises(ColumnsError, match=r"does not match --map account=@path:logs/\{\}\.jsonl; \{\} stands for"):
+        read(file, mapping={"account": "@path:logs/{}.jsonl"})
+
+
 # ---------------------------------------------------------------- messages and samples
 
 
@@ -417,7 +437,7 @@ def test_no_message_shows_the_text_of_a_prompt(tmp_path: Path) -> None:
         read(tmp_path / "dump.csv", format="csv")
     assert "poem" not in str(caught.value)
     rows = [{"id": 1, secret: "x"}]
-    with pytest.raises(ColumnsError, match="1 more do not look like names") as caught:
+    with pytest.raises(ColumnsError, match="1 more without the look of a name") as caught:
         read(write(tmp_path / "dump.jsonl", rows))
     assert "poem" not in str(caught.value)
 
@@ -463,4 +483,4 @@ def test_many_accounts_are_counted_in_bounded_memory(
 ) -> None:
     monkeypatch.setattr("harvestdetect.dump.columns.learnt._MOST_ACCOUNTS", 30)
     _, reading = dump(tmp_path, lambda n: {"user": n % accounts, "prompt": TEXT.format(n), "time": n}, count=4_000)
-    assert warned(reading, "nearly as many accounts (user) as prompts") == told
+    assert warned(reading, "nearly as many accounts as prompts (user)") == told

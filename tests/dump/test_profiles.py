@@ -161,6 +161,11 @@ def test_a_profile_can_be_forced(tmp_path: Path) -> None:
     assert read(file, profile="wildchat")[0][0]["account"] == "right"
     with pytest.raises(SettingsError, match="there is no profile 'nosuch'; name one of litellm-spend-logs"):
         read(file, profile="nosuch")
+    with pytest.raises(SettingsError, match="did you mean litellm-spend-logs or"):
+        read(file, profile="litellm")
+    wrong = "no record that was looked at has the shape of litellm-spend-logs"
+    assert any(wrong in warning for warning in read(file, profile="litellm-spend-logs")[2].warnings)
+    assert not any("has the shape of" in warning for warning in read(file, profile="wildchat")[2].warnings)
 
 
 def test_own_profiles(tmp_path: Path) -> None:

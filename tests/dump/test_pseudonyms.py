@@ -77,7 +77,7 @@ def test_a_new_key_is_private_and_never_replaces_one(tmp_path: Path) -> None:
     new_key(key)
     assert key.stat().st_mode & 0o777 == 0o600
     content = key.read_bytes()
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         new_key(key)
     assert key.read_bytes() == content
     with pytest.raises(InputError, match="cannot write the key"):
@@ -89,9 +89,11 @@ def test_white_space_around_a_key_does_not_count(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     assert fingerprint_of(tmp_path / "a") == fingerprint_of(tmp_path / "b") == ONE.fingerprint != OTHER.fingerprint
     assert fingerprint_of(None) is None
+    (tmp_path / "random").write_bytes(b"\xff\x01\n" * 9)
+    assert fingerprint_of(tmp_path / "random") is not None
 
 
-@pytest.mark.parametrize("content", [None, b"", b"short", b"  \n" * 40, b"x" * 70_000])
+@pytest.mark.parametrize("content", [None, b"", b"short", b"  \n" * 40, b"x" * 70_000, b"acct-1\nacct-2\nacct-3"])
 def test_what_is_no_key_is_an_error(tmp_path: Path, content: bytes | None) -> None:
     key = tmp_path / "key"
     if content is not None:

@@ -275,6 +275,20 @@ def test_the_column_shows_what_numbers_mean(value: Any, words: str) -> None:
     assert reader.ambiguous == ("1904" in words)
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("2026-06-01T00:00:16Z", "ISO 8601"),
+        ("20260601T000016Z", "ISO 8601"),
+        ("2026-06-01 00:00:16", "ISO 8601, zone unknown: UTC assumed"),
+        ("2026-06-01", "YYYY-MM-DD, without a time of day"),
+        ("2026-06-01 12:00:16 AM", "YYYY-MM-DD with AM or PM, zone unknown: UTC assumed"),
+    ],
+)
+def test_iso_times_are_called_so(value: str, words: str) -> None:
+    assert TimeReader.of([value] * 5, now=NOW).format == words
+
+
 def test_days_since_1970() -> None:
     reader = TimeReader.of([20_605], now=NOW)
     assert reader.seconds([20_605]) == [SAME - 16]
@@ -305,7 +319,7 @@ def test_several_units_and_formats_in_one_column() -> None:
     values: list[Any] = [SAME, SAME * 1000 + 5, f"{SAME}", "2026-06-01T00:00:16Z", SAME + 0.5]
     reader = TimeReader.of(values, now=NOW)
     assert reader.seconds(values) == [SAME] * 5
-    assert reader.format == "epoch seconds, epoch milliseconds, YYYY-MM-DD"
+    assert reader.format == "epoch seconds, epoch milliseconds, ISO 8601"
 
 
 def test_bad_times_cost_the_time_and_are_told(tmp_path: Path) -> None:
@@ -319,7 +333,7 @@ def test_bad_times_cost_the_time_and_are_told(tmp_path: Path) -> None:
     assert not any(batch.rejects for batch in batches)
     reading = batches[-1].files[0].reading
     assert reading is not None
-    assert (reading.times, reading.untimed) == ("YYYY-MM-DD", 2)
+    assert (reading.times, reading.untimed) == ("ISO 8601", 2)
     assert "2 of 5 rows (40%)" in reading.warnings[0]
     assert "aaaaaaaaa" in reading.warnings[0]
     assert "1 of 5 rows have no time" in reading.warnings[1]

@@ -604,6 +604,11 @@ def test_not_in_the_dump(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, line = error(capsys, out, "anne")
     assert code == 2
     assert "the dump has no account 'anne'; the nearest ids in the results: ann" in line
+    assert "pseudonym" not in line
+    run_file = out / "run.json"
+    kept = json.loads(run_file.read_text())
+    run_file.write_text(json.dumps({**kept, "settings": {**kept["settings"], "pseudonyms": "key.txt"}}))
+    assert "this scan has pseudonyms: harvestdetect pseudonym KEYFILE ID" in error(capsys, out, "anne")[1]
 
 
 # ---------------------------------------------------------------- hostile texts

@@ -293,6 +293,7 @@ def test_a_benign_dump_without_candidates() -> None:
     assert {t: (r.found, r.expected) for t, r in rates.items()} == dict.fromkeys(TIERS, (0, 0.0))
     assert rates["urgent"].at_most == pytest.approx(-math.log(1 - CONFIDENCE))
     assert summary(found, fdr=0.01).splitlines()[2].startswith("urgent: 0 findings per 100,000 benign prompts")
+    assert "e+" not in summary(found, fdr=0.01)
 
 
 def test_the_rate_is_of_each_half_calibrated_on_the_other() -> None:

@@ -6,13 +6,9 @@ import dataclasses
 import re
 
 from harvestdetect import report
-from harvestdetect.data import (
-    Detection,
-)
+from harvestdetect.data import Detection, Reject
 from harvestdetect.util.escape import INVISIBLE
-from tests.report.making import (
-    make_detection,
-)
+from tests.report.making import make_detection
 
 # ---------------------------------------------------------------- terminal
 
@@ -54,9 +50,18 @@ def test_summary_says_of_each_tier_in_use_how_many_may_be_chance(detection: Dete
 
 
 def test_summary_of_nothing_is_a_sentence() -> None:
-    text = report.summary_table(make_detection(), width=200, color=False)
+    text = report.summary_table(dataclasses.replace(make_detection(), rejects=()), width=200, color=False)
     assert text == (
         "No campaign found; read 5,000 prompts of 700 accounts in 1 file, 9 rejects. "
         "A finding needs at least 10 accounts that send the same template.\n"
     )
     assert report.summary_table(make_detection(counts={}, settings={}), width=None, color=False)
+
+
+def test_summary_says_why_rows_were_rejected() -> None:
+    reasons = ["no prompt"] * 3 + ["no account"] * 2 + ["too long", "malformed JSON", "\x1b[31m"]
+    rejects = tuple(Reject(file="d.jsonl", line=i, byte=None, reason=reason) for i, reason in enumerate(reasons))
+    text = report.summary_table(dataclasses.replace(make_detection(), rejects=rejects), width=200, color=False)
+    assert text.splitlines()[-1] == (
+        "rejects (all are in rejects.jsonl): no prompt (3); no account (2); too long (1); 2 more reasons"
+    )

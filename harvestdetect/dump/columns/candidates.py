@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from harvestdetect.data import NO_TIME
@@ -16,7 +17,10 @@ from harvestdetect.dump.values.times import TimeReader
 __all__ = [
     "ENOUGH",
     "OFTEN",
+    "TIMED_COLUMNS",
+    "TIMED_ROWS",
     "Candidate",
+    "are_times",
     "candidate_of",
     "depth_of",
     "in_order",
@@ -37,6 +41,15 @@ ENOUGH: Final = 20
 """Rows from which on it counts what values do. Fewer rows say nothing about them."""
 _MOST_OTHERS: Final = 5
 """Most other columns of a field that are told."""
+
+TIMED_ROWS: Final = 50
+"""Rows by which columns with times are found where no name of a column says which one has them."""
+TIMED_COLUMNS: Final = 100
+"""Columns that are looked at for it."""
+_MOSTLY: Final = 0.8
+"""Share of the values of such a column that must be times."""
+_MILLISECONDS: Final = (10**12, 26 * 10**11)
+"""Numbers that are taken for times there: milliseconds of the years 2001 to 2052. Others may well be ids."""
 
 
 @dataclass(slots=True)
@@ -120,6 +133,21 @@ def name_in(value: Any) -> str | None:
 def names_one(value: Any) -> bool:
     """Whether a value names an account."""
     return name_in(value) is not None
+
+
+def are_times(values: Sequence[Any]) -> bool:
+    """Whether the values of a column whose name says nothing are times."""
+    likely = [value for value in values if _is_like_a_time(value)]
+    if not likely or len(likely) < _MOSTLY * len(values):
+        return False
+    return sum(time != NO_TIME for time in TimeReader.of(likely).seconds(likely)) >= _MOSTLY * len(values)
+
+
+def _is_like_a_time(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip().isdigit() and any(map(str.isdigit, value[:40]))
+    low, high = _MILLISECONDS
+    return isinstance(value, date) or (type(value) is int and low <= value < high)
 
 
 def time_tier(one: Candidate) -> float:

@@ -11,7 +11,10 @@ from harvestdetect.dump.columns.account_choice import KEYS, LEAST_SENDER, WHAT, 
 from harvestdetect.dump.columns.candidates import (
     ENOUGH,
     OFTEN,
+    TIMED_COLUMNS,
+    TIMED_ROWS,
     Candidate,
+    are_times,
     candidate_of,
     depth_of,
     in_order,
@@ -29,7 +32,10 @@ from harvestdetect.dump.columns.profiles import Profile
 from harvestdetect.dump.columns.samples import Sample, distinct
 from harvestdetect.dump.values.paths import Path
 
-__all__ = ["MEANINGFUL", "Choice", "choose"]
+__all__ = ["MEANINGFUL", "NO_TIMES", "Choice", "choose"]
+
+NO_TIMES: Final = "no column has the time of the prompt"
+"""Beginning of the sentence about a file without times."""
 
 _SHALLOW: Final = 4
 """Levels of wrappers below which optional fields are searched by name."""
@@ -41,19 +47,9 @@ _WEAK_PROMPTS: Final = frozenset(("text", "content", "message", "request", "body
 """Plain names that a prompt can have, and an answer or a log message as well."""
 MEANINGFUL: Final = frozenset(
     (
-        *(
-            "role",
-            "sender",
-            "sendertype",
-            "author",
-            "authorrole",
-            "from",
-            "speaker",
-            "direction",
-            "messagetype",
-            "event",
-        ),
-        *("eventtype", "eventname", "type", "kind", "side", "messagerole", "phase", "stage", "logtype", "recordtype"),
+        *("role", "sender", "sendertype", "author", "authorrole", "from", "speaker", "direction", "messagetype"),
+        *("event", "eventtype", "eventname", "type", "kind", "side", "messagerole", "phase", "stage"),
+        *("logtype", "recordtype"),
     )
 )
 """Plain names of columns that say whether a row is a request or an answer."""
@@ -67,17 +63,8 @@ _ANSWERING: Final = frozenset(
     (
         *("assistant", "ai", "bot", "model", "gpt", "response", "completion", "output", "outbound", "outgoing", "out"),
         *("answer", "reply", "agent", "chunk", "delta", "end", "system", "tool", "function", "developer", "resp"),
-        *(
-            "chat_response",
-            "chat.response",
-            "llm_response",
-            "result",
-            "error",
-            "usage",
-            "feedback",
-            "chatbot",
-            "tool_result",
-        ),
+        *("chat_response", "chat.response", "llm_response", "result", "error", "usage", "feedback", "chatbot"),
+        *("tool_result",),
     )
 )
 
@@ -157,9 +144,21 @@ class _Chooser:
             name for name in ("account", "prompt") if name not in self._fields and name not in layout.constants
         )
         rows = [] if missing else self._readable(layout)
-        if self._profile is not None and self._profile.note:
-            self._warnings.append(self._profile.note)
+        if self._profile is not None:
+            self._note_profile(self._profile)
         return Choice(layout, self._others, self._warnings, missing, rows)
+
+    def _note_profile(self, profile: Profile) -> None:
+        """Says what the user should know about the profile, and whether the records have its shape."""
+        if profile.note:
+            self._warnings.append(profile.note)
+        chains = self._sample.chains
+        # Of a profile with rows, what encloses them has its shape.
+        if chains and not any(profile.fits(chain[level:]) for chain in chains for level in range(len(chain))):
+            self._warnings.append(
+                f"no record that was looked at has the shape of {profile.name}; without --profile, the shape of each "
+                "record is recognised"
+            )
 
     def _readable(self, layout: Layout) -> list[int]:
         rows = []
@@ -184,6 +183,10 @@ class _Chooser:
         column = self._sample.at(path)
         if not column.rows and (other := self._ignoring_case(path)) is not None:
             path = other
+        if not column.rows and len(self._sample) and name not in ("account", "prompt"):
+            self._warnings.append(
+                f"no row that was looked at has the column {shown(path)}, which --map names for {name}"
+            )
         if column.rows or name not in ("account", "prompt"):
             self._fields[name] = (path,)
         return True
@@ -251,8 +254,9 @@ class _Chooser:
             one.tier = self._prompt_tier(one, candidates)
         ranked = in_order(candidates)
         best = ranked[0]
-        self._others["prompt"] = told(ranked[1:])
-        self._fields["prompt"] = (self._whole(best),)
+        whole = self._whole(best)
+        self._fields["prompt"] = (whole,)
+        self._others["prompt"] = told([one for one in ranked[1:] if one.path != whole])
         self._note_prompt(best)
         return [best]
 
@@ -402,8 +406,22 @@ class _Chooser:
         created = self._fields.get("created_at")
         if created and "created_at" not in self._mapped.paths and not self._is_of_account(created[0]):
             del self._fields["created_at"]
-        if "timestamp" not in self._fields and "timestamp" not in self._constants and len(self._sample):
-            self._warnings.append("no column has the time of the prompt")
+        if not {"timestamp"} & (self._fields.keys() | self._constants.keys() | self._mapped.without):
+            self._note_no_times()
+
+    def _note_no_times(self) -> None:
+        """Says that no column has the time of the prompt, and which columns without a known name have times."""
+        taken = {path for paths in self._fields.values() for path in paths}
+        few = self._sample.part(range(min(len(self._sample), TIMED_ROWS)))
+        paths = [path for path in few.paths if path not in taken and not self._is_written(path)][:TIMED_COLUMNS]
+        found = told(
+            [candidate_of(path, column, [], 0) for path in paths if are_times((column := few.at(path)).values)]
+        )
+        if found:
+            self._others["timestamp"] = found
+        if len(self._sample):
+            names = ", ".join(map(shown, found))
+            self._warnings.append(NO_TIMES + (f"; times are in {names}" if found else ""))
 
     def _is_of_account(self, path: Path) -> bool:
         """Whether a time is the same in all rows of an account."""
@@ -436,7 +454,10 @@ class _Chooser:
             column = self._sample.at(self._fields["org"][0])
             if len(column.values) >= ENOUGH and len(distinct(column.values)) == 1:
                 name = shown(column.path)
-                self._warnings.append(f"the organisation ({name}) is the same in all rows looked at")
+                self._warnings.append(
+                    f"the organisation ({name}) is the same in all rows looked at; it says nothing about accounts "
+                    "unless other rows have another one"
+                )
 
     def _cuts(self) -> dict[str, str]:
         cut = dict(self._profile.cut) if self._profile is not None else {}

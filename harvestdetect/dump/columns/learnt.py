@@ -9,8 +9,14 @@ from typing import Any, Final
 from harvestdetect.data import Reading
 from harvestdetect.dump.columns.kinds import PLACEHOLDERS
 
-__all__ = ["Learnt"]
+__all__ = ["FROM_PATH", "MANY_ACCOUNTS", "ONE_ACCOUNT", "Learnt"]
 
+FROM_PATH: Final = "the path of the file"
+"""In place of a column: each file has one value."""
+ONE_ACCOUNT: Final = "all prompts of the file are of one account"
+"""Beginning of the sentence about a file with one account."""
+MANY_ACCOUNTS: Final = "the file has nearly as many accounts as prompts"
+"""Beginning of the sentence about a file whose account may be the id of a request."""
 _PLACEHOLDERS: Final = frozenset(
     spelled for name in PLACEHOLDERS for spelled in (name, name.upper(), name.capitalize(), name.title())
 )
@@ -99,11 +105,11 @@ class Learnt:
         rest = ", ".join(self.others.get("account", ()))
         rest = f"; other columns that could be meant: {rest}" if rest else ""
         where = f" ({column})" if column else ""
-        if self._prompts >= _ENOUGH and len(self._accounts) == 1:
-            found.append(f"all {self._prompts:,} prompts are of one account{where}{rest}")
+        if self._prompts >= _ENOUGH and len(self._accounts) == 1 and column != FROM_PATH:
+            found.append(f"{ONE_ACCOUNT}{where}{rest}")
         elif self._prompts >= _MANY and len(self._accounts) * (self._mask + 1) >= _UNIQUE * self._prompts:
             counts = "" if self._mask else f": {len(self._accounts):,} for {self._prompts:,}"
-            found.append(f"there are nearly as many accounts{where} as prompts{counts}{rest}")
+            found.append(f"{MANY_ACCOUNTS}{where}{counts}{rest}")
         for account, count in self._placeholders.most_common(3):
             share = f"{count / self._prompts:.1%}"
             found.append(f"{count:,} prompts ({share}) are of the account {account!a}, which names nobody{rest}")

@@ -308,7 +308,7 @@ def check_mapping(mapping: Mapping[str, str]) -> None:
     """
     for name, column in mapping.items():
         if name not in _KNOWN:
-            raise ColumnsError(f"--map knows no field {name!r}; known: {', '.join(_KNOWN)}")
+            raise ColumnsError(f"--map (or [mapping]) knows no field {name!r}; known: {', '.join(_KNOWN)}")
         if not column:
             raise ColumnsError(f"--map {name}= needs the name of a column, got an empty one")
         if name in ("account", "prompt") and column == NOTHING:
@@ -363,6 +363,7 @@ def complaint(file: str, what: str, field: str, found: Sequence[Path], note: str
     hidden = len(found) - len(names)
     columns = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") if names else "none"
     if hidden:
-        columns += f" ({hidden} more do not look like names of columns; the file may have no header)"
+        columns += f" ({hidden:,} {'more ' if names else ''}without the look of a name; the file may have no header)"
     note = f"; {note}" if note else ""
-    return f"{file}: {what}; columns found: {columns}{note}; name the right one with --map {field}=COLUMN"
+    path = f", or take it from the path of the file with --map {field}={PATTERN}PATTERN" if field == "account" else ""
+    return f"{file}: {what}; columns found: {columns}{note}; name the right one with --map {field}=COLUMN{path}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from itertools import product
@@ -22,6 +23,8 @@ PROFILE_FIELDS: Final = ("account", "timestamp", "prompt", "system", *FIELDS)
 """Fields whose paths a profile may give."""
 _LONGEST_FILE: Final = 1_000_000
 """Bytes of the largest file of profiles."""
+_NEAR: Final = 3
+"""Most names of profiles that are proposed in place of an unknown one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +184,10 @@ def profiles_of(chosen: str) -> Profiles:
     if chosen.lower().endswith(".toml") or "/" in chosen:
         own = load_profiles(FilePath(chosen))
         return Profiles((*own, *shipped))
-    names = ", ".join(profile.name for profile in shipped if not profile.skip and not profile.reject)
-    raise SettingsError(f"there is no profile {chosen!r}; name one of {names}, or a file that ends in .toml")
+    names = [profile.name for profile in shipped if not (profile.skip or profile.reject or profile.wrapper)]
+    near = [name for name in names if chosen in name][:_NEAR] or get_close_matches(chosen, names, _NEAR)
+    what = f"did you mean {' or '.join(near)}? --help has all names" if near else f"name one of {', '.join(names)}"
+    raise SettingsError(f"there is no profile {chosen!r}; {what}; a file with your own shapes ends in .toml")
 
 
 def _parsed(text: str, name: str) -> tuple[Profile, ...]:

@@ -7,9 +7,10 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from harvestdetect.dump.columns.choice import MEANINGFUL, Choice, choose
+from harvestdetect.dump.columns.file_names import PATTERN
 from harvestdetect.dump.columns.kinds import account_text
 from harvestdetect.dump.columns.layout import Chain, Layout, Row, is_there
-from harvestdetect.dump.columns.learnt import Learnt
+from harvestdetect.dump.columns.learnt import FROM_PATH, Learnt
 from harvestdetect.dump.columns.lists import list_of_rows
 from harvestdetect.dump.columns.names import Mapped, complaint, matches, plain
 from harvestdetect.dump.columns.profiles import Profile, Profiles
@@ -39,6 +40,8 @@ _SIGNATURE_LEAVES: Final = 300
 """Paths that count for the shape of a record."""
 _SEEN: Final = 200
 """Rows by which paths from the record are found."""
+_TIMES: Final = ("_at", "time", "date", "datum")
+"""Ends of the names of columns that may have times, in small letters."""
 _MOST_CHAINS: Final = 5_000
 """Rows of a sample over which columns are chosen."""
 
@@ -194,7 +197,7 @@ class Shapes:
     def may_matter(self, name: str) -> bool:
         """Whether a column can be needed, by its name."""
         path = tuple(name.split("."))
-        if matches(path) or plain(path[-1]) in MEANINGFUL:
+        if matches(path) or plain(path[-1]) in MEANINGFUL or path[-1].lower().endswith(_TIMES):
             return True
         given = self._mapped.paths.values()
         return any(leads_to(path[0], one) for one in given) or self._profiles.names(path[0])
@@ -220,9 +223,13 @@ class Shapes:
         paths = list(sample.paths)
         shape = f"the records look like {choice.layout.shape}" if choice.layout.shape else ""
         name = choice.missing[0]
-        notes = "; ".join(filter(None, [shape, *choice.warnings[-1:]])) if choice.layout.shape else ""
-        if name == "account" and choice.layout.shape:
-            notes += "; if the path of the file names the account, give --map account=@path:PATTERN"
+        if pattern := self._mapped.patterns.get(name):
+            return ColumnsError(
+                f"{self._name}: the path of the file does not match --map {name}={PATTERN}{pattern}; {{}} stands for "
+                f"the {name}, * for any part of a name, ** for any part of the path"
+            )
+        note = next((profile.note for profile in self._profiles if profile.name == choice.layout.shape), "")
+        notes = "; ".join(filter(None, [shape, note]))
         given = self._mapped.paths.get(name)
         what = f"no column {'.'.join(given)!r} for the {name}" if given else f"no column for the {name}"
         return ColumnsError(complaint(self._name, what, name, paths, notes))
@@ -249,9 +256,7 @@ class Shapes:
             for name, paths in best.layout.fields.items()
             if paths
         }
-        self._learnt.columns |= {
-            name: "the path of the file" for name in best.layout.constants if name not in self._learnt.columns
-        }
+        self._learnt.columns |= {name: FROM_PATH for name in best.layout.constants if name not in self._learnt.columns}
         self._learnt.others = {name: tuple(map(".".join, paths)) for name, paths in best.others.items() if paths}
         self._learnt.warnings.extend(best.warnings)
 

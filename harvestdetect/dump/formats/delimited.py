@@ -86,7 +86,7 @@ def read_csv(
         row, line, offset, length = record
         if line <= dialect.skipped:
             continue
-        if length <= limit and len(row) == table.width and type(row) is list:  # the common case, without a call
+        if row and length <= limit and len(row) == table.width and type(row) is list:  # the common case, without a call
             table.rows.append(row)
             table.numbers.append(line)
             table.offsets.append(offset)

@@ -33,6 +33,9 @@ _OTHERS: Final = (
     (b"LZIP", "compressed with lzip", "decompress it, or use gzip or zstd"),
     (b"SEQ", "a Hadoop sequence file", "convert it to Parquet or JSON Lines"),
     (b"RCF", "a Hadoop RCFile", "convert it to Parquet or JSON Lines"),
+    (b"\x89PNG", "an image", "name the dump instead"),
+    (b"\xff\xd8\xff", "an image", "name the dump instead"),
+    (b"GIF8", "an image", "name the dump instead"),
     (b"%PDF-", "a PDF document", "name the dump instead"),
     (b"PGDMP", "a custom dump of PostgreSQL", "export the table with COPY ... TO ... CSV HEADER"),
     (b"-- MySQL dump", "a dump of SQL statements", "export the table as CSV"),
@@ -51,8 +54,8 @@ _MOST_CONTROL: Final = 0.05
 _FEW_CONTROL: Final = 64
 """Control characters that any text may have."""
 _NO_HEADER: Final = (
-    "it has no JSON objects, and no line with the names of the columns; add one, such as account,timestamp,prompt, "
-    "with the delimiter of the file"
+    "the file has no JSON objects, and no line with the names of the columns; add one, such as "
+    "account,timestamp,prompt, with the delimiter of the file"
 )
 
 
@@ -102,7 +105,10 @@ def format_of(head: bytes, name: str, settings: Settings) -> Format:
     if _JSON_ARRAY.match(text):
         return Format("jsonl", "")
     if _is_binary(text):
-        return Format(named or "jsonl", "it is a binary file of an unknown kind, or text in an unknown encoding")
+        return Format(
+            named or "jsonl",
+            "this is a binary file of an unknown kind, or text in an unknown encoding; write it as JSON Lines or CSV",
+        )
     if _OTHER_ARRAY.match(text) and not named:
         return Format("jsonl", "the file is a JSON array of values that are no objects; each row must be an object")
     return _of_lines(head, named, settings)

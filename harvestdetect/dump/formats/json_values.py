@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from harvestdetect.dump.formats.lines import BadLine, LineRun, LongLine
-from harvestdetect.dump.storage.streams import BrokenStreamError
+from harvestdetect.dump.storage.streams import BrokenStreamError, until_broken
 
 __all__ = ["Item", "is_json", "objects_in", "values_of"]
 
@@ -79,15 +79,10 @@ def values_of(chunks: Iterable[bytes], *, limit: int) -> Iterator[Item]:
     """
     splitter = _Splitter(limit)
     broken: BrokenStreamError | None = None
-    source = iter(chunks)
     first = True
-    while True:
-        try:
-            chunk = next(source, None)
-        except BrokenStreamError as error:
-            broken = error
-            break
-        if chunk is None:
+    for chunk in until_broken(chunks):
+        if isinstance(chunk, BrokenStreamError):
+            broken = chunk
             break
         if first and chunk:
             first = False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from harvestdetect.dump.storage.streams import BrokenStreamError
+from harvestdetect.dump.storage.streams import BrokenStreamError, until_broken
 
 __all__ = ["BadLine", "LineRun", "LongLine", "line_runs"]
 
@@ -25,6 +25,13 @@ class LineRun:
     lines: list[bytes]
     cut: bool = False
     """Whether the stream broke off in the only line of this run."""
+
+    def numbered(self) -> Iterator[tuple[int, int, bytes]]:
+        """Number, offset and bytes of each line."""
+        offset = self.offset
+        for number, line in enumerate(self.lines, self.number):
+            yield number, offset, line
+            offset += len(line) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +79,10 @@ def line_runs(
         Runs and long lines in order. The error of a broken stream is the last value; it is not raised.
     """
     splitter = _Splitter(limit, separator)
-    source = iter(chunks)
     broken: BrokenStreamError | None = None
-    while True:
-        try:
-            chunk = next(source, None)
-        except BrokenStreamError as error:
-            broken = error
-            break
-        if chunk is None:
+    for chunk in until_broken(chunks):
+        if isinstance(chunk, BrokenStreamError):
+            broken = chunk
             break
         if bom:
             bom = False

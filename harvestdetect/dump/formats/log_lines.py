@@ -60,11 +60,9 @@ def only_json(items: Iterable[Item]) -> Iterator[Item]:
         if not isinstance(item, LineRun) or item.cut:
             yield item
             continue
-        offset = item.offset
-        for number, line in enumerate(item.lines, item.number):
+        for number, offset, line in item.numbered():
             if line and not line.isspace():
                 yield from _json_of(line, number, offset)
-            offset += len(line) + 1
 
 
 def _json_of(line: bytes, number: int, offset: int) -> Iterator[LineRun | BadLine]:
@@ -104,8 +102,7 @@ def join_cri(items: Iterable[Item], *, limit: int) -> Iterator[Item]:
         if not isinstance(item, LineRun):
             yield item
             continue
-        offset = item.offset
-        for number, line in enumerate(item.lines, item.number):
+        for number, offset, line in item.numbered():
             found = CRI.match(line[:-1] if line.endswith(b"\r") else line)
             if found is None:
                 if line.strip(_AROUND):
@@ -118,7 +115,6 @@ def join_cri(items: Iterable[Item], *, limit: int) -> Iterator[Item]:
                     yield _joined(partial, limit)
                 else:
                     open_lines[stream] = partial
-            offset += len(line) + 1
     for partial in open_lines.values():
         yield _joined(partial, limit)
 
@@ -136,10 +132,8 @@ def join_docker(items: Iterable[Item], *, limit: int) -> Iterator[Item]:
         if not isinstance(item, LineRun):
             yield item
             continue
-        offset = item.offset
-        for number, line in enumerate(item.lines, item.number):
+        for number, offset, line in item.numbered():
             yield from _docker_line(line, number, offset, limit, open_lines, cut=item.cut)
-            offset += len(line) + 1
     for partial in open_lines.values():
         yield _docker_joined(partial, limit)
 

@@ -53,14 +53,12 @@ def unpack_records(items: Iterable[Item], *, limit: int, spend: Callable[[int], 
         if not isinstance(item, LineRun) or item.cut:
             yield item
             continue
-        offset = item.offset
-        for number, line in enumerate(item.lines, item.number):
+        for number, offset, line in item.numbered():
             try:
                 yield from _unpacked(line, number, offset, limit, spend)
             except BrokenStreamError as error:
                 yield error
                 return
-            offset += len(line) + 1
 
 
 def _unpacked(

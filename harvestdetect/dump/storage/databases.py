@@ -160,7 +160,8 @@ class Database:
             rows = self._found_table(ask)
         if self._since_column is None:
             return f"SELECT * FROM {rows}"
-        column = _quoted(self._since_column)
+        # SQLite takes an unknown name in double quotes for a text, but not one in backticks.
+        column = _quoted(self._since_column, "`" if self._kind == "sqlite" else '"')
         # A column of SQLite may have values of any type, and a text is never equal to a number: quote() keeps the type.
         text = f"quote({column})" if self._kind == "sqlite" else f"CAST({column} AS VARCHAR)"
         where = f"{column} IS NOT NULL" if since is None else f"{column} >= {self._literal(since)}"
@@ -186,7 +187,7 @@ class Database:
             fits = [one for one in tables if one[1].lower() == name.lower()]
             fits = [one for one in fits if not schema or one[0].lower() == schema.lower()]
         if len(fits) != 1:
-            names = ", ".join(sorted(f"{schema}.{name}" for schema, name in (fits or tables))[:10]) or "none"
+            names = ", ".join(sorted(".".join(filter(None, one)) for one in (fits or tables))[:10]) or "none"
             what = "several tables are called" if fits else "no table is called"
             raise InputError(f"{self.name}: {what} {self._table!a}; there are: {ascii(names)[1:-1]}")
         return ".".join(map(_quoted, filter(None, fits[0])))
@@ -194,7 +195,8 @@ class Database:
     def _complaint(self, error: Exception, done: int) -> str:
         told = " ".join(str(error).split()).partition(" Query was: ")[0]
         said = without_secrets(told, self._source)[:500]
-        return f"cannot read {self.name} beyond row {done:,}: {said or type(error).__name__}"
+        where = f" beyond row {done:,}" if done else ""
+        return f"cannot read {self.name}{where}: {said or type(error).__name__}"
 
 
 _TABLES: Final = {
@@ -206,11 +208,11 @@ _TABLES: Final = {
 """Queries for the names of all tables."""
 
 
-def _quoted(name: str) -> str:
+def _quoted(name: str, quote: str = '"') -> str:
     """The name of a table or a column as SQL writes it."""
     if "\0" in name:
         raise UsageError("the name of a table or column has a NUL character")
-    return '"' + name.replace('"', '""') + '"'
+    return quote + name.replace(quote, 2 * quote) + quote
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -39,6 +39,8 @@ STDIN: Final = "-"
 _REMOTE: Final = ("s3", "gs", "gcs")
 _START: Final = 1 << 10
 """Bytes at the beginning of a file by which a file without a suffix is taken for a dump."""
+_SEARCHED: Final = f"looked for {LOOKED_FOR}; a file that you name yourself may have any name"
+"""What a folder or a pattern was searched for, in words."""
 PIPE_WAIT: Final = 1.0
 """Seconds within which some process must open a named pipe for writing."""
 
@@ -127,7 +129,7 @@ def _expand(source: str, left_out: LeftOut) -> list[str]:
     if stat.S_ISDIR(mode):
         files = _walk(source, left_out, needed=True)
         if not files:
-            raise InputError(f"no dumps in the folder {source}; looked for {LOOKED_FOR}{_but(left_out)}")
+            raise InputError(f"no dumps in the folder {source}; {_SEARCHED}{_but(left_out)}")
         return files
     return [_readable(source)]
 
@@ -248,7 +250,7 @@ def _expand_glob(pattern: str, left_out: LeftOut) -> list[str]:
         elif _is_dump(os.path.basename(match), match, left_out, bare=True):
             files.append(Found(match))
     if not files:
-        raise InputError(f"no dumps match {pattern}; looked for {LOOKED_FOR}{_but(left_out)}")
+        raise InputError(f"no dumps match {pattern}; {_SEARCHED}{_but(left_out)}")
     return files
 
 
@@ -319,7 +321,7 @@ def _expand_remote(source: str, left_out: LeftOut) -> list[str]:
         if _is_dump(file[len(base) :].strip("/"), f"{scheme}://{file}", left_out, bare=pattern is not None)
     ]
     if not files:
-        raise InputError(f"no dumps at {source}; looked for {LOOKED_FOR}{_but(left_out)}")
+        raise InputError(f"no dumps at {source}; {_SEARCHED}{_but(left_out)}")
     return [Found(f"{scheme}://{file}") for file in sorted(files)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Final
 
 from harvestdetect.errors import InputError
@@ -15,6 +15,7 @@ __all__ = [
     "ReadingError",
     "Stored",
     "peek",
+    "until_broken",
 ]
 
 CHUNK: Final = 1 << 18
@@ -89,6 +90,14 @@ class Stored:
     def sha256(self) -> str:
         """Hexadecimal digest of the bytes read so far."""
         return self._digest.hexdigest()
+
+
+def until_broken(chunks: Iterable[bytes]) -> Iterator[bytes | BrokenStreamError]:
+    """The chunks of a stream. The error of a broken stream is the last value; it is not raised."""
+    try:
+        yield from chunks
+    except BrokenStreamError as error:
+        yield error
 
 
 def peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:

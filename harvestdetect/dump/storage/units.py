@@ -19,7 +19,12 @@ from harvestdetect.dump.storage.streams import BrokenStreamError, Stored
 from harvestdetect.dump.storage.tar import is_tar, tar_members
 from harvestdetect.dump.storage.zip_files import is_zip, zip_members
 
-__all__ = ["Lost", "Unit", "units_of"]
+__all__ = ["ROWS_OF_A_DATABASE", "SQLITE_TABLE", "Lost", "Unit", "units_of"]
+
+SQLITE_TABLE: Final = "SQLite table"
+"""What the rows of a table of an SQLite file are in."""
+ROWS_OF_A_DATABASE: Final = "rows of a database"
+"""What the rows that ``--table`` or ``--query`` asks for are in."""
 
 _PEEK: Final = 1 << 9
 """Bytes of a file by which an archive is recognised."""
@@ -44,7 +49,7 @@ class Unit:
     expands: bool = False
     """Whether its content counts as expanded, because it comes out of something compressed."""
     container: str = ""
-    """``SQLite table`` for a table."""
+    """:data:`SQLITE_TABLE`, :data:`ROWS_OF_A_DATABASE` or ""."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +152,7 @@ class _Walk:
                 yield Lost(name=full, reason=table.what, row=table.lost)
             else:
                 stored = Stored(_raw(table.file), name=full)
-                yield Unit(name=full, stored=stored, expands=expands, container="SQLite table")
+                yield Unit(name=full, stored=stored, expands=expands, container=SQLITE_TABLE)
 
 
 def _raw(file: Readable) -> BinaryIO:

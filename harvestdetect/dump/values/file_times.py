@@ -9,10 +9,10 @@ from typing import Any, Final
 from harvestdetect.data import NO_TIME
 from harvestdetect.dump.values.times import TimeReader
 
-__all__ = [
-    "FileTimes",
-    "pattern_of",
-]
+__all__ = ["WITHOUT_TIME", "FileTimes", "pattern_of"]
+
+WITHOUT_TIME: Final = "rows have no time"
+"""End of the sentence about rows without a time."""
 
 _TOLD_ABSENT: Final = 0.1
 """Share of the rows without a time from which the user is told."""
@@ -76,7 +76,7 @@ class FileTimes:
                 f"as {self._pattern} (9 for any digit, a for any letter); these rows count without a time"
             )
         if self._absent > _TOLD_ABSENT * self._count:
-            found.append(f"{self._absent:,} of {self._count:,} rows have no time")
+            found.append(f"{self._absent:,} of {self._count:,} {WITHOUT_TIME}")
         for field, reader in sorted(self._readers.items()):
             before = "" if field == "timestamp" else f"{field}: "
             found += [f"{before}{warning}" for warning in reader.warnings]

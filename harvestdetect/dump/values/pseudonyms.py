@@ -65,7 +65,9 @@ def new_key(path: Path) -> None:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(secrets.token_hex(_NEW_KEY) + "\n")
     except FileExistsError:
-        raise UsageError(f"{path} is there already; a new key would give every account another pseudonym") from None
+        raise UsageError(
+            f"{path} exists already, and a new key would give every account another pseudonym; name a new file"
+        ) from None
     except OSError as error:
         raise InputError(f"cannot write the key {path}: {reason_of(error)}") from None
 
@@ -100,11 +102,17 @@ class Pseudonyms:
             with open(path, "rb") as file:
                 key = file.read(_MOST_KEY + 1).strip()
         except OSError as error:
-            raise InputError(f"cannot read the key of the pseudonyms, {path}: {reason_of(error)}") from None
+            remedy = "; make it with harvestdetect pseudonym KEYFILE --new" if not path.exists() else ""
+            raise InputError(f"cannot read the key of the pseudonyms, {path}: {reason_of(error)}{remedy}") from None
         if not _LEAST_KEY <= len(key) <= _MOST_KEY:
             raise InputError(
                 f"{path} is no key for pseudonyms: a key has {_LEAST_KEY} to {_MOST_KEY:,} bytes; make one with "
                 "harvestdetect pseudonym KEYFILE --new"
+            )
+        if key.isascii() and b"\n" in key and not key.startswith(b"-----"):
+            raise InputError(
+                f"{path} is no key for pseudonyms: it has several lines of text, like a dump or a list of IDs; the "
+                "key comes first, then the IDs"
             )
         return cls(key)
 

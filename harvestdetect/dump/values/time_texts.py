@@ -204,8 +204,9 @@ def numeric_date(text: str) -> tuple[int, int, str] | None:
 def _numbers_only(text: str, order: Order, zone: Zone) -> Local | None:
     """A time that begins with a number and names no month."""
     if match := _YEAR_FIRST.fullmatch(text) or _HAN.fullmatch(text):
-        kind = "YYYY-MM-DD" if match[2] == "-" else "YYYY/MM/DD"
-        return _made(match, (int(match[1]), int(match[3]), int(match[4])), match.groups()[4:8], kind, zone)
+        clock = match.groups()[4:8]
+        kind = "YYYY/MM/DD" if match[2] != "-" else "YYYY-MM-DD" if clock[0] is None or clock[3] else "ISO 8601"
+        return _made(match, (int(match[1]), int(match[3]), int(match[4])), clock, kind, zone)
     if match := _NUMERIC.fullmatch(text):
         first, second = int(match[1]), int(match[3])
         day_first = order.day_first or match[2] == "." if max(first, second) <= 12 else first > 12
@@ -214,7 +215,8 @@ def _numbers_only(text: str, order: Order, zone: Zone) -> Local | None:
         return _made(match, (_year(match[4]), month, day), match.groups()[4:8], kind, zone)
     if match := _COMPACT.fullmatch(text):
         clock = (*match.groups()[3:6], None)
-        return _made(match, (int(match[1]), int(match[2]), int(match[3])), clock, "YYYYMMDD", zone)
+        kind = "YYYYMMDD" if clock[0] is None else "ISO 8601"
+        return _made(match, (int(match[1]), int(match[2]), int(match[3])), clock, kind, zone)
     if match := _ORDINAL.fullmatch(text):
         day = date(int(match[1]), 1, 1).toordinal() + int(match[2]) - 1
         there = date.fromordinal(day)

@@ -1,0 +1,96 @@
+"""Scans one dump in a process of its own and writes all its candidates with all their accounts.
+
+    python -m benchmarks.world_scan DUMP OUT.json [--encoder fast] [--cache DIR]
+
+It imports nothing of this folder, so that the detector of another checkout can scan (``PYTHONPATH``).
+The files of a scan name all accounts of findings only. So the call that judges the candidates is observed here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harvestdetect import Settings, detect, read_dumps
+from harvestdetect.simulate.evaluate import found_of
+from harvestdetect.util.machine import peak_memory_mb
+
+__all__ = ["main", "scan"]
+
+
+def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, Any]:
+    """Scans a dump.
+
+    Args:
+        dump: a file or folder.
+        encoder: of the scan.
+        cache: folder with the models; None takes the usual one.
+
+    Returns:
+        ``candidates`` (each with ``accounts``, ``tier`` and ``ways``), ``findings`` (each with ``campaign_id``,
+        ``tier``, ``score``, ``accounts`` and ``recommended``), ``seconds``, ``peak_memory_mb`` of the process and
+        ``stages`` (seconds of each).
+    """
+    observed: list[dict[str, Any]] = []
+    pipeline: Any = importlib.import_module("harvestdetect.pipeline")
+    judge = pipeline.judge_candidates
+
+    def observing(campaigns: Any, measured: Any, data: Any, *rest: Any, **named: Any) -> Any:
+        judged = judge(campaigns, measured, data, *rest, **named)
+        accounts = data.corpus.prompts.accounts.to_pylist()
+        for campaign, judgement in zip(judged.campaigns, judged.judgements, strict=True):
+            observed.append(
+                {
+                    "accounts": sorted(accounts[i] for i in campaign.accounts.tolist()),
+                    "tier": judgement.tier,
+                    "ways": [str(way) for way in getattr(campaign, "ways", ())],
+                }
+            )
+        return judged
+
+    settings = Settings(encoder=encoder, cache=cache, use_cache=False)
+    started = time.perf_counter()
+    pipeline.judge_candidates = observing
+    try:
+        detection = detect(read_dumps([dump], settings=settings), settings=settings)
+    finally:
+        pipeline.judge_candidates = judge
+    return {
+        "candidates": observed,
+        "findings": [
+            {
+                "campaign_id": one.campaign_id,
+                "tier": one.tier,
+                "score": one.score,
+                "accounts": sorted(one.accounts),
+                "recommended": sorted(one.recommended),
+            }
+            for one in found_of(detection)
+        ],
+        "seconds": round(time.perf_counter() - started, 1),
+        "peak_memory_mb": peak_memory_mb(),
+        "stages": {cost.stage: round(cost.seconds, 2) for cost in detection.stages},
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.world_scan", description="Scans one dump.")
+    parser.add_argument("dump", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--encoder", default="fast", choices=["auto", "fast", "full"])
+    parser.add_argument("--cache", type=Path, help="folder with the models")
+    given = parser.parse_args(arguments)
+    found = scan(given.dump, encoder=given.encoder, cache=given.cache)
+    given.out.write_text(json.dumps(found), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
