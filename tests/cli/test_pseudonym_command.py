@@ -12,7 +12,6 @@ import pytest
 from harvestdetect.simulate import simulate
 from tests.cli.support import Run, jsonl, lines
 
-
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
 
