@@ -233,7 +233,6 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling", "MOST": "memory",
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
-    "accounts.succession": {"DAY": "arithmetic", "PAYLOADS": "sampling", "COMPARED": "sampling"},
     "accounts.profiles": {
         "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading",
     },

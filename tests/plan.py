@@ -15,31 +15,39 @@ if TYPE_CHECKING:
 __all__ = ["SLOW", "is_slow", "rank", "scheduler", "unit_of"]
 
 FIRST: Final = (
-    "tests/benchmarks/test_stream.py",
-    "tests/ops/test_nightly_page.py::test_the_page_is_followed",
-    "tests/benchmarks/test_tables.py",
-    "tests/faults/test_faults.py",
-    "tests/state/test_resume.py",
-    "tests/benchmarks/test_scale.py",
-    "tests/benchmarks/test_peers.py",
-    "tests/test_incremental.py",
-    "tests/benchmarks/",
-    "tests/test_pipeline.py",
-    "tests/state/",
-    "tests/faults/",
-    "tests/cli/",
-    "tests/test_site.py",
-    "tests/test_examples.py",
-    "tests/embed/",
-    "tests/explain/",
-    "tests/dump/",
+    *("tests/faults/test_faults.py", "tests/faults/test_kills.py", "tests/faults/test_soak.py"),
+    *("tests/test_pipeline.py", "tests/state/test_state.py", "tests/benchmarks/test_stream.py"),
+    *("tests/faults/test_full_disk.py", "tests/benchmarks/test_peers.py", "tests/state/test_resume.py"),
+    *("tests/test_incremental.py", "tests/ops/test_nightly_page.py::test_the_page_is_followed"),
+    *("tests/faults/test_bombs.py", "tests/benchmarks/test_tables.py", "tests/benchmarks/test_scale.py"),
+    *(
+        "tests/benchmarks/",
+        "tests/state/",
+        "tests/faults/",
+        "tests/cli/",
+        "tests/test_examples.py",
+        "tests/test_site.py",
+    ),
+    *(
+        "tests/corpus/",
+        "tests/embed/",
+        "tests/judge/",
+        "tests/dump/",
+        "tests/util/",
+        "tests/evidence/",
+        "tests/template/",
+    ),
 )
 """Beginnings of the names of tests, the longest first; what is not listed runs at the end."""
 
 ALONE: Final = (
+    "tests/benchmarks/test_peers.py",
     "tests/benchmarks/test_stream.py",
     "tests/benchmarks/test_tables.py",
+    "tests/cli/test_interrupts.py",
+    "tests/faults/test_bombs.py",
     "tests/ops/test_nightly_page.py",
+    "tests/test_examples.py",
 )
 """Files of long tests that share no fixture: each of their tests may run on any worker."""
 

@@ -41,9 +41,9 @@ def test_prompts_in_memory_are_scanned(outside: dict[str, str]) -> None:
 
 
 def test_a_dump_is_scanned_and_its_findings_are_read(outside: dict[str, str], tmp_path: Path) -> None:
-    told(outside, "harvestdetect", "simulate", "--out", tmp_path / "made", "--prompts", "4000")
+    told(outside, "harvestdetect", "simulate", "--out", tmp_path / "made", "--prompts", "2000")
     said = told(outside, "python", EXAMPLES / "scan_dump.py", tmp_path / "out", tmp_path / "made" / "dump")
-    assert said.startswith("4000 prompts, 0 rows could not be read\n")
+    assert said.startswith("2000 prompts, 0 rows could not be read\n")
     assert re.search(r"^(urgent|review) c-[0-9a-f]{10} - .+\n    \w+ in \S+ line \d+$", said, re.MULTILINE)
     assert (tmp_path / "out" / "report.html").is_file()
 
@@ -59,7 +59,7 @@ def test_a_dump_that_is_missing_is_an_error(outside: dict[str, str], tmp_path: P
 
 
 def test_a_simulated_dump_is_scanned_and_scored(outside: dict[str, str], tmp_path: Path) -> None:
-    said = told(outside, EXAMPLES / "simulate_and_evaluate.sh", tmp_path / "made", "4000")
+    said = told(outside, EXAMPLES / "simulate_and_evaluate.sh", tmp_path / "made", "2000")
     assert "recall" in said
     assert (tmp_path / "made" / "scan" / "campaigns.jsonl").read_text(encoding="utf-8")
 
@@ -74,7 +74,7 @@ def test_a_campaign_keeps_its_id_from_week_to_week(outside: dict[str, str], tmp_
 
 
 def test_a_calibration_is_made_and_used(outside: dict[str, str], tmp_path: Path) -> None:
-    told(outside, EXAMPLES / "calibrate.sh", tmp_path / "made", "3000")
+    told(outside, EXAMPLES / "calibrate.sh", tmp_path / "made", "2000")
     run = (tmp_path / "made" / "scan" / "run.json").read_text(encoding="utf-8")
     assert "calibration.json" in run
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -36,6 +38,9 @@ from harvestdetect.template.splitting import Split
 from harvestdetect.util.disk import SpareFolder
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
+
+ROWS = 10_000
+"""Of the simulated dump."""
 
 
 def digests(*numbers: int) -> npt.NDArray[np.void]:
@@ -432,7 +437,7 @@ def said(detection: Detection, part: str) -> list[str]:
 def dumps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A simulated dump cut by time into one of nineteen twentieths and one that came later."""
     folder = tmp_path_factory.mktemp("earlier")
-    simulate(folder, prompts=14_000, seed=3)
+    simulate(folder, prompts=ROWS, seed=3)
     lines: list[str] = []
     for file in sorted((folder / "dump").iterdir()):
         with gzip.open(file, "rt") as rows:
@@ -446,24 +451,61 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return files
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """A scan and the work folder that it left, if it had one."""
+
+    work: Path
+    detection: Detection
+
+    def copy(self, to: Path) -> Path:
+        """The work folder, for the scan after."""
+        return Path(shutil.copytree(self.work, to / "work"))
+
+
+def scanned(files: list[Path], folder: Path) -> Scanned:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder_module, "LEAST_TEXTS", 0)
+        return Scanned(work=folder, detection=scan(files, folder))
+
+
+@pytest.fixture(scope="module")
+def whole(dumps: list[Path]) -> Detection:
+    """A scan of all dumps without a work folder."""
+    return scan(dumps, None)
+
+
+@pytest.fixture(scope="module")
+def all_scanned(dumps: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Scanned:
+    return scanned(dumps, tmp_path_factory.mktemp("all"))
+
+
+@pytest.fixture(scope="module")
+def first_scanned(dumps: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Scanned:
+    """Only the first dump was there."""
+    return scanned(dumps[:1], tmp_path_factory.mktemp("first"))
+
+
 @pytest.mark.usefixtures("always")
-def test_a_scan_of_the_same_dumps_takes_all_over_and_says_the_same(dumps: list[Path], tmp_path: Path) -> None:
-    first = scan(dumps, tmp_path)
-    second = scan(dumps, tmp_path)
+def test_a_scan_of_the_same_dumps_takes_all_over_and_says_the_same(
+    dumps: list[Path], all_scanned: Scanned, whole: Detection, tmp_path: Path
+) -> None:
+    first = all_scanned.detection
+    second = scan(dumps, all_scanned.copy(tmp_path))
     assert said(second, "carried on")
     assert said(second, "measures of an earlier scan are reused")
     assert second.findings == first.findings
     assert second.candidates == first.candidates
-    alone = scan(dumps, None)
-    assert alone.findings == first.findings
+    assert whole.findings == first.findings
     assert not said(first, "carried on")
 
 
 @pytest.mark.usefixtures("always")
-def test_a_scan_with_a_little_more_says_nearly_what_a_whole_one_says(dumps: list[Path], tmp_path: Path) -> None:
-    whole = scan(dumps, None)
-    scan(dumps[:1], tmp_path)
-    more = scan(dumps, tmp_path)
+def test_a_scan_with_a_little_more_says_nearly_what_a_whole_one_says(
+    dumps: list[Path], first_scanned: Scanned, whole: Detection, tmp_path: Path
+) -> None:
+    work = first_scanned.copy(tmp_path)
+    more = scan(dumps, work)
     assert said(more, "carried on")
     assert more.counts["prompts"] == whole.counts["prompts"]
     wanted = [{m.account for m in f.members} for f in whole.findings if f.tier != "watch"]
@@ -472,16 +514,16 @@ def test_a_scan_with_a_little_more_says_nearly_what_a_whole_one_says(dumps: list
     for one in wanted:
         assert max(len(one & other) / len(one | other) for other in found) >= 0.95
     # what was taken over is not looked at less closely the next time
-    again = scan(dumps, tmp_path)
+    again = scan(dumps, work)
     assert again.findings == more.findings
     assert again.candidates == more.candidates
 
 
 @pytest.mark.usefixtures("always")
 def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
-    dumps: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dumps: list[Path], all_scanned: Scanned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = scan(dumps, tmp_path)
+    first, work = all_scanned.detection, all_scanned.copy(tmp_path)
     taken: list[int] = []
     measure_candidates = reuse.measure_candidates
 
@@ -493,13 +535,13 @@ def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
         return measure_candidates(campaigns, *args, known=known, **named)
 
     monkeypatch.setattr(reuse, "measure_candidates", spied)
-    scan(dumps, tmp_path)
+    scan(dumps, work)
     assert len(taken) == 2
     assert taken[0] > 0
     # a cut so much higher that all are near it
     taken.clear()
     monkeypatch.setattr(verdict, "FAR", 1e6)
-    second = scan(dumps, tmp_path)
+    second = scan(dumps, work)
     first_known, count, then_known, again = taken
     assert again == count
     assert count - first_known <= then_known < first_known  # what can never be a finding stands
@@ -507,17 +549,16 @@ def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
 
 
 @pytest.mark.usefixtures("always")
-def test_other_settings_take_nothing_over(dumps: list[Path], tmp_path: Path) -> None:
-    scan(dumps[:1], tmp_path)
-    settings = Settings(encoder="fast", work=tmp_path, min_accounts=11)
+def test_other_settings_take_nothing_over(dumps: list[Path], first_scanned: Scanned, tmp_path: Path) -> None:
+    settings = Settings(encoder="fast", work=first_scanned.copy(tmp_path), min_accounts=11)
     other = detect(read_dumps(dumps[:1], settings=settings), settings=settings)
     assert not said(other, "carried on")
 
 
 @pytest.mark.usefixtures("always")
-def test_a_scan_that_measures_all_reuses_no_measures(dumps: list[Path], tmp_path: Path) -> None:
-    first = scan(dumps, tmp_path)
-    settings = Settings(encoder="fast", work=tmp_path)
+def test_a_scan_that_measures_all_reuses_no_measures(dumps: list[Path], all_scanned: Scanned, tmp_path: Path) -> None:
+    first = all_scanned.detection
+    settings = Settings(encoder="fast", work=all_scanned.copy(tmp_path))
     again = run_scan(read_dumps(dumps, settings=settings), open_context(settings), measure_all=True)
     assert not said(again.detection, "carried on")
     assert not said(again.detection, "as an earlier scan measured them")

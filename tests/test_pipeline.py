@@ -6,7 +6,9 @@ import gzip
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,6 +109,29 @@ def missed(scores: Scores) -> set[str]:
 
 
 # ---------------------------------------------------------------- what is found
+
+
+def test_a_scan_imports_nothing_that_takes_a_second(tmp_path: Path, environment: Mapping[str, str]) -> None:
+    """To import ``scipy.stats``, or ``hdbscan`` with scikit-learn, takes longer than to scan a small dump."""
+    made = simulate(tmp_path / "dump", prompts=1_500)
+    code = (
+        "import sys\n"
+        "from harvestdetect.cli.main import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    print('loaded:', *{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
+        "    print('stats:', 'scipy.stats' in sys.modules, file=sys.stderr)\n"
+    )
+    command = ["scan", *made.files, "--out", tmp_path / "out", "--encoder", "fast", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "urgent" in done.stdout, done.stderr
+    loaded = set(done.stderr.splitlines()[-2].split())
+    assert {"numpy", "scipy", "networkx", "faiss"} < loaded
+    assert not {"hdbscan", "sklearn", "torch", "matplotlib", "pandas"} & loaded
+    assert done.stderr.splitlines()[-1] == "stats: False"
 
 
 def test_the_planted_campaigns_of_a_small_dump_are_found(made: Made) -> None:
@@ -273,7 +298,7 @@ def test_the_other_selections_run(made: Made, fast: Settings, selection: str) ->
 # ---------------------------------------------------------------- templates
 
 
-def invented(count: int = 1_500, each: int = 5, *, seed: int = 0) -> list[Prompt]:
+def invented(count: int = 900, each: int = 5, *, seed: int = 0) -> list[Prompt]:
     """A background that shares no words with anything: every account writes invented ones."""
     rng = random.Random(seed)
     words = [a + b + c for a in "bdfgklmnprstvz" for b in ("ad", "el", "om", "ur", "in") for c in ("an", "or", "ish")]

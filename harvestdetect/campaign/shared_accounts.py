@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.util.arrays import AnyArray, AnyInts, Floats, Ints, Ints32, blocks_of, ranges
+from harvestdetect.util.tails import poisson_log_tail
 
 __all__ = ["Overlaps", "Pairs", "blocks", "by_chance", "log_tail", "overlaps_of", "shared_pairs"]
 
@@ -171,9 +172,7 @@ def _expected_senders(overlaps: Overlaps, one: Ints, other: Ints, inside: Ints) 
 
 def log_tail(overlaps: Overlaps, shared: AnyInts, expected: Floats) -> Floats:
     """Natural logarithm of the Poisson tail of the accounts in common, Bonferroni-corrected over all pairs of sets."""
-    from scipy.stats import poisson
-
     count = len(overlaps.sent)
     return np.asarray(
-        np.maximum(poisson.logsf(shared - 1, expected), MIN_LOG_P) + np.log(count * (count - 1) / 2), np.float64
+        np.maximum(poisson_log_tail(shared, expected), MIN_LOG_P) + np.log(count * (count - 1) / 2), np.float64
     )

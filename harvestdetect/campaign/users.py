@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 
 from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints32, blocks_of, ranges
+from harvestdetect.util.tails import poisson_log_below, poisson_log_tail
 
 __all__ = ["ClusterPrompts", "UserGroup", "split_users"]
 
@@ -176,8 +177,6 @@ def _apart(usage: _Usage, log_p: float) -> Bools:
     Returns:
         bool[c, c], symmetric.
     """
-    from scipy.stats import poisson
-
     count = usage.hits.shape[0]
     sent = usage.hits.sum(axis=1).A1
     by_account = usage.hits.T.tocsr()
@@ -200,7 +199,7 @@ def _apart(usage: _Usage, log_p: float) -> Bools:
             part = share[other]
             more = _both_used(own + theirs, part) - _both_used(own, part) - _both_used(theirs, part)
             expected += np.bincount(other, more, i)
-        found[i, :i] = found[:i, i] = poisson.logcdf(shared, np.maximum(expected, MIN_EXPECTED)) < log_p
+        found[i, :i] = found[:i, i] = poisson_log_below(shared, np.maximum(expected, MIN_EXPECTED)) < log_p
     return found
 
 
@@ -237,8 +236,6 @@ def _split_single(
     group: Sequence[int], assigned: Mapping[int, Ints32], *, account: Ints32, min_accounts: int, log_p: float
 ) -> list[UserGroup]:
     """Splits off the accounts that use one cluster only, as long as enough others remain."""
-    from scipy.stats import poisson
-
     left = {c: assigned[c] for c in group}
     if len(group) < 2:
         return [UserGroup(list(group), left)]
@@ -256,7 +253,7 @@ def _split_single(
         elsewhere = int((sent[accounts] - hits).sum())
         share = elsewhere / (elsewhere + int(hits[shared].sum()))
         expected = float(((1 - share) ** hits).sum())
-        if poisson.logsf(len(alone) - 1, expected) < log_p:
+        if poisson_log_tail(len(alone), expected) < log_p:
             mine = np.isin(account[left[c]], alone)
             found.append(UserGroup([c], {c: left[c][mine]}))
             left[c] = left[c][~mine]

@@ -19,7 +19,7 @@ from harvestdetect.cluster.tree import Tree
 from harvestdetect.data import Clusters, Neighbors
 from harvestdetect.util.arrays import Floats, Ints, Ints32
 
-__all__ = ["best_antichain", "select_by_accounts", "select_by_cohesion", "select_flat"]
+__all__ = ["best_antichain", "select_by_accounts", "select_by_cohesion", "select_flat", "tree_leaves"]
 
 
 MAX_TEXT_SHARE: Final = 0.1
@@ -57,6 +57,20 @@ def select_flat(tree: Tree, *, method: str) -> Clusters:
     renumber = np.full(int(label.max(initial=-1)) + 2, -1, np.int32)
     renumber[order] = np.arange(len(order), dtype=np.int32)
     return Clusters(label=renumber[out], probability=strength, persistence=np.asarray(persistence)[order])
+
+
+def tree_leaves(tree: Tree) -> list[Ints32]:
+    """The points of each leaf of a tree, ascending; the leaf with the lowest point first.
+
+    These are the clusters of :func:`select_flat` by ``leaf``. They follow from the tree, and so need no import of the
+    ``hdbscan`` package, which takes a second.
+    """
+    leaf = np.ones(len(tree.parent), np.bool_)
+    leaf[tree.parent[1:]] = False
+    leaf[0] = False  # the root of a tree is never a cluster
+    leaf &= tree.last > tree.first  # the phantom has no points
+    points = [np.sort(tree.points[tree.first[i] : tree.last[i]]) for i in np.flatnonzero(leaf)]
+    return sorted(points, key=lambda one: int(one[0]))
 
 
 def select_by_accounts(

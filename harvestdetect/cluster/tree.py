@@ -5,8 +5,9 @@ reachability distances, a minimum spanning tree, single linkage, and a tree cond
 Three things differ here. The graph has k neighbours per point instead of all. All of its components are in one tree.
 And the core distance counts accounts (:func:`harvestdetect.cluster.distances.core_distance`).
 
-Linkage is that of the ``hdbscan`` package, and so are the flat selections (:mod:`harvestdetect.cluster.selection`).
-Condensation is written anew with array operations, since the package walks the hierarchy node by node.
+Linkage and condensation give what the ``hdbscan`` package gives. They are written anew, because the package takes long
+for millions of points, and its import takes a second. The flat selections are those of the package
+(:mod:`harvestdetect.cluster.selection`).
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ __all__ = ["Tree", "build_tree", "condense", "single_linkage"]
 BRIDGE: Final = 4.0
 """Distance that joins components of the graph. It is above every real distance, since no chord is longer than 2."""
 
-MERGES_AT_ONCE: Final = 5_000
-"""Merges of a dendrogram per call of the package's linkage. It sets the speed and changes no result."""
+MERGES_AT_ONCE: Final = 2_000
+"""Merges of a dendrogram that are worked out at once. It sets the speed and changes no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +114,10 @@ def _bridged(edges: Floats, heads: Ints32, count: int, size: int) -> Floats:
 
 
 def single_linkage(edges: Floats) -> Floats:
-    """The single-linkage dendrogram of a spanning tree, as ``label`` of the ``hdbscan`` package computes it.
+    """The single-linkage dendrogram of a spanning tree: what ``label`` of the ``hdbscan`` package computes.
 
-    The package's union-find follows all merges since a point was last looked up, which is slow for millions of points.
-    So it gets :data:`MERGES_AT_ONCE` edges at a time, between the clusters that the edges before have made.
+    That function follows all merges since a point was last looked up, which is slow for millions of points. Here
+    :data:`MERGES_AT_ONCE` edges are taken at a time, between the clusters that the edges before have made.
 
     Args:
         edges: float64[n - 1, 3], ends and length of each edge, shortest first.
@@ -124,33 +125,59 @@ def single_linkage(edges: Floats) -> Floats:
     Returns:
         float64[n - 1, 4], in the format of ``scipy.cluster.hierarchy``.
     """
-    from hdbscan._hdbscan_linkage import label
-    from scipy import sparse
-    from scipy.cluster.hierarchy import from_mlab_linkage
-    from scipy.sparse import csgraph
-
     n = len(edges) + 1
-    out = edges.copy()
+    out = np.empty((n - 1, 4))
+    out[:, 2] = edges[:, 2]
     slot = np.arange(n)  # of each point, a point of the same cluster: a union-find forest
     name = np.arange(n)  # the number of each cluster, at its representative's slot
+    size = np.ones(n, np.int64)  # its number of points, at the same place
     for start in range(0, n - 1, MERGES_AT_ONCE):
         ends = edges[start : start + MERGES_AT_ONCE, :2].astype(np.int64)
         while not np.array_equal(ends, up := slot[ends]):
             ends = up
         slots, local = np.unique(ends, return_inverse=True)
-        local = local.reshape(ends.shape)
-        graph = sparse.csr_matrix((np.ones(len(local)), (local[:, 0], local[:, 1])), shape=(len(slots), len(slots)))
-        component = csgraph.connected_components(graph, directed=False)[1]
-        heads = np.unique(component, return_index=True)[1]
-        # the package needs a tree: bridges between the components come last and are cut off again
-        tree = np.concatenate((local, np.stack((heads[:-1], heads[1:]), axis=1)))
-        merged = label(np.concatenate((tree, np.zeros((len(tree), 1))), axis=1))[: len(local), :2].astype(np.int64)
-        made = n + start + np.arange(len(local))
-        out[start : start + len(local), :2] = np.concatenate((name[slots], made))[merged]
-        slot[slots] = slots[heads][component]
-        np.maximum.at(name, slot[ends[:, 0]], made)
-    out[:, :2] += 1  # that format counts from 1
-    return np.asarray(from_mlab_linkage(out))
+        merged, sizes, last = _merged(local.reshape(ends.shape), size[slots])
+        made = np.arange(n + start, n + start + len(ends))
+        out[start : start + len(ends), :2] = np.concatenate((name[slots], made))[merged]
+        out[start : start + len(ends), 3] = sizes
+        _, head, cluster = np.unique(last, return_index=True, return_inverse=True)
+        slot[slots] = slots[head][cluster]
+        name[slots[head]] = made[last[head]]
+        size[slots[head]] = sizes[last[head]]
+    return out
+
+
+def _merged(ends: Ints, size: Ints) -> tuple[Ints, Ints, Ints]:
+    """Merges clusters one pair after the other, by union-find with path compression.
+
+    Args:
+        ends: int64[e, 2], a forest over m clusters; each edge merges what its ends are in by then.
+        size: int64[m], the points of each cluster.
+
+    Returns:
+        int64[e, 2], what each edge merges: below m one of the clusters, and m + i what edge i has made; int64[e], the
+        points of what each edge makes; and int64[m], the last edge that merged what each cluster is in.
+    """
+    count = len(size)
+    above, sizes = list(range(count + len(ends))), size.tolist()
+    pairs: list[tuple[int, int]] = []
+    for made, (left, right) in enumerate(ends.tolist(), count):
+        pair = (_top(above, left), _top(above, right))
+        above[pair[0]] = above[pair[1]] = made
+        sizes.append(sizes[pair[0]] + sizes[pair[1]])
+        pairs.append(pair)
+    last = [_top(above, one) - count for one in range(count)]
+    return np.array(pairs), np.array(sizes[count:]), np.array(last)
+
+
+def _top(above: list[int], node: int) -> int:
+    """The root above a node; every node on the way then has it as its parent."""
+    root = node
+    while above[root] != root:
+        root = above[root]
+    while above[node] != root:
+        above[node], node = root, above[node]
+    return root
 
 
 def condense(linkage: Floats, min_cluster_size: int) -> Any:

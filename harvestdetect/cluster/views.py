@@ -21,7 +21,7 @@ import numpy as np
 
 from harvestdetect.cluster.distances import shared_distance, shared_length
 from harvestdetect.cluster.postings import Postings
-from harvestdetect.cluster.selection import select_by_accounts, select_flat
+from harvestdetect.cluster.selection import select_by_accounts, select_flat, tree_leaves
 from harvestdetect.cluster.tree import Tree, build_tree
 from harvestdetect.data import Neighbors, View
 from harvestdetect.settings import Settings
@@ -292,7 +292,7 @@ def _shared_leaves(tree: Tree, postings: Postings, settings: Settings) -> Iterat
     With several templates, each account may send one filling of each. Such leaves are kept later only if they turn out
     to be templates.
     """
-    leaves = [points for points, _ in _selected_flat(tree, "leaf")]
+    leaves = tree_leaves(tree)
     if not leaves:
         return
     points = np.concatenate(leaves)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -52,8 +51,9 @@ def candidates_of(sample: Sample, least: float) -> list[Entry]:
     found: list[Entry] = []
     rest = list(sample.texts)
     dead: set[tuple[str, ...]] = set()
+    rows = [_rows(rest, senders, backwards=backwards) for backwards in (False, True)]
     while len(found) + len(dead) < CANDIDATES:
-        seed = _seed(rest, senders, least, dead)
+        seed = _seed(rows, least, dead)
         if seed is None:
             break
         entry = _candidate(seed, rest, least, lambda i: _original(sample, found, i))
@@ -63,6 +63,7 @@ def candidates_of(sample: Sample, least: float) -> list[Entry]:
             continue
         found.append(entry)
         rest = after
+        rows = [_rows(rest, senders, backwards=backwards) for backwards in (False, True)]
     return found
 
 
@@ -122,39 +123,63 @@ class _Seed:
     """For each account, one of its texts with these words."""
 
 
-def _seed(
-    rest: Sequence[str], senders: Sequence[Sequence[int]], least: float, dead: set[tuple[str, ...]]
-) -> _Seed | None:
-    """The commonest words in a row near the beginning or the end of texts; None if too few accounts send them."""
-    seeds = [_commonest(rest, senders, least, dead, backwards=backwards) for backwards in (False, True)]
+@dataclass(slots=True)
+class _Row:
+    """Where some words in a row were found."""
+
+    offset: int = 0
+    """Sum of their positions, over the texts."""
+    texts: int = 0
+    text_of: dict[int, int] = field(default_factory=dict)
+    """For each account, the first of its texts with these words."""
+
+
+def _rows(rest: Sequence[str], senders: Sequence[Sequence[int]], *, backwards: bool) -> dict[tuple[str, ...], _Row]:
+    """All words in a row near one end of texts that have no digit."""
+    found: dict[tuple[str, ...], _Row] = {}
+    for number, text in enumerate(rest):
+        words = _ends(text, backwards)
+        free = 0  # no word from here up to the current one has a digit
+        for stop, word in enumerate(words, 1):
+            if has_digit(word):
+                free = stop
+            start = stop - ROW
+            if start < free:
+                continue
+            key = tuple(words[start:stop])
+            row = found.get(key)
+            if row is None:
+                row = found[key] = _Row()
+            row.offset += start
+            row.texts += 1
+            for account in senders[number]:
+                row.text_of.setdefault(account, number)
+    return found
+
+
+def _seed(rows: Sequence[Mapping[tuple[str, ...], _Row]], least: float, dead: set[tuple[str, ...]]) -> _Seed | None:
+    """The commonest words in a row near the beginning or the end of texts; None if too few accounts send them.
+
+    Args:
+        rows: near the beginning, and near the end.
+        least: number of accounts that must send them.
+        dead: words that are passed over.
+    """
+    seeds = [_commonest(some, least, dead, backwards=bool(end)) for end, some in enumerate(rows)]
     return max((seed for seed in seeds if seed is not None), key=lambda seed: len(seed.text_of), default=None)
 
 
 def _commonest(
-    rest: Sequence[str], senders: Sequence[Sequence[int]], least: float, dead: set[tuple[str, ...]], *, backwards: bool
+    rows: Mapping[tuple[str, ...], _Row], least: float, dead: set[tuple[str, ...]], *, backwards: bool
 ) -> _Seed | None:
     """The commonest words in a row near one end of texts; None if too few accounts send them."""
-    text_of: dict[tuple[str, ...], dict[int, int]] = {}
-    offset: Counter[tuple[str, ...]] = Counter()
-    texts: Counter[tuple[str, ...]] = Counter()
-    for number, text in enumerate(rest):
-        words = _ends(text, backwards)
-        for start in range(len(words) - ROW + 1):
-            row = tuple(words[start : start + ROW])
-            if any(map(has_digit, row)):
-                continue
-            offset[row] += start
-            texts[row] += 1
-            of = text_of.setdefault(row, {})
-            for account in senders[number]:
-                of.setdefault(account, number)
-    counts = {row: len(of) for row, of in text_of.items() if len(of) >= least and row not in dead}
-    if not counts:
+    common = {words: row for words, row in rows.items() if len(row.text_of) >= least and words not in dead}
+    if not common:
         return None
-    most = QUORUM * max(counts.values())
-    near = [row for row, count in counts.items() if count >= most]
-    best = min(near, key=lambda row: (offset[row] / texts[row], -counts[row], row))
-    return _Seed(words=best, backwards=backwards, text_of=text_of[best])
+    most = QUORUM * max(len(row.text_of) for row in common.values())
+    near = [(words, row) for words, row in common.items() if len(row.text_of) >= most]
+    words, row = min(near, key=lambda one: (one[1].offset / one[1].texts, -len(one[1].text_of), one[0]))
+    return _Seed(words=words, backwards=backwards, text_of=row.text_of)
 
 
 def _ends(text: str, backwards: bool) -> list[str]:

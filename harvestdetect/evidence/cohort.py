@@ -11,6 +11,7 @@ from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import AnyInts, Ints, Ints32
+from harvestdetect.util.tails import hypergeometric_tail
 
 __all__ = ["Joined", "cohort_coverage", "joined_when"]
 
@@ -97,8 +98,6 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
     Returns:
         None where fewer than :data:`~harvestdetect.evidence.least_data.MIN_SAMPLE` members of either half have a time.
     """
-    from scipy.stats import hypergeom
-
     first, volume = joined.first, joined.volume
     own = members[first[members] != NO_TIME]
     if len(own) < 2 * MIN_SAMPLE:
@@ -114,14 +113,14 @@ def cohort_coverage(joined: Joined, members: Ints32, *, outside: int, seed: int)
 
     every, cohort = joined.count(least, most), joined.count(least, most, low, high)
     (set_all, set_within), (counted_all, counted) = members_of(set_by), members_of(counted_by)
-    p_value = hypergeom.sf(counted - 1, every - set_all, counted_all, cohort - set_within)
+    p_value = hypergeometric_tail(counted, total=every - set_all, marked=counted_all, drawn=cohort - set_within)
     within, senders = set_within + counted, len(members) + outside
     usual = (set_all + counted_all) / max(every, 1)
     return Observation(
         value=within / max(cohort, 1),
         null="accounts of comparable volume first seen at any time (hypergeometric)",
         expected=usual,
-        p_value=float(p_value),
+        p_value=p_value,
         sentence=(
             f"{within:,} of the {cohort:,} accounts that were first seen within the same {(high - low) / 86_400:.1f} "
             f"days and sent as many prompts are members ({within / max(cohort, 1):.0%}); {usual:.0%} of the accounts "

@@ -16,6 +16,7 @@ from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
 from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, evidence_of
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.util.arrays import Floats, Ints, Ints32
+from harvestdetect.util.tails import binomial_log_tail
 
 __all__ = ["JOINING", "MIN_COMMON", "Common", "common_infrastructure", "joining_evidence"]
 
@@ -147,7 +148,6 @@ class _Overlap:
 def _overlaps(name: str, field: AccountField, groups: Sequence[Ints32]) -> list[_Overlap]:
     """The overlaps of all pairs of groups, for each bound of :data:`~harvestdetect.corpus.account_fields.RARE`."""
     from scipy import sparse
-    from scipy.stats import binom
 
     accounts = len(field.start) - 1
     each = np.diff(field.start)
@@ -185,6 +185,6 @@ def _overlaps(name: str, field: AccountField, groups: Sequence[Ints32]) -> list[
         usual = known * elsewhere[:, None] / others
         chance = np.minimum(shared_values.FAMILIAR * (elsewhere[:, None] + 1) / (others + 1) * reach, 1.0)
         chance = np.maximum(chance, shared_values.COARSE.get(name, 0.0))
-        tail = np.where(enough, binom.logsf(shared - 1, known, chance), 0.0)
+        tail = np.where(enough, binomial_log_tail(shared, known, chance), 0.0)
         found.append(_Overlap(shared=shared, known=known, usual=usual, tail=tail))
     return found

@@ -29,6 +29,7 @@ from harvestdetect.errors import CalibrationError
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.judge.triage import Judgement, judge
 from harvestdetect.settings import Settings
+from harvestdetect.util.tails import chi2_quantile
 
 __all__ = [
     "SAME_MEASURES",
@@ -405,8 +406,6 @@ def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> 
     Returns:
         empty where the benign dump had no prompts.
     """
-    from scipy.stats import chi2
-
     if not calibration.held_out_prompts:
         return {}
     tiers = [next((t for t, r in zip(TIERS, reach, strict=True) if r <= fdr), None) for reach in calibration.held_out]
@@ -415,7 +414,7 @@ def expected_findings(calibration: Calibration, *, prompts: int, fdr: float) -> 
         tier: Rate(
             found=(found := tiers.count(tier)),
             expected=found * times,
-            at_most=float(chi2.ppf(CONFIDENCE, 2 * (found + 1)) / 2) * times,
+            at_most=chi2_quantile(CONFIDENCE, 2 * (found + 1)) / 2 * times,
         )
         for tier in TIERS
     }

@@ -13,6 +13,7 @@ from harvestdetect.data import TIERS, BenignExplanation, Cut, Evidence, Family, 
 from harvestdetect.evidence.nulls import DRAWS
 from harvestdetect.evidence.observation import SUPPORTS
 from harvestdetect.util.arrays import Floats
+from harvestdetect.util.tails import adjusted_p, chi2_tail
 
 __all__ = [
     "Cut",
@@ -122,16 +123,14 @@ def judge(
         deciding: see :func:`family_p_values`.
         fdr: false-discovery rate, per family.
     """
-    from scipy.stats import chi2, false_discovery_control
-
     count = len(evidence)
     if count == 0:
         return []
     families = [family_p_values(e, deciding) for e in evidence]
     standings = _standings(evidence, families, fdr=fdr)
     beyond_p = [[p for x, p in f.items() if x in BEYOND_TEXT] or [1.0] for f in families]
-    combined = np.array([chi2.sf(-2 * np.log(p).sum(), 2 * len(p)) for p in beyond_p])
-    q_values = false_discovery_control(np.clip(combined, 1e-300, 1.0))
+    combined = np.array([chi2_tail(-2 * np.log(p).sum(), 2 * len(p)) for p in beyond_p])
+    q_values = adjusted_p(np.clip(combined, 1e-300, 1.0))
     found = []
     for i in range(count):
         reach = _reach(standings[i], templated=templated[i])
@@ -173,12 +172,10 @@ def _standings(
         families: of each candidate, see :func:`family_p_values`.
         fdr: false-discovery rate of the families beyond text.
     """
-    from scipy.stats import false_discovery_control
-
     standings: list[list[FamilyResult]] = [[] for _ in evidence]
     for family in _FAMILIES:
         cut = SUPPORTS if family == "text" else fdr
-        adjusted = false_discovery_control([f.get(family, 1.0) for f in families]).tolist()
+        adjusted = adjusted_p([f.get(family, 1.0) for f in families]).tolist()
         for i, measured in enumerate(families):
             if family in measured:
                 standings[i].append(

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import poisson
 
 from harvestdetect.campaign import shared_accounts as overlap
 from harvestdetect.campaign import users
@@ -365,6 +364,8 @@ def test_parts_hold_every_prompt_once(seed: int, sizes: list[int], least: int) -
 
 def apart_by_loop(hits: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Pairs of rows with fewer accounts in common than accounts that rotate over both would give."""
+    from scipy.stats import poisson
+
     found = np.zeros((len(hits), len(hits)), bool)
     for i, j in combinations(range(len(hits)), 2):
         each = hits[i] + hits[j]

@@ -12,6 +12,8 @@ import pytest
 from harvestdetect.simulate import simulate
 from tests.cli.support import Run, jsonl, lines
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 class _Input:
     """Standard input with some bytes."""
@@ -48,7 +50,8 @@ def test_no_identifier_is_in_what_a_scan_writes(run: Run, tmp_path: Path, enviro
     names = sorted({line["accounts"][0] for line in lines(tmp_path / "sim" / "truth.jsonl")})
     key, out = tmp_path / "key", tmp_path / "out"
     shutil.copytree(environment["HARVESTDETECT_CACHE"], tmp_path / "cache")  # with the model, which takes a minute
-    run("pseudonym", key, "--new")
+    key.write_text("5d" * 32 + "\n")  # of another key, chance may make another weak finding
+    key.chmod(0o600)
     options = ("--pseudonyms", key, "--cache", tmp_path / "cache", "-q")
     plain = run("scan", *made.files, "--out", tmp_path / "plain", "-q")
     hidden = run("scan", *made.files, "--out", out, "--state", tmp_path / "state", "--trust-clock", *options)

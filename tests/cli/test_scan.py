@@ -23,6 +23,8 @@ from tests.cli.support import ANSI, GOOD, Run, did_its_work, jsonl, lines, zstd
 from tests.conftest import PROMPTS, Scanned
 from tests.report.making import make_detection, make_finding
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> None:
     done = scanned.done

@@ -17,6 +17,8 @@ import pytest
 from harvestdetect.report import OUTPUT_NAMES
 from tests.cli.support import COMMAND, GOOD, Run, did_its_work, jsonl, lines, zstd
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.mark.parametrize(
     ("name", "data", "code", "message"),

@@ -21,6 +21,8 @@ from harvestdetect.report import csv_text, detection_from_json
 from tests.cli.support import ANSI, COMMAND, GOOD, Run, jsonl, lines
 from tests.conftest import Scanned
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 def test_results_of_an_earlier_scan_are_not_read(run: Run, tmp_path: Path) -> None:
     dump = jsonl(tmp_path / "dump.jsonl", [GOOD])

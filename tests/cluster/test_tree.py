@@ -18,7 +18,7 @@ from harvestdetect.cluster.distances import core_distance, shared_distance
 from harvestdetect.cluster.node_counts import sender_counts
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.repeat_senders import chance_of, expected_returning, texts_of_each
-from harvestdetect.cluster.selection import best_antichain, select_by_accounts, select_flat
+from harvestdetect.cluster.selection import best_antichain, select_by_accounts, select_flat, tree_leaves
 from harvestdetect.cluster.spanning import _band_ends
 from harvestdetect.cluster.tree import Tree, build_tree, condense, single_linkage
 from harvestdetect.data import Clusters, Neighbors
@@ -91,8 +91,9 @@ def chords(vectors: Floats32) -> npt.NDArray[np.float64]:
 
 # ---------------------------------------------------------------- the guard
 #
-# label, compute_stability and get_clusters are private functions of the hdbscan package. These tests hold them, and
-# the condensed tree that cluster.py makes and feeds them, against the package's public, dense, quadratic way.
+# compute_stability and get_clusters are private functions of the hdbscan package. These tests hold them, and the
+# condensed tree that tree.py makes and feeds them, against the package's public, dense, quadratic way. They also hold
+# linkage, condensation and leaves, which are written anew, against the package's.
 #
 # Correspondence: hdbscan says that min_samples counts the point itself, but its core distance is that to the
 # min_samples-th *other* point (entry min_samples of the sorted row, which begins with the point's own zero).
@@ -174,6 +175,25 @@ def test_the_package_selects_the_same_of_either_condensation(n: int, size: int, 
         assert (found[1] == expected[1]).all()
         inside = found[0] >= 0
         assert found[2][found[0][inside]] == pytest.approx(expected[2][expected[0][inside]])
+
+
+@given(
+    seed=st.integers(0, 9_999),
+    n=st.integers(3, 70),
+    k=st.integers(1, 14),
+    levels=st.sampled_from([1, 3, 9, 10_000]),
+    cap=st.sampled_from([0.3, 0.7, 1.0]),
+    size=st.integers(2, 6),
+)
+@settings(max_examples=120, deadline=None)
+def test_the_leaves_are_those_that_the_package_selects(
+    seed: int, n: int, k: int, levels: int, cap: float, size: int
+) -> None:
+    near, core = random_graph(n, k, levels=levels, seed=seed)
+    tree = build_tree(near, core=core, floor=0.1, cap=cap, min_cluster_size=size)
+    flat = select_flat(tree, method="leaf")
+    theirs = [np.flatnonzero(flat.label == label).tolist() for label in range(flat.label.max(initial=-1) + 1)]
+    assert [leaf.tolist() for leaf in tree_leaves(tree)] == theirs
 
 
 @pytest.mark.parametrize("min_samples", [1, 2, 5, 9])

@@ -23,6 +23,8 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.corpus.registry import ANCHORS, SLOT_CHARACTERS, Registry, load_registry, strip
 from harvestdetect.errors import SettingsError
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 TODAY = date(2026, 11, 24)
 SHIPPED = load_registry(today=TODAY)
 HELPFUL = "You are a helpful assistant."

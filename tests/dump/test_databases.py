@@ -20,6 +20,8 @@ from harvestdetect.errors import InputError, UsageError
 from harvestdetect.settings import Settings
 from tests.dump.postgresql import PASSWORD, QUOTED, Server, started
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 TABLE = "LiteLLM_SpendLogs"
 SPEND_LOGS = f"""CREATE TABLE "{TABLE}" (
     request_id text PRIMARY KEY, call_type text NOT NULL, api_key text NOT NULL DEFAULT '',

@@ -41,6 +41,8 @@ from harvestdetect.pipeline import run_scan
 from harvestdetect.util.arrays import Ints32
 from tests.evidence.table import infrastructure_evidence
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 T0 = 1_772_323_200
 
 

@@ -289,6 +289,7 @@ def test_a_packed_parquet_file_that_cannot_be_spooled_is_an_error_that_says_so(
         (errno.EIO, 75, "the disk fails (input/output error)"),
     ],
 )
+@pytest.mark.usefixtures("loaded_once")
 def test_a_work_folder_that_fails_is_noted_once_and_changes_nothing(
     made: Made, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, after: int, said: str
 ) -> None:
@@ -307,6 +308,7 @@ def test_a_work_folder_that_fails_is_noted_once_and_changes_nothing(
 
 
 @pytest.mark.parametrize("name", ["", "read", "neighbors", "vectors"])
+@pytest.mark.usefixtures("loaded_once")
 def test_a_file_in_place_of_a_folder_is_noted_once(made: Made, cache: Path, tmp_path: Path, name: str) -> None:
     work = tmp_path / "work"
     if name:
@@ -318,6 +320,7 @@ def test_a_file_in_place_of_a_folder_is_noted_once(made: Made, cache: Path, tmp_
     assert note.startswith(f"going on without the work folder {work}: a part of the path is a file, not a folder;")
 
 
+@pytest.mark.usefixtures("loaded_once")
 def test_a_work_folder_on_a_disk_of_a_megabyte(made: Made, cache: Path, small_disk: Callable[[str], Path]) -> None:
     work = small_disk("1m")
     found = scan(made.files, cache, work=work)
@@ -343,6 +346,7 @@ def test_a_scan_leaves_no_file_open(made: Made, cache: Path, tmp_path: Path) -> 
     assert [path for path in still if path.startswith(str(tmp_path))] == []
 
 
+@pytest.mark.usefixtures("loaded_once")
 def test_a_work_folder_that_became_read_only_is_still_read(
     made: Made, cache: Path, small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +377,7 @@ def test_a_database_error_that_nobody_expected_is_no_internal_error(
     assert "internal error" not in said
 
 
+@pytest.mark.usefixtures("loaded_once")
 def test_a_shard_that_breaks_off_is_read_again_from_where_it_broke(tmp_path: Path, made: Made) -> None:
     from harvestdetect.corpus.shards import ShardFolder
 
@@ -573,6 +578,7 @@ def test_a_vector_cache_on_a_small_disk_fails_in_the_middle(small_disk: Callable
 # ---------------------------------------------------------------- processes
 
 
+@pytest.mark.usefixtures("loaded_once")
 def test_no_room_for_the_queues_of_processes_means_one_process(monkeypatch: pytest.MonkeyPatch, made: Made) -> None:
     def full(*_: object, **__: object) -> None:
         raise FULL
@@ -615,6 +621,7 @@ def known(state: Any) -> list[tuple[str, str, int]]:
 
 
 @LINUX
+@pytest.mark.usefixtures("loaded_once")
 def test_a_state_that_cannot_keep_what_only_saves_time_goes_on(
     made: Made, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -636,6 +643,7 @@ def test_a_state_that_cannot_keep_what_only_saves_time_goes_on(
 
 @LINUX
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.usefixtures("loaded_once")
 def test_a_state_that_cannot_keep_what_it_reads_fails_and_stays_as_it_is(
     made: Made, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

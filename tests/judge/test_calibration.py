@@ -46,6 +46,8 @@ from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
 from harvestdetect.util.files import file_digest
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 P_VALUES = st.one_of(st.floats(0, 1), st.floats(0, 320).map(lambda x: 10.0**-x))
 DECIDING = {"structure": ("even_load",)}
 

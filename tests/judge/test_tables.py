@@ -35,6 +35,8 @@ from harvestdetect.simulate import simulate
 from tests.judge.test_calibration import detection as benign_detection
 from tests.report.making import make_detection
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 SEED = 0
 
 

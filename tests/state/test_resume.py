@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import shutil
@@ -20,6 +21,7 @@ from harvestdetect.report import write_outputs
 from harvestdetect.simulate import simulate
 from harvestdetect.store.folder import ArtifactFolder
 
+ROWS = 3_000
 ANSWER = ("campaigns.jsonl", "accounts.csv", "prompts.parquet", "candidates.jsonl", "rejects.jsonl")
 """Files of a scan that tell nothing about how long it took."""
 
@@ -55,11 +57,19 @@ def scan(files: tuple[Path, ...], work: Path | None, out: Path) -> tuple[dict[st
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("resume")
-    simulation = simulate(folder, prompts=10_000, seed=3)
-    with (folder / "dump" / "bad.jsonl").open("w") as bad:
-        bad.write('{"account": "x", "prompt": "a question about bees", "timestamp": 1}\nnot JSON\n')
-    files = (*simulation.files, folder / "dump" / "bad.jsonl")
-    return Made(files, scan(files, None, folder / "out")[0])
+    simulation = simulate(folder, prompts=ROWS, seed=3)
+    lines = [line for file in simulation.files for line in gzip.decompress(file.read_bytes()).splitlines(keepends=True)]
+    parts = {
+        "first.jsonl": b"".join(lines[: ROWS // 2]),
+        "second.jsonl": b"".join(lines[ROWS // 2 :]),
+        "bad.jsonl": b'{"account": "x", "prompt": "a question about bees", "timestamp": 1}\nnot JSON\n',
+    }
+    for name, part in parts.items():
+        (folder / name).write_bytes(part)
+    files = tuple(folder / name for name in parts)
+    answer = scan(files, None, folder / "out")[0]
+    assert answer["campaigns.jsonl"].count(b"\n") > 2
+    return Made(files, answer)
 
 
 @pytest.fixture(scope="module")
