@@ -78,7 +78,7 @@ class Campaign:
     """Most prompts of an account outside that was taken for a stray. Members have more."""
     ways: tuple[str, ...] = ("texts",)
     """How it was found: because its ``texts`` are alike, its ``accounts`` are alike in all that they send, or its
-    accounts share ``infrastructure``. With ``succession``, it was joined of parts that continue one another over time."""
+    accounts share ``infrastructure``. With ``succession``, it was joined of parts that continue one another."""
     joined_by: Evidence | None = None
     """What the parts of the campaign have in common, if that joins them rather than their accounts. It is shown and
     not measured again: the values that decided it are already measured as values that members share."""
