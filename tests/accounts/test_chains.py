@@ -172,6 +172,29 @@ def test_long_groups_are_no_pieces() -> None:
     assert groups.chains() == []
 
 
+def test_accounts_with_one_request_each_are_no_pieces() -> None:
+    groups = rotation()
+    for row in groups.rows:
+        if row.group < 6:
+            row.account = groups.accounts = groups.accounts + 1
+    groups.accounts += 1
+    assert groups.chains() == []
+
+
+def test_two_groups_of_the_same_accounts_connect_a_chain() -> None:
+    groups = Groups()
+    first = groups.add(1, 0, 3, template="t0a t0b")
+    second = groups.add(1, 3, 6, template="t1a t1b")
+    groups.add(2, 3, 6, template="t1c t1d", accounts=second)
+    third = groups.add(2, 6, 9, template="t2a t2b")
+    groups.background()
+    pieces, corpus, parts = groups.built()
+    found = chained(pieces, corpus, parts, seed=0)
+    assert [np.unique(np.concatenate([pieces[i].accounts for i in chain])).tolist() for chain in found] == [
+        [*first, *second, *third]
+    ]
+
+
 def test_no_times_no_chain() -> None:
     pieces, corpus, parts = rotation().built()
     corpus.prompts.time[:] = NO_TIME
