@@ -47,6 +47,9 @@ SHORT: Final = 0.3
 OVERLAP: Final = 0.34
 """Largest part of the shorter period that two pieces which continue each other have in common. Chosen: two of three
 days may not."""
+REACH: Final = 2
+"""Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them may
+not have been found. Chosen."""
 OTHER: Final = 0.2
 """Share of the accounts of the smaller of two groups that both have, from which they are not other accounts. As for
 links between clusters. Chosen."""
@@ -168,7 +171,7 @@ class Periods:
         length = self.last - self.first + 1
         common = np.minimum(self.last[:, None], self.last) - np.maximum(self.first[:, None], self.first) + 1
         little = common <= OVERLAP * np.minimum(length[:, None], length)
-        near = -common <= np.maximum(length[:, None], length)
+        near = -common <= REACH * np.maximum(length[:, None], length)
         return np.asarray(little & near & self.short[:, None] & self.short)
 
 
