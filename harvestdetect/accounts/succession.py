@@ -48,8 +48,8 @@ OVERLAP: Final = 0.34
 """Largest part of the shorter period that two pieces which continue each other have in common. Chosen: two of three
 days may not."""
 REACH: Final = 2
-"""Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them may
-not have been found. Chosen."""
+"""Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them
+may not have been found. Chosen."""
 OTHER: Final = 0.2
 """Share of the accounts of the smaller of two groups that both have, from which they are not other accounts. As for
 links between clusters. Chosen."""
