@@ -44,7 +44,7 @@ __all__ = [
 PACKAGE: Final = "harvestdetect"
 SETTINGS: Final = "settings"
 """The module whose constants are the fields of a dataclass."""
-ROOMS: Final = ("cluster", "template", "campaign", "evidence", "judge", "incremental")
+ROOMS: Final = ("cluster", "template", "campaign", "accounts", "evidence", "judge", "incremental")
 """The rooms where findings are decided: every number in them is listed."""
 
 TINY: Final = 1e-5
@@ -154,7 +154,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("corpus.known_templates", SAME_TEMPLATE="share", OWN_WORDS="words"),
     *_of("corpus.preambles", LEAST_SHARE="share", MOST="share", VARIED="share"),
     *_of("corpus.skeletons", QUORUM="share", NEAR="words"),
-    *_of("cluster.selection", MAX_TEXT_SHARE="share"),
+    *_of("cluster.selection", MAX_TEXT_SHARE="share", MAX_POINT_SHARE="share", COHESION_OF="neighbours"),
     *_of("cluster.views", SAME_SET="share"),
     *_of(
         "cluster.assign",
@@ -172,7 +172,14 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         RIGID_RELIEF="share", COPIED_SHARE="share", COPIED_RELIEF="times", MIN_SHARED="accounts", MIN_OVERLAP="share",
     ),
     *_of("campaign.membership", STRAY_RATE="share", MIN_MEMBERSHIP="share", MIN_STRAYS="prompts"),
+    *_of("accounts.profiles", ACCOUNT_PROMPTS="prompts", TOPIC_PROMPTS="prompts"),
+    *_of(
+        "accounts.alike",
+        NEIGHBORS="neighbours", LEAST_COHESION="share", CHARACTERISTIC="share", LIFT="times",
+    ),
+    *_of("accounts.candidates", PART="share", APART="share"),
     *_of("accounts.rare_links", PARTNERS="accounts", BEGINNING="share"),
+    *_of("accounts.id_links", LETTERS="letters"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts", UNCOMMON="accounts", SAME="share"),
     *_of("accounts.growth", SURPRISING="probability", MOSTLY="share"),
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
@@ -191,7 +198,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of(
         "evidence.explanations",
         OF_USUAL="share", MOST="share", NEARLY_ALL="share", RULED_OUT="probability", SITTING="share",
-        FEW_TEXTS="texts", FEW_EACH="prompts", EVENT_DAYS="days",
+        SHARED_LIST="share", FEW_TEXTS="texts", FEW_EACH="prompts", EVENT_DAYS="days",
     ),
     *_of("judge.triage", ALONE="share"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="times"),
@@ -203,12 +210,19 @@ DECISIONS: Final[tuple[Constant, ...]] = (
 """All decision constants, in the order of the stages."""
 
 NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
+    "accounts.alike": {
+        "PROJECTED": "speed", "SEARCHED": "speed", "PROFILES_AT_ONCE": "memory",
+    },
     "accounts.growth": {
         "ROUNDS": "speed", "CLASSES": "arithmetic", "SURE": "arithmetic",
         "LEAST": "arithmetic",
     },
     "accounts.hot_columns": {
         "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling", "MOST": "memory",
+    },
+    "accounts.id_links": {"NO_NUMBER": "format"},
+    "accounts.profiles": {
+        "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading",
     },
     "accounts.rare_links": {
         "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic", "DAY": "arithmetic",

@@ -31,6 +31,7 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "assign": ("pipeline:verbatim_clusters", "pipeline:assign_prompts"),
     "templates": ("pipeline:PLAIN.describe",),
     "campaigns": ("pipeline:form",),
+    "accounts": ("pipeline:add_groups",),
     "background": ("evidence.reference:_neighbourhood_words",),
     "evidence": ("pipeline:reference_of", "pipeline:PLAIN.measure"),
     "judge": (),
@@ -41,10 +42,12 @@ constants of its own stage and of earlier ones. The last stage always runs."""
 
 _FIRST_USE: Final = {
     "corpus": "read",
+    "corpus.account_fields": "accounts",
     "cluster": "cluster",
     "cluster.assign": "assign",
     "template": "templates",
     "campaign": "campaigns",
+    "accounts": "accounts",
     "evidence": "evidence",
     "evidence.reference": "background",
     "judge": "evidence",

@@ -27,7 +27,7 @@ from harvestdetect.settings import Settings
 from harvestdetect.stages import (
     PLAIN,
     Source,
-    add_groups,
+    add_accounts,
     by_meaning,
     embed,
     form,
@@ -158,7 +158,7 @@ def run_scan(
     with context.stage("campaigns", blas_threads=1):
         texts = form(described, corpus, volume, neighbors, context)
     with context.stage("accounts", blas_threads=1):
-        campaigns, described = add_groups(texts, described, corpus, parts, wording, volume, context)
+        campaigns, described = add_accounts(texts, described, corpus, parts, wording, volume, context)
     with context.stage("evidence", blas_threads=1):
         scan = ScanData(
             corpus=corpus, postings=postings, parts=parts, assigned=described.assigned,

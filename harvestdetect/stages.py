@@ -3,6 +3,8 @@
 A stage picks the settings that it needs out of the context, calls one room of the package and returns a value. None of
 them knows of an earlier scan: :mod:`harvestdetect.incremental` replaces members of :class:`Stages` by functions that
 reuse its results.
+
+Long because every stage of a scan stands here.
 """
 
 from __future__ import annotations
@@ -14,9 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from harvestdetect.accounts.candidates import with_groups
-from harvestdetect.accounts.chains import chains
-from harvestdetect.accounts.find import account_groups
+from harvestdetect.accounts.find import with_accounts
 from harvestdetect.campaign.find import find_campaigns
 from harvestdetect.cluster.assign import Assigned, Volumes
 from harvestdetect.cluster.distances import core_distance
@@ -64,7 +64,7 @@ from harvestdetect.util.versions import versions
 
 __all__ = [
     *("PLAIN", "Embedded", "Read", "Source", "Stages", "ViewClusters", "affordable", "cluster_segments"),
-    *("add_groups", "by_meaning", "describe", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
+    *("add_accounts", "by_meaning", "describe", "embed", "find_neighbors", "form", "in_corpus", "load_references"),
     *("measure", "postings_of", "read_corpus", "view_postings"),
 ]
 
@@ -423,7 +423,7 @@ def form(refined: Refined, corpus: Corpus, volume: Volumes, neighbors: Neighbors
     )  # fmt: skip
 
 
-def add_groups(
+def add_accounts(
     campaigns: Sequence[Campaign],
     refined: Refined,
     corpus: Corpus,
@@ -432,16 +432,7 @@ def add_groups(
     volume: Volumes,
     context: Context,
 ) -> tuple[list[Campaign], Refined]:
-    """Adds the candidates whose accounts are alike, whatever their templates, and joins those that are one over time.
-
-    Args:
-        campaigns: the candidates of texts.
-        refined: their clusters.
-        corpus: of all segments.
-        parts: of its prompts.
-        wording: all segments in the wording view.
-        volume: prompts of every account.
-        context: of the scan.
+    """Adds candidates whose accounts are alike or share infrastructure, and joins those that are one over time.
 
     Returns:
         all candidates, and the clusters with the new ones.
@@ -451,12 +442,10 @@ def add_groups(
         source = TemplateSource(
             corpus=corpus, parts=parts, vectors=wording.vectors, min_accounts=settings.min_accounts, pool=pool
         )
-        groups, small, near = account_groups(
-            corpus, parts, wording.vectors, min_accounts=settings.min_accounts, fdr=settings.fdr,
-            link_log_p=settings.link_log_p, threads=settings.threads, seed=settings.seed,
+        return with_accounts(
+            campaigns, refined, source, volume=volume.prompts, fdr=settings.fdr, link_log_p=settings.link_log_p,
+            threads=settings.threads, seed=settings.seed,
         )  # fmt: skip
-        found, refined = with_groups(campaigns, groups, refined, source, volume=volume.prompts, near=near)
-        return chains(found, small, refined, source, volume=volume.prompts, seed=settings.seed)
 
 
 def measure(

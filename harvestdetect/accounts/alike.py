@@ -131,4 +131,5 @@ def _group(points: Ints32, cohesion: float, profiles: Profiles, columns: PromptC
         accounts=unique(columns.account[prompts]),
         prompts=prompts,
         cohesion=cohesion,
+        least_prompts=profiles.least_prompts,
     )

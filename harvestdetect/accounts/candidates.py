@@ -262,5 +262,6 @@ def _candidate(group: AccountGroup, prompts: Sequence[Ints32], first: int, accou
         prompts=row,
         prompt_cluster=cluster,
         link_log_p=0.0,
+        stray_hits=group.least_prompts - 1,
         ways=(group.way,),
     )

@@ -1,64 +1,70 @@
-"""Finds groups of accounts: those whose profiles are alike, and those that share rare values or sign-ups."""
+"""Adds the candidates whose accounts are alike, or share rare values or sign-ups, to those whose texts are alike."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harvestdetect.accounts.alike import alike
-from harvestdetect.accounts.candidates import Near
+from harvestdetect.accounts.candidates import Near, with_groups
+from harvestdetect.accounts.chains import chains
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.infrastructure import infrastructure_groups
 from harvestdetect.accounts.profiles import PromptColumns, account_profiles, columns_of, topic_profiles
 from harvestdetect.accounts.succession import LEAST
 from harvestdetect.corpus.account_fields import account_values
-from harvestdetect.corpus.by_prompt import PromptSegments
-from harvestdetect.data import Corpus
-from harvestdetect.util.vectors import Rows
+from harvestdetect.data import Campaign
+from harvestdetect.template.clusters import Source
+from harvestdetect.template.refine import Refined
+from harvestdetect.util.arrays import Ints32
 
-__all__ = ["account_groups"]
+__all__ = ["with_accounts"]
 
 
-def account_groups(
-    corpus: Corpus,
-    parts: PromptSegments,
-    vectors: Rows,
+def with_accounts(
+    texts: Sequence[Campaign],
+    refined: Refined,
+    source: Source,
     *,
-    min_accounts: int,
+    volume: Ints32,
     fdr: float,
     link_log_p: float,
     threads: int,
     seed: int,
-) -> tuple[list[AccountGroup], list[AccountGroup], Near]:
-    """The groups of alike accounts, best first within each layer; small groups; and the nearest accounts of each.
-
-    Small groups are no candidates. They may be pieces of a chain, see :mod:`harvestdetect.accounts.succession`.
+) -> tuple[list[Campaign], Refined]:
+    """All candidates: those of texts, those of accounts and of infrastructure, and chains of them over time.
 
     Args:
-        corpus: of n segments.
-        parts: the whole parts of each prompt.
-        vectors: float16[n, d], of the segments in the wording view.
-        min_accounts: fewest accounts of a group.
+        texts: the candidates of texts.
+        refined: the clusters of these candidates.
+        source: of the texts.
+        volume: int32[a], requests of every account.
         fdr: false-discovery rate.
         link_log_p: see ``Settings.link_log_p``.
         threads: 0 takes all cores.
         seed: of all draws.
+
+    Returns:
+        the candidates, and the clusters with those that were added.
     """
-    columns = columns_of(corpus, parts, vectors, min_accounts=min_accounts, threads=threads, seed=seed)
-    whole = account_profiles(columns, min_accounts=min_accounts)
-    by_account = alike(whole, columns, min_accounts=min_accounts, threads=threads, seed=seed)
-    by_topic = alike(
-        topic_profiles(columns, min_accounts=min_accounts), columns, min_accounts=min_accounts, threads=threads,
-        seed=seed,
-    )  # fmt: skip
+    corpus, least = source.corpus, source.min_accounts
+    columns = columns_of(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
+    whole = account_profiles(columns, min_accounts=least)
+    by_account = alike(whole, columns, min_accounts=least, threads=threads, seed=seed)
+    topics = topic_profiles(columns, min_accounts=least)
+    by_topic = alike(topics, columns, min_accounts=least, threads=threads, seed=seed)
     by_values = infrastructure_groups(
-        corpus, columns.matrix, account_values(corpus.prompts), min_accounts=min_accounts, seed=seed, level=fdr,
+        corpus, columns.matrix, account_values(corpus.prompts), min_accounts=least, seed=seed, level=fdr,
         log_p=link_log_p,
     )  # fmt: skip
     near = Near(whole.account, by_account.neighbors, columns.accounts)
-    small = _small_groups(columns, threads=threads, seed=seed) if min_accounts > LEAST else []
-    return [*by_account.groups, *by_topic.groups, *by_values], small, near
+    groups = [*by_account.groups, *by_topic.groups, *by_values]
+    found, refined = with_groups(texts, groups, refined, source, volume=volume, near=near)
+    small = _small_groups(columns, threads=threads, seed=seed) if least > LEAST else []
+    return chains(found, small, refined, source, volume=volume, seed=seed)
 
 
 def _small_groups(columns: PromptColumns, *, threads: int, seed: int) -> list[AccountGroup]:
-    """The groups of alike accounts that have enough accounts for a piece of a chain."""
+    """The groups of alike accounts that have enough accounts for a piece of a chain. They are no candidates."""
     return [
         group
         for profiles in (account_profiles, topic_profiles)

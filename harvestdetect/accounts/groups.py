@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
+from harvestdetect.data import Way
 from harvestdetect.util.arrays import Ints32
 
-__all__ = ["AccountGroup", "Way"]
-
-Way: TypeAlias = Literal["texts", "accounts", "infrastructure"]
-"""How a candidate was found: its texts are alike, its accounts are alike, or they share rare values or sign-ups."""
+__all__ = ["AccountGroup"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +21,6 @@ class AccountGroup:
     """int32[q], ascending: of these accounts; of rows that repeat a request only the first."""
     cohesion: float = 1.0
     """Share of the nearest accounts of its accounts that are in the group."""
+    least_prompts: int = 1
+    """Fewest prompts with which an account could be in the group. Counts of such accounts look even because of how the
+    accounts were chosen, so only what they sent beyond is compared."""

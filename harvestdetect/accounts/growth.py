@@ -19,7 +19,7 @@ from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
 from harvestdetect.util.arrays import Bools, Floats, Ints, ranges
 
-__all__ = ["Field", "Grown", "grow", "open_field"]
+__all__ = ["MOSTLY", "Field", "Grown", "grow", "open_field"]
 
 ROUNDS: Final = 4
 """Rounds of estimation."""
@@ -33,8 +33,11 @@ CLASSES: Final = 8
 SURE: Final = 0.99
 """Largest share of a column that belongs to a group."""
 MOSTLY: Final = 0.8
-"""The share of linked accounts among members is that of columns that hold so much of the group."""
+"""The share of linked accounts among members is that of columns that hold so much of the group; and share of the
+accounts of one column that are in a group, from which the column is not looked at by itself. Chosen."""
 LEAST: Final = 1e-4
+"""Smallest share of a column that belongs to a group, and smallest share of all accounts in one: a logarithm of zero
+has no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +111,15 @@ def grow(ground: Field, hot: Ints, *, share: float) -> Grown:
     belongs = near
     linked = near
     fitting = _Fitting(prompts=np.empty(0, np.int64), odds=np.empty(0), of_account=np.empty(0))
-    anchor = near
+    anchor = before = near
     for turn in range(ROUNDS):
         linked = _is_linked(ground, anchor)
         core = linked & belongs
         if turn == 0:
             anchor = core
-        if not core.any():
+        if not core.any() or (turn > 0 and np.array_equal(core, before)):
             break
+        before = core
         among = np.asarray(use.has[core].sum(axis=0), np.float64).ravel()
         known = ground.degree > 0
         chance = max(float((linked & known & ~near).sum() / max((known & ~near).sum(), 1)), 1e-3)

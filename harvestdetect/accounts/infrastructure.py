@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.growth import Grown, grow, open_field
-from harvestdetect.accounts.hot_columns import SAME, column_groups, hot_columns, use_of
+from harvestdetect.accounts.growth import MOSTLY, Grown, grow, open_field
+from harvestdetect.accounts.hot_columns import SAME, Use, column_groups, hot_columns, use_of
+from harvestdetect.accounts.id_links import links_by_id
 from harvestdetect.accounts.rare_links import births, rare_links
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.sign_ups import sign_ups
-from harvestdetect.data import Corpus
+from harvestdetect.data import NO_TIME, Corpus
+from harvestdetect.util.arrays import Ints
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -62,7 +64,10 @@ def infrastructure_groups(
     prompts = corpus.prompts
     signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=fields.accounts)
     counted = np.ones(fields.accounts, bool) if fields.first is None else fields.first == np.arange(fields.accounts)
-    links = rare_links(fields, births(signed.created, signed.first, counted))
+    # without any field, times alone would make a group of everybody who comes for one event
+    first = signed.first if fields.fields else np.full_like(signed.first, NO_TIME)
+    born = births(signed.created, first, counted)
+    links = rare_links(fields, born, links_by_id(prompts.accounts.to_pylist(), counted))
     if not len(links.first):
         return []
     row = np.flatnonzero(first_rows(prompts))
@@ -75,6 +80,8 @@ def infrastructure_groups(
     ground = open_field(use, links, requests, account)
     found: list[Grown] = []
     for group in column_groups(use, links, hot, log_p=log_p):
+        if len(group) == 1 and _is_part(use, group, found):
+            continue
         grown = grow(ground, group, share=share)
         if len(grown.accounts) >= min_accounts and 2 * grown.linked >= min_accounts:
             found.append(grown)
@@ -86,6 +93,12 @@ def infrastructure_groups(
         )
         for one in _distinct(found, min_accounts=min_accounts)
     ]
+
+
+def _is_part(use: Use, column: Ints, groups: list[Grown]) -> bool:
+    """Whether nearly all accounts of a single column are in one of some groups: it would grow to much the same."""
+    users = use.has[:, column].tocoo().row
+    return any(np.isin(users, one.accounts).mean() >= MOSTLY for one in groups)
 
 
 def _distinct(groups: list[Grown], *, min_accounts: int) -> list[Grown]:

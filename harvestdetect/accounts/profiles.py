@@ -27,7 +27,7 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segments_by_prompt
 from harvestdetect.data import WHOLE_KINDS, Corpus
 from harvestdetect.neighbors.codebook import nearest_centres
-from harvestdetect.util.arrays import Bools, Ints, Ints32
+from harvestdetect.util.arrays import Ints, Ints32
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Profiles:
     """float32[r, c]: rows of length 1."""
     prompts: sparse.csr_matrix
     """float32[r, p], ones: the prompts of each point."""
+    least_prompts: int
+    """Fewest prompts of a point."""
 
 
 def columns_of(
@@ -139,7 +141,7 @@ def account_profiles(columns: PromptColumns, *, min_accounts: int) -> Profiles:
     """The profile of each account with enough requests, by which columns it uses."""
     sent = np.bincount(columns.account[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts)
     return _profiles(
-        columns, columns.account.astype(np.int64), sent >= ACCOUNT_PROMPTS, min_accounts=min_accounts, once=True
+        columns, columns.account.astype(np.int64), sent, ACCOUNT_PROMPTS, min_accounts=min_accounts, once=True
     )
 
 
@@ -148,21 +150,25 @@ def topic_profiles(columns: PromptColumns, *, min_accounts: int) -> Profiles:
     topics = int(columns.topic.max(initial=0)) + 1
     point = columns.account.astype(np.int64) * topics + columns.topic
     sent = np.bincount(point[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts * topics)
-    return _profiles(columns, point, sent >= TOPIC_PROMPTS, min_accounts=min_accounts, once=False)
+    return _profiles(columns, point, sent, TOPIC_PROMPTS, min_accounts=min_accounts, once=False)
 
 
-def _profiles(columns: PromptColumns, point: Ints, taken: Bools, *, min_accounts: int, once: bool) -> Profiles:
-    """The profiles of the points that are taken.
+def _profiles(
+    columns: PromptColumns, point: Ints, sent: Ints, least: int, *, min_accounts: int, once: bool
+) -> Profiles:
+    """The profiles of the points with enough prompts.
 
     Args:
         columns: of the prompts.
         point: int64[p]: the point of each prompt.
-        taken: bool[points].
+        sent: int64[points]: prompts of each point.
+        least: prompts of a point that is taken.
         min_accounts: columns that fewer accounts have do not count.
         once: whether a column counts once, or by the logarithm of its use.
     """
     from scipy import sparse
 
+    taken = sent >= least
     number = np.where(taken, np.cumsum(taken) - 1, -1)
     row = number[point]
     inside = np.flatnonzero((row >= 0) & (columns.matrix.getnnz(axis=1) > 0))
@@ -181,7 +187,7 @@ def _profiles(columns: PromptColumns, point: Ints, taken: Bools, *, min_accounts
     weights.data /= np.repeat(np.maximum(length, 1e-12), np.diff(weights.indptr)).astype(np.float32)
     account = np.zeros(count, np.int32)
     account[row[inside]] = columns.account[inside]
-    return Profiles(account=account, weights=weights, prompts=prompts)
+    return Profiles(account=account, weights=weights, prompts=prompts, least_prompts=least)
 
 
 def _matrix(start: Ints, column: Ints32, wide: int) -> sparse.csr_matrix:

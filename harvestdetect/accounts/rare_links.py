@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from harvestdetect.accounts.id_links import NO_NUMBER, IdLinks
 from harvestdetect.corpus.account_fields import AccountField, AccountFields
 from harvestdetect.data import NO_TIME
 from harvestdetect.util.arrays import Bools, Floats, Ints, packed_pairs, ranges, unique
@@ -30,13 +31,15 @@ KINDS: Final[Mapping[str, str]] = {
     "ip": "network",
     "network": "network",
     "asn": "network",
-    "user_agent": "client",
     "api_key": "key",
     "payment": "payment",
     "email_domain": "mail",
+    "mailbox": "id",
+    "series": "id",
 }
-"""Fields that say the same thing count once, with the rarest value."""
-COARSE: Final = ("asn", "user_agent")
+"""Fields that say the same thing count once, with the rarest value. The client is left out: it comes with the text, as
+with the customers of a product, so it is no second witness."""
+COARSE: Final = ("asn",)
 """Fields whose values a country or a trade has in common: they count only besides another."""
 BEGINNING: Final = 0.1
 """Share of the dump's time, from its beginning on, in which the first prompt of an account tells nothing: old accounts
@@ -46,7 +49,9 @@ FOLLOWING: Final = 16
 AROUND: Final = 64
 """Sign-ups before and after one from which the rate at its time is computed. Chosen."""
 HOURS: Final = 24
+"""Hours of a day."""
 DAY: Final = 86_400
+"""Seconds of a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +93,7 @@ def births(created: Ints, first: Ints, counted: Bools) -> Ints:
     return np.asarray(np.where(counted, found, NO_TIME))
 
 
-def rare_links(fields: AccountFields, born: Ints) -> Links:
+def rare_links(fields: AccountFields, born: Ints, ids: IdLinks | None = None) -> Links:
     """The pairs of accounts that share rare values or were opened almost together.
 
     The work is linear in the accounts: a value is looked at only if an account has few partners by values as rare.
@@ -96,18 +101,24 @@ def rare_links(fields: AccountFields, born: Ints) -> Links:
     Args:
         fields: of the dump.
         born: int64[a], seconds or NO_TIME, see :func:`births`.
+        ids: what the ids of accounts have in common, if that is known.
     """
     count = fields.accounts
-    used = {name: field for name, field in fields.fields.items() if name in KINDS}
-    by_time, near = _opened_together(born)
-    found = unique(np.concatenate([by_time, *(_sharing(field) for name, field in used.items() if name not in COARSE)]))
+    used = {name: field for name, field in fields.fields.items() if name in KINDS} | ({} if ids is None else ids.fields)
+    close = [_opened_together(born)]
+    if ids is not None:
+        close.append(_adjacent(ids.number))
+    by_value = [_sharing(field) for name, field in used.items() if name not in COARSE]
+    found = unique(np.concatenate([*(pairs for pairs, _ in close), *by_value]))
     first, second = found >> 32, found & 0xFFFFFFFF
     weight: dict[str, Floats] = {}
     for name, field in used.items():
         shared = _rarity(field, count, first, second)
         weight[KINDS[name]] = np.maximum(weight.get(KINDS[name], 0.0), shared)
     total = np.zeros(len(found))
-    total[np.searchsorted(found, by_time)] = np.log(count / np.minimum(near, count))
+    for pairs, near in close:  # numbers are given in the order of sign-ups
+        place = np.searchsorted(found, pairs)
+        total[place] = np.maximum(total[place], np.log(count / np.minimum(near, count)))
     for one in weight.values():
         total += one
     partners = count * np.exp(-total)
@@ -160,28 +171,51 @@ def _opened_together(born: Ints) -> tuple[Ints, Floats]:
     """
     known = np.flatnonzero(born != NO_TIME)
     order = known[np.argsort(born[known], kind="stable")]
-    n = len(order)
-    if n < 2 * AROUND + 1:
+    if len(order) < 2 * AROUND + 1:
         return np.empty(0, np.int64), np.empty(0)
     moment = born[order]
     clock = _by_hours(moment)
-    place = np.arange(n)
-    low = np.clip(place - AROUND, 0, n - 2 * AROUND - 1)
-    rate = 2 * AROUND / np.maximum(clock[low + 2 * AROUND] - clock[low], 1e-6)
-    later = np.minimum(FOLLOWING, n - 1 - place)
-    one = np.repeat(place, later)
-    other = ranges(place + 1, later)
-    near = 2 * (clock[other] - clock[one] + 1 / DAY) * np.minimum(rate[one], rate[other])
+    one, other, near = _following(clock, 1 / DAY)
     size = np.unique(moment, return_inverse=True, return_counts=True)
     at_once = size[2][size[1]]
     ordered = np.sort(at_once)
-    same = np.cumsum(ordered - 1.0)[np.searchsorted(ordered, at_once, side="right") - 1] / n
+    same = np.cumsum(ordered - 1.0)[np.searchsorted(ordered, at_once, side="right") - 1] / len(order)
     near = np.where(moment[one] == moment[other], np.maximum(near, same[one]), near)
+    return _packed(order[one], order[other], near)
+
+
+def _adjacent(number: Ints) -> tuple[Ints, Floats]:
+    """Packed pairs of accounts with adjacent numbers, ascending, and the partners that chance gives."""
+    known = np.flatnonzero(number != NO_NUMBER)
+    order = known[np.argsort(number[known], kind="stable")]
+    if len(order) < 2 * AROUND + 1:
+        return np.empty(0, np.int64), np.empty(0)
+    one, other, near = _following(number[order].astype(np.float64), 0.0)
+    return _packed(order[one], order[other], near)
+
+
+def _following(clock: Floats, least: float) -> tuple[Ints, Ints, Floats]:
+    """Each place with some that follow, and how many as close chance gives at the rate around.
+
+    Args:
+        clock: float64[n], ascending.
+        least: that is added to each distance.
+    """
+    place = np.arange(len(clock))
+    low = np.clip(place - AROUND, 0, len(clock) - 2 * AROUND - 1)
+    rate = 2 * AROUND / np.maximum(clock[low + 2 * AROUND] - clock[low], 1e-6)
+    later = np.minimum(FOLLOWING, len(clock) - 1 - place)
+    one = np.repeat(place, later)
+    other = ranges(place + 1, later)
+    return one, other, 2 * (clock[other] - clock[one] + least) * np.minimum(rate[one], rate[other])
+
+
+def _packed(one: Ints, other: Ints, near: Floats) -> tuple[Ints, Floats]:
+    """The pairs with few partners, packed and ascending."""
     few = near <= PARTNERS
-    one, other, near = order[one[few]], order[other[few]], near[few]
-    packed = packed_pairs(np.minimum(one, other), np.maximum(one, other))
-    sorted_ = np.argsort(packed)
-    return packed[sorted_], near[sorted_]
+    packed = packed_pairs(np.minimum(one, other)[few], np.maximum(one, other)[few])
+    order = np.argsort(packed)
+    return packed[order], near[few][order]
 
 
 def _by_hours(moment: Ints) -> Floats:

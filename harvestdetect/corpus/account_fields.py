@@ -6,7 +6,7 @@ never evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
@@ -24,6 +24,7 @@ __all__ = [
     "RARE",
     "AccountField",
     "AccountFields",
+    "account_field",
     "account_values",
     "masked",
     "network_of",
@@ -150,6 +151,19 @@ def _account_field(account: Ints32, column: FieldColumn, accounts: int) -> Accou
         known=int((np.diff(start) > 0).sum()),
         values=column.values,
     )
+
+
+def account_field(values: Sequence[str | None]) -> AccountField:
+    """A field of which each account has one value or none.
+
+    Args:
+        values: of every account.
+    """
+    distinct = sorted({value for value in values if value is not None})
+    place: dict[str | None, int] = {value: number for number, value in enumerate(distinct)}
+    code = np.array([place.get(value, -1) for value in values], np.int32)
+    column = FieldColumn(code=code, values=pa.array(distinct, pa.string()))
+    return _account_field(np.arange(len(code), dtype=np.int32), column, len(code))
 
 
 def _mapped(column: FieldColumn, to: Callable[[str], str | None]) -> FieldColumn:

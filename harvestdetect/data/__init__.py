@@ -12,7 +12,7 @@ templates and campaigns, :mod:`~harvestdetect.data.evidence` one measure and one
 
 from __future__ import annotations
 
-from harvestdetect.data.campaigns import Campaign, Template, TemplateCluster
+from harvestdetect.data.campaigns import Campaign, Template, TemplateCluster, Way
 from harvestdetect.data.candidates import Candidate, Failed, FamilyResult, Near, Outside, RateStep
 from harvestdetect.data.corpus import (
     HEAD,
@@ -95,4 +95,5 @@ __all__ = [
     "TemplateCluster",
     "Tier",
     "View",
+    "Way",
 ]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from harvestdetect.data.evidence import Evidence
 from harvestdetect.util.arrays import Floats, Ints32
 
-__all__ = ["Campaign", "Template", "TemplateCluster"]
+__all__ = ["Campaign", "Template", "TemplateCluster", "Way"]
+
+Way: TypeAlias = Literal["texts", "accounts", "infrastructure"]
+"""How a candidate was found: its texts are alike, its accounts are alike in all that they send, or its accounts share
+rare values or sign-ups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +22,8 @@ class TemplateCluster:
     """A set of segments that look like fillings of one template, found in one channel."""
 
     channel: str
-    """``wording`` or ``meaning``, each possibly followed by ``/shared`` or ``/leaf``; or ``verbatim``."""
+    """``wording`` or ``meaning``, each possibly followed by ``/shared`` or ``/leaf``; ``verbatim``; or ``accounts``,
+    for the prompts that make a group of accounts alike."""
     segments: Ints32
     """int32[s], ascending."""
     quality: float
@@ -76,9 +82,8 @@ class Campaign:
     """int32[b]: number of their prompts that fit the campaign."""
     stray_hits: int = 0
     """Most prompts of an account outside that was taken for a stray. Members have more."""
-    ways: tuple[str, ...] = ("texts",)
-    """How it was found: because its ``texts`` are alike, its ``accounts`` are alike in all that they send, or its
-    accounts share ``infrastructure``. With ``succession``, it was joined of parts that continue one another."""
+    ways: tuple[Way, ...] = ("texts",)
+    """All ways in which it was found."""
     joined_by: Evidence | None = None
     """What the parts of the campaign have in common, if that joins them rather than their accounts. It is shown and
     not measured again: the values that decided it are already measured as values that members share."""

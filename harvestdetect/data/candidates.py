@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from harvestdetect.data.campaigns import Way
 from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, Tier
 
 __all__ = ["Candidate", "Failed", "FamilyResult", "Near", "Outside", "RateStep"]
@@ -112,5 +113,7 @@ class Candidate:
     neighbors: tuple[Near, ...] = ()
     steps: tuple[RateStep, ...] = ()
     """The tier by rising false-discovery rate, the first step at 0."""
+    ways: tuple[Way, ...] = ("texts",)
+    """How it was found."""
     missing: tuple[str, ...] = ()
     """Fields that most of its prompts lack; ``timestamp`` is one of them."""

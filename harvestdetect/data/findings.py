@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from harvestdetect.data.campaigns import Template
+from harvestdetect.data.campaigns import Template, Way
 from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, Tier
 
 __all__ = ["Attributed", "Finding", "Member", "SharedValue", "Standing", "Status"]
@@ -121,5 +121,7 @@ class Finding:
     """Infrastructure that members share beyond what is common, masked."""
     changes: tuple[str, ...] = ()
     """Sentences that say what would change the tier, the smallest change first."""
+    ways: tuple[Way, ...] = ("texts",)
+    """How it was found."""
     standing: Standing | None = None
     """What the state knows about it; None for a scan without a state."""

@@ -73,6 +73,7 @@ def explain_campaign(
         expected_false=_expected_false(scan, candidate),
         expected_false_at_tier=_stated(scan.run, candidate.tier),
         summary=row.summary if row else "",
+        ways=candidate.ways,
         accounts=candidate.accounts,
         prompts=candidate.prompts,
         families=_families(candidate),

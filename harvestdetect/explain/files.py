@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import numpy as np
 
-from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier
+from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier, Way
 from harvestdetect.errors import InputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
@@ -58,6 +58,7 @@ class FoundCampaign:
     families: tuple[Family, ...] = ()
     orgs: int | None = None
     days: tuple[Day, ...] = ()
+    ways: tuple[Way, ...] = ("texts",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,7 @@ def _candidate_of(row: FoundCampaign) -> Candidate:
         ),
         evidence=row.evidence,
         benign_explanations=row.benign_explanations,
+        ways=row.ways,
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from harvestdetect.explain.campaign import named
 from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, FamilyView, Spread
-from harvestdetect.report.format import count, number, p_value, percent, plural
+from harvestdetect.report.format import count, found_because, number, p_value, percent, plural
 from harvestdetect.util.escape import cut, json_text, visible
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     page.line(f"{size}  score {number(e.score)}", first=named(e.tier), first_style=_STYLES[e.tier])
     if e.summary:
         page.item(e.summary)
+    if found := found_because(e.ways):
+        page.item(found)
     if e.capped_by and e.uncapped != e.tier:
         page.item(f"By its evidence alone it would be {named(e.uncapped)}; capped by: {'; '.join(e.capped_by)}.")
 

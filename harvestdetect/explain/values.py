@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harvestdetect.data import BenignExplanation, Evidence, Family, Near, Outside, Tier
+from harvestdetect.data import BenignExplanation, Evidence, Family, Near, Outside, Tier, Way
 
 __all__ = [
     "AccountExplanation",
@@ -93,6 +93,8 @@ class CampaignExplanation:
     expected_false_at_tier: float | None
     """The same among all findings of this tier, where the scan states it."""
     summary: str
+    ways: tuple[Way, ...]
+    """How it was found."""
     accounts: int
     prompts: int
     families: tuple[FamilyView, ...]

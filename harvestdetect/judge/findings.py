@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from harvestdetect.data import (
     Near,
     Prompts,
     Template,
+    Way,
 )
 from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.measures import MEASURES, Measure
@@ -113,6 +114,7 @@ def finding_of(
         members=members,
         shared_values=measured.shared_values,
         changes=tuple(changes),
+        ways=_ordered(campaign.ways),
     )
 
 
@@ -202,6 +204,7 @@ def _candidate(
         neighbors=near,
         steps=steps(judgement),
         missing=missing_fields(prompts, campaign),
+        ways=_ordered(campaign.ways),
     )
 
 
@@ -256,9 +259,14 @@ def campaign_ids(campaigns: Sequence[Campaign], templates: Mapping[int, Template
     ]
 
 
-def _unusual(ways: Sequence[str]) -> Sequence[str]:
+def _ordered(ways: Sequence[Way]) -> tuple[Way, ...]:
+    """The ways in the order of :data:`~harvestdetect.data.Way`, each once."""
+    return tuple(way for way in get_args(Way) if way in ways)
+
+
+def _unusual(ways: Sequence[Way]) -> Sequence[Way]:
     """The first way in which a candidate was found, unless its texts gave it."""
-    return ways[:1] if "texts" not in ways else ()
+    return _ordered(ways)[:1] if "texts" not in ways else ()
 
 
 def _digest(lines: Sequence[str]) -> str:

@@ -197,14 +197,16 @@ def _subtract(
     hours. So a candidate at ``review`` or above that shares :data:`SHARED_MEMBERS` of its accounts with stronger ones
     is measured again on the rest, and keeps the larger p-value of each measure. If the rest is too small for a
     campaign, the candidate keeps no evidence.
+
+    A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
+    one operator, and each of them says more by itself.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
     taken = np.zeros(len(bench.scan.corpus.prompts.accounts), bool)
     found, again = list(measured), {}
-    for i in ranked(judgements):
-        if judgements[i].tier == "watch":
-            break
+    order = [i for i in ranked(judgements) if judgements[i].tier != "watch"]
+    for i in sorted(order, key=lambda i: campaigns[i].ways == ("infrastructure",)):
         members = campaigns[i].accounts
         shared = taken[members]
         rest = len(members) - int(shared.sum())

@@ -104,7 +104,7 @@ def _campaign(finding: Finding) -> dict[str, Any]:
     first = ("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
     later = ("templates", "evidence", "benign_explanations", "capability_targets", "families", "orgs")
     days = [{"day": day, "prompts": prompts} for day, prompts in finding.days]
-    last = ("shared_values", "changes", *(["standing"] if finding.standing is not None else []))
+    last = ("ways", "shared_values", "changes", *(["standing"] if finding.standing is not None else []))
     return {**{name: plain[name] for name in first + later}, "days": days, **{name: plain[name] for name in last}}
 
 

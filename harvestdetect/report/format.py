@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from harvestdetect.data import NO_TIME, Detection, Finding, Standing
+from harvestdetect.data import NO_TIME, Detection, Finding, Standing, Way
 
 __all__ = [
     "active_days",
@@ -14,6 +15,7 @@ __all__ = [
     "count",
     "day",
     "files_read",
+    "found_because",
     "iso_time",
     "number",
     "p_value",
@@ -28,6 +30,12 @@ __all__ = [
     "tier_counts",
 ]
 
+_BECAUSE: Final[Mapping[Way, str]] = {
+    "texts": "its texts are alike",
+    "accounts": "its accounts are alike in all that they send",
+    "infrastructure": "its accounts share rare values or sign-ups, and write alike",
+}
+"""How a candidate was found, in words."""
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 """Digits and minus -> superscripts."""
 
@@ -55,6 +63,12 @@ def day(seconds: int | None) -> str:
     """A day such as ``2026-03-01``, or a dash."""
     time = iso_time(seconds)
     return "–" if time is None else str(time).split("T")[0]
+
+
+def found_because(ways: Sequence[Way]) -> str:
+    """The ways in which a candidate was found, in one sentence; empty if none is known."""
+    reasons = [_BECAUSE[way] for way in ways]
+    return f"Found because {', and because '.join(reasons)}." if reasons else ""
 
 
 def period(first: int | None, last: int | None) -> str:

@@ -24,6 +24,7 @@ from harvestdetect.report.format import (
     count,
     day,
     files_read,
+    found_because,
     number,
     p_value,
     percent,
@@ -221,6 +222,7 @@ def _finding(finding: Finding, limits: _Limits, position: int) -> dict[str, Any]
         "f": finding,
         "open": position < 3,
         "facts": _facts(finding, advised, apart),
+        "found": found_because(finding.ways),
         "inference": _inference(finding),
         "timeline": svg.timeline(finding.days) if finding.days else None,
         "matrix": [

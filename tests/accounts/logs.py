@@ -33,6 +33,8 @@ class Log:
     created: list[int] | None = None
     members: tuple[int, ...] = ()
     """Accounts of the campaign."""
+    counted: bool = False
+    """Whether ids are consecutive numbers, else pseudonyms."""
 
     def without(self, *names: str) -> Log:
         """The log without some fields; ``created`` among them."""
@@ -135,11 +137,17 @@ def prompts_and_columns(log: Log, order: np.random.Generator | None = None) -> t
         file=np.zeros(count, np.int32),
         line=np.arange(count),
         content=np.arange(count, dtype=np.int32),
-        accounts=pa.array([f"a{i:06}" for i in range(len(log.topics))]),
+        accounts=pa.array(_ids(len(log.topics), counted=log.counted)),
         fields={name: _column(values, account) for name, values in log.values.items()},
         created_at=created[account],
     )
     return prompts, matrix
+
+
+def _ids(count: int, *, counted: bool) -> list[str]:
+    if counted:
+        return [f"{number:09}" for number in range(count)]
+    return sorted({np.random.default_rng(number).bytes(8).hex() for number in range(count)})
 
 
 def _column(values: Sequence[str | None], account: np.ndarray[Any, Any]) -> FieldColumn:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.accounts.hot_columns import hot_columns, use_of
+from harvestdetect.accounts.id_links import links_by_id
 from harvestdetect.accounts.rare_links import PARTNERS, births, rare_links
 from harvestdetect.corpus.account_fields import AccountFields, account_values
 from harvestdetect.data import NO_TIME
@@ -229,3 +230,59 @@ def test_a_value_of_ten_thousand_accounts_makes_no_ten_thousand_squared_pairs() 
     links = rare_links(fields, unknown(accounts))
     assert time.process_time() - begun < 2
     assert 9_000 < len(links.first) < 11_000
+
+
+# ---------------------------------------------------------------- ids
+
+
+def linked_by_id(ids: list[str]) -> set[tuple[int, int]]:
+    nothing = AccountFields(accounts=len(ids), fields={})
+    links = rare_links(nothing, unknown(len(ids)), links_by_id(ids, np.ones(len(ids), bool)))
+    return set(zip(links.first.tolist(), links.second.tolist(), strict=True))
+
+
+def names(rng: np.random.Generator, count: int) -> list[str]:
+    letters = rng.choice(list("abcdefghijklmnopqrstuvwxyz"), (count, 9))
+    return ["".join(row) for row in letters]
+
+
+def test_one_mailbox_under_several_addresses_is_a_link() -> None:
+    ids = [f"{name}@mail.example" for name in names(np.random.default_rng(0), 300)]
+    ids[:3] = ["J.Doe+1@gmail.com", "jdoe+two@gmail.com", "jd.oe@gmail.com"]
+    ids[3:5] = ["j.doe@mail.example", "jdoe@mail.example"]
+    assert linked_by_id(ids) == {(0, 1), (0, 2), (1, 2)}
+
+
+def test_user_names_of_one_series_are_links() -> None:
+    ids = names(np.random.default_rng(0), 300)
+    ids[10:14] = ["harvest_01", "harvest_02", "harvest-7", "harvest"]
+    ids[20:22] = ["bob1", "bob2"]
+    assert linked_by_id(ids) == {(a, b) for a in range(10, 14) for b in range(a + 1, 14)}
+
+
+def test_adjacent_numbers_are_links_where_numbers_are_sparse() -> None:
+    rng = np.random.default_rng(0)
+    numbers = np.sort(rng.choice(10**9, 1_000, replace=False))
+    numbers[500:505] = numbers[500] + np.arange(5)
+    ids = [str(n) for n in numbers]
+    nothing = AccountFields(accounts=1_000, fields={})
+    links = rare_links(nothing, unknown(1_000), links_by_id(ids, np.ones(1_000, bool)))
+    close = links.partners < 1e-4
+    assert set(links.first[close].tolist()) >= {500, 501, 502, 503}
+    assert 10 <= close.sum() <= 11
+
+
+def test_pseudonyms_have_nothing_in_common() -> None:
+    rng = np.random.default_rng(0)
+    for ids in (
+        [f"acct_{rng.bytes(6).hex()}" for _ in range(3_000)],
+        [f"{rng.bytes(16).hex()}" for _ in range(3_000)],
+        names(rng, 3_000),
+    ):
+        assert not linked_by_id(ids)
+
+
+def test_ids_that_only_count_give_no_group() -> None:
+    """Adjacent accounts are linked weakly, as those opened one after another are; texts at random are not alike."""
+    logs = [population(np.random.default_rng(seed), 600).without("created") for seed in range(10)]
+    assert not any(groups_of(replace(log, counted=True), seed=seed) for seed, log in enumerate(logs))

@@ -10,11 +10,13 @@ import pytest
 from harvestdetect.campaign.links import COPIED_SHARE
 from harvestdetect.data import BenignExplanation
 from harvestdetect.evidence.explanations import (
+    EVENT_DAYS,
     FEW_TEXTS,
     MOST,
     NEARLY_ALL,
     OF_USUAL,
     RULED_OUT,
+    SHARED_LIST,
     SITTING,
     ExplanationInputs,
     explained,
@@ -43,12 +45,14 @@ CASE: dict[str, Any] = {
     "median_words": 40.0,
     "days": 25.0,
     "infrastructure_p": None,
+    "in_common": 0.02,
+    "opened_p": None,
     "shares": {"org": 0.1, "network": 0.05, "asn": 0.3},
     "known_as": None,
 }
 """A planted campaign: even load, one list, no sittings, weeks long, many organisations."""
 
-PASSED_ON, PHRASE, KNOWN, PRODUCT, COMMUNITY, FEW, ORGANISATION, EVENT = range(8)
+PASSED_ON, LIST, PHRASE, KNOWN, PRODUCT, COMMUNITY, FEW, ORGANISATION, EVENT = range(9)
 TWO_EACH = np.full(40, 2, np.int32)
 OWN = own(OWN_SUBJECTS, OF_USUAL)
 
@@ -59,7 +63,7 @@ def benign(**changes: Any) -> tuple[BenignExplanation, ...]:
 
 def test_no_innocent_reading_fits_a_planted_campaign() -> None:
     found = benign()
-    assert len({e.id for e in found}) == len({e.name for e in found}) == len(found) == 8
+    assert len({e.id for e in found}) == len({e.name for e in found}) == len(found) == 9
     assert {e.verdict for e in found} == {"unlikely"}
     assert all(e.caps is None for e in found)
     assert all(e.statistic is not None and e.sentence.endswith(".") for e in found)
@@ -72,6 +76,10 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
         # several texts, as many as suit each, at a sitting
         (PASSED_ON, {"copies": COPIED_SHARE, "load_ratio": 1.0, "sittings_p": 2 * RULED_OUT}, "watch"),
         (PASSED_ON, {"copies": 0.9, "texts": FEW_TEXTS}, "watch"),  # a handful, asked again and again
+        (PASSED_ON, {"copies": 0.9, "days": EVENT_DAYS}, "watch"),  # an assignment
+        # strangers who work through a public benchmark, or whom a course began with
+        (LIST, {"in_common": SHARED_LIST}, "watch"),
+        (LIST, {"in_common": 0.9, "infrastructure_p": 2 * RULED_OUT, "opened_p": 2 * RULED_OUT}, "watch"),
         (PHRASE, {"median_words": TEMPLATE_WORDS - 0.5}, "watch"),
         (PRODUCT, {"load_ratio": 1.1, "own_subjects": own(12.0, 0.95)}, "watch"),
         (PRODUCT, {"load_ratio": 1.0, "own_subjects": OWN}, "watch"),
@@ -95,7 +103,7 @@ def test_no_innocent_reading_fits_a_planted_campaign() -> None:
 def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: dict[str, Any], caps: str) -> None:
     found = benign(**changes)
     assert (found[which].verdict, found[which].caps) == ("fits", caps)
-    assert [e.verdict for i, e in enumerate(found) if i != which] == ["unlikely"] * 7
+    assert [e.verdict for i, e in enumerate(found) if i != which] == ["unlikely"] * 8
 
 
 @pytest.mark.parametrize(
@@ -104,6 +112,11 @@ def test_an_innocent_reading_fits_its_own_case_and_caps_it(which: int, changes: 
         (PASSED_ON, {"copies": 0.9}),  # every account sends it many times
         (PASSED_ON, {"copies": 0.9, "texts": FEW_TEXTS + 1}),
         (PASSED_ON, {"copies": COPIED_SHARE - 0.01, "texts": FEW_TEXTS}),
+        (PASSED_ON, {"copies": 0.9, "days": EVENT_DAYS + 0.1}),
+        (PASSED_ON, {"copies": 0.9, "days": EVENT_DAYS, "infrastructure_p": RULED_OUT / 2}),  # no strangers
+        (LIST, {"in_common": SHARED_LIST - 0.01}),
+        (LIST, {"in_common": 0.9, "infrastructure_p": RULED_OUT / 2}),
+        (LIST, {"in_common": 0.9, "opened_p": RULED_OUT / 2}),
         (PHRASE, {"median_words": float(TEMPLATE_WORDS)}),
         (PASSED_ON, {"copies": 0.9, "load_ratio": 1.0}),  # unevenly, but not in sittings
         (PASSED_ON, {"copies": 0.9, "load_ratio": 1.0, "sittings_p": None}),

@@ -726,8 +726,14 @@ def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_i
 @pytest.mark.parametrize("networks", [0, 1])
 def test_without_fields_or_where_it_may_be_one_organisation_nothing_is_joined(networks: int, cache: Path) -> None:
     findings = found_of_one_each(networks, cache).findings
-    assert [(f.tier, len(f.templates)) for f in findings] == [("watch", 1)] * 5
-    for finding in findings:
+    assert {(f.tier, len(f.templates)) for f in findings} == {("watch", 1)}
+    # their accounts were first seen together and write alike, which gives a candidate, but no higher tier
+    whole = [f for f in findings if f.ways == ("infrastructure",)]
+    assert all(len(f.members) == 60 for f in whole)
+    assert len(whole) <= 1
+    pieces = [f for f in findings if f.ways == ("texts",)]
+    assert len(pieces) == len(findings) - len(whole) == 5
+    for finding in pieces:
         numbers = [int(m.account.removeprefix("ring ")) for m in finding.members]
         assert sorted(numbers) == list(range(numbers[0] % 5, 60, 5))
         fits = [b.name for b in finding.benign_explanations if b.verdict == "fits" and b.caps == "watch"]

@@ -792,6 +792,8 @@ INPUTS = ExplanationInputs(
     days=None,
     shares={},
     infrastructure_p=None,
+    in_common=0.0,
+    opened_p=None,
     known_as=None,
 )
 
