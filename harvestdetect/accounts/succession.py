@@ -47,6 +47,9 @@ SHORT: Final = 0.3
 OVERLAP: Final = 0.34
 """Largest part of the shorter period that two pieces which continue each other have in common. Chosen: two of three
 days may not."""
+REACH: Final = 2
+"""Longest time between two pieces that continue each other, as a multiple of the longer period: a piece between them
+may not have been found. Chosen."""
 OTHER: Final = 0.2
 """Share of the accounts of the smaller of two groups that both have, from which they are not other accounts. As for
 links between clusters. Chosen."""
@@ -58,6 +61,12 @@ COMPARED: Final = 400
 FIXED: Final = 0.25
 """Share of the requests of a group that have a word from which the word belongs to a template. Chosen: a piece may
 have several templates."""
+SAME: Final = 0.5
+"""Share of the accounts of the smaller of two pieces of chains that both have, from which they are of one chain: a text
+and its senders, for example, may both be found. Chosen."""
+EACH: Final = 2
+"""Requests of an account of a piece, in the mean. Accounts that sent one each, at any time, do not show when they were
+active. Chosen."""
 COPY: Final = 0.5
 """Share of the words of two payloads that both have, from which one copies the other. Chosen."""
 COPIED: Final = 0.5
@@ -155,14 +164,14 @@ class Periods:
     last: Ints
     """int64[g]: last day of it; before the first day if it is not known."""
     short: Bools
-    """bool[g]: whether the period is a short part of the dump."""
+    """bool[g]: whether the period is a short part of the dump, and the accounts sent enough for one."""
 
     def adjoin(self) -> Bools:
         """bool[g, g]: whether the periods of two groups are short and adjoin or overlap little."""
         length = self.last - self.first + 1
         common = np.minimum(self.last[:, None], self.last) - np.maximum(self.first[:, None], self.first) + 1
         little = common <= OVERLAP * np.minimum(length[:, None], length)
-        near = -common <= np.maximum(length[:, None], length)
+        near = -common <= REACH * np.maximum(length[:, None], length)
         return np.asarray(little & near & self.short[:, None] & self.short)
 
 
@@ -178,7 +187,8 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     if len(groups) < 2:
         return []
     periods = _periods(groups, corpus.prompts.account, corpus.prompts.time)
-    other = _other_accounts(groups, len(corpus.prompts.accounts))
+    common = _common_accounts(groups, len(corpus.prompts.accounts))
+    other = common < OTHER
     follows = periods.adjoin() & other
     asked = np.flatnonzero(follows.any(axis=1))
     if not len(asked):
@@ -191,6 +201,11 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     never = other[:, periods.short[compared] & dealt].all(axis=1)
     links = _links(follows, other & never, payloads.likeness)
     links = [(i, j) for i, j in links if not payloads.one_list(i, j)]
+    if not links:
+        return []
+    linked = unique(np.array(links, np.int64))
+    same = common[np.ix_(compared[linked], compared[linked])] >= SAME
+    links += linked[np.argwhere(np.triu(same, 1))].tolist()
     return [[int(compared[i]) for i in component] for component in _components(links)]
 
 
@@ -208,7 +223,8 @@ def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
             first[i], last[i] = _central(account[mine], day[mine])
     whole = _central(account[known], day[known]) if known.any() else (0, -1)
     length = last - first + 1
-    return Periods(first, last, (length > 0) & (length <= SHORT * (whole[1] - whole[0] + 1)))
+    enough = np.array([len(group.prompts) >= EACH * len(group.accounts) for group in groups])
+    return Periods(first, last, enough & (length > 0) & (length <= SHORT * (whole[1] - whole[0] + 1)))
 
 
 def _central(account: Ints32, day: Ints) -> tuple[int, int]:
@@ -219,8 +235,8 @@ def _central(account: Ints32, day: Ints) -> tuple[int, int]:
     return int(days[cut]) + low, int(days[len(days) - 1 - cut]) + low
 
 
-def _other_accounts(groups: Sequence[Piece], accounts: int) -> Bools:
-    """bool[g, g]: whether two groups have hardly any account in common."""
+def _common_accounts(groups: Sequence[Piece], accounts: int) -> Floats:
+    """float64[g, g]: the share of the accounts of the smaller of two groups that both have."""
     from scipy import sparse
 
     size = np.array([len(group.accounts) for group in groups])
@@ -229,7 +245,7 @@ def _other_accounts(groups: Sequence[Piece], accounts: int) -> Bools:
         (np.ones(int(start[-1]), np.int32), np.concatenate([group.accounts for group in groups]), start),
         shape=(len(groups), accounts),
     )
-    return np.asarray((member @ member.T).toarray() < OTHER * np.minimum(size[:, None], size))
+    return np.asarray((member @ member.T).toarray() / np.minimum(size[:, None], size))
 
 
 def _compared(count: int, asked: Ints, seed: int) -> Ints:
@@ -347,7 +363,7 @@ def _evenly(prompts: Ints32, account: Ints32) -> Ints32:
 # ---------------------------------------------------------------- links
 
 
-def _links(follows: Bools, outside: Bools, likeness: Floats) -> list[tuple[int, int]]:
+def _links(follows: Bools, outside: Bools, likeness: Floats) -> list[Sequence[int]]:
     """The pairs that are more alike than chance, among those that continue each other.
 
     The p-value of a pair is the larger of those of its two sides. The p-value of a side is the rank of the likeness
@@ -373,7 +389,7 @@ def _links(follows: Bools, outside: Bools, likeness: Floats) -> list[tuple[int, 
     return list(zip(first[chosen].tolist(), second[chosen].tolist(), strict=True))
 
 
-def _components(links: Sequence[tuple[int, int]]) -> list[list[int]]:
+def _components(links: Sequence[Sequence[int]]) -> list[list[int]]:
     import networkx as nx
 
     return sorted(sorted(component) for component in nx.connected_components(nx.Graph(links)))

@@ -14,7 +14,7 @@ __all__ = ["Campaign", "Template", "TemplateCluster", "Way"]
 
 Way: TypeAlias = Literal["texts", "accounts", "infrastructure", "succession"]
 """How a candidate was found: its texts are alike, its accounts are alike in all that they send, its accounts share rare
-values or sign-ups, or groups of accounts follow one another in time and deal one list."""
+values or sign-ups, or its parts continue one another over time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ _BECAUSE: Final[Mapping[Way, str]] = {
     "texts": "its texts are alike",
     "accounts": "its accounts are alike in all that they send",
     "infrastructure": "its accounts share rare values or sign-ups, and write alike",
-    "succession": "its parts follow one another in time, with other accounts and one list of work",
+    "succession": "its parts, each with other accounts, continue one another over time",
 }
 """How a candidate was found, in words."""
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from harvestdetect.accounts import succession
+from harvestdetect.accounts.chains import SUCCESSION, chains
 from harvestdetect.accounts.succession import Piece, chained, distinct, pieces_of
 from harvestdetect.corpus.by_prompt import PromptSegments
-from harvestdetect.data import NO_TIME
+from harvestdetect.data import NO_TIME, Campaign
 
 DAY = 86_400
 DAYS = 40
@@ -171,6 +172,29 @@ def test_long_groups_are_no_pieces() -> None:
     assert groups.chains() == []
 
 
+def test_accounts_with_one_request_each_are_no_pieces() -> None:
+    groups = rotation()
+    for row in groups.rows:
+        if row.group < 6:
+            row.account = groups.accounts = groups.accounts + 1
+    groups.accounts += 1
+    assert groups.chains() == []
+
+
+def test_two_groups_of_the_same_accounts_connect_a_chain() -> None:
+    groups = Groups()
+    first = groups.add(1, 0, 3, template="t0a t0b")
+    second = groups.add(1, 3, 6, template="t1a t1b")
+    groups.add(2, 3, 6, template="t1c t1d", accounts=second)
+    third = groups.add(2, 6, 9, template="t2a t2b")
+    groups.background()
+    pieces, corpus, parts = groups.built()
+    found = chained(pieces, corpus, parts, seed=0)
+    assert [np.unique(np.concatenate([pieces[i].accounts for i in chain])).tolist() for chain in found] == [
+        [*first, *second, *third]
+    ]
+
+
 def test_no_times_no_chain() -> None:
     pieces, corpus, parts = rotation().built()
     corpus.prompts.time[:] = NO_TIME
@@ -227,3 +251,58 @@ def test_links_of_random_likeness_are_rare() -> None:
         outside[:, 8:] = True
         worlds += bool(succession._links(follows, outside, likeness))
     assert worlds <= 60
+
+
+def candidate(prompts: Any, account: Any, cluster: int) -> Campaign:
+    accounts, hits = np.unique(account[prompts], return_counts=True)
+    return Campaign(
+        clusters=np.array([cluster], np.int32),
+        accounts=accounts,
+        membership=np.ones(len(accounts)),
+        harvest_share=np.ones(len(accounts)),
+        harvest_prompts=hits.astype(np.int32),
+        prompts=prompts,
+        prompt_cluster=np.full(len(prompts), cluster, np.int32),
+        link_log_p=0.0,
+    )
+
+
+def candidates_of(groups: Groups) -> tuple[list[Campaign], Any, Any]:
+    """Each group as a candidate, the source, and the requests of each account."""
+    pieces, corpus, parts = groups.built()
+    account = corpus.prompts.account
+    source = SimpleNamespace(
+        corpus=corpus, parts=parts, enough_accounts=lambda prompts: len(np.unique(account[prompts])) >= 10
+    )
+    found = [candidate(piece.prompts, account, i) for i, piece in enumerate(pieces)]
+    return found, source, np.bincount(account).astype(np.int32)
+
+
+def test_the_candidates_of_a_chain_become_one() -> None:
+    found, source, volume = candidates_of(rotation())
+    joined, refined = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
+    assert refined is None
+    assert joined[:-1] == found[6:]
+    assert joined[-1].ways == ("texts", SUCCESSION)
+    assert joined[-1].accounts.tolist() == list(range(6 * ACCOUNTS))
+    assert joined[-1].clusters.tolist() == list(range(6))
+    assert joined[-1].harvest_prompts.tolist() == [EACH] * (6 * ACCOUNTS)
+    assert len(np.unique(joined[-1].prompts)) == 6 * ACCOUNTS * EACH
+
+
+def test_candidates_of_a_chain_may_overlap() -> None:
+    found, source, volume = candidates_of(rotation())
+    account = source.corpus.prompts.account
+    found.append(candidate(np.sort(np.concatenate([found[0].prompts, found[1].prompts[:24]])), account, 99))
+    joined, _ = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
+    assert len(joined) == len(found) - 6
+    assert len(np.unique(joined[-1].prompts)) == len(joined[-1].prompts) == 6 * ACCOUNTS * EACH
+
+
+def test_a_chain_that_is_in_a_candidate_adds_nothing() -> None:
+    found, source, volume = candidates_of(rotation())
+    account = source.corpus.prompts.account
+    every = np.flatnonzero(account < 8 * ACCOUNTS).astype(np.int32)
+    found.append(candidate(every, account, 99))
+    joined, _ = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
+    assert joined == found
