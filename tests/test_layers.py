@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -25,6 +25,7 @@ ROOMS = (
 """From the bottom to the top. A module may import from its own room and from rooms below it."""
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Dotted name below the package -> file, of every module of the package and the benchmarks."""
     found = {}
@@ -41,9 +42,17 @@ def room(name: str) -> str:
     return name.split(".", 1)[0]
 
 
-def imported(file: Path) -> Iterator[tuple[str, int]]:
+@cache
+def parsed(file: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
+def imported(file: Path) -> list[tuple[str, int]]:
     """Every module of the package that a file imports, wherever in it, with the line; also in functions."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    found = []
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -53,9 +62,10 @@ def imported(file: Path) -> Iterator[tuple[str, int]]:
             continue
         for name in names:
             if room(name) == PACKAGE:
-                yield name.partition(".")[2], node.lineno
+                found.append((name.partition(".")[2], node.lineno))
             elif room(name) == "benchmarks":
-                yield name, node.lineno
+                found.append((name, node.lineno))
+    return found
 
 
 def module_of(name: str, known: dict[str, Path]) -> str:
@@ -153,7 +163,7 @@ def test_what_is_imported_is_required() -> None:
 
     used = set()
     for file in modules().values():
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(file)):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]

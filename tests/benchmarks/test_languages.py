@@ -9,6 +9,8 @@ from benchmarks.languages import BOTS, EACH, FORMS, LANGUAGES, Judged, judge, la
 from harvestdetect import Settings
 from harvestdetect.util.words import count_words, has_runs
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_campaign_is_urgent_and_other_traffic_gives_nothing(language: str) -> None:

@@ -10,6 +10,8 @@ import pytest
 from benchmarks import preambles
 from benchmarks.preambles import PLACES, main, make_product, make_world, preambles_of, wrapped
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_product_of_all_accounts_of_a_world_is_found(place: preambles.Place) -> None:

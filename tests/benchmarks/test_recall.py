@@ -47,6 +47,8 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Tier
 from harvestdetect.simulate.evaluate import Found, Planted
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 DATA = Path(os.environ.get("HARVESTDETECT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 needs_data = pytest.mark.skipif(bool(data_missing(DATA)), reason="the public texts are absent")
 
