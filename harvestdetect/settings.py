@@ -91,7 +91,7 @@ class Settings:
     them from texts before texts are compared."""
 
     # encoding
-    encoder: str = "auto"
+    encoder: str = "fast"
     """``fast`` compares texts only by wording, ``full`` also compares all of them by meaning, and ``auto`` compares as
     many by meaning as ``auto_budget_seconds`` allows."""
     model: str | None = None

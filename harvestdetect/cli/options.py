@@ -131,7 +131,7 @@ _SCAN_OPTIONS: Final = (
     click.option(
         "--encoder", type=click.Choice(["auto", "fast", "full"]),
         help="How texts are compared: fast by wording, full by wording and meaning, auto by meaning as far as "
-        "the time budget allows.  [default: auto]",
+        "the time budget allows.  [default: fast]",
     ),
     click.option(
         "--model",
