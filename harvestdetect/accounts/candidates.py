@@ -109,7 +109,7 @@ def with_groups(
     account = source.corpus.prompts.account
     distinct = _distinct(groups, accounts=len(volume))
     campaigns = _parted(texts, distinct, near, account=account, least=source.min_accounts)
-    campaigns, left = _same(campaigns, texts, distinct, accounts=len(volume))
+    campaigns, left = _same(campaigns, texts, distinct, near, least=source.min_accounts)
     assigned, descriptions = list(refined.assigned), list(refined.descriptions)
     templates = dict(refined.templates)
     for group in left:
@@ -162,25 +162,33 @@ def _same_from(group: AccountGroup) -> float:
 
 
 def _same(
-    campaigns: Sequence[Campaign], texts: Sequence[Campaign], groups: Sequence[AccountGroup], *, accounts: int
+    campaigns: Sequence[Campaign], texts: Sequence[Campaign], groups: Sequence[AccountGroup], near: Near, *, least: int
 ) -> tuple[list[Campaign], list[AccountGroup]]:
-    """The candidates of texts, with the ways of the groups that have the same accounts; and the other groups.
+    """The candidates of texts, with the ways of the groups that have the same accounts; and the groups that add some.
+
+    A group whose accounts are nearly all in a candidate, and not apart from the rest of it, is a piece of the candidate
+    and adds nothing: pieces would be judged by themselves, and take their accounts away from the whole.
 
     Args:
         campaigns: the candidates, of which some were parted.
         texts: the candidates before.
         groups: all groups.
-        accounts: the number of all accounts.
+        near: nearest accounts.
+        least: fewest accounts of a campaign.
     """
     found, left = list(campaigns), []
     sets = [campaign.accounts for campaign in texts]
     for group, (places, index) in zip(
-        groups, _jaccard([group.accounts for group in groups], sets, accounts=accounts), strict=True
+        groups, _jaccard([group.accounts for group in groups], sets, accounts=len(near)), strict=True
     ):
         same = places[index >= _same_from(group)].tolist()
         for place in same:
             found[place] = replace(found[place], ways=tuple(dict.fromkeys((*found[place].ways, group.way))))
-        if not same:
+        if not same and not any(
+            np.isin(group.accounts, sets[place]).mean() >= SAME_SET
+            and not near.is_apart(sets[place], group.accounts, least=least)
+            for place in places.tolist()
+        ):
             left.append(group)
     return found, left
 
