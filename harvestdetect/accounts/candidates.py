@@ -27,7 +27,7 @@ from harvestdetect.util.arrays import Floats, Ints32, unique
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Near", "with_groups"]
+__all__ = ["Near", "with_candidate", "with_groups"]
 
 PART: Final = 0.5
 """Share of a group that must be in a candidate for the group to be a part of it. Chosen."""

@@ -32,7 +32,7 @@ from harvestdetect.util.words import words
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["LEAST", "Piece", "chained", "distinct", "pieces_of"]
+__all__ = ["LEAST", "Periods", "Piece", "chained", "distinct", "pieces_of"]
 
 DAY: Final = 86_400
 """Seconds of a day."""
