@@ -190,10 +190,15 @@ def test_findings_hold_together(made: Made) -> None:
                 assert TIERS.index(finding.tier) >= TIERS.index(explanation.caps)
 
 
-def test_a_prompt_is_in_one_template_of_one_campaign(made: Made) -> None:
+def test_a_prompt_is_in_one_template_of_a_campaign_and_in_one_campaign_of_texts(made: Made) -> None:
     assert made.detection.prompts is not None
-    places = [(r["file"], r["line"]) for r in made.detection.prompts.to_pylist()]
+    rows = made.detection.prompts.to_pylist()
+    places = [(r["file"], r["line"], r["campaign_id"]) for r in rows]
     assert len(set(places)) == len(places)
+    # of all findings of one way as well
+    ways = {f.campaign_id: f.ways for f in made.detection.findings}
+    by_texts = [place[:2] for place in places if "texts" in ways[place[2]]]
+    assert len(set(by_texts)) == len(by_texts) > 0
 
 
 def test_the_run_is_described(made: Made, fast: Settings) -> None:
@@ -203,7 +208,8 @@ def test_the_run_is_described(made: Made, fast: Settings) -> None:
     assert len(detection.models["wording"]) == 64
     assert {"python", "harvestdetect", "numpy", "hdbscan", "faiss-cpu"} <= set(detection.versions)
     assert [s.stage for s in detection.stages] == [
-        "read", "encode wording", "cluster wording", "assign", "templates", "campaigns", "evidence", "triage",
+        "read", "encode wording", "cluster wording", "assign", "templates", "campaigns", "accounts", "evidence",
+        "triage",
     ]  # fmt: skip
     assert all(s.seconds >= 0 and s.peak_memory_mb > 0 for s in detection.stages)
     assert [Path(f.name).name for f in detection.files] == [f.name for f in made.simulation.files]

@@ -47,6 +47,8 @@ def with_accounts(
         the candidates, and the clusters with those that were added.
     """
     corpus, least = source.corpus, source.min_accounts
+    if not len(source.parts.segment):
+        return list(texts), refined
     columns = columns_of(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
     whole = account_profiles(columns, min_accounts=least)
     by_account = alike(whole, columns, min_accounts=least, threads=threads, seed=seed)

@@ -36,7 +36,8 @@ MOSTLY: Final = 0.8
 """The share of linked accounts among members is that of columns that hold so much of the group; and share of the
 accounts of one column that are in a group, from which the column is not looked at by itself. Chosen."""
 LEAST: Final = 1e-4
-"""Least share of a column that belongs to a group, so that logarithms stay finite."""
+"""Smallest share of a column that belongs to a group, and smallest share of all accounts in one: a logarithm of zero
+has no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

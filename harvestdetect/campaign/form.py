@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from harvestdetect.campaign.links import Link
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP, membership
 from harvestdetect.campaign.users import ClusterPrompts
 from harvestdetect.cluster.repeat_senders import texts_of_each
-from harvestdetect.data import Campaign
+from harvestdetect.data import Campaign, Way
 from harvestdetect.util.arrays import AnyInts, Floats, Ints32, unique
 
 __all__ = ["ClusterGroup", "form_campaigns", "joined", "without"]
@@ -203,7 +204,7 @@ def joined(campaigns: Sequence[Campaign], *, volume: Ints32) -> Campaign:
         outside_membership=outside_sure[still],
         outside_hits=outside_hits[still],
         stray_hits=max(c.stray_hits for c in campaigns),
-        ways=tuple(dict.fromkeys(way for c in campaigns for way in c.ways)),
+        ways=tuple(way for way in get_args(Way) if any(way in c.ways for c in campaigns)),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.campaign.form import joined, without
+from harvestdetect.cluster.views import SAME_SET
 from harvestdetect.data import TIERS, Campaign
 from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.joining import Common, common_infrastructure, joining_evidence
@@ -29,6 +30,7 @@ from harvestdetect.judge.measure import (
 )
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
+from harvestdetect.util.arrays import Ints32
 
 __all__ = ["Judged", "Scale", "judge_candidates"]
 
@@ -188,6 +190,22 @@ def _groups(
 # ---------------------------------------------------------------- subtract
 
 
+def _pieces(accounts: Sequence[Ints32], tiers: Sequence[int]) -> list[bool]:
+    """Which candidates have nearly all of their accounts in a larger one whose tier is as high, or higher.
+
+    Args:
+        accounts: int32[a] each.
+        tiers: of each, as a place in ``TIERS``.
+    """
+    return [
+        any(
+            len(other) > len(own) and tiers[j] <= tiers[i] and len(np.intersect1d(own, other)) >= SAME_SET * len(own)
+            for j, other in enumerate(accounts)
+        )
+        for i, own in enumerate(accounts)
+    ]
+
+
 def _subtract(
     campaigns: Sequence[Campaign], measured: Sequence[MeasuredCandidate], bench: _Bench
 ) -> list[MeasuredCandidate]:
@@ -199,14 +217,20 @@ def _subtract(
     campaign, the candidate keeps no evidence.
 
     A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
-    one operator, and each of them says more by itself.
+    one operator, and each of them says more by itself. A piece of a candidate comes after the whole if its tier is no
+    higher: a group of accounts that is another population was parted from the candidate before.
     """
     account = bench.scan.corpus.prompts.account
     judgements = bench.scale.judge(measured)
     taken = np.zeros(len(bench.scan.corpus.prompts.accounts), bool)
     found, again = list(measured), {}
     order = [i for i in ranked(judgements) if judgements[i].tier != "watch"]
-    for i in sorted(order, key=lambda i: campaigns[i].ways == ("infrastructure",)):
+    late = {i for i in order if campaigns[i].ways == ("infrastructure",)}
+    wholes = [i for i in order if i not in late]
+    tiers = [TIERS.index(judgements[i].tier or "watch") for i in wholes]
+    pieces = _pieces([campaigns[i].accounts for i in wholes], tiers)
+    late |= {i for i, piece in zip(wholes, pieces, strict=True) if piece}
+    for i in sorted(order, key=late.__contains__):
         members = campaigns[i].accounts
         shared = taken[members]
         rest = len(members) - int(shared.sum())

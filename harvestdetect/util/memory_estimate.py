@@ -47,7 +47,7 @@ MOST_TEXT: Final = 800.0
 """Most MB for these texts. It comes from a scan of 60,000 distinct long texts (150 MB of segments) that reached 1.5 GB
 before it was stopped, and is the least certain of these constants."""
 TORCH: Final = 280.0
-"""MB of torch when it is loaded. The search by cells multiplies with it."""
+"""MB of torch when it is loaded. The search by cells multiplies with it, and so do profiles of accounts."""
 THREAD: Final = 50.0
 """MB of the blocks that one thread of the search compares."""
 MEANING: Final = 1_000.0
@@ -68,6 +68,9 @@ SEGMENT: Final = 60
 """Bytes of a segment's digest, places and sizes."""
 EDGE: Final = 24
 """Bytes of an edge between neighbours while trees are built, beside the lists of neighbours."""
+COLUMN: Final = 300
+"""Bytes of such a pair while the columns of prompts are computed, and of its eight-bit code: 360 were measured, with
+:data:`MARGIN`, in a scan of 62,500 rows."""
 LIST: Final = 9
 """Bytes of a place in the lists of a search by cells."""
 SLACK: Final = 8
@@ -127,6 +130,9 @@ def estimate_gb(counts: Counts, settings: Settings, *, meaning: int | None = Non
         loaded = loaded + batch - (TORCH if n > settings.exact_below else 0)
         stages.append(_search(wanted, "meaning", settings, base=loaded - TORCH, kept=kept + own + theirs))
         stages.append(_sum(loaded, kept + own + theirs + wanted * k * EDGE))
+    elif n <= settings.exact_below:
+        loaded += TORCH
+    stages.append(_sum(loaded, kept + own + theirs + n * DIMENSIONS["wording"] + counts.pairs * COLUMN))
     # Vectors of the meaning view are no longer needed, but the process keeps part of the freed memory.
     texts = min(TEXT_BYTE * counts.text_bytes / MB, MOST_TEXT)
     stages.append(_sum(loaded + JUDGING + texts, kept + own + theirs + n * k * EDGE / 2))

@@ -98,3 +98,7 @@ def test_a_state_gives_the_same(prompts: list[Prompt], found: Detection, fast: S
         run = state.scan([file], settings=fast, now=START + 31 * DAY)
     assert [fact[1:] for fact in facts(run.detection)] == [fact[1:] for fact in facts(found)]
     assert run.detection.findings[0].ways == ("accounts",)
+
+
+def test_prompts_without_a_text_are_no_error(fast: Settings) -> None:
+    assert detect([Prompt(account=f"a{i}", prompt="\u200b") for i in range(20)], settings=fast).findings == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -658,3 +659,14 @@ def test_the_weakest_link_of_any_part_holds_the_whole() -> None:
     one, two, three = (form_campaign(c, assigned, links, account=account, volume=volume) for c in ([0, 1], [2, 3], [4]))
     assert joined([one, two], volume=volume).link_log_p == -20.0
     assert joined([one, three], volume=volume).link_log_p == 0.0
+
+
+def test_a_whole_was_found_in_the_ways_of_its_parts() -> None:
+    account = np.repeat(np.arange(40, dtype=np.int32), 10)
+    volume = np.bincount(account).astype(np.int32)
+    assigned = [np.arange(i, 400, 10, dtype=np.int32) for i in range(2)]
+    one, two = (form_campaign([c], assigned, [], account=account, volume=volume) for c in range(2))
+    by_accounts = replace(two, ways=("accounts", "infrastructure"))
+    assert joined([one, two], volume=volume).ways == ("texts",)
+    for parts in ([one, by_accounts], [by_accounts, one]):
+        assert joined(parts, volume=volume).ways == ("texts", "accounts", "infrastructure")

@@ -310,6 +310,7 @@ def test_why_these(out: Path) -> None:
     shown = text(out, FIRST)
     assert shown.startswith(f"watch {FIRST} 4 accounts 40 prompts")
     assert "By its evidence alone it would be review; capped by: " + VIRAL in shown
+    assert "Found because its texts are alike." in shown
     assert "structure passes: adjusted p 2 × 10⁻⁴, cut 0.01 (p 10⁻⁵ before adjusting)" in shown
     assert "time does not pass: adjusted p 0.040, cut 0.01" in shown
     assert "even load: 0.4, chance gives 3.1, p 10⁻⁵" in shown
@@ -661,7 +662,16 @@ def test_the_json_of_a_campaign_keeps_its_names(out: Path) -> None:
     assert plain["kind"] == "campaign"
     assert list(plain) == [
         *("schema_version", "kind", "campaign_id", "tier", "uncapped", "capped_by", "score", "q_value"),
-        *("expected_false", "expected_false_at_tier", "summary", "accounts", "prompts", "families", "templates"),
+        *(
+            "expected_false",
+            "expected_false_at_tier",
+            "summary",
+            "ways",
+            "accounts",
+            "prompts",
+            "families",
+            "templates",
+        ),
         *("benign_explanations", "harvest_share", "recommended", "apart", "outside", "outside_count", "neighbors"),
         *("changes", "missing"),
     ]
@@ -688,7 +698,7 @@ def test_a_line_of_candidates_keeps_its_names() -> None:
     assert list(candidate_to_dict(make_candidate())) == [
         *("campaign_id", "tier", "score", "q_value", "accounts", "prompts", "uncapped", "capped_by", "templated"),
         *("templates", "excerpt", "families", "evidence", "benign_explanations", "members", "outside"),
-        *("outside_count", "neighbors", "steps", "missing"),
+        *("outside_count", "neighbors", "steps", "ways", "missing"),
     ]
 
 

@@ -20,6 +20,7 @@ from harvestdetect.data import (
     Attributed,
     Detection,
     Evidence,
+    Way,
 )
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.judge.candidates import candidate_from_dict
@@ -61,7 +62,8 @@ def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None
     assert first["templates"][0]["words"] == ["Explain", None, HOSTILE, None, "."]
     assert first["days"][1] == {"day": "2026-03-02", "prompts": 0}
     assert "members" not in first
-    assert list(first)[13:] == ["families", "orgs", "days", "shared_values", "changes"]
+    assert list(first)[13:] == ["families", "orgs", "days", "ways", "shared_values", "changes"]
+    assert first["ways"] == ["texts"]
     assert first["shared_values"] == [
         {"field": "ip", "value": "203.0.113.*", "members": 12, "known": 20, "accounts": 14, "population": 640},
         {"field": HOSTILE, "value": HOSTILE, "members": 0, "known": 0, "accounts": 0, "population": 0},
@@ -148,6 +150,18 @@ def test_candidates_are_a_line_each_and_read_back() -> None:
     assert math.isnan(second.score)
     assert dataclasses.replace(second, score=math.inf) == candidates[1]
     assert report.candidates_jsonl(make_detection()) == ""
+
+
+def test_ways_are_written_and_read_back() -> None:
+    ways: tuple[Way, ...] = ("accounts", "infrastructure")
+    made = make_detection(make_finding(ways=ways), candidates=(make_candidate(ways=ways),))
+    assert json.loads(report.campaigns_jsonl(made))["ways"] == list(ways)
+    line = json.loads(report.candidates_jsonl(made))
+    assert candidate_from_dict(line).ways == ways
+    # a file of an older version has none
+    del line["ways"]
+    assert candidate_from_dict(line).ways == ("texts",)
+    assert report.detection_from_json(report.detection_json(made)).findings[0].ways == ways
 
 
 def test_detection_goes_through_json_unchanged(detection: Detection) -> None:

@@ -11,6 +11,7 @@ import subprocess
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -20,9 +21,11 @@ from harvestdetect.data import (
     Evidence,
     Family,
     SharedValue,
+    Way,
 )
 from harvestdetect.evidence.legacy import MEASURE_IDS
 from harvestdetect.evidence.measures import MEASURES, deciding
+from harvestdetect.report.format import found_because
 from harvestdetect.util.escape import INVISIBLE, visible
 from tests.report.making import (
     HOSTILE,
@@ -178,6 +181,14 @@ def test_page_explains_a_finding(detection: Detection) -> None:
     assert "0 of 0 0 of 0" in text
     assert text.count("What would change this") == 1
     assert "It would be for review at a false-discovery rate below 0.0002." in text
+
+
+def test_page_says_how_a_finding_was_found() -> None:
+    text = words_of(make_detection(make_finding(ways=("texts", "accounts"))))
+    assert "Found because its texts are alike, and because its accounts are alike in all that they send." in text
+    assert "How a group is found" in text
+    assert all(found_because((way,)) in words_of(make_detection(make_finding(ways=(way,)))) for way in get_args(Way))
+    assert "Found because" not in words_of(make_detection(make_finding(ways=())))
 
 
 def test_evidence_of_intent_that_names_no_target_of_the_finding_is_still_shown() -> None:
