@@ -37,7 +37,7 @@ __all__ = ["LEAST", "Piece", "chained", "distinct", "pieces_of"]
 DAY: Final = 86_400
 """Seconds of a day."""
 CENTRAL: Final = 0.1
-"""Share of the days of accounts of a group that lies before its period, and after it. Chosen."""
+"""Share of the requests of a group that lies before its period, and after it. Chosen."""
 LEAST: Final = 5
 """Accounts of a piece. Chosen."""
 GAP: Final = 0.01
@@ -210,10 +210,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
 
 
 def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
-    """The period of each group: the days without the first and the last of the days of its accounts.
-
-    A day counts once for each account that was active on it, however much the account sent.
-    """
+    """The period of each group, from the first to the last of its central requests."""
     known = time != NO_TIME
     day = np.where(known, time, 0) // DAY
     first, last = np.zeros(len(groups), np.int64), np.full(len(groups), -1, np.int64)
@@ -228,11 +225,11 @@ def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
 
 
 def _central(account: Ints32, day: Ints) -> tuple[int, int]:
-    low = int(day.min())
-    wide = int(day.max()) - low + 1
-    days = np.sort(unique(account.astype(np.int64) * wide + day - low) % wide)
-    cut = int(CENTRAL * len(days))
-    return int(days[cut]) + low, int(days[len(days) - 1 - cut]) + low
+    """The first and the last day of the central requests; each account has the same weight."""
+    order = np.argsort(day, kind="stable")
+    weight = np.cumsum(1 / np.bincount(account)[account[order]])
+    low, high = np.searchsorted(weight, (CENTRAL * weight[-1], (1 - CENTRAL) * weight[-1]))
+    return int(day[order[low]]), int(day[order[min(int(high), len(order) - 1)]])
 
 
 def _common_accounts(groups: Sequence[Piece], accounts: int) -> Floats:
