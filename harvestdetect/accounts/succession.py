@@ -37,7 +37,7 @@ __all__ = ["LEAST", "Periods", "Piece", "chained", "distinct", "pieces_of"]
 DAY: Final = 86_400
 """Seconds of a day."""
 CENTRAL: Final = 0.1
-"""Share of the days of accounts of a group that lies before its period, and after it. Chosen."""
+"""Share of the requests of a group that lies before its period, and after it. Chosen."""
 LEAST: Final = 5
 """Accounts of a piece. Chosen."""
 GAP: Final = 0.01
@@ -71,6 +71,8 @@ COPY: Final = 0.5
 """Share of the words of two payloads that both have, from which one copies the other. Chosen."""
 COPIED: Final = 0.5
 """Share of copies among the requests of a group from which the group shares its list instead of dealing it. Chosen."""
+AGREED: Final = 0.5
+"""Share of the pieces of its chain that a piece continues to which it must be linked. Chosen."""
 FALSE_LINKS: Final = 0.2
 """False-discovery rate of links. Chosen: a chain is a candidate, which is judged."""
 
@@ -201,6 +203,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     never = other[:, periods.short[compared] & dealt].all(axis=1)
     links = _links(follows, other & never, payloads.likeness)
     links = [(i, j) for i, j in links if not payloads.one_list(i, j)]
+    links = _agreed(links, follows)
     if not links:
         return []
     linked = unique(np.array(links, np.int64))
@@ -210,10 +213,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
 
 
 def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
-    """The period of each group: the days without the first and the last of the days of its accounts.
-
-    A day counts once for each account that was active on it, however much the account sent.
-    """
+    """The period of each group, from the first to the last of its central requests."""
     known = time != NO_TIME
     day = np.where(known, time, 0) // DAY
     first, last = np.zeros(len(groups), np.int64), np.full(len(groups), -1, np.int64)
@@ -228,11 +228,11 @@ def _periods(groups: Sequence[Piece], account: Ints32, time: Ints) -> Periods:
 
 
 def _central(account: Ints32, day: Ints) -> tuple[int, int]:
-    low = int(day.min())
-    wide = int(day.max()) - low + 1
-    days = np.sort(unique(account.astype(np.int64) * wide + day - low) % wide)
-    cut = int(CENTRAL * len(days))
-    return int(days[cut]) + low, int(days[len(days) - 1 - cut]) + low
+    """The first and the last day of the central requests; each account has the same weight."""
+    order = np.argsort(day, kind="stable")
+    weight = np.cumsum(1 / np.bincount(account)[account[order]])
+    low, high = np.searchsorted(weight, (CENTRAL * weight[-1], (1 - CENTRAL) * weight[-1]))
+    return int(day[order[low]]), int(day[order[min(int(high), len(order) - 1)]])
 
 
 def _common_accounts(groups: Sequence[Piece], accounts: int) -> Floats:
@@ -387,6 +387,25 @@ def _links(follows: Bools, outside: Bools, likeness: Floats) -> list[Sequence[in
     good = np.flatnonzero(value[order] <= FALSE_LINKS * np.arange(1, len(order) + 1) / max(len(order), 1))
     chosen = np.sort(order[: good[-1] + 1]) if len(good) else order[:0]
     return list(zip(first[chosen].tolist(), second[chosen].tolist(), strict=True))
+
+
+def _agreed(links: Sequence[Sequence[int]], follows: Bools) -> list[Sequence[int]]:
+    """The links without those of pieces that are linked to few of the pieces of their chain that they continue.
+
+    Pieces of one campaign are alike each other. A piece that is like one of them by chance is not like the others.
+
+    Args:
+        links: between pieces.
+        follows: bool[g, g], symmetric: which pieces continue each other.
+    """
+    linked = np.zeros(follows.shape, bool)
+    for i, j in links:
+        linked[i, j] = linked[j, i] = True
+    stays = np.zeros(len(follows), bool)
+    for component in _components(links):
+        inside = np.ix_(component, component)
+        stays[component] = linked[inside].sum(axis=1) >= AGREED * follows[inside].sum(axis=1)
+    return [(i, j) for i, j in links if stays[i] and stays[j]]
 
 
 def _components(links: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -306,3 +306,12 @@ def test_a_chain_that_is_in_a_candidate_adds_nothing() -> None:
     found.append(candidate(every, account, 99))
     joined, _ = chains(found, [], None, source, volume=volume, seed=0)  # type: ignore[arg-type]
     assert joined == found
+
+
+def test_a_piece_that_is_like_one_of_a_chain_only_leaves_it() -> None:
+    follows = ~np.eye(6, dtype=bool)
+    links = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 4)]
+    follows[5] = follows[:, 5] = False
+    assert succession._agreed(links, follows) == links[:-1]
+    assert succession._agreed([(0, 1)], follows) == [(0, 1)]
+    assert succession._agreed([], follows) == []
