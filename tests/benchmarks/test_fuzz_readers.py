@@ -40,6 +40,12 @@ def test_lost_rows_errors_and_hangs_are_failures(tmp_path: Path, monkeypatch: py
     assert check(made, tmp_path, 0.2)[0] == "took more than 0.2 seconds"
 
 
+def test_a_parquet_file_whose_group_names_a_column_that_its_schema_lacks(tmp_path: Path) -> None:
+    made = make(2911, 13250)
+    assert (made.kind, made.name) == ("parquet, damaged", "a.parquet")
+    assert check(made, tmp_path, 20)[0] == ""
+
+
 def test_a_database_whose_schema_is_not_utf_8(tmp_path: Path) -> None:
     import sqlite3
 

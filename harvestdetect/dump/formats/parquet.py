@@ -212,9 +212,15 @@ class _Reader:
         return self._dictionaries
 
     def _leaves(self) -> list[str]:
-        """The columns whose values have their own size, as Arrow names them."""
+        """The columns whose values have their own size, as Arrow names them.
+
+        In a damaged file, the metadata of a group may name columns that the schema does not have.
+        """
         chunks = [chunk for group in (self._chunks or [])[:1] for chunk in group]
-        return [".".join(chunk.path) for chunk in chunks if chunk.binary and self._is_wanted(chunk.path)]
+        schema = self._parquet.schema
+        known = {schema.column(number).path for number in range(len(schema))}
+        named = (".".join(chunk.path) for chunk in chunks if chunk.binary and self._is_wanted(chunk.path))
+        return [name for name in named if name in known]
 
     def _is_wanted(self, path: tuple[str, ...]) -> bool:
         return any(path[: len(one)] == one for one in self._chosen)
