@@ -366,14 +366,17 @@ def test_clusters_with_the_same_fixed_words_are_no_different_templates(two_rings
         assert not told or len({t.signature for t in finding.templates}) > 1
 
 
-def test_clusters_of_one_template_are_made_one(fast: Settings) -> None:
+def test_two_populations_behind_one_template_are_two_findings(fast: Settings) -> None:
+    """Their clusters are made one, and their accounts are told apart by their subjects."""
     found = detect(invented() + ring("cook", LONG, COOK, seed=1) + ring("star", LONG, STAR, seed=2), settings=fast)
-    (finding,) = [f for f in found.findings if any(m.account[:4] in ("cook", "star") for m in f.members)]
-    (only,) = finding.templates
-    assert only.words == ("Explain", None, "to a curious grown child in at most four short and friendly steps")
-    assert {m.account for m in finding.members} == {f"{n} {a}" for n in ("cook", "star") for a in range(15)}
-    assert finding.prompts == only.prompts
-    assert only.accounts == 30
+    mine = [f for f in found.findings if any(m.account[:4] in ("cook", "star") for m in f.members)]
+    assert {frozenset(m.account for m in f.members) for f in mine} == {
+        frozenset(f"{name} {a}" for a in range(15)) for name in ("cook", "star")
+    }
+    for finding in mine:
+        (only,) = finding.templates
+        assert only.words == ("Explain", None, "to a curious grown child in at most four short and friendly steps")
+        assert finding.prompts == only.prompts
 
 
 def test_two_campaigns_that_share_a_template_are_two_findings(fast: Settings) -> None:

@@ -108,8 +108,8 @@ def with_groups(
     """
     account = source.corpus.prompts.account
     distinct = _distinct(groups, accounts=len(volume))
-    campaigns = _parted(texts, distinct, near, account=account, least=source.min_accounts)
-    campaigns, left = _same(campaigns, texts, distinct, near, least=source.min_accounts)
+    parted = _parted(texts, distinct, near, account=account, least=source.min_accounts)
+    campaigns, left = _same(parted, texts, distinct, near, least=source.min_accounts)
     assigned, descriptions = list(refined.assigned), list(refined.descriptions)
     templates = dict(refined.templates)
     for group in left:
@@ -162,7 +162,12 @@ def _same_from(group: AccountGroup) -> float:
 
 
 def _same(
-    campaigns: Sequence[Campaign], texts: Sequence[Campaign], groups: Sequence[AccountGroup], near: Near, *, least: int
+    campaigns: Sequence[Campaign | None],
+    texts: Sequence[Campaign],
+    groups: Sequence[AccountGroup],
+    near: Near,
+    *,
+    least: int,
 ) -> tuple[list[Campaign], list[AccountGroup]]:
     """The candidates of texts, with the ways of the groups that have the same accounts; and the groups that add some.
 
@@ -170,7 +175,7 @@ def _same(
     and adds nothing: pieces would be judged by themselves, and take their accounts away from the whole.
 
     Args:
-        campaigns: the candidates, of which some were parted.
+        campaigns: the candidates, of which some were parted; None for one that was parted whole.
         texts: the candidates before.
         groups: all groups.
         near: nearest accounts.
@@ -183,20 +188,22 @@ def _same(
     ):
         same = places[index >= _same_from(group)].tolist()
         for place in same:
-            found[place] = replace(found[place], ways=tuple(dict.fromkeys((*found[place].ways, group.way))))
+            one = found[place]
+            if one is not None:
+                found[place] = replace(one, ways=tuple(dict.fromkeys((*one.ways, group.way))))
         if not same and not any(
             np.isin(group.accounts, sets[place]).mean() >= SAME_SET
             and not near.is_apart(sets[place], group.accounts, least=least)
             for place in places.tolist()
         ):
             left.append(group)
-    return found, left
+    return [one for one in found if one is not None], left
 
 
 def _parted(
     texts: Sequence[Campaign], groups: Sequence[AccountGroup], near: Near, *, account: Ints32, least: int
-) -> list[Campaign]:
-    """The candidates of texts without the accounts of groups that are another population."""
+) -> list[Campaign | None]:
+    """The candidates of texts without the accounts of groups that are another population; None if all are of such."""
     sets = [campaign.accounts for campaign in texts]
     inside: dict[int, list[Ints32]] = {}
     for group, (places, _) in zip(
@@ -205,11 +212,13 @@ def _parted(
         for place in places.tolist():
             if near.is_apart(sets[place], group.accounts, least=least):
                 inside.setdefault(place, []).append(group.accounts)
-    found = list(texts)
+    found: list[Campaign | None] = list(texts)
     for place, parts in inside.items():
-        rest = without(found[place], unique(np.concatenate(parts)), account=account)
+        rest = without(texts[place], unique(np.concatenate(parts)), account=account)
         if len(rest.accounts) >= least:
             found[place] = rest
+        elif len(rest.accounts) <= (1 - SAME_SET) * len(sets[place]):
+            found[place] = None  # its parts are candidates
     return found
 
 
