@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 import numpy as np
@@ -55,7 +56,7 @@ def nearest_centres(
         part = chosen[start : start + ROWS_PER_TASK]
         code[start : start + len(part)] = quantize(unit(unit(vectors[part]) - mean) @ turn)
 
-    with thread_pool(threads, codes=True) as pool:
+    with thread_pool(threads, codes="torch" in sys.modules) as pool:
         over_all(pool, encode, starts)
         centre = train_centres(code, min(count, n), each=TRAINED_PER_CENTRE, over=pool.map, seed=seed)
 

@@ -5,6 +5,7 @@ A product of integers is the same on any machine, in whatever order it is comput
 
 from __future__ import annotations
 
+import sys
 import time
 from functools import cache
 from typing import Final
@@ -35,8 +36,12 @@ def rotation(d: int) -> Floats32:
 
 
 def int8_products(a: Ints8, b: Ints8) -> Ints32:
-    """The product of every pair of codes, int32[a, b]. Nothing is rounded."""
-    if a.shape[1] < 2 or not _torch_multiplies():  # torch mistakes the order of a single column
+    """The product of every pair of codes, int32[a, b]. Nothing is rounded.
+
+    Whoever multiplies many codes imports torch before. For a few, its import takes longer than the products.
+    """
+    # torch mistakes the order of a single column
+    if a.shape[1] < 2 or "torch" not in sys.modules or not _torch_multiplies():
         return np.asarray((a.astype(np.float32) @ b.astype(np.float32).T).astype(np.int32))
     import torch
 
