@@ -371,7 +371,7 @@ def test_a_search_that_would_take_too_long_ends_and_says_what_it_reached(monkeyp
 def test_a_probe_leaves_out_what_was_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = blobs(3_000, groups=40, d=32)
     monkeypatch.setattr(descent, "FIRST_POINTS", 100)
-    with neighbors._pool(2, codes=True) as pool:
+    with neighbors.thread_pool(2, codes=True) as pool:
         made = cells.make_cells(vectors, most=64, pool=pool, seed=0)
         for group in descent.groups_of(made, np.arange(3_000, dtype=np.int32), pool):
             begun = group.near[group.begun]
@@ -389,7 +389,7 @@ def test_cells_hold_every_point_once_near_its_like(flat: int, monkeypatch: pytes
     monkeypatch.setattr(cells, "_REGIONS_PER_ROOT", 2)
     made = {}
     for threads in (1, 3):
-        with neighbors._pool(threads, codes=True) as pool:
+        with neighbors.thread_pool(threads, codes=True) as pool:
             made[threads] = cells.make_cells(vectors, most=64, pool=pool, seed=0)
     one = made[3]
     np.testing.assert_array_equal(made[1].row, one.row)
