@@ -178,12 +178,6 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         NEIGHBORS="neighbours", LEAST_COHESION="share", CHARACTERISTIC="share", LIFT="times",
     ),
     *_of("accounts.candidates", OVERLAPPING="share", PART="share", APART="share"),
-    *_of("accounts.chains", PART="share"),
-    *_of(
-        "accounts.succession",
-        CENTRAL="share", LEAST="accounts", GAP="probability", SHORT="share", OVERLAP="share", OTHER="share",
-        FIXED="share", COPY="share", COPIED="share", FALSE_LINKS="share",
-    ),
     *_of("accounts.rare_links", PARTNERS="accounts", BEGINNING="share"),
     *_of("accounts.id_links", LETTERS="letters"),
     *_of("accounts.hot_columns", BY_CHANCE="accounts", LEAST_PARTNERS="accounts", UNCOMMON="accounts", SAME="share"),
@@ -191,7 +185,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of(
         "accounts.succession",
         CENTRAL="share", LEAST="accounts", GAP="probability", SHORT="share", OVERLAP="share", OTHER="share",
-        FIXED="share", COPY="share", COPIED="share", FALSE_LINKS="probability",
+        FIXED="share", COPY="share", COPIED="share", FALSE_LINKS="probability", REACH="times", SAME="share",
+        EACH="prompts", AGREED="share",
     ),
     *_of("accounts.chains", PART="share"),
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
@@ -308,7 +303,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "evidence.timed_prompts": {
         "HOUR": "arithmetic", "DAY": "arithmetic", "MAX_DAYS": "reading", "AT_ONCE": "memory",
     },
-    "evidence.wording": {"READ": "speed", "FILLED": "explains"},
+    "evidence.wording": {"DIGITS": "arithmetic", "READ": "speed", "FILLED": "explains"},
     "evidence.work_list": {
         "NO_MORE_ALIKE": "display", "LEAST_USUAL": "arithmetic", "ROUNDING": "arithmetic", "BAND": "sampling",
         "GATHERED": "memory", "FOCUS_DRAWS": "sampling", "FOCUS_PROMPTS": "sampling",

@@ -317,15 +317,15 @@ class CorpusBuilder:
         account, accounts = self._coded("account")
         time = read("time", np.int64)
         order = np.lexsort((content, time, account))
+        sent = read(SENT, np.uint64) if SENT in self._columns else content
         account, time, content = account[order], time[order], content[order]
-        sent = read(SENT, np.uint64)[order] if SENT in self._columns else content
         created, file, line = read("created_at", np.int64), read("file", np.int32), read("line", np.int64)
         coded = {name: self._coded(name) for name in CODED[1:]}
         # The other columns decide only between prompts that agree in these three.
         same = ~changes(account, time, content)
         tied = np.flatnonzero(same | np.append(same[1:], False)[: len(same)])
         rows, run = order[tied], np.cumsum(~same)[tied]
-        others = (line, file, *(code for code, _ in coded.values()), created)
+        others = (line, file, *(code for code, _ in coded.values()), created, sent)
         order[tied] = rows[np.lexsort((*(column[rows] for column in others), run))]
         del others, same, tied, rows, run
         place = np.empty(len(order), np.int32)
@@ -340,7 +340,7 @@ class CorpusBuilder:
             accounts=accounts,
             fields={n: FieldColumn(code=coded[n][0][order], values=coded.pop(n)[1]) for n in CODED[1:]},
             created_at=created,
-            first=first_requests(account, time, sent, read("request", np.uint64)[order]),
+            first=first_requests(account, time, sent[order], read("request", np.uint64)[order]),
         )
         return prompts, place
 

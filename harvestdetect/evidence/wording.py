@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 
+DIGITS: Final = 5
+"""Digits of a distance after the point that do not depend on rounding errors."""
 READ: Final = 1_500
 """Characters of a text that its slots and its pairs are read from."""
 FILLED: Final = 0.5
@@ -110,7 +112,8 @@ def density(distances: Floats, background: Floats) -> Observation | None:
     """
     if not len(distances) or not len(background):
         return None
-    value = float(np.median(distances))
+    # The last bits of a distance depend on how many rows were compared at once.
+    value = round(float(np.median(distances)), DIGITS)
     middle = len(background) // 2
     usual = float(background[[middle, -middle - 1]].mean())
     return Observation(

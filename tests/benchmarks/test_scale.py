@@ -20,7 +20,17 @@ from harvestdetect.simulate.evaluate import read_truth
 
 ROWS = 3_000
 STAGES = (
-    *("read", "encode wording", "cluster wording", "assign", "templates", "campaigns", "evidence", "triage"),
+    *(
+        "read",
+        "encode wording",
+        "cluster wording",
+        "assign",
+        "templates",
+        "campaigns",
+        "accounts",
+        "evidence",
+        "triage",
+    ),
     scale.REST,
 )
 

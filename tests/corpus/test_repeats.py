@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -186,6 +186,8 @@ CONVERSATIONS = st.lists(
 
 @given(CONVERSATIONS, st.randoms(use_true_random=False), st.integers(0, 12))
 @hypothesis_settings(max_examples=60, deadline=None)
+@example([("b", ["A"], 0), ("b", ["A"], 1), ("b", ["A", "A"], 1)], random.Random(1), 0)
+@example([("b", ["A"], 0), ("b", ["A"], 1), ("b", ["A", "A"], 1)], random.Random(3), 0)
 def test_order_and_blocks_change_nothing_and_no_text_is_lost(
     sent: list[tuple[str, list[str], int]], shuffled: random.Random, cut: int
 ) -> None:
