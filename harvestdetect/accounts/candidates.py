@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from harvestdetect.accounts.groups import AccountGroup
+from harvestdetect.accounts.overlaps import distinct, jaccard
 from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.views import SAME_SET
@@ -22,12 +23,9 @@ from harvestdetect.data import Campaign, Neighbors, Template, TemplateCluster
 from harvestdetect.template.clusters import Source, described
 from harvestdetect.template.description import Description
 from harvestdetect.template.refine import Refined, refine_clusters
-from harvestdetect.util.arrays import Floats, Ints32, unique
+from harvestdetect.util.arrays import Ints32, ranges, unique
 
-if TYPE_CHECKING:
-    from scipy import sparse
-
-__all__ = ["Near", "with_candidate", "with_groups"]
+__all__ = ["Near", "with_candidates", "with_groups"]
 
 OVERLAPPING: Final = 0.5
 """Jaccard index from which a group that only infrastructure gave is a candidate that texts or accounts gave. Its edges
@@ -106,54 +104,34 @@ def with_groups(
         volume: int32[a], requests of every account.
         near: nearest accounts.
     """
-    account = source.corpus.prompts.account
-    distinct = _distinct(groups, accounts=len(volume))
-    parted = _parted(texts, distinct, near, account=account, least=source.min_accounts)
-    campaigns, left = _same(parted, texts, distinct, near, least=source.min_accounts)
-    assigned, descriptions = list(refined.assigned), list(refined.descriptions)
-    templates = dict(refined.templates)
-    for group in left:
-        first, clusters = len(assigned), _clusters(group, source)
-        templates.update({first + number: one.template for number, one in enumerate(clusters)})
-        assigned.extend(one.item for one in clusters)
-        descriptions.extend(one.description for one in clusters)
-        campaigns.append(_candidate(group, [one.item.prompts for one in clusters], first, account, volume))
-    return campaigns, replace(refined, assigned=assigned, descriptions=descriptions, templates=templates)
+    kept = distinct([group.accounts for group in groups], [_same_from(group) for group in groups], count=len(volume))
+    found = _Overlaps([groups[number] for number in kept], texts, near, least=source.min_accounts)
+    campaigns, left = found.same(found.parted(account=source.corpus.prompts.account))
+    added, refined = with_candidates(left, refined, source, volume=volume)
+    return campaigns + added, refined
 
 
-def with_candidate(
-    group: AccountGroup, refined: Refined, source: Source, *, volume: Ints32
-) -> tuple[Campaign, Refined]:
-    """The candidate of a group, and the clusters with those that it adds.
+def with_candidates(
+    groups: Sequence[AccountGroup], refined: Refined, source: Source, *, volume: Ints32
+) -> tuple[list[Campaign], Refined]:
+    """The candidates of some groups, and the clusters with those that they add.
 
     Args:
-        group: of accounts.
+        groups: of accounts.
         refined: the clusters of other candidates.
         source: of the texts.
         volume: int32[a], requests of every account.
     """
-    clusters = _clusters(group, source)
-    first = len(refined.assigned)
-    prompts = [one.item.prompts for one in clusters]
-    added = replace(
-        refined,
-        assigned=[*refined.assigned, *(one.item for one in clusters)],
-        descriptions=[*refined.descriptions, *(one.description for one in clusters)],
-        templates={**refined.templates, **{first + i: one.template for i, one in enumerate(clusters)}},
-    )
-    return _candidate(group, prompts, first, source.corpus.prompts.account, volume), added
-
-
-def _distinct(groups: Sequence[AccountGroup], *, accounts: int) -> list[AccountGroup]:
-    """The groups without those that have the same accounts as a better one."""
-    kept: list[int] = []
-    taken = np.zeros(len(groups), bool)
-    sets = [group.accounts for group in groups]
-    for number, (others, index) in enumerate(_jaccard(sets, sets, accounts=accounts)):
-        if not (taken[others] & (index >= _same_from(groups[number]))).any():
-            taken[number] = True
-            kept.append(number)
-    return [groups[number] for number in kept]
+    assigned, descriptions = list(refined.assigned), list(refined.descriptions)
+    templates, campaigns = dict(refined.templates), []
+    for group in groups:
+        first, clusters = len(assigned), _clusters(group, source)
+        templates.update({first + number: one.template for number, one in enumerate(clusters)})
+        assigned.extend(one.item for one in clusters)
+        descriptions.extend(one.description for one in clusters)
+        prompts = [one.item.prompts for one in clusters]
+        campaigns.append(_candidate(group, prompts, first, source.corpus.prompts.account, volume))
+    return campaigns, replace(refined, assigned=assigned, descriptions=descriptions, templates=templates)
 
 
 def _same_from(group: AccountGroup) -> float:
@@ -161,85 +139,63 @@ def _same_from(group: AccountGroup) -> float:
     return OVERLAPPING if group.way == "infrastructure" else SAME_SET
 
 
-def _same(
-    campaigns: Sequence[Campaign | None],
-    texts: Sequence[Campaign],
-    groups: Sequence[AccountGroup],
-    near: Near,
-    *,
-    least: int,
-) -> tuple[list[Campaign], list[AccountGroup]]:
-    """The candidates of texts, with the ways of the groups that have the same accounts; and the groups that add some.
-
-    A group whose accounts are nearly all in a candidate, and not apart from the rest of it, is a piece of the candidate
-    and adds nothing: pieces would be judged by themselves, and take their accounts away from the whole.
+class _Overlaps:
+    """Groups and the candidates of texts with which they overlap.
 
     Args:
-        campaigns: the candidates, of which some were parted; None for one that was parted whole.
-        texts: the candidates before.
-        groups: all groups.
+        groups: best first.
+        texts: the candidates of texts.
         near: nearest accounts.
         least: fewest accounts of a campaign.
     """
-    found, left = list(campaigns), []
-    sets = [campaign.accounts for campaign in texts]
-    for group, (places, index) in zip(
-        groups, _jaccard([group.accounts for group in groups], sets, accounts=len(near)), strict=True
-    ):
-        same = places[index >= _same_from(group)].tolist()
-        for place in same:
-            one = found[place]
-            if one is not None:
-                found[place] = replace(one, ways=tuple(dict.fromkeys((*one.ways, group.way))))
-        if not same and not any(
-            np.isin(group.accounts, sets[place]).mean() >= SAME_SET
-            and not near.is_apart(sets[place], group.accounts, least=least)
-            for place in places.tolist()
-        ):
-            left.append(group)
-    return [one for one in found if one is not None], left
 
+    def __init__(self, groups: Sequence[AccountGroup], texts: Sequence[Campaign], near: Near, *, least: int) -> None:
+        self._groups, self._texts, self._least = groups, texts, least
+        sets = [campaign.accounts for campaign in texts]
+        self._overlaps = list(jaccard([group.accounts for group in groups], sets, count=len(near)))
+        self._apart = [
+            {place for place in places.tolist() if near.is_apart(sets[place], group.accounts, least=least)}
+            for group, (places, _) in zip(groups, self._overlaps, strict=True)
+        ]
 
-def _parted(
-    texts: Sequence[Campaign], groups: Sequence[AccountGroup], near: Near, *, account: Ints32, least: int
-) -> list[Campaign | None]:
-    """The candidates of texts without the accounts of groups that are another population; None if all are of such."""
-    sets = [campaign.accounts for campaign in texts]
-    inside: dict[int, list[Ints32]] = {}
-    for group, (places, _) in zip(
-        groups, _jaccard([group.accounts for group in groups], sets, accounts=len(near)), strict=True
-    ):
-        for place in places.tolist():
-            if near.is_apart(sets[place], group.accounts, least=least):
+    def parted(self, *, account: Ints32) -> list[Campaign | None]:
+        """The candidates without the accounts of groups that are another population; None if all are of such."""
+        inside: dict[int, list[Ints32]] = {}
+        for group, apart in zip(self._groups, self._apart, strict=True):
+            for place in apart:
                 inside.setdefault(place, []).append(group.accounts)
-    found: list[Campaign | None] = list(texts)
-    for place, parts in inside.items():
-        rest = without(texts[place], unique(np.concatenate(parts)), account=account)
-        if len(rest.accounts) >= least:
-            found[place] = rest
-        elif len(rest.accounts) <= (1 - SAME_SET) * len(sets[place]):
-            found[place] = None  # its parts are candidates
-    return found
+        found: list[Campaign | None] = list(self._texts)
+        for place, parts in inside.items():
+            whole = self._texts[place]
+            rest = without(whole, unique(np.concatenate(parts)), account=account)
+            if len(rest.accounts) >= self._least:
+                found[place] = rest
+            elif len(rest.accounts) <= (1 - SAME_SET) * len(whole.accounts):
+                found[place] = None  # its parts are candidates
+        return found
 
+    def same(self, campaigns: Sequence[Campaign | None]) -> tuple[list[Campaign], list[AccountGroup]]:
+        """The candidates, with the ways of the groups that have the same accounts; and the groups that add some.
 
-def _jaccard(first: Sequence[Ints32], second: Sequence[Ints32], *, accounts: int) -> Iterator[tuple[Ints32, Floats]]:
-    """For each set of accounts, the sets of another list that overlap with it, and the Jaccard index with each."""
-    rows, columns = _members(first, accounts), _members(second, accounts)
-    overlap = (rows @ columns.T).tocsr()
-    size, other = np.diff(rows.indptr), np.diff(columns.indptr)
-    for number in range(len(first)):
-        part = slice(overlap.indptr[number], overlap.indptr[number + 1])
-        places, shared = overlap.indices[part], overlap.data[part]
-        yield places, shared / (size[number] + other[places] - shared)
+        A group whose accounts are nearly all in a candidate, and not apart from the rest of it, is a piece of the
+        candidate and adds nothing: pieces would be judged by themselves, and take their accounts away from the whole.
 
-
-def _members(sets: Sequence[Ints32], accounts: int) -> sparse.csr_matrix:
-    """Which set has which accounts: int32[sets, accounts], ones."""
-    from scipy import sparse
-
-    start = np.concatenate(([0], np.cumsum([len(one) for one in sets])))
-    column = np.concatenate(sets) if sets else np.empty(0, np.int32)
-    return sparse.csr_matrix((np.ones(len(column), np.int32), column, start), shape=(len(sets), accounts))
+        Args:
+            campaigns: what :meth:`parted` returns.
+        """
+        found, left = list(campaigns), []
+        for group, apart, (places, index) in zip(self._groups, self._apart, self._overlaps, strict=True):
+            same = places[index >= _same_from(group)].tolist()
+            for place in same:
+                one = found[place]
+                if one is not None:
+                    found[place] = replace(one, ways=tuple(dict.fromkeys((*one.ways, group.way))))
+            whole = set(places.tolist()) - apart
+            if not same and not any(
+                np.isin(group.accounts, self._texts[place].accounts).mean() >= SAME_SET for place in whole
+            ):
+                left.append(group)
+        return [one for one in found if one is not None], left
 
 
 def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:
@@ -266,8 +222,9 @@ def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:
 
 
 def _assigned(prompts: Ints32, source: Source) -> Assigned:
+    """Prompts as a cluster of their whole parts."""
     start = source.parts.start
-    segments = unique(np.concatenate([source.parts.segment[start[p] : start[p + 1]] for p in prompts.tolist()]))
+    segments = unique(source.parts.segment[ranges(start[prompts], start[prompts + 1] - start[prompts])])
     return Assigned(cluster=TemplateCluster(channel="accounts", segments=segments, quality=0.0), prompts=prompts)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.accounts.candidates import with_candidate
+from harvestdetect.accounts.candidates import with_candidates
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.succession import LEAST, Piece, chained, distinct, pieces_of
 from harvestdetect.campaign.form import joined
@@ -84,8 +84,8 @@ def chains(
         accounts = unique(corpus.prompts.account[prompts])
         if len(accounts) >= LEAST or not parts:
             group = AccountGroup(way="accounts", accounts=accounts, prompts=prompts)
-            one, refined = with_candidate(group, refined, source, volume=volume)
-            parts.append(one)
+            added, refined = with_candidates([group], refined, source, volume=volume)
+            parts += added
         whole = joined(parts, volume=volume)
         found.append(replace(whole, ways=(*whole.ways, SUCCESSION)))
     return left + found, refined

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from harvestdetect.accounts import overlaps
 from harvestdetect.cluster.views import SAME_SET
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import NO_TIME, Corpus, Prompts
@@ -120,24 +121,8 @@ def distinct(groups: Sequence[Piece], prompts: int) -> list[int]:
         groups: earlier ones are kept.
         prompts: the number of all prompts.
     """
-    from scipy import sparse
-
-    size = np.array([len(group.prompts) for group in groups], np.int64)
-    member = sparse.csr_matrix(
-        (
-            np.ones(int(size.sum()), np.int32),
-            np.concatenate([group.prompts for group in groups]) if groups else np.empty(0, np.int32),
-            np.concatenate(([0], np.cumsum(size))),
-        ),
-        shape=(len(groups), prompts),
-    )
-    common = (member @ member.T).tocsr()
-    kept = np.zeros(len(groups), bool)
-    for i in range(len(groups)):
-        row = common[i]
-        same = row.data >= SAME_SET * (size[i] + size[row.indices] - row.data)
-        kept[i] = not (kept[row.indices] & same).any()
-    return np.flatnonzero(kept).tolist()
+    sets = [group.prompts for group in groups]
+    return overlaps.distinct(sets, [SAME_SET] * len(sets), count=prompts)
 
 
 def _cut(accounts: Ints, day: Floats) -> list[Ints]:
@@ -237,14 +222,8 @@ def _central(account: Ints32, day: Ints) -> tuple[int, int]:
 
 def _common_accounts(groups: Sequence[Piece], accounts: int) -> Floats:
     """float64[g, g]: the share of the accounts of the smaller of two groups that both have."""
-    from scipy import sparse
-
-    size = np.array([len(group.accounts) for group in groups])
-    start = np.concatenate(([0], np.cumsum(size)))
-    member = sparse.csr_matrix(
-        (np.ones(int(start[-1]), np.int32), np.concatenate([group.accounts for group in groups]), start),
-        shape=(len(groups), accounts),
-    )
+    member = overlaps.members([group.accounts for group in groups], accounts)
+    size = np.diff(member.indptr)
     return np.asarray((member @ member.T).toarray() / np.minimum(size[:, None], size))
 
 
