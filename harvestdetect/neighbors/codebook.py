@@ -7,18 +7,16 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.neighbors.partition import over_all, train_centres
-from harvestdetect.neighbors.quantize import NO_SCORE, int8_products, quantize, rotation
+from harvestdetect.neighbors.partition import nearest_of, over_all, train_centres
+from harvestdetect.neighbors.quantize import quantize, rotation
 from harvestdetect.neighbors.search import thread_pool
-from harvestdetect.util.arrays import Ints8, Ints32, spread, unit
+from harvestdetect.util.arrays import Ints32, spread, unit
 from harvestdetect.util.vectors import Rows
 
 __all__ = ["nearest_centres"]
 
 ROWS_PER_TASK: Final = 1_024
 """Rows that one thread encodes or compares with centres at a time."""
-CENTRES_PER_PRODUCT: Final = 1_024
-"""Centres that rows are compared with at a time."""
 TRAINED_PER_CENTRE: Final = 4
 """Rows for each centre from which the centres are computed: a codebook need not be the best one."""
 MEAN_OF: Final = 65_536
@@ -62,29 +60,7 @@ def nearest_centres(
 
         def compare(start: int) -> None:
             part = slice(start, start + ROWS_PER_TASK)
-            found[part] = _nearest(code[part], centre, each)
+            found[part] = nearest_of(code[part], centre, each)
 
         over_all(pool, compare, starts)
     return found
-
-
-def _nearest(code: Ints8, centre: Ints8, each: int) -> Ints32:
-    """The centres with the greatest products with each row, the first of equal ones first: int32[r, each]."""
-    rows = np.arange(len(code))
-    best = np.full((len(code), each), NO_SCORE, np.int32)
-    label = np.full((len(code), each), -1, np.int32)
-    for start in range(0, len(centre), CENTRES_PER_PRODUCT):
-        product = int8_products(code, centre[start : start + CENTRES_PER_PRODUCT])
-        for _ in range(min(each, product.shape[1])):
-            place = product.argmax(axis=1)
-            value = product[rows, place]
-            product[rows, place] = NO_SCORE
-            better = np.flatnonzero(value > best[:, -1])
-            if not len(better):
-                break
-            best[better, -1] = value[better]
-            label[better, -1] = place[better] + start
-            order = np.argsort(-best[better], axis=1, kind="stable")
-            best[better] = np.take_along_axis(best[better], order, axis=1)
-            label[better] = np.take_along_axis(label[better], order, axis=1)
-    return label

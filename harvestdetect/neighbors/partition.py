@@ -14,7 +14,17 @@ from harvestdetect.neighbors.quantize import NO_SCORE, SCALE, int8_products, qua
 from harvestdetect.util.arrays import AnyInts, Floats32, Ints, Ints8, Ints32, ranges, unit
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["POINTS_PER_CELL", "RANK_BITS", "Cells", "Partition", "make_cells", "over_all", "ranks", "train_centres"]
+__all__ = [
+    "POINTS_PER_CELL",
+    "RANK_BITS",
+    "Cells",
+    "Partition",
+    "make_cells",
+    "nearest_of",
+    "over_all",
+    "ranks",
+    "train_centres",
+]
 
 POINTS_PER_CELL: Final = 120
 """Average number of points of a cell, unless that would make more cells than wanted."""
@@ -233,15 +243,28 @@ def _means(rows: Ints8, count: int, rng: np.random.Generator, over: Callable[...
 
 def _nearest(rows: Ints8, centre: Ints8) -> Ints32:
     """The centre with the greatest product with each row, the first of equal ones: int32[r]."""
-    best = np.full(len(rows), NO_SCORE, np.int32)
-    label = np.zeros(len(rows), np.int32)
+    return nearest_of(rows, centre, 1)[:, 0]
+
+
+def nearest_of(code: Ints8, centre: Ints8, each: int) -> Ints32:
+    """The centres with the greatest products with each row, the first of equal ones first: int32[r, each]."""
+    rows = np.arange(len(code))
+    best = np.full((len(code), each), NO_SCORE, np.int32)
+    label = np.full((len(code), each), -1, np.int32)
     for start in range(0, len(centre), _CENTRES_PER_PRODUCT):
-        product = int8_products(rows, centre[start : start + _CENTRES_PER_PRODUCT])
-        place = product.argmax(axis=1)
-        value = product[np.arange(len(rows)), place]
-        better = value > best
-        best[better] = value[better]
-        label[better] = (place[better] + start).astype(np.int32)
+        product = int8_products(code, centre[start : start + _CENTRES_PER_PRODUCT])
+        for _ in range(min(each, product.shape[1])):
+            place = product.argmax(axis=1)
+            value = product[rows, place]
+            product[rows, place] = NO_SCORE
+            better = np.flatnonzero(value > best[:, -1])
+            if not len(better):
+                break
+            best[better, -1] = value[better]
+            label[better, -1] = place[better] + start
+            order = np.argsort(-best[better], axis=1, kind="stable")
+            best[better] = np.take_along_axis(best[better], order, axis=1)
+            label[better] = np.take_along_axis(label[better], order, axis=1)
     return label
 
 
