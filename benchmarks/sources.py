@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.real_texts import DAY, START, Half, Trace, deal, fixed_words, slots, texts, traces
 
-__all__ = ["WINDOW", "NotEnough", "Sources", "grammar_sources", "real_sources"]
+__all__ = ["WINDOW", "NotEnough", "Sources", "grammar_sources", "real_sources", "up_to"]
 
 WINDOW: Final = 45
 """Length of every dump, in days."""
@@ -89,7 +89,7 @@ def real_sources(data: Path, *, half: Half, seed: str, rows: int) -> Sources:
     judged = texts(data, "llm_judge_prompts", half=half, seed=order)
     return Sources(
         origin=f"public texts, {half} part",
-        accounts=_some(accounts, rows),
+        accounts=up_to(accounts, rows),
         payloads=payloads,
         templates=templates,
         products=products,
@@ -198,7 +198,8 @@ def _answer(text: str) -> str:
     return rest.split("Assistant B")[0].split("The End of")[0].strip("]|>[<\n ")
 
 
-def _some(accounts: Sequence[Trace], rows: int) -> list[Trace]:
+def up_to(accounts: Sequence[Trace], rows: int) -> list[Trace]:
+    """The first accounts, as many as it takes for so many rows."""
     found: list[Trace] = []
     for trace in accounts:
         if rows <= 0:

@@ -12,7 +12,7 @@ from benchmarks.ground import Ground, Hosts, Row
 from benchmarks.identities import Identities, Identity
 from benchmarks.real_texts import Half, Trace, fixed_words
 from benchmarks.scenarios import REWORDED, Prompt
-from benchmarks.sources import WINDOW
+from benchmarks.sources import WINDOW, up_to
 from benchmarks.world_plan import Plan
 from benchmarks.world_sources import WorldSources
 from benchmarks.world_tempo import Tempo
@@ -185,7 +185,7 @@ def open_scene(plan: Plan, texts: WorldSources, *, half: Half, seed: str, metada
         people = [trace for trace in texts.people.accounts if len(trace) <= MOST]
         rng.shuffle(people)
         texts.people.accounts = [
-            *_some(people, round(PEOPLE * plan.background)),
+            *up_to(people, round(PEOPLE * plan.background)),
             *_programs(texts, tempo, rng, round((1 - PEOPLE) * plan.background)),
         ]
     launch = any(group.kind == "launch-day" for group in plan.innocents)
@@ -228,16 +228,6 @@ def _parted(accounts: Sequence[Trace], rows: int, rng: random.Random) -> tuple[l
         else:
             lending.append(trace)
     return lending, aside
-
-
-def _some(accounts: Sequence[Trace], rows: int) -> list[Trace]:
-    found: list[Trace] = []
-    for trace in accounts:
-        if rows <= 0:
-            break
-        found.append(trace)
-        rows -= len(trace)
-    return found
 
 
 def _programs(texts: WorldSources, tempo: Tempo, rng: random.Random, rows: int) -> list[Trace]:

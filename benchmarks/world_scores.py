@@ -5,8 +5,8 @@ for a campaign if at least :data:`PURE` of the candidate's accounts are of that 
 :data:`PART` of the campaign's accounts. So its errors are those of the candidates, and what the findings lack beyond is
 the error of the judgement.
 
-* A campaign is *held* if one accepted candidate has at least half of its accounts, and held *in pieces* if the accepted
-  candidates together have.
+* A campaign is *in one candidate* if an accepted candidate has at least half of its accounts, and *in all candidates
+  together* if the accepted candidates together have.
 * *Account recall* is the accounts of campaigns that are in candidates accepted for their campaign / accounts of
   campaigns.
 * *Purity* is the same accounts / accounts of the accepted candidates; accounts of two candidates that are accepted for
@@ -272,11 +272,11 @@ def _ways(rows: Sequence[Result]) -> str:
 _TOTALS: Final = (
     ("rows", _figure("rows", digits=0)),
     ("candidates", _figure("candidates", digits=0)),
-    ("**perfect judge**, campaigns held", _out_of(OTHERS, "held")),
-    ("campaigns held in pieces", _out_of(OTHERS, "held_in_pieces")),
+    ("**perfect judge**, campaigns in one candidate", _out_of(OTHERS, "held")),
+    ("campaigns in all candidates together", _out_of(OTHERS, "held_in_pieces")),
     ("account recall", _figure("parts", OTHERS, "account_recall")),
     ("purity", _figure("parts", OTHERS, "purity")),
-    ("one prompt an account: campaigns held", _out_of(ONE, "held")),
+    ("one prompt an account: campaigns in one candidate", _out_of(ONE, "held")),
     ("one prompt an account: account recall", _figure("parts", ONE, "account_recall")),
     ("one prompt an account: purity", _figure("parts", ONE, "purity")),
     ("**findings at urgent and review**, campaigns found", _out_of(OTHERS, "found")),
@@ -297,8 +297,8 @@ _COLUMNS: Final = (
     ("accounts", _mean_of("accounts", 0)),
     ("best candidate: coverage", _mean_of("coverage")),
     ("purity", _mean_of("purity")),
-    ("held", _mean_of("held")),
-    ("held in pieces", _mean_of("held_in_pieces")),
+    ("in one candidate", _mean_of("held")),
+    ("in all together", _mean_of("held_in_pieces")),
     ("pieces", _mean_of("pieces", 1)),
     ("found", _mean_of("found")),
     ("tier of the best finding", _each("tier")),
