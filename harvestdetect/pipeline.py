@@ -11,6 +11,7 @@ import numpy as np
 from harvestdetect.assemble import Outcome, assemble
 from harvestdetect.cluster.assign import assign_prompts, verbatim_clusters, volumes
 from harvestdetect.context import Context, Progress, open_context
+from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
 from harvestdetect.data import Attributed, Detection, Family
@@ -158,13 +159,14 @@ def run_scan(
     with context.stage("campaigns", blas_threads=1):
         texts = form(described, corpus, volume, neighbors, context)
     with context.stage("accounts", blas_threads=1):
-        campaigns, described = add_accounts(texts, described, corpus, parts, wording, volume, context)
+        fields = account_values(corpus.prompts)
+        campaigns, described = add_accounts(texts, described, corpus, parts, wording, volume, fields, context)
     with context.stage("evidence", blas_threads=1):
         scan = ScanData(
             corpus=corpus, postings=postings, parts=parts, assigned=described.assigned,
             described=described.descriptions, neighbors=neighbors, core=wording_clusters.core, encode=wording.encode,
             vectors=prompt_vectors(corpus, parts, wording.vectors, dimensions=PROMPT_DIMENSIONS, seed=settings.seed),
-            registry=registry, leave_out=left_out, threads=settings.threads,
+            fields=fields, registry=registry, leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
         reference = reference_of(texts, scan, seed=settings.seed)
         measured = stages.measure(campaigns, scan, reference, context)

@@ -21,6 +21,7 @@ from harvestdetect.cluster.distances import core_distance
 from harvestdetect.cluster.postings import Postings
 from harvestdetect.cluster.views import Clustered, cluster_view
 from harvestdetect.context import NOMINAL_SPEED, Context
+from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts
 from harvestdetect.corpus.copies import copies_of, copies_told
@@ -428,6 +429,7 @@ def add_accounts(
     parts: PromptSegments,
     wording: Embedded,
     volume: Volumes,
+    fields: AccountFields,
     context: Context,
 ) -> tuple[list[Campaign], Refined]:
     """Adds candidates whose accounts are alike or share infrastructure, and joins those that are one over time.
@@ -441,8 +443,8 @@ def add_accounts(
             corpus=corpus, parts=parts, vectors=wording.vectors, min_accounts=settings.min_accounts, pool=pool
         )
         return with_accounts(
-            campaigns, refined, source, volume=volume.prompts, fdr=settings.fdr, link_log_p=settings.link_log_p,
-            threads=settings.threads, seed=settings.seed,
+            campaigns, refined, source, volume=volume.prompts, fields=fields, fdr=settings.fdr,
+            link_log_p=settings.link_log_p, threads=settings.threads, seed=settings.seed,
         )  # fmt: skip
 
 

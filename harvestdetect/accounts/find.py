@@ -11,7 +11,7 @@ from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.infrastructure import infrastructure_groups
 from harvestdetect.accounts.profiles import PromptColumns, account_profiles, columns_of, topic_profiles
 from harvestdetect.accounts.succession import LEAST
-from harvestdetect.corpus.account_fields import account_values
+from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.data import Campaign
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.refine import Refined
@@ -26,6 +26,7 @@ def with_accounts(
     source: Source,
     *,
     volume: Ints32,
+    fields: AccountFields,
     fdr: float,
     link_log_p: float,
     threads: int,
@@ -33,11 +34,14 @@ def with_accounts(
 ) -> tuple[list[Campaign], Refined]:
     """All candidates: those of texts, those of accounts and of infrastructure, and chains of them over time.
 
+    Many parameters because settings are passed on one by one.
+
     Args:
         texts: the candidates of texts.
         refined: the clusters of these candidates.
         source: of the texts.
         volume: int32[a], requests of every account.
+        fields: of the accounts.
         fdr: false-discovery rate.
         link_log_p: see ``Settings.link_log_p``.
         threads: 0 takes all cores.
@@ -55,7 +59,7 @@ def with_accounts(
     topics = topic_profiles(columns, min_accounts=least)
     by_topic = alike(topics, columns, min_accounts=least, threads=threads, seed=seed)
     by_values = infrastructure_groups(
-        corpus, columns.matrix, account_values(corpus.prompts), min_accounts=least, seed=seed, level=fdr,
+        corpus, columns.matrix, fields, min_accounts=least, seed=seed, level=fdr,
         log_p=link_log_p,
     )  # fmt: skip
     near = Near(whole.account, by_account.neighbors, columns.accounts)

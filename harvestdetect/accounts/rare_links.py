@@ -155,7 +155,8 @@ def _rarity(field: AccountField, accounts: int, first: Ints, second: Ints) -> Fl
     weight = np.log(accounts / np.clip(_partners(field), 1e-9, accounts))
     weight[field.holders < 2] = 0.0
     shape = (accounts, len(field.holders))
-    having = sparse.csr_matrix((weight[field.value], field.value, field.start), shape=shape)
+    # a copy, because the next line would change the arrays of the field
+    having = sparse.csr_matrix((weight[field.value], field.value, field.start), shape=shape, copy=True)
     having.eliminate_zeros()
     plain = having.copy()
     plain.data[:] = 1.0

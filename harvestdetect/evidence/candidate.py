@@ -57,6 +57,8 @@ class ScanData:
     """float16 or float32[p, d], of every prompt."""
     encode: Encode
     """Embeds texts in the wording view."""
+    fields: AccountFields
+    """The values that accounts have of the optional fields."""
     registry: Registry | None
     """Known scaffolds and viral prompts."""
     leave_out: frozenset[Family] = frozenset()

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.sign_ups import sign_ups
 from harvestdetect.data import NO_TIME, Campaign, Corpus
@@ -66,7 +65,7 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         cluster_share=np.array([len(a.prompts) for a in scan.assigned], np.float64) / len(account),
         joined=joined_when(signed.first, sent),
         opened=opened_when(signed, ~inside),
-        fields=account_values(prompts),
+        fields=scan.fields,
         prototypes=prototypes,
         ordinary=Ordinary(margins=margins(scan.corpus.display.take(chosen), prototypes), seed=seed),
         fixed=fixed,

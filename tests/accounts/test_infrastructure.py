@@ -142,6 +142,18 @@ def test_random_births_and_values_give_nothing() -> None:
     assert wrong <= 1
 
 
+def test_the_fields_of_accounts_stay_as_they_were() -> None:
+    """The evidence reads the same fields later."""
+    rng = np.random.default_rng(3)
+    log = with_campaign(population(rng), rng)
+    fields = fields_of(log)
+    before = {name: (field.start.copy(), field.value.copy()) for name, field in fields.fields.items()}
+    rare_links(fields, unknown(fields.accounts))
+    for name, (start, value) in before.items():
+        assert np.array_equal(fields.fields[name].start, start)
+        assert np.array_equal(fields.fields[name].value, value)
+
+
 def test_hot_columns_are_those_of_linked_accounts() -> None:
     rng = np.random.default_rng(3)
     log = with_campaign(population(rng), rng)
