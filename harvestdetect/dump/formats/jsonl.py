@@ -160,6 +160,8 @@ def _tolerant(decode: Callable[[bytes], Any], line: bytes) -> Any:
     except msgspec.ValidationError as error:
         return "not a JSON object" if "Expected `object`" in str(error) else f"malformed JSON: {error}"
     except msgspec.DecodeError as error:
+        if "UTF-8" in str(error):  # msgspec 0.23 and newer raise no UnicodeDecodeError
+            return "invalid UTF-8"
         if "truncated" in str(error):
             return "malformed JSON: the line is cut off"
         return str(error).replace("JSON is malformed", "malformed JSON")
