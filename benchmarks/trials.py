@@ -21,10 +21,10 @@ from benchmarks.trial_dumps import BENIGN, TrialDump, make, split_by_time
 from harvestdetect import Settings, detect, read_dumps
 from harvestdetect.context import open_context
 from harvestdetect.data import TIERS, Detection, Tier
-from harvestdetect.evidence.measures import deciding
 from harvestdetect.judge.attribute import Signature
 from harvestdetect.judge.calibration import Half, fit_calibration, half_of
 from harvestdetect.judge.calibration_file import save_calibration
+from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.pipeline import Scan, run_scan
 from harvestdetect.report.files import campaigns_jsonl, candidates_jsonl
 from harvestdetect.simulate.evaluate import Planted, evaluate, found_of
@@ -284,7 +284,7 @@ class _Benign:
             self._whole.measured,
             self._halves,
             settings=self._settings,
-            deciding=deciding(),
+            ledger=shipped_ledger(),
             created=datetime(2026, 1, 1, tzinfo=UTC).isoformat(),
         )
         save_calibration(made, file)

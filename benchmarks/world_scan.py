@@ -33,17 +33,20 @@ def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, An
         cache: folder with the models; None takes the usual one.
 
     Returns:
-        ``candidates`` (each with ``accounts``, ``tier`` and ``ways``), ``findings`` (each with ``campaign_id``,
+        ``candidates`` (each with ``accounts``, ``tier`` and ``ways``), ``measured`` (the candidates before they are
+        merged, with their measures and readings), ``findings`` (each with ``campaign_id``,
         ``tier``, ``score``, ``accounts`` and ``recommended``), ``seconds``, ``peak_memory_mb`` of the process and
         ``stages`` (seconds of each).
     """
     observed: list[dict[str, Any]] = []
+    taken: list[dict[str, Any]] = []
     pipeline: Any = importlib.import_module("harvestdetect.pipeline")
     judge = pipeline.judge_candidates
 
     def observing(campaigns: Any, measured: Any, data: Any, *rest: Any, **named: Any) -> Any:
-        judged = judge(campaigns, measured, data, *rest, **named)
         accounts = data.corpus.prompts.accounts.to_pylist()
+        taken.extend(_measured(c, m, accounts) for c, m in zip(campaigns, measured, strict=True))
+        judged = judge(campaigns, measured, data, *rest, **named)
         for campaign, judgement in zip(judged.campaigns, judged.judgements, strict=True):
             observed.append(
                 {
@@ -63,6 +66,7 @@ def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, An
         pipeline.judge_candidates = judge
     return {
         "candidates": observed,
+        "measured": taken,
         "findings": [
             {
                 "campaign_id": one.campaign_id,
@@ -76,6 +80,22 @@ def scan(dump: Path, *, encoder: str, cache: Path | None = None) -> dict[str, An
         "seconds": round(time.perf_counter() - started, 1),
         "peak_memory_mb": peak_memory_mb(),
         "stages": {cost.stage: round(cost.seconds, 2) for cost in detection.stages},
+    }
+
+
+def _measured(campaign: Any, measured: Any, accounts: Sequence[str]) -> dict[str, Any]:
+    """The measures and readings of a candidate."""
+    return {
+        "accounts": sorted(accounts[i] for i in campaign.accounts.tolist()),
+        "prompts": len(campaign.prompts),
+        "ways": [str(way) for way in getattr(campaign, "ways", ())],
+        "templated": measured.templated,
+        "evidence": {
+            e.id: {"family": e.family, "value": e.value, "expected": e.expected, "p_value": e.p_value}
+            for e in measured.evidence
+        },
+        "benign": {b.id: b.verdict for b in measured.benign},
+        "readings": dict(getattr(measured, "readings", {})),
     }
 
 

@@ -1,4 +1,4 @@
-"""Calibration: scans a benign dump, whole and by halves, and fits the p-values of its innocent candidates."""
+"""Calibration: scans a benign dump, whole and by halves, and keeps its innocent candidates."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from harvestdetect.context import Progress, open_context
 from harvestdetect.data import Batch, Detection
 from harvestdetect.errors import InputError
-from harvestdetect.evidence.measures import deciding
 from harvestdetect.judge.calibration import Calibration, Half, fit_calibration, half_of
+from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.pipeline import Scan, run_scan
 from harvestdetect.settings import Settings
 
@@ -72,7 +72,7 @@ def calibrate(
         scan = scanned(half)
         halves.append(Half(candidates=scan.measured, prompts=scan.detection.counts["prompts"]))
     calibration = fit_calibration(
-        whole.detection, whole.measured, halves, settings=settings, deciding=deciding(),
+        whole.detection, whole.measured, halves, settings=settings, ledger=shipped_ledger(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
     return Calibrated(calibration=calibration, detection=whole.detection, candidates=len(whole.measured))

@@ -22,6 +22,7 @@ from harvestdetect.incremental import reusing
 from harvestdetect.judge.attribute import Signature, attribute
 from harvestdetect.judge.calibration import check_calibration
 from harvestdetect.judge.conclude import conclude
+from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.verdict import Scale, judge_candidates
 from harvestdetect.settings import Settings
@@ -121,7 +122,7 @@ def run_scan(
     """
     settings = context.settings
     registry, calibration = load_references(context)
-    scale = Scale(fdr=settings.fdr, calibration=calibration)
+    scale = Scale(fdr=settings.fdr, ledger=shipped_ledger(), calibration=calibration)
     left_out = _left_out(leave_out, context)
     stages = PLAIN if settings.work is None else reusing(PLAIN, context, registry, scale, left_out)
     if measure_all:
@@ -174,7 +175,7 @@ def run_scan(
         judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)
         conclusions = conclude(
             judged, scan, volume=volume.prompts, templates=described.templates,
-            files=[file.name for file in read.files], settings=settings,
+            files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,
         )  # fmt: skip
     attributed: tuple[Attributed, ...] = ()
     if signatures:

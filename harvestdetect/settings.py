@@ -138,10 +138,10 @@ class Settings:
     """Harvest share. A member with a smaller one is listed, but not recommended for action."""
 
     # judgement
-    fdr: float = 0.01
-    """False-discovery rate of the findings."""
+    fdr: float = 0.2
+    """Largest probability of innocence (local false-discovery rate) of a finding at review."""
     calibration: Path | None = None
-    """File that ``harvestdetect calibrate`` made from benign traffic; None takes null distributions from the dump."""
+    """File that ``harvestdetect calibrate`` made from benign traffic; None uses the reference alone."""
 
     # reporting
     report_url: str | None = None

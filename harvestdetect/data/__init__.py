@@ -30,7 +30,7 @@ from harvestdetect.data.corpus import (
     View,
 )
 from harvestdetect.data.detection import Cut, Detection, StageCost
-from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, Tier
+from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, LedgerRow, Tier, Verdict
 from harvestdetect.data.findings import Attributed, Finding, Member, SharedValue, Standing, Status
 from harvestdetect.data.geometry import Clusters, Neighbors
 from harvestdetect.data.preambles import Preamble
@@ -76,6 +76,7 @@ __all__ = [
     "FamilyResult",
     "FieldColumn",
     "Finding",
+    "LedgerRow",
     "Member",
     "Near",
     "Neighbors",
@@ -94,6 +95,7 @@ __all__ = [
     "Template",
     "TemplateCluster",
     "Tier",
+    "Verdict",
     "View",
     "Way",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from harvestdetect.data.campaigns import Way
-from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, Tier
+from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, LedgerRow, Tier
 
 __all__ = ["Candidate", "Failed", "FamilyResult", "Near", "Outside", "RateStep"]
 
@@ -20,15 +21,10 @@ class FamilyResult:
     """How one family of evidence came out."""
 
     family: Family
-    p_value: float
-    """Of its measures together (Simes)."""
-    adjusted: float
-    """Adjusted over all candidates (Benjamini-Hochberg)."""
-    cut: float
-    """The rate that ``adjusted`` must not exceed for the family to stand."""
     stands: bool
-    agreed: bool = False
-    """Whether a second measure of the family agrees; it need not be one that decides."""
+    """Whether it carries weight of its own."""
+    bits: float = math.nan
+    """The sum of its rows in the ledger; NaN where an older scan did not keep it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +89,9 @@ class Candidate:
     accounts: int
     prompts: int
     uncapped: Tier | None = None
-    """The tier without benign explanations."""
+    """The tier without hard rules."""
     capped_by: tuple[str, ...] = ()
-    """Labels of the benign explanations that cap it at ``tier``; none where it is not capped."""
+    """Labels of the hard rules that cap it at ``tier``; none where it is not capped."""
     templated: bool = True
     """Whether it has a template rather than only a subject."""
     templates: int = 1
@@ -115,5 +111,9 @@ class Candidate:
     """The tier by rising false-discovery rate, the first step at 0."""
     ways: tuple[Way, ...] = ("texts",)
     """How it was found."""
+    probability: float = math.nan
+    """That it is a campaign, by the ledger; NaN where an older scan did not keep it."""
+    ledger: tuple[LedgerRow, ...] = ()
+    """What speaks for a campaign and against one, in bits; the sum is ``score``."""
     missing: tuple[str, ...] = ()
     """Fields that most of its prompts lack; ``timestamp`` is one of them."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["TIERS", "BenignExplanation", "Evidence", "Family", "Tier"]
+__all__ = ["TIERS", "BenignExplanation", "Evidence", "Family", "LedgerRow", "Tier", "Verdict"]
 
 Tier: TypeAlias = Literal["urgent", "review", "watch"]
 TIERS: Final[tuple[Tier, ...]] = ("urgent", "review", "watch")
 """The tiers of findings, from the strongest to the weakest."""
+
+Verdict: TypeAlias = Literal["fits", "unlikely", "unknown"]
+"""Whether a benign explanation fits; unknown where too little data is there."""
 
 Family: TypeAlias = Literal["text", "structure", "time", "infrastructure", "intent"]
 """A group of measures that are not independent of each other."""
@@ -32,6 +35,22 @@ class Evidence:
     p_value: float
     sentence: str
     """One sentence for an analyst; observation, not inference."""
+    bits: float | None = None
+    """What it adds to the ledger: positive for a campaign, negative against one. None if it has no row there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """One row of a candidate's ledger."""
+
+    id: str
+    """Of the measure or reading; ``prior`` for the bits before any evidence."""
+    name: str
+    """Its label, for people."""
+    family: Family | None
+    """The block that it is shown in; None for the prior."""
+    bits: float
+    """Positive for a campaign, negative against one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +61,11 @@ class BenignExplanation:
     """Of the explanation, as in ``evidence.explanations``: what decisions and files are keyed by."""
     name: str
     """The explanation's label, for people. No decision reads it."""
-    verdict: Literal["fits", "unlikely", "unknown"]
+    verdict: Verdict
     statistic: float | None
     sentence: str
     """The statistic for and against, in words; or what is missing to decide."""
     caps: Tier | None = None
-    """The highest tier that a finding may reach while this explanation fits; None caps nothing."""
+    """The highest tier that a finding may reach while this hard rule fits; None caps nothing."""
+    bits: float | None = None
+    """What its rows add to the ledger: negative for it, positive against it. None for a hard rule, or without data."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from harvestdetect.data.campaigns import Template, Way
-from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, Tier
+from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, LedgerRow, Tier
 
 __all__ = ["Attributed", "Finding", "Member", "SharedValue", "Standing", "Status"]
 
@@ -95,9 +96,9 @@ class Finding:
     campaign_id: str
     tier: Tier
     score: float
-    """Minus the decimal logarithm of the combined p-value. It ranks findings."""
+    """Bits of evidence: the logarithm (base 2) of the odds that it is a campaign. It ranks findings."""
     q_value: float
-    """Expected share of false findings among the findings at least as strong (Benjamini-Hochberg)."""
+    """Expected share of innocents among the candidates with at least as many bits."""
     summary: str
     families: tuple[Family, ...]
     """Families whose evidence is significant, strongest first."""
@@ -123,5 +124,9 @@ class Finding:
     """Sentences that say what would change the tier, the smallest change first."""
     ways: tuple[Way, ...] = ("texts",)
     """How it was found."""
+    probability: float = math.nan
+    """That it is a campaign, by the ledger."""
+    ledger: tuple[LedgerRow, ...] = ()
+    """What speaks for a campaign and against one, in bits; the sum is ``score``."""
     standing: Standing | None = None
     """What the state knows about it; None for a scan without a state."""

@@ -18,7 +18,6 @@ from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import NO_TIME, Campaign, Corpus, Family, Neighbors
 from harvestdetect.evidence.cohort import Joined
-from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.intent import Encode, Ordinary, Prototypes, Target, targets_of
 from harvestdetect.evidence.least_data import EXCEPTIONAL
 from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
@@ -177,13 +176,7 @@ def observe(campaign: Campaign, context: MeasureContext, *, seed: int) -> Candid
         clusters_used=texts_of_each(prompts.account[campaign.prompts], campaign.prompt_cluster),
         groups=groups,
         timed=timed_of(groups, trimmed.prompts, prompts.time, context, seed=seed),
-        work_list=None
-        if groups is None
-        else compare_likeness(
-            groups,
-            scan.vectors,
-            bounds=(OF_USUAL,),
-        ),
+        work_list=None if groups is None else compare_likeness(groups, scan.vectors),
         sharing=sharing_of(reference.fields, trimmed.accounts),
         seed=seed,
     )

@@ -42,6 +42,8 @@ then above 1/4 at the first step, above 1/10 at the second and above 1/30 at the
 p-value is read from a fitted tail."""
 LEAST: Final = 1e-300
 """No p-value is smaller."""
+ALIKE_VOLUME: Final = 0.25
+"""Share of the accounts with enough prompts that a member is compared with: those that send about as much. Chosen."""
 MAX_MEMBERS: Final = 100
 """Accounts of a candidate that are compared at most, evenly chosen. Chosen."""
 HEAVY: Final = 8
@@ -135,8 +137,9 @@ def draw_groups(
 ) -> Groups | None:
     """Groups of other accounts with as many prompts each as the members of a candidate.
 
-    A drawn account gives prompts spread over all its traffic. That makes it look less like a person at a keyboard than
-    it is, so the comparison errs in favour of the accused.
+    A member is compared with accounts that send about as much in all (:data:`ALIKE_VOLUME`), and a drawn account gives
+    prompts spread over all its traffic. So both are thinned alike: a popular phrase is a part of the traffic of busy
+    accounts, and its prompts are far apart for no other reason.
 
     Args:
         pool: where to draw from.
@@ -158,7 +161,8 @@ def draw_groups(
     count = np.diff(np.append(first, len(own)))
     first, count = _compared(first, count, int(pool.volume[MIN_COMPARED - 1]))
     reach = np.searchsorted(-pool.volume, -count, side="right")  # accounts with at least that many prompts
-    pick = (rng.random((draws, len(count))) * reach).astype(np.int64)
+    low, width = _alike(pool, _volume(account, own[first]), reach)
+    pick = low + (rng.random((draws, len(count))) * width).astype(np.int64)
     member = np.repeat(np.arange(len(count)), count)
     step = np.arange(len(member)) - np.repeat(np.cumsum(count) - count, count)
     many = count[member]
@@ -173,6 +177,29 @@ def draw_groups(
         return begin if pool.row is None else pool.row[begin].astype(np.int64)
 
     return Groups(own=prompts[ranges(first, count)].astype(np.int64), member=member, draws=draws, more=more)
+
+
+def _volume(account: npt.NDArray[np.int32], members: npt.NDArray[np.int32]) -> Ints:
+    """int64[m]: all prompts of each member.
+
+    Args:
+        account: int32[p], ascending, of every prompt.
+        members: int32[m].
+    """
+    return np.searchsorted(account, members, side="right") - np.searchsorted(account, members)
+
+
+def _alike(pool: Pool, volume: Ints, reach: Ints) -> tuple[Ints, Ints]:
+    """The accounts that each member is compared with: where they begin in the pool, and how many they are.
+
+    Args:
+        pool: of accounts, by falling volume.
+        volume: int64[m], all prompts of each member.
+        reach: int64[m], how many accounts of the pool have enough prompts.
+    """
+    width = np.minimum(np.maximum((ALIKE_VOLUME * reach).astype(np.int64), MIN_COMPARED), reach)
+    middle = np.searchsorted(-pool.volume, -volume, side="left")
+    return np.clip(middle - width // 2, 0, reach - width), width
 
 
 def _compared(first: Ints, count: Ints, most: int) -> tuple[Ints, Ints]:

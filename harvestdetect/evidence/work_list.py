@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,9 +11,9 @@ import numpy.typing as npt
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import Groups, draw_until_settled, steps, tail_p
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.util.arrays import Floats, Floats32, Ints, Vectors, spread
+from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, Vectors, spread
 
-__all__ = ["OwnSubjects", "WorkList", "coherence", "compare_likeness", "focus", "one_list_of_work"]
+__all__ = ["OwnSubjects", "WorkList", "coherence", "compare_likeness", "focus", "one_list_of_work", "own_excess"]
 
 
 OWN_SUBJECTS: Final = 5.0
@@ -28,9 +27,6 @@ LEAST_USUAL: Final = 0.02
 likeness next to zero is noise. Chosen."""
 ROUNDING: Final = 1e-5
 """A vector nearer to the mean than this, as a share of the mean's length, is rounding error and counts as zero."""
-BAND: Final = 1.65
-"""Over the square root of the draws, this is how far the quantiles that enclose the true median lie from the sample's
-median, in 999 of 1,000 cases: 3.3 standard deviations of a binomial of one half."""
 GATHERED: Final = 1 << 19
 """Numbers of vectors that are processed in one block, which bounds memory."""
 FOCUS_DRAWS: Final = 99
@@ -141,6 +137,35 @@ def _if_dealt(vectors: Vectors, member: Ints) -> tuple[float, float, float]:
     return value / a_all, mean / a_all, deviation / a_all
 
 
+def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> float | None:
+    """How much more alike two prompts of one account are than a random deal within each template gives.
+
+    An account that has one template at a time is not more alike by that, as each template counts by itself.
+
+    Args:
+        vectors: float[p, d], of every prompt.
+        rows: int64[t], of the prompts that are compared.
+        member: int64[t], ascending: the account of each.
+        cluster: int[t], the template of each.
+
+    Returns:
+        a difference of cosines, the mean over templates by their pairs of prompts of one account; None where these are
+        fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED`.
+    """
+    pairs, total = 0.0, 0.0
+    for one in np.unique(cluster):
+        own = np.flatnonzero(cluster == one)
+        _, who = np.unique(member[own], return_inverse=True)
+        each = np.bincount(who)
+        count = float((each * (each - 1)).sum()) / 2
+        if count == 0 or len(own) < 4 or len(each) < 2:
+            continue
+        value, mean, _ = _if_dealt(_gathered(vectors, rows[own]), who)
+        pairs += count
+        total += count * (value - mean)
+    return total / pairs if pairs >= MIN_COMPARED else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSubjects:
     """Whether the accounts of a candidate have subjects of their own."""
@@ -175,7 +200,7 @@ class WorkList:
         return OwnSubjects(deviations=self.deviations, of_usual=self.value / max(self.usual, LEAST_USUAL))
 
 
-def compare_likeness(groups: Groups, vectors: Vectors, *, bounds: Sequence[float] = ()) -> WorkList | None:
+def compare_likeness(groups: Groups, vectors: Vectors) -> WorkList | None:
     """Compares the prompts of one account with a random deal and with the prompts of other accounts.
 
     People come back to their own subjects: two prompts of one account are more alike than two of different ones.
@@ -184,8 +209,6 @@ def compare_likeness(groups: Groups, vectors: Vectors, *, bounds: Sequence[float
     Args:
         groups: matched with the candidate.
         vectors: float[p, d], of every prompt.
-        bounds: values of :attr:`OwnSubjects.of_usual` at which a decision changes if accounts have subjects of their
-            own. Groups are then drawn until it is clear on which side of each bound the value lies.
 
     Returns:
         None where the accounts have fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED` pairs of
@@ -212,19 +235,8 @@ def compare_likeness(groups: Groups, vectors: Vectors, *, bounds: Sequence[float
     if dealt:
         null = draw_until_settled(value, others, draws=groups.draws, small=True)
     else:
-        null = np.empty(0)
-        for low, high in steps(groups.draws):
-            null = np.concatenate((null, others(low, high)))
-            if not varied or not _undecided(value, null, bounds):
-                break
+        null = others(*next(steps(groups.draws)))
     return WorkList(value=value, deviations=deviations, dealt=dealt, null=null)
-
-
-def _undecided(value: float, null: Floats, bounds: Sequence[float]) -> bool:
-    """Whether the value over the median of the null may lie on either side of one of the bounds."""
-    band = min(BAND / np.sqrt(len(null)), 0.5)
-    low, high = (value / max(float(q), LEAST_USUAL) for q in np.quantile(null, (0.5 + band, 0.5 - band)))
-    return any(low < share <= high for share in bounds)
 
 
 def one_list_of_work(work_list: WorkList | None) -> Observation | None:

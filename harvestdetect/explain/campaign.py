@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, FamilyResult, Near, Tier
-from harvestdetect.evidence.explanations import EXPLANATIONS, OF_USUAL, Explanation
+from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, Near, Tier
 from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
 from harvestdetect.explain.values import (
     CampaignExplanation,
@@ -22,8 +20,8 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidates import excerpt_of
-from harvestdetect.judge.findings import LEAST_PROMPTS, SURE
-from harvestdetect.judge.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
+from harvestdetect.judge.findings import LEAST_PROMPTS, OF_USUAL, SURE
+from harvestdetect.judge.triage import LEAST_CUT, tier_of
 from harvestdetect.report.format import number, p_value, percent, plural
 from harvestdetect.settings import Settings
 
@@ -47,28 +45,27 @@ _FIELDS: Final = {
 """What a missing field would show."""
 
 
-def explain_campaign(
-    scan: Scan, candidate: Candidate, *, explanations: Sequence[Explanation] = EXPLANATIONS
-) -> CampaignExplanation:
+def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
     """Why a candidate got its tier, why its neighbours are not in it, and what would change that.
 
     Args:
         scan: the results that the candidate is in.
         candidate: to explain.
-        explanations: the table that says what would lift a cap.
     """
     row = scan.found.get(candidate.campaign_id)
     members = scan.members.get(candidate.campaign_id, ())
     shares = np.array([m.harvest_share for m in members])
     if row is None and len(candidate.members) == candidate.accounts:
         shares = np.array([m.hits / max(m.volume, 1) for m in candidate.members])
-    uncapped = candidate.uncapped or _tier_of(candidate, _standing(candidate))
+    uncapped = candidate.uncapped or candidate.tier
     return CampaignExplanation(
         campaign_id=candidate.campaign_id,
         tier=candidate.tier,
         uncapped=uncapped,
         capped_by=candidate.capped_by or _binding(candidate, uncapped),
         score=candidate.score,
+        probability=candidate.probability,
+        ledger=candidate.ledger,
         q_value=candidate.q_value,
         expected_false=_expected_false(scan, candidate),
         expected_false_at_tier=_stated(scan.run, candidate.tier),
@@ -85,7 +82,7 @@ def explain_campaign(
         outside=candidate.outside,
         outside_count=max(candidate.outside_count, len(candidate.outside)),
         neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
-        changes=_changes(scan, candidate, explanations),
+        changes=_changes(scan, candidate),
         missing=scan.missing,
     )
 
@@ -137,9 +134,7 @@ def _families(candidate: Candidate) -> tuple[FamilyView, ...]:
             FamilyView(
                 family=family,
                 stands=result is not None and result.stands,
-                p_value=result.p_value if result else math.nan,
-                adjusted=result.adjusted if result else math.nan,
-                cut=result.cut if result else math.nan,
+                bits=result.bits if result else math.nan,
                 measures=tuple(sorted(measures, key=lambda e: e.p_value if e.p_value == e.p_value else 2.0)),
             )
         )
@@ -240,38 +235,20 @@ def _why_apart(near: Near) -> str:
 
 
 def shortfall(candidate: Candidate) -> str:
-    """Which figure came nearest to making a candidate a finding."""
-    stands = [f for f in candidate.families if f.stands]
-    if stands:
-        best = min(stands, key=lambda f: f.adjusted)
-        agree = "" if best.agreed else " with two measures that agree"
-        return (
-            f"only {best.family} passes, without a template or the text family; that needs an adjusted p of "
-            f"{ALONE * best.cut:g}{agree}, it is {p_value(best.adjusted)}"
-        )
-    fell = [f for f in candidate.families if f.adjusted == f.adjusted and f.cut > 0]
-    if not fell:
-        return "no family of evidence passes"
-    best = min(fell, key=lambda f: f.adjusted / f.cut)
-    return f"no family passes; the nearest is {best.family}, adjusted p {p_value(best.adjusted)} against {best.cut:g}"
+    """Why a candidate is no finding, in a clause."""
+    if candidate.probability != candidate.probability:
+        return "its evidence was not enough"
+    return f"its ledger makes it a campaign with a probability of {percent(candidate.probability)}"
 
 
 # ---------------------------------------------------------------- what would change it
 
 
-def _tier_of(candidate: Candidate, stands: Collection[Family]) -> Tier | None:
-    """The tier if only these families passed and no benign explanation fitted.
-
-    A family that does not pass, or that has no figure, is assumed to just pass.
-    """
-    results = {f.family: f for f in candidate.families}
-    fdr = next((f.cut for f in candidate.families if f.family in BEYOND_TEXT and f.cut == f.cut), 1.0)
-    standings = []
-    for family in stands:
-        result = results.get(family) or FamilyResult(family=family, p_value=fdr, adjusted=fdr, cut=fdr, stands=True)
-        adjusted = result.adjusted if result.adjusted <= fdr else fdr
-        standings.append(replace(result, adjusted=adjusted, stands=True))
-    return tier_of(standings, templated=candidate.templated, fdr=fdr)
+def _tier_of(candidate: Candidate, fdr: float, *, without: Family | None = None, less: float = 0.0) -> Tier | None:
+    """The tier without the rows of a family, or without some bits, if no hard rule capped it."""
+    left = tuple(f for f in candidate.families if f.family != without)
+    gone = sum(f.bits for f in candidate.families if f.family == without)
+    return tier_of(candidate.score - gone - less, left, fdr=fdr)
 
 
 def _capped(tier: Tier | None, explanations: Sequence[BenignExplanation]) -> Tier | None:
@@ -288,16 +265,14 @@ def _binding(candidate: Candidate, uncapped: Tier | None) -> tuple[str, ...]:
     return tuple(b.name for b in candidate.benign_explanations if b.caps and b.caps == candidate.tier)
 
 
-def _standing(candidate: Candidate) -> set[Family]:
-    return {f.family for f in candidate.families if f.stands}
-
-
-def _changes(scan: Scan, candidate: Candidate, explanations: Sequence[Explanation]) -> tuple[Change, ...]:
+def _changes(scan: Scan, candidate: Candidate) -> tuple[Change, ...]:
+    fdr = setting(scan.run, "fdr")
+    ledger = fdr if candidate.ledger else None
     return (
-        *_by_rate(scan, candidate),
-        *_by_family(candidate),
-        *_by_benign(candidate, explanations),
-        *_by_template(candidate),
+        *([] if fdr is None else _by_rate(candidate, fdr)),
+        *([] if ledger is None else _by_family(candidate, ledger)),
+        *([] if ledger is None else _by_reading(candidate, ledger)),
+        *_by_rule(candidate),
         *(
             Change(kind="field", name=name, now=None, needed=None, tier=None, sentence=_lacks(name))
             for name in _missing(scan, candidate)
@@ -309,12 +284,8 @@ def _lacks(name: str) -> str:
     return f"Most of its prompts lack {name}: {_FIELDS[name]}."
 
 
-def _by_rate(scan: Scan, candidate: Candidate) -> list[Change]:
+def _by_rate(candidate: Candidate, fdr: float) -> list[Change]:
     """The tier at other false-discovery rates, upwards from that of the scan and then downwards."""
-    cuts = [f.cut for f in candidate.families if f.family in BEYOND_TEXT and f.cut == f.cut]
-    fdr = cuts[0] if cuts else setting(scan.run, "fdr")
-    if fdr is None:
-        return []
     up, down = [], []
     for past, step in pairwise(candidate.steps):
         if fdr < step.fdr <= LOOSEST:
@@ -334,74 +305,54 @@ def _by_rate(scan: Scan, candidate: Candidate) -> list[Change]:
     ]
 
 
-def _by_family(candidate: Candidate) -> list[Change]:
-    """The tier without each family that passes, and with each that does not."""
-    stands = _standing(candidate)
-    results = {f.family: f for f in candidate.families}
+def _by_family(candidate: Candidate, fdr: float) -> list[Change]:
+    """The tier without the evidence of each family."""
     found = []
-    for family in ("text", *BEYOND_TEXT):
-        result = results.get(family)
-        other = stands ^ {family}
-        tier = _capped(_tier_of(candidate, other), candidate.benign_explanations)
-        if tier == candidate.tier:
-            continue
-        now = result.adjusted if result and result.adjusted == result.adjusted else None
-        needed = result.cut if result and result.cut == result.cut else None
-        if family in stands:
-            sentence = f"Without the evidence of {family} it would be {named(tier)}."
-        elif result is None or now is None:
-            sentence = f"There is no figure for {family}; if it passed, this would be {named(tier)}."
-        else:
-            sentence = (
-                f"If {family} passed (adjusted p at most {result.cut:g}; it is {p_value(now)}), this would be "
-                f"{named(tier)}."
-            )
-        found.append(Change(kind="family", name=family, now=now, needed=needed, tier=tier, sentence=sentence))
+    for result in candidate.families:
+        tier = _capped(_tier_of(candidate, fdr, without=result.family), candidate.benign_explanations)
+        if tier != candidate.tier:
+            found.append(
+                Change(
+                    kind="family", name=result.family, now=result.bits, needed=None, tier=tier,
+                    sentence=f"Without the {result.bits:+.1f} bits of {result.family} it would be {named(tier)}.",
+                )
+            )  # fmt: skip
     return found
 
 
-def _by_benign(candidate: Candidate, explanations: Sequence[Explanation]) -> list[Change]:
-    """What the tier would be without each explanation that fits."""
-    uncapped = candidate.uncapped or _tier_of(candidate, _standing(candidate))
-    lifted_by = {e.id: e.lifted_by for e in explanations}
+def _by_reading(candidate: Candidate, fdr: float) -> list[Change]:
+    """The tier without each innocent reading that speaks against a campaign."""
     found = []
-    for explanation in candidate.benign_explanations:
-        if not explanation.caps or _capped(uncapped, (explanation,)) == uncapped:
+    for reading in candidate.benign_explanations:
+        if reading.bits is None or reading.bits >= 0:
             continue
-        rest = [b for b in candidate.benign_explanations if b is not explanation]
-        tier = _capped(uncapped, rest)
-        lifts = lifted_by[explanation.id]() if explanation.id in lifted_by else "a value at which it no longer fits"
-        sentence = f"Capped at {explanation.caps} by: {explanation.name}. {explanation.sentence} "
-        if tier == candidate.tier:
-            other = next(b.name for b in rest if b.caps and _capped(uncapped, (b,)) == tier)
-            sentence += f"Without it the tier stays {named(tier)}, because this fits too: {other}."
-        else:
-            sentence += f"It would be {named(tier)} with {lifts}."
-        found.append(
-            Change(
-                kind="benign",
-                name=explanation.name,
-                now=explanation.statistic,
-                needed=None,
-                tier=tier,
-                sentence=sentence,
-            )
-        )
+        tier = _capped(_tier_of(candidate, fdr, less=reading.bits), candidate.benign_explanations)
+        if tier != candidate.tier:
+            found.append(
+                Change(
+                    kind="benign", name=reading.name, now=reading.statistic, needed=None, tier=tier,
+                    sentence=f"Without this reading ({reading.bits:+.1f} bits) it would be {named(tier)}: "
+                    f"{reading.name}. {reading.sentence}",
+                )
+            )  # fmt: skip
     return found
 
 
-def _by_template(candidate: Candidate) -> list[Change]:
-    if candidate.templated:
-        return []
-    with_one = replace(candidate, templated=True)
-    tier = _capped(_tier_of(with_one, _standing(candidate)), candidate.benign_explanations)
-    if tier == candidate.tier:
-        return []
-    sentence = (
-        "The accounts share a subject but no template. With a template one family beyond text is enough: it would be "
-        f"{named(tier)}."
-    )
-    return [Change(kind="template", name="template", now=None, needed=None, tier=tier, sentence=sentence)]
+def _by_rule(candidate: Candidate) -> list[Change]:
+    """What the tier would be without a hard rule that caps it."""
+    uncapped = candidate.uncapped
+    found = []
+    for rule in candidate.benign_explanations:
+        if rule.caps and _capped(uncapped, (rule,)) != uncapped:
+            tier = _capped(uncapped, [b for b in candidate.benign_explanations if b is not rule])
+            found.append(
+                Change(
+                    kind="benign", name=rule.name, now=rule.statistic, needed=None, tier=tier,
+                    sentence=f"Capped at {rule.caps} by: {rule.name}. {rule.sentence} Without it, it would be "
+                    f"{named(tier)}.",
+                )
+            )  # fmt: skip
+    return found
 
 
 def _missing(scan: Scan, candidate: Candidate) -> tuple[str, ...]:

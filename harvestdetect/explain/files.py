@@ -12,7 +12,17 @@ from typing import Any, Final, TypeVar
 import msgspec
 import numpy as np
 
-from harvestdetect.data import BenignExplanation, Candidate, Evidence, Family, FamilyResult, Template, Tier, Way
+from harvestdetect.data import (
+    BenignExplanation,
+    Candidate,
+    Evidence,
+    Family,
+    FamilyResult,
+    LedgerRow,
+    Template,
+    Tier,
+    Way,
+)
 from harvestdetect.errors import InputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
@@ -51,6 +61,8 @@ class FoundCampaign:
     accounts: int
     prompts: int
     q_value: float = math.nan
+    probability: float = math.nan
+    ledger: tuple[LedgerRow, ...] = ()
     summary: str = ""
     templates: tuple[Template, ...] = ()
     evidence: tuple[Evidence, ...] = ()
@@ -140,13 +152,13 @@ def _candidate_of(row: FoundCampaign) -> Candidate:
         tier=row.tier,
         score=row.score,
         q_value=row.q_value,
+        probability=row.probability,
+        ledger=row.ledger,
         accounts=row.accounts,
         prompts=row.prompts,
         templates=len(row.templates),
         excerpt=excerpt_of(row.templates[0].words) if row.templates else "",
-        families=tuple(
-            FamilyResult(family=f, p_value=math.nan, adjusted=math.nan, cut=math.nan, stands=True) for f in row.families
-        ),
+        families=tuple(FamilyResult(family=f, bits=math.nan, stands=True) for f in row.families),
         evidence=row.evidence,
         benign_explanations=row.benign_explanations,
         ways=row.ways,

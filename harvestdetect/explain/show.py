@@ -169,13 +169,8 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
 
 
 def _family_line(family: FamilyView) -> str:
-    if family.adjusted != family.adjusted:
-        return " passes" if family.stands else " does not decide"
-    verdict = "passes" if family.stands else "does not pass"
-    return (
-        f" {verdict}: adjusted p {p_value(family.adjusted)}, cut {family.cut:g} "
-        f"(p {p_value(family.p_value)} before adjusting)"
-    )
+    weight = "carries weight" if family.stands else "carries no weight of its own"
+    return f" {weight}" if family.bits != family.bits else f" {family.bits:+.1f} bits: {weight}"
 
 
 def _share_line(share: Spread) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harvestdetect.data import BenignExplanation, Evidence, Family, Near, Outside, Tier, Way
+from harvestdetect.data import BenignExplanation, Evidence, Family, LedgerRow, Near, Outside, Tier, Way
 
 __all__ = [
     "AccountExplanation",
@@ -24,7 +24,7 @@ __all__ = [
 class Change:
     """Something that would change a verdict."""
 
-    kind: Literal["rate", "family", "benign", "template", "field", "account"]
+    kind: Literal["rate", "family", "benign", "field", "account"]
     name: str
     """Of the family, explanation, field or figure."""
     now: float | None
@@ -51,9 +51,7 @@ class FamilyView:
 
     family: Family
     stands: bool
-    p_value: float
-    adjusted: float
-    cut: float
+    bits: float
     measures: tuple[Evidence, ...]
 
 
@@ -87,6 +85,9 @@ class CampaignExplanation:
     uncapped: Tier | None
     capped_by: tuple[str, ...]
     score: float
+    probability: float
+    """That it is a campaign, by the ledger; NaN where the scan did not keep it."""
+    ledger: tuple[LedgerRow, ...]
     q_value: float
     expected_false: float | None
     """False findings to expect among those at least as sure as this one."""
@@ -98,7 +99,7 @@ class CampaignExplanation:
     accounts: int
     prompts: int
     families: tuple[FamilyView, ...]
-    """Families that pass come first."""
+    """Families that carry weight come first."""
     templates: tuple[TemplateView, ...]
     benign_explanations: tuple[BenignExplanation, ...]
     harvest_share: Spread | None

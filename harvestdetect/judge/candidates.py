@@ -84,7 +84,7 @@ OPTIONAL: Final = ("org", "ip", "asn", "user_agent", "api_key", "payment", "emai
 # ---------------------------------------------------------------- to and from JSON
 
 _FLOATS: Final = frozenset(
-    {"score", "q_value", "value", "expected", "p_value", "adjusted", "cut", "log_p", "log_p_cut", "overlap"}
+    {"score", "q_value", "value", "expected", "p_value", "probability", "log_p", "log_p_cut", "overlap"}
 )
 """Fields whose value is a number and never missing, so that null stands for a number that is not finite."""
 

@@ -12,6 +12,7 @@ from harvestdetect.data import Candidate, Cut, Finding, Template, Tier
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.candidates import seen_accounts
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.ledger import Ledger
 from harvestdetect.judge.triage import changes, expected_false, ranked, what_if
 from harvestdetect.judge.verdict import Judged
 from harvestdetect.settings import Settings
@@ -44,6 +45,7 @@ def conclude(
     volume: Ints32,
     templates: Mapping[int, Template],
     files: Sequence[str],
+    ledger: Ledger,
     settings: Settings,
 ) -> Conclusions:
     """Turns judgements into findings.
@@ -54,6 +56,7 @@ def conclude(
         volume: int32[a], prompts of every account.
         templates: by position of the cluster.
         files: names of the files read.
+        ledger: that judged.
         settings: of the scan.
     """
     prompts, judgements, campaigns = scan.corpus.prompts, judged.judgements, judged.campaigns
@@ -64,7 +67,7 @@ def conclude(
         finding_of(
             campaigns[i],
             judgements[i],
-            judged.scaled[i],
+            judged.measured[i],
             sent,
             campaign_id=ids[i],
             changes=changes(judgements[i], fdr=settings.fdr),
@@ -73,7 +76,7 @@ def conclude(
         for i in rows
     ]
     candidates = candidates_of(
-        campaigns, judgements, judged.scaled, ids, sent, vectors=scan.vectors,
+        campaigns, judgements, judged.measured, ids, sent, vectors=scan.vectors,
         rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
     )  # fmt: skip
     table = prompt_table(
@@ -86,8 +89,8 @@ def conclude(
     return Conclusions(
         findings=tuple(findings),
         candidates=candidates,
-        expected_false=expected_false(judgements, fdr=settings.fdr),
-        what_if=what_if(judgements, fdr=settings.fdr),
+        expected_false=expected_false(judgements, ledger=ledger, fdr=settings.fdr),
+        what_if=what_if(judgements, ledger=ledger, fdr=settings.fdr),
         prompts=table,
         seen=seen_accounts(prompts.accounts, volume),
     )

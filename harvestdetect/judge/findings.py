@@ -20,15 +20,17 @@ from harvestdetect.data import (
     Candidate,
     Evidence,
     Finding,
+    LedgerRow,
     Member,
     Near,
     Prompts,
     Template,
     Way,
 )
-from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.measures import MEASURES, Measure
+from harvestdetect.evidence.readings import READINGS
 from harvestdetect.judge.candidates import LinkRules, excerpt_of, missing_fields, near_candidates, outside_accounts
+from harvestdetect.judge.ledger import row_of
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.arrays import ranges, unique
@@ -40,6 +42,10 @@ LEAST_PROMPTS: Final = 2
 a single one may be chance. Chosen."""
 SURE: Final = 0.8
 """Membership (0 to 1) that an account needs to be recommended for action. Chosen."""
+OF_USUAL: Final = 0.5
+"""Fraction of the median member's harvest share below which a member's share is low. Chosen."""
+LEAST_SHOWN: Final = 0.05
+"""Bits from which a row of the ledger is shown."""
 STANDS_OUT: Final = 0.01
 """p-value below which the summary mentions a measure. It decides nothing. Chosen."""
 MOST_CLAUSES: Final = 3
@@ -98,9 +104,11 @@ def finding_of(
         campaign_id=campaign_id,
         tier=judgement.tier,
         score=judgement.score,
+        probability=judgement.probability,
         q_value=judgement.q_value,
         summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, measures, joined=joined)),
         families=judgement.families,
+        ledger=ledger_rows(judgement),
         accounts=len(members),
         prompts=len(campaign.prompts),
         orgs=len(known) if len(known) else None,
@@ -116,6 +124,24 @@ def finding_of(
         changes=tuple(changes),
         ways=_ordered(campaign.ways),
     )
+
+
+def ledger_rows(judgement: Judgement, *, measures: Sequence[Measure] = MEASURES) -> tuple[LedgerRow, ...]:
+    """The ledger of a candidate as it is shown: the prior, then the rows that say something, strongest first.
+
+    The two rows of a measure are one. The bits add up to the score.
+    """
+    tables = {m.id: (m.label, m.family) for m in measures} | {r.id: (r.label, r.family) for r in READINGS}
+    bits: dict[str, float] = {}
+    for id_, value in judgement.rows.items():
+        bits[row_of(id_)] = bits.get(row_of(id_), 0.0) + value
+    prior = judgement.score - sum(judgement.rows.values())
+    rows = [
+        LedgerRow(id=id_, name=tables[id_][0], family=tables[id_][1], bits=round(value, 2))
+        for id_, value in sorted(bits.items(), key=lambda row: (-abs(row[1]), row[0]))
+        if abs(value) >= LEAST_SHOWN
+    ]
+    return (LedgerRow(id="prior", name="before any evidence", family=None, bits=round(prior, 2)), *rows)
 
 
 def candidates_of(
@@ -173,12 +199,14 @@ def _candidate(
         campaign_id=campaign_id,
         tier=judgement.tier,
         score=judgement.score,
+        probability=judgement.probability,
         q_value=judgement.q_value,
+        ledger=ledger_rows(judgement),
         accounts=len(campaign.accounts),
         prompts=len(campaign.prompts),
         uncapped=judgement.uncapped,
         capped_by=judgement.capped_by if judgement.uncapped != judgement.tier else (),
-        templated=judgement.templated,
+        templated=measured.templated,
         templates=len(campaign.clusters),
         excerpt=excerpt_of(largest.words),
         families=judgement.standings,

@@ -11,27 +11,27 @@ import numpy as np
 
 from harvestdetect.corpus.by_prompt import longest_part_words
 from harvestdetect.corpus.known_templates import known as known_entry
-from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue
+from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue, Verdict
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData, look_closer, observe
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, explained
 from harvestdetect.evidence.load import even_load_ratio
-from harvestdetect.evidence.measures import MEASURES, Measure, deciding, evidence_of
+from harvestdetect.evidence.measures import MEASURES, Measure, evidence_of
 from harvestdetect.evidence.observation import SUPPORTS
+from harvestdetect.evidence.readings import ReadingInputs, readings_of
 from harvestdetect.evidence.shared_values import concentration, shared_infrastructure
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.wording import copies_share, in_common
-from harvestdetect.judge.triage import Judgement, judge
+from harvestdetect.judge.ledger import EFFECT, Ledger, post, values_of
+from harvestdetect.judge.triage import CARRIES, Judgement, judge
 from harvestdetect.template.description import SAMPLE
 from harvestdetect.util.arrays import spread, unique
 from harvestdetect.util.machine import cores
 
-__all__ = ["MeasuredCandidate", "judgements_of", "measure_candidates", "with_larger_p_values"]
+__all__ = ["MeasuredCandidate", "judgements_of", "measure_candidates", "with_bits"]
 
 
 FAMILIES: Final = {family: place for place, family in enumerate(get_args(Family))}
 """Position of each family in the evidence of a candidate."""
-SIGN_UPS: Final = ("sign_up_cohort", "sign_up_gap")
-"""Ids of the measures of when accounts were opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,8 @@ class MeasuredCandidate:
     """Names of the capabilities that its prompts seem to target, the clearest first."""
     shared_values: tuple[SharedValue, ...]
     """Infrastructure that its members share."""
+    readings: Mapping[str, float]
+    """By id, see :mod:`harvestdetect.evidence.readings`."""
 
 
 def measure_candidates(
@@ -90,24 +92,47 @@ def measure_candidates(
 
 
 def judgements_of(
-    measured: Sequence[MeasuredCandidate], *, fdr: float, measures: Sequence[Measure] = MEASURES
+    measured: Sequence[MeasuredCandidate],
+    *,
+    ledger: Ledger,
+    fdr: float,
+    innocents: Sequence[Mapping[str, float]] = (),
 ) -> list[Judgement]:
-    """The judgement on each of the candidates of a scan, see :func:`harvestdetect.judge.triage.judge`."""
-    return judge(
-        [m.evidence for m in measured],
-        [m.benign for m in measured],
-        [m.templated for m in measured],
-        deciding=deciding(measures),
-        fdr=fdr,
-    )
+    """The judgement on each of the candidates of a scan, see :func:`harvestdetect.judge.triage.judge`.
+
+    Args:
+        measured: all candidates.
+        ledger: the model.
+        fdr: largest probability of innocence at ``review``.
+        innocents: values of candidates that are known to be innocent, see :func:`harvestdetect.judge.ledger.post`.
+    """
+    posted = post(ledger, [values_of(m.evidence, m.readings) for m in measured], innocents=innocents)
+    return judge(posted, [m.benign for m in measured], ledger=ledger, fdr=fdr)
 
 
-def with_larger_p_values(first: MeasuredCandidate, second: MeasuredCandidate) -> MeasuredCandidate:
-    """The first candidate with the larger p-value of both for each measure; one that the second lacks counts as 1."""
-    other = {e.id: e.p_value for e in second.evidence}
-    return replace(
-        first, evidence=tuple(replace(e, p_value=max(e.p_value, other.get(e.id, 1.0))) for e in first.evidence)
-    )
+def with_bits(
+    measured: MeasuredCandidate, judgement: Judgement, *, explanations: Sequence[Explanation] = EXPLANATIONS
+) -> MeasuredCandidate:
+    """The candidate with the bits that its measures and benign explanations have in the ledger.
+
+    An explanation fits if its rows speak against a campaign by :data:`~harvestdetect.judge.triage.CARRIES` bits.
+    """
+    rows_of = {e.id: e.rows for e in explanations if e.rows}
+    evidence = tuple(replace(e, bits=_sum(judgement.rows, (e.id, e.id + EFFECT))) for e in measured.evidence)
+    benign = []
+    for one in measured.benign:
+        if one.id in rows_of:
+            bits = _sum(judgement.rows, rows_of[one.id])
+            fits = bits is not None and bits <= -CARRIES
+            verdict: Verdict = "unknown" if bits is None else "fits" if fits else "unlikely"
+            one = replace(one, bits=bits, verdict=verdict)
+        benign.append(one)
+    return replace(measured, evidence=evidence, benign=tuple(benign))
+
+
+def _sum(rows: Mapping[str, float], ids: Sequence[str]) -> float | None:
+    found = [rows[id_] for id_ in ids if id_ in rows]
+    return round(sum(found), 2) if found else None
 
 
 def _measured(
@@ -119,16 +144,20 @@ def _measured(
     are all above it is no finding at any false-discovery rate up to the limit: a family passes (Benjamini-Hochberg over
     candidates, Simes over its measures) only if one of its measures is at or below the rate.
     """
-    applicable = [m for m in measures if m.take is not None and (candidate.templated or not m.needs_template)]
+    applicable = [m for m in measures if m.take is not None]
     found = _taken([m for m in applicable if not m.closer_look], candidate, context)
     decisive = {m.id for m in measures if m.decides}
     if any(e.p_value <= SUPPORTS and e.id in decisive for e in found):
         candidate = look_closer(candidate, context)
         found += _taken([m for m in applicable if m.closer_look], candidate, context)
     leave_out, fields = context.scan.leave_out, context.reference.fields
+    inputs = _inputs(candidate, context)
     return MeasuredCandidate(
         evidence=tuple(sorted((e for e in found if e.family not in leave_out), key=_place)),
-        benign=explained(_inputs(candidate, context, found, decisive), explanations=explanations),
+        benign=explained(inputs, explanations=explanations),
+        readings=readings_of(
+            ReadingInputs(candidate=candidate, context=context, explained=inputs), leave_out=leave_out
+        ),
         templated=candidate.templated,
         targets=tuple(t.name for t in candidate.targets),
         shared_values=shared_infrastructure(fields, candidate.sharing),
@@ -150,35 +179,24 @@ def _place(evidence: Evidence) -> tuple[int, float]:
     return FAMILIES[evidence.family], -evidence.value if evidence.family == "intent" else 0.0
 
 
-def _inputs(
-    candidate: CandidateData, context: MeasureContext, evidence: Sequence[Evidence], decisive: set[str]
-) -> ExplanationInputs:
-    """The inputs of the benign explanations."""
+def _inputs(candidate: CandidateData, context: MeasureContext) -> ExplanationInputs:
+    """The inputs of the readings and benign explanations."""
     scan, campaign = context.scan, candidate.trimmed
     time = scan.corpus.prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
     sample = campaign.prompts[spread(len(campaign.prompts), SAMPLE * 4)]
     largest = candidate.descriptions[int(candidate.cluster_sizes.argmax())]
     entry = known_entry(scan.registry, largest.words) if scan.registry else None
-    infrastructure = [e.p_value for e in evidence if e.family == "infrastructure" and e.id in decisive]
-    by_id = {e.id: e for e in evidence}
-    load, sittings = by_id.get("even_load"), by_id.get("no_sittings")
     return ExplanationInputs(
         copies=copies_share(candidate.contents),
         texts=len(unique(candidate.contents)),
         counts=campaign.harvest_prompts,
         load_ratio=even_load_ratio(campaign.harvest_prompts),
-        even_p=None if load is None else load.p_value,
-        ratio_beyond=None if load is None else round(load.value / load.expected, 2),
         own_subjects=None if candidate.work_list is None else candidate.work_list.own_subjects,
-        sittings_p=None if sittings is None else sittings.p_value,
-        usual_sittings=0.0 if sittings is None else sittings.expected,
-        infrastructure_p=min(infrastructure, default=None),
         templated=candidate.templated,
         in_common=in_common(
             scan.corpus.prompts.account[campaign.prompts], scan.corpus.prompts.content[campaign.prompts]
         ),
-        opened_p=min((e.p_value for e in evidence if e.id in SIGN_UPS), default=None),
         several=candidate.several if candidate.whole.link_log_p < 0 else None,
         median_words=float(np.median(longest_part_words(scan.corpus, scan.parts, sample))),
         days=float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY if len(time) else None,

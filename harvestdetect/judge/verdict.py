@@ -1,10 +1,10 @@
-"""Judges candidates, in one place: merges them, subtracts stronger ones, and assigns tiers on one scale of p-values.
+"""Judges candidates, in one place: merges them, subtracts stronger ones, and assigns tiers by one ledger.
 
 1. Candidates that share rare infrastructure are merged, if the whole is judged no lower than its best part.
 2. A candidate that shares accounts with stronger candidates is measured again without these accounts.
 3. All candidates are then judged together (:func:`harvestdetect.judge.triage.judge`).
 
-All three compare p-values on the same :class:`Scale`: calibrated where the scan has a calibration.
+All three judge on the same :class:`Scale`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,9 @@ from harvestdetect.cluster.views import SAME_SET
 from harvestdetect.data import TIERS, Campaign
 from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.joining import Common, common_infrastructure, joining_evidence
-from harvestdetect.judge.calibration import Calibration, calibrated
-from harvestdetect.judge.measure import (
-    MeasuredCandidate,
-    judgements_of,
-    measure_candidates,
-    with_larger_p_values,
-)
+from harvestdetect.judge.calibration import Calibration
+from harvestdetect.judge.ledger import Ledger
+from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates, with_bits
 from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
 from harvestdetect.util.arrays import Ints32
@@ -38,30 +34,26 @@ SHARED_MEMBERS: Final = 0.1
 """If stronger candidates have at least this share of a candidate's accounts, its other accounts are measured alone."""
 LINKED: Final = ("linked_templates", "linked_clusters")
 """Ids of the measures of clusters that are linked by accounts."""
-FAR: Final = 10.0
-"""Multiple of the false-discovery rate. A candidate that is no finding even at this rate is far from being one."""
+FAR: Final = 0.1
+"""Probability below which a candidate is far from being a finding. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How p-values are compared: calibrated if there is a calibration, with a false-discovery rate as the cut."""
+    """How candidates are judged: by which ledger, against which known innocents, and at which rate."""
 
     fdr: float
+    ledger: Ledger
     calibration: Calibration | None = None
-
-    def of(self, measured: Sequence[MeasuredCandidate]) -> list[MeasuredCandidate]:
-        """The candidates with their p-values on this scale."""
-        if self.calibration is None:
-            return list(measured)
-        return [replace(m, evidence=tuple(calibrated(self.calibration, m.evidence))) for m in measured]
 
     def judge(self, measured: Sequence[MeasuredCandidate]) -> list[Judgement]:
         """Judges all candidates together."""
-        return judgements_of(self.of(measured), fdr=self.fdr)
+        innocents = () if self.calibration is None else self.calibration.innocents
+        return judgements_of(measured, ledger=self.ledger, innocents=innocents, fdr=self.fdr)
 
     def are_far(self, measured: Sequence[MeasuredCandidate]) -> list[bool]:
         """Which candidates are :data:`FAR` from being findings."""
-        return [judgement.reach["watch"] > FAR * self.fdr for judgement in self.judge(measured)]
+        return [judgement.probability < FAR for judgement in self.judge(measured)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +62,7 @@ class Judged:
 
     campaigns: Sequence[Campaign]
     measured: Sequence[MeasuredCandidate]
-    """The measures of each, before any calibration."""
-    scaled: Sequence[MeasuredCandidate]
-    """The same, with p-values on the scale of the judgement."""
+    """The measures of each, with their bits."""
     judgements: Sequence[Judgement]
 
 
@@ -92,18 +82,17 @@ def judge_candidates(
         measured: the measures of each.
         scan: the data of the scan.
         reference: other accounts and texts, for comparison.
-        scale: of the p-values.
+        scale: how they are judged.
         settings: of the scan.
     """
     bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
     campaigns, measured = _merge(list(campaigns), list(measured), bench)
     measured = _subtract(campaigns, measured, bench)
-    scaled = scale.of(measured)
+    judgements = scale.judge(measured)
     return Judged(
         campaigns=campaigns,
-        measured=measured,
-        scaled=scaled,
-        judgements=judgements_of(scaled, fdr=scale.fdr),
+        measured=[with_bits(m, j) for m, j in zip(measured, judgements, strict=True)],
+        judgements=judgements,
     )
 
 
@@ -129,8 +118,8 @@ def _merge(
     """Merges candidates that share rare infrastructure.
 
     Accounts that send one prompt each link no templates, and their networks look common outside each part because the
-    other parts use them. Only candidates with a tier are merged, except two kinds: candidates that a benign explanation
-    caps at ``watch``, because the whole might escape it; and pairs that share :data:`SHARED_MEMBERS` of the smaller
+    other parts use them. Only candidates with a tier are merged, except two kinds: candidates that a hard rule caps at
+    ``watch``, because the whole might escape it; and pairs that share :data:`SHARED_MEMBERS` of the smaller
     one's accounts, which :func:`_subtract` handles. The infrastructure of the whole must pass, and its tier may not be
     lower than that of its best part.
     """
@@ -213,8 +202,8 @@ def _subtract(
 
     The other texts of a campaign's accounts form clusters too, which inherit the campaign's sign-ups, networks and
     hours. So a candidate at ``review`` or above that shares :data:`SHARED_MEMBERS` of its accounts with stronger ones
-    is measured again on the rest, and keeps the larger p-value of each measure. If the rest is too small for a
-    campaign, the candidate keeps no evidence.
+    is measured again on the rest, and keeps the weaker ledger of both. If the rest is too small for a campaign, the
+    candidate keeps no evidence.
 
     A candidate that only infrastructure gave comes after those of texts and accounts. It may hold several campaigns of
     one operator, and each of them says more by itself. A piece of a candidate comes after the whole if its tier is no
@@ -238,9 +227,10 @@ def _subtract(
             if rest >= bench.settings.min_accounts:
                 again[i] = without(campaigns[i], members[shared], account=account)
             else:
-                found[i] = with_larger_p_values(found[i], replace(found[i], evidence=()))
+                found[i] = replace(found[i], evidence=(), readings={})
         taken[members] = True
     alone = bench.measure(list(again.values()))
-    for i, remainder in zip(again, alone, strict=True):
-        found[i] = with_larger_p_values(found[i], remainder)
+    for place, (i, judgement) in enumerate(zip(again, bench.scale.judge([*alone, *found])[: len(alone)], strict=True)):
+        if judgement.score < judgements[i].score:
+            found[i] = alone[place]
     return found

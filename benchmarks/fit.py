@@ -1,0 +1,309 @@
+"""Fits the ledger that the package ships, and says how it judges candidates that it was not fitted on.
+
+    python -m benchmarks.fit --data DIR [--half tuning] [--sources api,adaptive,...] [--seeds 6] [--first-seed 300]
+        [--work DIR] [--out harvestdetect/judge/ledger.json]
+
+It lays and scans the dumps of :mod:`benchmarks.fit_dumps` and fits the curves and weights of
+:mod:`benchmarks.fitting`. What lies in the folder of ``--work`` is not scanned again. A model of each fold of the dumps,
+fitted on the other folds, judges the candidates of that fold: the tables printed, the prior and the held-out innocent
+candidates of the file come from these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import numpy as np
+
+from benchmarks.fit_dumps import SOURCES, Measured, measured
+from benchmarks.fitting import CLIP, Examples, Fitted, fit
+from benchmarks.real_texts import Half
+from harvestdetect.data import TIERS, Evidence, Family
+from harvestdetect.evidence.measures import MEASURES
+from harvestdetect.evidence.readings import READINGS
+from harvestdetect.judge.ledger import EFFECT, Ledger, Posted, post, values_of
+from harvestdetect.judge.ledger_file import dumped
+from harvestdetect.judge.triage import Judgement, judge
+
+__all__ = ["main"]
+
+PLANTED: Final = 0.5
+"""Share of a candidate's accounts from one campaign from which the candidate is that campaign's."""
+INNOCENT: Final = 0.25
+"""Share of a candidate's accounts from one campaign below which the candidate is innocent. Those between are left out."""
+LOOK_ALIKE: Final = 3.0
+"""Weight of a candidate of a planted look-alike, beside other innocent candidates."""
+PART: Final = 0.3
+"""Share of a candidate's accounts from one look-alike from which it is that look-alike's."""
+ABSENT: Final = -0.5
+"""Least bits of a measure. An attacker can avoid to look conspicuous in any of them, so its absence says little."""
+STEADY: Final = 100.0
+"""Innocent candidates of a dump that weigh as much as the reference."""
+FOLDS: Final = 6
+"""Parts of the dumps, each judged by a model of the others."""
+FALSE_REVIEWS: Final = 1.0
+"""Innocent candidates at ``review`` or above for each 100,000 prompts that the prior is set for."""
+FDR: Final = 0.2
+"""Rate at which they are counted (Efron 2004)."""
+KEPT: Final = 200
+"""Held-out innocent candidates that are kept in the file, those nearest to a finding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A candidate with its truth."""
+
+    values: Mapping[str, float]
+    accounts: frozenset[str]
+    campaign: str | None
+    """The campaign that has most of its accounts."""
+    share: float
+    """The share of its accounts that are of that campaign."""
+    look_alike: str | None
+    dump: int
+
+
+def examples_of(dumps: Sequence[Measured]) -> list[Example]:
+    """The candidates of all dumps."""
+    found = []
+    for number, dump in enumerate(dumps):
+        campaigns = [g for g in dump.truth if g.kind == "campaign"]
+        others = [g for g in dump.truth if g.kind != "campaign"]
+        for one in dump.candidates:
+            accounts = frozenset(one["accounts"])
+            most = max(campaigns, key=lambda g: len(accounts & g.accounts), default=None)
+            like = max(others, key=lambda g: len(accounts & g.accounts), default=None)
+            share = len(accounts & most.accounts) / len(accounts) if most else 0.0
+            found.append(
+                Example(
+                    values=_values(one), accounts=accounts, campaign=most.name if most and share else None,
+                    share=share, dump=number,
+                    look_alike=like.name if like and len(accounts & like.accounts) >= PART * len(accounts) else None,
+                )
+            )  # fmt: skip
+    return found
+
+
+def _values(one: Mapping[str, Any]) -> dict[str, float]:
+    evidence = [
+        Evidence(
+            id=id_, name="", family=e["family"], value=e["value"], null="", expected=e["expected"],
+            p_value=e["p_value"], sentence="",
+        )
+        for id_, e in one["evidence"].items()
+    ]  # fmt: skip
+    return values_of(evidence, one["readings"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RowKind:
+    family: Family
+    rises: bool
+    least: float
+
+
+def _kinds() -> dict[str, _RowKind]:
+    """The rows that a ledger may have."""
+    found: dict[str, _RowKind] = {}
+    for m in MEASURES:
+        if m.take is not None and not m.closer_look and m.family != "intent":
+            found[m.id] = _RowKind(family=m.family, rises=True, least=ABSENT)
+            found[m.id + EFFECT] = _RowKind(family=m.family, rises=m.tail == "high", least=ABSENT)
+    for r in READINGS:
+        found[r.id] = _RowKind(family=r.family, rises=r.speaks == "high", least=-CLIP)
+    return found
+
+
+def _table(examples: Sequence[Example], kinds: Mapping[str, _RowKind]) -> Examples:
+    """The examples whose truth is clear, as a table."""
+    pieces = Counter((e.dump, e.campaign) for e in examples if e.share >= PLANTED)
+    clear = [e for e in examples if e.share >= PLANTED or e.share < INNOCENT]
+    weight = [
+        pieces[e.dump, e.campaign] ** -0.5 if e.share >= PLANTED else LOOK_ALIKE if e.look_alike else 1.0 for e in clear
+    ]
+    return Examples(
+        ids=list(kinds),
+        values=np.array([[e.values.get(id_, np.nan) for id_ in kinds] for e in clear]),
+        campaign=np.array([e.share >= PLANTED for e in clear]),
+        weight=np.array(weight),
+        dump=np.array([e.dump for e in clear]),
+    )
+
+
+def _fitted(examples: Sequence[Example]) -> Ledger:
+    kinds = _kinds()
+    found: Fitted = fit(
+        _table(examples, kinds), rises=[k.rises for k in kinds.values()], least=[k.least for k in kinds.values()]
+    )
+    curves = {id_: replace(curve, family=kinds[id_].family) for id_, curve in found.curves.items()}
+    return Ledger(curves=curves, prior=found.intercept, steady=STEADY)
+
+
+def _posted(ledger: Ledger, examples: Sequence[Example]) -> list[Posted]:
+    """The ledgers of candidates, each beside those of its own dump."""
+    by_dump: dict[int, list[int]] = defaultdict(list)
+    for i, e in enumerate(examples):
+        by_dump[e.dump].append(i)
+    found: dict[int, Posted] = {}
+    for places in by_dump.values():
+        found |= dict(zip(places, post(ledger, [examples[i].values for i in places]), strict=True))
+    return [found[i] for i in range(len(examples))]
+
+
+def _held_out(examples: Sequence[Example]) -> list[tuple[Ledger, list[Example]]]:
+    """The model of each fold, and the candidates of that fold."""
+    return [
+        (_fitted([e for e in examples if e.dump % FOLDS != part]), [e for e in examples if e.dump % FOLDS == part])
+        for part in range(FOLDS)
+    ]
+
+
+def _judged(folds: Sequence[tuple[Ledger, list[Example]]], *, moved: float) -> list[tuple[Example, Judgement]]:
+    """All candidates, judged by models that have not seen their dumps.
+
+    Args:
+        folds: see :func:`_held_out`.
+        moved: bits added to the prior.
+    """
+    found: list[tuple[Example, Judgement]] = []
+    for ledger, own in folds:
+        if own:
+            used = replace(ledger, prior=ledger.prior + moved)
+            found += zip(own, judge(_posted(used, own), [()] * len(own), ledger=used, fdr=FDR), strict=True)
+    return found
+
+
+def _false(judged: Sequence[tuple[Example, Judgement]]) -> int:
+    return sum(j.tier in ("urgent", "review") and e.share < INNOCENT for e, j in judged)
+
+
+def _prior(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> float:
+    """Bits to move the prior by, so that at most :data:`FALSE_REVIEWS` of the innocents are at ``review``."""
+    low, high = -8.0, 4.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        if _false(_judged(folds, moved=middle)) * 100_000 <= FALSE_REVIEWS * prompts:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measured]) -> str:
+    """What the held-out models make of the candidates, by source."""
+    lines = [
+        "| source | dumps | campaigns found | accounts found | account precision | false urgent / review | per 100,000 prompts |"
+    ]
+    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    by_dump: dict[int, list[tuple[Example, Judgement]]] = defaultdict(list)
+    for e, j in judged:
+        by_dump[e.dump].append((e, j))
+    for source in dict.fromkeys(d.source for d in dumps):
+        own = [i for i, d in enumerate(dumps) if d.source == source]
+        found = campaigns = hit = guilty = flagged = right = urgent = review = 0
+        for i in own:
+            groups = [g for g in dumps[i].truth if g.kind == "campaign"]
+            chosen = [e for e, j in by_dump[i] if j.tier in ("urgent", "review")]
+            named = frozenset[str]().union(*(e.accounts for e in chosen))
+            planted = frozenset[str]().union(*(g.accounts for g in groups))
+            campaigns += len(groups)
+            found += sum(
+                any(2 * len(e.accounts & g.accounts) >= max(len(e.accounts), len(g.accounts)) for e in chosen)
+                for g in groups
+            )
+            guilty, hit = guilty + len(planted), hit + len(planted & named)
+            flagged, right = flagged + len(named), right + len(named & planted)
+            urgent += sum(j.tier == "urgent" and e.share < INNOCENT for e, j in by_dump[i])
+            review += sum(j.tier == "review" and e.share < INNOCENT for e, j in by_dump[i])
+        rows = sum(dumps[i].rows for i in own)
+        lines.append(
+            f"| {source} | {len(own)} | {found} of {campaigns} | {_share(hit, guilty)} | {_share(right, flagged)} | "
+            f"{urgent} / {review} | {(urgent + review) * 100_000 / rows:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.2f}" if whole else "–"
+
+
+def _rows(ledger: Ledger) -> str:
+    """The rows of a ledger with the least and most bits of each."""
+    lines = ["| row | family | for it from | most bits for | most bits against |", "|---|---|---:|---:|---:|"]
+    strongest = sorted(ledger.curves.items(), key=lambda c: -c[1].weight * max(map(abs, c[1].bits)))
+    for id_, c in strongest:
+        bits = [c.weight * b for b in c.bits]
+        edge = float(np.interp(0.0, sorted(bits), c.knots if c.rises else c.knots[::-1]))
+        lines.append(f"| {id_} | {c.family} | {edge:.3g} | {max(*bits, 0.0):.1f} | {min(*bits, 0.0):.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description="Fits the ledger.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder with the public texts")
+    parser.add_argument("--half", default="tuning", choices=get_args(Half))
+    parser.add_argument("--sources", default=",".join(SOURCES), help="kinds of dumps, with commas")
+    parser.add_argument("--seeds", type=int, default=6, help="dumps of each kind")
+    parser.add_argument("--first-seed", type=int, default=300)
+    parser.add_argument("--work", type=Path, help="keeps dumps and scans")
+    parser.add_argument("--out", type=Path, help="the file of the ledger; without it, nothing is written")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    given = _arguments(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        work = given.work or Path(folder)
+        dumps = [
+            one
+            for seed in range(given.first_seed, given.first_seed + given.seeds)
+            for source in given.sources.split(",")
+            for one in measured(source, half=given.half, seed=seed, data=given.data, work=work)
+        ]
+    ledger, text = fitted(dumps)
+    sys.stdout.write(text)
+    if given.out is not None:
+        given.out.write_bytes(dumped(ledger))
+    return 0
+
+
+def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
+    """The ledger that some scanned dumps give, and the tables about it."""
+    examples = examples_of(dumps)
+    prompts = sum(d.rows for d in dumps)
+    folds = _held_out(examples)
+    moved = _prior(folds, prompts)
+    judged = _judged(folds, moved=moved)
+    innocents = [j for e, j in judged if e.share < INNOCENT]
+    reach = sorted(tuple(j.reach[t] for t in TIERS) for j in innocents)
+    nearest = sorted(reach, key=lambda r: r[2])[:KEPT]
+    model = _fitted(examples)
+    ledger = replace(
+        model,
+        prior=model.prior + moved,
+        made=datetime.now(UTC).strftime("%Y-%m-%d"),
+        sources=tuple(f"{name}: {count}" for name, count in Counter(d.source for d in dumps).items()),
+        held_out=tuple((u, r, w) for u, r, w in nearest),
+        held_out_count=len(innocents),
+        held_out_prompts=prompts,
+    )
+    planted = sum(e.share >= PLANTED for e in examples)
+    text = (
+        f"{len(dumps)} dumps, {prompts:,} prompts, {len(examples):,} candidates: {planted:,} of campaigns, "
+        f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}).\n\n"
+        f"{_tables(judged, dumps)}\n{_rows(ledger)}"
+    )
+    return ledger, text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The dumps that a ledger is fitted on, and what a scan measured of their candidates.
+
+Worlds of programs and of attackers who adapt, with and without metadata, the scenarios of the recall benchmark with
+their look-alikes, real texts on real traces, and innocent traffic of several kinds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast, get_args
+
+from benchmarks import innocents
+from benchmarks.planting import PlantedDump, plant, write
+from benchmarks.real_dump import build
+from benchmarks.real_texts import Half
+from benchmarks.scenarios import Part, dumps
+from benchmarks.sources import real_sources
+from benchmarks.world_plan import World
+from benchmarks.worlds import lay, scanned
+from harvestdetect.simulate.evaluate import Planted, read_truth
+
+__all__ = ["SOURCES", "Measured", "measured", "names_of"]
+
+ROWS: Final = 40_000
+"""Rows of a world, about."""
+GROUND: Final = 30_000
+"""Background rows of a dump of the recall benchmark."""
+PACKED: Final = (
+    "grid-8",
+    "grid-9",
+    "grid-10",
+    "grid-12",
+    "evasions-1",
+    "evasions-2",
+    "evasions-3",
+    "look-alikes",
+    "look-alikes-metadata",
+)
+"""Dumps of the recall benchmark that hold many scenarios, or many look-alikes."""
+SOURCES: Final = ("api", "adaptive", "api-bare", "adaptive-bare", "recall", "real", *get_args(innocents.Kind))
+"""Kinds of dumps. The bare ones have account, time and text alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a scan measured of a dump, and its truth."""
+
+    name: str
+    source: str
+    rows: int
+    candidates: Sequence[dict[str, Any]]
+    """See :func:`benchmarks.world_scan.scan`."""
+    truth: Sequence[Planted]
+
+
+def names_of(source: str, seed: int) -> list[str]:
+    """The names of the dumps of a source and seed."""
+    return [f"recall-{name}-{seed}" for name in PACKED] if source == "recall" else [f"{source}-{seed}"]
+
+
+def measured(source: str, *, half: Half, seed: int, data: Path, work: Path) -> Iterator[Measured]:
+    """The dumps of a source and seed, scanned; what lies in the folder is not scanned again.
+
+    Args:
+        source: one of :data:`SOURCES`.
+        half: of the texts.
+        seed: of every draw.
+        data: the folder with the public texts.
+        work: keeps dumps and scans.
+    """
+    for name in names_of(source, seed):
+        folder = work / half / name
+        if not (folder / "scan.json").is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            rows = _laid(name, source, half=half, seed=seed, data=data, folder=folder)
+            scanned(folder / "prompts.jsonl.gz", folder, encoder="fast")
+            (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+        scan = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
+        truth = read_truth(folder) if (folder / "truth.jsonl").stat().st_size else []
+        rows = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
+        yield Measured(name=name, source=source, rows=rows, candidates=scan["measured"], truth=truth)
+
+
+def _laid(name: str, source: str, *, half: Half, seed: int, data: Path, folder: Path) -> int:
+    """Writes a dump into its folder, and returns its rows."""
+    if source == "real":
+        return build(folder, data=data, half=half, seed=seed).rows
+    makers: dict[str, Callable[[], PlantedDump]] = {
+        "recall": lambda: _recall(name, half=half, seed=seed, data=data),
+        **{kind: _innocent(kind, half=half, seed=seed, data=data) for kind in get_args(innocents.Kind)},
+        **{
+            f"{world}{bare}": _world(world, half=half, seed=seed, data=data, metadata=not bare)
+            for world in get_args(World)
+            for bare in ("", "-bare")
+        },
+    }
+    dump = makers[source]()
+    write(dump, folder)
+    return len(dump.rows)
+
+
+def _world(world: World, *, half: Half, seed: int, data: Path, metadata: bool) -> Callable[[], PlantedDump]:
+    return lambda: lay(world, half=half, seed=seed, rows=ROWS, data=data, metadata=metadata)
+
+
+def _innocent(kind: innocents.Kind, *, half: Half, seed: int, data: Path) -> Callable[[], PlantedDump]:
+    return lambda: innocents.lay(kind, half=half, seed=seed, rows=ROWS, data=data, metadata=seed % 2 == 0)
+
+
+def _recall(name: str, *, half: Half, seed: int, data: Path) -> PlantedDump:
+    wanted = name.removeprefix("recall-").rpartition("-")[0]
+    part = cast(Part, wanted if wanted.startswith("look") else wanted.rpartition("-")[0])
+    part = cast(Part, "look-alikes") if wanted.startswith("look") else part
+    dump = next(d for d in dumps(part, rows=GROUND) if d.name == wanted)
+    key = f"fit-{half}-{seed}-{wanted}"
+    return plant(dump, real_sources(data, half=half, seed=key, rows=round(GROUND * dump.rows)), half=half, seed=key)

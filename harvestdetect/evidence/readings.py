@@ -1,0 +1,267 @@
+"""Readings of a candidate: numbers that say how innocent groups differ from campaigns.
+
+A reading has no null distribution. What it speaks for is learned from innocent candidates and planted campaigns
+(:mod:`harvestdetect.judge.ledger`). To add one, write a function ``(inputs) -> float | None`` and add a
+:class:`Reading` to :data:`READINGS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from harvestdetect.data import NO_TIME, Family
+from harvestdetect.evidence.candidate import CandidateData, MeasureContext
+from harvestdetect.evidence.explanations import ExplanationInputs
+from harvestdetect.evidence.least_data import MIN_SAMPLE
+from harvestdetect.evidence.shared_values import LARGEST
+from harvestdetect.evidence.work_list import own_excess
+from harvestdetect.util.arrays import Floats, Floats32, Ints, unit
+
+__all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
+
+
+FEW: Final = 0.05
+"""Share of copies below which fewer say nothing more."""
+SUBJECTS: Final = 12
+"""Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingInputs:
+    """What readings are taken from."""
+
+    candidate: CandidateData
+    context: MeasureContext
+    explained: ExplanationInputs
+    """The values that benign explanations are tested on."""
+
+    @property
+    def volumes(self) -> Floats:
+        """float64[a]: all requests of each account."""
+        return self.context.reference.sent[self.candidate.trimmed.accounts].astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One reading."""
+
+    id: str
+    """Stable, in snake case: the key of files."""
+    family: Family
+    """The block of the ledger that it belongs to."""
+    label: str
+    """What people read."""
+    speaks: Literal["high", "low"]
+    """Which values speak for a campaign."""
+    take: Callable[[ReadingInputs], float | None]
+    """Takes it; None if there is too little data. It must be pure."""
+
+
+def _logs(value: float) -> float:
+    return float(np.log2(max(value, 1e-9)))
+
+
+def _spread(inputs: ReadingInputs) -> float | None:
+    """Accounts over the accounts that would have a prompt if the prompts were dealt by volume; as a logarithm of 2.
+
+    A popular phrase is in a random part of everybody's traffic, so about as many accounts have it as that gives.
+    """
+    sent = inputs.context.reference.sent
+    if not sent.sum():
+        return None
+    campaign = inputs.candidate.trimmed
+    share = np.minimum(sent / sent.sum(), 1 - 1e-12)
+    expected = float(-np.expm1(len(campaign.prompts) * np.log1p(-share)).sum())
+    return _logs(len(campaign.accounts) / max(expected, 1.0))
+
+
+def _heavy(inputs: ReadingInputs) -> float | None:
+    """How much busier its accounts are than all accounts, in doublings, less what choosing accounts by volume gives.
+
+    About 0 for a popular phrase, because heavy accounts have it in proportion to what they send.
+    """
+    sent = inputs.context.reference.sent.astype(np.float64)
+    sent = sent[sent > 0]
+    if not len(sent):
+        return None
+    logs = np.log2(sent)
+    by_volume = float((logs * sent).sum() / sent.sum())
+    return float(np.log2(np.maximum(inputs.volumes, 1)).mean()) - by_volume
+
+
+def _uneven_share(inputs: ReadingInputs) -> float | None:
+    """Interquartile range of the share of their traffic that the accounts spend on the candidate."""
+    shares = inputs.candidate.trimmed.harvest_share
+    return float(np.subtract(*np.quantile(shares, (0.75, 0.25)))) if len(shares) else None
+
+
+def _own_within(inputs: ReadingInputs) -> float | None:
+    """How much more alike two prompts of one account are than two of different accounts, within the templates."""
+    groups = inputs.candidate.groups
+    if groups is None:
+        return None
+    campaign = inputs.candidate.trimmed
+    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, groups.own)]
+    return own_excess(inputs.context.scan.vectors, groups.own, groups.member, cluster)
+
+
+def _own_beyond(inputs: ReadingInputs) -> float | None:
+    """The same within coarse subjects, so that an account with one language of its own is not taken for one with data.
+
+    Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
+    """
+    groups = inputs.candidate.groups
+    if groups is None or len(groups.own) < SUBJECTS * MIN_SAMPLE:
+        return None
+    vectors = unit(np.asarray(inputs.context.scan.vectors[groups.own], np.float32))
+    return own_excess(inputs.context.scan.vectors, groups.own, groups.member, _subjects(vectors))
+
+
+def _subjects(vectors: Floats32) -> Ints:
+    """int64[t]: the subject of each of float32[t, d] unit vectors, 0 to :data:`SUBJECTS` - 1."""
+    centres = [vectors.mean(axis=0)]
+    nearest = vectors @ centres[0]
+    for _ in range(SUBJECTS):
+        centres.append(vectors[int(nearest.argmin())])
+        nearest = np.maximum(nearest, vectors @ centres[-1])
+    table = np.array(centres[1:])
+    for _ in range(5):
+        of = (vectors @ table.T).argmax(axis=1)
+        table = unit(np.array([vectors[of == i].sum(axis=0) if (of == i).any() else table[i] for i in range(SUBJECTS)]))
+    return np.asarray((vectors @ table.T).argmax(axis=1), np.int64)
+
+
+def _times(inputs: ReadingInputs) -> tuple[Ints, Ints] | None:
+    """The times of the candidate's prompts, by account and time, and the account of each."""
+    prompts, rows = inputs.context.scan.corpus.prompts, inputs.candidate.trimmed.prompts
+    time, account = prompts.time[rows], prompts.account[rows]
+    known = time != NO_TIME
+    if not known.any():
+        return None
+    order = np.lexsort((time[known], account[known]))
+    return time[known][order], account[known][order].astype(np.int64)
+
+
+def _lifetime(inputs: ReadingInputs) -> float | None:
+    """Share of the time of all prompts between the first and the last of an account's, the median of those with two."""
+    timed = _times(inputs)
+    if timed is None:
+        return None
+    time, account = timed
+    starts = np.flatnonzero(np.diff(account, prepend=-1))
+    last = np.append(starts[1:], len(account)) - 1
+    several = last > starts
+    low, high = np.quantile(inputs.context.scan.corpus.prompts.time, (0.01, 0.99))
+    if several.sum() < MIN_SAMPLE or high <= low:
+        return None
+    return float(np.median((time[last] - time[starts])[several])) / float(high - low)
+
+
+def _regular(inputs: ReadingInputs) -> float | None:
+    """How uneven the gaps between an account's prompts are: the median deviation over the mean, as a logarithm of 2.
+
+    1 (a logarithm of 0) for independent times; more for sittings, less for a clock.
+    """
+    timed = _times(inputs)
+    if timed is None:
+        return None
+    time, account = timed
+    same = account[1:] == account[:-1]
+    gaps, owner = np.diff(time)[same].astype(np.float64), account[1:][same]
+    who, place, count = np.unique(owner, return_inverse=True, return_counts=True)
+    enough = count >= MIN_SAMPLE
+    if enough.sum() < MIN_SAMPLE:
+        return None
+    mean = np.bincount(place, gaps) / count
+    deviation = np.sqrt(np.maximum(np.bincount(place, gaps**2) / count - mean**2, 0.0))
+    return _logs(float(np.median(deviation[enough] / np.maximum(mean[enough], 1.0))) + 0.01)
+
+
+def _deviations(inputs: ReadingInputs) -> float | None:
+    own = inputs.explained.own_subjects
+    return None if own is None else own.deviations
+
+
+READINGS: Final = (
+    Reading(
+        id="copies", speaks="low", family="text", label="prompts that repeat another",
+        take=lambda x: _logs(max(x.explained.copies, FEW)),
+    ),
+    Reading(
+        id="in_common", speaks="low", family="text", label="prompts that two accounts have in common",
+        take=lambda x: _logs(max(x.explained.in_common, FEW)),
+    ),
+    Reading(
+        id="words", speaks="high", family="text", label="length of the prompts", take=lambda x: _logs(x.explained.median_words + 1)
+    ),
+    Reading(id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated)),
+    Reading(
+        id="load", speaks="low", family="structure", label="unevenness of the load",
+        take=lambda x: _logs(x.explained.load_ratio + 0.01),
+    ),
+    Reading(id="uneven_share", speaks="low", family="structure", label="spread of the share of traffic", take=_uneven_share),
+    Reading(
+        id="own_subjects", speaks="low", family="structure", label="subjects of the accounts' own",
+        take=lambda x: None if x.explained.own_subjects is None else x.explained.own_subjects.of_usual,
+    ),
+    Reading(
+        id="own_deviations", speaks="low", family="structure", label="subjects of the accounts' own, against a shuffle",
+        take=lambda x: None if (found := _deviations(x)) is None else max(found, 0.0),
+    ),
+    Reading(
+        id="shared_items", speaks="low", family="structure", label="the same items in each account, against a shuffle",
+        take=lambda x: None if (found := _deviations(x)) is None else max(-found, 0.0),
+    ),
+    Reading(
+        id="own_within", speaks="low", family="structure", label="subjects of the accounts' own within a template", take=_own_within
+    ),
+    Reading(
+        id="own_beyond", speaks="low", family="structure", label="subjects of the accounts' own within a language",
+        take=_own_beyond,
+    ),
+    Reading(
+        id="several", speaks="high", family="structure", label="accounts with several templates", take=lambda x: x.explained.several
+    ),
+    Reading(
+        id="busiest", speaks="low", family="structure", label="share of the busiest accounts",
+        take=lambda x: float(np.sort(x.explained.counts)[-LARGEST:].sum() / x.explained.counts.sum()),
+    ),
+    Reading(
+        id="spread", speaks="low", family="structure", label="accounts beside a random part of all traffic", take=_spread
+    ),
+    Reading(
+        id="heavy", speaks="high", family="structure", label="volume of the accounts beside a random part of all traffic", take=_heavy
+    ),
+    Reading(
+        id="days", speaks="high", family="time", label="days from first to last prompt",
+        take=lambda x: None if x.explained.days is None else _logs(x.explained.days + 1),
+    ),
+    Reading(id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt", take=_lifetime),
+    Reading(
+        id="regular", speaks="low", family="time", label="unevenness of the gaps between an account's prompts", take=_regular
+    ),
+    Reading(
+        id="one_organisation", speaks="low", family="infrastructure", label="accounts in one organisation",
+        take=lambda x: x.explained.shares.get("org"),
+    ),
+    Reading(
+        id="one_network", speaks="high", family="infrastructure", label="accounts in one network",
+        take=lambda x: x.explained.shares.get("network"),
+    ),
+)  # fmt: skip
+"""Every reading."""
+
+
+def readings_of(inputs: ReadingInputs, *, leave_out: Collection[Family] = ()) -> Mapping[str, float]:
+    """The readings of a candidate by id, without those that cannot be taken.
+
+    Args:
+        inputs: of the candidate.
+        leave_out: families whose readings are left out.
+    """
+    found = {reading.id: reading.take(inputs) for reading in READINGS if reading.family not in leave_out}
+    return {id_: float(value) for id_, value in found.items() if value is not None}

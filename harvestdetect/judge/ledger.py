@@ -1,0 +1,198 @@
+"""The ledger: what each measure and reading of a candidate says for a campaign or against it, in bits.
+
+An additive model in the manner of Fellegi & Sunter (1969): every row is the logarithm (base 2) of how much more often
+planted campaigns have such a value than innocent candidates do. The rows and the prior odds add up to the odds that the
+candidate is a campaign. Rows that say the same share their weight, so ten ways to say one thing are not ten witnesses.
+
+Curves and weights are fitted by ``python -m benchmarks.fit`` and shipped in ``ledger.json``. Innocent candidates differ
+between services, so the curves are moved towards the bulk of the dump under scan (an empirical null, Efron 2004; here
+by expectation-maximisation): what most of its candidates have speaks against none of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.data import Evidence, Family
+from harvestdetect.util.arrays import Floats
+
+__all__ = ["EFFECT", "Curve", "Ledger", "Posted", "post", "row_of", "values_of"]
+
+SUREST: Final = 12.0
+"""Negative decimal logarithm of the p-value from which on a measure is no surer. Beyond, p-values are extrapolated."""
+EFFECT: Final = "/effect"
+"""Ends the id of the row that says how far a measure differs from its null."""
+TINY: Final = 1e-6
+"""Smallest share that is divided by."""
+ROUNDS: Final = 10
+"""Rounds in which the bulk of the dump and the odds of its candidates are estimated in turn. They converge in fewer."""
+LEAST_ODDS: Final = -200.0
+"""Logarithm (base 2) of odds below which, and above whose negative, odds count as this. It keeps powers finite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """The bits of one row as a function of its value: straight lines between knots, level beyond the outer ones."""
+
+    family: Family
+    """The block that the row is shown in."""
+    knots: tuple[float, ...]
+    """Ascending."""
+    bits: tuple[float, ...]
+    """At each knot; they rise or fall throughout."""
+    tails: tuple[float, ...]
+    """At each knot, the share of the innocent candidates of the reference that look at least as much like a campaign."""
+    weight: float
+    """What its bits are multiplied with, 0 to 1, because other rows say some of it too."""
+
+    @property
+    def rises(self) -> bool:
+        """Whether larger values speak for a campaign."""
+        return self.bits[-1] >= self.bits[0]
+
+    def at(self, values: Floats) -> Floats:
+        """float64[n] bits, unweighted, of float64[n] values."""
+        return np.interp(values, self.knots, self.bits)
+
+    def tail(self, values: Floats) -> Floats:
+        """float64[n]: the tails at float64[n] values."""
+        return np.interp(values, self.knots, self.tails)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """A fitted model."""
+
+    curves: Mapping[str, Curve]
+    """By id of the row."""
+    prior: float
+    """Bits before any row."""
+    steady: float
+    """Number of innocent candidates of a dump that weigh as much as the reference."""
+    made: str = ""
+    """The day on which it was fitted."""
+    sources: tuple[str, ...] = ()
+    """The corpora that it was fitted on."""
+    held_out: tuple[tuple[float, float, float], ...] = ()
+    """Innocent candidates that the model was tested on without having been fitted on them, those nearest to a finding:
+    for each tier, the smallest false-discovery rate at which the candidate reaches it; infinite if it never does."""
+    held_out_count: int = 0
+    """How many there are in all."""
+    held_out_prompts: int = 0
+    """Prompts of their dumps."""
+    digest: str = ""
+    """SHA-256 of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """The ledger of one candidate."""
+
+    rows: Mapping[str, float]
+    """Bits of each row that has a value."""
+    total: float
+    """Bits of all rows and the prior: the logarithm (base 2) of the odds."""
+    probability: float
+    """That the candidate is a campaign."""
+
+
+def values_of(evidence: Sequence[Evidence], readings: Mapping[str, float]) -> dict[str, float]:
+    """The values of the rows of one candidate.
+
+    A measure gives two rows: how surely it differs from its null (the negative decimal logarithm of the p-value), and
+    how far (the logarithm of value over expected value, base 2). A reading is a row by itself.
+
+    Args:
+        evidence: of the candidate.
+        readings: by id, see :mod:`harvestdetect.evidence.readings`.
+    """
+    found = dict(readings)
+    for one in evidence:
+        found[one.id] = min(-math.log10(max(one.p_value, 10**-SUREST)), SUREST)
+        if one.value > 0 and one.expected > 0:
+            found[one.id + EFFECT] = math.log2(one.value / one.expected)
+    return found
+
+
+def row_of(id_: str) -> str:
+    """The measure or reading that a row belongs to."""
+    return id_.removesuffix(EFFECT)
+
+
+def post(
+    ledger: Ledger, values: Sequence[Mapping[str, float]], *, innocents: Sequence[Mapping[str, float]] = ()
+) -> list[Posted]:
+    """The ledgers of all candidates of a scan.
+
+    Args:
+        ledger: the model.
+        values: of each candidate by row; rows without a value are left out.
+        innocents: the same of candidates of this service that are known to be innocent.
+    """
+    if not values:
+        return []
+    ids = sorted(ledger.curves)
+    rows = [_Row(ledger.curves[id_], id_, values, innocents, ledger.steady) for id_ in ids]
+    bits = np.zeros((len(values), len(ids)))
+    innocent = np.ones(len(values))
+    total = np.full(len(values), ledger.prior)
+    for _ in range(ROUNDS if ids else 0):
+        bits = np.stack([row.bits(innocent) for row in rows], axis=1)
+        total = np.clip(ledger.prior + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS)
+        innocent = 1 / (1 + np.exp2(total))
+    return [
+        Posted(
+            rows={id_: float(bits[i, j]) for j, id_ in enumerate(ids) if id_ in values[i]},
+            total=float(total[i]),
+            probability=float(1 - innocent[i]),
+        )
+        for i in range(len(values))
+    ]
+
+
+class _Row:
+    """One row over all candidates of a scan, and how common its values are among the innocent ones."""
+
+    def __init__(
+        self,
+        curve: Curve,
+        id_: str,
+        values: Sequence[Mapping[str, float]],
+        innocents: Sequence[Mapping[str, float]],
+        steady: float,
+    ) -> None:
+        value = np.array([one.get(id_, np.nan) for one in values])
+        self._known = ~np.isnan(value)
+        self._weight, self._steady = curve.weight, steady
+        own = value[self._known]
+        self._bits, self._tail = curve.at(own), curve.tail(own)
+        others = np.array([one[id_] for one in innocents if id_ in one])
+        sign = -1.0 if curve.rises else 1.0
+        every = sign * np.concatenate((own, others))
+        self._order = np.argsort(every, kind="stable")
+        # how many of all values, in this order, look at least as much like a campaign as each
+        self._as_far = np.searchsorted(every[self._order], sign * own, side="right")
+        self._others = np.ones(len(others))
+
+    def bits(self, innocent: Floats) -> Floats:
+        """float64[n]: the bits of each candidate, 0 where it has no value.
+
+        Where a value is commoner among the innocent candidates of this dump than among those of the reference, it says
+        less by as many bits, down to nothing.
+
+        Args:
+            innocent: float64[n], probability of innocence of each candidate.
+        """
+        own = innocent[self._known]
+        mass = np.concatenate(([0.0], np.cumsum(np.concatenate((own, self._others))[self._order])))
+        as_far = np.maximum(mass[self._as_far] - own, 0.0)
+        share = (as_far + self._steady * self._tail) / (mass[-1] - own + self._steady)
+        less = np.maximum(np.log2(np.maximum(share, TINY) / np.maximum(self._tail, TINY)), 0.0)
+        found = np.zeros(len(innocent))
+        found[self._known] = self._weight * np.maximum(self._bits - less, np.minimum(self._bits, 0.0))
+        return found

@@ -1,0 +1,123 @@
+"""The file of a ledger: canonical JSON. The package ships one, ``ledger.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from typing import Final
+
+from harvestdetect.data import Family
+from harvestdetect.errors import CalibrationError
+from harvestdetect.judge.ledger import Curve, Ledger
+
+__all__ = ["dumped", "loaded", "shipped_ledger"]
+
+FORMAT: Final = "harvestdetect-ledger"
+"""Value of ``format`` in the file."""
+VERSION: Final = 1
+"""Version of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    family: Family
+    knots: tuple[float, ...]
+    bits: tuple[float, ...]
+    tails: tuple[float, ...]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    format: str
+    version: int
+    made: str
+    sources: tuple[str, ...]
+    prior: float
+    steady: float
+    rows: dict[str, _Row]
+    held_out: tuple[tuple[float | None, float | None, float | None], ...]
+    held_out_count: int
+    held_out_prompts: int
+
+
+def dumped(ledger: Ledger) -> bytes:
+    """The file of a ledger; equal ledgers give equal bytes."""
+    values = {
+        "format": FORMAT,
+        "version": VERSION,
+        "made": ledger.made,
+        "sources": list(ledger.sources),
+        "prior": round(ledger.prior, 4),
+        "steady": ledger.steady,
+        "rows": {
+            id_: {
+                "family": c.family,
+                "knots": [round(x, 5) for x in c.knots],
+                "bits": [round(x, 4) for x in c.bits],
+                "tails": [round(x, 5) for x in c.tails],
+                "weight": round(c.weight, 4),
+            }
+            for id_, c in sorted(ledger.curves.items())
+        },
+        "held_out": [[float(f"{r:.4g}") if math.isfinite(r) else None for r in reach] for reach in ledger.held_out],
+        "held_out_count": ledger.held_out_count,
+        "held_out_prompts": ledger.held_out_prompts,
+    }
+    text = json.dumps(values, sort_keys=True, ensure_ascii=True, allow_nan=False, indent=1)
+    return (text + "\n").encode("ascii")
+
+
+def loaded(data: bytes, *, name: str) -> Ledger:
+    """The ledger of a file of :func:`dumped`.
+
+    Args:
+        data: the file.
+        name: of the file, for messages.
+
+    Raises:
+        CalibrationError: it is no ledger, is of an unknown version, or is inconsistent.
+    """
+    import msgspec
+
+    try:
+        stored = msgspec.json.decode(data, type=_Stored)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise CalibrationError(f"{name} is no ledger: {error}") from None
+    if stored.format != FORMAT or stored.version != VERSION:
+        raise CalibrationError(f"{name} is no ledger of version {VERSION}")
+    for id_, row in stored.rows.items():
+        ordered = all(a < b for a, b in zip(row.knots, row.knots[1:], strict=False))
+        if not row.knots or len(row.knots) != len(row.bits) or not ordered:
+            raise CalibrationError(f"{name} is damaged: the knots of {id_!a} must rise, with bits for each")
+        if row.bits not in (tuple(sorted(row.bits)), tuple(sorted(row.bits, reverse=True))):
+            raise CalibrationError(f"{name} is damaged: the bits of {id_!a} must rise or fall throughout")
+    return Ledger(
+        curves={
+            id_: Curve(family=row.family, knots=row.knots, bits=row.bits, tails=row.tails, weight=row.weight)
+            for id_, row in sorted(stored.rows.items())
+        },
+        prior=stored.prior,
+        steady=stored.steady,
+        made=stored.made,
+        sources=stored.sources,
+        held_out=tuple((_rate(urgent), _rate(review), _rate(watch)) for urgent, review, watch in stored.held_out),
+        held_out_count=stored.held_out_count,
+        held_out_prompts=stored.held_out_prompts,
+        digest=sha256(data).hexdigest(),
+    )
+
+
+@cache
+def shipped_ledger() -> Ledger:
+    """The ledger that the package ships."""
+    file = resources.files("harvestdetect.judge") / "ledger.json"
+    return loaded(file.read_bytes(), name="ledger.json")
+
+
+def _rate(value: float | None) -> float:
+    return math.inf if value is None else value
