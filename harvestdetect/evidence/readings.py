@@ -26,6 +26,8 @@ __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 
 FEW: Final = 0.05
 """Share of copies below which fewer say nothing more."""
+NEXT_TO_NONE: Final = 0.01
+"""Added to a ratio before its logarithm is taken, so that smaller ones differ by next to nothing."""
 SUBJECTS: Final = 12
 """Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
@@ -178,15 +180,39 @@ def _regular(inputs: ReadingInputs) -> float | None:
         return None
     mean = np.bincount(place, gaps) / count
     deviation = np.sqrt(np.maximum(np.bincount(place, gaps**2) / count - mean**2, 0.0))
-    return _logs(float(np.median(deviation[enough] / np.maximum(mean[enough], 1.0))) + 0.01)
+    return _logs(float(np.median(deviation[enough] / np.maximum(mean[enough], 1.0))) + NEXT_TO_NONE)
+
+
+def _words(inputs: ReadingInputs) -> float:
+    return _logs(inputs.explained.median_words + 1)
+
+
+def _busiest(inputs: ReadingInputs) -> float:
+    """Share of the prompts that the busiest accounts sent."""
+    counts = inputs.explained.counts
+    return float(np.sort(counts)[-LARGEST:].sum() / counts.sum())
 
 
 def _deviations(inputs: ReadingInputs) -> float | None:
+    """How much more alike an account's prompts are than a shuffle gives, in standard deviations; 0 where they are less."""
     own = inputs.explained.own_subjects
-    return None if own is None else own.deviations
+    return None if own is None else max(own.deviations, 0.0)
 
 
-READINGS: Final = (
+def _shared_items(inputs: ReadingInputs) -> float | None:
+    """How much less alike an account's prompts are than a shuffle gives, in standard deviations; 0 where they are more.
+
+    Less, because each account sent every item of one list once.
+    """
+    own = inputs.explained.own_subjects
+    return None if own is None else max(-own.deviations, 0.0)
+
+
+def _days(inputs: ReadingInputs) -> float | None:
+    return None if inputs.explained.days is None else _logs(inputs.explained.days + 1)
+
+
+_TEXT: Final = (
     Reading(
         id="copies", speaks="low", family="text", label="prompts that repeat another",
         take=lambda x: _logs(max(x.explained.copies, FEW)),
@@ -196,54 +222,75 @@ READINGS: Final = (
         take=lambda x: _logs(max(x.explained.in_common, FEW)),
     ),
     Reading(
-        id="words", speaks="high", family="text", label="length of the prompts", take=lambda x: _logs(x.explained.median_words + 1)
+        id="words", speaks="high", family="text", label="length of the prompts",
+        take=_words,
     ),
-    Reading(id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated)),
+    Reading(
+        id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated),
+    ),
+)  # fmt: skip
+"""The readings of the family text."""
+
+_STRUCTURE: Final = (
     Reading(
         id="load", speaks="low", family="structure", label="unevenness of the load",
-        take=lambda x: _logs(x.explained.load_ratio + 0.01),
+        take=lambda x: _logs(x.explained.load_ratio + NEXT_TO_NONE),
     ),
-    Reading(id="uneven_share", speaks="low", family="structure", label="spread of the share of traffic", take=_uneven_share),
+    Reading(
+        id="uneven_share", speaks="low", family="structure", label="spread of the share of traffic", take=_uneven_share,
+    ),
     Reading(
         id="own_subjects", speaks="low", family="structure", label="subjects of the accounts' own",
         take=lambda x: None if x.explained.own_subjects is None else x.explained.own_subjects.of_usual,
     ),
     Reading(
-        id="own_deviations", speaks="low", family="structure", label="subjects of the accounts' own, against a shuffle",
-        take=lambda x: None if (found := _deviations(x)) is None else max(found, 0.0),
+        id="own_deviations", speaks="low", family="structure",
+        label="subjects of the accounts' own, against a shuffle", take=_deviations,
     ),
     Reading(
-        id="shared_items", speaks="low", family="structure", label="the same items in each account, against a shuffle",
-        take=lambda x: None if (found := _deviations(x)) is None else max(-found, 0.0),
+        id="shared_items", speaks="low", family="structure",
+        label="the same items in each account, against a shuffle", take=_shared_items,
     ),
     Reading(
-        id="own_within", speaks="low", family="structure", label="subjects of the accounts' own within a template", take=_own_within
+        id="own_within", speaks="low", family="structure",
+        label="subjects of the accounts' own within a template", take=_own_within,
     ),
     Reading(
-        id="own_beyond", speaks="low", family="structure", label="subjects of the accounts' own within a language",
-        take=_own_beyond,
+        id="own_beyond", speaks="low", family="structure",
+        label="subjects of the accounts' own within a language", take=_own_beyond,
     ),
     Reading(
-        id="several", speaks="high", family="structure", label="accounts with several templates", take=lambda x: x.explained.several
+        id="several", speaks="high", family="structure", label="accounts with several templates",
+        take=lambda x: x.explained.several,
     ),
     Reading(
-        id="busiest", speaks="low", family="structure", label="share of the busiest accounts",
-        take=lambda x: float(np.sort(x.explained.counts)[-LARGEST:].sum() / x.explained.counts.sum()),
+        id="busiest", speaks="low", family="structure", label="share of the busiest accounts", take=_busiest,
     ),
     Reading(
-        id="spread", speaks="low", family="structure", label="accounts beside a random part of all traffic", take=_spread
+        id="spread", speaks="low", family="structure", label="accounts beside a random part of all traffic",
+        take=_spread,
     ),
     Reading(
-        id="heavy", speaks="high", family="structure", label="volume of the accounts beside a random part of all traffic", take=_heavy
+        id="heavy", speaks="high", family="structure",
+        label="volume of the accounts beside a random part of all traffic", take=_heavy,
+    ),
+)  # fmt: skip
+"""The readings of the family structure."""
+
+_TIME: Final = (
+    Reading(id="days", speaks="high", family="time", label="days from first to last prompt", take=_days),
+    Reading(
+        id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt",
+        take=_lifetime,
     ),
     Reading(
-        id="days", speaks="high", family="time", label="days from first to last prompt",
-        take=lambda x: None if x.explained.days is None else _logs(x.explained.days + 1),
+        id="regular", speaks="low", family="time", label="unevenness of the gaps between an account's prompts",
+        take=_regular,
     ),
-    Reading(id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt", take=_lifetime),
-    Reading(
-        id="regular", speaks="low", family="time", label="unevenness of the gaps between an account's prompts", take=_regular
-    ),
+)  # fmt: skip
+"""The readings of the family time."""
+
+_INFRASTRUCTURE: Final = (
     Reading(
         id="one_organisation", speaks="low", family="infrastructure", label="accounts in one organisation",
         take=lambda x: x.explained.shares.get("org"),
@@ -253,6 +300,9 @@ READINGS: Final = (
         take=lambda x: x.explained.shares.get("network"),
     ),
 )  # fmt: skip
+"""The readings of the family infrastructure."""
+
+READINGS: Final = (*_TEXT, *_STRUCTURE, *_TIME, *_INFRASTRUCTURE)
 """Every reading."""
 
 

@@ -2,8 +2,8 @@
 
 How innocent candidates look is a fact of the traffic: communities keep hours of their own, products have load
 balancers, some services have programs for customers. A scan of traffic that is known to be benign shows it. The
-candidates of that scan then count as innocent in later scans, beside the reference that the ledger was fitted on: a value
-that is common among them says less (:func:`harvestdetect.judge.ledger.post`). A calibration raises nothing.
+candidates of that scan then count as innocent in later scans, beside the reference that the ledger was fitted on: a
+value that is common among them says less (:func:`harvestdetect.judge.ledger.post`). A calibration raises nothing.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class Calibration:
     innocents: tuple[Mapping[str, float], ...]
     """The values of each, by row of the ledger; without those that a hard rule caps."""
     held_out: tuple[tuple[float, float, float], ...]
-    """Candidates of each half, judged beside those of the other half. For each tier of ``TIERS``, the smallest false-discovery
-    rate at which the candidate reaches it or a higher one; infinite if it never does."""
+    """Candidates of each half, judged beside those of the other half. For each tier of ``TIERS``, the smallest
+    false-discovery rate at which the candidate reaches it or a higher one; infinite if it never does."""
     held_out_prompts: int
     """Number of prompts in both halves."""
     counts: Mapping[str, int]

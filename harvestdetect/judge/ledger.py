@@ -46,7 +46,7 @@ class Curve:
     bits: tuple[float, ...]
     """At each knot; they rise or fall throughout."""
     tails: tuple[float, ...]
-    """At each knot, the share of the innocent candidates of the reference that look at least as much like a campaign."""
+    """At each knot, the share of the reference's innocent candidates that look at least as much like a campaign."""
     weight: float
     """What its bits are multiplied with, 0 to 1, because other rows say some of it too."""
 

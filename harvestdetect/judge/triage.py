@@ -259,8 +259,8 @@ def tier_of_reach(reach: tuple[float, float, float], fdr: float) -> Tier | None:
 def expected_false(judgements: Sequence[Judgement], *, ledger: Ledger, fdr: float) -> dict[Tier, float]:
     """The number of innocent candidates to expect at each tier.
 
-    By their ledgers so many of the scan's candidates are innocent. Of the innocent candidates that the ledger was tested
-    on, none of which it was fitted on, such a share was at the tier. One more is counted than was seen.
+    By their ledgers so many of the scan's candidates are innocent. Of the innocent candidates that the ledger was
+    tested on, none of which it was fitted on, such a share was at the tier. One more is counted than was seen.
 
     Args:
         judgements: of all candidates of a scan, those without a tier included.

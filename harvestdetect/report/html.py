@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from harvestdetect.corpus.account_fields import FIELD_NAMES
 from harvestdetect.data import TIERS, Detection, Evidence, Finding, Member, Template
-from harvestdetect.evidence.measures import MEASURES, Measure, target_id
+from harvestdetect.evidence.measures import target_id
 from harvestdetect.report import svg
 from harvestdetect.report.format import (
     active_days,
@@ -90,7 +90,7 @@ def _limits(findings: int) -> _Limits:
     )
 
 
-def html_report(detection: Detection, *, measures: Sequence[Measure] = MEASURES) -> str:
+def html_report(detection: Detection) -> str:
     """The whole answer as one self-contained page under a strict Content-Security-Policy.
 
     It has no script, no link out and no style attribute. At most 50 findings are shown in full, fewer
@@ -98,17 +98,16 @@ def html_report(detection: Detection, *, measures: Sequence[Measure] = MEASURES)
 
     Args:
         detection: the answer of a scan.
-        measures: the table that says which measures decide.
     """
     shown = min(50, len(detection.findings))
     while True:
-        page = _render(detection, _limits(shown), measures)
+        page = _render(detection, _limits(shown))
         if len(page) * 1.1 < _MAX_BYTES or shown <= 1:
             return page
         shown //= 2
 
 
-def _render(detection: Detection, limits: _Limits, measures: Sequence[Measure]) -> str:
+def _render(detection: Detection, limits: _Limits) -> str:
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page: str = _template().render(
@@ -134,7 +133,6 @@ def _render(detection: Detection, limits: _Limits, measures: Sequence[Measure]) 
         read_as=reading_lines(detection.files),
         peak=max((s.peak_memory_mb for s in detection.stages), default=0.0),
         seconds=sum(s.seconds for s in detection.stages),
-        decisive={m.id for m in measures if m.decides},
     )
     return page
 
