@@ -174,7 +174,7 @@ def _regular(inputs: ReadingInputs) -> float | None:
     time, account = timed
     same = account[1:] == account[:-1]
     gaps, owner = np.diff(time)[same].astype(np.float64), account[1:][same]
-    who, place, count = np.unique(owner, return_inverse=True, return_counts=True)
+    _, place, count = np.unique(owner, return_inverse=True, return_counts=True)
     enough = count >= MIN_SAMPLE
     if enough.sum() < MIN_SAMPLE:
         return None
@@ -194,7 +194,7 @@ def _busiest(inputs: ReadingInputs) -> float:
 
 
 def _deviations(inputs: ReadingInputs) -> float | None:
-    """How much more alike an account's prompts are than a shuffle gives, in standard deviations; 0 where they are less."""
+    """How much more alike an account's prompts are than a shuffle gives, in standard deviations; 0 where less."""
     own = inputs.explained.own_subjects
     return None if own is None else max(own.deviations, 0.0)
 

@@ -158,7 +158,7 @@ def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> 
         _, who = np.unique(member[own], return_inverse=True)
         each = np.bincount(who)
         count = float((each * (each - 1)).sum()) / 2
-        if count == 0 or len(own) < 4 or len(each) < 2:
+        if count == 0 or len(own) < 4 or len(each) < 2:  # see _if_dealt
             continue
         value, mean, _ = _if_dealt(_gathered(vectors, rows[own]), who)
         pairs += count
