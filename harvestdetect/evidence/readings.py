@@ -7,6 +7,7 @@ A reading has no null distribution. What it speaks for is learned from innocent 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -150,17 +151,17 @@ def _times(inputs: ReadingInputs) -> tuple[Ints, Ints] | None:
 
 def _lifetime(inputs: ReadingInputs) -> float | None:
     """Share of the time of all prompts between the first and the last of an account's, the median of those with two."""
-    timed = _times(inputs)
-    if timed is None:
+    timed, period = _times(inputs), inputs.context.reference.period
+    if timed is None or period is None:
         return None
     time, account = timed
     starts = np.flatnonzero(np.diff(account, prepend=-1))
     last = np.append(starts[1:], len(account)) - 1
     several = last > starts
-    low, high = np.quantile(inputs.context.scan.corpus.prompts.time, (0.01, 0.99))
+    low, high = period
     if several.sum() < MIN_SAMPLE or high <= low:
         return None
-    return float(np.median((time[last] - time[starts])[several])) / float(high - low)
+    return float(np.median((time[last] - time[starts])[several])) / (high - low)
 
 
 def _regular(inputs: ReadingInputs) -> float | None:
@@ -314,4 +315,4 @@ def readings_of(inputs: ReadingInputs, *, leave_out: Collection[Family] = ()) ->
         leave_out: families whose readings are left out.
     """
     found = {reading.id: reading.take(inputs) for reading in READINGS if reading.family not in leave_out}
-    return {id_: float(value) for id_, value in found.items() if value is not None}
+    return {id_: float(value) for id_, value in found.items() if value is not None and math.isfinite(value)}
