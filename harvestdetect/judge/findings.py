@@ -129,7 +129,7 @@ def finding_of(
 def ledger_rows(judgement: Judgement, *, measures: Sequence[Measure] = MEASURES) -> tuple[LedgerRow, ...]:
     """The ledger of a candidate as it is shown: the prior, then the rows that say something, strongest first.
 
-    The two rows of a measure are one. The bits add up to the score.
+    The two rows of a measure are one. The bits add up to the score, but for rows below :data:`LEAST_SHOWN`.
     """
     tables = {m.id: (m.label, m.family) for m in measures} | {r.id: (r.label, r.family) for r in READINGS}
     bits: dict[str, float] = {}

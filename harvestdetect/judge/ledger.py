@@ -132,27 +132,43 @@ def post(
     Args:
         ledger: the model.
         values: of each candidate by row; rows without a value are left out.
-        innocents: the same of candidates of this service that are known to be innocent.
+        innocents: the same of candidates of this service that are known to be innocent. They only lower bits: of the
+            ledgers with and without them, each row has the lower bits.
     """
     if not values:
         return []
-    ids = sorted(ledger.curves)
-    rows = [_Row(ledger.curves[id_], id_, values, innocents, ledger.steady) for id_ in ids]
-    bits = np.zeros((len(values), len(ids)))
-    innocent = np.ones(len(values))
-    total = np.full(len(values), ledger.prior)
-    for _ in range(ROUNDS if ids else 0):
-        bits = np.stack([row.bits(innocent) for row in rows], axis=1)
-        total = np.clip(ledger.prior + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS)
-        innocent = 1 / (1 + np.exp2(total))
+    bits = _bits(ledger, values, ())
+    if innocents:
+        bits = np.minimum(bits, _bits(ledger, values, innocents))
+    total = _total(ledger, bits)
+    probability = 1 - _innocence(total)
     return [
         Posted(
-            rows={id_: float(bits[i, j]) for j, id_ in enumerate(ids) if id_ in values[i]},
+            rows={id_: float(bits[i, j]) for j, id_ in enumerate(sorted(ledger.curves)) if id_ in values[i]},
             total=float(total[i]),
-            probability=float(1 - innocent[i]),
+            probability=float(probability[i]),
         )
         for i in range(len(values))
     ]
+
+
+def _bits(ledger: Ledger, values: Sequence[Mapping[str, float]], innocents: Sequence[Mapping[str, float]]) -> Floats:
+    """float64[n, r]: the bits of each candidate in each row, by id; 0 where it has no value."""
+    rows = [_Row(curve, id_, values, innocents, ledger.steady) for id_, curve in sorted(ledger.curves.items())]
+    bits = np.zeros((len(values), len(rows)))
+    innocent = np.ones(len(values))
+    for _ in range(ROUNDS if rows else 0):
+        bits = np.stack([row.bits(innocent) for row in rows], axis=1)
+        innocent = _innocence(_total(ledger, bits))
+    return bits
+
+
+def _total(ledger: Ledger, bits: Floats) -> Floats:
+    return np.asarray(np.clip(ledger.prior + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS))
+
+
+def _innocence(total: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp2(total)))
 
 
 class _Row:

@@ -87,7 +87,7 @@ def judge(
       no single kind of evidence is enough.
     * ``watch``: at most :data:`WATCH` times ``fdr``.
 
-    A hard rule (the registry of known scaffolds) caps the tier.
+    A candidate without any row is no finding, whatever the prior. A hard rule (the registry of known scaffolds) caps the tier.
 
     Args:
         posted: the ledger of each candidate.
@@ -99,7 +99,7 @@ def judge(
     found = []
     for i, one in enumerate(posted):
         standings = _standings(one, ledger)
-        reach = _reach(one.total, standings)
+        reach = _reach(one.total, standings) if one.rows else dict.fromkeys(TIERS, math.inf)
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
