@@ -40,7 +40,7 @@ URGENT: Final = 0.1
 """Fraction of the false-discovery rate that ``urgent`` takes. Chosen."""
 WATCH: Final = 4.0
 """Multiple of the false-discovery rate up to which a candidate is at ``watch``. Chosen."""
-NEIGHBOURS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
+NEIGHBOURS: Final = (0.1, 0.3, 1.0, 1.5, 2.0)
 """Multiples of the false-discovery rate at which :func:`what_if` counts the findings."""
 LEAST_CUT: Final = 1e-6
 """Smallest false-discovery rate at which a change of tier is mentioned."""
