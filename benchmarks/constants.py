@@ -306,7 +306,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "incremental.folder": {"LEAST_TEXTS": "speed"},
     "incremental.reuse": {"LEAST_KNOWN": "speed"},
     "judge.attribute": {"NEAREST": "speed", "_BLOCK": "memory"},
-    "judge.calibration": {"PER": "display", "CONFIDENCE": "display"},
+    "judge.calibration": {"DECIMALS": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
     "judge.calibration_file": {"VERSION": "format"},
     "judge.candidates": {
         "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "EXCERPT": "display",

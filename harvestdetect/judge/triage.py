@@ -87,7 +87,8 @@ def judge(
       no single kind of evidence is enough.
     * ``watch``: at most :data:`WATCH` times ``fdr``.
 
-    A candidate without any row is no finding, whatever the prior. A hard rule (the registry of known scaffolds) caps the tier.
+    A candidate without any row is no finding, whatever the prior. A hard rule (the registry of known scaffolds) caps
+    the tier.
 
     Args:
         posted: the ledger of each candidate.
