@@ -35,7 +35,7 @@ from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.arrays import ranges, unique
 
-__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
+__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "ledger_rows", "prompt_table"]
 
 LEAST_PROMPTS: Final = 2
 """Prompts that fit a campaign which an account needs to be recommended for action, or to be recognised by a template:
@@ -108,7 +108,7 @@ def finding_of(
         q_value=judgement.q_value,
         summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, measures, joined=joined)),
         families=judgement.families,
-        ledger=ledger_rows(judgement),
+        ledger=ledger_rows(judgement, measured),
         accounts=len(members),
         prompts=len(campaign.prompts),
         orgs=len(known) if len(known) else None,
@@ -126,12 +126,16 @@ def finding_of(
     )
 
 
-def ledger_rows(judgement: Judgement, *, measures: Sequence[Measure] = MEASURES) -> tuple[LedgerRow, ...]:
+def ledger_rows(judgement: Judgement, measured: MeasuredCandidate) -> tuple[LedgerRow, ...]:
     """The ledger of a candidate as it is shown: the prior, then the rows that say something, strongest first.
 
     The two rows of a measure are one. The bits add up to the score, but for rows below :data:`LEAST_SHOWN`.
+
+    Args:
+        judgement: of the candidate.
+        measured: the candidate.
     """
-    tables = {m.id: (m.label, m.family) for m in measures} | {r.id: (r.label, r.family) for r in READINGS}
+    tables = {e.id: (e.name, e.family) for e in measured.evidence} | {r.id: (r.label, r.family) for r in READINGS}
     bits: dict[str, float] = {}
     for id_, value in judgement.rows.items():
         bits[row_of(id_)] = bits.get(row_of(id_), 0.0) + value
@@ -201,7 +205,7 @@ def _candidate(
         score=judgement.score,
         probability=judgement.probability,
         q_value=judgement.q_value,
-        ledger=ledger_rows(judgement),
+        ledger=ledger_rows(judgement, measured),
         accounts=len(campaign.accounts),
         prompts=len(campaign.prompts),
         uncapped=judgement.uncapped,
