@@ -36,7 +36,16 @@ from benchmarks.real_texts import (
 from benchmarks.real_texts import data_missing as chat_missing
 from benchmarks.sources import MIN_FIXED, WINDOW, Sources, grammar_sources, real_sources
 
-__all__ = ["WORLD_FILES", "Times", "WorldSources", "data_missing", "half_of", "toy_sources", "world_sources"]
+__all__ = [
+    "WORLD_FILES",
+    "Times",
+    "WorldSources",
+    "data_missing",
+    "half_of",
+    "seconds_of",
+    "toy_sources",
+    "world_sources",
+]
 
 WORLD_FILES: Final = (
     *("frameworks", "docs", "bench", "paraphrases", "coursework", "xcopa", "xquad", "native_prompt_game"),
@@ -248,7 +257,7 @@ def _community(data: Path, half: Half) -> list[Trace]:
     """The accounts of the prompt game, moved into the window by whole days."""
     by_user: dict[str, Trace] = defaultdict(list)
     for row in rows_of_half(read(data, "native_prompt_game"), lambda r: str(r["user"]), half=half):
-        by_user[row["user"]].append((_seconds(row["timestamp"]), row["text"]))
+        by_user[row["user"]].append((seconds_of(row["timestamp"]), row["text"]))
     first = min((t for trace in by_user.values() for t, _ in trace), default=0) // DAY * DAY
     return [
         [(START + (time - first) % (WINDOW * DAY), text) for time, text in sorted(trace)]
@@ -263,15 +272,15 @@ def _times(data: Path, half: Half) -> Times:
     human: dict[str, list[int]] = defaultdict(list)
     machine: dict[str, list[int]] = defaultdict(list)
     for row in read(data, "traces_git_commits"):
-        (machine if row["kind"] == "machine" else human)[str(row["user"])].append(_seconds(row["timestamp"]))
+        (machine if row["kind"] == "machine" else human)[str(row["user"])].append(seconds_of(row["timestamp"]))
     for row in read(data, "native_prompt_game"):
-        human[row["user"]].append(_seconds(row["timestamp"]))
+        human[row["user"]].append(seconds_of(row["timestamp"]))
     for row in read(data, "traces_alibaba_genai"):
-        machine[f"alibaba/{row['user']}"].append(_seconds(row["timestamp"]))
+        machine[f"alibaba/{row['user']}"].append(seconds_of(row["timestamp"]))
     for name in ("traces_azure_llm_code", "traces_azure_llm_conv"):
         # without users: a hundred requests in a row are a burst
         for number, row in enumerate(read(data, name)):
-            machine[f"{name}/{number // 100}"].append(_seconds(row["timestamp"]))
+            machine[f"{name}/{number // 100}"].append(seconds_of(row["timestamp"]))
     for row in read(data, "traces_mooncake_conversation"):
         human[f"mooncake/{row['user']}"].append(int(float(row["timestamp"]) / 1_000) + 14 * 3_600)
     return Times(human=_kept(human, half), machine=_kept(machine, half))
@@ -286,7 +295,8 @@ def _kept(found: Mapping[str, list[int]], half: Half) -> tuple[tuple[int, ...], 
     return tuple(kept)
 
 
-def _seconds(stamp: str) -> int:
+def seconds_of(stamp: str) -> int:
+    """A time in seconds since 1970; one without a zone is taken as UTC."""
     moment = datetime.fromisoformat(stamp)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
