@@ -1,4 +1,4 @@
-"""Innocent dumps of one kind of traffic each: a prompt game, chats, a forum, repositories, assistants, an LLM service.
+"""Innocent dumps of people: a prompt game, chat channels, a forum, repositories, chats with assistants.
 
 Accounts with texts of their own are laid as they are. Texts without an author are dealt by subject to accounts with the
 times of real ones; what is sent within half an hour is on one subject.
@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, cast
 
 from benchmarks import innocent_stock as stock
-from benchmarks.innocent_stock import Account, Call, Clock
+from benchmarks.innocent_stock import Account, Clock
 from benchmarks.innocent_variety import Variety
 from benchmarks.planted_look_alikes import GREETINGS
 from benchmarks.real_texts import DAY, START, Half, Trace
 from benchmarks.scenarios import Prompt
 from benchmarks.sources import WINDOW
-from benchmarks.world_sources import WorldSources, toy_sources, world_sources
-from benchmarks.world_texts import Filler, Material, own_instruction
+from benchmarks.world_sources import WorldSources, toy_sources
 
-__all__ = ["PlainKind", "Sender", "moved", "senders"]
+__all__ = ["MOVES", "PlainKind", "Sender", "Threads", "moved", "senders", "toy_threads"]
 
-PlainKind: TypeAlias = Literal["game", "irc", "forum", "git", "chat", "service"]
+PlainKind: TypeAlias = Literal["game", "irc", "forum", "git", "chat"]
 
 SITTING: Final = 1_800
 """Seconds without a request after which a sitting ends."""
@@ -35,12 +34,8 @@ MOST: Final = 0.02
 """Most rows of an account that texts are dealt to, as a share of the rows of the dump."""
 POPULAR: Final = 150
 """Popular texts besides greetings."""
-TOKEN: Final = 4
-"""Characters of a token."""
-LONGEST: Final = 2_500
-"""Most characters of the data in a request to a service."""
 
-_SOFTWARE: Final = re.compile(r"^(git_commit|changelogs|readmes|code_|sql_|cli_|manual_|dictionary_)")
+_SOFTWARE: Final = re.compile(r"^(changelogs|readmes|code_|sql_|cli_|manual_|dictionary_)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +63,8 @@ def senders(
         variety: what the seed decided.
         rng: of every draw.
     """
-    toys = toy_sources(seed=f"innocents-{kind}-{rng.random()}", rows=rows) if data is None else None
-    if kind == "service":
-        return _service(half, rows, data, toys, variety, rng)
-    if toys is not None:
-        return _toy(toys, rows, variety, rng)
     if data is None:
-        raise AssertionError("without data there are toys")
+        return _toy(toy_sources(seed=f"innocents-{kind}-{rng.random()}", rows=rows), rows, variety, rng)
     return _of_accounts(kind, half, rows, data, variety, rng)
 
 
@@ -129,10 +119,15 @@ def _toy(toys: WorldSources, rows: int, variety: Variety, rng: random.Random) ->
     """Half of the rows by accounts of the grammar, the other half dealt by subject."""
     own = [Sender(circle="toy", trace=_prompts(trace)) for trace in toys.people.accounts if trace]
     found = _up_to(own, rows // 2, rng)
-    topics = {name: [[text] for text in texts] for name, texts in toys.benchmarks.items()}
+    topics = toy_threads(toys)
     clocks = [tuple(START + time % (WINDOW * DAY) for time in times) for times in toys.times.human]
     left = rows - sum(len(sender.trace) for sender in found)
     return [*found, *_deal(topics, clocks, left, variety, rng)]
+
+
+def toy_threads(toys: WorldSources) -> dict[str, list[list[str]]]:
+    """Questions of the grammar by subject, in threads of one."""
+    return {name: [[text] for text in texts] for name, texts in toys.benchmarks.items()}
 
 
 # ---------------------------------------------------------------- texts without an author
@@ -157,8 +152,8 @@ def sittings(times: Sequence[int]) -> Iterator[list[int]]:
 
 
 @dataclass(slots=True)
-class _Threads:
-    """Threads by subject, each given once."""
+class Threads:
+    """Texts by subject, in threads that one account sends one after the other; each thread is given once."""
 
     topics: Mapping[str, list[list[str]]]
     rng: random.Random
@@ -213,7 +208,7 @@ def _deal(
     topics: Mapping[str, list[list[str]]], clocks: Sequence[Clock], rows: int, variety: Variety, rng: random.Random
 ) -> list[Sender]:
     """Deals threads to accounts with the times of real ones until there are enough rows, or no more threads."""
-    waiting = _Threads(topics, rng)
+    waiting = Threads(topics, rng)
     short = [thread[0] for own in topics.values() for thread in own if len(thread[0]) < 200]
     popular = _Popular([*GREETINGS, *rng.sample(short, min(POPULAR, len(short)))], variety, rng)
     most = max(30, int(MOST * rows))
@@ -239,84 +234,3 @@ def _deal(
             found.append(Sender(circle=mine[0], trace=trace))
             rows -= len(trace)
     return found
-
-
-# ---------------------------------------------------------------- a service with programs
-
-
-def _service(
-    half: Half, rows: int, data: Path | None, toys: WorldSources | None, variety: Variety, rng: random.Random
-) -> list[Sender]:
-    """Developers with documents of their own, some of them with the default prompts of a framework."""
-    if data is not None:
-        sources = world_sources(data, half=half, seed=f"innocents-{rng.random()}", rows=0)
-        calls = stock.service_calls(data, half, rng)
-    elif toys is not None:
-        sources = toys
-        calls = {"users": [[(START + t % (WINDOW * DAY), 200) for t in times] for times in toys.times.machine]}
-    else:
-        raise AssertionError("without data there are toys")
-    names = sorted(name for name, own in sources.frameworks.items() if own)
-    rng.shuffle(names)
-    weights = [(rank + 1) ** -variety.exponent for rank in range(len(names))]
-    default = rng.uniform(0.15, 0.7)
-    asks = rng.uniform(0.2, 1.0)
-    kinds = sorted(calls)
-    shares = [rng.uniform(0.3, 3.0) * len(calls[name]) for name in kinds]
-    found: list[Sender] = []
-    while rows > 0:
-        which = rng.choices(kinds, shares)[0]
-        own = rng.choice(calls[which])
-        domain = rng.choice(sorted(sources.documents))
-        material = Material.of(sources.documents[domain], rng)
-        group = None
-        if which == "sessions" and rng.random() < asks:
-            trace = [(time, cast("Prompt", material.question(rng))) for time, _ in _moved_calls(own, rng)]
-        else:
-            write, group = _writer(sources, names, weights, default, material, rng)
-            trace = [(time, write(tokens)) for time, tokens in _moved_calls(own, rng)]
-        found.append(Sender(circle=domain, trace=trace, program=which != "sessions", group=group))
-        rows -= len(trace)
-    return found
-
-
-def _writer(
-    sources: WorldSources,
-    names: Sequence[str],
-    weights: Sequence[float],
-    default: float,
-    material: Material,
-    rng: random.Random,
-) -> tuple[Callable[[int], Prompt], str | None]:
-    """How a developer's program makes a prompt from a number of tokens, and the framework it uses."""
-    if not names or rng.random() >= default:
-        write = own_instruction(material, rng)
-        return (lambda tokens: write(_data(material, tokens, rng))), None
-    name = rng.choices(names, weights)[0]
-    templates = sources.frameworks[name]
-    first = rng.randrange(len(templates))
-    mine = [templates[(first + i) % len(templates)] for i in range(min(len(templates), rng.choice((1, 1, 2, 3))))]
-
-    def prompt(tokens: int) -> Prompt:
-        filler = Filler(
-            question=lambda: material.question(rng),
-            passage=lambda: _data(material, tokens, rng),
-            settings=material.settings,
-        )
-        return filler.prompt(rng.choice(mine))
-
-    return prompt, f"framework-{name}"
-
-
-def _data(material: Material, tokens: int, rng: random.Random) -> str:
-    """Pieces of documents, about as long as so many tokens."""
-    wanted = min(LONGEST, tokens * TOKEN)
-    pieces = [material.piece(rng)]
-    while sum(map(len, pieces)) < wanted and len(pieces) < len(material.pieces):
-        pieces.append(material.piece(rng))
-    return "\n".join(dict.fromkeys(pieces))[:LONGEST]
-
-
-def _moved_calls(calls: Sequence[Call], rng: random.Random) -> list[Call]:
-    shift = rng.randrange(WINDOW) * DAY + int(rng.uniform(-MOVES, MOVES))
-    return sorted((START + (time - START + shift) % (WINDOW * DAY), tokens) for time, tokens in calls)

@@ -304,7 +304,7 @@ _BY_TEXT: Final = (
     *("hh_human_turns", "arena_prompts", "arena_hard", "nq_questions", "stackoverflow_titles", "clinc150_utterances"),
     *("hwu64_utterances", "fabric_patterns", "promptsource_templates", "app_templates"),
 )
-_TABLES: Final = re.compile(r"^(code_|sql_|finance_|sports_|dictionary_|recipes_zh)")
+_NO_SENTENCES: Final = re.compile(r"^(git_commit|code_|sql_|finance_|sports_|dictionary_|recipes_zh)")
 _END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _MARKUP: Final = re.compile(r"[{}<>|\\]|\|\|\|")
 
@@ -339,7 +339,7 @@ def _texts_and_halves(data: Path) -> Iterator[tuple[str, str, Half]]:
                 yield name, row["text"], part(str(row["user"]))
     for name, unit in _BY_UNIT:
         for row in read(data, name):
-            if not (name == "docs" and _TABLES.search(row["domain"])):
+            if not (name == "docs" and _NO_SENTENCES.search(row["domain"])):
                 yield name, row["text"], half_of(str(row[unit]))
     for name in _BY_TEXT:
         for row in read(data, name):

@@ -48,6 +48,7 @@ from benchmarks.innocent_campaigns import ordinary_campaigns
 from benchmarks.innocent_joined import joined_accounts, material
 from benchmarks.innocent_kinds import Sender, senders
 from benchmarks.innocent_scores import score, tables
+from benchmarks.innocent_service import service_senders
 from benchmarks.innocent_variety import Opener, draw_variety
 from benchmarks.pages import ran_on, write_section
 from benchmarks.planted_campaigns import plant_campaign
@@ -94,7 +95,10 @@ def lay(
     opener = Opener(variety, ids, random.Random(f"{key}-identities"))
     if kind == "joined":
         return _joined(key, half, rows, data, opener, campaigns, rng)
-    found = senders(kind, half=half, rows=rows, data=data, variety=variety, rng=rng)
+    if kind == "service":
+        found = service_senders(half=half, rows=rows, data=data, variety=variety, rng=rng)
+    else:
+        found = senders(kind, half=half, rows=rows, data=data, variety=variety, rng=rng)
     ground = _ground(_no_texts(_origin(data, half)), half, [], opener, rng)
     background = _open_senders(ground, found, opener)
     laid = finish(ground)
@@ -123,18 +127,19 @@ def _ground(sources: Sources, half: Half, accounts: Sequence[Trace], opener: Ope
 def _open_senders(ground: Ground, found: Sequence[Sender], opener: Opener) -> int:
     """Opens the accounts, and writes their groups into the truth; returns the rows of accounts without a group."""
     groups: dict[str, list[str]] = {}
-    background = 0
+    sent: dict[str, int] = {}
     for sender in found:
         account = ground.open(opener.identity(sender.circle, program=sender.program))
         ground.rows.extend(Row(time, account, prompt, None) for time, prompt in sender.trace)
-        if sender.group is None:
-            background += len(sender.trace)
-        else:
+        sent[account] = len(sender.trace)
+        if sender.group is not None:
             groups.setdefault(sender.group, []).append(account)
     for name, accounts in sorted(groups.items()):
         if len(accounts) > 1:
             ground.group(name, "look-alike", "users of one framework with documents of their own", accounts)
-    return background
+            for account in accounts:
+                del sent[account]
+    return sum(sent.values())
 
 
 def _joined(

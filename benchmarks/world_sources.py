@@ -37,14 +37,8 @@ from benchmarks.real_texts import data_missing as chat_missing
 from benchmarks.sources import MIN_FIXED, WINDOW, Sources, grammar_sources, real_sources
 
 __all__ = [
-    "WORLD_FILES",
-    "Times",
-    "WorldSources",
-    "data_missing",
-    "half_of",
-    "seconds_of",
-    "toy_sources",
-    "world_sources",
+    *("WORLD_FILES", "Times", "WorldSources", "data_missing", "default_prompts", "default_words", "documents_of"),
+    *("half_of", "own_prompts", "seconds_of", "toy_sources", "world_sources"),
 ]
 
 WORLD_FILES: Final = (
@@ -156,7 +150,7 @@ def world_sources(data: Path, *, half: Half, seed: str, rows: int) -> WorldSourc
     """
     frameworks = rows_of_half(read(data, "frameworks"), lambda r: str(r["framework"]), half=half)
     defaults = [r for r in frameworks if _is_default(r["text"])]
-    known = {tuple(fixed_words(r["text"])) for r in read(data, "frameworks")}
+    known = default_words(data)
     people = _without(real_sources(data, half=half, seed=seed, rows=rows), known)
     people.accounts = _own_lines(data, people.accounts, half=half)
     harnesses = [
@@ -176,7 +170,7 @@ def world_sources(data: Path, *, half: Half, seed: str, rows: int) -> WorldSourc
         frameworks=_by(others, "framework"),
         graders=_by(graders, "framework"),
         harnesses=harnesses or people.scaffolds[:3],
-        documents=_by(rows_of_half(read(data, "docs"), lambda r: str(r["domain"]), half=half), "domain"),
+        documents=documents_of(data, half),
         benchmarks=_by([r for r in items if r["text"] not in taken and len(r["text"]) < 2_000], "task"),
         rewordings={
             group: found
@@ -186,10 +180,21 @@ def world_sources(data: Path, *, half: Half, seed: str, rows: int) -> WorldSourc
         courses=_by(rows_of_half(read(data, "coursework"), lambda r: str(r["course"]), half=half), "course"),
         parallel=parallel[::2],
         spoken=parallel[1::2],
-        own_prompts=_own_prompts(data, half, seed, known),
+        own_prompts=own_prompts(data, half, seed, known),
         community=_community(data, half),
         times=_times(data, half),
     )
+
+
+def documents_of(data: Path, half: Half) -> dict[str, list[str]]:
+    """The passages of the documents of a half, by domain."""
+    return _by(rows_of_half(read(data, "docs"), lambda r: str(r["domain"]), half=half), "domain")
+
+
+def default_prompts(data: Path, half: Half) -> dict[str, list[str]]:
+    """The default prompts with slots of a half, by framework, in the order of their source."""
+    rows = rows_of_half(read(data, "frameworks"), lambda r: str(r["framework"]), half=half)
+    return _by([row for row in rows if _is_default(row["text"])], "framework")
 
 
 def _by(rows: Iterable[Row], key: str) -> dict[str, list[str]]:
@@ -217,7 +222,13 @@ def _without(found: Sources, known: set[tuple[str, ...]]) -> Sources:
     return found
 
 
-def _own_prompts(data: Path, half: Half, seed: str, known: set[tuple[str, ...]]) -> list[str]:
+def default_words(data: Path) -> set[tuple[str, ...]]:
+    """The fixed words of each default prompt of a framework, of both halves."""
+    return {tuple(fixed_words(row["text"])) for row in read(data, "frameworks")}
+
+
+def own_prompts(data: Path, half: Half, seed: str, known: set[tuple[str, ...]]) -> list[str]:
+    """Templates that one program each uses, in random order; those whose fixed words are known are left out."""
     order = random.Random(f"{seed}-own").getrandbits(32)
     found = [
         t
