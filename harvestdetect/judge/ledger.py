@@ -21,7 +21,7 @@ import numpy as np
 from harvestdetect.data import Evidence, Family
 from harvestdetect.util.arrays import Floats
 
-__all__ = ["EFFECT", "Curve", "Ledger", "Posted", "post", "row_of", "values_of"]
+__all__ = ["EFFECT", "Curve", "Ledger", "Posted", "Row", "post", "row_of", "values_of"]
 
 SUREST: Final = 12.0
 """Negative decimal logarithm of the p-value from which on a measure is no surer. Beyond, p-values are extrapolated."""
@@ -71,7 +71,7 @@ class Ledger:
     curves: Mapping[str, Curve]
     """By id of the row."""
     prior: float
-    """Bits before any row."""
+    """Bits before any row, where a dump has no more campaigns than the reference."""
     steady: float
     """Number of innocent candidates of a dump that weigh as much as the reference."""
     made: str = ""
@@ -137,10 +137,11 @@ def post(
     """
     if not values:
         return []
-    bits = _bits(ledger, values, ())
+    total, bits, share = _posted(ledger, values, ())
     if innocents:
-        bits = np.minimum(bits, _bits(ledger, values, innocents))
-    total = _total(ledger, bits)
+        _, less, smaller = _posted(ledger, values, innocents)
+        bits, share = np.minimum(bits, less), min(share, smaller)
+        total = _total(share, bits)
     probability = 1 - _innocence(total)
     return [
         Posted(
@@ -152,42 +153,67 @@ def post(
     ]
 
 
-def _bits(ledger: Ledger, values: Sequence[Mapping[str, float]], innocents: Sequence[Mapping[str, float]]) -> Floats:
-    """float64[n, r]: the bits of each candidate in each row, by id; 0 where it has no value."""
-    rows = [_Row(curve, id_, values, innocents, ledger.steady) for id_, curve in sorted(ledger.curves.items())]
+def _posted(
+    ledger: Ledger, values: Sequence[Mapping[str, float]], innocents: Sequence[Mapping[str, float]]
+) -> tuple[Floats, Floats, float]:
+    """Expectation-maximisation over the candidates of a scan.
+
+    Returns:
+        float64[n] total bits, float64[n, r] bits in each row by id (0 without a value), and the share of campaigns
+        among the candidates.
+    """
+    rows = [
+        Row(curve, _column(values, id_), _column(innocents, id_), steady=ledger.steady)
+        for id_, curve in sorted(ledger.curves.items())
+    ]
+    usual = 1 / (1 + 2**-ledger.prior)
+    share, campaigns, innocent = usual, usual * len(values), np.ones(len(values))
     bits = np.zeros((len(values), len(rows)))
-    innocent = np.ones(len(values))
-    for _ in range(ROUNDS if rows else 0):
-        bits = np.stack([row.bits(innocent) for row in rows], axis=1)
-        innocent = _innocence(_total(ledger, bits))
-    return bits
+    total = _total(share, bits)
+    for _ in range(ROUNDS):
+        share = (usual * ledger.steady + campaigns) / (ledger.steady + len(values))
+        bits = np.stack([row.bits(innocent) for row in rows], axis=1) if rows else bits
+        total = _total(share, bits)
+        innocent = _innocence(total)
+        campaigns = float((1 - innocent).sum())
+    return total, bits, share
 
 
-def _total(ledger: Ledger, bits: Floats) -> Floats:
-    return np.asarray(np.clip(ledger.prior + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS))
+def _total(share: float, bits: Floats) -> Floats:
+    """float64[n]: bits of all rows and the prior.
+
+    Args:
+        share: of campaigns among the candidates.
+        bits: float64[n, r].
+    """
+    return np.asarray(np.clip(math.log2(share / (1 - share)) + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS))
 
 
 def _innocence(total: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp2(total)))
 
 
-class _Row:
+def _column(values: Sequence[Mapping[str, float]], id_: str) -> Floats:
+    return np.array([one.get(id_, np.nan) for one in values], np.float64)
+
+
+class Row:
     """One row over all candidates of a scan, and how common its values are among the innocent ones."""
 
-    def __init__(
-        self,
-        curve: Curve,
-        id_: str,
-        values: Sequence[Mapping[str, float]],
-        innocents: Sequence[Mapping[str, float]],
-        steady: float,
-    ) -> None:
-        value = np.array([one.get(id_, np.nan) for one in values])
-        self._known = ~np.isnan(value)
+    def __init__(self, curve: Curve, values: Floats, innocents: Floats, *, steady: float) -> None:
+        """Orders the values.
+
+        Args:
+            curve: of the row.
+            values: float64[n], NaN where missing.
+            innocents: float64[m], of candidates known to be innocent, likewise.
+            steady: see :attr:`Ledger.steady`.
+        """
+        self._known = ~np.isnan(values)
         self._weight, self._steady = curve.weight, steady
-        own = value[self._known]
+        own = values[self._known]
         self._bits, self._tail = curve.at(own), curve.tail(own)
-        others = np.array([one[id_] for one in innocents if id_ in one])
+        others = innocents[~np.isnan(innocents)]
         sign = -1.0 if curve.rises else 1.0
         every = sign * np.concatenate((own, others))
         self._order = np.argsort(every, kind="stable")
