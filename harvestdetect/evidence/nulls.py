@@ -197,9 +197,14 @@ def _alike(pool: Pool, volume: Ints, reach: Ints) -> tuple[Ints, Ints]:
         volume: int64[m], all prompts of each member.
         reach: int64[m], how many accounts of the pool have enough prompts.
     """
+    falling = -pool.volume
     width = np.minimum(np.maximum((ALIKE_VOLUME * reach).astype(np.int64), MIN_COMPARED), reach)
-    middle = np.searchsorted(-pool.volume, -volume, side="left")
-    return np.clip(middle - width // 2, 0, reach - width), width
+    middle = (np.searchsorted(falling, -volume, side="left") + np.searchsorted(falling, -volume, side="right")) // 2
+    low = np.clip(middle - width // 2, 0, reach - width)
+    # whoever sends as much as the outermost ones belongs to them, whatever the order of equals
+    first = np.searchsorted(falling, falling[low], side="left")
+    end = np.minimum(np.searchsorted(falling, falling[low + width - 1], side="right"), reach)
+    return first, end - first
 
 
 def _compared(first: Ints, count: Ints, most: int) -> tuple[Ints, Ints]:

@@ -175,7 +175,7 @@ def _busiest(inputs: ReadingInputs) -> float:
     return _logs(float(counts[-LARGEST:].mean() / counts.mean()))
 
 
-def _beyond(inputs: ReadingInputs, field: str, values: int) -> float | None:
+def _beyond(inputs: ReadingInputs, field: str, values: int = 1) -> float | None:
     """How far the accounts gather in the commonest values: 0 where all have other ones, 1 where they have no others."""
     share = inputs.explained.shares.get(field)
     least = values / max(len(inputs.candidate.trimmed.accounts), 1)
@@ -282,7 +282,7 @@ _INFRASTRUCTURE: Final = (
     ),
     Reading(
         id="one_network", speaks="low", family="infrastructure", label="accounts in one network",
-        take=lambda x: _beyond(x, "network", 1),
+        take=lambda x: _beyond(x, "network"),
     ),
 )  # fmt: skip
 """The readings of the family infrastructure."""

@@ -140,8 +140,8 @@ def _if_dealt(vectors: Vectors, member: Ints) -> tuple[float, float, float]:
 def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> float | None:
     """How much more alike two prompts of one account are than a random deal within each template gives, at most.
 
-    One standard deviation of the deal is added, so that few prompts do not look dealt by chance. An account that has one
-    template at a time is not more alike by that, as each template counts by itself.
+    One standard deviation of the deal is added, so that few prompts do not look dealt by chance. An account that has
+    one template at a time is not more alike by that, as each template counts by itself.
 
     Args:
         vectors: float[p, d], of every prompt.

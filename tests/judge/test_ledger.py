@@ -77,26 +77,38 @@ def test_without_candidates_there_are_no_ledgers() -> None:
 def test_without_rows_or_values_the_prior_is_left() -> None:
     for ledger in (ledger_of(), replace(ledger_of(), curves={})):
         for found in post(ledger, [{}, {"unknown": 5.0}]):
-            assert found == Posted(rows={}, total=-3.0, probability=pytest.approx(1 / 9))
+            assert found == Posted(rows={}, total=pytest.approx(-3.0), probability=pytest.approx(1 / 9))
 
 
 def test_bits_are_read_from_the_curve_between_its_knots_and_beyond() -> None:
     assert curve().at(np.array([-5.0, 2.5, 7.5, 99.0])).tolist() == [-2.0, -1.0, 2.0, 4.0]
     assert curve(falls=True).at(np.array([0.0, 7.5])).tolist() == [4.0, -1.0]
     assert (curve().rises, curve(falls=True).rises) == (True, False)
-    (alone,) = post(ledger_of(row=curve(weight=0.5)), [{"row": EXTREME}])
+    (alone,) = post(replace(ledger_of(row=curve(weight=0.5)), steady=1e6), [{"row": EXTREME}])
     # there is no other candidate: the reference alone says how common the value is
     assert alone.rows == {"row": pytest.approx(2.0)}
-    assert alone.total == pytest.approx(-1.0)
-    assert alone.probability == pytest.approx(1 / 3)
+    assert alone.total == pytest.approx(-1.0, abs=1e-4)
+    assert alone.probability == pytest.approx(1 / 3, abs=1e-4)
 
 
 def test_the_rows_and_the_prior_add_up() -> None:
     ledger = ledger_of(a=curve(), b=curve(falls=True, weight=0.3), c=curve(family="text"))
-    for found in post(ledger, [{"a": 9.0, "b": 1.0, "c": 2.0}, {"a": 1.0, "c": 7.0}, {}]):
-        assert found.total == pytest.approx(ledger.prior + sum(found.rows.values()))
-        assert found.probability == pytest.approx(1 - 1 / (1 + 2**found.total))
-        assert "b" not in found.rows or len(found.rows) == 3
+    found = post(ledger, [{"a": 9.0, "b": 1.0, "c": 2.0}, {"a": 1.0, "c": 7.0}, {}])
+    prior = found[2].total
+    for one in found:
+        assert one.total == pytest.approx(prior + sum(one.rows.values()))
+        assert one.probability == pytest.approx(1 - 1 / (1 + 2**one.total))
+    assert [len(one.rows) for one in found] == [3, 2, 0]
+
+
+def test_the_more_campaigns_a_dump_has_the_higher_is_the_prior() -> None:
+    ledger = replace(ledger_of(row=replace(curve(), bits=(-20.0, 0.0, 20.0))), steady=30.0)
+    usual = 1 / 9
+    for campaigns in (0, 5, 20):
+        values: list[dict[str, float]] = [{}, *[{"row": EXTREME}] * campaigns, *[{"row": 0.0}] * (29 - campaigns)]
+        # half by the reference, half by this dump; of the candidate without a row nothing is known
+        found = post(ledger, values)[0].probability
+        assert found == pytest.approx((usual * 30 + campaigns + found) / 60, abs=0.01)
 
 
 def test_what_is_common_among_the_innocents_of_the_dump_says_nothing_for_a_campaign() -> None:
@@ -186,6 +198,8 @@ def test_the_shipped_ledger_has_rows_of_known_measures_and_readings() -> None:
     family = {m.id: m.family for m in MEASURES if m.take is not None and not m.closer_look}
     family |= {r.id: r.family for r in READINGS}
     assert len(ledger.curves) >= 10
+    unknown = {row_of(id_) for id_ in ledger.curves} - set(family)
+    assert not unknown, "fit the ledger again: python -m benchmarks.fit"
     for id_, one in ledger.curves.items():
         assert one.family == family[row_of(id_)] != "intent"
         assert 0 < one.weight <= 1
