@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain, islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -249,13 +249,34 @@ class _Lines:
 
     def _take(self, run: LineRun) -> Iterator[None]:
         """Decodes lines. Yields whenever there are enough rows for a block."""
+        decode, lines = self._decode, run.lines
+        starts = list(accumulate([len(line) + 1 for line in lines], initial=run.offset))
+        decoded, numbers, offsets = self._rows.begin(run)
+        place, good = 0, True
+        while good and place < len(lines):
+            before = len(decoded)
+            # All lines at once, up to the first that cannot be decoded. The rows before it stay in the list.
+            try:
+                decoded.extend(map(decode, islice(lines, place, place + max(1, self._batch_rows - before))))
+            except (ValueError, RecursionError):
+                good = False
+            stop = place + len(decoded) - before
+            numbers.extend(range(run.number + place, run.number + stop))
+            offsets.extend(starts[place:stop])
+            place = stop
+            if len(decoded) >= self._batch_rows:
+                yield None
+                decoded, numbers, offsets = self._rows.begin(run)
+        if not good:
+            yield from self._take_singly(run, range(place, len(lines)), starts)
+
+    def _take_singly(self, run: LineRun, places: range, starts: Sequence[int]) -> Iterator[None]:
+        """Decodes some lines one by one. ``starts``: offset of each line of the run."""
         decode = self._decode
         decoded, numbers, offsets = self._rows.begin(run)
-        offset = run.offset
         expect_blank = False
-        for number, line in enumerate(run.lines, run.number):
-            start = offset
-            offset += len(line) + 1
+        for place in places:
+            line, number, start = run.lines[place], run.number + place, starts[place]
             if expect_blank and (not line or line.isspace()):
                 continue
             try:

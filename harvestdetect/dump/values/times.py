@@ -12,10 +12,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+
 from harvestdetect.data import NO_TIME
 from harvestdetect.dump.values.day_order import is_day_first
+from harvestdetect.dump.values.time_columns import at_once
 from harvestdetect.dump.values.time_texts import LONGEST, Order, has_year_first, local_time, plain_text
 from harvestdetect.dump.values.zones import UNCERTAIN
+from harvestdetect.util.arrays import Ints
 
 __all__ = ["EARLIEST", "LATEST", "TimeReader", "seconds"]
 
@@ -200,6 +204,14 @@ class TimeReader:
         reader.warnings = (*told, *doubt, *_doubts(kinds))
         reader.ambiguous = bool(told or doubt)
         return reader
+
+    def column(self, values: Sequence[Any]) -> Ints:
+        """The same as :meth:`seconds` as int64[n], faster for columns of the common forms."""
+        found = at_once(values, earliest=EARLIEST, latest=LATEST)
+        if found is None:
+            return np.array(self.seconds(values), np.int64)
+        self.count += len(values)
+        return found
 
     def seconds(self, values: Sequence[Any]) -> list[int]:
         """Each value in Unix seconds; ``NO_TIME`` if it is no time. Counts those that cannot be read."""
