@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 
 from harvestdetect.dump.columns.shapes import Shapes, leads_to
-from harvestdetect.dump.formats.pages import chunks_of, measured
+from harvestdetect.dump.formats.pages import Chunk, Measure, chunks_of, measured
 from harvestdetect.dump.formats.parquet_values import READ_ERRORS, column_at, sizes_of, values_of
 from harvestdetect.dump.formats.table import Columns, block_of
 from harvestdetect.dump.storage.limits import ROW_COST, Expansion, ExpansionError, Rejects
@@ -60,12 +60,30 @@ class _Lot:
     """Number of their rows, as the footer states it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A file that Arrow could open."""
+
+    file: BinaryIO
+    parquet: Any
+    """The same, opened."""
+    chunks: list[list[Chunk]] | None
+    """The chunks of each row group; None if they are not known."""
+    measures: dict[Chunk, Measure] = field(default_factory=dict)
+    """What the pages of a chunk state, for the chunks that were looked at."""
+
+    def measured(self, chunk: Chunk) -> Measure:
+        """What the pages of a chunk state. They are read only once."""
+        if chunk not in self.measures:
+            self.measures[chunk] = measured(self.file, chunk)
+        return self.measures[chunk]
+
+
 class _Reader:
-    """Reads the rows of a file that Arrow could open.
+    """Reads the rows of a file.
 
     Args:
-        file: the file.
-        parquet: the same, opened.
+        opened: the file.
         shapes: how rows are read.
         chosen: path of each column that is read -> the field that its values are converted for.
         settings: ``max_line_bytes`` and ``max_expansion`` count.
@@ -77,8 +95,7 @@ class _Reader:
 
     def __init__(
         self,
-        file: BinaryIO,
-        parquet: Any,
+        opened: _Opened,
         shapes: Shapes,
         chosen: Mapping[Path, str],
         settings: Settings,
@@ -87,9 +104,9 @@ class _Reader:
         expansion: Expansion,
         believed: int,
     ) -> None:
-        """Many parameters because a file is read within many limits."""
-        self._file = file
-        self._parquet = parquet
+        self._open = opened
+        self._file = opened.file
+        self._parquet = opened.parquet
         self._dictionaries: Any = None
         self._shapes = shapes
         self._chosen = chosen
@@ -99,9 +116,8 @@ class _Reader:
         self._rejects = rejects
         self._expansion = expansion
         self._believed = believed
-        self._size = file.seek(0, os.SEEK_END)
-        self._chunks = chunks_of(file, most=self._size)
-        self._metadata = parquet.metadata
+        self._chunks = opened.chunks
+        self._metadata = opened.parquet.metadata
 
     def blocks(self) -> Iterator[Block]:
         """See :func:`read_parquet`."""
@@ -235,7 +251,7 @@ class _Reader:
         for chunk in chunks:
             if not self._is_wanted(chunk.path):
                 continue
-            found = measured(self._file, chunk)
+            found = self._open.measured(chunk)
             if found.page > _MOST_PAGE:
                 return _Plan(refused=f"a page of {found.page:,} bytes as read, at most {_MOST_PAGE:,} are read")
             repeated = found.values > rows
@@ -404,9 +420,10 @@ def read_parquet(
         yield Block([], None)
         return
     believed = max(size, _BELIEVED)
+    opened = _Opened(file=file, parquet=parquet, chunks=chunks_of(file, most=size))
 
     def reader(chosen: Mapping[Path, str]) -> _Reader:
-        return _Reader(file, parquet, shapes, chosen, settings, batch_rows, rejects, expansion, believed)
+        return _Reader(opened, shapes, chosen, settings, batch_rows, rejects, expansion, believed)
 
     tops: dict[Path, str] = {
         (name,): _kind_of(schema.field(name).type)
@@ -443,16 +460,16 @@ def _chosen(shapes: Shapes, schema: Any, tops: Mapping[Path, str]) -> dict[Path,
     """Path of each column that the layouts need -> the field that its values are converted for."""
     types = dict(_leaves(schema))
     found: dict[Path, str] = {}
-    for field, path in shapes.paths():
+    for name, path in shapes.paths():
         whole = ".".join(path)
         fitting = [one for one in types if whole == ".".join(one) or whole.startswith(".".join(one) + ".")]
         column = path if path in fitting else max(fitting, key=len, default=None)
         if column is not None and column[:1] in tops:
-            found.setdefault(column, field)
+            found.setdefault(column, name)
         elif column is None:
             found.update((top, tops[top]) for top in tops if leads_to(top[0], path))
     # A column is read as a whole if a part of it and the whole are wanted.
-    return {path: field for path, field in found.items() if not any(path[:n] in found for n in range(1, len(path)))}
+    return {path: name for path, name in found.items() if not any(path[:n] in found for n in range(1, len(path)))}
 
 
 def _first_line(error: Exception) -> str:
@@ -461,8 +478,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _leaves(schema: Any, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
-    for field in schema:
-        path = (*prefix, field.name)
-        yield path, field.type
-        if pa.types.is_struct(field.type) and len(path) < _DEEPEST:
-            yield from _leaves(field.type, path)
+    for inner in schema:
+        path = (*prefix, inner.name)
+        yield path, inner.type
+        if pa.types.is_struct(inner.type) and len(path) < _DEEPEST:
+            yield from _leaves(inner.type, path)

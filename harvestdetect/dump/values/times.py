@@ -178,12 +178,13 @@ class TimeReader:
     _shapes: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, values: Iterable[Any], *, now: int | None = None) -> TimeReader:
+    def of(cls, values: Iterable[Any], *, now: int | None = None, describe: bool = True) -> TimeReader:
         """The reader of a column.
 
         Args:
             values: a sample of the column, in the order of its rows.
             now: Unix seconds of the current time, which gives times without a year their year; None: by the clock.
+            describe: whether the format is wanted; without it, the reader reads the same and says nothing.
         """
         sample = list(values)
         if len(sample) > SAMPLE:
@@ -194,6 +195,8 @@ class TimeReader:
         day_first, told = (False, ()) if order.year_first else is_day_first(texts, order)
         order = replace(order, day_first=day_first)
         numbers, doubt = _numbers_of(sample)
+        if not describe:
+            return cls(_order=order, _numbers=numbers)
         some = sample if len(sample) <= SHOWN else [sample[i * len(sample) // SHOWN] for i in range(SHOWN)]
         found = [_read(value, order, numbers) for value in some]
         kinds = [read for read in found if read.seconds not in (None, NO_TIME)]
