@@ -14,7 +14,7 @@ from harvestdetect.dump.columns.shapes import Shapes, leads_to
 from harvestdetect.dump.formats.pages import Chunk, Measure, chunks_of, measured
 from harvestdetect.dump.formats.parquet_values import READ_ERRORS, column_at, sizes_of, values_of
 from harvestdetect.dump.formats.table import Columns, block_of
-from harvestdetect.dump.storage.limits import ROW_COST, Expansion, ExpansionError, Rejects
+from harvestdetect.dump.storage.limits import BLOCK_BYTES, ROW_COST, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.values.paths import Path
 from harvestdetect.dump.values.rows import Block, BrokenValue
 from harvestdetect.settings import Settings
@@ -22,8 +22,6 @@ from harvestdetect.util.arrays import Ints
 
 __all__ = ["read_parquet"]
 
-_BLOCK_BYTES: Final = 16_000_000
-"""Approximate bytes of text of the rows of a block."""
 _SMALL_ROWS: Final = 2_000
 """Most rows of a row group that is read together with others."""
 _SMALL_BYTES: Final = 1_000_000
@@ -152,7 +150,7 @@ class _Reader:
             about = self._metadata.row_group(group)
             rows, group_size = about.num_rows, about.total_byte_size
             small = 0 <= rows <= _SMALL_ROWS and 0 <= group_size <= _SMALL_BYTES
-            fits = small and rows_so_far + rows <= self._batch_rows and size + group_size <= _BLOCK_BYTES
+            fits = small and rows_so_far + rows <= self._batch_rows and size + group_size <= BLOCK_BYTES
             if group > start and not fits:
                 yield _Lot(range(start, group), rows_so_far)
                 start, rows_so_far, size = group, 0, 0
@@ -245,7 +243,7 @@ class _Reader:
         """How a group can be read within the limits."""
         about = self._metadata.row_group(group)
         rows = max(about.num_rows, 1)
-        size = max(1, min(self._batch_rows, int(_BLOCK_BYTES / max(about.total_byte_size / rows, 1.0))))
+        size = max(1, min(self._batch_rows, int(BLOCK_BYTES / max(about.total_byte_size / rows, 1.0))))
         chunks = self._chunks[group] if self._chunks is not None and group < len(self._chunks) else []
         dictionaries = False
         for chunk in chunks:
@@ -262,10 +260,10 @@ class _Reader:
             if repeated:
                 size = min(size, max(1, int(_MOST_VALUES / 4 / per_row)))
             if found.per_value:
-                size = min(size, max(1, int(_BLOCK_BYTES / (found.per_value * per_row))))
-            if found.longest * per_row * size > _BLOCK_BYTES:
+                size = min(size, max(1, int(BLOCK_BYTES / (found.per_value * per_row))))
+            if found.longest * per_row * size > BLOCK_BYTES:
                 if found.plain and found.longest <= _SHORT_ENTRY:
-                    size = max(1, min(size, int(_BLOCK_BYTES / (found.longest * per_row))))
+                    size = max(1, min(size, int(BLOCK_BYTES / (found.longest * per_row))))
                 else:
                     dictionaries = True
         return _Plan(rows=size, dictionaries=dictionaries)
@@ -364,12 +362,12 @@ class _Plan:
 
 
 def _cuts(weight: Ints, limit: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of runs of rows of about :data:`_BLOCK_BYTES` bytes. A row above the limit is a run of its own."""
+    """(start, stop) of runs of rows of about :data:`BLOCK_BYTES` bytes. A row above the limit is a run of its own."""
     n = len(weight)
     if not n:
         return
     total = np.cumsum(weight)
-    if total[-1] <= min(_BLOCK_BYTES, limit):
+    if total[-1] <= min(BLOCK_BYTES, limit):
         yield 0, n
         return
     alone = np.flatnonzero(weight > limit).tolist()
@@ -378,7 +376,7 @@ def _cuts(weight: Ints, limit: int) -> Iterator[tuple[int, int]]:
     for border in alone:
         while start < border:
             before = int(total[start - 1]) if start else 0
-            stop = int(np.searchsorted(total, before + _BLOCK_BYTES, side="right"))
+            stop = int(np.searchsorted(total, before + BLOCK_BYTES, side="right"))
             stop = min(max(stop, start + 1), border)
             yield start, stop
             start = stop

@@ -74,7 +74,9 @@ def values_of(field: str, array: Any) -> Sequence[Any]:
         with suppress(*READ_ERRORS):  # invalid UTF-8
             texts = array.cast(pa.string())
             texts.validate(full=True)
-            return TextColumn(texts)
+            # A slice would take all of its batch along to another process.
+            small = texts.get_total_buffer_size() > 2 * texts.nbytes
+            return TextColumn(pa.concat_arrays([texts]) if small else texts)
     if types.is_dictionary(array.type):
         return _entries(field, array)
     if field in ("timestamp", "created_at"):
