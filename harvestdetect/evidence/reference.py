@@ -71,7 +71,7 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         fixed=fixed,
         shared=shared,
         distances=np.sort(distances[np.isfinite(distances)]).astype(np.float64),
-        period=_period(prompts.time),
+        period=_period(prompts.time[first]),
     )
 
 
@@ -79,7 +79,7 @@ def _period(time: Ints) -> tuple[float, float] | None:
     """See :attr:`~harvestdetect.evidence.candidate.Reference.period`.
 
     Args:
-        time: int64[p], seconds of every prompt, or NO_TIME.
+        time: int64[.], seconds of every request, or NO_TIME.
     """
     known = time[time != NO_TIME]
     if not len(known):
