@@ -27,7 +27,7 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segments_by_prompt
 from harvestdetect.data import WHOLE_KINDS, Corpus
 from harvestdetect.neighbors.codebook import nearest_centres
-from harvestdetect.util.arrays import Ints, Ints32, unique
+from harvestdetect.util.arrays import Bools, Ints, Ints32, unique
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
@@ -74,7 +74,10 @@ class Profiles:
     account: Ints32
     """int32[r], ascending: the account of each point."""
     weights: sparse.csr_matrix
-    """float32[r, c]: rows of length 1."""
+    """float32[r, c]: rows of length 1, or 0 where a point has no column that counts."""
+    rarer: sparse.csr_matrix
+    """float32[r, c]: the weights of columns that count only in groups that are smaller than a campaign, in the scale of
+    ``weights``."""
     prompts: sparse.csr_matrix
     """float32[r, p], ones: the prompts of each point."""
     least_prompts: int
@@ -140,24 +143,36 @@ def columns_of(
     )
 
 
-def account_profiles(columns: PromptColumns, *, min_accounts: int) -> Profiles:
-    """The profile of each account with enough requests, by which columns it uses."""
+def account_profiles(columns: PromptColumns, *, min_accounts: int, few: int | None = None) -> Profiles:
+    """The profile of each account with enough requests, by which columns it uses.
+
+    Args:
+        columns: of the prompts.
+        min_accounts: fewest accounts of a campaign: columns that fewer accounts have do not count.
+        few: fewest accounts of a smaller group, and so of a column that counts there; None means that there are none.
+    """
     sent = np.bincount(columns.account[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts)
     return _profiles(
-        columns, columns.account.astype(np.int64), sent, ACCOUNT_PROMPTS, min_accounts=min_accounts, once=True
+        columns, columns.account.astype(np.int64), sent, ACCOUNT_PROMPTS, min_accounts=min_accounts, few=few, once=True
     )
 
 
-def topic_profiles(columns: PromptColumns, *, min_accounts: int) -> Profiles:
-    """The profile of each topic with enough requests of an account, by how often it uses which columns."""
+def topic_profiles(columns: PromptColumns, *, min_accounts: int, few: int | None = None) -> Profiles:
+    """The profile of each topic with enough requests of an account, by how often it uses which columns.
+
+    Args:
+        columns: of the prompts.
+        min_accounts: as for :func:`account_profiles`.
+        few: as for :func:`account_profiles`.
+    """
     topics = int(columns.topic.max(initial=0)) + 1
     point = columns.account.astype(np.int64) * topics + columns.topic
     sent = np.bincount(point[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts * topics)
-    return _profiles(columns, point, sent, TOPIC_PROMPTS, min_accounts=min_accounts, once=False)
+    return _profiles(columns, point, sent, TOPIC_PROMPTS, min_accounts=min_accounts, few=few, once=False)
 
 
 def _profiles(
-    columns: PromptColumns, point: Ints, sent: Ints, least: int, *, min_accounts: int, once: bool
+    columns: PromptColumns, point: Ints, sent: Ints, least: int, *, min_accounts: int, few: int | None, once: bool
 ) -> Profiles:
     """The profiles of the points with enough prompts.
 
@@ -167,6 +182,7 @@ def _profiles(
         sent: int64[points]: prompts of each point.
         least: prompts of a point that is taken.
         min_accounts: columns that fewer accounts have do not count.
+        few: columns that fewer accounts have do not count in smaller groups either; None means ``min_accounts``.
         once: whether a column counts once, or by the logarithm of its use.
     """
     from scipy import sparse
@@ -182,15 +198,31 @@ def _profiles(
     weights = (prompts @ columns.matrix).tocsr()
     weights.data = np.ones_like(weights.data) if once else np.log1p(weights.data)
     rarity = np.log(np.maximum(columns.accounts / (columns.users + min_accounts / 2), 1.0)).astype(np.float32)
-    rarity[columns.users < min_accounts] = 0
+    rarity[columns.users < (min_accounts if few is None else few)] = 0
     weights.data *= rarity[weights.indices]
+    rare = columns.users < min_accounts
+    rarer = _with_columns(weights, rare)
+    if rarer.nnz:
+        weights = _with_columns(weights, ~rare)
     weights.eliminate_zeros()
     weights.sort_indices()
     length = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
-    weights.data /= np.repeat(np.maximum(length, 1e-12), np.diff(weights.indptr)).astype(np.float32)
+    for part in (weights, rarer):
+        part.data /= np.repeat(np.where(length > 0, length, 1), np.diff(part.indptr)).astype(np.float32)
     account = np.zeros(count, np.int32)
     account[row[inside]] = columns.account[inside]
-    return Profiles(account=account, weights=weights, prompts=prompts, least_prompts=least)
+    return Profiles(account=account, weights=weights, rarer=rarer, prompts=prompts, least_prompts=least)
+
+
+def _with_columns(matrix: sparse.csr_matrix, chosen: Bools) -> sparse.csr_matrix:
+    """A matrix of the same shape with the entries in some columns only, without zeros."""
+    from scipy import sparse
+
+    kept = chosen[matrix.indices] & (matrix.data != 0)
+    start = np.concatenate(([0], np.cumsum(kept)))[matrix.indptr]
+    found = sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], start), shape=matrix.shape)
+    found.sort_indices()
+    return found
 
 
 def _matrix(start: Ints, column: Ints32, wide: int) -> sparse.csr_matrix:
