@@ -19,15 +19,16 @@ There are two layers of profiles:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segments_by_prompt
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, some_by_prompt
 from harvestdetect.data import WHOLE_KINDS, Corpus
-from harvestdetect.neighbors.codebook import nearest_centres
-from harvestdetect.util.arrays import Bools, Ints, Ints32, unique
+from harvestdetect.neighbors.codebook import nearest_at_scales, nearest_centres
+from harvestdetect.util.arrays import Bools, Ints, Ints32, packed_pairs, unique
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ CELLS_EACH: Final = 2
 """Cells of each part, at each scale. Chosen."""
 TOPICS: Final = 8
 """Topics into which the requests of an account are divided. Chosen."""
+PROMPTS_AT_ONCE: Final = 65_536
+"""Prompts whose columns are collected at a time."""
 ACCOUNT_PROMPTS: Final = 4
 """Fewest requests of an account that has a profile: with less, too little is known. Chosen."""
 TOPIC_PROMPTS: Final = 3
@@ -103,33 +106,20 @@ def columns_of(
         threads: 0 takes all cores.
         seed: of the cells.
     """
-    from scipy import sparse
-
-    first = first_rows(corpus.prompts)
-    count = len(first)
     used = np.flatnonzero(corpus.kind < WHOLE_KINDS).astype(np.int32)
-    place = np.full(len(corpus.kind), -1, np.int32)
-    place[used] = np.arange(len(used), dtype=np.int32)
-    part = place[parts.segment]
-    wide = 0
-    blocks: list[sparse.csr_matrix] = []
-    for most, least in SCALES:
-        cells = max(2, min(most, len(used) // least))
-        near = nearest_centres(vectors, count=cells, each=CELLS_EACH, rows=used, threads=threads, seed=seed)
-        blocks += [_matrix(parts.start, near[part, k], cells) for k in range(CELLS_EACH)]
-        wide += cells
-    every = segments_by_prompt(corpus)
+    counts = [max(2, min(most, len(used) // least)) for most, least in SCALES]
+    near = nearest_at_scales(vectors, counts=counts, each=CELLS_EACH, rows=used, threads=threads, seed=seed)
+    column = np.full((len(corpus.kind), CELLS_EACH * len(SCALES)), -1, np.int32)
+    for place, (cells, before) in enumerate(zip(near, (0, *np.cumsum(counts).tolist()), strict=False)):
+        mine = slice(CELLS_EACH * place, CELLS_EACH * (place + 1))
+        column[used, mine] = np.where(cells >= 0, cells + before, -1)
+    del near
     piece = (corpus.kind >= WHOLE_KINDS) & (2 * corpus.senders >= min_accounts)
-    number = np.where(piece, np.cumsum(piece) - 1, -1).astype(np.int32)
-    blocks.append(_matrix(every.start, number[every.segment], int(piece.sum())))
-    scales = [sum(blocks[i : i + CELLS_EACH], start=blocks[i] * 0) for i in range(0, len(blocks) - 1, CELLS_EACH)]
-    matrix = sparse.hstack([*scales, blocks[-1]], format="csr", dtype=np.float32)
-    matrix = sparse.diags(first.astype(np.float32)).dot(matrix).tocsr()
-    matrix.eliminate_zeros()
-    matrix.data[:] = 1
+    column[piece, 0] = sum(counts) + np.arange(int(piece.sum()))
+    matrix = _matrix([parts, some_by_prompt(corpus, piece)], column, first_rows(corpus.prompts))
     account = corpus.prompts.account
     accounts = len(corpus.prompts.accounts)
-    last = parts.segment[np.maximum(parts.start[1:] - 1, 0)] if len(parts.segment) else np.zeros(count, np.int32)
+    last = parts.segment[np.maximum(parts.start[1:] - 1, 0)] if len(parts.segment) else np.zeros(len(account), np.int32)
     # of distinct segments: their order does not depend on the ids of accounts, and so neither do the centres
     named = unique(last)
     centre = nearest_centres(vectors, count=min(TOPICS, len(used)), rows=named, threads=threads, seed=seed)[:, 0]
@@ -225,15 +215,34 @@ def _with_columns(matrix: sparse.csr_matrix, chosen: Bools) -> sparse.csr_matrix
     return found
 
 
-def _matrix(start: Ints, column: Ints32, wide: int) -> sparse.csr_matrix:
-    """A matrix of ones: float32[rows, wide]; entries with column -1 are left out."""
+def _matrix(lists: Sequence[PromptSegments], column: Ints32, counts: Bools) -> sparse.csr_matrix:
+    """Which prompt has which columns, computed block by block: float32[p, c], ones.
+
+    Args:
+        lists: segments of every prompt.
+        column: int32[n, k], the columns of each segment; -1 for none.
+        counts: bool[p]; the other prompts have no columns.
+    """
     from scipy import sparse
 
-    row = np.repeat(np.arange(len(start) - 1, dtype=np.int32), np.diff(start))
-    known = column >= 0
-    return sparse.csr_matrix(
-        (np.ones(int(known.sum()), np.float32), (row[known], column[known])), shape=(len(start) - 1, wide)
-    )
+    count, wide = len(counts), int(column.max(initial=-1)) + 1
+    size = np.zeros(count + 1, np.int64)
+    found = []
+    for begin in range(0, count, PROMPTS_AT_ONCE):
+        end = min(begin + PROMPTS_AT_ONCE, count)
+        keys = []
+        for one in lists:
+            start = one.start[begin : end + 1]
+            row = np.repeat(np.arange(end - begin), np.diff(start))
+            columns = column[one.segment[start[0] : start[-1]]]
+            known = (columns >= 0) & counts[begin:end][row][:, None]
+            keys.append(packed_pairs(np.broadcast_to(row[:, None], columns.shape)[known], columns[known]))
+        key = unique(np.concatenate(keys))
+        size[begin + 1 : end + 1] = np.bincount(key >> 32, minlength=end - begin)
+        found.append((key & 0xFFFFFFFF).astype(np.int32))
+    indices = np.concatenate([np.empty(0, np.int32), *found])
+    found.clear()
+    return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, np.cumsum(size)), shape=(count, wide))
 
 
 def _users(matrix: sparse.csr_matrix, account: Ints32) -> Ints:
