@@ -229,13 +229,13 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
     "accounts.profiles": {
-        "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading",
+        "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading", "PROMPTS_AT_ONCE": "memory",
     },
     "accounts.rare_links": {
         "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic", "DAY": "arithmetic",
     },
     "accounts.succession": {
-        "DAY": "arithmetic", "PAYLOADS": "sampling", "COMPARED": "sampling",
+        "DAY": "arithmetic", "PAYLOADS": "sampling", "COMPARED": "sampling", "PIECES_AT_ONCE": "memory",
     },
     "campaign.links": {
         "UNDIVIDED": "speed",
