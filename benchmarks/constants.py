@@ -228,6 +228,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling", "MOST": "memory",
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
+    "accounts.products": {"PAIRS_AT_ONCE": "memory"},
     "accounts.profiles": {
         "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading", "PROMPTS_AT_ONCE": "memory",
     },

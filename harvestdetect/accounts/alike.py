@@ -9,11 +9,12 @@ to themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from harvestdetect.accounts.groups import AccountGroup
+from harvestdetect.accounts.products import pair_products, row_products
 from harvestdetect.accounts.profiles import Profiles, PromptColumns
 from harvestdetect.cluster.distances import shared_distance, shared_length
 from harvestdetect.cluster.selection import select_by_cohesion
@@ -143,7 +144,7 @@ def compared(profiles: Profiles, *, threads: int, seed: int) -> Likeness:
         part = slice(start, start + PROFILES_AT_ONCE)
         near, found = index[part], cosine[part]
         for place in range(near.shape[1]):
-            found[:, place] = _products(weights[part], weights[near[:, place]])
+            found[:, place] = row_products(weights[part], weights[near[:, place]])
         found[near < 0] = 0
         near[...], found[...] = _best_first(near, found)
 
@@ -164,7 +165,7 @@ def with_rarer_columns(likeness: Likeness, profiles: Profiles) -> Likeness:
         return likeness
     index, cosine = likeness.index.copy(), likeness.cosine.copy()
     has_weights = weights.getnnz(axis=1) > 0
-    scale = 1 / np.sqrt(np.maximum(has_weights + _products(rarer, rarer), 1e-12)).astype(np.float32)
+    scale = 1 / np.sqrt(np.maximum(has_weights + row_products(rarer, rarer), 1e-12)).astype(np.float32)
     # a row is longer with its rarer columns, so all cosines with it are smaller
     shorter = np.flatnonzero((scale[index] != 1).any(axis=1))
     for start in range(0, len(shorter), PROFILES_AT_ONCE):
@@ -176,7 +177,7 @@ def with_rarer_columns(likeness: Likeness, profiles: Profiles) -> Likeness:
         rows = owners[start : start + PROFILES_AT_ONCE]
         both = (rarer[rows] @ others).tocoo()
         place, other = both.row, both.col
-        value = (_products(weights[rows[place]], weights[other]) + both.data) * scale[rows[place]] * scale[other]
+        value = (pair_products(weights, rows[place], other) + both.data) * scale[rows[place]] * scale[other]
         itself = rows[place] == other
         index[rows], cosine[rows] = _merged(
             index[rows], cosine[rows], place[~itself], other[~itself].astype(np.int32), value[~itself]
@@ -212,11 +213,6 @@ def _merged(index: Ints32, cosine: Floats32, place: Ints32, other: Ints32, value
     index[row[kept], rank[kept]] = near[order][kept]
     cosine[row[kept], rank[kept]] = alike_as[order][kept]
     return index, cosine
-
-
-def _products(first: Any, second: Any) -> Floats32:
-    """The inner product of each row of a sparse matrix with the same row of another: float32[r]."""
-    return np.asarray(first.multiply(second).sum(axis=1), np.float32).ravel()
 
 
 def _best_first(index: Ints32, cosine: Floats32) -> tuple[Ints32, Floats32]:
