@@ -119,16 +119,20 @@ def test_the_busiest_accounts_are_compared_with_an_even_share() -> None:
     )
 
 
-def test_a_random_part_of_all_traffic_has_the_accounts_that_its_volume_gives() -> None:
+def test_a_random_part_of_all_traffic_is_near_itself_and_chosen_accounts_are_far() -> None:
     rng = np.random.default_rng(0)
     sent = rng.integers(1, 200, 400)
-    dealt = rng.choice(np.repeat(np.arange(400), sent), 300, replace=False)
-    random = taken("spread", sent=sent, accounts=np.unique(dealt), prompts=300, account=np.sort(dealt))
-    assert random == pytest.approx(0, abs=0.1)
-    few = taken("spread", sent=sent, accounts=np.arange(20), prompts=300, account=np.sort(dealt))
+    dealt = np.sort(rng.choice(np.repeat(np.arange(400), sent), 300, replace=False))
+    random = taken("not_thinned", sent=sent, accounts=np.unique(dealt), prompts=300, account=dealt)
+    assert random is not None
+    assert 0 <= random < 0.3
+    few = taken("not_thinned", sent=sent, accounts=np.arange(20), prompts=300, account=dealt)
+    quiet = taken("not_thinned", sent=sent, accounts=np.argsort(sent)[:200], prompts=300, account=dealt)
     assert few is not None
-    assert few < -2
-    assert taken("spread", sent=(0, 0)) is None
+    assert few > 2
+    assert quiet is not None
+    assert quiet > 0.8
+    assert taken("not_thinned", sent=(0, 0)) is None
 
 
 def linked(count: int, each: int) -> Any:
@@ -263,7 +267,7 @@ def test_how_far_accounts_gather_does_not_depend_on_their_number() -> None:
 def test_what_cannot_be_taken_is_left_out() -> None:
     nothing = inputs(own_subjects=None, several=None, days=None, shares={})
     found = readings_of(nothing)
-    assert set(found) == {"copies", "in_common", "words", "template", "load", "uneven_share", "busiest", "spread"}
+    assert set(found) == {"copies", "in_common", "words", "template", "load", "uneven_share", "busiest", "not_thinned"}
     assert all(isinstance(value, float) for value in found.values())
     assert set(readings_of(nothing, leave_out=("text", "structure"))) == set()
     assert set(readings_of(nothing, leave_out=("structure",))) == {"copies", "in_common", "words", "template"}
