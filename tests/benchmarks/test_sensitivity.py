@@ -67,7 +67,7 @@ def test_a_value_moves_within_its_unit() -> None:
     assert [moved_value(whole, 3, move) for move in MOVES] == [2, 6]
     log_p = BY_NAME["settings.link_log_p"]
     assert [moved_value(log_p, -16.0, move) for move in MOVES] == [-8.0, -32.0]
-    p_value = BY_NAME["evidence.explanations.RULED_OUT"]
+    p_value = BY_NAME["accounts.growth.SURPRISING"]
     assert [moved_value(p_value, 1e-6, move) for move in MOVES] == [pytest.approx(1e-3), pytest.approx(1e-12)]
     assert moved_value(share, 1.0, TWICE) is None
     assert [moved_value(share, 0.9, move) for move in BOUNDS] == [0, 1]
@@ -180,7 +180,7 @@ def test_the_table_is_written_and_the_study_goes_on_where_it_stopped(
     arguments += ["--only", "fdr,SHARED_MEMBERS,FAMILIAR", "--docs", str(page), "--json", str(found)]
     assert sensitivity.main(arguments) == 0
     table = page.read_text()
-    assert f"| `settings.fdr` | 0.01 | probability | {defined(SETTINGS)['fdr'].meaning} |" in table
+    assert f"| `settings.fdr` | 0.2 | probability | {defined(SETTINGS)['fdr'].meaning} |" in table
     assert "Nothing changes on any dump when these move: `evidence.shared_values.FAMILIAR`" in table
     assert {row["constant"] for row in json.loads(found.read_bytes())} == {
         "settings.fdr",
@@ -215,5 +215,5 @@ def test_all_dumps_are_told_apart_by_what_they_try() -> None:
     for constant in DECISIONS:
         kinds = {dump.kind for dump in DUMPS if trials.tried_on(constant, dump)}
         assert len(kinds) == 1, constant
-    calibrated = Constant("judge.calibration", "TAIL", "candidates")
+    calibrated = Constant("judge.calibration", "ANY", "candidates")
     assert [dump.name for dump in DUMPS if trials.tried_on(calibrated, dump)] == ["calibrated"]
