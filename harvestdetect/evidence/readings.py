@@ -18,6 +18,7 @@ from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.shared_values import LARGEST
+from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
 from harvestdetect.util.arrays import Floats, Floats32, Ints, unit
 
@@ -26,6 +27,8 @@ __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 
 FEW: Final = 0.05
 """Share of copies below which fewer say nothing more."""
+CHANCE: Final = 2.0
+"""Standard deviations of a shuffle up to which a deviation is chance."""
 SUBJECTS: Final = 12
 """Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
@@ -54,6 +57,8 @@ class Reading:
     """Which values speak for a campaign."""
     take: Callable[[ReadingInputs], float | None]
     """Takes it; None if there is too little data. It must be pure."""
+    least: float = -8.0
+    """Least bits that the fit may give it: fewer against a campaign where an attacker can choose the value."""
 
 
 def _logs(value: float) -> float:
@@ -142,7 +147,8 @@ def _lifetime(inputs: ReadingInputs) -> float | None:
     starts = np.flatnonzero(np.diff(account, prepend=-1))
     last = np.append(starts[1:], len(account)) - 1
     several = last > starts
-    low, high = np.quantile(inputs.context.scan.corpus.prompts.time, (0.01, 0.99))
+    every = inputs.context.scan.corpus.prompts.time
+    low, high = np.quantile(every[every != NO_TIME], (0.01, 0.99))
     if several.sum() < MIN_SAMPLE or high <= low:
         return None
     return float(np.median((time[last] - time[starts])[several])) / float(high - low)
@@ -181,6 +187,17 @@ def _beyond(inputs: ReadingInputs, field: str, values: int) -> float | None:
     return None if share is None or least >= 1 else max(share - least, 0.0) / (1 - least)
 
 
+def _days(inputs: ReadingInputs) -> float | None:
+    """Days from first to last prompt over those of the dump, as a logarithm of 2; the exceptional ends left out."""
+    own = inputs.explained.days
+    time = inputs.context.scan.corpus.prompts.time
+    time = time[time != NO_TIME]
+    if own is None or not len(time):
+        return None
+    whole = float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY
+    return min(_logs((own + 1) / (whole + 1)), 0.0)
+
+
 def _deviations(inputs: ReadingInputs) -> float | None:
     own = inputs.explained.own_subjects
     return None if own is None else own.deviations
@@ -196,7 +213,8 @@ READINGS: Final = (
         take=lambda x: _logs(max(x.explained.in_common, FEW)),
     ),
     Reading(
-        id="words", speaks="high", family="text", label="length of the prompts", take=lambda x: _logs(x.explained.median_words + 1)
+        id="words", speaks="high", family="text", label="length of the prompts", least=-3.0,
+        take=lambda x: _logs(x.explained.median_words + 1),
     ),
     Reading(id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated)),
     Reading(
@@ -210,11 +228,11 @@ READINGS: Final = (
     ),
     Reading(
         id="own_deviations", speaks="low", family="structure", label="subjects of the accounts' own, against a shuffle",
-        take=lambda x: None if (found := _deviations(x)) is None else max(found, 0.0),
+        take=lambda x: None if (found := _deviations(x)) is None else max(found - CHANCE, 0.0),
     ),
     Reading(
         id="shared_items", speaks="low", family="structure", label="the same items in each account, against a shuffle",
-        take=lambda x: None if (found := _deviations(x)) is None else max(-found, 0.0),
+        take=lambda x: None if (found := _deviations(x)) is None else max(-found - CHANCE, 0.0),
     ),
     Reading(
         id="own_within", speaks="low", family="structure", label="subjects of the accounts' own within a template", take=_own_within
@@ -235,8 +253,8 @@ READINGS: Final = (
         take=_not_thinned,
     ),
     Reading(
-        id="days", speaks="high", family="time", label="days from first to last prompt",
-        take=lambda x: None if x.explained.days is None else _logs(x.explained.days + 1),
+        id="days", speaks="high", family="time", label="days from first to last prompt, beside those of the dump",
+        take=_days, least=-2.0,
     ),
     Reading(id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt", take=_lifetime),
     Reading(
