@@ -54,8 +54,8 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         f"From the first to the last prompt of the median account it takes {x:.0%} of the time of the dump."
     ),
     "regular": lambda x: (
-        f"The gaps between the prompts of the median account are {max(2.0**x - 0.01, 0.0):.2f} times as uneven as those "
-        "of independent times; sittings give more, a clock less."
+        f"The gaps between the prompts of the median account are {max(2.0**x - 0.01, 0.0):.2f} times as uneven as "
+        "those of independent times; sittings give more, a clock less."
     ),
     "one_organisation": lambda x: (
         f"A few organisations, the largest {LARGEST} and those with teams, have {x:.0%} of the accounts."

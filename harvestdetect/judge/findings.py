@@ -399,7 +399,7 @@ def _summary(
     line = f"{who} sent {len(campaign.prompts)} prompts of {what}{over}".rstrip(",")
     if clauses:
         line += "; " + (", ".join(clauses[:-1]) + " and " + clauses[-1] if len(clauses) > 1 else clauses[0])
-    elif judgement.tier == "watch":
+    elif not set(judgement.families) - {"text"}:
         line += "; only the wording stands out"
     return line + "."
 

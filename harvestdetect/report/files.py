@@ -183,12 +183,13 @@ def rejects_jsonl(detection: Detection) -> str:
 def run_json(detection: Detection) -> str:
     """What was read, with what settings, models and versions, and what each stage took.
 
-    Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, the innocent groups to expect), ``what_if``
-    (the same at other false-discovery rates), ``ledger`` (which one judged, and what it was tested on), ``calibration`` (its file with the digest, and the findings to expect; empty
-    without one), ``memory`` (estimated, allowed and peak, in 10**9 bytes), ``rejects_by_reason`` (of the rejects
-    listed), ``preambles`` (texts that many accounts always send, left out of what was compared), ``files`` (with their
-    digests and how each was read), ``settings``, ``models``, ``versions``, ``stages``, ``notes``, ``warnings`` (what
-    looks suspicious in how the dumps were read). Numbers of false findings have four significant digits.
+    Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, the innocent groups to expect among them),
+    ``what_if`` (the same at other false-discovery rates), ``ledger`` (which one judged, and what it was tested on),
+    ``calibration`` (its file with the digest, and the findings to expect; empty without one), ``memory`` (estimated,
+    allowed and peak, in 10**9 bytes), ``rejects_by_reason`` (of the rejects listed), ``preambles`` (texts that many
+    accounts always send, left out of what was compared), ``files`` (with their digests and how each was read),
+    ``settings``, ``models``, ``versions``, ``stages``, ``notes``, ``warnings`` (what looks suspicious in how the dumps
+    were read). Numbers of false findings have four significant digits.
     """
     names = ("files", "settings", "models", "versions", "stages", "notes", "warnings")
     plain = _plain(_without_tables(dataclasses.replace(detection, findings=(), rejects=())))

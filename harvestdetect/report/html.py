@@ -137,6 +137,7 @@ def _render(detection: Detection, limits: _Limits) -> str:
         tested=detection.ledger.get("held_out"),
         findings=[_finding(f, limits, i, least) for i, f in enumerate(detection.findings[: limits.findings])],
         rows=detection.findings[: limits.rows],
+        chances=[probability(f.probability, least=least) for f in detection.findings[: limits.rows]],
         rejects=Counter(r.reason for r in detection.rejects).most_common(),
         rejects_in_all=int(detection.counts.get("rejects", len(detection.rejects))),
         read_as=reading_lines(detection.files),
@@ -244,6 +245,7 @@ def _finding(finding: Finding, limits: _Limits, position: int, least: float) -> 
         "facts": _facts(finding, advised, apart, least),
         "found": found_because(finding.ways),
         "chance": chance,
+        "peers": f"Of all that are at least as sure, {probability(finding.q_value, least=least)} are innocent.",
         "ledger": None if ledger is None else _waterfall(ledger),
         "inference": _inference(finding, chance),
         "innocent": _innocent(finding),
@@ -289,9 +291,7 @@ def _facts(f: Finding, advised: Sequence[Member], apart: Sequence[Member], least
         facts.append(("Seen", period(f.first_seen, f.last_seen), active))
     else:
         facts.append(("Seen", "unknown", "the dump gives no times"))
-    if f.probability == f.probability:
-        facts.append(("Innocent groups", probability(f.q_value, least=least), "among all that are as sure as this"))
-    else:
+    if f.probability != f.probability:
         facts.append(("Score", number(f.score), "for ranking; higher is stronger"))
     return facts
 
@@ -321,9 +321,8 @@ def _inference(f: Finding, chance: str) -> str:
     beyond = [family for family in f.families if family != "text"]
     kinds = " and ".join(beyond) if len(beyond) < 3 else f"{', '.join(beyond[:-1])} and {beyond[-1]}"
     capped = [b for b in f.benign_explanations if b.verdict == "fits" and b.caps is not None]
-    text = (
-        "" if f.probability != f.probability else f"Taken together, this is a campaign with a probability of {chance}. "
-    )
+    known = f.probability == f.probability
+    text = f"Taken together, this is a campaign with a probability of {chance}. " if known else ""
     if f.tier == "urgent":
         text += (
             f"Independent kinds of evidence besides similar wording ({kinds}) point the same way: these "

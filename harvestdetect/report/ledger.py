@@ -12,8 +12,8 @@ from harvestdetect.evidence.explanations import EXPLANATIONS
 __all__ = ["ONE_BIT", "Block", "Line", "Shown", "bits", "shown_ledger"]
 
 ONE_BIT: Final = (
-    "One bit: campaigns look like this twice as often as innocent groups. Two bits: four times as often. Minus one bit: "
-    "innocent groups look like this twice as often as campaigns."
+    "One bit: campaigns look like this twice as often as innocent groups. Two bits: four times as often. "
+    "Minus one bit: innocent groups look like this twice as often as campaigns."
 )
 """What a bit is, for readers who have never heard of one."""
 LEAST_REST: Final = 0.05

@@ -179,15 +179,14 @@ def waterfall(steps: Sequence[Step]) -> list[Markup]:
     for step in steps:
         left, right = sorted((x(step.before), x(step.after)))
         kind = "for" if step.after >= step.before else "against"
-        top, height = (2, 14) if step.whole else (5, 8)
         bars.append(
             Markup(
                 '<svg class="step" width="100%" height="18" aria-hidden="true">'
-                '<rect class="{}{}" x="{:.2f}%" y="{}" width="{:.2f}%" height="{}"/>'
-                '<line class="zero" x1="{:.2f}%" x2="{:.2f}%" y1="0" y2="18"/></svg>'
+                '<line class="zero" x1="{0:.2f}%" x2="{0:.2f}%" y1="0" y2="100%"/>'
+                '<rect class="{1}" x="{2:.2f}%" y="50%" width="{3:.2f}%" height="{4}"/></svg>'
             ).format(
-                kind, "" if step.whole else " part", left, top, max(right - left, 0.4), height, x(0.0), x(0.0)
-            )  # fmt: skip
+                x(0.0), kind if step.whole else f"{kind} row", left, max(right - left, 0.4), 14 if step.whole else 8
+            )
         )
     return bars
 
