@@ -40,6 +40,8 @@ _BECAUSE: Final[Mapping[Way, str]] = {
     "succession": "its parts, each with other accounts, continue one another over time",
 }
 """How a candidate was found, in words."""
+_SUREST: Final = 1e-12
+"""p-value below which no smaller one is told: p-values are extrapolated there, and the ledger takes them as equal."""
 _SAFE: Final = 0.01
 """Smallest probability that is claimed where a scan does not say how far its ledger was tested. Chosen."""
 _BOUNDS: Final = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
@@ -112,11 +114,11 @@ def number(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A probability with three decimals, or as a power of ten if it is small."""
+    """A p-value with three decimals, or as a power of ten if it is small, no surer than :data:`_SUREST`."""
     if value is None or math.isnan(value):
         return "–"
-    if value <= 1e-300:
-        return "below 10⁻³⁰⁰"
+    if value < _SUREST:
+        return "below 10⁻¹²"
     return f"{value:.3f}" if value >= 0.001 else _power(value)
 
 
