@@ -23,7 +23,7 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
-from benchmarks.fit_dumps import SOURCES, Measured, measured
+from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
 from benchmarks.fitting import CLIP, Examples, Fitted, fit
 from benchmarks.real_texts import Half
 from harvestdetect.data import TIERS, Evidence, Family
@@ -69,11 +69,14 @@ class Example:
     """The share of its accounts that are of that campaign."""
     look_alike: str | None
     dump: int
+    weight: float
+    """The same sum for each source, however many dumps it has."""
 
 
 def examples_of(dumps: Sequence[Measured]) -> list[Example]:
     """The candidates of all dumps."""
     found = []
+    of_source = Counter(d.source for d in dumps)
     for number, dump in enumerate(dumps):
         campaigns = [g for g in dump.truth if g.kind == "campaign"]
         others = [g for g in dump.truth if g.kind != "campaign"]
@@ -85,7 +88,7 @@ def examples_of(dumps: Sequence[Measured]) -> list[Example]:
             found.append(
                 Example(
                     values=_values(one), accounts=accounts, campaign=most.name if most and share else None,
-                    share=share, dump=number,
+                    share=share, dump=number, weight=len(dumps) / len(of_source) / of_source[dump.source],
                     look_alike=like.name if like and len(accounts & like.accounts) >= PART * len(accounts) else None,
                 )
             )  # fmt: skip
@@ -116,7 +119,8 @@ def _kinds() -> dict[str, _RowKind]:
     for m in MEASURES:
         if m.take is not None and not m.closer_look and m.family != "intent":
             found[m.id] = _RowKind(family=m.family, rises=True, least=ABSENT)
-            found[m.id + EFFECT] = _RowKind(family=m.family, rises=m.tail == "high", least=ABSENT)
+            if m.family not in ("text", "infrastructure"):
+                found[m.id + EFFECT] = _RowKind(family=m.family, rises=m.tail == "high", least=ABSENT)
     for r in READINGS:
         found[r.id] = _RowKind(family=r.family, rises=r.speaks == "high", least=-CLIP)
     return found
@@ -127,7 +131,8 @@ def _table(examples: Sequence[Example], kinds: Mapping[str, _RowKind]) -> Exampl
     pieces = Counter((e.dump, e.campaign) for e in examples if e.share >= PLANTED)
     clear = [e for e in examples if e.share >= PLANTED or e.share < INNOCENT]
     weight = [
-        pieces[e.dump, e.campaign] ** -0.5 if e.share >= PLANTED else LOOK_ALIKE if e.look_alike else 1.0 for e in clear
+        e.weight * (pieces[e.dump, e.campaign] ** -0.5 if e.share >= PLANTED else LOOK_ALIKE if e.look_alike else 1.0)
+        for e in clear
     ]
     return Examples(
         ids=list(kinds),
@@ -141,7 +146,10 @@ def _table(examples: Sequence[Example], kinds: Mapping[str, _RowKind]) -> Exampl
 def _fitted(examples: Sequence[Example]) -> Ledger:
     kinds = _kinds()
     found: Fitted = fit(
-        _table(examples, kinds), rises=[k.rises for k in kinds.values()], least=[k.least for k in kinds.values()]
+        _table(examples, kinds),
+        rises=[k.rises for k in kinds.values()],
+        least=[k.least for k in kinds.values()],
+        steady=STEADY,
     )
     curves = {id_: replace(curve, family=kinds[id_].family) for id_, curve in found.curves.items()}
     return Ledger(curves=curves, prior=found.intercept, steady=STEADY)
@@ -251,7 +259,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="the folder with the public texts")
     parser.add_argument("--half", default="tuning", choices=get_args(Half))
     parser.add_argument("--sources", default=",".join(SOURCES), help="kinds of dumps, with commas")
-    parser.add_argument("--seeds", type=int, default=6, help="dumps of each kind")
+    parser.add_argument("--seeds", type=int, default=6, help="dumps of each world; of other kinds there are fewer")
     parser.add_argument("--first-seed", type=int, default=300)
     parser.add_argument("--work", type=Path, help="keeps dumps and scans")
     parser.add_argument("--out", type=Path, help="the file of the ledger; without it, nothing is written")
@@ -265,8 +273,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work = given.work or Path(folder)
         dumps = [
             one
-            for seed in range(given.first_seed, given.first_seed + given.seeds)
             for source in given.sources.split(",")
+            for seed in range(given.first_seed, given.first_seed + seeds_of(source, given.seeds))
             for one in measured(source, half=given.half, seed=seed, data=given.data, work=work)
         ]
     ledger, text = fitted(dumps)

@@ -2,7 +2,8 @@
 
 Each row gets a monotone curve: isotonic regression of the truth on the value, turned into bits and shrunk towards 0
 where candidates are few. Logistic regression with weights of at least 0 then decides how much each row counts beside
-the others. The curves that the weights are fitted on come from other dumps than the candidates (cross-fitting).
+the others. The curves that the weights are fitted on come from other dumps than the candidates (cross-fitting), and
+values that are common among the innocents of a dump say less there, as in a scan.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harvestdetect.judge.ledger import Curve
+from harvestdetect.judge.ledger import Curve, Row
 from harvestdetect.util.arrays import Floats
 
 __all__ = ["Examples", "Fitted", "curve_of", "fit"]
 
-CLIP: Final = 5.0
+CLIP: Final = 8.0
 """Most bits of a row, for or against."""
-SHRINK: Final = 6.0
+SHRINK: Final = 3.0
 """Weight of candidates that would be expected without any evidence, in each block of a curve."""
 FOLDS: Final = 5
 """Parts that the dumps are divided into for cross-fitting."""
@@ -122,13 +123,14 @@ def _curves(
     return found
 
 
-def fit(examples: Examples, *, rises: Sequence[bool | None], least: Sequence[float]) -> Fitted:
+def fit(examples: Examples, *, rises: Sequence[bool | None], least: Sequence[float], steady: float) -> Fitted:
     """Fits curves and weights.
 
     Args:
         examples: candidates with known truth.
         rises: for each row whether larger values speak for a campaign; None: what fits better.
         least: for each row the least bits.
+        steady: see :attr:`harvestdetect.judge.ledger.Ledger.steady`.
     """
     from scipy.optimize import minimize
 
@@ -140,7 +142,10 @@ def fit(examples: Examples, *, rises: Sequence[bool | None], least: Sequence[flo
         held = examples.dump % FOLDS == part
         for j, curve in enumerate(_curves(examples, ~held, ways, least)):
             if curve is not None and final[j] is not None:
-                bits[held, j] = np.nan_to_num(curve.at(examples.values[held, j]))
+                for one in np.unique(examples.dump[held]):
+                    own = examples.dump == one
+                    row = Row(curve, examples.values[own, j], np.empty(0), steady=steady)
+                    bits[own, j] = row.bits(1.0 - examples.campaign[own])
     bits *= np.log(2)
     y, w = examples.campaign.astype(np.float64), examples.weight / examples.weight.sum()
 

@@ -36,7 +36,10 @@ from benchmarks.real_texts import (
 from benchmarks.real_texts import data_missing as chat_missing
 from benchmarks.sources import MIN_FIXED, WINDOW, Sources, grammar_sources, real_sources
 
-__all__ = ["WORLD_FILES", "Times", "WorldSources", "data_missing", "half_of", "toy_sources", "world_sources"]
+__all__ = [
+    *("WORLD_FILES", "Times", "WorldSources", "data_missing", "default_prompts", "default_words", "documents_of"),
+    *("half_of", "own_prompts", "seconds_of", "toy_sources", "world_sources"),
+]
 
 WORLD_FILES: Final = (
     *("frameworks", "docs", "bench", "paraphrases", "coursework", "xcopa", "xquad", "native_prompt_game"),
@@ -147,7 +150,7 @@ def world_sources(data: Path, *, half: Half, seed: str, rows: int) -> WorldSourc
     """
     frameworks = rows_of_half(read(data, "frameworks"), lambda r: str(r["framework"]), half=half)
     defaults = [r for r in frameworks if _is_default(r["text"])]
-    known = {tuple(fixed_words(r["text"])) for r in read(data, "frameworks")}
+    known = default_words(data)
     people = _without(real_sources(data, half=half, seed=seed, rows=rows), known)
     people.accounts = _own_lines(data, people.accounts, half=half)
     harnesses = [
@@ -167,7 +170,7 @@ def world_sources(data: Path, *, half: Half, seed: str, rows: int) -> WorldSourc
         frameworks=_by(others, "framework"),
         graders=_by(graders, "framework"),
         harnesses=harnesses or people.scaffolds[:3],
-        documents=_by(rows_of_half(read(data, "docs"), lambda r: str(r["domain"]), half=half), "domain"),
+        documents=documents_of(data, half),
         benchmarks=_by([r for r in items if r["text"] not in taken and len(r["text"]) < 2_000], "task"),
         rewordings={
             group: found
@@ -177,10 +180,21 @@ def world_sources(data: Path, *, half: Half, seed: str, rows: int) -> WorldSourc
         courses=_by(rows_of_half(read(data, "coursework"), lambda r: str(r["course"]), half=half), "course"),
         parallel=parallel[::2],
         spoken=parallel[1::2],
-        own_prompts=_own_prompts(data, half, seed, known),
+        own_prompts=own_prompts(data, half, seed, known),
         community=_community(data, half),
         times=_times(data, half),
     )
+
+
+def documents_of(data: Path, half: Half) -> dict[str, list[str]]:
+    """The passages of the documents of a half, by domain."""
+    return _by(rows_of_half(read(data, "docs"), lambda r: str(r["domain"]), half=half), "domain")
+
+
+def default_prompts(data: Path, half: Half) -> dict[str, list[str]]:
+    """The default prompts with slots of a half, by framework, in the order of their source."""
+    rows = rows_of_half(read(data, "frameworks"), lambda r: str(r["framework"]), half=half)
+    return _by([row for row in rows if _is_default(row["text"])], "framework")
 
 
 def _by(rows: Iterable[Row], key: str) -> dict[str, list[str]]:
@@ -208,7 +222,13 @@ def _without(found: Sources, known: set[tuple[str, ...]]) -> Sources:
     return found
 
 
-def _own_prompts(data: Path, half: Half, seed: str, known: set[tuple[str, ...]]) -> list[str]:
+def default_words(data: Path) -> set[tuple[str, ...]]:
+    """The fixed words of each default prompt of a framework, of both halves."""
+    return {tuple(fixed_words(row["text"])) for row in read(data, "frameworks")}
+
+
+def own_prompts(data: Path, half: Half, seed: str, known: set[tuple[str, ...]]) -> list[str]:
+    """Templates that one program each uses, in random order; those whose fixed words are known are left out."""
     order = random.Random(f"{seed}-own").getrandbits(32)
     found = [
         t
@@ -248,7 +268,7 @@ def _community(data: Path, half: Half) -> list[Trace]:
     """The accounts of the prompt game, moved into the window by whole days."""
     by_user: dict[str, Trace] = defaultdict(list)
     for row in rows_of_half(read(data, "native_prompt_game"), lambda r: str(r["user"]), half=half):
-        by_user[row["user"]].append((_seconds(row["timestamp"]), row["text"]))
+        by_user[row["user"]].append((seconds_of(row["timestamp"]), row["text"]))
     first = min((t for trace in by_user.values() for t, _ in trace), default=0) // DAY * DAY
     return [
         [(START + (time - first) % (WINDOW * DAY), text) for time, text in sorted(trace)]
@@ -263,15 +283,15 @@ def _times(data: Path, half: Half) -> Times:
     human: dict[str, list[int]] = defaultdict(list)
     machine: dict[str, list[int]] = defaultdict(list)
     for row in read(data, "traces_git_commits"):
-        (machine if row["kind"] == "machine" else human)[str(row["user"])].append(_seconds(row["timestamp"]))
+        (machine if row["kind"] == "machine" else human)[str(row["user"])].append(seconds_of(row["timestamp"]))
     for row in read(data, "native_prompt_game"):
-        human[row["user"]].append(_seconds(row["timestamp"]))
+        human[row["user"]].append(seconds_of(row["timestamp"]))
     for row in read(data, "traces_alibaba_genai"):
-        machine[f"alibaba/{row['user']}"].append(_seconds(row["timestamp"]))
+        machine[f"alibaba/{row['user']}"].append(seconds_of(row["timestamp"]))
     for name in ("traces_azure_llm_code", "traces_azure_llm_conv"):
         # without users: a hundred requests in a row are a burst
         for number, row in enumerate(read(data, name)):
-            machine[f"{name}/{number // 100}"].append(_seconds(row["timestamp"]))
+            machine[f"{name}/{number // 100}"].append(seconds_of(row["timestamp"]))
     for row in read(data, "traces_mooncake_conversation"):
         human[f"mooncake/{row['user']}"].append(int(float(row["timestamp"]) / 1_000) + 14 * 3_600)
     return Times(human=_kept(human, half), machine=_kept(machine, half))
@@ -286,7 +306,8 @@ def _kept(found: Mapping[str, list[int]], half: Half) -> tuple[tuple[int, ...], 
     return tuple(kept)
 
 
-def _seconds(stamp: str) -> int:
+def seconds_of(stamp: str) -> int:
+    """A time in seconds since 1970; one without a zone is taken as UTC."""
     moment = datetime.fromisoformat(stamp)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 

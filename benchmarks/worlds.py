@@ -41,7 +41,7 @@ from benchmarks.world_sources import data_missing, toy_sources, world_sources
 from harvestdetect.simulate.evaluate import read_truth
 from harvestdetect.util.versions import versions
 
-__all__ = ["lay", "main"]
+__all__ = ["ROOT", "commit_of", "lay", "main", "scanned"]
 
 RESULTS: Final = "worlds.json"
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -169,7 +169,7 @@ def _command(given: argparse.Namespace) -> str:
     return f"python -m benchmarks.worlds {' '.join(options)}"
 
 
-def _commit(checkout: Path) -> str:
+def commit_of(checkout: Path) -> str:
     """The commit of a checkout; "unknown" where git does not know it."""
     done = subprocess.run(
         ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
@@ -191,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.compare is not None:
         sys.stdout.write("\n" + compared(json.loads(given.compare.read_text(encoding="utf-8")), results))
     if given.docs is not None:
-        head = f"`{_command(given)}` on {ran_on(versions())}; commit {_commit(given.checkout)}.\n\n"
+        head = f"`{_command(given)}` on {ran_on(versions())}; commit {commit_of(given.checkout)}.\n\n"
         write_section(given.docs, f"worlds-{given.half}", head + text)
     return 0
 

@@ -39,11 +39,6 @@ class ReadingInputs:
     explained: ExplanationInputs
     """The values that benign explanations are tested on."""
 
-    @property
-    def volumes(self) -> Floats:
-        """float64[a]: all requests of each account."""
-        return self.context.reference.sent[self.candidate.trimmed.accounts].astype(np.float64)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -77,20 +72,6 @@ def _spread(inputs: ReadingInputs) -> float | None:
     share = np.minimum(sent / sent.sum(), 1 - 1e-12)
     expected = float(-np.expm1(len(campaign.prompts) * np.log1p(-share)).sum())
     return _logs(len(campaign.accounts) / max(expected, 1.0))
-
-
-def _heavy(inputs: ReadingInputs) -> float | None:
-    """How much busier its accounts are than all accounts, in doublings, less what choosing accounts by volume gives.
-
-    About 0 for a popular phrase, because heavy accounts have it in proportion to what they send.
-    """
-    sent = inputs.context.reference.sent.astype(np.float64)
-    sent = sent[sent > 0]
-    if not len(sent):
-        return None
-    logs = np.log2(sent)
-    by_volume = float((logs * sent).sum() / sent.sum())
-    return float(np.log2(np.maximum(inputs.volumes, 1)).mean()) - by_volume
 
 
 def _uneven_share(inputs: ReadingInputs) -> float | None:
@@ -181,6 +162,19 @@ def _regular(inputs: ReadingInputs) -> float | None:
     return _logs(float(np.median(deviation[enough] / np.maximum(mean[enough], 1.0))) + 0.01)
 
 
+def _busiest(inputs: ReadingInputs) -> float:
+    """What the busiest accounts sent, as a multiple of their even share; as a logarithm of 2."""
+    counts = np.sort(inputs.explained.counts)
+    return _logs(float(counts[-LARGEST:].mean() / counts.mean()))
+
+
+def _beyond(inputs: ReadingInputs, field: str, values: int) -> float | None:
+    """How far the accounts gather in the commonest values: 0 where all have other ones, 1 where they have no others."""
+    share = inputs.explained.shares.get(field)
+    least = values / max(len(inputs.candidate.trimmed.accounts), 1)
+    return None if share is None or least >= 1 else max(share - least, 0.0) / (1 - least)
+
+
 def _deviations(inputs: ReadingInputs) -> float | None:
     own = inputs.explained.own_subjects
     return None if own is None else own.deviations
@@ -228,13 +222,10 @@ READINGS: Final = (
     ),
     Reading(
         id="busiest", speaks="low", family="structure", label="share of the busiest accounts",
-        take=lambda x: float(np.sort(x.explained.counts)[-LARGEST:].sum() / x.explained.counts.sum()),
+        take=_busiest,
     ),
     Reading(
         id="spread", speaks="low", family="structure", label="accounts beside a random part of all traffic", take=_spread
-    ),
-    Reading(
-        id="heavy", speaks="high", family="structure", label="volume of the accounts beside a random part of all traffic", take=_heavy
     ),
     Reading(
         id="days", speaks="high", family="time", label="days from first to last prompt",
@@ -246,11 +237,11 @@ READINGS: Final = (
     ),
     Reading(
         id="one_organisation", speaks="low", family="infrastructure", label="accounts in one organisation",
-        take=lambda x: x.explained.shares.get("org"),
+        take=lambda x: _beyond(x, "org", LARGEST),
     ),
     Reading(
-        id="one_network", speaks="high", family="infrastructure", label="accounts in one network",
-        take=lambda x: x.explained.shares.get("network"),
+        id="one_network", speaks="low", family="infrastructure", label="accounts in one network",
+        take=lambda x: _beyond(x, "network", 1),
     ),
 )  # fmt: skip
 """Every reading."""

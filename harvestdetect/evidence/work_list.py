@@ -138,9 +138,9 @@ def _if_dealt(vectors: Vectors, member: Ints) -> tuple[float, float, float]:
 
 
 def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> float | None:
-    """How much more alike two prompts of one account are than a random deal within each template gives.
+    """How much more alike two prompts of one account are than a random deal within each template gives, at most.
 
-    An account that has one template at a time is not more alike by that, as each template counts by itself.
+    One standard deviation of the deal is added, so that few prompts do not look dealt by chance. An account that has one template at a time is not more alike by that, as each template counts by itself.
 
     Args:
         vectors: float[p, d], of every prompt.
@@ -152,7 +152,7 @@ def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> 
         a difference of cosines, the mean over templates by their pairs of prompts of one account; None where these are
         fewer than :data:`~harvestdetect.evidence.least_data.MIN_COMPARED`.
     """
-    pairs, total = 0.0, 0.0
+    pairs, total, variance = 0.0, 0.0, 0.0
     for one in np.unique(cluster):
         own = np.flatnonzero(cluster == one)
         _, who = np.unique(member[own], return_inverse=True)
@@ -160,10 +160,11 @@ def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> 
         count = float((each * (each - 1)).sum()) / 2
         if count == 0 or len(own) < 4 or len(each) < 2:
             continue
-        value, mean, _ = _if_dealt(_gathered(vectors, rows[own]), who)
+        value, mean, deviation = _if_dealt(_gathered(vectors, rows[own]), who)
         pairs += count
         total += count * (value - mean)
-    return total / pairs if pairs >= MIN_COMPARED else None
+        variance += (count * deviation) ** 2
+    return (total + float(np.sqrt(variance))) / pairs if pairs >= MIN_COMPARED else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ import numpy as np
 from harvestdetect.data import Evidence, Family
 from harvestdetect.util.arrays import Floats
 
-__all__ = ["EFFECT", "Curve", "Ledger", "Posted", "post", "row_of", "values_of"]
+__all__ = ["EFFECT", "Curve", "Ledger", "Posted", "Row", "post", "row_of", "values_of"]
 
 SUREST: Final = 12.0
 """Negative decimal logarithm of the p-value from which on a measure is no surer. Beyond, p-values are extrapolated."""
@@ -71,7 +71,7 @@ class Ledger:
     curves: Mapping[str, Curve]
     """By id of the row."""
     prior: float
-    """Bits before any row."""
+    """Bits before any row, where a dump has no more campaigns than the reference."""
     steady: float
     """Number of innocent candidates of a dump that weigh as much as the reference."""
     made: str = ""
@@ -137,14 +137,18 @@ def post(
     if not values:
         return []
     ids = sorted(ledger.curves)
-    rows = [_Row(ledger.curves[id_], id_, values, innocents, ledger.steady) for id_ in ids]
+    rows = [Row(ledger.curves[id_], _column(values, id_), _column(innocents, id_), steady=ledger.steady) for id_ in ids]
     bits = np.zeros((len(values), len(ids)))
+    usual = 1 / (1 + np.exp2(-ledger.prior))
+    campaigns = usual * len(values)
     innocent = np.ones(len(values))
     total = np.full(len(values), ledger.prior)
-    for _ in range(ROUNDS if ids else 0):
-        bits = np.stack([row.bits(innocent) for row in rows], axis=1)
-        total = np.clip(ledger.prior + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS)
+    for _ in range(ROUNDS):
+        share = (usual * ledger.steady + campaigns) / (ledger.steady + len(values))
+        bits = np.stack([row.bits(innocent) for row in rows], axis=1) if rows else bits
+        total = np.clip(np.log2(share / (1 - share)) + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS)
         innocent = 1 / (1 + np.exp2(total))
+        campaigns = float((1 - innocent).sum())
     return [
         Posted(
             rows={id_: float(bits[i, j]) for j, id_ in enumerate(ids) if id_ in values[i]},
@@ -155,23 +159,27 @@ def post(
     ]
 
 
-class _Row:
+def _column(values: Sequence[Mapping[str, float]], id_: str) -> Floats:
+    return np.array([one.get(id_, np.nan) for one in values], np.float64)
+
+
+class Row:
     """One row over all candidates of a scan, and how common its values are among the innocent ones."""
 
-    def __init__(
-        self,
-        curve: Curve,
-        id_: str,
-        values: Sequence[Mapping[str, float]],
-        innocents: Sequence[Mapping[str, float]],
-        steady: float,
-    ) -> None:
-        value = np.array([one.get(id_, np.nan) for one in values])
-        self._known = ~np.isnan(value)
+    def __init__(self, curve: Curve, values: Floats, innocents: Floats, *, steady: float) -> None:
+        """Orders the values.
+
+        Args:
+            curve: of the row.
+            values: float64[n], NaN where missing.
+            innocents: float64[m], of candidates known to be innocent, likewise.
+            steady: see :attr:`Ledger.steady`.
+        """
+        self._known = ~np.isnan(values)
         self._weight, self._steady = curve.weight, steady
-        own = value[self._known]
+        own = values[self._known]
         self._bits, self._tail = curve.at(own), curve.tail(own)
-        others = np.array([one[id_] for one in innocents if id_ in one])
+        others = innocents[~np.isnan(innocents)]
         sign = -1.0 if curve.rises else 1.0
         every = sign * np.concatenate((own, others))
         self._order = np.argsort(every, kind="stable")
