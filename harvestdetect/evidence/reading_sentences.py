@@ -44,11 +44,10 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",
-    "busiest": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts.",
+    "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.2g} times an even share of the prompts.",
     "spread": lambda x: (
         f"It has {2.0**x:.2g} times as many accounts as a random part of all traffic with as many prompts."
     ),
-    "heavy": lambda x: f"Its accounts send {2.0**x:.2g} times as much as those of a random part of all traffic.",
     "days": lambda x: f"Nine tenths of the prompts came within {2.0**x - 1:.1f} days.",
     "lifetime": lambda x: (
         f"From the first to the last prompt of the median account it takes {x:.0%} of the time of the dump."
@@ -58,17 +57,18 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         "those of independent times; sittings give more, a clock less."
     ),
     "one_organisation": lambda x: (
-        f"A few organisations, the largest {LARGEST} and those with teams, have {x:.0%} of the accounts."
+        f"The accounts gather in a few organisations by {x:.0%}: 0% where each has its own, 100% where all are in the "
+        f"largest {LARGEST} or in those with teams."
     ),
-    "one_network": lambda x: f"The largest network has {x:.0%} of the accounts.",
+    "one_network": lambda x: (
+        f"The accounts gather in one network by {x:.0%}: 0% where each has its own, 100% where all are in one."
+    ),
 }
 """For each reading, its sentence as a function of its value."""
 
 
 def _more(cosine: float) -> str:
-    if abs(cosine) < 0.005:
-        return "no more alike"
-    return f"{'more' if cosine > 0 else 'less'} alike by a cosine of {abs(cosine):.2f}"
+    return "no more alike" if cosine < 0.005 else f"more alike by a cosine of {cosine:.2f} at most"
 
 
 def reading_sentence(id_: str, value: float) -> str:
