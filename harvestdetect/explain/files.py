@@ -132,13 +132,13 @@ def read_scan(out: Path) -> Scan:
             f"{CANDIDATES} is not there (an older scan wrote this folder; scan again to have it): accounts that were "
             "not taken, candidates that became no finding and tiers at other rates are not known"
         )
-    if any(not row.ledger for row in found.values()) or any(not candidate.ledger for candidate in kept.values()):
+    candidates = {identity: kept.get(identity) or _candidate_of(row) for identity, row in found.items()}
+    candidates |= {identity: c for identity, c in kept.items() if identity not in found}
+    if any(not candidate.ledger for candidate in candidates.values()):
         missing.append(
             "an older version judged by rules and kept no ledger (scan again to have one): bits and probabilities are "
             "not known, and scores are not in bits"
         )
-    candidates = {identity: kept.get(identity) or _candidate_of(row) for identity, row in found.items()}
-    candidates |= {identity: c for identity, c in kept.items() if identity not in found}
     return Scan(
         out=out,
         found=found,

@@ -46,7 +46,7 @@ _SAFE: Final = 0.01
 """Smallest probability that is claimed where a scan does not say how far its ledger was tested. Chosen."""
 _BOUNDS: Final = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
 """Probabilities that small ones are said to be below."""
-_ONE_IN: Final = (10, 15, 20, 30, 50, 100)
+_ONE_IN: Final = (10, 20, 30, 50, 100)
 """What small probabilities are rounded to: one in so many."""
 _FEW: Final = 0.1
 """Number of findings below which no smaller one is told."""
