@@ -123,6 +123,30 @@ def test_hostile_text_is_data_in_a_webhook(receiver: Receiver, webhook: Channel,
     )
 
 
+def test_an_alert_says_how_sure_it_is(receiver: Receiver, webhook: Channel) -> None:
+    told = alert_record(alert(), key="k", include_text=False)
+    send(webhook, told, closes=False, now=NOW)
+    assert receiver.requests[-1].json()["probability"] == "about 95 %"
+    fields = slack_message(told)["blocks"][2]["fields"]
+    assert fields[-1]["text"] == "*Probability*\nabout 95 %"
+    event = pagerduty_event(told, routing_key=ROUTING_KEY, closes=False, now=NOW)
+    assert event["payload"]["custom_details"]["probability"] == "about 95 %"
+    line = syslog_message(told, facility="local0", closes=False, now=NOW, limit=8_000)
+    assert b' probability="about 95 %"' in line
+
+
+def test_an_alert_that_an_older_version_stored_has_no_probability() -> None:
+    told = alert_record(alert(probability=None), key="k", include_text=False)
+    before = {name: value for name, value in told.items() if name != "probability"}
+    assert decoded(json.dumps(before)) == before
+    assert decoded(json.dumps(told)) == told
+    assert slack_message(told) == slack_message(before)
+    assert "Probability" not in json.dumps(slack_message(before))
+    options: dict[str, Any] = {"facility": "local0", "closes": False, "now": NOW, "limit": 8_000}
+    assert syslog_message(told, **options) == syslog_message(before, **options)
+    assert b"probability=" not in syslog_message(before, **options)
+
+
 # ---------------------------------------------------------------- answers
 
 
