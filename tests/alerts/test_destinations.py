@@ -27,6 +27,7 @@ import pytest
 from harvestdetect.alerts import Channel
 from harvestdetect.alerts.destinations import SendError, send, signature
 from harvestdetect.alerts.render import alert_record, pagerduty_event, slack_message, syslog_message
+from harvestdetect.alerts.stored import decoded
 from harvestdetect.alerts.values import Command, Destination, PagerDuty, Slack, Syslog, Webhook
 from tests.alerts.receiving import (
     HOSTILE,
@@ -68,6 +69,7 @@ def test_a_webhook_gets_signed_json_under_a_stable_key(receiver: Receiver, webho
         "kind": "changed",
         "tier": "urgent",
         "previous_tier": "review",
+        "probability": "about 95 %",
         "accounts": 56,
         "new_accounts": 5,
         "prompts": 1_268,
@@ -348,6 +350,7 @@ def test_slack_gets_blocks(receiver: Receiver) -> None:
         "*Accounts*\n56 (5 new)",
         "*Prompts*\n1,268",
         "*Seen*\n2026-09-12 – 2026-09-20",
+        "*Probability*\nabout 95 %",
     ]
     assert got["blocks"][3]["text"]["text"] == "• 5 accounts are new."
     context = [element["text"] for element in got["blocks"][4]["elements"]]
@@ -468,6 +471,7 @@ def test_a_datagram_is_rfc_5424(facility: str, tier: Any, closes: bool, priority
         "campaign": "c-1",
         "kind": "new",
         "tier": tier,
+        "probability": "about 95 %",
         "accounts": "56",
         "newAccounts": "5",
         "prompts": "1268",
