@@ -10,6 +10,7 @@ import click
 from harvestdetect.cli.console import aligned, answer, json_answer, shown
 from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.options import output_option, reading_options, settings_of_reading
+from harvestdetect.errors import InputError
 
 if TYPE_CHECKING:
     from harvestdetect.data import Reading, SourceFile
@@ -45,7 +46,7 @@ def inspect(dumps: tuple[str, ...], output: str, rows: int, verbose: bool, **opt
     times. For all of them: prompts and accounts, why rows cannot be read, languages, two prompts (addresses, long
     numbers and keys replaced), and warnings about what looks suspicious. Nothing is written.
 
-    If a column is wrong, name the right one with --map, here and in scan.
+    If a column is wrong, name the right one with --map, here and in scan. If no prompt can be read, the exit code is 1.
     """
     from harvestdetect.dump.inspection import inspect_dumps
 
@@ -54,7 +55,7 @@ def inspect(dumps: tuple[str, ...], output: str, rows: int, verbose: bool, **opt
         json_answer(_plain(found), utf8=True)
     else:
         answer("\n".join(_lines(found)) + "\n")
-    return 0
+    return 0 if found.prompts else InputError.exit_code
 
 
 def _plain(found: Inspection) -> dict[str, Any]:

@@ -16,6 +16,7 @@ __all__ = [
     "TIERS",
     "output_option",
     "parse_max_rejects",
+    "preparing_options",
     "reading_options",
     "scan_options",
     "settings_of",
@@ -126,6 +127,41 @@ _READING_OPTIONS: Final = (
 )  # fmt: skip
 """Options of the commands that read dumps."""
 
+_REGISTRY_OPTIONS: Final = (
+    click.option(
+        "--registry", type=FOLDER, metavar="FILE",
+        help="TOML file with your own known scaffolds and viral prompts. Scaffolds are removed from prompts before "
+        "these are compared.  [default: only the shipped registry]",
+    ),
+    click.option("--no-registry", is_flag=True, help="Use no registry, not even the shipped one."),
+)  # fmt: skip
+"""Options that choose the known texts."""
+
+_WORKERS: Final = click.option(
+    "--workers", type=int, metavar="N",
+    help="Number of processes that read and prepare the dumps; 0 uses all cores.  [default: 0]",
+)  # fmt: skip
+"""The option ``--workers``."""
+
+_OUTPUT_OPTIONS: Final = (
+    click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on standard error."),
+    click.option(
+        "--verbose", "-v", is_flag=True, help="Print the cost of each stage, and a traceback for internal errors."
+    ),
+)  # fmt: skip
+"""Options that say how much a command prints."""
+
+_PREPARING_OPTIONS: Final = (
+    *_READING_OPTIONS,
+    *_REGISTRY_OPTIONS,
+    click.option(
+        "--min-accounts", type=int, metavar="N", help="Smallest number of accounts that send a text.  [default: 10]"
+    ),
+    _WORKERS,
+    *_OUTPUT_OPTIONS,
+)  # fmt: skip
+"""Options of the commands that read and prepare dumps, and compare nothing."""
+
 _SCAN_OPTIONS: Final = (
     *_READING_OPTIONS,
     click.option(
@@ -148,12 +184,7 @@ _SCAN_OPTIONS: Final = (
         help="Folder for vectors and prepared models.  [default: the user's cache folder]",
     ),
     click.option("--no-cache", is_flag=True, help="Neither read nor write cached vectors."),
-    click.option(
-        "--registry", type=FOLDER, metavar="FILE",
-        help="TOML file with your own known scaffolds and viral prompts. Scaffolds are removed from prompts before "
-        "these are compared.  [default: only the shipped registry]",
-    ),
-    click.option("--no-registry", is_flag=True, help="Use no registry, not even the shipped one."),
+    *_REGISTRY_OPTIONS,
     click.option(
         "--no-preambles", is_flag=True,
         help="Do not look for texts that many accounts always send, such as the system prompt of a product. Without "
@@ -169,10 +200,7 @@ _SCAN_OPTIONS: Final = (
     ),
     click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]"),
     click.option("--threads", type=int, metavar="N", help="Number of threads; 0 uses all cores.  [default: 0]"),
-    click.option(
-        "--workers", type=int, metavar="N",
-        help="Number of processes that read and prepare the dumps; 0 uses all cores.  [default: 0]",
-    ),
+    _WORKERS,
     click.option(
         "--memory", "memory_gb", type=float, metavar="GB",
         help="Memory limit of the scan. A scan that needs more ends with an error once the dumps are read. Vectors "
@@ -188,10 +216,7 @@ _SCAN_OPTIONS: Final = (
         type=click.Choice(["auto", "cpu", "cuda", "mps"]),
         help="Device that runs the model.  [default: auto]",
     ),
-    click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on standard error."),
-    click.option(
-        "--verbose", "-v", is_flag=True, help="Print the cost of each stage, and a traceback for internal errors."
-    ),
+    *_OUTPUT_OPTIONS,
 )  # fmt: skip
 """Options of the commands that scan."""
 
@@ -199,6 +224,13 @@ _SCAN_OPTIONS: Final = (
 def scan_options(command: Callable[..., int]) -> Callable[..., int]:
     """Decorator that adds the options of the commands that scan."""
     for option in reversed(_SCAN_OPTIONS):
+        command = option(command)
+    return command
+
+
+def preparing_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Decorator that adds the options of a command that reads and prepares dumps, and compares nothing."""
+    for option in reversed(_PREPARING_OPTIONS):
         command = option(command)
     return command
 
@@ -228,7 +260,7 @@ def settings_of_reading(options: dict[str, Any]) -> Settings:
 
 
 def settings_of(options: dict[str, Any], settings_file: str | None) -> Settings:
-    """The settings of a scan.
+    """The settings of a scan, or of a command that prepares dumps.
 
     Args:
         options: values of the options that are settings, by parameter name.
@@ -241,8 +273,8 @@ def settings_of(options: dict[str, Any], settings_file: str | None) -> Settings:
 
     flags = dict(options)
     flags["format"] = flags.pop("format_")
-    flags["allow_download"] = flags["allow_download"] or None
-    flags["use_cache"] = False if flags.pop("no_cache") else None
+    flags["allow_download"] = flags.get("allow_download") or None
+    flags["use_cache"] = False if flags.pop("no_cache", False) else None
     flags["use_registry"] = False if flags.pop("no_registry") else None
-    flags["find_preambles"] = False if flags.pop("no_preambles") else None
+    flags["find_preambles"] = False if flags.pop("no_preambles", False) else None
     return load_settings(settings_file, flags=flags)

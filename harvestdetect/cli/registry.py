@@ -11,7 +11,7 @@ import click
 from harvestdetect.cli.console import answer, note, quoted
 from harvestdetect.cli.dumps import no_prompt_message, open_dumps
 from harvestdetect.cli.grouped_help import GroupedCommand
-from harvestdetect.cli.options import FOLDER, scan_options, settings_of
+from harvestdetect.cli.options import FOLDER, preparing_options, settings_of
 from harvestdetect.cli.run import NAME
 from harvestdetect.errors import InputError, OutputError, UsageError
 
@@ -28,7 +28,7 @@ def registry() -> None:
 @click.option(
     "--out", type=FOLDER, metavar="FILE", help="File to write, which must not exist.  [default: standard output]"
 )
-@scan_options
+@preparing_options
 def suggest(
     dumps: tuple[str, ...], out: Path | None, settings_file: str | None, quiet: bool, verbose: bool, **options: Any
 ) -> int:

@@ -38,7 +38,9 @@ def test_it_tells_what_was_left_out_and_where_rejects_are(run: Run, tmp_path: Pa
     assert f"=@path:PATTERN ({tmp_path}/d/c.csv)" in done.out
     assert f"note: left out, .md file: 1 ({tmp_path}/d/notes.md)" in done.out
     done = run("inspect", tmp_path / "d" / "b.jsonl")
+    assert done.code == 1
     assert "no prompt could be read, so a scan would fail" in done.out
+    assert run("inspect", tmp_path / "d" / "b.jsonl", "--format", "json").code == 1
     assert "0 accounts" not in done.out
 
 

@@ -34,7 +34,7 @@ def dump(folder: Path, rows: Sequence[Prompt]) -> Path:
 def test_a_suggestion_is_a_registry_that_takes_out_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = people(60)
     file, out = dump(tmp_path, wrapped(rows, WRAPS["before"])), tmp_path / "new" / "products.toml"
-    assert run_command(["registry", "suggest", str(file), "--out", str(out), "--no-preambles"]) == 0
+    assert run_command(["registry", "suggest", str(file), "--out", str(out)]) == 0
     assert "1 text found" in capsys.readouterr().err
     registry = load_registry(out, today=TODAY)
     (entry,) = (e for e in registry.entries if e.owner == "not reviewed yet")
@@ -48,6 +48,16 @@ def test_a_suggestion_is_a_registry_that_takes_out_the_same(tmp_path: Path, caps
     assert "must be a new file" in capsys.readouterr().err
     assert run_command(["registry", "suggest", str(file), "-q"]) == 0
     assert capsys.readouterr().out == out.read_text(encoding="utf-8")
+
+
+def test_the_help_lists_only_options_that_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["registry", "suggest", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(option in text for option in ("--map", "--registry", "--min-accounts", "--workers", "--quiet"))
+    assert not any(option in text for option in ("--encoder", "--model", "--device", "--no-preambles", "--cache"))
+    file = str(dump(tmp_path, wrapped(people(60), WRAPS["before"])))
+    assert run_command(["registry", "suggest", file, "--min-accounts", "61"]) == 0
+    assert "no text that many accounts always send" in capsys.readouterr().err
 
 
 def test_nothing_is_suggested_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

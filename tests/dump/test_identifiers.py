@@ -111,7 +111,7 @@ def test_the_first_block_decides_about_capitals() -> None:
     accounts = FileAccounts()
     ids = [f"u{i:04x}" for i in range(12)]
     accounts.texts([*ids, *map(str.upper, ids)])
-    assert accounts.texts(["Late"]) == ["late"]
+    assert list(accounts.texts(["Late"])) == ["late"]
 
 
 def test_ids_of_requests(tmp_path: Path) -> None:

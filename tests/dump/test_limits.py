@@ -340,7 +340,7 @@ def test_any_batches_give_the_rows_of_the_table(draw: st.DataObject) -> None:
     group = draw.draw(st.integers(1, 50))
     pq.write_table(pa.table({"user": ["u"] * len(texts), "prompt": column}), sink, row_group_size=group)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_BLOCK_BYTES", draw.draw(st.sampled_from([500, 5_000, 10**7])))
+        patch.setattr(reader, "BLOCK_BYTES", draw.draw(st.sampled_from([500, 5_000, 10**7])))
         patch.setattr(reader, "_SHORT_ENTRY", draw.draw(st.sampled_from([0, 10**5])))
         batches = list(read_dumps(["-"], stdin=io.BytesIO(sink.getvalue()), batch_rows=draw.draw(st.integers(1, 70))))
     found = {row["line"]: row["parts"] for batch in batches for row in batch.prompts.to_pylist()}

@@ -347,7 +347,7 @@ def test_a_pattern_shows_no_text() -> None:
 
 def test_the_first_block_with_times_decides() -> None:
     times = FileTimes()
-    assert times.seconds("timestamp", [None, "-"]) == [NO_TIME, NO_TIME]
+    assert times.seconds("timestamp", [None, "-"]).tolist() == [NO_TIME, NO_TIME]
     assert times.seconds("timestamp", ["1/6/2026", "13/6/2026"])[0] == SAME - 16
     assert times.seconds("timestamp", ["1/6/2026"]) == [SAME - 16]
     assert times.format.startswith("D/M/YYYY")

@@ -140,7 +140,9 @@ def are_times(values: Sequence[Any]) -> bool:
     likely = [value for value in values if _is_like_a_time(value)]
     if not likely or len(likely) < _MOSTLY * len(values):
         return False
-    return sum(time != NO_TIME for time in TimeReader.of(likely).seconds(likely)) >= _MOSTLY * len(values)
+    return sum(time != NO_TIME for time in TimeReader.of(likely, describe=False).seconds(likely)) >= _MOSTLY * len(
+        values
+    )
 
 
 def _is_like_a_time(value: Any) -> bool:
@@ -153,7 +155,7 @@ def _is_like_a_time(value: Any) -> bool:
 def time_tier(one: Candidate) -> float:
     """How doubtful it is that a column is the time of the prompt."""
     values = one.values[:200]
-    good = sum(time != NO_TIME for time in TimeReader.of(values).seconds(values))
+    good = sum(time != NO_TIME for time in TimeReader.of(values, describe=False).seconds(values))
     if good < OFTEN * len(values):
         return 1.0 if good or any(not isinstance(value, int | float) for value in values) else 3.0
     if len(values) >= ENOUGH and len({str(value) for value in values}) == 1:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from harvestdetect.data import Reading
 from harvestdetect.dump.columns.kinds import PLACEHOLDERS
+from harvestdetect.dump.values.text_columns import TextColumn
 
 __all__ = ["FROM_PATH", "MANY_ACCOUNTS", "ONE_ACCOUNT", "Learnt"]
 
@@ -69,7 +70,7 @@ class Learnt:
         """
         self._prompts += prompts
         try:
-            names = set(accounts)
+            names = set(accounts.coded()[0] if isinstance(accounts, TextColumn) else accounts)
         except TypeError:  # a list or an object
             accounts = [account for account in accounts if isinstance(account, str | int)]
             names = set(accounts)

@@ -17,21 +17,15 @@ from typing import Any, Final, NamedTuple
 
 from harvestdetect.dump.columns.shapes import Shapes
 from harvestdetect.dump.formats.dialects import Dialect, dialect_of, header_of
-from harvestdetect.dump.formats.lines import LineRun, LongLine, line_runs
+from harvestdetect.dump.formats.lines import SAMPLE_BYTES, SAMPLE_ROWS, LineRun, LongLine, line_runs
 from harvestdetect.dump.formats.table import Columns, block_of
-from harvestdetect.dump.storage.limits import Rejects
+from harvestdetect.dump.storage.limits import BLOCK_BYTES, Rejects
 from harvestdetect.dump.storage.streams import BrokenStreamError
 from harvestdetect.dump.values.rows import Block
 from harvestdetect.settings import Settings
 
 __all__ = ["read_csv"]
 
-_BLOCK_BYTES: Final = 16_000_000
-"""Bytes of records after which a block is yielded."""
-_SAMPLE_ROWS: Final = 200
-"""Number of records at the beginning of a file over which columns are chosen."""
-_SAMPLE_BYTES: Final = 32_000_000
-"""Bytes of records after which columns are chosen over fewer of them."""
 _SPAN: Final = 16
 """Number of lines that are parsed together after a malformed record. It doubles with each success."""
 _ROOM: Final = 4
@@ -93,9 +87,9 @@ def read_csv(
         else:
             table.add(record, limit)
         size += length
-        if not table.decided and table.header and (len(table.rows) >= _SAMPLE_ROWS or size >= _SAMPLE_BYTES):
+        if not table.decided and table.header and (len(table.rows) >= SAMPLE_ROWS or size >= SAMPLE_BYTES):
             table.decide()
-        if len(table.rows) >= batch_rows or len(rejects) >= batch_rows or size >= _BLOCK_BYTES:
+        if len(table.rows) >= batch_rows or len(rejects) >= batch_rows or size >= BLOCK_BYTES:
             table.decide()
             yield table.block()
             size = 0
@@ -156,9 +150,9 @@ class _Table:
         if self.decided or not self.header:
             return
         self.decided = True
-        rest = self.rows[_SAMPLE_ROWS:]
-        rows = self.rows[:_SAMPLE_ROWS] + rest[:: max(1, len(rest) // _SAMPLE_ROWS)]
-        if len(rows) >= _SAMPLE_ROWS:
+        rest = self.rows[SAMPLE_ROWS:]
+        rows = self.rows[:SAMPLE_ROWS] + rest[:: max(1, len(rest) // SAMPLE_ROWS)]
+        if len(rows) >= SAMPLE_ROWS:
             rows = rows + [row for row in self.elsewhere(self.offsets[-1]) if len(row) == len(self.header)]
         self.shapes.decide([self._object(row) for row in rows], self.header)
 

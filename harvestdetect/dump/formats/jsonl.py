@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain, islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -20,10 +20,10 @@ import msgspec
 from harvestdetect.dump.columns.layout import Layout
 from harvestdetect.dump.columns.shapes import Shapes
 from harvestdetect.dump.formats.json_values import Item
-from harvestdetect.dump.formats.lines import BadLine, LineRun, LongLine
+from harvestdetect.dump.formats.lines import SAMPLE_BYTES, SAMPLE_ROWS, BadLine, LineRun, LongLine
 from harvestdetect.dump.formats.log_lines import pieces_of
 from harvestdetect.dump.formats.table import Columns, block_of
-from harvestdetect.dump.storage.limits import Rejects
+from harvestdetect.dump.storage.limits import BLOCK_BYTES, Rejects
 from harvestdetect.dump.storage.streams import BrokenStreamError
 from harvestdetect.dump.values.paths import Path, repair_surrogates
 from harvestdetect.dump.values.rows import Block
@@ -31,16 +31,10 @@ from harvestdetect.settings import Settings
 
 __all__ = ["read_jsonl"]
 
-_SAMPLE_ROWS: Final = 200
-"""Number of objects at the beginning of a file over which columns are chosen."""
 _FURTHER: Final = 100
 """Number of further objects, from the rest of the lines that were read, over which columns are chosen too."""
-_SAMPLE_BYTES: Final = 32_000_000
-"""Bytes of lines after which columns are chosen over fewer objects."""
 _SAMPLE_LINES: Final = 1_000_000
 """Number of lines after which columns are chosen over fewer objects."""
-_BLOCK_BYTES: Final = 16_000_000
-"""Bytes of lines after which a block is yielded."""
 _SURROGATE: Final = (b"\\ud", b"\\uD")
 """Beginnings of the escape of a surrogate."""
 _PARTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -77,7 +71,7 @@ def read_jsonl(
         if not window:
             return
         if objects:
-            if len(objects) >= _SAMPLE_ROWS:
+            if len(objects) >= SAMPLE_ROWS:
                 end = max((item.offset + _size(item) for item in window if isinstance(item, LineRun)), default=0)
                 objects += [value for line in more(end) if isinstance(value := _sampled(line), dict)]
             shapes.decide(objects)
@@ -110,12 +104,12 @@ def _window(items: Iterator[Item]) -> tuple[list[Item], list[dict[str, Any]]]:
             size += _size(item)
             for place, line in enumerate(item.lines, 1):
                 objects += _objects_in(line)
-                if len(objects) >= _SAMPLE_ROWS:
+                if len(objects) >= SAMPLE_ROWS:
                     rest = item.lines[place:]
                     for other in rest[:: max(1, len(rest) // _FURTHER)]:
                         objects += _objects_in(other)
                     return window, objects
-        if size >= _SAMPLE_BYTES or lines >= _SAMPLE_LINES:
+        if size >= SAMPLE_BYTES or lines >= _SAMPLE_LINES:
             break
     return window, objects
 
@@ -241,7 +235,7 @@ class _Lines:
                 yield self._block()
                 size = 0
             size += sum(map(len, item.lines)) + len(item.lines)
-            if size >= _BLOCK_BYTES or len(self._rejects) >= self._batch_rows:
+            if size >= BLOCK_BYTES or len(self._rejects) >= self._batch_rows:
                 yield self._block()
                 size = 0
         if self._rows.decoded or self._rejects:
@@ -249,13 +243,34 @@ class _Lines:
 
     def _take(self, run: LineRun) -> Iterator[None]:
         """Decodes lines. Yields whenever there are enough rows for a block."""
+        decode, lines = self._decode, run.lines
+        starts = list(accumulate([len(line) + 1 for line in lines], initial=run.offset))
+        decoded, numbers, offsets = self._rows.begin(run)
+        place, good = 0, True
+        while good and place < len(lines):
+            before = len(decoded)
+            # All lines at once, up to the first that cannot be decoded. The rows before it stay in the list.
+            try:
+                decoded.extend(map(decode, islice(lines, place, place + max(1, self._batch_rows - before))))
+            except (ValueError, RecursionError):
+                good = False
+            stop = place + len(decoded) - before
+            numbers.extend(range(run.number + place, run.number + stop))
+            offsets.extend(starts[place:stop])
+            place = stop
+            if len(decoded) >= self._batch_rows:
+                yield None
+                decoded, numbers, offsets = self._rows.begin(run)
+        if not good:
+            yield from self._take_singly(run, range(place, len(lines)), starts)
+
+    def _take_singly(self, run: LineRun, places: range, starts: Sequence[int]) -> Iterator[None]:
+        """Decodes some lines one by one. ``starts``: offset of each line of the run."""
         decode = self._decode
         decoded, numbers, offsets = self._rows.begin(run)
-        offset = run.offset
         expect_blank = False
-        for number, line in enumerate(run.lines, run.number):
-            start = offset
-            offset += len(line) + 1
+        for place in places:
+            line, number, start = run.lines[place], run.number + place, starts[place]
             if expect_blank and (not line or line.isspace()):
                 continue
             try:

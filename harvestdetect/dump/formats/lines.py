@@ -8,8 +8,12 @@ from typing import Final
 
 from harvestdetect.dump.storage.streams import BrokenStreamError, until_broken
 
-__all__ = ["BadLine", "LineRun", "LongLine", "line_runs"]
+__all__ = ["SAMPLE_BYTES", "SAMPLE_ROWS", "BadLine", "LineRun", "LongLine", "line_runs"]
 
+SAMPLE_ROWS: Final = 200
+"""Number of records at the beginning of a file over which columns are chosen."""
+SAMPLE_BYTES: Final = 32_000_000
+"""Bytes of lines after which columns are chosen over fewer records."""
 _BOM: Final = b"\xef\xbb\xbf"
 """The byte-order mark of UTF-8."""
 

@@ -246,7 +246,8 @@ def _longest(file: BinaryIO, packed: int, plain: int, chunk: Chunk, count: int) 
             (size,) = size_at(data, place)
             if size < 0:
                 return plain
-            longest = max(longest, size)
+            if size > longest:
+                longest = size
             place += 4 + size
     except struct.error:
         return plain

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 
 from harvestdetect.dump.columns.shapes import Shapes, leads_to
-from harvestdetect.dump.formats.pages import chunks_of, measured
+from harvestdetect.dump.formats.pages import Chunk, Measure, chunks_of, measured
 from harvestdetect.dump.formats.parquet_values import READ_ERRORS, column_at, sizes_of, values_of
 from harvestdetect.dump.formats.table import Columns, block_of
-from harvestdetect.dump.storage.limits import ROW_COST, Expansion, ExpansionError, Rejects
+from harvestdetect.dump.storage.limits import BLOCK_BYTES, ROW_COST, Expansion, ExpansionError, Rejects
 from harvestdetect.dump.values.paths import Path
 from harvestdetect.dump.values.rows import Block, BrokenValue
 from harvestdetect.settings import Settings
@@ -22,8 +22,6 @@ from harvestdetect.util.arrays import Ints
 
 __all__ = ["read_parquet"]
 
-_BLOCK_BYTES: Final = 16_000_000
-"""Approximate bytes of text of the rows of a block."""
 _SMALL_ROWS: Final = 2_000
 """Most rows of a row group that is read together with others."""
 _SMALL_BYTES: Final = 1_000_000
@@ -60,12 +58,30 @@ class _Lot:
     """Number of their rows, as the footer states it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A file that Arrow could open."""
+
+    file: BinaryIO
+    parquet: Any
+    """The same, opened."""
+    chunks: list[list[Chunk]] | None
+    """The chunks of each row group; None if they are not known."""
+    measures: dict[Chunk, Measure] = field(default_factory=dict)
+    """What the pages of a chunk state, for the chunks that were looked at."""
+
+    def measured(self, chunk: Chunk) -> Measure:
+        """What the pages of a chunk state. They are read only once."""
+        if chunk not in self.measures:
+            self.measures[chunk] = measured(self.file, chunk)
+        return self.measures[chunk]
+
+
 class _Reader:
-    """Reads the rows of a file that Arrow could open.
+    """Reads the rows of a file.
 
     Args:
-        file: the file.
-        parquet: the same, opened.
+        opened: the file.
         shapes: how rows are read.
         chosen: path of each column that is read -> the field that its values are converted for.
         settings: ``max_line_bytes`` and ``max_expansion`` count.
@@ -77,8 +93,7 @@ class _Reader:
 
     def __init__(
         self,
-        file: BinaryIO,
-        parquet: Any,
+        opened: _Opened,
         shapes: Shapes,
         chosen: Mapping[Path, str],
         settings: Settings,
@@ -87,9 +102,9 @@ class _Reader:
         expansion: Expansion,
         believed: int,
     ) -> None:
-        """Many parameters because a file is read within many limits."""
-        self._file = file
-        self._parquet = parquet
+        self._open = opened
+        self._file = opened.file
+        self._parquet = opened.parquet
         self._dictionaries: Any = None
         self._shapes = shapes
         self._chosen = chosen
@@ -99,9 +114,8 @@ class _Reader:
         self._rejects = rejects
         self._expansion = expansion
         self._believed = believed
-        self._size = file.seek(0, os.SEEK_END)
-        self._chunks = chunks_of(file, most=self._size)
-        self._metadata = parquet.metadata
+        self._chunks = opened.chunks
+        self._metadata = opened.parquet.metadata
 
     def blocks(self) -> Iterator[Block]:
         """See :func:`read_parquet`."""
@@ -136,7 +150,7 @@ class _Reader:
             about = self._metadata.row_group(group)
             rows, group_size = about.num_rows, about.total_byte_size
             small = 0 <= rows <= _SMALL_ROWS and 0 <= group_size <= _SMALL_BYTES
-            fits = small and rows_so_far + rows <= self._batch_rows and size + group_size <= _BLOCK_BYTES
+            fits = small and rows_so_far + rows <= self._batch_rows and size + group_size <= BLOCK_BYTES
             if group > start and not fits:
                 yield _Lot(range(start, group), rows_so_far)
                 start, rows_so_far, size = group, 0, 0
@@ -229,13 +243,13 @@ class _Reader:
         """How a group can be read within the limits."""
         about = self._metadata.row_group(group)
         rows = max(about.num_rows, 1)
-        size = max(1, min(self._batch_rows, int(_BLOCK_BYTES / max(about.total_byte_size / rows, 1.0))))
+        size = max(1, min(self._batch_rows, int(BLOCK_BYTES / max(about.total_byte_size / rows, 1.0))))
         chunks = self._chunks[group] if self._chunks is not None and group < len(self._chunks) else []
         dictionaries = False
         for chunk in chunks:
             if not self._is_wanted(chunk.path):
                 continue
-            found = measured(self._file, chunk)
+            found = self._open.measured(chunk)
             if found.page > _MOST_PAGE:
                 return _Plan(refused=f"a page of {found.page:,} bytes as read, at most {_MOST_PAGE:,} are read")
             repeated = found.values > rows
@@ -246,10 +260,10 @@ class _Reader:
             if repeated:
                 size = min(size, max(1, int(_MOST_VALUES / 4 / per_row)))
             if found.per_value:
-                size = min(size, max(1, int(_BLOCK_BYTES / (found.per_value * per_row))))
-            if found.longest * per_row * size > _BLOCK_BYTES:
+                size = min(size, max(1, int(BLOCK_BYTES / (found.per_value * per_row))))
+            if found.longest * per_row * size > BLOCK_BYTES:
                 if found.plain and found.longest <= _SHORT_ENTRY:
-                    size = max(1, min(size, int(_BLOCK_BYTES / (found.longest * per_row))))
+                    size = max(1, min(size, int(BLOCK_BYTES / (found.longest * per_row))))
                 else:
                     dictionaries = True
         return _Plan(rows=size, dictionaries=dictionaries)
@@ -348,12 +362,12 @@ class _Plan:
 
 
 def _cuts(weight: Ints, limit: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of runs of rows of about :data:`_BLOCK_BYTES` bytes. A row above the limit is a run of its own."""
+    """(start, stop) of runs of rows of about :data:`BLOCK_BYTES` bytes. A row above the limit is a run of its own."""
     n = len(weight)
     if not n:
         return
     total = np.cumsum(weight)
-    if total[-1] <= min(_BLOCK_BYTES, limit):
+    if total[-1] <= min(BLOCK_BYTES, limit):
         yield 0, n
         return
     alone = np.flatnonzero(weight > limit).tolist()
@@ -362,7 +376,7 @@ def _cuts(weight: Ints, limit: int) -> Iterator[tuple[int, int]]:
     for border in alone:
         while start < border:
             before = int(total[start - 1]) if start else 0
-            stop = int(np.searchsorted(total, before + _BLOCK_BYTES, side="right"))
+            stop = int(np.searchsorted(total, before + BLOCK_BYTES, side="right"))
             stop = min(max(stop, start + 1), border)
             yield start, stop
             start = stop
@@ -404,9 +418,10 @@ def read_parquet(
         yield Block([], None)
         return
     believed = max(size, _BELIEVED)
+    opened = _Opened(file=file, parquet=parquet, chunks=chunks_of(file, most=size))
 
     def reader(chosen: Mapping[Path, str]) -> _Reader:
-        return _Reader(file, parquet, shapes, chosen, settings, batch_rows, rejects, expansion, believed)
+        return _Reader(opened, shapes, chosen, settings, batch_rows, rejects, expansion, believed)
 
     tops: dict[Path, str] = {
         (name,): _kind_of(schema.field(name).type)
@@ -443,16 +458,16 @@ def _chosen(shapes: Shapes, schema: Any, tops: Mapping[Path, str]) -> dict[Path,
     """Path of each column that the layouts need -> the field that its values are converted for."""
     types = dict(_leaves(schema))
     found: dict[Path, str] = {}
-    for field, path in shapes.paths():
+    for name, path in shapes.paths():
         whole = ".".join(path)
         fitting = [one for one in types if whole == ".".join(one) or whole.startswith(".".join(one) + ".")]
         column = path if path in fitting else max(fitting, key=len, default=None)
         if column is not None and column[:1] in tops:
-            found.setdefault(column, field)
+            found.setdefault(column, name)
         elif column is None:
             found.update((top, tops[top]) for top in tops if leads_to(top[0], path))
     # A column is read as a whole if a part of it and the whole are wanted.
-    return {path: field for path, field in found.items() if not any(path[:n] in found for n in range(1, len(path)))}
+    return {path: name for path, name in found.items() if not any(path[:n] in found for n in range(1, len(path)))}
 
 
 def _first_line(error: Exception) -> str:
@@ -461,8 +476,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _leaves(schema: Any, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
-    for field in schema:
-        path = (*prefix, field.name)
-        yield path, field.type
-        if pa.types.is_struct(field.type) and len(path) < _DEEPEST:
-            yield from _leaves(field.type, path)
+    for inner in schema:
+        path = (*prefix, inner.name)
+        yield path, inner.type
+        if pa.types.is_struct(inner.type) and len(path) < _DEEPEST:
+            yield from _leaves(inner.type, path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +12,7 @@ import pyarrow.compute as pc
 
 from harvestdetect.dump.values.paths import Path
 from harvestdetect.dump.values.rows import INVALID_TEXT, BrokenValue
+from harvestdetect.dump.values.text_columns import TextColumn
 from harvestdetect.util.arrays import Ints
 
 __all__ = ["READ_ERRORS", "column_at", "sizes_of", "values_of"]
@@ -63,10 +66,17 @@ def column_at(batch: Any, path: Path) -> Any:
     return array
 
 
-def values_of(field: str, array: Any) -> list[Any]:
-    """The values of an array as Python objects that the field accepts; times as seconds."""
+def values_of(field: str, array: Any) -> Sequence[Any]:
+    """The values of an array as Python objects that the field accepts; times as seconds, texts as column of texts."""
     from pyarrow import types
 
+    if types.is_string(array.type) or types.is_large_string(array.type) or types.is_string_view(array.type):
+        with suppress(*READ_ERRORS):  # invalid UTF-8
+            texts = array.cast(pa.string())
+            texts.validate(full=True)
+            # A slice would take all of its batch along to another process.
+            small = texts.get_total_buffer_size() > 2 * texts.nbytes
+            return TextColumn(pa.concat_arrays([texts]) if small else texts)
     if types.is_dictionary(array.type):
         return _entries(field, array)
     if field in ("timestamp", "created_at"):

@@ -10,6 +10,7 @@ from harvestdetect.dump.columns.shapes import SKIPPED, Shapes, leads_to
 from harvestdetect.dump.storage.limits import Rejects
 from harvestdetect.dump.values.paths import Path, look_up
 from harvestdetect.dump.values.rows import Block, to_text
+from harvestdetect.dump.values.text_columns import all_there, kinds_of, text_column
 
 __all__ = [
     "Columns",
@@ -28,13 +29,13 @@ class Columns:
         typed: columns whose values may be in typed wrappers.
     """
 
-    def __init__(self, columns: Mapping[str, list[Any]], count: int, typed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, columns: Mapping[str, Sequence[Any]], count: int, typed: frozenset[str] = frozenset()) -> None:
         self._columns = columns
         self.count = count
         self._typed = typed
-        self._paths: dict[Path, list[Any]] = {}
+        self._paths: dict[Path, Sequence[Any]] = {}
 
-    def at(self, path: Path, *, raw: bool = False) -> list[Any]:
+    def at(self, path: Path, *, raw: bool = False) -> Sequence[Any]:
         """The values at a path. ``raw``: whether typed wrappers around values at the top level may remain."""
         if raw and len(path) == 1 and path[0] in self._columns:
             return self._columns[path[0]]
@@ -43,7 +44,7 @@ class Columns:
             values = self._paths[path] = self._found(path)
         return values
 
-    def _found(self, path: Path) -> list[Any]:
+    def _found(self, path: Path) -> Sequence[Any]:
         if not self.count:
             return []
         whole = ".".join(path)
@@ -65,9 +66,9 @@ class Columns:
         return [None if value is None else look_up(value, rest) for value in column]
 
 
-def fields_of(layout: Layout, columns: Columns) -> dict[str, list[Any]]:
+def fields_of(layout: Layout, columns: Columns) -> dict[str, Sequence[Any]]:
     """The values of each field of a layout."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, Sequence[Any]] = {}
     for name, paths in layout.fields.items():
         values = columns.at(paths[0], raw=name == "prompt")
         if len(paths) > 1:
@@ -78,7 +79,7 @@ def fields_of(layout: Layout, columns: Columns) -> dict[str, list[Any]]:
                 values = [first_value(name, row) for row in rows]
         if name in layout.cut:
             values = [taken(value, layout.cut[name]) for value in values]
-        found[name] = values
+        found[name] = values if name == "system" else text_column(values) or values
     for name, constant in layout.constants.items():
         if name not in found:
             found[name] = [constant] * columns.count
@@ -91,12 +92,12 @@ def unread(layout: Layout, columns: Columns, values: Mapping[str, Sequence[Any]]
     """The rows that a layout does not read: without account or prompt, or of another type. Ascending."""
     odd: set[int] = set()
     accounts, prompts = values.get("account", ()), values.get("prompt", ())
-    if not all(accounts):
+    if not all_there(accounts):
         odd.update(row for row, value in enumerate(accounts) if not value and to_text(value) is None)
-    if not set(map(type, accounts)) <= {str, int}:
+    if not kinds_of(accounts) <= {str, int}:
         odd.update(row for row, value in enumerate(accounts) if type(value) in (dict, list))
-    kinds = set(map(type, prompts))
-    if not all(prompts) or not kinds <= {str, list} or (str in kinds and "{}" in prompts):
+    kinds = kinds_of(prompts)
+    if not all_there(prompts) or not kinds <= {str, list} or (str in kinds and "{}" in prompts):
         odd.update(row for row, value in enumerate(prompts) if not is_there("prompt", value))
     for path, wanted in layout.keep.items():
         column = columns.at(path)
@@ -175,4 +176,4 @@ def _spread(
                 column.append(row.get(name))
             records.append(record)
     places = None if offsets is None else [offsets[record] for record in records]
-    return Block([numbers[record] for record in records], places, columns)
+    return Block([numbers[record] for record in records], places, dict(columns))

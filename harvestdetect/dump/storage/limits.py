@@ -8,8 +8,10 @@ from typing import Final
 from harvestdetect.data import Reject
 from harvestdetect.dump.storage.streams import BrokenStreamError
 
-__all__ = ["FREE", "LISTED", "PART_COST", "ROW_COST", "Budget", "Expansion", "ExpansionError", "Rejects"]
+__all__ = ["BLOCK_BYTES", "FREE", "LISTED", "PART_COST", "ROW_COST", "Budget", "Expansion", "ExpansionError", "Rejects"]
 
+BLOCK_BYTES: Final = 16_000_000
+"""Approximate bytes of the text of the rows of a block."""
 LISTED: Final = 100_000
 """Number of rejects of a file that are listed one by one. Further ones are only counted."""
 FREE: Final = 4_000_000_000

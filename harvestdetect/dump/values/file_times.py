@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from harvestdetect.data import NO_TIME
 from harvestdetect.dump.values.times import TimeReader
+from harvestdetect.util.arrays import Ints
 
 __all__ = ["WITHOUT_TIME", "FileTimes", "pattern_of"]
 
@@ -32,8 +33,8 @@ class FileTimes:
         self._count = 0
         self._pattern = ""
 
-    def seconds(self, field: str, values: Sequence[Any]) -> list[int]:
-        """The values of a column in Unix seconds, ``NO_TIME`` where there is none.
+    def seconds(self, field: str, values: Sequence[Any]) -> Ints:
+        """The values of a column in Unix seconds, int64[n], ``NO_TIME`` where there is none.
 
         Args:
             field: ``timestamp`` or ``created_at``.
@@ -45,12 +46,12 @@ class FileTimes:
             if reader.format:
                 self._readers[field] = reader
         before = reader.unreadable
-        found = reader.seconds(values)
+        found = reader.column(values)
         unread = reader.unreadable - before
         self._unread[field] = self._unread.get(field, 0) + unread
         if field == "timestamp":
             self._count += len(found)
-            self._absent += found.count(NO_TIME) - unread
+            self._absent += int((found == NO_TIME).sum()) - unread
             if unread and not self._pattern:
                 self._pattern = pattern_of(reader.first_unreadable)
         return found

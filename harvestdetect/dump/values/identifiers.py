@@ -21,6 +21,10 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import pyarrow as pa
+
+from harvestdetect.dump.values.text_columns import TextColumn
+
 __all__ = ["FileAccounts", "capitals_do_not_count", "is_request", "is_rounded", "spelling", "to_text"]
 
 _LARGEST_EXACT: Final = 2.0**53
@@ -119,12 +123,28 @@ class FileAccounts:
         self._mails = 0
         self._others = 0
 
-    def texts(self, values: Sequence[Any]) -> list[str | None]:
+    def texts(self, values: Sequence[Any]) -> TextColumn:
         """The accounts of the next rows; None where there is none."""
         if self._without_capitals is None:
             self._without_capitals = capitals_do_not_count(values)
-        known = self._known
-        return [known[v] if type(v) is str and v in known else self._one(v) for v in values]
+        if isinstance(values, TextColumn):
+            distinct, numbers = values.coded()
+            spelled = self._spelled(distinct)
+            return values if spelled == distinct else TextColumn(pa.array(spelled, pa.string()).take(numbers))
+        spelled = self._spelled(values)
+        return TextColumn(pa.array(spelled, pa.string()), spelled)
+
+    def _spelled(self, values: Sequence[Any]) -> list[str | None]:
+        """The accounts of some values. A value that is not known costs a call."""
+        try:
+            found = list(map(self._known.get, values))
+        except TypeError:  # a list or an object
+            return [self._one(value) for value in values]
+        if None in found:
+            unknown = [place for place, name in enumerate(found) if name is None]
+            for place in unknown:
+                found[place] = self._one(values[place])
+        return found
 
     def _one(self, value: Any) -> str | None:
         found = spelling(value)

@@ -15,6 +15,8 @@ from harvestdetect.dump.values.content import SEARCHED, has_long_run
 from harvestdetect.dump.values.file_times import FileTimes
 from harvestdetect.dump.values.identifiers import FileAccounts, is_request, is_rounded, to_text
 from harvestdetect.dump.values.messages import ODD_FIRST, ODD_LAST, common_messages, messages_of, system_text
+from harvestdetect.dump.values.text_columns import TextColumn, bytes_at_ends, text_column
+from harvestdetect.util.arrays import Bools, Ints
 
 __all__ = ["INVALID_TEXT", "Block", "BrokenValue", "short", "to_batch", "to_text"]
 
@@ -22,6 +24,10 @@ _LONGEST_ACCOUNT: Final = 1_000
 """Characters of the longest account id. No real id is longer, and every table contains it."""
 _SHOWN: Final = 60
 """Characters of a value that a reason shows."""
+_USER: Final = pa.scalar("user")
+"""The role of plain texts."""
+_ODD_ENDS: Final = bytes_at_ends(ODD_FIRST, ODD_LAST)
+"""Bytes at the ends of texts that may be more than a plain text."""
 
 
 class BrokenValue:
@@ -46,7 +52,7 @@ class Block:
     """The line or row of each in the file, from 1."""
     bytes: Sequence[int] | None
     """The offset of each in the decompressed stream; None if it is not known."""
-    columns: dict[str, list[Any]] = field(default_factory=dict)
+    columns: dict[str, Sequence[Any]] = field(default_factory=dict)
     """n values of each field that the file has: account, timestamp, prompt, ``system`` and optional fields."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Kind -> count of what was left out of the prompts, as :func:`to_batch` finds it."""
@@ -88,38 +94,21 @@ def _account_reason(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Good:
-    """The good rows of a block, and their messages one after the other."""
+    """The messages of the good rows of a block."""
 
-    rows: list[int] = field(default_factory=list)
-    """Their numbers in the block, ascending."""
-    roles: list[str] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    stops: list[int] = field(default_factory=lambda: [0])
-    """Number of messages up to each row, after a 0."""
-
-    def add(self, row: int, parts: Sequence[tuple[str, str]]) -> None:
-        """Adds a row with its messages."""
-        self.rows.append(row)
-        for role, text in parts:
-            self.roles.append(role)
-            self.texts.append(text)
-        self.stops.append(len(self.texts))
-
-    def add_plain(self, prompts: Sequence[Any], start: int, stop: int) -> None:
-        """Adds rows from one to before another, each with one text of the user."""
-        if start < stop:
-            size = len(self.texts) + 1
-            self.rows.extend(range(start, stop))
-            self.roles.extend(["user"] * (stop - start))
-            self.texts.extend(prompts[start:stop])
-            self.stops.extend(range(size, size + stop - start))
+    counts: Ints
+    """Number of messages of each row of the block, int64[n]; 0 for a reject."""
+    roles: pa.Array
+    """Role of each message, one row after the other."""
+    texts: pa.Array
+    """Text of each message."""
 
 
 def to_batch(block: Block, *, file: int, rejects: Rejects, times: FileTimes, accounts: FileAccounts) -> pa.RecordBatch:
     """Checks the rows of a block.
 
     Args:
-        block: n rows.
+        block: n rows. Its accounts become a column of texts if they are texts.
         file: position in the list of files.
         rejects: takes each bad row, in the order of the file.
         times: of the file. A time that cannot be read costs the time, not the row.
@@ -129,41 +118,54 @@ def to_batch(block: Block, *, file: int, rejects: Rejects, times: FileTimes, acc
         The good rows, of ``PROMPT_SCHEMA``, in the order of the file.
     """
     columns, count = block.columns, len(block.lines)
-    named = accounts.texts(columns.get("account") or [None] * count)
+    given = columns.get("account") or [None] * count
+    if (texts := text_column(given)) is not None:
+        columns["account"] = given = texts
+    named = accounts.texts(given)
     stamps = columns.get("timestamp")
-    moments = [NO_TIME] * count if stamps is None else times.seconds("timestamp", stamps)
+    moments = np.full(count, NO_TIME) if stamps is None else times.seconds("timestamp", stamps)
     good = _good_rows(block, named, rejects)
-    whole = len(good.rows) == count
-
-    def keep(values: Sequence[Any]) -> Sequence[Any]:
-        return values if whole else [values[row] for row in good.rows]
-
-    stops = pa.array(np.asarray(good.stops, dtype=np.int32))
+    rows = None if good.counts.all() else np.flatnonzero(good.counts)
+    kept = good.counts if rows is None else good.counts[rows]
+    stops = pa.array(np.concatenate([[0], np.cumsum(kept)]), pa.int32())
+    lines = block.lines
+    numbers = np.arange(lines.start, lines.stop) if isinstance(lines, range) else np.asarray(lines, np.int64)
     arrays: dict[str, pa.Array] = {
-        "file": pa.array(np.full(len(good.rows), file, dtype=np.int32)),
-        "line": pa.array(np.asarray(keep(block.lines), dtype=np.int64)),
-        "account": pa.array(keep(named), pa.string()),
-        "time": pa.array(np.asarray(keep(moments), dtype=np.int64)),
-        "roles": pa.ListArray.from_arrays(stops, pa.array(good.roles, pa.string())),
-        "parts": pa.ListArray.from_arrays(stops, pa.array(good.texts, pa.string())),
+        "file": pa.array(np.full(len(kept), file, dtype=np.int32)),
+        "line": pa.array(numbers if rows is None else numbers[rows], pa.int64()),
+        "account": (named if rows is None else named.take(rows)).array,
+        "time": pa.array(moments if rows is None else moments[rows], pa.int64()),
+        "roles": pa.ListArray.from_arrays(stops, good.roles),
+        "parts": pa.ListArray.from_arrays(stops, good.texts),
     }
     for name in FIELDS:
-        values = columns.get(name)
-        arrays[name] = _field(name, None if values is None else keep(values), len(good.rows), times)
+        arrays[name] = _field(name, _kept(columns.get(name), rows), len(kept), times)
     return pa.RecordBatch.from_arrays([arrays[item.name] for item in PROMPT_SCHEMA], schema=PROMPT_SCHEMA)
 
 
-def _good_rows(block: Block, accounts: Sequence[str | None], rejects: Rejects) -> _Good:
-    """The rows with an account and a prompt. The others become rejects."""
-    prompts: Sequence[Any] = block.columns.get("prompt") or [None] * len(block.lines)
+def _kept(values: Sequence[Any] | None, rows: Ints | None) -> Sequence[Any] | None:
+    """Some of the values; all of them if ``rows`` is None."""
+    if values is None or rows is None:
+        return values
+    return values.take(rows) if isinstance(values, TextColumn) else [values[row] for row in rows.tolist()]
+
+
+def _good_rows(block: Block, accounts: TextColumn, rejects: Rejects) -> _Good:
+    """The messages of the rows with an account and a prompt. The others become rejects."""
+    count = len(block.lines)
+    prompts: Sequence[Any] = block.columns.get("prompt") or [None] * count
+    plain = text_column(prompts)
+    if plain is None:
+        plain = TextColumn(pa.array([value if type(value) is str else None for value in prompts], pa.string()), prompts)
     systems = block.columns.get("system")
-    good = _Good()
-    done = 0
-    for row in _odd_rows(prompts, accounts, all_rows=systems is not None):
-        good.add_plain(prompts, done, row)
-        done = row + 1
-        account = accounts[row]
-        if not account or len(account) > _LONGEST_ACCOUNT:
+    bad = _bad_accounts(accounts)
+    counts = np.ones(count, np.int64)
+    changed = np.zeros(count, np.bool_)
+    roles: list[str] = []
+    texts: list[str] = []
+    for row in range(count) if systems is not None else _odd_rows(plain, bad):
+        if bad[row]:
+            counts[row] = 0
             _reject(block, row, "" if rejects.full else _why(block, row), rejects)
             continue
         value = prompts[row]
@@ -174,34 +176,73 @@ def _good_rows(block: Block, accounts: Sequence[str | None], rejects: Rejects) -
             for kind, number in found.left_out.items():
                 block.left_out[kind] = block.left_out.get(kind, 0) + number
             if found.reason:
+                counts[row] = 0
                 _reject(block, row, _shown_reason(found.reason, value), rejects)
                 continue
         if systems is not None:
             parts = _with_system(systems[row], parts)
-        good.add(row, parts)
-    good.add_plain(prompts, done, len(prompts))
-    return good
+        if len(parts) == 1 and parts[0][1] is value and parts[0][0] == "user":
+            continue
+        changed[row] = True
+        counts[row] = len(parts)
+        for role, text in parts:
+            roles.append(role)
+            texts.append(text)
+    return _joined(counts, changed, plain, roles, texts)
 
 
-def _odd_rows(prompts: Sequence[Any], accounts: Sequence[str | None], *, all_rows: bool) -> Sequence[int]:
-    """The rows that need a closer look, ascending. The others are good and have a plain text, the common case."""
-    if all_rows:
-        return range(len(prompts))
-    odd = [
-        row
-        for row, value in enumerate(prompts)
-        if not (
-            type(value) is str
-            and value[:1] not in ODD_FIRST
-            and value[-1:] not in ODD_LAST
-            and " " in value
-            and (len(value) < SEARCHED or not has_long_run(value))
-        )
-    ]
-    if len(odd) == len(prompts):
-        return odd
-    bad = [row for row, account in enumerate(accounts) if not account or len(account) > _LONGEST_ACCOUNT]
-    return sorted({*odd, *bad}) if bad else odd
+def _joined(counts: Ints, changed: Bools, plain: TextColumn, roles: list[str], texts: list[str]) -> _Good:
+    """The messages of all rows, in their order.
+
+    Args:
+        counts: number of messages of each row.
+        changed: whether the messages of a row are not its plain text.
+        plain: the plain texts.
+        roles: of the messages of rows that are ``changed``.
+        texts: of the same.
+    """
+    if not texts and counts.all():
+        return _Good(counts, pa.repeat(_USER, len(plain)), plain.array)
+    source = np.repeat(np.arange(len(counts)), counts)
+    new = changed[source]
+    source[new] = len(counts) + np.arange(len(texts))
+    place = pa.array(source)
+    all_texts = pa.concat_arrays([plain.array, pa.array(texts, pa.string())])
+    all_roles = pa.concat_arrays([pa.repeat(_USER, len(counts)), pa.array(roles, pa.string())])
+    return _Good(counts, all_roles.take(place), all_texts.take(place))
+
+
+def _bad_accounts(accounts: TextColumn) -> Bools:
+    """The rows without an account, or with one that is too long, bool[n]."""
+    sizes = accounts.sizes()
+    bad: Bools = sizes == 0
+    for row in np.flatnonzero(sizes > _LONGEST_ACCOUNT).tolist():
+        bad[row] = len(accounts[row] or "") > _LONGEST_ACCOUNT
+    return bad
+
+
+def _odd_rows(prompts: TextColumn, bad: Bools) -> Sequence[int]:
+    """The rows that need a closer look, ascending. The others are good and have a plain text, the common case.
+
+    Args:
+        prompts: n prompts, without those that are no texts.
+        bad: the rows whose account is bad, bool[n].
+    """
+    maybe = prompts.ends_with(*_ODD_ENDS) | ~prompts.has_blank() | (prompts.sizes() >= SEARCHED)
+    rows = np.flatnonzero(maybe)
+    odd = [row for row, value in zip(rows.tolist(), prompts.take(rows), strict=True) if not _is_common(value)]
+    return sorted({*odd, *np.flatnonzero(bad).tolist()}) if bad.any() else odd
+
+
+def _is_common(value: str | None) -> bool:
+    """Whether a prompt is certainly one plain text of the user."""
+    return (
+        value is not None
+        and value[:1] not in ODD_FIRST
+        and value[-1:] not in ODD_LAST
+        and " " in value
+        and (len(value) < SEARCHED or not has_long_run(value))
+    )
 
 
 def _shown_reason(reason: str, value: Any) -> str:
@@ -221,10 +262,12 @@ def _why(block: Block, row: int) -> str:
 def _field(name: str, values: Sequence[Any] | None, count: int, times: FileTimes) -> pa.Array:
     """An optional column of ``count`` rows; ``values`` None: the file does not have it."""
     if name == "created_at":
-        found = [NO_TIME] * count if values is None else times.seconds(name, values)
-        return pa.array(np.asarray(found, dtype=np.int64))
+        return pa.array(np.full(count, NO_TIME) if values is None else times.seconds(name, values), pa.int64())
     if values is None:
         return pa.nulls(count, pa.string())
+    column = text_column(values)
+    if column is not None and name != "request" and column.is_bare():
+        return column.array
     texts = [value.strip() or None if type(value) is str else _detail(value) for value in values]
     if name == "request":
         texts = [text if text and is_request(text) else None for text in texts]

@@ -12,10 +12,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+
 from harvestdetect.data import NO_TIME
 from harvestdetect.dump.values.day_order import is_day_first
+from harvestdetect.dump.values.time_columns import at_once
 from harvestdetect.dump.values.time_texts import LONGEST, Order, has_year_first, local_time, plain_text
 from harvestdetect.dump.values.zones import UNCERTAIN
+from harvestdetect.util.arrays import Ints
 
 __all__ = ["EARLIEST", "LATEST", "TimeReader", "seconds"]
 
@@ -174,12 +178,13 @@ class TimeReader:
     _shapes: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, values: Iterable[Any], *, now: int | None = None) -> TimeReader:
+    def of(cls, values: Iterable[Any], *, now: int | None = None, describe: bool = True) -> TimeReader:
         """The reader of a column.
 
         Args:
             values: a sample of the column, in the order of its rows.
             now: Unix seconds of the current time, which gives times without a year their year; None: by the clock.
+            describe: whether the format is wanted; without it, the reader reads the same and says nothing.
         """
         sample = list(values)
         if len(sample) > SAMPLE:
@@ -190,6 +195,8 @@ class TimeReader:
         day_first, told = (False, ()) if order.year_first else is_day_first(texts, order)
         order = replace(order, day_first=day_first)
         numbers, doubt = _numbers_of(sample)
+        if not describe:
+            return cls(_order=order, _numbers=numbers)
         some = sample if len(sample) <= SHOWN else [sample[i * len(sample) // SHOWN] for i in range(SHOWN)]
         found = [_read(value, order, numbers) for value in some]
         kinds = [read for read in found if read.seconds not in (None, NO_TIME)]
@@ -200,6 +207,14 @@ class TimeReader:
         reader.warnings = (*told, *doubt, *_doubts(kinds))
         reader.ambiguous = bool(told or doubt)
         return reader
+
+    def column(self, values: Sequence[Any]) -> Ints:
+        """The same as :meth:`seconds` as int64[n], faster for columns of the common forms."""
+        found = at_once(values, earliest=EARLIEST, latest=LATEST)
+        if found is None:
+            return np.array(self.seconds(values), np.int64)
+        self.count += len(values)
+        return found
 
     def seconds(self, values: Sequence[Any]) -> list[int]:
         """Each value in Unix seconds; ``NO_TIME`` if it is no time. Counts those that cannot be read."""
