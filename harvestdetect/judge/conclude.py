@@ -94,13 +94,18 @@ def conclude(
         candidates=candidates,
         expected_false=expected_false(judgements, ledger=ledger, fdr=settings.fdr),
         what_if=what_if(judgements, ledger=ledger, fdr=settings.fdr),
-        ledger={
-            "made": ledger.made,
-            "sha256": ledger.digest,
-            "sources": list(ledger.sources),
-            "held_out": ledger.held_out_count,
-            "held_out_prompts": ledger.held_out_prompts,
-        },
+        ledger=_about(ledger),
         prompts=table,
         seen=seen_accounts(prompts.accounts, volume),
     )
+
+
+def _about(ledger: Ledger) -> dict[str, Any]:
+    """What a detection says of the ledger that judged, see :attr:`harvestdetect.data.Detection.ledger`."""
+    return {
+        "made": ledger.made,
+        "sha256": ledger.digest,
+        "sources": list(ledger.sources),
+        "held_out": ledger.held_out_count,
+        "held_out_prompts": ledger.held_out_prompts,
+    }
