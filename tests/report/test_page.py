@@ -155,7 +155,7 @@ def test_page_says_how_many_findings_may_be_innocent(detection: Detection) -> No
     assert "urgent 1 finding; fewer than 0.1 expected to be innocent" in text
     assert "watch 1 finding; as many innocent groups are expected" in text
     assert "tested on 1,800 innocent groups that it was not fitted on" in text
-    assert "Largest probability of innocence urgent review watch 0.06 1 fewer than 0.1 0 about 0.1 1 about 1.5" in text
+    assert "Largest probability of innocence urgent review watch 0.06 1 fewer than 0.1 0 1 about 1.5" in text
     assert "0.2 in force 1 " in text
     assert text.count("in force") == 1
     assert f"in the benign traffic of {' '.join(visible(SCRIPT).split())}" in text
