@@ -231,7 +231,7 @@ EXPLANATIONS: Final = (
     ),
     Explanation(
         id="community", label="a community with a common interest", tell=_community,
-        rows=("load", "uneven_share", "spread"),
+        rows=("load", "uneven_share", "not_thinned"),
     ),
     Explanation(
         id="few_accounts", label="a few heavy users (benchmark, regression, batch)", tell=_few_accounts,

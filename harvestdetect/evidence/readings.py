@@ -60,18 +60,24 @@ def _logs(value: float) -> float:
     return float(np.log2(max(value, 1e-9)))
 
 
-def _spread(inputs: ReadingInputs) -> float | None:
-    """Accounts over the accounts that would have a prompt if the prompts were dealt by volume; as a logarithm of 2.
+def _not_thinned(inputs: ReadingInputs) -> float | None:
+    """How far the candidate is from a random part of all traffic, such as a popular phrase is; in doublings.
 
-    A popular phrase is in a random part of everybody's traffic, so about as many accounts have it as that gives.
+    If its prompts were dealt to the accounts by volume, so many accounts would have one, and they would be so much
+    busier than others. The root of the squared deviations from both is 0 for a popular phrase.
     """
-    sent = inputs.context.reference.sent
-    if not sent.sum():
-        return None
+    sent = inputs.context.reference.sent.astype(np.float64)
+    sent = sent[sent > 0]
     campaign = inputs.candidate.trimmed
+    if not len(sent) or not len(campaign.prompts):
+        return None
     share = np.minimum(sent / sent.sum(), 1 - 1e-12)
-    expected = float(-np.expm1(len(campaign.prompts) * np.log1p(-share)).sum())
-    return _logs(len(campaign.accounts) / max(expected, 1.0))
+    chance = -np.expm1(len(campaign.prompts) * np.log1p(-share))
+    more = _logs(len(campaign.accounts) / float(chance.sum()))
+    logs = np.log2(sent)
+    own = inputs.context.reference.sent[campaign.accounts].astype(np.float64)
+    busier = float(np.log2(np.maximum(own, 1)).mean()) - float((logs * chance).sum() / chance.sum())
+    return float(np.hypot(more, busier))
 
 
 def _uneven_share(inputs: ReadingInputs) -> float | None:
@@ -225,7 +231,8 @@ READINGS: Final = (
         take=_busiest,
     ),
     Reading(
-        id="spread", speaks="low", family="structure", label="accounts beside a random part of all traffic", take=_spread
+        id="not_thinned", speaks="high", family="structure", label="distance from a random part of all traffic",
+        take=_not_thinned,
     ),
     Reading(
         id="days", speaks="high", family="time", label="days from first to last prompt",
