@@ -45,8 +45,9 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     ),
     "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",
     "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.2g} times an even share of the prompts.",
-    "spread": lambda x: (
-        f"It has {2.0**x:.2g} times as many accounts as a random part of all traffic with as many prompts."
+    "not_thinned": lambda x: (
+        f"In the number and the volume of its accounts, it is {x:.1f} doublings away from a random part of all traffic; a "
+        "popular phrase is at 0."
     ),
     "days": lambda x: f"Nine tenths of the prompts came within {2.0**x - 1:.1f} days.",
     "lifetime": lambda x: (
