@@ -44,10 +44,10 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",
-    "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.2g} times an even share of the prompts.",
+    "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",
     "not_thinned": lambda x: (
-        f"In the number and the volume of its accounts, it is {x:.1f} doublings away from a random part of all traffic; a "
-        "popular phrase is at 0."
+        f"In the number and the volume of its accounts, it is {x:.1f} doublings away from a random part of all "
+        "traffic; a popular phrase is at 0."
     ),
     "days": lambda x: f"Nine tenths of the prompts came within {2.0**x - 1:.1f} days.",
     "lifetime": lambda x: (
