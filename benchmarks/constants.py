@@ -228,14 +228,15 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "COMPARED": "sampling", "SHUFFLES": "sampling", "AT_ONCE": "memory", "FEW": "sampling", "MOST": "memory",
     },
     "accounts.id_links": {"NO_NUMBER": "format"},
+    "accounts.products": {"PAIRS_AT_ONCE": "memory"},
     "accounts.profiles": {
-        "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading",
+        "SCALES": "reading", "CELLS_EACH": "reading", "TOPICS": "reading", "PROMPTS_AT_ONCE": "memory",
     },
     "accounts.rare_links": {
         "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic", "DAY": "arithmetic",
     },
     "accounts.succession": {
-        "DAY": "arithmetic", "PAYLOADS": "sampling", "COMPARED": "sampling",
+        "DAY": "arithmetic", "PAYLOADS": "sampling", "COMPARED": "sampling", "PIECES_AT_ONCE": "memory",
     },
     "campaign.links": {
         "UNDIVIDED": "speed",

@@ -15,10 +15,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.overlaps import distinct, jaccard
+from harvestdetect.accounts.overlaps import distinct, overlaps
 from harvestdetect.campaign.form import without
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.cluster.views import SAME_SET
+from harvestdetect.corpus.by_prompt import in_sorted
 from harvestdetect.data import Campaign, Neighbors, Template, TemplateCluster
 from harvestdetect.template.clusters import Source, described
 from harvestdetect.template.description import Description
@@ -72,7 +73,7 @@ class Near:
             group: int32[b], ascending: the accounts of the group.
             least: accounts with known neighbours that either part must have.
         """
-        inside = np.isin(candidate, group)
+        inside = in_sorted(candidate, group)
         if inside.sum() < PART * len(group):
             return False
         part, rest = (accounts[self._row[accounts] >= 0] for accounts in (candidate[inside], candidate[~inside]))
@@ -80,7 +81,7 @@ class Near:
             return False
         index = self._index[self._row[rest]]
         near = self._account[index[index >= 0]]
-        in_part, in_rest = int(np.isin(near, part).sum()), int(np.isin(near, rest).sum())
+        in_part, in_rest = int(in_sorted(near, part).sum()), int(in_sorted(near, rest).sum())
         by_chance = len(part) / (len(part) + len(rest))
         return in_part < APART * by_chance * (in_part + in_rest)
 
@@ -152,10 +153,14 @@ class _Overlaps:
     def __init__(self, groups: Sequence[AccountGroup], texts: Sequence[Campaign], near: Near, *, least: int) -> None:
         self._groups, self._texts, self._least = groups, texts, least
         sets = [campaign.accounts for campaign in texts]
-        self._overlaps = list(jaccard([group.accounts for group in groups], sets, count=len(near)))
+        self._overlaps = list(overlaps([group.accounts for group in groups], sets, count=len(near)))
         self._apart = [
-            {place for place in places.tolist() if near.is_apart(sets[place], group.accounts, least=least)}
-            for group, (places, _) in zip(groups, self._overlaps, strict=True)
+            {
+                place
+                for place in one.places[one.shared >= PART * len(group.accounts)].tolist()
+                if near.is_apart(sets[place], group.accounts, least=least)
+            }
+            for group, one in zip(groups, self._overlaps, strict=True)
         ]
 
     def parted(self, *, account: Ints32) -> list[Campaign | None]:
@@ -184,16 +189,14 @@ class _Overlaps:
             campaigns: what :meth:`parted` returns.
         """
         found, left = list(campaigns), []
-        for group, apart, (places, index) in zip(self._groups, self._apart, self._overlaps, strict=True):
-            same = places[index >= _same_from(group)].tolist()
+        for group, apart, one in zip(self._groups, self._apart, self._overlaps, strict=True):
+            same = one.places[one.jaccard >= _same_from(group)].tolist()
             for place in same:
-                one = found[place]
-                if one is not None:
-                    found[place] = replace(one, ways=tuple(dict.fromkeys((*one.ways, group.way))))
-            whole = set(places.tolist()) - apart
-            if not same and not any(
-                np.isin(group.accounts, self._texts[place].accounts).mean() >= SAME_SET for place in whole
-            ):
+                campaign = found[place]
+                if campaign is not None:
+                    found[place] = replace(campaign, ways=tuple(dict.fromkeys((*campaign.ways, group.way))))
+            holding = one.places[one.shared / len(group.accounts) >= SAME_SET].tolist()
+            if not same and apart.issuperset(holding):
                 left.append(group)
         return [one for one in found if one is not None], left
 

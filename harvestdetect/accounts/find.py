@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from harvestdetect.accounts.alike import alike
 from harvestdetect.accounts.candidates import Near, with_groups
 from harvestdetect.accounts.chains import chains
-from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.infrastructure import infrastructure_groups
-from harvestdetect.accounts.profiles import PromptColumns, account_profiles, columns_of, topic_profiles
+from harvestdetect.accounts.profiles import account_profiles, columns_of, topic_profiles
 from harvestdetect.accounts.succession import LEAST
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.data import Campaign
@@ -54,27 +53,20 @@ def with_accounts(
     if not len(source.parts.segment):
         return list(texts), refined
     columns = columns_of(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
-    whole = account_profiles(columns, min_accounts=least)
-    by_account = alike(whole, columns, min_accounts=least, threads=threads, seed=seed)
-    topics = topic_profiles(columns, min_accounts=least)
-    by_topic = alike(topics, columns, min_accounts=least, threads=threads, seed=seed)
+    few = LEAST if least > LEAST else None
+    whole = account_profiles(columns, min_accounts=least, few=few)
+    by_account = alike(whole, columns, min_accounts=least, few=few, threads=threads, seed=seed)
+    near = Near(whole.account, by_account.neighbors, columns.accounts)
+    del whole
+    topics = topic_profiles(columns, min_accounts=least, few=few)
+    by_topic = alike(topics, columns, min_accounts=least, few=few, threads=threads, seed=seed)
+    del topics
     by_values = infrastructure_groups(
         corpus, columns.matrix, fields, min_accounts=least, seed=seed, level=fdr,
         log_p=link_log_p,
     )  # fmt: skip
-    near = Near(whole.account, by_account.neighbors, columns.accounts)
+    del columns  # it is large
     groups = [*by_account.groups, *by_topic.groups, *by_values]
     found, refined = with_groups(texts, groups, refined, source, volume=volume, near=near)
-    small = _small_groups(columns, threads=threads, seed=seed) if least > LEAST else []
-    return chains(found, small, refined, source, volume=volume, seed=seed)
-
-
-def _small_groups(columns: PromptColumns, *, threads: int, seed: int) -> list[AccountGroup]:
-    """The groups of alike accounts that have enough accounts for a piece of a chain. They are no candidates."""
-    return [
-        group
-        for profiles in (account_profiles, topic_profiles)
-        for group in alike(
-            profiles(columns, min_accounts=LEAST), columns, min_accounts=LEAST, threads=threads, seed=seed
-        ).groups
-    ]
+    # small groups are no candidates, but may be pieces of a chain
+    return chains(found, [*by_account.small, *by_topic.small], refined, source, volume=volume, seed=seed)

@@ -17,7 +17,7 @@ import numpy as np
 from harvestdetect.accounts.hot_columns import UNCOMMON, Use
 from harvestdetect.accounts.profiles import SCALES
 from harvestdetect.accounts.rare_links import Links
-from harvestdetect.util.arrays import Bools, Floats, Ints, ranges
+from harvestdetect.util.arrays import Bools, Floats, Ints
 
 __all__ = ["MOSTLY", "Field", "Grown", "grow", "open_field"]
 
@@ -50,9 +50,7 @@ class Field:
     degree: Floats
     """float64[a]: links of each account."""
     columns: Any
-    """Sparse [p, c]: columns of the prompts that count as requests."""
-    by_column: Any
-    """The same by column (CSC)."""
+    """Sparse [p, c], ones: columns of the prompts that count as requests."""
     account: Ints
     """int64[p], ascending: the account of each of these prompts."""
     users: Ints
@@ -85,13 +83,11 @@ def open_field(use: Use, links: Links, columns: Any, account: Ints) -> Field:
         account: int64[p], ascending.
     """
     linked = links.matrix()
-    rows = columns.tocsr()
     return Field(
         use=use,
         linked=linked,
         degree=np.asarray(linked.sum(axis=1), np.float64).ravel(),
-        columns=rows,
-        by_column=rows.tocsc(),
+        columns=columns.tocsr(),
         account=account,
         users=np.bincount(use.has.indices, minlength=use.has.shape[1]),
         size=np.minimum(np.log2(np.maximum(use.sent, 1)).astype(np.int64), CLASSES - 1),
@@ -168,20 +164,19 @@ def _fit(ground: Field, core: Bools, among: Floats, usual: float, share: float) 
         found = (number + UNCOMMON * prior * usual) / (users + UNCOMMON) / usual
         return np.asarray(_log_odds(np.clip(found, LEAST, SURE)) - before, np.float64)
 
-    good = np.flatnonzero((among > 1) & (gain(among, ground.users.astype(np.float64)) > 1))
-    start = ground.by_column.indptr
-    rows = ground.by_column.indices[ranges(start[good], start[good + 1] - start[good])]
-    prompts = np.unique(rows).astype(np.int64)
-    begin, size = ground.columns.indptr[prompts], np.diff(ground.columns.indptr)[prompts]
-    column = ground.columns.indices[ranges(begin, size)]
-    row = np.repeat(np.arange(len(prompts)), size)
-    own = core[ground.account[prompts]][row]
-    gains = gain(among[column] - own, ground.users[column] - 1.0)
-    odds = before + WITNESSES * np.bincount(row, gains, len(prompts)) / np.maximum(size, 1)
-    # an account is judged by its best prompts; those that have no column of the group are all alike
+    users = ground.users.astype(np.float64)
+    good = (among > 1) & (gain(among, users) > 1)
+    prompts = np.flatnonzero(ground.columns @ good.astype(np.float32))
     account = ground.account[prompts]
+    # an account that is linked itself is one user less of each of its columns
+    own = ground.columns @ gain(among - 1, users - 1)
+    gains = np.where(core[account], own[prompts], (ground.columns @ gain(among, users - 1))[prompts])
+    size = np.diff(ground.columns.indptr)[prompts]
+    odds = before + WITNESSES * gains / np.maximum(size, 1)
+    # an account is judged by its best prompts; those that have no column of the group are all alike
     order = np.lexsort((-odds, account))
-    rank = np.arange(len(order)) - np.searchsorted(account[order], account[order])
+    first = np.flatnonzero(np.append(True, account[1:] != account[:-1])[: len(account)])
+    rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
     wanted = np.ceil(share * ground.use.sent)
     taken = order[rank < wanted[account[order]]]
     total = np.bincount(account[taken], odds[taken], count)
@@ -208,8 +203,9 @@ def _by_size(ground: Field, core: Bools, near: Bools) -> Floats:
 
 def _stands_out(odds: Floats, others: Bools) -> Bools:
     """Which accounts have texts that fit better than those of nearly all others."""
-    usual = np.sort(odds[others])
-    return np.asarray(np.searchsorted(usual, odds, side="left") >= (1 - SURPRISING) * len(usual))
+    usual = odds[others]
+    place = math.ceil((1 - SURPRISING) * len(usual)) - 1
+    return np.asarray(odds > np.partition(usual, place)[place]) if place >= 0 else np.ones(len(odds), bool)
 
 
 def _prompts(ground: Field, fitting: _Fitting, member: Bools) -> Ints:

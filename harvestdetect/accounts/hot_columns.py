@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from harvestdetect.accounts.products import pair_products
 from harvestdetect.accounts.rare_links import Links
 from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints
 
@@ -100,7 +101,7 @@ class _Likeness:
 
     def chance(self, first: Ints, second: Ints) -> Floats:
         """float64: for each pair the larger of the two shares."""
-        alike = np.asarray(self.weights[first].multiply(self.weights[second]).sum(axis=1), np.float32).ravel()
+        alike = pair_products(self.weights, first, second)
         above = alike[:, None] - 1e-6
         found = [self.shares[(self.least[self.place[side]] >= above).sum(axis=1)] for side in (first, second)]
         return np.where(alike > 1e-6, np.maximum(*found), 1.0)

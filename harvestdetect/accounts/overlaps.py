@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harvestdetect.util.arrays import Floats, Ints32
+from harvestdetect.util.arrays import Floats, Ints, Ints32
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Overlap", "distinct", "jaccard", "members"]
+__all__ = ["Overlap", "distinct", "members", "overlaps"]
 
-Overlap = tuple[Ints32, Floats]
-"""The sets that overlap with one, by position, and the Jaccard index with each."""
+
+class Overlap(NamedTuple):
+    """What one set has in common with those of a list that it overlaps with."""
+
+    places: Ints32
+    """int32[s]: the positions of these sets in the list."""
+    shared: Ints
+    """int[s]: how many numbers both have."""
+    jaccard: Floats
+    """float64[s]: the Jaccard index."""
 
 
 def members(sets: Sequence[Ints32], count: int) -> sparse.csr_matrix:
@@ -27,7 +35,7 @@ def members(sets: Sequence[Ints32], count: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(column), np.int32), column, start), shape=(len(sets), count))
 
 
-def jaccard(first: Sequence[Ints32], second: Sequence[Ints32], *, count: int) -> Iterator[Overlap]:
+def overlaps(first: Sequence[Ints32], second: Sequence[Ints32], *, count: int) -> Iterator[Overlap]:
     """For each set, how it overlaps with those of another list.
 
     Args:
@@ -41,7 +49,7 @@ def jaccard(first: Sequence[Ints32], second: Sequence[Ints32], *, count: int) ->
     for number in range(len(first)):
         part = slice(overlap.indptr[number], overlap.indptr[number + 1])
         places, shared = overlap.indices[part], overlap.data[part]
-        yield places, shared / (size[number] + other[places] - shared)
+        yield Overlap(places, shared, shared / (size[number] + other[places] - shared))
 
 
 def distinct(sets: Sequence[Ints32], least: Sequence[float], *, count: int) -> list[int]:
@@ -53,6 +61,6 @@ def distinct(sets: Sequence[Ints32], least: Sequence[float], *, count: int) -> l
         count: above every number.
     """
     kept = np.zeros(len(sets), bool)
-    for number, (others, index) in enumerate(jaccard(sets, sets, count=count)):
-        kept[number] = not (kept[others] & (index >= least[number])).any()
+    for number, one in enumerate(overlaps(sets, sets, count=count)):
+        kept[number] = not (kept[one.places] & (one.jaccard >= least[number])).any()
     return np.flatnonzero(kept).tolist()

@@ -19,15 +19,16 @@ There are two layers of profiles:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segments_by_prompt
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, some_by_prompt
 from harvestdetect.data import WHOLE_KINDS, Corpus
-from harvestdetect.neighbors.codebook import nearest_centres
-from harvestdetect.util.arrays import Ints, Ints32, unique
+from harvestdetect.neighbors.codebook import nearest_at_scales, nearest_centres
+from harvestdetect.util.arrays import Bools, Ints, Ints32, packed_pairs, unique
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ CELLS_EACH: Final = 2
 """Cells of each part, at each scale. Chosen."""
 TOPICS: Final = 8
 """Topics into which the requests of an account are divided. Chosen."""
+PROMPTS_AT_ONCE: Final = 65_536
+"""Prompts whose columns are collected at a time."""
 ACCOUNT_PROMPTS: Final = 4
 """Fewest requests of an account that has a profile: with less, too little is known. Chosen."""
 TOPIC_PROMPTS: Final = 3
@@ -74,7 +77,10 @@ class Profiles:
     account: Ints32
     """int32[r], ascending: the account of each point."""
     weights: sparse.csr_matrix
-    """float32[r, c]: rows of length 1."""
+    """float32[r, c]: rows of length 1, or 0 where a point has no column that counts."""
+    rarer: sparse.csr_matrix
+    """float32[r, c]: the weights of columns that count only in groups that are smaller than a campaign, in the scale of
+    ``weights``."""
     prompts: sparse.csr_matrix
     """float32[r, p], ones: the prompts of each point."""
     least_prompts: int
@@ -100,33 +106,20 @@ def columns_of(
         threads: 0 takes all cores.
         seed: of the cells.
     """
-    from scipy import sparse
-
-    first = first_rows(corpus.prompts)
-    count = len(first)
     used = np.flatnonzero(corpus.kind < WHOLE_KINDS).astype(np.int32)
-    place = np.full(len(corpus.kind), -1, np.int32)
-    place[used] = np.arange(len(used), dtype=np.int32)
-    part = place[parts.segment]
-    wide = 0
-    blocks: list[sparse.csr_matrix] = []
-    for most, least in SCALES:
-        cells = max(2, min(most, len(used) // least))
-        near = nearest_centres(vectors, count=cells, each=CELLS_EACH, rows=used, threads=threads, seed=seed)
-        blocks += [_matrix(parts.start, near[part, k], cells) for k in range(CELLS_EACH)]
-        wide += cells
-    every = segments_by_prompt(corpus)
+    counts = [max(2, min(most, len(used) // least)) for most, least in SCALES]
+    near = nearest_at_scales(vectors, counts=counts, each=CELLS_EACH, rows=used, threads=threads, seed=seed)
+    column = np.full((len(corpus.kind), CELLS_EACH * len(SCALES)), -1, np.int32)
+    for place, (cells, before) in enumerate(zip(near, (0, *np.cumsum(counts).tolist()), strict=False)):
+        mine = slice(CELLS_EACH * place, CELLS_EACH * (place + 1))
+        column[used, mine] = np.where(cells >= 0, cells + before, -1)
+    del near
     piece = (corpus.kind >= WHOLE_KINDS) & (2 * corpus.senders >= min_accounts)
-    number = np.where(piece, np.cumsum(piece) - 1, -1).astype(np.int32)
-    blocks.append(_matrix(every.start, number[every.segment], int(piece.sum())))
-    scales = [sum(blocks[i : i + CELLS_EACH], start=blocks[i] * 0) for i in range(0, len(blocks) - 1, CELLS_EACH)]
-    matrix = sparse.hstack([*scales, blocks[-1]], format="csr", dtype=np.float32)
-    matrix = sparse.diags(first.astype(np.float32)).dot(matrix).tocsr()
-    matrix.eliminate_zeros()
-    matrix.data[:] = 1
+    column[piece, 0] = sum(counts) + np.arange(int(piece.sum()))
+    matrix = _matrix([parts, some_by_prompt(corpus, piece)], column, first_rows(corpus.prompts))
     account = corpus.prompts.account
     accounts = len(corpus.prompts.accounts)
-    last = parts.segment[np.maximum(parts.start[1:] - 1, 0)] if len(parts.segment) else np.zeros(count, np.int32)
+    last = parts.segment[np.maximum(parts.start[1:] - 1, 0)] if len(parts.segment) else np.zeros(len(account), np.int32)
     # of distinct segments: their order does not depend on the ids of accounts, and so neither do the centres
     named = unique(last)
     centre = nearest_centres(vectors, count=min(TOPICS, len(used)), rows=named, threads=threads, seed=seed)[:, 0]
@@ -140,24 +133,36 @@ def columns_of(
     )
 
 
-def account_profiles(columns: PromptColumns, *, min_accounts: int) -> Profiles:
-    """The profile of each account with enough requests, by which columns it uses."""
+def account_profiles(columns: PromptColumns, *, min_accounts: int, few: int | None = None) -> Profiles:
+    """The profile of each account with enough requests, by which columns it uses.
+
+    Args:
+        columns: of the prompts.
+        min_accounts: fewest accounts of a campaign: columns that fewer accounts have do not count.
+        few: fewest accounts of a smaller group, and so of a column that counts there; None means that there are none.
+    """
     sent = np.bincount(columns.account[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts)
     return _profiles(
-        columns, columns.account.astype(np.int64), sent, ACCOUNT_PROMPTS, min_accounts=min_accounts, once=True
+        columns, columns.account.astype(np.int64), sent, ACCOUNT_PROMPTS, min_accounts=min_accounts, few=few, once=True
     )
 
 
-def topic_profiles(columns: PromptColumns, *, min_accounts: int) -> Profiles:
-    """The profile of each topic with enough requests of an account, by how often it uses which columns."""
+def topic_profiles(columns: PromptColumns, *, min_accounts: int, few: int | None = None) -> Profiles:
+    """The profile of each topic with enough requests of an account, by how often it uses which columns.
+
+    Args:
+        columns: of the prompts.
+        min_accounts: as for :func:`account_profiles`.
+        few: as for :func:`account_profiles`.
+    """
     topics = int(columns.topic.max(initial=0)) + 1
     point = columns.account.astype(np.int64) * topics + columns.topic
     sent = np.bincount(point[columns.matrix.getnnz(axis=1) > 0], minlength=columns.accounts * topics)
-    return _profiles(columns, point, sent, TOPIC_PROMPTS, min_accounts=min_accounts, once=False)
+    return _profiles(columns, point, sent, TOPIC_PROMPTS, min_accounts=min_accounts, few=few, once=False)
 
 
 def _profiles(
-    columns: PromptColumns, point: Ints, sent: Ints, least: int, *, min_accounts: int, once: bool
+    columns: PromptColumns, point: Ints, sent: Ints, least: int, *, min_accounts: int, few: int | None, once: bool
 ) -> Profiles:
     """The profiles of the points with enough prompts.
 
@@ -167,6 +172,7 @@ def _profiles(
         sent: int64[points]: prompts of each point.
         least: prompts of a point that is taken.
         min_accounts: columns that fewer accounts have do not count.
+        few: columns that fewer accounts have do not count in smaller groups either; None means ``min_accounts``.
         once: whether a column counts once, or by the logarithm of its use.
     """
     from scipy import sparse
@@ -182,26 +188,61 @@ def _profiles(
     weights = (prompts @ columns.matrix).tocsr()
     weights.data = np.ones_like(weights.data) if once else np.log1p(weights.data)
     rarity = np.log(np.maximum(columns.accounts / (columns.users + min_accounts / 2), 1.0)).astype(np.float32)
-    rarity[columns.users < min_accounts] = 0
+    rarity[columns.users < (min_accounts if few is None else few)] = 0
     weights.data *= rarity[weights.indices]
+    rare = columns.users < min_accounts
+    rarer = _with_columns(weights, rare)
+    if rarer.nnz:
+        weights = _with_columns(weights, ~rare)
     weights.eliminate_zeros()
     weights.sort_indices()
     length = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
-    weights.data /= np.repeat(np.maximum(length, 1e-12), np.diff(weights.indptr)).astype(np.float32)
+    for part in (weights, rarer):
+        part.data /= np.repeat(np.where(length > 0, length, 1), np.diff(part.indptr)).astype(np.float32)
     account = np.zeros(count, np.int32)
     account[row[inside]] = columns.account[inside]
-    return Profiles(account=account, weights=weights, prompts=prompts, least_prompts=least)
+    return Profiles(account=account, weights=weights, rarer=rarer, prompts=prompts, least_prompts=least)
 
 
-def _matrix(start: Ints, column: Ints32, wide: int) -> sparse.csr_matrix:
-    """A matrix of ones: float32[rows, wide]; entries with column -1 are left out."""
+def _with_columns(matrix: sparse.csr_matrix, chosen: Bools) -> sparse.csr_matrix:
+    """A matrix of the same shape with the entries in some columns only, without zeros."""
     from scipy import sparse
 
-    row = np.repeat(np.arange(len(start) - 1, dtype=np.int32), np.diff(start))
-    known = column >= 0
-    return sparse.csr_matrix(
-        (np.ones(int(known.sum()), np.float32), (row[known], column[known])), shape=(len(start) - 1, wide)
-    )
+    kept = chosen[matrix.indices] & (matrix.data != 0)
+    start = np.concatenate(([0], np.cumsum(kept)))[matrix.indptr]
+    found = sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], start), shape=matrix.shape)
+    found.sort_indices()
+    return found
+
+
+def _matrix(lists: Sequence[PromptSegments], column: Ints32, counts: Bools) -> sparse.csr_matrix:
+    """Which prompt has which columns, computed block by block: float32[p, c], ones.
+
+    Args:
+        lists: segments of every prompt.
+        column: int32[n, k], the columns of each segment; -1 for none.
+        counts: bool[p]; the other prompts have no columns.
+    """
+    from scipy import sparse
+
+    count, wide = len(counts), int(column.max(initial=-1)) + 1
+    size = np.zeros(count + 1, np.int64)
+    found = []
+    for begin in range(0, count, PROMPTS_AT_ONCE):
+        end = min(begin + PROMPTS_AT_ONCE, count)
+        keys = []
+        for one in lists:
+            start = one.start[begin : end + 1]
+            row = np.repeat(np.arange(end - begin), np.diff(start))
+            columns = column[one.segment[start[0] : start[-1]]]
+            known = (columns >= 0) & counts[begin:end][row][:, None]
+            keys.append(packed_pairs(np.broadcast_to(row[:, None], columns.shape)[known], columns[known]))
+        key = unique(np.concatenate(keys))
+        size[begin + 1 : end + 1] = np.bincount(key >> 32, minlength=end - begin)
+        found.append((key & 0xFFFFFFFF).astype(np.int32))
+    indices = np.concatenate([np.empty(0, np.int32), *found])
+    found.clear()
+    return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, np.cumsum(size)), shape=(count, wide))
 
 
 def _users(matrix: sparse.csr_matrix, account: Ints32) -> Ints:

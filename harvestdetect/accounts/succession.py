@@ -62,6 +62,8 @@ COMPARED: Final = 400
 FIXED: Final = 0.25
 """Share of the requests of a group that have a word from which the word belongs to a template. Chosen: a piece may
 have several templates."""
+PIECES_AT_ONCE: Final = 256
+"""Groups that are compared with all others at a time."""
 SAME: Final = 0.5
 """Share of the accounts of the smaller of two pieces of chains that both have, from which they are of one chain: a text
 and its senders, for example, may both be found. Chosen."""
@@ -153,13 +155,14 @@ class Periods:
     short: Bools
     """bool[g]: whether the period is a short part of the dump, and the accounts sent enough for one."""
 
-    def adjoin(self) -> Bools:
-        """bool[g, g]: whether the periods of two groups are short and adjoin or overlap little."""
-        length = self.last - self.first + 1
-        common = np.minimum(self.last[:, None], self.last) - np.maximum(self.first[:, None], self.first) + 1
-        little = common <= OVERLAP * np.minimum(length[:, None], length)
-        near = -common <= REACH * np.maximum(length[:, None], length)
-        return np.asarray(little & near & self.short[:, None] & self.short)
+    def adjoin(self, rows: Ints, others: Ints) -> Bools:
+        """bool[r, s]: whether the periods of two groups are short and adjoin or overlap little."""
+        first, last = self.first[rows, None], self.last[rows, None]
+        length, other = last - first + 1, self.last[others] - self.first[others] + 1
+        common = np.minimum(last, self.last[others]) - np.maximum(first, self.first[others]) + 1
+        little = common <= OVERLAP * np.minimum(length, other)
+        near = -common <= REACH * np.maximum(length, other)
+        return np.asarray(little & near & self.short[rows, None] & self.short[others])
 
 
 def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, seed: int) -> list[list[int]]:
@@ -174,15 +177,14 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     if len(groups) < 2:
         return []
     periods = _periods(groups, corpus.prompts.account, corpus.prompts.time)
-    common = _common_accounts(groups, len(corpus.prompts.accounts))
-    other = common < OTHER
-    follows = periods.adjoin() & other
-    asked = np.flatnonzero(follows.any(axis=1))
+    shared = _SharedAccounts(groups, len(corpus.prompts.accounts))
+    asked = _continuing(periods, shared)
     if not len(asked):
         return []
     compared = _compared(len(groups), asked, seed)
     payloads = _payloads([groups[i] for i in compared], corpus, parts)
-    follows, other = follows[np.ix_(compared, compared)], other[np.ix_(compared, compared)]
+    other = shared.share(compared, compared) < OTHER
+    follows = periods.adjoin(compared, compared) & other
     dealt = payloads.dealt
     follows &= dealt[:, None] & dealt
     never = other[:, periods.short[compared] & dealt].all(axis=1)
@@ -192,7 +194,7 @@ def chained(groups: Sequence[Piece], corpus: Corpus, parts: PromptSegments, *, s
     if not links:
         return []
     linked = unique(np.array(links, np.int64))
-    same = common[np.ix_(compared[linked], compared[linked])] >= SAME
+    same = shared.share(compared[linked], compared[linked]) >= SAME
     links += linked[np.argwhere(np.triu(same, 1))].tolist()
     return [[int(compared[i]) for i in component] for component in _components(links)]
 
@@ -220,11 +222,32 @@ def _central(account: Ints32, day: Ints) -> tuple[int, int]:
     return int(day[order[low]]), int(day[order[min(int(high), len(order) - 1)]])
 
 
-def _common_accounts(groups: Sequence[Piece], accounts: int) -> Floats:
-    """float64[g, g]: the share of the accounts of the smaller of two groups that both have."""
-    member = overlaps.members([group.accounts for group in groups], accounts)
-    size = np.diff(member.indptr)
-    return np.asarray((member @ member.T).toarray() / np.minimum(size[:, None], size))
+class _SharedAccounts:
+    """Which accounts groups have in common.
+
+    Args:
+        groups: g groups.
+        accounts: the number of all accounts.
+    """
+
+    def __init__(self, groups: Sequence[Piece], accounts: int) -> None:
+        self._member = overlaps.members([group.accounts for group in groups], accounts)
+        self._size = np.diff(self._member.indptr)
+
+    def share(self, rows: Ints, others: Ints) -> Floats:
+        """float64[r, s]: the share of the accounts of the smaller of two groups that both have."""
+        both = (self._member[rows] @ self._member[others].T).toarray()
+        return np.asarray(both / np.minimum(self._size[rows, None], self._size[others]))
+
+
+def _continuing(periods: Periods, shared: _SharedAccounts) -> Ints:
+    """The groups that continue another, or that another continues, ascending; pairs are looked at in blocks."""
+    short = np.flatnonzero(periods.short)
+    found = []
+    for rows in np.split(short, np.arange(PIECES_AT_ONCE, len(short), PIECES_AT_ONCE)):
+        follows = periods.adjoin(rows, short) & (shared.share(rows, short) < OTHER)
+        found.append(rows[follows.any(axis=1)])
+    return np.concatenate(found)
 
 
 def _compared(count: int, asked: Ints, seed: int) -> Ints:

@@ -149,22 +149,26 @@ def select_by_cohesion(tree: Tree, neighbors: Neighbors, *, least: int) -> list[
 def _inside(tree: Tree, place: Ints) -> Ints:
     """The number of neighbours inside each node of the points of the node: int64[c].
 
+    A neighbour counts for the deepest node that has the point and the neighbour, and for the nodes above it. That node
+    is found by steps of powers of two towards the root (binary lifting), longest first.
+
     Args:
         tree: with q points and c nodes.
         place: int64[q, k]: the places of the neighbours of each point; -1 for one outside the tree.
     """
-    # the deepest node of every point: nodes are in preorder, so later ones are deeper
-    deepest = np.zeros(len(tree.points), np.int32)
-    for number, (first, last) in enumerate(zip(tree.first.tolist(), tree.last.tolist(), strict=True)):
-        deepest[first:last] = number
-    node = np.repeat(deepest, place.shape[1])
-    other = place.ravel()
-    node, other = node[other >= 0], other[other >= 0]
-    while True:
-        out = (other < tree.first[node]) | (other >= tree.last[node])
-        if not out.any():
-            break
-        node[out] = tree.parent[node[out]]
+    # the deepest node of every point: nodes are in preorder, and the points of none of its children come first in each
+    deepest = np.searchsorted(tree.first, np.arange(len(tree.points)), side="right") - 1
+    steps = [np.maximum(tree.parent, 0)]  # the root is above itself
+    while (steps[-1] > 0).any():
+        steps.append(steps[-1][steps[-1]])
+    row, column = np.nonzero(place >= 0)
+    node, other = deepest[row], place[row, column]
+    for above in reversed(steps):
+        higher = above[node]
+        outside = (other < tree.first[higher]) | (other >= tree.last[higher])
+        node = np.where(outside, higher, node)
+    outside = (other < tree.first[node]) | (other >= tree.last[node])
+    node = np.where(outside, steps[0][node], node)
     count = np.bincount(node, minlength=len(tree.parent))
     for child in range(len(tree.parent) - 1, 0, -1):
         count[tree.parent[child]] += count[child]

@@ -29,6 +29,7 @@ __all__ = [
     "request_numbers",
     "segment_starts",
     "segments_by_prompt",
+    "some_by_prompt",
 ]
 
 
@@ -102,16 +103,21 @@ def request_numbers(prompts: Prompts) -> Ints32:
 
 def parts_by_prompt(corpus: Corpus) -> PromptSegments:
     """The whole parts of every prompt."""
-    return _transposed(corpus, corpus.kind < WHOLE_KINDS)
+    return some_by_prompt(corpus, corpus.kind < WHOLE_KINDS)
 
 
 def segments_by_prompt(corpus: Corpus) -> PromptSegments:
     """All segments of every prompt, including pieces of parts."""
-    return _transposed(corpus, np.ones(len(corpus.kind), bool))
+    return some_by_prompt(corpus, np.ones(len(corpus.kind), bool))
 
 
-def _transposed(corpus: Corpus, chosen: Bools) -> PromptSegments:
-    """The postings of some segments, by prompt."""
+def some_by_prompt(corpus: Corpus, chosen: Bools) -> PromptSegments:
+    """Some segments of every prompt.
+
+    Args:
+        corpus: of n segments.
+        chosen: bool[n], which of them.
+    """
     from scipy import sparse
 
     mine = chosen[corpus.posting_segment]

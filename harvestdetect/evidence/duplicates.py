@@ -118,8 +118,8 @@ def _kinds(texts: Sequence[str], vectors: Floats32, templates: Sequence[Sequence
     plain = [normalize(text[:READ]) for text in texts]
     own = [frozenset(words(text)) for text in plain]
     language = [_language(text, found) for text, found in zip(plain, own, strict=True)]
-    english = np.array([name in (None, "en") for name in language])
-    named = np.array([name is not None for name in language])
+    english = np.array([name in (None, "en") for name in language], bool)
+    named = np.array([name is not None for name in language], bool)
     code = np.unique([name or "" for name in language], return_inverse=True)[1]
 
     letters = _shared_letters(plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -203,7 +203,15 @@ def _homes(code: Ints8, count: int, *, pool: Pool, seed: int) -> Ints32:
     return home
 
 
-def train_centres(code: Ints8, count: int, *, each: int, over: Callable[..., Iterable[Any]], seed: int) -> Ints8:
+class Codes(Protocol):
+    """Codes of rows, in an array or computed when they are asked for: int8[n, d]."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Ints, /) -> Ints8: ...
+
+
+def train_centres(code: Codes, count: int, *, each: int, over: Callable[..., Iterable[Any]], seed: int) -> Ints8:
     """The codes of at most ``count`` centres of some rows, int8[c, d].
 
     Args:

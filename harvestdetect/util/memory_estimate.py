@@ -69,8 +69,8 @@ SEGMENT: Final = 60
 EDGE: Final = 24
 """Bytes of an edge between neighbours while trees are built, beside the lists of neighbours."""
 COLUMN: Final = 300
-"""Bytes of such a pair while the columns of prompts are computed, and of its eight-bit code: 360 were measured, with
-:data:`MARGIN`, in a scan of 62,500 rows."""
+"""Bytes of such a pair while the columns of prompts are computed and profiles of accounts are compared: 340 were
+measured, with :data:`MARGIN`, for 500,000 rows of 65,000 accounts."""
 LIST: Final = 9
 """Bytes of a place in the lists of a search by cells."""
 SLACK: Final = 8
@@ -132,7 +132,7 @@ def estimate_gb(counts: Counts, settings: Settings, *, meaning: int | None = Non
         stages.append(_sum(loaded, kept + own + theirs + wanted * k * EDGE))
     elif n <= settings.exact_below:
         loaded += TORCH
-    stages.append(_sum(loaded, kept + own + theirs + n * DIMENSIONS["wording"] + counts.pairs * COLUMN))
+    stages.append(_sum(loaded, kept + own + theirs + counts.pairs * COLUMN))
     # Vectors of the meaning view are no longer needed, but the process keeps part of the freed memory.
     texts = min(TEXT_BYTE * counts.text_bytes / MB, MOST_TEXT)
     stages.append(_sum(loaded + JUDGING + texts, kept + own + theirs + n * k * EDGE / 2))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.accounts.alike import NEIGHBORS, alike, nearest_profiles
+from harvestdetect.accounts.alike import NEIGHBORS, SEARCHED, Likeness, alike, compared, with_rarer_columns
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.profiles import PromptColumns, account_profiles, topic_profiles
+from harvestdetect.accounts.profiles import Profiles, PromptColumns, account_profiles, topic_profiles
 from harvestdetect.neighbors.search import chord_distance
 from tests.accounts.logs import held
 from tests.accounts.made import LEAST, SUBJECTS, Requests, columns_from, harvesters, people
@@ -107,7 +107,7 @@ def test_groups_are_sorted_and_their_prompts_are_theirs_on_any_number_of_threads
 def test_the_nearest_profiles_are_nearly_those_of_brute_force() -> None:
     rng = np.random.default_rng(7)
     profiles = account_profiles(columns_from([*people(rng, 400), *harvesters(rng, 60)]), min_accounts=LEAST)
-    near = nearest_profiles(profiles, threads=1, seed=0)
+    near = compared(profiles, threads=1, seed=0).neighbors
     cosine = (profiles.weights @ profiles.weights.T).toarray()
     np.fill_diagonal(cosine, -1)
     best = np.sort(cosine, axis=1)[:, ::-1][:, :NEIGHBORS]
@@ -122,7 +122,97 @@ def test_the_nearest_profiles_are_nearly_those_of_brute_force() -> None:
 
 def test_profiles_without_a_column_in_common_are_no_neighbours() -> None:
     columns = columns_from([[[column]] * 6 for column, count in ((0, 12), (1, 12), (2, 60)) for _ in range(count)])
-    near = nearest_profiles(account_profiles(columns, min_accounts=LEAST), threads=1, seed=0)
+    near = compared(account_profiles(columns, min_accounts=LEAST), threads=1, seed=0).neighbors
     assert (near.index[0] < 12).all()
     assert (near.index[0] >= 0).sum() == 11
     assert np.isinf(near.distance[0][near.index[0] < 0]).all()
+
+
+# ---------------------------------------------------------------- small groups
+
+FEW = LEAST // 2
+
+
+def with_pairs(rng: np.random.Generator, accounts: list[list[list[int]]], groups: int) -> list[list[list[int]]]:
+    """Accounts of which some, FEW to LEAST - 1 at a time, have a column that nobody else has."""
+    for number in range(groups):
+        for account in rng.choice(len(accounts), rng.integers(FEW, LEAST), replace=False):
+            accounts[account][int(rng.integers(len(accounts[account])))].append(SUBJECTS + 100 + number)
+    return accounts
+
+
+def exact(profiles: Profiles, *, rarer: bool, k: int) -> Likeness:
+    """The k most alike of each profile, of all, by dense products."""
+    rows = profiles.weights.toarray().astype(np.float64)
+    if rarer:
+        rows += profiles.rarer.toarray()
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    cosine = rows @ rows.T
+    np.fill_diagonal(cosine, -1)
+    index = np.argsort(-cosine, axis=1, kind="stable")[:, :k].astype(np.int32)
+    return Likeness(index=index, cosine=np.take_along_axis(cosine, index, axis=1).astype(np.float32))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 30))
+def test_rarer_columns_give_the_likeness_by_all_columns(seed: int, groups: int) -> None:
+    rng = np.random.default_rng(seed)
+    accounts = with_pairs(rng, people(rng, 60), groups)
+    accounts += [[[SUBJECTS + 99]] * 6] * FEW  # these have no column that counts otherwise
+    profiles = account_profiles(columns_from(accounts), min_accounts=LEAST, few=FEW)
+    found = with_rarer_columns(exact(profiles, rarer=False, k=len(accounts) - 1), profiles)
+    wanted = exact(profiles, rarer=True, k=len(accounts) - 1)
+    assert found.cosine == pytest.approx(wanted.cosine, abs=1e-4)
+    # a pair that shares nothing has no place
+    best = np.take_along_axis(pairwise(profiles), np.maximum(found.index, 0), axis=1)
+    assert np.where(found.cosine > 0, best, 0) == pytest.approx(found.cosine, abs=1e-4)
+    for row, near in enumerate(found.index.tolist()):
+        listed = [one for one in near if one >= 0]
+        assert len(set(listed)) == len(listed)
+        assert row not in listed
+
+
+def pairwise(profiles: Profiles) -> np.ndarray:
+    """The cosines of all pairs by all columns: float64[r, r]."""
+    count = len(profiles.account)
+    every = exact(profiles, rarer=True, k=count)
+    found = np.empty((count, count))
+    np.put_along_axis(found, every.index.astype(np.int64), every.cosine, axis=1)
+    return found
+
+
+def test_accounts_that_share_a_rarer_column_are_neighbours_though_the_search_missed_them() -> None:
+    rng = np.random.default_rng(8)
+    accounts = people(rng, 400)
+    sharing = list(range(0, 400, 50))
+    for account in sharing:
+        for request in accounts[account][:6]:
+            request[0] = SUBJECTS + 1
+    profiles = account_profiles(columns_from(accounts), min_accounts=LEAST, few=FEW)
+    plain = compared(profiles, threads=1, seed=0)
+    assert plain.index.shape == (400, SEARCHED * NEIGHBORS)
+    before, after = plain.neighbors, with_rarer_columns(plain, profiles).neighbors
+    for account in sharing:
+        others = set(sharing) - {account}
+        assert not others <= set(before.index[account].tolist())
+        assert others <= set(after.index[account].tolist())
+    rarer = profiles.rarer.getnnz(axis=1) > 0
+    unchanged = ~(rarer[before.index] & (before.index >= 0)).any(axis=1) & ~rarer
+    assert unchanged.sum() > 20
+    assert np.array_equal(before.index[unchanged], after.index[unchanged])
+
+
+def test_a_group_that_is_too_small_for_a_campaign_is_a_small_group() -> None:
+    rng = np.random.default_rng(9)
+    accounts = [*people(rng, 400), *harvesters(rng, LEAST - 2, share=1.0, own=4)]
+    columns = columns_from(accounts)
+    profiles = account_profiles(columns, min_accounts=LEAST, few=FEW)
+    found = alike(profiles, columns, min_accounts=LEAST, few=FEW, threads=1, seed=0)
+    members = range(400, 400 + LEAST - 2)
+    share, purity = held(found.small, members)
+    assert share >= 0.7
+    assert purity >= 0.7
+    assert not any(np.isin(group.accounts, members).mean() > 0.5 for group in found.groups)
+    without = alike(profiles, columns, min_accounts=LEAST, threads=1, seed=0)
+    assert without.small == []
+    assert [g.accounts.tolist() for g in without.groups] == [g.accounts.tolist() for g in found.groups]

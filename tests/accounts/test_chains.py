@@ -195,6 +195,15 @@ def test_two_groups_of_the_same_accounts_connect_a_chain() -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_pieces_that_are_compared_in_blocks_give_the_same_chains(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces, corpus, parts = rotation().built()
+    whole = chained(pieces, corpus, parts, seed=0)
+    assert whole
+    monkeypatch.setattr(succession, "PIECES_AT_ONCE", size)
+    assert chained(pieces, corpus, parts, seed=0) == whole
+
+
 def test_no_times_no_chain() -> None:
     pieces, corpus, parts = rotation().built()
     corpus.prompts.time[:] = NO_TIME

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvestdetect.accounts import profiles as profiles_module
 from harvestdetect.accounts.profiles import (
     ACCOUNT_PROMPTS,
     CELLS_EACH,
@@ -40,6 +41,26 @@ def test_a_column_of_too_few_accounts_counts_nothing() -> None:
     weights = account_profiles(columns_from(accounts), min_accounts=LEAST).weights
     assert not weights[:, [SUBJECTS + 1]].nnz
     assert weights[:, [SUBJECTS + 2]].nnz == LEAST
+
+
+def test_columns_of_smaller_groups_are_apart_and_change_no_weight() -> None:
+    accounts = people(np.random.default_rng(0), 100)
+    for column, users in ((SUBJECTS + 1, 4), (SUBJECTS + 2, 5), (SUBJECTS + 3, LEAST - 1), (SUBJECTS + 4, LEAST)):
+        for requests in accounts[:users]:
+            requests[0] = [*requests[0], column]
+    columns = columns_from(accounts)
+    plain = account_profiles(columns, min_accounts=LEAST)
+    found = account_profiles(columns, min_accounts=LEAST, few=5)
+    assert plain.rarer.nnz == 0
+    assert np.array_equal(plain.weights.toarray(), found.weights.toarray())
+    rarer = found.rarer.toarray()
+    rare = (columns.users >= 5) & (columns.users < LEAST)
+    assert rare[[SUBJECTS + 2, SUBJECTS + 3]].all()
+    assert not rarer[:, ~rare].any()
+    for column, users in ((SUBJECTS + 2, 5), (SUBJECTS + 3, LEAST - 1)):
+        assert (rarer[:, column] > 0).tolist() == [True] * users + [False] * (100 - users)
+    # a rarer column weighs more than a usual one of the same account
+    assert rarer[0, SUBJECTS + 2] > rarer[0, SUBJECTS + 3] > found.weights[0].max()
 
 
 def test_an_account_uses_a_column_or_not() -> None:
@@ -127,6 +148,18 @@ def test_equal_texts_have_equal_columns_and_every_prompt_has_some_of_each_scale(
     ]
     assert columns.users.tolist() == users
     assert columns.users_among(np.arange(240, dtype=np.int32)).tolist() == users
+
+
+def test_blocks_of_any_size_give_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(2)
+    clause = "Answer as a judge would, and give a mark from one to ten for every single point."
+    made = texts_of([(f"user {i % 20:02}", f"{invented(rng, 30)}. {clause}") for i in range(60)], min_senders=LEAST)
+    whole = made.columns
+    assert whole.users.max() == 20
+    monkeypatch.setattr(profiles_module, "PROMPTS_AT_ONCE", 7)
+    parts = made.columns
+    assert np.array_equal(parts.matrix.toarray(), whole.matrix.toarray())
+    assert parts.users.tolist() == whole.users.tolist()
 
 
 def test_a_piece_that_several_accounts_sent_is_a_column() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.neighbors import codebook
-from harvestdetect.neighbors.codebook import nearest_centres
+from harvestdetect.neighbors.codebook import nearest_at_scales, nearest_centres
+from harvestdetect.neighbors.partition import Codes
 from harvestdetect.util.arrays import Ints, Ints8, unit
 
 
@@ -25,9 +26,9 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Ints8, Ints8]]:
     seen: list[tuple[Ints8, Ints8]] = []
     train = codebook.train_centres
 
-    def recording(code: Ints8, count: int, **named: object) -> Ints8:
+    def recording(code: Codes, count: int, **named: object) -> Ints8:
         centre = train(code, count, **named)  # type: ignore[arg-type]
-        seen.append((code.copy(), centre))
+        seen.append((code[np.arange(len(code))], centre))
         return centre
 
     monkeypatch.setattr(codebook, "train_centres", recording)
@@ -80,6 +81,28 @@ def test_chosen_rows_are_like_a_space_of_their_own() -> None:
         nearest_centres(vectors, count=8, each=2, rows=rows, threads=1),
         nearest_centres(vectors[rows], count=8, each=2, threads=1),
     )
+
+
+def test_several_codebooks_are_those_of_each_alone() -> None:
+    vectors = blobs(np.random.default_rng(5), centres=30, rows=3_000)
+    found = nearest_at_scales(vectors, counts=[8, 100], each=2, threads=1, seed=1)
+    for count, one in zip((8, 100), found, strict=True):
+        assert np.array_equal(one, nearest_centres(vectors, count=count, each=2, threads=1, seed=1))
+    assert nearest_at_scales(vectors, counts=[], threads=1) == []
+
+
+def test_the_codes_of_all_rows_are_not_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    coded: list[int] = []
+    quantize = codebook.quantize
+
+    def recording(vectors: np.ndarray) -> Ints8:
+        coded.append(len(vectors))
+        return quantize(vectors)
+
+    monkeypatch.setattr(codebook, "quantize", recording)
+    nearest_centres(blobs(np.random.default_rng(6), centres=5, rows=9_000), count=4, threads=1)
+    assert sum(coded) > 9_000
+    assert max(coded) <= codebook.ROWS_PER_TASK
 
 
 def test_fewer_rows_than_centres() -> None:
