@@ -36,7 +36,7 @@ from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.arrays import ranges, unique
 
-__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
+__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "ledger_rows", "prompt_table"]
 
 LEAST_PROMPTS: Final = 2
 """Prompts that fit a campaign which an account needs to be recommended for action, or to be recognised by a template:
