@@ -11,6 +11,10 @@ from harvestdetect.evidence.shared_values import LARGEST
 __all__ = ["SENTENCES", "reading_sentence"]
 
 
+NOTICEABLE: Final = 2.0
+"""Standard deviations from which a difference is told. Fewer are usual by chance."""
+
+
 def _share(value: float) -> str:
     """A share of copies, from its logarithm (base 2), which is cut off at :data:`FEW`."""
     share = 2.0**value
@@ -31,11 +35,11 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         f"Two prompts of one account are alike by {max(x, 0.0):.0%} of what is usual within an account."
     ),
     "own_deviations": lambda x: (
-        f"Two prompts of one account are more alike than if they were dealt at random, by {x:.1f} standard deviations."
+        f"Two prompts of one account are {_by_deviations('more', x)} than if they were dealt at random."
     ),
     "shared_items": lambda x: (
-        f"Two prompts of one account are less alike than if they were dealt at random, by {x:.1f} standard deviations, "
-        "as where each account works through the same items."
+        f"Two prompts of one account are {_by_deviations('less', x)} than if they were dealt at random"
+        + (", as where each account works through the same items." if x >= NOTICEABLE else ".")
     ),
     "own_within": lambda x: (
         f"Within a template, two prompts of one account are {_more(x)} than two of different accounts."
@@ -66,6 +70,12 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     ),
 }
 """For each reading, its sentence as a function of its value."""
+
+
+def _by_deviations(how: str, deviations: float) -> str:
+    if deviations < NOTICEABLE:
+        return f"no {how} alike"
+    return f"{how} alike, by {deviations:.1f} standard deviations,"
 
 
 def _more(cosine: float) -> str:

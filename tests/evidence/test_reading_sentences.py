@@ -36,6 +36,12 @@ def test_a_sentence_is_one_sentence_for_any_value(id_: str, value: float) -> Non
         ("template", 1.0, "The prompts share a template."),
         ("load", math.log2(0.26), "The load is 0.25 times as uneven as that of independent users."),
         ("busiest", math.log2(1.5), "The 3 busiest accounts sent 1.5 times an even share of the prompts."),
+        ("shared_items", 0.4, "Two prompts of one account are no less alike than if they were dealt at random."),
+        (
+            "shared_items", 3.1,
+            "Two prompts of one account are less alike, by 3.1 standard deviations, than if they were dealt at random, as "
+            "where each account works through the same items.",
+        ),
         ("days", math.log2(24), "Nine tenths of the prompts came within 23.0 days."),
         (
             "own_within", -0.01,
