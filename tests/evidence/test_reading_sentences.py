@@ -39,8 +39,8 @@ def test_a_sentence_is_one_sentence_for_any_value(id_: str, value: float) -> Non
         ("shared_items", 0.4, "Two prompts of one account are no less alike than if they were dealt at random."),
         (
             "shared_items", 3.1,
-            "Two prompts of one account are less alike, by 3.1 standard deviations, than if they were dealt at random, as "
-            "where each account works through the same items.",
+            "Two prompts of one account are less alike, by 3.1 standard deviations, than if they were dealt at random, "
+            "as where each account works through the same items.",
         ),
         ("days", math.log2(24), "Nine tenths of the prompts came within 23.0 days."),
         (
