@@ -473,6 +473,27 @@ def test_an_older_folder_says_what_is_missing(old: Path) -> None:
     assert (plain["families"][0]["bits"], plain["probability"], plain["ledger"]) == (None, None, [])
 
 
+def without_figures(value: Any) -> Any:
+    """Rows as an older version wrote them: p-values of families, and neither bits nor a ledger."""
+    if isinstance(value, dict):
+        kept = {k: without_figures(v) for k, v in value.items() if k not in ("bits", "ledger", "probability")}
+        return kept | {"p_value": 1e-4, "adjusted": 0.002, "cut": 0.01, "agreed": True} if "stands" in kept else kept
+    return [without_figures(v) for v in value] if isinstance(value, list) else value
+
+
+def test_candidates_of_a_version_that_judged_by_rules_are_explained_without_bits(out: Path) -> None:
+    rows = [json.loads(line) for line in (out / CANDIDATES).read_text(encoding="utf-8").splitlines()]
+    (out / CANDIDATES).write_text("".join(json.dumps(without_figures(row)) + "\n" for row in rows), encoding="utf-8")
+    for identity in (FIRST, SECOND, LOOSE):
+        shown, _, missing = text(out, identity).partition("What this explanation lacks")
+        assert "an older version judged by rules and kept no ledger" in missing
+        assert not re.search(r"\bbits?\b|\bnan\b|probability", shown)
+    assert "structure carries weight" in text(out, FIRST)
+    assert "By itself it is no finding: its evidence was not enough." in text(out, FIRST)
+    assert "At a false-discovery rate below 0.020" in text(out, FIRST), "steps are exact in any version"
+    assert campaign_of(out, FIRST).ledger == ()
+
+
 def test_an_older_folder_cannot_tell_whether_the_dump_holds_an_account(old: Path) -> None:
     shown = text(old, "--account", "nobody")
     assert shown.startswith("account nobody: in no finding and near none")
