@@ -1,8 +1,8 @@
 """Readings of a candidate: numbers that say how innocent groups differ from campaigns.
 
 A reading has no null distribution. What it speaks for is learned from innocent candidates and planted campaigns
-(:mod:`harvestdetect.judge.ledger`). To add one, write a function ``(inputs) -> float | None`` and add a
-:class:`Reading` to :data:`READINGS`.
+(:mod:`harvestdetect.judge.ledger`). To add one, write a function ``(inputs) -> float | None``, add a :class:`Reading`
+to :data:`READINGS`, and add what it says in words to :mod:`harvestdetect.evidence.reading_sentences`.
 """
 
 from __future__ import annotations

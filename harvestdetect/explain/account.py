@@ -11,7 +11,7 @@ from typing import Final, Literal
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
-from harvestdetect.explain.campaign import low_share, named, shortfall
+from harvestdetect.explain.campaign import least_of, low_share, named, shortfall
 from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
 from harvestdetect.judge.candidates import SEEN, excerpt_of
@@ -50,8 +50,9 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
     for identity, candidate in scan.candidates.items():
         if identity in inside:
             continue
-        places += [_near_by(candidate, o, "candidate") for o in candidate.members if o.account == account]
-        places += [_near_by(candidate, o, "outside") for o in candidate.outside if o.account == account]
+        least = least_of(scan.run)
+        places += [_near_by(candidate, o, "candidate", least) for o in candidate.members if o.account == account]
+        places += [_near_by(candidate, o, "outside", least) for o in candidate.outside if o.account == account]
     if any(place.role == "member" for place in places):
         places = _with_templates(scan, account, places, missing)
     near: list[str] = []
@@ -153,9 +154,10 @@ def _do(number: int) -> str:
     return "does" if number == 1 else "do"
 
 
-def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", "outside"]) -> Place:
+def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", "outside"], least: float) -> Place:
+    """The place of an account that is no member; ``least`` is the smallest probability that is claimed."""
     if role == "candidate":
-        sentence = f"The candidate is no finding: {shortfall(candidate)}."
+        sentence = f"The candidate is no finding: {shortfall(candidate, least=least)}."
         name, now, needed = "candidate", None, None
     else:
         name, now, needed = "membership", account.membership, MIN_MEMBERSHIP

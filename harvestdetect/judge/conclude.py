@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -32,6 +33,8 @@ class Conclusions:
     """All candidates, also those that are no findings."""
     expected_false: Mapping[Tier, float]
     what_if: tuple[Cut, ...]
+    ledger: Mapping[str, Any]
+    """See :attr:`harvestdetect.data.Detection.ledger`."""
     prompts: pa.Table
     """See :func:`harvestdetect.judge.findings.prompt_table`."""
     seen: pa.Table
@@ -91,6 +94,18 @@ def conclude(
         candidates=candidates,
         expected_false=expected_false(judgements, ledger=ledger, fdr=settings.fdr),
         what_if=what_if(judgements, ledger=ledger, fdr=settings.fdr),
+        ledger=_about(ledger),
         prompts=table,
         seen=seen_accounts(prompts.accounts, volume),
     )
+
+
+def _about(ledger: Ledger) -> dict[str, Any]:
+    """What a detection says of the ledger that judged, see :attr:`harvestdetect.data.Detection.ledger`."""
+    return {
+        "made": ledger.made,
+        "sha256": ledger.digest,
+        "sources": list(ledger.sources),
+        "held_out": ledger.held_out_count,
+        "held_out_prompts": ledger.held_out_prompts,
+    }

@@ -28,6 +28,7 @@ from harvestdetect.data import (
     Way,
 )
 from harvestdetect.evidence.measures import MEASURES, Measure
+from harvestdetect.evidence.reading_sentences import reading_sentence
 from harvestdetect.evidence.readings import READINGS
 from harvestdetect.judge.candidates import LinkRules, excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.judge.ledger import row_of
@@ -35,7 +36,7 @@ from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.arrays import ranges, unique
 
-__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
+__all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "ledger_rows", "prompt_table"]
 
 LEAST_PROMPTS: Final = 2
 """Prompts that fit a campaign which an account needs to be recommended for action, or to be recognised by a template:
@@ -108,7 +109,7 @@ def finding_of(
         q_value=judgement.q_value,
         summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, measures, joined=joined)),
         families=judgement.families,
-        ledger=ledger_rows(judgement),
+        ledger=ledger_rows(judgement, readings=measured.readings),
         accounts=len(members),
         prompts=len(campaign.prompts),
         orgs=len(known) if len(known) else None,
@@ -126,10 +127,18 @@ def finding_of(
     )
 
 
-def ledger_rows(judgement: Judgement, *, measures: Sequence[Measure] = MEASURES) -> tuple[LedgerRow, ...]:
+def ledger_rows(
+    judgement: Judgement, *, readings: Mapping[str, float], measures: Sequence[Measure] = MEASURES
+) -> tuple[LedgerRow, ...]:
     """The ledger of a candidate as it is shown: the prior, then the rows that say something, strongest first.
 
-    The two rows of a measure are one. The bits add up to the score.
+    The two rows of a measure are one. The bits add up to the score, but for rounding and for the rows with less than
+    :data:`LEAST_SHOWN`.
+
+    Args:
+        judgement: of the candidate.
+        readings: of the candidate, for their sentences.
+        measures: the table of the measures' labels.
     """
     tables = {m.id: (m.label, m.family) for m in measures} | {r.id: (r.label, r.family) for r in READINGS}
     bits: dict[str, float] = {}
@@ -137,10 +146,13 @@ def ledger_rows(judgement: Judgement, *, measures: Sequence[Measure] = MEASURES)
         bits[row_of(id_)] = bits.get(row_of(id_), 0.0) + value
     prior = judgement.score - sum(judgement.rows.values())
     rows = [
-        LedgerRow(id=id_, name=tables[id_][0], family=tables[id_][1], bits=round(value, 2))
+        LedgerRow(
+            id=id_, name=tables[id_][0], family=tables[id_][1], bits=round(value, 2),
+            sentence=reading_sentence(id_, readings[id_]) if id_ in readings else "",
+        )
         for id_, value in sorted(bits.items(), key=lambda row: (-abs(row[1]), row[0]))
         if abs(value) >= LEAST_SHOWN
-    ]
+    ]  # fmt: skip
     return (LedgerRow(id="prior", name="before any evidence", family=None, bits=round(prior, 2)), *rows)
 
 
@@ -201,7 +213,7 @@ def _candidate(
         score=judgement.score,
         probability=judgement.probability,
         q_value=judgement.q_value,
-        ledger=ledger_rows(judgement),
+        ledger=ledger_rows(judgement, readings=measured.readings),
         accounts=len(campaign.accounts),
         prompts=len(campaign.prompts),
         uncapped=judgement.uncapped,
@@ -387,7 +399,7 @@ def _summary(
     line = f"{who} sent {len(campaign.prompts)} prompts of {what}{over}".rstrip(",")
     if clauses:
         line += "; " + (", ".join(clauses[:-1]) + " and " + clauses[-1] if len(clauses) > 1 else clauses[0])
-    elif judgement.tier == "watch":
+    elif not set(judgement.families) - {"text"}:
         line += "; only the wording stands out"
     return line + "."
 
