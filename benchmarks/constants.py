@@ -62,13 +62,12 @@ Reason: TypeAlias = Literal["speed", "memory", "display", "format", "arithmetic"
 """
 EXPLAINING: Final = frozenset(
     {
-        "block_density", "cohort_coverage", "duplicate_types", "model_pivot", "no_ramp_up", "sign_up_gap",
+        "block_density", "cohort_coverage", "duplicate_types", "focus", "model_pivot", "no_ramp_up", "sign_up_gap",
         "slot_sweep",
     }
 )  # fmt: skip
-"""Measures that change no tier, no score and no account: they do not decide. They cannot agree with a measure that
-decides either, because they are of the text family or are taken only of candidates with a template, which need no
-second measure. The measures of the intent family are like them."""
+"""Measures that change no tier, no score and no account: those of a closer look, which have no row in the ledger. The
+measures of the intent family are like them."""
 Listed: TypeAlias = list[tuple[str, str, str]]
 """Module, name, and in which list."""
 HERE: Final = Path(__file__).name
@@ -95,7 +94,7 @@ class Constant:
 
 UNITS: Final[Mapping[str, tuple[float, float]]] = {
     "accounts": (0, 1e9),
-    "candidates": (0, 1e9),
+    "bits": (-1e9, 1e9),
     "characters": (0, 1e9),
     "days": (0, 1e6),
     "draws": (1, 2000),
@@ -190,7 +189,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("accounts.chains", PART="share"),
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
-    *_of("evidence.nulls", HEAVY="times"),
+    *_of("evidence.nulls", HEAVY="times", ALIKE_VOLUME="share"),
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
     *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
     *_of("evidence.tempo", SESSION="seconds"),
@@ -201,16 +200,11 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations", TEAM="accounts",
     ),
     *_of("evidence.joining", MIN_COMMON="share"),
-    *_of("evidence.observation", SUPPORTS="probability"),
-    *_of(
-        "evidence.explanations",
-        OF_USUAL="share", MOST="share", NEARLY_ALL="share", RULED_OUT="probability", SITTING="share",
-        SHARED_LIST="share", FEW_TEXTS="texts", FEW_EACH="prompts", EVENT_DAYS="days",
-    ),
-    *_of("judge.triage", ALONE="share"),
-    *_of("judge.verdict", SHARED_MEMBERS="share", FAR="times"),
-    *_of("judge.findings", LEAST_PROMPTS="prompts", SURE="share"),
-    *_of("judge.calibration", TAIL="candidates"),
+    *_of("evidence.readings", FEW="share", SUBJECTS="items"),
+    *_of("judge.ledger", SUREST="score"),
+    *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
+    *_of("judge.verdict", SHARED_MEMBERS="share", FAR="probability"),
+    *_of("judge.findings", LEAST_PROMPTS="prompts", SURE="share", OF_USUAL="share"),
     *_of("judge.attribute", KEEPS="share"),
     *_of("incremental.clusters", CHANGED="share"),
 )
@@ -299,6 +293,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "STEPS": "sampling", "DRAWS": "sampling", "SETTLED": "sampling", "MAX_MEMBERS": "sampling",
         "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
     },
+    "evidence.readings": {"NEXT_TO_NONE": "arithmetic"},
     "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
     "evidence.shared_values": {"LISTED": "display", "P_FLOOR": "arithmetic"},
     "evidence.timed_prompts": {
@@ -306,20 +301,25 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     },
     "evidence.wording": {"DIGITS": "arithmetic", "READ": "speed", "FILLED": "explains"},
     "evidence.work_list": {
-        "NO_MORE_ALIKE": "display", "LEAST_USUAL": "arithmetic", "ROUNDING": "arithmetic", "BAND": "sampling",
-        "GATHERED": "memory", "FOCUS_DRAWS": "sampling", "FOCUS_PROMPTS": "sampling",
+        "NO_MORE_ALIKE": "display", "LEAST_USUAL": "arithmetic", "ROUNDING": "arithmetic", "GATHERED": "memory",
+        "FOCUS_DRAWS": "sampling", "FOCUS_PROMPTS": "sampling",
     },
     "incremental.folder": {"LEAST_TEXTS": "speed"},
     "incremental.reuse": {"LEAST_KNOWN": "speed"},
     "judge.attribute": {"NEAREST": "speed", "_BLOCK": "memory"},
-    "judge.calibration": {"LEAST": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
+    "judge.calibration": {"DECIMALS": "arithmetic", "PER": "display", "CONFIDENCE": "display"},
     "judge.calibration_file": {"VERSION": "format"},
     "judge.candidates": {
         "MOSTLY_MISSING": "display", "MOST_OUTSIDE": "display", "MOST_NEAR": "display", "EXCERPT": "display",
         "CLOSE": "display", "COMPARED": "display",
     },
-    "judge.findings": {"STANDS_OUT": "display", "MOST_CLAUSES": "display", "DAY": "arithmetic"},
-    "judge.triage": {"P_FLOOR": "arithmetic", "NEIGHBOURS": "display", "LEAST_CUT": "display"},
+    "judge.findings": {
+        "STANDS_OUT": "display", "MOST_CLAUSES": "display", "LEAST_SHOWN": "display", "DAY": "arithmetic",
+    },
+    "judge.ledger": {"TINY": "arithmetic", "ROUNDS": "arithmetic", "LEAST_ODDS": "arithmetic"},
+    "judge.ledger_file": {"VERSION": "format"},
+    "judge.measure": {"SIGNIFICANT": "explains"},
+    "judge.triage": {"NEIGHBOURS": "display", "LEAST_CUT": "display"},
     "settings": {
         "max_rejects": "reading", "max_line_bytes": "reading", "max_expansion": "reading",
         "auto_budget_seconds": "speed", "batch_size": "speed", "exact_below": "speed", "seed": "arithmetic",
@@ -351,6 +351,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
 INLINE: Final[Mapping[str, tuple[str, ...]]] = {
     "campaign.users": ("len(group) < 3",),
     "evidence.duplicates": ("codes >= 97",),
+    "evidence.work_list": ("len(own) < 4",),
     "judge.candidates": ("turn < 3 * late",),
 }
 """Comparisons inside functions whose number is no threshold, by module, as :func:`ast.unparse` writes them."""

@@ -4,9 +4,9 @@
         [--work DIR] [--out harvestdetect/judge/ledger.json]
 
 It lays and scans the dumps of :mod:`benchmarks.fit_dumps` and fits the curves and weights of
-:mod:`benchmarks.fitting`. What lies in the folder of ``--work`` is not scanned again. A model of each fold of the dumps,
-fitted on the other folds, judges the candidates of that fold: the tables printed, the prior and the held-out innocent
-candidates of the file come from these.
+:mod:`benchmarks.fitting`. What lies in the folder of ``--work`` is not scanned again. A model of each fold of the
+dumps, fitted on the other folds, judges the candidates of that fold: the tables printed, the prior and the held-out
+innocent candidates of the file come from these.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ __all__ = ["main"]
 PLANTED: Final = 0.5
 """Share of a candidate's accounts from one campaign from which the candidate is that campaign's."""
 INNOCENT: Final = 0.25
-"""Share of a candidate's accounts from one campaign below which the candidate is innocent. Those between are left out."""
+"""Share of a candidate's accounts from one campaign below which the candidate is innocent. Those between are left
+out."""
 LOOK_ALIKE: Final = 3.0
 """Weight of a candidate of a planted look-alike, beside other innocent candidates."""
 PART: Final = 0.3
@@ -208,7 +209,8 @@ def _prior(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> float
 def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measured]) -> str:
     """What the held-out models make of the candidates, by source."""
     lines = [
-        "| source | dumps | campaigns found | accounts found | account precision | false urgent / review | per 100,000 prompts |"
+        "| source | dumps | campaigns found | accounts found | account precision | false urgent / review "
+        "| per 100,000 prompts |"
     ]
     lines.append("|---|---:|---:|---:|---:|---:|---:|")
     by_dump: dict[int, list[tuple[Example, Judgement]]] = defaultdict(list)

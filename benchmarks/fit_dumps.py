@@ -119,7 +119,7 @@ def _innocent(kind: innocents.Kind, *, half: Half, seed: int, data: Path) -> Cal
 def _recall(name: str, *, half: Half, seed: int, data: Path) -> PlantedDump:
     wanted = name.removeprefix("recall-").rpartition("-")[0]
     part = cast(Part, wanted if wanted.startswith("look") else wanted.rpartition("-")[0])
-    part = cast(Part, "look-alikes") if wanted.startswith("look") else part
+    part = "look-alikes" if wanted.startswith("look") else part
     dump = next(d for d in dumps(part, rows=GROUND) if d.name == wanted)
     key = f"fit-{half}-{seed}-{wanted}"
     return plant(dump, real_sources(data, half=half, seed=key, rows=round(GROUND * dump.rows)), half=half, seed=key)

@@ -361,7 +361,9 @@ def candidate(*accounts: int, prompts: int) -> Campaign:
     return cast("Campaign", held)
 
 
-MEASURED = MeasuredCandidate(evidence=(), benign=(), templated=True, targets=("reasoning",), shared_values=())
+MEASURED = MeasuredCandidate(
+    evidence=(), benign=(), templated=True, targets=("reasoning",), shared_values=(), readings={"copies": -1.5}
+)
 
 
 @pytest.mark.usefixtures("always")
@@ -510,7 +512,7 @@ def test_a_scan_with_a_little_more_says_nearly_what_a_whole_one_says(
     assert more.counts["prompts"] == whole.counts["prompts"]
     wanted = [{m.account for m in f.members} for f in whole.findings if f.tier != "watch"]
     found = [{m.account for m in f.members} for f in more.findings if f.tier != "watch"]
-    assert len(wanted) == len(found) > 3
+    assert len(wanted) == len(found) > 1
     for one in wanted:
         assert max(len(one & other) / len(one | other) for other in found) >= 0.95
     # what was taken over is not looked at less closely the next time
@@ -538,13 +540,13 @@ def test_a_candidate_that_is_no_longer_far_is_weighed_anew(
     scan(dumps, work)
     assert len(taken) == 2
     assert taken[0] > 0
-    # a cut so much higher that all are near it
+    # a cut so low that all are near it
     taken.clear()
-    monkeypatch.setattr(verdict, "FAR", 1e6)
+    monkeypatch.setattr(verdict, "FAR", 0.0)
     second = scan(dumps, work)
     first_known, count, then_known, again = taken
     assert again == count
-    assert count - first_known <= then_known < first_known  # what can never be a finding stands
+    assert then_known == count - first_known  # only what was measured just now stands
     assert second.findings == first.findings
 
 

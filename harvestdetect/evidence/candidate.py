@@ -90,6 +90,8 @@ class Reference:
     """float64[b]: shared words of the same neighbourhoods."""
     distances: Floats
     """float64[.], ascending: core distances of segments outside all candidates."""
+    period: tuple[float, float] | None
+    """Seconds between which all but two of a hundred timed requests of the dump lie; None without times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -188,7 +188,8 @@ def _one_organisation(inputs: ExplanationInputs) -> Told:
     if org is not None:
         return Told(
             statistic=org,
-            sentence=f"A few organisations, the largest {LARGEST} and those with teams, have {org:.0%} of the accounts.",
+            sentence=f"A few organisations, the largest {LARGEST} and those with teams, have {org:.0%} of the "
+            "accounts.",
         )
     if network is not None:
         return Told(

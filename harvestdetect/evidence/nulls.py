@@ -64,6 +64,8 @@ class Pool:
     """int64[a]: the first request of each account."""
     volume: Ints
     """int64[a]: how many requests each account sent."""
+    sent: Ints
+    """int64[.]: the same of all accounts, by number."""
     row: npt.NDArray[np.integer[Any]] | None = None
     """int[r]: the row of ``Corpus.prompts`` of each request; None where every row is one."""
 
@@ -124,7 +126,7 @@ def pool_of(
     volume = np.diff(borders)
     free = np.flatnonzero(~excluded & (volume > 0))
     order = free[np.argsort(-volume[free], kind="stable")]
-    return Pool(start=borders[order], volume=volume[order], row=row)
+    return Pool(start=borders[order], volume=volume[order], sent=volume, row=row)
 
 
 def draw_groups(
@@ -161,7 +163,7 @@ def draw_groups(
     count = np.diff(np.append(first, len(own)))
     first, count = _compared(first, count, int(pool.volume[MIN_COMPARED - 1]))
     reach = np.searchsorted(-pool.volume, -count, side="right")  # accounts with at least that many prompts
-    low, width = _alike(pool, _volume(account, own[first]), reach)
+    low, width = _alike(pool, pool.sent[own[first]], reach)
     pick = low + (rng.random((draws, len(count))) * width).astype(np.int64)
     member = np.repeat(np.arange(len(count)), count)
     step = np.arange(len(member)) - np.repeat(np.cumsum(count) - count, count)
@@ -179,27 +181,22 @@ def draw_groups(
     return Groups(own=prompts[ranges(first, count)].astype(np.int64), member=member, draws=draws, more=more)
 
 
-def _volume(account: npt.NDArray[np.int32], members: npt.NDArray[np.int32]) -> Ints:
-    """int64[m]: all prompts of each member.
-
-    Args:
-        account: int32[p], ascending, of every prompt.
-        members: int32[m].
-    """
-    return np.searchsorted(account, members, side="right") - np.searchsorted(account, members)
-
-
 def _alike(pool: Pool, volume: Ints, reach: Ints) -> tuple[Ints, Ints]:
     """The accounts that each member is compared with: where they begin in the pool, and how many they are.
 
     Args:
         pool: of accounts, by falling volume.
-        volume: int64[m], all prompts of each member.
+        volume: int64[m], all requests of each member.
         reach: int64[m], how many accounts of the pool have enough prompts.
     """
+    falling = -pool.volume
     width = np.minimum(np.maximum((ALIKE_VOLUME * reach).astype(np.int64), MIN_COMPARED), reach)
-    middle = np.searchsorted(-pool.volume, -volume, side="left")
-    return np.clip(middle - width // 2, 0, reach - width), width
+    middle = (np.searchsorted(falling, -volume, side="left") + np.searchsorted(falling, -volume, side="right")) // 2
+    low = np.clip(middle - width // 2, 0, reach - width)
+    # whoever sends as much as the outermost ones belongs to them, whatever the order of equals
+    first = np.searchsorted(falling, falling[low], side="left")
+    end = np.minimum(np.searchsorted(falling, falling[low + width - 1], side="right"), reach)
+    return first, end - first
 
 
 def _compared(first: Ints, count: Ints, most: int) -> tuple[Ints, Ints]:

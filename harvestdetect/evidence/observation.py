@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-__all__ = ["SUPPORTS", "Observation"]
-
-SUPPORTS: Final = 0.05
-"""Largest p-value, or false-discovery rate, at which evidence supports what other evidence decides. It decides nothing
-alone, so it may be less sure than what decides. Chosen."""
+__all__ = ["Observation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ to :data:`READINGS`, and add what it says in words to :mod:`harvestdetect.eviden
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -20,7 +21,7 @@ from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
-from harvestdetect.util.arrays import Floats, Floats32, Ints, unit
+from harvestdetect.util.arrays import Floats32, Ints, unit
 
 __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 
@@ -29,6 +30,8 @@ FEW: Final = 0.05
 """Share of copies below which fewer say nothing more."""
 CHANCE: Final = 2.0
 """Standard deviations of a shuffle up to which a deviation is chance."""
+NEXT_TO_NONE: Final = 0.01
+"""Added to a ratio before its logarithm is taken, so that smaller ones differ by next to nothing."""
 SUBJECTS: Final = 12
 """Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
@@ -140,18 +143,17 @@ def _times(inputs: ReadingInputs) -> tuple[Ints, Ints] | None:
 
 def _lifetime(inputs: ReadingInputs) -> float | None:
     """Share of the time of all prompts between the first and the last of an account's, the median of those with two."""
-    timed = _times(inputs)
-    if timed is None:
+    timed, period = _times(inputs), inputs.context.reference.period
+    if timed is None or period is None:
         return None
     time, account = timed
     starts = np.flatnonzero(np.diff(account, prepend=-1))
     last = np.append(starts[1:], len(account)) - 1
     several = last > starts
-    every = inputs.context.scan.corpus.prompts.time
-    low, high = np.quantile(every[every != NO_TIME], (0.01, 0.99))
+    low, high = period
     if several.sum() < MIN_SAMPLE or high <= low:
         return None
-    return float(np.median((time[last] - time[starts])[several])) / float(high - low)
+    return float(np.median((time[last] - time[starts])[several])) / (high - low)
 
 
 def _regular(inputs: ReadingInputs) -> float | None:
@@ -165,13 +167,17 @@ def _regular(inputs: ReadingInputs) -> float | None:
     time, account = timed
     same = account[1:] == account[:-1]
     gaps, owner = np.diff(time)[same].astype(np.float64), account[1:][same]
-    who, place, count = np.unique(owner, return_inverse=True, return_counts=True)
+    _, place, count = np.unique(owner, return_inverse=True, return_counts=True)
     enough = count >= MIN_SAMPLE
     if enough.sum() < MIN_SAMPLE:
         return None
     mean = np.bincount(place, gaps) / count
     deviation = np.sqrt(np.maximum(np.bincount(place, gaps**2) / count - mean**2, 0.0))
-    return _logs(float(np.median(deviation[enough] / np.maximum(mean[enough], 1.0))) + 0.01)
+    return _logs(float(np.median(deviation[enough] / np.maximum(mean[enough], 1.0))) + NEXT_TO_NONE)
+
+
+def _words(inputs: ReadingInputs) -> float:
+    return _logs(inputs.explained.median_words + 1)
 
 
 def _busiest(inputs: ReadingInputs) -> float:
@@ -180,7 +186,7 @@ def _busiest(inputs: ReadingInputs) -> float:
     return _logs(float(counts[-LARGEST:].mean() / counts.mean()))
 
 
-def _beyond(inputs: ReadingInputs, field: str, values: int) -> float | None:
+def _beyond(inputs: ReadingInputs, field: str, values: int = 1) -> float | None:
     """How far the accounts gather in the commonest values: 0 where all have other ones, 1 where they have no others."""
     share = inputs.explained.shares.get(field)
     least = values / max(len(inputs.candidate.trimmed.accounts), 1)
@@ -189,21 +195,28 @@ def _beyond(inputs: ReadingInputs, field: str, values: int) -> float | None:
 
 def _days(inputs: ReadingInputs) -> float | None:
     """Days from first to last prompt over those of the dump, as a logarithm of 2; the exceptional ends left out."""
-    own = inputs.explained.days
-    time = inputs.context.scan.corpus.prompts.time
-    time = time[time != NO_TIME]
-    if own is None or not len(time):
+    own, period = inputs.explained.days, inputs.context.reference.period
+    if own is None or period is None:
         return None
-    whole = float(np.subtract(*np.quantile(time, (0.95, 0.05)))) / DAY
-    return min(_logs((own + 1) / (whole + 1)), 0.0)
+    return min(_logs((own + 1) / ((period[1] - period[0]) / DAY + 1)), 0.0)
 
 
 def _deviations(inputs: ReadingInputs) -> float | None:
+    """How much more alike an account's prompts are than a shuffle gives, in standard deviations beyond chance."""
     own = inputs.explained.own_subjects
-    return None if own is None else own.deviations
+    return None if own is None else max(own.deviations - CHANCE, 0.0)
 
 
-READINGS: Final = (
+def _shared_items(inputs: ReadingInputs) -> float | None:
+    """How much less alike an account's prompts are than a shuffle gives, in standard deviations beyond chance.
+
+    Less, because each account sent every item of one list once.
+    """
+    own = inputs.explained.own_subjects
+    return None if own is None else max(-own.deviations - CHANCE, 0.0)
+
+
+_TEXT: Final = (
     Reading(
         id="copies", speaks="low", family="text", label="prompts that repeat another",
         take=lambda x: _logs(max(x.explained.copies, FEW)),
@@ -213,62 +226,85 @@ READINGS: Final = (
         take=lambda x: _logs(max(x.explained.in_common, FEW)),
     ),
     Reading(
-        id="words", speaks="high", family="text", label="length of the prompts", least=-3.0,
-        take=lambda x: _logs(x.explained.median_words + 1),
+        id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=-3.0,
     ),
-    Reading(id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated)),
+    Reading(
+        id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated),
+    ),
+)  # fmt: skip
+"""The readings of the family text."""
+
+_STRUCTURE: Final = (
     Reading(
         id="load", speaks="low", family="structure", label="unevenness of the load",
-        take=lambda x: _logs(x.explained.load_ratio + 0.01),
+        take=lambda x: _logs(x.explained.load_ratio + NEXT_TO_NONE),
     ),
-    Reading(id="uneven_share", speaks="low", family="structure", label="spread of the share of traffic", take=_uneven_share),
+    Reading(
+        id="uneven_share", speaks="low", family="structure", label="spread of the share of traffic", take=_uneven_share,
+    ),
     Reading(
         id="own_subjects", speaks="low", family="structure", label="subjects of the accounts' own",
         take=lambda x: None if x.explained.own_subjects is None else x.explained.own_subjects.of_usual,
     ),
     Reading(
-        id="own_deviations", speaks="low", family="structure", label="subjects of the accounts' own, against a shuffle",
-        take=lambda x: None if (found := _deviations(x)) is None else max(found - CHANCE, 0.0),
+        id="own_deviations", speaks="low", family="structure",
+        label="subjects of the accounts' own, against a shuffle", take=_deviations,
     ),
     Reading(
-        id="shared_items", speaks="low", family="structure", label="the same items in each account, against a shuffle",
-        take=lambda x: None if (found := _deviations(x)) is None else max(-found - CHANCE, 0.0),
+        id="shared_items", speaks="low", family="structure",
+        label="the same items in each account, against a shuffle", take=_shared_items,
     ),
     Reading(
-        id="own_within", speaks="low", family="structure", label="subjects of the accounts' own within a template", take=_own_within
+        id="own_within", speaks="low", family="structure",
+        label="subjects of the accounts' own within a template", take=_own_within,
     ),
     Reading(
-        id="own_beyond", speaks="low", family="structure", label="subjects of the accounts' own within a language",
-        take=_own_beyond,
+        id="own_beyond", speaks="low", family="structure",
+        label="subjects of the accounts' own within a language", take=_own_beyond,
     ),
     Reading(
-        id="several", speaks="high", family="structure", label="accounts with several templates", take=lambda x: x.explained.several
+        id="several", speaks="high", family="structure", label="accounts with several templates",
+        take=lambda x: x.explained.several,
     ),
     Reading(
-        id="busiest", speaks="low", family="structure", label="share of the busiest accounts",
-        take=_busiest,
+        id="busiest", speaks="low", family="structure", label="share of the busiest accounts", take=_busiest,
     ),
     Reading(
         id="not_thinned", speaks="high", family="structure", label="distance from a random part of all traffic",
         take=_not_thinned,
     ),
+)  # fmt: skip
+"""The readings of the family structure."""
+
+_TIME: Final = (
     Reading(
         id="days", speaks="high", family="time", label="days from first to last prompt, beside those of the dump",
         take=_days, least=-2.0,
     ),
-    Reading(id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt", take=_lifetime),
     Reading(
-        id="regular", speaks="low", family="time", label="unevenness of the gaps between an account's prompts", take=_regular
+        id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt",
+        take=_lifetime,
     ),
+    Reading(
+        id="regular", speaks="low", family="time", label="unevenness of the gaps between an account's prompts",
+        take=_regular,
+    ),
+)  # fmt: skip
+"""The readings of the family time."""
+
+_INFRASTRUCTURE: Final = (
     Reading(
         id="one_organisation", speaks="low", family="infrastructure", label="accounts in one organisation",
         take=lambda x: _beyond(x, "org", LARGEST),
     ),
     Reading(
         id="one_network", speaks="low", family="infrastructure", label="accounts in one network",
-        take=lambda x: _beyond(x, "network", 1),
+        take=lambda x: _beyond(x, "network"),
     ),
 )  # fmt: skip
+"""The readings of the family infrastructure."""
+
+READINGS: Final = (*_TEXT, *_STRUCTURE, *_TIME, *_INFRASTRUCTURE)
 """Every reading."""
 
 
@@ -280,4 +316,4 @@ def readings_of(inputs: ReadingInputs, *, leave_out: Collection[Family] = ()) ->
         leave_out: families whose readings are left out.
     """
     found = {reading.id: reading.take(inputs) for reading in READINGS if reading.family not in leave_out}
-    return {id_: float(value) for id_, value in found.items() if value is not None}
+    return {id_: float(value) for id_, value in found.items() if value is not None and math.isfinite(value)}

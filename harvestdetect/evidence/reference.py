@@ -18,7 +18,7 @@ from harvestdetect.evidence.nulls import pool_of
 from harvestdetect.evidence.sign_ups import opened_when
 from harvestdetect.template.alignment import common_words
 from harvestdetect.template.tokens import token_texts
-from harvestdetect.util.arrays import Floats, Ints32, unique
+from harvestdetect.util.arrays import Floats, Ints, Ints32, unique
 
 __all__ = ["reference_of"]
 
@@ -71,7 +71,21 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         fixed=fixed,
         shared=shared,
         distances=np.sort(distances[np.isfinite(distances)]).astype(np.float64),
+        period=_period(prompts.time[first]),
     )
+
+
+def _period(time: Ints) -> tuple[float, float] | None:
+    """See :attr:`~harvestdetect.evidence.candidate.Reference.period`.
+
+    Args:
+        time: int64[.], seconds of every request, or NO_TIME.
+    """
+    known = time[time != NO_TIME]
+    if not len(known):
+        return None
+    low, high = np.quantile(known, (0.01, 0.99))
+    return float(low), float(high)
 
 
 def _free_segments(corpus: Corpus, taken: npt.NDArray[np.bool_]) -> Ints32:

@@ -140,7 +140,8 @@ def _if_dealt(vectors: Vectors, member: Ints) -> tuple[float, float, float]:
 def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> float | None:
     """How much more alike two prompts of one account are than a random deal within each template gives, at most.
 
-    One standard deviation of the deal is added, so that few prompts do not look dealt by chance. An account that has one template at a time is not more alike by that, as each template counts by itself.
+    One standard deviation of the deal is added, so that few prompts do not look dealt by chance. An account that has
+    one template at a time is not more alike by that, as each template counts by itself.
 
     Args:
         vectors: float[p, d], of every prompt.
@@ -158,7 +159,7 @@ def own_excess(vectors: Vectors, rows: Ints, member: Ints, cluster: AnyInts) -> 
         _, who = np.unique(member[own], return_inverse=True)
         each = np.bincount(who)
         count = float((each * (each - 1)).sum()) / 2
-        if count == 0 or len(own) < 4 or len(each) < 2:
+        if count == 0 or len(own) < 4 or len(each) < 2:  # see _if_dealt
             continue
         value, mean, deviation = _if_dealt(_gathered(vectors, rows[own]), who)
         pairs += count

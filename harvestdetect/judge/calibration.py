@@ -2,8 +2,8 @@
 
 How innocent candidates look is a fact of the traffic: communities keep hours of their own, products have load
 balancers, some services have programs for customers. A scan of traffic that is known to be benign shows it. The
-candidates of that scan then count as innocent in later scans, beside the reference that the ledger was fitted on: a value
-that is common among them says less (:func:`harvestdetect.judge.ledger.post`). A calibration raises nothing.
+candidates of that scan then count as innocent in later scans, beside the reference that the ledger was fitted on: a
+value that is common among them says less (:func:`harvestdetect.judge.ledger.post`). A calibration raises nothing.
 """
 
 from __future__ import annotations
@@ -60,9 +60,8 @@ MATTERS: Final = (
 The registry is represented by the digest of the entries in force, or by None if no registry is used: their words are
 removed from the texts, so other entries leave other texts. An entry that expires changes the digest as well.
 """
-LATER: Final = ("find_preambles",)
-"""Settings of :data:`MATTERS` that calibrations of older versions lack. They fit any value, because they were made from
-the same measures."""
+DECIMALS: Final = 6
+"""Decimals of the values of innocent candidates."""
 PER: Final = 100_000
 """Number of prompts that rates are stated for."""
 CONFIDENCE: Final = 0.95
@@ -100,8 +99,8 @@ class Calibration:
     innocents: tuple[Mapping[str, float], ...]
     """The values of each, by row of the ledger; without those that a hard rule caps."""
     held_out: tuple[tuple[float, float, float], ...]
-    """Candidates of each half, judged beside those of the other half. For each tier of ``TIERS``, the smallest false-discovery
-    rate at which the candidate reaches it or a higher one; infinite if it never does."""
+    """Candidates of each half, judged beside those of the other half. For each tier of ``TIERS``, the smallest
+    false-discovery rate at which the candidate reaches it or a higher one; infinite if it never does."""
     held_out_prompts: int
     """Number of prompts in both halves."""
     counts: Mapping[str, int]
@@ -209,7 +208,12 @@ def fit_calibration(
 
 
 def _innocents(candidates: Sequence[CandidateLike]) -> tuple[dict[str, float], ...]:
-    return tuple(values_of(c.evidence, c.readings) for c in candidates if all(e.caps != TIERS[-1] for e in c.benign))
+    """The values of each candidate that no hard rule caps at the lowest tier, as precise as they are stored."""
+    return tuple(
+        {id_: round(value, DECIMALS) for id_, value in values_of(c.evidence, c.readings).items()}
+        for c in candidates
+        if all(e.caps != TIERS[-1] for e in c.benign)
+    )
 
 
 def _reach(judgement: Judgement) -> tuple[float, float, float]:
@@ -251,8 +255,6 @@ def check_calibration(
             "it again"
         )
     for name, value in _settings(settings).items():
-        if name not in calibration.settings and name in LATER:
-            continue
         if calibration.settings.get(name) != value:
             raise CalibrationError(
                 f"the calibration was made with {name} = {calibration.settings.get(name)!r}, this scan has {value!r}; "

@@ -45,7 +45,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
     values = {
         "format": FORMAT,
         "version": VERSION,
-        "innocents": [{id_: round(x, 6) for id_, x in sorted(one.items())} for one in calibration.innocents],
+        "innocents": [dict(one) for one in calibration.innocents],
         "held_out": [[r if math.isfinite(r) else None for r in reach] for reach in calibration.held_out],
         "held_out_prompts": calibration.held_out_prompts,
         "counts": dict(calibration.counts),
@@ -81,7 +81,7 @@ def load_calibration(path: Path) -> Calibration:
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise CalibrationError(f"{path} is no calibration; make one with harvestdetect calibrate")
     version = values.get("version")
-    if version in (1, 2):
+    if version in (1, 2) and not isinstance(version, bool):
         raise CalibrationError(
             f"the calibration {path} is of version {version}, whose p-values no longer decide; make it again with "
             "harvestdetect calibrate"

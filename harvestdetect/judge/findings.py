@@ -109,7 +109,7 @@ def finding_of(
         q_value=judgement.q_value,
         summary=_summary(campaign, shown, days, judgement, _clauses(evidence, judgement, measures, joined=joined)),
         families=judgement.families,
-        ledger=ledger_rows(judgement, readings=measured.readings),
+        ledger=ledger_rows(judgement, measured),
         accounts=len(members),
         prompts=len(campaign.prompts),
         orgs=len(known) if len(known) else None,
@@ -127,24 +127,20 @@ def finding_of(
     )
 
 
-def ledger_rows(
-    judgement: Judgement, *, readings: Mapping[str, float], measures: Sequence[Measure] = MEASURES
-) -> tuple[LedgerRow, ...]:
+def ledger_rows(judgement: Judgement, measured: MeasuredCandidate) -> tuple[LedgerRow, ...]:
     """The ledger of a candidate as it is shown: the prior, then the rows that say something, strongest first.
 
-    The two rows of a measure are one. The bits add up to the score, but for rounding and for the rows with less than
-    :data:`LEAST_SHOWN`.
+    The two rows of a measure are one. The bits add up to the score, but for rows below :data:`LEAST_SHOWN`.
 
     Args:
         judgement: of the candidate.
-        readings: of the candidate, for their sentences.
-        measures: the table of the measures' labels.
+        measured: the candidate.
     """
-    tables = {m.id: (m.label, m.family) for m in measures} | {r.id: (r.label, r.family) for r in READINGS}
+    tables = {e.id: (e.name, e.family) for e in measured.evidence} | {r.id: (r.label, r.family) for r in READINGS}
     bits: dict[str, float] = {}
     for id_, value in judgement.rows.items():
         bits[row_of(id_)] = bits.get(row_of(id_), 0.0) + value
-    prior = judgement.score - sum(judgement.rows.values())
+    prior, readings = judgement.score - sum(judgement.rows.values()), measured.readings
     rows = [
         LedgerRow(
             id=id_, name=tables[id_][0], family=tables[id_][1], bits=round(value, 2),
@@ -213,7 +209,7 @@ def _candidate(
         score=judgement.score,
         probability=judgement.probability,
         q_value=judgement.q_value,
-        ledger=ledger_rows(judgement, readings=measured.readings),
+        ledger=ledger_rows(judgement, measured),
         accounts=len(campaign.accounts),
         prompts=len(campaign.prompts),
         uncapped=judgement.uncapped,

@@ -46,7 +46,7 @@ class Curve:
     bits: tuple[float, ...]
     """At each knot; they rise or fall throughout."""
     tails: tuple[float, ...]
-    """At each knot, the share of the innocent candidates of the reference that look at least as much like a campaign."""
+    """At each knot, the share of the reference's innocent candidates that look at least as much like a campaign."""
     weight: float
     """What its bits are multiplied with, 0 to 1, because other rows say some of it too."""
 
@@ -132,31 +132,65 @@ def post(
     Args:
         ledger: the model.
         values: of each candidate by row; rows without a value are left out.
-        innocents: the same of candidates of this service that are known to be innocent.
+        innocents: the same of candidates of this service that are known to be innocent. They only lower bits: of the
+            ledgers with and without them, each row has the lower bits.
     """
     if not values:
         return []
-    ids = sorted(ledger.curves)
-    rows = [Row(ledger.curves[id_], _column(values, id_), _column(innocents, id_), steady=ledger.steady) for id_ in ids]
-    bits = np.zeros((len(values), len(ids)))
-    usual = 1 / (1 + np.exp2(-ledger.prior))
-    campaigns = usual * len(values)
-    innocent = np.ones(len(values))
-    total = np.full(len(values), ledger.prior)
-    for _ in range(ROUNDS):
-        share = (usual * ledger.steady + campaigns) / (ledger.steady + len(values))
-        bits = np.stack([row.bits(innocent) for row in rows], axis=1) if rows else bits
-        total = np.clip(np.log2(share / (1 - share)) + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS)
-        innocent = 1 / (1 + np.exp2(total))
-        campaigns = float((1 - innocent).sum())
+    total, bits, share = _posted(ledger, values, ())
+    if innocents:
+        _, less, smaller = _posted(ledger, values, innocents)
+        bits, share = np.minimum(bits, less), min(share, smaller)
+        total = _total(share, bits)
+    probability = 1 - _innocence(total)
     return [
         Posted(
-            rows={id_: float(bits[i, j]) for j, id_ in enumerate(ids) if id_ in values[i]},
+            rows={id_: float(bits[i, j]) for j, id_ in enumerate(sorted(ledger.curves)) if id_ in values[i]},
             total=float(total[i]),
-            probability=float(1 - innocent[i]),
+            probability=float(probability[i]),
         )
         for i in range(len(values))
     ]
+
+
+def _posted(
+    ledger: Ledger, values: Sequence[Mapping[str, float]], innocents: Sequence[Mapping[str, float]]
+) -> tuple[Floats, Floats, float]:
+    """Expectation-maximisation over the candidates of a scan.
+
+    Returns:
+        float64[n] total bits, float64[n, r] bits in each row by id (0 without a value), and the share of campaigns
+        among the candidates.
+    """
+    rows = [
+        Row(curve, _column(values, id_), _column(innocents, id_), steady=ledger.steady)
+        for id_, curve in sorted(ledger.curves.items())
+    ]
+    usual = 1 / (1 + 2**-ledger.prior)
+    share, campaigns, innocent = usual, usual * len(values), np.ones(len(values))
+    bits = np.zeros((len(values), len(rows)))
+    total = _total(share, bits)
+    for _ in range(ROUNDS):
+        share = (usual * ledger.steady + campaigns) / (ledger.steady + len(values))
+        bits = np.stack([row.bits(innocent) for row in rows], axis=1) if rows else bits
+        total = _total(share, bits)
+        innocent = _innocence(total)
+        campaigns = float((1 - innocent).sum())
+    return total, bits, share
+
+
+def _total(share: float, bits: Floats) -> Floats:
+    """float64[n]: bits of all rows and the prior.
+
+    Args:
+        share: of campaigns among the candidates.
+        bits: float64[n, r].
+    """
+    return np.asarray(np.clip(math.log2(share / (1 - share)) + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS))
+
+
+def _innocence(total: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp2(total)))
 
 
 def _column(values: Sequence[Mapping[str, float]], id_: str) -> Floats:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib import resources
+from itertools import pairwise
 from typing import Final
 
 from harvestdetect.data import Family
@@ -86,16 +88,12 @@ def loaded(data: bytes, *, name: str) -> Ledger:
 
     try:
         stored = msgspec.json.decode(data, type=_Stored)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CalibrationError(f"{name} is no ledger: {error}") from None
     if stored.format != FORMAT or stored.version != VERSION:
         raise CalibrationError(f"{name} is no ledger of version {VERSION}")
-    for id_, row in stored.rows.items():
-        ordered = all(a < b for a, b in zip(row.knots, row.knots[1:], strict=False))
-        if not row.knots or len(row.knots) != len(row.bits) or not ordered:
-            raise CalibrationError(f"{name} is damaged: the knots of {id_!a} must rise, with bits for each")
-        if row.bits not in (tuple(sorted(row.bits)), tuple(sorted(row.bits, reverse=True))):
-            raise CalibrationError(f"{name} is damaged: the bits of {id_!a} must rise or fall throughout")
+    for problem in _problems(stored):
+        raise CalibrationError(f"{name} is damaged: {problem}")
     return Ledger(
         curves={
             id_: Curve(family=row.family, knots=row.knots, bits=row.bits, tails=row.tails, weight=row.weight)
@@ -110,6 +108,26 @@ def loaded(data: bytes, *, name: str) -> Ledger:
         held_out_prompts=stored.held_out_prompts,
         digest=sha256(data).hexdigest(),
     )
+
+
+def _problems(stored: _Stored) -> Iterator[str]:
+    """What is inconsistent in a file, a sentence each."""
+    for id_, row in stored.rows.items():
+        ordered = all(a < b for a, b in pairwise(row.knots))
+        if not row.knots or not len(row.knots) == len(row.bits) == len(row.tails) or not ordered:
+            yield f"the knots of {id_!a} must rise, with bits and a tail for each"
+        if row.bits not in (tuple(sorted(row.bits)), tuple(sorted(row.bits, reverse=True))):
+            yield f"the bits of {id_!a} must rise or fall throughout"
+        if not all(0 <= share <= 1 for share in (*row.tails, row.weight)):
+            yield f"the tails and the weight of {id_!a} must be between 0 and 1"
+        if not all(map(math.isfinite, (*row.knots, *row.bits))):
+            yield f"the numbers of {id_!a} must be finite"
+    if not math.isfinite(stored.prior) or not 0 < stored.steady < math.inf:
+        yield "the prior must be finite and the steady count positive"
+    if not len(stored.held_out) <= stored.held_out_count or stored.held_out_prompts < 0:
+        yield "there are more held-out candidates than counted"
+    if any(rate is not None and rate < 0 for reach in stored.held_out for rate in reach):
+        yield "a rate of a held-out candidate is negative"
 
 
 @cache

@@ -16,7 +16,6 @@ from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Refe
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, explained
 from harvestdetect.evidence.load import even_load_ratio
 from harvestdetect.evidence.measures import MEASURES, Measure, evidence_of
-from harvestdetect.evidence.observation import SUPPORTS
 from harvestdetect.evidence.readings import ReadingInputs, readings_of
 from harvestdetect.evidence.shared_values import concentration, shared_infrastructure
 from harvestdetect.evidence.timed_prompts import DAY
@@ -30,6 +29,9 @@ from harvestdetect.util.machine import cores
 __all__ = ["MeasuredCandidate", "judgements_of", "measure_candidates", "with_bits"]
 
 
+SIGNIFICANT: Final = 0.05
+"""Largest p-value of a measure beyond text that calls for a closer look. It decides nothing, because the measures of a
+closer look have no row in the ledger. Chosen."""
 FAMILIES: Final = {family: place for place, family in enumerate(get_args(Family))}
 """Position of each family in the evidence of a candidate."""
 
@@ -39,7 +41,7 @@ class MeasuredCandidate:
     """The measures of one candidate."""
 
     evidence: tuple[Evidence, ...]
-    """Without the measures of a closer look where these could not make the candidate a finding."""
+    """Without the measures of a closer look where no other measure beyond text is significant."""
     benign: tuple[BenignExplanation, ...]
     templated: bool
     """Whether it has a template rather than only a subject."""
@@ -138,16 +140,10 @@ def _sum(rows: Mapping[str, float], ids: Sequence[str]) -> float | None:
 def _measured(
     candidate: CandidateData, context: MeasureContext, measures: Sequence[Measure], explanations: Sequence[Explanation]
 ) -> MeasuredCandidate:
-    """Takes the measures in their order; those of a closer look only if a deciding measure is significant.
-
-    The limit is a p-value of :data:`~harvestdetect.evidence.observation.SUPPORTS`. A candidate whose deciding measures
-    are all above it is no finding at any false-discovery rate up to the limit: a family passes (Benjamini-Hochberg over
-    candidates, Simes over its measures) only if one of its measures is at or below the rate.
-    """
+    """Takes the measures in their order; those of a closer look only if another one beyond text is significant."""
     applicable = [m for m in measures if m.take is not None]
     found = _taken([m for m in applicable if not m.closer_look], candidate, context)
-    decisive = {m.id for m in measures if m.decides}
-    if any(e.p_value <= SUPPORTS and e.id in decisive for e in found):
+    if any(e.p_value <= SIGNIFICANT and e.family != "text" for e in found):
         candidate = look_closer(candidate, context)
         found += _taken([m for m in applicable if m.closer_look], candidate, context)
     leave_out, fields = context.scan.leave_out, context.reference.fields

@@ -40,7 +40,7 @@ URGENT: Final = 0.1
 """Fraction of the false-discovery rate that ``urgent`` takes. Chosen."""
 WATCH: Final = 2.5
 """Multiple of the false-discovery rate up to which a candidate is at ``watch``. Chosen."""
-NEIGHBOURS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
+NEIGHBOURS: Final = (0.1, 0.3, 1.0, 1.5, 2.0)
 """Multiples of the false-discovery rate at which :func:`what_if` counts the findings."""
 LEAST_CUT: Final = 1e-6
 """Smallest false-discovery rate at which a change of tier is mentioned."""
@@ -87,7 +87,8 @@ def judge(
       no single kind of evidence is enough.
     * ``watch``: at most :data:`WATCH` times ``fdr``.
 
-    A hard rule (the registry of known scaffolds) caps the tier.
+    A candidate without any row is no finding, whatever the prior. A hard rule (the registry of known scaffolds) caps
+    the tier.
 
     Args:
         posted: the ledger of each candidate.
@@ -99,7 +100,7 @@ def judge(
     found = []
     for i, one in enumerate(posted):
         standings = _standings(one, ledger)
-        reach = _reach(one.total, standings)
+        reach = _reach(one.total, standings) if one.rows else dict.fromkeys(TIERS, math.inf)
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
@@ -259,8 +260,8 @@ def tier_of_reach(reach: tuple[float, float, float], fdr: float) -> Tier | None:
 def expected_false(judgements: Sequence[Judgement], *, ledger: Ledger, fdr: float) -> dict[Tier, float]:
     """The number of innocent candidates to expect at each tier.
 
-    By their ledgers so many of the scan's candidates are innocent. Of the innocent candidates that the ledger was tested
-    on, none of which it was fitted on, such a share was at the tier. One more is counted than was seen.
+    By their ledgers so many of the scan's candidates are innocent. Of the innocent candidates that the ledger was
+    tested on, none of which it was fitted on, such a share was at the tier. One more is counted than was seen.
 
     Args:
         judgements: of all candidates of a scan, those without a tier included.

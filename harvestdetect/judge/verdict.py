@@ -35,7 +35,7 @@ SHARED_MEMBERS: Final = 0.1
 LINKED: Final = ("linked_templates", "linked_clusters")
 """Ids of the measures of clusters that are linked by accounts."""
 FAR: Final = 0.1
-"""Probability below which a candidate is far from being a finding. Chosen."""
+"""Probability below which a candidate without a tier is far from being a finding. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Scale:
 
     def are_far(self, measured: Sequence[MeasuredCandidate]) -> list[bool]:
         """Which candidates are :data:`FAR` from being findings."""
-        return [judgement.probability < FAR for judgement in self.judge(measured)]
+        return [judgement.tier is None and judgement.probability < FAR for judgement in self.judge(measured)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from benchmarks import constants
@@ -17,6 +20,8 @@ from benchmarks.constants import (
 )
 from harvestdetect.evidence import nulls
 from harvestdetect.evidence.measures import MEASURES
+from harvestdetect.judge.ledger import row_of
+from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.settings import Settings
 
 
@@ -51,12 +56,19 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_measures_whose_numbers_decide_nothing_change_no_tier() -> None:
-    of = {m.id: m for m in MEASURES}
-    assert set(of) >= EXPLAINING
-    for measure in [of[id_] for id_ in EXPLAINING]:
-        assert not measure.decides, measure.id
-        assert measure.family == "text" or measure.needs_template, measure.id
-    assert not any(m.decides for m in MEASURES if m.family == "intent")
+    intent = {m.id for m in MEASURES if m.family == "intent"}
+    assert {m.id for m in MEASURES if m.closer_look} == EXPLAINING | intent
+    assert not {row_of(id_) for id_ in shipped_ledger().curves} & (EXPLAINING | intent)
+
+
+@pytest.mark.parametrize("module", ["fit", "fitting"])
+def test_the_page_has_the_constants_of_the_fit(module: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "constants.md").read_text(encoding="utf-8")
+    source = (Path(constants.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
+    values = dict(re.findall(r"^([A-Z_]+): Final = (-?[0-9.]+)$", source, flags=re.MULTILINE))
+    assert len(values) >= 5
+    for name, value in values.items():
+        assert f"| `benchmarks.{module}.{name}` | {float(value):g} |" in page, f"{name} is missing or out of date"
 
 
 def test_value_and_meaning_are_those_of_the_code() -> None:

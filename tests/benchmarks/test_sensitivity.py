@@ -139,9 +139,9 @@ def test_a_stage_before_the_constant_is_not_run_again(recorded: Recorded, monkey
 
 
 def test_a_moved_constant_comes_back_after_an_error() -> None:
-    with pytest.raises(KeyError), moved(BY_NAME["evidence.observation.SUPPORTS"], 0.5):
+    with pytest.raises(KeyError), moved(BY_NAME["judge.triage.CARRIES"], 0.5):
         raise KeyError
-    assert triage.SUPPORTS == 0.05
+    assert triage.CARRIES == 1.0
 
 
 def test_a_constant_that_matters_is_reported(bench: Bench) -> None:

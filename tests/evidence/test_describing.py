@@ -16,7 +16,7 @@ from harvestdetect.evidence.block_density import block_density
 from harvestdetect.evidence.cohort import cohort_coverage, joined_when
 from harvestdetect.evidence.duplicates import PAIRS, duplicate_types, paired
 from harvestdetect.evidence.least_data import MIN_SAMPLE
-from harvestdetect.evidence.measures import MEASURES, deciding
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import HEAVY, Groups, draw_groups, pool_of
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.wording import READ, slot_sweep
@@ -36,12 +36,8 @@ SUBJECTS = [
 ]
 
 
-def test_none_of_them_decides_and_those_of_structure_need_a_template() -> None:
-    assert not set(NEW) & {id_ for ids in deciding().values() for id_ in ids}
-    # without a template a second measure of the family lifts a tier, whether it decides or not
-    need_template = {m.id for m in MEASURES if m.needs_template}
-    assert {"focus", "block_density", "cohort_coverage"} <= need_template
-    assert {m.id for m in MEASURES if m.family == "structure" and m.closer_look} <= need_template
+def test_they_are_taken_on_a_closer_look() -> None:
+    assert {m.id for m in MEASURES if m.closer_look} >= set(NEW)
 
 
 # ---------------------------------------------------------------- slots

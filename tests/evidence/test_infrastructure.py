@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect import Prompt, Settings
+from harvestdetect import Prompt, Settings, pipeline
 from harvestdetect.context import open_context
 from harvestdetect.corpus.account_fields import (
     FIELDS,
@@ -26,16 +26,17 @@ from harvestdetect.corpus.account_fields import (
     masked,
     network_of,
 )
-from harvestdetect.data import NO_TIME, Detection, Evidence, FieldColumn, Prompts, SharedValue
+from harvestdetect.data import NO_TIME, Detection, Evidence, Family, FieldColumn, Prompts, SharedValue
 from harvestdetect.evidence.joining import (
     MIN_COMMON,
     Common,
     common_infrastructure,
     joining_evidence,
 )
-from harvestdetect.evidence.measures import deciding
 from harvestdetect.evidence.shared_values import concentration, sharing_of
 from harvestdetect.evidence.shared_values import shared_infrastructure as listed
+from harvestdetect.judge.ledger import Curve, Ledger
+from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.pipeline import run_scan
 from harvestdetect.util.arrays import Ints32
@@ -625,7 +626,8 @@ def test_the_least_sure_link_speaks_for_joined_parts() -> None:
         "of 3 linked pairs 9 of 20 accounts of one part share one (means of payment) with the other part, where 0.25 "
         "of as many other accounts would."
     )
-    assert found.id not in deciding()["infrastructure"]
+    # it is shown and not judged
+    assert found.id not in shipped_ledger().curves
 
 
 def test_two_parts_that_share_accounts_say_so() -> None:
@@ -695,9 +697,30 @@ def one_prompt_each(*, networks: int) -> list[Prompt]:
     return found
 
 
+def row(family: Family, *, bits: float) -> Curve:
+    """So many bits for a p-value of 1e-12, none for one of 1."""
+    return Curve(family=family, knots=(0.0, 12.0), bits=(0.0, bits), tails=(1.0, 0.01), weight=1.0)
+
+
+LEDGER = Ledger(
+    curves={
+        "rigid_wording": row("text", bits=5.0),
+        "shared_network": row("infrastructure", bits=8.0),
+        "one_network": Curve(
+            family="infrastructure", knots=(0.5, 1.0), bits=(0.0, -12.0), tails=(0.1, 1.0), weight=1.0
+        ),
+    },
+    prior=-3.0,
+    steady=100.0,
+)
+"""Wording alone is to watch; one network for all is that of an organisation."""
+
+
 def found_of_one_each(networks: int, cache: Path, weighed: list[MeasuredCandidate] | None = None) -> Detection:
     settings = Settings(encoder="fast", cache=cache)
-    scan = run_scan(one_prompt_each(networks=networks), open_context(settings))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "shipped_ledger", lambda: LEDGER)
+        scan = run_scan(one_prompt_each(networks=networks), open_context(settings))
     if weighed is not None:
         weighed.extend(scan.measured)
     return scan.detection
@@ -708,8 +731,8 @@ def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_i
     detection = found_of_one_each(3, cache, weighed)
     (finding,) = detection.findings
     assert {m.account for m in finding.members} == {f"ring {i}" for i in range(60)}
-    assert finding.tier in ("urgent", "review")
-    assert "infrastructure" in finding.families
+    assert finding.tier == "review"
+    assert finding.families == ("infrastructure", "text")
     assert len(finding.templates) == 5
     # no account sent two of them
     assert not any(e.id in ("linked_templates", "linked_clusters") for e in finding.evidence)
@@ -725,18 +748,20 @@ def test_a_campaign_of_one_prompt_each_is_one_finding_where_its_infrastructure_i
     assert all(m.harvest_prompts == 1 and m.harvest_share == 1.0 for m in finding.members)
 
 
-@pytest.mark.parametrize("networks", [0, 1])
-def test_without_fields_or_where_it_may_be_one_organisation_nothing_is_joined(networks: int, cache: Path) -> None:
-    findings = found_of_one_each(networks, cache).findings
-    assert {(f.tier, len(f.templates)) for f in findings} == {("watch", 1)}
-    # their accounts were first seen together and write alike, which gives a candidate, but no higher tier
-    whole = [f for f in findings if f.ways == ("infrastructure",)]
-    assert all(len(f.members) == 60 for f in whole)
-    assert len(whole) <= 1
-    pieces = [f for f in findings if f.ways == ("texts",)]
-    assert len(pieces) == len(findings) - len(whole) == 5
-    for finding in pieces:
+def test_without_fields_nothing_is_joined(cache: Path) -> None:
+    findings = found_of_one_each(0, cache).findings
+    assert {(f.tier, len(f.templates), f.ways) for f in findings} == {("watch", 1, ("texts",))}
+    assert len(findings) == 5
+    for finding in findings:
         numbers = [int(m.account.removeprefix("ring ")) for m in finding.members]
         assert sorted(numbers) == list(range(numbers[0] % 5, 60, 5))
-        fits = [b.name for b in finding.benign_explanations if b.verdict == "fits" and b.caps == "watch"]
-        assert fits == ["one organisation (class, team, batch)"] * networks
+
+
+def test_what_may_be_one_organisation_is_not_joined(cache: Path) -> None:
+    detection = found_of_one_each(1, cache)
+    assert not any(e.id == "common_infrastructure" for c in detection.candidates for e in c.evidence)
+    pieces = [c for c in detection.candidates if c.ways == ("texts",) and c.accounts == 12]
+    assert len(pieces) == 5
+    for piece in pieces:
+        (one,) = (b for b in piece.benign_explanations if b.id == "one_organisation")
+        assert (one.verdict, one.statistic, one.bits) == ("fits", 1.0, pytest.approx(-12.0))

@@ -31,6 +31,8 @@ from harvestdetect.evidence.intent import (
     margins,
     targets_of,
 )
+from harvestdetect.judge.ledger import post, values_of
+from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.triage import judge
 from harvestdetect.settings import Settings
 from tests.evidence.table import intent_evidence
@@ -292,10 +294,13 @@ def test_without_other_texts_nothing_is_measured() -> None:
 
 def test_intent_alone_lifts_no_tier() -> None:
     found = intent_evidence([target(0.9)], ordinary(background()))
+    assert found[0].p_value < 0.01
     nothing: tuple[BenignExplanation, ...] = ()
-    (judgement,) = judge([found], [nothing], [True], deciding={}, fdr=0.05)
+    posted = post(shipped_ledger(), [values_of(found, {})])
+    (judgement,) = judge(posted, [nothing], ledger=shipped_ledger(), fdr=1.0)
     assert judgement.tier is None
     assert judgement.families == ()
+    assert judgement.rows == {}
 
 
 # ---------------------------------------------------------------- the benchmark, at toy size

@@ -205,7 +205,8 @@ def test_too_few_others_give_no_groups() -> None:
     assert draw_groups(pool_of(account, len(volume), excluded), own, account, seed=0) is None
     excluded[4] = False
     assert draw_groups(pool_of(account, len(volume), excluded), own, account, seed=0) is not None
-    assert draw_groups(Pool(start=np.empty(0, np.int64), volume=np.empty(0, np.int64)), own, account, seed=0) is None
+    none = np.empty(0, np.int64)
+    assert draw_groups(Pool(start=none, volume=none, sent=none), own, account, seed=0) is None
 
 
 @given(seed=st.integers(0, 500), members=st.integers(1, 130))

@@ -15,13 +15,11 @@ from harvestdetect.corpus.sign_ups import SignUps, sign_ups
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.candidate import timed_of
 from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
-from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.sign_ups import opened_when
 from harvestdetect.util.arrays import Ints, Ints32
 from tests.evidence.table import (
     COORDINATION,
-    SIGN_UPS,
     TEMPO,
     coordination_evidence,
     sign_up_evidence,
@@ -401,17 +399,6 @@ def test_members_without_any_time_are_compared_with_all() -> None:
     found = judged(of, np.arange(30))
     assert set(found) == {"sign_up_cohort"}
     assert found["sign_up_cohort"].p_value < 1e-4
-
-
-def test_what_a_common_interest_explains_needs_a_template() -> None:
-    rng = np.random.default_rng(0)
-    time = np.concatenate((machines(rng).ravel(), people(rng, OTHERS).ravel()))
-    model = adopted(rng, time)
-    names = {e.id for e in time_evidence(GROUPS, time) + coordination_evidence(GROUPS, time, model=model)}
-    names |= set(SIGN_UPS)
-    need_template = {m.id for m in MEASURES if m.family == "time" and m.needs_template}
-    assert need_template < names
-    assert "hand_over" not in need_template
 
 
 # ---------------------------------------------------------------- times that are missing in part

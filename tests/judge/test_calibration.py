@@ -1,4 +1,4 @@
-"""Calibration on benign traffic: valid p-values, a file that round-trips, errors that say what is wrong."""
+"""Calibration on benign traffic: what it lowers, a file that round-trips, errors that say what is wrong."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -23,25 +21,22 @@ from harvestdetect.cli.main import main
 from harvestdetect.context import Context
 from harvestdetect.data import PROMPT_SCHEMA, TIERS, BenignExplanation, Detection, Evidence, Family, SourceFile, Tier
 from harvestdetect.errors import CalibrationError, OutputError, SettingsError
-from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
-from harvestdetect.evidence.measures import deciding
+from harvestdetect.judge import calibration as calibrating
 from harvestdetect.judge.calibration import (
     CONFIDENCE,
     MATTERS,
-    TAIL,
     Calibration,
     Half,
-    calibrated,
-    calibrated_p,
     check_calibration,
     expected_findings,
     fit_calibration,
-    fit_measure,
     half_of,
     summary,
 )
 from harvestdetect.judge.calibration_file import VERSION, load_calibration, save_calibration
-from harvestdetect.judge.triage import judge
+from harvestdetect.judge.ledger import EFFECT, Curve, Ledger
+from harvestdetect.judge.measure import judgements_of
+from harvestdetect.judge.verdict import Scale
 from harvestdetect.pipeline import Scan
 from harvestdetect.settings import Settings, load_settings
 from harvestdetect.util.files import file_digest
@@ -49,7 +44,16 @@ from harvestdetect.util.files import file_digest
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
 P_VALUES = st.one_of(st.floats(0, 1), st.floats(0, 320).map(lambda x: 10.0**-x))
-DECIDING = {"structure": ("even_load",)}
+FAMILIES: Mapping[str, Family] = {"even_load": "structure", "flat_day": "time", "rigid_wording": "text"}
+LEDGER = Ledger(
+    curves={
+        id_: Curve(family=family, knots=(0.0, 12.0), bits=(-1.0, 8.0), tails=(1.0, 0.001), weight=1.0)
+        for id_, family in FAMILIES.items()
+    },
+    prior=-3.0,
+    steady=20.0,
+)
+STRANGE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,32 +61,24 @@ class Weighed:
     evidence: tuple[Evidence, ...]
     benign: tuple[BenignExplanation, ...] = ()
     templated: bool = True
+    targets: tuple[str, ...] = ()
+    readings: Mapping[str, float] = field(default_factory=dict)
 
 
-def evidence(name: str, family: Family, p_value: float) -> Evidence:
-    return Evidence(
-        id=name,
-        name=f"the {name}",
-        family=family,
-        value=1.0,
-        null="chance",
-        expected=0.0,
-        p_value=p_value,
-        sentence="A sentence.",
-    )
-
-
-def weighed(cap: Tier | None = None, templated: bool = True, **families: float) -> Weighed:
-    names = {"structure": "even_load", "time": "flat_day", "text": "rigid_wording"}
-    fits = BenignExplanation(
-        id="reading", name="a reading", verdict="fits", statistic=1.0, sentence="A sentence.", caps=cap
-    )
-    measures: list[tuple[Family, float]] = [(f, families[f]) for f in ("structure", "time", "text") if f in families]
+def weighed(cap: Tier | None = None, copies: float | None = None, **p_values: float) -> Weighed:
+    """A candidate with p-values of measures, and one reading."""
+    fits = BenignExplanation(id="rule", name="a rule", verdict="fits", statistic=1.0, sentence="A sentence.", caps=cap)
     return Weighed(
-        evidence=tuple(evidence(names[family], family, p) for family, p in measures),
+        evidence=tuple(
+            Evidence(
+                id=id_, name=f"the {id_}", family=FAMILIES[id_], value=2.0, null="chance", expected=1.0, p_value=p,
+                sentence="A sentence.",
+            )
+            for id_, p in p_values.items()
+        ),
         benign=(fits,) if cap else (),
-        templated=templated,
-    )
+        readings={} if copies is None else {"copies": copies},
+    )  # fmt: skip
 
 
 def detection(prompts: int = 1000, name: str = "benign.jsonl") -> Detection:
@@ -107,165 +103,69 @@ def fitted(
         detection(),
         candidates,
         halves or [Half(candidates=candidates[::2], prompts=400), Half(candidates=candidates[1::2], prompts=600)],
+        ledger=LEDGER,
         settings=options or Settings(encoder="fast"),
-        deciding=DECIDING,
         created="2026-11-20T10:00:00+00:00",
     )
 
 
-def uniform(count: int, seed: int = 0) -> list[Weighed]:
-    rng = np.random.default_rng(seed)
-    return [
-        weighed(structure=float(rng.random()), time=float(rng.random()), text=float(rng.random())) for _ in range(count)
-    ]
+def tiers(candidates: Sequence[Any], calibration: Calibration | None = None) -> list[Tier | None]:
+    """The tiers of the candidates of a scan, with or without a calibration."""
+    scale = Scale(fdr=0.2, ledger=LEDGER, calibration=calibration)
+    return [judgement.tier for judgement in scale.judge(candidates)]
 
 
-# ---------------------------------------------------------------- p-values
+# ---------------------------------------------------------------- what it lowers
 
 
-@pytest.mark.parametrize("count", [20, 60, 250])
-@pytest.mark.parametrize("power", [0.2, 1.0, 3.0])
-def test_p_values_are_valid_where_candidates_are_alike(count: int, power: float) -> None:
-    """Own p-values are ``u ** power``: too small by far for 3, too large for 0.2. Calibrated, both are right."""
-    rng = np.random.default_rng(count)
-    times = 1500
-    found = np.empty(times)
-    for i in range(times):
-        drawn = rng.random(count + 1) ** power
-        found[i] = calibrated_p(fit_measure(drawn[1:].tolist()), float(drawn[0]))[0]
-    for level in (0.5, 0.2, 0.05, 0.02, 0.005):
-        share = (found <= level).mean()
-        error = math.sqrt(level * (1 - level) / times)
-        assert share <= level + 3 * error, level
-        if power >= 1:  # as sure as it can be, not only safe
-            assert share >= level - 4 * error - 1.5 / (count + 1), level
+def test_what_is_usual_in_benign_traffic_is_no_finding() -> None:
+    strange = weighed(even_load=STRANGE, flat_day=STRANGE)
+    assert tiers([strange]) == ["urgent"]
+    usual = fitted([strange] * 60)
+    assert tiers([strange], usual) == [None]
+    half = fitted([weighed(even_load=STRANGE, flat_day=0.5)] * 60)
+    assert tiers([strange], half) == ["review"]
+    assert tiers([strange], fitted([weighed(even_load=0.5, flat_day=0.5)] * 60)) == ["urgent"]
 
 
-def test_beyond_the_benign_candidates_the_tail_is_valid_too() -> None:
-    rng = np.random.default_rng(1)
-    times, count, power = 40_000, 30, 2.0
-    drawn = rng.random((times // 40, count)) ** power
-    new = rng.random((times // 40, 40)) ** power
-    found = np.array(
-        [
-            calibrated_p(measure, p)[0]
-            for measure, several in zip((fit_measure(d.tolist()) for d in drawn), new.tolist(), strict=True)
-            for p in several
-        ]
-    )
-    for level in (0.01, 0.003, 0.001):  # all below 1 / 31
-        assert (found <= level).mean() <= level * 1.6
-        assert (found <= level).mean() >= level * 0.4
-
-
-@given(st.lists(P_VALUES, min_size=1, max_size=30), st.lists(P_VALUES, min_size=2, max_size=12))
-@settings(max_examples=300, deadline=None)
-def test_calibration_is_monotone_and_a_p_value(benign: list[float], p_values: list[float]) -> None:
-    measure = fit_measure(benign)
-    found = [calibrated_p(measure, p)[0] for p in sorted(p_values)]
-    assert all(0 <= p <= 1 for p in found)
-    assert all(a <= b * (1 + 1e-12) for a, b in pairwise(found))
-
-
-@pytest.mark.parametrize("count", [10 * TAIL - 1, 10 * TAIL, 400])
-def test_large_calibrations_are_monotone_as_well(count: int) -> None:
-    rng = np.random.default_rng(count)
-    for power in (0.1, 1.0, 4.0):
-        measure = fit_measure((rng.random(count) ** power).tolist())
-        found = [calibrated_p(measure, float(p))[0] for p in 10.0 ** np.linspace(-300, 0, 2000)]
-        assert all(a <= b for a, b in pairwise(found))
-
-
-@given(st.lists(P_VALUES, min_size=1, max_size=60), P_VALUES)
-@settings(max_examples=300, deadline=None)
-def test_few_benign_candidates_never_make_a_p_value_smaller(benign: list[float], p_value: float) -> None:
-    assert len(benign) < 10 * TAIL
-    assert calibrated_p(fit_measure(benign), p_value)[0] >= p_value
-
-
-def test_many_benign_candidates_may_show_a_p_value_to_be_too_large() -> None:
-    rng = np.random.default_rng(3)
-    large = (rng.random(10 * TAIL) ** 0.1).tolist()  # hardly any below a half
-    assert calibrated_p(fit_measure(large), 0.5)[0] < 0.05
-    assert calibrated_p(fit_measure(large[1:]), 0.5)[0] == 0.5
-    assert calibrated_p(fit_measure(large), 1e-9) == (pytest.approx(1e-9, rel=10), True)
-    assert calibrated_p(fit_measure(large), 1e-9)[0] >= 1e-9
-
-
-def test_the_rank_among_benign_candidates() -> None:
-    measure = fit_measure([i / 1000 for i in range(1, 1000)])
-    assert calibrated_p(measure, 0.25) == (pytest.approx(251 / 1000), False)
-    assert calibrated_p(measure, 0.001) == (pytest.approx(2 / 1000), False)
-    p_value, extrapolated = calibrated_p(measure, 0.0005)
-    assert extrapolated
-    assert p_value < 1 / 1000
-
-
-@pytest.mark.parametrize("count", [200, 1000, 4000])
-def test_where_the_benign_candidates_agree_nothing_changes(count: int) -> None:
-    measure = fit_measure(((np.arange(count) + 0.5) / count).tolist())
-    for p_value in (0.9, 0.3, 0.05, 2 / count):
-        assert calibrated_p(measure, p_value)[0] == pytest.approx(p_value, rel=1.5 / (p_value * count))
-    for decades in (4, 6, 9):  # extrapolated: the less was seen, the more careful
-        p_value = 10.0**-decades
-        found = calibrated_p(measure, p_value)[0]
-        assert p_value <= found <= p_value * 10 ** (decades * 4.6 / (count / 10) ** 0.5)
-
-
-def test_too_narrow_a_null_is_made_up_for() -> None:
-    rng = np.random.default_rng(4)
-    narrow = (rng.random(300) ** 5).tolist()
-    found = calibrated_p(fit_measure(narrow), 1e-10)[0]  # a hundredth, were the power known
-    assert 2e-3 < found < 5e-2
-
-
-@pytest.mark.parametrize("count", [1, 5, 15])
-def test_a_few_benign_candidates_count_beside_the_own_null(count: int) -> None:
-    alike, extreme = [math.exp(-1)] * count, [1e-12] * count
-    assert 1e-9 <= calibrated_p(fit_measure(alike), 1e-9)[0] < 1e-4
-    assert calibrated_p(fit_measure(extreme), 1e-13)[0] > calibrated_p(fit_measure(alike), 1e-13)[0]
-    assert calibrated_p(fit_measure(extreme), 1e-12)[0] >= (count + 1) / (count + 1)
-    assert count < TAIL
-
-
-def test_equal_p_values_everywhere() -> None:
-    for count in (1, 19, 20, 300):
-        measure = fit_measure([1.0] * count)
-        assert calibrated_p(measure, 1.0)[0] == 1
-        assert calibrated_p(measure, 1e-5)[0] >= 1e-5
-    assert calibrated_p(fit_measure([0.0] * 50), 0.0)[0] == 1
-
-
-FAR: tuple[tuple[str, Family, float], ...] = (
-    ("even_load", "structure", 0.2),
-    ("new measure", "time", 0.2),
-    ("flat_day", "time", 1e-20),
+CANDIDATES = st.lists(
+    st.builds(
+        weighed,
+        even_load=P_VALUES,
+        flat_day=P_VALUES,
+        cap=st.sampled_from([None, "review", "watch"]),
+        copies=st.one_of(st.none(), st.floats(-5, 0)),
+    ),
+    max_size=12,
 )
 
 
-def test_evidence_takes_the_calibrated_p_value_and_says_so() -> None:
-    found = fitted(uniform(300))
-    items = [evidence(*of) for of in FAR]
-    first, second, third = calibrated(found, items)
-    assert first.p_value == calibrated_p(found.measures["even_load"], 0.2)[0]
-    assert first.null == "chance; calibrated on 300 benign candidates"
-    assert second == items[1]
-    assert third.null == "chance; calibrated on 300 benign candidates, beyond them all: extrapolated"
-    assert replace(first, p_value=0.2, null="chance") == items[0]
-    assert calibrated(found, []) == []
+@given(CANDIDATES, CANDIDATES)
+@settings(max_examples=100, deadline=None)
+def test_a_calibration_raises_no_probability(candidates: list[Any], benign: list[Weighed]) -> None:
+    innocents = fitted(benign).innocents
+    before, after = (judgements_of(candidates, ledger=LEDGER, fdr=0.2, innocents=some) for some in ((), innocents))
+    for one, other in zip(before, after, strict=True):
+        assert other.probability <= one.probability + 1e-12
+        assert other.score <= one.score + 1e-4
+
+
+def test_one_without_candidates_changes_nothing() -> None:
+    candidates = [weighed(even_load=1e-5, flat_day=0.1), weighed(rigid_wording=STRANGE)]
+    scales = [Scale(fdr=0.2, ledger=LEDGER, calibration=c) for c in (None, fitted([]))]
+    assert scales[0].judge(candidates) == scales[1].judge(candidates)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- fitting
 
 
-def test_fitting_collects_every_measure_of_every_candidate() -> None:
-    candidates = [weighed(structure=0.5), weighed(structure=0.1, time=0.7), weighed(text=1e-310)]
-    found = fitted(candidates)
-    assert {n: m.p_values for n, m in found.measures.items()} == {
-        "even_load": (0.1, 0.5),
-        "flat_day": (0.7,),
-        "rigid_wording": (1e-300,),
-    }
+def test_fitting_keeps_the_values_of_every_candidate() -> None:
+    found = fitted([weighed(even_load=0.5), weighed(even_load=0.1, flat_day=0.01, copies=-2.0), weighed(copies=-1.0)])
+    assert found.innocents == (
+        {"even_load": pytest.approx(0.30103), f"even_load{EFFECT}": 1.0},
+        {"even_load": 1.0, f"even_load{EFFECT}": 1.0, "flat_day": 2.0, f"flat_day{EFFECT}": 1.0, "copies": -2.0},
+        {"copies": -1.0},
+    )
     counts = {"prompts": 1000, "accounts": 50, "first_seen": 5, "last_seen": 9}
     assert found.counts == {"candidates": 3, "calibrating": 3, **counts}
     assert found.files == (("benign.jsonl", "ab" * 32),)
@@ -274,44 +174,40 @@ def test_fitting_collects_every_measure_of_every_candidate() -> None:
     assert len(found.held_out) == 3
 
 
-def test_candidates_that_are_held_down_to_watch_are_not_learnt_from() -> None:
-    candidates = [weighed(structure=0.5), weighed(structure=1e-9, cap="watch"), weighed(structure=0.2, cap="review")]
+def test_candidates_that_a_hard_rule_holds_down_to_watch_are_not_learnt_from() -> None:
+    candidates = [weighed(even_load=0.5), weighed(even_load=1e-9, cap="watch"), weighed(even_load=0.2, cap="review")]
     found = fitted(candidates)
-    assert found.measures["even_load"].p_values == (0.2, 0.5)
+    assert [one["even_load"] for one in found.innocents] == pytest.approx([0.30103, 0.69897])
     assert (found.counts["candidates"], found.counts["calibrating"]) == (3, 2)
     assert len(found.held_out) == 3
-    assert "2 candidates are few" in summary(found, fdr=0.01)
-    assert "few" not in summary(fitted(uniform(TAIL)), fdr=0.01)
+    assert summary(found, fdr=0.2).startswith("2 innocent candidates\n")
+    assert summary(fitted(candidates[:1]), fdr=0.2).startswith("1 innocent candidate\n")
 
 
 def test_a_benign_dump_without_candidates() -> None:
     found = fitted([])
-    assert found.measures == {}
-    item = evidence("even_load", "structure", 0.3)
-    assert calibrated(found, [item]) == [item]
-    rates = expected_findings(found, prompts=1000, fdr=0.01)
+    assert found.innocents == ()
+    rates = expected_findings(found, prompts=1000, fdr=0.2)
     assert {t: (r.found, r.expected) for t, r in rates.items()} == dict.fromkeys(TIERS, (0, 0.0))
     assert rates["urgent"].at_most == pytest.approx(-math.log(1 - CONFIDENCE))
-    assert summary(found, fdr=0.01).splitlines()[2].startswith("urgent: 0 findings per 100,000 benign prompts")
-    assert "e+" not in summary(found, fdr=0.01)
+    assert summary(found, fdr=0.2).splitlines()[2].startswith("urgent: 0 findings per 100,000 benign prompts")
+    assert "e+" not in summary(found, fdr=0.2)
 
 
 def test_the_rate_is_of_each_half_calibrated_on_the_other() -> None:
     """What one half shows to be usual is no finding in the other."""
-    strange = [weighed(structure=1e-9) for _ in range(40)]
+    strange = [weighed(even_load=STRANGE) for _ in range(60)]
     both = [Half(candidates=strange, prompts=500), Half(candidates=strange, prompts=500)]
-    assert expected_findings(fitted(strange, both), prompts=1000, fdr=0.01)["review"].found == 0
-    alone = [Half(candidates=strange, prompts=500), Half(candidates=uniform(40), prompts=500)]
-    assert expected_findings(fitted(strange, alone), prompts=1000, fdr=0.01)["review"].found == 40
+    assert expected_findings(fitted(strange, both), prompts=1000, fdr=0.2)["review"].found == 0
+    one = [Half(candidates=strange[:1], prompts=500), Half(candidates=[weighed(even_load=0.5)] * 60, prompts=500)]
+    assert expected_findings(fitted(strange, one), prompts=1000, fdr=0.2)["review"].found == 1
 
 
 def test_rates_by_tier_cut_and_size() -> None:
-    one = Half(
-        candidates=[weighed(structure=1e-12, time=1e-12), weighed(structure=1e-12, time=1e-12, cap="watch")],
-        prompts=30_000,
-    )
+    strange = {"even_load": STRANGE, "flat_day": STRANGE}
+    one = Half(candidates=[weighed(**strange), weighed(**strange, cap="watch")], prompts=30_000)
     found = fitted([], [one, Half(candidates=[], prompts=20_000)])
-    rates = expected_findings(found, prompts=100_000, fdr=0.01)
+    rates = expected_findings(found, prompts=100_000, fdr=0.2)
     assert {t: (r.found, r.expected) for t, r in rates.items()} == {
         "urgent": (1, 2.0),
         "review": (0, 0.0),
@@ -319,7 +215,7 @@ def test_rates_by_tier_cut_and_size() -> None:
     }
     assert rates["urgent"].at_most > rates["urgent"].expected
     assert expected_findings(found, prompts=100_000, fdr=1e-13)["urgent"].found == 0
-    assert expected_findings(replace(found, held_out_prompts=0), prompts=5, fdr=0.01) == {}
+    assert expected_findings(replace(found, held_out_prompts=0), prompts=5, fdr=0.2) == {}
 
 
 @given(st.lists(st.text(min_size=1, max_size=6), max_size=30))
@@ -352,19 +248,7 @@ def test_halves_are_about_halves_and_keep_what_else_a_batch_holds() -> None:
 # ---------------------------------------------------------------- the file
 
 
-@given(
-    st.lists(
-        st.builds(
-            weighed,
-            structure=P_VALUES,
-            time=P_VALUES,
-            cap=st.sampled_from([None, "review", "watch"]),
-            templated=st.booleans(),
-        ),
-        max_size=25,
-    ),
-    st.text(max_size=20),
-)
+@given(CANDIDATES, st.text(max_size=20))
 @settings(max_examples=60, deadline=None)
 def test_a_calibration_survives_its_file(
     tmp_path_factory: pytest.TempPathFactory, candidates: list[Weighed], name: str
@@ -388,7 +272,7 @@ def stored(tmp_path: Path) -> Callable[..., Path]:
 
     def write(text: str | None = None, **changes: Any) -> Path:
         file = tmp_path / "benign.json"
-        save_calibration(fitted(uniform(30)), file)
+        save_calibration(fitted([weighed(even_load=0.1, copies=-1.0)] * 3), file)
         if text is None:
             values = json.loads(file.read_text())
             values.update(changes)
@@ -416,24 +300,25 @@ def test_other_json_is_no_calibration(stored: Callable[..., Path], text: str) ->
 
 @pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, 1.5, True])
 def test_another_version_of_the_file_is_refused(stored: Callable[..., Path], version: Any) -> None:
-    with pytest.raises(
-        CalibrationError, match=rf"is of version {version!r}, this harvestdetect reads 1 and {VERSION};"
-    ):
+    with pytest.raises(CalibrationError, match=rf"is of version {version!r}, this harvestdetect reads {VERSION}; make"):
         load_calibration(stored(version=version))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_calibration_by_p_values_must_be_made_again(stored: Callable[..., Path], version: int) -> None:
+    with pytest.raises(CalibrationError, match=rf"is of version {version}, whose p-values no longer decide; make it"):
+        load_calibration(stored(version=version, measures={"even_load": [0.1, 0.5]}))
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"measures": ...},
-        {"measures": []},
-        {"measures": {"even_load": "0.5"}},
-        {"measures": {"even_load": []}},
-        {"measures": {"even_load": [0.5, 0.1]}},
-        {"measures": {"even_load": [0.0, 0.1]}},
-        {"measures": {"even_load": [-0.5]}},
-        {"measures": {"even_load": [0.5, 1.5]}},
-        {"measures": {"even_load": [None]}},
+        {"innocents": ...},
+        {"innocents": {}},
+        {"innocents": [0.5]},
+        {"innocents": [{"even_load": "0.5"}]},
+        {"innocents": [{"even_load": None}]},
+        {"innocents": [{"even_load": [0.5]}]},
         {"held_out": ...},
         {"held_out": [[0.1, 0.2]]},
         {"held_out": [[0.1, 0.2, "0.3"]]},
@@ -502,14 +387,6 @@ def test_a_scan_with_other_settings_may_not(name: str) -> None:
         check_calibration(fitted([], options=own), settings=own.replace(**{name: CHANGED[name]}), version=__version__)
 
 
-def test_a_calibration_of_a_version_without_preambles_fits_any_scan() -> None:
-    own = Settings(encoder="fast")
-    made = fitted([], options=own)
-    older = replace(made, settings={name: value for name, value in made.settings.items() if name != "find_preambles"})
-    for scanned in (own, own.replace(find_preambles=False)):
-        check_calibration(older, settings=scanned, version=__version__)
-
-
 ENTRY = """[[entry]]
 id = "own"
 kind = "scaffold"
@@ -553,9 +430,12 @@ def test_nor_one_with_another_model_or_version() -> None:
         check_calibration(fitted([]), settings=own, version="9.9")
 
 
-def test_one_of_a_version_with_the_same_measures_is_used() -> None:
+def test_one_of_a_version_with_the_same_measures_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Settings(encoder="fast")
     older = dataclasses.replace(fitted([]), versions={"harvestdetect": "0.1.0", "numpy": "2"})
+    with pytest.raises(CalibrationError, match=rf"made by harvestdetect 0\.1\.0, this is {__version__}"):
+        check_calibration(older, settings=own, version=__version__)
+    monkeypatch.setattr(calibrating, "SAME_MEASURES", frozenset({"0.1.0", __version__}))
     check_calibration(older, settings=own, version=__version__)
     with pytest.raises(CalibrationError, match=rf"made by harvestdetect 0\.0\.9, this is {__version__}"):
         check_calibration(
@@ -587,7 +467,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         assert measure_all
         seen.append(context.settings)
         names = [a for batch in source for a in batch.prompts.column("account").to_pylist()]
-        measured: Any = [weighed(structure=0.5) for _ in sorted(set(names))]
+        measured: Any = [weighed(even_load=0.5) for _ in sorted(set(names))]
         return Scan(detection=detection(len(names)), measured=measured)
 
     monkeypatch.setattr(harvestdetect.calibration, "run_scan", run_scan)
@@ -619,12 +499,12 @@ def test_calibrate_scans_the_whole_and_both_halves(
     assert len(scans) == 3
     found = load_calibration(out)
     assert found.settings["min_accounts"] == 12
-    assert len(found.measures["even_load"].p_values) == 60
+    assert len(found.innocents) == 60
     assert len(found.held_out) == found.held_out_prompts == 60
     assert printed.startswith(
         "60 prompts of 50 accounts gave 60 candidates. The calibration uses the 60 that no benign explanation caps "
     )
-    assert "\n\nmeasure  " in printed
+    assert "\n\n60 innocent candidates\n" in printed
     assert f"scan DUMP --calibration {out} --out OUT" in printed
     check_calibration(found, settings=Settings(encoder="fast", min_accounts=12), version=__version__)
 
@@ -676,66 +556,3 @@ def test_calibrate_says_what_is_wrong(
         assert (code, printed) == (status, ""), message
         assert message in err
     assert not (tmp_path / "x").exists()
-
-
-# ---------------------------------------------------------------- files of version 1
-
-DATA = Path(__file__).parent / "data"
-"""A calibration of version 1, written before ids existed, and the candidates of a scan with it, by the same code."""
-
-
-def judged_then() -> list[dict[str, Any]]:
-    """A candidate each: ``evidence`` has name, family, p-value and calibrated p-value of every measure."""
-    return [json.loads(line) for line in (DATA / "judged_v1.jsonl").read_text().splitlines()]
-
-
-def test_a_file_of_version_1_is_read_by_names() -> None:
-    found = load_calibration(DATA / "calibration_v1.json")
-    stored_then = json.loads((DATA / "calibration_v1.json").read_text())
-    assert stored_then["version"] == 1 < VERSION
-    assert {m.p_values for m in found.measures.values()} == {tuple(p) for p in stored_then["measures"].values()}
-    for name, p_values in stored_then["measures"].items():
-        assert found.measures[MEASURE_IDS[name]].p_values == tuple(p_values)
-    check_calibration(found, settings=Settings(encoder="fast"), version=__version__)
-
-
-def test_a_file_of_version_1_gives_the_judgements_that_it_gave_then() -> None:
-    calibration = load_calibration(DATA / "calibration_v1.json")
-    then = judged_then()
-    raw = [[evidence(MEASURE_IDS[name], family, p) for name, family, p, _ in row["evidence"]] for row in then]
-    now = [calibrated(calibration, items) for items in raw]
-    for row, items in zip(then, now, strict=True):
-        assert [item.p_value for item in items] == [p for _, _, _, p in row["evidence"]]
-    assert now != raw
-    readings = [
-        [
-            BenignExplanation(
-                id=EXPLANATION_IDS[name], name=name, verdict=verdict, statistic=None, sentence="", caps=caps
-            )
-            for name, verdict, caps in row["benign"]
-        ]
-        for row in then
-    ]
-    judgements = judge(now, readings, [row["templated"] for row in then], deciding=deciding(), fdr=0.01)
-    assert {j.tier for j in judgements} == {"urgent", "watch", None}
-    for row, judgement in zip(then, judgements, strict=True):
-        assert (judgement.tier, judgement.uncapped) == (row["tier"], row["uncapped"])
-        assert (judgement.score, judgement.q_value) == (row["score"], row["q_value"])
-        families = [[f.family, f.p_value, f.adjusted, f.stands] for f in judgement.standings]
-        assert families == row["families"]
-        assert list(judgement.capped_by if judgement.uncapped != judgement.tier else ()) == row["capped_by"]
-
-
-def test_a_file_of_version_1_becomes_one_of_this_version(tmp_path: Path) -> None:
-    found = load_calibration(DATA / "calibration_v1.json")
-    save_calibration(found, tmp_path / "again.json")
-    assert json.loads((tmp_path / "again.json").read_text())["version"] == VERSION
-    assert load_calibration(tmp_path / "again.json") == found
-
-
-def test_a_name_that_no_measure_had_is_no_calibration(tmp_path: Path) -> None:
-    values = json.loads((DATA / "calibration_v1.json").read_text())
-    values["measures"]["\x1b[31m even load"] = [0.5]
-    (tmp_path / "c.json").write_text(json.dumps(values))
-    with pytest.raises(CalibrationError, match=r"no measure is named '\\x1b\[31m even load'"):
-        load_calibration(tmp_path / "c.json")

@@ -44,6 +44,7 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import batches_of
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.ledger import EFFECT
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement
 from harvestdetect.template.clusters import template_of
@@ -302,6 +303,8 @@ def test_an_address_that_a_slot_cuts_is_redacted_too() -> None:
 # ---------------------------------------------------------------- findings
 
 
+ROWS = {"even_load": 9.0, f"even_load{EFFECT}": 2.5, "flat_day": 0.8, "rigid_wording": 0.01, "copies": -1.25}
+"""A ledger of 12.5 bits after a prior of 1.44."""
 ACCOUNTS = ("ada", "bob", "cyd", "dan", "eve", "fay")
 
 
@@ -335,7 +338,9 @@ class Case:
         volume = np.bincount(prompts.account, minlength=len(prompts.accounts)).astype(np.int32)
         return finding_of(
             campaign,
-            Judgement(tier=tier, score=12.5, q_value=1e-6, families=("structure", "text")),
+            Judgement(
+                tier=tier, score=12.5, probability=0.9998, q_value=1e-6, families=("structure", "text"), rows=ROWS
+            ),
             measured(
                 evidence("flat_day", "time", 0.001),
                 evidence("even_load", "structure", 0.0001),
@@ -363,7 +368,9 @@ def evidence(name: str, family: Any, p_value: float) -> Evidence:
 
 
 def measured(*found: Evidence, targets: tuple[str, ...] = ()) -> MeasuredCandidate:
-    return MeasuredCandidate(evidence=found, benign=(), templated=True, targets=targets, shared_values=())
+    return MeasuredCandidate(
+        evidence=found, benign=(), templated=True, targets=targets, shared_values=(), readings={"copies": -3.0}
+    )
 
 
 def make_case(*, times: bool = True) -> Case:
@@ -415,6 +422,19 @@ def test_a_finding_counts_what_the_campaign_holds(case: Case) -> None:
     assert [n for _, n in found.days] == [6, 0, 5, 0, 5, 0, 4, 0, 3]
     assert [t.template_id for t in found.templates] == ["t-bbbb", "t-aaaa"]
     assert [e.id for e in found.evidence] == ["even_load", "rigid_wording", "flat_day"]
+    assert found.probability == 0.9998
+
+
+def test_the_ledger_of_a_finding_has_a_row_per_measure_and_reading_the_strongest_first(case: Case) -> None:
+    rows = case.finding().ledger
+    assert [(row.id, row.family, row.bits) for row in rows] == [
+        ("prior", None, 1.44),
+        ("even_load", "structure", 11.5),
+        ("copies", "text", -1.25),
+        ("flat_day", "time", 0.8),
+    ]
+    assert [row.name for row in rows][1:] == ["the even_load", "prompts that repeat another", "the flat_day"]
+    assert sum(row.bits for row in rows) == pytest.approx(12.5, abs=0.05)
 
 
 def test_members_are_sorted_by_membership_then_account(case: Case) -> None:
@@ -474,7 +494,7 @@ def test_candidates_with_a_rigid_template_each_are_held_to_the_cut_between_two(
     case: Case, rigid: tuple[int, ...], relief: float
 ) -> None:
     lone = dataclasses.replace(case.campaign, clusters=np.array([5], np.int32))
-    judgement = Judgement(tier="review", score=1.0, q_value=0.1, families=())
+    judgement = Judgement(tier="review", score=1.0, probability=0.9, q_value=0.1, families=())
     vectors = np.eye(60, dtype=np.float32)
     found = candidates_of(
         [case.campaign, lone], [judgement] * 2, [measured()] * 2, ["c-1", "c-2"],
@@ -551,7 +571,13 @@ def test_of_joined_parts_the_infrastructure_is_told_first(case: Case) -> None:
     def told(campaign: Campaign) -> str:
         return finding_of(
             campaign,
-            Judgement(tier="urgent", score=1.0, q_value=0.0, families=("structure", "time", "infrastructure")),
+            Judgement(
+                tier="urgent",
+                score=1.0,
+                probability=0.9,
+                q_value=0.0,
+                families=("structure", "time", "infrastructure"),
+            ),
             measured(*held), Sent(prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES),
             campaign_id="c-1", changes=(), low_share=0.2,
         ).summary.partition("; ")[2]  # fmt: skip

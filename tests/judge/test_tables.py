@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,21 +16,22 @@ import pytest
 
 from harvestdetect import Settings, pipeline, read_dumps
 from harvestdetect.context import open_context
-from harvestdetect.data import TIERS, Campaign, Family, Template
-from harvestdetect.evidence import explanations as benign
+from harvestdetect.data import Campaign, Family, Template
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData
-from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, Verdict, explained
+from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, Told
 from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
-from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, MEASURES, TARGETS, Measure, deciding
+from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, MEASURES, TARGETS, Measure
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.work_list import OwnSubjects
+from harvestdetect.evidence.readings import READINGS
 from harvestdetect.explain import render
 from harvestdetect.explain.campaign import explain_campaign
 from harvestdetect.explain.files import read_scan
-from harvestdetect.judge.calibration import calibrated, fit_calibration
-from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of
-from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates
-from harvestdetect.judge.triage import Judgement, changes
+from harvestdetect.judge.calibration import fit_calibration
+from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, ledger_rows
+from harvestdetect.judge.ledger import EFFECT, Curve
+from harvestdetect.judge.ledger_file import shipped_ledger
+from harvestdetect.judge.measure import SIGNIFICANT, MeasuredCandidate, judgements_of, measure_candidates, with_bits
+from harvestdetect.judge.triage import CARRIES, Judgement, changes
 from harvestdetect.report import detection_from_json, detection_json, html_report, write_outputs
 from harvestdetect.simulate import simulate
 from tests.judge.test_calibration import detection as benign_detection
@@ -38,6 +40,7 @@ from tests.report.making import make_detection
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
 SEED = 0
+FDR = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +93,10 @@ def test_ids_are_stable_names_and_labels_are_told_apart() -> None:
         ids = [row.id for row in rows]
         assert len(set(ids)) == len({row.label for row in rows}) == len(ids)
         assert all(re.fullmatch("[a-z][a-z_]*", id_) for id_ in ids)
-        assert all(row.source for row in rows)
     assert {m.family for m in MEASURES} == set(get_args(Family))
-    assert all(m.min_data for m in MEASURES)
-    assert all(e.cap in TIERS for e in EXPLANATIONS)
+    assert all(m.min_data and m.source for m in MEASURES)
+    # an explanation is judged by rows of the ledger, or is a hard rule
+    assert all(bool(e.rows) == (e.cap is None) for e in EXPLANATIONS)
 
 
 def test_what_older_files_name_is_in_the_tables() -> None:
@@ -108,74 +111,25 @@ def test_the_targets_are_those_of_the_file() -> None:
     assert [target["name"] for target in tomllib.loads(text)["target"]] == list(TARGETS)
 
 
-def test_what_the_table_says_of_measures() -> None:
-    assert {family: len(ids) for family, ids in deciding().items()} == {
-        "text": 2, "structure": 3, "time": 8, "infrastructure": 5, "intent": 0,
-    }  # fmt: skip
-    assert all(m.clause for m in MEASURES if m.decides and m.family != "text")
-    assert not any(m.decides for m in MEASURES if m.closer_look)
+def test_what_the_tables_say_of_measures_and_readings() -> None:
+    assert all(m.clause for m in MEASURES if m.family not in ("text", "intent") and not m.closer_look and m not in MILD)
     assert [m for m in MEASURES if m.take is None] == [COMMON_INFRASTRUCTURE]
+    assert all(m.closer_look for m in MEASURES if m.family == "intent")
+    ids = [r.id for r in READINGS]
+    assert len(set(ids)) == len({r.label for r in READINGS}) == len(ids)
+    assert not set(ids) & {m.id for m in MEASURES}
+    assert all(re.fullmatch("[a-z][a-z_]*", id_) for id_ in ids)
+    assert {r.family for r in READINGS} == {"text", "structure", "time", "infrastructure"}
 
 
 NEWER = {"shared_list"}
 """Explanations that no file without ids names."""
-INPUTS: dict[str, Any] = {
-    "copies": 0.02,
-    "texts": 310,
-    "counts": np.full(40, 8, np.int32),
-    "load_ratio": 1.2,
-    "ratio_beyond": 1.1,
-    "even_p": 0.6,
-    "own_subjects": OwnSubjects(deviations=12.0, of_usual=0.9),
-    "sittings_p": 0.5,
-    "usual_sittings": 0.5,
-    "templated": True,
-    "several": 0.3,
-    "median_words": 40.0,
-    "days": 25.0,
-    "infrastructure_p": 0.4,
-    "in_common": 0.01,
-    "opened_p": 0.2,
-    "shares": {"org": 0.1, "network": 0.05, "asn": 0.3},
-    "known_as": None,
-}
-OTHERS: dict[str, Any] = {
-    "copies": 0.95,
-    "texts": 3,
-    "counts": np.full(40, 2, np.int32),
-    "load_ratio": 0.1,
-    "ratio_beyond": 0.1,
-    "even_p": 1e-9,
-    "own_subjects": None,
-    "sittings_p": 1e-9,
-    "usual_sittings": 0.0,
-    "templated": False,
-    "several": None,
-    "median_words": 2.0,
-    "days": None,
-    "infrastructure_p": 1e-9,
-    "in_common": 0.6,
-    "opened_p": None,
-    "shares": {},
-    "known_as": ("viral", "strawberry"),
-}
-
-
-@pytest.mark.parametrize("explanation", EXPLANATIONS, ids=lambda e: e.id)
-def test_an_explanation_reads_no_more_than_it_says(explanation: Explanation) -> None:
-    before = explanation.test(ExplanationInputs(**INPUTS))
-    assert set(explanation.inputs) <= set(INPUTS)
-    others = {name: value for name, value in OTHERS.items() if name not in explanation.inputs}
-    assert explanation.test(ExplanationInputs(**{**INPUTS, **others})) == before
-
-
-def test_thresholds_are_read_when_they_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    inputs = ExplanationInputs(**{**INPUTS, "median_words": 6.0})
-    (place,) = [i for i, explanation in enumerate(EXPLANATIONS) if explanation.id == "short_phrase"]
-    assert explained(inputs)[place].verdict == "unlikely"
-    monkeypatch.setattr(benign, "TEMPLATE_WORDS", 7)
-    assert explained(inputs)[place].verdict == "fits"
-    assert EXPLANATIONS[place].lifted_by() == "prompts of 7 words or more"
+MILD = [
+    m
+    for m in MEASURES
+    if m.id in ("linked_clusters", "shared_network_operator", "shared_client", "common_infrastructure")
+]
+"""Measures that a summary never mentions."""
 
 
 # ---------------------------------------------------------------- labels
@@ -188,28 +142,61 @@ def plain(judgements: Sequence[Judgement]) -> list[Judgement]:
 
 def test_rewording_every_label_changes_no_judgement(measuring: Measuring) -> None:
     measures = [replace(m, label=f"reworded {i}") for i, m in enumerate(MEASURES)]
-    explanations = [replace(e, label=f"another {i}") for i, e in enumerate(EXPLANATIONS)]
-    before, after = measuring.measured(), measuring.measured(measures, explanations)
-    judged = [judgements_of(b, fdr=0.01) for b in (before, after)]
-    assert {j.tier for j in judged[0]} >= {"urgent", "watch"}
-    assert any(j.capped_by for j in judged[0])
+    table = (*EXPLANATIONS, INNOCENT_TOY)
+    explanations = [replace(e, label=f"another {i}") for i, e in enumerate(table)]
+    before, after = measuring.measured(MEASURES, table), measuring.measured(measures, explanations)
+    judged = [judgements_of(b, ledger=shipped_ledger(), fdr=FDR) for b in (before, after)]
+    assert any(j.tier for j in judged[0])
+    assert all(j.capped_by == ("a toy reading",) for j in judged[0])
     assert plain(judged[0]) == plain(judged[1])
     for old, new in zip(before, after, strict=True):
         assert all(e.name.startswith("reworded ") for e in new.evidence)
         assert all(b.name.startswith("another ") for b in new.benign)
         names = {e.id: e.name for e in old.evidence}
         assert [replace(e, name=names[e.id]) for e in new.evidence] == list(old.evidence)
+        assert new.readings == old.readings
     # a calibration is keyed by ids too
     calibrations = [
         fit_calibration(
-            benign_detection(), some, [], settings=Settings(encoder="fast"), deciding=deciding(), created="2026"
+            benign_detection(), some, [], ledger=shipped_ledger(), settings=Settings(encoder="fast"), created="2026"
         )
         for some in (before, after)
     ]
     assert calibrations[0] == calibrations[1]
-    for old, new in zip(before, after, strict=True):
-        p_values = [[e.p_value for e in calibrated(calibrations[0], one.evidence)] for one in (old, new)]
-        assert p_values[0] == p_values[1]
+
+
+def test_a_candidate_is_shown_with_the_bits_of_its_rows(measuring: Measuring) -> None:
+    measured = measuring.measured()
+    judged = judgements_of(measured, ledger=shipped_ledger(), fdr=FDR)
+    readings_of = {e.id: e.rows for e in EXPLANATIONS}
+    for one, judgement in zip(measured, judged, strict=True):
+        shown = with_bits(one, judgement)
+        assert [replace(e, bits=None) for e in shown.evidence] == list(one.evidence)
+        for e in shown.evidence:
+            own = [judgement.rows[id_] for id_ in (e.id, e.id + EFFECT) if id_ in judgement.rows]
+            assert e.bits == (pytest.approx(sum(own), abs=0.01) if own else None)
+        for b in shown.benign:
+            own = [judgement.rows[id_] for id_ in readings_of[b.id] if id_ in judgement.rows]
+            assert b.bits == (pytest.approx(sum(own), abs=0.01) if own else None)
+            if readings_of[b.id]:
+                assert b.caps is None
+                assert b.verdict == ("unknown" if not own else "fits" if (b.bits or 0) <= -CARRIES else "unlikely")
+        rows = ledger_rows(judgement, one)
+        assert rows[0].id == "prior"
+        assert sum(row.bits for row in rows) == pytest.approx(judgement.score, abs=0.06 * len(judgement.rows))
+        assert all(abs(a.bits) >= abs(b.bits) for a, b in pairwise(rows[1:]))
+
+
+def test_a_closer_look_is_taken_where_a_measure_beyond_text_is_significant(measuring: Measuring) -> None:
+    closer = {m.id for m in MEASURES if m.closer_look}
+    looked = 0
+    for one in measuring.measured():
+        first = [e for e in one.evidence if e.id not in closer]
+        wanted = any(e.family != "text" and e.p_value <= SIGNIFICANT for e in first)
+        looked += wanted
+        assert wanted or len(first) == len(one.evidence)
+        assert not wanted or one.evidence != tuple(first)
+    assert 0 < looked < len(measuring.campaigns)
 
 
 # ---------------------------------------------------------------- a new measure, a new explanation
@@ -227,7 +214,6 @@ TOY = Measure(
     id="toy",
     family="time",
     label="a toy measure",
-    decides=True,
     tail="high",
     take=weekday,
     clause="they play with a toy",
@@ -235,43 +221,47 @@ TOY = Measure(
     source="this test",
 )
 INNOCENT_TOY = Explanation(
-    id="innocent_toy",
-    label="a toy reading",
-    test=lambda inputs: Verdict(fits=True, statistic=float(inputs.texts), sentence="It is a toy."),
-    inputs=("texts",),
-    cap="review",
-    lifted_by=lambda: "no toy at all",
-    source="this test",
-)
+    id="innocent_toy", label="a toy reading", cap="review",
+    tell=lambda inputs: Told(fits=True, statistic=float(inputs.texts), sentence="It is a toy."),
+)  # fmt: skip
+TOY_ROW = Curve(family="time", knots=(0.0, 12.0), bits=(0.0, 9.0), tails=(1.0, 0.01), weight=1.0)
 
 
 def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Measuring, tmp_path: Path) -> None:
     measures, explanations = (*MEASURES, TOY), (*EXPLANATIONS, INNOCENT_TOY)
     measured = measuring.measured(measures, explanations)
-    judgements = judgements_of(measured, fdr=0.01, measures=measures)
-    assert all("time" in j.families and j.tier != "urgent" for j in judgements)
-    # without a template one measure is not enough for a finding
-    found_at = [i for i, j in enumerate(judgements) if j.tier]
-    assert all(judgements[i].tier for i, m in enumerate(measured) if m.templated)
+    shipped = shipped_ledger()
+    # before the ledger is fitted again the measure is shown and does not count
+    before = judgements_of(measured, ledger=shipped, fdr=FDR)
+    assert all("toy" in {e.id for e in m.evidence} for m in measured)
+    plain_scores = [j.score for j in judgements_of(measuring.measured(), ledger=shipped, fdr=FDR)]
+    assert [j.score for j in before] == plain_scores
+    assert not any("toy" in j.rows for j in before)
+    assert all(next(e for e in with_bits(m, j).evidence if e.id == "toy").bits is None
+               for m, j in zip(measured, before, strict=True))  # fmt: skip
+
+    ledger = replace(shipped, curves={**shipped.curves, "toy": TOY_ROW}, steady=1e9)
+    judgements = judgements_of(measured, ledger=ledger, fdr=FDR)
+    assert all(j.rows["toy"] == pytest.approx(9.0, abs=0.1) for j in judgements)
+    assert all(j.tier != "urgent" for j in judgements)
     prompts = measuring.scan.corpus.prompts
     sent = Sent(prompts=prompts, volume=measuring.volume, templates=measuring.templates)
     ids = campaign_ids(measuring.campaigns, measuring.templates, prompts.accounts)
-    found = [
-        finding_of(
-            measuring.campaigns[i], judgements[i], measured[i], sent, campaign_id=ids[i],
-            changes=changes(judgements[i], fdr=0.01), low_share=0.2, measures=measures,
-        )
-        for i in found_at
-    ]  # fmt: skip
-    assert any("they play with a toy" in f.summary for f in found)
-    detection = make_detection(*found)
+    place = next(i for i, j in enumerate(judgements) if j.tier == "review" and "time" in j.families)
+    found = finding_of(
+        measuring.campaigns[place], judgements[place], with_bits(measured[place], judgements[place]), sent,
+        campaign_id=ids[place], changes=changes(judgements[place], fdr=FDR), low_share=0.2, measures=measures,
+    )  # fmt: skip
+    assert "they play with a toy" in found.summary
+    toy = next(row for row in found.ledger if row.id == "toy")
+    assert (toy.name, toy.family, toy.bits) == ("a toy measure", "time", pytest.approx(9.0, abs=0.1))
+    detection = make_detection(found)
     again = detection_from_json(detection_json(detection))
     assert [e.id for e in again.findings[0].evidence].count("toy") == 1
 
-    page = html_report(detection, measures=measures)
-    assert re.search(r'a toy measure <span class="mark">decides</span>', page)
+    page = html_report(detection)
+    assert "prompts are a toy." in page
     assert "a toy reading" in page
-    assert not re.search(r'a toy measure <span class="mark">decides</span>', html_report(detection))
 
     candidates = candidates_of(
         measuring.campaigns, judgements, measured, ids, sent, vectors=measuring.scan.vectors.astype(np.float32),
@@ -279,8 +269,7 @@ def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Me
     )  # fmt: skip
     write_outputs(replace(detection, candidates=candidates), tmp_path)
     scan = read_scan(tmp_path)
-    capped = next(c for c in scan.candidates.values() if c.capped_by == ("a toy reading",))
-    text = render(explain_campaign(scan, capped, explanations=explanations), width=200, color=False)
-    assert "a toy measure: " in text
-    assert "fits (caps at review): a toy reading. It is a toy." in text
-    assert "with no toy at all" in text
+    assert len(scan.candidates) == len(judgements)
+    text = render(explain_campaign(scan, next(iter(scan.candidates.values()))), width=200, color=False)
+    assert "a toy measure" in text
+    assert "a toy reading" in text

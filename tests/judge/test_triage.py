@@ -1,9 +1,9 @@
-"""The judgement: which tier by which rule, and never more than watch for wording alone."""
+"""The judgement: which tier so many bits give, and what other cuts would give."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,361 +12,233 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvestdetect.data import TIERS, BenignExplanation, Evidence, Family, RateStep, Tier
-from harvestdetect.evidence.observation import SUPPORTS
+from harvestdetect.data import TIERS, BenignExplanation, Family, RateStep, Tier
+from harvestdetect.judge.ledger import Curve, Ledger, Posted
 from harvestdetect.judge.triage import (
-    ALONE,
     BEYOND_TEXT,
+    CARRIES,
     NEIGHBOURS,
+    URGENT,
+    WATCH,
     Judgement,
     changes,
     expected_false,
-    family_p_values,
     judge,
+    q_values,
+    ranked,
     steps,
     tier_at,
+    tier_of,
+    tier_of_reach,
     what_if,
 )
 
-FDR = 0.01
-SURE = 1e-9
-P_VALUES = st.one_of(st.floats(0, 1), st.floats(0, 40).map(lambda x: 10.0**-x))
-BEYOND: tuple[Family, ...] = ("structure", "time", "infrastructure")
+FDR = 0.2
+FAMILIES: tuple[Family, ...] = ("text", *BEYOND_TEXT)
+BITS = st.floats(-30, 30)
+RANK = {tier: place for place, tier in enumerate([*TIERS, None])}
 
 
-def evidence(name: str, family: Family, p_value: float) -> Evidence:
-    return Evidence(
-        id=name,
-        name=f"the {name}",
-        family=family,
-        value=1.0,
-        null="chance",
-        expected=0.0,
-        p_value=p_value,
-        sentence="A sentence.",
-    )
+def curve(family: Family) -> Curve:
+    return Curve(family=family, knots=(0.0, 1.0), bits=(0.0, 1.0), tails=(1.0, 0.1), weight=1.0)
 
 
-def explanation(verdict: Any = "fits", caps: Tier | None = "watch") -> BenignExplanation:
-    return BenignExplanation(
-        id="reading", name="a reading", verdict=verdict, statistic=1.0, sentence="A sentence.", caps=caps
-    )
+def ledger_of(prior: float = 0.0, **held: Any) -> Ledger:
+    """A ledger with two rows in each family."""
+    return Ledger(curves={f"{f} {i}": curve(f) for f in FAMILIES for i in (1, 2)}, prior=prior, steady=50, **held)
 
 
-def measured(families: Mapping[Family, float], measures: int = 1) -> list[Evidence]:
-    """Evidence that gives these p-values per family: so many measures that say the same."""
-    return [evidence(f"{f} {i}", f, p) for f, p in families.items() for i in range(measures)]
+LEDGER = ledger_of()
+
+
+def posted(families: Mapping[Family, float]) -> Posted:
+    """The ledger of a candidate with so many bits in each family, in two rows."""
+    rows = {f"{f} {i}": bits / 2 for f, bits in families.items() for i in (1, 2)}
+    total = sum(rows.values())
+    return Posted(rows=rows, total=total, probability=float(1 - 1 / (1 + np.exp2(total))))
+
+
+def explanation(caps: Tier | None = "watch") -> BenignExplanation:
+    return BenignExplanation(id="rule", name="a rule", verdict="fits", statistic=1.0, sentence="A sentence.", caps=caps)
 
 
 def judged(
-    *families: Mapping[Family, float],
-    benign: Sequence[BenignExplanation] = (),
-    templated: bool = True,
-    measures: int = 1,
+    *families: Mapping[Family, float], benign: Sequence[BenignExplanation] = (), fdr: float = FDR
 ) -> list[Judgement]:
-    count = len(families)
-    return judge(
-        [measured(f, measures) for f in families],
-        [benign] * count,
-        [templated] * count,
-        deciding={},
-        fdr=FDR,
-    )
+    return judge(list(map(posted, families)), [benign] * len(families), ledger=LEDGER, fdr=fdr)
 
 
 def tier(families: Mapping[Family, float], **how: Any) -> Tier | None:
     return judged(families, **how)[0].tier
 
 
-# ---------------------------------------------------------------- families
-
-
-def test_one_p_value_per_family_by_simes() -> None:
-    found = family_p_values(
-        [
-            evidence("even load", "structure", 0.01),
-            evidence("one list of work", "structure", 0.04),
-            evidence("flat day", "time", 0.5),
-        ],
-        {},
-    )
-    assert found == {"structure": pytest.approx(0.02), "time": pytest.approx(0.5)}
-
-
-def test_only_the_deciding_measures_of_a_family_count() -> None:
-    items = [
-        evidence("rigid wording", "text", 0.3),
-        evidence("density", "text", 1e-12),
-        evidence("x", "time", 0.2),
-    ]
-    assert family_p_values(items, {"text": ("rigid wording",)}) == {
-        "text": pytest.approx(0.3),
-        "time": pytest.approx(0.2),
-    }
-    assert family_p_values([items[1]], {"text": ("rigid wording",)}) == {}
-    assert family_p_values([], {}) == {}
-
-
-@given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=8))
-@settings(deadline=None)
-def test_a_family_lies_between_its_least_p_value_and_bonferroni(p_values: list[float]) -> None:
-    found = family_p_values([evidence(str(i), "time", p) for i, p in enumerate(p_values)], {})["time"]
-    assert min(p_values) * (1 - 1e-12) <= found
-    assert found <= min(1.0, min(p_values) * len(p_values)) * (1 + 1e-12)
-
-
-def test_a_p_value_of_nought_is_held_above_it() -> None:
-    assert 0 < family_p_values([evidence("x", "time", 0.0)], {})["time"] < 1e-20
+def bits_of(innocence: float) -> float:
+    """The bits of a candidate with this probability of innocence."""
+    return math.log2((1 - innocence) / innocence)
 
 
 # ---------------------------------------------------------------- tiers
 
 
-def test_two_families_beyond_text_are_urgent() -> None:
-    assert tier({"structure": SURE, "time": SURE}) == "urgent"
-    assert tier({"structure": SURE, "infrastructure": SURE, "text": 1.0}) == "urgent"
-    assert tier({"structure": SURE, "time": SURE}, templated=False) == "urgent"
-
-
-def test_one_family_on_a_template_is_for_review() -> None:
-    for family in BEYOND:
-        assert tier({family: FDR / 2}) == "review"
-        assert tier({family: FDR / 2, "text": SURE}, templated=False) == "review"
-
-
-def test_one_family_without_a_template_must_be_surer_and_agree_with_itself() -> None:
-    sure: dict[Family, float] = {"time": ALONE * FDR / 2, "text": 1.0}
-    assert tier(sure, templated=False, measures=2) == "review"
-    assert tier(sure, templated=False) is None  # a single measure
-    assert tier({"time": 2 * ALONE * FDR, "text": 1.0}, templated=False, measures=2) is None
-    assert tier({"time": FDR / 2, "text": 1.0}, templated=False, measures=2) is None
-    assert tier({"time": FDR / 2, "text": SURE}, templated=False) == "review"
-
-
-@pytest.mark.parametrize(("second", "expected"), [(SUPPORTS, "review"), (1.5 * SUPPORTS, None)])
-@pytest.mark.parametrize("deciding", [{}, {"structure": ("even load", "one list of work")}])
-def test_a_second_measure_agrees_whether_it_decides_or_not(
-    deciding: Mapping[str, Sequence[str]], second: float, expected: Tier | None
-) -> None:
-    items = [evidence("even load", "structure", SURE), evidence("linked clusters", "structure", second)]
-    assert judge([items], [()], [False], deciding=deciding, fdr=FDR)[0].tier == expected
-    other = [items[0], evidence("flat day", "time", second)]  # of another family
-    assert judge([other], [()], [False], deciding=deciding, fdr=FDR)[0].tier in (None, "urgent")
-
-
-@given(
-    st.lists(st.tuples(st.booleans(), P_VALUES), min_size=1, max_size=5),
-    st.integers(0, 20),
-    st.floats(0.001, 1),
+@pytest.mark.parametrize(
+    ("innocence", "expected"),
+    [(FDR * 0.99, "review"), (FDR * 1.01, "watch"), (WATCH * FDR * 0.99, "watch"), (WATCH * FDR * 1.01, None)],
 )
-def test_measures_that_do_not_decide_agree_only_with_one_that_does(
-    measures: list[tuple[bool, float]], others: int, fdr: float
-) -> None:
-    items = [evidence(f"{'first' if d else 'second'} {i}", "time", p) for i, (d, p) in enumerate(measures)]
-    deciding = {"time": [e.id for e in items if e.id.startswith("first")]}
-    sets = [items, *[[evidence("first 0", "time", 1.0)]] * others]
-    count = len(sets)
-    found = judge(sets, [()] * count, [False] * count, deciding=deciding, fdr=fdr)[0]
-    agreeing = [d for d, p in measures if p <= SUPPORTS]
-    if found.tier == "review":
-        assert any(agreeing)
-        assert len(agreeing) >= 2
-    sure = any(d and p <= ALONE * fdr / (len(deciding["time"]) * count) for d, p in measures)
-    assert found.tier == "review" or not (sure and len(agreeing) >= 2)
+def test_the_probability_of_innocence_decides(innocence: float, expected: Tier | None) -> None:
+    for family in FAMILIES:
+        assert tier({family: bits_of(innocence)}) == expected
+    assert tier({"text": 5.0, "time": bits_of(innocence) - 5.0}) == expected
 
 
-def test_only_the_deciding_measures_make_a_family_stand() -> None:
-    items = [evidence("rigid wording", "text", 0.9), evidence("density", "text", SURE)]
-    for names, expected in ((("rigid wording",), None), (("density",), "watch")):
-        found = judge([items], [()], [True], deciding={"text": names}, fdr=FDR)
-        assert found[0].tier == expected
+def test_urgent_needs_surer_bits_and_two_families_beyond_text() -> None:
+    sure = bits_of(URGENT * FDR * 0.99)
+    assert tier({"structure": sure - CARRIES, "time": CARRIES}) == "urgent"
+    assert tier({"structure": sure - 0.98 * CARRIES, "time": 0.98 * CARRIES}) == "review"
+    assert tier({"structure": 30.0}) == tier({"text": 30.0, "infrastructure": 30.0}) == "review"
+    assert tier({"structure": CARRIES, "infrastructure": CARRIES, "text": sure}) == "urgent"
+    nearly = bits_of(URGENT * FDR * 1.01)
+    assert tier({"structure": nearly / 2, "time": nearly / 2}) == "review"
 
 
-def test_text_alone_is_to_watch() -> None:
-    assert tier({"text": SUPPORTS / 2}) == "watch"
-    assert tier({"text": 0.0, "time": 0.5, "structure": 0.5}) == "watch"
-    assert tier({"text": 2 * SUPPORTS}) is None
+def test_what_speaks_against_a_campaign_counts_as_well() -> None:
+    strong: dict[Family, float] = {"structure": 6.0, "time": 6.0}
+    assert tier(strong) == "urgent"
+    assert tier({**strong, "infrastructure": -9.0}) == "review"
+    assert tier({**strong, "text": -12.0}) == "watch"
+    assert tier({**strong, "text": -30.0}) is None
 
 
-def test_nothing_that_stands_is_no_finding() -> None:
-    assert tier({}) is None
-    assert tier({"structure": 0.5, "time": 0.2, "text": 0.9}) is None
-    assert tier({"structure": 2 * FDR, "time": 2 * FDR}) is None
-
-
-def test_intent_alone_lifts_nothing() -> None:
-    assert tier({"intent": SURE}) is None
-
-
-@given(
-    families=st.lists(st.dictionaries(st.sampled_from(["text", *BEYOND]), P_VALUES), min_size=1, max_size=6),
-    more=st.dictionaries(st.sampled_from(["text", "intent", *BEYOND]), P_VALUES),
-    templated=st.booleans(),
-)
-@settings(max_examples=150, deadline=None)
-def test_measures_that_only_explain_change_no_tier(
-    families: list[dict[Family, float]], more: dict[Family, float], templated: bool
-) -> None:
-    # beyond text they are taken only of candidates with a template
-    taken = {f: p for f, p in more.items() if templated or f not in BEYOND}
-    explaining = [evidence(f"explains {f}", f, p) for f, p in taken.items()]
-    deciding = {f: [f"{f} 0"] for f in ("text", "intent", *BEYOND)}
-    plain, explained = (
-        judge(
-            [[*measured(f), *others] for f in families],
-            [()] * len(families),
-            [templated] * len(families),
-            deciding=deciding,
-            fdr=FDR,
-        )
-        for others in ([], explaining)
-    )
-    for before, after in zip(plain, explained, strict=True):
-        same = [replace(s, agreed=False) for s in before.standings]
-        assert [replace(s, agreed=False) for s in after.standings] == same
-        assert replace(after, standings=()) == replace(before, standings=())
-
-
-@given(p_values=st.lists(P_VALUES, min_size=1, max_size=12), templated=st.booleans())
-@settings(max_examples=200, deadline=None)
-def test_text_alone_never_makes_more_than_watch(p_values: list[float], templated: bool) -> None:
-    wording: list[dict[Family, float]] = [{"text": p} for p in p_values]
-    for found in judged(*wording, templated=templated, measures=2):
-        assert found.tier in (None, "watch")
-        assert found.q_value > 0.99
-        assert found.score <= 3.0
-
-
-@given(text=st.lists(P_VALUES, min_size=1, max_size=8), templated=st.booleans())
-@settings(max_examples=100, deadline=None)
-def test_text_never_lifts_a_finding_that_stands_on_nothing_else(text: list[float], templated: bool) -> None:
-    weak: list[dict[Family, float]] = [{"text": p, "structure": 0.6, "time": 0.7} for p in text]
-    assert {f.tier for f in judged(*weak, templated=templated)} <= {None, "watch"}
-
-
-@given(
-    families=st.lists(st.dictionaries(st.sampled_from(["text", *BEYOND]), P_VALUES), min_size=1, max_size=10),
-    caps=st.sampled_from([None, *TIERS]),
-    templated=st.booleans(),
-)
-@settings(max_examples=150, deadline=None)
-def test_a_cap_never_lifts_and_always_holds(
-    families: list[dict[Family, float]], caps: Tier | None, templated: bool
-) -> None:
-    free = judged(*families, templated=templated)
-    capped = judged(*families, benign=[explanation(caps=caps)], templated=templated)
-    for before, after in zip(free, capped, strict=True):
-        assert (before.tier is None) == (after.tier is None)
-        assert (before.score, before.q_value, before.families) == (after.score, after.q_value, after.families)
-        if before.tier and after.tier:
-            places = [TIERS.index(t) for t in (before.tier, after.tier, caps or "urgent")]
-            assert places[1] == max(places[0], places[2])
-
-
-def test_the_strictest_cap_counts() -> None:
-    strong: dict[Family, float] = {"structure": SURE, "time": SURE}
-    several = [explanation(caps="review"), explanation(caps="watch"), explanation("unlikely", None)]
-    assert tier(strong, benign=several) == "watch"
-    assert tier(strong, benign=several[:1]) == "review"
-    assert tier(strong, benign=[explanation("unlikely", None), explanation("unknown", None)]) == "urgent"
-
-
-# ---------------------------------------------------------------- many candidates
+def test_a_candidate_without_a_row_is_no_finding_whatever_the_prior() -> None:
+    for total in (-5.0, 0.0, 30.0):
+        (found,) = judge([Posted(rows={}, total=total, probability=0.5)], [()], ledger=LEDGER, fdr=1.0)
+        assert found.tier is None
+        assert (found.families, found.standings) == ((), ())
+        assert steps(found) == (RateStep(fdr=0.0, tier=None),)
+        assert changes(found, fdr=FDR) == ()
 
 
 def test_no_candidates_no_judgements() -> None:
-    assert judge([], [], [], deciding={}, fdr=FDR) == []
-
-
-def test_many_candidates_need_surer_evidence() -> None:
-    one: dict[Family, float] = {"structure": FDR / 2}
-    assert judged(one)[0].tier == "review"
-    crowd: list[dict[Family, float]] = [{"structure": 0.9}] * 99
-    assert judged(one, *crowd)[0].tier is None
-    assert judged({"structure": FDR / 200}, *crowd)[0].tier == "review"
-
-
-def test_a_missing_family_counts_as_no_evidence() -> None:
-    found = judged({"structure": SURE}, {"structure": 0.9, "time": 0.9}, {})
-    assert [f.tier for f in found] == ["review", None, None]
-    assert found[2].q_value > 0.99
-
-
-@given(st.lists(P_VALUES, min_size=2, max_size=20), st.sampled_from(BEYOND))
-@settings(max_examples=150, deadline=None)
-def test_q_values_and_scores_are_monotone_in_p(p_values: list[float], family: Family) -> None:
-    ordered = sorted(p_values)
-    found = judged(*({family: p} for p in ordered))
-    q_values = [f.q_value for f in found]
-    assert all(a <= b + 1e-12 for a, b in pairwise(q_values))
-    assert all(max(p, 0.0) <= q + 1e-9 <= 1 + 1e-9 for p, q in zip(ordered, q_values, strict=True))
-    scores = [f.score for f in found]
-    assert all(a >= b for a, b in pairwise(scores))
-    tiers = [len(TIERS) if f.tier is None else TIERS.index(f.tier) for f in found]
-    assert tiers == sorted(tiers)
+    assert judge([], [], ledger=LEDGER, fdr=FDR) == []
+    assert ranked([]) == []
+    assert len(q_values([])) == 0
 
 
 @given(
-    st.lists(st.dictionaries(st.sampled_from(["text", *BEYOND]), P_VALUES), min_size=1, max_size=10),
+    families=st.dictionaries(st.sampled_from(FAMILIES), BITS, min_size=1),
+    more=st.dictionaries(st.sampled_from(FAMILIES), st.floats(0, 30)),
+    fdr=st.floats(0, 1),
+)
+@settings(max_examples=300, deadline=None)
+def test_more_bits_never_lower_a_tier(families: dict[Family, float], more: dict[Family, float], fdr: float) -> None:
+    # in one order, because sums are rounded
+    ordered = {f: families[f] for f in FAMILIES if f in families}
+    before = judged(ordered, fdr=fdr)[0]
+    after = judged(
+        {f: families.get(f, 0.0) + more.get(f, 0.0) for f in FAMILIES if f in families or f in more}, fdr=fdr
+    )[0]
+    assert RANK[after.tier] <= RANK[before.tier]
+    assert after.score >= before.score
+    assert after.probability >= before.probability
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(FAMILIES), BITS, min_size=1), min_size=1, max_size=10),
     st.randoms(use_true_random=False),
 )
 @settings(max_examples=80, deadline=None)
 def test_the_order_of_candidates_changes_nothing(families: list[dict[Family, float]], random: Any) -> None:
     order = list(range(len(families)))
     random.shuffle(order)
-    straight = judged(*families)
-    turned = judged(*(families[i] for i in order))
+    straight, turned = judged(*families), judged(*(families[i] for i in order))
     for place, i in enumerate(order):
         assert turned[place].tier == straight[i].tier
         assert turned[place].q_value == pytest.approx(straight[i].q_value)
         assert turned[place].families == straight[i].families
 
 
-def test_families_that_stand_are_named_strongest_first() -> None:
-    found = judged({"structure": 1e-4, "time": 1e-8, "text": 1e-6, "infrastructure": 0.5})[0]
+def test_other_candidates_change_no_tier_once_the_bits_are_given() -> None:
+    one: dict[Family, float] = {"structure": bits_of(FDR * 0.9)}
+    crowd: list[dict[Family, float]] = [{"structure": -4.0}] * 99
+    assert judged(one, *crowd)[0].tier == judged(one)[0].tier == "review"
+
+
+def test_a_judgement_names_the_families_that_carry_weight_strongest_first() -> None:
+    found = judged({"structure": 2.0, "time": 5.0, "text": 3.0, "infrastructure": CARRIES * 0.9})[0]
     assert found.families == ("time", "text", "structure")
+    assert [(s.family, s.bits, s.stands) for s in found.standings] == [
+        ("text", 3.0, True), ("structure", 2.0, True), ("time", 5.0, True), ("infrastructure", 0.9, False),
+    ]  # fmt: skip
+    assert found.score == pytest.approx(10.9)
+    assert found.rows == posted({"structure": 2.0, "time": 5.0, "text": 3.0, "infrastructure": 0.9}).rows
 
 
-def test_the_q_value_is_small_for_evidence_beyond_wording() -> None:
-    found = judged({"structure": 1e-8, "time": 1e-6}, {"text": 0.0}, {"structure": 0.4})
-    assert found[0].q_value < 1e-9
-    assert found[0].score > found[1].score
-    assert found[1].q_value > 0.9
-    assert np.isfinite([f.score for f in judged({"structure": 0.0, "time": 0.0, "text": 0.0})]).all()
+def test_findings_are_ranked_by_tier_then_by_bits() -> None:
+    found = judged({"text": 9.0}, {"time": -3.0}, {"structure": 4.0, "time": 4.0}, {"text": 12.0}, {"text": -1.0})
+    assert [j.tier for j in found] == ["review", None, "urgent", "review", "watch"]
+    assert ranked(found) == [2, 3, 0, 4]
 
 
-# ---------------------------------------------------------------- what an explanation needs
+# ---------------------------------------------------------------- hard rules
 
 
-def test_a_judgement_says_how_each_family_came_out() -> None:
-    found = judged({"structure": 0.004, "text": 1e-6, "intent": SURE}, {"structure": 0.5, "time": 0.3})
-    first, second = found
-    assert [(s.family, s.p_value, s.adjusted, s.cut, s.stands) for s in first.standings] == [
-        ("text", pytest.approx(1e-6), pytest.approx(2e-6), SUPPORTS, True),
-        ("structure", pytest.approx(0.004), pytest.approx(0.008), FDR, True),
-    ]
-    assert [s.family for s in second.standings] == ["structure", "time"]
-    assert not any(s.stands for s in second.standings)
+@given(
+    families=st.lists(st.dictionaries(st.sampled_from(FAMILIES), BITS, min_size=1), min_size=1, max_size=6),
+    caps=st.sampled_from([None, *TIERS]),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_cap_never_lifts_and_always_holds(families: list[dict[Family, float]], caps: Tier | None) -> None:
+    free = judged(*families)
+    capped = judged(*families, benign=[explanation(caps)])
+    for before, after in zip(free, capped, strict=True):
+        assert (before.tier is None) == (after.tier is None)
+        assert (before.score, before.q_value, before.families) == (after.score, after.q_value, after.families)
+        assert before.tier == before.uncapped == after.uncapped
+        if before.tier and after.tier:
+            places = [TIERS.index(t) for t in (before.tier, after.tier, caps or "urgent")]
+            assert places[1] == max(places[0], places[2])
 
 
 def test_a_judgement_says_what_capped_it() -> None:
-    free = judged({"structure": SURE, "time": SURE})[0]
+    strong: dict[Family, float] = {"structure": 10.0, "time": 10.0}
+    free = judged(strong)[0]
     assert (free.tier, free.uncapped, free.cap, free.capped_by) == ("urgent", "urgent", None, ())
-    several = [explanation(caps="review"), explanation(caps="watch"), explanation("unlikely", None)]
-    held = judged({"structure": SURE, "time": SURE}, benign=several)[0]
-    assert (held.tier, held.uncapped, held.cap, held.capped_by) == ("watch", "urgent", "watch", ("a reading",))
-    below = judged({"text": SURE}, benign=several[:1])[0]
+    several = [explanation("review"), explanation("watch"), explanation(None)]
+    held = judged(strong, benign=several)[0]
+    assert (held.tier, held.uncapped, held.cap, held.capped_by) == ("watch", "urgent", "watch", ("a rule",))
+    assert changes(held, fdr=FDR)[-1] == "It would be urgent if no hard rule capped it: a rule."
+    below = judged({"text": 0.0}, benign=several[:1])[0]
     assert (below.tier, below.uncapped, below.cap) == ("watch", "watch", "review")
-    assert changes(held, fdr=FDR)[-1] == "It would be urgent if no innocent reading fitted: a reading."
-    assert not any("reading" in sentence for sentence in changes(below, fdr=FDR))
+    assert not any("rule" in sentence for sentence in changes(below, fdr=FDR))
+
+
+# ---------------------------------------------------------------- q-values
+
+
+@given(st.lists(BITS, min_size=1, max_size=20))
+@settings(max_examples=200, deadline=None)
+def test_a_q_value_is_the_mean_innocence_of_what_is_at_least_as_strong(totals: list[float]) -> None:
+    found = q_values(totals)
+    for total, q in zip(totals, found, strict=True):
+        as_strong = [1 / (1 + 2**other) for other in totals if other >= total]
+        assert q == pytest.approx(sum(as_strong) / len(as_strong))
+    ordered = sorted(zip(totals, found, strict=True), reverse=True)
+    assert all(a[1] <= b[1] + 1e-12 for a, b in pairwise(ordered))
+
+
+def test_equal_totals_share_their_q_value() -> None:
+    assert q_values([3.0, 1.0, 3.0, 1.0]).tolist() == pytest.approx(
+        [1 / 9, (2 / 9 + 2 / 3) / 4, 1 / 9, (2 / 9 + 2 / 3) / 4]
+    )
+    assert q_values([200.0])[0] == pytest.approx(0.0, abs=1e-50)
+
+
+# ---------------------------------------------------------------- other cuts
 
 
 CANDIDATES = st.lists(
     st.tuples(
-        st.dictionaries(st.sampled_from(["text", *BEYOND]), P_VALUES),
-        st.booleans(),  # templated
+        st.dictionaries(st.sampled_from(FAMILIES), BITS),
         st.sampled_from([None, None, "review", "watch"]),
-        st.integers(1, 2),
     ),
     min_size=1,
     max_size=8,
@@ -375,10 +247,9 @@ CANDIDATES = st.lists(
 
 def weighed(candidates: Any, fdr: float) -> list[Judgement]:
     return judge(
-        [measured(families, measures) for families, _, _, measures in candidates],
-        [[explanation(caps=cap)] if cap else [] for _, _, cap, _ in candidates],
-        [templated for _, templated, _, _ in candidates],
-        deciding={},
+        [posted(families) for families, _ in candidates],
+        [[explanation(cap)] if cap else [] for _, cap in candidates],
+        ledger=LEDGER,
         fdr=fdr,
     )
 
@@ -386,10 +257,14 @@ def weighed(candidates: Any, fdr: float) -> list[Judgement]:
 @given(CANDIDATES, st.floats(1e-12, 1))
 @settings(max_examples=200, deadline=None)
 def test_the_tier_at_another_cut_is_that_of_judging_again(candidates: Any, fdr: float) -> None:
-    for here, there in zip(weighed(candidates, FDR), weighed(candidates, fdr), strict=True):
+    for (families, cap), here, there in zip(
+        candidates, weighed(candidates, FDR), weighed(candidates, fdr), strict=True
+    ):
         assert tier_at(here, FDR) == here.tier
         assert tier_at(here, fdr) == there.tier
         assert here.reach == there.reach
+        if families and not cap:
+            assert tier_of(posted(families).total, here.standings, fdr=fdr) == there.tier
 
 
 @given(CANDIDATES)
@@ -398,7 +273,7 @@ def test_steps_are_where_the_tier_changes(candidates: Any) -> None:
     for judgement in weighed(candidates, FDR):
         found = steps(judgement)
         assert found[0].fdr == 0
-        rank = [3 if s.tier is None else TIERS.index(s.tier) for s in found]
+        rank = [RANK[s.tier] for s in found]
         assert rank == sorted(set(rank), reverse=True)
         assert [s.fdr for s in found] == sorted({s.fdr for s in found})
         for before, step in pairwise(found):
@@ -408,114 +283,55 @@ def test_steps_are_where_the_tier_changes(candidates: Any) -> None:
 
 
 def test_what_would_change_the_tier_in_words() -> None:
-    one = judged({"structure": 0.0004, "time": 0.03})[0]
+    one = judged({"structure": bits_of(0.1)})[0]
     assert steps(one) == (
         RateStep(fdr=0.0, tier=None),
-        RateStep(fdr=pytest.approx(0.0004), tier="review"),
-        RateStep(fdr=pytest.approx(0.03), tier="urgent"),
+        RateStep(fdr=pytest.approx(0.1 / WATCH), tier="watch"),
+        RateStep(fdr=pytest.approx(0.1), tier="review"),
     )
     assert changes(one, fdr=FDR) == (
-        "It would be no finding at a false-discovery rate below 0.0004.",
-        "It would be urgent at a false-discovery rate of 0.03 or more.",
+        "It would be to watch at a false-discovery rate below 0.1.",
+        "It would be no finding at a false-discovery rate below 0.025.",
     )
-    assert changes(judged({"text": SURE})[0], fdr=FDR) == ()
-    assert changes(judged({"structure": SURE})[0], fdr=FDR) == ()  # too far below to speak of
-    without = judged({"time": ALONE * 0.02, "text": 1.0}, templated=False, measures=2)[0]
-    assert changes(without, fdr=FDR) == ("It would be for review at a false-discovery rate of 0.02 or more.",)
-
-
-def test_the_nearest_change_comes_first() -> None:
-    one = judged({"structure": 1e-5, "time": 1e-4, "text": SURE})[0]
-    assert changes(one, fdr=FDR) == (
-        "It would be for review at a false-discovery rate below 0.0001.",
-        "It would be to watch at a false-discovery rate below 1e-05.",
-    )
+    two = judged({"structure": bits_of(0.04) / 2, "time": bits_of(0.04) / 2})[0]
+    assert changes(two, fdr=FDR)[-1] == "It would be urgent at a false-discovery rate of 0.4 or more."
+    assert changes(judged({"text": -20.0})[0], fdr=FDR)[0].startswith("It would be to watch at a false-discovery rate")
+    assert changes(judged({"structure": 30.0})[0], fdr=FDR) == ()  # too far below to speak of
 
 
 @given(CANDIDATES, st.sampled_from([0.0, 0.01, 0.05, 0.5, 1.0]))
 @settings(max_examples=60, deadline=None)
 def test_what_if_counts_what_judging_again_would_give(candidates: Any, fdr: float) -> None:
-    cuts = what_if(weighed(candidates, fdr), fdr=fdr)
+    ledger = ledger_of(held_out=((math.inf, 0.1, 0.02),), held_out_count=9)
+    cuts = what_if(weighed(candidates, fdr), ledger=ledger, fdr=fdr)
     assert [c.fdr for c in cuts] == sorted({min(1.0, fdr * times) for times in NEIGHBOURS})
     for cut in cuts:
         again = weighed(candidates, cut.fdr)
         assert cut.findings == {t: sum(j.tier == t for j in again) for t in TIERS}
-        assert cut.expected_false == pytest.approx(expected_false(again, fdr=cut.fdr))
+        assert cut.expected_false == pytest.approx(expected_false(again, ledger=ledger, fdr=cut.fdr))
 
 
 # ---------------------------------------------------------------- expected false findings
 
 
-def test_expected_false_of_nothing() -> None:
-    assert expected_false([], fdr=FDR) == {"urgent": 0.0, "review": 0.0, "watch": 0.0}
-    unmeasured = judged({}, {}, {})
-    assert expected_false(unmeasured, fdr=FDR) == {"urgent": 0.0, "review": 0.0, "watch": 0.0}
+def test_expected_false_is_the_share_of_held_out_innocents_at_the_tier() -> None:
+    ledger = ledger_of(
+        held_out=((0.5, 0.05, 0.01), (math.inf, 0.15, 0.04), (math.inf, math.inf, 0.19)), held_out_count=99
+    )
+    candidates = judged({"text": 0.0}, {"text": 0.0}, {"text": bits_of(0.25)})
+    found = expected_false(candidates, ledger=ledger, fdr=FDR)
+    assert found == pytest.approx({"urgent": 1.25 * 1 / 100, "review": 1.25 * 3 / 100, "watch": 1.25 * 2 / 100})
+    stricter = expected_false(candidates, ledger=ledger, fdr=0.02)
+    assert stricter == pytest.approx({"urgent": 1.25 / 100, "review": 1.25 / 100, "watch": 1.25 * 2 / 100})
+    assert expected_false([], ledger=ledger, fdr=FDR) == {"urgent": 0.0, "review": 0.0, "watch": 0.0}
 
 
-def test_expected_false_by_hand() -> None:
-    one = judged({"structure": 0.5, "time": 0.5, "text": 0.5})
-    assert expected_false(one, fdr=FDR) == pytest.approx({"urgent": FDR**2, "review": 2 * FDR, "watch": SUPPORTS})
-    # Four candidates, two of them let in by structure; the other two would be let in as the third.
-    strong: dict[Family, float] = {"structure": SURE}
-    weak: dict[Family, float] = {"structure": 0.9}
-    four = judged(strong, strong, weak, weak)
-    assert expected_false(four, fdr=FDR)["review"] == pytest.approx(FDR * (2 + 2 + 3 + 3) / 4)
-    assert expected_false(four, fdr=FDR)["urgent"] == 0  # no second family was measured
-    bare = judged(strong, strong, weak, weak, templated=False, measures=2)
-    assert expected_false(bare, fdr=FDR)["review"] == pytest.approx(ALONE * FDR * (2 + 2 + 3 + 3) / 4)
+def test_without_held_out_innocents_nothing_is_expected() -> None:
+    found = expected_false(judged({"text": 0.0}), ledger=LEDGER, fdr=FDR)
+    assert all(math.isnan(x) for x in found.values())
 
 
-def test_a_family_that_stands_makes_a_false_urgent_more_likely_than_chance_alone() -> None:
-    none = expected_false(judged({"structure": 0.5, "time": 0.5}), fdr=FDR)["urgent"]
-    one = expected_false(judged({"structure": SURE, "time": 0.5}), fdr=FDR)["urgent"]
-    assert none == pytest.approx(FDR**2)
-    assert one == pytest.approx(FDR)
-
-
-def test_a_capped_candidate_can_be_false_at_its_cap_only() -> None:
-    innocent: dict[Family, float] = {"structure": 0.5, "time": 0.5, "text": 0.5}
-    held = judged(innocent, benign=[explanation(caps="watch")])
-    assert expected_false(held, fdr=FDR) == pytest.approx({"urgent": 0, "review": 0, "watch": SUPPORTS + 2 * FDR})
-    held = judged(innocent, benign=[explanation(caps="review")])
-    assert expected_false(held, fdr=FDR) == pytest.approx({"urgent": 0, "review": 2 * FDR, "watch": SUPPORTS})
-
-
-@pytest.mark.parametrize(("both", "single"), [(0, 0), (1, 0), (0, 6), (8, 4), (20, 10)])
-def test_the_stated_number_is_at_least_the_realised_one(both: int, single: int) -> None:
-    """Candidates with two real families, with one, with none; text by chance or not; some capped, some templated."""
-    count, times, fdr = 40, 150, 0.2
-    rng = np.random.default_rng(both * 100 + single)
-    stated, realised = np.zeros((times, 3)), np.zeros((times, 3))
-    deciding = {family: (f"{family} 0",) for family in ("text", *BEYOND)}
-    for round_ in range(times):
-        wording = rng.random(count) < 0.5  # by chance
-        templated = (rng.random(count) < 0.5).tolist()
-        caps = [rng.choice(["review", "watch"]) if rng.random() < 0.1 else None for _ in range(count)]
-        real = [
-            set(rng.choice(BEYOND, 2 if i < both else 1 if i < both + single else 0, replace=False).tolist())
-            for i in range(count)
-        ]
-        items = []
-        for i in range(count):
-            own = [evidence("text 0", "text", float(rng.random()) if wording[i] else SURE)]
-            for family in BEYOND:
-                own.append(evidence(f"{family} 0", family, float(rng.random() ** (6 if family in real[i] else 1))))
-                if rng.random() < 0.5:
-                    own.append(evidence(f"{family} 1", family, SUPPORTS / 2))  # agrees, does not decide
-            items.append(own)
-        benign = [[explanation(caps=c)] if c else [] for c in caps]
-        found = judge(items, benign, templated, deciding=deciding, fdr=fdr)
-        stated[round_] = [expected_false(found, fdr=fdr)[t] for t in TIERS]
-        for i, judgement in enumerate(found):
-            if judgement.tier == "urgent":
-                realised[round_, 0] += len(real[i]) < 2
-            elif judgement.tier == "review" or judgement.uncapped in ("urgent", "review"):
-                realised[round_, TIERS.index(judgement.tier or "watch")] += not real[i]
-            elif judgement.tier == "watch":
-                realised[round_, 2] += wording[i]
-    error = (realised - stated).std(axis=0) / np.sqrt(times)
-    assert (stated.mean(axis=0) >= realised.mean(axis=0) - 3 * error).all()
-    # An estimate, not a blanket: where nothing is real it is near what comes about.
-    if not both + single:
-        assert stated[:, 1].mean() <= 1.5 * realised[:, 1].mean()
-    assert set(BEYOND) == set(BEYOND_TEXT)
+def test_the_tier_of_a_held_out_innocent() -> None:
+    reach = (0.5, 0.05, 0.01)
+    assert [tier_of_reach(reach, fdr) for fdr in (0.005, 0.01, 0.05, 0.5)] == [None, "watch", "review", "urgent"]
+    assert tier_of_reach((math.inf, math.inf, math.inf), 1.0) is None

@@ -1,4 +1,4 @@
-"""The measures that decide: significant on a planted effect, silent on their null."""
+"""The measures of the first look: significant on a planted effect, silent on their null."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.least_data import MIN_PROMPTS, MIN_SAMPLE
 from harvestdetect.evidence.load import even_load, even_load_ratio, least_beyond, linked_clusters, linked_templates
-from harvestdetect.evidence.measures import MEASURES, deciding
+from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.wording import copies_share
@@ -153,13 +153,11 @@ def test_linked_templates() -> None:
     assert endless.p_value > 0
 
 
-def test_linked_subjects_are_named_apart_and_do_not_decide() -> None:
+def test_linked_subjects_are_named_apart() -> None:
     assert linked_templates(1, -40.0, accounts=20, several=0.75) is None
     found = linked_clusters(4, 1, -40.0, accounts=20, several=0.75)
     assert found is not None
     assert found.value == 4.0
-    assert "linked_clusters" not in deciding()["structure"]
-    assert "linked_templates" in deciding()["structure"]
     assert "20 accounts sent 4 kinds of prompts, 75% of them" in found.sentence
 
 
@@ -179,11 +177,9 @@ def groups_of(account: npt.NDArray[np.int32]) -> Groups:
     return groups
 
 
-def shared_list(
-    groups: Groups, vectors: Vectors, *, bounds: tuple[float, ...] = ()
-) -> tuple[Observation, OwnSubjects] | None:
+def shared_list(groups: Groups, vectors: Vectors) -> tuple[Observation, OwnSubjects] | None:
     """The measure, and whether the accounts have subjects of their own."""
-    work_list = compare_likeness(groups, vectors, bounds=bounds)
+    work_list = compare_likeness(groups, vectors)
     found = one_list_of_work(work_list)
     return None if work_list is None or found is None else (found, work_list.own_subjects)
 
@@ -279,25 +275,6 @@ def test_half_precision_gives_the_same_list() -> None:
     assert full is not None
     assert half[0].p_value == pytest.approx(full[0].p_value, rel=0.2)
     assert half[1].deviations == pytest.approx(full[1].deviations, abs=0.05)
-
-
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_groups_are_drawn_until_it_is_told_on_which_side_of_a_bound_the_likeness_lies(share: float) -> None:
-    rng = np.random.default_rng(5)
-    vectors = topics(rng, CAMPAIGN + OTHERS, own=0.7)
-    groups, asked = groups_of(account_column()), groups_of(account_column())
-    plain = shared_list(groups, vectors)
-    assert plain is not None
-    assert plain[1].deviations > OWN_SUBJECTS
-    assert len(groups.by_step) == 1
-    at = plain[1].of_usual
-    told = shared_list(asked, vectors, bounds=(at * share, at / share))
-    assert told is not None
-    assert at * share < told[1].of_usual < at / share
-    assert len(asked.by_step) == 1  # far from either bound the first groups tell
-    doubtful = groups_of(account_column())
-    shared_list(doubtful, vectors, bounds=(at,))
-    assert len(doubtful.by_step) > 1
 
 
 def test_a_single_prompt_per_account_is_no_list() -> None:

@@ -1,0 +1,279 @@
+"""Readings: each on a case made by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harvestdetect.data import NO_TIME
+from harvestdetect.evidence.explanations import ExplanationInputs
+from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
+from harvestdetect.evidence.readings import FEW, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
+from harvestdetect.evidence.work_list import OwnSubjects, own_excess
+from harvestdetect.util.arrays import Ints, Vectors
+
+TAKE = {reading.id: reading.take for reading in READINGS}
+EXPLAINED: dict[str, Any] = {
+    "copies": 0.25,
+    "texts": 30,
+    "counts": np.array([1, 1, 2, 4, 8], np.int32),
+    "load_ratio": 0.5,
+    "own_subjects": OwnSubjects(deviations=4.0, of_usual=0.6),
+    "templated": True,
+    "several": 0.75,
+    "median_words": 31.0,
+    "days": 7.0,
+    "in_common": 0.5,
+    "shares": {"org": 0.8, "network": 0.2},
+    "known_as": None,
+}
+
+
+def inputs(
+    *,
+    sent: Any = (10, 10, 10, 10),
+    accounts: Any = (0, 1),
+    prompts: int = 4,
+    account: Any = (0, 0, 1, 1),
+    time: Any = None,
+    period: tuple[float, float] | None = (0.0, 1_000.0),
+    harvest_share: Any = (0.1, 0.9),
+    vectors: Vectors | None = None,
+    cluster: Any = None,
+    groups: Any = None,
+    **explained: Any,
+) -> ReadingInputs:
+    """Of a candidate whose prompts are the first of the dump."""
+    count = len(account)
+    campaign = SimpleNamespace(
+        accounts=np.array(accounts, np.int32),
+        prompts=np.arange(prompts, dtype=np.int32),
+        prompt_cluster=np.zeros(prompts, np.int32) if cluster is None else np.array(cluster, np.int32),
+        harvest_share=np.array(harvest_share, np.float64),
+    )
+    columns = SimpleNamespace(
+        time=np.full(count, NO_TIME) if time is None else np.array(time, np.int64),
+        account=np.array(account, np.int32),
+    )
+    context: Any = SimpleNamespace(
+        reference=SimpleNamespace(sent=np.array(sent, np.int64), period=period),
+        scan=SimpleNamespace(corpus=SimpleNamespace(prompts=columns), vectors=vectors),
+    )
+    candidate: Any = SimpleNamespace(trimmed=campaign, groups=groups)
+    return ReadingInputs(
+        candidate=candidate, context=context, explained=ExplanationInputs(**{**EXPLAINED, **explained})
+    )
+
+
+def taken(id_: str, **values: Any) -> float | None:
+    return TAKE[id_](inputs(**values))
+
+
+# ---------------------------------------------------------------- text
+
+
+def test_copies_and_prompts_in_common_count_on_a_logarithmic_scale() -> None:
+    assert taken("copies") == pytest.approx(-2)
+    assert taken("in_common") == pytest.approx(-1)
+    for few in (0.0, FEW / 2, FEW):
+        assert taken("copies", copies=few) == taken("in_common", in_common=few) == pytest.approx(np.log2(FEW))
+
+
+def test_words_and_the_template() -> None:
+    assert taken("words") == pytest.approx(5)
+    assert taken("words", median_words=0.0) == 0
+    assert (taken("template"), taken("template", templated=False)) == (1.0, 0.0)
+
+
+# ---------------------------------------------------------------- structure
+
+
+def test_an_even_load_is_low() -> None:
+    assert taken("load", load_ratio=1.0) == pytest.approx(np.log2(1 + NEXT_TO_NONE))
+    assert taken("load", load_ratio=0.0) == pytest.approx(np.log2(NEXT_TO_NONE))
+
+
+def test_the_spread_of_the_share_of_traffic_is_an_interquartile_range() -> None:
+    assert taken("uneven_share", harvest_share=(0.1, 0.2, 0.3, 0.4, 0.5)) == pytest.approx(0.2)
+    assert taken("uneven_share", harvest_share=(0.4, 0.4, 0.4)) == 0
+    assert taken("uneven_share", harvest_share=()) is None
+
+
+@pytest.mark.parametrize(("deviations", "own", "shared"), [(4.0, 4.0, 0.0), (-3.0, 0.0, 3.0), (0.0, 0.0, 0.0)])
+def test_more_alike_than_a_shuffle_and_less_alike_are_two_readings(
+    deviations: float, own: float, shared: float
+) -> None:
+    found = OwnSubjects(deviations=deviations, of_usual=0.3)
+    assert taken("own_deviations", own_subjects=found) == own
+    assert taken("shared_items", own_subjects=found) == shared
+    assert taken("own_subjects", own_subjects=found) == 0.3
+
+
+def test_the_busiest_accounts_are_compared_with_an_even_share() -> None:
+    assert taken("busiest", counts=np.full(9, 4, np.int32)) == pytest.approx(0)
+    assert taken("busiest", counts=np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 96, 96, 96], np.int32)) == (
+        pytest.approx(np.log2(96 / 20))
+    )
+
+
+def test_a_random_part_of_all_traffic_is_near_itself_and_chosen_accounts_are_far() -> None:
+    rng = np.random.default_rng(0)
+    sent = rng.integers(1, 200, 400)
+    dealt = np.sort(rng.choice(np.repeat(np.arange(400), sent), 300, replace=False))
+    random = taken("not_thinned", sent=sent, accounts=np.unique(dealt), prompts=300, account=dealt)
+    assert random is not None
+    assert 0 <= random < 0.3
+    few = taken("not_thinned", sent=sent, accounts=np.arange(20), prompts=300, account=dealt)
+    quiet = taken("not_thinned", sent=sent, accounts=np.argsort(sent)[:200], prompts=300, account=dealt)
+    assert few is not None
+    assert few > 2
+    assert quiet is not None
+    assert quiet > 0.8
+    assert taken("not_thinned", sent=(0, 0)) is None
+
+
+def linked(count: int, each: int) -> Any:
+    """Groups of a candidate of ``count`` accounts with ``each`` prompts, the first of the dump."""
+    return SimpleNamespace(own=np.arange(count * each), member=np.repeat(np.arange(count), each))
+
+
+def near(member: Ints, subject: Ints, *, own: float, seed: int = 0) -> Vectors:
+    """float32[t, d]: prompts near their subject, and by ``own`` near their account."""
+    rng = np.random.default_rng(seed)
+    centres, people = rng.standard_normal((subject.max() + 1, 32)), rng.standard_normal((member.max() + 1, 32))
+    rows = 3 * centres[subject] + own * people[member] + rng.standard_normal((len(member), 32))
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def test_accounts_with_one_template_each_have_no_subjects_of_their_own_within_it() -> None:
+    groups = linked(24, 10)
+    template = groups.member % 4
+    dealt, owned = (
+        taken("own_within", prompts=240, account=groups.member, groups=groups, cluster=template,
+              vectors=near(groups.member, template, own=own))
+        for own in (0.0, 2.0)
+    )  # fmt: skip
+    assert dealt is not None
+    assert owned is not None
+    assert abs(dealt) < 0.05 < 0.3 < owned
+    whole = taken(
+        "own_within", prompts=240, account=groups.member, groups=groups,
+        vectors=near(groups.member, template, own=0.0),
+    )  # fmt: skip
+    assert whole is not None
+    assert whole > 0.3  # as one template, an account's prompts look like its own
+    assert taken("own_within") is None
+
+
+def test_within_coarse_subjects_a_language_of_one_s_own_is_nothing() -> None:
+    groups = linked(24, 10)
+    language = groups.member % SUBJECTS
+    dealt, owned = (
+        taken("own_beyond", prompts=240, account=groups.member, groups=groups,
+              vectors=near(groups.member, language, own=own))
+        for own in (0.0, 2.0)
+    )  # fmt: skip
+    assert dealt is not None
+    assert owned is not None
+    assert abs(dealt) < 0.05 < owned
+    few = linked(SUBJECTS, MIN_SAMPLE - 1)
+    assert taken("own_beyond", groups=few, account=few.member, vectors=near(few.member, few.member, own=1.0)) is None
+
+
+def test_too_few_pairs_of_prompts_say_nothing_of_one_s_own() -> None:
+    member = np.array([0, 0, 1, 1])
+    vectors = near(member, member, own=1.0)
+    assert own_excess(vectors, np.arange(4), member, np.zeros(4, np.int32)) is None
+    pairs = 2 * MIN_COMPARED
+    member = np.repeat(np.arange(pairs // 2), 2)
+    assert own_excess(near(member, member * 0, own=1.0), np.arange(pairs), member, member * 0) is not None
+
+
+# ---------------------------------------------------------------- time
+
+
+def test_days() -> None:
+    assert taken("days") == pytest.approx(3)
+    assert taken("days", days=0.0) == 0
+    assert taken("days", days=None) is None
+
+
+def times(*, accounts: int, each: int, step: int, start: int = 0) -> dict[str, Any]:
+    """Each account sends every ``step`` seconds."""
+    account = np.repeat(np.arange(accounts), each)
+    return {"account": account, "prompts": len(account), "time": start + np.tile(np.arange(each) * step, accounts)}
+
+
+def test_the_lifetime_is_the_share_of_the_period_between_first_and_last_prompt() -> None:
+    case = times(accounts=6, each=3, step=250)
+    assert taken("lifetime", **case) == pytest.approx(0.5)
+    assert taken("lifetime", **case, period=(0.0, 500.0)) == pytest.approx(1.0)
+    # accounts with a single prompt do not count
+    single = {**case, "account": [*case["account"], 6, 7], "time": [*case["time"], 5, 5], "prompts": 20}
+    assert taken("lifetime", **single) == pytest.approx(0.5)
+
+
+def test_prompts_without_a_time_are_left_out_of_times() -> None:
+    case = times(accounts=6, each=3, step=250)
+    some = {**case, "time": np.append(case["time"], [NO_TIME] * 2), "account": np.append(case["account"], [0, 6])}
+    some["prompts"] = 20
+    assert taken("lifetime", **some) == taken("lifetime", **case)
+    assert taken("regular", **times(accounts=6, each=3, step=250)) is None  # two gaps of each
+    for id_ in ("lifetime", "regular"):
+        assert taken(id_) is None
+    assert taken("lifetime", **case, period=None) is None
+    assert taken("lifetime", **case, period=(5.0, 5.0)) is None
+    assert taken("lifetime", **times(accounts=MIN_SAMPLE - 1, each=3, step=250)) is None
+
+
+def test_a_clock_is_regular_and_sittings_are_not() -> None:
+    rng = np.random.default_rng(0)
+    clock = taken("regular", **times(accounts=6, each=30, step=600))
+    assert clock == pytest.approx(np.log2(NEXT_TO_NONE))
+    account = np.repeat(np.arange(6), 300)
+    independent, sittings = (
+        taken("regular", account=account, prompts=len(account), time=np.concatenate(rows))
+        for rows in (
+            [np.cumsum(rng.exponential(600, 300)) for _ in range(6)],
+            [np.cumsum(np.where(np.arange(300) % 20, 60, 80_000)) for _ in range(6)],
+        )
+    )
+    assert independent == pytest.approx(0, abs=0.2)
+    assert sittings is not None
+    assert sittings > 1.5
+
+
+# ---------------------------------------------------------------- infrastructure
+
+
+def test_how_far_accounts_gather_does_not_depend_on_their_number() -> None:
+    # the three commonest of ten organisations have at least three of ten accounts
+    assert taken("one_organisation", accounts=range(10), shares={"org": 0.3}) == pytest.approx(0)
+    assert taken("one_organisation", accounts=range(10), shares={"org": 1.0}) == pytest.approx(1)
+    assert taken("one_organisation", accounts=range(10), shares={"org": 0.65}) == pytest.approx(0.5)
+    assert taken("one_organisation", accounts=range(3), shares={"org": 1.0}) is None
+    assert taken("one_network", accounts=range(10), shares={"network": 0.1}) == pytest.approx(0)
+    assert taken("one_network", accounts=range(10), shares={"network": 0.55}) == pytest.approx(0.5)
+    for id_ in ("one_organisation", "one_network"):
+        assert taken(id_, shares={}) is None
+
+
+# ---------------------------------------------------------------- all of them
+
+
+def test_what_cannot_be_taken_is_left_out() -> None:
+    nothing = inputs(own_subjects=None, several=None, days=None, shares={})
+    found = readings_of(nothing)
+    assert set(found) == {"copies", "in_common", "words", "template", "load", "uneven_share", "busiest", "not_thinned"}
+    assert all(isinstance(value, float) for value in found.values())
+    assert set(readings_of(nothing, leave_out=("text", "structure"))) == set()
+    assert set(readings_of(nothing, leave_out=("structure",))) == {"copies", "in_common", "words", "template"}
+
+
+def test_a_reading_that_is_no_number_is_left_out() -> None:
+    found = readings_of(inputs(load_ratio=float("nan"), median_words=float("inf")))
+    assert not {"load", "words"} & set(found)
+    assert "copies" in found
