@@ -147,7 +147,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         "settings",
         segment_characters="characters", max_windows="texts", k="neighbours", min_samples="neighbours",
         min_cluster_size="texts", distance_floor="chord distance", distance_cap="chord distance",
-        min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
+        min_accounts="accounts", max_account_share="share", link_log_p="log of a probability",
         fdr="probability",
     ),
     *_of("corpus.account_fields", RARE="accounts", ORGANISATION="share"),
@@ -209,9 +209,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("judge.triage", ALONE="share"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="times"),
-    *_of("judge.findings", LEAST_PROMPTS="prompts", SURE="share"),
     *_of("judge.calibration", TAIL="candidates"),
-    *_of("judge.attribute", KEEPS="share"),
+    *_of("judge.attribute", LEAST_PROMPTS="prompts", KEEPS="share"),
     *_of("incremental.clusters", CHANGED="share"),
 )
 """All decision constants, in the order of the stages."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, FamilyResult, Near, Tier
-from harvestdetect.evidence.explanations import EXPLANATIONS, OF_USUAL, Explanation
+from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation
 from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
 from harvestdetect.explain.values import (
     CampaignExplanation,
@@ -22,12 +22,11 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidates import excerpt_of
-from harvestdetect.judge.findings import LEAST_PROMPTS, SURE
+from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import ALONE, BEYOND_TEXT, LEAST_CUT, tier_of
 from harvestdetect.report.format import number, p_value, percent, plural
-from harvestdetect.settings import Settings
 
-__all__ = ["explain_campaign", "low_share", "named", "setting", "shortfall"]
+__all__ = ["explain_campaign", "named", "setting", "shortfall"]
 
 LOOSEST: Final = 0.25
 """Largest false-discovery rate at which a change is mentioned: nobody would scan at a larger one. Chosen."""
@@ -81,7 +80,7 @@ def explain_campaign(
         benign_explanations=candidate.benign_explanations,
         harvest_share=_spread(shares),
         recommended=sum(m.recommended for m in members) if members else None,
-        apart=_apart(members, candidate.tier, low_share(scan.run, shares)),
+        apart=_apart(members, candidate.tier),
         outside=candidate.outside,
         outside_count=max(candidate.outside_count, len(candidate.outside)),
         neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
@@ -99,13 +98,6 @@ def _spread(values: Any) -> Spread | None:
     return Spread(least=least, lower=lower, median=median, upper=upper, most=most)
 
 
-def low_share(run: Mapping[str, Any], shares: Any) -> float:
-    """Harvest share below which a member is not recommended: half of the usual one at most."""
-    low = setting(run, "low_share")
-    low = Settings().low_share if low is None else low
-    return min(low, float(np.median(shares)) * OF_USUAL) if len(shares) else low
-
-
 def setting(run: Mapping[str, Any], name: str) -> float | None:
     """A number among the settings of the scan; None where ``run.json`` does not have it."""
     settings = run.get("settings")
@@ -113,16 +105,12 @@ def setting(run: Mapping[str, Any], name: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _apart(members: Sequence[MemberRow], tier: Tier | None, low: float) -> dict[str, int]:
+def _apart(members: Sequence[MemberRow], tier: Tier | None) -> dict[str, int]:
     if tier not in ("urgent", "review"):
         return {}
-    apart = [m for m in members if not m.recommended]
-    found = {
-        "low harvest share": sum(m.harvest_share < low for m in apart),
-        "uncertain membership": sum(m.membership < SURE for m in apart),
-        "a single prompt": sum(m.harvest_prompts < LEAST_PROMPTS for m in apart),
-    }
-    return {why: n for why, n in found.items() if n}
+    cut = shipped().cut
+    below = sum(not m.recommended and m.membership < cut for m in members)
+    return {f"membership below {cut:g}": below} if below else {}
 
 
 def _families(candidate: Candidate) -> tuple[FamilyView, ...]:

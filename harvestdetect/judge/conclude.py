@@ -12,6 +12,7 @@ from harvestdetect.data import Candidate, Cut, Finding, Template, Tier
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.candidates import seen_accounts
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
+from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import changes, expected_false, ranked, what_if
 from harvestdetect.judge.verdict import Judged
 from harvestdetect.settings import Settings
@@ -39,6 +40,7 @@ class Conclusions:
 
 def conclude(
     judged: Judged,
+    memberships: Sequence[Memberships | None],
     scan: ScanData,
     *,
     volume: Ints32,
@@ -50,6 +52,7 @@ def conclude(
 
     Args:
         judged: all candidates.
+        memberships: of each finding, the evidence on its accounts.
         scan: the data of the scan.
         volume: int32[a], prompts of every account.
         templates: by position of the cluster.
@@ -68,12 +71,13 @@ def conclude(
             sent,
             campaign_id=ids[i],
             changes=changes(judgements[i], fdr=settings.fdr),
-            low_share=settings.low_share,
+            memberships=evidence,
         )
         for i in rows
+        if (evidence := memberships[i]) is not None
     ]
     candidates = candidates_of(
-        campaigns, judgements, judged.scaled, ids, sent, vectors=scan.vectors,
+        campaigns, judgements, judged.scaled, ids, memberships, sent, vectors=scan.vectors,
         rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
     )  # fmt: skip
     table = prompt_table(

@@ -26,20 +26,15 @@ from harvestdetect.data import (
     Template,
     Way,
 )
-from harvestdetect.evidence.explanations import OF_USUAL
 from harvestdetect.evidence.measures import MEASURES, Measure
 from harvestdetect.judge.candidates import LinkRules, excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.judge.measure import MeasuredCandidate
+from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.arrays import ranges, unique
 
 __all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "prompt_table"]
 
-LEAST_PROMPTS: Final = 2
-"""Prompts that fit a campaign which an account needs to be recommended for action, or to be recognised by a template:
-a single one may be chance. Chosen."""
-SURE: Final = 0.8
-"""Membership (0 to 1) that an account needs to be recommended for action. Chosen."""
 STANDS_OUT: Final = 0.01
 """p-value below which the summary mentions a measure. It decides nothing. Chosen."""
 MOST_CLAUSES: Final = 3
@@ -68,7 +63,7 @@ def finding_of(
     *,
     campaign_id: str,
     changes: Sequence[str],
-    low_share: float,
+    memberships: Memberships,
     measures: Sequence[Measure] = MEASURES,
 ) -> Finding:
     """The finding of a campaign.
@@ -80,14 +75,14 @@ def finding_of(
         sent: of the scan.
         campaign_id: see :func:`campaign_ids`.
         changes: what would change the tier, in sentences.
-        low_share: see ``Settings.low_share``.
+        memberships: the evidence on its accounts.
         measures: the table that the summary takes its clauses from.
     """
     if judgement.tier is None:
         raise ValueError("a candidate without a tier is no finding")
     prompts, evidence = sent.prompts, measured.evidence
     shown = _templates(campaign, sent)
-    members = _members(campaign, judgement, sent, low_share)
+    members = _members(campaign, judgement, sent, memberships)
     time = prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
     days = _days(time)
@@ -123,6 +118,7 @@ def candidates_of(
     judgements: Sequence[Judgement],
     measured: Sequence[MeasuredCandidate],
     ids: Sequence[str],
+    memberships: Sequence[Memberships | None],
     sent: Sent,
     *,
     vectors: npt.NDArray[np.float32],
@@ -136,6 +132,7 @@ def candidates_of(
         judgements: of each.
         measured: the measures of each.
         ids: of each, see :func:`campaign_ids`.
+        memberships: of each, the evidence on its accounts; None where it is no finding.
         sent: of the scan.
         vectors: float32[p, d], of every prompt.
         rigid: for each cluster, whether nobody fills its template by chance.
@@ -154,7 +151,8 @@ def candidates_of(
         ),
     )  # fmt: skip
     return tuple(
-        _candidate(campaign, judgements[i], measured[i], ids[i], sent, near[i]) for i, campaign in enumerate(campaigns)
+        _candidate(campaign, judgements[i], measured[i], ids[i], memberships[i], sent, near[i])
+        for i, campaign in enumerate(campaigns)
     )
 
 
@@ -163,6 +161,7 @@ def _candidate(
     judgement: Judgement,
     measured: MeasuredCandidate,
     campaign_id: str,
+    memberships: Memberships | None,
     sent: Sent,
     near: tuple[Near, ...],
 ) -> Candidate:
@@ -199,6 +198,7 @@ def _candidate(
             campaign.outside_hits,
             volume=volume,
             names=prompts.accounts,
+            memberships=memberships,
         ),
         outside_count=len(campaign.outside),
         neighbors=near,
@@ -273,11 +273,9 @@ def _digest(lines: Sequence[str]) -> str:
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
-def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: float) -> tuple[Member, ...]:
+def _members(campaign: Campaign, judgement: Judgement, sent: Sent, memberships: Memberships) -> tuple[Member, ...]:
     prompts, volume, templates = sent.prompts, sent.volume, sent.templates
     account = prompts.account[campaign.prompts]
-    usual = float(np.median(campaign.harvest_share)) if len(campaign.accounts) else 0.0
-    low = min(low_share, usual * OF_USUAL)
     found = []
     for position, number in enumerate(campaign.accounts):
         mine = slice(*np.searchsorted(account, (number, number + 1)))
@@ -287,13 +285,11 @@ def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: fl
         share, sure = float(campaign.harvest_share[position]), float(campaign.membership[position])
         hits, total = int(campaign.harvest_prompts[position]), int(volume[number])
         reasons = [f"{hits} of its {total} prompts ({share:.0%}) fit {len(by_template)} of the campaign's templates"]
-        if share < low:
-            reasons.append("low harvest share: may be an innocent customer of a reseller")
-        if hits < LEAST_PROMPTS:
-            reasons.append("a single prompt: may be chance")
-        if sure < SURE:
-            reasons.append(f"membership is uncertain ({sure:.2f})")
-        action = judgement.tier in ("urgent", "review") and share >= low and sure >= SURE and hits >= LEAST_PROMPTS
+        if sure < memberships.cut:
+            reasons.append(f"its membership of {sure:.2f} is below {memberships.cut:g}")
+        for against in (True, False):
+            reasons += memberships.clauses(int(number), against=against)
+        action = judgement.tier in ("urgent", "review") and sure >= memberships.cut
         found.append(
             Member(
                 account=prompts.accounts[int(number)].as_py(),

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from harvestdetect.corpus.account_fields import FIELD_NAMES
 from harvestdetect.data import TIERS, Detection, Evidence, Finding, Member, Template
 from harvestdetect.evidence.measures import MEASURES, Measure, target_id
+from harvestdetect.judge.members import shipped
 from harvestdetect.report import svg
 from harvestdetect.report.format import (
     active_days,
@@ -126,7 +127,7 @@ def _render(detection: Detection, limits: _Limits, measures: Sequence[Measure]) 
         calibration=_calibration(detection),
         least=_setting(detection, "min_accounts"),
         fdr=_setting(detection, "fdr"),
-        low_share=_setting(detection, "low_share"),
+        advised_from=f"{shipped().cut:g}",
         findings=[_finding(f, limits, i) for i, f in enumerate(detection.findings[: limits.findings])],
         rows=detection.findings[: limits.rows],
         rejects=Counter(r.reason for r in detection.rejects).most_common(),
