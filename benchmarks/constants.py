@@ -207,6 +207,12 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         OF_USUAL="share", MOST="share", NEARLY_ALL="share", RULED_OUT="probability", SITTING="share",
         SHARED_LIST="share", FEW_TEXTS="texts", FEW_EACH="prompts", EVENT_DAYS="days",
     ),
+    *_of("evidence.account_ground", HEARD="prompts"),
+    *_of(
+        "evidence.account_readings",
+        CAUTION="accounts", MANY="prompts", SETTLES="prompts", SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
+        SIGNED="accounts",
+    ),
     *_of("judge.triage", ALONE="share"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="times"),
     *_of("judge.calibration", TAIL="candidates"),
@@ -276,6 +282,9 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "corpus.account_fields": {"SHOWN": "display"},
     "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
     "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
+    "evidence.account_ground": {
+        "PERIODS": "memory", "GAPS": "reading", "SHORTEST": "reading", "READ": "sampling",
+    },
     "evidence.block_density": {"DENSITY_DRAWS": "sampling", "POPULAR": "explains"},
     "evidence.candidate": {"READ_AMONG": "sampling", "TEXTS": "sampling"},
     "evidence.cohort": {"COUNTED": "memory"},
@@ -317,6 +326,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "CLOSE": "display", "COMPARED": "display",
     },
     "judge.findings": {"STANDS_OUT": "display", "MOST_CLAUSES": "display", "DAY": "arithmetic"},
+    "judge.members": {
+        "VERSION": "format", "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic",
+        "LIMIT": "arithmetic", "TOLD": "display", "MOST_CLAUSES": "display",
+    },
     "judge.triage": {"P_FLOOR": "arithmetic", "NEIGHBOURS": "display", "LEAST_CUT": "display"},
     "settings": {
         "max_rejects": "reading", "max_line_bytes": "reading", "max_expansion": "reading",

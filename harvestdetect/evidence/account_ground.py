@@ -186,7 +186,7 @@ def sent_of(campaign: Campaign, weight: Floats, ground: AccountGround) -> Sent:
 def units(vectors: Floats32) -> Floats32:
     """Rows of length 1; rows without a length stay as they are."""
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-    return np.asarray(vectors / np.where(length > 1e-3, length, 1.0), np.float32)
+    return np.asarray(vectors / np.where(length > 1e-6, length, 1.0), np.float32)
 
 
 def evenly(member: Ints) -> Bools:

@@ -77,8 +77,9 @@ def conclude(
         if (evidence := memberships[i]) is not None
     ]
     candidates = candidates_of(
-        campaigns, judgements, judged.scaled, ids, memberships, sent, vectors=scan.vectors,
+        campaigns, judgements, judged.scaled, ids, sent, vectors=scan.vectors,
         rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
+        memberships=memberships,
     )  # fmt: skip
     table = prompt_table(
         list(zip(findings, [campaigns[i] for i in rows], strict=True)),

@@ -118,25 +118,27 @@ def candidates_of(
     judgements: Sequence[Judgement],
     measured: Sequence[MeasuredCandidate],
     ids: Sequence[str],
-    memberships: Sequence[Memberships | None],
     sent: Sent,
     *,
     vectors: npt.NDArray[np.float32],
     rigid: Sequence[bool],
     link_log_p: float,
+    memberships: Sequence[Memberships | None] | None = None,
 ) -> tuple[Candidate, ...]:
     """All candidates, with the details that explain their judgements.
+
+    Many parameters because it shows all that is known of a candidate.
 
     Args:
         campaigns: the candidates.
         judgements: of each.
         measured: the measures of each.
         ids: of each, see :func:`campaign_ids`.
-        memberships: of each, the evidence on its accounts; None where it is no finding.
         sent: of the scan.
         vectors: float32[p, d], of every prompt.
         rigid: for each cluster, whether nobody fills its template by chance.
         link_log_p: see ``Settings.link_log_p``.
+        memberships: of each, the evidence on its accounts; None where it is no finding.
     """
     prompts, volume = sent.prompts, sent.volume
     centre = vectors.mean(axis=0) if len(vectors) else 0.0
@@ -151,7 +153,7 @@ def candidates_of(
         ),
     )  # fmt: skip
     return tuple(
-        _candidate(campaign, judgements[i], measured[i], ids[i], memberships[i], sent, near[i])
+        _candidate(campaign, judgements[i], measured[i], ids[i], sent, near[i], memberships[i] if memberships else None)
         for i, campaign in enumerate(campaigns)
     )
 
@@ -161,9 +163,9 @@ def _candidate(
     judgement: Judgement,
     measured: MeasuredCandidate,
     campaign_id: str,
-    memberships: Memberships | None,
     sent: Sent,
     near: tuple[Near, ...],
+    memberships: Memberships | None,
 ) -> Candidate:
     """One candidate; ``near`` are the others that share accounts or wording."""
     prompts, volume = sent.prompts, sent.volume

@@ -17,6 +17,7 @@ from harvestdetect import Settings, pipeline, read_dumps
 from harvestdetect.context import open_context
 from harvestdetect.data import TIERS, Campaign, Family, Template
 from harvestdetect.evidence import explanations as benign
+from harvestdetect.evidence.account_readings import READINGS
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, Verdict, explained
 from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
@@ -29,6 +30,7 @@ from harvestdetect.explain.files import read_scan
 from harvestdetect.judge.calibration import calibrated, fit_calibration
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of
 from harvestdetect.judge.measure import MeasuredCandidate, judgements_of, measure_candidates
+from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import Judgement, changes
 from harvestdetect.report import detection_from_json, detection_json, html_report, write_outputs
 from harvestdetect.simulate import simulate
@@ -245,6 +247,12 @@ INNOCENT_TOY = Explanation(
 )
 
 
+def unknown(campaign: Campaign) -> Memberships:
+    """No evidence on any account."""
+    count = len(campaign.accounts)
+    return Memberships(accounts=campaign.accounts, bits=np.zeros((count, len(READINGS))), cut=0.9)
+
+
 def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Measuring, tmp_path: Path) -> None:
     measures, explanations = (*MEASURES, TOY), (*EXPLANATIONS, INNOCENT_TOY)
     measured = measuring.measured(measures, explanations)
@@ -259,7 +267,7 @@ def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Me
     found = [
         finding_of(
             measuring.campaigns[i], judgements[i], measured[i], sent, campaign_id=ids[i],
-            changes=changes(judgements[i], fdr=0.01), low_share=0.2, measures=measures,
+            changes=changes(judgements[i], fdr=0.01), memberships=unknown(measuring.campaigns[i]), measures=measures,
         )
         for i in found_at
     ]  # fmt: skip
@@ -274,8 +282,9 @@ def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Me
     assert not re.search(r'a toy measure <span class="mark">decides</span>', html_report(detection))
 
     candidates = candidates_of(
-        measuring.campaigns, judgements, measured, ids, sent, vectors=measuring.scan.vectors.astype(np.float32),
-        rigid=[True] * len(measuring.scan.described), link_log_p=-16.0,
+        measuring.campaigns, judgements, measured, ids, sent,
+        vectors=measuring.scan.vectors.astype(np.float32), rigid=[True] * len(measuring.scan.described),
+        link_log_p=-16.0,
     )  # fmt: skip
     write_outputs(replace(detection, candidates=candidates), tmp_path)
     scan = read_scan(tmp_path)
