@@ -95,10 +95,10 @@ def _curve(name: str, values: Floats, member: Floats, innocent: Floats) -> Curve
     edge = np.minimum((share * BINS).astype(np.int64), BINS - 1)
     _, level = np.unique(edge, return_inverse=True)
     level = level[place]
-    total = np.bincount(level, both)
+    total: Floats = np.asarray(np.bincount(level, both), np.float64)
     kept = total > 0
     at = (np.bincount(level, values * both) / np.where(kept, total, 1))[kept]
-    good, total = np.bincount(level, member)[kept], np.asarray(total[kept], np.float64)
+    good, total = np.bincount(level, member)[kept], total[kept]
     odds = pooled(good / total, total)
     flat = np.concatenate(([0], np.cumsum(np.diff(odds) != 0)))
     weight = np.bincount(flat, total)[flat]
