@@ -69,9 +69,9 @@ def measuring(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Measurin
         seen.update(campaigns=campaigns, scan=scan, reference=reference)
         return plain.measure(campaigns, scan, reference, context)
 
-    def conclude(judged: Any, scan: Any, **named: Any) -> Any:
+    def conclude(judged: Any, memberships: Any, scan: Any, **named: Any) -> Any:
         seen.update(templates=named["templates"], volume=named["volume"])
-        return concluded(judged, scan, **named)
+        return concluded(judged, memberships, scan, **named)
 
     plain, concluded = pipeline.PLAIN, pipeline.conclude
     made = simulate(tmp_path_factory.mktemp("tables"), prompts=4_000, seed=5)
