@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -213,3 +214,8 @@ def test_a_scan_without_times_and_fields_has_memberships(parts: Parts) -> None:
     found = judged.campaigns[0]
     assert np.isfinite(found.membership).all()
     assert np.isin(found.outside, parts.innocents).mean() > 0.8
+
+
+def test_the_guide_names_the_cut_of_the_file() -> None:
+    guide = Path(__file__).resolve().parents[2] / "docs" / "usage.md"
+    assert f"`recommended` if its membership is at least {shipped().cut:g} and" in guide.read_text(encoding="utf-8")
