@@ -20,13 +20,12 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidates import excerpt_of
-from harvestdetect.judge.findings import LEAST_PROMPTS, OF_USUAL, SURE
+from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import LEAST_CUT, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
 from harvestdetect.report.ledger import bits
-from harvestdetect.settings import Settings
 
-__all__ = ["explain_campaign", "least_of", "low_share", "named", "setting", "shortfall"]
+__all__ = ["explain_campaign", "least_of", "named", "setting", "shortfall"]
 
 LOOSEST: Final = 0.5
 """Largest false-discovery rate at which a change is mentioned: beyond, innocence is the likelier. Chosen."""
@@ -80,7 +79,7 @@ def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
         benign_explanations=candidate.benign_explanations,
         harvest_share=_spread(shares),
         recommended=sum(m.recommended for m in members) if members else None,
-        apart=_apart(members, candidate.tier, low_share(scan.run, shares)),
+        apart=_apart(members, candidate.tier),
         outside=candidate.outside,
         outside_count=max(candidate.outside_count, len(candidate.outside)),
         neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
@@ -98,13 +97,6 @@ def _spread(values: Any) -> Spread | None:
     return Spread(least=least, lower=lower, median=median, upper=upper, most=most)
 
 
-def low_share(run: Mapping[str, Any], shares: Any) -> float:
-    """Harvest share below which a member is not recommended: half of the usual one at most."""
-    low = setting(run, "low_share")
-    low = Settings().low_share if low is None else low
-    return min(low, float(np.median(shares)) * OF_USUAL) if len(shares) else low
-
-
 def setting(run: Mapping[str, Any], name: str) -> float | None:
     """A number among the settings of the scan; None where ``run.json`` does not have it."""
     settings = run.get("settings")
@@ -118,16 +110,12 @@ def least_of(run: Mapping[str, Any]) -> float:
     return least_claimed(ledger if isinstance(ledger, dict) else {})
 
 
-def _apart(members: Sequence[MemberRow], tier: Tier | None, low: float) -> dict[str, int]:
+def _apart(members: Sequence[MemberRow], tier: Tier | None) -> dict[str, int]:
     if tier not in ("urgent", "review"):
         return {}
-    apart = [m for m in members if not m.recommended]
-    found = {
-        "low harvest share": sum(m.harvest_share < low for m in apart),
-        "uncertain membership": sum(m.membership < SURE for m in apart),
-        "a single prompt": sum(m.harvest_prompts < LEAST_PROMPTS for m in apart),
-    }
-    return {why: n for why, n in found.items() if n}
+    cut = shipped().cut
+    below = sum(not m.recommended and m.membership < cut for m in members)
+    return {f"membership below {cut:g}": below} if below else {}
 
 
 def _families(candidate: Candidate) -> tuple[FamilyView, ...]:

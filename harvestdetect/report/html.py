@@ -17,6 +17,7 @@ from markupsafe import Markup
 from harvestdetect.corpus.account_fields import FIELD_NAMES
 from harvestdetect.data import TIERS, BenignExplanation, Detection, Evidence, Finding, Member, Template
 from harvestdetect.evidence.measures import target_id
+from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import CARRIES, URGENT, WATCH
 from harvestdetect.report import svg
 from harvestdetect.report.format import (
@@ -131,7 +132,7 @@ def _render(detection: Detection, limits: _Limits) -> str:
         calibration=_calibration(detection),
         least=_setting(detection, "min_accounts"),
         fdr=_setting(detection, "fdr"),
-        low_share=_setting(detection, "low_share"),
+        advised_from=f"{shipped().cut:g}",
         rates=_rates(detection),
         one_bit=ONE_BIT,
         tested=detection.ledger.get("held_out"),

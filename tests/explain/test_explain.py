@@ -63,6 +63,7 @@ from harvestdetect.judge.candidates import (
     seen_accounts,
 )
 from harvestdetect.judge.ledger import Curve, Ledger, Posted
+from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import judge, steps, tier_at
 from harvestdetect.report import write_outputs
 from harvestdetect.util.escape import INVISIBLE, json_text
@@ -210,7 +211,7 @@ def old(tmp_path: Path) -> Path:
         q_value=0.002,
         members=(
             *members("ann", "bob"),
-            make_member("low", recommended=False, harvest_share=0.05, harvest_prompts=1, membership=0.6),
+            make_member("low", recommended=False, harvest_share=0.05, harvest_prompts=1, membership=0.51),
         ),
         benign_explanations=(),
         orgs=None,
@@ -467,7 +468,7 @@ def test_an_older_folder_says_what_is_missing(old: Path) -> None:
     second = campaign_of(old, SECOND)
     assert not [c for c in second.changes if c.kind in ("family", "rate")]
     assert [c.name for c in second.changes if c.kind == "field"] == ["org"]
-    assert second.apart == {"low harvest share": 1, "uncertain membership": 1, "a single prompt": 1}
+    assert second.apart == {f"membership below {shipped().cut:g}": 1}
     assert second.recommended == 2
     plain = json.loads(explanation_json(second))
     assert (plain["families"][0]["bits"], plain["probability"], plain["ledger"]) == (None, None, [])
@@ -586,7 +587,7 @@ def test_an_account_may_be_long(out: Path) -> None:
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "9" * 400])
 def test_settings_that_are_no_numbers_are_not_known(out: Path, value: str) -> None:
-    (out / "run.json").write_text(f'{{"settings": {{"low_share": {value}}}}}')
+    (out / "run.json").write_text(f'{{"settings": {{"fdr": {value}}}}}')
     assert "run.json cannot be read" in text(out, "ann")
 
 
@@ -636,17 +637,17 @@ def test_a_member(out: Path) -> None:
     assert [(t.template_id, t.prompts) for t in found.places[1].templates] == [("t-1", 2), ("t-2", 1)]
     assert found.places[1].templates[1].excerpt == "Only this"
     assert found.places[1].examples == ("dump.jsonl:1", "dump.jsonl:2", "dump.jsonl:3")
-    assert {c.name for c in found.places[0].changes} == {"tier", "harvest share", "membership", "prompts"}
+    assert {c.name for c in found.places[0].changes} == {"tier", "membership"}
     shown = text(out, "ann")
     assert "account ann, 10 prompts: in 2 findings" in shown
-    assert "To stay recommended, its harvest share must be at least 20 % (20 of its 100 prompts); it is 80 %." in shown
+    assert f"To stay recommended, its membership must be at least {shipped().cut:g}; it is 0.9" in shown
 
 
 def test_what_would_make_a_member_recommended(out: Path) -> None:
     place = next(p for p in account_of(out, "low").places if p.campaign_id == SECOND)
     assert not place.recommended
-    assert {c.name: c.needed for c in place.changes} == {"harvest share": 0.2, "membership": 0.8, "prompts": 2.0}
-    assert "must be at least 20 % (20 of its 100 prompts); it is 5 %." in place.changes[0].sentence
+    assert {c.name: c.needed for c in place.changes} == {"membership": shipped().cut}
+    assert f"its membership must be at least {shipped().cut:g}; it is 0.51." in place.changes[0].sentence
 
 
 def test_a_near_member(out: Path) -> None:

@@ -170,7 +170,7 @@ def make_detection(*findings: Finding, **changes: Any) -> Detection:
             Reject(file="a.jsonl", line=None, byte=None, reason="the stream ends early"),
         ),
         "counts": {"prompts": 5_000, "accounts": 700, "rejects": 9},
-        "settings": {"min_accounts": 10, "fdr": 0.2, "low_share": 0.2, "mapping": {HOSTILE: HOSTILE}},
+        "settings": {"min_accounts": 10, "fdr": 0.2, "mapping": {HOSTILE: HOSTILE}},
         "models": {"wording": "9f" * 16},
         "versions": {"harvestdetect": "0.1.0"},
         "files": (SourceFile(name=HOSTILE, format="jsonl", bytes=9_000_000, sha256="0" * 64, rows=5_009, rejects=9),),
