@@ -146,7 +146,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         "settings",
         segment_characters="characters", max_windows="texts", k="neighbours", min_samples="neighbours",
         min_cluster_size="texts", distance_floor="chord distance", distance_cap="chord distance",
-        min_accounts="accounts", max_account_share="share", link_log_p="log of a probability", low_share="share",
+        min_accounts="accounts", max_account_share="share", link_log_p="log of a probability",
         fdr="probability",
     ),
     *_of("corpus.account_fields", RARE="accounts", ORGANISATION="share"),
@@ -200,12 +200,17 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         FAMILIAR="times", COARSE="share", LARGEST="organisations", TEAMS="organisations", TEAM="accounts",
     ),
     *_of("evidence.joining", MIN_COMMON="share"),
-    *_of("evidence.readings", FEW="share", SUBJECTS="items"),
+    *_of("evidence.account_ground", HEARD="prompts"),
+    *_of(
+        "evidence.account_readings",
+        CAUTION="accounts", MANY="prompts", SETTLES="prompts", SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
+        SIGNED="accounts",
+    ),
+    *_of("evidence.readings", FEW="share", CHANCE="deviations", SUBJECTS="items"),
     *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="probability"),
-    *_of("judge.findings", LEAST_PROMPTS="prompts", SURE="share", OF_USUAL="share"),
-    *_of("judge.attribute", KEEPS="share"),
+    *_of("judge.attribute", LEAST_PROMPTS="prompts", KEEPS="share"),
     *_of("incremental.clusters", CHANGED="share"),
 )
 """All decision constants, in the order of the stages."""
@@ -272,6 +277,9 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "corpus.account_fields": {"SHOWN": "display"},
     "corpus.registry": {"SCAFFOLD_WORDS": "reading"},
     "evidence.adapters": {"GLANCE": "speed", "GLANCE_P": "speed"},
+    "evidence.account_ground": {
+        "PERIODS": "memory", "GAPS": "reading", "SHORTEST": "reading", "READ": "sampling",
+    },
     "evidence.block_density": {"DENSITY_DRAWS": "sampling", "POPULAR": "explains"},
     "evidence.candidate": {"READ_AMONG": "sampling", "TEXTS": "sampling"},
     "evidence.cohort": {"COUNTED": "memory"},
@@ -319,6 +327,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "judge.ledger": {"TINY": "arithmetic", "ROUNDS": "arithmetic", "LEAST_ODDS": "arithmetic"},
     "judge.ledger_file": {"VERSION": "format"},
     "judge.measure": {"SIGNIFICANT": "explains"},
+    "judge.members": {
+        "VERSION": "format", "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic",
+        "LIMIT": "arithmetic", "TOLD": "display", "MOST_CLAUSES": "display",
+    },
     "judge.triage": {"NEIGHBOURS": "display", "LEAST_CUT": "display"},
     "settings": {
         "max_rejects": "reading", "max_line_bytes": "reading", "max_expansion": "reading",

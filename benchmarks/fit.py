@@ -24,7 +24,7 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
-from benchmarks.fitting import CLIP, Examples, Fitted, fit
+from benchmarks.fitting import Examples, Fitted, fit
 from benchmarks.real_texts import Half
 from harvestdetect.data import TIERS, Evidence, Family
 from harvestdetect.evidence.measures import MEASURES
@@ -123,7 +123,7 @@ def _kinds() -> dict[str, _RowKind]:
             if m.family not in ("text", "infrastructure"):
                 found[m.id + EFFECT] = _RowKind(family=m.family, rises=m.tail == "high", least=ABSENT)
     for r in READINGS:
-        found[r.id] = _RowKind(family=r.family, rises=r.speaks == "high", least=-CLIP)
+        found[r.id] = _RowKind(family=r.family, rises=r.speaks == "high", least=r.least)
     return found
 
 

@@ -69,7 +69,6 @@ _SETTING_STAGES: Final = {
     "min_accounts": "read",
     "max_account_share": "cluster",
     "link_log_p": "campaigns",
-    "low_share": "judge",
     "fdr": "judge",
 }
 

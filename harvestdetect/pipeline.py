@@ -24,6 +24,7 @@ from harvestdetect.judge.calibration import check_calibration
 from harvestdetect.judge.conclude import conclude
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import MeasuredCandidate
+from harvestdetect.judge.members import with_members
 from harvestdetect.judge.verdict import Scale, judge_candidates
 from harvestdetect.settings import Settings
 from harvestdetect.stages import (
@@ -161,7 +162,7 @@ def run_scan(
         texts = form(described, corpus, volume, neighbors, context)
     with context.stage("accounts", blas_threads=1):
         fields = account_values(corpus.prompts)
-        campaigns, described = add_accounts(texts, described, corpus, parts, wording, volume, fields, context)
+        campaigns, described, kin = add_accounts(texts, described, corpus, parts, wording, volume, fields, context)
     with context.stage("evidence", blas_threads=1):
         scan = ScanData(
             corpus=corpus, postings=postings, parts=parts, assigned=described.assigned,
@@ -173,8 +174,9 @@ def run_scan(
         measured = stages.measure(campaigns, scan, reference, context)
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)
+        judged, memberships = with_members(judged, scan, kin, min_accounts=settings.min_accounts)
         conclusions = conclude(
-            judged, scan, volume=volume.prompts, templates=described.templates,
+            judged, memberships, scan, volume=volume.prompts, templates=described.templates,
             files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,
         )  # fmt: skip
     attributed: tuple[Attributed, ...] = ()

@@ -134,8 +134,6 @@ class Settings:
     link_log_p: float = -16.0
     """Natural logarithm of a p-value. Two clusters are linked if their number of shared accounts is less likely, and
     accounts of linked clusters are separated if chance is less likely."""
-    low_share: float = 0.2
-    """Harvest share. A member with a smaller one is listed, but not recommended for action."""
 
     # judgement
     fdr: float = 0.2
@@ -188,7 +186,6 @@ class Settings:
             ("distance_floor", 0.0, 2.0),
             ("distance_cap", 0.0, 2.0),
             ("max_account_share", 0.0, 1.0),
-            ("low_share", 0.0, 1.0),
             ("fdr", 0.0, 1.0),
             ("auto_budget_seconds", 0.0, None),
             ("link_log_p", None, 0.0),

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from harvestdetect.accounts.find import with_accounts
+from harvestdetect.accounts.kin import Kin
 from harvestdetect.campaign.find import find_campaigns
 from harvestdetect.cluster.assign import Assigned, Volumes
 from harvestdetect.cluster.distances import core_distance
@@ -431,11 +432,11 @@ def add_accounts(
     volume: Volumes,
     fields: AccountFields,
     context: Context,
-) -> tuple[list[Campaign], Refined]:
+) -> tuple[list[Campaign], Refined, Kin]:
     """Adds candidates whose accounts are alike or share infrastructure, and joins those that are one over time.
 
     Returns:
-        all candidates, and the clusters with the new ones.
+        all candidates, the clusters with the new ones, and which accounts are near each other.
     """
     settings = context.settings
     with ProcessPool(1) as pool:

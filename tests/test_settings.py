@@ -65,8 +65,6 @@ def write(tmp_path: Path, text: str) -> Path:
         ("distance_cap", 2.1, "distance_cap must be at most 2, got 2.1"),
         ("max_account_share", -0.1, "max_account_share must be at least 0, got -0.1"),
         ("max_account_share", 1.1, "max_account_share must be at most 1, got 1.1"),
-        ("low_share", -0.1, "low_share must be at least 0, got -0.1"),
-        ("low_share", 1.1, "low_share must be at most 1, got 1.1"),
         ("fdr", -0.1, "fdr must be at least 0, got -0.1"),
         ("fdr", 1.1, "fdr must be at most 1, got 1.1"),
         ("auto_budget_seconds", -1.0, "auto_budget_seconds must be at least 0, got -1"),
@@ -129,7 +127,7 @@ def test_settings_that_contradict_each_other_are_named() -> None:
         {"k": 1_000, "min_samples": 1_000},
         {"min_cluster_size": 2, "min_accounts": 2},
         {"distance_floor": 0.0, "distance_cap": 2.0},
-        {"fdr": 0.0, "low_share": 1.0, "max_account_share": 1.0},
+        {"fdr": 0.0, "max_account_share": 1.0},
         {"link_log_p": 0.0, "auto_budget_seconds": 0.0},
         {"seed": 2**32 - 1, "threads": 1_024, "batch_size": 65_536, "exact_below": 1},
         {"max_line_bytes": 2**31 - 1, "exact_below": 2**31 - 1},
@@ -190,7 +188,7 @@ def test_replace_changes_a_copy() -> None:
 def test_replace_checks_names_and_ranges() -> None:
     with pytest.raises(SettingsError, match=r"^unknown setting 'knn'; known: mapping, profile, format, ") as raised:
         Settings().replace(knn=3)
-    for name in ("k", "fdr", "threads", "low_share"):
+    for name in ("k", "fdr", "threads", "max_account_share"):
         assert f", {name}" in str(raised.value)
     with pytest.raises(SettingsError, match=r"^k must be at least 2, got 0"):
         Settings().replace(k=0)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from harvestdetect.accounts.alike import alike
 from harvestdetect.accounts.candidates import Near, with_groups
 from harvestdetect.accounts.chains import chains
-from harvestdetect.accounts.infrastructure import infrastructure_groups
+from harvestdetect.accounts.infrastructure import infrastructure_groups, links_between
+from harvestdetect.accounts.kin import Kin, NearestAccounts
 from harvestdetect.accounts.profiles import account_profiles, columns_of, topic_profiles
 from harvestdetect.accounts.succession import LEAST
 from harvestdetect.corpus.account_fields import AccountFields
@@ -30,7 +31,7 @@ def with_accounts(
     link_log_p: float,
     threads: int,
     seed: int,
-) -> tuple[list[Campaign], Refined]:
+) -> tuple[list[Campaign], Refined, Kin]:
     """All candidates: those of texts, those of accounts and of infrastructure, and chains of them over time.
 
     Many parameters because settings are passed on one by one.
@@ -47,26 +48,31 @@ def with_accounts(
         seed: of all draws.
 
     Returns:
-        the candidates, and the clusters with those that were added.
+        the candidates; the clusters with those that were added; and which accounts are near each other.
     """
     corpus, least = source.corpus, source.min_accounts
     if not len(source.parts.segment):
-        return list(texts), refined
+        return list(texts), refined, Kin()
     columns = columns_of(corpus, source.parts, source.vectors, min_accounts=least, threads=threads, seed=seed)
     few = LEAST if least > LEAST else None
     whole = account_profiles(columns, min_accounts=least, few=few)
     by_account = alike(whole, columns, min_accounts=least, few=few, threads=threads, seed=seed)
     near = Near(whole.account, by_account.neighbors, columns.accounts)
+    whole_of = NearestAccounts(account=whole.account, neighbors=by_account.neighbors)
     del whole
     topics = topic_profiles(columns, min_accounts=least, few=few)
     by_topic = alike(topics, columns, min_accounts=least, few=few, threads=threads, seed=seed)
+    topics_of = NearestAccounts(account=topics.account, neighbors=by_topic.neighbors)
     del topics
+    links = links_between(corpus, fields)
     by_values = infrastructure_groups(
-        corpus, columns.matrix, fields, min_accounts=least, seed=seed, level=fdr,
+        corpus, columns.matrix, fields, links, min_accounts=least, seed=seed, level=fdr,
         log_p=link_log_p,
     )  # fmt: skip
     del columns  # it is large
     groups = [*by_account.groups, *by_topic.groups, *by_values]
     found, refined = with_groups(texts, groups, refined, source, volume=volume, near=near)
     # small groups are no candidates, but may be pieces of a chain
-    return chains(found, [*by_account.small, *by_topic.small], refined, source, volume=volume, seed=seed)
+    small = [*by_account.small, *by_topic.small]
+    found, refined = chains(found, small, refined, source, volume=volume, seed=seed)
+    return found, refined, Kin(whole=whole_of, topics=topics_of, links=links)

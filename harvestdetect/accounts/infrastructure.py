@@ -20,7 +20,7 @@ from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.growth import MOSTLY, Grown, grow, open_field
 from harvestdetect.accounts.hot_columns import SAME, Use, column_groups, hot_columns, use_of
 from harvestdetect.accounts.id_links import links_by_id
-from harvestdetect.accounts.rare_links import births, rare_links
+from harvestdetect.accounts.rare_links import Links, births, rare_links
 from harvestdetect.corpus.account_fields import AccountFields
 from harvestdetect.corpus.by_prompt import first_rows
 from harvestdetect.corpus.sign_ups import sign_ups
@@ -30,13 +30,30 @@ from harvestdetect.util.arrays import Ints
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["infrastructure_groups"]
+__all__ = ["infrastructure_groups", "links_between"]
+
+
+def links_between(corpus: Corpus, fields: AccountFields) -> Links:
+    """The pairs of accounts that share rare values or were opened almost together.
+
+    Args:
+        corpus: of the prompts.
+        fields: of the accounts, see :func:`harvestdetect.corpus.account_fields.account_values`.
+    """
+    prompts = corpus.prompts
+    signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=fields.accounts)
+    counted = np.ones(fields.accounts, bool) if fields.first is None else fields.first == np.arange(fields.accounts)
+    # without any field, times alone would make a group of everybody who comes for one event
+    first = signed.first if fields.fields else np.full_like(signed.first, NO_TIME)
+    born = births(signed.created, first, counted)
+    return rare_links(fields, born, links_by_id(prompts.accounts.to_pylist(), counted))
 
 
 def infrastructure_groups(
     corpus: Corpus,
     columns: sparse.csr_matrix,
     fields: AccountFields,
+    links: Links,
     *,
     min_accounts: int,
     seed: int,
@@ -51,7 +68,8 @@ def infrastructure_groups(
     Args:
         corpus: of p prompts.
         columns: sparse [p, c], which prompt has which columns: cells of the wording space and shared pieces.
-        fields: of the accounts, see :func:`harvestdetect.corpus.account_fields.account_values`.
+        fields: of the accounts.
+        links: see :func:`links_between`.
         min_accounts: fewest accounts of a group. Half as many must be linked.
         seed: of the accounts that are drawn and of the shuffles.
         level: false-discovery rate of the columns in which linked accounts are alike.
@@ -62,12 +80,6 @@ def infrastructure_groups(
         nothing where no account has a field or a sign-up.
     """
     prompts = corpus.prompts
-    signed = sign_ups(prompts.account, prompts.created_at, prompts.time, accounts=fields.accounts)
-    counted = np.ones(fields.accounts, bool) if fields.first is None else fields.first == np.arange(fields.accounts)
-    # without any field, times alone would make a group of everybody who comes for one event
-    first = signed.first if fields.fields else np.full_like(signed.first, NO_TIME)
-    born = births(signed.created, first, counted)
-    links = rare_links(fields, born, links_by_id(prompts.accounts.to_pylist(), counted))
     if not len(links.first):
         return []
     row = np.flatnonzero(first_rows(prompts))

@@ -126,6 +126,7 @@ def alert_record(alert: Alert, *, key: str, include_text: bool) -> dict[str, Any
         "kind": alert.kind,
         "tier": alert.tier,
         "previous_tier": alert.previous_tier,
+        "probability": alert.probability,
         "accounts": alert.accounts,
         "new_accounts": alert.new_accounts,
         "prompts": alert.prompts,
@@ -151,6 +152,8 @@ def slack_message(record: Mapping[str, Any]) -> dict[str, Any]:
     accounts = count(record["accounts"]) + (f" ({count(record['new_accounts'])} new)" if record["new_accounts"] else "")
     fields = [("Campaign", f"`{mrkdwn(record['campaign_id'], 500)}`"), ("Accounts", accounts)]
     fields += [("Prompts", count(record["prompts"])), ("Seen", _seen(record))]
+    if record.get("probability"):
+        fields.append(("Probability", mrkdwn(record["probability"], 100)))
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
         {"type": "section", "text": slack_text(mrkdwn(record["summary"], SLACK_TEXT))},
@@ -316,6 +319,7 @@ def syslog_message(
         "kind": record["kind"],
         "tier": record["tier"],
         "previousTier": record["previous_tier"],
+        "probability": record.get("probability"),
         "accounts": record["accounts"],
         "newAccounts": record["new_accounts"],
         "prompts": record["prompts"],

@@ -41,6 +41,7 @@ class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
     report: str | None
     run_started: str | None = None
     excerpt: str = ""
+    probability: str | None = None
 
 
 class _New(_Campaign, frozen=True, kw_only=True, tag_field="kind", tag="new"):

@@ -60,6 +60,8 @@ class Alert:
     tier: Tier
     """The tier; the last one if the campaign is gone."""
     previous_tier: Tier | None = None
+    probability: str | None = None
+    """That it is a campaign, in words no surer than the evidence: ``over 99 %``. None if it is gone."""
     accounts: int
     new_accounts: int = 0
     prompts: int

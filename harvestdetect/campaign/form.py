@@ -14,9 +14,9 @@ from harvestdetect.campaign.membership import MIN_MEMBERSHIP, membership
 from harvestdetect.campaign.users import ClusterPrompts
 from harvestdetect.cluster.repeat_senders import texts_of_each
 from harvestdetect.data import Campaign, Way
-from harvestdetect.util.arrays import AnyInts, Floats, Ints32, unique
+from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints32, unique
 
-__all__ = ["ClusterGroup", "form_campaigns", "joined", "without"]
+__all__ = ["ClusterGroup", "form_campaigns", "joined", "kept_members", "without"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +171,26 @@ def without(campaign: Campaign, accounts: Ints32, *, account: Ints32) -> Campaig
         harvest_prompts=campaign.harvest_prompts[stay],
         prompts=campaign.prompts[mine],
         prompt_cluster=cluster,
+    )
+
+
+def kept_members(campaign: Campaign, stay: Bools, *, account: Ints32) -> Campaign:
+    """A campaign with some of its members; the others are outside of it from then on.
+
+    Args:
+        campaign: the campaign, of m members.
+        stay: bool[m], which of them stay.
+        account: int32[p], the account of every prompt.
+    """
+    if stay.all():
+        return campaign
+    outside = np.concatenate([campaign.outside, campaign.accounts[~stay]])
+    order = np.argsort(outside, kind="stable")
+    return replace(
+        without(campaign, campaign.accounts[~stay], account=account),
+        outside=outside[order],
+        outside_membership=np.concatenate([campaign.outside_membership, campaign.membership[~stay]])[order],
+        outside_hits=np.concatenate([campaign.outside_hits, campaign.harvest_prompts[~stay]])[order],
     )
 
 

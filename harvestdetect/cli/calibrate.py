@@ -59,7 +59,7 @@ def calibrate(
     answer(
         f"{whole.counts['prompts']:,} prompts of {whole.counts['accounts']:,} accounts gave "
         f"{plural(learned.candidates, 'candidate')}. The calibration uses the "
-        f"{calibration.counts['calibrating']:,} that no benign explanation caps at watch.\n\n"
+        f"{calibration.counts['calibrating']:,} that no hard rule caps.\n\n"
         f"{shown(summary(calibration, fdr=settings.fdr), keep_lines=True)}\n\n"
         f"Next: {NAME} scan DUMP --calibration {quoted(out)} --out OUT\n"
     )

@@ -59,7 +59,7 @@ class _Request:
 @output_option("the summary table")
 @click.option(
     "--calibration", type=FOLDER, metavar="FILE",
-    help="File that calibrate wrote; p-values are taken from it.  [default: p-values from the dump itself]",
+    help="File that calibrate wrote; what its innocent groups have in common says less.  [default: none]",
 )  # fmt: skip
 @click.option(
     "--max-rejects", metavar="N", callback=parse_max_rejects,

@@ -60,9 +60,13 @@ class Detection:
     """What looks suspicious in how the dumps were read, such as one account for everything. No sentence contains text
     of a prompt."""
     expected_false: Mapping[str, float] = field(default_factory=dict)
-    """Tier -> upper estimate of the false findings to expect by chance (``triage.expected_false``)."""
+    """Tier -> number of innocent groups to expect among the findings (``triage.expected_false``)."""
     what_if: tuple[Cut, ...] = ()
     """The same scan at neighbouring false-discovery rates, by rising rate."""
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+    """The ledger that judged: the day on which it was ``made``, its ``sha256``, its ``sources``, and the number of
+    innocent candidates (``held_out``) and of their prompts (``held_out_prompts``) that it was tested on without having
+    been fitted on them. Empty in results of older versions, and without candidates to judge."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
     """Empty without a calibration. Otherwise its ``file``, ``sha256`` and time of creation (``created``), the number
     of its ``candidates``, and ``expected_findings``: the benign findings to expect of this number of prompts, by

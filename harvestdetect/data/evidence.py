@@ -51,6 +51,8 @@ class LedgerRow:
     """The block that it is shown in; None for the prior."""
     bits: float
     """Positive for a campaign, negative against one."""
+    sentence: str = ""
+    """What a reading saw, in one sentence. Empty for a measure, whose sentence its evidence has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Readings of a candidate: numbers that say how innocent groups differ from campaigns.
 
 A reading has no null distribution. What it speaks for is learned from innocent candidates and planted campaigns
-(:mod:`harvestdetect.judge.ledger`). To add one, write a function ``(inputs) -> float | None`` and add a
-:class:`Reading` to :data:`READINGS`.
+(:mod:`harvestdetect.judge.ledger`). To add one, write a function ``(inputs) -> float | None``, add a :class:`Reading`
+to :data:`READINGS`, and add what it says in words to :mod:`harvestdetect.evidence.reading_sentences`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.shared_values import LARGEST
+from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
 from harvestdetect.util.arrays import Floats32, Ints, unit
 
@@ -27,6 +28,8 @@ __all__ = ["READINGS", "Reading", "ReadingInputs", "readings_of"]
 
 FEW: Final = 0.05
 """Share of copies below which fewer say nothing more."""
+CHANCE: Final = 2.0
+"""Standard deviations of a shuffle up to which a deviation is chance."""
 NEXT_TO_NONE: Final = 0.01
 """Added to a ratio before its logarithm is taken, so that smaller ones differ by next to nothing."""
 SUBJECTS: Final = 12
@@ -57,6 +60,8 @@ class Reading:
     """Which values speak for a campaign."""
     take: Callable[[ReadingInputs], float | None]
     """Takes it; None if there is too little data. It must be pure."""
+    least: float = -8.0
+    """Least bits that the fit may give it: fewer against a campaign where an attacker can choose the value."""
 
 
 def _logs(value: float) -> float:
@@ -188,23 +193,27 @@ def _beyond(inputs: ReadingInputs, field: str, values: int = 1) -> float | None:
     return None if share is None or least >= 1 else max(share - least, 0.0) / (1 - least)
 
 
+def _days(inputs: ReadingInputs) -> float | None:
+    """Days from first to last prompt over those of the dump, as a logarithm of 2; the exceptional ends left out."""
+    own, period = inputs.explained.days, inputs.context.reference.period
+    if own is None or period is None:
+        return None
+    return min(_logs((own + 1) / ((period[1] - period[0]) / DAY + 1)), 0.0)
+
+
 def _deviations(inputs: ReadingInputs) -> float | None:
-    """How much more alike an account's prompts are than a shuffle gives, in standard deviations; 0 where less."""
+    """How much more alike an account's prompts are than a shuffle gives, in standard deviations beyond chance."""
     own = inputs.explained.own_subjects
-    return None if own is None else max(own.deviations, 0.0)
+    return None if own is None else max(own.deviations - CHANCE, 0.0)
 
 
 def _shared_items(inputs: ReadingInputs) -> float | None:
-    """How much less alike an account's prompts are than a shuffle gives, in standard deviations; 0 where they are more.
+    """How much less alike an account's prompts are than a shuffle gives, in standard deviations beyond chance.
 
     Less, because each account sent every item of one list once.
     """
     own = inputs.explained.own_subjects
-    return None if own is None else max(-own.deviations, 0.0)
-
-
-def _days(inputs: ReadingInputs) -> float | None:
-    return None if inputs.explained.days is None else _logs(inputs.explained.days + 1)
+    return None if own is None else max(-own.deviations - CHANCE, 0.0)
 
 
 _TEXT: Final = (
@@ -217,8 +226,7 @@ _TEXT: Final = (
         take=lambda x: _logs(max(x.explained.in_common, FEW)),
     ),
     Reading(
-        id="words", speaks="high", family="text", label="length of the prompts",
-        take=_words,
+        id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=-3.0,
     ),
     Reading(
         id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated),
@@ -269,7 +277,10 @@ _STRUCTURE: Final = (
 """The readings of the family structure."""
 
 _TIME: Final = (
-    Reading(id="days", speaks="high", family="time", label="days from first to last prompt", take=_days),
+    Reading(
+        id="days", speaks="high", family="time", label="days from first to last prompt, beside those of the dump",
+        take=_days, least=-2.0,
+    ),
     Reading(
         id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt",
         take=_lifetime,

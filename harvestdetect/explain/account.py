@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,12 +10,11 @@ from typing import Final, Literal
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
-from harvestdetect.explain.campaign import low_share, named, shortfall
+from harvestdetect.explain.campaign import least_of, named, shortfall
 from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
 from harvestdetect.judge.candidates import SEEN, excerpt_of
-from harvestdetect.judge.findings import LEAST_PROMPTS, SURE
-from harvestdetect.report.format import percent
+from harvestdetect.judge.members import shipped
 from harvestdetect.util.ids import nearest, some
 
 __all__ = ["explain_account", "is_named"]
@@ -41,7 +39,7 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
     missing = list(scan.missing)
     total, seen = prompts_seen(scan.out, account)
     places = [
-        _as_member(scan, candidate, member)
+        _as_member(candidate, member)
         for identity, candidate in scan.candidates.items()
         for member in scan.members.get(identity, ())
         if member.account == account
@@ -50,8 +48,9 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
     for identity, candidate in scan.candidates.items():
         if identity in inside:
             continue
-        places += [_near_by(candidate, o, "candidate") for o in candidate.members if o.account == account]
-        places += [_near_by(candidate, o, "outside") for o in candidate.outside if o.account == account]
+        least = least_of(scan.run)
+        places += [_near_by(candidate, o, "candidate", least) for o in candidate.members if o.account == account]
+        places += [_near_by(candidate, o, "outside", least) for o in candidate.outside if o.account == account]
     if any(place.role == "member" for place in places):
         places = _with_templates(scan, account, places, missing)
     near: list[str] = []
@@ -75,8 +74,7 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
     )
 
 
-def _as_member(scan: Scan, candidate: Candidate, member: MemberRow) -> Place:
-    shares = [m.harvest_share for m in scan.members[candidate.campaign_id]]
+def _as_member(candidate: Candidate, member: MemberRow) -> Place:
     return Place(
         campaign_id=candidate.campaign_id,
         tier=candidate.tier,
@@ -91,7 +89,7 @@ def _as_member(scan: Scan, candidate: Candidate, member: MemberRow) -> Place:
         reasons=member.reasons,
         templates=(),
         examples=(),
-        changes=_member_changes(candidate, member, low_share(scan.run, shares)),
+        changes=_member_changes(candidate, member),
     )
 
 
@@ -106,10 +104,9 @@ class _Requirement:
     sentence: str
 
 
-def _member_changes(candidate: Candidate, member: MemberRow, low: float) -> tuple[Change, ...]:
+def _member_changes(candidate: Candidate, member: MemberRow) -> tuple[Change, ...]:
     """What makes a member recommended, or would."""
-    share, enough = percent(member.harvest_share), max(math.ceil(low * member.prompts - 1e-9), 0)
-    fit = f"{member.harvest_prompts:,} {_do(member.harvest_prompts)}"
+    cut = shipped().cut
     requirements = (
         _Requirement(
             name="tier",
@@ -117,28 +114,11 @@ def _member_changes(candidate: Candidate, member: MemberRow, low: float) -> tupl
             sentence=f"its campaign must be at review or above; it is at {named(candidate.tier)}",
         ),
         _Requirement(
-            name="harvest share",
-            met=member.harvest_share >= low,
-            now=member.harvest_share,
-            needed=low,
-            sentence=(
-                f"its harvest share must be at least {percent(low)} ({enough:,} of its {member.prompts:,} prompts); it "
-                f"is {share}"
-            ),
-        ),
-        _Requirement(
             name="membership",
-            met=member.membership >= SURE,
+            met=member.membership >= cut,
             now=member.membership,
-            needed=SURE,
-            sentence=f"its membership must be at least {SURE:g}; it is {member.membership:.2f}",
-        ),
-        _Requirement(
-            name="prompts",
-            met=member.harvest_prompts >= LEAST_PROMPTS,
-            now=float(member.harvest_prompts),
-            needed=float(LEAST_PROMPTS),
-            sentence=f"at least {LEAST_PROMPTS} of its prompts must fit; {fit}",
+            needed=cut,
+            sentence=f"its membership must be at least {cut:g}; it is {member.membership:.2f}",
         ),
     )
     wanted = "To stay recommended" if member.recommended else "To be recommended"
@@ -149,13 +129,10 @@ def _member_changes(candidate: Candidate, member: MemberRow, low: float) -> tupl
     )
 
 
-def _do(number: int) -> str:
-    return "does" if number == 1 else "do"
-
-
-def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", "outside"]) -> Place:
+def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", "outside"], least: float) -> Place:
+    """The place of an account that is no member; ``least`` is the smallest probability that is claimed."""
     if role == "candidate":
-        sentence = f"The candidate is no finding: {shortfall(candidate)}."
+        sentence = f"The candidate is no finding: {shortfall(candidate, least=least)}."
         name, now, needed = "candidate", None, None
     else:
         name, now, needed = "membership", account.membership, MIN_MEMBERSHIP

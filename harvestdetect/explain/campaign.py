@@ -20,15 +20,15 @@ from harvestdetect.explain.values import (
     TemplateView,
 )
 from harvestdetect.judge.candidates import excerpt_of
-from harvestdetect.judge.findings import LEAST_PROMPTS, OF_USUAL, SURE
+from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import LEAST_CUT, tier_of
-from harvestdetect.report.format import number, p_value, percent, plural
-from harvestdetect.settings import Settings
+from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
+from harvestdetect.report.ledger import bits
 
-__all__ = ["explain_campaign", "low_share", "named", "setting", "shortfall"]
+__all__ = ["explain_campaign", "least_of", "named", "setting", "shortfall"]
 
-LOOSEST: Final = 0.25
-"""Largest false-discovery rate at which a change is mentioned: nobody would scan at a larger one. Chosen."""
+LOOSEST: Final = 0.5
+"""Largest false-discovery rate at which a change is mentioned: beyond, innocence is the likelier. Chosen."""
 
 _FIELDS: Final = {
     "timestamp": "times would let the family time be measured at all, and tell an event or a deadline",
@@ -65,6 +65,7 @@ def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
         capped_by=candidate.capped_by or _binding(candidate, uncapped),
         score=candidate.score,
         probability=candidate.probability,
+        least_probability=least_of(scan.run),
         ledger=candidate.ledger,
         q_value=candidate.q_value,
         expected_false=_expected_false(scan, candidate),
@@ -78,7 +79,7 @@ def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
         benign_explanations=candidate.benign_explanations,
         harvest_share=_spread(shares),
         recommended=sum(m.recommended for m in members) if members else None,
-        apart=_apart(members, candidate.tier, low_share(scan.run, shares)),
+        apart=_apart(members, candidate.tier),
         outside=candidate.outside,
         outside_count=max(candidate.outside_count, len(candidate.outside)),
         neighbors=tuple(_neighbor(scan, candidate, near) for near in _near(scan, candidate)),
@@ -96,13 +97,6 @@ def _spread(values: Any) -> Spread | None:
     return Spread(least=least, lower=lower, median=median, upper=upper, most=most)
 
 
-def low_share(run: Mapping[str, Any], shares: Any) -> float:
-    """Harvest share below which a member is not recommended: half of the usual one at most."""
-    low = setting(run, "low_share")
-    low = Settings().low_share if low is None else low
-    return min(low, float(np.median(shares)) * OF_USUAL) if len(shares) else low
-
-
 def setting(run: Mapping[str, Any], name: str) -> float | None:
     """A number among the settings of the scan; None where ``run.json`` does not have it."""
     settings = run.get("settings")
@@ -110,16 +104,18 @@ def setting(run: Mapping[str, Any], name: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _apart(members: Sequence[MemberRow], tier: Tier | None, low: float) -> dict[str, int]:
+def least_of(run: Mapping[str, Any]) -> float:
+    """The smallest probability that the scan may claim."""
+    ledger = run.get("ledger")
+    return least_claimed(ledger if isinstance(ledger, dict) else {})
+
+
+def _apart(members: Sequence[MemberRow], tier: Tier | None) -> dict[str, int]:
     if tier not in ("urgent", "review"):
         return {}
-    apart = [m for m in members if not m.recommended]
-    found = {
-        "low harvest share": sum(m.harvest_share < low for m in apart),
-        "uncertain membership": sum(m.membership < SURE for m in apart),
-        "a single prompt": sum(m.harvest_prompts < LEAST_PROMPTS for m in apart),
-    }
-    return {why: n for why, n in found.items() if n}
+    cut = shipped().cut
+    below = sum(not m.recommended and m.membership < cut for m in members)
+    return {f"membership below {cut:g}": below} if below else {}
 
 
 def _families(candidate: Candidate) -> tuple[FamilyView, ...]:
@@ -202,7 +198,7 @@ def _neighbor(scan: Scan, candidate: Candidate, near: Near) -> NeighborView:
     if near.distance is not None:
         sentence += f" Their wording is {near.distance:.2f} apart (0 is alike, 1.41 unrelated)."
     if other is not None and other.tier is None:
-        sentence += f" By itself it is no finding: {shortfall(other)}."
+        sentence += f" By itself it is no finding: {shortfall(other, least=least_of(scan.run))}."
     return NeighborView(
         near=near,
         tier=other.tier if other else None,
@@ -234,11 +230,11 @@ def _why_apart(near: Near) -> str:
     )
 
 
-def shortfall(candidate: Candidate) -> str:
-    """Why a candidate is no finding, in a clause."""
+def shortfall(candidate: Candidate, *, least: float) -> str:
+    """Why a candidate is no finding, in a clause; ``least`` is the smallest probability that is claimed."""
     if candidate.probability != candidate.probability:
         return "its evidence was not enough"
-    return f"its ledger makes it a campaign with a probability of {percent(candidate.probability)}"
+    return f"its ledger makes it a campaign with a probability of {probability(candidate.probability, least=least)}"
 
 
 # ---------------------------------------------------------------- what would change it
@@ -314,7 +310,7 @@ def _by_family(candidate: Candidate, fdr: float) -> list[Change]:
             found.append(
                 Change(
                     kind="family", name=result.family, now=result.bits, needed=None, tier=tier,
-                    sentence=f"Without the {result.bits:+.1f} bits of {result.family} it would be {named(tier)}.",
+                    sentence=f"Without the {bits(result.bits)} bits of {result.family} it would be {named(tier)}.",
                 )
             )  # fmt: skip
     return found
@@ -331,7 +327,7 @@ def _by_reading(candidate: Candidate, fdr: float) -> list[Change]:
             found.append(
                 Change(
                     kind="benign", name=reading.name, now=reading.statistic, needed=None, tier=tier,
-                    sentence=f"Without this reading ({reading.bits:+.1f} bits) it would be {named(tier)}: "
+                    sentence=f"Without this reading ({bits(reading.bits)} bits) it would be {named(tier)}: "
                     f"{reading.name}. {reading.sentence}",
                 )
             )  # fmt: skip

@@ -130,10 +130,15 @@ def read_scan(out: Path) -> Scan:
     else:
         missing.append(
             f"{CANDIDATES} is not there (an older scan wrote this folder; scan again to have it): accounts that were "
-            "not taken, candidates that became no finding, adjusted p-values and tiers at other rates are not known"
+            "not taken, candidates that became no finding and tiers at other rates are not known"
         )
     candidates = {identity: kept.get(identity) or _candidate_of(row) for identity, row in found.items()}
     candidates |= {identity: c for identity, c in kept.items() if identity not in found}
+    if any(not candidate.ledger for candidate in candidates.values()):
+        missing.append(
+            "an older version judged by rules and kept no ledger (scan again to have one): bits and probabilities are "
+            "not known, and scores are not in bits"
+        )
     return Scan(
         out=out,
         found=found,

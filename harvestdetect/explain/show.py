@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from harvestdetect.explain.campaign import named
-from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, FamilyView, Spread
-from harvestdetect.report.format import count, found_because, number, p_value, percent, plural
+from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, Spread
+from harvestdetect.report.format import (
+    count,
+    few,
+    found_because,
+    number,
+    p_value,
+    percent,
+    plural,
+    probability,
+)
+from harvestdetect.report.ledger import ONE_BIT, Line, Shown, bits, shown_ledger
 from harvestdetect.util.escape import cut, json_text, visible
 
 if TYPE_CHECKING:
@@ -98,6 +108,15 @@ class _Page:
         shown.append_text(_shown(text, style))
         self._console.print(Padding(shown, (0, 0, 0, indent)))
 
+    def figure(self, figure: str, text: str, *, style: str = "", indent: int = 2) -> None:
+        from rich.padding import Padding
+        from rich.table import Table
+
+        row = Table.grid(padding=(0, 2))
+        row.add_column(width=5, justify="right")
+        row.add_row(_shown(figure, style), _shown(text, style))
+        self._console.print(Padding(row, (0, 0, 0, indent)))
+
     def item(self, text: str, *, style: str = "", indent: int = 2) -> None:
         from rich.padding import Padding
         from rich.table import Table
@@ -116,7 +135,8 @@ def _shown(text: str, style: str, limit: int = LONGEST) -> Text:
 
 def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     size = f"  {_id(e.campaign_id)}  {plural(e.accounts, 'account')}  {plural(e.prompts, 'prompt')}"
-    page.line(f"{size}  score {number(e.score)}", first=named(e.tier), first_style=_STYLES[e.tier])
+    sure = f"probability {_sure(e)}" if e.ledger else f"score {number(e.score)}"
+    page.line(f"{size}  {sure}", first=named(e.tier), first_style=_STYLES[e.tier])
     if e.summary:
         page.item(e.summary)
     if found := found_because(e.ways):
@@ -125,12 +145,14 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
         page.item(f"By its evidence alone it would be {named(e.uncapped)}; capped by: {'; '.join(e.capped_by)}.")
 
     page.heading("Why these")
-    for family in e.families:
-        page.line(_family_line(family), indent=2, first=family.family, first_style="bold" if family.stands else "dim")
-        for m in family.measures:
-            figures = f"{m.name}: {number(m.value)}, chance gives {number(m.expected)}, p {p_value(m.p_value)}"
-            page.line(figures, indent=4)
-            page.line(m.sentence, indent=6, style="dim")
+    evidence = [m for family in e.families for m in family.measures]
+    ledger = shown_ledger(e.ledger, total=e.score, evidence=evidence, benign=e.benign_explanations)
+    if ledger is not None:
+        _show_ledger(page, e, ledger)
+    else:
+        for family in e.families:
+            weight = "carries weight" if family.stands else "carries no weight of its own"
+            page.item(f"{family.family} {weight}")
     if e.harvest_share is not None:
         page.item(_share_line(e.harvest_share))
     if e.recommended is not None:
@@ -142,10 +164,13 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
         page.item(f"{what}, {plural(template.prompts, 'prompt')}{of}: {template.excerpt or '(no fixed words)'}")
     _more(page, len(e.templates), "template")
 
+    _show_measures(page, e, said={line.id for block in ledger.blocks for line in block.lines} if ledger else set())
+
     page.heading("Benign explanations")
     for explanation in sorted(e.benign_explanations, key=lambda b: ("fits", "unknown", "unlikely").index(b.verdict)):
         caps = f" (caps at {explanation.caps})" if explanation.caps else ""
-        page.item(f"{explanation.verdict}{caps}: {explanation.name}. {explanation.sentence}")
+        weight = "" if explanation.bits is None else f" ({bits(explanation.bits)} bits)"
+        page.item(f"{explanation.verdict}{weight}{caps}: {explanation.name}. {explanation.sentence}")
     if not e.benign_explanations:
         page.item("none was tested")
 
@@ -168,9 +193,41 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     page.item(_false_line(e))
 
 
-def _family_line(family: FamilyView) -> str:
-    weight = "carries weight" if family.stands else "carries no weight of its own"
-    return f" {weight}" if family.bits != family.bits else f" {family.bits:+.1f} bits: {weight}"
+def _sure(e: CampaignExplanation) -> str:
+    return probability(e.probability, least=e.least_probability)
+
+
+def _show_ledger(page: _Page, e: CampaignExplanation, ledger: Shown) -> None:
+    """The ledger: what there is before any evidence, the families as blocks, and the total."""
+    page.line(ONE_BIT, indent=2, style="dim")
+    page.figure(bits(ledger.prior), "before any evidence")
+    stands = {family.family: family.stands for family in e.families}
+    for block in ledger.blocks:
+        weight = "carries weight" if stands.get(block.family) else "carries no weight of its own"
+        page.figure(bits(block.bits), f"{block.family}: {weight}", style="bold")
+        for line in block.lines:
+            page.figure(bits(line.bits), _line_text(line), indent=4)
+    if ledger.rest:
+        page.figure(bits(ledger.rest), "rows that say next to nothing")
+    page.figure(bits(ledger.total), f"in all: it is a campaign, {_sure(e)}", style="bold")
+
+
+def _line_text(line: Line) -> str:
+    against = f" As with {line.reading}." if line.reading else ""
+    return f"{line.name}: {line.sentence}{against}" if line.sentence else f"{line.name}.{against}"
+
+
+def _show_measures(page: _Page, e: CampaignExplanation, *, said: set[str]) -> None:
+    """All measures beside chance; sentences that the ledger has are left out."""
+    page.heading("Its measures, each compared with chance")
+    for family in e.families:
+        for m in family.measures:
+            figures = f"{m.name}: {number(m.value)}, chance gives {number(m.expected)}, p {p_value(m.p_value)}"
+            page.line(figures, indent=2)
+            if m.id not in said:
+                page.line(m.sentence, indent=4, style="dim")
+    if not any(family.measures for family in e.families):
+        page.item("none was taken")
 
 
 def _share_line(share: Spread) -> str:
@@ -196,16 +253,12 @@ def _false_line(e: CampaignExplanation) -> str:
     parts = []
     if e.expected_false is not None:
         parts.append(
-            f"Of the findings at least as sure as this one (q-value {p_value(e.q_value)}) "
-            f"{_expected(e.expected_false)} are expected to be false"
+            "Of the candidates at least as sure as this one, "
+            f"{probability(e.q_value, least=e.least_probability)} are innocent"
         )
     if e.expected_false_at_tier is not None:
-        parts.append(f"{_expected(e.expected_false_at_tier)} at {e.tier} in all")
+        parts.append(f"of all at {e.tier}, {few(e.expected_false_at_tier)} are expected to be")
     return "; ".join(parts) + "." if parts else "The expected number of false findings at this cut is not known."
-
-
-def _expected(value: float) -> str:
-    return number(value) if value >= 0.001 else "fewer than 0.001"
 
 
 def _show_account(page: _Page, e: AccountExplanation) -> None:

@@ -87,7 +87,10 @@ class CampaignExplanation:
     score: float
     probability: float
     """That it is a campaign, by the ledger; NaN where the scan did not keep it."""
+    least_probability: float
+    """The smallest probability, of a campaign or of innocence, that the scan may claim."""
     ledger: tuple[LedgerRow, ...]
+    """Empty where the scan did not keep it; then the score is of an older version and not in bits."""
     q_value: float
     expected_false: float | None
     """False findings to expect among those at least as sure as this one."""

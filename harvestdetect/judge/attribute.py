@@ -13,7 +13,6 @@ import numpy.typing as npt
 from harvestdetect.corpus.by_prompt import first_rows, segment_starts
 from harvestdetect.data import NO_TIME, Attributed, Corpus
 from harvestdetect.evidence.intent import Encode
-from harvestdetect.judge.findings import LEAST_PROMPTS
 from harvestdetect.neighbors.search import nearest_to
 from harvestdetect.template.alignment import kept_shares
 from harvestdetect.template.description import RIGID_WORDS, SHARED_WORDS
@@ -23,6 +22,8 @@ from harvestdetect.util.vectors import Rows
 
 __all__ = ["Signature", "attribute"]
 
+LEAST_PROMPTS: Final = 2
+"""Prompts that fill a template by which an account is recognised: a single one may be chance. Chosen."""
 KEEPS: Final = 0.85
 """Share of a signature's fixed words that a text must keep, in order, to fill it. Chosen."""
 NEAREST: Final = 16_384
@@ -45,7 +46,7 @@ def attribute(
 ) -> tuple[Attributed, ...]:
     """The accounts that filled a template of a known campaign.
 
-    An account needs :data:`~harvestdetect.judge.findings.LEAST_PROMPTS` prompts, or one if the template is rigid.
+    An account needs :data:`LEAST_PROMPTS` prompts, or one if the template is rigid.
 
     Args:
         signatures: those with fewer fixed words than :data:`~harvestdetect.template.description.SHARED_WORDS` are

@@ -41,6 +41,7 @@ from harvestdetect.data import (
 )
 from harvestdetect.errors import InputError
 from harvestdetect.evidence.legacy import with_ids
+from harvestdetect.judge.members import Memberships
 from harvestdetect.util.arrays import Floats, Floats32, Ints, Ints32, unique
 from harvestdetect.util.redact import redact
 
@@ -146,7 +147,13 @@ def missing_fields(prompts: Prompts, campaign: Campaign) -> tuple[str, ...]:
 
 
 def outside_accounts(
-    accounts: Ints32, membership: Floats, hits: Ints32, *, volume: Ints32, names: pa.Array
+    accounts: Ints32,
+    membership: Floats,
+    hits: Ints32,
+    *,
+    volume: Ints32,
+    names: pa.Array,
+    memberships: Memberships | None = None,
 ) -> tuple[Outside, ...]:
     """Describes the :data:`MOST_OUTSIDE` most certain of some accounts that sent a campaign's texts.
 
@@ -156,27 +163,32 @@ def outside_accounts(
         hits: int32[b], prompts of each that fit.
         volume: int32[a], prompts of every account of the corpus.
         names: the ids of all accounts.
+        memberships: the evidence on accounts of the candidate, some of which may be outside because of it.
     """
     order = np.lexsort((accounts, -hits, -membership))[:MOST_OUTSIDE]
     found = []
     for i in order.tolist():
         sure, fit, total = float(membership[i]), int(hits[i]), int(volume[accounts[i]])
+        judged = memberships is not None and memberships.knows(int(accounts[i]))
+        against = memberships.clauses(int(accounts[i]), against=True) if memberships is not None and judged else []
         found.append(
             Outside(
                 account=names[int(accounts[i])].as_py(),
                 membership=round(sure, 4),
                 hits=fit,
                 volume=total,
-                why=_why(sure, fit, total),
+                why=_why(sure, fit, total, against),
             )
         )
     return tuple(found)
 
 
-def _why(sure: float, fit: int, total: int) -> str:
+def _why(sure: float, fit: int, total: int, against: Sequence[str]) -> str:
     of = f"{fit:,} of its {total:,} prompts ({fit / max(total, 1):.0%})"
     if sure >= MIN_MEMBERSHIP:
         return f"{of} {'fits' if fit == 1 else 'fit'}"
+    if against:
+        return f"{of} {'fits' if fit == 1 else 'fit'}, but {', and '.join(against)}"
     if fit == 1:
         return f"1 of its {total:,} prompts fits; a single one may be chance"
     return f"{of} fit, which may be chance; members send more, or a larger share"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,6 +14,7 @@ from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.candidates import seen_accounts
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.judge.ledger import Ledger
+from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import changes, expected_false, ranked, what_if
 from harvestdetect.judge.verdict import Judged
 from harvestdetect.settings import Settings
@@ -32,6 +34,8 @@ class Conclusions:
     """All candidates, also those that are no findings."""
     expected_false: Mapping[Tier, float]
     what_if: tuple[Cut, ...]
+    ledger: Mapping[str, Any]
+    """See :attr:`harvestdetect.data.Detection.ledger`."""
     prompts: pa.Table
     """See :func:`harvestdetect.judge.findings.prompt_table`."""
     seen: pa.Table
@@ -40,6 +44,7 @@ class Conclusions:
 
 def conclude(
     judged: Judged,
+    memberships: Sequence[Memberships | None],
     scan: ScanData,
     *,
     volume: Ints32,
@@ -52,6 +57,7 @@ def conclude(
 
     Args:
         judged: all candidates.
+        memberships: of each finding, the evidence on its accounts.
         scan: the data of the scan.
         volume: int32[a], prompts of every account.
         templates: by position of the cluster.
@@ -71,13 +77,15 @@ def conclude(
             sent,
             campaign_id=ids[i],
             changes=changes(judgements[i], fdr=settings.fdr),
-            low_share=settings.low_share,
+            memberships=evidence,
         )
         for i in rows
+        if (evidence := memberships[i]) is not None
     ]
     candidates = candidates_of(
         campaigns, judgements, judged.measured, ids, sent, vectors=scan.vectors,
         rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
+        memberships=memberships,
     )  # fmt: skip
     table = prompt_table(
         list(zip(findings, [campaigns[i] for i in rows], strict=True)),
@@ -91,6 +99,18 @@ def conclude(
         candidates=candidates,
         expected_false=expected_false(judgements, ledger=ledger, fdr=settings.fdr),
         what_if=what_if(judgements, ledger=ledger, fdr=settings.fdr),
+        ledger=_about(ledger),
         prompts=table,
         seen=seen_accounts(prompts.accounts, volume),
     )
+
+
+def _about(ledger: Ledger) -> dict[str, Any]:
+    """What a detection says of the ledger that judged, see :attr:`harvestdetect.data.Detection.ledger`."""
+    return {
+        "made": ledger.made,
+        "sha256": ledger.digest,
+        "sources": list(ledger.sources),
+        "held_out": ledger.held_out_count,
+        "held_out_prompts": ledger.held_out_prompts,
+    }

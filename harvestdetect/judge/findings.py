@@ -28,22 +28,17 @@ from harvestdetect.data import (
     Way,
 )
 from harvestdetect.evidence.measures import MEASURES, Measure
+from harvestdetect.evidence.reading_sentences import reading_sentence
 from harvestdetect.evidence.readings import READINGS
 from harvestdetect.judge.candidates import LinkRules, excerpt_of, missing_fields, near_candidates, outside_accounts
 from harvestdetect.judge.ledger import row_of
 from harvestdetect.judge.measure import MeasuredCandidate
+from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import Judgement, steps
 from harvestdetect.util.arrays import ranges, unique
 
 __all__ = ["Sent", "campaign_ids", "candidates_of", "finding_of", "ledger_rows", "prompt_table"]
 
-LEAST_PROMPTS: Final = 2
-"""Prompts that fit a campaign which an account needs to be recommended for action, or to be recognised by a template:
-a single one may be chance. Chosen."""
-SURE: Final = 0.8
-"""Membership (0 to 1) that an account needs to be recommended for action. Chosen."""
-OF_USUAL: Final = 0.5
-"""Fraction of the median member's harvest share below which a member's share is low. Chosen."""
 LEAST_SHOWN: Final = 0.05
 """Bits from which a row of the ledger is shown."""
 STANDS_OUT: Final = 0.01
@@ -74,7 +69,7 @@ def finding_of(
     *,
     campaign_id: str,
     changes: Sequence[str],
-    low_share: float,
+    memberships: Memberships,
     measures: Sequence[Measure] = MEASURES,
 ) -> Finding:
     """The finding of a campaign.
@@ -86,14 +81,14 @@ def finding_of(
         sent: of the scan.
         campaign_id: see :func:`campaign_ids`.
         changes: what would change the tier, in sentences.
-        low_share: see ``Settings.low_share``.
+        memberships: the evidence on its accounts.
         measures: the table that the summary takes its clauses from.
     """
     if judgement.tier is None:
         raise ValueError("a candidate without a tier is no finding")
     prompts, evidence = sent.prompts, measured.evidence
     shown = _templates(campaign, sent)
-    members = _members(campaign, judgement, sent, low_share)
+    members = _members(campaign, judgement, sent, memberships)
     time = prompts.time[campaign.prompts]
     time = time[time != NO_TIME]
     days = _days(time)
@@ -139,12 +134,15 @@ def ledger_rows(judgement: Judgement, measured: MeasuredCandidate) -> tuple[Ledg
     bits: dict[str, float] = {}
     for id_, value in judgement.rows.items():
         bits[row_of(id_)] = bits.get(row_of(id_), 0.0) + value
-    prior = judgement.score - sum(judgement.rows.values())
+    prior, readings = judgement.score - sum(judgement.rows.values()), measured.readings
     rows = [
-        LedgerRow(id=id_, name=tables[id_][0], family=tables[id_][1], bits=round(value, 2))
+        LedgerRow(
+            id=id_, name=tables[id_][0], family=tables[id_][1], bits=round(value, 2),
+            sentence=reading_sentence(id_, readings[id_]) if id_ in readings else "",
+        )
         for id_, value in sorted(bits.items(), key=lambda row: (-abs(row[1]), row[0]))
         if abs(value) >= LEAST_SHOWN
-    ]
+    ]  # fmt: skip
     return (LedgerRow(id="prior", name="before any evidence", family=None, bits=round(prior, 2)), *rows)
 
 
@@ -158,8 +156,11 @@ def candidates_of(
     vectors: npt.NDArray[np.float32],
     rigid: Sequence[bool],
     link_log_p: float,
+    memberships: Sequence[Memberships | None] | None = None,
 ) -> tuple[Candidate, ...]:
     """All candidates, with the details that explain their judgements.
+
+    Many parameters because it shows all that is known of a candidate.
 
     Args:
         campaigns: the candidates.
@@ -170,6 +171,7 @@ def candidates_of(
         vectors: float32[p, d], of every prompt.
         rigid: for each cluster, whether nobody fills its template by chance.
         link_log_p: see ``Settings.link_log_p``.
+        memberships: of each, the evidence on its accounts; None where it is no finding.
     """
     prompts, volume = sent.prompts, sent.volume
     centre = vectors.mean(axis=0) if len(vectors) else 0.0
@@ -184,7 +186,8 @@ def candidates_of(
         ),
     )  # fmt: skip
     return tuple(
-        _candidate(campaign, judgements[i], measured[i], ids[i], sent, near[i]) for i, campaign in enumerate(campaigns)
+        _candidate(campaign, judgements[i], measured[i], ids[i], sent, near[i], memberships[i] if memberships else None)
+        for i, campaign in enumerate(campaigns)
     )
 
 
@@ -195,6 +198,7 @@ def _candidate(
     campaign_id: str,
     sent: Sent,
     near: tuple[Near, ...],
+    memberships: Memberships | None,
 ) -> Candidate:
     """One candidate; ``near`` are the others that share accounts or wording."""
     prompts, volume = sent.prompts, sent.volume
@@ -231,6 +235,7 @@ def _candidate(
             campaign.outside_hits,
             volume=volume,
             names=prompts.accounts,
+            memberships=memberships,
         ),
         outside_count=len(campaign.outside),
         neighbors=near,
@@ -305,11 +310,9 @@ def _digest(lines: Sequence[str]) -> str:
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
-def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: float) -> tuple[Member, ...]:
+def _members(campaign: Campaign, judgement: Judgement, sent: Sent, memberships: Memberships) -> tuple[Member, ...]:
     prompts, volume, templates = sent.prompts, sent.volume, sent.templates
     account = prompts.account[campaign.prompts]
-    usual = float(np.median(campaign.harvest_share)) if len(campaign.accounts) else 0.0
-    low = min(low_share, usual * OF_USUAL)
     found = []
     for position, number in enumerate(campaign.accounts):
         mine = slice(*np.searchsorted(account, (number, number + 1)))
@@ -319,13 +322,11 @@ def _members(campaign: Campaign, judgement: Judgement, sent: Sent, low_share: fl
         share, sure = float(campaign.harvest_share[position]), float(campaign.membership[position])
         hits, total = int(campaign.harvest_prompts[position]), int(volume[number])
         reasons = [f"{hits} of its {total} prompts ({share:.0%}) fit {len(by_template)} of the campaign's templates"]
-        if share < low:
-            reasons.append("low harvest share: may be an innocent customer of a reseller")
-        if hits < LEAST_PROMPTS:
-            reasons.append("a single prompt: may be chance")
-        if sure < SURE:
-            reasons.append(f"membership is uncertain ({sure:.2f})")
-        action = judgement.tier in ("urgent", "review") and share >= low and sure >= SURE and hits >= LEAST_PROMPTS
+        if sure < memberships.cut:
+            reasons.append(f"its membership of {sure:.2f} is below {memberships.cut:g}")
+        for against in (True, False):
+            reasons += memberships.clauses(int(number), against=against)
+        action = judgement.tier in ("urgent", "review") and sure >= memberships.cut
         found.append(
             Member(
                 account=prompts.accounts[int(number)].as_py(),
@@ -391,7 +392,7 @@ def _summary(
     line = f"{who} sent {len(campaign.prompts)} prompts of {what}{over}".rstrip(",")
     if clauses:
         line += "; " + (", ".join(clauses[:-1]) + " and " + clauses[-1] if len(clauses) > 1 else clauses[0])
-    elif judgement.tier == "watch":
+    elif not set(judgement.families) - {"text"}:
         line += "; only the wording stands out"
     return line + "."
 

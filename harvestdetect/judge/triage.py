@@ -38,7 +38,7 @@ CARRIES: Final = 1.0
 """Bits from which a family carries weight of its own: campaigns look like that twice as often. Chosen."""
 URGENT: Final = 0.1
 """Fraction of the false-discovery rate that ``urgent`` takes. Chosen."""
-WATCH: Final = 4.0
+WATCH: Final = 2.5
 """Multiple of the false-discovery rate up to which a candidate is at ``watch``. Chosen."""
 NEIGHBOURS: Final = (0.1, 0.3, 1.0, 1.5, 2.0)
 """Multiples of the false-discovery rate at which :func:`what_if` counts the findings."""

@@ -103,9 +103,14 @@ def _campaign(finding: Finding) -> dict[str, Any]:
     plain = _plain(finding)
     first = ("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
     later = ("templates", "evidence", "benign_explanations", "capability_targets", "families", "orgs")
+    judged = ("probability", "ledger")
     days = [{"day": day, "prompts": prompts} for day, prompts in finding.days]
     last = ("ways", "shared_values", "changes", *(["standing"] if finding.standing is not None else []))
-    return {**{name: plain[name] for name in first + later}, "days": days, **{name: plain[name] for name in last}}
+    return {
+        **{name: plain[name] for name in first + later},
+        "days": days,
+        **{name: plain[name] for name in (*last, *judged)},
+    }
 
 
 def accounts_csv(detection: Detection) -> str:
@@ -178,12 +183,13 @@ def rejects_jsonl(detection: Detection) -> str:
 def run_json(detection: Detection) -> str:
     """What was read, with what settings, models and versions, and what each stage took.
 
-    Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, an upper estimate), ``what_if`` (the same at
-    neighbouring false-discovery rates), ``calibration`` (its file with the digest, and the findings to expect; empty
-    without one), ``memory`` (estimated, allowed and peak, in 10**9 bytes), ``rejects_by_reason`` (of the rejects
-    listed), ``preambles`` (texts that many accounts always send, left out of what was compared), ``files`` (with their
-    digests and how each was read), ``settings``, ``models``, ``versions``, ``stages``, ``notes``, ``warnings`` (what
-    looks suspicious in how the dumps were read). Numbers of false findings have four significant digits.
+    Keys: ``counts``, ``findings`` (by tier), ``expected_false`` (by tier, the innocent groups to expect among them),
+    ``what_if`` (the same at other false-discovery rates), ``ledger`` (which one judged, and what it was tested on),
+    ``calibration`` (its file with the digest, and the findings to expect; empty without one), ``memory`` (estimated,
+    allowed and peak, in 10**9 bytes), ``rejects_by_reason`` (of the rejects listed), ``preambles`` (texts that many
+    accounts always send, left out of what was compared), ``files`` (with their digests and how each was read),
+    ``settings``, ``models``, ``versions``, ``stages``, ``notes``, ``warnings`` (what looks suspicious in how the dumps
+    were read). Numbers of false findings have four significant digits.
     """
     names = ("files", "settings", "models", "versions", "stages", "notes", "warnings")
     plain = _plain(_without_tables(dataclasses.replace(detection, findings=(), rejects=())))
@@ -193,6 +199,7 @@ def run_json(detection: Detection) -> str:
         "findings": tier_counts(detection),
         "expected_false": _rounded(plain["expected_false"]),
         "what_if": [{**cut, "expected_false": _rounded(cut["expected_false"])} for cut in plain["what_if"]],
+        "ledger": plain["ledger"],
         "calibration": _rounded(plain["calibration"]),
         "memory": plain["memory"],
         "rejects_by_reason": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),

@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from harvestdetect.data import NO_TIME, Detection, Finding, Standing, Way
 
 __all__ = [
     "active_days",
-    "by_chance",
     "count",
     "day",
+    "expected_innocent",
+    "few",
     "files_read",
     "found_because",
     "iso_time",
+    "least_claimed",
     "number",
     "p_value",
     "percent",
     "period",
     "plural",
+    "probability",
     "prompts_read",
     "rough",
     "seconds_of",
@@ -37,6 +40,16 @@ _BECAUSE: Final[Mapping[Way, str]] = {
     "succession": "its parts, each with other accounts, continue one another over time",
 }
 """How a candidate was found, in words."""
+_SUREST: Final = 1e-12
+"""p-value below which no smaller one is told: p-values are extrapolated there, and the ledger takes them as equal."""
+_SAFE: Final = 0.01
+"""Smallest probability that is claimed where a scan does not say how far its ledger was tested. Chosen."""
+_BOUNDS: Final = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
+"""Probabilities that small ones are said to be below."""
+_ONE_IN: Final = (10, 20, 30, 50, 100)
+"""What small probabilities are rounded to: one in so many."""
+_FEW: Final = 0.1
+"""Number of findings below which no smaller one is told."""
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 """Digits and minus -> superscripts."""
 
@@ -101,11 +114,11 @@ def number(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A probability with three decimals, or as a power of ten if it is small."""
+    """A p-value with three decimals, or as a power of ten if it is small, no surer than :data:`_SUREST`."""
     if value is None or math.isnan(value):
         return "–"
-    if value <= 1e-300:
-        return "below 10⁻³⁰⁰"
+    if value < _SUREST:
+        return "below 10⁻¹²"
     return f"{value:.3f}" if value >= 0.001 else _power(value)
 
 
@@ -125,17 +138,56 @@ def rough(value: float | None) -> str:
     return number(value if value is None or not math.isfinite(value) else float(f"{value:.2g}"))
 
 
-def by_chance(expected: float, findings: int) -> str:
-    """How many findings chance explains: ``of these, at most about 0.3 expected by chance``.
+def probability(value: float | None, *, least: float = _SAFE) -> str:
+    """A probability in words, no surer than its evidence: ``over 99 %``, ``about 90 %``, ``about 1 in 20``.
 
     Args:
-        expected: upper estimate of the expected false findings.
+        value: 0 to 1; None or NaN where it is not known.
+        least: the smallest probability that is claimed, of this outcome or of the other one, see
+            :func:`least_claimed`.
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    likely, small = value > 0.5, min(value, 1 - value)
+    if small < max(least, 0.01):
+        bound = next((b for b in _BOUNDS if b >= max(small, least)), _BOUNDS[-1])
+        return f"over {100 * (1 - bound):g} %" if likely else f"under 1 in {1 / bound:,.0f}"
+    if small >= 0.1:
+        return f"about {5 * round(value * 20)} %"
+    one_in = min(_ONE_IN, key=lambda n: abs(math.log(n * small)))
+    return f"about {100 - 100 / one_in:.0f} %" if likely else f"about 1 in {one_in}"
+
+
+def least_claimed(ledger: Mapping[str, Any]) -> float:
+    """The smallest probability of innocence that a scan may claim: one in as many innocent groups as its ledger was
+    tested on.
+
+    Args:
+        ledger: see :attr:`harvestdetect.data.Detection.ledger`; empty in results of older versions.
+    """
+    tested = ledger.get("held_out")
+    return 1 / tested if isinstance(tested, int) and tested > 1 else _SAFE
+
+
+def expected_innocent(expected: float, findings: int) -> str:
+    """How many findings may be innocent groups: ``of these, about 0.3 expected to be innocent``.
+
+    Args:
+        expected: number of innocent groups to expect; NaN where it is not known.
         findings: number of findings.
     """
+    if math.isnan(expected):
+        return ""
     if expected >= findings:
-        return "chance alone may give as many"
-    amount = "fewer than 0.001" if expected < 0.001 else f"at most about {rough(expected)}"
-    return f"{'of these, ' if findings > 1 else ''}{amount} expected by chance"
+        return "as many innocent groups are expected"
+    return f"{'of these, ' if findings > 1 else ''}{few(expected)} expected to be innocent"
+
+
+def few(expected: float) -> str:
+    """An expected number of findings, no finer than it can be known: ``fewer than 0.1``, ``about 2.5``."""
+    if math.isnan(expected):
+        return ""
+    return f"fewer than {_FEW:g}" if expected < _FEW else f"about {rough(expected)}"
 
 
 def size(value: int) -> str:

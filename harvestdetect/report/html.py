@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,27 +15,33 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from harvestdetect.corpus.account_fields import FIELD_NAMES
-from harvestdetect.data import TIERS, Detection, Evidence, Finding, Member, Template
+from harvestdetect.data import TIERS, BenignExplanation, Detection, Evidence, Finding, Member, Template
 from harvestdetect.evidence.measures import target_id
+from harvestdetect.judge.members import shipped
+from harvestdetect.judge.triage import CARRIES, URGENT, WATCH
 from harvestdetect.report import svg
 from harvestdetect.report.format import (
     active_days,
-    by_chance,
     count,
     day,
+    expected_innocent,
+    few,
     files_read,
     found_because,
+    least_claimed,
     number,
     p_value,
     percent,
     period,
     plural,
+    probability,
     prompts_read,
     rough,
     size,
     standing_line,
     tier_counts,
 )
+from harvestdetect.report.ledger import ONE_BIT, Shown, bits, shown_ledger
 from harvestdetect.report.reading import reading_lines
 from harvestdetect.util.escape import cut, html_text, json_text, visible
 
@@ -46,7 +52,7 @@ _MAX_BYTES: Final = 3_000_000
 _TEXT: Final = 600
 """Characters of a prompt that are shown."""
 _SAYS: Final = 0.05
-"""Largest p-value of a measure that is shown; the others are folded away."""
+"""Largest p-value of a measure that is not dimmed."""
 _COLUMNS: Final = 24
 """Templates that a matrix shows."""
 _BLOCK: Final = 30
@@ -110,6 +116,7 @@ def html_report(detection: Detection) -> str:
 def _render(detection: Detection, limits: _Limits) -> str:
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    least = least_claimed(detection.ledger)
     page: str = _template().render(
         style=Markup(style),
         csp=(
@@ -125,14 +132,19 @@ def _render(detection: Detection, limits: _Limits) -> str:
         calibration=_calibration(detection),
         least=_setting(detection, "min_accounts"),
         fdr=_setting(detection, "fdr"),
-        low_share=_setting(detection, "low_share"),
-        findings=[_finding(f, limits, i) for i, f in enumerate(detection.findings[: limits.findings])],
+        advised_from=f"{shipped().cut:g}",
+        rates=_rates(detection),
+        one_bit=ONE_BIT,
+        tested=detection.ledger.get("held_out"),
+        findings=[_finding(f, limits, i, least) for i, f in enumerate(detection.findings[: limits.findings])],
         rows=detection.findings[: limits.rows],
+        chances=[probability(f.probability, least=least) for f in detection.findings[: limits.rows]],
         rejects=Counter(r.reason for r in detection.rejects).most_common(),
         rejects_in_all=int(detection.counts.get("rejects", len(detection.rejects))),
         read_as=reading_lines(detection.files),
         peak=max((s.peak_memory_mb for s in detection.stages), default=0.0),
         seconds=sum(s.seconds for s in detection.stages),
+        old=bool(detection.findings) and not any(f.ledger for f in detection.findings),
     )
     return page
 
@@ -149,12 +161,19 @@ def _headline(detection: Detection) -> str:
 
 
 def _standing(detection: Detection) -> list[tuple[str, str, str]]:
-    """(tier, findings, how far they may be chance) of each tier in use."""
+    """(tier, findings, how many of them may be innocent) of each tier in use."""
     expected = detection.expected_false
     return [
-        (tier, plural(n, "finding"), by_chance(expected[tier], n) if tier in expected else "")
+        (tier, plural(n, "finding"), expected_innocent(expected[tier], n) if tier in expected else "")
         for tier, n in tier_counts(detection).items()
     ]
+
+
+def _rates(detection: Detection) -> dict[str, str]:
+    """Tier -> the largest probability of innocence that it takes; empty where the rate of the scan is not known."""
+    fdr = _setting(detection, "fdr")
+    times = {"urgent": URGENT, "review": 1.0, "watch": WATCH}
+    return {} if fdr is None else {tier: percent(min(fdr * n, 1.0)) for tier, n in times.items()}
 
 
 def _calibration(detection: Detection) -> dict[str, Any] | None:
@@ -209,7 +228,12 @@ def _setting(detection: Detection, name: str) -> float | None:
     return value if isinstance(value, int | float) else None
 
 
-def _finding(finding: Finding, limits: _Limits, position: int) -> dict[str, Any]:
+def _finding(finding: Finding, limits: _Limits, position: int, least: float) -> dict[str, Any]:
+    """What the page shows of a finding; ``least`` is the smallest probability that is claimed."""
+    chance = probability(finding.probability, least=least)
+    ledger = shown_ledger(
+        finding.ledger, total=finding.score, evidence=finding.evidence, benign=finding.benign_explanations
+    )
     advised = [m for m in finding.members if m.recommended]
     apart = [m for m in finding.members if not m.recommended]
     active = sorted(finding.members, key=lambda m: (-m.harvest_prompts, m.account))[: limits.matrix]
@@ -219,9 +243,13 @@ def _finding(finding: Finding, limits: _Limits, position: int) -> dict[str, Any]
     return {
         "f": finding,
         "open": position < 3,
-        "facts": _facts(finding, advised, apart),
+        "facts": _facts(finding, advised, apart, least),
         "found": found_because(finding.ways),
-        "inference": _inference(finding),
+        "chance": chance,
+        "peers": f"Of all that are at least as sure, {probability(finding.q_value, least=least)} are innocent.",
+        "ledger": None if ledger is None else _waterfall(ledger),
+        "inference": _inference(finding, chance),
+        "innocent": _innocent(finding),
         "timeline": svg.timeline(finding.days) if finding.days else None,
         "matrix": [
             svg.matrix(
@@ -236,8 +264,7 @@ def _finding(finding: Finding, limits: _Limits, position: int) -> dict[str, Any]
         "templates": [(names[t.template_id], t, _running(t), _slots(t)) for t in columns[: limits.templates]],
         "standing": standing_line(finding.standing) if finding.standing is not None else "",
         "targets": _targets(finding),
-        "evidence": _by_family(finding, lambda e: e.p_value <= _SAYS),
-        "quiet": _by_family(finding, lambda e: not e.p_value <= _SAYS),
+        "evidence": _by_family(finding),
         "member_groups": [
             ("recommended", advised[: limits.members], len(advised)),
             ("apart", apart[: limits.members], len(apart)),
@@ -245,9 +272,12 @@ def _finding(finding: Finding, limits: _Limits, position: int) -> dict[str, Any]
     }
 
 
-def _facts(f: Finding, advised: Sequence[Member], apart: Sequence[Member]) -> list[tuple[str, str, str]]:
-    """(label, figure, note) each."""
-    facts = [
+def _facts(f: Finding, advised: Sequence[Member], apart: Sequence[Member], least: float) -> list[tuple[str, str, str]]:
+    """(label, figure, note) each; ``least`` is the smallest probability that is claimed."""
+    facts = []
+    if f.probability == f.probability:
+        facts.append(("It is a campaign", probability(f.probability, least=least), f"{bits(f.score)} bits of evidence"))
+    facts += [
         ("Accounts", count(f.accounts), f"{len(advised):,} recommended, {len(apart):,} listed apart"),
         (
             "Prompts",
@@ -262,34 +292,64 @@ def _facts(f: Finding, advised: Sequence[Member], apart: Sequence[Member]) -> li
         facts.append(("Seen", period(f.first_seen, f.last_seen), active))
     else:
         facts.append(("Seen", "unknown", "the dump gives no times"))
-    facts.append(("q-value", p_value(f.q_value), f"{percent(f.q_value)} of findings this strong are chance"))
-    facts.append(("Score", number(f.score), "for ranking; higher is stronger"))
+    if f.probability != f.probability:
+        facts.append(("Score", number(f.score), "for ranking; higher is stronger"))
     return facts
 
 
-def _inference(f: Finding) -> str:
+def _waterfall(ledger: Shown) -> dict[str, Any]:
+    """A ledger with a bar for each step: the blocks with their rows, the prior, the rest, and the total."""
+    steps, at = [svg.Step(before=0.0, after=ledger.prior, whole=True)], ledger.prior
+    for block in ledger.blocks:
+        steps.append(svg.Step(before=at, after=at + block.bits, whole=True))
+        for line in block.lines:
+            steps.append(svg.Step(before=at, after=at + line.bits))
+            at += line.bits
+    steps.append(svg.Step(before=at, after=at + ledger.rest, whole=True))
+    steps.append(svg.Step(before=0.0, after=ledger.total, whole=True))
+    bars = iter(svg.waterfall(steps))
+    prior = next(bars)
+    blocks = [(block, next(bars), [(line, next(bars)) for line in block.lines]) for block in ledger.blocks]
+    return {
+        "prior": (ledger.prior, prior),
+        "blocks": blocks,
+        "rest": (ledger.rest, next(bars)),
+        "total": (ledger.total, next(bars)),
+    }
+
+
+def _inference(f: Finding, chance: str) -> str:
     beyond = [family for family in f.families if family != "text"]
     kinds = " and ".join(beyond) if len(beyond) < 3 else f"{', '.join(beyond[:-1])} and {beyond[-1]}"
     capped = [b for b in f.benign_explanations if b.verdict == "fits" and b.caps is not None]
+    known = f.probability == f.probability
+    text = f"Taken together, this is a campaign with a probability of {chance}. " if known else ""
     if f.tier == "urgent":
-        text = (
+        text += (
             f"Independent kinds of evidence besides similar wording ({kinds}) point the same way: these "
             "accounts probably act together. Look at this one first."
         )
-    elif beyond:
-        text = (
-            f"Besides similar wording, {kinds} evidence is significant. That is worth a person's look, but it is "
-            "not enough to treat the accounts as one operation."
-        )
+    elif f.tier == "review":
+        text += (
+            f"Besides similar wording, {kinds} evidence carries weight by itself. "
+            if beyond
+            else "No single kind of evidence besides similar wording carries weight by itself. "
+        ) + "That is worth a person's look, but it is not enough to treat the accounts as one operation."
     else:
-        text = (
-            "Similar texts alone set this group apart, and innocent groups have similar texts too. Keep an "
-            "eye on it; there is no ground for action yet."
+        text += (
+            "What there is may well come from an innocent group. Keep an eye on it; there is no ground for action yet."
         )
     if capped:
         reasons = ", ".join(b.name for b in capped)
-        text += f" An innocent explanation fits ({reasons}), so the tier can be at most {capped[0].caps}."
+        text += f" A hard rule fits ({reasons}), so the tier can be at most {capped[0].caps}."
     return text
+
+
+def _innocent(f: Finding) -> list[tuple[str, list[BenignExplanation]]]:
+    """(kind, explanations): those that fit, strongest first, and the others."""
+    fits = [b for b in f.benign_explanations if b.verdict == "fits"]
+    other = [b for b in f.benign_explanations if b.verdict != "fits"]
+    return [("fit", sorted(fits, key=lambda b: b.bits or 0.0)), ("other", other)]
 
 
 def _targets(f: Finding) -> list[tuple[str, Evidence | None]]:
@@ -298,20 +358,22 @@ def _targets(f: Finding) -> list[tuple[str, Evidence | None]]:
     return [(target, intent.get(target_id(target))) for target in f.capability_targets]
 
 
-def _by_family(f: Finding, which: Callable[[Evidence], bool]) -> list[tuple[str, bool, list[Evidence]]]:
-    """Each family, whether it passes, and some of its measures; families that pass come first.
+def _by_family(f: Finding) -> list[tuple[str, bool, list[tuple[Evidence, bool]]]]:
+    """Each family, whether it carries weight, and its measures, each with whether it differs from chance.
 
-    The measures of the finding's targets are left out: the page shows them elsewhere.
+    Families that carry weight come first. The measures of the finding's targets are left out: the page shows them
+    elsewhere.
     """
     of_targets = {e for _, e in _targets(f) if e is not None}
     order = [*f.families, *(e.family for e in f.evidence if e.family not in f.families)]
     groups = []
     for family in dict.fromkeys(order):
         measures = sorted(
-            (e for e in f.evidence if e.family == family and e not in of_targets and which(e)), key=lambda e: e.p_value
+            (e for e in f.evidence if e.family == family and e not in of_targets),
+            key=lambda e: e.p_value if e.p_value == e.p_value else 2.0,
         )
         if measures:
-            groups.append((str(family), family in f.families, measures))
+            groups.append((str(family), family in f.families, [(e, e.p_value <= _SAYS) for e in measures]))
     return groups
 
 
@@ -382,6 +444,8 @@ def _template() -> Any:
         "number": number,
         "p": p_value,
         "rough": rough,
+        "bits": bits,
+        "few": few,
         "field": lambda name: FIELD_NAMES.get(name, name),
         "percent": percent,
         "plural": plural,
@@ -393,7 +457,7 @@ def _template() -> Any:
         "list": list,
         "comma": _join,
     }
-    environment.globals |= {"period": period, "SHADES": svg.SHADES}
+    environment.globals |= {"period": period, "SHADES": svg.SHADES, "CARRIES": CARRIES}
     return environment.from_string(_resource("report.html.j2"))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from markupsafe import Markup
@@ -15,7 +16,7 @@ from harvestdetect.data import Member
 from harvestdetect.report.format import count, plural
 from harvestdetect.util.escape import cut, visible
 
-__all__ = ["SHADES", "matrix", "timeline"]
+__all__ = ["SHADES", "Step", "matrix", "timeline", "waterfall"]
 
 _PLOT: Final = 112
 """Height of the bars, in pixels."""
@@ -145,6 +146,49 @@ def matrix(members: Sequence[Member], templates: Sequence[str], *, names: Sequen
         Markup("").join(labels),
         Markup("").join(cells),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a waterfall: where a sum was before it, and after it."""
+
+    before: float
+    after: float
+    whole: bool = False
+    """Whether it is a sum of other steps, drawn as a taller bar."""
+
+
+def waterfall(steps: Sequence[Step]) -> list[Markup]:
+    """A bar for each step, all on one scale, with a line at zero. The bars have no text: the figures stand beside them.
+
+    Args:
+        steps: in any order.
+
+    Returns:
+        as many pictures, as wide as their cells.
+    """
+    ends = [0.0, *(end for step in steps for end in (step.before, step.after) if math.isfinite(end))]
+    low, high = min(ends), max(ends)
+    width = high - low or 1.0
+    low, width = low - 0.02 * width, 1.04 * width
+
+    def x(value: float) -> float:
+        return 100 * (min(max(value, low), low + width) - low) / width
+
+    bars = []
+    for step in steps:
+        left, right = sorted((x(step.before), x(step.after)))
+        kind = "for" if step.after >= step.before else "against"
+        bars.append(
+            Markup(
+                '<svg class="step" width="100%" height="18" aria-hidden="true">'
+                '<line class="zero" x1="{0:.2f}%" x2="{0:.2f}%" y1="0" y2="100%"/>'
+                '<rect class="{1}" x="{2:.2f}%" y="50%" width="{3:.2f}%" height="{4}"/></svg>'
+            ).format(
+                x(0.0), kind if step.whole else f"{kind} row", left, max(right - left, 0.4), 14 if step.whole else 8
+            )
+        )
+    return bars
 
 
 def _y(value: float, top: int) -> float:

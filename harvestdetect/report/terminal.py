@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
 import shutil
 from typing import TYPE_CHECKING
 
 from harvestdetect.data import Detection, Finding
 from harvestdetect.report.format import (
     active_days,
-    by_chance,
     count,
+    expected_innocent,
     files_read,
+    least_claimed,
     period,
     plural,
+    probability,
     prompts_read,
     standing_line,
     tier_counts,
@@ -28,9 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["summary_table"]
 
 _STYLES = {"urgent": "bold red", "review": "yellow", "watch": "cyan"}
-_HEADINGS = ("tier", "campaign", "accounts", "prompts", "days", "first – last", "evidence")
-_NUMBERS = {2, 3, 4}
-_DROPPED = (6, 5, 4)
+_HEADINGS = ("tier", "campaign", "probability", "accounts", "prompts", "days", "first – last", "carries weight")
+_NUMBERS = {3, 4, 5}
+_DROPPED = (7, 6, 5)
 """Columns that move below the row on a narrow terminal, in this order."""
 
 
@@ -39,7 +42,7 @@ _READING = 400
 
 
 def summary_table(detection: Detection, *, width: int | None, color: bool) -> str:
-    """A table with an entry for each finding, totals, and how many findings of each tier chance explains.
+    """A table with an entry for each finding, totals, and how many findings of each tier may be innocent.
 
     An entry is a row of figures and, below it, the summary in one sentence. The highest tier comes first.
 
@@ -72,7 +75,8 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
         _print_reading(console, detection)
         return _without_blanks(buffer.getvalue(), color=color)
 
-    rows = [_cells(finding) for finding in detection.findings]
+    least = least_claimed(detection.ledger)
+    rows = [_cells(finding, least) for finding in detection.findings]
     widths = [max(Text(row[i]).cell_len for row in [_HEADINGS, *rows]) for i in range(len(_HEADINGS))]
     shown = list(range(len(_HEADINGS)))
     for dropped in _DROPPED:
@@ -88,10 +92,8 @@ def summary_table(detection: Detection, *, width: int | None, color: bool) -> st
     console.print(Text(_totals(detection)))
     _print_reading(console, detection)
     for tier, found in tier_counts(detection).items():
-        if tier in detection.expected_false:
-            console.print(
-                Text(f"{tier}: {plural(found, 'finding')}; {by_chance(detection.expected_false[tier], found)}")
-            )
+        if innocent := expected_innocent(detection.expected_false.get(tier, math.nan), found):
+            console.print(Text(f"{tier}: {plural(found, 'finding')}; {innocent}"))
     return _without_blanks(buffer.getvalue(), color=color)
 
 
@@ -114,7 +116,7 @@ def _below(finding: Finding, row: tuple[str, ...], shown: list[int]) -> list[Tex
     from rich.text import Text
 
     lines = []
-    moved = [_labelled(i, row[i]) for i in (4, 5, 6) if i not in shown and row[i] not in ("", "–")]
+    moved = [_labelled(i, row[i]) for i in (5, 6, 7) if i not in shown and row[i] not in ("", "–")]
     if moved:
         lines.append(Text(" · ".join(moved), style="dim"))
     if finding.standing is not None:
@@ -123,11 +125,13 @@ def _below(finding: Finding, row: tuple[str, ...], shown: list[int]) -> list[Tex
     return [*lines, Text(summary + ("…" if left_out else ""))]
 
 
-def _cells(finding: Finding) -> tuple[str, ...]:
+def _cells(finding: Finding, least: float) -> tuple[str, ...]:
+    """The cells of a finding; ``least`` is the smallest probability that is claimed."""
     days = active_days(finding)
     return (
         finding.tier,
         cut(visible(finding.campaign_id), 24)[0],
+        probability(finding.probability, least=least),
         count(finding.accounts),
         count(finding.prompts),
         count(days) if days else "–",
@@ -137,7 +141,7 @@ def _cells(finding: Finding) -> tuple[str, ...]:
 
 
 def _labelled(column: int, cell: str) -> str:
-    if column == 4:
+    if column == 5:
         return f"{cell} day" if cell == "1" else f"{cell} days"
     return cell
 

@@ -45,6 +45,7 @@ def alerts_of(store: Store, found: Reconciled, *, run: int, now: int, report_url
 def _alert(change: Change, verdict: Verdict | None, *, run: int, now: int, report: str | None, over: bool) -> Alert:
     return Alert(
         campaign_id=change.campaign_id, kind=_kind(change), tier=change.tier, previous_tier=change.previous_tier,
+        probability=change.probability,
         accounts=change.accounts, new_accounts=change.new_accounts, prompts=change.prompts,
         first_seen=change.first_seen, last_seen=change.last_seen, summary=change.summary, changes=_sentences(change),
         capability_targets=change.targets, excerpt=change.excerpt, run=str(run), run_started=now, report=report,

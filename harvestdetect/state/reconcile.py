@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvestdetect.data import TIERS, Attributed, BenignExplanation, Detection, Finding, Standing, Status, Tier
+from harvestdetect.report.format import least_claimed, probability
 from harvestdetect.state.identity import Known, Seen, match, words_of
 from harvestdetect.state.store import Store
 from harvestdetect.state.verdicts import Verdict, standing_verdicts
@@ -60,6 +61,9 @@ class Change:
     """Capability targets."""
     excerpt: str = ""
     """Words of a template."""
+    probability: str | None = None
+    """That it is a campaign, in words, see :func:`harvestdetect.report.format.probability`; None if it is no finding of
+    this run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +101,14 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
     split_from = {ids[i]: campaign for i, campaign in matched.split_from.items()}
     verdicts = standing_verdicts(store, now=now)
     end = detection.counts.get("last_seen")
+    least = least_claimed(detection.ledger)
     changes, findings = [], []
     for finding, campaign in zip(detection.findings, ids, strict=True):
         row, verdict = before.get(campaign), verdicts.get(campaign)
         members = known[campaign].accounts if campaign in known else frozenset[str]()
         change = _change(finding, campaign, row, members, suppressed=_is_benign(verdict), end=end)
+        if finding.probability == finding.probability:
+            change = replace(change, probability=probability(finding.probability, least=least))
         changes.append(change)
         standing = Standing(
             status=change.status, detected=now if row is None else row["detected"], new_accounts=change.new_accounts,

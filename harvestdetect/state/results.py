@@ -359,7 +359,7 @@ def _detection(out: Path) -> Detection:
         for _, cells in csv_rows(out / "attributed.csv", ("account",))
     ]  # fmt: skip
     names = ("counts", "settings", "models", "versions", "files", "stages", "notes", "expected_false", "what_if")
-    plain = {name: run[name] for name in (*names, "calibration")}
+    plain = {name: run[name] for name in (*names, "calibration")} | {"ledger": run.get("ledger", {})}
     plain |= {"findings": findings, "attributed": attributed, "schema_version": 1}
     plain["rejects"] = [line for _, line in json_lines(out / "rejects.jsonl")]
     return detection_from_json(json.dumps(plain))

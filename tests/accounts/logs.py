@@ -12,7 +12,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from harvestdetect.accounts.groups import AccountGroup
-from harvestdetect.accounts.infrastructure import infrastructure_groups
+from harvestdetect.accounts.infrastructure import infrastructure_groups, links_between
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.data import NO_TIME, FieldColumn, Prompts
 
@@ -161,7 +161,9 @@ def groups_of(log: Log, *, seed: int = 0, order: np.random.Generator | None = No
     """The groups by infrastructure of a log."""
     prompts, columns = prompts_and_columns(log, order)
     corpus: Any = SimpleNamespace(prompts=prompts)
-    return infrastructure_groups(corpus, columns, account_values(prompts), min_accounts=10, seed=seed)
+    fields = account_values(prompts)
+    links = links_between(corpus, fields)
+    return infrastructure_groups(corpus, columns, fields, links, min_accounts=10, seed=seed)
 
 
 def held(groups: Sequence[AccountGroup], members: Sequence[int]) -> tuple[float, float]:

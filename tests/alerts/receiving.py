@@ -50,6 +50,7 @@ def alert(campaign: str = "c-1", **values: Any) -> Alert:
         "campaign_id": campaign,
         "kind": "new",
         "tier": "review",
+        "probability": "about 95 %",
         "accounts": 56,
         "new_accounts": 5,
         "prompts": 1_268,

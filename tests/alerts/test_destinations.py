@@ -27,6 +27,7 @@ import pytest
 from harvestdetect.alerts import Channel
 from harvestdetect.alerts.destinations import SendError, send, signature
 from harvestdetect.alerts.render import alert_record, pagerduty_event, slack_message, syslog_message
+from harvestdetect.alerts.stored import decoded
 from harvestdetect.alerts.values import Command, Destination, PagerDuty, Slack, Syslog, Webhook
 from tests.alerts.receiving import (
     HOSTILE,
@@ -68,6 +69,7 @@ def test_a_webhook_gets_signed_json_under_a_stable_key(receiver: Receiver, webho
         "kind": "changed",
         "tier": "urgent",
         "previous_tier": "review",
+        "probability": "about 95 %",
         "accounts": 56,
         "new_accounts": 5,
         "prompts": 1_268,
@@ -121,6 +123,30 @@ def test_hostile_text_is_data_in_a_webhook(receiver: Receiver, webhook: Channel,
     assert request.headers["x-harvestdetect-signature"] == signature(
         SECRET, timestamp=request.headers["x-harvestdetect-timestamp"], body=request.body
     )
+
+
+def test_an_alert_says_how_sure_it_is(receiver: Receiver, webhook: Channel) -> None:
+    told = alert_record(alert(), key="k", include_text=False)
+    send(webhook, told, closes=False, now=NOW)
+    assert receiver.requests[-1].json()["probability"] == "about 95 %"
+    fields = slack_message(told)["blocks"][2]["fields"]
+    assert fields[-1]["text"] == "*Probability*\nabout 95 %"
+    event = pagerduty_event(told, routing_key=ROUTING_KEY, closes=False, now=NOW)
+    assert event["payload"]["custom_details"]["probability"] == "about 95 %"
+    line = syslog_message(told, facility="local0", closes=False, now=NOW, limit=8_000)
+    assert b' probability="about 95 %"' in line
+
+
+def test_an_alert_that_an_older_version_stored_has_no_probability() -> None:
+    told = alert_record(alert(probability=None), key="k", include_text=False)
+    before = {name: value for name, value in told.items() if name != "probability"}
+    assert decoded(json.dumps(before)) == before
+    assert decoded(json.dumps(told)) == told
+    assert slack_message(told) == slack_message(before)
+    assert "Probability" not in json.dumps(slack_message(before))
+    options: dict[str, Any] = {"facility": "local0", "closes": False, "now": NOW, "limit": 8_000}
+    assert syslog_message(told, **options) == syslog_message(before, **options)
+    assert b"probability=" not in syslog_message(before, **options)
 
 
 # ---------------------------------------------------------------- answers
@@ -324,6 +350,7 @@ def test_slack_gets_blocks(receiver: Receiver) -> None:
         "*Accounts*\n56 (5 new)",
         "*Prompts*\n1,268",
         "*Seen*\n2026-09-12 – 2026-09-20",
+        "*Probability*\nabout 95 %",
     ]
     assert got["blocks"][3]["text"]["text"] == "• 5 accounts are new."
     context = [element["text"] for element in got["blocks"][4]["elements"]]
@@ -444,6 +471,7 @@ def test_a_datagram_is_rfc_5424(facility: str, tier: Any, closes: bool, priority
         "campaign": "c-1",
         "kind": "new",
         "tier": tier,
+        "probability": "about 95 %",
         "accounts": "56",
         "newAccounts": "5",
         "prompts": "1268",

@@ -62,7 +62,7 @@ def written(detection: Detection) -> tuple[str, str, str]:
 
 
 def test_a_value_moves_within_its_unit() -> None:
-    share, whole = BY_NAME["judge.findings.SURE"], BY_NAME["campaign.links.MIN_SHARED"]
+    share, whole = BY_NAME["campaign.membership.MIN_MEMBERSHIP"], BY_NAME["campaign.links.MIN_SHARED"]
     assert [moved_value(share, 0.9, move) for move in MOVES] == [0.45, 1]
     assert [moved_value(whole, 3, move) for move in MOVES] == [2, 6]
     log_p = BY_NAME["settings.link_log_p"]

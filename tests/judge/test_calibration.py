@@ -357,7 +357,7 @@ def test_a_file_that_cannot_be_read_or_written(tmp_path: Path) -> None:
 def test_a_scan_of_the_same_kind_may_use_it() -> None:
     own = Settings(encoder="fast", seed=1)
     found = fitted([], options=own)
-    other = own.replace(seed=7, fdr=0.05, threads=2, low_share=0.5)
+    other = own.replace(seed=7, fdr=0.05, threads=2)
     check_calibration(found, settings=other, version=__version__)
     check_calibration(found, settings=other, version=__version__, models={"wording": "d1", "meaning": "d9"})
 

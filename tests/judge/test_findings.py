@@ -43,9 +43,11 @@ from harvestdetect.data import (
     Tier,
 )
 from harvestdetect.dump import batches_of
+from harvestdetect.evidence.account_readings import READINGS
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.judge.ledger import EFFECT
 from harvestdetect.judge.measure import MeasuredCandidate
+from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import Judgement
 from harvestdetect.template.clusters import template_of
 from harvestdetect.util.arrays import Ints32
@@ -332,7 +334,7 @@ class Case:
     corpus: Corpus
     campaign: Campaign
 
-    def finding(self, *, tier: Tier | None = "review", low_share: float = 0.2, **changes: Any) -> Finding:
+    def finding(self, *, tier: Tier | None = "review", **changes: Any) -> Finding:
         campaign = dataclasses.replace(self.campaign, **changes)
         prompts = self.corpus.prompts
         volume = np.bincount(prompts.account, minlength=len(prompts.accounts)).astype(np.int32)
@@ -350,8 +352,15 @@ class Case:
             Sent(prompts=prompts, volume=volume, templates=TEMPLATES),
             campaign_id="c-1",
             changes=("It would be urgent.",),
-            low_share=low_share,
+            memberships=memberships(),
         )
+
+
+def memberships() -> Memberships:
+    """Evidence on six accounts: the fourth has data of its own, and nothing speaks for or against the others."""
+    bits = np.zeros((6, len(READINGS)))
+    bits[3, 0], bits[3, 1] = -3.0, 1.5
+    return Memberships(accounts=np.arange(6, dtype=np.int32), bits=bits, cut=0.92)
 
 
 def evidence(name: str, family: Any, p_value: float) -> Evidence:
@@ -452,26 +461,20 @@ def test_members_are_sorted_by_membership_then_account(case: Case) -> None:
 
 def test_who_may_be_innocent_is_not_recommended_and_the_reason_given(case: Case) -> None:
     by_name = {m.account: m for m in case.finding().members}
-    assert {a for a, m in by_name.items() if m.recommended} == {"ada", "bob", "cyd", "fay"}
-    assert "membership is uncertain (0.70)" in by_name["dan"].reasons
-    assert "a single prompt: may be chance" in by_name["eve"].reasons
-    assert any(r.startswith("low harvest share") for r in by_name["eve"].reasons)
+    assert {a for a, m in by_name.items() if m.recommended} == {"bob", "cyd", "eve", "fay"}
+    assert by_name["dan"].reasons[1:] == (
+        "its membership of 0.70 is below 0.92",
+        "its own prompts are more alike than those of the others: it has data of its own (-3.0 bits)",
+        "its prompts in the campaign have nothing to do with its other prompts (+1.5 bits)",
+    )
     assert by_name["ada"].reasons[0].startswith("5 of its 10 prompts (50%) fit ")
-    assert len(by_name["ada"].reasons) == 1
+    assert by_name["ada"].reasons[1:] == ("its membership of 0.90 is below 0.92",)
+    assert len(by_name["bob"].reasons) == 1
 
 
 @pytest.mark.parametrize(("tier", "some"), [("urgent", True), ("review", True), ("watch", False)])
 def test_nobody_is_recommended_below_review(case: Case, tier: Tier, some: bool) -> None:
     assert any(m.recommended for m in case.finding(tier=tier).members) is some
-
-
-def test_the_low_share_follows_the_setting_but_not_above_half_of_the_usual(case: Case) -> None:
-    # usual share 0.45: at most 0.225 counts as low
-    members = {m.account: m for m in case.finding(low_share=1.0).members}
-    assert members["cyd"].recommended
-    members = {m.account: m for m in case.finding(low_share=0.0).members}
-    assert not any(r.startswith("low harvest share") for r in members["eve"].reasons)
-    assert not members["eve"].recommended  # a single prompt
 
 
 def test_candidates_of_one_template_by_other_accounts_have_ids_of_their_own(case: Case) -> None:
@@ -579,7 +582,7 @@ def test_of_joined_parts_the_infrastructure_is_told_first(case: Case) -> None:
                 families=("structure", "time", "infrastructure"),
             ),
             measured(*held), Sent(prompts=prompts, volume=np.full(6, 10, np.int32), templates=TEMPLATES),
-            campaign_id="c-1", changes=(), low_share=0.2,
+            campaign_id="c-1", changes=(), memberships=memberships(),
         ).summary.partition("; ")[2]  # fmt: skip
 
     assert "networks" not in told(case.campaign)

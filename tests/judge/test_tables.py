@@ -17,6 +17,7 @@ import pytest
 from harvestdetect import Settings, pipeline, read_dumps
 from harvestdetect.context import open_context
 from harvestdetect.data import Campaign, Family, Template
+from harvestdetect.evidence.account_readings import READINGS as ACCOUNT_READINGS
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, Told
 from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
@@ -31,6 +32,7 @@ from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, find
 from harvestdetect.judge.ledger import EFFECT, Curve
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import SIGNIFICANT, MeasuredCandidate, judgements_of, measure_candidates, with_bits
+from harvestdetect.judge.members import Memberships
 from harvestdetect.judge.triage import CARRIES, Judgement, changes
 from harvestdetect.report import detection_from_json, detection_json, html_report, write_outputs
 from harvestdetect.simulate import simulate
@@ -70,9 +72,9 @@ def measuring(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Measurin
         seen.update(campaigns=campaigns, scan=scan, reference=reference)
         return plain.measure(campaigns, scan, reference, context)
 
-    def conclude(judged: Any, scan: Any, **named: Any) -> Any:
+    def conclude(judged: Any, memberships: Any, scan: Any, **named: Any) -> Any:
         seen.update(templates=named["templates"], volume=named["volume"])
-        return concluded(judged, scan, **named)
+        return concluded(judged, memberships, scan, **named)
 
     plain, concluded = pipeline.PLAIN, pipeline.conclude
     made = simulate(tmp_path_factory.mktemp("tables"), prompts=4_000, seed=5)
@@ -227,6 +229,12 @@ INNOCENT_TOY = Explanation(
 TOY_ROW = Curve(family="time", knots=(0.0, 12.0), bits=(0.0, 9.0), tails=(1.0, 0.01), weight=1.0)
 
 
+def unknown(campaign: Campaign) -> Memberships:
+    """No evidence on any account."""
+    count = len(campaign.accounts)
+    return Memberships(accounts=campaign.accounts, bits=np.zeros((count, len(ACCOUNT_READINGS))), cut=0.9)
+
+
 def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Measuring, tmp_path: Path) -> None:
     measures, explanations = (*MEASURES, TOY), (*EXPLANATIONS, INNOCENT_TOY)
     measured = measuring.measured(measures, explanations)
@@ -250,7 +258,8 @@ def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Me
     place = next(i for i, j in enumerate(judgements) if j.tier == "review" and "time" in j.families)
     found = finding_of(
         measuring.campaigns[place], judgements[place], with_bits(measured[place], judgements[place]), sent,
-        campaign_id=ids[place], changes=changes(judgements[place], fdr=FDR), low_share=0.2, measures=measures,
+        campaign_id=ids[place], changes=changes(judgements[place], fdr=FDR),
+        memberships=unknown(measuring.campaigns[place]), measures=measures,
     )  # fmt: skip
     assert "they play with a toy" in found.summary
     toy = next(row for row in found.ledger if row.id == "toy")
@@ -264,8 +273,9 @@ def test_an_entry_and_a_function_make_a_measure_and_an_explanation(measuring: Me
     assert "a toy reading" in page
 
     candidates = candidates_of(
-        measuring.campaigns, judgements, measured, ids, sent, vectors=measuring.scan.vectors.astype(np.float32),
-        rigid=[True] * len(measuring.scan.described), link_log_p=-16.0,
+        measuring.campaigns, judgements, measured, ids, sent,
+        vectors=measuring.scan.vectors.astype(np.float32), rigid=[True] * len(measuring.scan.described),
+        link_log_p=-16.0,
     )  # fmt: skip
     write_outputs(replace(detection, candidates=candidates), tmp_path)
     scan = read_scan(tmp_path)

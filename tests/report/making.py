@@ -13,6 +13,7 @@ from harvestdetect.data import (
     Evidence,
     FamilyResult,
     Finding,
+    LedgerRow,
     Member,
     Near,
     Outside,
@@ -36,6 +37,15 @@ HOSTILE = (
     + '=HYPERLINK("http://example.org") '
     + "\u202eright to left\u202c zero\u200b\u200bwidth \u2028 \x00 \x9b31m \U000e0041"
 )
+
+
+LEDGER = (
+    LedgerRow(id="prior", name="before any evidence", family=None, bits=-1.5),
+    LedgerRow(id="overlap", name="overlap", family="structure", bits=6.5),
+    LedgerRow(id="days", name=HOSTILE, family="time", bits=2.2, sentence=HOSTILE),
+    LedgerRow(id="copies", name="prompts that repeat another", family="text", bits=-1.2, sentence="40% repeat one."),
+)
+"""Of :func:`make_finding`: 6.0 bits, and 0.2 that no row has."""
 
 
 def make_member(account: str, *, recommended: bool = True, **changes: Any) -> Member:
@@ -76,10 +86,12 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
     values: dict[str, Any] = {
         "campaign_id": campaign_id,
         "tier": "urgent",
-        "score": 31.5,
-        "q_value": 1e-9,
+        "score": 6.2,
+        "probability": 0.9866,
+        "q_value": 0.0004,
         "summary": "23 accounts swept a template " + HOSTILE,
         "families": ("structure", "time"),
+        "ledger": LEDGER,
         "accounts": 23,
         "prompts": 160,
         "orgs": 4,
@@ -97,6 +109,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
                 expected=0.4,
                 p_value=0.0,
                 sentence=HOSTILE,
+                bits=6.5,
             ),
             Evidence(
                 id="density",
@@ -121,6 +134,14 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
         ),
         "benign_explanations": (
             BenignExplanation(id="a", name=HOSTILE, verdict="fits", statistic=0.3, sentence=HOSTILE, caps="review"),
+            BenignExplanation(
+                id="passed_on",
+                name="a text that people pass on",
+                verdict="fits",
+                statistic=0.4,
+                sentence="40% copies.",
+                bits=-1.2,
+            ),
             BenignExplanation(
                 id="classroom", name="classroom", verdict="unknown", statistic=None, sentence="No organisation."
             ),
@@ -149,7 +170,7 @@ def make_detection(*findings: Finding, **changes: Any) -> Detection:
             Reject(file="a.jsonl", line=None, byte=None, reason="the stream ends early"),
         ),
         "counts": {"prompts": 5_000, "accounts": 700, "rejects": 9},
-        "settings": {"min_accounts": 10, "fdr": 0.01, "low_share": 0.2, "mapping": {HOSTILE: HOSTILE}},
+        "settings": {"min_accounts": 10, "fdr": 0.2, "mapping": {HOSTILE: HOSTILE}},
         "models": {"wording": "9f" * 16},
         "versions": {"harvestdetect": "0.1.0"},
         "files": (SourceFile(name=HOSTILE, format="jsonl", bytes=9_000_000, sha256="0" * 64, rows=5_009, rejects=9),),
@@ -161,7 +182,8 @@ def make_detection(*findings: Finding, **changes: Any) -> Detection:
             ),
         ),
         "expected_false": {"urgent": 0.0002, "review": 0.34567891, "watch": 1.5},
-        "what_if": (make_cut(0.003, 0.1), make_cut(0.01, 0.34567891), make_cut(0.03, 2.0)),
+        "what_if": (make_cut(0.06, 0.1), make_cut(0.2, 0.34567891), make_cut(0.6, 2.0)),
+        "ledger": {"made": "2026-11-29", "sha256": "ef" * 32, "sources": ["real"], "held_out": 1_800},
         "calibration": {
             "file": HOSTILE,
             "sha256": "cd" * 32,
@@ -182,7 +204,7 @@ def make_cut(fdr: float, review: float) -> Cut:
 
 
 def make_candidate(**changes: Any) -> Candidate:
-    family = FamilyResult(family="time", p_value=1e-9, adjusted=1e-8, cut=0.01, stands=True)
+    family = FamilyResult(family="time", bits=2.5, stands=True)
     other = Outside(account=HOSTILE, membership=0.2, hits=3, volume=100, why=HOSTILE)
     near = Near(
         campaign_id="c-2", shared=1, expected=0.5, log_p=-2.0, log_p_cut=-16.0, overlap=0.05, overlap_cut=0.2,
@@ -192,6 +214,8 @@ def make_candidate(**changes: Any) -> Candidate:
         "campaign_id": HOSTILE,
         "tier": None,
         "score": 2.5,
+        "probability": 0.85,
+        "ledger": LEDGER,
         "q_value": 0.3,
         "accounts": 11,
         "prompts": 40,

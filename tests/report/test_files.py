@@ -62,7 +62,16 @@ def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None
     assert first["templates"][0]["words"] == ["Explain", None, HOSTILE, None, "."]
     assert first["days"][1] == {"day": "2026-03-02", "prompts": 0}
     assert "members" not in first
-    assert list(first)[13:] == ["families", "orgs", "days", "ways", "shared_values", "changes"]
+    assert list(first)[13:] == [
+        *("families", "orgs", "days", "ways", "shared_values", "changes", "probability", "ledger"),
+    ]
+    assert first["probability"] == 0.9866
+    assert first["ledger"][0] == {
+        "id": "prior", "name": "before any evidence", "family": None, "bits": -1.5, "sentence": "",
+    }  # fmt: skip
+    assert [row["bits"] for row in first["ledger"]] == [-1.5, 6.5, 2.2, -1.2]
+    assert [one["bits"] for one in first["evidence"]] == [6.5, None, None]
+    assert [one["bits"] for one in first["benign_explanations"]] == [None, -1.2, None]
     assert first["ways"] == ["texts"]
     assert first["shared_values"] == [
         {"field": "ip", "value": "203.0.113.*", "members": 12, "known": 20, "accounts": 14, "population": 640},
@@ -118,6 +127,7 @@ def test_rejects_and_run(detection: Detection) -> None:
     run = json.loads(report.run_json(detection))
     assert run["counts"] == dict(detection.counts)
     assert run["findings"] == {"urgent": 1, "watch": 1}
+    assert run["ledger"] == dict(detection.ledger)
     assert run["rejects_by_reason"]["the stream ends early"] == 1
     assert run["files"][0]["sha256"] == "0" * 64
     assert run["stages"] == [{"stage": "dump", "seconds": 1.25, "peak_memory_mb": 200.0}]

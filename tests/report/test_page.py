@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import itertools
 import math
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harvestdetect import report
 from harvestdetect.data import (
@@ -24,7 +28,7 @@ from harvestdetect.data import (
     Way,
 )
 from harvestdetect.evidence.legacy import MEASURE_IDS
-from harvestdetect.evidence.measures import MEASURES, deciding
+from harvestdetect.report import svg
 from harvestdetect.report.format import found_because
 from harvestdetect.util.escape import INVISIBLE, visible
 from tests.report.making import (
@@ -131,25 +135,28 @@ def test_page_says_what_was_found_and_what_was_left_out(detection: Detection) ->
         "4,400 more characters",
         "U+202E",
         "Caps the tier at review",
+        "so the tier can be at most review",
         "Listed apart",
         "9 rows were left out",
         "the stream ends early",
-        "below 10⁻³⁰⁰",
+        "below 10⁻¹²",
         "(empty text)",
     ):
         assert part in text, part
 
 
 def words_of(detection: Detection) -> str:
-    """The text of the page, with cells of tables apart."""
-    return " ".join(Page(report.html_report(detection).replace("</t", " </t")).text.split())
+    """The text of the page, with cells of tables and terms of lists apart."""
+    return " ".join(Page(re.sub(r"(</[td]|<small)", r" \1", report.html_report(detection))).text.split())
 
 
-def test_page_says_how_many_findings_may_be_chance(detection: Detection) -> None:
+def test_page_says_how_many_findings_may_be_innocent(detection: Detection) -> None:
     text = words_of(detection)
-    assert "urgent 1 finding; fewer than 0.001 expected by chance" in text
-    assert "watch 1 finding; chance alone may give as many" in text
-    assert "False-discovery rate urgent review watch 0.003 1 < 0.001 0 ≤ 0.1 1 ≤ 1.5 0.01 in force 1 " in text
+    assert "urgent 1 finding; fewer than 0.1 expected to be innocent" in text
+    assert "watch 1 finding; as many innocent groups are expected" in text
+    assert "tested on 1,800 innocent groups that it was not fitted on" in text
+    assert "Largest probability of innocence urgent review watch 0.06 1 fewer than 0.1 0 1 about 1.5" in text
+    assert "0.2 in force 1 " in text
     assert text.count("in force") == 1
     assert f"in the benign traffic of {' '.join(visible(SCRIPT).split())}" in text
     assert "made 2026-02-01, with 134 innocent groups to learn from" in text
@@ -157,12 +164,12 @@ def test_page_says_how_many_findings_may_be_chance(detection: Detection) -> None
     assert "watch 1 0.012 ≤ 0.051 The findings are held out" in text
 
 
-def test_page_says_nothing_of_chance_where_nothing_is_known(detection: Detection) -> None:
+def test_page_says_nothing_of_innocent_findings_where_nothing_is_known(detection: Detection) -> None:
     text = words_of(dataclasses.replace(detection, expected_false={}, what_if=(), calibration={}))
     assert "urgent 1 finding watch 1 finding" in text
-    assert "by chance" not in text
-    assert "How many may be chance" not in text
-    bare = make_detection(make_finding(), settings={}, what_if=(make_cut(0.01, 0.2),), calibration={"file": ""})
+    assert "expected to be innocent" not in text
+    assert "How many may be innocent" not in text
+    bare = make_detection(make_finding(), settings={}, what_if=(make_cut(0.2, 0.2),), calibration={"file": ""})
     few = words_of(bare)
     assert "in force" not in few
     assert "Calibrated on benign traffic" in few
@@ -197,6 +204,124 @@ def test_evidence_of_intent_that_names_no_target_of_the_finding_is_still_shown()
     assert "target: reasoning" in text
 
 
+# ---------------------------------------------------------------- the ledger
+
+
+def test_page_shows_the_ledger_as_blocks_that_add_up() -> None:
+    text = words_of(make_detection(make_finding(summary="Found.", evidence=())))
+    assert "One bit: campaigns look like this twice as often as innocent groups." in text
+    _, _, ledger = text.partition("What was observed ← innocent group campaign → Bits ")
+    shown = [
+        "Before any evidence how often candidate groups are campaigns at all −1.5",
+        "text −1.2 40% repeat one. prompts that repeat another; as with a text that people pass on −1.2",
+        "structure +6.5 overlap +6.5",
+        "time +2.2 ",
+        "Rows that say next to nothing +0.2",
+        "Total It is a campaign: about 99 %. Of all that are at least as sure, under 1 in 1,000 are innocent. +6.2",
+    ]
+    assert sorted(ledger.index(part) for part in shown) == [ledger.index(part) for part in shown]
+    assert ledger.startswith(shown[0])
+
+
+def test_a_row_of_a_measure_has_the_sentence_of_its_evidence() -> None:
+    evidence = (dataclasses.replace(make_finding().evidence[1], id="overlap", sentence="Two share more."),)
+    text = words_of(make_detection(make_finding(evidence=evidence)))
+    assert "structure +6.5 Two share more. overlap +6.5" in text
+
+
+def bars(text: str) -> list[tuple[str, float, float]]:
+    """Class, left end and width of each bar of the ledgers, in percent."""
+    found = re.findall(r'<rect class="((?:for|against)[^"]*)" x="([0-9.]+)%" y="50%" width="([0-9.]+)%"', text)
+    return [(kind, float(x), float(width)) for kind, x, width in found]
+
+
+def test_the_bars_of_a_ledger_go_from_one_sum_to_the_next() -> None:
+    text = report.html_report(make_detection(make_finding()))
+    prior, text_, copies, structure, overlap, time, days, rest, total = bars(text)
+    zero = float(re.findall(r'<line class="zero" x1="([0-9.]+)%"', text)[0])
+    assert [b[0] for b in (prior, text_, copies, structure, overlap, time, days, rest, total)] == [
+        *("against", "against", "against row", "for", "for row", "for", "for row", "for", "for"),
+    ]
+    per_bit = prior[2] / 1.5
+    assert prior[1] + prior[2] == pytest.approx(zero, abs=0.03)
+    assert text_[1] + text_[2] == pytest.approx(prior[1], abs=0.03)
+    assert text_[1:] == copies[1:]
+    assert structure[1:] == pytest.approx((text_[1], 6.5 * per_bit), abs=0.05)
+    assert time[1:] == pytest.approx((structure[1] + structure[2], 2.2 * per_bit), abs=0.05)
+    assert rest[1:] == pytest.approx((time[1] + time[2], 0.2 * per_bit), abs=0.05)
+    assert total[1:] == pytest.approx((zero, 6.2 * per_bit), abs=0.05)
+    assert all(x >= 0 and x + width <= 100 for _, x, width in bars(text))
+
+
+@given(st.lists(st.floats(-200, 200), max_size=12), st.booleans())
+def test_bars_stay_within_their_cells(sums: list[float], whole: bool) -> None:
+    steps = [svg.Step(before=a, after=b, whole=whole) for a, b in itertools.pairwise([0.0, *sums])]
+    drawn = svg.waterfall(steps)
+    assert len(drawn) == len(steps)
+    for bar, step in zip(drawn, steps, strict=True):
+        ((kind, x, width),) = bars(bar)
+        assert x >= -0.01
+        assert x + width <= 100.5
+        assert kind.startswith("for") == (step.after >= step.before)
+
+
+def test_colours_of_the_ledger_are_not_all_that_tells_its_sides() -> None:
+    text = report.html_report(make_detection(make_finding()))
+    rows = re.findall(r'<td class="num (plus|minus)">([^<]+)</td>', text)
+    assert rows
+    assert all((side == "plus") == figure.startswith("+") for side, figure in rows)
+    assert all('aria-hidden="true"' in found for found in re.findall(r'<svg class="step"[^>]*>', text))
+
+
+def test_both_colour_schemes_have_every_colour() -> None:
+    style = Page(report.html_report(make_detection())).style
+    light, dark = (set(re.findall(r"(--[a-z0-9-]+):", part)) for part in re.findall(r":root \{([^}]*)\}", style)[:2])
+    assert light == dark
+    assert set(re.findall(r"var\((--[a-z0-9-]+)\)", style)) <= light
+
+
+def test_a_finding_of_an_older_version_has_no_ledger_and_no_bits() -> None:
+    old = make_finding(ledger=(), probability=math.nan, benign_explanations=(), evidence=measures(0.001))
+    text = words_of(make_detection(old, ledger={}))
+    assert "Before any evidence" not in text
+    assert "It is a campaign" not in text
+    assert "bits of evidence" not in text
+    assert "Score 6.2" in text
+    assert "Measured time 0.001." in text
+
+
+def test_a_probability_is_no_surer_than_the_ledger_was_tested() -> None:
+    sure = make_finding(probability=1.0, q_value=0.0)
+    assert "over 99.9 %" in words_of(make_detection(sure))
+    few = words_of(make_detection(sure, ledger={"held_out": 60}))
+    assert "It is a campaign over 95 %" in few
+    assert "100 %" not in few.partition("Shared infrastructure")[0]
+    assert "under 1 in 20 are innocent" in few
+
+
+@pytest.mark.parametrize(
+    ("families", "said"),
+    [
+        (("time",), "Besides similar wording, time evidence carries weight by itself."),
+        (("text",), "No single kind of evidence besides similar wording carries weight by itself."),
+        ((), "No single kind of evidence besides similar wording carries weight by itself."),
+    ],
+)
+def test_a_finding_at_review_says_which_evidence_carries_weight(families: tuple[Family, ...], said: str) -> None:
+    assert said in words_of(make_detection(make_finding(tier="review", families=families)))
+
+
+def test_tiers_are_explained_with_the_rates_of_the_scan(detection: Detection) -> None:
+    text = words_of(detection)
+    assert "urgent The group is innocent with a probability of at most 2 %, and two kinds of evidence" in text
+    assert "review It is innocent with a probability of at most 20 %." in text
+    assert "watch It is innocent with a probability of at most 80 %, or a hard rule limits it to watch." in text
+    assert "at most the rate of the scan" in words_of(dataclasses.replace(detection, settings={}))
+
+
+# ---------------------------------------------------------------- measures and explanations
+
+
 def measures(*p_values: float, family: Family = "time", name: str = "flat day") -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
@@ -213,25 +338,31 @@ def measures(*p_values: float, family: Family = "time", name: str = "flat day") 
     )
 
 
-def folded(text: str) -> str:
-    """What stands in the fold of measures that show nothing."""
-    _, _, rest = text.partition('<details class="quiet">')
-    return " ".join(Page(f"<p>{rest[: rest.find('</details>')]}</p>").text.split()) if rest else ""
+def folds(text: str) -> list[str]:
+    """What stands in the folds of a finding, as text."""
+    parts = text.split('<details class="quiet"')[1:]
+    pages = [Page(f"<p{part.partition('</details>')[0]}</p>".replace("</t", " </t")) for part in parts]
+    return [" ".join(page.text.split()) for page in pages]
 
 
-def test_measures_that_show_nothing_are_folded_away() -> None:
-    evidence = measures(0.2, 0.05, 0.9, math.nan) + measures(0.001, 0.051, family="structure", name="focus")
+def test_measures_are_folded_away_beneath_the_ledger() -> None:
+    evidence = measures(0.2, 0.05, math.nan) + measures(0.001, family="structure", name="focus")
     text = report.html_report(make_detection(make_finding(evidence=evidence, capability_targets=())))
-    inside = folded(text)
-    assert inside.startswith("4 measures that show nothing")
-    for said in ("time 0.2", "time 0.9", "time nan", "structure 0.051"):
+    (inside,) = (fold for fold in folds(text) if "compared with chance" in fold)
+    assert inside.startswith("4 measures, each compared with chance")
+    for said in ("time 0.2", "time 0.05", "time nan", "structure 0.001"):
         assert f"Measured {said}." in inside
-        assert text.count(f"Measured {said}.") == 1
-    for said in ("time 0.05", "structure 0.001"):
-        assert f"Measured {said}." not in inside
-        assert text.count(f"Measured {said}.") == 1
-    one = report.html_report(make_detection(make_finding(evidence=measures(0.01, 0.3), capability_targets=())))
-    assert folded(one).startswith("1 measure that shows nothing")
+    weak = re.findall(r'<tr class="weak">.*?(Measured [^<]*)<', text, flags=re.DOTALL)
+    assert weak == ["Measured time 0.2.", "Measured time nan."]
+    one = report.html_report(make_detection(make_finding(evidence=measures(0.01), capability_targets=())))
+    assert any(fold.startswith("1 measure, each") for fold in folds(one))
+
+
+def test_a_measure_in_the_ledger_has_its_bits() -> None:
+    (measure,) = measures(0.01)
+    text = words_of(make_detection(make_finding(evidence=(dataclasses.replace(measure, bits=1.23), measure))))
+    assert "0.010 +1.2" in text
+    assert "0.010 –" in text
 
 
 def test_what_is_folded_away_is_inert_too() -> None:
@@ -248,33 +379,23 @@ def test_what_is_folded_away_is_inert_too() -> None:
     page = Page(report.html_report(make_detection(make_finding(evidence=(hostile,), capability_targets=()))))
     assert page.open == []
     assert not set(page.tags) & {"script", "img"}
-    assert [v for tag, name, v in page.attributes if (tag, name, v) == ("details", "class", "quiet")] == ["quiet"]
+    assert [v for tag, name, v in page.attributes if (tag, name, v) == ("details", "class", "quiet")] == ["quiet"] * 2
 
 
-def test_a_finding_whose_measures_all_show_something_has_no_fold() -> None:
-    text = report.html_report(make_detection(make_finding(evidence=measures(0.01, 0.05), capability_targets=())))
-    assert folded(text) == ""
-    assert "show nothing" not in text
-
-
-def test_a_finding_without_any_measure_that_shows_something_says_so() -> None:
-    text = report.html_report(make_detection(make_finding(evidence=measures(0.06), capability_targets=())))
-    assert "No measure differs from what chance would give." in text
-    assert "No measure was taken." not in text
+def test_a_finding_without_measures_says_so() -> None:
     bare = report.html_report(make_detection(make_finding(evidence=(), capability_targets=())))
     assert "No measure was taken." in bare
-    assert folded(bare) == ""
+    assert not any("compared with chance" in fold for fold in folds(bare))
 
 
-def test_measures_that_decide_are_marked_wherever_they_stand() -> None:
-    decisive = {id_ for ids in deciding().values() for id_ in ids}
-    names = [m.label for m in MEASURES if m.id in decisive]
-    assert len(names) == 18
-    for p in (0.001, 0.5):
-        for name in (*names, "focus", "slot sweep"):
-            evidence = measures(p, name=name)
-            text = words_of(make_detection(make_finding(evidence=evidence, capability_targets=())))
-            assert (f"{name} decides" in text) == (name in names)
+def test_explanations_that_fit_stand_open_and_the_others_are_folded_away() -> None:
+    text = report.html_report(make_detection(make_finding()))
+    (fold,) = (fold for fold in folds(text) if "not fit" in fold)
+    assert fold.startswith("1 explanation that does not fit, or cannot be told unknown classroom: No organisation.")
+    assert "a text that people pass on (−1.2 bits): 40% copies." in words_of(make_detection(make_finding()))
+    assert "a text that people pass on" not in fold
+    none = words_of(make_detection(make_finding(benign_explanations=())))
+    assert "Innocent explanations None was tested." in none
 
 
 def test_page_of_very_many_shared_values_and_changes_is_cut() -> None:

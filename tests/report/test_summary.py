@@ -22,6 +22,7 @@ def test_summary_without_colour_has_no_escape_and_fits(detection: Detection) -> 
         for part in (
             "urgent",
             "c-1",
+            "about 99 %",
             "23",
             "160",
             "2026-03-01",
@@ -39,11 +40,11 @@ def test_summary_in_colour_has_only_our_own_escapes(detection: Detection) -> Non
     assert INVISIBLE.search(re.sub(r"\x1b\[(0|2|1;31|33|36)m", "", text)) is None
 
 
-def test_summary_says_of_each_tier_in_use_how_many_may_be_chance(detection: Detection) -> None:
+def test_summary_says_of_each_tier_in_use_how_many_may_be_innocent(detection: Detection) -> None:
     lines = report.summary_table(detection, width=132, color=False).splitlines()
     assert lines[-2:] == [
-        "urgent: 1 finding; fewer than 0.001 expected by chance",
-        "watch: 1 finding; chance alone may give as many",
+        "urgent: 1 finding; fewer than 0.1 expected to be innocent",
+        "watch: 1 finding; as many innocent groups are expected",
     ]
     plain = report.summary_table(dataclasses.replace(detection, expected_false={}), width=132, color=False)
     assert plain.splitlines() == lines[:-2]

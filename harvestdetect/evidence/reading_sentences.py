@@ -1,0 +1,88 @@
+"""What a reading saw, in one sentence for an analyst. No decision depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from harvestdetect.evidence.readings import FEW
+from harvestdetect.evidence.shared_values import LARGEST
+
+__all__ = ["SENTENCES", "reading_sentence"]
+
+
+NOTICEABLE: Final = 2.0
+"""Standard deviations from which a difference is told. Fewer are usual by chance."""
+
+
+def _share(value: float) -> str:
+    """A share of copies, from its logarithm (base 2), which is cut off at :data:`FEW`."""
+    share = 2.0**value
+    return f"{FEW:.0%} or less" if share <= FEW * 1.001 else f"{share:.0%}"
+
+
+SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
+    "copies": lambda x: f"{_share(x)} of the prompts repeat an earlier one word for word.",
+    "in_common": lambda x: f"Two accounts have {_share(x)} of their different prompts in common, word for word.",
+    "words": lambda x: f"The median prompt has {2.0**x - 1:.0f} words.",
+    "template": lambda x: "The prompts share a template." if x else "The prompts share a subject, and no template.",
+    "load": lambda x: f"The load is {max(2.0**x - 0.01, 0.0):.2f} times as uneven as that of independent users.",
+    "uneven_share": lambda x: (
+        "Between the upper and the lower quarter of the accounts, the share of their traffic that belongs to the group "
+        f"differs by {100 * x:.0f} percentage points."
+    ),
+    "own_subjects": lambda x: (
+        f"Two prompts of one account are alike by {max(x, 0.0):.0%} of what is usual within an account."
+    ),
+    "own_deviations": lambda x: (
+        f"Two prompts of one account are {_by_deviations('more', x)} than if they were dealt at random."
+    ),
+    "shared_items": lambda x: (
+        f"Two prompts of one account are {_by_deviations('less', x)} than if they were dealt at random"
+        + (", as where each account works through the same items." if x >= NOTICEABLE else ".")
+    ),
+    "own_within": lambda x: (
+        f"Within a template, two prompts of one account are {_more(x)} than two of different accounts."
+    ),
+    "own_beyond": lambda x: (
+        f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
+    ),
+    "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",
+    "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",
+    "not_thinned": lambda x: (
+        f"In the number and the volume of its accounts, it is {x:.1f} doublings away from a random part of all "
+        "traffic; a popular phrase is at 0."
+    ),
+    "days": lambda x: f"Nine tenths of the prompts came within {2.0**x - 1:.1f} days.",
+    "lifetime": lambda x: (
+        f"From the first to the last prompt of the median account it takes {x:.0%} of the time of the dump."
+    ),
+    "regular": lambda x: (
+        f"The gaps between the prompts of the median account are {max(2.0**x - 0.01, 0.0):.2f} times as uneven as "
+        "those of independent times; sittings give more, a clock less."
+    ),
+    "one_organisation": lambda x: (
+        f"The accounts gather in a few organisations by {x:.0%}: 0% where each has its own, 100% where all are in the "
+        f"largest {LARGEST} or in those with teams."
+    ),
+    "one_network": lambda x: (
+        f"The accounts gather in one network by {x:.0%}: 0% where each has its own, 100% where all are in one."
+    ),
+}
+"""For each reading, its sentence as a function of its value."""
+
+
+def _by_deviations(how: str, deviations: float) -> str:
+    if deviations < NOTICEABLE:
+        return f"no {how} alike"
+    return f"{how} alike, by {deviations:.1f} standard deviations,"
+
+
+def _more(cosine: float) -> str:
+    return "no more alike" if cosine < 0.005 else f"more alike by a cosine of {cosine:.2f} at most"
+
+
+def reading_sentence(id_: str, value: float) -> str:
+    """What a reading saw; empty for a reading that has no sentence."""
+    say = SENTENCES.get(id_)
+    return "" if say is None else say(value)
