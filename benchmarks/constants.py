@@ -206,7 +206,10 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         CAUTION="accounts", MANY="prompts", SETTLES="prompts", SPREAD="cosine", BETWEEN="cosine", BORN="seconds",
         SIGNED="accounts",
     ),
-    *_of("evidence.readings", FEW="share", CHANCE="deviations", SUBJECTS="items"),
+    *_of(
+        "evidence.readings",
+        FEW="share", CHANCE="standard deviations", LEAST_WORDS="bits", LEAST_DAYS="bits", SUBJECTS="items",
+    ),
     *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="probability"),
@@ -301,6 +304,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "STEPS": "sampling", "DRAWS": "sampling", "SETTLED": "sampling", "MAX_MEMBERS": "sampling",
         "MAX_PROMPTS": "sampling", "LEAST_MEMBERS": "sampling", "LEAST": "arithmetic",
     },
+    "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
     "evidence.readings": {"NEXT_TO_NONE": "arithmetic"},
     "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
     "evidence.shared_values": {"LISTED": "display", "P_FLOOR": "arithmetic"},
@@ -363,6 +367,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
 INLINE: Final[Mapping[str, tuple[str, ...]]] = {
     "campaign.users": ("len(group) < 3",),
     "evidence.duplicates": ("codes >= 97",),
+    "evidence.reading_sentences": ("share <= FEW * 1.001", "cosine < 0.005"),
     "evidence.work_list": ("len(own) < 4",),
     "judge.candidates": ("turn < 3 * late",),
 }

@@ -32,6 +32,10 @@ CHANCE: Final = 2.0
 """Standard deviations of a shuffle up to which a deviation is chance."""
 NEXT_TO_NONE: Final = 0.01
 """Added to a ratio before its logarithm is taken, so that smaller ones differ by next to nothing."""
+LEAST_WORDS: Final = -3.0
+"""Least bits of the length of the prompts, because campaigns of short prompts exist. Chosen."""
+LEAST_DAYS: Final = -2.0
+"""Least bits of the days from first to last prompt, because short campaigns exist. Chosen."""
 SUBJECTS: Final = 12
 """Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
@@ -226,7 +230,7 @@ _TEXT: Final = (
         take=lambda x: _logs(max(x.explained.in_common, FEW)),
     ),
     Reading(
-        id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=-3.0,
+        id="words", speaks="high", family="text", label="length of the prompts", take=_words, least=LEAST_WORDS,
     ),
     Reading(
         id="template", speaks="high", family="text", label="a template", take=lambda x: float(x.explained.templated),
@@ -279,7 +283,7 @@ _STRUCTURE: Final = (
 _TIME: Final = (
     Reading(
         id="days", speaks="high", family="time", label="days from first to last prompt, beside those of the dump",
-        take=_days, least=-2.0,
+        take=_days, least=LEAST_DAYS,
     ),
     Reading(
         id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt",
