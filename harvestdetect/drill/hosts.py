@@ -84,7 +84,8 @@ class Hosts:
         """Why a design cannot be planted into this dump, as a clause; None if it can."""
         accounts, rows = len(self._survey.accounts), self._survey.rows
         if design.accounts > ALONE * accounts:
-            return f"{design.accounts:,} accounts are more than {percent_of(ALONE)} of the {accounts:,} accounts of the dump"
+            limit = percent_of(ALONE)
+            return f"{design.accounts:,} accounts are more than {limit} of the {accounts:,} accounts of the dump"
         if design.accounts * design.prompts > ALONE * rows:
             harvest = design.accounts * design.prompts
             return f"{harvest:,} prompts are more than {percent_of(ALONE)} of the {rows:,} prompts of the dump"
