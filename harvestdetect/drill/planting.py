@@ -185,7 +185,8 @@ def _human(host: Host, survey: Survey, window: tuple[int, int], random: Random) 
     for _ in range(host.harvest):
         hour = int(random.choice(known)) % DAY if len(known) else random.randrange(DAY)
         hour = (hour + random.randint(-JITTER, JITTER)) % DAY
-        day = random.randrange(first // DAY, (last - 1) // DAY + 1)
+        early, late = -((hour - first) // DAY), (last - 1 - hour) // DAY  # the days on which this hour is in the window
+        day = random.randint(early, late) if early <= late else first // DAY
         sent.append(min(max(day * DAY + hour, first), last - 1))
     return sorted(sent)
 
