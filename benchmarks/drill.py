@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,18 +119,16 @@ def _bundles(wanted: Sequence[tuple[Level, Design]], *, accounts: int, rows: int
 
 
 def _fresh(
-    wanted: Sequence[tuple[Level, Design]], settings: Settings, *, data: Path | None, half: Half, seed: str, rows: int
+    wanted: Sequence[tuple[Level, Design]], sources: Sources, settings: Settings, *, half: Half, seed: str
 ) -> list[bool | None]:
     """For each design, whether a fresh campaign is found; None if it could not be planted."""
     outcome: list[bool | None] = [None] * len(wanted)
-    sources = _sources(data, half=half, seed=seed, rows=rows)
     size = sum(len(trace) for trace in sources.accounts)
     for number, bundle in enumerate(_bundles(wanted, accounts=len(sources.accounts), rows=size)):
         scenarios = tuple(scenario_of(wanted[position][1], f"fresh-{position}") for position in bundle)
         dump = Dump(name=f"drill-{number}", part="grid", scenarios=scenarios)
         try:
-            own = _sources(data, half=half, seed=seed, rows=rows)
-            laid = plant(dump, own, half=half, seed=f"{seed}-fresh-{number}")
+            laid = plant(dump, sources, half=half, seed=f"{seed}-fresh-{number}")
         except NotEnough as error:
             print(f"  left out: {error}", flush=True)
             continue
@@ -164,9 +162,7 @@ def run(
             (level, _design(drilled, level)) for level in drilled.levels if level.alone.tried for _ in range(FRESH)
             if not level.centre or level.factor == "accounts"
         ]  # fmt: skip
-        for (level, _), hit in zip(
-            wanted, _fresh(wanted, settings, data=data, half=half, seed=name, rows=rows), strict=True
-        ):
+        for (level, _), hit in zip(wanted, _fresh(wanted, sources, settings, half=half, seed=name), strict=True):
             tally = counts.setdefault((level.factor, level.value), [0, 0, 0, 0])
             if level.centre:
                 centres.add((level.factor, level.value))
@@ -189,8 +185,6 @@ def run(
 
 def _design(drilled: Drill, level: Level) -> Design:
     """The design of the trials of a level."""
-    from dataclasses import replace
-
     return replace(drilled.plan.centre, **{level.factor: level.value})
 
 

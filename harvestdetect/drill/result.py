@@ -142,7 +142,7 @@ class Drill:
     scans: int
     """Scans with planted campaigns."""
     repeated: int
-    """Trials that were planted again, alone, because a finding mixed them with others."""
+    """Trials that were planted again, apart from each other, because a finding mixed them."""
     set_aside: int
     """Accounts of findings of the plain scan, which are never hosts."""
     prompts: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from harvestdetect.drill.grid import Trial
 from harvestdetect.drill.hosts import ALONE, ROWS_TOGETHER, TOGETHER, Hosts
@@ -13,6 +14,9 @@ from harvestdetect.drill.survey import Survey
 from harvestdetect.drill.texts import Author
 
 __all__ = ["Room", "in_rounds"]
+
+NOBODY: Final[Mapping[int, Collection[int]]] = {}
+"""No trial must be kept apart from another."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +40,7 @@ def in_rounds(
     *,
     seed: int,
     per_scan: int,
-    apart: Collection[int] = (),
+    apart: Mapping[int, Collection[int]] = NOBODY,
 ) -> list[list[Campaign]]:
     """Distributes trials over scans so that they do not disturb each other.
 
@@ -52,31 +56,25 @@ def in_rounds(
         survey: of the dump.
         seed: with the number of each trial, of the choice of its accounts.
         per_scan: most trials of a scan.
-        apart: numbers of trials that are alone in their scans.
+        apart: number of a trial -> numbers of the trials with which it must not share a scan.
     """
     rooms: list[Room] = []
     for trial in trials:
+        author, barred = authors[trial.number], apart.get(trial.number, ())
         for room in rooms:
-            if (
-                len(room.campaigns) < per_scan
-                and trial.number not in apart
-                and _enters(room, trial, authors[trial.number], hosts, survey, seed=seed, apart=apart)
-            ):
+            free = len(room.campaigns) < per_scan and not any(one.trial.number in barred for one in room.campaigns)
+            if free and _enters(room, trial, author, hosts, survey, seed=seed):
                 break
         else:
             room = Room()
-            if _enters(room, trial, authors[trial.number], hosts, survey, seed=seed, apart=apart):
+            if _enters(room, trial, author, hosts, survey, seed=seed):
                 rooms.append(room)
     return [room.campaigns for room in rooms]
 
 
-def _enters(
-    room: Room, trial: Trial, author: Author, hosts: Hosts, survey: Survey, *, seed: int, apart: Collection[int]
-) -> bool:
+def _enters(room: Room, trial: Trial, author: Author, hosts: Hosts, survey: Survey, *, seed: int) -> bool:
     """Puts a trial into a scan if it has room for it."""
     others = room.campaigns
-    if any(other.trial.number in apart for other in others):
-        return False
     if author.manner and any(other.author.manner == author.manner for other in others):
         return False
     limit = TOGETHER if others else ALONE

@@ -64,8 +64,8 @@ def drill(
 
     The dump is scanned once as it is. Accounts of findings of this scan, at any tier, are never hosts of planted
     campaigns. Then it is scanned several times with planted campaigns. Nothing of them is written to a disk, except
-    temporary files of a scan. A work folder in the settings serves the first scan alone, because a scan that carries on
-    clusters of another one is no first scan of its dump.
+    temporary files of a scan. A work folder in the settings is not used: planted prompts would stay in it, and a scan
+    that carries on clusters of an earlier one is not the first scan of its dump.
 
     Args:
         read: opens the dump; called once for each scan, must give the same prompts each time.
@@ -90,6 +90,9 @@ def drill(
         raise SettingsError(f"trials per scan must be from 1 to {MOST_PER_SCAN:,}, got {per_scan}")
     levels_of(fixed or {}, infrastructure=True)  # reports a wrong level before a long scan
     tell = notes or (lambda sentence: None)
+    if settings.work is not None:
+        tell("a drill uses no work folder, so that no planted prompt stays in it")
+        settings = settings.replace(work=None)
     survey = Survey()
     context = open_context(settings, progress=progress, notes=notes)
     with read() as batches:
@@ -110,7 +113,7 @@ def drill(
         raise InputError(f"no campaign can be planted into this dump: {reasons}")
 
     def scan(campaigns: Sequence[Campaign]) -> Detection:
-        context = open_context(settings.replace(work=None), progress=progress)
+        context = open_context(settings, progress=progress)
         with read() as batches:
             return run_scan(planted(batches, campaigns, survey, seed=settings.seed), context).detection
 
@@ -160,8 +163,8 @@ class _Sessions:
         self._per_scan, self._scan, self._tell = per_scan, scan, tell
         self.scans = 0
         """Scans so far."""
-        self.apart: set[int] = set()
-        """Numbers of the trials that were planted again, alone."""
+        self.apart: dict[int, set[int]] = {}
+        """Number of a trial that is planted again -> the trials that a finding mixed it with."""
 
     def run(self) -> tuple[Outcome, ...]:
         """Scans until every trial has its outcome."""
@@ -169,7 +172,9 @@ class _Sessions:
         for campaigns in self._rounds(self._plan.trials):
             found, mixed = self._one(campaigns)
             outcomes |= {one.trial.number: one for one in found}
-            self.apart |= mixed
+            for group in mixed:
+                for number in group:
+                    self.apart.setdefault(number, set()).update(group - {number})
         again = [trial for trial in self._plan.trials if trial.number in self.apart]
         for campaigns in self._rounds(again):
             outcomes |= {one.trial.number: one for one in self._one(campaigns)[0]}
@@ -181,12 +186,12 @@ class _Sessions:
             apart=self.apart,
         )  # fmt: skip
         if rounds:
-            what = "once more, alone" if self.apart else "in all"
-            self._tell(f"{plural(len(trials), 'campaign')} to plant {what}, in {plural(len(rounds), 'scan')}")
+            what = "once more, apart from each other," if self.apart else "in all,"
+            self._tell(f"{plural(len(trials), 'campaign')} to plant {what} in {plural(len(rounds), 'scan')}")
         return rounds
 
-    def _one(self, campaigns: Sequence[Campaign]) -> tuple[list[Outcome], set[int]]:
-        """The outcomes of one scan, and the numbers of the trials that a finding mixed."""
+    def _one(self, campaigns: Sequence[Campaign]) -> tuple[list[Outcome], list[set[int]]]:
+        """The outcomes of one scan, and for each finding that mixed trials their numbers."""
         self.scans += 1
         detection = self._scan(campaigns)
         truth = [
@@ -210,11 +215,11 @@ class _Sessions:
             )
             for campaign, group, strict, best in zip(campaigns, truth, counted, every, strict=True)
         ]  # fmt: skip
-        mixed: set[int] = set()
-        for one in found:
-            within = [int(g.name) for g in truth if 2 * len(g.accounts & one.accounts) >= len(g.accounts)]
-            if len(within) > 1:
-                mixed.update(within)
+        within = [
+            {int(group.name) for group in truth if 2 * len(group.accounts & one.accounts) >= len(group.accounts)}
+            for one in found
+        ]
+        mixed = [numbers for numbers in within if len(numbers) > 1]
         hits = sum(outcome.found for outcome in outcomes)
         self._tell(f"scan {self.scans}: {hits} of {plural(len(outcomes), 'planted campaign')} found")
         return outcomes, mixed

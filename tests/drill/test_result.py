@@ -213,7 +213,7 @@ def test_the_page_shows_levels_and_trials() -> None:
     assert page.tags["svg"] == 1
     assert page.tags["tr"] > len(PLAN.trials)
     assert "Campaigns that are 5 % of their accounts' traffic were found in 0 of 4 trials." in page.text
-    assert "planted again alone" in page.text
+    assert "1 trial was planted again, apart from" in page.text
 
 
 def test_the_chart_has_marks_where_they_belong() -> None:

@@ -30,7 +30,7 @@ def opened(made: list[Batch]) -> Iterator[list[Batch]]:
 def drilled(cache: Path, dump: list[Batch] | None = None, **changes: Any) -> Drill:
     made = batches(DUMP) if dump is None else dump
     fixed = changes.pop("fixed", {"accounts": 12})
-    settings = Settings(encoder="fast", cache=cache, workers=1)
+    settings = Settings(encoder="fast", cache=cache, workers=1, work=changes.pop("work", None))
     return drill(lambda: opened(made), settings=settings, fixed=fixed, **changes)
 
 
@@ -41,27 +41,30 @@ def decisive(result: Drill) -> list[tuple[Trial, bool, bool, str | None]]:
 def test_campaigns_planted_together_are_found_as_those_planted_alone(cache: Path) -> None:
     told: list[str] = []
     fixed = {"accounts": 10, "tempo": "machine"}
-    together = drilled(cache, fixed=fixed, trials=6, per_scan=PER_SCAN, notes=told.append)
-    alone = drilled(cache, fixed=fixed, trials=6, per_scan=1)
-    assert alone.scans == 6
-    assert together.scans < 6
+    together = drilled(cache, fixed=fixed, trials=4, per_scan=PER_SCAN, notes=told.append)
+    alone = drilled(cache, fixed=fixed, trials=4, per_scan=1)
+    assert alone.scans == 4
+    assert together.scans < 4
     assert [o.found for o in together.outcomes] == [o.found for o in alone.outcomes]
-    assert 0 < together.overall.found <= 6
-    assert any("6 campaigns to plant" in sentence for sentence in told)
+    assert 0 < together.overall.found <= 4
+    assert any("4 campaigns to plant" in sentence for sentence in told)
 
 
 def test_the_order_of_rows_changes_nothing(cache: Path) -> None:
     shuffled = Random(0).sample(DUMP, len(DUMP))
-    one = drilled(cache, trials=2)
-    other = drilled(cache, batches(shuffled, size=211), trials=2)
+    one = drilled(cache, trials=1)
+    other = drilled(cache, batches(shuffled, size=211), trials=1)
     assert dataclasses.replace(one, seconds=0.0) == dataclasses.replace(other, seconds=0.0)
     assert one.prompts == len(DUMP)
-    assert len(one.outcomes) == 2
+    assert len(one.outcomes) == 1
 
 
-def test_a_dump_without_fields_says_that_addresses_were_not_tried(cache: Path) -> None:
+def test_a_dump_without_fields_says_that_addresses_were_not_tried(cache: Path, tmp_path: Path) -> None:
     dump = batches(prompts(420, seed=2, most=12, fields=False))
-    result = drilled(cache, dump, trials=1)
+    told: list[str] = []
+    result = drilled(cache, dump, trials=1, notes=told.append, work=tmp_path / "work")
+    assert "a drill uses no work folder, so that no planted prompt stays in it" in told
+    assert not (tmp_path / "work").exists()
     assert any("none of the fields ip, payment, api_key" in sentence for sentence in result.not_tried)
     assert {level.value for level in result.levels if level.factor == "infrastructure"} == {"none"}
     assert any("Ask for more trials" in sentence for sentence in result.not_tried)
