@@ -85,40 +85,68 @@ def drill(
             :func:`harvestdetect.pipeline.detect`.
     """
     began = time.perf_counter()
-    settings = settings or Settings()
+    settings, fixed = settings or Settings(), fixed or {}
     if not 1 <= per_scan <= MOST_PER_SCAN:
         raise SettingsError(f"trials per scan must be from 1 to {MOST_PER_SCAN:,}, got {per_scan}")
-    levels_of(fixed or {}, infrastructure=True)  # reports a wrong level before a long scan
+    levels_of(fixed, infrastructure=True)  # reports a wrong level before a long scan
     tell = notes or (lambda sentence: None)
     if settings.work is not None:
         tell("a drill uses no work folder, so that no planted prompt stays in it")
         settings = settings.replace(work=None)
+    plain, survey = _first_scan(read, settings, progress, notes, check)
+    hosts = Hosts(survey, {member.account for finding in plain.findings for member in finding.members})
+    plan = _planned(survey, hosts, fixed, trials=trials, seed=settings.seed)
+
+    def scan(campaigns: Sequence[Campaign]) -> Detection:
+        with read() as batches:
+            source = planted(batches, campaigns, survey, seed=settings.seed)
+            return run_scan(source, open_context(settings, progress=progress)).detection
+
+    sessions = _Sessions(plan, hosts, survey, settings.seed, per_scan=per_scan, scan=scan, tell=tell)
+    outcomes = sessions.run()
+    return _result(plain, survey, sessions, outcomes, fixed=fixed, seconds=time.perf_counter() - began)
+
+
+def _first_scan(
+    read: Read,
+    settings: Settings,
+    progress: Progress | None,
+    notes: Callable[[str], None] | None,
+    check: Callable[[Detection], None] | None,
+) -> tuple[Detection, Survey]:
+    """Scans the dump as it is, and collects what planting needs to know of it."""
     survey = Survey()
-    context = open_context(settings, progress=progress, notes=notes)
     with read() as batches:
-        plain = run_scan(survey.watch(batches), context).detection
+        plain = run_scan(survey.watch(batches), open_context(settings, progress=progress, notes=notes)).detection
     if check is not None:
         check(plain)
     survey.finish()
     if not survey.rows:
         raise InputError("the dump has no prompts to plant campaigns among")
-    suspects = frozenset(member.account for finding in plain.findings for member in finding.members)
-    hosts = Hosts(survey, suspects)
-    shares = any(name in survey.fields for name in SHARED_FIELDS)
-    plan = make_plan(
-        levels_of(fixed or {}, infrastructure=shares), trials=trials, seed=settings.seed, impossible=hosts.impossible
-    )
+    return plain, survey
+
+
+def _planned(survey: Survey, hosts: Hosts, fixed: Mapping[str, Any], *, trials: int | None, seed: int) -> Plan:
+    """The trials that the dump has room for; at least one."""
+    levels = levels_of(fixed, infrastructure=any(name in survey.fields for name in SHARED_FIELDS))
+    plan = make_plan(levels, trials=trials, seed=seed, impossible=hosts.impossible)
     if not plan.trials:
         reasons = "; ".join(dict.fromkeys(one.reason for one in plan.skipped))
         raise InputError(f"no campaign can be planted into this dump: {reasons}")
+    return plan
 
-    def scan(campaigns: Sequence[Campaign]) -> Detection:
-        context = open_context(settings, progress=progress)
-        with read() as batches:
-            return run_scan(planted(batches, campaigns, survey, seed=settings.seed), context).detection
 
-    sessions = _Sessions(plan, hosts, survey, settings.seed, per_scan=per_scan, scan=scan, tell=tell)
-    outcomes = sessions.run()
+def _result(
+    plain: Detection,
+    survey: Survey,
+    sessions: _Sessions,
+    outcomes: tuple[Outcome, ...],
+    *,
+    fixed: Mapping[str, Any],
+    seconds: float,
+) -> Drill:
+    """What the outcomes say."""
+    plan = sessions.plan
     levels = levels_found(plan, outcomes)
     numbers = {outcome.trial.number for outcome in outcomes}
     unplaced = tuple(trial for trial in plan.trials if trial.number not in numbers)
@@ -128,14 +156,14 @@ def drill(
         unplaced=unplaced,
         levels=levels,
         blind_spots=blind_spots(plan, levels),
-        not_tried=_not_tried(plan, levels, unplaced, survey, fixed or {}),
+        not_tried=_not_tried(plan, levels, unplaced, survey, fixed),
         scans=sessions.scans,
         repeated=len(sessions.apart),
-        set_aside=len(suspects),
+        set_aside=len({member.account for finding in plain.findings for member in finding.members}),
         prompts=plain.counts["prompts"],
         accounts=len(survey.accounts),
-        seconds=round(time.perf_counter() - began, 1),
-        seed=settings.seed,
+        seconds=round(seconds, 1),
+        seed=sessions.seed,
         settings=plain.settings,
         versions=plain.versions,
         files=tuple(file.name for file in plain.files),
@@ -158,7 +186,8 @@ class _Sessions:
         tell: Callable[[str], None],
     ) -> None:
         texts = Texts([row.text for row in survey.sample], seed=seed)
-        self._plan, self._hosts, self._survey, self._seed = plan, hosts, survey, seed
+        self.plan, self.seed = plan, seed
+        self._hosts, self._survey = hosts, survey
         self._authors: dict[int, Author] = {trial.number: texts.author(trial) for trial in plan.trials}
         self._per_scan, self._scan, self._tell = per_scan, scan, tell
         self.scans = 0
@@ -169,20 +198,20 @@ class _Sessions:
     def run(self) -> tuple[Outcome, ...]:
         """Scans until every trial has its outcome."""
         outcomes: dict[int, Outcome] = {}
-        for campaigns in self._rounds(self._plan.trials):
+        for campaigns in self._rounds(self.plan.trials):
             found, mixed = self._one(campaigns)
             outcomes |= {one.trial.number: one for one in found}
             for group in mixed:
                 for number in group:
                     self.apart.setdefault(number, set()).update(group - {number})
-        again = [trial for trial in self._plan.trials if trial.number in self.apart]
+        again = [trial for trial in self.plan.trials if trial.number in self.apart]
         for campaigns in self._rounds(again):
             outcomes |= {one.trial.number: one for one in self._one(campaigns)[0]}
         return tuple(outcomes[number] for number in sorted(outcomes))
 
     def _rounds(self, trials: Sequence[Trial]) -> list[list[Campaign]]:
         rounds = in_rounds(
-            trials, self._authors, self._hosts, self._survey, seed=self._seed, per_scan=self._per_scan,
+            trials, self._authors, self._hosts, self._survey, seed=self.seed, per_scan=self._per_scan,
             apart=self.apart,
         )  # fmt: skip
         if rounds:
