@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -112,21 +112,31 @@ class Hosts:
         wanted = design.prompts * (1 - design.share) / design.share
         low = int(np.searchsorted(self._volume, max(wanted / VOLUME_FACTOR, 0.5), side="left"))
         high = int(np.searchsorted(self._volume, wanted * VOLUME_FACTOR, side="right"))
-        fitting = [int(p) for p in self._position[low:high] if int(p) not in taken]
-        chosen: list[tuple[int, ...]] = [(p,) for p in random.sample(fitting, min(design.accounts, len(fitting)))]
+        fitting = self._free(low, high, taken)
+        chosen: list[tuple[int, ...]] = [(p,) for p in _drawn(fitting, design.accounts, random)]
         missing = design.accounts - len(chosen)
         if missing:
             first = int(np.searchsorted(self._volume, wanted / JOINED, side="left"))
-            small = [int(p) for p in self._position[first:low] if int(p) not in taken]
-            random.shuffle(small)
+            small = _drawn(self._free(first, low, taken), missing * JOINED, random)
             joined = self._join(small, missing, wanted)
             if joined is None:
                 return None
             chosen += joined
         return Cast(hosts=tuple(self._real(sources, design, random) for sources in chosen))
 
-    def _join(self, small: list[int], count: int, wanted: float) -> list[tuple[int, ...]] | None:
-        """Groups of accounts with about the wanted volume together."""
+    def _free(self, low: int, high: int, taken: Collection[int]) -> Ints:
+        """int64[n]: positions of the usable accounts in a range of volumes that no other campaign has."""
+        found = self._position[low:high]
+        return found[~np.isin(found, np.fromiter(taken, np.int64, len(taken)))] if taken else found
+
+    def _join(self, small: Sequence[int], count: int, wanted: float) -> list[tuple[int, ...]] | None:
+        """Groups of accounts with about the wanted volume together; None if there are too few.
+
+        Args:
+            small: positions of accounts with at least ``wanted / JOINED`` rows each.
+            count: of the groups.
+            wanted: volume of a group.
+        """
         groups: list[tuple[int, ...]] = []
         group: list[int] = []
         volume = 0
@@ -138,8 +148,6 @@ class Hosts:
                 group, volume = [], 0
                 if len(groups) == count:
                     return groups
-            elif len(group) == JOINED:
-                group, volume = [], 0
         return None
 
     def _real(self, sources: tuple[int, ...], design: Design, random: Random) -> Host:
@@ -163,6 +171,11 @@ class Hosts:
             harvest = max(1, round(design.prompts * random.uniform(*LOAD)))
             hosts.append(Host(account=name, sources=(), own=0, harvest=harvest))
         return Cast(hosts=tuple(hosts))
+
+
+def _drawn(positions: Ints, count: int, random: Random) -> list[int]:
+    """Some of the positions in random order; all of them if there are fewer."""
+    return [int(positions[i]) for i in random.sample(range(len(positions)), min(count, len(positions)))]
 
 
 def alike_id(value: str, random: Random) -> str:

@@ -142,7 +142,7 @@ class Drill:
     scans: int
     """Scans with planted campaigns."""
     repeated: int
-    """Trials that were planted again, apart from each other, because a finding mixed them."""
+    """Trials that were not found and were planted again, because a finding mixed them with others."""
     set_aside: int
     """Accounts of findings of the plain scan, which are never hosts."""
     prompts: int

@@ -167,7 +167,7 @@ def _result(
         settings=plain.settings,
         versions=plain.versions,
         files=tuple(file.name for file in plain.files),
-        notes=plain.notes,
+        notes=(*plain.notes, *_too_small(plan, plain.settings.get("min_accounts"))),
     )
 
 
@@ -193,7 +193,7 @@ class _Sessions:
         self.scans = 0
         """Scans so far."""
         self.apart: dict[int, set[int]] = {}
-        """Number of a trial that is planted again -> the trials that a finding mixed it with."""
+        """Number of a missed trial that is planted again -> the trials that a finding mixed it with."""
 
     def run(self) -> tuple[Outcome, ...]:
         """Scans until every trial has its outcome."""
@@ -201,8 +201,8 @@ class _Sessions:
         for campaigns in self._rounds(self.plan.trials):
             found, mixed = self._one(campaigns)
             outcomes |= {one.trial.number: one for one in found}
-            for group in mixed:
-                for number in group:
+            for group, missed in mixed:
+                for number in missed:
                     self.apart.setdefault(number, set()).update(group - {number})
         again = [trial for trial in self.plan.trials if trial.number in self.apart]
         for campaigns in self._rounds(again):
@@ -219,8 +219,8 @@ class _Sessions:
             self._tell(f"{plural(len(trials), 'campaign')} to plant {what} in {plural(len(rounds), 'scan')}")
         return rounds
 
-    def _one(self, campaigns: Sequence[Campaign]) -> tuple[list[Outcome], list[set[int]]]:
-        """The outcomes of one scan, and for each finding that mixed trials their numbers."""
+    def _one(self, campaigns: Sequence[Campaign]) -> tuple[list[Outcome], list[tuple[set[int], set[int]]]]:
+        """The outcomes of one scan; for each finding that mixed trials, their numbers and those of the missed ones."""
         self.scans += 1
         detection = self._scan(campaigns)
         truth = [
@@ -244,11 +244,12 @@ class _Sessions:
             )
             for campaign, group, strict, best in zip(campaigns, truth, counted, every, strict=True)
         ]  # fmt: skip
+        missed = {outcome.trial.number for outcome in outcomes if not outcome.found}
         within = [
             {int(group.name) for group in truth if 2 * len(group.accounts & one.accounts) >= len(group.accounts)}
             for one in found
         ]
-        mixed = [numbers for numbers in within if len(numbers) > 1]
+        mixed = [(numbers, numbers & missed) for numbers in within if len(numbers) > 1]
         hits = sum(outcome.found for outcome in outcomes)
         self._tell(f"scan {self.scans}: {hits} of {plural(len(outcomes), 'planted campaign')} found")
         return outcomes, mixed
@@ -273,6 +274,18 @@ def _outcome(
         seen=seen,
         inside=inside,
         account_recall=recall,
+    )
+
+
+def _too_small(plan: Plan, min_accounts: Any) -> tuple[str, ...]:
+    """A note if campaigns have fewer accounts than a finding needs."""
+    small = [size for size in plan.levels["accounts"] if isinstance(min_accounts, int) and size < min_accounts]
+    if not small:
+        return ()
+    sizes = ", ".join(f"{size:,}" for size in small)
+    return (
+        f"campaigns of {sizes} accounts cannot be found, because a finding needs at least {min_accounts:,} accounts "
+        "(min_accounts)",
     )
 
 
@@ -306,6 +319,7 @@ def _not_tried(
     if survey.span is None:
         sentences.append("The dump has no times, so tempo made no difference: machine and human tempo are the same.")
     for name, value in fixed.items():
-        sentences.append(f"Other values than {value} of {name} were not tried, because it was fixed.")
+        levels_tried = f"{FACTOR_NAMES[name]} than {level_text(name, value)}"
+        sentences.append(f"Other levels of {levels_tried} were not tried, because it was fixed.")
     sentences.append(f"No drill plants {NEVER_TRIED}.")
     return tuple(sentences)

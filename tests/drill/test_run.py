@@ -68,7 +68,7 @@ def test_a_dump_without_fields_says_that_addresses_were_not_tried(cache: Path, t
     assert any("none of the fields ip, payment, api_key" in sentence for sentence in result.not_tried)
     assert {level.value for level in result.levels if level.factor == "infrastructure"} == {"none"}
     assert any("Ask for more trials" in sentence for sentence in result.not_tried)
-    assert any("accounts were not tried, because it was fixed" in sentence for sentence in result.not_tried)
+    assert any("levels of accounts than 12 were not tried, because" in sentence for sentence in result.not_tried)
 
 
 def test_a_dump_that_is_too_small_is_an_error(cache: Path) -> None:
@@ -76,6 +76,12 @@ def test_a_dump_that_is_too_small_is_an_error(cache: Path) -> None:
         drilled(cache, batches(DUMP[:100]), fixed={})
     with pytest.raises(InputError, match="no prompts"):
         drilled(cache, [])
+
+
+def test_a_note_says_that_small_campaigns_cannot_be_found(cache: Path) -> None:
+    result = drilled(cache, trials=1, fixed={"accounts": 8})
+    assert not any(outcome.found for outcome in result.outcomes)
+    assert any(note.startswith("campaigns of 8 accounts cannot be found") for note in result.notes)
 
 
 def test_wrong_options_are_errors_before_a_scan(cache: Path) -> None:
