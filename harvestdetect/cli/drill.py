@@ -107,10 +107,11 @@ def drill(
 
     Many parameters because there is one for each option.
 
-    DUMP is as for scan. The dump is scanned as it is, and then about eight times with planted campaigns: most of them
-    differ from a centre in one factor (accounts, prompts per account, share of the accounts' traffic, rewording, tempo,
-    infrastructure), the others are random combinations. No planted prompt is written to a disk. The table has the
-    share found at each level with its 95 % interval; blind spots are said in words.
+    DUMP is as for scan. The dump is scanned as it is, and then with planted campaigns: about eight times if it has
+    100,000 prompts of 12,000 accounts, more often if it has fewer accounts. Most campaigns differ from a centre in one
+    factor (accounts, prompts per account, share of the accounts' traffic, rewording, tempo, infrastructure), the others
+    are random combinations. No planted prompt is kept on a disk. The table has the share found at each level with its
+    95 % interval; blind spots are said in words.
 
     \b
     DIR gets  drill.html  the result, to read

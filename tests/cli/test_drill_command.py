@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def test_a_drill_writes_and_prints(run: Run, dump: Path, tmp_path: Path) -> None
     assert {t["design"]["accounts"] for t in value["trials"]} == {12}
     assert {t["design"]["share"] for t in value["trials"]} == {0.5}
     assert dump.read_bytes() == before
+    written = "".join(path.read_text(encoding="utf-8") for path in out.iterdir())
+    assert not re.search(r"acct-[0-9a-f]{5}|question [0-9]|10\.[0-9]+\.[0-9]+\.7", written), "no account and no prompt"
 
     again = run("drill", dump.parent, out, "--out", out, "--trials", 2, "--accounts", 12, "--share", 0.5, "-q",
                 "--format", "json")  # fmt: skip
