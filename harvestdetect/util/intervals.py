@@ -20,4 +20,7 @@ def wilson(hits: int, count: int, *, z: float = 1.959964) -> tuple[float, float]
     share = hits / count
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At the ends the formula is exact, but not in floating point.
+    low = max(0.0, middle - half) if hits else 0.0
+    high = min(1.0, middle + half) if hits < count else 1.0
+    return low, high

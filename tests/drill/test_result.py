@@ -69,6 +69,7 @@ def test_the_interval_of_wilson() -> None:
     assert (low, round(high, 4)) == (0.0, 0.4899)
     low, high = wilson(5, 10)
     assert (round(low, 4), round(high, 4)) == (0.2366, 0.7634)
+    assert all(wilson(0, n)[0] == 0.0 and wilson(n, n)[1] == 1.0 for n in range(1, 40))
     assert wilson(3, 4)[1] == pytest.approx(1 - wilson(1, 4)[0])
 
 
