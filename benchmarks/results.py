@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import random
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from harvestdetect.util.intervals import wilson
 
 __all__ = ["COUNTED", "OURS", "Finding", "Group", "Interval", "Result", "interval", "wilson"]
 
@@ -101,16 +102,6 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} ({self.low:.3f}–{self.high:.3f})"
-
-
-def wilson(hits: int, count: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927); (0, 1) for none."""
-    if not count:
-        return 0.0, 1.0
-    share = hits / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def interval(by_seed: Mapping[int, Sequence[float]], *, counts: bool = False) -> Interval | None:

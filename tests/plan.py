@@ -36,6 +36,7 @@ FIRST: Final = (
         "tests/util/",
         "tests/evidence/",
         "tests/template/",
+        "tests/drill/test_run.py",
     ),
 )
 """Beginnings of the names of tests, the longest first; what is not listed runs at the end."""
@@ -58,6 +59,7 @@ SLOW: Final = (
     *("tests/benchmarks/", "tests/faults/", "tests/state/", "tests/embed/test_encode.py"),
     *("tests/ops/test_nightly_page.py", "tests/ops/test_watch.py", "tests/ops/test_deploy.py"),
     *("tests/test_incremental.py", "tests/test_pipeline.py", "tests/test_site.py", "tests/test_examples.py"),
+    *("tests/drill/test_run.py", "tests/cli/test_drill_command.py"),
     *("tests/test_docs.py::test_the_first_example", "tests/cli/test_scan", "tests/cli/test_interrupts.py"),
     *("tests/cli/test_simulate_command.py", "tests/corpus/test_registry.py", "tests/explain/test_explain.py"),
     *("tests/dump/test_sources.py", "tests/dump/test_limits.py", "tests/dump/test_bad_input.py"),

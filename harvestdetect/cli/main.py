@@ -17,6 +17,7 @@ import click
 from harvestdetect import __version__
 from harvestdetect.cli.alerts import alerts
 from harvestdetect.cli.calibrate import calibrate
+from harvestdetect.cli.drill import drill
 from harvestdetect.cli.evaluate import evaluate
 from harvestdetect.cli.explain import explain
 from harvestdetect.cli.health import health
@@ -64,7 +65,7 @@ def cli() -> None:
 
 
 for command in (
-    *(scan, inspect, calibrate, simulate, evaluate, explain),
+    *(scan, inspect, calibrate, drill, simulate, evaluate, explain),
     *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry),
 ):
     cli.add_command(command)

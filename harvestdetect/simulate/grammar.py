@@ -126,11 +126,16 @@ class Sweep:
         grammar: has the rules.
         names: the rules that are swept together.
         random: of the order.
+        share: of the alternatives of each rule that are swept, drawn at random.
     """
 
-    def __init__(self, grammar: Grammar, names: Sequence[str], random: Random) -> None:
+    def __init__(self, grammar: Grammar, names: Sequence[str], random: Random, *, share: float = 1.0) -> None:
         self._grammar = grammar
         self._axes = [(name, grammar.alternatives(name)) for name in names]
+        if share < 1.0:
+            self._axes = [
+                (name, tuple(random.sample(values, max(1, round(share * len(values)))))) for name, values in self._axes
+            ]
         self.size = math.prod(len(values) for _, values in self._axes)
         self._step = next(
             step

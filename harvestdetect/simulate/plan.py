@@ -28,6 +28,7 @@ __all__ = [
     "people_weights",
     "person_of",
     "proxies_of",
+    "unlike_template",
 ]
 
 
@@ -92,25 +93,35 @@ class World:
 
     def template(self, text: str, *, keep: Collection[str]) -> Parts:
         """A form with its choices made, in words of its own: independent groups do not write the same template."""
-        best, least = None, 2.0
-        for _ in range(TEMPLATE_DRAWS):
-            parts = GRAMMAR.freeze(text, self.words, keep=keep)
-            words = frozenset(word for part in parts if isinstance(part, str) for word in part.split())
-            alike = max(
-                (len(words & other) / max(len(words), len(other), 1) for other in self.template_words), default=0.0
-            )
-            if alike < least:
-                best, least = (parts, words), alike
-            if alike <= MAX_ALIKE:
-                break
-        assert best is not None
-        self.template_words.append(best[1])
-        return best[0]
+        return unlike_template(text, self.words, self.template_words, keep=keep)
 
     @property
     def span(self) -> int:
         """The length of the window, in seconds."""
         return self.end - self.start
+
+
+def unlike_template(text: str, random: Random, known: list[frozenset[str]], *, keep: Collection[str]) -> Parts:
+    """A form with its choices made so that it has few words in common with the templates before it.
+
+    Args:
+        text: the form, in slot notation.
+        random: of the choices.
+        known: the fixed words of each template so far; those of the new one are appended.
+        keep: the slots that stay.
+    """
+    best, least = None, 2.0
+    for _ in range(TEMPLATE_DRAWS):
+        parts = GRAMMAR.freeze(text, random, keep=keep)
+        words = frozenset(word for part in parts if isinstance(part, str) for word in part.split())
+        alike = max((len(words & other) / max(len(words), len(other), 1) for other in known), default=0.0)
+        if alike < least:
+            best, least = (parts, words), alike
+        if alike <= MAX_ALIKE:
+            break
+    assert best is not None
+    known.append(best[1])
+    return best[0]
 
 
 def launch_of(start: int, end: int) -> int:
