@@ -1,7 +1,7 @@
 """Fits the ledger that the package ships, and says how it judges candidates that it was not fitted on.
 
     python -m benchmarks.fit --data DIR [--half tuning] [--sources api,adaptive,...] [--seeds 6] [--first-seed 300]
-        [--work DIR] [--out harvestdetect/judge/ledger.json]
+        [--work DIR] [--out harvestdetect/judge/ledger.json] [--docs FILE]
 
 It lays and scans the dumps of :mod:`benchmarks.fit_dumps` and fits the curves and weights of
 :mod:`benchmarks.fitting`. What lies in the folder of ``--work`` is not scanned again. A model of each fold of the
@@ -25,13 +25,16 @@ import numpy as np
 
 from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
 from benchmarks.fitting import Examples, Fitted, fit
+from benchmarks.pages import ran_on, write_section
 from benchmarks.real_texts import Half
+from benchmarks.worlds import ROOT, commit_of
 from harvestdetect.data import TIERS, Evidence, Family
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.readings import READINGS
 from harvestdetect.judge.ledger import EFFECT, Ledger, Posted, post, values_of
 from harvestdetect.judge.ledger_file import dumped
 from harvestdetect.judge.triage import Judgement, judge
+from harvestdetect.util.versions import versions
 
 __all__ = ["main"]
 
@@ -265,6 +268,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=300)
     parser.add_argument("--work", type=Path, help="keeps dumps and scans")
     parser.add_argument("--out", type=Path, help="the file of the ledger; without it, nothing is written")
+    parser.add_argument("--docs", type=Path, help="a Markdown page whose section `ledger` is replaced")
     return parser.parse_args(arguments)
 
 
@@ -283,6 +287,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(text)
     if given.out is not None:
         given.out.write_bytes(dumped(ledger))
+    if given.docs is not None:
+        command = f"`python -m benchmarks.fit --data DIR --half {given.half} --seeds {given.seeds} --first-seed {given.first_seed}`"
+        head = f"{command} on {ran_on(versions())}, commit {commit_of(ROOT)}.\n\n"
+        write_section(given.docs, "ledger", head + text)
     return 0
 
 
