@@ -288,8 +288,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.out is not None:
         given.out.write_bytes(dumped(ledger))
     if given.docs is not None:
-        command = f"`python -m benchmarks.fit --data DIR --half {given.half} --seeds {given.seeds} --first-seed {given.first_seed}`"
-        head = f"{command} on {ran_on(versions())}, commit {commit_of(ROOT)}.\n\n"
+        seeds = f"--seeds {given.seeds} --first-seed {given.first_seed}"
+        head = f"`python -m benchmarks.fit --data DIR --half {given.half} {seeds}` on {ran_on(versions())}, commit {commit_of(ROOT)}.\n\n"
         write_section(given.docs, "ledger", head + text)
     return 0
 
