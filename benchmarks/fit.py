@@ -289,7 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out.write_bytes(dumped(ledger))
     if given.docs is not None:
         seeds = f"--seeds {given.seeds} --first-seed {given.first_seed}"
-        head = f"`python -m benchmarks.fit --data DIR --half {given.half} {seeds}` on {ran_on(versions())}, commit {commit_of(ROOT)}.\n\n"
+        command = f"python -m benchmarks.fit --data DIR --half {given.half} {seeds}"
+        head = f"`{command}` on {ran_on(versions())}, commit {commit_of(ROOT)}.\n\n"
         write_section(given.docs, "ledger", head + text)
     return 0
 
