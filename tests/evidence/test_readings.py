@@ -11,7 +11,7 @@ import pytest
 from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
-from harvestdetect.evidence.readings import FEW, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
+from harvestdetect.evidence.readings import CHANCE, FEW, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
 from harvestdetect.util.arrays import Ints, Vectors
 
@@ -102,7 +102,10 @@ def test_the_spread_of_the_share_of_traffic_is_an_interquartile_range() -> None:
     assert taken("uneven_share", harvest_share=()) is None
 
 
-@pytest.mark.parametrize(("deviations", "own", "shared"), [(4.0, 4.0, 0.0), (-3.0, 0.0, 3.0), (0.0, 0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("deviations", "own", "shared"),
+    [(4.0, 4.0 - CHANCE, 0.0), (-3.0, 0.0, 3.0 - CHANCE), (CHANCE, 0.0, 0.0), (0.0, 0.0, 0.0)],
+)
 def test_more_alike_than_a_shuffle_and_less_alike_are_two_readings(
     deviations: float, own: float, shared: float
 ) -> None:
@@ -196,9 +199,12 @@ def test_too_few_pairs_of_prompts_say_nothing_of_one_s_own() -> None:
 
 
 def test_days() -> None:
-    assert taken("days") == pytest.approx(3)
-    assert taken("days", days=0.0) == 0
-    assert taken("days", days=None) is None
+    month = (0.0, 31.0 * 86_400)
+    assert taken("days", period=month) == pytest.approx(-2)
+    assert taken("days", period=month, days=0.0) == pytest.approx(-5)
+    assert taken("days", period=month, days=40.0) == 0
+    assert taken("days", period=month, days=None) is None
+    assert taken("days", period=None) is None
 
 
 def times(*, accounts: int, each: int, step: int, start: int = 0) -> dict[str, Any]:

@@ -502,7 +502,7 @@ def test_calibrate_scans_the_whole_and_both_halves(
     assert len(found.innocents) == 60
     assert len(found.held_out) == found.held_out_prompts == 60
     assert printed.startswith(
-        "60 prompts of 50 accounts gave 60 candidates. The calibration uses the 60 that no benign explanation caps "
+        "60 prompts of 50 accounts gave 60 candidates. The calibration uses the 60 that no hard rule caps."
     )
     assert "\n\n60 innocent candidates\n" in printed
     assert f"scan DUMP --calibration {out} --out OUT" in printed

@@ -173,7 +173,7 @@ def test_a_judgement_names_the_families_that_carry_weight_strongest_first() -> N
 
 
 def test_findings_are_ranked_by_tier_then_by_bits() -> None:
-    found = judged({"text": 9.0}, {"time": -3.0}, {"structure": 4.0, "time": 4.0}, {"text": 12.0}, {"text": -1.0})
+    found = judged({"text": 9.0}, {"time": -3.0}, {"structure": 4.0, "time": 4.0}, {"text": 12.0}, {"text": 0.5})
     assert [j.tier for j in found] == ["review", None, "urgent", "review", "watch"]
     assert ranked(found) == [2, 3, 0, 4]
 
@@ -291,7 +291,7 @@ def test_what_would_change_the_tier_in_words() -> None:
     )
     assert changes(one, fdr=FDR) == (
         "It would be to watch at a false-discovery rate below 0.1.",
-        "It would be no finding at a false-discovery rate below 0.025.",
+        f"It would be no finding at a false-discovery rate below {0.1 / WATCH:.2g}.",
     )
     two = judged({"structure": bits_of(0.04) / 2, "time": bits_of(0.04) / 2})[0]
     assert changes(two, fdr=FDR)[-1] == "It would be urgent at a false-discovery rate of 0.4 or more."
