@@ -49,6 +49,9 @@ PART: Final = 0.3
 """Share of a candidate's accounts from one look-alike from which it is that look-alike's."""
 ABSENT: Final = -0.5
 """Least bits of a measure. An attacker can avoid to look conspicuous in any of them, so its absence says little."""
+SHARED: Final = 0.2
+"""Least weight of shared infrastructure. Most planted campaigns share none that is rare, so that the fit would drop it for
+signs that come with it."""
 STEADY: Final = 100.0
 """Innocent candidates of a dump that weigh as much as the reference."""
 FOLDS: Final = 6
@@ -115,6 +118,7 @@ class _RowKind:
     family: Family
     rises: bool
     least: float
+    floor: float = 0.0
 
 
 def _kinds() -> dict[str, _RowKind]:
@@ -122,7 +126,9 @@ def _kinds() -> dict[str, _RowKind]:
     found: dict[str, _RowKind] = {}
     for m in MEASURES:
         if m.take is not None and not m.closer_look and m.family != "intent":
-            found[m.id] = _RowKind(family=m.family, rises=True, least=ABSENT)
+            found[m.id] = _RowKind(
+                family=m.family, rises=True, least=ABSENT, floor=SHARED if m.family == "infrastructure" else 0.0
+            )
             if m.family not in ("text", "infrastructure"):
                 found[m.id + EFFECT] = _RowKind(family=m.family, rises=m.tail == "high", least=ABSENT)
     for r in READINGS:
@@ -153,6 +159,7 @@ def _fitted(examples: Sequence[Example]) -> Ledger:
         _table(examples, kinds),
         rises=[k.rises for k in kinds.values()],
         least=[k.least for k in kinds.values()],
+        floor=[k.floor for k in kinds.values()],
         steady=STEADY,
     )
     curves = {id_: replace(curve, family=kinds[id_].family) for id_, curve in found.curves.items()}

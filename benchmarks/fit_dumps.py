@@ -1,7 +1,8 @@
 """The dumps that a ledger is fitted on, and what a scan measured of their candidates.
 
 Worlds of programs and of attackers who adapt, with and without metadata, the scenarios of the recall benchmark with
-their look-alikes, real texts on real traces, and innocent traffic of several kinds.
+their look-alikes, real texts on real traces, simulated dumps (their campaigns share infrastructure, as careless
+operators do), and innocent traffic of several kinds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from benchmarks.scenarios import Part, dumps
 from benchmarks.sources import real_sources
 from benchmarks.world_plan import World
 from benchmarks.worlds import lay, scanned
+from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import Planted, read_truth
 
 __all__ = ["SOURCES", "Measured", "measured", "names_of", "seeds_of"]
@@ -40,7 +42,16 @@ PACKED: Final = (
     "look-alikes-metadata",
 )
 """Dumps of the recall benchmark that hold many scenarios, or many look-alikes."""
-SOURCES: Final = ("api", "adaptive", "api-bare", "adaptive-bare", "recall", "real", *get_args(innocents.Kind))
+SOURCES: Final = (
+    "api",
+    "adaptive",
+    "api-bare",
+    "adaptive-bare",
+    "recall",
+    "real",
+    "simulated",
+    *get_args(innocents.Kind),
+)
 """Kinds of dumps. The bare ones have account, time and text alone."""
 
 
@@ -58,7 +69,15 @@ class Measured:
 
 def seeds_of(source: str, seeds: int) -> int:
     """How many seeds of a source go with so many of each world: one is enough where it lays many dumps."""
-    part = 6 if source == "recall" else 2 if source.endswith("-bare") else 1 if source in get_args(World) else 3
+    part = (
+        6
+        if source == "recall"
+        else 2
+        if source.endswith("-bare") or source == "simulated"
+        else 1
+        if source in get_args(World)
+        else 3
+    )
     return -(-seeds // part)
 
 
@@ -82,7 +101,8 @@ def measured(source: str, *, half: Half, seed: int, data: Path, work: Path) -> I
         if not (folder / "scan.json").is_file():
             folder.mkdir(parents=True, exist_ok=True)
             rows = _laid(name, source, half=half, seed=seed, data=data, folder=folder)
-            scanned(folder / "prompts.jsonl.gz", folder, encoder="fast")
+            dump = folder / ("dump" if source == "simulated" else "prompts.jsonl.gz")
+            scanned(dump, folder, encoder="fast")
             (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
         scan = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
         truth = read_truth(folder) if (folder / "truth.jsonl").stat().st_size else []
@@ -94,6 +114,8 @@ def _laid(name: str, source: str, *, half: Half, seed: int, data: Path, folder: 
     """Writes a dump into its folder, and returns its rows."""
     if source == "real":
         return build(folder, data=data, half=half, seed=seed).rows
+    if source == "simulated":
+        return simulate(folder, prompts=GROUND, seed=seed, metadata=True).counts["prompts"]
     makers: dict[str, Callable[[], PlantedDump]] = {
         "recall": lambda: _recall(name, half=half, seed=seed, data=data),
         **{kind: _innocent(kind, half=half, seed=seed, data=data) for kind in get_args(innocents.Kind)},

@@ -123,13 +123,16 @@ def _curves(
     return found
 
 
-def fit(examples: Examples, *, rises: Sequence[bool | None], least: Sequence[float], steady: float) -> Fitted:
+def fit(
+    examples: Examples, *, rises: Sequence[bool | None], least: Sequence[float], floor: Sequence[float], steady: float
+) -> Fitted:
     """Fits curves and weights.
 
     Args:
         examples: candidates with known truth.
         rises: for each row whether larger values speak for a campaign; None: what fits better.
         least: for each row the least bits.
+        floor: for each row the least weight.
         steady: see :attr:`harvestdetect.judge.ledger.Ledger.steady`.
     """
     from scipy.optimize import minimize
@@ -157,7 +160,7 @@ def fit(examples: Examples, *, rises: Sequence[bool | None], least: Sequence[flo
         return value, np.concatenate(([slope.sum()], bits.T @ slope + SPARSE))
 
     start = np.concatenate(([0.0], np.full(len(final), 0.1)))
-    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(None, None)] + [(0.0, 1.0)] * len(final))
+    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(None, None), *((low, 1.0) for low in floor)])
     curves = {}
     for j, (id_, curve) in enumerate(zip(examples.ids, final, strict=True)):
         weight = float(done.x[1 + j])
