@@ -50,7 +50,7 @@ PART: Final = 0.3
 ABSENT: Final = -0.5
 """Least bits of a measure. An attacker can avoid to look conspicuous in any of them, so its absence says little."""
 SHARED: Final = 0.2
-"""Least weight of shared infrastructure. Most planted campaigns share none that is rare, so that the fit would drop it for
+"""Least weight of shared infrastructure. Most planted campaigns share none that is rare, so the fit would drop it for
 signs that come with it."""
 STEADY: Final = 100.0
 """Innocent candidates of a dump that weigh as much as the reference."""
