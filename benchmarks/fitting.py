@@ -124,7 +124,12 @@ def _curves(
 
 
 def fit(
-    examples: Examples, *, rises: Sequence[bool | None], least: Sequence[float], floor: Sequence[float], steady: float
+    examples: Examples,
+    *,
+    rises: Sequence[bool | None],
+    least: Sequence[float],
+    steady: float,
+    floor: Sequence[float] = (),
 ) -> Fitted:
     """Fits curves and weights.
 
@@ -132,8 +137,8 @@ def fit(
         examples: candidates with known truth.
         rises: for each row whether larger values speak for a campaign; None: what fits better.
         least: for each row the least bits.
-        floor: for each row the least weight.
         steady: see :attr:`harvestdetect.judge.ledger.Ledger.steady`.
+        floor: for each row the least weight; empty: 0.
     """
     from scipy.optimize import minimize
 
@@ -160,7 +165,13 @@ def fit(
         return value, np.concatenate(([slope.sum()], bits.T @ slope + SPARSE))
 
     start = np.concatenate(([0.0], np.full(len(final), 0.1)))
-    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(None, None), *((low, 1.0) for low in floor)])
+    done = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(None, None), *((low, 1.0) for low in floor or [0.0] * len(final))],
+    )
     curves = {}
     for j, (id_, curve) in enumerate(zip(examples.ids, final, strict=True)):
         weight = float(done.x[1 + j])

@@ -20,7 +20,7 @@ from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.util.arrays import Bools, Floats, Floats32, Ints, Ints32, Vectors, ranges
 
-__all__ = ["GAPS", "AccountGround", "Sent", "account_ground", "gap_bin", "sent_of"]
+__all__ = ["GAPS", "AccountGround", "Sent", "account_ground", "evenly", "gap_bin", "sent_of", "units"]
 
 PERIODS: Final = 64
 """Periods into which the time of a dump is divided at most; a period is a day or longer. Chosen."""

@@ -55,6 +55,8 @@ def conclude(
 ) -> Conclusions:
     """Turns judgements into findings.
 
+    Long because every result of a scan is made here, each by one call.
+
     Args:
         judged: all candidates.
         memberships: of each finding, the evidence on its accounts.

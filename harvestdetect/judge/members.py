@@ -38,6 +38,7 @@ __all__ = [
     "Curve",
     "MemberModel",
     "Memberships",
+    "bits_of",
     "mixture",
     "model_digest",
     "model_of",

@@ -18,6 +18,7 @@ __all__ = [
     "POINTS_PER_CELL",
     "RANK_BITS",
     "Cells",
+    "Codes",
     "Partition",
     "make_cells",
     "nearest_of",

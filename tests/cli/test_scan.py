@@ -43,7 +43,7 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
         assert list(finding) == [
             *("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", "first_seen"),
             *("last_seen", "templates", "evidence", "benign_explanations", "capability_targets", "families"),
-            *("orgs", "days", "ways", "shared_values", "changes"),
+            *("orgs", "days", "ways", "shared_values", "changes", "probability", "ledger"),
         ]
         assert finding["campaign_id"] in done.stdout
         assert finding["first_seen"] <= finding["last_seen"]

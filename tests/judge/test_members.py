@@ -154,7 +154,7 @@ def parts() -> Parts:
 
 def parted(parts: Parts, *, tier: str | None = "review", min_accounts: int = 10) -> tuple[Judged, Any]:
     judged: Any = Judged(
-        campaigns=[parts.campaign], measured=[], scaled=[], judgements=[SimpleNamespace(tier=tier)]  # type: ignore[list-item]
+        campaigns=[parts.campaign], measured=[], judgements=[SimpleNamespace(tier=tier)]  # type: ignore[list-item]
     )  # fmt: skip
     return with_members(judged, parts.scan, parts.kin, min_accounts=min_accounts)
 

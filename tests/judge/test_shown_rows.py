@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvestdetect.data import Evidence
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.evidence.readings import READINGS
 from harvestdetect.judge.findings import LEAST_SHOWN, ledger_rows
 from harvestdetect.judge.ledger import EFFECT
+from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.triage import Judgement
 from harvestdetect.report.ledger import shown_ledger
 
@@ -21,10 +23,24 @@ def judged(rows: dict[str, float], *, prior: float = -1.5) -> Judgement:
     return Judgement(tier="watch", score=score, probability=1 - 1 / (1 + 2**score), q_value=0.5, families=(), rows=rows)
 
 
+def measured(**readings: float) -> MeasuredCandidate:
+    """A candidate with every measure and these readings."""
+    evidence = tuple(
+        Evidence(
+            id=m.id, name=m.label, family=m.family, value=1.0, null="others", expected=1.0, p_value=0.5,
+            sentence="It is.",
+        )
+        for m in MEASURES
+    )  # fmt: skip
+    return MeasuredCandidate(
+        evidence=evidence, benign=(), templated=True, targets=(), shared_values=(), readings=readings
+    )
+
+
 def test_both_rows_of_a_measure_are_one_and_a_reading_has_its_sentence() -> None:
     rows = ledger_rows(
         judged({"even_load": 1.5, "even_load" + EFFECT: 0.25, "template": -2.0, "density": 0.04}),
-        readings={"template": 0.0, "words": 3.0},
+        measured(template=0.0, words=3.0),
     )
     assert [(row.id, row.family, row.bits) for row in rows] == [
         ("prior", None, -1.5),
@@ -37,7 +53,7 @@ def test_both_rows_of_a_measure_are_one_and_a_reading_has_its_sentence() -> None
 @given(st.dictionaries(st.sampled_from(IDS), st.floats(-12, 12), max_size=20), st.floats(-10, 0))
 def test_the_shown_rows_and_the_rest_add_up_to_the_score(bits: dict[str, float], prior: float) -> None:
     judgement = judged(bits, prior=prior)
-    rows = ledger_rows(judgement, readings={})
+    rows = ledger_rows(judgement, measured())
     assert all(abs(row.bits) >= LEAST_SHOWN for row in rows[1:])
     shown = shown_ledger(rows, total=judgement.score)
     assert shown is not None
