@@ -68,7 +68,7 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     assert (scanned.out / "rejects.jsonl").read_text() == ""
     ran = json.loads((scanned.out / "run.json").read_text(encoding="utf-8"))
     assert list(ran) == [
-        *("counts", "findings", "expected_false", "what_if", "calibration", "memory"),
+        *("counts", "findings", "expected_false", "what_if", "ledger", "calibration", "memory"),
         *("rejects_by_reason", "preambles", "files"),
         *("settings", "models", "versions", "stages", "notes", "warnings"),
     ]
