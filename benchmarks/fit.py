@@ -15,7 +15,7 @@ import argparse
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
-from benchmarks.fitting import Examples, Fitted, fit
+from benchmarks.fitting import Examples, Fitted, Kind, fit
 from benchmarks.pages import ran_on, write_section
 from benchmarks.real_texts import Half
 from benchmarks.worlds import ROOT, commit_of
@@ -113,30 +113,22 @@ def _values(one: Mapping[str, Any]) -> dict[str, float]:
     return values_of(evidence, one["readings"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _RowKind:
-    family: Family
-    rises: bool
-    least: float
-    floor: float = 0.0
-
-
-def _kinds() -> dict[str, _RowKind]:
-    """The rows that a ledger may have."""
-    found: dict[str, _RowKind] = {}
+def _kinds() -> dict[str, tuple[Family, Kind]]:
+    """The rows that a ledger may have, each with its family."""
+    found: dict[str, tuple[Family, Kind]] = {}
     for m in MEASURES:
         if m.take is not None and not m.closer_look and m.family != "intent":
-            found[m.id] = _RowKind(
-                family=m.family, rises=True, least=ABSENT, floor=SHARED if m.family == "infrastructure" else 0.0
-            )
+            floor = SHARED if m.family == "infrastructure" else 0.0
+            found[m.id] = m.family, Kind(rises=True, least=ABSENT, floor=floor, relative=True)
             if m.family not in ("text", "infrastructure"):
-                found[m.id + EFFECT] = _RowKind(family=m.family, rises=m.tail == "high", least=ABSENT)
+                kind = Kind(rises=m.tail == "high", least=ABSENT, relative=True)
+                found[m.id + EFFECT] = m.family, kind
     for r in READINGS:
-        found[r.id] = _RowKind(family=r.family, rises=r.speaks == "high", least=r.least)
+        found[r.id] = r.family, Kind(rises=r.speaks == "high", least=r.least)
     return found
 
 
-def _table(examples: Sequence[Example], kinds: Mapping[str, _RowKind]) -> Examples:
+def _table(examples: Sequence[Example], kinds: Collection[str]) -> Examples:
     """The examples whose truth is clear, as a table."""
     pieces = Counter((e.dump, e.campaign) for e in examples if e.share >= PLANTED)
     clear = [e for e in examples if e.share >= PLANTED or e.share < INNOCENT]
@@ -155,14 +147,8 @@ def _table(examples: Sequence[Example], kinds: Mapping[str, _RowKind]) -> Exampl
 
 def _fitted(examples: Sequence[Example]) -> Ledger:
     kinds = _kinds()
-    found: Fitted = fit(
-        _table(examples, kinds),
-        rises=[k.rises for k in kinds.values()],
-        least=[k.least for k in kinds.values()],
-        floor=[k.floor for k in kinds.values()],
-        steady=STEADY,
-    )
-    curves = {id_: replace(curve, family=kinds[id_].family) for id_, curve in found.curves.items()}
+    found: Fitted = fit(_table(examples, kinds), [kind for _, kind in kinds.values()], steady=STEADY)
+    curves = {id_: replace(curve, family=kinds[id_][0]) for id_, curve in found.curves.items()}
     return Ledger(curves=curves, prior=found.intercept, steady=STEADY)
 
 
@@ -261,7 +247,7 @@ def _rows(ledger: Ledger) -> str:
     strongest = sorted(ledger.curves.items(), key=lambda c: -c[1].weight * max(map(abs, c[1].bits)))
     for id_, c in strongest:
         bits = [c.weight * b for b in c.bits]
-        edge = float(np.interp(0.0, sorted(bits), c.knots if c.rises else c.knots[::-1]))
+        edge = float(np.interp(0.0, sorted(bits), c.knots if c.bits[-1] >= c.bits[0] else c.knots[::-1]))
         lines.append(f"| {id_} | {c.family} | {edge:.3g} | {max(*bits, 0.0):.1f} | {min(*bits, 0.0):.1f} |")
     return "\n".join(lines) + "\n"
 

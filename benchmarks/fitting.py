@@ -18,7 +18,7 @@ import numpy.typing as npt
 from harvestdetect.judge.ledger import Curve, Row
 from harvestdetect.util.arrays import Floats
 
-__all__ = ["Examples", "Fitted", "curve_of", "fit"]
+__all__ = ["Examples", "Fitted", "Kind", "curve_of", "fit"]
 
 CLIP: Final = 8.0
 """Most bits of a row, for or against."""
@@ -28,6 +28,10 @@ FOLDS: Final = 5
 """Parts that the dumps are divided into for cross-fitting."""
 SPARSE: Final = 0.0003
 """Penalty on the sum of the weights, which drops rows that add nothing."""
+LEAST_WEIGHT: Final = 0.01
+"""Weight below which a row is dropped."""
+QUANTILES: Final = 65
+"""Values of innocent candidates that a row keeps, evenly spaced by rank."""
 LEAST_KNOWN: Final = 20.0
 """Weight of candidates with a value on either side that a row needs."""
 
@@ -91,69 +95,92 @@ def curve_of(
     bits = np.maximum.accumulate(np.clip(bits, least, CLIP))
     middle = moment / weights
     knots, at = (middle, bits) if rises else (middle[::-1], bits[::-1])
-    sign = 1.0 if rises else -1.0
-    innocents = np.argsort(sign * values[~campaign], kind="stable")
-    below_each = np.concatenate(([0.0], np.cumsum(weight[~campaign][innocents])))
-    below = below_each[np.searchsorted((sign * values[~campaign])[innocents], sign * knots, side="left")]
+    values_at, tails = _tails(values[~campaign], weight[~campaign], rises=rises)
     return Curve(
-        family="text", knots=tuple(map(float, knots)), bits=tuple(map(float, at)),
-        tails=tuple(map(float, (against - below + 0.5) / (against + 0.5))), weight=1.0,
+        family="text", knots=tuple(map(float, knots)), bits=tuple(map(float, at)), values=values_at, tails=tails,
+        weight=1.0,
     )  # fmt: skip
+
+
+def _tails(innocents: Floats, weight: Floats, *, rises: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Some values of innocent candidates, ascending, and the share of these that look at least as much like a campaign."""
+    at = np.unique(np.quantile(innocents, np.linspace(0, 1, QUANTILES)))
+    order = np.argsort(innocents, kind="stable")
+    mass = np.concatenate(([0.0], np.cumsum(weight[order])))
+    if rises:
+        share = mass[-1] - mass[np.searchsorted(innocents[order], at, side="left")]
+    else:
+        share = mass[np.searchsorted(innocents[order], at, side="right")]
+    return tuple(map(float, at)), tuple(map(float, (share + 0.5) / (mass[-1] + 0.5)))
 
 
 def _gain(curve: Curve, values: Floats, campaign: npt.NDArray[np.bool_], weight: Floats) -> float:
     """Mean bits of campaigns less mean bits of innocents."""
-    bits = curve.at(values)
+    bits = np.interp(values, curve.knots, curve.bits)
     return float(np.average(bits[campaign], weights=weight[campaign])) - float(
         np.average(bits[~campaign], weights=weight[~campaign])
     )
 
 
-def _curves(
-    examples: Examples, chosen: npt.NDArray[np.bool_], rises: Sequence[bool | None], least: Sequence[float]
-) -> list[Curve | None]:
-    found = []
-    for j in range(len(examples.ids)):
-        use = chosen & ~np.isnan(examples.values[:, j])
-        found.append(
-            curve_of(
-                examples.values[use, j], examples.campaign[use], examples.weight[use], rises=rises[j], least=least[j]
-            )
-        )
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """How a row is fitted."""
+
+    rises: bool | None = None
+    """Whether larger values speak for a campaign; None: what fits better."""
+    least: float = -CLIP
+    """Least bits."""
+    floor: float = 0.0
+    """Least weight."""
+    relative: bool = False
+    """See :attr:`harvestdetect.judge.ledger.Curve.relative`."""
 
 
-def fit(
-    examples: Examples,
-    *,
-    rises: Sequence[bool | None],
-    least: Sequence[float],
-    steady: float,
-    floor: Sequence[float] = (),
-) -> Fitted:
+def _curve(examples: Examples, j: int, chosen: npt.NDArray[np.bool_], kind: Kind, *, steady: float) -> Curve | None:
+    """The curve of a row, from some of the examples."""
+    use = chosen & ~np.isnan(examples.values[:, j])
+    values, campaign, weight = examples.values[use, j], examples.campaign[use], examples.weight[use]
+    if not kind.relative:
+        return curve_of(values, campaign, weight, rises=kind.rises, least=kind.least)
+    if campaign.all():
+        return None
+    at, tails = _tails(values[~campaign], weight[~campaign], rises=bool(kind.rises))
+    bare = Curve(family="text", knots=(0.0,), bits=(0.0,), values=at, tails=tails, weight=1.0, relative=True)
+    if not len(at) > 1:
+        return None
+    surprise = np.empty(len(values))
+    dump = examples.dump[use]
+    for one in np.unique(dump):
+        row = Row(bare, values[dump == one], np.empty(0), steady=steady)
+        surprise[dump == one] = row.surprise(1.0 - campaign[dump == one])
+    found = curve_of(surprise, campaign, weight, rises=True, least=kind.least)
+    return None if found is None else replace(bare, knots=found.knots, bits=found.bits)
+
+
+def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float) -> Fitted:
     """Fits curves and weights.
 
     Args:
         examples: candidates with known truth.
-        rises: for each row whether larger values speak for a campaign; None: what fits better.
-        least: for each row the least bits.
+        kinds: of each row.
         steady: see :attr:`harvestdetect.judge.ledger.Ledger.steady`.
-        floor: for each row the least weight; empty: 0.
     """
     from scipy.optimize import minimize
 
     every = np.ones(len(examples.campaign), bool)
-    final = _curves(examples, every, rises, least)
-    ways = [None if c is None else c.bits[-1] >= c.bits[0] for c in final]
+    final = [_curve(examples, j, every, kind, steady=steady) for j, kind in enumerate(kinds)]
+    ways = [kind if c is None else replace(kind, rises=c.rises) for kind, c in zip(kinds, final, strict=True)]
     bits = np.zeros_like(examples.values)
     for part in range(FOLDS):
         held = examples.dump % FOLDS == part
-        for j, curve in enumerate(_curves(examples, ~held, ways, least)):
-            if curve is not None and final[j] is not None:
-                for one in np.unique(examples.dump[held]):
-                    own = examples.dump == one
-                    row = Row(curve, examples.values[own, j], np.empty(0), steady=steady)
-                    bits[own, j] = row.bits(1.0 - examples.campaign[own])
+        for j, kind in enumerate(ways):
+            curve = None if final[j] is None else _curve(examples, j, ~held, kind, steady=steady)
+            if curve is None:
+                continue
+            for one in np.unique(examples.dump[held]):
+                own = examples.dump == one
+                row = Row(curve, examples.values[own, j], np.empty(0), steady=steady)
+                bits[own, j] = row.bits(1.0 - examples.campaign[own])
     bits *= np.log(2)
     y, w = examples.campaign.astype(np.float64), examples.weight / examples.weight.sum()
 
@@ -165,16 +192,11 @@ def fit(
         return value, np.concatenate(([slope.sum()], bits.T @ slope + SPARSE))
 
     start = np.concatenate(([0.0], np.full(len(final), 0.1)))
-    done = minimize(
-        loss,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(None, None), *((low, 1.0) for low in floor or [0.0] * len(final))],
-    )
+    bounds = [(None, None), *((kind.floor, 1.0) for kind in kinds)]
+    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     curves = {}
     for j, (id_, curve) in enumerate(zip(examples.ids, final, strict=True)):
         weight = float(done.x[1 + j])
-        if curve is not None and weight > 0.01:
+        if curve is not None and weight > LEAST_WEIGHT:
             curves[id_] = replace(curve, weight=weight)
     return Fitted(curves=curves, intercept=float(done.x[0] / np.log(2)))

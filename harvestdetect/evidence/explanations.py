@@ -236,7 +236,7 @@ EXPLANATIONS: Final = (
     ),
     Explanation(
         id="few_accounts", label="a few heavy users (benchmark, regression, batch)", tell=_few_accounts,
-        rows=("busiest",),
+        rows=("few", "busiest"),
     ),
     Explanation(
         id="one_organisation", label="one organisation (class, team, batch)", tell=_one_organisation,

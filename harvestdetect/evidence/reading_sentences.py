@@ -48,12 +48,13 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",
+    "few": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts.",
     "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",
     "not_thinned": lambda x: (
         f"In the number and the volume of its accounts, it is {x:.1f} doublings away from a random part of all "
         "traffic; a popular phrase is at 0."
     ),
-    "days": lambda x: f"Nine tenths of the prompts came within {2.0**x - 1:.1f} days.",
+    "days": lambda x: f"Nine tenths of the prompts came within {2.0**x:.0%} of the days of the dump.",
     "lifetime": lambda x: (
         f"From the first to the last prompt of the median account it takes {x:.0%} of the time of the dump."
     ),

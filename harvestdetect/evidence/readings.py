@@ -190,6 +190,12 @@ def _busiest(inputs: ReadingInputs) -> float:
     return _logs(float(counts[-LARGEST:].mean() / counts.mean()))
 
 
+def _few(inputs: ReadingInputs) -> float:
+    """Share of the candidate's prompts that its busiest accounts sent: a benchmark, a regression or a batch is few."""
+    counts = np.sort(inputs.explained.counts)
+    return float(counts[-LARGEST:].sum() / counts.sum())
+
+
 def _beyond(inputs: ReadingInputs, field: str, values: int = 1) -> float | None:
     """How far the accounts gather in the commonest values: 0 where all have other ones, 1 where they have no others."""
     share = inputs.explained.shares.get(field)
@@ -269,6 +275,9 @@ _STRUCTURE: Final = (
     Reading(
         id="several", speaks="high", family="structure", label="accounts with several templates",
         take=lambda x: x.explained.several,
+    ),
+    Reading(
+        id="few", speaks="low", family="structure", label="what the busiest accounts sent of all", take=_few,
     ),
     Reading(
         id="busiest", speaks="low", family="structure", label="share of the busiest accounts", take=_busiest,

@@ -37,31 +37,35 @@ LEAST_ODDS: Final = -200.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """The bits of one row as a function of its value: straight lines between knots, level beyond the outer ones."""
+    """The bits of one row: straight lines between knots, level beyond the outer ones.
+
+    A row of a measure is read by how unusual its value is among the innocent candidates of the dump and the reference,
+    because services differ in what is usual. A reading is read by its value.
+    """
 
     family: Family
     """The block that the row is shown in."""
     knots: tuple[float, ...]
-    """Ascending."""
+    """Ascending: values, or for a relative row the surprise of a value (the negative logarithm of its tail, base 2)."""
     bits: tuple[float, ...]
     """At each knot; they rise or fall throughout."""
+    values: tuple[float, ...]
+    """Ascending: values of innocent candidates of the reference."""
     tails: tuple[float, ...]
-    """At each knot, the share of the reference's innocent candidates that look at least as much like a campaign."""
+    """At each of ``values``, the share of these candidates that look at least as much like a campaign."""
     weight: float
     """What its bits are multiplied with, 0 to 1, because other rows say some of it too."""
+    relative: bool = False
+    """Whether it is read by how unusual the value is."""
 
     @property
     def rises(self) -> bool:
         """Whether larger values speak for a campaign."""
-        return self.bits[-1] >= self.bits[0]
-
-    def at(self, values: Floats) -> Floats:
-        """float64[n] bits, unweighted, of float64[n] values."""
-        return np.interp(values, self.knots, self.bits)
+        return self.tails[-1] <= self.tails[0]
 
     def tail(self, values: Floats) -> Floats:
         """float64[n]: the tails at float64[n] values."""
-        return np.interp(values, self.knots, self.tails)
+        return np.interp(values, self.values, self.tails)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +216,7 @@ class Row:
         self._known = ~np.isnan(values)
         self._weight, self._steady = curve.weight, steady
         own = values[self._known]
-        self._bits, self._tail = curve.at(own), curve.tail(own)
+        self._curve, self._own, self._tail = curve, own, curve.tail(own)
         others = innocents[~np.isnan(innocents)]
         sign = -1.0 if curve.rises else 1.0
         every = sign * np.concatenate((own, others))
@@ -221,11 +225,8 @@ class Row:
         self._as_far = np.searchsorted(every[self._order], sign * own, side="right")
         self._others = np.ones(len(others))
 
-    def bits(self, innocent: Floats) -> Floats:
-        """float64[n]: the bits of each candidate, 0 where it has no value.
-
-        Where a value is commoner among the innocent candidates of this dump than among those of the reference, it says
-        less by as many bits, down to nothing.
+    def surprise(self, innocent: Floats) -> Floats:
+        """float64[k]: how unusual each known value is among innocent candidates of the dump and the reference, in bits.
 
         Args:
             innocent: float64[n], probability of innocence of each candidate.
@@ -234,7 +235,24 @@ class Row:
         mass = np.concatenate(([0.0], np.cumsum(np.concatenate((own, self._others))[self._order])))
         as_far = np.maximum(mass[self._as_far] - own, 0.0)
         share = (as_far + self._steady * self._tail) / (mass[-1] - own + self._steady)
-        less = np.maximum(np.log2(np.maximum(share, TINY) / np.maximum(self._tail, TINY)), 0.0)
+        return np.asarray(-np.log2(np.maximum(share, TINY)))
+
+    def bits(self, innocent: Floats) -> Floats:
+        """float64[n]: the bits of each candidate, 0 where it has no value.
+
+        Where the value of a reading is commoner among the innocent candidates of this dump than among those of the
+        reference, it says less by as many bits, down to nothing.
+
+        Args:
+            innocent: float64[n], probability of innocence of each candidate.
+        """
+        surprise, curve = self.surprise(innocent), self._curve
+        if curve.relative:
+            read = np.interp(surprise, curve.knots, curve.bits)
+        else:
+            less = np.maximum(-np.log2(np.maximum(self._tail, TINY)) - surprise, 0.0)
+            read = np.interp(self._own, curve.knots, curve.bits)
+            read = np.maximum(read - less, np.minimum(read, 0.0))
         found = np.zeros(len(innocent))
-        found[self._known] = self._weight * np.maximum(self._bits - less, np.minimum(self._bits, 0.0))
+        found[self._known] = self._weight * read
         return found

@@ -29,8 +29,10 @@ class _Row:
     family: Family
     knots: tuple[float, ...]
     bits: tuple[float, ...]
+    values: tuple[float, ...]
     tails: tuple[float, ...]
     weight: float
+    relative: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,9 @@ def dumped(ledger: Ledger) -> bytes:
                 "family": c.family,
                 "knots": [round(x, 5) for x in c.knots],
                 "bits": [round(x, 4) for x in c.bits],
-                "tails": [round(x, 5) for x in c.tails],
+                "values": [round(x, 5) for x in c.values],
+                "tails": [round(x, 6) for x in c.tails],
+                "relative": c.relative,
                 "weight": round(c.weight, 4),
             }
             for id_, c in sorted(ledger.curves.items())
@@ -96,7 +100,15 @@ def loaded(data: bytes, *, name: str) -> Ledger:
         raise CalibrationError(f"{name} is damaged: {problem}")
     return Ledger(
         curves={
-            id_: Curve(family=row.family, knots=row.knots, bits=row.bits, tails=row.tails, weight=row.weight)
+            id_: Curve(
+                family=row.family,
+                knots=row.knots,
+                bits=row.bits,
+                values=row.values,
+                tails=row.tails,
+                weight=row.weight,
+                relative=row.relative,
+            )
             for id_, row in sorted(stored.rows.items())
         },
         prior=stored.prior,
@@ -114,13 +126,16 @@ def _problems(stored: _Stored) -> Iterator[str]:
     """What is inconsistent in a file, a sentence each."""
     for id_, row in stored.rows.items():
         ordered = all(a < b for a, b in pairwise(row.knots))
-        if not row.knots or not len(row.knots) == len(row.bits) == len(row.tails) or not ordered:
-            yield f"the knots of {id_!a} must rise, with bits and a tail for each"
+        if not row.knots or len(row.knots) != len(row.bits) or not ordered:
+            yield f"the knots of {id_!a} must rise, with bits for each"
+        rising = all(a < b for a, b in pairwise(row.values))
+        if not row.values or len(row.values) != len(row.tails) or not rising:
+            yield f"the values of {id_!a} must rise, with a tail for each"
         if row.bits not in (tuple(sorted(row.bits)), tuple(sorted(row.bits, reverse=True))):
             yield f"the bits of {id_!a} must rise or fall throughout"
         if not all(0 <= share <= 1 for share in (*row.tails, row.weight)):
             yield f"the tails and the weight of {id_!a} must be between 0 and 1"
-        if not all(map(math.isfinite, (*row.knots, *row.bits))):
+        if not all(map(math.isfinite, (*row.knots, *row.bits, *row.values))):
             yield f"the numbers of {id_!a} must be finite"
     if not math.isfinite(stored.prior) or not 0 < stored.steady < math.inf:
         yield "the prior must be finite and the steady count positive"

@@ -273,7 +273,17 @@ def test_how_far_accounts_gather_does_not_depend_on_their_number() -> None:
 def test_what_cannot_be_taken_is_left_out() -> None:
     nothing = inputs(own_subjects=None, several=None, days=None, shares={})
     found = readings_of(nothing)
-    assert set(found) == {"copies", "in_common", "words", "template", "load", "uneven_share", "busiest", "not_thinned"}
+    assert set(found) == {
+        "copies",
+        "in_common",
+        "words",
+        "template",
+        "load",
+        "uneven_share",
+        "few",
+        "busiest",
+        "not_thinned",
+    }
     assert all(isinstance(value, float) for value in found.values())
     assert set(readings_of(nothing, leave_out=("text", "structure"))) == set()
     assert set(readings_of(nothing, leave_out=("structure",))) == {"copies", "in_common", "words", "template"}
