@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from harvestdetect.evidence.readings import FEW
+from harvestdetect.evidence.readings import FEW, MOST
 from harvestdetect.evidence.shared_values import LARGEST
 
 __all__ = ["SENTENCES", "reading_sentence"]
@@ -48,7 +48,7 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",
-    "few": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts.",
+    "few": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts{' or less' if x <= MOST else ''}.",
     "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",
     "not_thinned": lambda x: (
         f"In the number and the volume of its accounts, it is {x:.1f} doublings away from a random part of all "

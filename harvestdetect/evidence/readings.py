@@ -36,6 +36,8 @@ LEAST_WORDS: Final = -3.0
 """Least bits of the length of the prompts, because campaigns of short prompts exist. Chosen."""
 LEAST_DAYS: Final = -2.0
 """Least bits of the days from first to last prompt, because short campaigns exist. Chosen."""
+MOST: Final = 0.5
+"""Share from which a few accounts sent most of the prompts."""
 SUBJECTS: Final = 12
 """Subjects, or languages, that the prompts of a candidate are divided into. Chosen."""
 
@@ -191,9 +193,12 @@ def _busiest(inputs: ReadingInputs) -> float:
 
 
 def _few(inputs: ReadingInputs) -> float:
-    """Share of the candidate's prompts that its busiest accounts sent: a benchmark, a regression or a batch is few."""
+    """Share of the candidate's prompts that its busiest accounts sent: a benchmark, a regression or a batch is few.
+
+    Less than :data:`MOST` says nothing: it falls with the number of accounts alone.
+    """
     counts = np.sort(inputs.explained.counts)
-    return float(counts[-LARGEST:].sum() / counts.sum())
+    return max(float(counts[-LARGEST:].sum() / counts.sum()), MOST)
 
 
 def _beyond(inputs: ReadingInputs, field: str, values: int = 1) -> float | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvestdetect.evidence.reading_sentences import SENTENCES, reading_sentence
-from harvestdetect.evidence.readings import FEW, READINGS
+from harvestdetect.evidence.readings import FEW, MOST, READINGS
 
 
 def test_every_reading_has_a_sentence_and_no_other() -> None:
@@ -42,7 +42,9 @@ def test_a_sentence_is_one_sentence_for_any_value(id_: str, value: float) -> Non
             "Two prompts of one account are less alike, by 3.1 standard deviations, than if they were dealt at random, "
             "as where each account works through the same items.",
         ),
-        ("days", math.log2(24), "Nine tenths of the prompts came within 23.0 days."),
+        ("days", math.log2(0.4), "Nine tenths of the prompts came within 40% of the days of the dump."),
+        ("few", MOST, "The 3 busiest accounts sent 50% of the prompts or less."),
+        ("few", 0.7, "The 3 busiest accounts sent 70% of the prompts."),
         (
             "own_within", -0.01,
             "Within a template, two prompts of one account are no more alike than two of different accounts.",
