@@ -30,6 +30,8 @@ SPARSE: Final = 0.0003
 """Penalty on the sum of the weights, which drops rows that add nothing."""
 LEAST_WEIGHT: Final = 0.01
 """Weight below which a row is dropped."""
+DECIMALS: Final = 5
+"""Of values and knots in the file."""
 QUANTILES: Final = 65
 """Values of innocent candidates that a row keeps, evenly spaced by rank."""
 LEAST_KNOWN: Final = 20.0
@@ -103,8 +105,8 @@ def curve_of(
 
 
 def _tails(innocents: Floats, weight: Floats, *, rises: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Some values of innocent candidates, ascending, and the share of these that look at least as much like a campaign."""
-    at = np.unique(np.quantile(innocents, np.linspace(0, 1, QUANTILES)))
+    """Some values of innocent candidates, ascending, and the share of these that look as much like a campaign."""
+    at = np.unique(np.quantile(innocents, np.linspace(0, 1, QUANTILES)).round(DECIMALS))
     order = np.argsort(innocents, kind="stable")
     mass = np.concatenate(([0.0], np.cumsum(weight[order])))
     if rises:
@@ -116,7 +118,7 @@ def _tails(innocents: Floats, weight: Floats, *, rises: bool) -> tuple[tuple[flo
 
 def _gain(curve: Curve, values: Floats, campaign: npt.NDArray[np.bool_], weight: Floats) -> float:
     """Mean bits of campaigns less mean bits of innocents."""
-    bits = np.interp(values, curve.knots, curve.bits)
+    bits = curve.at(values)
     return float(np.average(bits[campaign], weights=weight[campaign])) - float(
         np.average(bits[~campaign], weights=weight[~campaign])
     )

@@ -49,12 +49,13 @@ class Curve:
     """Ascending: values, or for a relative row the surprise of a value (the negative logarithm of its tail, base 2)."""
     bits: tuple[float, ...]
     """At each knot; they rise or fall throughout."""
-    values: tuple[float, ...]
-    """Ascending: values of innocent candidates of the reference."""
     tails: tuple[float, ...]
-    """At each of ``values``, the share of these candidates that look at least as much like a campaign."""
+    """At each of ``values``, the share of the innocent candidates of the reference that look at least as much like a
+    campaign."""
     weight: float
     """What its bits are multiplied with, 0 to 1, because other rows say some of it too."""
+    values: tuple[float, ...] = ()
+    """Ascending: some values of these candidates; empty: the knots."""
     relative: bool = False
     """Whether it is read by how unusual the value is."""
 
@@ -65,7 +66,11 @@ class Curve:
 
     def tail(self, values: Floats) -> Floats:
         """float64[n]: the tails at float64[n] values."""
-        return np.interp(values, self.values, self.tails)
+        return np.interp(values, self.values or self.knots, self.tails)
+
+    def at(self, values: Floats) -> Floats:
+        """float64[n]: the bits, unweighted, at float64[n] values or surprises."""
+        return np.interp(values, self.knots, self.bits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,10 +253,10 @@ class Row:
         """
         surprise, curve = self.surprise(innocent), self._curve
         if curve.relative:
-            read = np.interp(surprise, curve.knots, curve.bits)
+            read = curve.at(surprise)
         else:
             less = np.maximum(-np.log2(np.maximum(self._tail, TINY)) - surprise, 0.0)
-            read = np.interp(self._own, curve.knots, curve.bits)
+            read = curve.at(self._own)
             read = np.maximum(read - less, np.minimum(read, 0.0))
         found = np.zeros(len(innocent))
         found[self._known] = self._weight * read

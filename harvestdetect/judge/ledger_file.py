@@ -63,7 +63,7 @@ def dumped(ledger: Ledger) -> bytes:
                 "family": c.family,
                 "knots": [round(x, 5) for x in c.knots],
                 "bits": [round(x, 4) for x in c.bits],
-                "values": [round(x, 5) for x in c.values],
+                "values": [round(x, 5) for x in c.values or c.knots],
                 "tails": [round(x, 6) for x in c.tails],
                 "relative": c.relative,
                 "weight": round(c.weight, 4),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fitting import CLIP, LEAST_KNOWN, SHRINK, Examples, Fitted, curve_of, fit
+from benchmarks.fitting import CLIP, LEAST_KNOWN, SHRINK, Examples, Fitted, Kind, curve_of, fit
 from harvestdetect.judge.ledger import Ledger, post
 from harvestdetect.util.arrays import Floats
 
@@ -99,6 +99,8 @@ def test_weights_count_like_copies() -> None:
 
 # ---------------------------------------------------------------- weights
 
+KINDS = [Kind(rises=way) for way in (True, True, False, True, True)]
+
 
 def sample(seed: int = 0, count: int = 3_000) -> Examples:
     """Three rows that tell, the second of which repeats the first, and two of noise; a tenth of each is missing."""
@@ -119,7 +121,7 @@ def sample(seed: int = 0, count: int = 3_000) -> Examples:
 
 @pytest.fixture(scope="module")
 def found() -> Fitted:
-    return fit(sample(), rises=(True, True, False, True, True), least=(-CLIP,) * 5, steady=STEADY)
+    return fit(sample(), KINDS, steady=STEADY)
 
 
 def test_weights_are_shares_and_a_row_that_says_nothing_is_dropped(found: Fitted) -> None:
@@ -161,11 +163,11 @@ def test_nothing_to_learn_from_gives_no_row() -> None:
     unknown = Examples(
         ids=one.ids, values=np.full_like(one.values, np.nan), campaign=one.campaign, weight=one.weight, dump=one.dump
     )
-    found = fit(unknown, rises=(None,) * 5, least=(-CLIP,) * 5, steady=STEADY)
+    found = fit(unknown, [Kind()] * 5, steady=STEADY)
     assert found.curves == {}
     share = one.campaign.mean()
     assert found.intercept == pytest.approx(np.log2(share / (1 - share)), abs=0.05)
 
 
 def test_the_same_examples_give_the_same_fit(found: Fitted) -> None:
-    assert fit(sample(), rises=(True, True, False, True, True), least=(-CLIP,) * 5, steady=STEADY) == found
+    assert fit(sample(), KINDS, steady=STEADY) == found

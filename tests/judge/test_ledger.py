@@ -322,8 +322,9 @@ def test_a_file_of_another_kind_is_refused(stored: Callable[..., bytes], changes
     [
         ({"row": {"knots": []}}, "the knots of 'row' must rise"),
         ({"row": {"knots": [0.0, 5.0, 5.0]}}, "the knots of 'row' must rise"),
-        ({"row": {"bits": [-2.0, 4.0]}}, "with bits and a tail for each"),
-        ({"row": {"tails": [1.0, 0.1]}}, "with bits and a tail for each"),
+        ({"row": {"bits": [-2.0, 4.0]}}, "with bits for each"),
+        ({"row": {"values": [0.0, 5.0, 5.0]}}, "the values of 'row' must rise"),
+        ({"row": {"tails": [1.0, 0.1]}}, "with a tail for each"),
         ({"row": {"bits": [-2.0, 4.0, 0.0]}}, "the bits of 'row' must rise or fall throughout"),
         ({"row": {"tails": [1.5, 0.3, 0.1]}}, "the tails and the weight of 'row' must be between 0 and 1"),
         ({"row": {"weight": -0.1}}, "the tails and the weight of 'row' must be between 0 and 1"),
