@@ -228,7 +228,7 @@ EXPLANATIONS: Final = (
     ),
     Explanation(
         id="product", label="a product's fixed template behind many customers", tell=_product,
-        rows=("own_subjects", "own_deviations", "own_within", "own_beyond"),
+        rows=("own_subjects", "own_deviations", "own_within", "own_within_loose", "own_beyond", "own_beyond_loose"),
     ),
     Explanation(
         id="community", label="a community with a common interest", tell=_community,

@@ -44,7 +44,11 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "own_within": lambda x: (
         f"Within a template, two prompts of one account are {_more(x)} than two of different accounts."
     ),
+    "own_within_loose": lambda x: f"Two prompts of one account are {_more(x)} than two of different accounts.",
     "own_beyond": lambda x: (
+        f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
+    ),
+    "own_beyond_loose": lambda x: (
         f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",

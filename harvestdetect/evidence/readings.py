@@ -269,13 +269,24 @@ _STRUCTURE: Final = (
         id="shared_items", speaks="low", family="structure",
         label="the same items in each account, against a shuffle", take=_shared_items,
     ),
+    # with a template and without one they say different things, so they are rows of their own
     Reading(
-        id="own_within", speaks="low", family="structure",
-        label="subjects of the accounts' own within a template", take=_own_within,
+        id="own_within", speaks="low", family="structure", label="subjects of the accounts' own within a template",
+        take=lambda x: _own_within(x) if x.explained.templated else None,
+    ),
+    Reading(
+        id="own_within_loose", speaks="low", family="structure", label="subjects of the accounts' own, no template",
+        take=lambda x: None if x.explained.templated else _own_within(x),
     ),
     Reading(
         id="own_beyond", speaks="low", family="structure",
-        label="subjects of the accounts' own within a language", take=_own_beyond,
+        label="subjects of the accounts' own within a template and a language",
+        take=lambda x: _own_beyond(x) if x.explained.templated else None,
+    ),
+    Reading(
+        id="own_beyond_loose", speaks="low", family="structure",
+        label="subjects of the accounts' own within a language, no template",
+        take=lambda x: None if x.explained.templated else _own_beyond(x),
     ),
     Reading(
         id="several", speaks="high", family="structure", label="accounts with several templates",

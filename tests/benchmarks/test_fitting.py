@@ -33,7 +33,9 @@ def test_the_curve_of_a_known_sample() -> None:
     assert found.knots == (0.0, 1.0)
     expected = np.log2((300 + SHRINK / 2) / (100 + SHRINK / 2))
     assert found.bits == (pytest.approx(-expected), pytest.approx(expected))
-    assert found.tails == (pytest.approx(1.0), pytest.approx(100.5 / 400.5))
+    assert found.values[0] == 0.0
+    assert found.values[-1] == 1.0
+    assert found.tail(np.array([0.0, 1.0])).tolist() == [pytest.approx(1.0), pytest.approx(100.5 / 400.5)]
     assert found.weight == 1.0
 
 

@@ -245,7 +245,7 @@ def test_explanations_are_judged_by_readings() -> None:
 
 CURVES = st.builds(
     lambda knots, falls, weight: Curve(
-        family="time", knots=knots, weight=weight,
+        family="time", knots=knots, values=knots, weight=weight,
         bits=tuple(float(x) for x in (reversed(range(len(knots))) if falls else range(len(knots)))),
         tails=tuple(0.5 for _ in knots),
     ),
