@@ -212,7 +212,7 @@ def test_page_shows_the_ledger_as_blocks_that_add_up() -> None:
     assert "One bit: campaigns look like this twice as often as innocent groups." in text
     _, _, ledger = text.partition("What was observed ← innocent group campaign → Bits ")
     shown = [
-        "Before any evidence how often candidate groups are campaigns at all −1.5",
+        "Before any evidence set so that few innocent groups reach review −1.5",
         "text −1.2 40% repeat one. prompts that repeat another; as with a text that people pass on −1.2",
         "structure +6.5 overlap +6.5",
         "time +2.2 ",
