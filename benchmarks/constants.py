@@ -208,7 +208,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of(
         "evidence.readings",
-        FEW="share", MOST="share", CHANCE="standard deviations", LEAST_WORDS="bits", LEAST_DAYS="bits", SUBJECTS="items",
+        FEW="share", MOST="share", CHANCE="standard deviations", LEAST_WORDS="bits", LEAST_DAYS="bits",
+        SUBJECTS="items",
     ),
     *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
