@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
 from benchmarks.fitting import Examples, Fitted, Kind, fit
-from benchmarks.pages import ran_on, write_section
+from benchmarks.pages import publish
 from benchmarks.real_texts import Half
 from benchmarks.worlds import ROOT, commit_of
 from harvestdetect.data import TIERS, Evidence, Family
@@ -34,7 +34,6 @@ from harvestdetect.evidence.readings import READINGS
 from harvestdetect.judge.ledger import EFFECT, Ledger, Posted, post, values_of
 from harvestdetect.judge.ledger_file import dumped
 from harvestdetect.judge.triage import Judgement, judge
-from harvestdetect.util.versions import versions
 
 __all__ = ["main"]
 
@@ -277,14 +276,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for one in measured(source, half=given.half, seed=seed, data=given.data, work=work)
         ]
     ledger, text = fitted(dumps)
-    sys.stdout.write(text)
     if given.out is not None:
         given.out.write_bytes(dumped(ledger))
-    if given.docs is not None:
-        seeds = f"--seeds {given.seeds} --first-seed {given.first_seed}"
-        command = f"python -m benchmarks.fit --data DIR --half {given.half} {seeds}"
-        head = f"`{command}` on {ran_on(versions())}, commit {commit_of(ROOT)}.\n\n"
-        write_section(given.docs, "ledger", head + text)
+    seeds = f"--seeds {given.seeds} --first-seed {given.first_seed}"
+    command = f"python -m benchmarks.fit --data DIR --half {given.half} {seeds}"
+    publish(text, given.docs, "ledger", command=command, commit=commit_of(ROOT))
     return 0
 
 

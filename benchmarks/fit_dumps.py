@@ -8,7 +8,7 @@ operators do), and innocent traffic of several kinds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -30,6 +30,10 @@ ROWS: Final = 40_000
 """Rows of a world, about."""
 GROUND: Final = 30_000
 """Background rows of a dump of the recall benchmark."""
+RECALL: Final[tuple[Part, ...]] = ("grid", "evasions", "look-alikes")
+"""Parts of the recall benchmark."""
+BARE: Final = "-bare"
+"""Ends the name of a source whose dumps have account, time and text alone."""
 PACKED: Final = (
     "grid-8",
     "grid-9",
@@ -73,7 +77,7 @@ def seeds_of(source: str, seeds: int) -> int:
         6
         if source == "recall"
         else 2
-        if source.endswith("-bare") or source == "simulated"
+        if source.endswith(BARE) or source == "simulated"
         else 1
         if source in get_args(World)
         else 3
@@ -116,32 +120,24 @@ def _laid(name: str, source: str, *, half: Half, seed: int, data: Path, folder: 
         return build(folder, data=data, half=half, seed=seed).rows
     if source == "simulated":
         return simulate(folder, prompts=GROUND, seed=seed, metadata=True).counts["prompts"]
-    makers: dict[str, Callable[[], PlantedDump]] = {
-        "recall": lambda: _recall(name, half=half, seed=seed, data=data),
-        **{kind: _innocent(kind, half=half, seed=seed, data=data) for kind in get_args(innocents.Kind)},
-        **{
-            f"{world}{bare}": _world(world, half=half, seed=seed, data=data, metadata=not bare)
-            for world in get_args(World)
-            for bare in ("", "-bare")
-        },
-    }
-    dump = makers[source]()
+    dump = _planted(name, source, half=half, seed=seed, data=data)
     write(dump, folder)
     return len(dump.rows)
 
 
-def _world(world: World, *, half: Half, seed: int, data: Path, metadata: bool) -> Callable[[], PlantedDump]:
-    return lambda: lay(world, half=half, seed=seed, rows=ROWS, data=data, metadata=metadata)
-
-
-def _innocent(kind: innocents.Kind, *, half: Half, seed: int, data: Path) -> Callable[[], PlantedDump]:
-    return lambda: innocents.lay(kind, half=half, seed=seed, rows=ROWS, data=data, metadata=seed % 2 == 0)
+def _planted(name: str, source: str, *, half: Half, seed: int, data: Path) -> PlantedDump:
+    """Lays a dump of a source that plants its groups."""
+    if source == "recall":
+        return _recall(name, half=half, seed=seed, data=data)
+    if source in get_args(innocents.Kind):
+        kind = cast(innocents.Kind, source)
+        return innocents.lay(kind, half=half, seed=seed, rows=ROWS, data=data, metadata=seed % 2 == 0)
+    world = cast(World, source.removesuffix(BARE))
+    return lay(world, half=half, seed=seed, rows=ROWS, data=data, metadata=not source.endswith(BARE))
 
 
 def _recall(name: str, *, half: Half, seed: int, data: Path) -> PlantedDump:
     wanted = name.removeprefix("recall-").rpartition("-")[0]
-    part = cast(Part, wanted if wanted.startswith("look") else wanted.rpartition("-")[0])
-    part = "look-alikes" if wanted.startswith("look") else part
-    dump = next(d for d in dumps(part, rows=GROUND) if d.name == wanted)
+    dump = next(d for part in RECALL for d in dumps(part, rows=GROUND) if d.name == wanted)
     key = f"fit-{half}-{seed}-{wanted}"
     return plant(dump, real_sources(data, half=half, seed=key, rows=round(GROUND * dump.rows)), half=half, seed=key)

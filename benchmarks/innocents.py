@@ -50,7 +50,7 @@ from benchmarks.innocent_kinds import Sender, senders
 from benchmarks.innocent_scores import score, tables
 from benchmarks.innocent_service import service_senders
 from benchmarks.innocent_variety import Opener, draw_variety
-from benchmarks.pages import ran_on, write_section
+from benchmarks.pages import publish
 from benchmarks.planted_campaigns import plant_campaign
 from benchmarks.planting import PlantedDump, finish, write
 from benchmarks.real_texts import Half, Trace
@@ -58,7 +58,6 @@ from benchmarks.scenarios import Scenario
 from benchmarks.sources import WINDOW, NotEnough, Sources, grammar_sources, real_sources
 from benchmarks.world_sources import data_missing, toy_sources
 from benchmarks.worlds import ROOT, commit_of, scanned
-from harvestdetect.util.versions import versions
 
 __all__ = ["Kind", "lay", "main"]
 
@@ -259,11 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.lay_only:
             return 0
         (work / RESULTS).write_text(json.dumps(results, indent=1), encoding="utf-8")
-    text = tables(results)
-    sys.stdout.write(text)
-    if given.docs is not None:
-        head = f"`{_command(given)}` on {ran_on(versions())}; commit {commit_of(given.checkout)}.\n\n"
-        write_section(given.docs, f"innocents-{given.half}", head + text)
+    section, commit = f"innocents-{given.half}", commit_of(given.checkout)
+    publish(tables(results), given.docs, section, command=_command(given), commit=commit)
     return 0
 
 

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from benchmarks.pages import ran_on, write_section
+from benchmarks.pages import publish
 from benchmarks.planting import PlantedDump, finish, write
 from benchmarks.real_texts import Half
 from benchmarks.sources import NotEnough
@@ -39,7 +39,6 @@ from benchmarks.world_scene import open_scene
 from benchmarks.world_scores import compared, score, tables
 from benchmarks.world_sources import data_missing, toy_sources, world_sources
 from harvestdetect.simulate.evaluate import read_truth
-from harvestdetect.util.versions import versions
 
 __all__ = ["ROOT", "commit_of", "lay", "main", "scanned"]
 
@@ -186,13 +185,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.lay_only:
             return 0
         (work / RESULTS).write_text(json.dumps(results, indent=1), encoding="utf-8")
-    text = tables(results)
-    sys.stdout.write(text)
+    section, commit = f"worlds-{given.half}", commit_of(given.checkout)
+    publish(tables(results), given.docs, section, command=_command(given), commit=commit)
     if given.compare is not None:
         sys.stdout.write("\n" + compared(json.loads(given.compare.read_text(encoding="utf-8")), results))
-    if given.docs is not None:
-        head = f"`{_command(given)}` on {ran_on(versions())}; commit {commit_of(given.checkout)}.\n\n"
-        write_section(given.docs, f"worlds-{given.half}", head + text)
     return 0
 
 

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvestdetect.cli.console import answer, note, quoted, shown
-from harvestdetect.cli.dumps import no_prompt_message, open_dumps, progress_bar
+from harvestdetect.cli.dumps import check_read, open_dumps, progress_bar
 from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.options import FOLDER, scan_options, settings_of
 from harvestdetect.cli.run import NAME
 from harvestdetect.cli.scan import print_costs
-from harvestdetect.errors import InputError, UsageError
+from harvestdetect.errors import UsageError
 
 if TYPE_CHECKING:
     from harvestdetect.calibration import Calibrated
-    from harvestdetect.data import Detection
     from harvestdetect.settings import Settings
 
 __all__ = ["calibrate"]
@@ -93,18 +92,11 @@ def _learned(names: Sequence[str], settings: Settings, *, quiet: bool) -> Calibr
         TooManyRejectsError: more rows were rejected than the settings allow.
     """
     from harvestdetect.calibration import calibrate as learn
-    from harvestdetect.dump import check_rejects
-
-    def check(found: Detection) -> None:
-        rejects, prompts = found.counts["rejects"], found.counts["prompts"]
-        if not prompts:
-            raise InputError(no_prompt_message(found, rejects))
-        check_rejects(rejects, prompts, settings.max_rejects)
 
     return learn(
         partial(open_dumps, names, settings, quiet=quiet),
         settings=settings,
         progress=partial(progress_bar, quiet=quiet),
         notes=None if quiet else note,
-        check=check,
+        check=partial(check_read, settings=settings),
     )

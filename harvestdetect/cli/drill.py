@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from harvestdetect.cli.console import answer, note, shown, tell
-from harvestdetect.cli.dumps import no_prompt_message, open_dumps, progress_bar, without_results
+from harvestdetect.cli.dumps import check_read, open_dumps, progress_bar, without_results
 from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.options import FOLDER, output_option, parse_max_rejects, scan_options, settings_of
-from harvestdetect.errors import InputError, UsageError
+from harvestdetect.errors import UsageError
 
 if TYPE_CHECKING:
-    from harvestdetect.data import Detection
     from harvestdetect.drill import Drill
     from harvestdetect.settings import Settings
 
@@ -84,7 +83,7 @@ def _parse_share(ctx: click.Context, param: click.Parameter, value: str | None) 
 )  # fmt: skip
 @click.option(
     "--calibration", type=FOLDER, metavar="FILE",
-    help="File that calibrate wrote, as for scan.  [default: p-values from the dump itself]",
+    help="File that calibrate wrote, as for scan.  [default: none]",
 )  # fmt: skip
 @click.option(
     "--max-rejects", metavar="N", callback=parse_max_rejects,
@@ -174,13 +173,6 @@ def _drilled(
         TooManyRejectsError: more rows were rejected than the settings allow.
     """
     from harvestdetect.drill import drill as run_drill
-    from harvestdetect.dump import check_rejects
-
-    def check(found: Detection) -> None:
-        rejects, prompts = found.counts["rejects"], found.counts["prompts"]
-        if not prompts:
-            raise InputError(no_prompt_message(found, rejects))
-        check_rejects(rejects, prompts, settings.max_rejects)
 
     return run_drill(
         partial(open_dumps, names, settings, quiet=quiet),
@@ -190,7 +182,7 @@ def _drilled(
         fixed=fixed,
         progress=partial(progress_bar, quiet=quiet),
         notes=None if quiet else note,
-        check=check,
+        check=partial(check_read, settings=settings),
     )
 
 

@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from harvestdetect.errors import UsageError
+from harvestdetect.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from harvestdetect.data import Detection
     from harvestdetect.dump import Dumps
     from harvestdetect.settings import Settings
 
-__all__ = ["no_prompt_message", "open_dumps", "progress_bar", "without_results"]
+__all__ = ["check_read", "no_prompt_message", "open_dumps", "progress_bar", "without_results"]
 
 MEGABYTE: Final = 1_000_000
 """Bytes of a megabyte, the unit of the progress bar."""
@@ -83,3 +83,22 @@ def no_prompt_message(detection: Detection, rejects: int) -> str:
     first = detection.rejects[0]
     line = "" if first.line is None else f", line {first.line:,}"
     return f"no prompt could be read, {plural(rejects, 'reject')}; the first: {first.file}{line}: {first.reason}"
+
+
+def check_read(detection: Detection, settings: Settings) -> None:
+    """Checks that prompts could be read, and that no more rows were rejected than the settings allow.
+
+    Args:
+        detection: result of the scan.
+        settings: of the scan.
+
+    Raises:
+        InputError: no prompt could be read.
+        TooManyRejectsError: too many rows were rejected.
+    """
+    from harvestdetect.dump import check_rejects
+
+    rejects, prompts = detection.counts["rejects"], detection.counts["prompts"]
+    if not prompts:
+        raise InputError(no_prompt_message(detection, rejects))
+    check_rejects(rejects, prompts, settings.max_rejects)

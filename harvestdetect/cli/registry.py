@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from harvestdetect.cli.console import answer, note, quoted
-from harvestdetect.cli.dumps import no_prompt_message, open_dumps
+from harvestdetect.cli.dumps import check_read, open_dumps
 from harvestdetect.cli.grouped_help import GroupedCommand
 from harvestdetect.cli.options import FOLDER, preparing_options, settings_of
 from harvestdetect.cli.run import NAME
-from harvestdetect.errors import InputError, OutputError, UsageError
+from harvestdetect.errors import OutputError, UsageError
 
 __all__ = ["registry"]
 
@@ -38,7 +38,7 @@ def suggest(
     only if it finds it in that dump; an entry of a registry counts in every scan. Review the file before you use it
     with scan --registry FILE: a registered text is no evidence any more.
     """
-    from harvestdetect.dump import check_rejects, expand_sources
+    from harvestdetect.dump import expand_sources
     from harvestdetect.pipeline import estimated
     from harvestdetect.report.suggestions import suggested_registry
 
@@ -47,10 +47,7 @@ def suggest(
         raise UsageError(f"--out must be a new file, but {out} exists; your reviewed entries may be in it")
     with open_dumps(expand_sources(dumps), settings, quiet=quiet) as opened:
         found = estimated(opened, settings=settings)
-    rejects, prompts = found.counts["rejects"], found.counts["prompts"]
-    if not prompts:
-        raise InputError(no_prompt_message(found, rejects))
-    check_rejects(rejects, prompts, settings.max_rejects)
+    check_read(found, settings)
     text = suggested_registry(found.preambles, found.counts, today=datetime.now(UTC).date())
     if out is None:
         answer(text, utf8=True)

@@ -58,6 +58,11 @@ class ExplanationInputs:
         """Average number of prompts per account."""
         return float(self.counts.mean())
 
+    @property
+    def busiest(self) -> float:
+        """Share of the prompts that the :data:`~harvestdetect.evidence.shared_values.LARGEST` busiest accounts sent."""
+        return float(np.sort(self.counts)[-LARGEST:].sum() / self.counts.sum())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -175,11 +180,9 @@ def _community(inputs: ExplanationInputs) -> Told:
 
 
 def _few_accounts(inputs: ExplanationInputs) -> Told:
-    counts = inputs.counts
-    top = float(np.sort(counts)[-LARGEST:].sum() / counts.sum())
     return Told(
-        statistic=top,
-        sentence=f"The {LARGEST} busiest of {len(counts)} accounts sent {top:.0%} of the prompts.",
+        statistic=inputs.busiest,
+        sentence=f"The {LARGEST} busiest of {len(inputs.counts)} accounts sent {inputs.busiest:.0%} of the prompts.",
     )
 
 

@@ -197,8 +197,7 @@ def _few(inputs: ReadingInputs) -> float:
 
     Less than :data:`MOST` says nothing: it falls with the number of accounts alone.
     """
-    counts = np.sort(inputs.explained.counts)
-    return max(float(counts[-LARGEST:].sum() / counts.sum()), MOST)
+    return max(inputs.explained.busiest, MOST)
 
 
 def _beyond(inputs: ReadingInputs, field: str, values: int = 1) -> float | None:

@@ -151,7 +151,7 @@ def post(
         _, less, smaller = _posted(ledger, values, innocents)
         bits, share = np.minimum(bits, less), min(share, smaller)
         total = _total(share, bits)
-    probability = 1 - _innocence(total)
+    probability = 1 - innocence(total)
     return [
         Posted(
             rows={id_: float(bits[i, j]) for j, id_ in enumerate(sorted(ledger.curves)) if id_ in values[i]},
@@ -183,7 +183,7 @@ def _posted(
         share = (usual * ledger.steady + campaigns) / (ledger.steady + len(values))
         bits = np.stack([row.bits(innocent) for row in rows], axis=1) if rows else bits
         total = _total(share, bits)
-        innocent = _innocence(total)
+        innocent = innocence(total)
         campaigns = float((1 - innocent).sum())
     return total, bits, share
 
@@ -198,7 +198,8 @@ def _total(share: float, bits: Floats) -> Floats:
     return np.asarray(np.clip(math.log2(share / (1 - share)) + bits.sum(axis=1), LEAST_ODDS, -LEAST_ODDS))
 
 
-def _innocence(total: Floats) -> Floats:
+def innocence(total: Floats) -> Floats:
+    """float64[n]: the probability of innocence, from float64[n] total bits."""
     return np.asarray(1 / (1 + np.exp2(total)))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from harvestdetect.data import TIERS, BenignExplanation, Cut, Family, FamilyResult, RateStep, Tier
-from harvestdetect.judge.ledger import Ledger, Posted
+from harvestdetect.judge.ledger import Ledger, Posted, innocence
 from harvestdetect.util.arrays import Floats
 
 __all__ = [
@@ -134,16 +134,12 @@ def q_values(totals: Sequence[float]) -> Floats:
         return np.empty(0)
     total = np.asarray(totals, np.float64)
     order = np.argsort(-total, kind="stable")
-    mean = np.cumsum(_innocence(total[order])) / np.arange(1, len(total) + 1)
+    mean = np.cumsum(innocence(total[order])) / np.arange(1, len(total) + 1)
     # equal candidates share the value of the last of them
     last = np.searchsorted(-total[order], -total[order], side="right") - 1
     found = np.empty(len(total))
     found[order] = mean[last]
     return found
-
-
-def _innocence(total: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp2(total)))
 
 
 def _standings(posted: Posted, ledger: Ledger) -> tuple[FamilyResult, ...]:
@@ -167,7 +163,7 @@ def ranked(judgements: Sequence[Judgement]) -> list[int]:
 
 def _reach(total: float, standings: Sequence[FamilyResult]) -> dict[Tier, float]:
     """See :attr:`Judgement.reach`: the rules of :func:`judge`, solved for the false-discovery rate."""
-    innocent = float(_innocence(np.array([total]))[0])
+    innocent = float(innocence(np.array([total]))[0])
     two = sum(s.stands for s in standings if s.family in BEYOND_TEXT) > 1
     return {"urgent": innocent / URGENT if two else math.inf, "review": innocent, "watch": innocent / WATCH}
 
