@@ -42,7 +42,7 @@ PLANTED: Final = 0.08
 TEMPLATES: Final[dict[str, Any]] = {"one-template": 1, "templates": 5, "reworded": "reworded", "no-template": "none"}
 """Level of rewording -> templates of a scenario."""
 TEXTS: Final = frozenset({"reworded", "no-template"})
-"""Levels of rewording of which one dump has at most one campaign, because their texts are alike."""
+"""Levels of rewording whose texts are alike, so a dump has at most one campaign of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@
         [--work DIR] [--out harvestdetect/judge/ledger.json] [--docs FILE]
 
 It lays and scans the dumps of :mod:`benchmarks.fit_dumps` and fits the curves and weights of
-:mod:`benchmarks.fitting`. What lies in the folder of ``--work`` is not scanned again. A model of each fold of the
-dumps, fitted on the other folds, judges the candidates of that fold: the tables printed, the prior and the held-out
-innocent candidates of the file come from these.
+:mod:`benchmarks.fitting`. What lies in the folder of ``--work`` is not scanned again. The dumps are divided
+into folds, and a model that was fitted on the other folds judges the candidates of each. The printed tables, the prior
+and the innocent candidates in the file come from these judgements.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ FALSE_REVIEWS: Final = 1.0
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 KEPT: Final = 200
-"""Held-out innocent candidates that are kept in the file, those nearest to a finding."""
+"""Number of innocent candidates that the file keeps: those nearest to a finding, by models not fitted on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +202,7 @@ def _prior(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> float
 
 
 def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measured]) -> str:
-    """What the held-out models make of the candidates, by source."""
+    """Results by source, of models that were not fitted on the dump that they judge."""
     lines = [
         "| source | dumps | campaigns found | accounts found | account precision | false urgent / review "
         "| per 100,000 prompts |"

@@ -35,7 +35,7 @@ REPEATS: Final = 4
 """Trials of the centre, and of each level off it, unless a number of trials is given. With fewer, the interval of a
 level that is never found would reach above one half."""
 PER_RANDOM: Final = 5
-"""One of so many trials is a random combination."""
+"""One trial in this number is a random combination."""
 REDRAWS: Final = 200
 """Random combinations that are drawn before a drill does with fewer of them."""
 

@@ -22,7 +22,7 @@ ROWS_TOGETHER: Final = 0.08
 ALONE: Final = 0.1
 """Largest share of the accounts, and of the rows, for a campaign that is alone in its scan."""
 VOLUME_FACTOR: Final = 1.5
-"""An account is a host if its volume is at most so many times more or less than the share asks for."""
+"""Largest factor between the volume of a host and the volume that the share needs."""
 JOINED: Final = 12
 """Most real accounts whose rows become those of one planted account."""
 LOAD: Final = (0.7, 1.3)

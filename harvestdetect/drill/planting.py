@@ -21,7 +21,7 @@ from harvestdetect.simulate.traffic import machine_times
 __all__ = ["SHARED_FIELDS", "Campaign", "planted"]
 
 SHARED_FIELDS: Final = ("ip", "payment", "api_key")
-"""Fields of which campaigns with shared infrastructure share values: the first that the dump has."""
+"""Fields for shared infrastructure. A campaign shares values of the first field that the dump has."""
 LENGTH: Final = (0.4, 0.9)
 """Length of a campaign, in lengths of the dump."""
 PER_ADDRESS: Final = 8

@@ -1,7 +1,7 @@
-"""The table of benign explanations: innocent readings of a candidate, each told by numbers.
+"""The table of benign explanations: innocent readings of a candidate, each tested by a statistic.
 
-To add one, write a function ``(inputs) -> Told`` and add an :class:`Explanation` to :data:`EXPLANATIONS` that names the
-rows of the ledger it is judged by. How much a row speaks for it or against it is fitted, not written here. The registry
+To add one, write a function ``(inputs) -> Assessed`` and add an :class:`Explanation` to :data:`EXPLANATIONS` that names
+its rows of the ledger. How much a row speaks for it or against it is fitted, not written here. The registry
 of known scaffolds is the one hard rule: it caps the tier. None of them depends on where somebody comes from or which
 language they write.
 """
@@ -19,7 +19,7 @@ from harvestdetect.data import BenignExplanation, Tier
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.work_list import OwnSubjects
 
-__all__ = ["EXPLANATIONS", "Explanation", "ExplanationInputs", "Told", "explained"]
+__all__ = ["EXPLANATIONS", "Explanation", "ExplanationInputs", "Assessed", "explained"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +65,8 @@ class ExplanationInputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a benign explanation is told by."""
+class Assessed:
+    """The statistic of a benign explanation."""
 
     statistic: float | None
     sentence: str
@@ -83,7 +83,7 @@ class Explanation:
     """Stable, in snake case: the key of files and decisions."""
     label: str
     """What people read. No decision depends on it."""
-    tell: Callable[[ExplanationInputs], Told]
+    test: Callable[[ExplanationInputs], Assessed]
     """Takes its statistic. It must be pure."""
     rows: tuple[str, ...] = ()
     """The readings whose bits in the ledger speak for it or against it; none for a hard rule."""
@@ -98,50 +98,50 @@ def explained(
 
     Args:
         inputs: of one candidate.
-        explanations: to tell; None: :data:`EXPLANATIONS`.
+        explanations: to test; None: :data:`EXPLANATIONS`.
     """
     found = []
     for explanation in EXPLANATIONS if explanations is None else explanations:
-        told = explanation.tell(inputs)
+        tested = explanation.test(inputs)
         found.append(
             BenignExplanation(
                 id=explanation.id,
                 name=explanation.label,
-                verdict="unknown" if explanation.rows else "fits" if told.fits else "unlikely",
-                statistic=told.statistic,
-                sentence=told.sentence,
-                caps=explanation.cap if told.fits else None,
+                verdict="unknown" if explanation.rows else "fits" if tested.fits else "unlikely",
+                statistic=tested.statistic,
+                sentence=tested.sentence,
+                caps=explanation.cap if tested.fits else None,
             )
         )
     return tuple(found)
 
 
-# ---------------------------------------------------------------- what each is told by
+# ---------------------------------------------------------------- the statistics
 
 
-def _passed_on(inputs: ExplanationInputs) -> Told:
-    return Told(
+def _passed_on(inputs: ExplanationInputs) -> Assessed:
+    return Assessed(
         statistic=inputs.copies,
         sentence=f"{inputs.copies:.0%} of the prompts repeat an earlier one word for word; an account sent "
         f"{inputs.each:.1f}, {inputs.texts:,} different ones in all.",
     )
 
 
-def _shared_list(inputs: ExplanationInputs) -> Told:
+def _shared_list(inputs: ExplanationInputs) -> Assessed:
     """A list that is dealt out is nearly disjoint, because a harvester learns nothing from the same prompt again."""
-    return Told(
+    return Assessed(
         statistic=inputs.in_common,
         sentence=f"Two accounts have {inputs.in_common:.0%} of their different prompts in common, word for word.",
     )
 
 
-def _short_phrase(inputs: ExplanationInputs) -> Told:
-    return Told(statistic=inputs.median_words, sentence=f"The median prompt has {inputs.median_words:.0f} words.")
+def _short_phrase(inputs: ExplanationInputs) -> Assessed:
+    return Assessed(statistic=inputs.median_words, sentence=f"The median prompt has {inputs.median_words:.0f} words.")
 
 
-def _known_template(inputs: ExplanationInputs) -> Told:
+def _known_template(inputs: ExplanationInputs) -> Assessed:
     known_as = inputs.known_as
-    return Told(
+    return Assessed(
         fits=known_as is not None,
         statistic=float(known_as is not None),
         sentence=(
@@ -152,63 +152,63 @@ def _known_template(inputs: ExplanationInputs) -> Told:
     )
 
 
-def _product(inputs: ExplanationInputs) -> Told:
+def _product(inputs: ExplanationInputs) -> Assessed:
     """Customers fill a product's template with data of their own."""
     own = inputs.own_subjects
     if own is None:
-        return Told(
+        return Assessed(
             statistic=None,
             sentence="Too few accounts sent several prompts to tell whether they have subjects of their own.",
         )
-    return Told(
+    return Assessed(
         statistic=own.of_usual,
         sentence=f"An account's prompts are alike by {max(own.of_usual, 0.0):.0%} of what is usual within an account "
         f"({own.deviations:.1f} standard deviations of a shuffle).",
     )
 
 
-def _community(inputs: ExplanationInputs) -> Told:
+def _community(inputs: ExplanationInputs) -> Assessed:
     """People with a common interest send uneven numbers of prompts."""
     shared = "a template" if inputs.templated else "a subject, no template"
     if inputs.templated and inputs.several is not None:
         shared = f"templates that {inputs.several:.0%} of the accounts sent more than one of"
-    return Told(
+    return Assessed(
         statistic=inputs.load_ratio,
         sentence=f"The prompts share {shared}; the load is {inputs.load_ratio:.2f} times as uneven as that of "
         "independent users.",
     )
 
 
-def _few_accounts(inputs: ExplanationInputs) -> Told:
-    return Told(
+def _few_accounts(inputs: ExplanationInputs) -> Assessed:
+    return Assessed(
         statistic=inputs.busiest,
         sentence=f"The {LARGEST} busiest of {len(inputs.counts)} accounts sent {inputs.busiest:.0%} of the prompts.",
     )
 
 
-def _one_organisation(inputs: ExplanationInputs) -> Told:
+def _one_organisation(inputs: ExplanationInputs) -> Assessed:
     org, network = inputs.shares.get("org"), inputs.shares.get("network")
     if org is not None:
-        return Told(
+        return Assessed(
             statistic=org,
             sentence=f"A few organisations, the largest {LARGEST} and those with teams, have {org:.0%} of the "
             "accounts.",
         )
     if network is not None:
-        return Told(
+        return Assessed(
             statistic=network,
             sentence=f"Organisations are not known; the largest network has {network:.0%} of the accounts.",
         )
-    return Told(
+    return Assessed(
         statistic=None,
         sentence="The dump does not say which organisation or network most of the accounts belong to.",
     )
 
 
-def _event(inputs: ExplanationInputs) -> Told:
+def _event(inputs: ExplanationInputs) -> Assessed:
     if inputs.days is None:
-        return Told(statistic=None, sentence="The prompts have no timestamps.")
-    return Told(
+        return Assessed(statistic=None, sentence="The prompts have no timestamps.")
+    return Assessed(
         statistic=inputs.days,
         sentence=f"The prompts came within {inputs.days:.0f} days, {inputs.each:.1f} from each account.",
     )
@@ -218,33 +218,33 @@ def _event(inputs: ExplanationInputs) -> Told:
 
 EXPLANATIONS: Final = (
     Explanation(
-        id="passed_on", label="a text that people pass on (viral prompt, assignment)", tell=_passed_on,
+        id="passed_on", label="a text that people pass on (viral prompt, assignment)", test=_passed_on,
         rows=("copies",),
     ),
     Explanation(
-        id="shared_list", label="one list that everybody works through (public benchmark, course)", tell=_shared_list,
+        id="shared_list", label="one list that everybody works through (public benchmark, course)", test=_shared_list,
         rows=("in_common", "shared_items"),
     ),
-    Explanation(id="short_phrase", label="a common short phrase (greeting, test)", tell=_short_phrase, rows=("words",)),
+    Explanation(id="short_phrase", label="a common short phrase (greeting, test)", test=_short_phrase, rows=("words",)),
     Explanation(
-        id="known_template", label="a known scaffold or viral prompt", tell=_known_template, cap="watch",
+        id="known_template", label="a known scaffold or viral prompt", test=_known_template, cap="watch",
     ),
     Explanation(
-        id="product", label="a product's fixed template behind many customers", tell=_product,
+        id="product", label="a product's fixed template behind many customers", test=_product,
         rows=("own_subjects", "own_deviations", "own_within", "own_within_loose", "own_beyond", "own_beyond_loose"),
     ),
     Explanation(
-        id="community", label="a community with a common interest", tell=_community,
+        id="community", label="a community with a common interest", test=_community,
         rows=("load", "uneven_share", "not_thinned"),
     ),
     Explanation(
-        id="few_accounts", label="a few heavy users (benchmark, regression, batch)", tell=_few_accounts,
+        id="few_accounts", label="a few heavy users (benchmark, regression, batch)", test=_few_accounts,
         rows=("few", "busiest"),
     ),
     Explanation(
-        id="one_organisation", label="one organisation (class, team, batch)", tell=_one_organisation,
+        id="one_organisation", label="one organisation (class, team, batch)", test=_one_organisation,
         rows=("one_organisation", "one_network"),
     ),
-    Explanation(id="event", label="an event or deadline", tell=_event, rows=("days",)),
+    Explanation(id="event", label="an event or deadline", test=_event, rows=("days",)),
 )  # fmt: skip
 """Every benign explanation, in the order in which they are listed."""

@@ -21,7 +21,7 @@ import numpy as np
 from harvestdetect.data import Evidence, Family
 from harvestdetect.util.arrays import Floats
 
-__all__ = ["EFFECT", "Curve", "Ledger", "Posted", "Row", "post", "row_of", "values_of"]
+__all__ = ["EFFECT", "Curve", "Ledger", "Posted", "Row", "innocence", "post", "row_of", "values_of"]
 
 SUREST: Final = 12.0
 """Negative decimal logarithm of the p-value from which on a measure is no surer. Beyond, p-values are extrapolated."""

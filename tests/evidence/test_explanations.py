@@ -1,4 +1,4 @@
-"""Benign explanations: each is told by numbers, judged by rows of the ledger, and only the registry caps a tier."""
+"""Benign explanations: each has a statistic, is judged by rows of the ledger, and only the registry caps a tier."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from harvestdetect.context import open_context
 from harvestdetect.data import Campaign, Family, Template
 from harvestdetect.evidence.account_readings import READINGS as ACCOUNT_READINGS
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData
-from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, Told
+from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, Assessed
 from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
 from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, MEASURES, TARGETS, Measure
 from harvestdetect.evidence.observation import Observation
@@ -224,7 +224,7 @@ TOY = Measure(
 )
 INNOCENT_TOY = Explanation(
     id="innocent_toy", label="a toy reading", cap="review",
-    tell=lambda inputs: Told(fits=True, statistic=float(inputs.texts), sentence="It is a toy."),
+    test=lambda inputs: Assessed(fits=True, statistic=float(inputs.texts), sentence="It is a toy."),
 )  # fmt: skip
 TOY_ROW = Curve(family="time", knots=(0.0, 12.0), bits=(0.0, 9.0), tails=(1.0, 0.01), weight=1.0)
 
