@@ -19,7 +19,7 @@ from harvestdetect.data import BenignExplanation, Tier
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.work_list import OwnSubjects
 
-__all__ = ["EXPLANATIONS", "Explanation", "ExplanationInputs", "Assessed", "explained"]
+__all__ = ["EXPLANATIONS", "Assessed", "Explanation", "ExplanationInputs", "explained"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

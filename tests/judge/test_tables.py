@@ -19,7 +19,7 @@ from harvestdetect.context import open_context
 from harvestdetect.data import Campaign, Family, Template
 from harvestdetect.evidence.account_readings import READINGS as ACCOUNT_READINGS
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData
-from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, Assessed
+from harvestdetect.evidence.explanations import EXPLANATIONS, Assessed, Explanation
 from harvestdetect.evidence.legacy import EXPLANATION_IDS, MEASURE_IDS
 from harvestdetect.evidence.measures import COMMON_INFRASTRUCTURE, MEASURES, TARGETS, Measure
 from harvestdetect.evidence.observation import Observation
