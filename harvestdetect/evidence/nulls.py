@@ -28,7 +28,17 @@ import numpy.typing as npt
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.util.arrays import Floats, Ints, ranges, spread
 
-__all__ = ["DRAWS", "Groups", "Pool", "draw_groups", "draw_until_settled", "pool_of", "steps", "tail_p"]
+__all__ = [
+    "DRAWS",
+    "Groups",
+    "Pool",
+    "compared_prompts",
+    "draw_groups",
+    "draw_until_settled",
+    "pool_of",
+    "steps",
+    "tail_p",
+]
 
 
 STEPS: Final = (39, 99, 299, 999)
@@ -158,14 +168,12 @@ def draw_groups(
         return None
     draws = DRAWS if draws is None else draws
     rng = np.random.default_rng(seed)
-    own = account[prompts]
-    first = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
-    count = np.diff(np.append(first, len(own)))
-    first, count = _compared(first, count, int(pool.volume[MIN_COMPARED - 1]))
+    rows, member = compared_prompts(prompts, account, most=int(pool.volume[MIN_COMPARED - 1]))
+    count = np.bincount(member)
+    senders = account[rows[np.cumsum(count) - count]]
     reach = np.searchsorted(-pool.volume, -count, side="right")  # accounts with at least that many prompts
-    low, width = _alike(pool, pool.sent[own[first]], reach)
+    low, width = _alike(pool, pool.sent[senders], reach)
     pick = low + (rng.random((draws, len(count))) * width).astype(np.int64)
-    member = np.repeat(np.arange(len(count)), count)
     step = np.arange(len(member)) - np.repeat(np.cumsum(count) - count, count)
     many = count[member]
 
@@ -178,7 +186,27 @@ def draw_groups(
         begin += (rng.random(room.shape) * room).astype(np.int64)
         return begin if pool.row is None else pool.row[begin].astype(np.int64)
 
-    return Groups(own=prompts[ranges(first, count)].astype(np.int64), member=member, draws=draws, more=more)
+    return Groups(own=rows, member=member, draws=draws, more=more)
+
+
+def compared_prompts(
+    prompts: npt.NDArray[np.int32], account: npt.NDArray[np.int32], *, most: int | None = None
+) -> tuple[Ints, Ints]:
+    """The prompts of a candidate that are compared, whatever they are compared with.
+
+    Args:
+        prompts: int32[q], ascending, of the candidate, at least one.
+        account: int32[p], of every prompt, ascending.
+        most: prompts that any member may be compared by; None: any number.
+
+    Returns:
+        int64[t]: the prompts, by member; and int64[t]: the member that sent each, 0..m-1, ascending.
+    """
+    own = account[prompts]
+    first = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
+    count = np.diff(np.append(first, len(own)))
+    first, count = _compared(first, count, len(own) if most is None else most)
+    return prompts[ranges(first, count)].astype(np.int64), np.repeat(np.arange(len(count)), count)
 
 
 def _alike(pool: Pool, volume: Ints, reach: Ints) -> tuple[Ints, Ints]:

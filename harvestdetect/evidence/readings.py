@@ -18,6 +18,7 @@ from harvestdetect.data import NO_TIME, Family
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_SAMPLE
+from harvestdetect.evidence.nulls import compared_prompts
 from harvestdetect.evidence.shared_values import LARGEST
 from harvestdetect.evidence.timed_prompts import DAY
 from harvestdetect.evidence.work_list import own_excess
@@ -100,14 +101,20 @@ def _uneven_share(inputs: ReadingInputs) -> float | None:
     return float(np.subtract(*np.quantile(shares, (0.75, 0.25)))) if len(shares) else None
 
 
+def _compared(inputs: ReadingInputs) -> tuple[Ints, Ints]:
+    """The prompts that are compared, and the member of each: without other accounts, those of the candidate itself."""
+    groups = inputs.candidate.groups
+    if groups is not None:
+        return groups.own, groups.member
+    return compared_prompts(inputs.candidate.trimmed.prompts, inputs.context.scan.corpus.prompts.account)
+
+
 def _own_within(inputs: ReadingInputs) -> float | None:
     """How much more alike two prompts of one account are than two of different accounts, within the templates."""
-    groups = inputs.candidate.groups
-    if groups is None:
-        return None
+    rows, member = _compared(inputs)
     campaign = inputs.candidate.trimmed
-    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, groups.own)]
-    return own_excess(inputs.context.scan.vectors, groups.own, groups.member, cluster)
+    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
+    return own_excess(inputs.context.scan.vectors, rows, member, cluster)
 
 
 def _own_beyond(inputs: ReadingInputs) -> float | None:
@@ -115,11 +122,11 @@ def _own_beyond(inputs: ReadingInputs) -> float | None:
 
     Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
     """
-    groups = inputs.candidate.groups
-    if groups is None or len(groups.own) < SUBJECTS * MIN_SAMPLE:
+    rows, member = _compared(inputs)
+    if len(rows) < SUBJECTS * MIN_SAMPLE:
         return None
-    vectors = unit(np.asarray(inputs.context.scan.vectors[groups.own], np.float32))
-    return own_excess(inputs.context.scan.vectors, groups.own, groups.member, _subjects(vectors))
+    vectors = unit(np.asarray(inputs.context.scan.vectors[rows], np.float32))
+    return own_excess(inputs.context.scan.vectors, rows, member, _subjects(vectors))
 
 
 def _subjects(vectors: Floats32) -> Ints:

@@ -60,7 +60,10 @@ def inputs(
     )
     context: Any = SimpleNamespace(
         reference=SimpleNamespace(sent=np.array(sent, np.int64), period=period),
-        scan=SimpleNamespace(corpus=SimpleNamespace(prompts=columns), vectors=vectors),
+        scan=SimpleNamespace(
+            corpus=SimpleNamespace(prompts=columns),
+            vectors=np.zeros((count, 4), np.float32) if vectors is None else vectors,
+        ),
     )
     candidate: Any = SimpleNamespace(trimmed=campaign, groups=groups)
     return ReadingInputs(
@@ -169,6 +172,19 @@ def test_accounts_with_one_template_each_have_no_subjects_of_their_own_within_it
     assert whole is not None
     assert whole > 0.3  # as one template, an account's prompts look like its own
     assert taken("own_within") is None
+
+
+def test_the_accounts_own_subjects_are_read_without_other_accounts_too() -> None:
+    groups = linked(24, 10)
+    with_groups, without = (
+        taken(
+            "own_within", prompts=240, account=groups.member, groups=some,
+            vectors=near(groups.member, groups.member, own=2.0),
+        )
+        for some in (groups, None)
+    )  # fmt: skip
+    assert without is not None
+    assert without == pytest.approx(with_groups)
 
 
 def test_within_coarse_subjects_a_language_of_one_s_own_is_nothing() -> None:
