@@ -201,7 +201,7 @@ def _subtract(
     """Measures candidates without the accounts that they share with stronger ones.
 
     The other texts of a campaign's accounts form clusters too, which inherit the campaign's sign-ups, networks and
-    hours. So a candidate at ``review`` or above that shares :data:`SHARED_MEMBERS` of its accounts with stronger ones
+    hours. So a candidate with a tier that shares :data:`SHARED_MEMBERS` of its accounts with stronger ones
     is measured again on the rest, and keeps the weaker ledger of both. If the rest is too small for a campaign, the
     candidate keeps no evidence.
 
@@ -213,13 +213,13 @@ def _subtract(
     judgements = bench.scale.judge(measured)
     taken = np.zeros(len(bench.scan.corpus.prompts.accounts), bool)
     found, again = list(measured), {}
-    order = [i for i in ranked(judgements) if judgements[i].tier != "watch"]
+    order = ranked(judgements)
     late = {i for i in order if campaigns[i].ways == ("infrastructure",)}
     wholes = [i for i in order if i not in late]
     tiers = [TIERS.index(judgements[i].tier or "watch") for i in wholes]
     pieces = _pieces([campaigns[i].accounts for i in wholes], tiers)
     late |= {i for i, piece in zip(wholes, pieces, strict=True) if piece}
-    for i in sorted(order, key=late.__contains__):
+    for i in sorted(order, key=lambda i: (judgements[i].tier == "watch", i in late)):
         members = campaigns[i].accounts
         shared = taken[members]
         rest = len(members) - int(shared.sum())

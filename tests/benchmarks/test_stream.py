@@ -33,10 +33,8 @@ def test_campaigns_keep_their_ids(
     found = json.loads((tmp_path / "found.json").read_text())
     assert any(run["carried"] for run in found["runs"]) == carried
     for one in found["scenarios"]:
-        # a pool that comes back after a break may be a campaign of its own at this size
-        most = 2 if one["name"] == "returns" else 1
-        assert 1 <= one["ids"] <= most, one
-        assert 1 <= one["alerts"].get("new", 0) <= most, one
+        assert one["ids"] == 1, one
+        assert one["alerts"].get("new") == 1, one
         if one["second_started"] is not None:
             assert one["second_reported"] - one["second_started"] <= 1, one
     assert found["compared"]["least_jaccard"] >= 0.95
