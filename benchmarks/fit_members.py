@@ -29,6 +29,7 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
+from benchmarks.fitting import Penalty, pooled, weights_of
 from benchmarks.member_cases import Case, laid_cases
 from benchmarks.real_texts import Half
 from benchmarks.world_plan import World
@@ -36,10 +37,10 @@ from benchmarks.world_sources import data_missing
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.evidence.account_readings import READINGS
 from harvestdetect.judge.members import FORMAT, MOST_BITS, VERSION, Curve, MemberModel, mixture, model_digest, model_of
-from harvestdetect.util.arrays import Bools, Floats
+from harvestdetect.util.arrays import Floats
 from harvestdetect.util.files import replacing
 
-__all__ = ["fit", "held_out", "main", "pooled"]
+__all__ = ["fit", "held_out", "main"]
 
 BINS: Final = 24
 """Most points of a curve."""
@@ -62,18 +63,6 @@ STRENGTHS: Final = (2.0, 5.0, 10.0, 20.0)
 WANTED: Final = 0.98
 """Precision of recommended accounts in worlds that were left out, the mean over kinds of campaign, from which the cut
 is taken. The promise is 0.97."""
-
-
-def pooled(values: Floats, weight: Floats) -> Floats:
-    """The nearest values that do not descend, by weighted squares (pool adjacent violators)."""
-    blocks: list[list[float]] = []
-    for value, w in zip(values.tolist(), weight.tolist(), strict=True):
-        blocks.append([value, w, 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            second, w2, n2 = blocks.pop()
-            first, w1, n1 = blocks.pop()
-            blocks.append([(first * w1 + second * w2) / (w1 + w2), w1 + w2, n1 + n2])
-    return np.concatenate([np.full(int(n), value) for value, _, n in blocks])
 
 
 def _curve(name: str, values: Floats, member: Floats, innocent: Floats) -> Curve:
@@ -120,25 +109,6 @@ def _weighted(cases: Sequence[Case]) -> tuple[Floats, Floats]:
     return np.concatenate(member), np.concatenate(innocent)
 
 
-def _weights(bits: Floats, planted: Bools, weight: Floats) -> Floats:
-    """The offset and the weights of the readings: float64[1 + r]."""
-    from scipy.optimize import minimize
-
-    sign = np.where(planted, 1.0, -1.0)
-
-    def loss(of: Floats) -> tuple[float, Floats]:
-        odds = sign * np.log(2) * (of[0] + bits @ of[1:])
-        slope = -sign * np.log(2) * weight / (1 + np.exp(np.minimum(odds, 500)))
-        value = float((weight * np.logaddexp(0, -odds)).sum() / weight.sum() + PENALTY * (of[1:] ** 2).sum())
-        gradient = np.concatenate(([slope.sum()], bits.T @ slope)) / weight.sum()
-        gradient[1:] += 2 * PENALTY * of[1:]
-        return value, gradient
-
-    start = np.concatenate(([0.0], np.full(bits.shape[1], 0.5)))
-    bounds = [(-8.0, 8.0)] + [(0.0, MOST_WEIGHT)] * bits.shape[1]
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
-
-
 def fit(cases: Sequence[Case]) -> MemberModel:
     """Fits curves, weights and prior; the cut is the least there can be.
 
@@ -153,7 +123,10 @@ def fit(cases: Sequence[Case]) -> MemberModel:
         known = np.isfinite(readings[:, i]) & (member + innocent > 0)
         curves.append(_curve(reading.id, readings[known, i], member[known], innocent[known]))
     bits = np.stack([curve.of(readings[:, i]) for i, curve in enumerate(curves)], axis=1)
-    found = _weights(bits, planted, member * innocent.sum() / member.sum() + innocent)
+    found = weights_of(
+        bits, planted, member * innocent.sum() / member.sum() + innocent, start=0.5,
+        bounds=[(0.0, MOST_WEIGHT)] * bits.shape[1], penalty=Penalty(squares=PENALTY), offset=(-8.0, 8.0),
+    )  # fmt: skip
     sums = np.split(found[0] + bits @ found[1:], np.cumsum([len(case.planted) for case in cases])[:-1])
     tried = [
         (factor, (round(share * strength, 4), round((1 - share) * strength, 4)))

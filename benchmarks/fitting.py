@@ -18,7 +18,7 @@ import numpy.typing as npt
 from harvestdetect.judge.ledger import Curve, Row
 from harvestdetect.util.arrays import Floats
 
-__all__ = ["Examples", "Fitted", "Kind", "curve_of", "fit"]
+__all__ = ["Examples", "Fitted", "Kind", "Penalty", "curve_of", "fit", "pooled", "weights_of"]
 
 CLIP: Final = 8.0
 """Most bits of a row, for or against."""
@@ -83,16 +83,12 @@ def curve_of(
         return found[int(gain[1] > gain[0])]
     order = np.argsort(values if rises else -values, kind="stable")
     x, y, w = values[order], campaign[order].astype(np.float64), weight[order]
-    blocks: list[list[float]] = []  # weighted successes, weight, weighted values
     edges = np.flatnonzero(np.diff(x, prepend=np.nan) != 0)
-    for start, stop in zip(edges, np.append(edges[1:], len(x)), strict=True):
-        mass = float(w[start:stop].sum())
-        blocks.append([float((w * y)[start:stop].sum()), mass, float((w * x)[start:stop].sum())])
-        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] >= blocks[-1][0] * blocks[-2][1]:
-            last = blocks.pop()
-            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+    mass = np.add.reduceat(w, edges)
+    level = pooled(np.add.reduceat(w * y, edges) / mass, mass)
+    starts = edges[np.flatnonzero(np.diff(level, prepend=np.nan) != 0)]
+    hits, weights, moment = (np.add.reduceat(of, starts) for of in (w * y, w, w * x))
     base = for_it / (for_it + against)
-    hits, weights, moment = np.array(blocks).T
     bits = np.log2((hits + SHRINK * base) / for_it) - np.log2((weights - hits + SHRINK * (1 - base)) / against)
     bits = np.maximum.accumulate(np.clip(bits, least, CLIP))
     middle = moment / weights
@@ -102,6 +98,18 @@ def curve_of(
         family="text", knots=tuple(map(float, knots)), bits=tuple(map(float, at)), values=values_at, tails=tails,
         weight=1.0,
     )  # fmt: skip
+
+
+def pooled(values: Floats, weight: Floats) -> Floats:
+    """The nearest values that do not descend, by weighted squares (pool adjacent violators)."""
+    blocks: list[list[float]] = []
+    for value, w in zip(values.tolist(), weight.tolist(), strict=True):
+        blocks.append([value, w, 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            second, w2, n2 = blocks.pop()
+            first, w1, n1 = blocks.pop()
+            blocks.append([(first * w1 + second * w2) / (w1 + w2), w1 + w2, n1 + n2])
+    return np.concatenate([np.full(int(n), value) for value, _, n in blocks])
 
 
 def _tails(innocents: Floats, weight: Floats, *, rises: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -159,6 +167,53 @@ def _curve(examples: Examples, j: int, chosen: npt.NDArray[np.bool_], kind: Kind
     return None if found is None else replace(bare, knots=found.knots, bits=found.bits)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Penalty:
+    """What large weights cost in a logistic regression."""
+
+    sum: float = 0.0
+    """Factor on the sum of the weights: drops rows that add nothing."""
+    squares: float = 0.0
+    """Factor on the sum of their squares: rows that say the same share their weight."""
+
+
+def weights_of(
+    bits: Floats,
+    planted: npt.NDArray[np.bool_],
+    weight: Floats,
+    *,
+    bounds: Sequence[tuple[float, float]],
+    start: float,
+    penalty: Penalty,
+    offset: tuple[float | None, float | None] = (None, None),
+) -> Floats:
+    """The offset and the weights of rows by logistic regression: float64[1 + r], in bits.
+
+    Args:
+        bits: float64[n, r].
+        planted: bool[n], the outcome.
+        weight: float64[n], of each example.
+        bounds: of each weight.
+        start: of each weight.
+        penalty: on the weights.
+        offset: bounds of the offset.
+    """
+    from scipy.optimize import minimize
+
+    sign = np.where(planted, 1.0, -1.0)
+
+    def loss(of: Floats) -> tuple[float, Floats]:
+        odds = sign * np.log(2) * (of[0] + bits @ of[1:])
+        slope = -sign * np.log(2) * weight / (1 + np.exp(np.minimum(odds, 500)))
+        cost = penalty.sum * of[1:].sum() + penalty.squares * (of[1:] ** 2).sum()
+        gradient = np.concatenate(([slope.sum()], bits.T @ slope)) / weight.sum()
+        gradient[1:] += penalty.sum + 2 * penalty.squares * of[1:]
+        return float((weight * np.logaddexp(0, -odds)).sum() / weight.sum() + cost), gradient
+
+    first = np.concatenate(([0.0], np.full(bits.shape[1], start)))
+    return np.asarray(minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[offset, *bounds]).x)
+
+
 def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float) -> Fitted:
     """Fits curves and weights.
 
@@ -167,8 +222,6 @@ def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float) -> Fitted:
         kinds: of each row.
         steady: see :attr:`harvestdetect.judge.ledger.Ledger.steady`.
     """
-    from scipy.optimize import minimize
-
     every = np.ones(len(examples.campaign), bool)
     final = [_curve(examples, j, every, kind, steady=steady) for j, kind in enumerate(kinds)]
     ways = [kind if c is None else replace(kind, rises=c.rises) for kind, c in zip(kinds, final, strict=True)]
@@ -183,22 +236,11 @@ def fit(examples: Examples, kinds: Sequence[Kind], *, steady: float) -> Fitted:
                 own = examples.dump == one
                 row = Row(curve, examples.values[own, j], np.empty(0), steady=steady)
                 bits[own, j] = row.bits(1.0 - examples.campaign[own])
-    bits *= np.log(2)
-    y, w = examples.campaign.astype(np.float64), examples.weight / examples.weight.sum()
-
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        z = theta[0] + bits @ theta[1:]
-        p = 1 / (1 + np.exp(-z))
-        value = float((w * (np.logaddexp(0, z) - y * z)).sum() + SPARSE * theta[1:].sum())
-        slope = w * (p - y)
-        return value, np.concatenate(([slope.sum()], bits.T @ slope + SPARSE))
-
-    start = np.concatenate(([0.0], np.full(len(final), 0.1)))
-    bounds = [(None, None), *((kind.floor, 1.0) for kind in kinds)]
-    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    bounds = [(kind.floor, 1.0) for kind in kinds]
+    found = weights_of(bits, examples.campaign, examples.weight, bounds=bounds, start=0.1, penalty=Penalty(sum=SPARSE))
     curves = {}
     for j, (id_, curve) in enumerate(zip(examples.ids, final, strict=True)):
-        weight = float(done.x[1 + j])
+        weight = float(found[1 + j])
         if curve is not None and weight > LEAST_WEIGHT:
             curves[id_] = replace(curve, weight=weight)
-    return Fitted(curves=curves, intercept=float(done.x[0] / np.log(2)))
+    return Fitted(curves=curves, intercept=float(found[0]))

@@ -11,23 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from harvestdetect.corpus.registry import load_registry
-from harvestdetect.data import TIERS, Batch, BenignExplanation, Detection, Evidence, Tier
+from harvestdetect.data import TIERS, Batch, Detection, Tier
 from harvestdetect.errors import CalibrationError
-from harvestdetect.judge.ledger import Ledger, post, values_of
-from harvestdetect.judge.triage import Judgement, judge, tier_of_reach
+from harvestdetect.judge.ledger import Ledger, values_of
+from harvestdetect.judge.measure import CandidateLike, judgements_of
+from harvestdetect.judge.triage import Judgement, tier_of_reach
 from harvestdetect.settings import Settings
 from harvestdetect.util.tails import chi2_quantile
 
 __all__ = [
     "SAME_MEASURES",
     "Calibration",
-    "CandidateLike",
     "Half",
     "Rate",
     "check_calibration",
@@ -66,22 +66,6 @@ PER: Final = 100_000
 """Number of prompts that rates are stated for."""
 CONFIDENCE: Final = 0.95
 """Confidence level (0 to 1) of the one-sided interval of a rate."""
-
-
-class CandidateLike(Protocol):
-    """What a calibration reads of a measured candidate."""
-
-    @property
-    def evidence(self) -> Sequence[Evidence]:
-        """Its evidence."""
-
-    @property
-    def benign(self) -> Sequence[BenignExplanation]:
-        """Its benign explanations."""
-
-    @property
-    def readings(self) -> Mapping[str, float]:
-        """Its readings by id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +166,7 @@ def fit_calibration(
     fitted = [_innocents(half.candidates) for half in halves]
     reach: list[tuple[float, float, float]] = []
     for half, others in zip(halves, reversed(fitted), strict=True):
-        posted = post(ledger, [values_of(c.evidence, c.readings) for c in half.candidates], innocents=others)
-        judged = judge(posted, [c.benign for c in half.candidates], ledger=ledger, fdr=settings.fdr)
+        judged = judgements_of(half.candidates, ledger=ledger, innocents=others, fdr=settings.fdr)
         reach.extend(map(_reach, judged))
     innocents = _innocents(candidates)
     return Calibration(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final, get_args
+from typing import Final, Protocol, get_args
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from harvestdetect.template.description import SAMPLE
 from harvestdetect.util.arrays import spread, unique
 from harvestdetect.util.machine import cores
 
-__all__ = ["MeasuredCandidate", "judgements_of", "measure_candidates", "with_bits"]
+__all__ = ["CandidateLike", "MeasuredCandidate", "judgements_of", "measure_candidates", "with_bits"]
 
 
 SIGNIFICANT: Final = 0.05
@@ -34,6 +34,22 @@ SIGNIFICANT: Final = 0.05
 closer look have no row in the ledger. Chosen."""
 FAMILIES: Final = {family: place for place, family in enumerate(get_args(Family))}
 """Position of each family in the evidence of a candidate."""
+
+
+class CandidateLike(Protocol):
+    """What a judgement reads of a measured candidate."""
+
+    @property
+    def evidence(self) -> Sequence[Evidence]:
+        """Its evidence."""
+
+    @property
+    def benign(self) -> Sequence[BenignExplanation]:
+        """Its benign explanations."""
+
+    @property
+    def readings(self) -> Mapping[str, float]:
+        """Its readings by id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +110,7 @@ def measure_candidates(
 
 
 def judgements_of(
-    measured: Sequence[MeasuredCandidate],
+    measured: Sequence[CandidateLike],
     *,
     ledger: Ledger,
     fdr: float,

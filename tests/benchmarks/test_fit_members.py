@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.fit_members import figures, fit, held_out, main, pooled, save
+from benchmarks.fit_members import figures, fit, held_out, main, save
+from benchmarks.fitting import pooled
 from benchmarks.member_cases import Case, cases_of
 from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.account_readings import READINGS
