@@ -12,6 +12,9 @@ import numpy as np
 
 from harvestdetect.data import Batch, Corpus, StageCost
 from harvestdetect.embed.encoders import spare_cache
+from harvestdetect.engines.choose import open_engine
+from harvestdetect.engines.engine import Engine
+from harvestdetect.engines.loop import Loop
 from harvestdetect.settings import Settings
 from harvestdetect.util.disk import SpareFolder
 from harvestdetect.util.files import make_folder
@@ -118,6 +121,8 @@ class Context:
 
     settings: Settings
     memory: MemoryBudget
+    engine: Engine = field(default_factory=Loop)
+    """Runs what can run elsewhere."""
     progress: Progress = _silent
     tell: Callable[[str], None] | None = None
     """Called with each note at once; None only collects the notes for the result."""
@@ -166,6 +171,9 @@ def open_context(
         progress: opens progress bars; None shows none.
         notes: receives each note.
         in_state: whether the work folder belongs to a state, which changes only how a failure is described.
+
+    Raises:
+        EngineError: Ray cannot be used.
     """
     collected: list[str] = []
 
@@ -180,8 +188,13 @@ def open_context(
         if in_state:
             what, instead = "vectors and neighbours in the state", "the next run makes them again"
         scratch = SpareFolder(settings.work, what=what, instead=instead, notes=note)
-    context = Context(
+        try:
+            make_folder(scratch.path)
+        except OSError as error:
+            scratch.give_up(error)
+    return Context(
         settings=settings,
+        engine=open_engine(settings, scratch=scratch),
         memory=MemoryBudget(
             settings=settings, allowed=available_gb() if settings.memory_gb is None else settings.memory_gb
         ),
@@ -191,9 +204,3 @@ def open_context(
         scratch=scratch,
         notes=collected,
     )
-    if scratch is not None:
-        try:
-            make_folder(scratch.path)
-        except OSError as error:
-            scratch.give_up(error)
-    return context

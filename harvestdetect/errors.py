@@ -13,6 +13,7 @@
     ├── CacheError               the vector cache cannot be used (exit 1)
     │   └── UnreadableError      a kept file cannot be read now; it was not changed
     ├── ScratchError             temporary files cannot be written: disk full, permission (exit 1)
+    ├── EngineError              Ray is not installed or does not answer, or a machine lacks something (exit 1)
     ├── NeedsMemoryError         the scan needs more memory than it may use (exit 1)
     ├── StateError               a state is missing, damaged, or of a newer version (exit 1)
     │   ├── DamagedStateError    its database is empty, missing, foreign or broken; nothing was changed
@@ -35,6 +36,7 @@ __all__ = [
     "ColumnsError",
     "DamagedStateError",
     "EncoderError",
+    "EngineError",
     "ErasureError",
     "HarvestdetectError",
     "IncompleteWindowError",
@@ -99,6 +101,10 @@ class UnreadableError(CacheError):
 
 class ScratchError(HarvestdetectError):
     """Temporary files cannot be written."""
+
+
+class EngineError(HarvestdetectError):
+    """Ray cannot be used: it is not installed, its address does not answer, or a machine cannot take part."""
 
 
 class NeedsMemoryError(HarvestdetectError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
@@ -99,7 +100,7 @@ def estimated(source: Source, *, settings: Settings | None = None) -> Detection:
     """
     context = open_context(settings or Settings())
     registry, _ = load_references(context)
-    with context.stage("read"):
+    with context.stage("read"), closing(context.engine):
         read = PLAIN.read(source, context, registry=registry)
     context.memory.estimate(read.corpus, check=False)
     return assemble(read, context, Outcome(counts={"segments": len(read.corpus.text)}))
@@ -114,10 +115,27 @@ def run_scan(
     new_since: int | None = None,
     measure_all: bool = False,
 ) -> Scan:
-    """The stages of a scan, one after the other; arguments as for :func:`detect`.
+    """Runs a scan and closes its engine; arguments as for :func:`detect`.
 
     With ``measure_all``, every candidate is measured anew: of an earlier scan only prepared files, vectors and
     neighbours are used.
+    """
+    with closing(context.engine):
+        return _run(
+            source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all
+        )
+
+
+def _run(
+    source: Source,
+    context: Context,
+    *,
+    leave_out: Sequence[Family],
+    signatures: Sequence[Signature],
+    new_since: int | None,
+    measure_all: bool,
+) -> Scan:
+    """The stages of a scan, one after the other; arguments as for :func:`run_scan`.
 
     Long because it is the table of contents: each line calls a stage, and no stage calls another.
     """

@@ -29,6 +29,7 @@ _WHOLE = frozenset(
     {"max_line_bytes", "segment_characters", "max_windows", "batch_size", "k", "exact_below"}
 ) | frozenset({"min_samples", "min_cluster_size", "min_accounts", "threads", "workers", "seed"})
 FORMATS = ("auto", "jsonl", "csv", "parquet")
+ENGINES = ("loop", "processes", "ray")
 PATHS = ("cache", "calibration", "pseudonyms", "registry", "work")
 REPORT_PLACEHOLDERS: Final = ("campaign", "run", "started", "date")
 """Names that ``report_url`` may contain in braces."""
@@ -155,6 +156,13 @@ class Settings:
     """Number of processes that prepare texts while another one reads them. 1: one process does both. 0: one for each
     core. None: one for each core on the command line, and 1 in a library call, because a script that starts processes
     needs ``if __name__ == "__main__"``."""
+    engine: str = "processes"
+    """Where work on files, texts, clusters and candidates runs: ``loop``, in this process; ``processes``, in
+    ``workers`` processes where there is enough work; ``ray``, on the machines of a Ray cluster. The findings are the
+    same."""
+    ray_address: str | None = None
+    """With the engine ``ray``: ``HOST:PORT``, ``ray://HOST:PORT``, or ``auto`` for a cluster that runs on this machine.
+    None starts Ray on this machine for the scan."""
     memory_gb: float | None = None
     """Memory that a scan may use, in 10**9 bytes. If the estimate is higher, the scan ends before the expensive stages.
     Vectors that would take more than a twentieth of it are kept in a file. None: the available memory, and for vectors
@@ -167,6 +175,7 @@ class Settings:
         self._one_of("encoder", ENCODERS)
         self._one_of("selection", SELECTIONS)
         self._one_of("format", FORMATS)
+        self._one_of("engine", ENGINES)
         self._one_of("device", ("auto", "cpu", "cuda", "mps"))
         for name, low, high in (
             ("max_line_bytes", 1_000, _MOST),
@@ -204,6 +213,7 @@ class Settings:
             ("calibration", Path | None, "a file"),
             ("registry", Path | None, "a file"),
             ("pseudonyms", Path | None, "a file"),
+            ("ray_address", str | None, "HOST:PORT, ray://HOST:PORT or auto"),
             ("query", str | None, "SQL"),
             ("table", str | None, "the name of a table"),
             ("since_column", str | None, "the name of a column"),
@@ -215,6 +225,10 @@ class Settings:
             if "\0" in str(getattr(self, name)):
                 raise SettingsError(f"{name} must be without a NUL character, got {str(getattr(self, name))!r}")
         self._check_report_url()
+        if self.ray_address is not None and self.engine != "ray":
+            raise SettingsError(
+                f"ray_address needs the engine ray, got {self.engine}; leave it out, or set engine = ray"
+            )
         if self.min_samples > self.k:
             raise SettingsError(f"min_samples must be at most k = {self.k}, got {self.min_samples}")
         if self.distance_floor >= self.distance_cap:

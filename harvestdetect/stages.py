@@ -56,9 +56,7 @@ from harvestdetect.template.clusters import Source as TemplateSource
 from harvestdetect.template.refine import Refined, refine_clusters
 from harvestdetect.template.splitting import Split
 from harvestdetect.util.arrays import Digests, Floats32, Ints32
-from harvestdetect.util.machine import processes
 from harvestdetect.util.memory_estimate import vectors_in_file
-from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.vectors import RowFile, Rows
 from harvestdetect.util.versions import versions
 
@@ -74,7 +72,7 @@ Source: TypeAlias = Iterable[Batch] | Iterable[Prompt] | Window
 MAX_REJECTS_KEPT: Final = 100_000
 """Number of rejects that are listed one by one; further ones are only counted."""
 PARALLEL_CLUSTERS: Final = 500
-"""Number of clusters from which several processes describe them. Starting the processes takes about a second."""
+"""Number of clusters from which the engine describes them. Starting its processes takes about a second."""
 
 
 # ---------------------------------------------------------------- read
@@ -130,7 +128,7 @@ def read_corpus(
     reject_count = 0
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=registry,
-        min_senders=settings.min_accounts, workers=processes(settings.workers),
+        min_senders=settings.min_accounts, engine=context.engine,
         shards=window.shards if window else shards, folder=context.scratch, since=window.since if window else None,
         find_preambles=settings.find_preambles, kept_preambles=window.preambles if window else (),
     ) as builder:  # fmt: skip
@@ -395,12 +393,11 @@ def describe(
         known: results of splitting clusters, by position, that an earlier scan found and that are not looked for again.
         remember: return the results of splitting the other clusters, for a later scan.
     """
-    settings, unknown = context.settings, len(assigned) - len(known or ())
-    with ProcessPool(processes(settings.workers) if unknown >= PARALLEL_CLUSTERS else 1) as pool:
-        return refine_clusters(
-            assigned, corpus, parts, wording.vectors, min_accounts=settings.min_accounts, known=known,
-            remember=remember, pool=pool,
-        )  # fmt: skip
+    unknown = len(assigned) - len(known or ())
+    return refine_clusters(
+        assigned, corpus, parts, wording.vectors, min_accounts=context.settings.min_accounts, known=known,
+        remember=remember, engine=context.engine if unknown >= PARALLEL_CLUSTERS else None,
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- campaigns and measures
@@ -439,14 +436,13 @@ def add_accounts(
         all candidates, the clusters with the new ones, and which accounts are near each other.
     """
     settings = context.settings
-    with ProcessPool(1) as pool:
-        source = TemplateSource(
-            corpus=corpus, parts=parts, vectors=wording.vectors, min_accounts=settings.min_accounts, pool=pool
-        )
-        return with_accounts(
-            campaigns, refined, source, volume=volume.prompts, fields=fields, fdr=settings.fdr,
-            link_log_p=settings.link_log_p, threads=settings.threads, seed=settings.seed,
-        )  # fmt: skip
+    source = TemplateSource(
+        corpus=corpus, parts=parts, vectors=wording.vectors, min_accounts=settings.min_accounts
+    )  # fmt: skip
+    return with_accounts(
+        campaigns, refined, source, volume=volume.prompts, fields=fields, fdr=settings.fdr,
+        link_log_p=settings.link_log_p, threads=settings.threads, seed=settings.seed,
+    )  # fmt: skip
 
 
 def measure(
@@ -454,7 +450,9 @@ def measure(
 ) -> list[MeasuredCandidate]:
     """Measures every candidate."""
     with context.progress("evidence", len(campaigns)) as advance:
-        return measure_candidates(campaigns, scan, reference, seed=context.settings.seed, advance=advance)
+        return measure_candidates(
+            campaigns, scan, reference, seed=context.settings.seed, advance=advance, engine=context.engine
+        )
 
 
 # ---------------------------------------------------------------- all of them

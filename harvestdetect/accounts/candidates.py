@@ -209,7 +209,6 @@ def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:
         source.parts,
         source.vectors,
         min_accounts=source.min_accounts,
-        pool=source.pool,
     )
     found = [
         _Cluster(item, description, refined.templates[number])

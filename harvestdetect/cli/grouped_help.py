@@ -20,7 +20,10 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         *("encoder", "model", "allow_download", "registry", "no_registry", "no_preambles"),
         *("min_accounts", "selection", "calibration", "seed"),
     ),
-    "Resources": ("threads", "workers", "memory_gb", "estimate", "work", "cache", "no_cache", "device"),
+    "Resources": (
+        *("threads", "workers", "engine", "ray_address", "memory_gb", "estimate", "work", "cache", "no_cache"),
+        "device",
+    ),
 }
 """Heading of a group -> the parameters of its options. All others are in the last group, ``Options``."""
 

@@ -202,6 +202,16 @@ _SCAN_OPTIONS: Final = (
     click.option("--threads", type=int, metavar="N", help="Number of threads; 0 uses all cores.  [default: 0]"),
     _WORKERS,
     click.option(
+        "--engine", type=click.Choice(["loop", "processes", "ray"]),
+        help="Where the work runs: in one process (loop), in the --workers processes of this machine, or on the "
+        "machines of a Ray cluster (docs/engines.md). The findings are the same.  [default: processes]",
+    ),
+    click.option(
+        "--ray-address", metavar="ADDRESS",
+        help="With --engine ray: HOST:PORT, ray://HOST:PORT, or auto for a cluster that runs on this machine.  "
+        "[default: start Ray on this machine]",
+    ),
+    click.option(
         "--memory", "memory_gb", type=float, metavar="GB",
         help="Memory limit of the scan. A scan that needs more ends with an error once the dumps are read. Vectors "
         "larger than a twentieth of the limit go to a temporary file.  [default: the available memory]",

@@ -42,6 +42,7 @@ from harvestdetect.corpus.tables import (
 from harvestdetect.corpus.taking_out import sample_of, take_out
 from harvestdetect.corpus.turns import SENT, leave_out_resent
 from harvestdetect.data import NO_TIME, WHOLE_KINDS, Batch, Corpus, FieldColumn, Preamble, Prompts
+from harvestdetect.engines.engine import Engine
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, changes, packed_pairs, pairs, unique
 from harvestdetect.util.scratch import Place
 from harvestdetect.util.texts import TextFile, Texts, unpack
@@ -91,7 +92,7 @@ class _Pieces:
 class CorpusBuilder:
     """Takes blocks of prompts and builds a :class:`Corpus` from them.
 
-    What is taken goes to files without names. Memory is used for one block per process, and for what :meth:`finish`
+    What is taken goes to files without names. Memory is used for one block per worker, and for what :meth:`finish`
     needs. The result depends neither on the order of blocks nor on the number of processes. A builder that is not
     finished must be closed; it is its own context manager.
 
@@ -100,7 +101,7 @@ class CorpusBuilder:
         max_windows: pieces of a long part besides head and tail.
         min_senders: number of accounts that must have sent a sentence for it to be a segment.
         registry: scaffolds to take out; None takes out nothing.
-        workers: processes that prepare blocks once there are many; 0 and 1 start none.
+        engine: prepares blocks once there are many; None prepares all in this process.
         shards: keeps the prepared blocks of whole files, see :meth:`add_file`. It must cut as the builder does.
         folder: of the files, see :class:`~harvestdetect.util.scratch.ScratchFile`.
         since: Unix seconds. Earlier prompts are left out, those without a time are not; None takes all.
@@ -119,7 +120,7 @@ class CorpusBuilder:
         max_windows: int = 4,
         min_senders: int = 10,
         registry: Registry | None = None,
-        workers: int = 1,
+        engine: Engine | None = None,
         shards: ShardFolder | None = None,
         folder: Place = None,
         since: int | None = None,
@@ -128,7 +129,7 @@ class CorpusBuilder:
     ) -> None:
         """Many parameters because each is one choice of the caller."""
         self._cutting = Cutting(segment_characters=segment_characters, max_windows=max_windows, registry=registry)
-        self._preparer = ParallelPreparer(self._cutting, self._take, workers=workers, shards=shards)
+        self._preparer = ParallelPreparer(self._cutting, self._take, engine=engine, shards=shards)
         self._min_senders = min_senders
         self._folder = folder
         self._since = since
@@ -163,7 +164,7 @@ class CorpusBuilder:
         return self._known
 
     def close(self) -> None:
-        """Ends the processes. Blocks that are not prepared yet are dropped."""
+        """Lets the engine rest. Blocks that are not prepared yet are dropped."""
         self._preparer.close()
 
     # ------------------------------------------------------------ taking
@@ -483,7 +484,6 @@ def build_corpus(
     max_windows: int = 4,
     min_senders: int = 10,
     registry: Registry | None = None,
-    workers: int = 1,
 ) -> Corpus:
     """The corpus of all prompts in ``batches``; see :class:`CorpusBuilder`."""
     with CorpusBuilder(
@@ -491,7 +491,6 @@ def build_corpus(
         max_windows=max_windows,
         min_senders=min_senders,
         registry=registry,
-        workers=workers,
     ) as builder:
         for batch in batches:
             builder.add(batch.prompts)

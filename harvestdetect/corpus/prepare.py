@@ -7,7 +7,6 @@ block alone and may run in another process. Its result may be kept and used agai
 from __future__ import annotations
 
 import hashlib
-import signal
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -23,7 +22,7 @@ from harvestdetect.data import PART, SYSTEM
 from harvestdetect.util.arrays import Bools, Bytes, Ints, Ints32, Words, pairs
 from harvestdetect.util.texts import pack
 
-__all__ = ["prepare", "prepare_in_worker", "start_worker"]
+__all__ = ["prepare"]
 
 _OTHERS: Final = ("assistant", "tool", "function")
 """Roles of what neither the user nor the operator wrote. It is compared only where there is nothing else."""
@@ -74,24 +73,6 @@ def prepare(block: pa.RecordBatch, cutting: Cutting) -> PreparedBlock:
         turn_count=turn_count,
         turn=turn,
     )
-
-
-# ---------------------------------------------------------------- in another process
-
-_cutting = Cutting()
-
-
-def start_worker(cutting: Cutting) -> None:
-    """Makes this process ready to prepare blocks for another one. Only the other one reacts to Ctrl-C."""
-    global _cutting
-    _cutting = cutting
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pa.set_cpu_count(1)
-
-
-def prepare_in_worker(block: pa.RecordBatch) -> PreparedBlock:
-    """:func:`prepare` in a process that :func:`start_worker` made ready."""
-    return prepare(block, _cutting)
 
 
 # ---------------------------------------------------------------- messages and parts

@@ -1,34 +1,32 @@
-"""Prepares blocks of prompts in this or in other processes, in order, and keeps the prepared files."""
+"""Prepares blocks of prompts on an engine, in order, and keeps the prepared files."""
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from harvestdetect.corpus.block import Cutting, PreparedBlock
-from harvestdetect.corpus.prepare import prepare, prepare_in_worker, start_worker
+from harvestdetect.corpus.prepare import prepare
 from harvestdetect.corpus.shard_file import Shard
 from harvestdetect.corpus.shards import ShardFolder, ShardWriter
 from harvestdetect.data import NO_PROMPTS, Batch
+from harvestdetect.engines.engine import Engine
+from harvestdetect.engines.loop import Loop
+from harvestdetect.engines.sharing import Here, Shared
 from harvestdetect.errors import CacheError, UnreadableError
 from harvestdetect.util.arrays import Ints32
-
-if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
 
 __all__ = ["ParallelPreparer"]
 
 START_ROWS: Final = 50_000
-"""Number of rows above which other processes are started, which takes a second."""
+"""Number of rows above which blocks are sent to the engine, whose processes take a second to start."""
 AHEAD: Final = 1
-"""Number of queued blocks in addition to one for each process."""
+"""Number of queued blocks in addition to one for each worker."""
 
 Take: TypeAlias = Callable[[PreparedBlock, Ints32], object]
 
@@ -37,12 +35,16 @@ Take: TypeAlias = Callable[[PreparedBlock, Ints32], object]
 class _Wanted:
     """A block that is being prepared, or the end of a file."""
 
-    block: pa.RecordBatch | None
-    """None: the end of the file."""
     file: Ints32
     """int32[r]: the file of every row."""
     writer: ShardWriter | None
-    result: Future[PreparedBlock] | None = None
+    result: Callable[[], PreparedBlock] | None = None
+    """Waits for the prepared block; None at the end of a file."""
+
+
+def _prepared(block: pa.RecordBatch, cutting: Shared[Cutting]) -> PreparedBlock:
+    """:func:`~harvestdetect.corpus.prepare.prepare` on an engine."""
+    return prepare(block, cutting.value())
 
 
 def _shard(shards: ShardFolder | None, name: str, sha256: str | None) -> Shard | None:
@@ -70,22 +72,25 @@ class ParallelPreparer:
     Args:
         cutting: how prompts are cut.
         take: called with each prepared block, and the file of every row, int32[r].
-        workers: processes that prepare blocks once there are many; 0 and 1 start none.
+        engine: prepares blocks once there are many; None prepares all in this process.
         shards: keeps the prepared blocks of whole files, see :meth:`add_file`. It must cut in the same way.
 
     Raises:
         ValueError: ``shards`` cuts prompts in another way.
     """
 
-    def __init__(self, cutting: Cutting, take: Take, *, workers: int = 1, shards: ShardFolder | None = None) -> None:
+    def __init__(
+        self, cutting: Cutting, take: Take, *, engine: Engine | None = None, shards: ShardFolder | None = None
+    ) -> None:
         if shards is not None and shards.cutting != cutting:
             raise ValueError(f"the shards in {shards.folder} are not cut as the corpus is to be")
         self._cutting = cutting
         self._take = take
-        self._workers = workers
+        self._engine: Engine = Loop() if engine is None else engine
+        self._shared: Shared[Cutting] | None = None
+        """How prompts are cut, where the workers of the engine can read it; None before there are many blocks."""
         self._shards = shards
         self._rows = 0
-        self._pool: ProcessPoolExecutor | None = None
         self._wanted: deque[_Wanted] = deque()
 
     def __len__(self) -> int:
@@ -103,15 +108,14 @@ class ParallelPreparer:
         self._go_on(0)
 
     def close(self) -> None:
-        """Ends the processes. Blocks that are not prepared yet are dropped, and no more can be taken."""
+        """Lets the engine rest. Blocks that are not prepared yet are dropped, and no more can be taken."""
         self._take = _closed  # the owner of the function may refer to this object, and keep files open with it
         for wanted in self._wanted:
             if wanted.writer is not None:
                 wanted.writer.discard()
         self._wanted.clear()
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
+        if self._shared is not None:
+            self._engine.rest()
 
     def add(self, block: pa.RecordBatch) -> None:
         """Takes a block of ``PROMPT_SCHEMA``."""
@@ -168,7 +172,7 @@ class ParallelPreparer:
             if writer is not None and not whole:
                 writer.discard()
         if writer is not None:
-            self._wanted.append(_Wanted(None, np.empty(0, np.int32), writer))
+            self._wanted.append(_Wanted(file=np.empty(0, np.int32), writer=writer))
             self._go_on()
 
     def _writer(self, name: str) -> ShardWriter | None:
@@ -194,39 +198,21 @@ class ParallelPreparer:
             self._shards.lose(error)
 
     def _want(self, block: pa.RecordBatch, file: Ints32, writer: ShardWriter | None) -> None:
-        """Queues a block, in this or in another process, and passes on the blocks that are due."""
+        """Queues a block, and passes on the blocks that are due."""
         self._rows += block.num_rows
-        wanted = _Wanted(block, file, writer)
-        self._wanted.append(wanted)
-        if self._workers > 1 and self._rows > START_ROWS:
-            try:
-                wanted.result = self._processes().submit(prepare_in_worker, block)
-            except (BrokenExecutor, OSError):  # a full /dev/shm has no room for the queues of processes
-                self._give_up()
+        if self._shared is None and self._engine.workers > 1 and self._rows > START_ROWS:
+            self._shared = self._engine.share(self._cutting)
+        if self._shared is None:
+            result = Loop().submit(_prepared, block, Here(self._cutting))
+        else:
+            result = self._engine.submit(_prepared, block, self._shared)
+        self._wanted.append(_Wanted(writer=writer, file=file, result=result))
         self._go_on()
-
-    def _processes(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            from concurrent.futures import ProcessPoolExecutor
-            from multiprocessing import get_context
-
-            self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=get_context("spawn"), initializer=start_worker, initargs=(self._cutting,)
-            )
-            weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
-        return self._pool
-
-    def _give_up(self) -> None:
-        """Prepares everything in this process from now on, because a process was killed or cannot be started."""
-        self._workers = 1
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
 
     def _go_on(self, ahead: int = AHEAD) -> None:
         """Passes on blocks in order, until no more of them are queued than allowed."""
         try:
-            while len(self._wanted) > (ahead + self._workers if ahead and self._pool is not None else 0):
+            while len(self._wanted) > (ahead + self._engine.workers if ahead and self._shared is not None else 0):
                 self._settle()
         except BaseException:
             self.close()
@@ -235,18 +221,11 @@ class ParallelPreparer:
     def _settle(self) -> None:
         """Waits for the first block in the queue and passes it on."""
         wanted = self._wanted[0]
-        if wanted.block is None:
+        if wanted.result is None:
             assert wanted.writer is not None
             self._keep(wanted.writer, None)
         else:
-            block = None
-            if wanted.result is not None:
-                try:
-                    block = wanted.result.result()
-                except (BrokenExecutor, CancelledError):
-                    self._give_up()
-            if block is None:
-                block = prepare(wanted.block, self._cutting)
+            block = wanted.result()
             if wanted.writer is not None:
                 self._keep(wanted.writer, block)
             self._take(block, wanted.file)

@@ -65,8 +65,13 @@ class StaticEncoder:
             f"{ENCODING_VERSION} {UNLEARNT_VERSION} {segmenter()} {model.digest}".encode()
         ).hexdigest()
         self.dimensions = int(model.matrix.shape[1])
+        self._model = model
         self._matrix = np.concatenate([model.matrix, _directions(model.matrix)])
         self._tokens = _Tokens(Tokenizer.from_str(model.tokenizer), first_direction=len(model.matrix))
+
+    def __reduce__(self) -> tuple[type[StaticEncoder], tuple[StaticModel]]:
+        """Another process makes the encoder of the same model. The remembered tokens stay here."""
+        return StaticEncoder, (self._model,)
 
     def encode(self, texts: Sequence[str]) -> Floats32:
         """Unit rows, float32[n, d], in the order of the texts."""

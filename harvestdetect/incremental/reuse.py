@@ -52,6 +52,7 @@ INDIFFERENT: Final = frozenset(
     {
         *("allow_download", "batch_size", "cache", "device", "format", "max_expansion", "max_line_bytes"),
         *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers", "query", "table", "since_column"),
+        *("engine", "ray_address"),
     }
 )
 """Settings that change no finding if the dumps are the same."""
@@ -181,7 +182,9 @@ class _Reuse:
         carried = load_candidates(self.folder, campaigns, scan.described, scan.corpus, self.carried)
         known = carried.known
         with context.progress("evidence", len(campaigns)) as advance:
-            found = measure_candidates(campaigns, scan, reference, seed=settings.seed, advance=advance, known=known)
+            found = measure_candidates(
+                campaigns, scan, reference, seed=settings.seed, advance=advance, known=known, engine=context.engine
+            )
         far = self.scale.are_far(found)
         reused = {i for i in known if far[i]}
         if len(reused) < len(known):

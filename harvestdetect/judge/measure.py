@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol, get_args
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import longest_part_words
 from harvestdetect.corpus.known_templates import known as known_entry
 from harvestdetect.data import NO_TIME, BenignExplanation, Campaign, Evidence, Family, SharedValue, Verdict
+from harvestdetect.engines.engine import Engine, lots, map_in_order
+from harvestdetect.engines.sharing import Shared
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext, Reference, ScanData, look_closer, observe
 from harvestdetect.evidence.explanations import EXPLANATIONS, Explanation, ExplanationInputs, explained
 from harvestdetect.evidence.load import even_load_ratio
@@ -29,6 +32,10 @@ from harvestdetect.util.machine import cores
 __all__ = ["CandidateLike", "MeasuredCandidate", "judgements_of", "measure_candidates", "with_bits"]
 
 
+PARALLEL_CANDIDATES: Final = 500
+"""Number of candidates from which the engine measures them. Starting its processes takes about a second."""
+CANDIDATES_PER_TASK: Final = 16
+"""Most candidates that a task of an engine measures."""
 SIGNIFICANT: Final = 0.05
 """Largest p-value of a measure beyond text that calls for a closer look. It decides nothing, because the measures of a
 closer look have no row in the ledger. Chosen."""
@@ -79,8 +86,11 @@ def measure_candidates(
     known: Mapping[int, MeasuredCandidate] | None = None,
     measures: Sequence[Measure] = MEASURES,
     explanations: Sequence[Explanation] = EXPLANATIONS,
+    engine: Engine | None = None,
 ) -> list[MeasuredCandidate]:
     """Measures candidates, several at a time.
+
+    Many parameters because all but the first three are independent options.
 
     Args:
         campaigns: the candidates.
@@ -91,22 +101,48 @@ def measure_candidates(
         known: by position, measures of an earlier scan that are reused.
         measures: the table to take measures from.
         explanations: the table of benign explanations to test.
+        engine: measures many candidates, if the tables are those of the package; None: threads of this process do.
     """
     context = MeasureContext(scan=scan, reference=reference)
+    found: dict[int, MeasuredCandidate] = dict(known or {})
+    advance(len(found))
+    new = [i for i in range(len(campaigns)) if i not in found]
+    plain = measures is MEASURES and explanations is EXPLANATIONS
+    if engine is not None and engine.workers > 1 and plain and len(new) >= PARALLEL_CANDIDATES:
+        for one in (scan.corpus, scan.parts):
+            engine.share(one)
+        work = engine.share(_Work(campaigns=campaigns, context=context, seed=seed))
+        rows = lots(new, engine, most=CANDIDATES_PER_TASK)
+        for some, measured in zip(rows, map_in_order(engine, partial(_measure_some, work), rows), strict=True):
+            found.update(zip(some, measured, strict=True))
+            advance(len(some))
+        return [found[i] for i in range(len(campaigns))]
 
     def measure(position: int) -> MeasuredCandidate:
-        before = known.get(position) if known else None
-        if before is not None:
-            return before
         candidate = observe(campaigns[position], context, seed=seed)
         return _measured(candidate, context, measures, explanations)
 
-    found = []
     with ThreadPoolExecutor(scan.threads or cores()) as pool:
-        for measured in pool.map(measure, range(len(campaigns))):
-            found.append(measured)
+        for position, one_measured in zip(new, pool.map(measure, new), strict=True):
+            found[position] = one_measured
             advance(1)
-    return found
+    return [found[i] for i in range(len(campaigns))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What the tasks of an engine have in common."""
+
+    campaigns: Sequence[Campaign]
+    context: MeasureContext
+    seed: int
+
+
+def _measure_some(work: Shared[_Work], rows: Sequence[int]) -> list[MeasuredCandidate]:
+    """Measures some candidates; it runs on an engine."""
+    known = work.value()
+    observed = (observe(known.campaigns[i], known.context, seed=known.seed) for i in rows)
+    return [_measured(candidate, known.context, MEASURES, EXPLANATIONS) for candidate in observed]
 
 
 def judgements_of(

@@ -16,6 +16,7 @@ from harvestdetect.corpus.prepare_parallel import ParallelPreparer
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Batch, Reject, SourceFile
 from harvestdetect.dump import Dumps
+from harvestdetect.engines.engine import Engine
 from harvestdetect.errors import ClockError
 from harvestdetect.state.clock import AHEAD_OF_NOW, Guard, Span
 from harvestdetect.state.store import Store, damaged
@@ -91,7 +92,7 @@ class _Read:
 
 
 def ingest(
-    dumps: Dumps, store: Store, shards: ShardFolder, *, workers: int, moment: Moment, at_most: int, tell: Tell
+    dumps: Dumps, store: Store, shards: ShardFolder, *, engine: Engine, moment: Moment, at_most: int, tell: Tell
 ) -> Ingested:
     """Reads the files that the state does not have.
 
@@ -102,7 +103,7 @@ def ingest(
         dumps: their files.
         store: with its lock.
         shards: of the state.
-        workers: processes that prepare texts.
+        engine: prepares texts.
         moment: of the run. A file that left the window is not read again unless the window covers it now.
         at_most: rejects that are kept in full.
         tell: receives a sentence about files that were there before, and about those that have the same rows.
@@ -127,7 +128,7 @@ def ingest(
             done.known_digests.add(sha256)
             continue
         before = (len(done.rejects), done.reject_count)
-        with ParallelPreparer(shards.cutting, take, workers=workers, shards=shards) as preparer:
+        with ParallelPreparer(shards.cutting, take, engine=engine, shards=shards) as preparer:
             read: SourceFile | None = None
             for batch in preparer.add_file(file.batches, file=file.position, name=file.name, sha256=sha256):
                 read = _told(batch, done, at_most) or read

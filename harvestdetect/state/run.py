@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -15,6 +15,7 @@ from harvestdetect.context import Progress
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps
+from harvestdetect.engines.choose import open_engine
 from harvestdetect.errors import CacheError, StateError, UnreadableError, UsageError
 from harvestdetect.pipeline import detect
 from harvestdetect.settings import Settings
@@ -37,7 +38,7 @@ from harvestdetect.state.prepared import (
 from harvestdetect.state.reconcile import Change, Reconciled, reconcile
 from harvestdetect.state.record_campaigns import record_campaigns
 from harvestdetect.state.store import Store
-from harvestdetect.util.machine import processes
+from harvestdetect.util.disk import SpareFolder
 
 __all__ = ["Run", "RunOptions", "scan_into"]
 
@@ -249,10 +250,9 @@ def _judge(run: _Begun, dumps: Dumps, sentences: Sequence[str]) -> _Judged:
 
 
 def _ingest(run: _Begun, dumps: Dumps, moment: Moment, note: Callable[[str], None]) -> Ingested:
-    return ingest(
-        dumps, run.store, run.shards, workers=processes(run.settings.workers), moment=moment,
-        at_most=MAX_REJECTS_KEPT, tell=note,
-    )  # fmt: skip
+    folder = SpareFolder(run.store.folder, what="state")
+    with closing(open_engine(run.settings, scratch=folder)) as engine:
+        return ingest(dumps, run.store, run.shards, engine=engine, moment=moment, at_most=MAX_REJECTS_KEPT, tell=note)
 
 
 def _window_start(store: Store, window: int) -> int | None:

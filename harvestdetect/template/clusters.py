@@ -11,7 +11,6 @@ from harvestdetect.corpus.by_prompt import PromptSegments, cluster_texts
 from harvestdetect.data import Corpus, Template
 from harvestdetect.template.description import Description, describe
 from harvestdetect.util.arrays import AnyInts, Floats32, Ints32, unique, unit
-from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.redact import redact
 from harvestdetect.util.vectors import Rows
 
@@ -33,8 +32,6 @@ class Source:
     """float16[n, d], unit rows but for rounding, of all segments in the wording view."""
     min_accounts: int
     """Accounts that a subcluster needs."""
-    pool: ProcessPool
-    """Processes that align texts."""
 
     def texts(self, item: Assigned, at_most: int) -> tuple[list[str], Ints32]:
         """Texts that show what a cluster is; see :func:`harvestdetect.corpus.by_prompt.cluster_texts`."""
@@ -62,8 +59,7 @@ class Described:
 def described(item: Assigned, source: Source) -> Described:
     """The template of a cluster."""
     texts, segments = source.texts(item, TEXTS_PER_CLUSTER)
-    description, template = source.pool.call(
-        template_of,
+    description, template = template_of(
         texts,
         unit(source.vectors[segments]),
         channel=item.cluster.channel,

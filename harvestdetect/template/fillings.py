@@ -59,13 +59,8 @@ def _shares(
     for first in range(0, count, TEXTS_PER_READ):
         last = min(first + TEXTS_PER_READ, count)
         texts = read_representatives(source.corpus, shown, first, last)
-        share[:, first:last] = source.pool.call(_kept_shares, templates, texts, redacted=redacted)
+        share[:, first:last] = kept_shares(templates, [redact(text) for text in texts] if redacted else texts)
     return share[:, shown.back], shown.back >= 0
-
-
-def _kept_shares(templates: Sequence[Sequence[str]], texts: Sequence[str], *, redacted: bool) -> Floats:
-    """As :func:`harvestdetect.template.alignment.kept_shares`; it runs in another process."""
-    return kept_shares(templates, [redact(text) for text in texts] if redacted else texts)
 
 
 # ---------------------------------------------------------------- segments in prompts

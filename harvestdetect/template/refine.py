@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from harvestdetect.cluster.assign import Assigned
 from harvestdetect.corpus.by_prompt import PromptSegments, segments_by_prompt
 from harvestdetect.data import Corpus, Template
-from harvestdetect.template.clusters import Source, described, with_counts_of
+from harvestdetect.engines.engine import Engine, lots, map_in_order
+from harvestdetect.engines.loop import Loop
+from harvestdetect.engines.sharing import Shared
+from harvestdetect.template.clusters import Described, Source, described, with_counts_of
 from harvestdetect.template.description import Description, has_words, is_template
 from harvestdetect.template.fillings import all_true, fills_template, segments_in_prompts
 from harvestdetect.template.mixtures import same_templates
@@ -26,10 +30,12 @@ from harvestdetect.template.splitting import (
     subcluster_of_segments,
 )
 from harvestdetect.util.arrays import Bools, unique
-from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.vectors import Rows
 
 __all__ = ["Refined", "refine_clusters"]
+
+CLUSTERS_PER_TASK: Final = 16
+"""Most clusters that a task of an engine describes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +61,7 @@ def refine_clusters(
     min_accounts: int,
     known: Mapping[int, Split] | None = None,
     remember: bool = False,
-    pool: ProcessPool | None = None,
+    engine: Engine | None = None,
 ) -> Refined:
     """Splits mixed clusters, merges clusters of the same template, and gives each its template.
 
@@ -67,18 +73,19 @@ def refine_clusters(
         min_accounts: accounts that a subcluster needs.
         known: how an earlier scan split some of the clusters, by position. These are split in the same way.
         remember: whether to return how the other clusters were split, for a later scan.
-        pool: processes that align texts; None aligns them in this process.
+        engine: aligns texts; None aligns them in this process.
     """
-    source = Source(corpus=corpus, parts=parts, vectors=vectors, min_accounts=min_accounts, pool=pool or ProcessPool())
+    engine = engine or Loop()
+    for one in (corpus, parts):
+        engine.share(one)
     known = known or {}
     segments = segments_by_prompt(corpus) if known or remember else None
+    source = Source(corpus=corpus, parts=parts, vectors=vectors, min_accounts=min_accounts)
+    work = engine.share(_Work(assigned=assigned, source=source, known=known, segments=segments))
     # split every cluster, as before where that is known
-    found = list(
-        source.pool.over(
-            lambda i: _split_one(assigned[i], known.get(i), source, segments),
-            range(len(assigned)),
-        )
-    )
+    rows = lots(range(len(assigned)), engine, most=CLUSTERS_PER_TASK)
+    parted = [one for some in map_in_order(engine, partial(_split_some, work), rows) for one in some]
+    found = [[one.of(assigned[i]) for one in parted[i]] for i in range(len(assigned))]
     new = _new_splits(assigned, found, known, segments) if remember and segments is not None else {}
     splits = {**known, **new}
     # leaves of a tree that are no templates are dropped
@@ -89,14 +96,10 @@ def refine_clusters(
         if not subcluster.item.cluster.channel.endswith("/leaf") or is_template(subcluster.described.description)
     ]
 
-    def finished(group: list[int]) -> _Finished:
-        one = _merged([kept[i].subcluster for i in group], source)
-        origin = kept[group[0]].origin if len(group) == 1 else None
-        return _filtered(one, origin, source, None if origin is None else splits[origin], segments)
-
     # merge clusters of the same template, then drop prompts that do not fill it
-    groups = same_templates([one.subcluster.described.description for one in kept])
-    ended = list(source.pool.over(finished, groups))
+    groups = [[kept[i] for i in group] for group in same_templates([k.subcluster.described.description for k in kept])]
+    alike = lots([_Group(group, _split_of(group, splits)) for group in groups], engine, most=CLUSTERS_PER_TASK)
+    ended = [one for some in map_in_order(engine, partial(_finish_some, work), alike) for one in some]
     return Refined(
         assigned=[one.subcluster.item for one in ended],
         descriptions=[one.subcluster.described.description for one in ended],
@@ -108,11 +111,40 @@ def refine_clusters(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What the tasks of an engine have in common."""
+
+    assigned: Sequence[Assigned]
+    source: Source
+    known: Mapping[int, Split]
+    segments: PromptSegments | None
+
+
+class _Part(NamedTuple):
+    """A subcluster on its way from a task. A cluster that stayed whole is not sent back."""
+
+    item: Assigned | None
+    described: Described
+
+    def of(self, whole: Assigned) -> Subcluster:
+        """The subcluster, given the cluster that it is of."""
+        return Subcluster(whole if self.item is None else self.item, self.described)
+
+
 class _Kept(NamedTuple):
     """A subcluster, and the position of the cluster in the input whose split is known."""
 
     subcluster: Subcluster
     origin: int | None
+
+
+class _Group(NamedTuple):
+    """Subclusters of one template."""
+
+    kept: list[_Kept]
+    before: Split | None
+    """The split of the cluster of the only one, where it is known."""
 
 
 class _Finished(NamedTuple):
@@ -122,6 +154,33 @@ class _Finished(NamedTuple):
     origin: int | None
     fills: Bools | None
     """bool[s]: whether the prompts with each segment of the input cluster were found to fill; None: nothing new."""
+
+
+def _split_some(work: Shared[_Work], rows: Sequence[int]) -> list[list[_Part]]:
+    """Splits some clusters, as an earlier scan did where that is known; it runs on an engine."""
+    known = work.value()
+    found = []
+    for i in rows:
+        whole = known.assigned[i]
+        some = _split_one(whole, known.known.get(i), known.source, known.segments)
+        found.append([_Part(None if item is whole else item, described) for item, described in some])
+    return found
+
+
+def _split_of(group: Sequence[_Kept], splits: Mapping[int, Split]) -> Split | None:
+    """The split of the cluster of the only subcluster of a group, where it is known."""
+    origin = group[0].origin if len(group) == 1 else None
+    return None if origin is None else splits[origin]
+
+
+def _finish_some(work: Shared[_Work], groups: Sequence[_Group]) -> list[_Finished]:
+    """Merges subclusters of one template, and drops the prompts that do not fill it; it runs on an engine."""
+    source, segments = work.value().source, work.value().segments
+    found = []
+    for kept, before in groups:
+        one = _merged([k.subcluster for k in kept], source)
+        found.append(_filtered(one, None if before is None else kept[0].origin, source, before, segments))
+    return found
 
 
 def _split_one(

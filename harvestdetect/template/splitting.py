@@ -86,7 +86,7 @@ def _side_by_side(item: Assigned, description: Description, source: Source) -> l
     if is_rigid(description) or description.shared < SHARED_WORDS / 2:
         return []
     texts, segments = source.texts(item, MIXED_TEXTS)
-    inside = source.pool.call(templates_within, texts, unit(source.vectors[segments]))
+    inside = templates_within(texts, unit(source.vectors[segments]))
     return _by_template(best_filled(inside, item, source), item, source) if inside else []
 
 
@@ -105,7 +105,7 @@ def _with_common_clause(item: Assigned, description: Description, source: Source
     if besides < SHARED_WORDS:  # a text of usual length has no words for a template besides the clause
         return []
     texts, _ = source.texts(item, MIXED_TEXTS)
-    inside = source.pool.call(_templates_by_words, texts, description.fixed + SHARED_WORDS)
+    inside = templates_within(texts, word_vectors(texts), words=description.fixed + SHARED_WORDS)
     if len(inside) < 2:
         return []
     best = best_filled(inside, item, source)
@@ -116,11 +116,6 @@ def _with_common_clause(item: Assigned, description: Description, source: Source
     if len(returning) < source.min_accounts or loyal < MIN_LOYAL * len(returning):
         return []
     return _by_template(best, item, source)
-
-
-def _templates_by_words(texts: Sequence[str], words: int) -> list[Description]:
-    """The templates within some texts, halved by the words that they have; it runs in another process."""
-    return templates_within(texts, word_vectors(texts), words=words)
 
 
 def _returning(account: AnyInts) -> AnyInts:

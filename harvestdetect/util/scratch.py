@@ -6,7 +6,7 @@ import os
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,35 @@ class ScratchFile:
             self._open(self._folder, size)
         except OSError as error:
             self._failed("make", error)
+
+    @classmethod
+    def opened(cls, path: str) -> Self:
+        """A file of another process, for reading.
+
+        Args:
+            path: see :attr:`path`, or of a copy.
+
+        Raises:
+            ScratchError: it cannot be opened.
+        """
+        file = cls.__new__(cls)
+        file._spare, file._folder = None, Path(path).parent
+        try:
+            file._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            file._failed("open", error)
+        file._close = weakref.finalize(file, os.close, file._descriptor)
+        return file
+
+    @property
+    def path(self) -> str:
+        """Where other processes of this user and machine can open the file, as long as this process has it open."""
+        return f"/proc/{os.getpid()}/fd/{self._descriptor}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return os.fstat(self._descriptor).st_size
 
     def write(self, place: int, data: memoryview) -> None:
         """Writes bytes at a place.

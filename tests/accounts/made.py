@@ -19,7 +19,6 @@ from harvestdetect.dump import batches_of
 from harvestdetect.template.clusters import Source
 from harvestdetect.template.tokens import tokens
 from harvestdetect.util.arrays import Floats, Floats32, Ints32
-from harvestdetect.util.process_pool import ProcessPool
 
 LEAST = 10
 SUBJECTS = 120
@@ -115,9 +114,7 @@ class Texts:
     @property
     def source(self) -> Source:
         """What templates are read from; texts are aligned in this process."""
-        return Source(
-            corpus=self.corpus, parts=self.parts, vectors=self.vectors, min_accounts=LEAST, pool=ProcessPool()
-        )
+        return Source(corpus=self.corpus, parts=self.parts, vectors=self.vectors, min_accounts=LEAST)
 
     @property
     def volume(self) -> Ints32:

@@ -24,7 +24,6 @@ from harvestdetect.template.refine import Refined, _filtered, refine_clusters
 from harvestdetect.template.splitting import UNKNOWN_SUBCLUSTER, Split, Subcluster, _side_by_side, _with_common_clause
 from harvestdetect.template.tokens import tokens
 from harvestdetect.util.arrays import Floats32
-from harvestdetect.util.process_pool import ProcessPool
 
 Sent = Sequence[tuple[str, str]]
 """(account, text) each."""
@@ -98,7 +97,7 @@ class Case:
     @property
     def source(self) -> Source:
         return Source(
-            corpus=self.corpus, parts=self.parts, vectors=self.vectors, min_accounts=LEAST, pool=ProcessPool()
+            corpus=self.corpus, parts=self.parts, vectors=self.vectors, min_accounts=LEAST
         )  # fmt: skip
 
     def unmixed(self, item: Assigned) -> list[Assigned]:
