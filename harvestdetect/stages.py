@@ -27,6 +27,7 @@ from harvestdetect.corpus.build import CorpusBuilder
 from harvestdetect.corpus.by_prompt import PromptSegments, first_rows, segment_starts
 from harvestdetect.corpus.copies import copies_of, copies_told
 from harvestdetect.corpus.left_out import preamble_sentence, scaffold_sentence
+from harvestdetect.corpus.prepare_files import prepare_files
 from harvestdetect.corpus.registry import Registry, load_registry
 from harvestdetect.corpus.repeats import repeats_told
 from harvestdetect.corpus.shards import ShardFolder, Window
@@ -44,7 +45,8 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.dump.values.pseudonyms import Pseudonyms
-from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
+from harvestdetect.embed.encoders import CACHED_VIEWS, Elsewhere, encode_texts, load_encoder, open_cache
+from harvestdetect.embed.transformer import runs_on_cpu
 from harvestdetect.errors import CacheError
 from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.intent import Encode
@@ -73,6 +75,8 @@ MAX_REJECTS_KEPT: Final = 100_000
 """Number of rejects that are listed one by one; further ones are only counted."""
 PARALLEL_CLUSTERS: Final = 500
 """Number of clusters from which the engine describes them. Starting its processes takes about a second."""
+PARALLEL_TEXTS: Final = 20_000
+"""Number of texts from which other machines encode them."""
 
 
 # ---------------------------------------------------------------- read
@@ -126,6 +130,8 @@ def read_corpus(
     files: list[SourceFile] = []
     rejects: list[Reject] = []
     reject_count = 0
+    if context.engine.elsewhere and shards is not None and isinstance(source, Dumps) and len(source.names) > 1:
+        prepare_files(source.names, shards, settings, context.engine)
     with CorpusBuilder(
         segment_characters=settings.segment_characters, max_windows=settings.max_windows, registry=registry,
         min_senders=settings.min_accounts, engine=context.engine,
@@ -249,6 +255,7 @@ def embed(view: View, corpus: Corpus, segments: Ints32, context: Context) -> Emb
             out=RowFile(count, dimensions, folder=context.scratch) if in_file else None,
             progress=advance,
             notes=context.note,
+            elsewhere=_elsewhere(view, count, context),
         )
     return Embedded(
         view=view,
@@ -258,6 +265,14 @@ def embed(view: View, corpus: Corpus, segments: Ints32, context: Context) -> Emb
         model=encoder.digest,
         encode=encoder.encode,
     )
+
+
+def _elsewhere(view: View, count: int, context: Context) -> Elsewhere | None:
+    """Encodes texts on other machines if there are enough texts, unless a GPU of this one does."""
+    settings, engine = context.settings, context.engine
+    if not engine.elsewhere or count < PARALLEL_TEXTS or (view == "meaning" and not runs_on_cpu(settings.device)):
+        return None
+    return Elsewhere(engine=engine, view=view, settings=settings)
 
 
 def affordable(corpus: Corpus, core: Floats32, context: Context) -> Ints32:

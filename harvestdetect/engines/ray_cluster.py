@@ -67,18 +67,26 @@ def connect(address: str | None, *, workers: int | None) -> Cluster:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address is None:
             options |= {
-                "num_cpus": workers or cores(), "include_dashboard": False, "object_store_memory": STORE_BYTES,
+                "address": "local", "num_cpus": workers or cores(), "include_dashboard": False,
+                "object_store_memory": STORE_BYTES,
             }  # fmt: skip
         else:
             _check_answers(address)
+            _use_token()
             options["address"] = address
         try:
             ray.init(**options)
         except Exception as error:  # Ray raises many kinds, also plain ones
             where = "Ray cannot be started here" if address is None else f"Ray at {address} cannot be used"
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise EngineError(f"{where}: {lines[0]}; see docs/engines.md, or use --engine processes") from None
+            raise EngineError(f"{where}: {_last_line(error)}; see docs/engines.md, or use --engine processes") from None
     return Cluster(ray=ray, cores=max(int(ray.cluster_resources().get("CPU", 1)), 1), ours=ours)
+
+
+def _use_token() -> None:
+    """Makes Ray show its token to a cluster, if there is one. By default it does so only where it starts a cluster."""
+    kept = Path.home() / ".ray" / "auth_token"
+    if kept.exists() or any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _check_answers(address: str) -> None:
@@ -129,10 +137,9 @@ def check_machines(cluster: Cluster, folder: Path) -> None:
         try:
             version, complaint = ray.get(answer, timeout=CHECK_SECONDS)
         except ray.exceptions.RayError as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise EngineError(
-                f"the machine {name} cannot run tasks of harvestdetect {__version__}: {lines[-1]}; install the same "
-                "version on all machines of Ray"
+                f"the machine {name} cannot run tasks of harvestdetect {__version__}: {_last_line(error)}; install the "
+                "same version on all machines of Ray"
             ) from None
         if version != __version__:
             raise EngineError(
@@ -146,6 +153,12 @@ def check_machines(cluster: Cluster, folder: Path) -> None:
             )
     for number in range(len(alive)):
         (folder / f"answer-{number}").unlink(missing_ok=True)
+
+
+def _last_line(error: Exception) -> str:
+    """What a message of Ray says after its traceback."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def _seen(folder: str, word: str, answer: str) -> tuple[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,19 +26,36 @@ Open: TypeAlias = Callable[..., AbstractContextManager[Any]]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """The address of two nodes with one core each."""
+    """The address of a cluster that this process is connected to: two nodes with one core each, or ``RAY_ADDRESS``."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip("ray", reason="Ray is not installed (pip install 'harvestdetect[ray]')")
+        import ray
         from ray.cluster_utils import Cluster
 
-        options = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
-        nodes = Cluster(initialize_head=True, head_node_args=options)
-        nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
+        if address := os.environ.get("RAY_ADDRESS"):
+            ray.init(address, log_to_driver=False, logging_level="ERROR")
+            yield address
+            ray.shutdown()
+            return
+        nodes = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **_options()})
+        nodes.add_node(**_options())
         nodes.wait_for_nodes()
+        ray.init(nodes.address, log_to_driver=False, logging_level="ERROR")
         yield str(nodes.address)
+        ray.shutdown()
         nodes.shutdown()
+
+
+def _options() -> dict[str, int]:
+    """Options of a node. With ports that are given, a node does not wait for its agents, which start slowly."""
+    found = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    with ExitStack() as stack:
+        for name in ("metrics_agent_port", "dashboard_agent_listen_port", "runtime_env_agent_port"):
+            listening = stack.enter_context(socket.create_server(("", 0)))
+            found[name] = listening.getsockname()[1]
+    return found
 
 
 @pytest.fixture(scope="module", params=ENGINES)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harvestdetect.util.process_pool import ProcessPool
 
 from harvestdetect.cli.main import run_command
 from harvestdetect.corpus.block import Cutting
@@ -35,7 +36,6 @@ from harvestdetect.state import open_state
 from harvestdetect.store import folder as cache_module
 from harvestdetect.store.vectors import VectorCache
 from harvestdetect.util.disk import SpareFolder, check_room, reason_of
-from harvestdetect.util.process_pool import ProcessPool
 from harvestdetect.util.scratch import ScratchFile
 from harvestdetect.util.texts import write_texts
 from harvestdetect.util.vectors import RowFile

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+from harvestdetect.util.process_pool import ProcessPool
 
 from harvestdetect import Settings, detect, read_dumps, stages
 from harvestdetect.simulate import simulate
-from harvestdetect.util.process_pool import ProcessPool
 
 
 def double(value: int, *, plus: int = 0) -> int:
