@@ -225,10 +225,12 @@ class Settings:
             if "\0" in str(getattr(self, name)):
                 raise SettingsError(f"{name} must be without a NUL character, got {str(getattr(self, name))!r}")
         self._check_report_url()
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Checks the settings that depend on another one."""
         if self.ray_address is not None and self.engine != "ray":
-            raise SettingsError(
-                f"ray_address needs the engine ray, got {self.engine}; leave it out, or set engine = ray"
-            )
+            raise SettingsError(f"ray_address needs the engine ray, got {self.engine}; leave it out, or name ray")
         if self.min_samples > self.k:
             raise SettingsError(f"min_samples must be at most k = {self.k}, got {self.min_samples}")
         if self.distance_floor >= self.distance_cap:

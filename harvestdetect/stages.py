@@ -45,8 +45,8 @@ from harvestdetect.data import (
 )
 from harvestdetect.dump import Dumps, batches_of
 from harvestdetect.dump.values.pseudonyms import Pseudonyms
-from harvestdetect.embed.encoders import CACHED_VIEWS, Elsewhere, encode_texts, load_encoder, open_cache
-from harvestdetect.embed.transformer import runs_on_cpu
+from harvestdetect.embed.elsewhere import elsewhere
+from harvestdetect.embed.encoders import CACHED_VIEWS, encode_texts, load_encoder, open_cache
 from harvestdetect.errors import CacheError
 from harvestdetect.evidence.candidate import Reference, ScanData
 from harvestdetect.evidence.intent import Encode
@@ -75,8 +75,6 @@ MAX_REJECTS_KEPT: Final = 100_000
 """Number of rejects that are listed one by one; further ones are only counted."""
 PARALLEL_CLUSTERS: Final = 500
 """Number of clusters from which the engine describes them. Starting its processes takes about a second."""
-PARALLEL_TEXTS: Final = 20_000
-"""Number of texts from which other machines encode them."""
 
 
 # ---------------------------------------------------------------- read
@@ -255,7 +253,7 @@ def embed(view: View, corpus: Corpus, segments: Ints32, context: Context) -> Emb
             out=RowFile(count, dimensions, folder=context.scratch) if in_file else None,
             progress=advance,
             notes=context.note,
-            elsewhere=_elsewhere(view, count, context),
+            encode_blocks=elsewhere(view, count, settings, context.engine),
         )
     return Embedded(
         view=view,
@@ -265,14 +263,6 @@ def embed(view: View, corpus: Corpus, segments: Ints32, context: Context) -> Emb
         model=encoder.digest,
         encode=encoder.encode,
     )
-
-
-def _elsewhere(view: View, count: int, context: Context) -> Elsewhere | None:
-    """Encodes texts on other machines if there are enough texts, unless a GPU of this one does."""
-    settings, engine = context.settings, context.engine
-    if not engine.elsewhere or count < PARALLEL_TEXTS or (view == "meaning" and not runs_on_cpu(settings.device)):
-        return None
-    return Elsewhere(engine=engine, view=view, settings=settings)
 
 
 def affordable(corpus: Corpus, core: Floats32, context: Context) -> Ints32:

@@ -37,6 +37,7 @@ FIRST: Final = (
         "tests/evidence/",
         "tests/template/",
         "tests/drill/test_run.py",
+        "tests/engines/",
     ),
 )
 """Beginnings of the names of tests, the longest first; what is not listed runs at the end."""
@@ -64,7 +65,7 @@ SLOW: Final = (
     *("tests/cli/test_simulate_command.py", "tests/corpus/test_registry.py", "tests/explain/test_explain.py"),
     *("tests/dump/test_sources.py", "tests/dump/test_limits.py", "tests/dump/test_bad_input.py"),
     *("tests/dump/test_databases.py", "tests/cli/test_pseudonym_command.py"),
-    *("tests/util/test_memory_estimate.py", "tests/util/test_process_pool.py"),
+    *("tests/util/test_memory_estimate.py", "tests/engines/"),
     "tests/report/test_page.py::test_a_browser",
 )
 """Tests that the quick run leaves out: end to end, with faults, in a browser, of the benchmarks or of the site."""

@@ -174,6 +174,6 @@ def test_what_is_imported_is_required() -> None:
     used = {distributions.get(name, name) for name in used}
     required = plain(project["dependencies"])
     extras = project["optional-dependencies"]
-    optional = plain(extras["onnx"]) | plain(extras["databases"])
+    optional = plain(extras["onnx"]) | plain(extras["databases"]) | plain(extras["ray"])
     assert used - required - optional == set(), "imported and not required"
     assert required - used == set(), "required and not imported"

@@ -17,10 +17,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,9 +35,7 @@ from harvestdetect.embed.model_files import (
 from harvestdetect.embed.onnx import OnnxError, onnx_encoder, onnx_is_installed
 from harvestdetect.embed.static import StaticEncoder
 from harvestdetect.embed.transformer import TransformerEncoder, runs_on_cpu
-from harvestdetect.engines.engine import Engine, map_in_order
-from harvestdetect.engines.sharing import Shared
-from harvestdetect.errors import CacheError, EncoderError
+from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
 from harvestdetect.store.folder import Notes, cache_folder
 from harvestdetect.store.vectors import VectorCache
@@ -51,7 +47,16 @@ from harvestdetect.util.vectors import Rows
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["CACHED_VIEWS", "Encoder", "encode_texts", "load_encoder", "open_cache", "spare_cache"]
+__all__ = [
+    "CACHED_VIEWS",
+    "Blocks",
+    "EncodeBlocks",
+    "Encoder",
+    "encode_texts",
+    "load_encoder",
+    "open_cache",
+    "spare_cache",
+]
 
 CACHED_VIEWS: Final[tuple[View, ...]] = ("meaning",)
 """Views whose vectors go to the cache. Static vectors are cheap, so they are kept only in a work folder."""
@@ -84,6 +89,12 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Floats32:
         """Unit rows, float32[n, d], in the order of the texts."""
         ...
+
+
+Blocks: TypeAlias = Sequence[npt.NDArray[np.intp]]
+"""Blocks of row numbers."""
+EncodeBlocks: TypeAlias = Callable[[Encoder, Texts, Blocks], Iterable[Floats32 | Floats16]]
+"""Makes the vectors of each block of some texts, in order."""
 
 
 # ---------------------------------------------------------------- choosing an encoder
@@ -179,7 +190,7 @@ def encode_texts(
     out: Rows | None = None,
     progress: Callable[[int], object] = lambda count: None,
     notes: Notes | None = None,
-    elsewhere: Elsewhere | None = None,
+    encode_blocks: EncodeBlocks | None = None,
 ) -> Rows:
     """The vectors of all texts, taken from the cache if they are there.
 
@@ -198,7 +209,7 @@ def encode_texts(
         out: float16[n, d] that is filled, in memory or in a file; None makes an array.
         progress: called with the number of texts done since the last call.
         notes: called with a sentence if the cache fails and has no folder that reports it.
-        elsewhere: encodes the blocks on an engine; None encodes them in this process.
+        encode_blocks: encodes the blocks, None: ``encoder`` does, in this process.
 
     Returns:
         ``out``, float16[n, d]. Its rows have length 1 up to rounding, which :func:`harvestdetect.util.arrays.unit`
@@ -215,11 +226,7 @@ def encode_texts(
     last = time.monotonic()
     try:
         blocks = list(_blocks(texts, missing, batch_size * BATCHES_PER_BLOCK, by_length=by_length))
-        made: Iterable[Floats32 | Floats16]
-        if elsewhere is None:
-            made = (encoder.encode(texts.take(block)) for block in blocks)
-        else:
-            made = elsewhere.vectors(encoder, texts, blocks)
+        made = (encode_blocks or _in_turn)(encoder, texts, blocks)
         for block, vectors in zip(blocks, made, strict=True):
             out[block] = vectors
             waiting.append(block)
@@ -233,61 +240,10 @@ def encode_texts(
     return out
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
-    """Encodes blocks of texts on an engine."""
-
-    engine: Engine
-    view: View
-    settings: Settings
-    """Workers load the encoder of the meaning view by these; that of the wording view is sent to them."""
-
-    def vectors(self, encoder: Encoder, texts: Texts, blocks: Sequence[npt.NDArray[np.intp]]) -> Iterator[Floats16]:
-        """The vectors of each block, float16[len(block), d]."""
-        sent = encoder if isinstance(encoder, StaticEncoder) else _Named(self.view, self.settings, encoder.digest)
-        work = self.engine.share(_Work(encoder=sent, texts=texts))
-        return map_in_order(self.engine, partial(_encode_block, work), blocks)
-
-
-class _Named(NamedTuple):
-    """An encoder that each worker loads."""
-
-    view: View
-    settings: Settings
-    digest: str
-    """Of the encoder."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """What the tasks of an engine have in common."""
-
-    encoder: StaticEncoder | _Named
-    texts: Texts
-
-
-_encoders: dict[str, Encoder] = {}
-"""By digest, what this process has loaded for tasks."""
-
-
-def _encode_block(work: Shared[_Work], rows: npt.NDArray[np.intp]) -> Floats16:
-    """The vectors of some texts; it runs on an engine.
-
-    Raises:
-        EncoderError: the encoder of this machine gives other vectors.
-    """
-    encoder: Encoder | _Named = (known := work.value()).encoder
-    if isinstance(encoder, _Named):
-        if encoder.digest not in _encoders:
-            loaded = load_encoder(encoder.view, settings=encoder.settings)
-            if loaded.digest != encoder.digest:
-                raise EncoderError(
-                    f"the {encoder.view} model {loaded.name} of a worker gives other vectors than the one here; "
-                    "install the same version, with the same extras, and the same model on all machines"
-                )
-            _encoders[encoder.digest] = loaded
-        encoder = _encoders[encoder.digest]
-    return encoder.encode(known.texts.take(rows)).astype(np.float16)
+def _in_turn(encoder: Encoder, texts: Texts, blocks: Blocks) -> Iterator[Floats32]:
+    """The vectors of each block, made in this process."""
+    for block in blocks:
+        yield encoder.encode(texts.take(block))
 
 
 def _fill(

@@ -22,6 +22,7 @@ from harvestdetect.corpus.build import CorpusBuilder, build_corpus
 from harvestdetect.corpus.normalize import is_wordy, normalize, sentences
 from harvestdetect.corpus.registry import load_registry
 from harvestdetect.data import FIELDS, KINDS, NO_TIME, Corpus
+from harvestdetect.engines.processes import Processes
 from tests.corpus.building import Row, block, build, row
 
 SHIPPED = load_registry(today=date(2026, 11, 24))
@@ -551,14 +552,14 @@ def test_processes_change_nothing_and_none_is_left(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(preparing, "START_ROWS", 60)
     rows, before = many(), children()
     expected = plain(build(rows, min_senders=5))
-    assert plain(build(rows, cuts=range(0, 240, 30), min_senders=5, workers=2)) == expected
+    assert plain(build(rows, cuts=range(0, 240, 30), min_senders=5, engine=Processes(2))) == expected
     assert children() == before
 
 
 def test_what_a_killed_process_was_to_do_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparing, "START_ROWS", 0)
     rows, before = many(), children()
-    with CorpusBuilder(min_senders=5, workers=2, registry=SHIPPED) as builder:
+    with CorpusBuilder(min_senders=5, engine=Processes(2), registry=SHIPPED) as builder:
         for at in range(0, 240, 30):
             builder.add(block(rows[at : at + 30]))
             if at == 60:
@@ -571,7 +572,7 @@ def test_what_a_killed_process_was_to_do_is_done_all_the_same(monkeypatch: pytes
 def test_an_error_in_a_process_is_raised_here_and_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparing, "START_ROWS", 0)
     before = children()
-    builder = CorpusBuilder(workers=2)
+    builder = CorpusBuilder(engine=Processes(2))
     wrong = block([row("a", "text")]).drop_columns(["roles"])
 
     def fill() -> None:
@@ -588,7 +589,7 @@ def test_a_builder_that_is_not_finished_ends_its_processes(monkeypatch: pytest.M
     before = children()
 
     def interrupted() -> None:
-        with CorpusBuilder(workers=2) as builder:
+        with CorpusBuilder(engine=Processes(2)) as builder:
             builder.add(block([row("a", "text")]))
             assert children() - before
             raise KeyboardInterrupt
@@ -600,7 +601,7 @@ def test_a_builder_that_is_not_finished_ends_its_processes(monkeypatch: pytest.M
 
 def test_few_rows_start_no_process() -> None:
     before = children()
-    with CorpusBuilder(workers=2) as builder:
+    with CorpusBuilder(engine=Processes(2)) as builder:
         builder.add(block([row("a", "text")]))
         assert children() == before
 

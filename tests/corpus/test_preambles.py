@@ -23,6 +23,7 @@ from harvestdetect.corpus.registry import Registry, load_registry, places, strip
 from harvestdetect.corpus.skeletons import skeleton, tokens
 from harvestdetect.data import Corpus, Preamble
 from harvestdetect.dump import batches_of
+from harvestdetect.engines.processes import Processes
 from tests.corpus.worlds import OTHER, RULES, WRAPS, Wrap, bots, people, slots, wrapped
 
 SHIPPED = load_registry(today=date(2026, 11, 24))
@@ -79,7 +80,7 @@ def test_neither_order_nor_blocks_nor_processes_change_anything(monkeypatch: pyt
     assert segments(again) == segments(corpus)
     assert list(again.display) == list(corpus.display)
     monkeypatch.setattr(preparing, "START_ROWS", 50)
-    again, same = built(rows, batch_rows=50, workers=2)
+    again, same = built(rows, batch_rows=50, engine=Processes(2))
     assert same == found
     assert segments(again) == segments(corpus)
 

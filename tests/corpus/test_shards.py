@@ -23,6 +23,7 @@ from harvestdetect.corpus.registry import load_registry
 from harvestdetect.corpus.shards import ShardFolder
 from harvestdetect.data import Batch, Corpus, Reject, SourceFile
 from harvestdetect.dump import read_dumps
+from harvestdetect.engines.processes import Processes
 from harvestdetect.errors import CacheError
 from harvestdetect.settings import Settings
 
@@ -62,7 +63,7 @@ def scan(
     rejects: list[Reject] = []
     done: list[SourceFile] = []
     with CorpusBuilder(
-        segment_characters=40, min_senders=2, registry=CUTTING.registry, shards=kept, workers=workers
+        segment_characters=40, min_senders=2, registry=CUTTING.registry, shards=kept, engine=Processes(workers)
     ) as builder:
         for position, path in enumerate(files):
             for batch in builder.add_file(batches(path), file=position, name=str(path), sha256=sha256(path)):

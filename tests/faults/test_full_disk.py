@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harvestdetect.util.process_pool import ProcessPool
 
 from harvestdetect.cli.main import run_command
 from harvestdetect.corpus.block import Cutting
@@ -26,6 +25,8 @@ from harvestdetect.dump import read_dumps
 from harvestdetect.embed import distill
 from harvestdetect.embed import encoders as encode
 from harvestdetect.embed.encoders import encode_texts, load_encoder, spare_cache
+from harvestdetect.engines.engine import map_in_order
+from harvestdetect.engines.processes import Processes
 from harvestdetect.errors import CacheError, InputError, OutputError, ScratchError
 from harvestdetect.pipeline import detect
 from harvestdetect.report import write_outputs
@@ -583,14 +584,12 @@ def test_no_room_for_the_queues_of_processes_means_one_process(monkeypatch: pyte
     def full(*_: object, **__: object) -> None:
         raise FULL
 
-    monkeypatch.setattr("harvestdetect.util.process_pool.ProcessPoolExecutor", full)
-    with ProcessPool(3) as pool:
-        assert list(pool.over(lambda x: pool.call(abs, x), [-1, 2])) == [1, 2]
-    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", full)
+    monkeypatch.setattr("harvestdetect.engines.processes.ProcessPoolExecutor", full)
+    assert list(map_in_order(Processes(3), abs, [-1, 2])) == [1, 2]
     monkeypatch.setattr("harvestdetect.corpus.prepare_parallel.START_ROWS", 10)
     taken: list[int] = []
     cutting = Cutting(segment_characters=300, max_windows=4, registry=None)
-    with ParallelPreparer(cutting, lambda block, _: taken.append(len(block.line)), workers=3) as preparer:
+    with ParallelPreparer(cutting, lambda block, _: taken.append(len(block.line)), engine=Processes(3)) as preparer:
         for batch in read_dumps(made.files, batch_rows=100):
             if batch.prompts.num_rows:
                 preparer.add(batch.prompts)
