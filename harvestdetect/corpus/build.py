@@ -484,6 +484,7 @@ def build_corpus(
     max_windows: int = 4,
     min_senders: int = 10,
     registry: Registry | None = None,
+    engine: Engine | None = None,
 ) -> Corpus:
     """The corpus of all prompts in ``batches``; see :class:`CorpusBuilder`."""
     with CorpusBuilder(
@@ -491,6 +492,7 @@ def build_corpus(
         max_windows=max_windows,
         min_senders=min_senders,
         registry=registry,
+        engine=engine,
     ) as builder:
         for batch in batches:
             builder.add(batch.prompts)

@@ -1,0 +1,140 @@
+"""A scan finds the same on every engine, byte for byte, also if a worker is killed in the middle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harvestdetect import Settings, read_dumps, stages
+from harvestdetect.context import Context, open_context
+from harvestdetect.corpus import prepare_parallel
+from harvestdetect.corpus.block import Cutting
+from harvestdetect.corpus.prepare_files import prepare_files
+from harvestdetect.corpus.shards import ShardFolder
+from harvestdetect.data import Detection
+from harvestdetect.embed.elsewhere import encode_on
+from harvestdetect.embed.encoders import load_encoder
+from harvestdetect.embed.transformer import TransformerEncoder
+from harvestdetect.engines.engine import Engine
+from harvestdetect.engines.loop import Loop
+from harvestdetect.judge import measure
+from harvestdetect.pipeline import run_scan
+from harvestdetect.report import write_outputs
+from harvestdetect.simulate import simulate
+from harvestdetect.util.texts import write_texts
+from tests.engines.conftest import Open
+from tests.engines.tasks import killed_once
+
+RESULTS = ("accounts.csv", "campaigns.jsonl", "candidates.jsonl", "prompts.parquet")
+"""Files of a scan that depend on nothing but the dump and the settings."""
+KILLED_AT = 9
+"""The call before which a worker is killed."""
+
+
+@pytest.fixture(scope="module")
+def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated dump of several files."""
+    made = simulate(tmp_path_factory.mktemp("dump"), prompts=3_000, seed=5)
+    return made.files[0].parent
+
+
+@pytest.fixture(autouse=True)
+def _always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows, clusters and candidates are enough for an engine."""
+    monkeypatch.setattr(prepare_parallel, "START_ROWS", 0)
+    monkeypatch.setattr(stages, "PARALLEL_CLUSTERS", 1)
+    monkeypatch.setattr(measure, "PARALLEL_CANDIDATES", 1)
+    monkeypatch.setattr("harvestdetect.embed.elsewhere.PARALLEL_TEXTS", 1)
+
+
+def found_on(engine: Engine | None, dump: Path, settings: Settings) -> Detection:
+    context: Context = open_context(settings)
+    if engine is not None:
+        context = replace(context, engine=engine)
+    return run_scan(read_dumps([dump], settings=settings), context).detection
+
+
+def written(detection: Detection, out: Path) -> dict[str, bytes]:
+    write_outputs(detection, out=out)
+    return {name: (out / name).read_bytes() for name in RESULTS}
+
+
+class Killing:
+    """An engine, one of whose workers is killed when it has begun a few calls."""
+
+    def __init__(self, engine: Engine, mark: str) -> None:
+        self._engine = engine
+        self._mark = mark
+        self._begun = 0
+        self._killing: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def submit(self, function: Any, /, *arguments: Any) -> Any:
+        self._begun += 1
+        if self._begun == KILLED_AT:
+            self._killing = self._engine.submit(killed_once, self._mark, 1)
+        return self._engine.submit(function, *arguments)
+
+
+@pytest.fixture(scope="module")
+def expected(dump: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a scan writes that uses no engine."""
+    detection = found_on(None, dump, Settings(encoder="fast", cache=cache, workers=1))
+    assert detection.findings
+    return written(detection, tmp_path_factory.mktemp("out"))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_findings_are_the_same_byte_for_byte(
+    engines: Open, killed: bool, dump: Path, expected: dict[str, bytes], cache: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings = Settings(encoder="fast", cache=cache, work=tmp_path / "work", threads=1)
+    mark = str(tmp_path / "mark")
+    with engines(tmp_path) as engine:
+        if killed and engine.workers == 1:
+            pytest.skip("the loop has no workers")
+        used = Killing(engine, mark) if killed else engine
+        detection = found_on(used, dump, settings)
+    assert written(detection, tmp_path / "out") == expected
+    assert not killed or Path(mark).exists()
+
+
+def test_files_are_prepared_by_workers(engines: Open, dump: Path, tmp_path: Path) -> None:
+    settings, cutting = Settings(), Cutting()
+    files = sorted(map(str, dump.iterdir()))
+    assert len(files) > 1
+    (tmp_path / "broken.jsonl").write_bytes(b"\x00\xff" * 9)
+    names = [*files, str(tmp_path / "broken.jsonl"), str(tmp_path / "gone.jsonl")]
+    with engines(tmp_path) as engine:
+        shards = ShardFolder(tmp_path / "work", settings=settings, cutting=cutting)
+        made = prepare_files(names, shards, settings, engine)
+        assert made >= len(files)
+        assert prepare_files(names, shards, settings, engine) == made - len(files)
+    alone = ShardFolder(tmp_path / "alone", settings=settings, cutting=cutting)
+    prepare_files(files, alone, settings, Loop())
+    for path in alone.folder.iterdir():
+        assert (shards.folder / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("view", ["wording", "meaning"])
+def test_vectors_are_the_same(engines: Open, view: Any, cache: Path, tmp_path: Path) -> None:
+    settings = Settings(cache=cache, threads=1)
+    encoder = load_encoder(view, settings=settings)
+    names = [f"the {i}th question is about {'a' * (i % 7)} lake and {i * i} fish" for i in range(64)]
+    blocks = [np.arange(a, a + 32) for a in (0, 32)]
+    with engines(tmp_path) as engine:
+        texts = write_texts(names, tmp_path)
+        found = list(encode_on(engine, encoder, texts, blocks, view=view, settings=settings))
+    for rows, vectors in zip(blocks, found, strict=True):
+        expected = encoder.encode([names[i] for i in rows]).astype(np.float16)
+        if isinstance(encoder, TransformerEncoder):
+            np.testing.assert_allclose(vectors, expected, atol=1e-3)
+        else:
+            np.testing.assert_array_equal(vectors, expected)
