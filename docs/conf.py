@@ -58,6 +58,7 @@ docs/state
 docs/alerts
 docs/schedule
 docs/shapes
+docs/engines
 docs/limits
 ```
 
