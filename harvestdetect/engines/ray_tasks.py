@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
@@ -44,18 +45,17 @@ class RayTasks:
         self._cluster = connect(address, workers=workers)
         self.workers = min(workers or self._cluster.cores, self._cluster.cores)
         self._number = count()
-        try:
-            sweep(folder, names=(FOLDER,))
-            self._folder = UnfinishedFolder(folder.absolute() / f".{FOLDER}")
-            check_machines(self._cluster, self._folder.path)
-        except OSError as error:
-            self._cluster.close()
-            raise ScratchError(
-                f"cannot write to {folder}: {reason_of(error)}; name another folder with --work"
-            ) from None
-        except BaseException:
-            self._cluster.close()
-            raise
+        with ExitStack() as opened_here:
+            opened_here.callback(self._cluster.close)
+            try:
+                sweep(folder, names=(FOLDER,))
+                self._folder = opened_here.enter_context(UnfinishedFolder(folder.absolute() / f".{FOLDER}"))
+                check_machines(self._cluster, self._folder.path)
+            except OSError as error:
+                raise ScratchError(
+                    f"cannot write to {folder}: {reason_of(error)}; name another folder with --work"
+                ) from None
+            self._opened = opened_here.pop_all()
         self._exchange = Exchange(self._folder.path)
         self._run = self._cluster.ray.remote(max_retries=RETRIES, num_cpus=1)(_run)
 
@@ -74,9 +74,8 @@ class RayTasks:
 
     def close(self) -> None:
         """Ends the connection and removes the files."""
-        self._cluster.close()
+        self._opened.close()
         self._exchange.clear()
-        self._folder.__exit__(None, None, None)
 
     def _result(self, task: Any, parcel: Parcel) -> Any:
         errors = self._cluster.ray.exceptions

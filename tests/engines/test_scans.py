@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from harvestdetect.corpus import prepare_parallel
 from harvestdetect.corpus.block import Cutting
 from harvestdetect.corpus.prepare_files import prepare_files
 from harvestdetect.corpus.shards import ShardFolder
-from harvestdetect.data import Detection
+from harvestdetect.data import Detection, View
 from harvestdetect.embed.elsewhere import encode_on
 from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.embed.transformer import TransformerEncoder
 from harvestdetect.engines.engine import Engine
 from harvestdetect.engines.loop import Loop
+from harvestdetect.engines.processes import Processes
 from harvestdetect.judge import measure
 from harvestdetect.pipeline import run_scan
 from harvestdetect.report import write_outputs
@@ -98,9 +100,8 @@ def expected(dump: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_findings_are_the_same_byte_for_byte(
-    engines: Open, killed: bool, dump: Path, expected: dict[str, bytes], cache: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    engines: Open, killed: bool, dump: Path, expected: dict[str, bytes], cache: Path, tmp_path: Path
+) -> None:
     settings = Settings(encoder="fast", cache=cache, work=tmp_path / "work", threads=1)
     mark = str(tmp_path / "mark")
     with engines(tmp_path) as engine:
@@ -128,15 +129,23 @@ def test_files_are_prepared_by_workers(engines: Open, dump: Path, tmp_path: Path
         assert (shards.folder / path.name).read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("view", ["wording", "meaning"])
-def test_vectors_are_the_same(engines: Open, view: Any, cache: Path, tmp_path: Path) -> None:
+def test_vectors_of_wording_are_the_same(engines: Open, cache: Path, tmp_path: Path) -> None:
+    with engines(tmp_path) as engine:
+        check_vectors("wording", engine, cache, tmp_path)
+
+
+def test_vectors_of_meaning_are_the_same(cache: Path, tmp_path: Path) -> None:
+    with closing(Processes(2)) as engine:  # to load the model takes seconds in each worker
+        check_vectors("meaning", engine, cache, tmp_path)
+
+
+def check_vectors(view: View, engine: Engine, cache: Path, folder: Path) -> None:
     settings = Settings(cache=cache, threads=1)
     encoder = load_encoder(view, settings=settings)
     names = [f"the {i}th question is about {'a' * (i % 7)} lake and {i * i} fish" for i in range(24)]
     blocks = [np.arange(a, a + 12) for a in (0, 12)]
-    with engines(tmp_path) as engine:
-        texts = write_texts(names, tmp_path)
-        found = list(encode_on(engine, encoder, texts, blocks, view=view, settings=settings))
+    texts = write_texts(names, folder)
+    found = list(encode_on(engine, encoder, texts, blocks, view=view, settings=settings))
     for rows, vectors in zip(blocks, found, strict=True):
         expected = encoder.encode([names[i] for i in rows]).astype(np.float16)
         if isinstance(encoder, TransformerEncoder):
