@@ -51,6 +51,12 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "own_beyond_loose": lambda x: (
         f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
+    "own_closest": lambda x: (
+        f"Within a template and a language, two prompts of one account are {_more(x)} than two of different accounts."
+    ),
+    "own_closest_loose": lambda x: (
+        f"Within a cluster and a language, two prompts of one account are {_more(x)} than two of different accounts."
+    ),
     "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",
     "few": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts{' or less' if x <= MOST else ''}.",
     "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",

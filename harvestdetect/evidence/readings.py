@@ -117,16 +117,24 @@ def _own_within(inputs: ReadingInputs) -> float | None:
     return own_excess(inputs.context.scan.vectors, rows, member, cluster)
 
 
-def _own_beyond(inputs: ReadingInputs) -> float | None:
+def _own_beyond(inputs: ReadingInputs, *, within: bool = False) -> float | None:
     """The same within coarse subjects, so that an account with one language of its own is not taken for one with data.
 
     Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
+
+    Args:
+        inputs: of the candidate.
+        within: within templates, too. Where each account has one template for some days, and one cell holds several,
+            the accounts have nothing of their own but the template.
     """
     rows, member = _compared(inputs)
     if len(rows) < SUBJECTS * MIN_SAMPLE:
         return None
-    vectors = unit(np.asarray(inputs.context.scan.vectors[rows], np.float32))
-    return own_excess(inputs.context.scan.vectors, rows, member, _subjects(vectors))
+    group = _subjects(unit(np.asarray(inputs.context.scan.vectors[rows], np.float32)))
+    if within:
+        campaign = inputs.candidate.trimmed
+        group = group + SUBJECTS * campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)]
+    return own_excess(inputs.context.scan.vectors, rows, member, group)
 
 
 def _subjects(vectors: Floats32) -> Ints:
@@ -285,14 +293,23 @@ _STRUCTURE: Final = (
         take=lambda x: None if x.explained.templated else _own_within(x),
     ),
     Reading(
-        id="own_beyond", speaks="low", family="structure",
-        label="subjects of the accounts' own within a template and a language",
+        id="own_beyond", speaks="low", family="structure", label="subjects of the accounts' own within a language",
         take=lambda x: _own_beyond(x) if x.explained.templated else None,
     ),
     Reading(
         id="own_beyond_loose", speaks="low", family="structure",
         label="subjects of the accounts' own within a language, no template",
         take=lambda x: None if x.explained.templated else _own_beyond(x),
+    ),
+    Reading(
+        id="own_closest", speaks="low", family="structure",
+        label="subjects of the accounts' own within a template and a language",
+        take=lambda x: _own_beyond(x, within=True) if x.explained.templated else None,
+    ),
+    Reading(
+        id="own_closest_loose", speaks="low", family="structure",
+        label="subjects of the accounts' own within a cluster and a language, no template",
+        take=lambda x: None if x.explained.templated else _own_beyond(x, within=True),
     ),
     Reading(
         id="several", speaks="high", family="structure", label="accounts with several templates",
