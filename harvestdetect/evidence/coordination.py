@@ -166,7 +166,7 @@ def _shifts(times: Ints, member: Ints) -> Floats:
         most = np.zeros(g)
         np.maximum.at(most, row, pairs)
         found += np.bincount(row, pairs, minlength=g) - most
-    return found / (2 * m * (m - 1))
+    return np.where(lasting.sum(axis=1) >= MIN_SAMPLE, found / (2 * m * (m - 1)), np.nan)
 
 
 def _hand_over(times: Ints, member: Ints) -> Floats:

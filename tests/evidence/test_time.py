@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harvestdetect.corpus.sign_ups import SignUps, sign_ups
 from harvestdetect.data import NO_TIME, Evidence
 from harvestdetect.evidence.candidate import timed_of
-from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_SAMPLE
+from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.nulls import Groups, draw_groups, pool_of
 from harvestdetect.evidence.sign_ups import opened_when
 from harvestdetect.util.arrays import Ints, Ints32
@@ -252,7 +252,7 @@ def test_a_time_far_from_all_others_costs_no_memory() -> None:
     time = np.concatenate((machines(rng).ravel(), people(rng, OTHERS).ravel()))
     time[0], time[EACH * CAMPAIGN] = 0, 253_402_300_799
     found = coordination_evidence(GROUPS, time) + time_evidence(GROUPS, time)
-    assert len(found) == 8
+    assert len(found) == 9
     assert all(np.isfinite([e.value, e.expected, e.p_value]).all() for e in found)
 
 
