@@ -12,6 +12,7 @@ and the innocent candidates in the file come from these judgements.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -27,6 +28,7 @@ from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
 from benchmarks.fitting import Examples, Fitted, Kind, fit
 from benchmarks.pages import publish
 from benchmarks.real_texts import Half
+from benchmarks.results import wilson
 from benchmarks.worlds import ROOT, commit_of
 from harvestdetect.data import TIERS, Evidence, Family
 from harvestdetect.evidence.measures import MEASURES
@@ -59,6 +61,9 @@ FALSE_REVIEWS: Final = 1.0
 """Innocent candidates at ``review`` or above for each 100,000 prompts that the prior is set for."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
+STATED: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 1.01)
+"""Borders of the stated probabilities in the table that compares them with the truth. The tiers begin at 0.5, 0.8 and
+0.98."""
 KEPT: Final = 200
 """Number of innocent candidates that the file keeps: those nearest to a finding, by models not fitted on them."""
 
@@ -240,6 +245,26 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.2f}" if whole else "–"
 
 
+def _reliability(judged: Sequence[tuple[Example, Judgement]]) -> str:
+    """What the ledgers say of candidates whose truth is clear, beside what is true of them."""
+    lines = [
+        "| stated probability of a campaign | candidates | campaigns | stated, mean | true share (95 % interval) |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    clear = [(e.share >= PLANTED, j.probability) for e, j in judged if e.share >= PLANTED or e.share < INNOCENT]
+    for low, high in itertools.pairwise(STATED):
+        own = [(true, p) for true, p in clear if low <= p < high]
+        if own:
+            hits = sum(true for true, _ in own)
+            least, most = wilson(hits, len(own))
+            stated = sum(p for _, p in own) / len(own)
+            label = f"{low:.0%} to {min(high, 1):.0%}"
+            lines.append(
+                f"| {label} | {len(own):,} | {hits} | {stated:.2f} | {hits / len(own):.2f} ({least:.2f}–{most:.2f}) |"
+            )
+    return "\n".join(lines) + "\n"
+
+
 def _rows(ledger: Ledger) -> str:
     """The rows of a ledger with the least and most bits of each."""
     lines = ["| row | family | for it from | most bits for | most bits against |", "|---|---|---:|---:|---:|"]
@@ -308,7 +333,9 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     text = (
         f"{len(dumps)} dumps, {prompts:,} prompts, {len(examples):,} candidates: {planted:,} of campaigns, "
         f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}).\n\n"
-        f"{_tables(judged, dumps)}\n{_rows(ledger)}"
+        f"{_tables(judged, dumps)}\n"
+        f"Candidates of which {INNOCENT:.0%} to {PLANTED:.0%} are of one campaign are left out here:\n\n"
+        f"{_reliability(judged)}\n{_rows(ledger)}"
     )
     return ledger, text
 

@@ -1,4 +1,4 @@
-"""How far the accounts act as one: synchrony, no ramp-up, shifts, a hand-over between two pools of accounts.
+"""How far the accounts act as one: synchrony, no ramp-up, a hand-over between two pools of accounts.
 
 A statistic is NaN where the candidate, or a drawn group, is too short or too small for it.
 """
@@ -14,7 +14,7 @@ from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
 from harvestdetect.util.arrays import Bools, Floats, Ints, unique
 
-__all__ = ["hand_over", "no_ramp_up", "shifts", "synchrony"]
+__all__ = ["hand_over", "no_ramp_up", "synchrony"]
 
 
 SYNC_HOURS: Final = 3
@@ -68,19 +68,6 @@ def hand_over(timed: TimedPrompts | None) -> Observation | None:
             "Within a day before or after one moment, {value:.0%} of the accounts stopped and as many began, while the "
             "volume went on (the smaller of the two shares, times the evenness of the volume); in groups of other "
             "accounts {expected:.0%} did."
-        ),
-    )
-
-
-def shifts(timed: TimedPrompts | None) -> Observation | None:
-    """Whether accounts come and go in groups, one group after the other."""
-    return observed(
-        timed,
-        _shifts,
-        small=False,
-        sentence=(
-            "{value:.1%} of all pairs of accounts began on the same day and ended on the same day, without the largest "
-            "group of them; {expected:.1%} in groups of other accounts."
         ),
     )
 
@@ -141,32 +128,6 @@ def _ramp(times: Ints, member: Ints) -> Floats:
     distance = np.where(shown, abs(np.log(early - 0.5) - np.log(np.maximum(usual, 0) + 0.5)), 0)
     enough = shown.sum(axis=1)
     return np.where(enough >= MIN_SAMPLE, distance.sum(axis=1) / np.maximum(enough, 1), np.nan)
-
-
-def _shifts(times: Ints, member: Ints) -> Floats:
-    """The share of pairs of accounts with the same first and the same last day, without the largest group.
-
-    Without it, because everybody comes to a course, or to an event, at once. Accounts that are active for less than
-    :data:`LASTING_DAYS` count in no pair, for their first and last day are nearly the same anyway. Days that begin at
-    midnight and at noon are counted, and the mean is taken, so that no group is cut in two by both.
-    """
-    first, last = _lifetimes(times, member)
-    g, m = first.shape
-    if m < MIN_SAMPLE:
-        return np.full(g, np.nan)
-    lasting = last - first >= LASTING_DAYS * DAY
-    found = np.zeros(g)
-    for offset in (0, DAY // 2):
-        begin, end = (first + offset) // DAY, (last + offset) // DAY
-        begin, end = begin - begin.min(), end - end.min()
-        width = int(end.max()) + 1
-        place = (np.arange(g)[:, None] * (int(begin.max()) + 1) + begin) * width + end
-        cell, size = np.unique(place[lasting], return_counts=True)
-        row, pairs = cell // (width * (int(begin.max()) + 1)), (size * (size - 1)).astype(np.float64)
-        most = np.zeros(g)
-        np.maximum.at(most, row, pairs)
-        found += np.bincount(row, pairs, minlength=g) - most
-    return np.where(lasting.sum(axis=1) >= MIN_SAMPLE, found / (2 * m * (m - 1)), np.nan)
 
 
 def _hand_over(times: Ints, member: Ints) -> Floats:

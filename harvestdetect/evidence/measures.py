@@ -220,11 +220,6 @@ _TIME: Final = (
         min_data=f"{coordination.LASTING_DAYS} days before and after a hand-over; {_TIMES}", source=_OWN,
     ),
     Measure(
-        id="shifts", family="time", label="shifts", tail="high",
-        take=lambda c, _: coordination.shifts(c.timed), clause="they come and go in groups",
-        min_data=f"{MIN_SAMPLE} accounts, some active for {coordination.LASTING_DAYS} days; {_TIMES}", source=_OWN,
-    ),
-    Measure(
         id="sign_up_cohort", family="time", label="sign-up cohort", tail="high",
         take=lambda c, x: sign_up_cohort(x.reference.opened, c.trimmed.accounts, seed=c.seed),
         clause="they signed up together", min_data=_OPENED, source=_OWN,

@@ -21,7 +21,7 @@ from harvestdetect.evidence.wording import density, fillings_not_copies, rigid_w
 from harvestdetect.util.arrays import Floats, Ints, Ints32
 
 TEMPO = ("flat_day", "no_sittings", "steady_days", "common_start", "same_hours")
-COORDINATION = ("synchrony", "hand_over", "shifts", "no_ramp_up", "model_pivot")
+COORDINATION = ("synchrony", "hand_over", "no_ramp_up", "model_pivot")
 SIGN_UPS = ("sign_up_cohort", "sign_up_gap")
 
 
