@@ -35,8 +35,8 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         f"Two prompts of one account are alike by {max(x, 0.0):.0%} of what is usual within an account."
     ),
     "shared_items": lambda x: (
-        f"Two prompts of one account are less alike, by {x:.1f} standard deviations, than if they were dealt at random, "
-        "as where each account works through the same items."
+        f"Two prompts of one account are less alike, by {x:.1f} standard deviations, than if they were dealt at "
+        "random, as where each account works through the same items."
         if x >= NOTICEABLE
         else "Two prompts of one account are no less alike than if they were dealt at random."
     ),
