@@ -202,7 +202,7 @@ def test_the_shipped_ledger_has_rows_of_known_measures_and_readings() -> None:
     assert not unknown, "fit the ledger again: python -m benchmarks.fit"
     for id_, one in ledger.curves.items():
         assert one.family == family[row_of(id_)] != "intent"
-        assert 0 < one.weight
+        assert one.weight > 0
         assert not id_.endswith(EFFECT) or row_of(id_) in {m.id for m in MEASURES}
     assert {one.family for one in ledger.curves.values()} == {"text", *BEYOND_TEXT}
     speaks = {r.id: r.speaks == "high" for r in READINGS}
