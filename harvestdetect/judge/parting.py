@@ -15,10 +15,12 @@ import numpy as np
 
 from harvestdetect.accounts.kin import Kin
 from harvestdetect.campaign.form import kept_members
+from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
 from harvestdetect.evidence.account_ground import AccountGround, account_ground, sent_of
 from harvestdetect.evidence.account_readings import READINGS, account_readings
 from harvestdetect.evidence.candidate import ScanData
+from harvestdetect.evidence.least_data import EXCEPTIONAL
 from harvestdetect.judge.members import MemberModel, mixture, shipped
 from harvestdetect.util.arrays import Bools, Floats
 
@@ -26,8 +28,6 @@ __all__ = ["parts_of"]
 
 SEEDS: Final = 0.4
 """Share of the accounts, those with the least subjects of their own, that all are compared with. Chosen."""
-OTHERS: Final = 0.1
-"""Least share of accounts with subjects of their own. With fewer there is nothing to part. Chosen."""
 LARGEST_PART: Final = 0.8
 """Largest share of the accounts of a candidate that is a part of it. Chosen."""
 LEAST_GAIN: Final = 0.2
@@ -69,13 +69,13 @@ def _part(campaign: Campaign, ground: AccountGround, model: MemberModel, *, leas
     count = len(campaign.accounts)
     own = READINGS[OWN_SUBJECT].take(sent_of(campaign, np.ones(count), ground), ground)
     bits = model.curves[OWN_SUBJECT].of(own)
-    if (bits > 0).sum() < least or (bits < 0).sum() < OTHERS * count:
+    if (bits > 0).sum() < least or (bits < 0).sum() < EXCEPTIONAL * count:
         return None
     own = np.where(np.isfinite(own), own, np.nanmedian(own))
     seeds = np.maximum(own >= np.quantile(own, 1 - SEEDS), NEXT_TO_NO_WEIGHT)
     total = model.offset + model.bits(account_readings(campaign, seeds, ground)).sum(axis=1)
     posterior = mixture(total, EVEN)
-    part: Bools = posterior >= 0.5
+    part: Bools = posterior >= MIN_MEMBERSHIP
     if not least <= part.sum() <= LARGEST_PART * count or _gain(total, float(posterior.mean())) < LEAST_GAIN:
         return None
     return part
