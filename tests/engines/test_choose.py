@@ -8,10 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
 
 from harvestdetect import Settings, __version__
-from harvestdetect.cli.main import main
+from harvestdetect.cli.main import run_command
 from harvestdetect.engines.choose import open_engine
 from harvestdetect.engines.loop import Loop
 from harvestdetect.engines.processes import Processes
@@ -31,15 +30,18 @@ def test_settings_choose() -> None:
         Settings(ray_address="auto")
 
 
-def test_a_missing_ray_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_ray_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(EngineError, match=r"pip install 'harvestdetect\[ray\]', or use --engine processes"):
         open_engine(Settings(engine="ray"))
     dump = tmp_path / "dump.jsonl"
     dump.write_text('{"account": "a", "prompt": "p"}\n', encoding="utf-8")
-    done = CliRunner().invoke(main, ["scan", str(dump), "--out", str(tmp_path / "out"), "--engine", "ray", "-q"])
-    assert done.exit_code == 1
-    assert "the engine ray needs Ray, which cannot be imported" in done.output
+    assert run_command(["scan", str(dump), "--out", str(tmp_path / "out"), "--engine", "ray", "-q"]) == 1
+    message = capfd.readouterr().err
+    assert "the engine ray needs Ray, which cannot be imported" in message
+    assert len(message.splitlines()) == 1
     assert not (tmp_path / "out" / "run.json").exists()
 
 
@@ -77,5 +79,5 @@ def test_a_machine_that_does_not_see_the_folder_is_named(cluster: str, tmp_path:
         with pytest.raises(EngineError, match=r"has harvestdetect 0\.0\.0, this one"):
             check_machines(found, gone)
         patch.setattr("harvestdetect.engines.ray_cluster._seen", lambda *_: (version, "No such file or directory"))
-        with pytest.raises(EngineError, match="cannot use .*gone: No such file or directory; give --work a folder"):
+        with pytest.raises(EngineError, match=r"cannot use .*gone: No such file or directory; give --work a folder"):
             check_machines(found, gone)
