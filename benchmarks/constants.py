@@ -332,7 +332,10 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     },
     "judge.ledger": {"TINY": "arithmetic", "ROUNDS": "arithmetic", "LEAST_ODDS": "arithmetic"},
     "judge.ledger_file": {"VERSION": "format"},
-    "judge.measure": {"SIGNIFICANT": "explains"},
+    "judge.measure": {
+        "SIGNIFICANT": "explains",
+        "PARALLEL_CANDIDATES": "speed", "CANDIDATES_PER_TASK": "speed",
+    },
     "judge.members": {
         "VERSION": "format", "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic",
         "LIMIT": "arithmetic", "TOLD": "display", "MOST_CLAUSES": "display",
@@ -357,6 +360,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "template.mixtures": {
         "MIXED_TEXTS": "speed", "PAIRS_AT_ONCE": "memory", "FULL_PAIRS_AT_ONCE": "memory",
     },
+    "template.refine": {"CLUSTERS_PER_TASK": "speed"},
     "template.splitting": {
         "NO_SUBCLUSTER": "format", "UNKNOWN_SUBCLUSTER": "format",
     },
