@@ -30,8 +30,8 @@ EFFECT: Final = "/effect"
 TINY: Final = 1e-6
 """Smallest share that is divided by."""
 FOR_THE_SHARE: Final = 0.2
-"""Part of :attr:`Ledger.steady` with which the reference counts when the share of campaigns is estimated. Services differ
-more in it than in how innocent candidates look. Chosen on the tuning half."""
+"""Part of :attr:`Ledger.steady` with which the reference counts when the share of campaigns is estimated. Services
+differ more in it than in how innocent candidates look. Chosen on the tuning half."""
 ROUNDS: Final = 10
 """Rounds in which the bulk of the dump and the odds of its candidates are estimated in turn. They converge in fewer."""
 LEAST_ODDS: Final = -200.0
