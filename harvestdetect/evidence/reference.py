@@ -61,6 +61,7 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         if timed_row is None
         else pool_of(prompts.account[timed_row], len(inside), inside, row=timed_row),
         sent=sent,
+        volumes=_volumes(sent),
         users=np.array([len(unique(prompts.account[a.prompts])) for a in scan.assigned], np.int64),
         cluster_share=np.array([len(a.prompts) for a in scan.assigned], np.float64) / len(account),
         joined=joined_when(signed.first, sent),
@@ -73,6 +74,12 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         distances=np.sort(distances[np.isfinite(distances)]).astype(np.float64),
         period=_period(prompts.time[first]),
     )
+
+
+def _volumes(sent: Ints) -> tuple[Floats, Floats]:
+    """See :attr:`~harvestdetect.evidence.candidate.Reference.volumes`."""
+    volume, accounts = np.unique(sent[sent > 0], return_counts=True)
+    return volume.astype(np.float64), accounts.astype(np.float64)
 
 
 def _period(time: Ints) -> tuple[float, float] | None:

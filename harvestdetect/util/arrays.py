@@ -109,6 +109,8 @@ def mixed(value: Words) -> Words:
 
 def spread(count: int, at_most: int) -> Ints:
     """At most ``at_most`` positions out of ``count``, evenly spread, ascending."""
+    if count <= at_most:
+        return np.arange(count)
     return unique(np.linspace(0, max(count - 1, 0), min(count, at_most)).astype(np.int64))
 
 
