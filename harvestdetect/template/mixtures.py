@@ -191,7 +191,7 @@ def _is_one_template(
     for left in range(len(sample), -1, -1):
         # tokens that can still be fixed; having more of them never makes the runs fewer
         able &= kept + left >= need
-        count = np.count_nonzero(able)
+        count = int(np.count_nonzero(able))
         if count != before and np.count_nonzero(kinds.letters[fixed_runs(kinds, able)]) < words:
             return False
         before = count
