@@ -170,6 +170,7 @@ def test_the_arguments_are_left_as_they_are() -> None:
     assert np.array_equal(vectors, before)
 
 
+@settings(deadline=None)
 @given(
     n=st.integers(1, 300),
     parts=st.lists(st.lists(st.integers(-1, 299), max_size=20), min_size=1, max_size=3),

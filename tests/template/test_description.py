@@ -654,6 +654,7 @@ def test_the_templates_within_are_described_without_slots() -> None:
     assert bare == replace(whole, words=(), slots=())
 
 
+@settings(deadline=None)
 @given(
     kept=st.lists(st.sampled_from([True, True, False]), min_size=1, max_size=9),
     fixed=st.lists(st.booleans(), min_size=9, max_size=9),

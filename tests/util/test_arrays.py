@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.util.arrays import spread, unit, widened
@@ -25,6 +25,7 @@ def test_wide_numbers_are_copied() -> None:
     assert rows.tolist() == [[3.0, 4.0]]
 
 
+@settings(deadline=None)
 @given(count=st.integers(0, 300), at_most=st.integers(0, 300))
 def test_positions_are_spread_from_the_first_to_the_last(count: int, at_most: int) -> None:
     found = spread(count, at_most)
