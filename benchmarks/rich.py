@@ -1,8 +1,8 @@
 """Dumps with as many clusters as real logs have, for the benchmark of speed: people join popular sentences by chance.
 
 Accounts, times, metadata, campaigns and look-alikes are those of :func:`harvestdetect.simulate.simulate`. What people
-write for themselves are random joins of one to four sentences, as in :mod:`benchmarks.innocent_joined`. Of the prompts
-some 60 % are distinct, and a million rows have tens of thousands of clusters.
+write for themselves are random joins of one to four sentences, as in :mod:`benchmarks.innocent_joined`. The number of
+sentences grows with the rows, and so does the number of clusters: 100,000 rows have about 2,000.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
     python -m benchmarks.scale --rows 1000000 --again 0.025 --state
 
 The dumps are those of :mod:`benchmarks.laying`, or with ``--clusters rich`` those of :mod:`benchmarks.rich`, which have
-tens of times as many clusters. A scan is the command of the package in a process of its own; its
+more clusters. A scan is the command of the package in a process of its own; its
 stages are those of ``run.json``. The models are made beforehand, and no vectors are kept from one scan to the next.
 Dumps that are in ``--work`` already are used again. With ``--again`` every dump is scanned a second time, together with
 that share of later rows. Both scans keep their work in one folder; with ``--state`` they keep it in a state, into which
