@@ -17,6 +17,7 @@ from harvestdetect.campaign.links import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED,
 from harvestdetect.data import (
     NO_TIME,
     PROMPT_COLUMNS,
+    YEAR_10000,
     Campaign,
     Candidate,
     Evidence,
@@ -48,8 +49,6 @@ MOST_CLAUSES: Final = 3
 """Measures that the summary mentions at most."""
 DAY: Final = 86_400
 """Seconds in a day."""
-MOST_SECONDS: Final = 253_402_300_800
-"""Seconds from 1970 to the year 10000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -435,7 +434,7 @@ def prompt_table(
         file = prompts.file[rows]
         sure = campaign.membership[np.searchsorted(campaign.accounts, prompts.account[rows])]
         time = prompts.time[rows]
-        timed = (time >= 0) & (time < MOST_SECONDS)
+        timed = (time >= 0) & (time < YEAR_10000)
         parts.append(
             pa.table(
                 {

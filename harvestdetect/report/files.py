@@ -353,7 +353,6 @@ def write_together(out: Path, writers: Mapping[str, Callable[[BinaryIO], object]
 
 
 def _write_prompts(detection: Detection, file: BinaryIO) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = PROMPT_COLUMNS.empty_table() if detection.prompts is None else detection.prompts
