@@ -70,10 +70,12 @@ def _file_names(source: Source, reveal: Collection[Reveal]) -> dict[str, str]:
 def _campaign(campaign: Campaign, source: Source, reveal: Collection[Reveal], files: dict[str, str]) -> Campaign:
     open_names = shows_accounts(source, reveal)
     names = {one.name: one.name if open_names else one.tag for one in campaign.members}
+    place = {one.name: number for number, one in enumerate(campaign.members)}
+    links = sorted(campaign.links, key=lambda link: (place[link.account], link.template_id))
     return replace(
         campaign,
         members=tuple(_account(one, names[one.name]) for one in campaign.members),
-        links=tuple(_link(one, names[one.account], reveal, files) for one in campaign.links),
+        links=tuple(_link(one, names[one.account], reveal, files) for one in links),
         templates=tuple(_template(one, reveal) for one in campaign.templates),
     )
 

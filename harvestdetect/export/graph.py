@@ -50,6 +50,8 @@ EDGE_FIELDS: Final[dict[str, Kind]] = {
     "attributed": "boolean",
 }
 """Attributes of edges. ``weight`` is the number of rows, or 1 if that is unknown."""
+LABEL: Final = 120
+"""Most characters of the label of a template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,7 @@ def _node(kind: str, name: str) -> str:
 def _template(campaign: Campaign, template: TemplateView) -> Node:
     text = " ".join("…" if run is None else run for run in template.words)
     values: dict[str, Value | None] = {
-        "kind": "template", "bipartite": 1, "label": text or template.template_id, "tier": campaign.tier,
+        "kind": "template", "bipartite": 1, "label": plain(text, LABEL) or template.template_id, "tier": campaign.tier,
         "campaigns": campaign.campaign_id, "template_id": template.template_id, "signature": template.signature,
         "words": text or None, "accounts": template.accounts, "prompts": template.prompts,
         "probability": campaign.probability,

@@ -62,10 +62,7 @@ def links_of(file: Path, known: Collection[tuple[str, str]]) -> Links | None:
             )
         )
     return Links(
-        by_campaign={
-            campaign: tuple(sorted(links, key=lambda link: (link.account, link.template_id)))
-            for campaign, links in found.items()
-        },
+        by_campaign={campaign: tuple(links) for campaign, links in found.items()},
         strangers=strangers,
     )
 

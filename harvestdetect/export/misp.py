@@ -55,7 +55,8 @@ def misp(source: Source, options: ExportOptions) -> Iterator[str]:
     for campaign in source.campaigns:
         at = str(moments[campaign.campaign_id])
         for part in _attributes(campaign, source, at):
-            attributes.setdefault(part["uuid"], part)
+            if part["value"].strip():  # MISP has no empty values
+                attributes.setdefault(part["uuid"], part)
         for part in _objects(campaign, options, at):
             objects.setdefault(part["uuid"], part)
     tiers = [TIERS.index(one.tier) for one in source.campaigns]
@@ -137,7 +138,7 @@ def _objects(campaign: Campaign, options: ExportOptions, at: str) -> Iterator[Pa
             yield _object(PROMPT_TEMPLATE, values, said, at)
     if "accounts" in options.reveal:
         for account in campaign.members:
-            if account.recommended:
+            if account.recommended and account.name.strip():
                 said = f"{name}: membership {account.membership:.2f}"
                 yield _object(ACCOUNT_TEMPLATE, [("user-id", "text", plain(account.name, VALUE))], said, at)
 

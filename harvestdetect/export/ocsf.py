@@ -36,6 +36,8 @@ SUBNET: Final = 12
 """Number of the kind of observable that is a subnet."""
 CLIENT: Final = 16
 """Number of the kind of observable that is a user agent."""
+SHARED: Final = "unmapped.shared_values"
+"""The field of an event that has the observables with their figures."""
 _SEVERITY: Final[Mapping[Tier, tuple[int, str]]] = {
     "urgent": (4, "High"),
     "review": (3, "Medium"),
@@ -164,11 +166,11 @@ def _evidence(account: Account) -> dict[str, Any]:
 
 def _observables(campaign: Campaign) -> Iterator[dict[str, Any]]:
     for network in networks(campaign):
-        yield {"name": "evidences.src_endpoint.ip", "type_id": SUBNET, "type": "Subnet", "value": network}
+        yield {"name": SHARED, "type_id": SUBNET, "type": "Subnet", "value": network}
     for shared in campaign.shared_values:
         if shared.field == "user_agent":
             yield {
-                "name": "evidences.http_request.user_agent",
+                "name": SHARED,
                 "type_id": CLIENT,
                 "type": "HTTP User-Agent",
                 "value": plain(shared.value),

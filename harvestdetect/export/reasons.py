@@ -18,15 +18,16 @@ LINE: Final = 500
 def reasons(campaign: Campaign) -> list[str]:
     """The ledger with its sentences, the innocent readings that were tested, and the values that members share.
 
-    No line names an account or quotes a prompt.
+    No line names an account or a reviewer, or quotes a prompt.
     """
     said = {one.id: one.sentence for one in campaign.evidence}
     lines = [f"{row.bits:+.1f} bits: {row.name}. {row.sentence or said.get(row.id, '')}" for row in campaign.ledger]
     if lines:
         lines.insert(0, "For a campaign (+) and against one (-), as binary logarithms of likelihood ratios:")
-    if campaign.benign_explanations:
+    tested = [one for one in campaign.benign_explanations if one.id != "verdict"]
+    if tested:
         lines.append("Innocent explanations that were tested:")
-        lines += [f"{one.verdict}: {one.name}. {one.sentence}" for one in campaign.benign_explanations]
+        lines += [f"{one.verdict}: {one.name}. {one.sentence}" for one in tested]
     if campaign.shared_values:
         lines.append("Values that members share (addresses are shown as their networks):")
         lines += [

@@ -58,22 +58,23 @@ def stix(source: Source, options: ExportOptions) -> Iterator[str]:
         UsageError: a finding has no time.
     """
     sender = _sender(options)
-    objects: dict[str, Object] = {}
+    marking = _marking(options.tlp)
+    objects: dict[str, Object] = {marking["id"]: marking}
     if source.campaigns:
-        shared = [_marking(options.tlp), *([sender] if sender else []), *map(_technique, TECHNIQUES)]
+        shared = [*([sender] if sender else []), *map(_technique, TECHNIQUES)]
         for one in (*shared, *_observed_of(source, options)):
             objects.setdefault(one["id"], one)
         for campaign in source.campaigns:
             for one in _campaign(campaign, source, options):
                 objects.setdefault(one["id"], one)
     for one in objects.values():
-        if one["type"] != "marking-definition":
-            one["object_marking_refs"] = [MARKINGS[options.tlp]]
+        if one is not marking:
+            one["object_marking_refs"] = [marking["id"]]
             if sender and one["id"] != sender["id"] and "created" in one:
                 one["created_by_ref"] = sender["id"]
     content = json.dumps(list(objects.values()), sort_keys=True)
-    bundle = {"type": "bundle", "id": f"bundle--{content_id('stix', content)}"}
-    yield json_text(bundle | ({"objects": list(objects.values())} if objects else {}), indent=2) + "\n"
+    bundle = {"type": "bundle", "id": f"bundle--{content_id('stix', content)}", "objects": list(objects.values())}
+    yield json_text(bundle, indent=2) + "\n"
 
 
 # ---------------------------------------------------------------- objects of all findings

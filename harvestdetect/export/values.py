@@ -144,7 +144,7 @@ class Campaign:
     members: tuple[Account, ...] = ()
     """The surest first."""
     links: tuple[Link, ...] = ()
-    """By account and template."""
+    """In the order of the members, then by template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
