@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from harvestdetect.export.values import Link
 
-__all__ = ["Links", "links_of"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-_NEEDED: Final = ("file", "line", "account", "campaign_id", "template_id")
-"""Columns that the file of prompts must have. Older versions wrote no times."""
+__all__ = ["Links", "links_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,10 @@ def links_of(file: Path, known: Collection[tuple[str, str]]) -> Links | None:
     Returns:
         None if the file cannot be read.
     """
-    import pyarrow as pa
-
-    try:
-        groups = _grouped(file)
-    except (OSError, pa.ArrowException, KeyError, ValueError):
+    table = _read(file)
+    if table is None:
         return None
+    groups = _grouped(table)
     found: dict[str, list[Link]] = {}
     strangers = 0
     for row in groups:
@@ -67,31 +65,46 @@ def links_of(file: Path, known: Collection[tuple[str, str]]) -> Links | None:
     )
 
 
-def _grouped(file: Path) -> list[dict[str, Any]]:
-    """A row for each campaign, account and template: its first file and line, its number of rows and their times."""
-    import numpy as np
+def _read(file: Path) -> pa.Table | None:
+    """The prompts of a scan with their times in seconds (``time``); None if they cannot be read or are malformed."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(file) as opened:
-        names = opened.schema_arrow.names
-    keys = ["campaign_id", "account", "template_id"]
-    timed = "timestamp" in names
-    columns = [*_NEEDED, *(["timestamp"] if timed else [])]
-    table = pq.read_table(file, columns=columns, partitioning=None, read_dictionary=["file", *keys])
+    texts = ["file", "account", "campaign_id", "template_id"]
+    try:
+        with pq.ParquetFile(file) as opened:
+            schema = opened.schema_arrow
+            timed = "timestamp" in schema.names  # older versions wrote none
+            strings = all(pa.types.is_string(schema.field(name).type) for name in texts)
+            if not strings or not pa.types.is_integer(schema.field("line").type):
+                return None
+            if timed and not pa.types.is_timestamp(schema.field("timestamp").type):
+                return None
+        columns = [*texts, "line", *(["timestamp"] if timed else [])]
+        table = pq.read_table(file, columns=columns, partitioning=None, read_dictionary=texts)
+    except (OSError, pa.ArrowException, KeyError, ValueError):
+        return None
     if timed:
-        seconds = pc.divide(table["timestamp"].cast(pa.timestamp("ms", "UTC")).cast(pa.int64()), 1_000)
+        seconds = pc.divide(table["timestamp"].cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64()), 1_000)
     else:
-        seconds = pa.nulls(len(table), pa.int64())
-    table = table.append_column("time", seconds).append_column("row", pa.array(np.arange(len(table))))
+        seconds = pa.chunked_array([pa.nulls(len(table), pa.int64())])
+    # Each block of rows has dictionaries of its own, which cannot be grouped together.
+    return table.append_column("time", seconds).unify_dictionaries()
+
+
+def _grouped(table: pa.Table) -> list[dict[str, Any]]:
+    """A row for each campaign, account and template: its first file and line, its number of rows and their times."""
+    import numpy as np
+    import pyarrow as pa
+
+    keys = ["campaign_id", "account", "template_id"]
+    table = table.append_column("row", pa.array(np.arange(len(table))))
     groups = table.group_by(keys).aggregate([("row", "min"), ("row", "count"), ("time", "min"), ("time", "max")])
-    groups = groups.sort_by("row_min")
-    first = groups["row_min"]
-    plain = {"row_count": "rows", "time_min": "first_seen", "time_max": "last_seen"}
-    groups = groups.drop_columns("row_min").rename_columns(
-        [plain.get(n, n) for n in groups.column_names if n != "row_min"]
-    )
-    for name in ("file", "line"):
-        groups = groups.append_column(name, table[name].take(first))
-    return [row for batch in groups.to_batches() for row in batch.to_pylist()]
+    groups = groups.sort_by("row_min").combine_chunks()
+    first = groups["row_min"].combine_chunks()
+    file, line = (table[name].take(first) for name in ("file", "line"))
+    columns = {name: groups[name].cast(pa.string()) for name in keys} | {"file": file.cast(pa.string()), "line": line}
+    columns |= {"rows": groups["row_count"], "first_seen": groups["time_min"], "last_seen": groups["time_max"]}
+    rows: list[dict[str, Any]] = pa.table(columns).to_pylist()
+    return rows

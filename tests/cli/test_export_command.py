@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -460,6 +462,38 @@ def test_prompts_without_times_are_read(run: Run, hostile: Path, tmp_path: Path)
     links = checking.csv_table(exported(run, folder, "csv", "--table", "links"))
     assert len(links) == 2 * len(IDS)
     assert {row["first_seen"] for row in links} == {""}
+
+
+def test_prompts_in_many_blocks_are_read(run: Run, hostile: Path, tmp_path: Path) -> None:
+    """Each block of a large file has dictionaries of its own."""
+    folder = tmp_path / "out"
+    shutil.copytree(hostile, folder)
+    pq.write_table(pq.read_table(hostile / "prompts.parquet"), folder / "prompts.parquet", row_group_size=2)
+    for name in ("graphml", "gexf"):
+        assert exported(run, folder, name) == exported(run, hostile, name)
+    more = ("--table", "links", "--reveal", "accounts")
+    assert exported(run, folder, "csv", *more) == exported(run, hostile, "csv", *more)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.drop_columns("template_id"),
+        lambda t: t.set_column(1, "line", pa.array(["x"] * len(t))),
+        lambda t: t.set_column(2, "account", pa.array(range(len(t)))),
+        lambda t: t.set_column(6, "timestamp", pa.array([[1]] * len(t))),
+    ],
+)
+def test_prompts_of_another_form_are_told(
+    run: Run, hostile: Path, tmp_path: Path, change: Callable[[pa.Table], pa.Table]
+) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(hostile, folder)
+    pq.write_table(change(pq.read_table(hostile / "prompts.parquet")), folder / "prompts.parquet")
+    done = run("export", folder, "--format", "csv", "--table", "links")
+    assert done.code == 0
+    assert "prompts.parquet is missing or damaged" in done.err
+    assert checking.csv_table(done.out) == []
 
 
 def test_a_scan_without_times_needs_one(run: Run, hostile: Path, tmp_path: Path) -> None:
