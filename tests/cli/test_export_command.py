@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -561,6 +562,21 @@ def test_nothing_to_export_is_no_error(run: Run, hostile: Path, tmp_path: Path) 
             assert checking.graph_of(done.out, name).number_of_nodes() == 0
         elif name in ("stix", "misp"):
             {"stix": checking.stix_objects, "misp": checking.misp_event}[name](done.out)
+
+
+def test_the_examples_of_the_page_run(
+    run: Run, scanned: Scanned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    commands = re.findall(r"(?:`|^)harvestdetect (export findings [^`\n]+)", page, re.MULTILINE)
+    shutil.copytree(scanned.out, tmp_path / "findings")
+    monkeypatch.chdir(tmp_path)
+    assert {shlex.split(command)[3] for command in commands} == set(FORMATS)
+    for one in commands:
+        done = run(*shlex.split(one))
+        assert done.code == 0, done.err
+    graph = checking.graph_of((tmp_path / "graph.graphml").read_text(encoding="utf-8"), "graphml")
+    assert sum(data["kind"] == "template" for _, data in graph.nodes(data=True))
 
 
 def test_the_command_knows_all_formats() -> None:
