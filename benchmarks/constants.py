@@ -213,6 +213,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     ),
     *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
+    *_of("judge.parting", SEEDS="share", LARGEST_PART="share", LEAST_GAIN="bits"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="probability"),
     *_of("judge.attribute", LEAST_PROMPTS="prompts", KEEPS="share"),
     *_of("incremental.clusters", CHANGED="share"),
@@ -336,6 +337,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "VERSION": "format", "MOST_BITS": "arithmetic", "ROUNDS": "speed", "SETTLED": "arithmetic",
         "LIMIT": "arithmetic", "TOLD": "display", "MOST_CLAUSES": "display",
     },
+    "judge.parting": {"NEXT_TO_NO_WEIGHT": "arithmetic", "EVEN": "arithmetic"},
     "judge.triage": {"NEIGHBOURS": "display", "LEAST_CUT": "display"},
     "settings": {
         "max_rejects": "reading", "max_line_bytes": "reading", "max_expansion": "reading",

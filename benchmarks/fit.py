@@ -12,6 +12,8 @@ and the innocent candidates in the file come from these judgements.
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -27,6 +29,7 @@ from benchmarks.fit_dumps import SOURCES, Measured, measured, seeds_of
 from benchmarks.fitting import Examples, Fitted, Kind, fit
 from benchmarks.pages import publish
 from benchmarks.real_texts import Half
+from benchmarks.results import wilson
 from benchmarks.worlds import ROOT, commit_of
 from harvestdetect.data import TIERS, Evidence, Family
 from harvestdetect.evidence.measures import MEASURES
@@ -59,6 +62,11 @@ FALSE_REVIEWS: Final = 1.0
 """Innocent candidates at ``review`` or above for each 100,000 prompts that the prior is set for."""
 FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
+STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
+"""Factors on all bits that are tried."""
+STATED: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 1.01)
+"""Borders of the stated probabilities in the table that compares them with the truth. The tiers begin at 0.5, 0.8 and
+0.98."""
 KEPT: Final = 200
 """Number of innocent candidates that the file keeps: those nearest to a finding, by models not fitted on them."""
 
@@ -77,6 +85,17 @@ class Example:
     dump: int
     weight: float
     """The same sum for each source, however many dumps it has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How the fitted models are set, and what they then say of the candidates that they were not fitted on."""
+
+    stretch: float
+    """Factor on all bits."""
+    moved: float
+    """Bits added to the prior."""
+    judged: Sequence[tuple[Example, Judgement]]
 
 
 def examples_of(dumps: Sequence[Measured]) -> list[Example]:
@@ -201,6 +220,29 @@ def _prior(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> float
     return low
 
 
+def _stretched(ledger: Ledger, by: float) -> Ledger:
+    """A ledger with all bits multiplied."""
+    curves = {id_: replace(curve, weight=curve.weight * by) for id_, curve in ledger.curves.items()}
+    return replace(ledger, curves=curves, prior=ledger.prior * by)
+
+
+def _settled(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> Settled:
+    """The stretch whose probabilities fit the truth best (logarithmic loss), each with its own prior.
+
+    Curves are shrunk and the prior is moved to what an analyst can bear, so the sums are too small on one side of
+    ``review`` and too large on the other until they are stretched.
+    """
+    found = []
+    for by in STRETCHES:
+        stretched = [(_stretched(ledger, by), own) for ledger, own in folds]
+        moved = _prior(stretched, prompts)
+        judged = _judged(stretched, moved=moved)
+        clear = [(e.share >= PLANTED, j.score) for e, j in judged if e.share >= PLANTED or e.share < INNOCENT]
+        loss = sum(math.log2(1 + 2.0 ** (-score if true else score)) for true, score in clear) / len(clear)
+        found.append((loss, Settled(stretch=by, moved=moved, judged=judged)))
+    return min(found, key=lambda one: one[0])[1]
+
+
 def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measured]) -> str:
     """Results by source, of models that were not fitted on the dump that they judge."""
     lines = [
@@ -238,6 +280,26 @@ def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measure
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.2f}" if whole else "–"
+
+
+def _reliability(judged: Sequence[tuple[Example, Judgement]]) -> str:
+    """What the ledgers say of candidates whose truth is clear, beside what is true of them."""
+    lines = [
+        "| stated probability of a campaign | candidates | campaigns | stated, mean | true share (95 % interval) |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    clear = [(e.share >= PLANTED, j.probability) for e, j in judged if e.share >= PLANTED or e.share < INNOCENT]
+    for low, high in itertools.pairwise(STATED):
+        own = [(true, p) for true, p in clear if low <= p < high]
+        if own:
+            hits = sum(true for true, _ in own)
+            least, most = wilson(hits, len(own))
+            stated = sum(p for _, p in own) / len(own)
+            label = f"{low:.0%} to {min(high, 1):.0%}"
+            lines.append(
+                f"| {label} | {len(own):,} | {hits} | {stated:.2f} | {hits / len(own):.2f} ({least:.2f}–{most:.2f}) |"
+            )
+    return "\n".join(lines) + "\n"
 
 
 def _rows(ledger: Ledger) -> str:
@@ -289,12 +351,12 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     examples = examples_of(dumps)
     prompts = sum(d.rows for d in dumps)
     folds = _held_out(examples)
-    moved = _prior(folds, prompts)
-    judged = _judged(folds, moved=moved)
+    settled = _settled(folds, prompts)
+    judged, moved = settled.judged, settled.moved
     innocents = [j for e, j in judged if e.share < INNOCENT]
     reach = sorted(tuple(j.reach[t] for t in TIERS) for j in innocents)
     nearest = sorted(reach, key=lambda r: r[2])[:KEPT]
-    model = _fitted(examples)
+    model = _stretched(_fitted(examples), settled.stretch)
     ledger = replace(
         model,
         prior=model.prior + moved,
@@ -307,8 +369,11 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
     planted = sum(e.share >= PLANTED for e in examples)
     text = (
         f"{len(dumps)} dumps, {prompts:,} prompts, {len(examples):,} candidates: {planted:,} of campaigns, "
-        f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}).\n\n"
-        f"{_tables(judged, dumps)}\n{_rows(ledger)}"
+        f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}), "
+        f"all bits times {settled.stretch:g}.\n\n"
+        f"{_tables(judged, dumps)}\n"
+        f"Candidates of which {INNOCENT:.0%} to {PLANTED:.0%} are of one campaign are left out here:\n\n"
+        f"{_reliability(judged)}\n{_rows(ledger)}"
     )
     return ledger, text
 

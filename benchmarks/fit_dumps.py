@@ -79,7 +79,7 @@ def seeds_of(source: str, seeds: int) -> int:
         else 2
         if source.endswith(BARE) or source == "simulated"
         else 1
-        if source in get_args(World)
+        if source in get_args(World) or source == "real"
         else 3
     )
     return -(-seeds // part)

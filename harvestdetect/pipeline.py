@@ -25,6 +25,7 @@ from harvestdetect.judge.conclude import conclude
 from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import with_members
+from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.verdict import Scale, judge_candidates
 from harvestdetect.settings import Settings
 from harvestdetect.stages import (
@@ -171,6 +172,7 @@ def run_scan(
             fields=fields, registry=registry, leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
         reference = reference_of(texts, scan, seed=settings.seed)
+        campaigns = [*campaigns, *parts_of(campaigns, scan, kin, min_accounts=settings.min_accounts)]
         measured = stages.measure(campaigns, scan, reference, context)
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)

@@ -5,7 +5,6 @@ A statistic is NaN where the candidate, or a drawn group, is too short or too sm
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -60,11 +59,8 @@ def no_ramp_up(timed: TimedPrompts | None) -> Observation | None:
 
 
 def hand_over(timed: TimedPrompts | None) -> Observation | None:
-    """Whether one pool of accounts stops when another begins, while the volume goes on.
-
-    A share of the accounts below :data:`~harvestdetect.evidence.least_data.EXCEPTIONAL` gives a p-value of 1.
-    """
-    found = observed(
+    """Whether one pool of accounts stops when another begins, while the volume goes on."""
+    return observed(
         timed,
         _hand_over,
         small=False,
@@ -74,7 +70,6 @@ def hand_over(timed: TimedPrompts | None) -> Observation | None:
             "accounts {expected:.0%} did."
         ),
     )
-    return replace(found, p_value=1.0) if found is not None and found.value < EXCEPTIONAL else found
 
 
 # ---------------------------------------------------------------- the statistics

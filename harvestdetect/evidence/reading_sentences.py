@@ -34,24 +34,22 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     "own_subjects": lambda x: (
         f"Two prompts of one account are alike by {max(x, 0.0):.0%} of what is usual within an account."
     ),
-    "own_deviations": lambda x: (
-        f"Two prompts of one account are {_by_deviations('more', x)} than if they were dealt at random."
-    ),
     "shared_items": lambda x: (
-        f"Two prompts of one account are {_by_deviations('less', x)} than if they were dealt at random"
-        + (", as where each account works through the same items." if x >= NOTICEABLE else ".")
+        f"Two prompts of one account are less alike, by {x:.1f} standard deviations, than if they were dealt at "
+        "random, as where each account works through the same items."
+        if x >= NOTICEABLE
+        else "Two prompts of one account are no less alike than if they were dealt at random."
     ),
     "own_within": lambda x: (
         f"Within a template, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "own_within_loose": lambda x: f"Two prompts of one account are {_more(x)} than two of different accounts.",
     "own_beyond": lambda x: (
-        f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
+        f"Within a template and a subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
     "own_beyond_loose": lambda x: (
-        f"Within a language or subject, two prompts of one account are {_more(x)} than two of different accounts."
+        f"Within a subject, two prompts of one account are {_more(x)} than two of different accounts."
     ),
-    "several": lambda x: f"{x:.0%} of the accounts sent prompts of several templates.",
     "few": lambda x: f"The {LARGEST} busiest accounts sent {x:.0%} of the prompts{' or less' if x <= MOST else ''}.",
     "busiest": lambda x: f"The {LARGEST} busiest accounts sent {2.0**x:.1f} times an even share of the prompts.",
     "not_thinned": lambda x: (
@@ -59,13 +57,6 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
         "traffic; a popular phrase is at 0."
     ),
     "days": lambda x: f"Nine tenths of the prompts came within {2.0**x:.0%} of the days of the dump.",
-    "lifetime": lambda x: (
-        f"From the first to the last prompt of the median account it takes {x:.0%} of the time of the dump."
-    ),
-    "regular": lambda x: (
-        f"The gaps between the prompts of the median account are {max(2.0**x - 0.01, 0.0):.2f} times as uneven as "
-        "those of independent times; sittings give more, a clock less."
-    ),
     "one_organisation": lambda x: (
         f"The accounts gather in a few organisations by {x:.0%}: 0% where each has its own, 100% where all are in the "
         f"largest {LARGEST} or in those with teams."
@@ -75,12 +66,6 @@ SENTENCES: Final[Mapping[str, Callable[[float], str]]] = {
     ),
 }
 """For each reading, its sentence as a function of its value."""
-
-
-def _by_deviations(how: str, deviations: float) -> str:
-    if deviations < NOTICEABLE:
-        return f"no {how} alike"
-    return f"{how} alike, by {deviations:.1f} standard deviations,"
 
 
 def _more(cosine: float) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from harvestdetect.data import NO_TIME, Family
+from harvestdetect.data import Family
 from harvestdetect.evidence.candidate import CandidateData, MeasureContext
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_SAMPLE
@@ -118,15 +118,18 @@ def _own_within(inputs: ReadingInputs) -> float | None:
 
 
 def _own_beyond(inputs: ReadingInputs) -> float | None:
-    """The same within coarse subjects, so that an account with one language of its own is not taken for one with data.
+    """The same within coarse subjects of each template.
 
-    Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
+    So an account with one language of its own is not taken for one with data, nor is one that has each template for
+    some days. Subjects are k-means cells of the candidate's own prompts, seeded by prompts far from one another.
     """
     rows, member = _compared(inputs)
     if len(rows) < SUBJECTS * MIN_SAMPLE:
         return None
-    vectors = unit(np.asarray(inputs.context.scan.vectors[rows], np.float32))
-    return own_excess(inputs.context.scan.vectors, rows, member, _subjects(vectors))
+    campaign = inputs.candidate.trimmed
+    subject = _subjects(unit(np.asarray(inputs.context.scan.vectors[rows], np.float32)))
+    cluster = campaign.prompt_cluster[np.searchsorted(campaign.prompts, rows)].astype(np.int64)
+    return own_excess(inputs.context.scan.vectors, rows, member, cluster * SUBJECTS + subject)
 
 
 def _subjects(vectors: Floats32) -> Ints:
@@ -141,52 +144,6 @@ def _subjects(vectors: Floats32) -> Ints:
         of = (vectors @ table.T).argmax(axis=1)
         table = unit(np.array([vectors[of == i].sum(axis=0) if (of == i).any() else table[i] for i in range(SUBJECTS)]))
     return np.asarray((vectors @ table.T).argmax(axis=1), np.int64)
-
-
-def _times(inputs: ReadingInputs) -> tuple[Ints, Ints] | None:
-    """The times of the candidate's prompts, by account and time, and the account of each."""
-    prompts, rows = inputs.context.scan.corpus.prompts, inputs.candidate.trimmed.prompts
-    time, account = prompts.time[rows], prompts.account[rows]
-    known = time != NO_TIME
-    if not known.any():
-        return None
-    order = np.lexsort((time[known], account[known]))
-    return time[known][order], account[known][order].astype(np.int64)
-
-
-def _lifetime(inputs: ReadingInputs) -> float | None:
-    """Share of the time of all prompts between the first and the last of an account's, the median of those with two."""
-    timed, period = _times(inputs), inputs.context.reference.period
-    if timed is None or period is None:
-        return None
-    time, account = timed
-    starts = np.flatnonzero(np.diff(account, prepend=-1))
-    last = np.append(starts[1:], len(account)) - 1
-    several = last > starts
-    low, high = period
-    if several.sum() < MIN_SAMPLE or high <= low:
-        return None
-    return float(np.median((time[last] - time[starts])[several])) / (high - low)
-
-
-def _regular(inputs: ReadingInputs) -> float | None:
-    """How uneven the gaps between an account's prompts are: the median deviation over the mean, as a logarithm of 2.
-
-    1 (a logarithm of 0) for independent times; more for sittings, less for a clock.
-    """
-    timed = _times(inputs)
-    if timed is None:
-        return None
-    time, account = timed
-    same = account[1:] == account[:-1]
-    gaps, owner = np.diff(time)[same].astype(np.float64), account[1:][same]
-    _, place, count = np.unique(owner, return_inverse=True, return_counts=True)
-    enough = count >= MIN_SAMPLE
-    if enough.sum() < MIN_SAMPLE:
-        return None
-    mean = np.bincount(place, gaps) / count
-    deviation = np.sqrt(np.maximum(np.bincount(place, gaps**2) / count - mean**2, 0.0))
-    return _logs(float(np.median(deviation[enough] / np.maximum(mean[enough], 1.0))) + NEXT_TO_NONE)
 
 
 def _words(inputs: ReadingInputs) -> float:
@@ -220,12 +177,6 @@ def _days(inputs: ReadingInputs) -> float | None:
     if own is None or period is None:
         return None
     return min(_logs((own + 1) / ((period[1] - period[0]) / DAY + 1)), 0.0)
-
-
-def _deviations(inputs: ReadingInputs) -> float | None:
-    """How much more alike an account's prompts are than a shuffle gives, in standard deviations beyond chance."""
-    own = inputs.explained.own_subjects
-    return None if own is None else max(own.deviations - CHANCE, 0.0)
 
 
 def _shared_items(inputs: ReadingInputs) -> float | None:
@@ -268,10 +219,6 @@ _STRUCTURE: Final = (
         take=lambda x: None if x.explained.own_subjects is None else x.explained.own_subjects.of_usual,
     ),
     Reading(
-        id="own_deviations", speaks="low", family="structure",
-        label="subjects of the accounts' own, against a shuffle", take=_deviations,
-    ),
-    Reading(
         id="shared_items", speaks="low", family="structure",
         label="the same items in each account, against a shuffle", take=_shared_items,
     ),
@@ -291,12 +238,8 @@ _STRUCTURE: Final = (
     ),
     Reading(
         id="own_beyond_loose", speaks="low", family="structure",
-        label="subjects of the accounts' own within a language, no template",
+        label="subjects of the accounts' own within a cluster and a language, no template",
         take=lambda x: None if x.explained.templated else _own_beyond(x),
-    ),
-    Reading(
-        id="several", speaks="high", family="structure", label="accounts with several templates",
-        take=lambda x: x.explained.several,
     ),
     Reading(
         id="few", speaks="low", family="structure", label="what the busiest accounts sent of all", take=_few,
@@ -315,14 +258,6 @@ _TIME: Final = (
     Reading(
         id="days", speaks="high", family="time", label="days from first to last prompt, beside those of the dump",
         take=_days, least=LEAST_DAYS,
-    ),
-    Reading(
-        id="lifetime", speaks="high", family="time", label="time between an account's first and last prompt",
-        take=_lifetime,
-    ),
-    Reading(
-        id="regular", speaks="low", family="time", label="unevenness of the gaps between an account's prompts",
-        take=_regular,
     ),
 )  # fmt: skip
 """The readings of the family time."""

@@ -53,7 +53,7 @@ class Curve:
     """At each of ``values``, the share of the innocent candidates of the reference that look at least as much like a
     campaign."""
     weight: float
-    """What its bits are multiplied with, 0 to 1, because other rows say some of it too."""
+    """What its bits are multiplied with, 0 or more, because other rows say some of it too."""
     values: tuple[float, ...] = ()
     """Ascending: some values of these candidates; empty: the knots."""
     relative: bool = False

@@ -133,8 +133,8 @@ def _problems(stored: _Stored) -> Iterator[str]:
             yield f"the values of {id_!a} must rise, with a tail for each"
         if row.bits not in (tuple(sorted(row.bits)), tuple(sorted(row.bits, reverse=True))):
             yield f"the bits of {id_!a} must rise or fall throughout"
-        if not all(0 <= share <= 1 for share in (*row.tails, row.weight)):
-            yield f"the tails and the weight of {id_!a} must be between 0 and 1"
+        if not all(0 <= share <= 1 for share in row.tails) or not 0 <= row.weight < math.inf:
+            yield f"the tails of {id_!a} must be between 0 and 1, and its weight 0 or more"
         if not all(map(math.isfinite, (*row.knots, *row.bits, *row.values))):
             yield f"the numbers of {id_!a} must be finite"
     if not math.isfinite(stored.prior) or not 0 < stored.steady < math.inf:

@@ -87,8 +87,8 @@ def judge(
       no single kind of evidence is enough.
     * ``watch``: at most :data:`WATCH` times ``fdr``.
 
-    A candidate without any row is no finding, whatever the prior. A hard rule (the registry of known scaffolds) caps
-    the tier.
+    A candidate for which no family carries weight is no finding, whatever the prior and the absence of evidence against
+    it say. A hard rule (the registry of known scaffolds) caps the tier.
 
     Args:
         posted: the ledger of each candidate.
@@ -100,7 +100,7 @@ def judge(
     found = []
     for i, one in enumerate(posted):
         standings = _standings(one, ledger)
-        reach = _reach(one.total, standings) if one.rows else dict.fromkeys(TIERS, math.inf)
+        reach = _reach(one.total, standings)
         caps = [(e.caps, e.name) for e in benign[i] if e.caps]
         cap = max((c for c, _ in caps), key=TIERS.index, default=None)
         uncapped = _best(reach, fdr)
@@ -161,8 +161,10 @@ def ranked(judgements: Sequence[Judgement]) -> list[int]:
     return sorted(rows, key=lambda i: (TIERS.index(judgements[i].tier or "watch"), -judgements[i].score))
 
 
-def _reach(total: float, standings: Sequence[FamilyResult]) -> dict[Tier, float]:
+def _reach(total: float, standings: Sequence[FamilyResult]) -> Mapping[Tier, float]:
     """See :attr:`Judgement.reach`: the rules of :func:`judge`, solved for the false-discovery rate."""
+    if not any(s.stands for s in standings):
+        return dict.fromkeys(TIERS, math.inf)
     innocent = float(innocence(np.array([total]))[0])
     two = sum(s.stands for s in standings if s.family in BEYOND_TEXT) > 1
     return {"urgent": innocent / URGENT if two else math.inf, "review": innocent, "watch": innocent / WATCH}

@@ -158,12 +158,21 @@ def test_a_pool_that_takes_over_is_a_hand_over(seed: int) -> None:
     assert "%" in found.sentence
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_small_pools_that_follow_one_another_are_hand_overs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    start = np.arange(CAMPAIGN) // 3 * 3 * DAY
+    campaign = T0 + start[:, None] + np.sort(rng.integers(0, 3 * DAY, (CAMPAIGN, EACH)), axis=1)
+    found = weighed(campaign, people(rng, OTHERS))["hand_over"]
+    assert found.value < EXCEPTIONAL
+    assert found.p_value < 0.05
+
+
 def test_a_pool_that_stays_is_no_hand_over() -> None:
     rng = np.random.default_rng(0)
     campaign = T0 + np.sort(rng.integers(0, DAYS * DAY, (CAMPAIGN, EACH)), axis=1)
     found = weighed(campaign, people(rng, OTHERS))["hand_over"]
-    assert found.value < EXCEPTIONAL
-    assert found.p_value == 1.0
+    assert found.p_value > 0.05
 
 
 def test_an_event_at_which_some_end_and_some_begin_is_no_hand_over() -> None:
@@ -172,7 +181,7 @@ def test_an_event_at_which_some_end_and_some_begin_is_no_hand_over() -> None:
     rest = rng.integers(0, 12 * DAY, (CAMPAIGN, EACH // 2))
     rest[CAMPAIGN // 2 :] += 13 * DAY
     campaign = T0 + np.sort(np.concatenate((rest, event), axis=1), axis=1)
-    assert weighed(campaign, people(rng, OTHERS))["hand_over"].p_value == 1.0
+    assert weighed(campaign, people(rng, OTHERS))["hand_over"].p_value > 0.1
 
 
 def machines(rng: np.random.Generator) -> Ints:

@@ -202,7 +202,7 @@ def test_the_shipped_ledger_has_rows_of_known_measures_and_readings() -> None:
     assert not unknown, "fit the ledger again: python -m benchmarks.fit"
     for id_, one in ledger.curves.items():
         assert one.family == family[row_of(id_)] != "intent"
-        assert 0 < one.weight <= 1
+        assert one.weight > 0
         assert not id_.endswith(EFFECT) or row_of(id_) in {m.id for m in MEASURES}
     assert {one.family for one in ledger.curves.values()} == {"text", *BEYOND_TEXT}
     speaks = {r.id: r.speaks == "high" for r in READINGS}
@@ -326,8 +326,8 @@ def test_a_file_of_another_kind_is_refused(stored: Callable[..., bytes], changes
         ({"row": {"values": [0.0, 5.0, 5.0]}}, "the values of 'row' must rise"),
         ({"row": {"tails": [1.0, 0.1]}}, "with a tail for each"),
         ({"row": {"bits": [-2.0, 4.0, 0.0]}}, "the bits of 'row' must rise or fall throughout"),
-        ({"row": {"tails": [1.5, 0.3, 0.1]}}, "the tails and the weight of 'row' must be between 0 and 1"),
-        ({"row": {"weight": -0.1}}, "the tails and the weight of 'row' must be between 0 and 1"),
+        ({"row": {"tails": [1.5, 0.3, 0.1]}}, "the tails of 'row' must be between 0 and 1"),
+        ({"row": {"weight": -0.1}}, "the tails of 'row' must be between 0 and 1"),
         ({"steady": 0.0}, "the steady count positive"),
         ({"steady": -5.0}, "the steady count positive"),
         ({"held_out_count": 0}, "more held-out candidates than counted"),
@@ -343,7 +343,7 @@ def test_a_damaged_file_is_refused(stored: Callable[..., bytes], changes: dict[s
 
 def test_the_name_of_a_row_is_escaped_in_messages(stored: Callable[..., bytes]) -> None:
     values = json.loads(stored())
-    values["rows"]["\x1b[31m"] = {**values["rows"]["row"], "weight": 2.0}
+    values["rows"]["\x1b[31m"] = {**values["rows"]["row"], "weight": -2.0}
     with pytest.raises(CalibrationError, match=r"of '\\x1b\[31m' must be between"):
         loaded(json.dumps(values).encode(), name="own.json")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -85,9 +86,16 @@ def bits_of(innocence: float) -> float:
     [(FDR * 0.99, "review"), (FDR * 1.01, "watch"), (WATCH * FDR * 0.99, "watch"), (WATCH * FDR * 1.01, None)],
 )
 def test_the_probability_of_innocence_decides(innocence: float, expected: Tier | None) -> None:
-    for family in FAMILIES:
-        assert tier({family: bits_of(innocence)}) == expected
-    assert tier({"text": 5.0, "time": bits_of(innocence) - 5.0}) == expected
+    for one, other in itertools.permutations(FAMILIES, 2):
+        assert tier({one: 5.0, other: bits_of(innocence) - 5.0}) == expected
+
+
+def test_a_candidate_for_which_no_family_carries_weight_is_no_finding() -> None:
+    little = dict.fromkeys(FAMILIES, 0.99 * CARRIES)
+    assert bits_of(FDR) < sum(little.values())
+    assert tier(little) is None
+    assert tier({**little, "text": CARRIES}) == "review"
+    assert set(judged(little)[0].reach.values()) == {math.inf}
 
 
 def test_urgent_needs_surer_bits_and_two_families_beyond_text() -> None:
@@ -173,7 +181,7 @@ def test_a_judgement_names_the_families_that_carry_weight_strongest_first() -> N
 
 
 def test_findings_are_ranked_by_tier_then_by_bits() -> None:
-    found = judged({"text": 9.0}, {"time": -3.0}, {"structure": 4.0, "time": 4.0}, {"text": 12.0}, {"text": 0.5})
+    found = judged({"text": 9.0}, {"time": -3.0}, {"structure": 4.0, "time": 4.0}, {"text": 12.0}, {"text": 1.5})
     assert [j.tier for j in found] == ["review", None, "urgent", "review", "watch"]
     assert ranked(found) == [2, 3, 0, 4]
 
@@ -206,7 +214,7 @@ def test_a_judgement_says_what_capped_it() -> None:
     held = judged(strong, benign=several)[0]
     assert (held.tier, held.uncapped, held.cap, held.capped_by) == ("watch", "urgent", "watch", ("a rule",))
     assert changes(held, fdr=FDR)[-1] == "It would be urgent if no hard rule capped it: a rule."
-    below = judged({"text": 0.0}, benign=several[:1])[0]
+    below = judged({"text": 1.0, "time": -0.5}, benign=several[:1])[0]
     assert (below.tier, below.uncapped, below.cap) == ("watch", "watch", "review")
     assert not any("rule" in sentence for sentence in changes(below, fdr=FDR))
 
@@ -295,7 +303,9 @@ def test_what_would_change_the_tier_in_words() -> None:
     )
     two = judged({"structure": bits_of(0.04) / 2, "time": bits_of(0.04) / 2})[0]
     assert changes(two, fdr=FDR)[-1] == "It would be urgent at a false-discovery rate of 0.4 or more."
-    assert changes(judged({"text": -20.0})[0], fdr=FDR)[0].startswith("It would be to watch at a false-discovery rate")
+    assert changes(judged({"text": 5.0, "time": -25.0})[0], fdr=FDR)[0].startswith(
+        "It would be to watch at a false-discovery rate"
+    )
     assert changes(judged({"structure": 30.0})[0], fdr=FDR) == ()  # too far below to speak of
 
 

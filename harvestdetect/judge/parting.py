@@ -1,0 +1,93 @@
+"""Parts a candidate that holds two populations: a campaign behind a popular framework, and the framework's users.
+
+A candidate's texts cannot tell them apart, but what its accounts send can: users have data and subjects of their own,
+the accounts of a campaign are dealt one list. So the accounts with the least subjects of their own are looked at first,
+and the model of members (:mod:`harvestdetect.judge.members`) then says who is like them. The part becomes a candidate
+beside the whole, and both are measured and judged like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.accounts.kin import Kin
+from harvestdetect.campaign.form import kept_members
+from harvestdetect.campaign.membership import MIN_MEMBERSHIP
+from harvestdetect.data import Campaign
+from harvestdetect.evidence.account_ground import AccountGround, account_ground, sent_of
+from harvestdetect.evidence.account_readings import READINGS, account_readings
+from harvestdetect.evidence.candidate import ScanData
+from harvestdetect.evidence.least_data import EXCEPTIONAL
+from harvestdetect.judge.members import MemberModel, mixture, shipped
+from harvestdetect.util.arrays import Bools, Floats
+
+__all__ = ["parts_of"]
+
+SEEDS: Final = 0.4
+"""Share of the accounts, those with the least subjects of their own, that all are compared with. Chosen."""
+LARGEST_PART: Final = 0.8
+"""Largest share of the accounts of a candidate that is a part of it. Chosen."""
+LEAST_GAIN: Final = 0.2
+"""Bits for each account by which two populations must explain the accounts better than one does. Chosen."""
+NEXT_TO_NO_WEIGHT: Final = 1e-3
+"""Weight of an account that others are not compared with."""
+EVEN: Final = (1.0, 1.0)
+"""Members and innocents that count as seen beforehand: a part may be as large as the rest."""
+OWN_SUBJECT: Final = [reading.id for reading in READINGS].index("own_subject")
+"""Place of the reading that comes first."""
+
+
+def parts_of(campaigns: Sequence[Campaign], scan: ScanData, kin: Kin, *, min_accounts: int) -> list[Campaign]:
+    """The parts of candidates that hold two populations, at most one of each.
+
+    Args:
+        campaigns: the candidates.
+        scan: the data of the scan.
+        kin: which accounts are near each other.
+        min_accounts: fewest accounts of a campaign.
+
+    Returns:
+        the part of each such candidate that has the least subjects of its own, by the order of the candidates.
+    """
+    large = [one for one in campaigns if len(one.accounts) >= 2 * min_accounts]
+    if not large:
+        return []
+    model, ground = shipped(), account_ground(scan, kin)
+    found = []
+    for campaign in large:
+        part = _part(campaign, ground, model, least=min_accounts)
+        if part is not None:
+            found.append(kept_members(campaign, part, account=ground.account))
+    return found
+
+
+def _part(campaign: Campaign, ground: AccountGround, model: MemberModel, *, least: int) -> Bools | None:
+    """Which accounts are of one population: bool[m]; None where there is only one."""
+    count = len(campaign.accounts)
+    own = READINGS[OWN_SUBJECT].take(sent_of(campaign, np.ones(count), ground), ground)
+    bits = model.curves[OWN_SUBJECT].of(own)
+    if (bits > 0).sum() < least or (bits < 0).sum() < EXCEPTIONAL * count:
+        return None
+    own = np.where(np.isfinite(own), own, np.nanmedian(own))
+    seeds = np.maximum(own >= np.quantile(own, 1 - SEEDS), NEXT_TO_NO_WEIGHT)
+    total = model.offset + model.bits(account_readings(campaign, seeds, ground)).sum(axis=1)
+    posterior = mixture(total, EVEN)
+    part: Bools = posterior >= MIN_MEMBERSHIP
+    if not least <= part.sum() <= LARGEST_PART * count or _gain(total, float(posterior.mean())) < LEAST_GAIN:
+        return None
+    return part
+
+
+def _gain(total: Floats, share: float) -> float:
+    """Bits for each account by which a mixture explains the accounts better than members alone, or innocents alone.
+
+    Args:
+        total: float64[m], bits for membership.
+        share: of members in the mixture.
+    """
+    share = min(max(share, 1 / (2 * len(total))), 1 - 1 / (2 * len(total)))
+    mixed = np.logaddexp2(np.log2(share) + total, np.log2(1 - share))
+    return float(mixed.mean()) - max(float(total.mean()), 0.0)
