@@ -24,7 +24,7 @@ from benchmarks.sources import WINDOW
 from benchmarks.world_sources import WorldSources
 from harvestdetect.util.arrays import Floats, Ints
 
-__all__ = ["Joined", "draw_joined", "joined_accounts", "material"]
+__all__ = ["Joined", "draw_joined", "joined_accounts", "joined_prompts", "material"]
 
 MOST: Final = 0.01
 """Most rows of one account, as a share of the rows of the dump."""
@@ -104,20 +104,37 @@ def joined_accounts(
     drawn = draw_joined(sentences, clocks, rng)
     numpy_rng = np.random.default_rng(rng.getrandbits(64))
     account, times = _times(clocks, drawn, rows, numpy_rng)
-    counts = numpy_rng.choice(np.arange(1, 5), size=rows, p=np.array(drawn.counts))
-    chosen, pool = _sentences(sentences, drawn, np.repeat(account, counts), numpy_rng)
-    stops = np.cumsum(counts)
-    lines = numpy_rng.random(int(account[-1]) + 1) < 0.15
+    prompts = joined_prompts(sentences, drawn, account, numpy_rng)
     found: list[Trace] = [[] for _ in range(int(account[-1]) + 1)]
+    for owner, time, prompt in zip(account.tolist(), times.tolist(), prompts, strict=True):
+        found[owner].append((time, prompt))
+    return found
+
+
+def joined_prompts(
+    sentences: Mapping[str, Sequence[str]], drawn: Joined, account: Ints, rng: np.random.Generator
+) -> list[str]:
+    """A prompt for each row: one to four sentences in one line, or each in a line of its own.
+
+    Args:
+        sentences: by source.
+        drawn: the properties of the dump. A source that ``drawn.weights`` does not have weighs 1.
+        account: of each row, ascending from 0, int64 of shape (n,).
+        rng: of every draw.
+    """
+    counts = rng.choice(np.arange(1, 5), size=len(account), p=np.array(drawn.counts))
+    chosen, pool = _sentences(sentences, drawn, np.repeat(account, counts), rng)
+    stops = np.cumsum(counts)
+    lines = rng.random(int(account[-1]) + 1) < 0.15
+    found: list[str] = []
     picked = chosen.tolist()
     start = 0
-    for owner, time, stop in zip(account.tolist(), times.tolist(), stops.tolist(), strict=True):
+    for owner, stop in zip(account.tolist(), stops.tolist(), strict=True):
         own = [pool[i] for i in picked[start:stop]]
         start = stop
-        glue = "\n" if lines[owner] else " "
         if len(own) > 1:
             own = [s if s.endswith(ENDS) else f"{s}." for s in own]
-        found[owner].append((time, glue.join(own)))
+        found.append(("\n" if lines[owner] else " ").join(own))
     return found
 
 
@@ -177,7 +194,7 @@ def _sentences(
     accounts = int(owner[-1]) + 1
     ranks: Floats = rng.permutation(len(pool)) + np.float64(1 + drawn.offset)
     popularity: Floats = ranks**-drawn.exponent
-    popularity *= np.array([drawn.weights[name] for name in names])[source]
+    popularity *= np.array([drawn.weights.get(name, 1.0) for name in names])[source]
     chosen = _draw(popularity, len(owner), rng)
     prefers = rng.integers(len(names), size=accounts)[owner]
     own = rng.random(len(owner)) < drawn.own_source

@@ -27,6 +27,7 @@ __all__ = [
     "Call",
     "Clock",
     "clocks",
+    "cut_sentences",
     "document_threads",
     "forum_accounts",
     "game_accounts",
@@ -315,7 +316,7 @@ def _all_sentences(data: Path) -> dict[Half, dict[str, tuple[str, ...]]]:
     found: dict[str, dict[Half, set[str]]] = {}
     for name, text, half in _texts_and_halves(data):
         own = found.setdefault(name, {"tuning": set(), "reporting": set()})
-        own[half].update(_cut_sentences(text))
+        own[half].update(cut_sentences(text))
     everywhere: dict[Half, set[str]] = {
         "tuning": set().union(*(own["tuning"] for own in found.values())),
         "reporting": set().union(*(own["reporting"] for own in found.values())),
@@ -346,7 +347,8 @@ def _texts_and_halves(data: Path) -> Iterator[tuple[str, str, Half]]:
             yield name, row["text"], part(row["text"])
 
 
-def _cut_sentences(text: str) -> Iterator[str]:
+def cut_sentences(text: str) -> Iterator[str]:
+    """The sentences of a text that are neither too short, too long, nor markup."""
     for piece in _END.split(text):
         sentence = " ".join(piece.split())
         long_enough = SHORTEST_SENTENCE <= len(sentence) <= LONGEST_SENTENCE

@@ -10,7 +10,7 @@ import math
 import sys
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -27,7 +27,7 @@ from harvestdetect.simulate.people import Text
 from harvestdetect.simulate.plan import Plan, Writer
 from harvestdetect.simulate.traffic import DAY, Account
 
-__all__ = ["DAYS", "HARVEST", "START", "Laid", "apart", "lay", "read_laid", "tell", "write_laid"]
+__all__ = ["DAYS", "HARVEST", "START", "Laid", "apart", "lay", "plan_of", "read_laid", "tell", "write_laid"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,9 +94,10 @@ class Laid:
 
 @dataclass(slots=True)
 class _Rewriter:
-    """Makes the plain texts of people outside every planted group longer and more alike, row by row."""
+    """Makes the plain texts of people longer and more alike, row by row."""
 
-    planted: frozenset[str]
+    kept: frozenset[str]
+    """Accounts whose prompts stay as they are."""
     random: Random
     popular_at_most: int
     last: dict[str, str] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class _Rewriter:
 
     def rewrite(self, account: str, prompt: Text) -> Text:
         """The prompt that goes into the row."""
-        if isinstance(prompt, str) and account not in self.planted:
+        if isinstance(prompt, str) and account not in self.kept:
             prompt = self._text(account, prompt)
         text = prompt if isinstance(prompt, str) else "\n".join(m["content"] for m in prompt)
         self.characters += len(text)
@@ -187,12 +188,26 @@ def lay(
     if known is not None:
         return known
     begun = time.perf_counter()
+    plan = plan_of(rows=rows, seed=seed, harvest=harvest, start=start)
+    return write_laid(folder, plan, seed=seed, begun=begun, files=files)
+
+
+def plan_of(*, rows: int, seed: int, harvest: float, start: int, texts: Sequence[str] = ()) -> Plan:
+    """The plan of a dump, with campaigns in proportion to the square root of the rows.
+
+    Args:
+        rows: of the dump.
+        seed: of every draw.
+        harvest: share of the rows that campaigns send.
+        start: first second, since 1970.
+        texts: what people write for themselves; empty means texts of the grammar.
+    """
     campaigns = min(round(CAMPAIGNS * math.sqrt(rows / 100_000)) or 1, MAX_CAMPAIGNS)
     campaigns = min(campaigns, int(rows * harvest / MIN_HARVEST))
-    plan = make_plan(
-        prompts=rows, harvest_share=harvest, campaigns=campaigns, seed=seed, start=start, end=start + DAYS * DAY
-    )
-    return write_laid(folder, plan, seed=seed, begun=begun, files=files)
+    return make_plan(
+        prompts=rows, harvest_share=harvest, campaigns=campaigns, seed=seed, start=start, end=start + DAYS * DAY,
+        texts=texts,
+    )  # fmt: skip
 
 
 def read_laid(folder: Path) -> Laid | None:
@@ -201,8 +216,10 @@ def read_laid(folder: Path) -> Laid | None:
     return msgspec.json.decode(known.read_bytes(), type=Laid) if known.is_file() else None
 
 
-def write_laid(folder: Path, plan: Plan, *, seed: int, begun: float, files: int | None = None) -> Laid:
-    """Writes a planned dump, rewritten as :func:`lay` says, and ``laid.json``.
+def write_laid(
+    folder: Path, plan: Plan, *, seed: int, begun: float, files: int | None = None, rewrite: bool = True
+) -> Laid:
+    """Writes a planned dump and ``laid.json``.
 
     Args:
         folder: made when it does not exist.
@@ -210,10 +227,14 @@ def write_laid(folder: Path, plan: Plan, *, seed: int, begun: float, files: int 
         seed: of every draw.
         begun: ``time.perf_counter()`` when planning began.
         files: the number of files; None means by the rows.
+        rewrite: rewrite the texts of people as :func:`lay` says.
     """
     rows = sum(len(events) for _, events in plan.streams)
+    groups = [a for group in plan.groups for a in group.accounts]
     rewriter = _Rewriter(
-        planted=frozenset(plan.network.accounts[a].identity for group in plan.groups for a in group.accounts),
+        kept=frozenset(
+            plan.network.accounts[a].identity for a in (groups if rewrite else range(len(plan.network.accounts)))
+        ),
         random=Random(f"scale-{seed}"),
         popular_at_most=max(rows // ROWS_PER_POPULAR, 20),
     )

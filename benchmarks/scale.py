@@ -1,10 +1,12 @@
 """Speed and memory of a scan, and what it finds, as the dump grows.
 
     python -m benchmarks.scale [--rows 100000,1000000] [--encoder fast] [--work DIR] [--seed 0] [--docs FILE]
+    python -m benchmarks.scale --clusters rich [--data DIR]
     python -m benchmarks.scale --rows 1000000 --again 0.05
     python -m benchmarks.scale --rows 1000000 --again 0.025 --state
 
-The dumps are those of :mod:`benchmarks.laying`. A scan is the command of the package in a process of its own; its
+The dumps are those of :mod:`benchmarks.laying`, or with ``--clusters rich`` those of :mod:`benchmarks.rich`, which have
+more clusters. A scan is the command of the package in a process of its own; its
 stages are those of ``run.json``. The models are made beforehand, and no vectors are kept from one scan to the next.
 Dumps that are in ``--work`` already are used again. With ``--again`` every dump is scanned a second time, together with
 that share of later rows. Both scans keep their work in one folder; with ``--state`` they keep it in a state, into which
@@ -31,6 +33,7 @@ import msgspec
 
 from benchmarks.laying import DAYS, HARVEST, START, Laid, apart, lay, tell
 from benchmarks.pages import ran_on, write_section
+from benchmarks.rich import lay_rich
 from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import evaluate, read_findings, read_truth
 from harvestdetect.simulate.traffic import DAY
@@ -283,6 +286,19 @@ def _share(text: str) -> float:
     return share
 
 
+def _name(rows: int, chosen: argparse.Namespace) -> str:
+    """The folder of a dump within the work folder."""
+    kind = "" if chosen.clusters == "plain" else f"{'rich' if chosen.data is None else 'rich-texts'}-"
+    return f"{kind}rows-{rows}-seed-{chosen.seed}-harvest-{chosen.harvest:g}"
+
+
+def _laid(folder: Path, chosen: argparse.Namespace, **given: int) -> Laid:
+    """Lays a dump of the kind that was chosen."""
+    if chosen.clusters == "plain":
+        return apart(lay, folder, harvest=chosen.harvest, **given)
+    return apart(lay_rich, folder, harvest=chosen.harvest, data=chosen.data, **given)
+
+
 def _scanned(folder: Path, laid: Laid, chosen: argparse.Namespace, *, cache: Path, options: Sequence[str]) -> Scanned:
     """One size: a scan, and where asked for a second one that reuses the work of the first."""
     if not chosen.again:
@@ -294,15 +310,8 @@ def _scanned(folder: Path, laid: Laid, chosen: argparse.Namespace, *, cache: Pat
         keeping = [*options, "--state", str(keep), "--window", f"{3 * DAYS}d"]
     first = scan(folder, laid, encoder=chosen.encoder, cache=cache, options=keeping)
     later = folder / f"later-{chosen.again:g}"
-    more = apart(
-        lay,
-        later,
-        rows=max(round(laid.rows * chosen.again), MIN_LATER),
-        seed=chosen.seed + 1,
-        harvest=chosen.harvest,
-        start=START + DAYS * DAY,
-        files=1,
-    )
+    later_rows = max(round(laid.rows * chosen.again), MIN_LATER)
+    more = _laid(later, chosen, rows=later_rows, seed=chosen.seed + 1, start=START + DAYS * DAY, files=1)
     tell(more)
     second = scan(
         folder, more, encoder=chosen.encoder, cache=cache, options=keeping, later=later, alone=chosen.state
@@ -315,13 +324,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=_sizes, default=[100_000, 1_000_000], help="sizes, separated by commas")
     parser.add_argument("--encoder", choices=("fast", "auto", "full"), default="fast")
+    parser.add_argument("--clusters", choices=("plain", "rich"), default="plain", help="few clusters, or many")
+    parser.add_argument("--data", type=Path, help="folder with the public texts for rich dumps; the grammar without")
     parser.add_argument("--harvest", type=float, default=HARVEST, help="share of the rows that campaigns send")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--again", type=_share, metavar="SHARE", help="scan again, with this share of later rows")
     parser.add_argument("--state", action="store_true", help="scan into a state, and the later rows alone")
     parser.add_argument("--threads", type=int, default=0, help="of the scan; 0 takes all cores")
     parser.add_argument("--work", type=Path, help="keep dumps, models and results in this folder")
-    parser.add_argument("--docs", type=Path, help="Markdown file whose section scale-ENCODER[-state] is replaced")
+    parser.add_argument(
+        "--docs", type=Path, help="Markdown file whose section scale-ENCODER[-rich][-state] is replaced"
+    )
     parser.add_argument("--json", type=Path, help="write all results here too")
     chosen = parser.parse_args(arguments)
     scans = []
@@ -330,14 +343,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work.mkdir(parents=True, exist_ok=True)
         cache = warm(work, encoder=chosen.encoder)
         for rows in chosen.rows:
-            folder = work / f"rows-{rows}-seed-{chosen.seed}-harvest-{chosen.harvest:g}"
-            laid = apart(lay, folder, rows=rows, seed=chosen.seed, harvest=chosen.harvest)
+            folder = work / _name(rows, chosen)
+            laid = _laid(folder, chosen, rows=rows, seed=chosen.seed)
             tell(laid)
             options = ["--threads", str(chosen.threads)]
             scans.append(_scanned(folder, laid, chosen, cache=cache, options=options))
             print(f"{rows:,} rows scanned in {scans[-1].seconds:,.1f} s", file=sys.stderr)
+    kind = "" if chosen.clusters == "plain" else f"--clusters {chosen.clusters} {'--data DIR ' * bool(chosen.data)}"
     command = (
-        f"python -m benchmarks.scale --rows {','.join(map(str, chosen.rows))} --encoder {chosen.encoder} "
+        f"python -m benchmarks.scale {kind}--rows {','.join(map(str, chosen.rows))} --encoder {chosen.encoder} "
         f"--harvest {chosen.harvest:g} --seed {chosen.seed} --threads {chosen.threads}"
     )
     if chosen.again:
@@ -345,7 +359,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = tables(scans, command=command)
     print(text)
     if chosen.docs:
-        write_section(chosen.docs, f"scale-{chosen.encoder}{'-state' if chosen.state else ''}", text)
+        rich = "" if chosen.clusters == "plain" else "-rich"
+        write_section(chosen.docs, f"scale-{chosen.encoder}{rich}{'-state' if chosen.state else ''}", text)
     if chosen.json:
         chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode([asdict(s) for s in scans])))
     return 0

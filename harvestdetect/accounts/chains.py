@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from harvestdetect.accounts import overlaps
 from harvestdetect.accounts.candidates import with_candidates
 from harvestdetect.accounts.groups import AccountGroup
 from harvestdetect.accounts.succession import LEAST, Piece, chained, distinct, pieces_of
@@ -63,24 +64,26 @@ def chains(
     pieces = [
         piece for i in distinct(groups, len(corpus.prompts.account)) for piece in pieces_of(groups[i], corpus.prompts)
     ]
-    left: list[Campaign] = list(campaigns)
+    left: list[Campaign | None] = list(campaigns)
+    holders = overlaps.members([one.prompts for one in campaigns], len(corpus.prompts.account)).T.tocsr()
     found: list[Campaign] = []
     for chain in chained(pieces, corpus, source.parts, seed=seed):
         prompts = unique(np.concatenate([pieces[i].prompts for i in chain]))
-        inside = [in_sorted(one.prompts, prompts) for one in left]
-        is_part = [mask.sum() >= PART * len(mask) for mask in inside]
-        has_all = any(
-            mask.sum() >= PART * len(prompts) and not part for mask, part in zip(inside, is_part, strict=True)
-        )
+        touched = [(i, one) for i in unique(holders[prompts].indices).tolist() if (one := left[i]) is not None]
+        inside = [int(in_sorted(one.prompts, prompts).sum()) for _, one in touched]
+        is_part = [count >= PART * len(one.prompts) for count, (_, one) in zip(inside, touched, strict=True)]
+        has_all = any(count >= PART * len(prompts) and not part for count, part in zip(inside, is_part, strict=True))
         if has_all or not source.enough_accounts(prompts):
             continue
         parts: list[Campaign] = []
-        for campaign, part in zip(left, is_part, strict=True):
+        for (i, campaign), part in zip(touched, is_part, strict=True):
+            if not part:
+                continue
+            left[i] = None
             mask = in_sorted(campaign.prompts, prompts)
-            if part and mask.any():
+            if mask.any():
                 parts.append(_within(campaign, mask, account=corpus.prompts.account, volume=volume))
                 prompts = prompts[~in_sorted(prompts, campaign.prompts)]
-        left = [campaign for campaign, part in zip(left, is_part, strict=True) if not part]
         accounts = unique(corpus.prompts.account[prompts])
         if len(accounts) >= LEAST or not parts:
             group = AccountGroup(way="accounts", accounts=accounts, prompts=prompts)
@@ -88,7 +91,7 @@ def chains(
             parts += added
         whole = joined(parts, volume=volume)
         found.append(replace(whole, ways=(*whole.ways, SUCCESSION)))
-    return left + found, refined
+    return [one for one in left if one is not None] + found, refined
 
 
 def _within(campaign: Campaign, inside: Bools, *, account: Ints32, volume: Ints32) -> Campaign:

@@ -20,6 +20,7 @@ from harvestdetect.cli.calibrate import calibrate
 from harvestdetect.cli.drill import drill
 from harvestdetect.cli.evaluate import evaluate
 from harvestdetect.cli.explain import explain
+from harvestdetect.cli.export import export
 from harvestdetect.cli.health import health
 from harvestdetect.cli.inspect import inspect
 from harvestdetect.cli.pseudonym import pseudonym
@@ -65,7 +66,7 @@ def cli() -> None:
 
 
 for command in (
-    *(scan, inspect, calibrate, drill, simulate, evaluate, explain),
+    *(scan, inspect, calibrate, drill, simulate, evaluate, explain, export),
     *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry),
 ):
     cli.add_command(command)

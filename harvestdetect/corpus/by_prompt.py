@@ -253,6 +253,8 @@ def _shown(corpus: Corpus, segment: Ints32, size: Ints, segments: Ints32) -> tup
         ``start`` and ``segment``, see :class:`RepresentativeTexts`.
     """
     count = len(size)
+    if len(segment) == count:  # prompts of one part each, which is shown whatever it is
+        return np.arange(count + 1), segment
     row = np.repeat(np.arange(count), size)
     shown = in_sorted(segment, segments if (segments[1:] > segments[:-1]).all() else unique(segments))
     system = corpus.kind[segment] == SYSTEM

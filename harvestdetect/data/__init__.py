@@ -29,7 +29,7 @@ from harvestdetect.data.corpus import (
     Prompts,
     View,
 )
-from harvestdetect.data.detection import Cut, Detection, StageCost
+from harvestdetect.data.detection import PROMPT_COLUMNS, Cut, Detection, StageCost
 from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, LedgerRow, Tier, Verdict
 from harvestdetect.data.findings import Attributed, Finding, Member, SharedValue, Standing, Status
 from harvestdetect.data.geometry import Clusters, Neighbors
@@ -39,6 +39,7 @@ from harvestdetect.data.reading import (
     NO_PROMPTS,
     NO_TIME,
     PROMPT_SCHEMA,
+    YEAR_10000,
     Batch,
     Prompt,
     Reading,
@@ -54,6 +55,7 @@ __all__ = [
     "NO_TIME",
     "OUTLINE",
     "PART",
+    "PROMPT_COLUMNS",
     "PROMPT_SCHEMA",
     "SENTENCE",
     "SYSTEM",
@@ -61,6 +63,7 @@ __all__ = [
     "TIERS",
     "WHOLE_KINDS",
     "WINDOW",
+    "YEAR_10000",
     "Attributed",
     "Batch",
     "BenignExplanation",

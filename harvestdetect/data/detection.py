@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -14,7 +14,20 @@ from harvestdetect.data.findings import Attributed, Finding
 from harvestdetect.data.preambles import Preamble
 from harvestdetect.data.reading import Reject, SourceFile
 
-__all__ = ["Cut", "Detection", "StageCost"]
+__all__ = ["PROMPT_COLUMNS", "Cut", "Detection", "StageCost"]
+
+PROMPT_COLUMNS: Final = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("account", pa.string()),
+        ("campaign_id", pa.string()),
+        ("template_id", pa.string()),
+        ("membership", pa.float64()),
+        ("timestamp", pa.timestamp("ms", "UTC")),
+    ]
+)
+"""Columns of the prompts in findings. A timestamp is null without a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,5 +96,4 @@ class Detection:
     seen: pa.Table | None = field(default=None, compare=False)
     """``digest, prompts`` of every account. Not part of the JSON form."""
     prompts: pa.Table | None = field(default=None, compare=False)
-    """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign. Not part of the
-    JSON form."""
+    """Every prompt in a campaign, see :data:`PROMPT_COLUMNS`. Not part of the JSON form."""

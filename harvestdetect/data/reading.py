@@ -13,6 +13,7 @@ __all__ = [
     "NO_PROMPTS",
     "NO_TIME",
     "PROMPT_SCHEMA",
+    "YEAR_10000",
     "Batch",
     "Prompt",
     "Reading",
@@ -38,6 +39,9 @@ request, only shows which rows are the same request: it is unique to each, and n
 
 NO_TIME: Final[int] = -(2**63)
 """The time, in seconds, of a row that has none."""
+
+YEAR_10000: Final[int] = 253_402_300_800
+"""Unix seconds from which a time has no ISO 8601 form with a year of four digits."""
 
 PROMPT_SCHEMA: Final[pa.Schema] = pa.schema(
     [

@@ -13,7 +13,7 @@ import numpy as np
 from harvestdetect.accounts.kin import Kin
 from harvestdetect.accounts.rare_links import births
 from harvestdetect.corpus.account_fields import AccountFields
-from harvestdetect.corpus.by_prompt import first_rows
+from harvestdetect.corpus.by_prompt import first_rows, in_sorted
 from harvestdetect.corpus.sign_ups import sign_ups
 from harvestdetect.data import NO_TIME, Campaign
 from harvestdetect.evidence.candidate import ScanData
@@ -167,7 +167,7 @@ def sent_of(campaign: Campaign, weight: Floats, ground: AccountGround) -> Sent:
     vectors = np.asarray(ground.vectors[prompts[read]], np.float32)
     different = np.bincount(whose, minlength=count)
     own = ranges(ground.start[accounts], ground.start[accounts + 1] - ground.start[accounts])
-    own = own[ground.counts[own] & ~np.isin(own, campaign.prompts)]
+    own = own[ground.counts[own] & ~in_sorted(own, campaign.prompts)]
     return Sent(
         accounts=accounts,
         weight=weight,

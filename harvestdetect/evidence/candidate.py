@@ -92,6 +92,9 @@ class Reference:
     """float64[.], ascending: core distances of segments outside all candidates."""
     period: tuple[float, float] | None
     """Seconds between which all but two of a hundred timed requests of the dump lie; None without times."""
+    volumes: tuple[Floats, Floats]
+    """float64[v] each: the distinct numbers of requests of accounts with any, ascending, and how many accounts sent as
+    many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,10 @@ MAX_PROMPTS: Final = 5_000
 chosen. Chosen."""
 LEAST_MEMBERS: Final = 40
 """Members that are compared at least, each then by its first prompts. Chosen."""
+
+
+_SIDES: Final[tuple[Literal["right"], Literal["left"]]] = ("right", "left")
+"""The sides of a binary search that count who has more, and who has at least as much, in a list by falling volume."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +175,7 @@ def draw_groups(
     rows, member = compared_prompts(prompts, account, most=int(pool.volume[MIN_COMPARED - 1]))
     count = np.bincount(member)
     senders = account[rows[np.cumsum(count) - count]]
-    reach = np.searchsorted(-pool.volume, -count, side="right")  # accounts with at least that many prompts
+    reach = len(pool.volume) - np.searchsorted(pool.volume[::-1], count, side="left")  # with at least that many prompts
     low, width = _alike(pool, pool.sent[senders], reach)
     pick = low + (rng.random((draws, len(count))) * width).astype(np.int64)
     step = np.arange(len(member)) - np.repeat(np.cumsum(count) - count, count)
@@ -217,13 +221,14 @@ def _alike(pool: Pool, volume: Ints, reach: Ints) -> tuple[Ints, Ints]:
         volume: int64[m], all requests of each member.
         reach: int64[m], how many accounts of the pool have enough prompts.
     """
-    falling = -pool.volume
+    rising, count = pool.volume[::-1], len(pool.volume)
     width = np.minimum(np.maximum((ALIKE_VOLUME * reach).astype(np.int64), MIN_COMPARED), reach)
-    middle = (np.searchsorted(falling, -volume, side="left") + np.searchsorted(falling, -volume, side="right")) // 2
-    low = np.clip(middle - width // 2, 0, reach - width)
+    # how many accounts send more than a member, and how many at least as much
+    more, as_much = (count - np.searchsorted(rising, volume, side=side) for side in _SIDES)
+    low = np.clip((more + as_much) // 2 - width // 2, 0, reach - width)
     # whoever sends as much as the outermost ones belongs to them, whatever the order of equals
-    first = np.searchsorted(falling, falling[low], side="left")
-    end = np.minimum(np.searchsorted(falling, falling[low + width - 1], side="right"), reach)
+    first = count - np.searchsorted(rising, pool.volume[low], side="right")
+    end = np.minimum(count - np.searchsorted(rising, pool.volume[low + width - 1], side="left"), reach)
     return first, end - first
 
 

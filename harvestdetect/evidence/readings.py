@@ -81,17 +81,16 @@ def _not_thinned(inputs: ReadingInputs) -> float | None:
     If its prompts were dealt to the accounts by volume, so many accounts would have one, and they would be so much
     busier than others. The root of the squared deviations from both is 0 for a popular phrase.
     """
-    sent = inputs.context.reference.sent.astype(np.float64)
-    sent = sent[sent > 0]
+    volume, accounts = inputs.context.reference.volumes
     campaign = inputs.candidate.trimmed
-    if not len(sent) or not len(campaign.prompts):
+    if not len(volume) or not len(campaign.prompts):
         return None
-    share = np.minimum(sent / sent.sum(), 1 - 1e-12)
-    chance = -np.expm1(len(campaign.prompts) * np.log1p(-share))
+    # accounts that sent as much are counted together: there are far fewer volumes than accounts
+    share = np.minimum(volume / float((volume * accounts).sum()), 1 - 1e-12)
+    chance = -np.expm1(len(campaign.prompts) * np.log1p(-share)) * accounts
     more = _logs(len(campaign.accounts) / float(chance.sum()))
-    logs = np.log2(sent)
     own = inputs.context.reference.sent[campaign.accounts].astype(np.float64)
-    busier = float(np.log2(np.maximum(own, 1)).mean()) - float((logs * chance).sum() / chance.sum())
+    busier = float(np.log2(np.maximum(own, 1)).mean()) - float((np.log2(volume) * chance).sum() / chance.sum())
     return float(np.hypot(more, busier))
 
 

@@ -20,7 +20,7 @@ from harvestdetect.template.alignment import common_words
 from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.arrays import Floats, Ints, Ints32, unique
 
-__all__ = ["reference_of"]
+__all__ = ["reference_of", "volumes_of"]
 
 
 REFERENCE_TEXTS: Final = 1_000
@@ -61,6 +61,7 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         if timed_row is None
         else pool_of(prompts.account[timed_row], len(inside), inside, row=timed_row),
         sent=sent,
+        volumes=volumes_of(sent),
         users=np.array([len(unique(prompts.account[a.prompts])) for a in scan.assigned], np.int64),
         cluster_share=np.array([len(a.prompts) for a in scan.assigned], np.float64) / len(account),
         joined=joined_when(signed.first, sent),
@@ -73,6 +74,12 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         distances=np.sort(distances[np.isfinite(distances)]).astype(np.float64),
         period=_period(prompts.time[first]),
     )
+
+
+def volumes_of(sent: Ints) -> tuple[Floats, Floats]:
+    """See :attr:`~harvestdetect.evidence.candidate.Reference.volumes`."""
+    volume, accounts = np.unique(sent[sent > 0], return_counts=True)
+    return volume.astype(np.float64), accounts.astype(np.float64)
 
 
 def _period(time: Ints) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from harvestdetect.evidence.least_data import MIN_COMPARED
 from harvestdetect.evidence.nulls import Groups, draw_until_settled, steps, tail_p
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, Vectors, spread
+from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, Vectors, spread, widened
 
 __all__ = ["OwnSubjects", "WorkList", "coherence", "compare_likeness", "focus", "one_list_of_work", "own_excess"]
 
@@ -55,8 +55,7 @@ def coherence(vectors: Vectors, member: npt.NDArray[np.int64]) -> Floats:
 
 def _gathered(vectors: Vectors, rows: Ints) -> Floats32:
     """``vectors[rows]`` in float32."""
-    taken = vectors.take(rows.ravel(), axis=0).reshape(*rows.shape, vectors.shape[1])
-    return taken.astype(np.float32, copy=False)
+    return widened(vectors.take(rows.ravel(), axis=0).reshape(*rows.shape, vectors.shape[1]))
 
 
 def _centred(vectors: Vectors, kept: npt.NDArray[np.bool_]) -> tuple[Floats32, Floats32]:

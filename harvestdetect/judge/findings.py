@@ -16,6 +16,8 @@ import pyarrow as pa
 from harvestdetect.campaign.links import COPIED_RELIEF, MIN_OVERLAP, MIN_SHARED, RIGID_RELIEF, is_copied
 from harvestdetect.data import (
     NO_TIME,
+    PROMPT_COLUMNS,
+    YEAR_10000,
     Campaign,
     Candidate,
     Evidence,
@@ -405,9 +407,10 @@ def prompt_table(
     request: npt.NDArray[np.int32],
     files: Sequence[str],
 ) -> pa.Table:
-    """``file, line, account, campaign_id, template_id, membership`` of every prompt in a campaign, by file and line.
+    """``file, line, account, campaign_id, template_id, membership, timestamp`` of every prompt in a campaign.
 
-    Rows that repeat a request are included.
+    The rows are sorted by file and line. Those that repeat a request are included. ``timestamp`` is in UTC, and
+    null without a time from 1970 to 9999.
 
     Args:
         found: the findings and their campaigns.
@@ -430,6 +433,8 @@ def prompt_table(
         shown = pa.array([templates[int(c)].template_id for c in used], pa.string())
         file = prompts.file[rows]
         sure = campaign.membership[np.searchsorted(campaign.accounts, prompts.account[rows])]
+        time = prompts.time[rows]
+        timed = (time >= 0) & (time < YEAR_10000)
         parts.append(
             pa.table(
                 {
@@ -439,11 +444,10 @@ def prompt_table(
                     "campaign_id": pa.repeat(finding.campaign_id, len(rows)),
                     "template_id": shown.take(pa.array(which)),
                     "membership": pa.array(np.round(sure, 4), pa.float64()),
+                    "timestamp": pa.array(np.where(timed, time, 0) * 1_000, pa.timestamp("ms", "UTC"), mask=~timed),
                 }
             )
         )
     if not parts:
-        names = ("file", "account", "campaign_id", "template_id")
-        schema = pa.schema([*((n, pa.string()) for n in names), ("line", pa.int64()), ("membership", pa.float64())])
-        return schema.empty_table().select(["file", "line", "account", "campaign_id", "template_id", "membership"])
+        return PROMPT_COLUMNS.empty_table()
     return pa.concat_tables(parts).sort_by([("file", "ascending"), ("line", "ascending"), ("campaign_id", "ascending")])

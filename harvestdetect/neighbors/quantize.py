@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.util.arrays import AnyArray, Floats32, Ints8, Ints32
+from harvestdetect.util.arrays import AnyArray, Floats32, Ints8, Ints32, widened
 
 __all__ = ["NO_SCORE", "SCALE", "int8_products", "quantize", "rotation", "unit_float32"]
 
@@ -77,18 +77,6 @@ def unit_float32(vectors: AnyArray) -> Floats32:
     out = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), 2048):
         part = out[start : start + 2048]
-        _widen(vectors[start : start + 2048], part)
+        widened(vectors[start : start + 2048], part)
         part *= (1 / np.sqrt(np.maximum(np.einsum("ij,ij->i", part, part), 1e-24)))[:, None]
     return out
-
-
-def _widen(vectors: AnyArray, out: Floats32) -> None:
-    """float16 to float32 by shifting bits, which is exact for finite numbers and faster than numpy's conversion."""
-    if vectors.dtype != np.float16:
-        out[...] = vectors
-        return
-    bits = out.view(np.int32)
-    bits[...] = np.ascontiguousarray(vectors).view(np.int16)
-    bits <<= 13
-    bits &= np.int32(-0x70000001)
-    out *= np.float32(2.0**112)

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
-from harvestdetect.data import Cut, Detection, Evidence, Finding, Member, StageCost
+from harvestdetect.data import PROMPT_COLUMNS, Cut, Detection, Evidence, Finding, Member, StageCost
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
@@ -353,14 +353,9 @@ def write_together(out: Path, writers: Mapping[str, Callable[[BinaryIO], object]
 
 
 def _write_prompts(detection: Detection, file: BinaryIO) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = detection.prompts
-    if table is None:
-        names = {"file": pa.string(), "line": pa.int64(), "account": pa.string()}
-        names |= {"campaign_id": pa.string(), "template_id": pa.string(), "membership": pa.float64()}
-        table = pa.schema(list(names.items())).empty_table()
+    table = PROMPT_COLUMNS.empty_table() if detection.prompts is None else detection.prompts
     pq.write_table(table, file, compression="zstd")
 
 

@@ -16,7 +16,7 @@ from harvestdetect.settings import Settings
 from harvestdetect.state.rows import value_error
 from harvestdetect.state.store import READ, Store, damaged, prepared_count
 
-__all__ = ["CUTTING", "check_pseudonyms", "cutting_of", "shards_of"]
+__all__ = ["CUTTING", "PSEUDONYMS", "check_pseudonyms", "cutting_of", "shards_of"]
 
 CUTTING: Final = ("segment_characters", "max_windows")
 """Settings that must be the same for all files of a state."""

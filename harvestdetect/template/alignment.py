@@ -65,8 +65,8 @@ def align_masks(masks: Masks, count: int, second: Sequence[str]) -> list[tuple[i
     """As :func:`align`, with the masks of the first list and its number of tokens."""
     state = full = (1 << count) - 1
     states, places = [full], []
-    for j, token in enumerate(second):
-        if kept := state & masks.get(token, 0):
+    for j, mask in enumerate(map(masks.get, second)):
+        if mask and (kept := state & mask):
             state = ((state + kept) | (state - kept)) & full
             states.append(state)
             places.append(j)
@@ -111,8 +111,8 @@ def kept_shares(templates: Sequence[Sequence[str]], texts: Sequence[str]) -> Flo
             continue
         for row, masks, count in used:
             state = full = (1 << count) - 1
-            for token in own:
-                if kept := state & masks.get(token, 0):
+            for mask in map(masks.get, own):
+                if mask and (kept := state & mask):
                     state = ((state + kept) | (state - kept)) & full
             found[row, number] = 1 - state.bit_count() / count
     return found

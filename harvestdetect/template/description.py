@@ -7,7 +7,6 @@ that most texts keep is fixed, and what lies between fixed tokens is a slot.
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -131,28 +130,34 @@ def is_rigid(description: Description) -> bool:
     return description.fixed >= RIGID_WORDS
 
 
-def describe(texts: Sequence[str], vectors: Floats32) -> Description:
+def describe(
+    texts: Sequence[str], vectors: Floats32, *, read: Sequence[list[str]] | None = None, slots: bool = True
+) -> Description:
     """The template of a cluster.
 
     Args:
         texts: the originals, at least one. The medoid and the least similar text are found among all of them; up to
             :data:`SAMPLE`, evenly chosen, are aligned.
         vectors: float32[len(texts), d], unit rows.
+        read: the tokens of each text, where they are known.
+        slots: whether to find the words and slots that people read; without, there are none.
     """
     order, sample = medoid_first(vectors)
     medoid = int(order[0])
-    base, others = token_texts(texts[medoid]), [token_texts(texts[i]) for i in sample]
+    base, *others = [token_texts(texts[i]) if read is None else read[i] for i in (medoid, *sample)]
     masks, kinds = masks_of(base), kinds_of(base)
     alignments = [align_masks(masks, len(base), other) for other in others]
     kept = times_kept(len(base), alignments)
     fixed = fixed_runs(kinds, kept >= needed_to_be_fixed(len(sample)) if sample else np.ones(len(base), bool))
-    words, slots = _words_and_slots(texts[medoid], fixed, [texts[i] for i in sample], alignments)
+    shown: tuple[tuple[str | None, ...], tuple[tuple[str, ...], ...]] = ((), ())
+    if slots:
+        shown = _words_and_slots(texts[medoid], fixed, [texts[i] for i in sample], alignments)
     lengths = [len(base), *(len(other) for other in others)]
     stays = tuple(base[i] for i in np.flatnonzero(fixed))
     signed = " ".join(stays) or texts[medoid].casefold()
     return Description(
-        words=words,
-        slots=slots,
+        words=shown[0],
+        slots=shown[1],
         medoid=medoid,
         exemplars=tuple(int(i) for i in order[1 : 1 + EXEMPLARS]),
         least_similar=int(order[-1]),
@@ -278,14 +283,13 @@ def _gaps(text: str, pairs: Alignment, place: Ints, runs: Sequence[tuple[int, in
     at = dict(pairs)
     kept = [at.get(i) for i in place.tolist()]
     own = spans(text, max((j for j in kept if j is not None), default=-1) + 1)
-    ends = list(itertools.accumulate((own[j][1] if j is not None else 0 for j in kept), max, initial=0))
-    begins = list(
-        itertools.accumulate(
-            (own[j][0] if j is not None else len(text) for j in reversed(kept)), min, initial=len(text)
-        )
-    )[::-1]
-    found = []
-    for before, after in itertools.pairwise([(0, 0), *runs, (len(kept), len(kept))]):
-        left, right = ends[before[1]], begins[after[0]]
-        found.append(text[left:right].strip() if left <= right else "")
+    # for each run, where the first word begins that the text keeps of it or of those after it
+    begin, begins = len(text), [len(text)]
+    for start, stop in reversed(runs):
+        begin = next((own[j][0] for j in kept[start:stop] if j is not None), begin)
+        begins.append(begin)
+    found, end = [], 0
+    for (start, stop), right in zip([*runs, (0, 0)], reversed(begins), strict=True):
+        found.append(text[end:right].strip() if end <= right else "")
+        end = next((own[j][1] for j in reversed(kept[start:stop]) if j is not None), end)
     return found

@@ -113,7 +113,7 @@ def templates_within(texts: Sequence[str], vectors: Floats32, *, words: int | No
     The texts are halved along the first principal axis of their vectors, and the halves again, until a part is one
     template or too small. They are halved no more often than :data:`MIXED_TEXTS` texts could be halved evenly, because
     more would only cut small parts off at the edges. The same template is described once, by the first part that has
-    it. Positions in a description are those within its part.
+    it. Positions in a description are those within its part, and it has neither words nor slots.
 
     Args:
         texts: the originals.
@@ -135,7 +135,8 @@ def templates_within(texts: Sequence[str], vectors: Floats32, *, words: int | No
             if not enough_to_describe(len(part)):
                 continue
             if _is_one_template(read, part, vectors[part], holders, least):
-                found.append(describe([texts[i] for i in part], vectors[part]))
+                known = [read[i] for i in part]
+                found.append(describe([texts[i] for i in part], vectors[part], read=known, slots=False))
             else:
                 deeper.extend(_halves(vectors, part))
         halves, even = deeper, even // 2
@@ -186,11 +187,14 @@ def _is_one_template(
     able = np.array([(holders[token] & chosen).bit_count() for token in base], np.int64) >= need
     masks = masks_of(base) if able.any() else {}
     kept = np.zeros(len(base), np.int64)
+    before = -1
     for left in range(len(sample), -1, -1):
         # tokens that can still be fixed; having more of them never makes the runs fewer
         able &= kept + left >= need
-        if np.count_nonzero(kinds.letters[fixed_runs(kinds, able)]) < words:
+        count = int(np.count_nonzero(able))
+        if count != before and np.count_nonzero(kinds.letters[fixed_runs(kinds, able)]) < words:
             return False
+        before = count
         if left:
             pairs = align_masks(masks, len(base), texts[sample[-left]])
             kept[[i for i, _ in pairs]] += 1

@@ -23,6 +23,7 @@ __all__ = [
         "spread",
         "unique",
         "unit",
+        "widened",
     ),
 ]
 
@@ -109,12 +110,32 @@ def mixed(value: Words) -> Words:
 
 def spread(count: int, at_most: int) -> Ints:
     """At most ``at_most`` positions out of ``count``, evenly spread, ascending."""
+    if count <= at_most:
+        return np.arange(count)
     return unique(np.linspace(0, max(count - 1, 0), min(count, at_most)).astype(np.int64))
 
 
 def unit(vectors: Vectors) -> Floats32:
     """Rows scaled to length 1, float32[n, d]. The result of a row depends on that row only."""
-    out = vectors.astype(np.float32)
+    out = widened(vectors)
     norms = np.sqrt(np.einsum("ij,ij->i", out, out, dtype=np.float64))
     out /= np.maximum(norms, 1e-12).astype(np.float32)[:, None]
+    return out
+
+
+def widened(vectors: Vectors, out: Floats32 | None = None) -> Floats32:
+    """Finite numbers as float32, in a new array or in ``out``, which has the same shape.
+
+    float16 is widened by shifting bits, which is exact and several times as fast as numpy's conversion.
+    """
+    if out is None:
+        out = np.empty(vectors.shape, np.float32)
+    if vectors.dtype != np.float16:
+        out[...] = vectors
+        return out
+    bits = out.view(np.int32)
+    bits[...] = np.ascontiguousarray(vectors).view(np.int16)
+    bits <<= 13
+    bits &= np.int32(-0x70000001)
+    out *= np.float32(2.0**112)
     return out

@@ -71,9 +71,8 @@ def has_runs(text: str) -> bool:
 def token_spans(text: str) -> Iterator[Span]:
     """The words, single marks and line ends of a text, in order. Blanks are in none of them."""
     if is_plain(text):
-        yield from (match.span() for match in _PLAIN.finditer(text))
-    else:
-        yield from ((start, stop) for start, stop, _ in _tokens(text))
+        return map(re.Match.span, _PLAIN.finditer(text))
+    return ((start, stop) for start, stop, _ in _tokens(text))
 
 
 def words(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import laying, scale
+from benchmarks import laying, rich, scale
 from benchmarks.laying import Laid, lay
+from benchmarks.rich import joined_texts, lay_rich, simulated_sentences
 from benchmarks.scale import Scanned, exponent, tables
 from harvestdetect.simulate.evaluate import read_truth
 
@@ -93,6 +95,47 @@ def test_later_rows_come_later_from_others_in_one_file(laid: tuple[Path, Laid], 
     assert max(r["timestamp"] for r in before) < min(r["timestamp"] for r in later)
     assert min(r["timestamp"] for r in before) >= "2026-06-01"
     assert not {r["account"] for r in before} & {r["account"] for r in later}
+
+
+def test_a_rich_dump_joins_popular_sentences(tmp_path: Path) -> None:
+    held = lay_rich(tmp_path / "rich", rows=ROWS, seed=3, harvest=0.05)
+    rows = _rows(tmp_path / "rich")
+    planted = {account for group in read_truth(tmp_path / "rich") for account in group.accounts}
+    assert held.rows == len(rows) == ROWS
+    assert held.campaigns >= 1
+    assert planted < {r["account"] for r in rows}
+    assert lay_rich(tmp_path / "rich", rows=10, seed=9) == held
+    lay_rich(tmp_path / "again", rows=ROWS, seed=3, harvest=0.05)
+    assert _rows(tmp_path / "again") == rows
+    # a popular sentence is in the prompts of many accounts
+    senders: dict[str, set[str]] = {}
+    for r in rows:
+        if isinstance(r["prompt"], str) and r["account"] not in planted:
+            for sentence in rich.stock.cut_sentences(r["prompt"]):
+                senders.setdefault(sentence, set()).add(r["account"])
+    assert sum(len(accounts) >= 5 for accounts in senders.values()) > 30
+
+
+def test_the_prompts_of_a_person_follow_one_another_and_join_sentences() -> None:
+    sentences = {"a": [f"Sentence {i} of the first source" for i in range(40)], "b": ["Only one more here!"]}
+    texts = joined_texts(sentences, rows=5_000, seed=0)
+    assert joined_texts(sentences, rows=5_000, seed=0) == texts
+    known = {s if s.endswith("!") else f"{s}." for own in sentences.values() for s in own}
+    several = [text for text in texts if text not in {s for own in sentences.values() for s in own}]
+    assert 0.4 < len(several) / len(texts) < 0.6
+    for text in several:
+        parts = text.replace("\n", " ").replace(". ", ".|").replace("! ", "!|").split("|")
+        assert 2 <= len(parts) <= 4
+        assert set(parts) <= known
+
+
+def test_sentences_are_distinct_and_as_many_as_are_wanted() -> None:
+    found = simulated_sentences(500, random.Random(1))
+    assert len(set(found)) == len(found) == 500
+    assert simulated_sentences(500, random.Random(1)) == found
+    some = rich._some({"a": tuple(found), "b": tuple(found[:100])}, 60, random.Random(1))
+    assert {name: len(own) for name, own in some.items()} == {"a": 50, "b": 10}
+    assert all(set(own) < set(found) for own in some.values())
 
 
 @given(
@@ -192,6 +235,17 @@ def test_the_benchmark_replaces_its_section(
         assert held["peak_memory_mb"] >= max(peak for _, peak in held["stages"].values())
     # no vector is kept for a later scan
     assert not list((tmp_path / "work").rglob("vectors"))
+
+
+def test_a_rich_dump_has_a_section_of_its_own(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARVESTDETECT_CACHE", str(cache))
+    page = tmp_path / "page.md"
+    page.write_text("<!-- scale-fast-rich -->\n<!-- /scale-fast-rich -->\n")
+    work = tmp_path / "work"
+    arguments = ["--clusters", "rich", "--rows", "300", "--threads", "1", "--work", str(work), "--docs", str(page)]
+    assert scale.main(arguments) == 0
+    assert "`python -m benchmarks.scale --clusters rich --rows 300 --encoder fast" in page.read_text()
+    assert (work / "rich-rows-300-seed-0-harvest-0.005" / "dump").is_dir()
 
 
 def test_a_second_scan_of_the_same_and_later_rows_keeps_its_work(

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import harvestdetect.pipeline
-from harvestdetect.data import TIERS
+from harvestdetect.data import PROMPT_COLUMNS, TIERS
 from harvestdetect.report import OUTPUT_NAMES, detection_from_json, detection_json
 from tests.cli.support import ANSI, GOOD, Run, did_its_work, jsonl, lines, zstd
 from tests.conftest import PROMPTS, Scanned
@@ -58,7 +58,7 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     assert {row["recommended"] for row in accounts} <= {"true", "false"}
 
     prompts = pq.read_table(scanned.out / "prompts.parquet")
-    assert prompts.schema.names == ["file", "line", "account", "campaign_id", "template_id", "membership"]
+    assert prompts.schema.names == PROMPT_COLUMNS.names
     assert prompts.num_rows == sum(f["prompts"] for f in findings)
     rows = scanned.rows()
     for hit in prompts.slice(0, 50).to_pylist():

@@ -12,6 +12,7 @@ from harvestdetect.data import NO_TIME
 from harvestdetect.evidence.explanations import ExplanationInputs
 from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
 from harvestdetect.evidence.readings import CHANCE, FEW, NEXT_TO_NONE, READINGS, SUBJECTS, ReadingInputs, readings_of
+from harvestdetect.evidence.reference import volumes_of
 from harvestdetect.evidence.work_list import OwnSubjects, own_excess
 from harvestdetect.util.arrays import Ints, Vectors
 
@@ -59,7 +60,9 @@ def inputs(
         account=np.array(account, np.int32),
     )
     context: Any = SimpleNamespace(
-        reference=SimpleNamespace(sent=np.array(sent, np.int64), period=period),
+        reference=SimpleNamespace(
+            sent=np.array(sent, np.int64), volumes=volumes_of(np.array(sent, np.int64)), period=period
+        ),
         scan=SimpleNamespace(
             corpus=SimpleNamespace(prompts=columns),
             vectors=np.zeros((count, 4), np.float32) if vectors is None else vectors,
@@ -133,6 +136,18 @@ def test_a_random_part_of_all_traffic_is_near_itself_and_chosen_accounts_are_far
     assert quiet is not None
     assert quiet > 0.8
     assert taken("not_thinned", sent=(0, 0)) is None
+
+
+def test_accounts_that_sent_as_much_are_counted_together() -> None:
+    sent = np.random.default_rng(1).integers(0, 9, 500)
+    members = np.flatnonzero(sent > 5)
+    share = sent[sent > 0] / sent.sum()
+    chance = 1 - (1 - share) ** 40
+    more = np.log2(len(members) / chance.sum())
+    busier = np.log2(sent[members]).mean() - (np.log2(sent[sent > 0]) * chance).sum() / chance.sum()
+    account = np.repeat(members, 40)[:40]
+    found = taken("not_thinned", sent=sent, accounts=members, prompts=40, account=account)
+    assert found == pytest.approx(np.hypot(more, busier))
 
 
 def linked(count: int, each: int) -> Any:

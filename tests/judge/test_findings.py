@@ -600,6 +600,7 @@ COLUMNS = {
     "campaign_id": pa.string(),
     "template_id": pa.string(),
     "membership": pa.float64(),
+    "timestamp": pa.timestamp("ms", "UTC"),
 }
 
 
@@ -623,6 +624,8 @@ def test_the_table_of_prompts_has_a_row_per_prompt_in_order(case: Case) -> None:
     for r in rows:
         assert ACCOUNTS[(r["line"] - 1) // 10] == r["account"]
         assert r["membership"] == sure[r["account"]]
+    times = dict(zip(prompts.line.tolist(), prompts.time.tolist(), strict=True))
+    assert [r["timestamp"].timestamp() for r in rows] == [times[r["line"]] for r in rows]
     by_account = {a: [r["template_id"] for r in rows if r["account"] == a] for a in ACCOUNTS}
     for member in finding.members:
         for name, count in member.templates.items():
@@ -659,3 +662,11 @@ def test_no_time_is_not_a_time(case: Case) -> None:
     assert found.first_seen is not None
     assert found.first_seen >= T0
     assert sum(n for _, n in found.days) < 23
+    table = prompt_table(
+        [(found, case.campaign)],
+        prompts=prompts,
+        templates=TEMPLATES,
+        request=request_numbers(prompts),
+        files=["dump.jsonl"],
+    )
+    assert 0 < table["timestamp"].null_count < table.num_rows

@@ -170,6 +170,19 @@ def test_the_arguments_are_left_as_they_are() -> None:
     assert np.array_equal(vectors, before)
 
 
+@settings(deadline=None)
+@given(
+    n=st.integers(1, 300),
+    parts=st.lists(st.lists(st.integers(-1, 299), max_size=20), min_size=1, max_size=3),
+)
+def test_marked_positions_are_the_sorted_ones(n: int, parts: list[list[int]]) -> None:
+    arrays = [np.array([i for i in part if i < n], np.int32) for part in parts]
+    every = {int(i) for part in arrays for i in part} - {-1}
+    found = descent._distinct_of(n, arrays)
+    assert found.dtype == np.int32
+    assert found.tolist() == sorted(every)
+
+
 def test_nearest_to_equals_brute_force() -> None:
     queries, vectors = random_rows(20, 8, seed=1), random_rows(90, 8, seed=2)
     found = nearest_to(queries, vectors, k=7)

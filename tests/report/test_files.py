@@ -17,6 +17,7 @@ import pytest
 
 from harvestdetect import report
 from harvestdetect.data import (
+    PROMPT_COLUMNS,
     Attributed,
     Detection,
     Evidence,
@@ -254,7 +255,7 @@ def test_attributed_accounts_have_a_table_of_their_own(tmp_path: Path) -> None:
 def test_prompts_without_a_table_are_an_empty_one(tmp_path: Path) -> None:
     report.write_outputs(make_detection(), tmp_path)
     table = pq.read_table(tmp_path / "prompts.parquet")
-    assert table.column_names == ["file", "line", "account", "campaign_id", "template_id", "membership"]
+    assert table.schema.equals(PROMPT_COLUMNS)
     assert table.num_rows == 0
     assert (tmp_path / "campaigns.jsonl").read_bytes() == b""
     assert (tmp_path / "candidates.jsonl").read_bytes() == b""

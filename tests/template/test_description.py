@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import combinations, pairwise
 
@@ -15,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.corpus.known_templates import SAME_TEMPLATE
-from harvestdetect.template import mixtures
+from harvestdetect.template import description, mixtures
 from harvestdetect.template.alignment import align, common_words, kept_shares
 from harvestdetect.template.description import (
     IN_ORDER,
@@ -511,14 +513,14 @@ def test_one_template_in_both_halves_is_given_once() -> None:
 
 
 def within_by_description(texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[Description]:
-    """The templates within some texts where every part is described in full."""
+    """The templates within some texts where every part is described to the end."""
     found: list[Description] = []
     halves = mixtures._halves(vectors, np.arange(len(texts)))
     even = mixtures.MIXED_TEXTS // 2
     while enough_to_describe(even):
         even //= 2
         parts = [part for part in halves if enough_to_describe(len(part))]
-        made = [describe([texts[i] for i in part], vectors[part]) for part in parts]
+        made = [describe([texts[i] for i in part], vectors[part], slots=False) for part in parts]
         found += [one for one in made if one.fixed >= SHARED_WORDS]
         halves = [
             half
@@ -641,3 +643,51 @@ def test_a_template_without_blanks_is_shown_as_it_was_written(form: tuple[str, s
 def test_a_wide_colon_ends_a_label() -> None:
     texts = [f"问题：{a}\n背景：{b}\n答案：" for a in WORDS[:4] for b in WORDS[4:8]]
     assert describe(texts, around(len(texts))).labels == 3
+
+
+def test_the_templates_within_are_described_without_slots() -> None:
+    texts = fill("Explain {} to a student in simple words.")
+    whole = describe(texts, around(len(texts)))
+    known = [token_texts(text) for text in texts]
+    bare = describe(texts, around(len(texts)), read=known, slots=False)
+    assert whole.words
+    assert bare == replace(whole, words=(), slots=())
+
+
+@settings(deadline=None)
+@given(
+    kept=st.lists(st.sampled_from([True, True, False]), min_size=1, max_size=9),
+    fixed=st.lists(st.booleans(), min_size=9, max_size=9),
+    extra=st.lists(st.integers(0, 2), min_size=10, max_size=10),
+)
+def test_gaps_lie_between_the_kept_words_around_them(kept: list[bool], fixed: list[bool], extra: list[int]) -> None:
+    # a text with some words of the medoid, and further ones before each of them
+    words: list[str] = []
+    pairs = []
+    for i, stays in enumerate(kept):
+        words += [f"more{i}"] * extra[i]
+        if stays:
+            pairs.append((i, len(words)))
+            words.append(f"w{i}")
+    text = " ".join(words)
+    place = [i for i in range(len(kept)) if fixed[i]]
+    runs = [
+        (place.index(group[0]), place.index(group[-1]) + 1)
+        for group in (
+            [p for p in place if p - place.index(p) == d] for d in sorted({p - place.index(p) for p in place})
+        )
+    ]
+    found = description._gaps(text, pairs, np.array(place, np.int64), runs)
+    at = dict(pairs)
+    spans = [(m.start(), m.end()) for m in re.finditer("[^ ]+", text)]
+    if not runs:
+        assert found == [text]
+        return
+    expected = []
+    for number in range(len(runs) + 1):
+        before = place[: runs[number - 1][1]] if number else []
+        after = place[runs[number][0] :] if number < len(runs) else []
+        left = max((spans[at[i]][1] for i in before if i in at), default=0)
+        right = min((spans[at[i]][0] for i in after if i in at), default=len(text))
+        expected.append(text[left:right].strip())
+    assert found == expected
