@@ -211,7 +211,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         FEW="share", MOST="share", CHANCE="standard deviations", LEAST_WORDS="bits", LEAST_DAYS="bits",
         SUBJECTS="items",
     ),
-    *_of("judge.ledger", SUREST="score", FOR_THE_SHARE="share"),
+    *_of("judge.ledger", SUREST="score"),
     *_of("judge.triage", CARRIES="bits", URGENT="share", WATCH="times"),
     *_of("judge.parting", SEEDS="share", LARGEST_PART="share", LEAST_GAIN="bits"),
     *_of("judge.verdict", SHARED_MEMBERS="share", FAR="probability"),

@@ -64,6 +64,8 @@ FDR: Final = 0.2
 """Rate at which they are counted (Efron 2004)."""
 STRETCHES: Final = (1.0, 1.25, 1.5, 1.75, 2.0)
 """Factors on all bits that are tried."""
+NEARLY: Final = 1.01
+"""Multiple of the least logarithmic loss up to which a smaller factor is taken."""
 STATED: Final = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 1.01)
 """Borders of the stated probabilities in the table that compares them with the truth. The tiers begin at 0.5, 0.8 and
 0.98."""
@@ -227,7 +229,7 @@ def _stretched(ledger: Ledger, by: float) -> Ledger:
 
 
 def _settled(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> Settled:
-    """The stretch whose probabilities fit the truth best (logarithmic loss), each with its own prior.
+    """The least stretch whose probabilities fit the truth best (logarithmic loss), each with its own prior.
 
     Curves are shrunk and the prior is moved to what an analyst can bear, so the sums are too small on one side of
     ``review`` and too large on the other until they are stretched.
@@ -240,7 +242,8 @@ def _settled(folds: Sequence[tuple[Ledger, list[Example]]], prompts: int) -> Set
         clear = [(e.share >= PLANTED, j.score) for e, j in judged if e.share >= PLANTED or e.share < INNOCENT]
         loss = sum(math.log2(1 + 2.0 ** (-score if true else score)) for true, score in clear) / len(clear)
         found.append((loss, Settled(stretch=by, moved=moved, judged=judged)))
-    return min(found, key=lambda one: one[0])[1]
+    best = min(loss for loss, _ in found)
+    return next(settled for loss, settled in found if loss <= NEARLY * best)
 
 
 def _tables(judged: Sequence[tuple[Example, Judgement]], dumps: Sequence[Measured]) -> str:

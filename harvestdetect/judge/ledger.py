@@ -29,9 +29,6 @@ EFFECT: Final = "/effect"
 """Ends the id of the row that says how far a measure differs from its null."""
 TINY: Final = 1e-6
 """Smallest share that is divided by."""
-FOR_THE_SHARE: Final = 0.2
-"""Part of :attr:`Ledger.steady` with which the reference counts when the share of campaigns is estimated. Services
-differ more in it than in how innocent candidates look. Chosen on the tuning half."""
 ROUNDS: Final = 10
 """Rounds in which the bulk of the dump and the odds of its candidates are estimated in turn. They converge in fewer."""
 LEAST_ODDS: Final = -200.0
@@ -178,12 +175,12 @@ def _posted(
         Row(curve, _column(values, id_), _column(innocents, id_), steady=ledger.steady)
         for id_, curve in sorted(ledger.curves.items())
     ]
-    usual, steady = 1 / (1 + 2**-ledger.prior), FOR_THE_SHARE * ledger.steady
+    usual = 1 / (1 + 2**-ledger.prior)
     share, campaigns, innocent = usual, usual * len(values), np.ones(len(values))
     bits = np.zeros((len(values), len(rows)))
     total = _total(share, bits)
     for _ in range(ROUNDS):
-        share = (usual * steady + campaigns) / (steady + len(values))
+        share = (usual * ledger.steady + campaigns) / (ledger.steady + len(values))
         bits = np.stack([row.bits(innocent) for row in rows], axis=1) if rows else bits
         total = _total(share, bits)
         innocent = innocence(total)

@@ -106,9 +106,9 @@ def test_the_more_campaigns_a_dump_has_the_higher_is_the_prior() -> None:
     usual = 1 / 9
     for campaigns in (0, 5, 20):
         values: list[dict[str, float]] = [{}, *[{"row": EXTREME}] * campaigns, *[{"row": 0.0}] * (29 - campaigns)]
-        # a sixth by the reference, the rest by this dump; of the candidate without a row nothing is known
+        # half by the reference, half by this dump; of the candidate without a row nothing is known
         found = post(ledger, values)[0].probability
-        assert found == pytest.approx((usual * 6 + campaigns + found) / 36, abs=0.01)
+        assert found == pytest.approx((usual * 30 + campaigns + found) / 60, abs=0.01)
 
 
 def test_what_is_common_among_the_innocents_of_the_dump_says_nothing_for_a_campaign() -> None:
