@@ -34,7 +34,9 @@ def test_campaigns_keep_their_ids(
     assert any(run["carried"] for run in found["runs"]) == carried
     for one in found["scenarios"]:
         assert one["ids"] == 1, one
-        assert one["alerts"].get("new") == 1, one
+        # a campaign that is at watch on its first days is told when it rises, as changed
+        assert one["alerts"].get("new", 0) <= 1, one
+        assert one["alerts"].get("new", 0) + one["alerts"].get("changed", 0) >= 1, one
         if one["second_started"] is not None:
             assert one["second_reported"] - one["second_started"] <= 1, one
     assert found["compared"]["least_jaccard"] >= 0.95
