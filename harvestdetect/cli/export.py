@@ -92,8 +92,6 @@ def _parse_time(ctx: click.Context, param: click.Parameter, value: str | None) -
 def export(folder: Path, name: str, out: Path | None, table: str | None, **given: Any) -> int:
     """Export the findings in DIR, the folder that scan --out or scan --state named.
 
-    Many parameters because there is one for each option.
-
     \b
     ocsf          OCSF 1.8 detection findings, JSON Lines: for a SIEM
     stix          STIX 2.1 bundle: for a threat intelligence platform
