@@ -467,7 +467,7 @@ def test_without_times_and_fields_the_other_evidence_stands(made: Made, fast: Se
     # the wording and the structure alone give planted campaigns, most of them, and nobody else
     planted = {p.name: p.accounts for p in read_truth(made.simulation.truth) if p.kind == "campaign"}
     clear = [accounts for name, accounts in planted.items() if "paraphrase" not in name]
-    members = [{m.account for m in f.members} for f in found.findings]
+    members = [{m.account for m in f.members} for f in found.findings if f.tier != "watch"]
     assert all(any(len(own & accounts) > len(own) / 2 for accounts in planted.values()) for own in members)
     assert sum(any(len(own & accounts) > len(accounts) / 2 for own in members) for accounts in clear) >= len(clear) - 1
     for finding in found.findings:

@@ -104,8 +104,6 @@ def drill(
 ) -> int:
     """Plant campaigns into a copy of your own traffic in memory, and see which of them a scan would have found.
 
-    Many parameters because there is one for each option.
-
     DUMP is as for scan. The dump is scanned as it is, and then with planted campaigns: about eight times if it has
     100,000 prompts of 12,000 accounts, more often if it has fewer accounts. Most campaigns differ from a centre in one
     factor (accounts, prompts per account, share of the accounts' traffic, rewording, tempo, infrastructure), the others
@@ -119,6 +117,8 @@ def drill(
     \b
     Exit codes  0 done   1 failed   2 wrong usage   4 more rejects than --max-rejects allows
                 130 interrupted
+    \f
+    Many parameters because there is one for each option.
     """
     fixed = {name: value for name in FACTORS if (value := options.pop(name)) is not None}
     settings = settings_of(options, settings_file)
