@@ -139,7 +139,7 @@ _REGISTRY_OPTIONS: Final = (
 
 _WORKERS: Final = click.option(
     "--workers", type=int, metavar="N",
-    help="Number of processes that read and prepare the dumps; 0 uses all cores.  [default: 0]",
+    help="Number of processes that share the work; 0 uses all cores.  [default: 0]",
 )  # fmt: skip
 """The option ``--workers``."""
 

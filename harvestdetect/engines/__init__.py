@@ -1,4 +1,4 @@
-"""Where the work of a scan on rows, blocks and candidates runs: here, in processes of this machine, or on Ray.
+"""Where the work of a scan runs: in this process, in several processes of this machine, or on the machines of Ray.
 
 The three engines (:mod:`~harvestdetect.engines.loop`, :mod:`~harvestdetect.engines.processes`,
 :mod:`~harvestdetect.engines.ray_tasks`) have one shape, :class:`~harvestdetect.engines.engine.Engine`. A stage gives

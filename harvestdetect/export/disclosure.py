@@ -1,6 +1,6 @@
 """Decides which findings an export has, and what it says of accounts and texts.
 
-Every format gets what is left here, so none can show what was hidden.
+Every format gets only what this module leaves, so none can show what was hidden.
 """
 
 from __future__ import annotations

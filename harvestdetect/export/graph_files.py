@@ -1,6 +1,7 @@
 """Writes a graph as GraphML or GEXF.
 
-Both are written line by line, because networkx puts the day into GEXF and holds a graph several times in memory.
+Both are written line by line, because networkx writes today's date into GEXF and holds a graph several
+times in memory.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Parts a candidate that holds two populations: a campaign behind a popular framework, and the framework's users.
 
-A candidate's texts cannot tell them apart, but what its accounts send can: users have data and subjects of their own,
-the accounts of a campaign are dealt one list. So the accounts with the least subjects of their own are looked at first,
-and the model of members (:mod:`harvestdetect.judge.members`) then says who is like them. The part becomes a candidate
-beside the whole, and both are measured and judged like any other.
+The template of a candidate cannot tell the two apart, but what its accounts send can: users have data and subjects of
+their own, while the accounts of a campaign are dealt one list. The accounts with the least subjects of their own are
+the seeds, and the model of members (:mod:`harvestdetect.judge.members`) says which accounts are like them. Those become
+a candidate beside the whole, and both are measured and judged like any other.
 """
 
 from __future__ import annotations
