@@ -5,9 +5,9 @@
     python -m benchmarks.scale --rows 1000000 --again 0.05
     python -m benchmarks.scale --rows 1000000 --again 0.025 --state
 
-The dumps are those of :mod:`benchmarks.laying`, or with ``--clusters rich`` those of :mod:`benchmarks.rich`, which have
-more clusters. A scan is the command of the package in a process of its own; its
-stages are those of ``run.json``. The models are made beforehand, and no vectors are kept from one scan to the next.
+The dumps are those of :mod:`benchmarks.laying`, or with ``--clusters rich`` those of :mod:`benchmarks.many_clusters`,
+which have more clusters. A scan is the command of the package in a process of its own; its stages are those of
+``run.json``. The models are made beforehand, and no vectors are kept from one scan to the next.
 Dumps that are in ``--work`` already are used again. With ``--again`` every dump is scanned a second time, together with
 that share of later rows. Both scans keep their work in one folder; with ``--state`` they keep it in a state, into which
 the later rows are scanned alone, as every day.
@@ -32,8 +32,8 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks.laying import DAYS, HARVEST, START, Laid, apart, lay, tell
+from benchmarks.many_clusters import lay_rich
 from benchmarks.pages import ran_on, write_section
-from benchmarks.rich import lay_rich
 from harvestdetect.simulate import simulate
 from harvestdetect.simulate.evaluate import evaluate, read_findings, read_truth
 from harvestdetect.simulate.traffic import DAY

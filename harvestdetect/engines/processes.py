@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from harvestdetect.engines.sharing import Exchange, Stored
 from harvestdetect.util.scratch import Place
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "begin_worker"]
 
 T = TypeVar("T")
 

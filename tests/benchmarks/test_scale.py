@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import laying, rich, scale
+from benchmarks import laying, many_clusters, scale
 from benchmarks.laying import Laid, lay
-from benchmarks.rich import joined_texts, lay_rich, simulated_sentences
+from benchmarks.many_clusters import joined_texts, lay_rich, simulated_sentences
 from benchmarks.scale import Scanned, exponent, tables
 from harvestdetect.simulate.evaluate import read_truth
 
@@ -111,7 +111,7 @@ def test_a_rich_dump_joins_popular_sentences(tmp_path: Path) -> None:
     senders: dict[str, set[str]] = {}
     for r in rows:
         if isinstance(r["prompt"], str) and r["account"] not in planted:
-            for sentence in rich.stock.cut_sentences(r["prompt"]):
+            for sentence in many_clusters.stock.cut_sentences(r["prompt"]):
                 senders.setdefault(sentence, set()).add(r["account"])
     assert sum(len(accounts) >= 5 for accounts in senders.values()) > 30
 
@@ -133,7 +133,7 @@ def test_sentences_are_distinct_and_as_many_as_are_wanted() -> None:
     found = simulated_sentences(500, random.Random(1))
     assert len(set(found)) == len(found) == 500
     assert simulated_sentences(500, random.Random(1)) == found
-    some = rich._some({"a": tuple(found), "b": tuple(found[:100])}, 60, random.Random(1))
+    some = many_clusters._some({"a": tuple(found), "b": tuple(found[:100])}, 60, random.Random(1))
     assert {name: len(own) for name, own in some.items()} == {"a": 50, "b": 10}
     assert all(set(own) < set(found) for own in some.values())
 

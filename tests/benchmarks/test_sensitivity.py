@@ -145,8 +145,8 @@ def test_a_moved_constant_comes_back_after_an_error() -> None:
 
 
 def test_a_constant_that_matters_is_reported(bench: Bench) -> None:
-    trial = bench.tried(BY_NAME["settings.min_accounts"])
-    assert trial.moves[TWICE].value == 10
+    trial = bench.tried(BY_NAME["settings.fdr"])
+    assert trial.moves[TWICE].value == 0.4
     assert trial.moves[TWICE].level == "findings"
     assert trial.moves[TWICE].findings > 0
     assert trial.moves[TWICE].accounts > 0
