@@ -17,6 +17,7 @@ from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
 from harvestdetect.data import Attributed, Detection, Family
 from harvestdetect.errors import SettingsError
+from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.evidence.reference import reference_of
 from harvestdetect.incremental import reusing
@@ -190,11 +191,12 @@ def _run(
             fields=fields, registry=registry, leave_out=left_out, threads=settings.threads,
         )  # fmt: skip
         reference = reference_of(texts, scan, seed=settings.seed)
-        campaigns = [*campaigns, *parts_of(campaigns, scan, kin, min_accounts=settings.min_accounts)]
+        ground = account_ground(scan, kin)
+        campaigns = [*campaigns, *parts_of(campaigns, ground, min_accounts=settings.min_accounts)]
         measured = stages.measure(campaigns, scan, reference, context)
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)
-        judged, memberships = with_members(judged, scan, kin, min_accounts=settings.min_accounts)
+        judged, memberships = with_members(judged, ground, min_accounts=settings.min_accounts)
         conclusions = conclude(
             judged, memberships, scan, volume=volume.prompts, templates=described.templates,
             files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,

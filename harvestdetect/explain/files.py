@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -26,21 +25,13 @@ from harvestdetect.data import (
 from harvestdetect.errors import InputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, candidate_from_dict, excerpt_of, with_nan
-from harvestdetect.report.read import csv_rows, json_lines
+from harvestdetect.report.read import MEMBER_COLUMNS, converted, csv_rows, float_of, json_lines, run_of, whole_of
 from harvestdetect.util.escape import csv_text
 
 __all__ = ["Day", "FoundCampaign", "MemberRow", "Scan", "prompts_of", "prompts_seen", "read_scan"]
 
-T = TypeVar("T")
 _ADVICE: Final = "; give the folder that scan --out named"
 """What to do where a file cannot be read."""
-_COLUMNS: Final = (
-    *("account", "campaign_id", "membership", "harvest_share", "prompts", "harvest_prompts", "first_seen", "last_seen"),
-    *("recommended", "reasons"),
-)
-"""Columns of ``accounts.csv`` that are read."""
-_HUGE: Final = 2**63
-"""Whole numbers from here on have more than 64 bits, and are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +105,7 @@ def read_scan(out: Path) -> Scan:
     found: dict[str, FoundCampaign] = {}
     for number, row in json_lines(out / "campaigns.jsonl", advice=_ADVICE):
         where = f"{out / 'campaigns.jsonl'}, line {number}"
-        finding = _converted(where, row, lambda row: msgspec.convert(with_nan(with_ids(row)), FoundCampaign))
+        finding = converted(where, row, lambda row: msgspec.convert(with_nan(with_ids(row)), FoundCampaign))
         if finding.campaign_id in found:
             raise InputError(f"{where}: campaign {finding.campaign_id!a} occurs twice")
         found[finding.campaign_id] = finding
@@ -123,7 +114,7 @@ def read_scan(out: Path) -> Scan:
     complete = (out / CANDIDATES).exists()
     if complete:
         for number, row in json_lines(out / CANDIDATES, advice=_ADVICE):
-            candidate = _converted(f"{out / CANDIDATES}, line {number}", row, candidate_from_dict)
+            candidate = converted(f"{out / CANDIDATES}, line {number}", row, candidate_from_dict)
             kept[candidate.campaign_id] = candidate
         if any(identity not in kept for identity in found):
             missing.append(f"{CANDIDATES} is of another scan than campaigns.jsonl: some findings are not in it")
@@ -170,39 +161,19 @@ def _candidate_of(row: FoundCampaign) -> Candidate:
     )
 
 
-def _converted(where: str, row: dict[str, Any], convert: Callable[[dict[str, Any]], T]) -> T:
-    try:
-        if not _fits(row):
-            raise InputError("a whole number has more than 64 bits")
-        return convert(row)
-    except RecursionError:
-        raise InputError(f"{where}: it is nested too deep") from None
-    except (msgspec.ValidationError, UnicodeEncodeError, InputError) as error:
-        raise InputError(f"{where}: {error}") from None
-
-
-def _fits(value: Any) -> bool:
-    """Whether every whole number in a value fits into 64 bits."""
-    if isinstance(value, dict):
-        return all(map(_fits, value.values()))
-    if isinstance(value, list):
-        return all(map(_fits, value))
-    return not isinstance(value, int) or abs(value) < _HUGE
-
-
 def _members(file: Path, found: Mapping[str, FoundCampaign]) -> dict[str, list[MemberRow]]:
     """The members of every finding."""
     members: dict[str, list[MemberRow]] = {identity: [] for identity in found}
-    for number, cells in csv_rows(file, _COLUMNS):
+    for number, cells in csv_rows(file, MEMBER_COLUMNS):
         where = f"{file}, line {number}"
         try:
             identity = csv_text(cells["campaign_id"])
             row = MemberRow(
                 account=csv_text(cells["account"]),
-                membership=_float(cells["membership"]),
-                harvest_share=_float(cells["harvest_share"]),
-                prompts=_whole(cells["prompts"]),
-                harvest_prompts=_whole(cells["harvest_prompts"]),
+                membership=float_of(cells["membership"]),
+                harvest_share=float_of(cells["harvest_share"]),
+                prompts=whole_of(cells["prompts"]),
+                harvest_prompts=whole_of(cells["harvest_prompts"]),
                 first_seen=cells["first_seen"] or None,
                 last_seen=cells["last_seen"] or None,
                 recommended=cells["recommended"].strip().lower() == "true",
@@ -216,30 +187,11 @@ def _members(file: Path, found: Mapping[str, FoundCampaign]) -> dict[str, list[M
     return members
 
 
-def _whole(cell: str) -> int:
-    number = int(cell)
-    if not _fits(number):
-        raise ValueError
-    return number
-
-
-def _refused(constant: str) -> float:
-    raise ValueError
-
-
-def _float(cell: str) -> float:
-    return float(cell) if cell else math.nan
-
-
 def _run(file: Path, missing: list[str]) -> dict[str, Any]:
-    try:
-        run = json.loads(file.read_text(encoding="utf-8"), parse_int=_whole, parse_constant=_refused)
-    except (OSError, ValueError, RecursionError):
-        run = None
-    if isinstance(run, dict):
-        return run
-    missing.append("run.json cannot be read: its settings are not known")
-    return {}
+    run = run_of(file)
+    if run is None:
+        missing.append("run.json cannot be read: its settings are not known")
+    return run or {}
 
 
 def prompts_of(out: Path, account: str, missing: list[str]) -> list[dict[str, Any]]:

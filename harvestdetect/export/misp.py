@@ -6,7 +6,6 @@ No attribute is marked for detection (``to_ids``): others use these networks too
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from harvestdetect.data import TIERS
 from harvestdetect.errors import UsageError
 from harvestdetect.export.atlas import TECHNIQUES
 from harvestdetect.export.reasons import reasons
-from harvestdetect.export.text import content_id, day_of, moment_of, networks, percent_of, plain
+from harvestdetect.export.text import asn_of, content_id, day_of, moment_of, networks, percent_of, plain
 from harvestdetect.export.values import Campaign, ExportOptions, Source
 from harvestdetect.util.escape import json_text
 
@@ -30,8 +29,6 @@ PROMPT_TEMPLATE: Final = ("ai-chat-prompt", "a78f4156-0bb7-405c-aa25-ba16a73f68e
 """Name, UUID and version of the object template of a prompt (MISP objects)."""
 ACCOUNT_TEMPLATE: Final = ("user-account", "49606b06-22f0-4ac8-8eee-2f12ad46f3d3", "6")
 """Name, UUID and version of the object template of an account (MISP objects)."""
-_ASN: Final = re.compile(r"(?:AS)?(\d{1,10})", re.IGNORECASE)
-"""The number of an autonomous system."""
 
 Part = dict[str, Any]
 
@@ -112,9 +109,9 @@ def _attributes(campaign: Campaign, source: Source, at: str) -> Iterator[Part]:
             yield attribute("ip-src", "Network activity", network, said)
         for shared in campaign.shared_values:
             said = f"{name}: {shared.members:,} of {shared.known:,} members; {shared.accounts:,} accounts in all"
-            number = _ASN.fullmatch(shared.value)
+            number = asn_of(shared.value)
             if shared.field == "asn" and number is not None:
-                yield attribute("AS", "Network activity", str(int(number[1])), said)
+                yield attribute("AS", "Network activity", str(number), said)
             elif shared.field == "user_agent":
                 yield attribute("user-agent", "Network activity", shared.value, said, correlates=False)
     for template in campaign.templates:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -28,21 +27,22 @@ from harvestdetect.export.links import links_of
 from harvestdetect.export.values import Account, Campaign, Source, TemplateView
 from harvestdetect.judge.candidates import with_nan
 from harvestdetect.report.format import plural, seconds_of
-from harvestdetect.report.read import csv_rows, json_lines, short
+from harvestdetect.report.read import (
+    MEMBER_COLUMNS,
+    converted,
+    csv_rows,
+    float_of,
+    json_lines,
+    run_of,
+    short,
+    whole_of,
+)
 from harvestdetect.util.escape import csv_text
 
 __all__ = ["FINDINGS", "read_scan_folder", "template_view"]
 
-T = TypeVar("T")
 FINDINGS: Final = "campaigns.jsonl"
 """The file by which the folder of a scan is known."""
-_COLUMNS: Final = (
-    *("account", "campaign_id", "membership", "harvest_share", "prompts", "harvest_prompts", "first_seen", "last_seen"),
-    *("recommended", "reasons"),
-)
-"""Columns of ``accounts.csv`` that are read."""
-_HUGE: Final = 2**63
-"""Whole numbers from here on have more than 64 bits, and are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def read_scan_folder(out: Path) -> Source:
         InputError: a file that is needed is missing or malformed.
     """
     lines = _lines(out / FINDINGS)
-    run = _run(out / "run.json")
+    run = run_of(out / "run.json") or {}
     notes, link_notes = [], []
     if not run:
         notes.append("run.json cannot be read: the files and settings of the scan are not known")
@@ -188,7 +188,7 @@ def _lines(file: Path) -> dict[str, _Line]:
     found: dict[str, _Line] = {}
     for number, row in json_lines(file, advice="; give the folder that scan --out named, or a state"):
         where = f"{file}, line {number}"
-        line = _converted(where, row, lambda row: msgspec.convert(with_nan(with_ids(row)), _Line))
+        line = converted(where, row, lambda row: msgspec.convert(with_nan(with_ids(row)), _Line))
         if line.campaign_id in found:
             raise InputError(f"{where}: campaign {short(line.campaign_id)} occurs twice")
         for time in (line.first_seen, line.last_seen):
@@ -198,42 +198,22 @@ def _lines(file: Path) -> dict[str, _Line]:
     return found
 
 
-def _converted(where: str, row: dict[str, Any], convert: Callable[[dict[str, Any]], T]) -> T:
-    try:
-        if not _fits(row):
-            raise InputError("a whole number has more than 64 bits")
-        return convert(row)
-    except RecursionError:
-        raise InputError(f"{where}: it is nested too deep") from None
-    except (msgspec.ValidationError, UnicodeEncodeError, TypeError, AttributeError, InputError) as error:
-        raise InputError(f"{where}: {error}") from None
-
-
-def _fits(value: Any) -> bool:
-    """Whether every whole number in a value fits into 64 bits."""
-    if isinstance(value, dict):
-        return all(map(_fits, value.values()))
-    if isinstance(value, list):
-        return all(map(_fits, value))
-    return not isinstance(value, int) or abs(value) < _HUGE
-
-
 def _members(file: Path, lines: Mapping[str, _Line]) -> dict[str, list[Account]]:
     """The accounts of every finding, with their tags in the order of the file."""
     members: dict[str, list[Account]] = {identity: [] for identity in lines}
     tags: dict[str, str] = {}
-    for number, cells in csv_rows(file, _COLUMNS):
+    for number, cells in csv_rows(file, MEMBER_COLUMNS):
         where = f"{file}, line {number}"
         try:
             campaign, name = csv_text(cells["campaign_id"]), csv_text(cells["account"])
             row = Account(
                 name=name,
                 tag=tags.setdefault(name, f"account-{len(tags) + 1}"),
-                membership=_float(cells["membership"]),
+                membership=float_of(cells["membership"]),
                 recommended=cells["recommended"].strip().lower() == "true",
-                harvest_share=_float(cells["harvest_share"]),
-                prompts=_whole(cells["prompts"]),
-                harvest_prompts=_whole(cells["harvest_prompts"]),
+                harvest_share=float_of(cells["harvest_share"]),
+                prompts=whole_of(cells["prompts"]),
+                harvest_prompts=whole_of(cells["harvest_prompts"]),
                 first_seen=_time(cells["first_seen"]),
                 last_seen=_time(cells["last_seen"]),
                 reasons=tuple(csv_text(cells["reasons"]).split("; ")) if cells["reasons"] else (),
@@ -246,22 +226,11 @@ def _members(file: Path, lines: Mapping[str, _Line]) -> dict[str, list[Account]]
     return members
 
 
-def _whole(cell: str) -> int:
-    number = int(cell)
-    if not _fits(number):
-        raise ValueError
-    return number
-
-
-def _float(cell: str) -> float:
-    return float(cell) if cell else math.nan
-
-
 def _time(cell: str) -> int | None:
     """A time of ``accounts.csv``: ISO 8601, or seconds outside the years that have such a form."""
     if not cell:
         return None
-    return _whole(cell) if cell.lstrip("-").isdigit() else seconds_of(cell)
+    return whole_of(cell) if cell.lstrip("-").isdigit() else seconds_of(cell)
 
 
 def _seconds(time: Any) -> int | None:
@@ -270,15 +239,6 @@ def _seconds(time: Any) -> int | None:
         return seconds_of(time) if isinstance(time, str | int) and not isinstance(time, bool) else None
     except (ValueError, OverflowError):
         return None
-
-
-def _run(file: Path) -> dict[str, Any]:
-    """The content of ``run.json``; empty if it cannot be read."""
-    try:
-        run = json.loads(file.read_text(encoding="utf-8"), parse_int=_whole)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return run if isinstance(run, dict) else {}
 
 
 def _table(run: Mapping[str, Any], name: str) -> Mapping[str, Any]:

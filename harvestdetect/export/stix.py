@@ -6,14 +6,13 @@ There is no indicator: a scan knows the networks of a campaign and not the addre
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
 from harvestdetect.export.atlas import TECHNIQUES, Technique
 from harvestdetect.export.reasons import reasons
-from harvestdetect.export.text import content_id, created_of, moment_of, networks, percent_of, plain, stamp
+from harvestdetect.export.text import asn_of, content_id, created_of, moment_of, networks, percent_of, plain, stamp
 from harvestdetect.export.values import TLP, Campaign, ExportOptions, Source
 from harvestdetect.util.escape import json_text
 
@@ -41,8 +40,6 @@ NOTE: Final = 10_000
 """Most characters of a note."""
 SUMMARY: Final = 2_000
 """Most characters of a description."""
-_ASN: Final = re.compile(r"(?:AS)?(\d{1,10})", re.IGNORECASE)
-"""The number of an autonomous system."""
 
 Object = dict[str, Any]
 
@@ -136,9 +133,9 @@ def _observables(campaign: Campaign, source: Source, options: ExportOptions) -> 
         for network in networks(campaign):
             yield _observable("ipv6-addr" if ":" in network else "ipv4-addr", {"value": network})
         for shared in campaign.shared_values:
-            match = _ASN.fullmatch(shared.value) if shared.field == "asn" else None
-            if match is not None:
-                yield _observable("autonomous-system", {"number": int(match[1])})
+            number = asn_of(shared.value) if shared.field == "asn" else None
+            if number is not None:
+                yield _observable("autonomous-system", {"number": number})
     if "accounts" in options.reveal:
         for account in campaign.members:
             if account.recommended:

@@ -14,18 +14,37 @@ from harvestdetect.errors import UsageError
 from harvestdetect.export.values import Campaign, ExportOptions, Source
 from harvestdetect.util.escape import visible
 
-__all__ = ["content_id", "created_of", "day_of", "moment_of", "network_of", "networks", "percent_of", "plain", "stamp"]
+__all__ = [
+    "asn_of",
+    "content_id",
+    "created_of",
+    "day_of",
+    "moment_of",
+    "network_of",
+    "networks",
+    "percent_of",
+    "plain",
+    "stamp",
+]
 
 NAMESPACE: Final = uuid.UUID("5a2e3c1c-9f0e-5b0f-8f3a-7f1a3f6d2b90")
 """Namespace of the ids (UUID version 5, RFC 9562)."""
 _MASKED: Final = re.compile(r"((?:\d{1,3}\.){3})\*|((?:[0-9a-f]{1,4}:){3})\*")
 """A masked address: the first three bytes of IPv4, or the first three groups of IPv6."""
+_ASN: Final = re.compile(r"(?:AS)?(\d{1,10})", re.IGNORECASE)
+"""The number of an autonomous system."""
 
 
 def content_id(*parts: str) -> str:
     """A UUID that depends on some texts alone."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return str(uuid.uuid5(NAMESPACE, joined.encode("utf-8", "surrogatepass").hex()))
+
+
+def asn_of(value: str) -> int | None:
+    """The number of an autonomous system, such as ``AS64500``; None if the text is none."""
+    match = _ASN.fullmatch(value)
+    return None if match is None else int(match[1])
 
 
 def plain(text: str, limit: int | None = None) -> str:

@@ -22,14 +22,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.accounts.kin import Kin
 from harvestdetect.campaign.form import kept_members
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
 from harvestdetect.errors import InputError
-from harvestdetect.evidence.account_ground import AccountGround, account_ground
+from harvestdetect.evidence.account_ground import AccountGround
 from harvestdetect.evidence.account_readings import READINGS, account_readings
-from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.verdict import Judged
 from harvestdetect.util.arrays import Bools, Floats, Ints32
 
@@ -171,7 +169,7 @@ class Memberships:
 
 
 def with_members(
-    judged: Judged, scan: ScanData, kin: Kin, *, min_accounts: int
+    judged: Judged, ground: AccountGround, *, min_accounts: int
 ) -> tuple[Judged, list[Memberships | None]]:
     """The candidates, of which findings have the membership of each account from its own evidence.
 
@@ -181,20 +179,18 @@ def with_members(
 
     Args:
         judged: all candidates of a scan.
-        scan: the data of the scan.
-        kin: which accounts are near each other.
+        ground: of the scan.
         min_accounts: fewest accounts of a campaign.
 
     Returns:
         the candidates, and for each the evidence on its accounts; None where it is no finding.
     """
-    found = [i for i, judgement in enumerate(judged.judgements) if judgement.tier is not None]
     campaigns: list[Campaign] = list(judged.campaigns)
     evidence: list[Memberships | None] = [None] * len(campaigns)
-    if not found:
-        return judged, evidence
-    model, ground = shipped(), account_ground(scan, kin)
-    for i in found:
+    model = shipped()
+    for i, judgement in enumerate(judged.judgements):
+        if judgement.tier is None:
+            continue
         bits = bits_of(campaigns[i], ground, model)
         posterior = model.posterior(bits)
         stay: Bools = posterior >= MIN_MEMBERSHIP

@@ -13,13 +13,11 @@ from typing import Final
 
 import numpy as np
 
-from harvestdetect.accounts.kin import Kin
 from harvestdetect.campaign.form import kept_members
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import Campaign
-from harvestdetect.evidence.account_ground import AccountGround, account_ground, sent_of
+from harvestdetect.evidence.account_ground import AccountGround, sent_of
 from harvestdetect.evidence.account_readings import READINGS, account_readings
-from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.evidence.least_data import EXCEPTIONAL
 from harvestdetect.judge.members import MemberModel, mixture, shipped
 from harvestdetect.util.arrays import Bools, Floats
@@ -40,27 +38,23 @@ OWN_SUBJECT: Final = [reading.id for reading in READINGS].index("own_subject")
 """Place of the reading that comes first."""
 
 
-def parts_of(campaigns: Sequence[Campaign], scan: ScanData, kin: Kin, *, min_accounts: int) -> list[Campaign]:
+def parts_of(campaigns: Sequence[Campaign], ground: AccountGround, *, min_accounts: int) -> list[Campaign]:
     """The parts of candidates that hold two populations, at most one of each.
 
     Args:
         campaigns: the candidates.
-        scan: the data of the scan.
-        kin: which accounts are near each other.
+        ground: of the scan.
         min_accounts: fewest accounts of a campaign.
 
     Returns:
         the part of each such candidate that has the least subjects of its own, by the order of the candidates.
     """
-    large = [one for one in campaigns if len(one.accounts) >= 2 * min_accounts]
-    if not large:
-        return []
-    model, ground = shipped(), account_ground(scan, kin)
     found = []
-    for campaign in large:
-        part = _part(campaign, ground, model, least=min_accounts)
-        if part is not None:
-            found.append(kept_members(campaign, part, account=ground.account))
+    for campaign in campaigns:
+        if len(campaign.accounts) >= 2 * min_accounts:
+            part = _part(campaign, ground, shipped(), least=min_accounts)
+            if part is not None:
+                found.append(kept_members(campaign, part, account=ground.account))
     return found
 
 

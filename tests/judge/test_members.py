@@ -156,7 +156,7 @@ def parted(parts: Parts, *, tier: str | None = "review", min_accounts: int = 10)
     judged: Any = Judged(
         campaigns=[parts.campaign], measured=[], judgements=[SimpleNamespace(tier=tier)]  # type: ignore[list-item]
     )  # fmt: skip
-    return with_members(judged, parts.scan, parts.kin, min_accounts=min_accounts)
+    return with_members(judged, account_ground(parts.scan, parts.kin), min_accounts=min_accounts)
 
 
 def test_accounts_with_data_of_their_own_leave_a_finding(parts: Parts) -> None:
