@@ -375,7 +375,8 @@ def fitted(dumps: Sequence[Measured]) -> tuple[Ledger, str]:
         f"{len(innocents):,} innocent. Prior {ledger.prior:.2f} bits ({moved:+.2f}), "
         f"all bits times {settled.stretch:g}.\n\n"
         f"{_tables(judged, dumps)}\n"
-        f"This table leaves out candidates with {INNOCENT:.0%} to {PLANTED:.0%} of their accounts from one campaign:\n\n"
+        f"This table leaves out candidates with {INNOCENT:.0%} to {PLANTED:.0%} of their accounts "
+        "from one campaign:\n\n"
         f"{_reliability(judged)}\n{_rows(ledger)}"
     )
     return ledger, text
