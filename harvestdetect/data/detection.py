@@ -13,6 +13,7 @@ from harvestdetect.data.evidence import Tier
 from harvestdetect.data.findings import Attributed, Finding
 from harvestdetect.data.preambles import Preamble
 from harvestdetect.data.reading import Reject, SourceFile
+from harvestdetect.data.views import view
 
 __all__ = ["PROMPT_COLUMNS", "Cut", "Detection", "StageCost"]
 
@@ -50,9 +51,9 @@ class StageCost:
     """Peak resident memory of the process up to the end of the stage, in 10**6 bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Detection:
-    """The result of a scan."""
+    """The result of a scan. Its methods make texts and tables for notebooks, see :mod:`harvestdetect.data.views`."""
 
     findings: tuple[Finding, ...]
     """Strongest first."""
@@ -97,3 +98,21 @@ class Detection:
     """``digest, prompts`` of every account. Not part of the JSON form."""
     prompts: pa.Table | None = field(default=None, compare=False)
     """Every prompt in a campaign, see :data:`PROMPT_COLUMNS`. Not part of the JSON form."""
+
+    def findings_table(self) -> pa.Table:
+        """A row for each finding, see :func:`harvestdetect.notebook.findings_table`."""
+        return view("findings_table", self)
+
+    def accounts_table(self) -> pa.Table:
+        """A row for each finding and account, see :func:`harvestdetect.notebook.accounts_table`."""
+        return view("accounts_table", self)
+
+    def prompts_table(self) -> pa.Table:
+        """A row for each prompt in a finding, see :func:`harvestdetect.notebook.prompts_table`."""
+        return view("prompts_table", self)
+
+    def __repr__(self) -> str:
+        return str(view("detection_text", self))
+
+    def _repr_html_(self) -> str:
+        return str(view("detection_html", self))

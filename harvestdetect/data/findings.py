@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from harvestdetect.data.campaigns import Template, Way
 from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, LedgerRow, Tier
+from harvestdetect.data.views import view
 
 __all__ = ["Attributed", "Finding", "Member", "SharedValue", "Standing", "Status"]
 
@@ -89,9 +90,10 @@ class Attributed:
     """Unix seconds; None without times."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding:
-    """A campaign and the judgement on it."""
+    """A campaign and the judgement on it. Its methods make texts and pictures for notebooks, see
+    :mod:`harvestdetect.data.views`."""
 
     campaign_id: str
     tier: Tier
@@ -130,3 +132,17 @@ class Finding:
     """What speaks for a campaign and against one, in bits; the sum is ``score``."""
     standing: Standing | None = None
     """What the state knows about it; None for a scan without a state."""
+
+    def plot_timeline(self) -> Any:
+        """Its prompts by day as a picture, see :func:`harvestdetect.notebook.plot_timeline`."""
+        return view("plot_timeline", self)
+
+    def plot_ledger(self) -> Any:
+        """Its ledger as a picture, see :func:`harvestdetect.notebook.plot_ledger`."""
+        return view("plot_ledger", self)
+
+    def __repr__(self) -> str:
+        return str(view("finding_text", self))
+
+    def _repr_html_(self) -> str:
+        return str(view("finding_html", self))
