@@ -55,7 +55,7 @@ def calibrate(
         CalibrationError, EncoderError, NeedsMemoryError, ScratchError, SettingsError: as
             :func:`harvestdetect.pipeline.detect`.
     """
-    settings = (settings or Settings()).replace(calibration=None)
+    settings = (settings or Settings()).replace(calibration=None, make_map=False)
 
     def scanned(half: int | None) -> Scan:
         context = open_context(settings, progress=progress, notes=notes if half is None else None)

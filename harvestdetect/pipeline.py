@@ -31,6 +31,7 @@ from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import with_members
 from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.verdict import Scale, judge_candidates
+from harvestdetect.maps import map_table
 from harvestdetect.settings import Settings
 from harvestdetect.stages import (
     PLAIN,
@@ -104,7 +105,8 @@ def detect(
     """
     settings = settings or Settings()
     context = open_context(settings, progress=bars(progress), notes=notes, in_state=isinstance(source, Window))
-    return run_scan(given(source, settings), context, leave_out=leave_out, signatures=signatures, new_since=new_since).detection
+    read = source if isinstance(source, Window) else given(source, settings)
+    return run_scan(read, context, leave_out=leave_out, signatures=signatures, new_since=new_since).detection
 
 
 def bars(progress: Progress | bool | None) -> Progress | None:
@@ -123,10 +125,11 @@ def estimated(source: Source | Given, *, settings: Settings | None = None) -> De
         A detection without findings: ``memory`` has the estimate, ``counts`` what was read.
     """
     settings = settings or Settings()
+    prompts = source if isinstance(source, Window) else given(source, settings)
     context = open_context(settings)
     registry, _ = load_references(context)
     with context.stage("read"), closing(context.engine):
-        read = PLAIN.read(given(source, settings), context, registry=registry)
+        read = PLAIN.read(prompts, context, registry=registry)
     context.memory.estimate(read.corpus, check=False)
     return assemble(read, context, Outcome(counts={"segments": len(read.corpus.text)}))
 
@@ -229,6 +232,14 @@ def _run(
         with context.stage("attribute"):
             attributed = attribute(signatures, corpus, wording.vectors, wording.encode, since=new_since)
 
+    plane = None
+    if settings.make_map:
+        with context.stage("map", blas_threads=1):
+            plane = map_table(
+                corpus, parts, wording.vectors, conclusions.found,
+                files=[file.name for file in read.files], seed=settings.seed,
+            )  # fmt: skip
+
     outcome = Outcome(
         counts={
             "segments": len(corpus.text),
@@ -239,6 +250,7 @@ def _run(
         conclusions=conclusions,
         calibration=calibration,
         attributed=attributed,
+        map=plane,
     )
     return Scan(detection=assemble(read, context, outcome), measured=judged.measured)
 

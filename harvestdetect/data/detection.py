@@ -15,7 +15,7 @@ from harvestdetect.data.preambles import Preamble
 from harvestdetect.data.reading import Reject, SourceFile
 from harvestdetect.data.views import view
 
-__all__ = ["PROMPT_COLUMNS", "Cut", "Detection", "StageCost"]
+__all__ = ["MAP_COLUMNS", "PROMPT_COLUMNS", "Cut", "Detection", "StageCost"]
 
 PROMPT_COLUMNS: Final = pa.schema(
     [
@@ -29,6 +29,18 @@ PROMPT_COLUMNS: Final = pa.schema(
     ]
 )
 """Columns of the prompts in findings. A timestamp is null without a time."""
+MAP_COLUMNS: Final = pa.schema(
+    [
+        ("x", pa.float32()),
+        ("y", pa.float32()),
+        ("campaign_id", pa.string()),
+        ("account", pa.string()),
+        ("file", pa.string()),
+        ("line", pa.int64()),
+    ]
+)
+"""Columns of the map: the place of a prompt, each coordinate from -1 to 1, and where the prompt is. ``campaign_id`` is
+null for a prompt that is in no finding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,8 @@ class Detection:
     """``digest, prompts`` of every account. Not part of the JSON form."""
     prompts: pa.Table | None = field(default=None, compare=False)
     """Every prompt in a campaign, see :data:`PROMPT_COLUMNS`. Not part of the JSON form."""
+    map: pa.Table | None = field(default=None, compare=False)
+    """A sample of the prompts in the plane, see :data:`MAP_COLUMNS`; None without one. Not part of the JSON form."""
 
     def findings_table(self) -> pa.Table:
         """A row for each finding, see :func:`harvestdetect.notebook.findings_table`."""

@@ -57,11 +57,11 @@ def given(source: Any, settings: Settings) -> Any:
             * the path of a dump, or a list of paths, globs and folders, as for :func:`read_dumps`;
             * an Arrow table, or a table with ``__arrow_c_stream__``, such as a DataFrame of pandas or polars;
             * an iterable of rows, each a mapping of column names to values, such as a list of dicts;
-            * anything else that a scan reads: batches, prompts, the window of a state.
+            * an iterable of batches or of prompts.
         settings: of the scan. Columns are recognised or mapped as in files.
 
     Returns:
-        Batches for the first three. Anything else is returned as it is.
+        Batches for the first three. Batches and prompts are returned as they are.
 
     Raises:
         ColumnsError: a table or the rows have no column for the account or the prompt; the message names the columns.
@@ -72,9 +72,9 @@ def given(source: Any, settings: Settings) -> Any:
         return read_dumps([source], settings=settings)
     if is_table(source):
         return _closed_at_end(_table_batches(source, settings))
-    if isinstance(source, Dumps) or not isinstance(source, Iterable):
+    if isinstance(source, Dumps):
         return source
-    if isinstance(source, Mapping | bytes):
+    if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
         raise UsageError(
             f"a scan takes paths, a table, rows, batches or prompts, got {type(source).__name__}; "
             "give a list of dicts, or a table such as pyarrow.table(...)"

@@ -22,6 +22,7 @@ from harvestdetect.report.files import (
 )
 from harvestdetect.report.finding import RunFacts, finding_section
 from harvestdetect.report.html import html_report
+from harvestdetect.report.map_svg import map_svg
 from harvestdetect.report.pages import page_style
 from harvestdetect.report.terminal import summary_table
 from harvestdetect.util.escape import csv_cell, csv_text
@@ -40,6 +41,7 @@ __all__ = [
     "detection_json",
     "finding_section",
     "html_report",
+    "map_svg",
     "page_style",
     "rejects_jsonl",
     "run_json",
