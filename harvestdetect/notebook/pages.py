@@ -32,7 +32,7 @@ LEDGER_ROWS: Final = 6
 WARNINGS: Final = 3
 """Warnings of a detection that are shown."""
 
-_HEADINGS: Final = ("tier", "campaign", "probability", "accounts", "prompts", "days", "first – last", "summary")
+_HEADINGS: Final = ("tier", "campaign", "probability", "accounts", "prompts", "days", "first – last", "what it asks for")
 
 
 def detection_html(detection: Detection) -> str:
@@ -53,7 +53,10 @@ def finding_html(finding: Finding) -> str:
 
     The probability is rounded as for a scan whose ledger was not tested.
     """
-    pieces = [_table(_HEADINGS, [_row(finding, UNTESTED)])]
+    pieces = [
+        _table(_HEADINGS, [_row(finding, UNTESTED)]),
+        Markup('<p dir="auto">{}</p>').format(_text(finding.summary)),
+    ]
     templates = sorted(finding.templates, key=lambda template: -template.prompts)
     for template in templates[:TEMPLATES]:
         sent = f"{plural(template.accounts, 'account')}, {plural(template.prompts, 'prompt')}"
@@ -80,7 +83,7 @@ def _row(finding: Finding, least: float) -> tuple[str, ...]:
         count(finding.prompts),
         count(days) if days else "–",
         period(finding.first_seen, finding.last_seen),
-        finding.summary,
+        finding.title or finding.summary,
     )
 
 

@@ -1,6 +1,6 @@
 """Arrow tables of a detection. pandas, polars and DuckDB take them without a copy of the texts.
 
-Texts are the original ones: account ids and template words are not escaped, unlike in ``accounts.csv``.
+Texts are the original ones: account ids, titles and template words are not escaped, unlike in ``accounts.csv``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ FINDINGS: Final = pa.schema(
     [
         ("campaign_id", pa.string()),
         ("tier", pa.string()),
+        ("title", pa.string()),
         ("probability", pa.float64()),
         ("score", pa.float64()),
         ("q_value", pa.float64()),

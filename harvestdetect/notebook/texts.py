@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from harvestdetect.data import Detection, Finding
-from harvestdetect.report.format import files_read, least_claimed, period, plural, probability, prompts_read, tier_counts
+from harvestdetect.report.format import (
+    files_read,
+    least_claimed,
+    period,
+    plural,
+    probability,
+    prompts_read,
+    tier_counts,
+)
 from harvestdetect.util.escape import cut, visible
 
 __all__ = ["detection_text", "finding_text", "headline"]
@@ -13,7 +21,7 @@ __all__ = ["detection_text", "finding_text", "headline"]
 SHOWN: Final = 5
 """Findings in the text of a detection."""
 CHARACTERS: Final = 120
-"""Most characters of a summary."""
+"""Most characters of a title, a summary and an id."""
 
 
 def detection_text(detection: Detection) -> str:
@@ -29,8 +37,9 @@ def detection_text(detection: Detection) -> str:
 
 
 def finding_text(finding: Finding) -> str:
-    """A finding in two lines. The probability is rounded as for a scan whose ledger was not tested."""
-    return f"Finding: {_line(finding, None)}\n  {_cut(finding.summary)}"
+    """A finding in three lines. The probability is rounded as for a scan whose ledger was not tested."""
+    said = [_cut(text) for text in (finding.title, finding.summary) if text]
+    return "\n  ".join([f"Finding: {_line(finding, None)}", *said])
 
 
 def headline(detection: Detection) -> str:
@@ -56,6 +65,8 @@ def _line(finding: Finding, least: float | None) -> str:
     ]
     if finding.first_seen is not None or finding.last_seen is not None:
         parts.append(period(finding.first_seen, finding.last_seen))
+    if least is not None and finding.title:
+        return f"{', '.join(parts)}: {_cut(finding.title)}"
     return ", ".join(parts)
 
 

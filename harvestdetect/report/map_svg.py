@@ -28,6 +28,8 @@ COLORS: Final = 8
 """Number of colours. With the shapes, they tell 24 findings apart."""
 NAMED: Final = 12
 """Most findings with a colour, a shape and a line in the legend. The others share one sign."""
+TITLE: Final = 80
+"""Most characters of a title in the legend."""
 CHARACTERS: Final = 60
 """Most characters of an account in a tooltip."""
 
@@ -101,9 +103,12 @@ def _legend(
     """The lines of the legend."""
     lines = []
     for place, finding in enumerate(findings[: len(named)]):
-        name: Markup | str = visible(finding.campaign_id)
+        name = Markup("{}").format(visible(finding.campaign_id))
         if place < linked:
             name = Markup('<a href="#finding-{}">{}</a>').format(place + 1, name)
+        title, left_out = cut(visible(finding.title), TITLE)
+        if title:
+            name += Markup(" {}{}").format(title, "…" if left_out else "")
         text = f"{finding.tier}, {plural(finding.accounts, 'account')}: {count(number[finding.campaign_id])} of "
         lines.append((place, Markup("{} ({}{})").format(name, text, plural(finding.prompts, "prompt"))))
     others = sum(number[finding.campaign_id] for finding in findings[len(named) :])
