@@ -24,6 +24,8 @@ EDGE: Final = 12
 """Empty border around the points, in the same units."""
 LEAST_HEIGHT: Final = 240
 """Least height of the map, in the same units."""
+MOST_HEIGHT: Final = 640
+"""Largest height of the map, in the same units. A taller one is pressed together."""
 COLORS: Final = 8
 """Number of colours. With the shapes, they tell 24 findings apart."""
 NAMED: Final = 12
@@ -66,12 +68,14 @@ def map_svg(
     rows = table.to_pylist()
     shown = [f for f in findings if only is None or f.campaign_id == only]
     named = {finding.campaign_id: place for place, finding in enumerate(shown[:NAMED])}
-    height = _height(rows)
+    reach = max((abs(row["y"]) for row in rows), default=0.0) or 1.0
+    height = min(max(LEAST_HEIGHT, round((WIDTH - 2 * EDGE) * min(reach, 1.0)) + 2 * EDGE), MOST_HEIGHT)
     points: dict[int, list[Markup]] = defaultdict(list)
     rest: list[str] = []
     number = Counter(row["campaign_id"] for row in rows)
     for row in rows:
-        x, y = _place(row, height)
+        x = f"{WIDTH / 2 + (WIDTH / 2 - EDGE) * row['x']:.1f}"
+        y = f"{height / 2 - (height / 2 - EDGE) * row['y'] / reach:.1f}"
         campaign = row["campaign_id"]
         if campaign is None or (only is not None and campaign != only):
             rest.append(f"M{x} {y}h0")
@@ -127,16 +131,6 @@ def _legend(
         ).format(f"{plural(rest, 'other prompt')}, a sample", of)
     )
     return Markup("").join(items)
-
-
-def _height(rows: Sequence[Mapping[str, Any]]) -> int:
-    reach = max((abs(row["y"]) for row in rows), default=0.0)
-    return max(LEAST_HEIGHT, round((WIDTH - 2 * EDGE) * min(reach, 1.0)) + 2 * EDGE)
-
-
-def _place(row: Mapping[str, Any], height: int) -> tuple[str, str]:
-    half = (WIDTH - 2 * EDGE) / 2
-    return f"{WIDTH / 2 + half * row['x']:.1f}", f"{height / 2 - half * row['y']:.1f}"
 
 
 def _tooltip(row: Mapping[str, Any]) -> str:
