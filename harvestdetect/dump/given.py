@@ -17,7 +17,7 @@ from harvestdetect.data import Batch, Prompt
 from harvestdetect.dump.file import read_file
 from harvestdetect.dump.reader import Dumps, read_dumps
 from harvestdetect.dump.storage.limits import Budget, Expansion
-from harvestdetect.dump.storage.sources import cannot_copy, temporary_file
+from harvestdetect.dump.storage.sources import MEMORY, cannot_copy, temporary_file
 from harvestdetect.dump.storage.streams import Stored
 from harvestdetect.dump.storage.units import Unit
 from harvestdetect.dump.values.pseudonyms import Pseudonyms
@@ -36,9 +36,9 @@ class Table(Protocol):
 
 Given: TypeAlias = str | Path | Iterable[str] | Iterable[Path] | Iterable[Mapping[str, Any]] | Table
 """What a caller may give besides batches and prompts, see :func:`given`."""
-TABLE: Final = "memory://table"
-"""Name of the file in rejects, for a table. No folder can have it, so it gives no field of a row."""
-ROWS: Final = "memory://rows"
+TABLE: Final = f"{MEMORY}table"
+"""Name of the file in rejects, for a table."""
+ROWS: Final = f"{MEMORY}rows"
 """Name of the file in rejects, for rows."""
 BATCH_ROWS: Final = 20_000
 """Most rows of a batch."""
