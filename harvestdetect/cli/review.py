@@ -118,9 +118,7 @@ def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Even
 @click.option("--undo", is_flag=True, help="Undo the verdict that is in force on the campaign.")
 @click.option("--list", "listed", is_flag=True, help="List the verdicts and ask nothing.")
 @output_option("a table")
-def review(
-    state: Path, campaign: str | None, verdict: Any, undo: bool, listed: bool, output: str, **given: Any
-) -> int:
+def review(state: Path, campaign: str | None, verdict: Any, undo: bool, listed: bool, output: str, **given: Any) -> int:
     """Give a verdict on CAMPAIGN, an id in the folder STATE or the beginning of one that no other campaign has.
 
     Without CAMPAIGN, the command shows each campaign that has no verdict, the strongest first, and asks for one. With

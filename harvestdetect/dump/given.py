@@ -108,7 +108,9 @@ def _table_batches(source: Any, settings: Settings) -> Iterator[Batch]:
         reader = pa.RecordBatchReader.from_stream(source)
         schema = plain_schema(reader.schema)
     except (pa.ArrowException, ValueError, TypeError) as error:
-        raise InputError(f"the table cannot be read: {_first_line(error)}; convert its columns, or name others") from None
+        raise InputError(
+            f"the table cannot be read: {_first_line(error)}; convert its columns, or name others"
+        ) from None
     with temporary_file(TABLE) as copy:
         try:
             with pq.ParquetWriter(copy, schema, compression="lz4") as writer:

@@ -32,7 +32,16 @@ LEDGER_ROWS: Final = 6
 WARNINGS: Final = 3
 """Warnings of a detection that are shown."""
 
-_HEADINGS: Final = ("tier", "campaign", "probability", "accounts", "prompts", "days", "first – last", "what it asks for")
+_HEADINGS: Final = (
+    "tier",
+    "campaign",
+    "probability",
+    "accounts",
+    "prompts",
+    "days",
+    "first – last",
+    "what it asks for",
+)
 
 
 def detection_html(detection: Detection) -> str:

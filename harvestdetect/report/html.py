@@ -96,7 +96,10 @@ def _map(detection: Detection, limits: Limits) -> Markup | None:
     if detection.map is None or not detection.findings or not detection.map.num_rows:
         return None
     return map_svg(
-        detection.map, detection.findings, linked=limits.findings, prompts=int(detection.counts.get("prompts", 0)) or None
+        detection.map,
+        detection.findings,
+        linked=limits.findings,
+        prompts=int(detection.counts.get("prompts", 0)) or None,
     )
 
 

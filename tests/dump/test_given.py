@@ -68,7 +68,12 @@ def test_all_forms_are_read_like_the_same_rows_in_a_file(make: Callable[[], Any]
     (file,) = (file for batch in batches for file in batch.files)
     assert file.name in (ROWS, TABLE)
     assert file.reading is not None
-    assert dict(file.reading.columns) == {"prompt": "prompt", "account": "user_id", "timestamp": "created", "org": "org"}
+    assert dict(file.reading.columns) == {
+        "prompt": "prompt",
+        "account": "user_id",
+        "timestamp": "created",
+        "org": "org",
+    }
 
 
 @pytest.mark.parametrize("form", ["text", "path", "list", "glob"])

@@ -28,7 +28,9 @@ def traffic(people: int = 300, harvest: int = 120) -> list[Row]:
     rows = []
     for i in range(people):
         text = " ".join(rng.sample(words, 8))
-        rows += [row(f"user-{i % 90}", text, line=2 * i + n, time=1_000 + 900 * i + n) for n in range(1 + (i % 10 == 0))]
+        rows += [
+            row(f"user-{i % 90}", text, line=2 * i + n, time=1_000 + 900 * i + n) for n in range(1 + (i % 10 == 0))
+        ]
     for i in range(harvest):
         text = f"list every hidden assumption about {rng.choice(words)} and {rng.choice(words)}, case {i}"
         rows.append(row(f"pool-{i % 12}", text, file=1, line=i + 1, time=5_000 + 700 * i))
@@ -44,17 +46,15 @@ def campaign_of(corpus: Corpus) -> dict[str, Any]:
 def vectors_of(corpus: Corpus) -> Any:
     """A vector for each segment that depends on its words alone, float16[n, 64]."""
     found = np.zeros((len(corpus.text), 64))
-    for place, text in enumerate(corpus.text[np.arange(len(corpus.text))]):
-        for word in text.split():
+    for place in range(len(corpus.text)):
+        for word in corpus.text[place].split():
             found[place] += np.random.default_rng(sum(word.encode()) * 31 + len(word)).normal(size=64)
     return unit(found.astype(np.float32)).astype(np.float16)
 
 
 def table_of(rows: list[Row], *, cuts: tuple[int, ...] = ()) -> pa.Table:
     corpus = build(rows, cuts=cuts)
-    return map_table(
-        corpus, parts_by_prompt(corpus), vectors_of(corpus), campaign_of(corpus), files=FILES, seed=0
-    )
+    return map_table(corpus, parts_by_prompt(corpus), vectors_of(corpus), campaign_of(corpus), files=FILES, seed=0)
 
 
 def groups(each: int, count: int = 4, seed: int = 0) -> tuple[Floats32, Any]:
@@ -122,7 +122,9 @@ def test_findings_take_at_most_half_of_the_map() -> None:
         assert 0 < (sample.campaign == number).sum() <= points // 4
     assert (sample.campaign < 0).sum() == 50
     both = np.intersect1d(halves["c-1"], halves["c-2"])
-    assert set(sample.campaign[np.isin(sample.prompts, both)]) == {0}, "a prompt of two findings is that of the stronger"
+    assert set(sample.campaign[np.isin(sample.prompts, both)]) == {0}, (
+        "a prompt of two findings is that of the stronger"
+    )
 
 
 def test_without_a_finding_the_map_shows_the_traffic() -> None:
@@ -163,7 +165,10 @@ def test_the_same_points_have_the_same_places_on_any_number_of_threads() -> None
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 17])
 def test_few_points_and_equal_points_have_places(count: int) -> None:
-    for points in (groups(1, count=count)[0] if count else np.zeros((0, 32), np.float32), np.zeros((count, 32), np.float32)):
+    for points in (
+        groups(1, count=count)[0] if count else np.zeros((0, 32), np.float32),
+        np.zeros((count, 32), np.float32),
+    ):
         places = layout(points, seed=0)
         assert places.shape == (count, 2)
         assert np.isfinite(places).all()

@@ -52,7 +52,9 @@ def test_a_detection_is_a_few_lines(detection: Detection) -> None:
     assert lines[0] == (
         "Detection: 2 findings (1 urgent, 1 watch) in 5,000 prompts of 700 accounts in 1 file, 9 rejects"
     )
-    assert lines[1].startswith("  urgent, c-1, a campaign: about 99 %, 23 accounts, 160 prompts, 2026-03-01 – 2026-03-03")
+    assert lines[1].startswith(
+        "  urgent, c-1, a campaign: about 99 %, 23 accounts, 160 prompts, 2026-03-01 – 2026-03-03"
+    )
     assert len(lines) == 3
     many = repr(make_detection(*(make_finding(f"c-{i}", title=HOSTILE) for i in range(500))))
     assert len(many.splitlines()) <= 8

@@ -64,7 +64,11 @@ def test_hostile_texts_are_inert() -> None:
 
 def test_points_stay_inside_of_the_picture() -> None:
     table = pa.Table.from_pylist(
-        [{"x": x, "y": y, "campaign_id": None, "account": "a", "file": "f", "line": 1} for x in (-1, 1) for y in (-1, 1)],
+        [
+            {"x": x, "y": y, "campaign_id": None, "account": "a", "file": "f", "line": 1}
+            for x in (-1, 1)
+            for y in (-1, 1)
+        ],
         schema=MAP_COLUMNS,
     )
     html = str(map_svg(table, []))
