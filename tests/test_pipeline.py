@@ -211,7 +211,7 @@ def test_the_run_is_described(made: Made, fast: Settings) -> None:
     assert {"python", "harvestdetect", "numpy", "hdbscan", "faiss-cpu"} <= set(detection.versions)
     assert [s.stage for s in detection.stages] == [
         "read", "encode wording", "cluster wording", "assign", "templates", "campaigns", "accounts", "evidence",
-        "triage",
+        "triage", "map",
     ]  # fmt: skip
     assert all(s.seconds >= 0 and s.peak_memory_mb > 0 for s in detection.stages)
     assert [Path(f.name).name for f in detection.files] == [f.name for f in made.simulation.files]

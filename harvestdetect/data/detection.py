@@ -125,6 +125,10 @@ class Detection:
         """A row for each prompt in a finding, see :func:`harvestdetect.notebook.prompts_table`."""
         return view("prompts_table", self)
 
+    def plot_map(self) -> Any:
+        """The map as a picture, see :func:`harvestdetect.notebook.plot_map`."""
+        return view("plot_map", self)
+
     def __repr__(self) -> str:
         return str(view("detection_text", self))
 

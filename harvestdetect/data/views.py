@@ -24,6 +24,7 @@ VIEWS: Final[Mapping[str, str]] = {
     "finding_html": "pages",
     "plot_timeline": "plots",
     "plot_ledger": "plots",
+    "plot_map": "plots",
 }
 """Function -> module of ``harvestdetect.notebook`` that has it."""
 

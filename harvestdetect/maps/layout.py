@@ -137,4 +137,5 @@ def _framed(places: Floats32) -> Floats:
     framed = (places - (low + high) / 2) * (2 / size)
     if high[1] - low[1] > high[0] - low[0]:
         framed = framed[:, ::-1]
-    return np.round(framed, DECIMALS) + 0.0  # no negative zero
+    rounded: Floats = np.round(framed, DECIMALS) + 0.0  # no negative zero
+    return rounded

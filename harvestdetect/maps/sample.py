@@ -63,8 +63,8 @@ def sample_prompts(corpus: Corpus, parts: PromptSegments, found: Mapping[str, In
     rest = points - sum(map(len, chosen))
     chosen.append(_lowest(np.flatnonzero((campaign < 0) & usable), key, corpus, rest))
     every = np.concatenate(chosen)
-    every = every[np.lexsort((every, key[every]))].astype(np.int32)
-    return Sample(prompts=every, campaign=campaign[every])
+    ordered: Ints32 = every[np.lexsort((every, key[every]))].astype(np.int32)
+    return Sample(prompts=ordered, campaign=campaign[ordered])
 
 
 def _quota(points: int, findings: int) -> int:

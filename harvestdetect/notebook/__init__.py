@@ -8,7 +8,7 @@ written by attackers, so texts are escaped as in the report.
 from __future__ import annotations
 
 from harvestdetect.notebook.pages import detection_html, finding_html
-from harvestdetect.notebook.plots import Plot, plot_ledger, plot_timeline
+from harvestdetect.notebook.plots import Plot, plot_ledger, plot_map, plot_timeline
 from harvestdetect.notebook.tables import accounts_table, findings_table, prompts_table
 from harvestdetect.notebook.texts import detection_text, finding_text
 
@@ -21,6 +21,7 @@ __all__ = [
     "finding_text",
     "findings_table",
     "plot_ledger",
+    "plot_map",
     "plot_timeline",
     "prompts_table",
 ]

@@ -48,8 +48,7 @@ def detection_html(detection: Detection) -> str:
     """The strongest findings of a detection as a table, below one line about the scan."""
     least = least_claimed(detection.ledger)
     pieces = [Markup("<p><strong>{}</strong></p>").format(headline(detection))]
-    for warning in detection.warnings[:WARNINGS]:
-        pieces.append(Markup("<p>Warning: {}</p>").format(_text(warning)))
+    pieces += [Markup("<p>Warning: {}</p>").format(_text(warning)) for warning in detection.warnings[:WARNINGS]]
     if detection.findings:
         pieces.append(_table(_HEADINGS, (_row(finding, least) for finding in detection.findings[:ROWS])))
     if (more := len(detection.findings) - ROWS) > 0:

@@ -1,4 +1,4 @@
-"""Pictures of a finding as SVG: its timeline and its ledger.
+"""Pictures as SVG: the timeline and the ledger of a finding, and the map of a scan.
 
 A picture stands alone: it brings its colours, has its own light ground, and has neither script nor link.
 """
@@ -12,13 +12,15 @@ from typing import Final
 
 from markupsafe import Markup
 
-from harvestdetect.data import Finding
+from harvestdetect.data import Detection, Finding
 from harvestdetect.errors import OutputError, UsageError
 from harvestdetect.report.ledger import Shown, bits, shown_ledger
+from harvestdetect.report.map_svg import WIDTH as MAP_WIDTH
+from harvestdetect.report.map_svg import map_parts
 from harvestdetect.report.svg import AXIS, HEIGHT, Step, timeline_bars, waterfall
 from harvestdetect.util.escape import cut, visible
 
-__all__ = ["Plot", "plot_ledger", "plot_timeline"]
+__all__ = ["Plot", "plot_ledger", "plot_map", "plot_timeline"]
 
 WIDTH: Final = 760
 """Width of a picture, in pixels."""
@@ -41,6 +43,9 @@ _STYLE: Final = Markup(
     ".hd-plot .zero{stroke:#5b6068}.hd-plot .step rect{transform:translateY(-7px)}"
     ".hd-plot .step rect.row{transform:translateY(-4px)}"
     ".hd-plot .for{fill:#b5481d}.hd-plot .for.row{fill:#e09a7b}"
+    ".hd-plot .m-rest{fill:none;stroke:#b3b7bd;stroke-width:3.2px;stroke-linecap:round}.hd-plot .m-other{fill:#6a7078}"
+    ".hd-plot .m0{fill:#0067a5}.hd-plot .m1{fill:#c44e00}.hd-plot .m2{fill:#00805c}.hd-plot .m3{fill:#b0568f}"
+    ".hd-plot .m4{fill:#8f6a00}.hd-plot .m5{fill:#2f8fc4}.hd-plot .m6{fill:#6b4fa3}.hd-plot .m7{fill:#2b2f36}"
     ".hd-plot .against{fill:#1f6f8b}.hd-plot .against.row{fill:#7fb5c7}"
 )
 
@@ -129,6 +134,28 @@ def plot_ledger(finding: Finding) -> Plot:
     return _picture(pieces, height=EDGE * 2 + LINE * (len(rows) + 1), label=label)
 
 
+def plot_map(detection: Detection) -> Plot:
+    """A sample of the prompts of a scan in the plane: prompts with similar wording lie close together.
+
+    Raises:
+        UsageError: the detection has no map.
+    """
+    if detection.map is None:
+        raise UsageError("the detection has no map; scan again with make_map=True, the default")
+    parts = map_parts(detection.map, detection.findings, prompts=int(detection.counts.get("prompts", 0)) or None)
+    pieces = [parts.picture]
+    for i, line in enumerate(parts.legend):
+        name = "" if line.place is None else f"{visible(detection.findings[line.place].campaign_id)} "
+        y = parts.height + LINE * i
+        pieces.append(
+            Markup('<svg x="{}" y="{}" width="14" height="14">{}</svg><text x="{}" y="{}">{}</text>').format(
+                EDGE, y, line.sign, EDGE + 20, y + 12, name + line.text
+            )
+        )
+    height = parts.height + LINE * len(parts.legend) + EDGE
+    return _picture(pieces, height=height, label=parts.label, width=MAP_WIDTH)
+
+
 def _rows(ledger: Shown) -> list[tuple[str, float, Step]]:
     """(label, bits, bar) of each line of the picture. Of a very long ledger, the lightest rows are one line."""
     every = sorted((abs(line.bits) for block in ledger.blocks for line in block.lines), reverse=True)
@@ -157,9 +184,9 @@ def _head(text: str) -> Markup:
     return Markup('<text class="head" x="{}" y="{}">{}</text>').format(EDGE, EDGE + 8, visible(text))
 
 
-def _picture(pieces: Sequence[Markup], *, height: int, label: str) -> Plot:
+def _picture(pieces: Sequence[Markup], *, height: int, label: str, width: int = WIDTH) -> Plot:
     svg = Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" class="hd-plot" width="{0}" height="{1}" viewBox="0 0 {0} {1}" '
         'role="img" aria-label="{2}"><style>{3}</style><rect class="ground" width="100%" height="100%"/>{4}</svg>'
-    ).format(WIDTH, height, visible(label), _STYLE, Markup("").join(pieces))
+    ).format(width, height, visible(label), _STYLE, Markup("").join(pieces))
     return Plot(str(svg))

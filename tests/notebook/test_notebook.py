@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from harvestdetect import notebook
-from harvestdetect.data import Detection, views
+from harvestdetect.data import MAP_COLUMNS, Detection, views
 from harvestdetect.errors import OutputError, UsageError
 from harvestdetect.notebook.pages import ROWS
 from harvestdetect.notebook.tables import ACCOUNTS, FINDINGS, template_text
@@ -169,6 +169,18 @@ def test_the_ledger_shows_each_row_and_its_sum() -> None:
 def test_the_timeline_has_a_bar_for_each_day_with_prompts() -> None:
     svg = make_finding().plot_timeline().svg
     assert re.findall(r"<title>(.*?)</title>", svg) == ["2026-03-01: 100 prompts", "2026-03-03: 60 prompts"]
+
+
+def test_the_map_stands_alone() -> None:
+    row = {"x": 0.5, "y": -0.2, "campaign_id": "c-1", "account": HOSTILE, "file": HOSTILE, "line": 1}
+    table = pa.Table.from_pylist([row, {**row, "campaign_id": None}], schema=MAP_COLUMNS)
+    plot = make_detection(make_finding(title=HOSTILE), map=table).plot_map()
+    names = {element.tag.partition("}")[2] for element in ElementTree.fromstring(plot.svg).iter()}
+    assert names <= {"svg", "style", "rect", "text", "title", "path", "g"}
+    assert not INVISIBLE.search(plot.svg)
+    assert "1 other prompt, a sample of the 5,000 of the dump" in plot.svg
+    with pytest.raises(UsageError, match="the detection has no map; scan again with make_map=True"):
+        make_detection().plot_map()
 
 
 def test_a_picture_of_nothing_is_an_error(detection: Detection) -> None:

@@ -82,7 +82,7 @@ def test_the_report_has_the_map(with_map: bool) -> None:
     detection = make_detection(make_finding(), map=plane("c-1", None) if with_map else None)
     page = report.html_report(detection)
     assert ("Map of the prompts" in page) == with_map
-    assert ('role="img" aria-label="Map of 2 prompts, of which 1 are in findings"' in page) == with_map
+    assert ('role="img" aria-label="Map of 2 prompts, 1 of them in findings"' in page) == with_map
 
 
 def test_without_a_finding_there_is_no_map() -> None:

@@ -49,9 +49,13 @@ def test_a_notebook_shows_a_bar_and_then_nothing(output: Output) -> None:
 
 
 def test_a_bar_ends_when_the_stage_fails(output: Output) -> None:
-    with pytest.raises(ValueError, match="no"), progress.notebook_bar("evidence", 10) as advance:
-        advance(1)
-        raise ValueError("no")
+    def stage() -> None:
+        with progress.notebook_bar("evidence", 10) as advance:
+            advance(1)
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        stage()
     assert output.shown[-1] == ""
 
 
