@@ -7,6 +7,7 @@ nothing in a terminal, a spreadsheet, a browser or another program acts on what 
 
 from __future__ import annotations
 
+from harvestdetect.report.brief import brief_page
 from harvestdetect.report.files import (
     OUTPUT_NAMES,
     accounts_csv,
@@ -20,7 +21,7 @@ from harvestdetect.report.files import (
     run_json,
     write_outputs,
 )
-from harvestdetect.report.finding import RunFacts, finding_section
+from harvestdetect.report.finding import RunFacts, finding_section, run_facts
 from harvestdetect.report.html import html_report
 from harvestdetect.report.pages import page_style
 from harvestdetect.report.terminal import summary_table
@@ -31,6 +32,7 @@ __all__ = [
     "RunFacts",
     "accounts_csv",
     "attributed_csv",
+    "brief_page",
     "campaigns_jsonl",
     "candidates_jsonl",
     "check_writable",
@@ -42,6 +44,7 @@ __all__ = [
     "html_report",
     "page_style",
     "rejects_jsonl",
+    "run_facts",
     "run_json",
     "summary_table",
     "write_outputs",

@@ -22,7 +22,7 @@ from harvestdetect.data import PROMPT_COLUMNS, Cut, Detection, Evidence, Finding
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
-from harvestdetect.report.format import iso_time, seconds_of, tier_counts
+from harvestdetect.report.format import by_priority, iso_time, seconds_of, tier_counts
 from harvestdetect.report.html import html_report
 from harvestdetect.util.escape import csv_cell, json_text
 from harvestdetect.util.files import Unfinished, make_folder, sweep
@@ -56,6 +56,7 @@ ACCOUNT_COLUMNS: Final = (
     "last_seen",
     "recommended",
     "reasons",
+    "priority",
 )
 """Columns of ``accounts.csv``."""
 ATTRIBUTED_COLUMNS: Final = ("account", "campaign_id", "prompts", "first_seen", "last_seen", "in_finding")
@@ -114,7 +115,7 @@ def _campaign(finding: Finding) -> dict[str, Any]:
 
 
 def accounts_csv(detection: Detection) -> str:
-    r"""A row per finding and account, the findings strongest first, its members as they are sorted.
+    r"""A row per finding and account, the findings strongest first, the members of each by ``priority``, from 1.
 
     UTF-8, comma, CRLF after each row, header first, every cell in quotes: a spreadsheet that splits at semicolons finds
     no cell within an id. ``account``, ``campaign_id`` and ``reasons`` (joined
@@ -126,7 +127,7 @@ def accounts_csv(detection: Detection) -> str:
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(ACCOUNT_COLUMNS)
     for finding in detection.findings:
-        for member in finding.members:
+        for priority, member in enumerate(by_priority(finding.members), start=1):
             writer.writerow(
                 (
                     csv_cell(member.account),
@@ -140,6 +141,7 @@ def accounts_csv(detection: Detection) -> str:
                     iso_time(member.last_seen),
                     "true" if member.recommended else "false",
                     csv_cell("; ".join(member.reasons)),
+                    priority,
                 )
             )
     return buffer.getvalue()

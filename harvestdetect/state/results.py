@@ -8,8 +8,8 @@ attributed.csv,
 prompts.parquet
 accounts_seen.parquet  its digest goes
 candidates.jsonl       entries of members and of accounts outside that are it go
-campaigns.jsonl        words of templates that only it sent go, with the title of the finding, and examples of templates that it sent unless a prompt
-                       in the window of the state has the same text
+campaigns.jsonl        words of templates that only it sent go, and with them the title of the finding; examples of
+                       templates that it sent go unless a prompt in the window of the state has the same text
 rejects.jsonl          its id in reasons and names of files is replaced
 run.json               likewise; ``erased_accounts`` counts how often this was done, and a note says so
 report.html            written anew from the other files; removed where they do not suffice
