@@ -211,9 +211,9 @@ def by_priority(members: Sequence[Member]) -> list[Member]:
     """Members in the order in which to look at them.
 
     Those that are recommended come first. Then the number of prompts of the campaign decides that a member is expected
-    to have sent (its membership times its prompts that fit), then the account id.
+    to have sent: its membership times its prompts that fit. Equal ones stay in their order.
     """
-    return sorted(members, key=lambda m: (not m.recommended, -m.membership * m.harvest_prompts, m.account))
+    return sorted(members, key=lambda m: (not m.recommended, -m.membership * m.harvest_prompts))
 
 
 def tier_counts(detection: Detection) -> dict[str, int]:

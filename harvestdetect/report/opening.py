@@ -99,7 +99,7 @@ def opening(detection: Detection) -> Opening:
             if (found := tuple(r for r in rows if r.finding.standing and r.finding.standing.status == status))
         ),
         top=tuple((strong or rows)[:TOP]),
-        todo=tuple(_todo(tier, found) for tier in TIERS if (found := [r for r in rows if r.finding.tier == tier])),
+        todo=tuple(_todo(tier, of) for tier in TIERS if (of := [r for r in rows if r.finding.tier == tier])),
         groups=watch_groups(rows),
     )
 
