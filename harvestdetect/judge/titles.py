@@ -24,7 +24,6 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Campaign, Template
 from harvestdetect.evidence.candidate import ScanData, some_of
 from harvestdetect.judge.title_words import WordUse, distinctive, usual_words
-from harvestdetect.template.description import has_words, is_template
 from harvestdetect.util.arrays import unique
 from harvestdetect.util.escape import INVISIBLE
 from harvestdetect.util.languages import language_of
@@ -121,8 +120,6 @@ class TitleMaterial:
     """Capability targets, the clearest first."""
     texts: tuple[str, ...]
     """Some of its texts, redacted."""
-    reworded: bool
-    """Whether its largest template was recognised by words in one order, but hardly any word is fixed."""
 
 
 def material_of(
@@ -140,12 +137,9 @@ def material_of(
     texts, _ = cluster_texts(
         scan.corpus, scan.parts, some_of(campaign.prompts), unique(np.concatenate(segments)), at_most=TEXTS
     )
-    sizes = [len(scan.assigned[int(c)].prompts) for c in campaign.clusters]
-    largest = scan.described[int(campaign.clusters[int(np.argmax(sizes))])]
     return TitleMaterial(
-        templates=tuple(templates), targets=tuple(targets), texts=tuple(redact(text) for text in texts),
-        reworded=is_template(largest) and not has_words(largest),
-    )  # fmt: skip
+        templates=tuple(templates), targets=tuple(targets), texts=tuple(redact(text) for text in texts)
+    )
 
 
 def title_of(material: TitleMaterial, usual: WordUse) -> str:
@@ -172,8 +166,8 @@ def title_of(material: TitleMaterial, usual: WordUse) -> str:
         line += f" and {more} more" if more and len(quoted) > 1 else ""
         line += f" ({', '.join(said)})" if said else ""
     else:
-        line = f"{target or 'Prompts'}{language}{', reworded' if material.reworded else ''}"
-        line += f": {', '.join(said)}" if said else ", without words in common"
+        line = f"{target or 'Prompts'}{language} without fixed wording"
+        line += f": {', '.join(said)}" if said else ""
     line = _clean(line)
     line = line[:1].upper() + line[1:]
     return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + SLOT
@@ -266,7 +260,7 @@ def _quotation(fixed: Sequence[str | None], usual: WordUse, room: int, targets: 
     for i in sorted(chosen):
         out += (" " if i == before + 1 else f" {SLOT} " if i > lead else "") + chosen[i]
         before = i
-    return _DOTS.sub(SLOT, out).strip(f"{SLOT} ").removesuffix("."), sum(bits[i] for i in chosen)
+    return _DOTS.sub(SLOT, out).lstrip(f"{SLOT} ").rstrip().removesuffix("."), sum(bits[i] for i in chosen)
 
 
 def _speaks(sentence: str, targets: Sequence[str]) -> bool:

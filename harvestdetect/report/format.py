@@ -131,7 +131,7 @@ def percent(value: float | None) -> str:
     if value and value < 1e-6:
         return "under 0.0001 %"
     if 0 < value < 0.01:
-        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0") + " %"
+        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0").rstrip(".") + " %"
     return f"{value * 100:.0f} %"
 
 

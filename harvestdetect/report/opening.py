@@ -11,7 +11,7 @@ from harvestdetect.data import TIERS, Detection, Finding, Status, Tier
 from harvestdetect.report.format import least_claimed, period, plural, probability
 from harvestdetect.report.next_steps import IN_SHORT, Step, innocent_reading, next_steps
 
-__all__ = ["NO_READING", "Group", "News", "Opening", "Row", "opening", "watch_groups"]
+__all__ = ["NO_READING", "Group", "News", "Opening", "Row", "Todo", "opening", "watch_groups"]
 
 TOP: Final = 5
 """Findings that are shown first."""

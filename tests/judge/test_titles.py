@@ -40,8 +40,8 @@ def template(*fixed: str | None, prompts: int = 80, **changes: object) -> Templa
     return make_template(words=fixed, prompts=prompts, **changes)
 
 
-def material(*templates: Template, targets: tuple[str, ...] = (), texts: tuple[str, ...] = (), reworded: bool = False):
-    return TitleMaterial(templates=templates, targets=targets, texts=texts, reworded=reworded)
+def material(*templates: Template, targets: tuple[str, ...] = (), texts: tuple[str, ...] = ()):
+    return TitleMaterial(templates=templates, targets=targets, texts=texts)
 
 
 REASONING = template(
@@ -94,29 +94,23 @@ def test_prompts_without_fixed_words_are_told_by_the_words_that_many_have_in_com
     subjects = ("lymphoma", "melanoma", "leukaemia", "sarcoma", "glioma")
     texts = tuple(f"which drug dosage helps patients with {subject}, and what to do" for subject in subjects)
     title = title_of(material(template(None), texts=texts), usual())
-    assert title.startswith("Prompts: ")
+    assert title.startswith("Prompts without fixed wording: ")
     assert {"dosage", "patients"} <= set(words(title))
     assert not set(subjects) & set(words(title))
-
-
-def test_reworded_prompts_are_called_so() -> None:
-    texts = tuple(f"derive the answer number {i} slowly and verify it" for i in range(9))
-    made = material(template(None), texts=texts, targets=("reasoning traces",), reworded=True)
-    assert title_of(made, usual()).startswith("Step-by-step reasoning, reworded: ")
 
 
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        (("Schreibe eine Geschichte über den Hund und die Katze, die nicht schlafen.",) * 4, " in German: "),
-        (("解释一下这个函数的作用并给出一个例子",) * 4, " in Chinese: "),
-        (("Напиши рассказ о том, как он не был на море и что из этого вышло",) * 4, " in Russian: "),
-        (("write a story about the dog and the cat that do not sleep",) * 4, ": "),
+        (("Schreibe eine Geschichte über den Hund und die Katze, die nicht schlafen.",) * 4, " in German "),
+        (("解释一下这个函数的作用并给出一个例子",) * 4, " in Chinese "),
+        (("Напиши рассказ о том, как он не был на море и что из этого вышло",) * 4, " in Russian "),
+        (("write a story about the dog and the cat that do not sleep",) * 4, " "),
     ],
 )
 def test_a_language_that_is_not_english_is_named(texts: tuple[str, ...], said: str) -> None:
     title = title_of(material(template(None), texts=texts), usual())
-    assert title.startswith(f"Prompts{said}")
+    assert title.startswith(f"Prompts{said}without fixed wording: ")
 
 
 def test_several_languages_are_named_as_such() -> None:
@@ -125,7 +119,7 @@ def test_several_languages_are_named_as_such() -> None:
         *("Escribe un cuento sobre el perro y el gato que no duermen en la casa.",) * 3,
         *("犬と猫が眠らない家についての物語を書いてください。",) * 3,
     )
-    assert title_of(material(texts=texts), usual()) == "Prompts in several languages, without words in common"
+    assert title_of(material(texts=texts), usual()) == "Prompts in several languages without fixed wording"
 
 
 def test_a_template_in_another_script_is_quoted() -> None:

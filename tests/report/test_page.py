@@ -378,7 +378,7 @@ def test_what_is_folded_away_is_inert_too() -> None:
     page = Page(report.html_report(make_detection(make_finding(evidence=(hostile,), capability_targets=()))))
     assert page.open == []
     assert not set(page.tags) & {"script", "img"}
-    assert [v for tag, name, v in page.attributes if (tag, name, v) == ("details", "class", "quiet")] == ["quiet"] * 3
+    assert [v for tag, name, v in page.attributes if (tag, name, v) == ("details", "class", "quiet")] == ["quiet"] * 4
 
 
 def test_a_finding_without_measures_says_so() -> None:
