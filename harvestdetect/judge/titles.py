@@ -59,6 +59,8 @@ LEAST_BITS: Final = 6.0
 """Bits of a sentence that leads. Chosen."""
 LEAST_ROOM: Final = 30
 """Characters that must be left for a sentence to be added in part. Chosen."""
+JOINING: Final = 3
+"""Characters between two sentences that do not follow each other."""
 WORDS: Final = 6
 """Distinctive words of a title at most. Chosen."""
 WORDS_BESIDE: Final = 3
@@ -249,13 +251,13 @@ def _quotation(fixed: Sequence[str | None], usual: WordUse, room: int, targets: 
     for i in sorted(later, key=lambda i: (not _speaks(sentences[i], targets), i)):
         if not bits[i]:
             continue
-        if len(sentences[i]) + 3 <= left:
+        if len(sentences[i]) + JOINING <= left:
             chosen[i] = sentences[i]
         elif left >= LEAST_ROOM:
-            chosen[i] = _shortened(sentences[i], left - 3)
+            chosen[i] = _shortened(sentences[i], left - JOINING)
         else:
             break
-        left -= len(chosen[i]) + 3
+        left -= len(chosen[i]) + JOINING
     out, before = "", lead
     for i in sorted(chosen):
         out += (" " if i == before + 1 else f" {SLOT} " if i > lead else "") + chosen[i]
