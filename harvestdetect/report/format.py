@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from harvestdetect.data import NO_TIME, Detection, Finding, Standing, Way
+from harvestdetect.data import NO_TIME, Detection, Finding, Member, Standing, Way
 
 __all__ = [
     "UNTESTED",
     "active_days",
+    "by_priority",
     "count",
     "day",
     "expected_innocent",
@@ -130,7 +131,7 @@ def percent(value: float | None) -> str:
     if value and value < 1e-6:
         return "under 0.0001 %"
     if 0 < value < 0.01:
-        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0") + " %"
+        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0").rstrip(".") + " %"
     return f"{value * 100:.0f} %"
 
 
@@ -204,6 +205,15 @@ def size(value: int) -> str:
 def active_days(finding: Finding) -> int:
     """Number of days on which the campaign sent prompts; 0 without times."""
     return sum(1 for _, prompts in finding.days if prompts)
+
+
+def by_priority(members: Sequence[Member]) -> list[Member]:
+    """Members in the order in which to look at them.
+
+    Those that are recommended come first. Then the number of prompts of the campaign decides that a member is expected
+    to have sent: its membership times its prompts that fit. Equal ones stay in their order.
+    """
+    return sorted(members, key=lambda m: (not m.recommended, -m.membership * m.harvest_prompts))
 
 
 def tier_counts(detection: Detection) -> dict[str, int]:
