@@ -2,8 +2,8 @@
 
 Points that are near neighbours attract each other, and random pairs repel each other. The constants of the forces are
 those of UMAP for a least distance of 0.1 (McInnes, Healy and Melville 2018). A step moves all points together, so it is
-a few products of arrays: on one core, 4,000 points take a fifth of the time of Barnes-Hut t-SNE for 2,000 and keep
-neighbours about as well. It needs no thread, and the same points in the same order give the same places.
+a few operations on arrays: it takes about two seconds for 4,000 points on one core, and keeps neighbours about as well
+as Barnes-Hut t-SNE. The same points in the same order give the same places on any number of threads.
 """
 
 from __future__ import annotations
