@@ -94,7 +94,10 @@ def test_a_calibration_is_made_and_used(outside: dict[str, str], tmp_path: Path)
 def test_the_notebook_runs_from_top_to_bottom(outside: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", RUN_NOTEBOOK, EXAMPLES / "notebook.ipynb", tmp_path / "done.ipynb"],
-        env={**outside, "TMPDIR": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_RUNTIME_DIR": str(tmp_path)},
+        env={
+            **outside, "TMPDIR": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        },
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
