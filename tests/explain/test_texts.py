@@ -96,7 +96,7 @@ def test_a_dump_that_is_gone_or_has_changed_is_said(out: Path) -> None:
 
 
 def test_a_file_that_is_no_dump_is_said(out: Path) -> None:
-    Path("dump.jsonl").write_text("no dump\n", encoding="utf-8")
+    Path("dump.jsonl").write_text("colour,size\nred,3\nblue,4\n", encoding="utf-8")
     assert "the texts in dump.jsonl cannot be read: " in explain(out, FOUND, texts=True).missing[-1]
 
 
