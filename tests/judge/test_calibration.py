@@ -550,7 +550,10 @@ def test_calibrate_scans_with_the_registry_that_it_names(
     code, _, _ = run(capsys, "calibrate", source, "--out", out, "--encoder", "fast", *arguments, *given_file)
     assert code == 0
     expected = Settings(
-        encoder="fast", registry=own if given_file else None, use_registry=arguments != ["--no-registry"]
+        encoder="fast",
+        registry=own if given_file else None,
+        use_registry=arguments != ["--no-registry"],
+        make_map=False,
     )
     assert scans == [expected] * 3
     check_calibration(load_calibration(out), settings=expected, version=__version__)
