@@ -193,7 +193,8 @@ DECISIONS: Final[tuple[Constant, ...]] = (
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
     *_of("evidence.work_list", OWN_SUBJECTS="standard deviations"),
     *_of("evidence.tempo", SESSION="seconds"),
-    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days"),
+    *_of("evidence.coordination", SYNC_HOURS="hours", LASTING_DAYS="days", LEAST_POOL="accounts"),
+    *_of("evidence.starts", ALIKE_DAYS="times"),
     *_of("evidence.sign_ups", MATCHED="times"),
     *_of(
         "evidence.shared_values",
@@ -353,7 +354,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "COVERED": "display", "MOST_OF_ONE": "display", "LEADS": "display", "LEAST_BITS": "display",
         "LEAST_ROOM": "display", "JOINING": "display", "WORDS": "display", "WORDS_BESIDE": "display",
         "ONE_LANGUAGE": "display", "PART_OF_LANGUAGES": "display", "LEAST_LANGUAGES": "display",
-        "LEAST_SAID": "display",
+        "LEAST_SAID": "display", "LEAST_WORDS": "display",
     },
     "judge.triage": {"NEIGHBOURS": "display", "LEAST_CUT": "display"},
     "settings": {
