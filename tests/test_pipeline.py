@@ -605,7 +605,7 @@ def test_hostile_texts_pass_through(fast: Settings) -> None:
 
 
 def test_anything_but_prompts_is_an_error(fast: Settings) -> None:
-    with pytest.raises(UsageError, match="a scan takes paths, a table, rows .* got an iterable of int"):
+    with pytest.raises(UsageError, match=r"a scan takes paths, a table, rows .* got an iterable of int"):
         detect([3], settings=fast)  # type: ignore[list-item]
     with pytest.raises(InputError, match="no such file: a text"):
         detect(["a text"], settings=fast)
