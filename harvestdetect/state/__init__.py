@@ -29,6 +29,7 @@ from harvestdetect.state.cutting import cutting_of, shards_of
 from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.known_campaigns import Day, KnownCampaign, history, known_campaigns
 from harvestdetect.state.rebuild import Rebuilt, rebuild
+from harvestdetect.state.past_runs import CampaignRun, PastRun, campaign_runs, past_runs
 from harvestdetect.state.reconcile import Change
 from harvestdetect.state.run import Run, RunOptions, scan_into
 from harvestdetect.state.store import Store, check_utf8, open_store
@@ -46,6 +47,7 @@ from harvestdetect.util.ids import named_campaign
 from harvestdetect.util.periods import parse_period
 
 __all__ = [
+    "CampaignRun",
     "Change",
     "Day",
     "Delivery",
@@ -53,6 +55,7 @@ __all__ = [
     "Forgotten",
     "Freed",
     "KnownCampaign",
+    "PastRun",
     "Precision",
     "Rebuilt",
     "Run",
@@ -191,6 +194,28 @@ class State:
             for row in self._store.rows("SELECT * FROM events ORDER BY event")
             if campaign in (None, row["campaign"])
         ]
+
+    def runs(self) -> list[PastRun]:
+        """All runs, the newest first."""
+        return past_runs(self._store)
+
+    def campaign_runs(self, campaign: str | None = None, *, run: int | None = None) -> list[CampaignRun]:
+        """What runs found, by run and campaign.
+
+        Args:
+            campaign: only this campaign.
+            run: only this run.
+        """
+        return campaign_runs(self._store, campaign=campaign, run=run)
+
+    def version(self) -> int:
+        """A number that is another one after every change that another process makes. It counts for this object only.
+
+        Raises:
+            StateError: the database cannot be read now.
+        """
+        with self._store.guarded() as connection:
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     # ------------------------------------------------------------ verdicts
 
