@@ -20,12 +20,15 @@ from harvestdetect.report.files import (
     run_json,
     write_outputs,
 )
+from harvestdetect.report.finding import RunFacts, finding_section
 from harvestdetect.report.html import html_report
+from harvestdetect.report.pages import page_style
 from harvestdetect.report.terminal import summary_table
 from harvestdetect.util.escape import csv_cell, csv_text
 
 __all__ = [
     "OUTPUT_NAMES",
+    "RunFacts",
     "accounts_csv",
     "attributed_csv",
     "campaigns_jsonl",
@@ -35,7 +38,9 @@ __all__ = [
     "csv_text",
     "detection_from_json",
     "detection_json",
+    "finding_section",
     "html_report",
+    "page_style",
     "rejects_jsonl",
     "run_json",
     "summary_table",

@@ -10,6 +10,7 @@ from typing import Any, Final
 from harvestdetect.data import NO_TIME, Detection, Finding, Standing, Way
 
 __all__ = [
+    "UNTESTED",
     "active_days",
     "count",
     "day",
@@ -42,7 +43,7 @@ _BECAUSE: Final[Mapping[Way, str]] = {
 """How a candidate was found, in words."""
 _SUREST: Final = 1e-12
 """p-value below which no smaller one is told: p-values are extrapolated there, and the ledger takes them as equal."""
-_SAFE: Final = 0.01
+UNTESTED: Final = 0.01
 """Smallest probability that is claimed where a scan does not say how far its ledger was tested. Chosen."""
 _BOUNDS: Final = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
 """Probabilities that small ones are said to be below."""
@@ -138,7 +139,7 @@ def rough(value: float | None) -> str:
     return number(value if value is None or not math.isfinite(value) else float(f"{value:.2g}"))
 
 
-def probability(value: float | None, *, least: float = _SAFE) -> str:
+def probability(value: float | None, *, least: float = UNTESTED) -> str:
     """A probability in words, no surer than its evidence: ``over 99 %``, ``about 90 %``, ``about 1 in 20``.
 
     Args:
@@ -166,7 +167,7 @@ def least_claimed(ledger: Mapping[str, Any]) -> float:
         ledger: see :attr:`harvestdetect.data.Detection.ledger`; empty in results of older versions.
     """
     tested = ledger.get("held_out")
-    return 1 / tested if isinstance(tested, int) and tested > 1 else _SAFE
+    return 1 / tested if isinstance(tested, int) and tested > 1 else UNTESTED
 
 
 def expected_innocent(expected: float, findings: int) -> str:

@@ -462,3 +462,15 @@ def test_a_browser_runs_nothing_of_the_page(tmp_path: Path, detection: Detection
         t: n for t, n in before.tags.items() if t not in added
     }
     assert "<title>harvestdetect: 2 suspected campaigns" in done.stdout.decode()
+
+
+def test_another_program_can_draw_the_section_of_one_finding(detection: Detection) -> None:
+    run = report.RunFacts(least=0.001)
+    alone = report.finding_section(detection.findings[0], run=run, number=7)
+    page = Page(alone)
+    assert page.open == []
+    assert not set(page.tags) & {"script", "img", "form"}
+    assert {value for tag, name, value in page.attributes if (tag, name) == ("article", "id")} == {"finding-7"}
+    assert "{{ 7 * 7 }}" in page.text
+    assert INVISIBLE.search(alone) is None
+    assert ".finding {" in report.page_style()
