@@ -50,6 +50,7 @@ class Limits:
     rows: int = 250
     """Of the table of findings."""
     members: int
+    """Accounts of each kind; 0: the section leaves its list of accounts out."""
     matrix: int
     templates: int
     exemplars: int = 3

@@ -66,7 +66,7 @@ class Audit:
         Raises:
             OutputError: the line cannot be written.
         """
-        entry = {"at": iso_time(int(time.time())), "who": who, "what": what}
+        entry: dict[str, Any] = {"at": iso_time(int(time.time())), "who": who, "what": what}
         entry |= {"campaign": campaign} if campaign else {}
         entry |= {"detail": detail} if detail else {}
         line = (json_text(entry) + "\n").encode("utf-8", "backslashreplace")

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from harvestdetect.serve.sessions import Session, Sessions
 
-__all__ = ["HEADERS", "POLICY", "Door", "Guard"]
+__all__ = ["FAILED", "HEADERS", "POLICY", "Door", "Guard"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -39,6 +39,8 @@ POLICY: Final = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 """What a browser may load and do. No inline script, style or event handler is among it, and no other address."""
+FAILED: Final = "The page could not be made. The terminal of the server says where it failed."
+"""What a browser gets after an exception that nothing handled."""
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": POLICY,
     "cache-control": "no-store",
@@ -135,7 +137,7 @@ class Guard:
         except Exception as error:
             self._on_error(error)
             if not answer.begun:
-                await answer.plain(500, "The page could not be made. The terminal of the server says where it failed.")
+                await answer.plain(500, FAILED)
 
     # ------------------------------------------------------------ checks
 
@@ -263,7 +265,7 @@ async def _body(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             raise _Refused(400, "The form did not arrive.")
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if len(body) > MAX_BODY:
             raise _Refused(413, "The form is too large.")
         if not message.get("more_body"):

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from harvestdetect.serve.queue import DEFAULT, View
+
 __all__ = ["Session", "Sessions"]
 
 _BYTES: Final = 32
@@ -26,6 +28,8 @@ class Session:
     """What the queue is searched for. It stays out of addresses, because it may be text of a prompt."""
     revealed: set[str] = field(default_factory=set)
     """Campaigns whose texts are shown."""
+    view: View = DEFAULT
+    """What the queue showed last, for the way back and to the next finding."""
     notices: list[str] = field(default_factory=list)
     """Sentences for the next page."""
 

@@ -28,8 +28,8 @@ from harvestdetect.settings import Settings
 from harvestdetect.state.cutting import cutting_of, shards_of
 from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.known_campaigns import Day, KnownCampaign, history, known_campaigns
-from harvestdetect.state.rebuild import Rebuilt, rebuild
 from harvestdetect.state.past_runs import CampaignRun, PastRun, campaign_runs, past_runs
+from harvestdetect.state.rebuild import Rebuilt, rebuild
 from harvestdetect.state.reconcile import Change
 from harvestdetect.state.run import Run, RunOptions, scan_into
 from harvestdetect.state.store import Store, check_utf8, open_store

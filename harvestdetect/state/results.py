@@ -44,7 +44,7 @@ from harvestdetect.state.traces import ERASED, Traces, mapped
 from harvestdetect.util.escape import csv_text, json_text
 from harvestdetect.util.files import sweep
 
-__all__ = ["Sent", "erase_results", "example_texts"]
+__all__ = ["Sent", "detection_of", "erase_results", "example_texts"]
 
 Sent = Collection[str]
 """Texts that other accounts sent: examples that are among them stay."""
@@ -322,13 +322,13 @@ def _json(value: Any) -> bytes:
 def _rewrite_report(out: Path) -> None:
     """Writes the report again from the other files, if they suffice."""
     try:
-        page = html_report(_detection(out))
+        page = html_report(detection_of(out))
     except (InputError, OSError, KeyError, TypeError, ValueError):
         return
     write_together(out, {"report.html": _writer(page.encode("utf-8", "backslashreplace"))})
 
 
-def _detection(out: Path) -> Detection:
+def detection_of(out: Path) -> Detection:
     """The detection as far as the report shows it, from the files of a scan.
 
     Raises:
