@@ -105,7 +105,8 @@ def _section(moment: Moment, item: Item, *, revealed: bool) -> Any:
         return None
     shown = item.finding if revealed else hidden(item.finding)
     run = RunFacts(least=moment.results.least)
-    return finding_section(shown, run=run, limits=replace(limits_of(1), members=0))
+    number = list(moment.results.findings).index(item.campaign_id) + 1
+    return finding_section(shown, run=run, number=number, limits=replace(limits_of(1), members=0))
 
 
 def _accounts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged:

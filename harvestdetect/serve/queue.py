@@ -27,12 +27,12 @@ CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     "family": {"": "any evidence", **{family: family for family in get_args(Family)}},
     "where": {"": "all known", "scan": "in the last scan", "before": "only in earlier runs"},
     "sort": {
-        "tier": "tier, then probability",
+        "tier": "strongest",
         "probability": "probability",
         "accounts": "accounts",
         "prompts": "prompts",
         "last": "last seen",
-        "new": "newest first",
+        "new": "newest",
     },
 }
 """Name of a choice -> its values and what the page calls them; the first value is the default."""

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -211,7 +211,7 @@ async def _watch(server: Any, clock: _Clock, idle: int, notes: Callable[[str], o
 
 def _listening(options: Options) -> socket:
     family = AF_INET6 if ipaddress.ip_address(options.address).version == 6 else AF_INET
-    made = socket(family)
+    made = socket(family, SOCK_STREAM, IPPROTO_TCP)  # asyncio sends at once only where the protocol is stated
     try:
         made.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         made.bind((options.address, options.port))

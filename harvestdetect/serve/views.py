@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -203,14 +204,13 @@ def _account_timeline(moment: Moment, name: str) -> Any:
     table = None if moment.results is None else moment.results.prompts
     if table is None or "timestamp" not in table.column_names:
         return None
-    times = table.filter(pc.equal(table["account"], name))["timestamp"].drop_null()
-    if not len(times):
+    times = table.filter(pc.equal(table["account"], name))["timestamp"].drop_null().to_pylist()
+    if not times:
         return None
-    days = times.cast("timestamp[s, UTC]").cast("timestamp[s]").cast("date32")
-    counts = {one["values"]: one["counts"] for one in pc.value_counts(days.combine_chunks()).to_pylist()}
+    counts = Counter(time.date() for time in times)
     first, last = min(counts), max(counts)
     every = [first + timedelta(days=i) for i in range(min((last - first).days + 1, MOST_DAYS))]
-    return timeline([(one.isoformat(), counts.get(one, 0)) for one in every])
+    return timeline([(one.isoformat(), counts[one]) for one in every])
 
 
 MOST_DAYS: Final = 2_000
