@@ -130,3 +130,6 @@ class Finding:
     """What speaks for a campaign and against one, in bits; the sum is ``score``."""
     standing: Standing | None = None
     """What the state knows about it; None for a scan without a state."""
+    title: str = ""
+    """What its prompts ask for, in their own words, on one line without invisible characters. Empty in results of older
+    versions. Words of prompts, which an attacker wrote: escape them like a template."""

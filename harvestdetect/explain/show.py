@@ -137,6 +137,8 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     size = f"  {_id(e.campaign_id)}  {plural(e.accounts, 'account')}  {plural(e.prompts, 'prompt')}"
     sure = f"probability {_sure(e)}" if e.ledger else f"score {number(e.score)}"
     page.line(f"{size}  {sure}", first=named(e.tier), first_style=_STYLES[e.tier])
+    if e.title:
+        page.line(e.title, style="bold")
     if e.summary:
         page.item(e.summary)
     if found := found_because(e.ways):

@@ -96,6 +96,8 @@ class CampaignExplanation:
     """False findings to expect among those at least as sure as this one."""
     expected_false_at_tier: float | None
     """The same among all findings of this tier, where the scan states it."""
+    title: str
+    """What its prompts ask for; empty where it is no finding, and in results of older versions."""
     summary: str
     ways: tuple[Way, ...]
     """How it was found."""

@@ -101,7 +101,7 @@ def campaigns_jsonl(detection: Detection) -> str:
 
 def _campaign(finding: Finding) -> dict[str, Any]:
     plain = _plain(finding)
-    first = ("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
+    first = ("campaign_id", "tier", "title", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
     later = ("templates", "evidence", "benign_explanations", "capability_targets", "families", "orgs")
     judged = ("probability", "ledger")
     days = [{"day": day, "prompts": prompts} for day, prompts in finding.days]

@@ -8,7 +8,7 @@ attributed.csv,
 prompts.parquet
 accounts_seen.parquet  its digest goes
 candidates.jsonl       entries of members and of accounts outside that are it go
-campaigns.jsonl        words of templates that only it sent go, and examples of templates that it sent unless a prompt
+campaigns.jsonl        words of templates that only it sent go, with the title of the finding, and examples of templates that it sent unless a prompt
                        in the window of the state has the same text
 rejects.jsonl          its id in reasons and names of files is replaced
 run.json               likewise; ``erased_accounts`` counts how often this was done, and a note says so
@@ -49,7 +49,7 @@ __all__ = ["Sent", "detection_of", "erase_results", "example_texts"]
 Sent = Collection[str]
 """Texts that other accounts sent: examples that are among them stay."""
 
-_TEXTS: Final = frozenset({"words", "slots", "medoid", "exemplars", "least_similar", "excerpt"})
+_TEXTS: Final = frozenset({"words", "slots", "medoid", "exemplars", "least_similar", "excerpt", "title"})
 """Fields with texts of prompts; a mention in a text that another account sent stays."""
 _EXAMPLES: Final = ("medoid", "least_similar")
 
@@ -167,6 +167,8 @@ def _contents(out: Path, there: Collection[str], traces: Traces, senders: _Sende
         changed = {key: value if key == "templates" else _unsaid(traces, value) for key, value in line.items()}
         changed["templates"] = [_template(t, senders, sent) for t in line.get("templates", ())]
         templates[line.get("campaign_id", "")] = changed["templates"]
+        if "title" in changed and any(list(one.get("words", ())) == [ERASED] for one in changed["templates"]):
+            changed["title"] = ""
         return changed
 
     def candidate(line: dict[str, Any]) -> dict[str, Any]:
