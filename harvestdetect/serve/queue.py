@@ -106,7 +106,7 @@ def items_of(results: Results | None, known: Known | None) -> list[Item]:
 
 
 def _of_finding(finding: Finding, known: KnownCampaign | None) -> Item:
-    title = str(getattr(finding, "title", "") or finding.summary)
+    title = finding.title or finding.summary
     return Item(
         campaign_id=finding.campaign_id, tier=finding.tier, title=title, accounts=finding.accounts,
         prompts=finding.prompts, first_seen=finding.first_seen, last_seen=finding.last_seen,

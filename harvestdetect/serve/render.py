@@ -16,7 +16,7 @@ from harvestdetect.serve.results import stamp_of
 from harvestdetect.serve.sessions import Session
 from harvestdetect.util.escape import json_text
 
-__all__ = ["EXPORTS", "Answer", "Visit", "json_answer", "page", "redirect", "said", "stamp", "static"]
+__all__ = ["EXPORTS", "Answer", "Visit", "json_answer", "page", "prepare", "redirect", "said", "stamp", "static"]
 
 STATIC: Final[Mapping[str, str]] = {
     "report.css": "text/css; charset=utf-8",
@@ -83,6 +83,16 @@ def page(
     has = {"has_state": moment.known is not None, "has_scan": moment.results is not None}
     text = _template(template).render(page=about, **has, **values)
     return Answer(body=text.encode("utf-8", "backslashreplace"), status=status)
+
+
+def prepare() -> None:
+    """Compiles all templates, so that the first page does not take longer than the others."""
+    for name in _OWN:
+        _template(name)
+    for name in ("finding.html.j2", "macros.html.j2"):
+        _ = page_template(name).module
+    for name in STATIC:
+        static(name)
 
 
 def said(desk: Desk, visit: Visit, headline: str, sentence: str, *, status: int) -> Answer:

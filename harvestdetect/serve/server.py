@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import signal
 import ssl
 import time
 import traceback
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
+from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,9 +22,10 @@ from harvestdetect.errors import OutputError, UsageError
 from harvestdetect.serve.app import application
 from harvestdetect.serve.desk import Desk
 from harvestdetect.serve.guard import Door, Guard
+from harvestdetect.serve.render import prepare
 from harvestdetect.serve.sessions import Sessions
 
-__all__ = ["Options", "check_options", "door_of", "guarded", "serve"]
+__all__ = ["Options", "Serving", "check_options", "door_of", "guarded", "serve"]
 
 _LOOK: Final = 1.0
 """Seconds between two looks at whether anybody still reads."""
@@ -55,7 +58,7 @@ class Options:
     """Host names under which the server is reached, besides its address."""
     reviewers: tuple[str, ...]
     """Names of the people; each gets an address that works once."""
-    idle: int = 3_600
+    idle: float = 3_600
     """Seconds without a request after which the server ends; 0: never."""
     certificate: Path | None = None
     """File with the TLS certificate and its chain (PEM)."""
@@ -153,10 +156,79 @@ def guarded(
     return Guard(application(desk), sessions=sessions, door=door, on_entry=entered, on_use=on_use, on_error=failed)
 
 
+class Serving:
+    """A server that listens. It is a context manager that stops listening at its end.
+
+    Args:
+        desk: what is served; it was loaded.
+        options: where and how.
+        notes: takes sentences for the terminal.
+
+    Raises:
+        OutputError: the port is in use, or may not be used.
+        UsageError: see :func:`check_options`; or the extra ``serve`` is not installed.
+    """
+
+    def __init__(self, desk: Desk, options: Options, *, notes: Callable[[str], object]) -> None:
+        check_options(options)
+        try:
+            import starlette  # noqa: F401
+            import uvicorn
+        except ImportError:
+            raise UsageError("the page needs the extra serve: pip install 'harvestdetect[serve]'") from None
+        self._notes, self._idle, self._clock = notes, options.idle, _Clock()
+        prepare()
+        self._listening = _listening(options)
+        self.port: int = self._listening.getsockname()[1]
+        self.door = door_of(options, self.port)
+        sessions = Sessions(options.reviewers)
+        where = f"{'https' if self.door.secure else 'http'}://{_shown_host(options)}:{self.port}"
+        self.addresses = {name: f"{where}/enter?token={quote(token)}" for name, token in sessions.tokens.items()}
+        """Name of a reviewer -> the address that works once."""
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)  # its messages may quote a request
+        tls: dict[str, Any] = {}
+        if options.certificate is not None:
+            tls = {"ssl_certfile": str(options.certificate), "ssl_keyfile": str(options.key)}
+        app = guarded(desk, sessions, self.door, notes=notes, on_use=self._clock.touch)
+        self._server = uvicorn.Server(uvicorn.Config(app, **_SETTINGS, **tls))
+
+    def __enter__(self) -> Serving:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listening.close()
+
+    def run(self) -> None:
+        """Answers until :meth:`stop`, a signal in the main thread, or the idle time."""
+        asyncio.run(self._run())
+
+    def stop(self) -> None:
+        """Lets :meth:`run` end, from any thread."""
+        self._server.should_exit = True
+
+    async def _run(self) -> None:
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self._server.serve(sockets=[self._listening])
+        finally:
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        """Ends the server when nobody reads any more."""
+        while self._idle:
+            await asyncio.sleep(min(_LOOK, self._idle))
+            if time.monotonic() - self._clock.used > self._idle:
+                self._notes(f"nobody read for {self._idle / 60:g} minutes; start the server again for a new address")
+                self.stop()
+                return
+
+
 def serve(
     desk: Desk, options: Options, *, notes: Callable[[str], object], tell: Callable[[Sequence[str]], object]
 ) -> None:
-    """Serves the pages until Ctrl-C, SIGTERM or the idle time.
+    """Serves the pages until Ctrl-C, SIGTERM or the idle time. Call it in the main thread.
 
     Args:
         desk: what is served; it was loaded.
@@ -165,48 +237,20 @@ def serve(
         tell: gets the lines with the addresses, one for each reviewer.
 
     Raises:
-        OutputError: the port is in use, or may not be used.
+        OutputError: the port or the audit log cannot be used.
         UsageError: see :func:`check_options`; or the extra ``serve`` is not installed.
     """
-    check_options(options)
-    try:
-        import uvicorn
-    except ImportError:
-        raise UsageError("the page needs the extra serve: pip install 'harvestdetect[serve]'") from None
-    listening = _listening(options)
-    with listening:
-        port = listening.getsockname()[1]
-        door, sessions, clock = door_of(options, port), Sessions(options.reviewers), _Clock()
-        logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)  # its messages may quote a request
-        config: dict[str, Any] = {}
-        if options.certificate is not None:
-            config = {"ssl_certfile": str(options.certificate), "ssl_keyfile": str(options.key)}
-        app = guarded(desk, sessions, door, notes=notes, on_use=clock.touch)
-        server = uvicorn.Server(uvicorn.Config(app, **_SETTINGS, **config))
+    with Serving(desk, options, notes=notes) as serving:
         if not desk.read_only:
             desk.audit.add(options.reviewers[0], "start")
-        where = f"{'https' if door.secure else 'http'}://{_shown_host(options)}:{port}"
-        tell([f"{name}: {where}/enter?token={quote(token)}" for name, token in sessions.tokens.items()])
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(server, listening, clock, options.idle, notes))
-
-
-async def _serve(server: Any, listening: socket, clock: _Clock, idle: int, notes: Callable[[str], object]) -> None:
-    watching = asyncio.create_task(_watch(server, clock, idle, notes))
-    try:
-        await server.serve(sockets=[listening])
-    finally:
-        watching.cancel()
-
-
-async def _watch(server: Any, clock: _Clock, idle: int, notes: Callable[[str], object]) -> None:
-    """Ends the server when nobody reads any more."""
-    while idle:
-        await asyncio.sleep(_LOOK)
-        if time.monotonic() - clock.used > idle:
-            notes(f"nobody read for {idle / 60:g} minutes; start the server again for a new address")
-            server.should_exit = True
-            return
+        tell([f"{name}: {address}" for name, address in serving.addresses.items()])
+        # uvicorn ends in order and then sends the signal once more
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                serving.run()
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _listening(options: Options) -> socket:
