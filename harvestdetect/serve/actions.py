@@ -146,15 +146,23 @@ def _judging(desk: Desk, visit: Visit, act: Callable[[str], Outcome], draft: Dra
     except HarvestdetectError as error:
         return _refused(desk, visit, f"Nothing was saved: {error}.", draft, status=503)
     if outcome.kind == "conflict":
-        last = max(outcome.verdicts, key=lambda one: max(one.at, one.undone or 0))
-        what = "undone" if last.undone is not None else f"judged {last.verdict} by {last.reviewer}"
         problem = (
-            f"Somebody else was faster: this finding was {what} since you opened it. Nothing was saved. Read it below, "
-            "and save again if you still want to."
+            f"Somebody else was faster: {_faster(outcome)} since you opened the page. Nothing was saved. Read it on "
+            "this page, and save again if you still want to."
         )
         return _refused(desk, visit, problem, draft, status=409)
     visit.session.notices.append(done)
     return lambda: redirect(f"/finding/{visit.path['campaign']}")
+
+
+def _faster(outcome: Outcome) -> str:
+    """What somebody else did meanwhile, in a clause."""
+    if not outcome.verdicts:
+        return "the verdicts are others"
+    last = max(outcome.verdicts, key=lambda one: (max(one.at, one.undone or 0), one.number))
+    if last.undone is not None:
+        return "a verdict was undone"
+    return f"this finding was judged {last.verdict} by {last.reviewer}"
 
 
 def _campaign(desk: Desk, visit: Visit) -> str | None:

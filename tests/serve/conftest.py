@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,16 +15,27 @@ pytest.importorskip("uvicorn", reason="the page needs the extra serve")
 pytest.importorskip("starlette", reason="the page needs the extra serve")
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a scan with hostile texts, and its state."""
+    folder = tmp_path_factory.mktemp("served")
     first = make_finding("c-0000000001")
     other = make_finding(
         "c-0000000002", tier="review", summary="A quiet group of translators", families=("text",), score=3.0,
         probability=0.8, members=tuple(make_member(f"quiet{i}") for i in range(3)), accounts=3,
     )  # fmt: skip
     detection = make_detection(first, other)
-    return written(detection, tmp_path / "out"), state_of(detection, tmp_path / "state")
+    written(detection, folder / "out")
+    state_of(detection, folder / "state")
+    return folder
+
+
+@pytest.fixture
+def folders(made: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Copies of the results and of the state."""
+    for name in ("out", "state"):
+        shutil.copytree(made / name, tmp_path / name)
+    return tmp_path / "out", tmp_path / "state"
 
 
 @pytest.fixture

@@ -58,7 +58,8 @@ def test_each_reviewer_has_an_own_session(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:{other}", "127.0.0.1.evil.example:{port}", ""]
+    "host",
+    ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:{other}", "127.0.0.1.evil.example:{port}", ""],
 )
 def test_other_names_lead_nowhere(server: Server, ann: Client, host: str) -> None:
     """A site whose name leads to this machine gets nothing, whatever cookies it brings."""
@@ -157,7 +158,7 @@ def test_a_server_that_is_read_only_writes_nothing(folders: tuple[Path, Path]) -
         ann = server.client()
         page = ann.get("/finding/c-0000000001").text
         assert "read only" in page
-        assert "<form method=\"post\" action=\"/finding" not in page
+        assert '<form method="post" action="/finding' not in page
         for path in ("verdict", "undo", "reveal", "hide"):
             fields = {"verdict": "benign", "seen": "0-0", "reason": "r", "expires": ""}
             assert ann.post(f"/finding/c-0000000001/{path}", fields).status in (303, 403), path

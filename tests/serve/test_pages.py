@@ -32,7 +32,7 @@ class Elements(HTMLParser):
 
 
 def account_path(client: Client, page: str = FIRST) -> str:
-    found = re.search(r'/account/[0-9a-f]{20}', client.get(page).text)
+    found = re.search(r"/account/[0-9a-f]{20}", client.get(page).text)
     assert found is not None
     return found[0]
 
@@ -173,7 +173,9 @@ def test_exports_are_redacted_and_recorded(ann: Client, folders: tuple[Path, Pat
     assert exports[-1]["detail"]["reason"] == "to block them"
 
 
-def test_a_newer_scan_is_read_and_the_page_says_so_meanwhile(server: Server, ann: Client, folders: tuple[Path, Path]) -> None:
+def test_a_newer_scan_is_read_and_the_page_says_so_meanwhile(
+    server: Server, ann: Client, folders: tuple[Path, Path]
+) -> None:
     stamp = ann.get("/status").text
     later = make_detection(make_finding("c-0000000009", summary="A group that is new", members=()))
     written(later, folders[0])
@@ -187,7 +189,9 @@ def test_a_newer_scan_is_read_and_the_page_says_so_meanwhile(server: Server, ann
     assert "The last scan did not find this campaign" in ann.get(FIRST).text
 
 
-def test_results_that_cannot_be_read_leave_the_ones_before(server: Server, ann: Client, folders: tuple[Path, Path]) -> None:
+def test_results_that_cannot_be_read_leave_the_ones_before(
+    server: Server, ann: Client, folders: tuple[Path, Path]
+) -> None:
     (folders[0] / "campaigns.jsonl").write_text("{}\n")
     until(lambda: "but they cannot be read" in ann.get("/").text)
     assert "A quiet group of translators" in ann.get("/").text
