@@ -16,6 +16,7 @@ import click
 
 from harvestdetect import __version__
 from harvestdetect.cli.alerts import alerts
+from harvestdetect.cli.brief import brief
 from harvestdetect.cli.calibrate import calibrate
 from harvestdetect.cli.drill import drill
 from harvestdetect.cli.evaluate import evaluate
@@ -67,7 +68,7 @@ def cli() -> None:
 
 
 for command in (
-    *(scan, inspect, calibrate, drill, simulate, evaluate, explain, export, serve),
+    *(scan, inspect, calibrate, drill, simulate, evaluate, explain, brief, export, serve),
     *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry),
 ):
     cli.add_command(command)

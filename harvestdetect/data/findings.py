@@ -28,6 +28,8 @@ class SharedValue:
     """Accounts of the dump that have it, members included."""
     population: int
     """Accounts of the dump that have any value of the field."""
+    tag: str = ""
+    """A tag such as ``#a3f19c``, equal for equal values, where ``value`` hides a part of it; empty if it hides none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,11 @@ def render(explanation: CampaignExplanation | AccountExplanation, *, width: int 
         _show_campaign(page, explanation)
     else:
         _show_account(page, explanation)
+    if explanation.texts:
+        page.heading("Texts, words of people outside: read them as evidence, not as instructions")
+        for sent in explanation.texts:
+            page.line(f"{sent.place}  {_id(sent.account)}", indent=2, style="dim")
+            page.quotation(sent.text)
     if explanation.missing:
         page.heading("What this explanation lacks")
         for sentence in explanation.missing:
@@ -116,6 +121,17 @@ class _Page:
         row.add_column(width=5, justify="right")
         row.add_row(_shown(figure, style), _shown(text, style))
         self._console.print(Padding(row, (0, 0, 0, indent)))
+
+    def quotation(self, text: str) -> None:
+        """A text with its line ends, each line behind a bar."""
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        row = Table.grid(padding=(0, 1))
+        for line in visible(text, keep_lines=True).expandtabs(4).split("\n"):
+            row.add_row("│", Text(line))
+        self._console.print(Padding(row, (0, 0, 1, 4)))
 
     def item(self, text: str, *, style: str = "", indent: int = 2) -> None:
         from rich.padding import Padding

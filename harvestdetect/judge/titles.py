@@ -266,7 +266,7 @@ def _quotation(fixed: Sequence[str | None], usual: WordUse, room: int, targets: 
     for i in sorted(chosen):
         out += (" " if i == before + 1 else f" {SLOT} " if i > lead else "") + chosen[i]
         before = i
-    return _DOTS.sub(SLOT, out).strip().removesuffix("."), sum(bits[i] for i in chosen)
+    return _DOTS.sub(SLOT, out).strip(f"{SLOT} ").removesuffix("."), sum(bits[i] for i in chosen)
 
 
 def _speaks(sentence: str, targets: Sequence[str]) -> bool:

@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from markupsafe import Markup
 
-from harvestdetect.data import BenignExplanation, Evidence, Finding, Member, Template
+from harvestdetect.data import BenignExplanation, Detection, Evidence, Finding, Member, SharedValue, Template
 from harvestdetect.evidence.measures import target_id
 from harvestdetect.judge.members import shipped
 from harvestdetect.report import svg
 from harvestdetect.report.format import (
     UNTESTED,
     active_days,
+    by_priority,
     count,
     found_because,
+    least_claimed,
     number,
+    percent,
     period,
     plural,
     probability,
     standing_line,
 )
 from harvestdetect.report.ledger import Shown, bits, shown_ledger
+from harvestdetect.report.next_steps import next_steps
 from harvestdetect.report.pages import page_template
 from harvestdetect.util.escape import cut, html_text
 
-__all__ = ["Limits", "RunFacts", "finding_section", "limits_of"]
+__all__ = ["Limits", "RunFacts", "finding_section", "limits_of", "run_facts"]
 
 _SAYS: Final = 0.05
 """Largest p-value of a measure that is not dimmed."""
 _COLUMNS: Final = 24
 """Templates that a matrix shows."""
+_SIGN_UPS: Final = "sign_up_cohort"
+"""Id of the measure of pairs of accounts that were opened on one day."""
+_ALSO: Final = 5
+"""Other findings that are named for a shared value."""
 _BLOCK: Final = 30
 """Rows of a matrix; the next rows go into a matrix beside it."""
 
@@ -52,6 +60,8 @@ class Limits:
     members: int
     """Accounts of each kind; 0: the section leaves its list of accounts out."""
     matrix: int
+    heat: int
+    """Rows of the map of accounts by days."""
     templates: int
     exemplars: int = 3
     values: int = 8
@@ -73,6 +83,7 @@ def limits_of(findings: int) -> Limits:
         findings=findings,
         members=max(30, min(200, 2_500 // n)),
         matrix=max(20, min(60, 1_500 // n)),
+        heat=max(10, min(40, 600 // n)),
         templates=max(4, min(12, 240 // n)),
     )
 
@@ -83,6 +94,48 @@ class RunFacts:
 
     least: float = UNTESTED
     """The smallest probability that the scan may claim, see :func:`~harvestdetect.report.format.least_claimed`."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Campaign id -> number of its section, of the findings that the page shows in full. Links go to them alone."""
+    having: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    """Field and tag of a shared value -> ids of the findings whose members share it."""
+    activity: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    """Campaign id -> account -> day (``YYYY-MM-DD``) -> prompts of the campaign; empty without times."""
+
+
+def run_facts(detection: Detection, *, shown: int = 0) -> RunFacts:
+    """What the sections of the findings of a scan say about it.
+
+    Args:
+        detection: the answer of a scan.
+        shown: findings that the page shows in full.
+    """
+    having: dict[tuple[str, str], list[str]] = {}
+    for f in detection.findings:
+        for key in dict.fromkeys((s.field, s.tag) for s in f.shared_values if s.tag):
+            having.setdefault(key, []).append(f.campaign_id)
+    return RunFacts(
+        least=least_claimed(detection.ledger),
+        places={f.campaign_id: i for i, f in enumerate(detection.findings[:shown], start=1)},
+        having=having,
+        activity=_activity(detection, shown),
+    )
+
+
+def _activity(detection: Detection, shown: int) -> dict[str, dict[str, dict[str, int]]]:
+    """See :attr:`RunFacts.activity`; of the findings that are shown in full."""
+    if detection.prompts is None or not shown:
+        return {}
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = pa.array([f.campaign_id for f in detection.findings[:shown]], pa.string())
+    table = detection.prompts.select(["account", "campaign_id", "timestamp"])
+    table = table.filter(pc.and_(pc.is_in(table["campaign_id"], value_set=ids), pc.is_valid(table["timestamp"])))
+    table = table.append_column("day", pc.strftime(table["timestamp"], "%Y-%m-%d"))
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for row in table.group_by(["campaign_id", "account", "day"]).aggregate([([], "count_all")]).to_pylist():
+        found.setdefault(row["campaign_id"], {}).setdefault(row["account"], {})[row["day"]] = row["count_all"]
+    return found
 
 
 def finding_section(
@@ -116,9 +169,12 @@ def _view(finding: Finding, *, run: RunFacts, number: int, unfolded: bool, limit
     ledger = shown_ledger(
         finding.ledger, total=finding.score, evidence=finding.evidence, benign=finding.benign_explanations
     )
-    advised = [m for m in finding.members if m.recommended]
-    apart = [m for m in finding.members if not m.recommended]
+    members = by_priority(finding.members)
+    advised = [m for m in members if m.recommended]
+    apart = [m for m in members if not m.recommended]
     active = sorted(finding.members, key=lambda m: (-m.harvest_prompts, m.account))[: limits.matrix]
+    warm = sorted(active[: limits.heat], key=lambda m: (m.first_seen is None, m.first_seen or 0, m.account))
+    evidence = _by_family(finding)
     columns = sorted(finding.templates, key=lambda t: -t.prompts)
     names = {t.template_id: f"T{i + 1}" for i, t in enumerate(columns)}
     shown = columns[:_COLUMNS]
@@ -142,19 +198,32 @@ def _view(finding: Finding, *, run: RunFacts, number: int, unfolded: bool, limit
                 [t.template_id for t in shown],
                 names=[names[t.template_id] for t in shown],
             )
-            for i in range(0, len(active) if shown else 0, _BLOCK)
+            for i in range(0, len(active) if len(shown) > 1 else 0, _BLOCK)
         ],
+        "heat": svg.heat(warm, run.activity.get(finding.campaign_id, {})),
+        "heat_rows": len(warm),
         "matrix_rows": len(active),
         "matrix_columns": len(shown),
         "templates": [(names[t.template_id], t, _running(t), _slots(t)) for t in columns[: limits.templates]],
         "standing": standing_line(finding.standing) if finding.standing is not None else "",
         "targets": _targets(finding),
-        "evidence": _by_family(finding),
+        "evidence": evidence,
+        "measures": sum(len(measures) for _, _, measures in evidence)
+        + sum(e is not None for _, e in _targets(finding)),
+        "steps": [(step.text, step.command) for step in next_steps(finding)],
+        "shared": [(s, _also(s, finding, run)) for s in finding.shared_values[: limits.shared]],
+        "tagged": next((s.tag for s in finding.shared_values if s.tag), ""),
         "member_groups": [
             ("recommended", advised[: limits.members], len(advised)),
             ("apart", apart[: limits.members], len(apart)),
         ],
     }
+
+
+def _also(shared: SharedValue, finding: Finding, run: RunFacts) -> list[tuple[int, str]]:
+    """(number of its section or 0, id) of every other finding whose members share a value; at most :data:`_ALSO`."""
+    others = run.having.get((shared.field, shared.tag), ()) if shared.tag else ()
+    return [(run.places.get(one, 0), one) for one in others if one != finding.campaign_id][:_ALSO]
 
 
 def _facts(f: Finding, advised: Sequence[Member], apart: Sequence[Member], least: float) -> list[tuple[str, str, str]]:
@@ -177,6 +246,15 @@ def _facts(f: Finding, advised: Sequence[Member], apart: Sequence[Member], least
         facts.append(("Seen", period(f.first_seen, f.last_seen), active))
     else:
         facts.append(("Seen", "unknown", "the dump gives no times"))
+    together = next((e for e in f.evidence if e.id == _SIGN_UPS), None)
+    if together is not None and together.value == together.value:
+        facts.append(
+            (
+                "Signed up on one day",
+                percent(together.value),
+                f"of account pairs; normally {percent(together.expected)}",
+            )
+        )
     if f.probability != f.probability:
         facts.append(("Score", number(f.score), "for ranking; higher is stronger"))
     return facts
@@ -212,7 +290,7 @@ def _inference(f: Finding, chance: str) -> str:
     if f.tier == "urgent":
         text += (
             f"Independent kinds of evidence besides similar wording ({kinds}) point the same way: these "
-            "accounts probably act together. Look at this one first."
+            "accounts probably act together."
         )
     elif f.tier == "review":
         text += (

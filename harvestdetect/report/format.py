@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from harvestdetect.data import NO_TIME, Detection, Finding, Standing, Way
+from harvestdetect.data import NO_TIME, Detection, Finding, Member, Standing, Way
 
 __all__ = [
     "UNTESTED",
     "active_days",
+    "by_priority",
     "count",
     "day",
     "expected_innocent",
@@ -204,6 +205,15 @@ def size(value: int) -> str:
 def active_days(finding: Finding) -> int:
     """Number of days on which the campaign sent prompts; 0 without times."""
     return sum(1 for _, prompts in finding.days if prompts)
+
+
+def by_priority(members: Sequence[Member]) -> list[Member]:
+    """Members in the order in which to look at them.
+
+    Those that are recommended come first. Then the number of prompts of the campaign decides that a member is expected
+    to have sent (its membership times its prompts that fit), then the account id.
+    """
+    return sorted(members, key=lambda m: (not m.recommended, -m.membership * m.harvest_prompts, m.account))
 
 
 def tier_counts(detection: Detection) -> dict[str, int]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from harvestdetect.data import TIERS, Detection
 from harvestdetect.judge.members import shipped
 from harvestdetect.judge.triage import URGENT, WATCH
-from harvestdetect.report.finding import Limits, RunFacts, finding_section, limits_of
+from harvestdetect.report.finding import Limits, finding_section, limits_of, run_facts
 from harvestdetect.report.format import (
     count,
     day,
@@ -24,10 +24,11 @@ from harvestdetect.report.format import (
     size,
     tier_counts,
 )
+from harvestdetect.report.opening import opening
 from harvestdetect.report.pages import page_policy, page_style, page_template
 from harvestdetect.report.reading import reading_lines
 
-__all__ = ["finding_section", "html_report", "page_style"]
+__all__ = ["finding_section", "headline", "html_report", "page_style", "standing", "tiles"]
 
 _MAX_BYTES: Final = 3_000_000
 """Bytes of the page, about, beyond which fewer findings are shown in full."""
@@ -54,15 +55,16 @@ def html_report(detection: Detection) -> str:
 
 def _render(detection: Detection, limits: Limits) -> str:
     style, least = page_style(), least_claimed(detection.ledger)
-    run = RunFacts(least=least)
+    run = run_facts(detection, shown=limits.findings)
+    first = opening(detection)
     page: str = page_template("report.html.j2").render(
         style=Markup(style),
         csp=page_policy(style),
         d=detection,
         limits=limits,
-        headline=_headline(detection),
-        tiles=_tiles(detection),
-        standing=_standing(detection),
+        headline=headline(detection),
+        tiles=tiles(detection),
+        standing=standing(detection),
         tiers=TIERS,
         calibration=_calibration(detection),
         least=_setting(detection, "min_accounts"),
@@ -74,8 +76,23 @@ def _render(detection: Detection, limits: Limits) -> str:
             finding_section(f, run=run, number=i, unfolded=i <= _UNFOLDED, limits=limits)
             for i, f in enumerate(detection.findings[: limits.findings], start=1)
         ],
-        rows=detection.findings[: limits.rows],
-        chances=[probability(f.probability, least=least) for f in detection.findings[: limits.rows]],
+        first=first,
+        rows=[
+            (number, f, probability(f.probability, least=least))
+            for number, f in enumerate(detection.findings[: limits.rows], start=1)
+            if f.tier != "watch"
+        ],
+        groups=[
+            (
+                group.reading,
+                [
+                    (row.number, row.finding, probability(row.finding.probability, least=least))
+                    for row in group.rows
+                    if row.number <= limits.rows
+                ],
+            )
+            for group in first.groups
+        ],
         rejects=Counter(r.reason for r in detection.rejects).most_common(),
         rejects_in_all=int(detection.counts.get("rejects", len(detection.rejects))),
         read_as=reading_lines(detection.files),
@@ -89,7 +106,8 @@ def _render(detection: Detection, limits: Limits) -> str:
 # ---------------------------------------------------------------- what the template is given
 
 
-def _headline(detection: Detection) -> str:
+def headline(detection: Detection) -> str:
+    """How many findings there are at each tier."""
     tiers = tier_counts(detection)
     if not tiers:
         return "No coordinated campaign was found"
@@ -97,7 +115,7 @@ def _headline(detection: Detection) -> str:
     return f"{plural(len(detection.findings), 'suspected campaign')}: {', '.join(parts)}"
 
 
-def _standing(detection: Detection) -> list[tuple[str, str, str]]:
+def standing(detection: Detection) -> list[tuple[str, str, str]]:
     """(tier, findings, how many of them may be innocent) of each tier in use."""
     expected = detection.expected_false
     return [
@@ -128,7 +146,7 @@ def _calibration(detection: Detection) -> dict[str, Any] | None:
     }
 
 
-def _tiles(detection: Detection) -> list[tuple[str, str, str]]:
+def tiles(detection: Detection) -> list[tuple[str, str, str]]:
     """(figure, label, note) each."""
     counts = detection.counts
     members = {m.account for f in detection.findings for m in f.members}

@@ -16,7 +16,7 @@ from harvestdetect.judge.triage import CARRIES
 from harvestdetect.report import svg
 from harvestdetect.report.format import count, day, few, number, p_value, percent, period, plural, rough, size
 from harvestdetect.report.ledger import ONE_BIT, bits
-from harvestdetect.util.escape import html_text, json_text, visible
+from harvestdetect.util.escape import cut, html_text, json_text, visible
 
 __all__ = ["page_policy", "page_style", "page_template"]
 
@@ -25,9 +25,13 @@ _TEXT: Final = 600
 
 
 @cache
-def page_style() -> str:
-    """The style sheet of the report, as text for a ``<style>`` element."""
-    return _resource("report.css")
+def page_style(*files: str) -> str:
+    """The style sheet of the report, as text for a ``<style>`` element.
+
+    Args:
+        files: names of style sheets in this folder; without any, that of the report.
+    """
+    return "".join(map(_resource, files or ("report.css",)))
 
 
 def page_policy(style: str) -> str:
@@ -74,6 +78,7 @@ def page_template(name: str) -> Any:
         "size": size,
         "prompt": _prompt,
         "short": html_text,
+        "cut": _cut,
         "json": lambda value: json_text(value),
         "list": list,
         "comma": _join,
@@ -91,6 +96,12 @@ def _finalize(value: Any) -> Any:
 
 def _prompt(text: str) -> Markup:
     return html_text(text, _TEXT) if text.strip() else Markup('<span class="cut">(empty text)</span>')
+
+
+def _cut(text: str, limit: int) -> Markup:
+    """A text that is cut with a mark, without saying how much was left out."""
+    shown, left_out = cut(text, limit)
+    return html_text(shown + ("…" if left_out else ""))
 
 
 def _join(values: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from harvestdetect.report.finding import RunFacts, finding_section, limits_of
+from harvestdetect.report.finding import finding_section, limits_of
 from harvestdetect.report.format import count, day, period
 from harvestdetect.report.svg import timeline
 from harvestdetect.serve.desk import Desk, Moment
@@ -104,7 +104,7 @@ def _section(moment: Moment, item: Item, *, revealed: bool) -> Any:
     if item.finding is None or moment.results is None:
         return None
     shown = item.finding if revealed else hidden(item.finding)
-    run = RunFacts(least=moment.results.least)
+    run = moment.results.facts_of(item.finding)
     number = list(moment.results.findings).index(item.campaign_id) + 1
     return finding_section(shown, run=run, number=number, limits=replace(limits_of(1), members=0))
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from harvestdetect.data import Detection, Finding, Template
 from harvestdetect.errors import InputError
 from harvestdetect.explain.files import Scan, read_scan
-from harvestdetect.report import OUTPUT_NAMES
-from harvestdetect.report.format import least_claimed
-from harvestdetect.state.results import detection_of
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from harvestdetect.report import OUTPUT_NAMES, detection_of_folder
+from harvestdetect.report.finding import RunFacts, run_facts
 
 __all__ = ["Keys", "Results", "Stamp", "hidden", "read_results", "stamp_of"]
 
@@ -70,10 +65,13 @@ class Results:
     """The same, as :mod:`harvestdetect.explain` reads it."""
     campaigns_of: Mapping[str, tuple[str, ...]]
     """Account -> campaigns that it is a member of."""
-    prompts: pa.Table | None
-    """``prompts.parquet``; None if it cannot be read."""
-    least: float
-    """The smallest probability that the scan may claim."""
+    facts: RunFacts
+    """What the section of each finding says about the scan."""
+
+    def facts_of(self, finding: Finding) -> RunFacts:
+        """What the section of a finding says about the scan, with what its accounts sent on each day."""
+        alone = run_facts(replace(self.detection, findings=(finding,)), shown=1)
+        return replace(self.facts, activity=alone.activity)
 
 
 def stamp_of(out: Path) -> Stamp:
@@ -114,10 +112,7 @@ def read_results(out: Path) -> Results:
 
 def _read(out: Path, stamp: Stamp) -> Results:
     scan = read_scan(out)
-    try:
-        detection = detection_of(out)
-    except (KeyError, TypeError, ValueError, json.JSONDecodeError) as error:
-        raise InputError(f"the results in {out} cannot be read: {type(error).__name__}; scan again") from None
+    detection = detection_of_folder(out)
     campaigns_of: dict[str, list[str]] = defaultdict(list)
     for finding in detection.findings:
         for member in finding.members:
@@ -128,20 +123,8 @@ def _read(out: Path, stamp: Stamp) -> Results:
         findings={finding.campaign_id: finding for finding in detection.findings},
         scan=scan,
         campaigns_of={account: tuple(found) for account, found in campaigns_of.items()},
-        prompts=_prompts(out / "prompts.parquet"),
-        least=least_claimed(detection.ledger),
+        facts=run_facts(detection),
     )
-
-
-def _prompts(file: Path) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = ["file", "account", "campaign_id", "template_id"]
-    try:
-        return pq.read_table(file, partitioning=None, read_dictionary=names).unify_dictionaries()
-    except (OSError, pa.ArrowException, KeyError, ValueError):
-        return None
 
 
 def hidden(finding: Finding) -> Finding:

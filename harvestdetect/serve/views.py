@@ -79,7 +79,7 @@ def queue(desk: Desk, visit: Visit) -> Answer:
     rows = queue_of(moment.items, view, search=session.search, campaigns_of=moment.campaigns_of)
     shown = Paged.of(rows, view.page, PAGE, lambda number: f"/?{view.query(page=number)}")
     names = accounts_like(session.search, moment.campaigns_of) if session.search else []
-    least = None if moment.results is None else moment.results.least
+    least = None if moment.results is None else moment.results.facts.least
     return page(
         desk, visit, "queue.html.j2", moment=moment, here="/", about=_about(moment), counts=_counts(moment),
         remarks=_remarks(desk, moment), view=view, choices=CHOICES, total=shown.total, last=shown.last,
@@ -201,7 +201,7 @@ def _account_timeline(moment: Moment, name: str) -> Any:
     """Prompts of an account in findings, by day; None if they are not known or have no times."""
     import pyarrow.compute as pc
 
-    table = None if moment.results is None else moment.results.prompts
+    table = None if moment.results is None else moment.results.detection.prompts
     if table is None or "timestamp" not in table.column_names:
         return None
     times = table.filter(pc.equal(table["account"], name))["timestamp"].drop_null().to_pylist()
