@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from harvestdetect.report.finding import finding_section, limits_of
-from harvestdetect.report.format import count, day, period
+from harvestdetect.report.format import by_priority, count, day, period
 from harvestdetect.report.svg import timeline
 from harvestdetect.serve.desk import Desk, Moment
 from harvestdetect.serve.queue import Item, View, queue_of
@@ -114,7 +114,7 @@ def _accounts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged:
     number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 1
     address = f"/finding/{desk.keys.campaign(item.campaign_id)}?accounts="
     if item.finding is not None:
-        every: Sequence[Any] = sorted(item.finding.members, key=lambda m: (not m.recommended, -m.membership, m.account))
+        every: Sequence[Any] = sorted(by_priority(item.finding.members), key=lambda m: not m.recommended)
         found = Paged.of(every, number, ACCOUNTS, lambda page: f"{address}{page}#accounts")
         return replace(found, rows=[(m, f"/account/{desk.account(m.account)}") for m in found.rows])
     found = Paged.of(desk.state.members(item.campaign_id), number, ACCOUNTS, lambda page: f"{address}{page}#accounts")
