@@ -31,8 +31,8 @@ def compare(desk: Desk, visit: Visit) -> Answer:
         row = _row(campaign, before.get(campaign), after.get(campaign))
         if row is None:
             continue
-        named = known.campaigns.get(campaign)
-        row["title"] = campaign if named is None else named.summary
+        item, named = moment.by_key.get(desk.keys.campaign(campaign)), known.campaigns.get(campaign)
+        row["title"] = item.title if item is not None else campaign if named is None else named.summary
         row["address"] = f"/finding/{desk.keys.campaign(campaign)}"
         groups[row.pop("group")].append(row)
     for rows in groups.values():

@@ -24,6 +24,7 @@ from harvestdetect.serve.desk import Desk
 from harvestdetect.serve.guard import Door, Guard
 from harvestdetect.serve.render import prepare
 from harvestdetect.serve.sessions import Sessions
+from harvestdetect.state.store import check_utf8
 
 __all__ = ["Options", "Serving", "check_options", "door_of", "guarded", "serve"]
 
@@ -37,6 +38,8 @@ _KEEP_ALIVE: Final = 5
 """Seconds after which an idle connection is closed."""
 _SHUTDOWN: Final = 3
 """Seconds that open requests get at the end."""
+LONGEST_NAME: Final = 100
+"""Characters of the longest name of a reviewer."""
 _SETTINGS: Final[Mapping[str, Any]] = {
     "http": "h11", "ws": "none", "lifespan": "off", "log_config": None, "access_log": False, "server_header": False,
     "date_header": False, "proxy_headers": False, "limit_concurrency": _CONNECTIONS,
@@ -100,6 +103,10 @@ def check_options(options: Options) -> None:
             f"{options.address} stands for all addresses of this machine; give each name under which the page is "
             "reached with --host-name"
         )
+    for name in options.reviewers:
+        if not name.strip() or len(name) > LONGEST_NAME:
+            raise UsageError(f"--reviewer must have 1 to {LONGEST_NAME} characters, got {name[:LONGEST_NAME]!a}")
+        check_utf8(reviewer=name)
     if len(set(options.reviewers)) < len(options.reviewers):
         raise UsageError("--reviewer names somebody twice; give each person another name")
     if options.certificate is not None and options.key is not None:
@@ -242,7 +249,10 @@ def serve(
     """
     with Serving(desk, options, notes=notes) as serving:
         if not desk.read_only:
-            desk.audit.add(options.reviewers[0], "start")
+            try:
+                desk.audit.add(options.reviewers[0], "start")
+            except OutputError as error:
+                raise OutputError(f"{error}; --read-only shows the findings without it") from None
         tell([f"{name}: {address}" for name, address in serving.addresses.items()])
         # uvicorn ends in order and then sends the signal once more
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -60,6 +60,9 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         ({"certificate": Path("no"), "key": Path("no")}, "cannot be used: No such file"),
         ({"certificate": Path(__file__), "key": Path(__file__)}, "cannot be used"),
         ({"reviewers": ("ann", "ann")}, "names somebody twice"),
+        ({"reviewers": (" ",)}, "1 to 100 characters"),
+        ({"reviewers": ("a" * 101,)}, "1 to 100 characters"),
+        ({"reviewers": ("a\udcff",)}, "must be UTF-8"),
     ],
 )
 def test_what_would_not_be_safe_is_refused(options: dict[str, Any], message: str) -> None:
