@@ -17,11 +17,11 @@ __all__ = ["brief"]
 @click.argument("out", type=FOLDER, metavar="OUT")
 @click.option("--to", "to", type=FOLDER, metavar="FILE", help="File to write.  [default: brief.html in OUT]")
 def brief(out: Path, to: Path | None) -> int:
-    """Write the result of a scan on one page, to print or to send: what is new, the five strongest findings, what to
-    do, and how sure it is.
+    """Write the result of a scan on one page, to print or to send.
 
-    OUT is the folder that the scan wrote. The page has titles and counts, and no account. scan --brief writes it as
-    well.
+    OUT is the folder that the scan wrote. The page says what is new, names the five strongest findings, and says what
+    to do and how sure it is. It has titles and counts, and no account. FILE is replaced if it exists. scan --brief
+    writes the page as well.
     """
     from harvestdetect.report import BRIEF, brief_page, detection_of_folder
     from harvestdetect.util.files import replacing

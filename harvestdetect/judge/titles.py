@@ -24,7 +24,6 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Campaign, Template
 from harvestdetect.evidence.candidate import ScanData, some_of
 from harvestdetect.judge.title_words import WordUse, distinctive, usual_words
-from harvestdetect.template.description import has_words, is_template
 from harvestdetect.util.arrays import unique
 from harvestdetect.util.escape import INVISIBLE
 from harvestdetect.util.languages import language_of
@@ -60,6 +59,8 @@ LEAST_BITS: Final = 6.0
 """Bits of a sentence that leads. Chosen."""
 LEAST_ROOM: Final = 30
 """Characters that must be left for a sentence to be added in part. Chosen."""
+JOINING: Final = 3
+"""Characters between two sentences that do not follow each other."""
 WORDS: Final = 6
 """Distinctive words of a title at most. Chosen."""
 WORDS_BESIDE: Final = 3
@@ -121,8 +122,6 @@ class TitleMaterial:
     """Capability targets, the clearest first."""
     texts: tuple[str, ...]
     """Some of its texts, redacted."""
-    reworded: bool
-    """Whether its largest template was recognised by words in one order, but hardly any word is fixed."""
 
 
 def material_of(
@@ -140,12 +139,9 @@ def material_of(
     texts, _ = cluster_texts(
         scan.corpus, scan.parts, some_of(campaign.prompts), unique(np.concatenate(segments)), at_most=TEXTS
     )
-    sizes = [len(scan.assigned[int(c)].prompts) for c in campaign.clusters]
-    largest = scan.described[int(campaign.clusters[int(np.argmax(sizes))])]
     return TitleMaterial(
-        templates=tuple(templates), targets=tuple(targets), texts=tuple(redact(text) for text in texts),
-        reworded=is_template(largest) and not has_words(largest),
-    )  # fmt: skip
+        templates=tuple(templates), targets=tuple(targets), texts=tuple(redact(text) for text in texts)
+    )
 
 
 def title_of(material: TitleMaterial, usual: WordUse) -> str:
@@ -172,8 +168,8 @@ def title_of(material: TitleMaterial, usual: WordUse) -> str:
         line += f" and {more} more" if more and len(quoted) > 1 else ""
         line += f" ({', '.join(said)})" if said else ""
     else:
-        line = f"{target or 'Prompts'}{language}{', reworded' if material.reworded else ''}"
-        line += f": {', '.join(said)}" if said else ", without words in common"
+        line = f"{target or 'Prompts'}{language} without fixed wording"
+        line += f": {', '.join(said)}" if said else ""
     line = _clean(line)
     line = line[:1].upper() + line[1:]
     return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + SLOT
@@ -255,18 +251,18 @@ def _quotation(fixed: Sequence[str | None], usual: WordUse, room: int, targets: 
     for i in sorted(later, key=lambda i: (not _speaks(sentences[i], targets), i)):
         if not bits[i]:
             continue
-        if len(sentences[i]) + 3 <= left:
+        if len(sentences[i]) + JOINING <= left:
             chosen[i] = sentences[i]
         elif left >= LEAST_ROOM:
-            chosen[i] = _shortened(sentences[i], left - 3)
+            chosen[i] = _shortened(sentences[i], left - JOINING)
         else:
             break
-        left -= len(chosen[i]) + 3
+        left -= len(chosen[i]) + JOINING
     out, before = "", lead
     for i in sorted(chosen):
         out += (" " if i == before + 1 else f" {SLOT} " if i > lead else "") + chosen[i]
         before = i
-    return _DOTS.sub(SLOT, out).strip(f"{SLOT} ").removesuffix("."), sum(bits[i] for i in chosen)
+    return _DOTS.sub(SLOT, out).lstrip(f"{SLOT} ").rstrip().removesuffix("."), sum(bits[i] for i in chosen)
 
 
 def _speaks(sentence: str, targets: Sequence[str]) -> bool:

@@ -123,7 +123,7 @@ def run_facts(detection: Detection, *, shown: int = 0) -> RunFacts:
 
 def _activity(detection: Detection, shown: int) -> dict[str, dict[str, dict[str, int]]]:
     """See :attr:`RunFacts.activity`; of the findings that are shown in full."""
-    if detection.prompts is None or not shown:
+    if detection.prompts is None or not shown or "timestamp" not in detection.prompts.column_names:
         return {}
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -131,7 +131,7 @@ def percent(value: float | None) -> str:
     if value and value < 1e-6:
         return "under 0.0001 %"
     if 0 < value < 0.01:
-        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0") + " %"
+        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0").rstrip(".") + " %"
     return f"{value * 100:.0f} %"
 
 
@@ -211,9 +211,9 @@ def by_priority(members: Sequence[Member]) -> list[Member]:
     """Members in the order in which to look at them.
 
     Those that are recommended come first. Then the number of prompts of the campaign decides that a member is expected
-    to have sent (its membership times its prompts that fit), then the account id.
+    to have sent: its membership times its prompts that fit. Equal ones stay in their order.
     """
-    return sorted(members, key=lambda m: (not m.recommended, -m.membership * m.harvest_prompts, m.account))
+    return sorted(members, key=lambda m: (not m.recommended, -m.membership * m.harvest_prompts))
 
 
 def tier_counts(detection: Detection) -> dict[str, int]:

@@ -11,7 +11,7 @@ from harvestdetect.data import TIERS, Detection, Finding, Status, Tier
 from harvestdetect.report.format import least_claimed, period, plural, probability
 from harvestdetect.report.next_steps import IN_SHORT, Step, innocent_reading, next_steps
 
-__all__ = ["NO_READING", "Group", "News", "Opening", "Row", "opening", "watch_groups"]
+__all__ = ["NO_READING", "Group", "News", "Opening", "Row", "Todo", "opening", "watch_groups"]
 
 TOP: Final = 5
 """Findings that are shown first."""
@@ -99,7 +99,7 @@ def opening(detection: Detection) -> Opening:
             if (found := tuple(r for r in rows if r.finding.standing and r.finding.standing.status == status))
         ),
         top=tuple((strong or rows)[:TOP]),
-        todo=tuple(_todo(tier, found) for tier in TIERS if (found := [r for r in rows if r.finding.tier == tier])),
+        todo=tuple(_todo(tier, of) for tier in TIERS if (of := [r for r in rows if r.finding.tier == tier])),
         groups=watch_groups(rows),
     )
 
