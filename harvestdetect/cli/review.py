@@ -149,6 +149,7 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, output: 
 
 
 def user_name() -> str:
+    """Name of the user of this process; ``unknown`` if the system does not say."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -59,7 +59,7 @@ def first_finding(page: Any) -> str:
 def test_a_browser_shows_everything(nights: Nights) -> None:
     """One browser for all, because it takes long to start."""
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
         with running(nights.out, nights.state, reviewers=PEOPLE) as server:
             _keyboard_alone(browser, server)
             _without_javascript(browser, server)
@@ -203,10 +203,12 @@ def _small_and_accessible(browser: Any, server: Server) -> None:
         account = page.locator("#accounts a").first.get_attribute("href")
         page.fill("#reason", "to see all of the page")
         page.click("text=Show the texts")
-        for scheme, size in (("light", SMALL), ("dark", {"width": 1280, "height": 900})):
+        large = {"width": 1280, "height": 900}
+        views = (("light", SMALL, ("/?show=all", finding, account, "/runs", "/audit")), ("dark", large, ("/", finding)))
+        for scheme, size, addresses in views:
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size(size)
-            for address in ("/?show=all", finding, account, "/runs", "/audit", "/nowhere"):
+            for address in addresses:
                 page.goto(address)
                 page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
                 width = page.evaluate("document.documentElement.scrollWidth")
