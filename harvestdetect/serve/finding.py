@@ -18,8 +18,10 @@ from harvestdetect.serve.views import Paged, missing
 
 __all__ = ["PERIODS", "VERDICTS", "Draft", "finding", "item_of"]
 
-ACCOUNTS: Final = 50
+ACCOUNTS: Final = 25
 """Accounts on a page."""
+PROMPTS: Final = 25
+"""Prompts on a page."""
 MOST_RUNS: Final = 60
 """Runs that the page of a finding lists."""
 MOST_EVENTS: Final = 100
@@ -77,6 +79,7 @@ def finding(desk: Desk, visit: Visit, *, problem: str = "", draft: Draft | None 
         finding=item.finding, revealed=item.campaign_id in visit.session.revealed,
         section=_section(moment, item, revealed=item.campaign_id in visit.session.revealed),
         accounts=_accounts(desk, moment, item, visit.query.get("accounts", "1")),
+        prompts=_prompts(desk, moment, item, visit.query.get("prompts", "1")),
         before=before, after=after, back=_back(visit.session.view), **_past(desk, moment, item),
     )  # fmt: skip
 
@@ -111,7 +114,7 @@ def _section(moment: Moment, item: Item, *, revealed: bool) -> Any:
 
 def _accounts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged:
     """One page of the accounts, each with its address."""
-    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 1
+    number = _page_number(wanted)
     address = f"/finding/{desk.keys.campaign(item.campaign_id)}?accounts="
     if item.finding is not None:
         every: Sequence[Any] = sorted(by_priority(item.finding.members), key=lambda m: not m.recommended)
@@ -120,6 +123,38 @@ def _accounts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged:
     found = Paged.of(desk.state.members(item.campaign_id), number, ACCOUNTS, lambda page: f"{address}{page}#accounts")
     known = moment.campaigns_of
     return replace(found, rows=[(n, f"/account/{desk.account(n)}" if n in known else "") for n in found.rows])
+
+
+def _prompts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged | None:
+    """One page of the prompts of a finding, the first sent first; None if they are not known. No text is among them."""
+    table = None if moment.results is None else moment.results.detection.prompts
+    if table is None or item.finding is None:
+        return None
+    import pyarrow.compute as pc
+
+    own = table.filter(pc.equal(table["campaign_id"], item.campaign_id))
+    order = [name for name in ("timestamp", "file", "line") if name in own.column_names]
+    own = own.sort_by([(name, "ascending") for name in order])
+    address = f"/finding/{desk.keys.campaign(item.campaign_id)}?prompts="
+    places = range(own.num_rows)
+    found = Paged.of(places, _page_number(wanted), PROMPTS, lambda page: f"{address}{page}#prompts")
+    rows = own.slice(found.rows.start, len(found.rows)).to_pylist() if own.num_rows else []
+    columns = sorted(item.finding.templates, key=lambda t: -t.prompts)  # numbered as in the section of the report
+    names = {t.template_id: f"T{i + 1}" for i, t in enumerate(columns)}
+    shown = [
+        {
+            "at": str(row["timestamp"])[:19] if row.get("timestamp") is not None else "–",
+            "account": row["account"], "address": f"/account/{desk.account(row['account'])}",
+            "template": names.get(row["template_id"], "–"),
+            "place": f"{row['file']}:{row['line']}",
+        }
+        for row in rows
+    ]  # fmt: skip
+    return replace(found, rows=shown)
+
+
+def _page_number(wanted: str) -> int:
+    return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 1
 
 
 def _past(desk: Desk, moment: Moment, item: Item) -> dict[str, Any]:

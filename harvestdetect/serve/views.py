@@ -33,7 +33,8 @@ _ROLES: Final[Mapping[str, str]] = {
 class Paged:
     """A page of a longer list."""
 
-    rows: Sequence[Any]
+    rows: Any
+    """A sequence: the part of the list that this page has."""
     total: int
     page: int
     last: int

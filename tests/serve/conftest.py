@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.making import make_detection, make_finding, make_member
-from tests.serve.running import Client, Server, running, state_of, written
+from tests.serve.running import Client, Server, running, state_of, with_prompts, written
 
 pytest.importorskip("uvicorn", reason="the page needs the extra serve")
 pytest.importorskip("starlette", reason="the page needs the extra serve")
@@ -24,7 +24,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "c-0000000002", tier="review", summary="A quiet group of translators", families=("text",), score=3.0,
         probability=0.8, members=tuple(make_member(f"quiet{i}") for i in range(3)), accounts=3,
     )  # fmt: skip
-    detection = make_detection(first, other)
+    detection = with_prompts(make_detection(first, other))
     written(detection, folder / "out")
     state_of(detection, folder / "state")
     return folder

@@ -9,17 +9,19 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pyarrow as pa
+
 from harvestdetect import report
-from harvestdetect.data import Detection
+from harvestdetect.data import PROMPT_COLUMNS, Detection
 from harvestdetect.serve import Desk, Options, places_of
 from harvestdetect.serve.server import Serving
 from harvestdetect.state import open_state
-from tests.report.making import T0
+from tests.report.making import HOSTILE, T0
 
 
 @dataclass(slots=True)
@@ -115,6 +117,19 @@ def running(folder: Path, state: Path | None = None, *, read_only: bool = False,
             thread.join(20)
             desk.close()
             assert not thread.is_alive()
+
+
+def with_prompts(detection: Detection, *, each: int = 4) -> Detection:
+    """The detection with so many prompts of each member, a day apart, in a file with a hostile name."""
+    names = [(f.campaign_id, m.account) for f in detection.findings for m in f.members for _ in range(each)]
+    count = len(names)
+    times = [1_000 * (T0 + 86_400 * (i % each)) for i in range(count)]
+    columns = {
+        "file": [HOSTILE] * count, "line": list(range(1, count + 1)), "account": [account for _, account in names],
+        "campaign_id": [campaign for campaign, _ in names], "template_id": ["t-1"] * count,
+        "membership": [0.9] * count, "timestamp": pa.array(times, pa.timestamp("ms", "UTC")),
+    }  # fmt: skip
+    return replace(detection, prompts=pa.table(columns, schema=PROMPT_COLUMNS))
 
 
 def written(detection: Detection, out: Path) -> Path:

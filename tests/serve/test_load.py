@@ -13,7 +13,7 @@ import pytest
 from harvestdetect.serve.audit import AUDIT
 from harvestdetect.state import open_state
 from tests.report.making import make_detection, make_finding, make_member
-from tests.serve.running import Client, running, state_of, written
+from tests.serve.running import Client, running, state_of, with_prompts, written
 
 FINDINGS = 500
 LIMIT = 0.3
@@ -31,7 +31,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for i in range(FINDINGS)
     ]  # fmt: skip
-    detection = make_detection(*findings)
+    detection = with_prompts(make_detection(*findings))
     written(detection, folder / "out")
     state_of(detection, folder / "state")
     return folder

@@ -127,8 +127,21 @@ def test_hostile_texts_are_inert_on_every_page(ann: Client) -> None:
             assert character not in reply.text, address
 
 
+def test_the_prompts_of_a_finding_are_listed_by_place(ann: Client) -> None:
+    page = ann.get(FIRST).text
+    assert "Prompts: 92" in page
+    assert "2026-03-01 00:00:00" in page
+    assert "Which account sent on which day" in page
+    assert "Page 1 of 4" in page
+    last = ann.get(f"{FIRST}?prompts=4").text
+    assert "2026-03-04 00:00:00" in last
+    assert ann.get(f"{FIRST}?prompts=999&accounts=999").text.count("Page 4 of 4") == 1
+    assert ann.get(f"{FIRST}?prompts=-1&accounts=x").status == 200
+
+
 def test_an_account_has_a_page(ann: Client) -> None:
     page = ann.get(account_path(ann))
+    assert "Prompts per day" in page.text
     assert page.status == 200
     assert "posterior probability" in page.text
     assert FIRST in page.text
