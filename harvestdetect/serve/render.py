@@ -87,10 +87,9 @@ def page(
 
 def prepare() -> None:
     """Compiles all templates, so that the first page does not take longer than the others."""
-    for name in _OWN:
+    for name in (*_OWN, "macros.html.j2"):
         _template(name)
-    for name in ("finding.html.j2", "macros.html.j2"):
-        _ = page_template(name).module
+    _ = page_template("finding.html.j2").module
     for name in STATIC:
         static(name)
 
@@ -143,14 +142,18 @@ def _source(name: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-@cache
 def _template(name: str) -> Any:
-    """A template of this room. It may import the macros of the report, and escapes as the report does."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Any:
+    """The environment of all pages. Templates may import the macros of the report, and escape as the report does."""
     from jinja2 import ChoiceLoader, FunctionLoader
 
     shared = page_template("macros.html.j2").environment
     own = FunctionLoader(lambda wanted: _source(f"pages/{wanted}") if wanted in _OWN else None)
-    return shared.overlay(loader=ChoiceLoader([own, shared.loader])).get_template(name)
+    return shared.overlay(loader=ChoiceLoader([own, shared.loader]))
 
 
 _OWN: Final = frozenset(

@@ -166,12 +166,13 @@ def account(desk: Desk, visit: Visit) -> Answer:
     if name is None or moment.results is None:
         return missing(desk, visit)
     try:
-        found = explain_account(moment.results.scan, name)
+        sent = _sent(moment, name)
+        found = explain_account(moment.results.scan, name, sent=sent)
     except UsageError:  # it is in no scan any more
         return missing(desk, visit)
     return page(
         desk, visit, "account.html.j2", moment=moment, account=name, prompts=found.prompts, missing=found.missing,
-        places=_places(desk, moment, found), timeline=_account_timeline(moment, name),
+        places=_places(desk, moment, found), timeline=_account_timeline(sent or []),
         back=_query(visit.session.view),
     )  # fmt: skip
 
@@ -198,14 +199,20 @@ def _place(desk: Desk, item: Item | None, place: Place) -> dict[str, Any]:
     }
 
 
-def _account_timeline(moment: Moment, name: str) -> Any:
-    """Prompts of an account in findings, by day; None if they are not known or have no times."""
+def _sent(moment: Moment, name: str) -> list[dict[str, Any]] | None:
+    """The prompts of an account in findings; None if they are not known."""
     import pyarrow.compute as pc
 
     table = None if moment.results is None else moment.results.detection.prompts
-    if table is None or "timestamp" not in table.column_names:
+    if table is None:
         return None
-    times = table.filter(pc.equal(table["account"], name))["timestamp"].drop_null().to_pylist()
+    rows: list[dict[str, Any]] = table.filter(pc.equal(table["account"], name)).to_pylist()
+    return rows
+
+
+def _account_timeline(sent: Sequence[Mapping[str, Any]]) -> Any:
+    """Prompts by day; None if no prompt has a time."""
+    times = [row["timestamp"] for row in sent if row.get("timestamp") is not None]
     if not times:
         return None
     counts = Counter(time.date() for time in times)
