@@ -39,7 +39,7 @@ class Entry:
     """ISO 8601 in UTC."""
     who: str
     what: str
-    """``start``, ``enter``, ``verdict``, ``undo``, ``reveal``, ``hide``, ``export``, or one of them and ``failed``."""
+    """``start``, ``enter``, ``verdict``, ``undo``, ``reveal`` or ``export``; ``verdict failed``, ``undo failed``."""
     campaign: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
 

@@ -20,6 +20,8 @@ __all__ = ["PERIODS", "VERDICTS", "Draft", "finding", "item_of"]
 
 ACCOUNTS: Final = 25
 """Accounts on a page."""
+TEMPLATES: Final = 12
+"""Templates that the page shows of a campaign that only the state knows."""
 PROMPTS: Final = 25
 """Prompts on a page."""
 MOST_RUNS: Final = 60
@@ -33,7 +35,7 @@ VERDICTS: Final[Mapping[str, str]] = {
 }
 """Verdict -> what it means."""
 PERIODS: Final[Mapping[str, str]] = {
-    "": "ever", "7d": "7 days", "30d": "30 days", "90d": "90 days", "180d": "half a year", "365d": "a year",
+    "": "no limit", "7d": "7 days", "30d": "30 days", "90d": "90 days", "180d": "half a year", "365d": "a year",
 }  # fmt: skip
 """Period after which a verdict expires -> what the page calls it."""
 
@@ -159,7 +161,7 @@ def _page_number(wanted: str) -> int:
 
 def _past(desk: Desk, moment: Moment, item: Item) -> dict[str, Any]:
     """What the state knows of earlier runs."""
-    nothing: dict[str, Any] = {"history": [], "events": [], "facts": [], "timeline": None}
+    nothing: dict[str, Any] = {"history": [], "events": [], "facts": [], "timeline": None, "words": []}
     known = item.known
     if moment.known is None or known is None:
         return nothing
@@ -169,6 +171,7 @@ def _past(desk: Desk, moment: Moment, item: Item) -> dict[str, Any]:
         "events": desk.state.events(item.campaign_id)[-MOST_EVENTS:],
     }
     if item.finding is None:
+        found["words"] = desk.state.templates(item.campaign_id)[:TEMPLATES]
         days = desk.state.days(item.campaign_id)
         found["timeline"] = timeline([(one.day, one.prompts) for one in days]) if days else None
         found["facts"] = [

@@ -98,6 +98,10 @@ class StateReader:
         """All accounts that were members of a campaign in any run."""
         return self.state().members(campaign)
 
+    def templates(self, campaign: str) -> list[tuple[str | None, ...]]:
+        """The templates of a campaign in any run: runs of fixed words, where None is a slot."""
+        return self.state().templates(campaign)
+
     def days(self, campaign: str) -> list[Day]:
         """Harvest prompts of a campaign by day, over all runs."""
         return self.state().history(campaign)

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
@@ -186,6 +187,11 @@ class State:
         """All accounts that were members of a campaign in any run."""
         rows = self._store.rows("SELECT account FROM members WHERE campaign = ? ORDER BY account", campaign)
         return [row["account"] for row in rows]
+
+    def templates(self, campaign: str) -> list[tuple[str | None, ...]]:
+        """The templates of a campaign in any run: runs of fixed words, where None is a slot."""
+        rows = self._store.rows("SELECT words FROM signatures WHERE campaign = ? ORDER BY signature", campaign)
+        return [tuple(json.loads(row["words"])) for row in rows]
 
     def events(self, campaign: str | None = None) -> list[Event]:
         """The events of one campaign, or of all, the oldest first."""

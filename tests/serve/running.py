@@ -158,6 +158,10 @@ def state_of(detection: Detection, folder: Path, *, runs: Sequence[int] = (T0, T
                 "INSERT INTO members VALUES (?, ?, 1, 1, ?, 0)",
                 [(f.campaign_id, m.account, m.membership) for m in f.members],
             )
+            connection.executemany(
+                "INSERT INTO signatures VALUES (?, ?, ?, 1, 1)",
+                [(f.campaign_id, t.template_id, json.dumps(t.words)) for t in f.templates],
+            )
             connection.executemany("INSERT INTO campaign_days VALUES (?, ?, ?)", [(f.campaign_id, *d) for d in f.days])
             connection.executemany(
                 "INSERT INTO campaign_runs VALUES (?, ?, 'growing', ?, ?, 0.001, ?, 2, ?, ?)",

@@ -232,6 +232,8 @@ def test_a_state_without_a_scan(tmp_path: Path) -> None:
         assert "Accounts ever" in page
         assert "user0" in page
         assert "Prompts per day" in page
+        assert "<b>1</b> …</span>" in page
+        assert "Explain" in page
         assert ann.post("/export", {"format": "csv", "tier": "watch"}).status == 200
         fields = {"verdict": "harvest", "seen": "0-0", "note": "n", "expires": "30d"}
         assert ann.post(f"{FIRST}/verdict", fields).status == 303

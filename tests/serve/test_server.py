@@ -157,3 +157,5 @@ def test_the_command_refuses_before_it_reads(folders: tuple[Path, Path], capsys:
     assert "needs TLS" in capsys.readouterr().err
     assert run_command(["serve", str(folders[0] / "no"), "--port", "0"]) == 1
     assert "does not exist" in capsys.readouterr().err
+    assert run_command(["serve", str(folders[0]), "--state", str(folders[0] / "no"), "--port", "0"]) == 1
+    assert "there is no state in" in capsys.readouterr().err
