@@ -104,7 +104,7 @@ def sign_up_cohort(opened: Opened, members: Ints32, *, seed: int) -> Observation
         small=False,
         sentence=(
             "{value:.1%} of the pairs of accounts signed up on the same day, {expected:.1%} among other accounts first "
-            f"seen at the same time; {busiest} of {len(own)} accounts on the three busiest days."
+            f"seen at the same time; {busiest} of {len(own)} on the three busiest days."
         ),
         against="as many other accounts, first seen at about the same time",
     )

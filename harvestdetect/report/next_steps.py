@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from harvestdetect.corpus.registry import SCAFFOLD_WORDS, word_count
 from harvestdetect.data import Finding, Tier
 from harvestdetect.util.escape import visible
 
@@ -56,11 +57,13 @@ def next_steps(finding: Finding) -> list[Step]:
     if finding.tier == "review":
         known = Step(text="Ask who knows these customers. Act only if nobody does and the texts are no one's product.")
         return [read, doubt, known, *_verdict(finding, target, "unsure")]
+    wait = Step(text="Otherwise do nothing. Look again when it grows or new kinds of evidence carry weight.")
+    if not any(sum(word_count(run) for run in t.words if run) >= SCAFFOLD_WORDS for t in finding.templates):
+        return [read, wait, *_verdict(finding, target, "benign")]
     register = Step(
         text="If it is the text of a product that you know, register it, so that later scans leave it out.",
         command=f"harvestdetect explain . {target} --as-registry-entry",
     )
-    wait = Step(text="Otherwise do nothing. Look again when it grows or new kinds of evidence carry weight.")
     return [register, wait, *_verdict(finding, target, "benign")]
 
 

@@ -12,7 +12,8 @@ campaigns.jsonl        words of templates that only it sent go, and with them th
                        templates that it sent go unless a prompt in the window of the state has the same text
 rejects.jsonl          its id in reasons and names of files is replaced
 run.json               likewise; ``erased_accounts`` counts how often this was done, and a note says so
-report.html            written anew from the other files; removed where they do not suffice
+report.html,           written anew from the other files; removed where they do not suffice
+brief.html
 ====================== =============================================================================================
 
 Counts stay those of the scan.
@@ -91,18 +92,20 @@ def erase_results(out: Path, account: str, *, sent: Sent) -> tuple[int, list[str
         OutputError: a file cannot be written.
     """
     there = _there(out)
-    sweep(out, names=(*OUTPUT_NAMES, "probe"))
+    sweep(out, names=(*OUTPUT_NAMES, BRIEF, "probe"))
     traces = Traces(account)
     senders = _senders(out, account)
     new = _contents(out, there, traces, senders, sent)
     if new:
         new["run.json"] = _noted(new.get("run.json") or _bytes(out, "run.json"), traces)
-        # it goes first: a process that is killed must not leave it behind
-        (out / "report.html").unlink(missing_ok=True)
+        # they go first: a process that is killed must not leave them behind
+        brief = (out / BRIEF).is_file()
+        for name in ("report.html", BRIEF):
+            (out / name).unlink(missing_ok=True)
         write_together(out, {name: _writer(data) for name, data in new.items()})
-        _rewrite_report(out)
+        _rewrite_report(out, brief=brief)
     elif "report.html" not in there:  # an earlier attempt was killed before the page was there again
-        _rewrite_report(out)
+        _rewrite_report(out, brief=False)
     return len(new) + bool(new), [f"{out / name}: {said}" for name, said in _remaining(out, traces)]
 
 
@@ -322,12 +325,12 @@ def _json(value: Any) -> bytes:
 # ---------------------------------------------------------------- the report
 
 
-def _rewrite_report(out: Path) -> None:
-    """Writes the report, and the brief if there is one, again from the other files, if they suffice."""
+def _rewrite_report(out: Path, *, brief: bool) -> None:
+    """Writes the report, and the brief if there was one, again from the other files, if they suffice."""
     try:
         detection = detection_of_folder(out)
         pages = {"report.html": html_report(detection)}
-        if (out / BRIEF).is_file():
+        if brief:
             pages[BRIEF] = brief_page(detection)
     except (InputError, OSError, KeyError, TypeError, ValueError):
         return

@@ -95,9 +95,11 @@ def test_a_dump_that_is_gone_or_has_changed_is_said(out: Path) -> None:
     assert "run the command where the scan ran" in " ".join(run(out, FOUND, "--texts").stdout.split())
 
 
-def test_a_file_that_is_no_dump_is_said(out: Path) -> None:
-    Path("dump.jsonl").write_text("no dump\n", encoding="utf-8")
-    assert "the texts in dump.jsonl cannot be read: " in explain(out, FOUND, texts=True).missing[-1]
+def test_a_file_that_is_no_dump_any_more_gives_no_texts(out: Path) -> None:
+    Path("dump.jsonl").write_text("colour,size\nred,3\nblue,4\n", encoding="utf-8")
+    found = explain(out, FOUND, texts=True)
+    assert found.texts == ()
+    assert found.missing[-1] == "10 of the prompts are not where they were: a file has changed since the scan"
 
 
 def test_a_template_becomes_an_entry_that_a_scan_accepts(out: Path, tmp_path: Path) -> None:

@@ -124,6 +124,9 @@ def test_each_tier_has_steps_with_commands_and_a_verdict_only_with_a_state() -> 
         known = next_steps(make_finding(tier=tier, standing=standing("new")))
         assert known[-1].command == f"harvestdetect review STATE c-1 --verdict {verdict} --note 'why'"
     assert any("--reveal accounts" in step.command for step in next_steps(make_finding()))
+    assert "--as-registry-entry" in next_steps(watch(0))[0].command
+    wordless = next_steps(make_finding(tier="watch", templates=(make_template(words=("Why", None)),)))
+    assert not any("--as-registry-entry" in step.command for step in wordless)
 
 
 def test_an_id_in_a_command_is_one_word_for_a_shell() -> None:
