@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.report.making import SCRIPT
 from tests.serve.running import Server, running
 from tests.state.nights import DAY, Nights
 
@@ -56,7 +57,7 @@ def first_finding(page: Any) -> str:
     return address
 
 
-def test_a_browser_shows_everything(nights: Nights) -> None:
+def test_a_browser_shows_everything(nights: Nights, made: Path, tmp_path: Path) -> None:
     """One browser for all, because it takes long to start."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
@@ -65,7 +66,32 @@ def test_a_browser_shows_everything(nights: Nights) -> None:
             _without_javascript(browser, server)
             _small_and_accessible(browser, server)
             _a_whole_case(browser, server, nights)
+        hostile = shutil.copytree(made, tmp_path / "hostile")
+        with running(hostile / "out", hostile / "state", reviewers=PEOPLE) as server:
+            _hostile_texts(browser, server)
         browser.close()
+
+
+def _hostile_texts(browser: Any, server: Server) -> None:
+    """Prompts, ids, notes and reasons that would run as scripts do not; the browser says nothing of the policy."""
+    with visiting(browser, server, "ann") as page:
+        finding = first_finding(page)
+        page.goto(finding)
+        page.fill("#reason", SCRIPT)
+        page.click("text=Show the texts")
+        page.check("input[value=unsure]")
+        page.fill("#note", SCRIPT)
+        page.click("text=Save the verdict")
+        page.fill("#find", SCRIPT)
+        page.click("button:has-text('Find')")
+        page.goto(finding)
+        hostile = page.locator("#accounts a", has_text="HYPERLINK").first.get_attribute("href")
+        for address in ("/?show=all", finding, f"{finding}?accounts=2&prompts=3", hostile, "/runs", "/audit"):
+            page.goto(address)
+            page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            assert page.title() != "owned", address
+            assert page.locator("img, iframe, main script").count() == 0, address
+            assert "onerror" in page.inner_text("body") or address == "/runs", "the text is shown as text"
 
 
 def _a_whole_case(browser: Any, server: Server, nights: Nights) -> None:

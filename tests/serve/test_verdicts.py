@@ -135,6 +135,15 @@ def test_the_log_is_no_link_to_another_file(tmp_path: Path) -> None:
     assert other.read_text() == ""
 
 
+@pytest.mark.parametrize(("folder", "file"), [(0o700, 0o600), (0o770, 0o660)])
+def test_the_log_has_the_mode_of_its_folder(tmp_path: Path, folder: int, file: int) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(folder)
+    audit = Audit(tmp_path / "state")
+    audit.add("ann", "start")
+    assert audit.file.stat().st_mode & 0o777 == file
+
+
 def test_a_long_log_shows_its_end(tmp_path: Path) -> None:
     audit = Audit(tmp_path)
     line = json.dumps({"at": "t", "who": "ann", "what": "reveal", "detail": {"reason": "r" * 400}}) + "\n"
