@@ -17,7 +17,7 @@ from harvestdetect.errors import UsageError
 if TYPE_CHECKING:
     from harvestdetect.state import Day, Event, KnownCampaign, Precision, Verdict
 
-__all__ = ["campaigns", "review"]
+__all__ = ["campaigns", "review", "user_name"]
 
 BAR_WIDTH = 40
 """Characters of the longest bar in the history of a campaign."""
@@ -136,7 +136,7 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, listed: 
         raise UsageError("--verdict and --undo exclude each other; give one of them")
     if listed and (verdict is not None or undo):
         raise UsageError("--list gives no verdict; leave it out, or leave out --verdict and --undo")
-    note, reviewer = given["note"], given["reviewer"] or _user()
+    note, reviewer = given["note"], given["reviewer"] or user_name()
     check_utf8(campaign=campaign or "", note=note, reviewer=reviewer)
     if campaign is None and not listed and output == "text" and at_terminal():
         walk(state, reviewer=reviewer, expires=given["expires"])
@@ -156,7 +156,8 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, listed: 
     return 0
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Name of the user of this process; ``unknown`` if the system does not say."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
