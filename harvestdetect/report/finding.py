@@ -58,6 +58,7 @@ class Limits:
     rows: int = 250
     """Of the table of findings."""
     members: int
+    """Accounts of each kind; 0: the section leaves its list of accounts out."""
     matrix: int
     heat: int
     """Rows of the map of accounts by days."""
