@@ -20,7 +20,7 @@ ROOMS = (
     *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "accounts"),
     *("evidence", "judge"),
     *("report", "context", "stages", "incremental", "assemble", "pipeline", "calibration"),
-    *("explain", "simulate", "drill", "ops", "alerts", "state", "export", "cli", "__main__", "benchmarks"),
+    *("explain", "simulate", "drill", "ops", "alerts", "state", "export", "search", "cli", "__main__", "benchmarks"),
 )
 """From the bottom to the top. A module may import from its own room and from rooms below it."""
 
