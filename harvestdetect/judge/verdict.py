@@ -28,7 +28,7 @@ from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
 from harvestdetect.util.arrays import Ints32
 
-__all__ = ["Judged", "Scale", "judge_candidates"]
+__all__ = ["Judged", "Scale", "judge_candidates", "with_seeded"]
 
 SHARED_MEMBERS: Final = 0.1
 """If stronger candidates have at least this share of a candidate's accounts, its other accounts are measured alone."""
@@ -93,6 +93,39 @@ def judge_candidates(
         campaigns=campaigns,
         measured=[with_bits(m, j) for m, j in zip(measured, judgements, strict=True)],
         judgements=judgements,
+    )
+
+
+def with_seeded(
+    judged: Judged, campaign: Campaign, scan: ScanData, reference: Reference, *, scale: Scale, settings: Settings
+) -> Judged:
+    """All candidates, with one that a person's choice gave.
+
+    The others stay as they were judged: what a person chose must neither move the null of the dump nor take accounts
+    away from a finding. It is measured and posted like the others, and nothing is taken away from it either. If a
+    finding has the same accounts, the scan had found them without the choice, and that finding is marked instead.
+
+    Args:
+        judged: the other candidates.
+        campaign: the one that was chosen, with the way ``seed`` alone.
+        scan: the data of the scan, with the clusters of this candidate.
+        reference: other accounts and texts, for comparison.
+        scale: how candidates are judged.
+        settings: of the scan.
+    """
+    for i in ranked(judged.judgements):
+        other = judged.campaigns[i]
+        both = len(np.intersect1d(other.accounts, campaign.accounts))
+        if both >= SAME_SET * (len(other.accounts) + len(campaign.accounts) - both):
+            campaigns = list(judged.campaigns)
+            campaigns[i] = replace(other, ways=(*other.ways, *campaign.ways))
+            return replace(judged, campaigns=campaigns)
+    measured = _Bench(scan=scan, reference=reference, scale=scale, settings=settings).measure([campaign])[0]
+    judgement = scale.judge([*judged.measured, measured])[-1]
+    return Judged(
+        campaigns=[*judged.campaigns, campaign],
+        measured=[*judged.measured, with_bits(measured, judgement)],
+        judgements=[*judged.judgements, judgement],
     )
 
 
