@@ -134,22 +134,16 @@ def seed_group(
     rows = np.flatnonzero(found).astype(np.int32)
     accounts = unique(prompts.account[rows])
     lost = len(seeds.accounts) - len(given)
-    parts = [f"{len(seeds.texts):,} texts"] if seeds.texts else []
-    parts += [f"{len(seeds.accounts):,} accounts"] if seeds.accounts else []
-    about = f"seeds of {seeds.source}, {' and '.join(parts)}"
+    about = f"seeds of {seeds.source}, texts: {len(seeds.texts):,}, accounts: {len(seeds.accounts):,}"
     if lost:
-        about += f" ({lost:,} of these accounts sent nothing)"
+        about += f" ({lost:,} of them sent nothing)"
     if not len(rows):
-        return SeedGroup(group=None, sentence=f"{about}: no prompt is near them, so there is no candidate")
+        return SeedGroup(group=None, sentence=f"{about}; no prompt is near them, so there is no candidate")
+    about += f"; prompts near them: {len(rows):,}, of accounts: {len(accounts):,}"
     if len(accounts) < source.min_accounts:
-        few = f"{len(rows):,} prompts of {len(accounts):,} accounts are near them"
-        return SeedGroup(
-            group=None, sentence=f"{about}: {few}, fewer than the {source.min_accounts:,} accounts of a campaign"
-        )
-    group = AccountGroup(way="seed", accounts=accounts, prompts=rows)
-    return SeedGroup(
-        group=group, sentence=f"{about}: {len(rows):,} prompts of {len(accounts):,} accounts are near them"
-    )
+        few = f"too few for a candidate, which has {source.min_accounts:,} accounts or more (--min-accounts)"
+        return SeedGroup(group=None, sentence=f"{about}, {few}")
+    return SeedGroup(group=AccountGroup(way="seed", accounts=accounts, prompts=rows), sentence=about)
 
 
 def _near_texts(source: Source, wanted: Floats32) -> Bools:

@@ -11,7 +11,7 @@ import click
 
 from harvestdetect.cli.console import aligned, answer, json_answer, note, shown
 from harvestdetect.cli.dumps import progress_bar
-from harvestdetect.cli.options import FOLDER, output_option
+from harvestdetect.cli.options import FOLDER
 from harvestdetect.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,11 @@ _SHOWN: Final = 2_000
     "--work", type=FOLDER, metavar="DIR", help="The work folder of the scan.  [default: where the scan had it]"
 )
 @click.option("--reveal", is_flag=True, help="Show whole texts.  [default: redacted, at most 300 characters]")
-@output_option("tables")
+@click.option(
+    "--format", "output", type=click.Choice(["text", "json", "seeds"]), default="text", show_default=True,
+    help="What to print on standard output: tables, one JSON object, or seeds for scan --around: the text, or the "
+    "accounts.",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on standard error.")
 def search(folder: Path, text: str | None, file: Path | None, output: str, **given: Any) -> int:
     """Search by example: which prompts are like TEXT, and who sent them?
@@ -79,6 +83,8 @@ def search(folder: Path, text: str | None, file: Path | None, output: str, **giv
             found = opened.nearest(wanted, by=given["by"], **options)
     if output == "json":
         json_answer(found, utf8=True)
+    elif output == "seeds":
+        answer(_seeds(found, wanted, given["account"]), utf8=True)
     else:
         answer(_tables(found, named=given["account"] or given["shares"], by=given["by"]))
     return 0
@@ -129,6 +135,15 @@ def _read(file: Path) -> str:
     if "\0" in text:
         raise InputError(f"{name} has NUL characters, so it is no text; give the text of one prompt")
     return text
+
+
+def _seeds(found: Found, text: str, account: str | None) -> str:
+    """A line for ``scan --around`` with the text or the account that was asked for, or one for each account."""
+    from harvestdetect.util.escape import json_text
+
+    if text or account is not None:
+        return json_text({"text": text} if text else {"account": account}) + "\n"
+    return "".join(json_text({"account": one.account}) + "\n" for one in found.accounts)
 
 
 # ---------------------------------------------------------------- tables
