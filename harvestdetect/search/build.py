@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from io import BufferedReader
@@ -32,8 +32,9 @@ from harvestdetect.store.models import publish_folder
 from harvestdetect.store.trust import verified
 from harvestdetect.util.arrays import Digests
 from harvestdetect.util.texts import Texts
+from harvestdetect.util.vectors import Rows
 
-__all__ = ["build_index", "build_meaning", "registry_of"]
+__all__ = ["build_index", "build_meaning", "registry_of", "write_index"]
 
 _TEXTS: Final = 1 << 15
 """Texts that are written at a time."""
@@ -74,18 +75,28 @@ def build_index(place: Place, target: Path, *, progress: Progress | None, notes:
             raise InputError(f"the window of {place.folder} has no prompt to search")
         embedded = embed("wording", corpus, np.arange(len(corpus.text), dtype=np.int32), context)
 
-        def write(folder: Path) -> None:
-            _write_texts(folder, corpus)
-            fields = _write_prompts(folder, corpus)
-            write_vectors(folder, "wording", embedded.vectors)
-            about = {
-                "files": [one.name for one in prepared],
-                "preambles": [one.text for one in read.preambles],
-                "fields": fields,
-            }
-            (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+        preambles = [one.text for one in read.preambles]
+        files = [one.name for one in prepared]
+        publish_folder(
+            target, lambda folder: write_index(folder, corpus, embedded.vectors, files=files, preambles=preambles)
+        )
 
-        publish_folder(target, write)
+
+def write_index(folder: Path, corpus: Corpus, vectors: Rows, *, files: Sequence[str], preambles: Sequence[str]) -> None:
+    """Writes the files of an index.
+
+    Args:
+        folder: an empty folder.
+        corpus: of n texts.
+        vectors: float16[n, d], in the wording view.
+        files: names of the files of the window.
+        preambles: texts of the preambles that were taken out.
+    """
+    _write_texts(folder, corpus)
+    fields = _write_prompts(folder, corpus)
+    write_vectors(folder, "wording", vectors)
+    about = {"files": list(files), "preambles": list(preambles), "fields": fields}
+    (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
 def build_meaning(target: Path, digests: Digests, encoder: Encoder, context: Context) -> int:

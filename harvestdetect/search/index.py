@@ -27,7 +27,17 @@ from harvestdetect.errors import CacheError
 from harvestdetect.util.arrays import AnyArray, Bools, Bytes, Digests, Floats32, Ints, Ints32, Words
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["ABOUT", "Column", "Index", "Strings", "Vectors", "open_index", "open_vectors", "write_array"]
+__all__ = [
+    "ABOUT",
+    "Column",
+    "Index",
+    "Strings",
+    "Vectors",
+    "open_index",
+    "open_vectors",
+    "write_array",
+    "write_vectors",
+]
 
 ABOUT: Final = "about.json"
 """File with the names of the files and of the preambles of the window."""

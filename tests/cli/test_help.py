@@ -79,7 +79,7 @@ def test_settings_of_the_command_line_are_settings() -> None:
         "quiet",
         "verbose",
     }
-    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate"}
+    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate", "around"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
 
