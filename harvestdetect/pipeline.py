@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final, get_args
@@ -16,7 +16,7 @@ from harvestdetect.context import Context, Progress, open_context
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
-from harvestdetect.data import Attributed, Detection, Family
+from harvestdetect.data import Attributed, Detection, Family, Template
 from harvestdetect.errors import SettingsError
 from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.candidate import ScanData
@@ -205,7 +205,7 @@ def _run(
         measured = stages.measure(campaigns, scan, reference, context)
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)
-        templates = described.templates
+        templates: Mapping[int, Template] = described.templates
         if seeds is not None:
             hunt = hunted(
                 seeds, judged, scan, described, texts, vectors=wording.vectors, kin=kin, volume=volume.prompts,

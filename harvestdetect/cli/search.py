@@ -55,7 +55,7 @@ _SHOWN: Final = 2_000
 )  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on standard error.")
 def search(folder: Path, text: str | None, file: Path | None, output: str, **given: Any) -> int:
-    """Search by example: which prompts are like TEXT, and who sent them?
+    """Search by example for the prompts nearest to TEXT and their senders.
 
     DIR is the folder of scan --out (the scan must have had --work), a state, or the folder of --work. TEXT is a prompt
     or a part of one; - reads it from standard input, where other users of the machine do not see it.
@@ -103,7 +103,7 @@ def _wanted(text: str | None, file: Path | None, account: str | None, shares: st
         what = "nothing is asked" if not asked else f"{' and '.join(asked)} are two questions"
         raise UsageError(f"{what}; give one of TEXT, --file, --account and --shares")
     if text is not None and text != "-":
-        if any(0xD800 <= ord(character) < 0xE000 for character in text):
+        if text.encode("utf-8", "ignore").decode() != text:
             raise UsageError(f"the text must be UTF-8, got {text[:80]!a}")
         return text
     return _read(file or Path("-")) if text is not None or file is not None else ""

@@ -141,13 +141,10 @@ def _make(place: Place, home: Path, progress: Progress | None, notes: Callable[[
 @contextmanager
 def _locked(place: Place) -> Iterator[None]:
     """The lock of a state, so that no account is erased while its texts are read; a work folder has none."""
-    from harvestdetect.state.store import locked
+    from harvestdetect.state.store import open_store
 
     if not place.in_state:
         yield
         return
-    handle = locked(place.folder)
-    try:
+    with open_store(place.folder, write=True):
         yield
-    finally:
-        os.close(handle)

@@ -22,7 +22,7 @@ from harvestdetect.corpus.shard_file import Shard
 from harvestdetect.corpus.shards import ShardFolder, Window
 from harvestdetect.data import Corpus, FieldColumn, Prompts
 from harvestdetect.embed.encoders import Encoder, open_cache
-from harvestdetect.errors import InputError, SettingsError
+from harvestdetect.errors import CacheError, InputError, SettingsError
 from harvestdetect.search.index import ABOUT, Strings, write_array, write_vectors
 from harvestdetect.search.place import Place, Prepared, prepared_in
 from harvestdetect.search.tags import WORDS, tag_digests
@@ -34,7 +34,7 @@ from harvestdetect.util.arrays import Digests
 from harvestdetect.util.texts import Texts
 from harvestdetect.util.vectors import Rows
 
-__all__ = ["build_index", "build_meaning", "registry_of", "write_index"]
+__all__ = ["build_index", "build_meaning", "known_meanings", "registry_of", "write_index"]
 
 _TEXTS: Final = 1 << 15
 """Texts that are written at a time."""
@@ -99,34 +99,43 @@ def write_index(folder: Path, corpus: Corpus, vectors: Rows, *, files: Sequence[
     (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
-def build_meaning(target: Path, digests: Digests, encoder: Encoder, context: Context) -> int:
+def known_meanings(digests: Digests, encoder: Encoder, context: Context) -> int:
+    """How many of some texts have a vector of meaning in the cache.
+
+    Args:
+        digests: V16[n], of the texts.
+        encoder: of the view.
+        context: with the settings of the search.
+
+    Raises:
+        CacheError: the cache cannot be read.
+    """
+    cache = open_cache("meaning", encoder, settings=context.settings, spare=context.cache)
+    return 0 if cache is None else int(cache.contains(np.asarray(digests)).sum())
+
+
+def build_meaning(target: Path, digests: Digests, encoder: Encoder, context: Context) -> None:
     """Makes an index of the vectors of meaning that scans have cached.
 
     Args:
         target: folder of the index.
-        digests: V16[n], of all texts of the window.
+        digests: V16[n], of all texts of the window, some of which have a vector.
         encoder: of the view.
         context: with the settings of the search.
-
-    Returns:
-        How many texts have a vector; nothing is written if none has.
 
     Raises:
         CacheError: the cache cannot be read, or the index cannot be written.
     """
     cache = open_cache("meaning", encoder, settings=context.settings, spare=context.cache)
     if cache is None:
-        return 0
+        raise CacheError("the cache of vectors cannot be used; search by wording")
     found, vectors = cache.get(np.asarray(digests))
-    count = int(found.sum())
-    if count:
 
-        def write(folder: Path) -> None:
-            write_array(folder, "rows", np.flatnonzero(found).astype(np.int32))
-            write_vectors(folder, "meaning", vectors)
+    def write(folder: Path) -> None:
+        write_array(folder, "rows", np.flatnonzero(found).astype(np.int32))
+        write_vectors(folder, "meaning", vectors)
 
-        publish_folder(target, write)
-    return count
+    publish_folder(target, write)
 
 
 # ---------------------------------------------------------------- reading

@@ -15,7 +15,7 @@ from harvestdetect.context import open_context
 from harvestdetect.data import NO_TIME, PART, WHOLE_KINDS, View
 from harvestdetect.embed.encoders import Encoder, load_encoder
 from harvestdetect.errors import InputError, UsageError
-from harvestdetect.search.build import build_meaning, registry_of
+from harvestdetect.search.build import build_meaning, known_meanings, registry_of
 from harvestdetect.search.campaigns import Campaigns
 from harvestdetect.search.index import Column, Index, Vectors, open_vectors
 from harvestdetect.search.place import Place
@@ -23,7 +23,7 @@ from harvestdetect.search.question import question_of
 from harvestdetect.search.sharing import matching_values, shown_value
 from harvestdetect.search.values import AccountHits, By, CampaignHits, Found, Hit, Searched, Value
 from harvestdetect.store.digests import locate
-from harvestdetect.store.models import is_whole
+from harvestdetect.store.models import is_whole, remove_indexes
 from harvestdetect.util.arrays import AnyArray, Bools, Floats32, Ints, ranges, unique
 from harvestdetect.util.ids import nearest as nearest_names
 from harvestdetect.util.ids import some
@@ -225,23 +225,28 @@ class Search:
         return self._meaning, encoder
 
     def _open_meaning(self, encoder: Encoder) -> Vectors:
-        """The vectors of meaning that scans have cached.
+        """The vectors of meaning that scans have cached. More may have come since an index of them was made.
 
         Raises:
             InputError: no text of the window has one.
         """
-        folder = self._folder.with_name(f"{self._folder.name}-meaning-{encoder.digest[:12]}")
-        if not is_whole(folder):
-            context = open_context(self._place.settings)
-            with closing(context.engine):
-                count = build_meaning(folder, self._index.digest, encoder, context)
-            if not count:
-                raise InputError(
-                    "no text of the window has a vector of meaning; run the scan again with --encoder full, which "
-                    "makes them, or search by wording"
-                )
-        rows = np.load(folder / "rows.npy", allow_pickle=False)
-        return open_vectors(folder, "meaning", rows)
+        begins = f"{self._folder.name}-meaning-{encoder.digest[:12]}-"
+        there = [path for path in self._folder.parent.glob(f"{begins}*") if path.name[len(begins) :].isdigit()]
+        made = max(there, key=lambda path: int(path.name[len(begins) :]), default=None)
+        context = open_context(self._place.settings)
+        with closing(context.engine):
+            count = known_meanings(self._index.digest, encoder, context)
+            if made is None or int(made.name[len(begins) :]) < count or not is_whole(made):
+                if not count:
+                    raise InputError(
+                        "no text of the window has a vector of meaning; run the scan again with --encoder full, which "
+                        "makes them, or search by wording"
+                    )
+                made = self._folder.with_name(f"{begins}{count}")
+                build_meaning(made, self._index.digest, encoder, context)
+                remove_indexes(self._place.folder, but=(self._folder.name, made.name))
+        rows = np.load(made / "rows.npy", allow_pickle=False)
+        return open_vectors(made, "meaning", rows)
 
     # ------------------------------------------------------------ prompts
 

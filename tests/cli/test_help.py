@@ -23,7 +23,7 @@ def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
         *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
-        *("watch", "health", "pseudonym", "inspect", "registry", "drill", "export"),
+        *("watch", "health", "pseudonym", "inspect", "registry", "drill", "export", "search"),
     }
     groups = ("alerts", "registry", "state", "schedule")
     inner = {f"{n} {m}": c for n in groups for m, c in cli.commands[n].commands.items()}

@@ -16,6 +16,7 @@ from harvestdetect.errors import CacheError, InputError, UsageError
 from harvestdetect.search import open_search
 from harvestdetect.search.index import Strings, open_vectors, write_vectors
 from harvestdetect.search.tags import digits_of, is_tag, matching, tag_digests
+from harvestdetect.state.work_folder import erase_work
 from harvestdetect.store.models import SEARCH, remove_indexes
 from tests.search import worlds
 from tests.search.conftest import Place
@@ -79,6 +80,13 @@ def test_a_full_disk_is_said_and_leaves_nothing(place: Place, work: Path, monkey
     with pytest.raises(CacheError, match="No space left"):
         open_search(place.out, work=work)
     assert list((work / SEARCH).glob("*")) == []
+
+
+def test_an_erasure_from_a_work_folder_removes_its_index(place: Place, work: Path) -> None:
+    open_search(place.out, work=work).close()
+    assert list((work / SEARCH).glob("*"))
+    erase_work(work, "one-3")
+    assert not (work / SEARCH).exists()
 
 
 def test_prepared_files_that_are_gone_or_older_are_named(place: Place, work: Path) -> None:

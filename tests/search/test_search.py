@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +18,9 @@ from harvestdetect.errors import InputError, UsageError
 from harvestdetect.search import Found, is_current, open_search
 from harvestdetect.search.opened import Search
 from harvestdetect.state import open_state
-from harvestdetect.store.models import SEARCH
+from harvestdetect.store.models import SEARCH, remove_indexes
+from harvestdetect.store.vectors import VectorCache
+from harvestdetect.util.arrays import Floats32, unit
 from tests.search import worlds
 from tests.search.conftest import Place
 from tests.state.nights import FORMS
@@ -128,6 +132,40 @@ def test_a_closed_search_says_so(place: Place) -> None:
     search.close()
     with pytest.raises(UsageError, match="is closed"):
         search.nearest("lamp")
+
+
+class Letters:
+    """An encoder that compares texts by their letters."""
+
+    digest = "f" * 64
+    dimensions = 26
+
+    def encode(self, texts: Sequence[str]) -> Floats32:
+        return unit(
+            np.array([[text.lower().count(chr(97 + i)) + 0.01 for i in range(26)] for text in texts], np.float32)
+        )
+
+
+def test_by_meaning_only_texts_with_a_vector_are_compared(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvestdetect.search.opened.load_encoder", lambda *_, **__: Letters())
+    with open_search(place.out) as search:
+        search._place = dataclasses.replace(search.place, settings=search.place.settings.replace(cache=tmp_path))
+        with pytest.raises(InputError, match="run the scan again with --encoder full"):
+            search.nearest(QUESTION, by="meaning")
+        index, encoder = search._index, Letters()
+        for step in (2, 1):  # a later scan may have embedded more of the texts
+            some = np.arange(0, len(index.text), step)
+            vectors = encoder.encode([index.text[i] for i in some.tolist()]).astype(np.float16)
+            VectorCache(tmp_path, Letters.digest).put(index.digest[some], vectors)
+            search._meaning = None
+            found = search.nearest(QUESTION, by="meaning", reveal=True)
+            assert (found.searched.texts, found.searched.all_texts) == (len(some), len(index.text))
+            cosine = vectors.astype(np.float32) @ encoder.encode([QUESTION])[0]
+            assert found.hits[0].similarity == pytest.approx(float(cosine.max()), abs=2e-3)
+            assert found.hits[0].text == index.text[int(some[int(cosine.argmax())])]
+    remove_indexes(place.work)
 
 
 # ---------------------------------------------------------------- the window
