@@ -21,7 +21,7 @@ from harvestdetect.errors import SettingsError
 from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.evidence.reference import reference_of
-from harvestdetect.hunt import hunted, result_sentence
+from harvestdetect.hunt import hunted, result_sentences
 from harvestdetect.incremental import reusing
 from harvestdetect.judge.attribute import Signature, attribute
 from harvestdetect.judge.calibration import check_calibration
@@ -208,8 +208,8 @@ def _run(
         templates: Mapping[int, Template] = described.templates
         if seeds is not None:
             hunt = hunted(
-                seeds, judged, scan, described, texts, vectors=wording.vectors, kin=kin, volume=volume.prompts,
-                scale=scale, context=context,
+                seeds, judged, scan, described, texts, vectors=wording.vectors, kin=kin, ground=ground,
+                volume=volume.prompts, scale=scale, context=context,
             )  # fmt: skip
             judged, scan, templates = hunt.judged, hunt.scan, hunt.templates
         judged, memberships = with_members(judged, ground, min_accounts=settings.min_accounts)
@@ -217,8 +217,8 @@ def _run(
             judged, memberships, scan, volume=volume.prompts, templates=templates,
             files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,
         )  # fmt: skip
-        if seeds is not None and (told := result_sentence(conclusions.candidates)) is not None:
-            context.note(told)
+        for sentence in result_sentences(conclusions.candidates) if seeds is not None else ():
+            context.note(sentence)
     attributed: tuple[Attributed, ...] = ()
     if signatures:
         with context.stage("attribute"):

@@ -28,9 +28,9 @@ from harvestdetect.util.arrays import Bools, Floats32, Ints, Ints32, unique, uni
 
 __all__ = ["SeedGroup", "Seeds", "compared_texts", "load_seeds", "seed_group"]
 
-REACH: Final = 0.75
-"""Cosine from which a text is near one that was given: a chord distance of 0.71. Chosen; unrelated texts of one service
-reach 0.65. It decides only candidates of ``scan --around``."""
+REACH: Final = 0.8
+"""Cosine from which a text is near one that was given. Chosen: at 0.75, long texts on other matters are near as well;
+at 0.85, paraphrases no longer are. It decides only candidates of ``scan --around``."""
 MOST_SEEDS: Final = 1_000
 """Most texts and accounts that may be given."""
 MOST_BYTES: Final = 16_000_000

@@ -97,36 +97,50 @@ def judge_candidates(
 
 
 def with_seeded(
-    judged: Judged, campaign: Campaign, scan: ScanData, reference: Reference, *, scale: Scale, settings: Settings
+    judged: Judged,
+    chosen: Sequence[Campaign],
+    scan: ScanData,
+    reference: Reference,
+    *,
+    scale: Scale,
+    settings: Settings,
 ) -> Judged:
-    """All candidates, with one that a person's choice gave.
+    """All candidates, with those that a person's choice gave.
 
     The others stay as they were judged: what a person chose must neither move the null of the dump nor take accounts
-    away from a finding. It is measured and posted like the others, and nothing is taken away from it either. If a
-    finding has the same accounts, the scan had found them without the choice, and that finding is marked instead.
+    away from a finding. A chosen candidate is measured and posted like the others, and nothing is taken away from it
+    either. If a finding has the same accounts, the scan had found them without the choice, and that finding is marked
+    instead.
 
     Args:
         judged: the other candidates.
-        campaign: the one that was chosen, with the way ``seed`` alone.
-        scan: the data of the scan, with the clusters of this candidate.
+        chosen: candidates with the way ``seed`` alone.
+        scan: the data of the scan, with the clusters of these candidates.
         reference: other accounts and texts, for comparison.
         scale: how candidates are judged.
         settings: of the scan.
     """
-    for i in ranked(judged.judgements):
-        other = judged.campaigns[i]
-        both = len(np.intersect1d(other.accounts, campaign.accounts))
-        if both >= SAME_SET * (len(other.accounts) + len(campaign.accounts) - both):
-            campaigns = list(judged.campaigns)
-            campaigns[i] = replace(other, ways=(*other.ways, *campaign.ways))
-            return replace(judged, campaigns=campaigns)
-    measured = _Bench(scan=scan, reference=reference, scale=scale, settings=settings).measure([campaign])[0]
-    judgement = scale.judge([*judged.measured, measured])[-1]
+    bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
+    campaigns, added = list(judged.campaigns), []
+    for one in chosen:
+        same = [i for i in ranked(judged.judgements) if _are_same(judged.campaigns[i].accounts, one.accounts)]
+        if same:
+            campaigns[same[0]] = replace(judged.campaigns[same[0]], ways=(*judged.campaigns[same[0]].ways, *one.ways))
+        else:
+            added.append(one)
+    measured = bench.measure(added)
+    judgements = [scale.judge([*judged.measured, one])[-1] for one in measured]
     return Judged(
-        campaigns=[*judged.campaigns, campaign],
-        measured=[*judged.measured, with_bits(measured, judgement)],
-        judgements=[*judged.judgements, judgement],
+        campaigns=[*campaigns, *added],
+        measured=[*judged.measured, *(with_bits(m, j) for m, j in zip(measured, judgements, strict=True))],
+        judgements=[*judged.judgements, *judgements],
     )
+
+
+def _are_same(accounts: Ints32, others: Ints32) -> bool:
+    """Whether two candidates have nearly the same accounts."""
+    both = len(np.intersect1d(accounts, others))
+    return both >= SAME_SET * (len(accounts) + len(others) - both)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

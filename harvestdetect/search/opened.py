@@ -33,9 +33,9 @@ __all__ = ["EXCERPT", "MOST", "NEAR", "SCOPE", "Search"]
 
 SCOPE: Final = 10_000
 """Number of texts, the nearest to a question, whose prompts are looked at."""
-NEAR: Final = 0.75
-"""Cosine from which a prompt counts as near: a chord distance of 0.71. Chosen; unrelated prompts of one service reach
-0.65."""
+NEAR: Final = 0.8
+"""Cosine from which a prompt counts as near, as in :mod:`harvestdetect.accounts.seeds`. Chosen: at 0.75, long prompts
+on other matters are near as well; at 0.85, paraphrases no longer are."""
 MOST: Final = 1_000
 """Most hits, accounts and campaigns of an answer."""
 EXCERPT: Final = 300
