@@ -38,7 +38,7 @@ from harvestdetect.util.arrays import Floats16, unit
 from harvestdetect.util.machine import peak_memory_mb
 from harvestdetect.util.texts import write_texts
 
-__all__ = ["made_corpus", "made_vectors", "main", "searching"]
+__all__ = ["made_corpus", "made_vectors", "main", "measure", "searching"]
 
 DIMENSIONS: Final = 256
 """Dimensions of the wording view."""

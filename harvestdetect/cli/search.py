@@ -21,6 +21,8 @@ __all__ = ["search"]
 
 MOST_BYTES: Final = 4_000_000
 """Most bytes of a file with a text to search for: a text has at most a million characters."""
+MOST_SEEDS: Final = 1_000
+"""Most accounts that are printed as seeds: those that a hunt takes."""
 _SHOWN: Final = 2_000
 """Most characters of a revealed text in the output for people."""
 
@@ -50,8 +52,8 @@ _SHOWN: Final = 2_000
 @click.option("--reveal", is_flag=True, help="Show whole texts.  [default: redacted, at most 300 characters]")
 @click.option(
     "--format", "output", type=click.Choice(["text", "json", "seeds"]), default="text", show_default=True,
-    help="What to print on standard output: tables, one JSON object, or seeds for scan --around: the text, or the "
-    "accounts.",
+    help="What to print on standard output: tables, one JSON object, or seeds for scan --around: the text, or all "
+    "accounts up to 1,000.",
 )  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on standard error.")
 def search(folder: Path, text: str | None, file: Path | None, output: str, **given: Any) -> int:
@@ -73,7 +75,7 @@ def search(folder: Path, text: str | None, file: Path | None, output: str, **giv
 
     quiet = given["quiet"]
     notes = (lambda sentence: None) if quiet else note
-    options = {"top": given["top"], "reveal": given["reveal"]}
+    options = {"top": MOST_SEEDS if output == "seeds" else given["top"], "reveal": given["reveal"]}
     with open_search(folder, work=given["work"], progress=partial(progress_bar, quiet=quiet), notes=notes) as opened:
         if given["account"] is not None:
             found = opened.of_account(given["account"], **options)

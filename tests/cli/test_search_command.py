@@ -58,6 +58,22 @@ def test_seeds_for_a_hunt(run: Run, place: Place) -> None:
     assert json.loads(run("search", place.out, QUESTION, "--format", "seeds").out) == {"text": QUESTION}
 
 
+def test_a_search_leads_to_a_hunt(run: Run, place: Place, tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds.jsonl"
+    seeds.write_text(run("search", place.out, "--shares", "203.0.113.*", "--format", "seeds").out)
+    done = run("scan", place.dump, "--out", tmp_path / "out", "--around", seeds, "--format", "json", "--workers", "1")
+    assert done.code == 0
+    assert f"accounts: {worlds.POOL}; prompts near them: 120" in done.err
+    assert "which the scan finds without them too" in done.err
+    (finding,) = [one for one in json.loads(done.out)["findings"] if "seed" in one["ways"]]
+    assert finding["accounts"] == worlds.POOL
+    refused = run("scan", place.dump, "--out", tmp_path / "out", "--around", seeds, "--state", tmp_path / "state")
+    assert (refused.code, "--around is for a scan without --state" in refused.error) == (2, True)
+    assert not (tmp_path / "state").exists()
+    refused = run("scan", place.dump, "--out", tmp_path / "out", "--around", tmp_path / "nothing")
+    assert (refused.code, "cannot read the seeds" in refused.error) == (1, True)
+
+
 def test_hostile_texts_stay_text(run: Run, place: Place) -> None:
     for options in ((), ("--reveal",), ("--format", "json", "--reveal")):
         done = run("search", place.out, "red gnp.exe alert(1) =cmd| mail", *options)
