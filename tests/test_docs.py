@@ -52,6 +52,7 @@ def test_examples_are_valid_and_import_public_names(name: str) -> None:
                 *("usage", "python", "state", "alerts", "exports", "search", "schedule", "nightly", "limits"),
                 "promises",
                 "benchmarks",
+                "serve",
             )
         ),
     ],

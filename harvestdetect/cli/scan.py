@@ -50,6 +50,7 @@ class _Request:
     metrics: Path | None
     group: bool | None
     estimate: bool
+    brief: bool
     settings_file: str | None
     quiet: bool
     verbose: bool
@@ -116,6 +117,7 @@ class _Request:
     is_flag=True,
     help="Read the dumps, print how much memory the scan will need, and end without scanning.",
 )
+@click.option("--brief", is_flag=True, help="Also write brief.html, the result on one printed page.")
 @scan_options
 def scan(**options: Any) -> int:
     """Scan dumps of prompts for campaigns and write the findings into a folder.
@@ -127,6 +129,7 @@ def scan(**options: Any) -> int:
 
     \b
     OUT gets  report.html            the findings, to read
+              brief.html             with --brief: the result on one page
               campaigns.jsonl        one finding per line
               accounts.csv           one row per finding and account
               attributed.csv         with --state: accounts that filled known templates
@@ -225,7 +228,7 @@ def _result(
     from harvestdetect.report import write_outputs
 
     progress = partial(progress_bar, quiet=request.quiet)
-    write = partial(write_outputs, out=request.out)
+    write = partial(write_outputs, out=request.out, brief=request.brief)
     if request.state is None:
         detection = detect(dumps, settings=settings, progress=progress, notes=notes, seeds=seeds)
         write(detection)

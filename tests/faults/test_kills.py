@@ -207,6 +207,6 @@ def test_the_commands_that_write_are_all_there() -> None:
 
     reading = {"campaigns", "evaluate", "explain", "state verify", "health", "alerts test", "inspect"}
     killed = {"scan", "simulate", "calibrate", "state gc", "state forget", "state rebuild", "review", "schedule print"}
-    same = {"watch", "drill"}  # scan, and write as other commands do
-    new = {"pseudonym", "registry suggest", "export", "search"}  # may make new files or folders, each at once
+    same = {"watch", "drill", "serve"}  # scan, or judge, and write as other commands do
+    new = {"pseudonym", "registry suggest", "export", "brief", "search"}  # may make new files or folders, each at once
     assert names(cli) <= reading | killed | same | new
