@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.errors import InputError, UsageError
+from harvestdetect.evidence.shared_values import tag_key
+from harvestdetect.evidence.shared_values import tag_of as report_tag
 from harvestdetect.search import Found, is_current, open_search
 from harvestdetect.search.opened import Search
 from harvestdetect.state import open_state
@@ -101,6 +104,13 @@ def test_who_shares_a_card_by_its_value_and_by_its_tag(opened: Search) -> None:
     assert opened.sharing(tag.replace("#", " #").upper()) == by_tag
     assert "4242-0000" not in str(by_tag.values)
     assert opened.sharing("203.0.113.*").account_count == worlds.POOL
+
+
+def test_who_shares_a_value_by_its_tag_in_the_report(opened: Search) -> None:
+    cards = sorted({str(row["payment"]) for row in ROWS if "payment" in row})
+    tag = report_tag("payment", cards[1], tag_key(pa.array(cards)))
+    for given_as in (tag, f"4242… {tag}"):
+        assert opened.sharing(given_as) == opened.sharing(cards[1])
 
 
 def test_texts_are_hidden_unless_they_are_revealed(opened: Search) -> None:
