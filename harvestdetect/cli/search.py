@@ -21,8 +21,6 @@ __all__ = ["search"]
 
 MOST_BYTES: Final = 4_000_000
 """Most bytes of a file with a text to search for: a text has at most a million characters."""
-MOST_SEEDS: Final = 1_000
-"""Most accounts that are printed as seeds: those that a hunt takes."""
 _SHOWN: Final = 2_000
 """Most characters of a revealed text in the output for people."""
 
@@ -72,6 +70,7 @@ def search(folder: Path, text: str | None, file: Path | None, output: str, **giv
     """
     wanted = _wanted(text, file, given["account"], given["shares"])
     from harvestdetect.search import open_search
+    from harvestdetect.search.seeding import MOST_SEEDS, seed_lines
 
     quiet = given["quiet"]
     notes = (lambda sentence: None) if quiet else note
@@ -86,7 +85,7 @@ def search(folder: Path, text: str | None, file: Path | None, output: str, **giv
     if output == "json":
         json_answer(found, utf8=True)
     elif output == "seeds":
-        answer(_seeds(found, wanted, given["account"]), utf8=True)
+        answer(seed_lines(found, text=wanted, account=given["account"]), utf8=True)
     else:
         answer(_tables(found, named=given["account"] or given["shares"], by=given["by"]))
     return 0
@@ -137,15 +136,6 @@ def _read(file: Path) -> str:
     if "\0" in text:
         raise InputError(f"{name} has NUL characters, so it is no text; give the text of one prompt")
     return text
-
-
-def _seeds(found: Found, text: str, account: str | None) -> str:
-    """A line for ``scan --around`` with the text or the account that was asked for, or one for each account."""
-    from harvestdetect.util.escape import json_text
-
-    if text or account is not None:
-        return json_text({"text": text} if text else {"account": account}) + "\n"
-    return "".join(json_text({"account": one.account}) + "\n" for one in found.accounts)
 
 
 # ---------------------------------------------------------------- tables

@@ -19,6 +19,10 @@ __all__ = ["serve"]
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @click.option("--state", type=FOLDER, metavar="DIR", help="State of the scan; it keeps verdicts and earlier runs.")
 @click.option(
+    "--work", type=FOLDER, metavar="DIR",
+    help="The work folder of the scan, which the search needs.  [default: where the scan had it]",
+)  # fmt: skip
+@click.option(
     "--reviewer", "reviewers", multiple=True, metavar="NAME",
     help="Name of a person who may open the page; verdicts carry it. Repeat for more.  [default: the user]",
 )  # fmt: skip
@@ -39,8 +43,8 @@ __all__ = ["serve"]
     help="End after so many minutes without a request. 0: never.",
 )  # fmt: skip
 def serve(
-    folder: Path, state: Path | None, reviewers: tuple[str, ...], read_only: bool, address: str, port: int,
-    names: tuple[str, ...], certificate: Path | None, key: Path | None, idle: int,
+    folder: Path, state: Path | None, work: Path | None, reviewers: tuple[str, ...], read_only: bool, address: str,
+    port: int, names: tuple[str, ...], certificate: Path | None, key: Path | None, idle: int,
 ) -> int:  # fmt: skip
     """Show the findings in DIR, the folder that scan --out or scan --state named, in a browser of this machine.
 
@@ -63,7 +67,7 @@ def serve(
         certificate=certificate, key=key,
     )  # fmt: skip
     check_options(options)
-    desk = Desk(places_of(folder, state), read_only=read_only, title=shown(str(folder.absolute())))
+    desk = Desk(places_of(folder, state, work=work), read_only=read_only, title=shown(str(folder.absolute())))
     try:
         desk.load()
         run(desk, options, notes=note, tell=_tell)

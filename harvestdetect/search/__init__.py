@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harvestdetect.errors import InputError
 from harvestdetect.search.values import AccountHits, By, CampaignHits, Found, Hit, Searched, Value
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "Searched",
     "Value",
     "is_current",
+    "is_made",
     "open_search",
 ]
 
@@ -45,6 +47,7 @@ def open_search(
     folder: str | os.PathLike[str],
     *,
     work: str | os.PathLike[str] | None = None,
+    make: bool = True,
     progress: Progress | None = None,
     notes: Callable[[str], None] | None = None,
 ) -> Search:
@@ -53,12 +56,13 @@ def open_search(
     Args:
         folder: of ``scan --out`` (the scan had ``--work``), a state, or of ``--work``.
         work: the work folder, if it is not where the scan had it.
+        make: whether an index that is missing is made.
         progress: opens progress bars while an index is made.
         notes: called with a sentence for each decision that a reader should know.
 
     Raises:
         UsageError: there is no such folder, or nothing to search in it.
-        InputError: what the scan kept is gone, or its results are malformed.
+        InputError: what the scan kept is gone, its results are malformed, or there is no index and none may be made.
         LockedError: the index must be made, and another process is using the state.
         StateError: the state is damaged, or no run of it has finished.
         CacheError: the index cannot be written, or a prepared file is damaged.
@@ -76,6 +80,8 @@ def open_search(
     from harvestdetect.store.models import is_whole
 
     if not is_whole(home):
+        if not make:
+            raise InputError(f"the window of {place.folder} has no search index")
         with _locked(place):
             place = place_of(given, work=elsewhere)  # another process may have changed the window meanwhile
             home = _home(place)
@@ -89,8 +95,25 @@ def open_search(
     return Search(place, home, index, open_vectors(home, "wording"), campaigns, tell)
 
 
+def is_made(folder: str | os.PathLike[str], *, work: str | os.PathLike[str] | None = None) -> bool:
+    """Whether the window of a folder has an index. Only :func:`open_search` checks its bytes.
+
+    Args:
+        folder: as for :func:`open_search`.
+        work: as for :func:`open_search`.
+
+    Raises:
+        InputError, StateError, UsageError: as for :func:`open_search`.
+    """
+    from harvestdetect.search.place import place_of
+
+    return _home(place_of(Path(folder), work=None if work is None else Path(work))).is_dir()
+
+
 def is_current(search: Search) -> bool:
-    """Whether an open search still has the window of its folder. If not, it is to be opened again.
+    """Whether an open search still has the window of its folder, and its index is still there.
+
+    If not, it is to be opened again. An index is removed when an account is erased.
 
     Raises:
         InputError, StateError, UsageError: as for :func:`open_search`.
@@ -100,7 +123,7 @@ def is_current(search: Search) -> bool:
     place = search.place
     work = place.folder if place.findings is not None and not place.in_state else None
     now = place_of(place.findings or place.folder, work=work)
-    return _home(now).name == _home(place).name
+    return search.is_there() and _home(now).name == _home(place).name
 
 
 def _home(place: Place) -> Path:

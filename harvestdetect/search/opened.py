@@ -23,7 +23,7 @@ from harvestdetect.search.question import question_of
 from harvestdetect.search.sharing import matching_values, shown_value
 from harvestdetect.search.values import AccountHits, By, CampaignHits, Found, Hit, Searched, Value
 from harvestdetect.store.digests import locate
-from harvestdetect.store.models import is_whole, remove_indexes
+from harvestdetect.store.models import DIGESTS, is_whole, remove_indexes
 from harvestdetect.util.arrays import AnyArray, Bools, Floats32, Ints, ranges, unique
 from harvestdetect.util.ids import nearest as nearest_names
 from harvestdetect.util.ids import some
@@ -90,6 +90,7 @@ class Search:
         self._encoders: dict[By, Encoder] = {}
         self._campaigns = campaigns
         self._notes = notes
+        self._identity = _identity(folder)
         self._registry = registry_of(place.settings, notes)
 
     def __enter__(self) -> Search:
@@ -109,6 +110,10 @@ class Search:
     def place(self) -> Place:
         """What is searched."""
         return self._place
+
+    def is_there(self) -> bool:
+        """Whether the folder of the index is the one that was opened. It is removed when an account is erased."""
+        return self._identity is not None and _identity(self._folder) == self._identity
 
     # ------------------------------------------------------------ questions
 
@@ -424,6 +429,15 @@ def _shown(text: str, reveal: bool) -> str:
     # What is cut off is not redacted first: a text may have a million characters.
     clean = redact(text[: 4 * EXCERPT])
     return clean if len(clean) <= EXCERPT and len(text) <= 4 * EXCERPT else clean[: EXCERPT - 1] + "…"
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from another at its place: inode and time of change in nanoseconds; None if it is gone."""
+    try:
+        about = (folder / DIGESTS).stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_mtime_ns
 
 
 def _cut(text: str) -> str:

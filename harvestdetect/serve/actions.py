@@ -15,7 +15,7 @@ from harvestdetect.serve.render import EXPORTS, Answer, Visit, redirect, said
 from harvestdetect.serve.verdicts import Outcome, give, take_back
 from harvestdetect.state.verdicts import VerdictName
 
-__all__ = ["Show", "export", "find", "hide", "reveal", "undo", "verdict"]
+__all__ = ["MAX_REASON", "Show", "export", "find", "hide", "reveal", "undo", "verdict"]
 
 Show: TypeAlias = Callable[[], Answer]
 """Makes the answer, in the thread that reads."""
@@ -139,7 +139,8 @@ def _judging(desk: Desk, visit: Visit, act: Callable[[str], Outcome], draft: Dra
     try:
         outcome = act(campaign)
     except LockedError:
-        problem = "A scan is using the state, so nothing was saved. Your text is still here; try again when it is done."
+        who = "A scan is" if desk.search.making is None else "The index of a search is being made, which is"
+        problem = f"{who} using the state, so nothing was saved. Your text is still here; try again when it is done."
         return _refused(desk, visit, problem, draft, status=503)
     except UsageError as error:
         return _refused(desk, visit, f"Nothing was saved: {error}.", draft, status=400)

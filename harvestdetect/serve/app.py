@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from harvestdetect.errors import HarvestdetectError, UsageError
-from harvestdetect.serve import actions, comparing, views
+from harvestdetect.serve import actions, asking, comparing, views
 from harvestdetect.serve.desk import Desk
 from harvestdetect.serve.finding import finding
 from harvestdetect.serve.guard import FAILED
 from harvestdetect.serve.render import Answer, Visit, said, static
+from harvestdetect.serve.search_page import search
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 __all__ = ["application"]
+
+_LOOKS: Final = 60
+"""Looks at whether a question was answered, before a page says that it was not."""
+_PAUSE: Final = 0.025
+"""Seconds between two looks."""
 
 
 def application(desk: Desk) -> Starlette:
@@ -33,12 +39,13 @@ def application(desk: Desk) -> Starlette:
     pages = {
         "/": views.queue, "/status": views.status, "/finding/{campaign}": finding,
         "/account/{account}": views.account, "/runs": views.runs, "/runs/compare": comparing.compare,
-        "/audit": views.audit, "/static/{name}": _file,
+        "/search": search, "/audit": views.audit, "/static/{name}": _file,
     }  # fmt: skip
     forms = {
         "/find": actions.find, "/export": actions.export, "/finding/{campaign}/verdict": actions.verdict,
         "/finding/{campaign}/undo": actions.undo, "/finding/{campaign}/reveal": actions.reveal,
-        "/finding/{campaign}/hide": actions.hide,
+        "/finding/{campaign}/hide": actions.hide, "/search": asking.ask, "/search/reveal": asking.reveal_answer,
+        "/search/hide": asking.hide_answer, "/search/seeds": asking.seeds,
     }  # fmt: skip
     return Starlette(
         routes=[
@@ -68,9 +75,19 @@ def _form(desk: Desk, act: Callable[[Desk, Visit], actions.Show]) -> Callable[[R
     async def endpoint(request: Request) -> Response:
         visit = _visit(request)
         show = await asyncio.get_running_loop().run_in_executor(desk.writer, act, desk, visit)
+        if act is asking.ask:
+            await _for_a_moment(visit)
         return _response(await _read(desk, show, visit))
 
     return endpoint
+
+
+async def _for_a_moment(visit: Visit) -> None:
+    """Waits for the answer to a question, so that most answers are there on the first page. No thread waits."""
+    for _ in range(_LOOKS):
+        if visit.session.asked is None or visit.session.asked.answer.done():
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 def _missing(desk: Desk) -> Callable[[Request, Exception], Any]:

@@ -39,7 +39,8 @@ class Entry:
     """ISO 8601 in UTC."""
     who: str
     what: str
-    """``start``, ``enter``, ``verdict``, ``undo``, ``reveal`` or ``export``; ``verdict failed``, ``undo failed``."""
+    """``start``, ``enter``, ``verdict``, ``undo``, ``search``, ``reveal`` or ``export``; ``verdict failed``, ``undo
+    failed``."""
     campaign: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from harvestdetect.serve.audit import Audit
 from harvestdetect.serve.known import Known, StateReader
 from harvestdetect.serve.queue import Item, items_of
 from harvestdetect.serve.results import Keys, Results, read_results, stamp_of
+from harvestdetect.serve.searching import Searcher
 
 __all__ = ["Desk", "Moment", "Places", "places_of"]
 
@@ -29,6 +30,8 @@ class Places:
     out: Path | None
     """With the results of a scan."""
     state: Path | None
+    work: Path | None = None
+    """The work folder of the scan, if it is not where the scan had it."""
 
     @property
     def kept(self) -> Path:
@@ -66,6 +69,7 @@ class Desk:
 
     ``moment`` belongs to one thread, :attr:`reader`. New results are read in a thread of their own, so that pages go on
     showing the older ones, and say so. Verdicts are written in one thread, :attr:`writer`, one after the other.
+    :attr:`search` has a thread as well, because the index of a search may take long to make.
 
     Args:
         places: the folders.
@@ -82,6 +86,8 @@ class Desk:
         self.reader = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="verdicts")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="results")
+        folder = places.out or places.kept
+        self.search = Searcher(folder, state=places.state, work=places.work, read_only=read_only)
         self._loading: Future[Results] | None = None
         self._results: Results | None = None
         self._failed: tuple[tuple[tuple[int, int], ...], str] | None = None
@@ -103,6 +109,7 @@ class Desk:
 
     def close(self) -> None:
         """Ends the threads."""
+        self.search.close()
         if self._state is not None:
             self.reader.submit(self._state.close).result()
         for pool in (self.reader, self.writer, self._loader):
@@ -181,12 +188,13 @@ class Desk:
             self.account(account)
 
 
-def places_of(folder: Path, state: Path | None) -> Places:
+def places_of(folder: Path, state: Path | None, *, work: Path | None = None) -> Places:
     """The folders behind the arguments of the command.
 
     Args:
         folder: the results of a scan, or a state, or both in one.
         state: the state of these results; None if there is none, or ``folder`` is one.
+        work: the work folder of the scan; None: where the scan had it.
 
     Raises:
         InputError: the folder has neither results nor a state.
@@ -202,4 +210,4 @@ def places_of(folder: Path, state: Path | None) -> Places:
             f"nothing to show: {folder} {what}; give the folder that scan --out named (it has {FINDINGS}), or a state "
             f"(it has {DATABASE})"
         )
-    return Places(out=out, state=state or own)
+    return Places(out=out, state=state or own, work=work)

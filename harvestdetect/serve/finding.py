@@ -14,6 +14,7 @@ from harvestdetect.serve.desk import Desk, Moment
 from harvestdetect.serve.queue import Item, View, queue_of
 from harvestdetect.serve.render import Answer, Visit, page, redirect
 from harvestdetect.serve.results import hidden
+from harvestdetect.serve.search_page import words_of
 from harvestdetect.serve.verdicts import seen_of
 from harvestdetect.serve.views import Paged, missing
 
@@ -84,6 +85,7 @@ def finding(desk: Desk, visit: Visit, *, problem: str = "", draft: Draft | None 
         map=_map(moment, item),
         accounts=_accounts(desk, moment, item, visit.query.get("accounts", "1")),
         prompts=_prompts(desk, moment, item, visit.query.get("prompts", "1")),
+        searchable=[(i, name, words) for i, (name, words) in enumerate(words_of(desk, item)) if words],
         before=before, after=after, back=_back(visit.session.view), **_past(desk, moment, item),
     )  # fmt: skip
 

@@ -25,6 +25,8 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY: Final = 65_536
 """Bytes of the largest form."""
+LARGE: Final[Mapping[str, int]] = {"/search": 262_144}
+"""Path -> bytes of the largest form, where it is another."""
 MAX_ADDRESS: Final = 1_000
 """Bytes of the longest path with its query."""
 MAX_FIELDS: Final = 40
@@ -170,11 +172,11 @@ class Guard:
         kind = headers.get("content-type", "").split(";")[0].strip().lower()
         if kind != "application/x-www-form-urlencoded":
             raise _Refused(415, "Only forms are read.")
-        length = headers.get("content-length", "0")
-        if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY:
+        length, most = headers.get("content-length", "0"), LARGE.get(scope["path"], MAX_BODY)
+        if not length.isascii() or not length.isdigit() or int(length) > most:
             raise _Refused(413, "The form is too large.")
         try:
-            body = await asyncio.wait_for(_body(receive), BODY_SECONDS)
+            body = await asyncio.wait_for(_body(receive, most), BODY_SECONDS)
         except TimeoutError:
             raise _Refused(408, "The form did not arrive.") from None
         fields = _fields(body)
@@ -259,14 +261,15 @@ def _cookie(header: str, name: str) -> str:
     return ""
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, most: int) -> bytes:
+    """The body of a request of at most so many bytes."""
     body = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise _Refused(400, "The form did not arrive.")
         body += bytes(message.get("body", b""))
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise _Refused(413, "The form is too large.")
         if not message.get("more_body"):
             return body

@@ -33,7 +33,7 @@ EXPORTS: Final[Mapping[str, str]] = {
     "graphml": "GraphML graph of accounts and templates",
 }
 """Formats that the pages offer, and what they call them."""
-_PAGES: Final = (("/", "Findings"), ("/runs", "Runs"), ("/audit", "Audit log"))
+_PAGES: Final = (("/", "Findings"), ("/search", "Search"), ("/runs", "Runs"), ("/audit", "Audit log"))
 """Address and name of the pages that every page links to."""
 
 
@@ -157,6 +157,7 @@ def _environment() -> Any:
 
 
 _OWN: Final = frozenset(
-    f"{name}.html.j2" for name in ("base", "parts", "queue", "finding", "account", "runs", "compare", "audit", "said")
+    f"{name}.html.j2"
+    for name in ("base", "parts", "queue", "finding", "account", "runs", "compare", "audit", "said", "search")
 )
 """Templates of this room; all others are those of the report."""

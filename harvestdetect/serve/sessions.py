@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from harvestdetect.serve.queue import DEFAULT, View
+from harvestdetect.serve.searching import Asked
 
 __all__ = ["Session", "Sessions"]
 
@@ -30,6 +31,10 @@ class Session:
     """Campaigns whose texts are shown."""
     view: View = DEFAULT
     """What the queue showed last, for the way back and to the next finding."""
+    asked: Asked | None = None
+    """The last question of a search. Its text stays out of addresses as well."""
+    reason: str = ""
+    """The last reason for showing the texts of an answer, which the next form suggests."""
     notices: list[str] = field(default_factory=list)
     """Sentences for the next page."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -161,18 +162,18 @@ def _remarks(desk: Desk, moment: Moment) -> list[str]:
 
 def account(desk: Desk, visit: Visit) -> Answer:
     """The page of an account."""
-    moment = desk.moment()
-    name = moment.accounts.get(visit.path["account"])
-    if name is None or moment.results is None:
+    moment, key = desk.moment(), visit.path["account"]
+    name = moment.accounts.get(key)
+    if name is None:
         return missing(desk, visit)
-    try:
-        sent = _sent(moment, name)
-        found = explain_account(moment.results.scan, name, sent=sent)
-    except UsageError:  # it is in no scan any more
-        return missing(desk, visit)
+    found, sent = AccountExplanation(account=name, prompts=None, places=(), nearest=(), missing=()), None
+    if moment.results is not None:
+        with suppress(UsageError):  # the results do not name it: a search, or an earlier scan did
+            sent = _sent(moment, name)
+            found = explain_account(moment.results.scan, name, sent=sent)
     return page(
-        desk, visit, "account.html.j2", moment=moment, account=name, prompts=found.prompts, missing=found.missing,
-        places=_places(desk, moment, found), timeline=_account_timeline(sent or []),
+        desk, visit, "account.html.j2", moment=moment, account=name, account_key=key, prompts=found.prompts,
+        missing=found.missing, places=_places(desk, moment, found), timeline=_account_timeline(sent or []),
         back=_query(visit.session.view),
     )  # fmt: skip
 

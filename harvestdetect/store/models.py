@@ -21,9 +21,10 @@ from harvestdetect.util.disk import reason_of
 from harvestdetect.util.files import UnfinishedFolder, file_digest, flush_to_disk, set_modes, sweep
 from harvestdetect.util.retries import retried
 
-__all__ = ["SEARCH", "is_whole", "publish_folder", "remove_indexes"]
+__all__ = ["DIGESTS", "SEARCH", "is_whole", "publish_folder", "remove_indexes"]
 
 DIGESTS: Final = "digests.json"
+"""File of each such folder with the digests of all others."""
 SEARCH: Final = "search"
 """Folder of the search indexes of a state or a work folder. They hold the texts of a window, so they go wherever
 artifacts go."""

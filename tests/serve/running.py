@@ -101,10 +101,12 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path, state: Path | None = None, *, read_only: bool = False, **more: Any) -> Iterator[Server]:
+def running(
+    folder: Path, state: Path | None = None, *, work: Path | None = None, read_only: bool = False, **more: Any
+) -> Iterator[Server]:
     """Serves a folder until the end of the context."""
     notes: list[str] = []
-    desk = Desk(places_of(folder, state), read_only=read_only, title="a test")
+    desk = Desk(places_of(folder, state, work=work), read_only=read_only, title="a test")
     desk.load()
     options = Options(**{"port": 0, "reviewers": ("ann", "bob"), **more})
     with Serving(desk, options, notes=notes.append) as serving:
