@@ -19,7 +19,7 @@ from tests.state.nights import DAY, Nights
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium to show the pages in")
-PEOPLE = ("ann", "bob", "carol", "dan")
+PEOPLE = ("ann", "bob", "carol", "dan", "erin")
 SMALL = {"width": 420, "height": 800}
 
 
@@ -65,6 +65,7 @@ def test_a_browser_shows_everything(nights: Nights, made: Path, tmp_path: Path) 
             _keyboard_alone(browser, server)
             _without_javascript(browser, server)
             _small_and_accessible(browser, server)
+            _search(browser, server)
             _a_whole_case(browser, server, nights)
         hostile = shutil.copytree(made, tmp_path / "hostile")
         with running(hostile / "out", hostile / "state", reviewers=PEOPLE) as server:
@@ -92,6 +93,31 @@ def _hostile_texts(browser: Any, server: Server) -> None:
             assert page.title() != "owned", address
             assert page.locator("img, iframe, main script").count() == 0, address
             assert "onerror" in page.inner_text("body") or address == "/runs", "the text is shown as text"
+
+
+def _search(browser: Any, server: Server) -> None:
+    """From a finding to prompts like it, an account, and what else that sends; without JavaScript, and by keyboard."""
+    with visiting(browser, server, "erin", java_script_enabled=False) as page:
+        page.goto(first_finding(page))
+        page.click("text=Search for prompts like these")
+        page.wait_for_selector("text=By account", timeout=60_000)
+        assert page.url.endswith("/search#answer")
+        assert "near in wording" in page.inner_text("#answer")
+        assert page.locator("#campaigns a").count() >= 1
+        assert page.locator(".quote").count() == 0
+        page.fill("#reason", "case 9")
+        page.click("text=Show the texts")
+        assert "step by step" in page.inner_text(".hits") or "hidden assumption" in page.inner_text(".hits")
+        page.locator("#accounts a.who").first.click()
+        page.wait_for_url("**/account/*")
+        page.focus("text=What else does it send?")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("h2:has-text('sends')", timeout=60_000)
+        page.click("summary:has-text('Seeds')")
+        page.fill("#seeds-reason", "case 9")
+        with page.expect_download() as waiting:
+            page.click("text=Download")
+        assert Path(waiting.value.path()).read_text(encoding="utf-8").startswith('{"account": ')
 
 
 def _a_whole_case(browser: Any, server: Server, nights: Nights) -> None:
@@ -229,8 +255,16 @@ def _small_and_accessible(browser: Any, server: Server) -> None:
         account = page.locator("#accounts a").first.get_attribute("href")
         page.fill("#reason", "to see all of the page")
         page.click("text=Show the texts")
+        page.goto(finding)
+        page.click("text=Search for prompts like these")
+        page.wait_for_selector("text=By account", timeout=60_000)
+        page.fill("#reason", "to see all of the page")
+        page.click("text=Show the texts")
         large = {"width": 1280, "height": 900}
-        views = (("light", SMALL, ("/?show=all", finding, account, "/runs", "/audit")), ("dark", large, ("/", finding)))
+        views = (
+            ("light", SMALL, ("/?show=all", finding, account, "/search", "/runs", "/audit")),
+            ("dark", large, ("/", finding, "/search")),
+        )
         for scheme, size, addresses in views:
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size(size)

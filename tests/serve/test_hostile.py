@@ -38,6 +38,9 @@ def hostile_requests() -> list[tuple[str, str, dict[str, str], dict[str, str]]]:
             ("GET", "/?" + "&".join(f"{n}={quote(text[:80])}" for n in ("show", "tier", "sort", "page")), {}, {})
         )
         found.append(("POST", "/find", {"find": text}, {}))
+        found.append(("POST", "/search", {"kind": "account", "text": text, "account": text}, {}))
+        found.append(("POST", "/search", {"kind": text, "text": text, "by": text}, {}))
+        found.append(("POST", "/search/seeds", {"of": text, "reason": text}, {}))
         found.append(("POST", "/finding/c-0000000001/reveal", {"reason": text}, {}))
         fields = {"verdict": "unsure", "note": text, "expires": "", "seen": text}
         found.append(("POST", "/finding/c-0000000001/verdict", fields, {}))

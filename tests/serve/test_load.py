@@ -46,7 +46,7 @@ def test_pages_are_fast_with_many_findings(many: Path) -> None:
         assert found is not None
         ann.post("/find", {"find": "account-77-3"})
         paths = ["/", "/?show=all&page=7", "/?show=all&sort=accounts", "/finding/c-0000000007", found[0], "/runs"]
-        for path in (*paths, "/runs/compare?older=1&newer=2", "/audit", "/status"):
+        for path in (*paths, "/runs/compare?older=1&newer=2", "/search", "/audit", "/status"):
             took = []
             for _ in range(4):
                 start = time.perf_counter()

@@ -119,7 +119,16 @@ def test_hostile_texts_are_inert_on_every_page(ann: Client) -> None:
     fields = {"verdict": "unsure", "seen": "0-0", "note": HOSTILE.replace("\0", ""), "expires": ""}
     assert ann.post(f"{FIRST}/verdict", fields).status == 303
     ann.post("/find", {"find": HOSTILE})
-    addresses = ["/", "/?show=all", FIRST, f"{FIRST}?accounts=1", "/runs", "/runs/compare?older=1&newer=2", "/audit"]
+    addresses = [
+        "/",
+        "/?show=all",
+        FIRST,
+        f"{FIRST}?accounts=1",
+        "/runs",
+        "/runs/compare?older=1&newer=2",
+        "/search",
+        "/audit",
+    ]
     ann.post("/find", {"find": "u"})
     addresses += sorted(set(re.findall(r"/account/[0-9a-f]{20}", ann.get(FIRST).text)))
     ann.post("/find", {"find": HOSTILE})

@@ -15,6 +15,7 @@ from harvestdetect import search as searching
 from harvestdetect.errors import LockedError
 from harvestdetect.search import open_search
 from harvestdetect.serve.audit import AUDIT
+from harvestdetect.serve.searching import Searcher
 from harvestdetect.store.models import SEARCH, remove_indexes
 from tests.report.making import HOSTILE, make_detection, make_finding
 from tests.search import worlds
@@ -100,7 +101,8 @@ def test_from_an_account_to_those_who_share_its_card(ann: Client) -> None:
     page = ann.get(found[1]).text
     assert "What else does it send?" in page
     shown = answer(asked(ann, kind="account", account=found[1].removeprefix("/account/")))
-    assert "5 prompts of 1 account" in shown or "prompts of" in shown
+    assert re.search(r"\d+ prompts of \d+ accounts?, of 523 prompts", shown)
+    assert "What <span" in shown
     tag = re.search(r'name="text" value="(card#[0-9a-f]+)"', shown)
     assert tag is not None
     assert "4242-0000" not in shown, "values are masked"
@@ -237,8 +239,8 @@ def test_seeds_for_a_hunt(ann: Client, place: Path) -> None:
 
 
 def test_all_accounts_are_seeds_even_if_the_page_lists_fewer(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harvestdetect.serve.searching.SHOWN", 3)
-    monkeypatch.setattr("harvestdetect.serve.searching.Searcher.ask.__kwdefaults__", {"top": 3}, raising=False)
+    assert Searcher.ask.__kwdefaults__ is not None
+    monkeypatch.setitem(Searcher.ask.__kwdefaults__, "top", 3)
     page = asked(ann, text=NEAR)
     assert "21 more accounts are not listed" in page.text
     reply = ann.post("/search/seeds", {"of": "accounts", "reason": "r"})
@@ -296,7 +298,7 @@ def test_an_index_is_made_while_the_page_says_so(place: Path, monkeypatch: pytes
         assert "The first question makes an index" in ann.get("/search").text
         assert ann.post("/search", {"kind": "text", "text": NEAR}).status == 303
         page = ann.get("/search").text
-        assert '<meta http-equiv="refresh" content="4">' in page
+        assert '<meta http-equiv="refresh" content="4;url=/search">' in page
         assert "The index of all prompts of the window is being made, which began just now" in page
         assert ann.get("/").status == 200, "other pages go on"
         going.set()
