@@ -66,7 +66,7 @@ def asked(client: Client, **fields: str) -> Reply:
     """The page with the answer to a question."""
     reply = client.post("/search", {"kind": "text", **fields})
     assert (reply.status, reply.headers["location"]) == (303, "/search#answer"), reply.text
-    until(lambda: "Searching</h2>" not in client.get("/search").text)
+    until(lambda: "Searching</h2>" not in client.get("/search").text, seconds=60)
     return client.get("/search")
 
 
@@ -336,11 +336,11 @@ def test_a_state_that_a_scan_uses_is_said(ann: Client, place: Path, monkeypatch:
     def busy(*given: object) -> None:
         raise LockedError("another process is using the state")
 
-    monkeypatch.setattr(searching, "_make", busy)
-    page = asked(ann, text=NEAR)
+    with monkeypatch.context() as patched:
+        patched.setattr(searching, "_make", busy)
+        page = asked(ann, text=NEAR)
     assert "Nothing was searched: another process is using the state." in page.text
     assert "harvestdetect search" in page.text
-    monkeypatch.undo()
     assert "of 24 accounts" in asked(ann, text=NEAR).text
 
 
