@@ -1,0 +1,190 @@
+"""Profiles: in which cells of the wording space the prompts of a group lie.
+
+Two providers must cut the space alike without exchanging a text. So the cells come from the packaged model itself:
+spherical k-means over the vectors of its vocabulary, which is the same everywhere. Its principal axes may be turned or
+mirrored from machine to machine; the cells turn with them. Each text lies in its nearest cells.
+
+A cell holds thousands of texts on a subject, so it gives no text away. A profile has only cells in which enough
+accounts have prompts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from harvestdetect.corpus.by_prompt import PromptSegments
+from harvestdetect.data import Corpus
+from harvestdetect.signatures.values import Cell, Codebook
+from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, ranges, unit
+from harvestdetect.util.vectors import Rows
+
+if TYPE_CHECKING:
+    from harvestdetect.embed.static import StaticEncoder
+
+__all__ = ["Cells", "cells_of", "codebook_of", "fits", "profile_of", "shares_of", "similarity", "usual_shares"]
+
+CODEBOOK_VERSION: Final = 1
+"""Number that is raised when the same model would be cut otherwise."""
+CELLS: Final = 512
+"""Cells of the codebook. Chosen."""
+CELLS_EACH: Final = 4
+"""Nearest cells in which a text lies, so that two texts on both sides of a border have some in common. Chosen."""
+ROUNDS: Final = 8
+"""Iterations of k-means."""
+PROBES: Final = 24
+"""Tokens whose cosines show whether two models are the same."""
+PROBE_ROUNDING: Final = 4
+"""Hundredths by which two cosines of one model may differ on different machines. Chosen."""
+RAREST: Final = 1e-3
+"""Share of prompts that a cell counts as having at least, when rarity is computed."""
+ROWS_AT_ONCE: Final = 8_192
+"""Texts that are compared with the cells at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """The cells of one model."""
+
+    centres: Floats32
+    """float32[cells, d], unit rows."""
+    codebook: Codebook
+
+
+def codebook_of(encoder: StaticEncoder) -> Cells:
+    """The cells of the wording space of an encoder."""
+    return _cut(encoder)
+
+
+@lru_cache(maxsize=1)
+def _cut(encoder: StaticEncoder) -> Cells:
+    tokens, tokenizer = encoder.vocabulary()
+    used = np.flatnonzero(np.linalg.norm(tokens, axis=1) > 0)
+    points = unit(tokens[used])
+    rng = np.random.Generator(np.random.PCG64(CODEBOOK_VERSION))
+    centres = points[rng.choice(len(points), min(CELLS, len(points)), replace=False)]
+    for _ in range(ROUNDS):
+        nearest = (points @ centres.T).argmax(axis=1)
+        sums = np.zeros(centres.shape, np.float64)
+        np.add.at(sums, nearest, points)
+        length = np.linalg.norm(sums, axis=1, keepdims=True)
+        centres = np.where(length > 0, sums / np.maximum(length, 1e-9), centres).astype(np.float32)
+    probes = points[np.linspace(0, len(points) - 1, PROBES).astype(np.int64)]
+    cosine = np.rint(100 * (probes @ probes.T)[np.triu_indices(PROBES, 1)]).astype(np.int64)
+    return Cells(
+        centres=centres,
+        codebook=Codebook(
+            version=CODEBOOK_VERSION,
+            cells=len(centres),
+            tokenizer=hashlib.sha256(tokenizer.encode()).hexdigest(),
+            probe=tuple(int(np.clip(value, -100, 100)) for value in cosine),
+        ),
+    )
+
+
+def fits(one: Codebook, other: Codebook) -> bool:
+    """Whether two codebooks cut the space of the same model in the same way."""
+    same = (one.version, one.cells, one.tokenizer) == (other.version, other.cells, other.tokenizer)
+    if not same or len(one.probe) != len(other.probe):
+        return False
+    return all(abs(a - b) <= PROBE_ROUNDING for a, b in zip(one.probe, other.probe, strict=True))
+
+
+def cells_of(vectors: Rows, segments: AnyInts, cells: Cells) -> Ints:
+    """The nearest cells of some segments: int64[len(segments), CELLS_EACH].
+
+    Args:
+        vectors: float16[n, d], of all segments in the wording view.
+        segments: which of them.
+        cells: of the model that made the vectors.
+    """
+    each = min(CELLS_EACH, len(cells.centres))
+    found = np.empty((len(segments), each), np.int64)
+    for start in range(0, len(segments), ROWS_AT_ONCE):
+        part = segments[start : start + ROWS_AT_ONCE]
+        near = unit(vectors[part]) @ cells.centres.T
+        found[start : start + len(part)] = np.argpartition(-near, each - 1, axis=1)[:, :each]
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptCells:
+    """In which cells some prompts lie: one entry for each prompt and cell."""
+
+    row: Ints
+    """int64[m]: the prompt, as a position in the list that was asked about."""
+    cell: Ints
+    """int64[m]"""
+
+
+def _prompt_cells(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells) -> PromptCells:
+    start, stop = parts.start[prompts], parts.start[np.asarray(prompts) + 1]
+    segment = parts.segment[ranges(start, stop - start)]
+    row = np.repeat(np.arange(len(prompts)), stop - start)
+    distinct, back = np.unique(segment, return_inverse=True)
+    near = cells_of(vectors, distinct, cells)[back]
+    pair = np.unique(np.stack([np.repeat(row, near.shape[1]), near.ravel()]), axis=1)
+    return PromptCells(row=pair[0], cell=pair[1])
+
+
+def profile_of(
+    corpus: Corpus, parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells, *, least_accounts: int
+) -> tuple[Cell, ...]:
+    """The profile of a group, ready to be exported.
+
+    Args:
+        corpus: of the prompts.
+        parts: of every prompt.
+        prompts: of the group, without repeated rows.
+        vectors: float16[n, d], of all segments.
+        cells: of the model.
+        least_accounts: fewest accounts with prompts in a cell that is exported.
+    """
+    found = _prompt_cells(parts, prompts, vectors, cells)
+    account = corpus.prompts.account[prompts][found.row].astype(np.int64)
+    pair = np.unique(np.stack([found.cell, account]), axis=1)
+    accounts = np.bincount(pair[0], minlength=len(cells.centres))
+    share = np.bincount(found.cell, minlength=len(cells.centres)) / max(len(prompts), 1)
+    rounded = 5 * np.rint(200 * share).astype(np.int64)
+    kept = np.flatnonzero((accounts >= least_accounts) & (rounded > 0))
+    return tuple(Cell(cell=int(i), share=int(min(rounded[i], 1_000))) for i in kept)
+
+
+def shares_of(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells) -> Floats:
+    """The share of some prompts that lie in each cell: float64[cells]."""
+    found = _prompt_cells(parts, prompts, vectors, cells)
+    return np.bincount(found.cell, minlength=len(cells.centres)) / max(len(prompts), 1)
+
+
+def usual_shares(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells) -> Floats:
+    """The share of all prompts of a dump that lie in each cell: float64[cells]."""
+    total = np.zeros(len(cells.centres))
+    for start in range(0, len(prompts), ROWS_AT_ONCE):
+        part = prompts[start : start + ROWS_AT_ONCE]
+        total += len(part) * shares_of(parts, part, vectors, cells)
+    return total / max(len(prompts), 1)
+
+
+def similarity(profile: Sequence[Cell], shares: Floats, usual: Floats) -> float:
+    """How alike an exported profile and a group are: 0 to 1.
+
+    It is the cosine of the square roots of the shares (Hellinger 1909), each weighted by how rare the cell is among all
+    prompts of the dump. So what everybody asks about makes nobody alike.
+
+    Args:
+        profile: exported.
+        shares: float64[cells], of the group.
+        usual: float64[cells], of all prompts of the dump.
+    """
+    own = np.zeros(len(shares))
+    for one in profile:
+        own[one.cell] = one.share / 1_000
+    weight = np.log(1 / np.clip(usual, RAREST, 1))
+    left, right = np.sqrt(own) * weight, np.sqrt(shares) * weight
+    length = float(np.linalg.norm(left) * np.linalg.norm(right))
+    return float(left @ right) / length if length > 0 else 0.0
