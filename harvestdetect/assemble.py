@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harvestdetect.context import Context
-from harvestdetect.data import NO_TIME, Attributed, Detection
+from harvestdetect.data import NO_TIME, Attributed, Detection, SignatureFit
 from harvestdetect.dump.columns.names import NOTHING
 from harvestdetect.dump.reading_warnings import dump_warnings
 from harvestdetect.judge.calibration import Calibration, expected_findings
@@ -28,6 +28,7 @@ class Outcome:
     conclusions: Conclusions | None = None
     calibration: Calibration | None = None
     attributed: tuple[Attributed, ...] = ()
+    signatures: tuple[SignatureFit, ...] = ()
 
 
 def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> Detection:
@@ -78,6 +79,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
             times_wanted=context.settings.mapping.get("timestamp") != NOTHING,
         ),
         attributed=outcome.attributed,
+        signatures=outcome.signatures,
         preambles=read.preambles,
         **found,
     )

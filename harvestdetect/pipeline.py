@@ -15,7 +15,8 @@ from harvestdetect.context import Context, Progress, open_context
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
-from harvestdetect.data import Attributed, Detection, Family
+from harvestdetect.data import Attributed, Detection, Family, Finding, SignatureFit
+from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.errors import SettingsError
 from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.candidate import ScanData
@@ -28,10 +29,14 @@ from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import with_members
 from harvestdetect.judge.parting import parts_of
-from harvestdetect.judge.verdict import Scale, judge_candidates
+from harvestdetect.judge.triage import ranked
+from harvestdetect.judge.verdict import Judged, Scale, judge_candidates
 from harvestdetect.settings import Settings
+from harvestdetect.signatures.cells import codebook_of
+from harvestdetect.signatures.matching import Compared, Scanned, Shared, match_signatures
 from harvestdetect.stages import (
     PLAIN,
+    Embedded,
     Source,
     add_accounts,
     by_meaning,
@@ -67,6 +72,7 @@ def detect(
     leave_out: Sequence[Family] = (),
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
+    shared: Shared | None = None,
 ) -> Detection:
     """Finds campaigns in prompts.
 
@@ -78,6 +84,8 @@ def detect(
         leave_out: families of evidence that do not count, for ablations. Benign explanations still see their measures.
         signatures: templates of known campaigns; accounts that fill them are attributed to these campaigns.
         new_since: attribute only prompts from this time on (Unix seconds); None attributes all.
+        shared: signatures of other providers, see :func:`harvestdetect.signatures.open_signatures`. How they fit is in
+            ``Detection.signatures``; they change no finding.
 
     Raises:
         CalibrationError: ``settings.calibration`` cannot be read, or was made with other settings or models.
@@ -85,9 +93,12 @@ def detect(
         EncoderError: a model cannot be found, loaded or trusted.
         NeedsMemoryError: the scan needs more memory than ``settings.memory_gb``, or than there is.
         ScratchError: temporary files cannot be written.
+        SignatureError: ``shared`` needs another secret than the one that is given.
     """
     context = open_context(settings or Settings(), progress=progress, notes=notes, in_state=isinstance(source, Window))
-    return run_scan(source, context, leave_out=leave_out, signatures=signatures, new_since=new_since).detection
+    return run_scan(
+        source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, shared=shared
+    ).detection
 
 
 def estimated(source: Source, *, settings: Settings | None = None) -> Detection:
@@ -116,6 +127,7 @@ def run_scan(
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
     measure_all: bool = False,
+    shared: Shared | None = None,
 ) -> Scan:
     """Runs a scan and closes its engine; arguments as for :func:`detect`.
 
@@ -124,8 +136,9 @@ def run_scan(
     """
     with closing(context.engine):
         return _run(
-            source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all
-        )
+            source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all,
+            shared=shared,
+        )  # fmt: skip
 
 
 def _run(
@@ -136,6 +149,7 @@ def _run(
     signatures: Sequence[Signature],
     new_since: int | None,
     measure_all: bool,
+    shared: Shared | None,
 ) -> Scan:
     """The stages of a scan, one after the other; arguments as for :func:`run_scan`.
 
@@ -206,6 +220,11 @@ def _run(
         with context.stage("attribute"):
             attributed = attribute(signatures, corpus, wording.vectors, wording.encode, since=new_since)
 
+    fitting: tuple[SignatureFit, ...] = ()
+    if shared is not None:
+        with context.stage("signatures", blas_threads=1):
+            fitting = _shared_fits(shared, judged, conclusions.findings, scan, wording, context)
+
     outcome = Outcome(
         counts={
             "segments": len(corpus.text),
@@ -216,8 +235,38 @@ def _run(
         conclusions=conclusions,
         calibration=calibration,
         attributed=attributed,
+        signatures=fitting,
     )
     return Scan(detection=assemble(read, context, outcome), measured=judged.measured)
+
+
+def _shared_fits(
+    shared: Shared, judged: Judged, findings: Sequence[Finding], scan: ScanData, wording: Embedded, context: Context
+) -> tuple[SignatureFit, ...]:
+    """How the signatures of other providers fit; see :func:`harvestdetect.signatures.matching.match_signatures`."""
+    encoder = load_encoder("wording", settings=context.settings, notes=context.note, spare=context.cache)
+    names = dict(zip(ranked(judged.judgements), findings, strict=True))
+    compared = []
+    for i, campaign in enumerate(judged.campaigns):
+        finding = names.get(i)
+        compared.append(
+            Compared(
+                campaign_id=None if finding is None else finding.campaign_id,
+                tier=None if finding is None else finding.tier,
+                accounts=campaign.accounts,
+                prompts=campaign.prompts,
+            )
+        )
+    return match_signatures(
+        shared,
+        Scanned(
+            corpus=scan.corpus,
+            parts=scan.parts,
+            vectors=wording.vectors,
+            cells=codebook_of(encoder),
+            candidates=compared,
+        ),
+    )
 
 
 def _left_out(names: Sequence[Family], context: Context) -> frozenset[Family]:

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from harvestdetect.corpus.by_prompt import PromptSegments
-from harvestdetect.data import Corpus
+from harvestdetect.embed.encoders import Encoder
+from harvestdetect.embed.static import StaticEncoder
 from harvestdetect.signatures.values import Cell, Codebook
 from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, ranges, unit
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
-    from harvestdetect.embed.static import StaticEncoder
+    from scipy import sparse
 
-__all__ = ["Cells", "cells_of", "codebook_of", "fits", "profile_of", "shares_of", "similarity", "usual_shares"]
+__all__ = ["Cells", "cell_matrix", "cells_of", "codebook_of", "fits", "profile_of", "shares_of", "similarity"]
 
 CODEBOOK_VERSION: Final = 1
 """Number that is raised when the same model would be cut otherwise."""
@@ -35,12 +36,14 @@ CELLS: Final = 512
 """Cells of the codebook. Chosen."""
 CELLS_EACH: Final = 4
 """Nearest cells in which a text lies, so that two texts on both sides of a border have some in common. Chosen."""
-ROUNDS: Final = 8
+ROUNDS: Final = 5
 """Iterations of k-means."""
 PROBES: Final = 24
 """Tokens whose cosines show whether two models are the same."""
 PROBE_ROUNDING: Final = 4
 """Hundredths by which two cosines of one model may differ on different machines. Chosen."""
+SHARE_STEP: Final = 5
+"""Thousandths to which the share of a cell is rounded."""
 RAREST: Final = 1e-3
 """Share of prompts that a cell counts as having at least, when rarity is computed."""
 ROWS_AT_ONCE: Final = 8_192
@@ -56,13 +59,20 @@ class Cells:
     codebook: Codebook
 
 
-def codebook_of(encoder: StaticEncoder) -> Cells:
-    """The cells of the wording space of an encoder."""
+def codebook_of(encoder: Encoder) -> Cells:
+    """The cells of the wording space.
+
+    Args:
+        encoder: of the wording view.
+    """
+    assert isinstance(encoder, StaticEncoder), "the wording view has a static encoder"
     return _cut(encoder)
 
 
 @lru_cache(maxsize=1)
 def _cut(encoder: StaticEncoder) -> Cells:
+    from scipy import sparse
+
     tokens, tokenizer = encoder.vocabulary()
     used = np.flatnonzero(np.linalg.norm(tokens, axis=1) > 0)
     points = unit(tokens[used])
@@ -70,8 +80,9 @@ def _cut(encoder: StaticEncoder) -> Cells:
     centres = points[rng.choice(len(points), min(CELLS, len(points)), replace=False)]
     for _ in range(ROUNDS):
         nearest = (points @ centres.T).argmax(axis=1)
-        sums = np.zeros(centres.shape, np.float64)
-        np.add.at(sums, nearest, points)
+        chosen = sparse.csr_matrix((np.ones(len(points)), nearest, np.arange(len(points) + 1)))
+        sums = np.zeros(centres.shape)
+        sums[: chosen.shape[1]] = chosen.T @ points
         length = np.linalg.norm(sums, axis=1, keepdims=True)
         centres = np.where(length > 0, sums / np.maximum(length, 1e-9), centres).astype(np.float32)
     probes = points[np.linspace(0, len(points) - 1, PROBES).astype(np.int64)]
@@ -112,62 +123,51 @@ def cells_of(vectors: Rows, segments: AnyInts, cells: Cells) -> Ints:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptCells:
-    """In which cells some prompts lie: one entry for each prompt and cell."""
+def cell_matrix(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells) -> sparse.csr_matrix:
+    """Which prompts lie in which cells: float32[len(prompts), cells], ones. A prompt lies in the cells of its parts.
 
-    row: Ints
-    """int64[m]: the prompt, as a position in the list that was asked about."""
-    cell: Ints
-    """int64[m]"""
+    Args:
+        parts: of every prompt.
+        prompts: which of them.
+        vectors: float16[n, d], of all segments in the wording view.
+        cells: of the model that made the vectors.
+    """
+    from scipy import sparse
 
-
-def _prompt_cells(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells) -> PromptCells:
-    start, stop = parts.start[prompts], parts.start[np.asarray(prompts) + 1]
+    chosen = np.asarray(prompts, np.int64)
+    start, stop = parts.start[chosen], parts.start[chosen + 1]
     segment = parts.segment[ranges(start, stop - start)]
-    row = np.repeat(np.arange(len(prompts)), stop - start)
+    row = np.repeat(np.arange(len(chosen)), stop - start)
     distinct, back = np.unique(segment, return_inverse=True)
     near = cells_of(vectors, distinct, cells)[back]
     pair = np.unique(np.stack([np.repeat(row, near.shape[1]), near.ravel()]), axis=1)
-    return PromptCells(row=pair[0], cell=pair[1])
+    ones = np.ones(pair.shape[1], np.float32)
+    return sparse.csr_matrix((ones, (pair[0], pair[1])), shape=(len(chosen), len(cells.centres)))
 
 
-def profile_of(
-    corpus: Corpus, parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells, *, least_accounts: int
-) -> tuple[Cell, ...]:
+def shares_of(matrix: sparse.csr_matrix) -> Floats:
+    """The share of some prompts that lie in each cell: float64[cells].
+
+    Args:
+        matrix: rows of :func:`cell_matrix`.
+    """
+    return np.asarray(matrix.sum(axis=0), np.float64).ravel() / max(matrix.shape[0], 1)
+
+
+def profile_of(matrix: sparse.csr_matrix, account: AnyInts, *, least_accounts: int) -> tuple[Cell, ...]:
     """The profile of a group, ready to be exported.
 
     Args:
-        corpus: of the prompts.
-        parts: of every prompt.
-        prompts: of the group, without repeated rows.
-        vectors: float16[n, d], of all segments.
-        cells: of the model.
+        matrix: rows of :func:`cell_matrix`, of the prompts of the group without repeated rows.
+        account: of each of these prompts.
         least_accounts: fewest accounts with prompts in a cell that is exported.
     """
-    found = _prompt_cells(parts, prompts, vectors, cells)
-    account = corpus.prompts.account[prompts][found.row].astype(np.int64)
-    pair = np.unique(np.stack([found.cell, account]), axis=1)
-    accounts = np.bincount(pair[0], minlength=len(cells.centres))
-    share = np.bincount(found.cell, minlength=len(cells.centres)) / max(len(prompts), 1)
-    rounded = 5 * np.rint(200 * share).astype(np.int64)
+    row, cell = matrix.nonzero()
+    pair = np.unique(np.stack([cell.astype(np.int64), np.asarray(account, np.int64)[row]]), axis=1)
+    accounts = np.bincount(pair[0], minlength=matrix.shape[1])
+    rounded = SHARE_STEP * np.rint(1_000 / SHARE_STEP * shares_of(matrix)).astype(np.int64)
     kept = np.flatnonzero((accounts >= least_accounts) & (rounded > 0))
-    return tuple(Cell(cell=int(i), share=int(min(rounded[i], 1_000))) for i in kept)
-
-
-def shares_of(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells) -> Floats:
-    """The share of some prompts that lie in each cell: float64[cells]."""
-    found = _prompt_cells(parts, prompts, vectors, cells)
-    return np.bincount(found.cell, minlength=len(cells.centres)) / max(len(prompts), 1)
-
-
-def usual_shares(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: Cells) -> Floats:
-    """The share of all prompts of a dump that lie in each cell: float64[cells]."""
-    total = np.zeros(len(cells.centres))
-    for start in range(0, len(prompts), ROWS_AT_ONCE):
-        part = prompts[start : start + ROWS_AT_ONCE]
-        total += len(part) * shares_of(parts, part, vectors, cells)
-    return total / max(len(prompts), 1)
+    return tuple(Cell(cell=int(i), share=int(rounded[i])) for i in kept)
 
 
 def similarity(profile: Sequence[Cell], shares: Floats, usual: Floats) -> float:

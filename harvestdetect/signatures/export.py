@@ -23,7 +23,6 @@ from harvestdetect.corpus.by_prompt import first_rows, parts_by_prompt
 from harvestdetect.data import TIERS, Corpus, Template, Tier
 from harvestdetect.dump import read_dumps
 from harvestdetect.embed.encoders import load_encoder
-from harvestdetect.embed.static import StaticEncoder
 from harvestdetect.errors import InputError, SettingsError, UsageError
 from harvestdetect.report.read import converted, json_lines, run_of, short
 from harvestdetect.settings import Settings, load_settings
@@ -131,7 +130,6 @@ def export_signatures(
         rows = _rows(request.folder, read, files)
         wording = embed("wording", corpus, np.arange(len(corpus.text), dtype=np.int32), context)
     encoder = load_encoder("wording", settings=settings, spare=context.cache)
-    assert isinstance(encoder, StaticEncoder), "the wording view has a static encoder"
     parts = parts_by_prompt(corpus)
     outside = np.ones(len(corpus.prompts.accounts), bool)
     outside[corpus.prompts.account[np.concatenate([np.empty(0, np.int64), *rows.campaigns.values()])]] = False

@@ -20,7 +20,7 @@ import numpy as np
 
 from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.data import Corpus
-from harvestdetect.signatures.cells import Cells, profile_of
+from harvestdetect.signatures.cells import Cells, cell_matrix, profile_of
 from harvestdetect.signatures.shingles import Senders, find_shingles, senders_of, shingles_of, words_of
 from harvestdetect.signatures.traits import form_of, list_of, sizes_of, tempo_of
 from harvestdetect.signatures.values import Run, SignedCampaign, TemplateShape
@@ -150,7 +150,8 @@ def _described(
         targets=group.targets,
         templates=tuple(templates),
         profile=profile_of(
-            corpus, parts, prompts, seen.vectors, seen.cells, least_accounts=naming.least_accounts
+            cell_matrix(parts, prompts, seen.vectors, seen.cells), corpus.prompts.account[prompts],
+            least_accounts=naming.least_accounts,
         ),
         form=form_of(corpus, parts, prompts),
         tempo=tempo_of(corpus, prompts),
@@ -159,9 +160,7 @@ def _described(
     )  # fmt: skip
 
 
-def _kept(
-    wanted: _Wanted, number: Mapping[str, int], sent: Senders, seen: Seen, naming: Naming
-) -> frozenset[str]:
+def _kept(wanted: _Wanted, number: Mapping[str, int], sent: Senders, seen: Seen, naming: Naming) -> frozenset[str]:
     """The shingles that pass the three tests of this module."""
     found = set()
     for shingle in set(wanted.shingles):
