@@ -29,6 +29,7 @@ from harvestdetect.cli.review import campaigns, review
 from harvestdetect.cli.run import NAME, run
 from harvestdetect.cli.scan import scan
 from harvestdetect.cli.schedule import schedule
+from harvestdetect.cli.signatures import signatures
 from harvestdetect.cli.simulate import simulate
 from harvestdetect.cli.state import state
 from harvestdetect.cli.watch import watch
@@ -67,6 +68,6 @@ def cli() -> None:
 
 for command in (
     *(scan, inspect, calibrate, drill, simulate, evaluate, explain, export),
-    *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry),
+    *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry, signatures),
 ):
     cli.add_command(command)

@@ -18,6 +18,7 @@ from harvestdetect.report.files import (
     detection_json,
     rejects_jsonl,
     run_json,
+    signatures_jsonl,
     write_outputs,
 )
 from harvestdetect.report.html import html_report
@@ -38,6 +39,7 @@ __all__ = [
     "html_report",
     "rejects_jsonl",
     "run_json",
+    "signatures_jsonl",
     "summary_table",
     "write_outputs",
 ]

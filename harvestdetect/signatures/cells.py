@@ -151,7 +151,8 @@ def shares_of(matrix: sparse.csr_matrix) -> Floats:
     Args:
         matrix: rows of :func:`cell_matrix`.
     """
-    return np.asarray(matrix.sum(axis=0), np.float64).ravel() / max(matrix.shape[0], 1)
+    total: Floats = np.asarray(matrix.sum(axis=0), np.float64).ravel()
+    return total / max(matrix.shape[0], 1)
 
 
 def profile_of(matrix: sparse.csr_matrix, account: AnyInts, *, least_accounts: int) -> tuple[Cell, ...]:

@@ -40,7 +40,7 @@ from harvestdetect.signatures.values import (
     Issuer,
 )
 from harvestdetect.stages import PLAIN, Read, embed, load_references
-from harvestdetect.util.arrays import AnyInts, Ints
+from harvestdetect.util.arrays import Bools, Ints
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -285,10 +285,10 @@ def _places(corpus: Corpus) -> dict[tuple[int, int], int]:
     return {pair: row for row, pair in enumerate(zip(prompts.file.tolist(), prompts.line.tolist(), strict=True))}
 
 
-def _group(line: _Line, own: str, rows: _Rows, once: Any) -> Group:
+def _group(line: _Line, own: str, rows: _Rows, once: Bools) -> Group:
     none = np.empty(0, np.int64)
 
-    def counted(found: AnyInts) -> AnyInts:
+    def counted(found: Ints) -> Ints:
         return found[once[found]]
 
     return Group(

@@ -5,8 +5,11 @@ texts themselves, whatever the scan took for fixed:
 
 * At least ``least_accounts`` accounts of the campaign sent it.
 * At least half of the prompts of its template contain it.
-* Of all accounts in the dump that sent it and are in no finding, there are no more than accounts of the campaign. What
-  everybody sends, such as the default prompt of a framework, is not the campaign's, and would accuse others.
+* Of all accounts in the dump that sent it and are in no finding, there are no more than a fifth of those of the
+  campaign. What everybody sends, such as the default prompt of a framework, is not the campaign's, and would accuse
+  others.
+
+A template is exported if it makes a tenth of the prompts, and if enough of its words are left.
 """
 
 from __future__ import annotations
@@ -32,8 +35,10 @@ __all__ = ["Group", "GroupTemplate", "Naming", "Seen", "describe_groups"]
 
 KEPT_BY: Final = 0.5
 """Share of the prompts of a template that must contain a shingle. Chosen."""
-OUTSIDERS: Final = 1.0
+OUTSIDERS: Final = 0.2
 """Most accounts outside all findings that sent a shingle, for each account of the campaign that did. Chosen."""
+LEAST_SHARE: Final = 0.1
+"""Share of the campaign's prompts that a template must have. Chosen."""
 SHARE_PARTS: Final = 20
 """Parts of the whole to which the share of a template is rounded."""
 
@@ -188,7 +193,7 @@ def _shape(words: _Words, kept: frozenset[str], share: float, naming: Naming) ->
                 text=" ".join(w if s else "?" for w, s in zip(run, shown, strict=True)) if naming.reveal else None,
             )
         )
-    if covered < SHARED_WORDS:
+    if covered < SHARED_WORDS or share < LEAST_SHARE:
         return None
     rounded = 1_000 // SHARE_PARTS * round(SHARE_PARTS * share)
     return TemplateShape(share=rounded, begins=words.begins, ends=words.ends, runs=tuple(runs))

@@ -295,7 +295,7 @@ def _matched(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
     for candidate in dump.scanned.candidates:
         if candidate.campaign_id is None:
             continue
-        both = np.intersect1d(fitting, candidate.accounts)
+        both = np.intersect1d(fitting, candidate.accounts).astype(np.int64)
         enough = len(both) >= HALF * min(len(candidate.accounts), max(len(fitting), 1))
         if len(both) >= LEAST_ACCOUNTS and enough:
             found.append(_fit(one, filled, texts, dump, accounts=both, candidate=candidate, rest=others))
