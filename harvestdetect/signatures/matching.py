@@ -35,7 +35,7 @@ from harvestdetect.util.vectors import Rows
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Compared", "Scanned", "Shared", "check_secret", "match_signatures"]
+__all__ = ["Compared", "Scanned", "Shared", "check_secret", "match_signatures", "rising"]
 
 FITS: Final = 0.5
 """Weighted share of a template's shingles that a prompt must contain. Chosen."""
@@ -265,12 +265,12 @@ def _order(numbers: Ints, found: Found) -> float:
     for start, stop in list(zip(edge[:-1].tolist(), edge[1:].tolist(), strict=True))[::steps]:
         if stop - start >= LEAST_FOUND:
             by_place = np.argsort(place[start:stop], kind="stable")
-            longest += _rising([rank[int(one)] for one in shingle[start:stop][by_place]])
+            longest += rising([rank[int(one)] for one in shingle[start:stop][by_place]])
             total += stop - start
     return longest / total if total else math.nan
 
 
-def _rising(values: Sequence[int]) -> int:
+def rising(values: Sequence[int]) -> int:
     """The length of the longest rising subsequence."""
     ends: list[int] = []
     for value in values:
