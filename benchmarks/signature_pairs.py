@@ -42,13 +42,13 @@ def lay_side(world: World, side: int, *, half: Half, seed: int, rows: int, data:
     common, own = f"{half}-{seed}", f"{half}-{seed}-side-{side}"
     first = plan(world, rows=rows, seed=common)
     planned = first if side == 0 else replace(first, innocents=plan(world, rows=rows, seed=own).innocents)
-    wanted = SIDES * planned.background
+    wanted = SIDES * first.background  # the same texts for both sides, so that both draw alike
     key = f"{world}-{common}"
     texts = (
         toy_sources(seed=key, rows=wanted) if data is None else world_sources(data, half=half, seed=key, rows=wanted)
     )
-    scene = _scene(planned_scene=open_scene(first, _side(texts, 0), half=half, seed=common, metadata=True), side=side,
-                   own=open_scene(planned, _side(texts, side), half=half, seed=own, metadata=True))  # fmt: skip
+    scene = open_scene(planned, _side(texts, side), half=half, seed=own, metadata=True)
+    _share(open_scene(first, _side(texts, 0), half=half, seed=common, metadata=True), scene)
     # what the campaigns send is drawn first and by a seed of its own, so innocent groups leave it to them
     writers = campaign_writers(scene, seed=common)
     scene.rng.seed(own)
@@ -62,12 +62,11 @@ def lay_side(world: World, side: int, *, half: Half, seed: int, rows: int, data:
     return finish(scene.ground, identity=lambda: ids.ordinary(program=True))
 
 
-def _scene(*, planned_scene: Scene, side: int, own: Scene) -> Scene:
-    """The scene of a side, with what several groups share taken from the first one."""
-    own.popular, own.grader = planned_scene.popular, planned_scene.grader
-    own.harness, own.harness_client = planned_scene.harness, planned_scene.harness_client
-    own.phrasings, own.rewordings = list(planned_scene.phrasings), list(planned_scene.rewordings)
-    return own
+def _share(first: Scene, own: Scene) -> None:
+    """Gives a side what several groups share in the first scene of the pair."""
+    own.popular, own.grader = first.popular, first.grader
+    own.harness, own.harness_client = first.harness, first.harness_client
+    own.phrasings, own.rewordings = list(first.phrasings), list(first.rewordings)
 
 
 def _side(texts: WorldSources, side: int) -> WorldSources:

@@ -57,6 +57,7 @@ docs/nightly
 docs/state
 docs/alerts
 docs/exports
+docs/signatures
 docs/schedule
 docs/shapes
 docs/engines

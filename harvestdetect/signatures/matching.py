@@ -4,8 +4,11 @@ Words of templates are looked for in every text, whatever was clustered. A promp
 template's shingles, each weighted by its rarity in this dump. The accounts that sent such prompts are then compared
 with the findings.
 
+Innocent people may send the same words, such as a prompt that is public. So accounts in no finding count only if the
+form of their prompts, their tempo and their list are like the campaign's as well.
+
 A profile says what prompts are about, and innocent people ask about the same. So a profile alone fits findings only,
-and only if it fits them clearly better than every other candidate.
+only those that no words explain, and only if it fits one clearly better than all others.
 
 Nothing here changes a finding, a tier or an order.
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -46,7 +49,11 @@ HALF: Final = 0.5
 PROFILE_FITS: Final = 0.7
 """Likeness of profiles from which a profile fits. Chosen."""
 CLEARLY: Final = 1.1
-"""Least ratio of the likeness of a finding to that of any other candidate. Chosen."""
+"""Least ratio of the likeness of a finding to that of any other finding. Chosen."""
+ALSO_LIKE: Final = 0.05
+"""Most of the other candidates that may be as like, as a share of them. Chosen."""
+SHAPE_FITS: Final = 0.75
+"""Mean likeness of form, tempo and list from which accounts in no finding count. Chosen."""
 OVERLAP: Final = 0.1
 """Share of common accounts from which two candidates are not compared as different ones. Chosen."""
 ORDERED_PARTS: Final = 200
@@ -128,15 +135,21 @@ def match_signatures(shared: Shared, scanned: Scanned) -> tuple[SignatureFit, ..
     for file in files:
         by_hashing.setdefault(file.content.hashing, []).append(file)
     found: list[SignatureFit] = []
+    signatures: list[_One] = []
     for hashing, own in by_hashing.items():
         texts = _Texts.of(dump, own, hashing, secret)
         for file in own:
             comparable = fits(file.content.codebook, scanned.cells.codebook)
             for campaign in file.content.campaigns:
-                one = _One(issuer=file.issuer, campaign=campaign, comparable=comparable)
-                found += _matched(one, texts, dump)
-    order = {one: i for i, one in enumerate(sorted({(f.issuer, f.signature) for f in found}))}
-    return tuple(sorted(found, key=lambda f: (order[f.issuer, f.signature], f.campaign_id is None, -f.accounts)))
+                signatures.append(_One(issuer=file.issuer, campaign=campaign, comparable=comparable))
+                found += _by_words(signatures[-1], texts, dump)
+    taken = {fit.campaign_id for fit in found}
+    sure = {(fit.issuer, fit.signature) for fit in found if fit.campaign_id is not None}
+    for one in signatures:
+        if (one.issuer, one.campaign.id) not in sure:
+            found += _by_profile(one, dump, taken)
+    place = {one: i for i, one in enumerate(sorted({(f.issuer, f.signature) for f in found}))}
+    return tuple(sorted(found, key=lambda f: (place[f.issuer, f.signature], f.campaign_id is None, -f.accounts)))
 
 
 # ---------------------------------------------------------------- what is searched
@@ -282,8 +295,8 @@ def rising(values: Sequence[int]) -> int:
 # ---------------------------------------------------------------- groups
 
 
-def _matched(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
-    """All fits of one signature."""
+def _by_words(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
+    """What the words of one signature fit."""
     filled = _filled(one.campaign, texts, dump)
     account = dump.scanned.corpus.prompts.account.astype(np.int64)
     reached = np.zeros(len(dump.scanned.corpus.prompts.accounts))
@@ -301,9 +314,11 @@ def _matched(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
             found.append(_fit(one, filled, texts, dump, accounts=both, candidate=candidate, rest=others))
             left = np.setdiff1d(left, candidate.accounts)
     if len(left) >= LEAST_ACCOUNTS:
-        found.append(_fit(one, filled, texts, dump, accounts=left, candidate=None, rest=others))
-    known = {fit.campaign_id for fit in found}
-    return found + [fit for fit in _by_profile(one, texts, filled, dump) if fit.campaign_id not in known]
+        others_fit = _fit(one, filled, texts, dump, accounts=left, candidate=None, rest=others)
+        shape = (others_fit.form, others_fit.tempo, others_fit.list_shape)
+        if np.nanmean(shape) >= SHAPE_FITS:
+            found.append(others_fit)
+    return found
 
 
 def _fit(
@@ -324,31 +339,44 @@ def _fit(
     )  # fmt: skip
 
 
-def _by_profile(one: _One, texts: _Texts, filled: _Filled, dump: _Dump) -> list[SignatureFit]:
-    """Findings that the profile alone fits."""
+def _by_profile(one: _One, dump: _Dump, taken: Collection[str | None]) -> list[SignatureFit]:
+    """The finding that the profile alone fits, if there is one.
+
+    Args:
+        one: the signature.
+        dump: the scan.
+        taken: findings that the words of some signature fit.
+    """
     if not one.comparable or dump.matrix is None or not one.campaign.profile:
         return []
     candidates = dump.scanned.candidates
-    like = [similarity(one.campaign.profile, shares, dump.usual) for shares in dump.shares]
-    found = []
-    for i, candidate in enumerate(candidates):
-        if candidate.campaign_id is None or like[i] < PROFILE_FITS:
-            continue
-        others = [
-            value
-            for value, other in zip(like, candidates, strict=True)
-            if len(np.intersect1d(other.accounts, candidate.accounts)) < OVERLAP * len(other.accounts)
-        ]
-        rest = max(others, default=0.0)
-        if like[i] >= CLEARLY * rest:
-            prompts = candidate.prompts[dump.once[candidate.prompts]]
-            found.append(
-                _measured(
-                    one, dump, prompts, by="profile", candidate=candidate, accounts=len(candidate.accounts), rest=rest,
-                    words=math.nan, order=math.nan, shingles=len(filled.numbers), found=0, members=(),
-                )
-            )  # fmt: skip
-    return found
+    like = np.array([similarity(one.campaign.profile, shares, dump.usual) for shares in dump.shares])
+    free = [i for i, c in enumerate(candidates) if c.campaign_id is not None and c.campaign_id not in taken]
+    if not free:
+        return []
+    best = max(free, key=lambda i: float(like[i]))
+    chosen = candidates[best]
+    apart = [
+        i
+        for i, other in enumerate(candidates)
+        if len(np.intersect1d(other.accounts, chosen.accounts)) < OVERLAP * len(other.accounts)
+    ]
+    rest = max((float(like[i]) for i in apart if i in free), default=0.0)
+    as_like = float(np.mean(like[apart] >= like[best])) if apart else 0.0
+    if like[best] < PROFILE_FITS or like[best] < CLEARLY * rest or as_like > ALSO_LIKE:
+        return []
+    prompts = chosen.prompts[dump.once[chosen.prompts]]
+    return [
+        _measured(
+            one, dump, prompts, by="profile", candidate=chosen, accounts=len(chosen.accounts), rest=rest,
+            words=math.nan, order=math.nan, shingles=_shingles(one.campaign), found=0, members=(),
+        )
+    ]  # fmt: skip
+
+
+def _shingles(campaign: SignedCampaign) -> int:
+    """The number of different shingles of a signature."""
+    return len({one for template in campaign.templates for run in template.runs for one in run.shingles})
 
 
 def _measured(
