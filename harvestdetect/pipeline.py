@@ -33,7 +33,7 @@ from harvestdetect.judge.triage import ranked
 from harvestdetect.judge.verdict import Judged, Scale, judge_candidates
 from harvestdetect.settings import Settings
 from harvestdetect.signatures.cells import codebook_of
-from harvestdetect.signatures.matching import Compared, Scanned, Shared, match_signatures
+from harvestdetect.signatures.matching import Compared, Scanned, Shared, check_secret, match_signatures
 from harvestdetect.stages import (
     PLAIN,
     Embedded,
@@ -134,6 +134,8 @@ def run_scan(
     With ``measure_all``, every candidate is measured anew: of an earlier scan only prepared files, vectors and
     neighbours are used.
     """
+    if shared is not None:
+        check_secret(shared)
     with closing(context.engine):
         return _run(
             source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all,

@@ -243,8 +243,9 @@ def _shared(request: _Request) -> Shared | None:
     secret = None if place is None else read_secret(place)
     if place is not None and others_may_read(place) and not request.quiet:
         note(f"other users can read {place}; chmod 600 {quoted(place)} keeps the secret")
-    check_secret(files, secret)
-    return Shared(files=files, secret=secret)
+    shared = Shared(files=files, secret=secret)
+    check_secret(shared)
+    return shared
 
 
 def _result(

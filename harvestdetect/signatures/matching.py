@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -98,14 +98,14 @@ class Shared:
     """The secret with which they hash, if the user has it."""
 
 
-def check_secret(files: Iterable[Opened], secret: bytes | None) -> None:
+def check_secret(shared: Shared) -> None:
     """Checks that the hashes of all files can be computed.
 
     Raises:
         SignatureError: a file needs another secret than the one that is given.
     """
-    own = "" if secret is None else fingerprint(secret)
-    for file in files:
+    own = "" if shared.secret is None else fingerprint(shared.secret)
+    for file in shared.files:
         needed = file.content.hashing.secret
         if file.content.hashing.method == "hmac-sha256" and needed != own:
             what = f"the secret in use is {own}" if own else "none is given"
@@ -129,7 +129,7 @@ def match_signatures(shared: Shared, scanned: Scanned) -> tuple[SignatureFit, ..
         SignatureError: see :func:`check_secret`.
     """
     files, secret = shared.files, shared.secret
-    check_secret(files, secret)
+    check_secret(shared)
     dump = _Dump.of(scanned, any(fits(f.content.codebook, scanned.cells.codebook) for f in files))
     by_hashing: dict[Hashing, list[Opened]] = {}
     for file in files:

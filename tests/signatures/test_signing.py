@@ -81,7 +81,7 @@ def test_any_change_is_noticed(number: int, keyed: tuple[Exported, bytes]) -> No
         opened(json.dumps(plain).encode(), name="x")
 
 
-@given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
+@given(place=st.integers(min_value=0), by=st.integers(min_value=1, max_value=255))
 def test_any_changed_byte_is_noticed(place: int, by: int, keyed: tuple[Exported, bytes]) -> None:
     raw = bytearray(keyed[1])
     raw[place % (len(raw) - 1)] ^= by
