@@ -151,8 +151,8 @@ def shares_of(matrix: sparse.csr_matrix) -> Floats:
     Args:
         matrix: rows of :func:`cell_matrix`.
     """
-    total: Floats = np.asarray(matrix.sum(axis=0), np.float64).ravel()
-    return total / max(matrix.shape[0], 1)
+    total = np.asarray(matrix.sum(axis=0), np.float64).ravel()
+    return np.asarray(total / max(matrix.shape[0], 1), np.float64)
 
 
 def profile_of(matrix: sparse.csr_matrix, account: AnyInts, *, least_accounts: int) -> tuple[Cell, ...]:

@@ -7,13 +7,21 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from harvestdetect import read_dumps
+from harvestdetect.context import open_context
+from harvestdetect.corpus.by_prompt import parts_by_prompt
+from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.signatures import Exported
+from harvestdetect.signatures.cells import codebook_of
 from harvestdetect.signatures.keys import read_secret
+from harvestdetect.signatures.making import Group, GroupTemplate, Naming, Seen, describe_groups
 from harvestdetect.signatures.shingles import hasher, shingles_of, words_of
+from harvestdetect.stages import PLAIN
 from tests.signatures.conftest import Issuer
-from tests.signatures.providers import FEW, POPULAR, fillings, lay, scan
+from tests.signatures.providers import FEW, POPULAR, SETTINGS, fillings
 
 
 def prompts_of(issuer: Issuer) -> list[str]:
@@ -136,20 +144,32 @@ def test_a_secret_is_needed_to_try_words(keyed: tuple[Exported, bytes]) -> None:
         assert not {hash_of(s) for s in shingles_of(words_of(POPULAR), content.hashing.words)} & hashes
 
 
-def test_a_template_of_everybody_is_not_exported(issuer: Issuer, tmp_path: Path, cache: Path) -> None:
+def test_words_of_everybody_are_not_exported(issuer: Issuer, cache: Path) -> None:
     """If others send the same words, they are not the campaign's and would accuse these others."""
-    dump = lay(tmp_path / "dump.jsonl", 1)
-    lines = dump.read_text(encoding="utf-8").splitlines(keepends=True)
-    others = [
-        {"account": f"other-{i}", "timestamp": 1_780_000_000 + 977 * i, "prompt": f"{POPULAR.capitalize()}. Note {i}."}
-        for i in range(60)
-    ]
-    dump.write_text("".join([*lines, *(json.dumps(row) + "\n" for row in others)]), encoding="utf-8")
-    out = scan(dump, tmp_path / "out", cache)
-    members = (out / "accounts.csv").read_text(encoding="utf-8")
-    assert "pool-" in members
-    assert "other-" not in members
-    exported, _ = Issuer(
-        folder=tmp_path, dump=dump, out=out, key=issuer.key, public=issuer.public, secret=issuer.secret
-    ).export(tier="watch")
-    assert not hashes_of(exported)
+    settings = SETTINGS.replace(cache=cache)
+    context = open_context(settings)
+    corpus = PLAIN.read(read_dumps([str(issuer.dump)], settings=settings), context, registry=None).corpus
+    encoder = load_encoder("wording", settings=settings)
+    names = corpus.prompts.accounts.to_pylist()
+    own = {i for i, name in enumerate(names) if name.startswith("pool-") and int(name.rsplit("-", 1)[1]) < 20}
+    prompts = np.flatnonzero(np.isin(corpus.prompts.account, sorted(own)))
+    group = Group(
+        id="s-" + "0" * 12, targets=(), prompts=prompts,
+        templates=(GroupTemplate(words=("Explain", None, POPULAR), prompts=prompts),),
+    )  # fmt: skip
+    naming = Naming(size=3, hash_of=str.upper, least_accounts=5)
+
+    def exported(outsiders: int) -> list[str]:
+        """The words that leave if so many accounts that send them too are in no finding."""
+        others = [i for i, name in enumerate(names) if name.startswith("pool-") and i not in own]
+        outside = np.zeros(len(names), bool)
+        outside[others[:outsiders]] = True
+        seen = Seen(
+            corpus=corpus, parts=parts_by_prompt(corpus), vectors=encoder.encode(list(corpus.text)),
+            cells=codebook_of(encoder), outside=outside,
+        )  # fmt: skip
+        (described,) = describe_groups([group], seen, naming)
+        return [one for template in described.templates for run in template.runs for one in run.shingles]
+
+    assert exported(4) == [one.upper() for one in shingles_of(words_of(POPULAR), 3)]
+    assert exported(5) == []
