@@ -7,8 +7,9 @@ with the findings.
 Innocent people may send the same words, such as a prompt that is public. So accounts in no finding count only if the
 form of their prompts, their tempo and their list are like the campaign's as well.
 
-A profile says what prompts are about, and innocent people ask about the same. So a profile alone fits findings only,
-only those that no words explain, and only if it fits one clearly better than all others.
+A profile says what prompts are about, and innocent people ask about the same. So a profile alone fits a finding that no
+words explain, if it fits this one clearly better than all others. It fits a candidate that is no finding only if it is
+nearly the same, like no other candidate, and form, tempo and list are alike as well.
 
 Nothing here changes a finding, a tier or an order.
 """
@@ -46,14 +47,20 @@ LEAST_FOUND: Final = 4
 """Fewest shingles of a template that a prompt must contain. Chosen."""
 HALF: Final = 0.5
 """Share of a finding's members, or of the accounts that a signature fits, from which the two are the same. Chosen."""
-PROFILE_FITS: Final = 0.7
-"""Likeness of profiles from which a profile fits. Chosen."""
+PROFILE_FITS: Final = 0.65
+"""Likeness of profiles from which a profile fits a finding. Chosen on tuning data."""
 CLEARLY: Final = 1.1
 """Least ratio of the likeness of a finding to that of any other finding. Chosen."""
+SAME_PROFILE: Final = 0.9
+"""Likeness of profiles from which a profile fits a candidate that is no finding. Chosen on tuning data."""
+ALONE: Final = 1.25
+"""Least ratio of the likeness of such a candidate to that of any other one. Chosen."""
+SAME_SHAPE: Final = 0.85
+"""Mean likeness of form, tempo and list of such a candidate. Chosen on tuning data: innocent groups reached 0.80."""
 ALSO_LIKE: Final = 0.05
 """Most of the other candidates that may be as like, as a share of them. Chosen."""
 SHAPE_FITS: Final = 0.75
-"""Mean likeness of form, tempo and list from which accounts in no finding count. Chosen."""
+"""Mean likeness of form, tempo and list from which accounts in no finding that send the words count. Chosen."""
 OVERLAP: Final = 0.1
 """Share of common accounts from which two candidates are not compared as different ones. Chosen."""
 ORDERED_PARTS: Final = 200
@@ -304,7 +311,7 @@ def _by_words(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
     fitting = np.unique(account[filled.prompts])
     rest = np.sort(np.delete(reached, fitting))[::-1]
     others = float(rest[LEAST_ACCOUNTS - 1]) if len(rest) >= LEAST_ACCOUNTS else 0.0
-    found, left = [], fitting
+    found = []
     for candidate in dump.scanned.candidates:
         if candidate.campaign_id is None:
             continue
@@ -312,13 +319,15 @@ def _by_words(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
         enough = len(both) >= HALF * min(len(candidate.accounts), max(len(fitting), 1))
         if len(both) >= LEAST_ACCOUNTS and enough:
             found.append(_fit(one, filled, texts, dump, accounts=both, candidate=candidate, rest=others))
-            left = np.setdiff1d(left, candidate.accounts)
-    if len(left) >= LEAST_ACCOUNTS:
-        others_fit = _fit(one, filled, texts, dump, accounts=left, candidate=None, rest=others)
-        shape = (others_fit.form, others_fit.tempo, others_fit.list_shape)
-        if np.nanmean(shape) >= SHAPE_FITS:
-            found.append(others_fit)
-    return found
+    if found or len(fitting) < LEAST_ACCOUNTS:
+        return found
+    alone = _fit(one, filled, texts, dump, accounts=fitting, candidate=None, rest=others)
+    return [alone] if _shape(alone) >= SHAPE_FITS else []
+
+
+def _shape(fit: SignatureFit) -> float:
+    """The mean likeness of form, tempo and list, as far as they are known."""
+    return float(np.nanmean((fit.form, fit.tempo, fit.list_shape)))
 
 
 def _fit(
@@ -340,7 +349,7 @@ def _fit(
 
 
 def _by_profile(one: _One, dump: _Dump, taken: Collection[str | None]) -> list[SignatureFit]:
-    """The finding that the profile alone fits, if there is one.
+    """The group that the profile alone fits, if there is one.
 
     Args:
         one: the signature.
@@ -351,27 +360,50 @@ def _by_profile(one: _One, dump: _Dump, taken: Collection[str | None]) -> list[S
         return []
     candidates = dump.scanned.candidates
     like = np.array([similarity(one.campaign.profile, shares, dump.usual) for shares in dump.shares])
-    free = [i for i, c in enumerate(candidates) if c.campaign_id is not None and c.campaign_id not in taken]
-    if not free:
+    known = [i for i, c in enumerate(candidates) if c.campaign_id is not None]
+    free = [i for i in known if candidates[i].campaign_id not in taken]
+    if free:
+        best = max(free, key=lambda i: float(like[i]))
+        apart = _apart(best, candidates)
+        rest = float(np.max(like[[i for i in apart if i in free]], initial=0.0))
+        as_like = float(np.mean(like[apart] >= like[best])) if apart else 0.0
+        if like[best] >= max(PROFILE_FITS, CLEARLY * rest) and as_like <= ALSO_LIKE:
+            return [_profiled(one, dump, candidates[best], rest)]
+    members = np.unique(np.concatenate([np.empty(0, np.int64), *(candidates[i].accounts for i in known)]))
+    others = [
+        i
+        for i, c in enumerate(candidates)
+        if c.campaign_id is None and len(np.intersect1d(c.accounts, members)) < HALF * len(c.accounts)
+    ]
+    if not others:
         return []
-    best = max(free, key=lambda i: float(like[i]))
-    chosen = candidates[best]
-    apart = [
+    best = max(others, key=lambda i: float(like[i]))
+    rest = float(np.max(like[_apart(best, candidates)], initial=0.0))
+    if like[best] < max(SAME_PROFILE, ALONE * rest):
+        return []
+    fit = _profiled(one, dump, candidates[best], rest)
+    return [fit] if _shape(fit) >= SAME_SHAPE else []
+
+
+def _apart(chosen: int, candidates: Sequence[Compared]) -> list[int]:
+    """The candidates that share few accounts with one of them."""
+    own = candidates[chosen].accounts
+    return [
         i
         for i, other in enumerate(candidates)
-        if len(np.intersect1d(other.accounts, chosen.accounts)) < OVERLAP * len(other.accounts)
+        if i != chosen and len(np.intersect1d(other.accounts, own)) < OVERLAP * len(other.accounts)
     ]
-    rest = max((float(like[i]) for i in apart if i in free), default=0.0)
-    as_like = float(np.mean(like[apart] >= like[best])) if apart else 0.0
-    if like[best] < PROFILE_FITS or like[best] < CLEARLY * rest or as_like > ALSO_LIKE:
-        return []
-    prompts = chosen.prompts[dump.once[chosen.prompts]]
-    return [
-        _measured(
-            one, dump, prompts, by="profile", candidate=chosen, accounts=len(chosen.accounts), rest=rest,
-            words=math.nan, order=math.nan, shingles=_shingles(one.campaign), found=0, members=(),
-        )
-    ]  # fmt: skip
+
+
+def _profiled(one: _One, dump: _Dump, candidate: Compared, rest: float) -> SignatureFit:
+    """A fit of the profile alone."""
+    names = dump.scanned.corpus.prompts.accounts
+    members = tuple(names[int(i)].as_py() for i in candidate.accounts) if candidate.campaign_id is None else ()
+    prompts = candidate.prompts[dump.once[candidate.prompts]]
+    return _measured(
+        one, dump, prompts, by="profile", candidate=candidate, accounts=len(candidate.accounts), rest=rest,
+        words=math.nan, order=math.nan, shingles=_shingles(one.campaign), found=0, members=members,
+    )  # fmt: skip
 
 
 def _shingles(campaign: SignedCampaign) -> int:

@@ -74,7 +74,7 @@ def fit_sentence(fit: SignatureFit) -> str:
         what = f"{plural(fit.accounts, 'account')} sent {fit.found:,} of its {plural(fit.shingles, 'shingle')}"
         what += f" in {plural(fit.prompts, 'prompt')}, {_percent(fit.words)} of them in a prompt"
     else:
-        what = f"by what its prompts are about alone ({_percent(fit.rest)} for the next finding)"
+        what = f"by what its prompts are about alone ({_percent(fit.rest)} for the next group)"
     likeness = {"profile": fit.profile, "form": fit.form, "tempo": fit.tempo, "list": fit.list_shape}
     also = ", ".join(f"{name} {_percent(value)}" for name, value in likeness.items() if not math.isnan(value))
     return f"signature {fit.signature} of {fit.issuer} fits {where}: {what}; {also}"
