@@ -23,6 +23,7 @@ from harvestdetect.evidence.least_data import EXCEPTIONAL
 from harvestdetect.evidence.nulls import HEAVY, Groups, Pool, draw_groups
 from harvestdetect.evidence.shared_values import Sharing, sharing_of
 from harvestdetect.evidence.sign_ups import Opened
+from harvestdetect.evidence.starts import ActiveDays
 from harvestdetect.evidence.timed_prompts import TimedPrompts, timed_prompts
 from harvestdetect.evidence.work_list import WorkList, compare_likeness
 from harvestdetect.template.description import Description, is_template
@@ -73,6 +74,7 @@ class Reference:
     pool: Pool
     timed_pool: Pool | None
     """The same with only the requests that have a time; None if all have one."""
+    active: ActiveDays
     sent: npt.NDArray[np.int64]
     """int64[a]: requests of every account."""
     users: npt.NDArray[np.int64]

@@ -27,6 +27,8 @@ GRIDS: Final = DAY // GRID
 LASTING_DAYS: Final = 2
 """Days between the first and the last prompt of an account from which it has a usual rate and can be part of a
 hand-over. The volume of a hand-over is compared with that of as many days before and after it. Chosen."""
+LEAST_POOL: Final = 3
+"""Fewest accounts that stop, and fewest that begin, in a hand-over. Chosen."""
 
 
 def synchrony(timed: TimedPrompts | None) -> Observation | None:
@@ -134,8 +136,8 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
     """The largest value over all moments of: the smaller of two shares, times how even the volumes are.
 
     The shares are those of the accounts that end and that begin within a day of the moment. The volumes are those
-    before, in and after these two days. An event at which all come together is the last that some accounts do and the
-    first that others do, but then more comes than before and after.
+    before, in and after these two days. Fewer than :data:`LEAST_POOL` accounts are no pool. An event at which all come
+    together is the last that some accounts do and the first that others do, but then more comes than before and after.
     """
     g = len(times)
     first, last = _lifetimes(times, member)
@@ -161,9 +163,8 @@ def _hand_over(times: Ints, member: Ints) -> Floats:
         low, high = margin - before, margin + after
         return up_to[:, high : high + bins + 1] - up_to[:, low : low + bins + 1]
 
-    changed = np.minimum(
-        around(counted(last, lasting), GRIDS, GRIDS), around(counted(first, lasting), GRIDS, GRIDS)
-    ) / (int(member[-1]) + 1)
+    changed = np.minimum(around(counted(last, lasting), GRIDS, GRIDS), around(counted(first, lasting), GRIDS, GRIDS))
+    changed = np.where(changed < LEAST_POOL, 0, changed) / (int(member[-1]) + 1)
     volume = counted(times)
     rates = np.array(
         [

@@ -21,6 +21,7 @@ from harvestdetect.evidence.least_data import EXCEPTIONAL, MIN_COMPARED, MIN_PRO
 from harvestdetect.evidence.observation import Observation
 from harvestdetect.evidence.shared_values import shared_value
 from harvestdetect.evidence.sign_ups import sign_up_cohort, sign_up_gap
+from harvestdetect.evidence.starts import common_start
 from harvestdetect.evidence.wording import fillings_not_copies
 from harvestdetect.evidence.work_list import focus, one_list_of_work
 
@@ -201,7 +202,10 @@ _TIME: Final = (
     ),
     Measure(
         id="common_start", family="time", label="common start", tail="low",
-        take=lambda c, _: tempo.common_start(c.timed), clause="they started together", min_data=_TIMES, source=_OWN,
+        take=lambda c, x: common_start(
+            c.timed, c.trimmed.prompts, x.scan.corpus.prompts.account, x.reference.active, seed=c.seed
+        ),
+        clause="they started together", min_data=_TIMES, source=_OWN,
     ),
     Measure(
         id="same_hours", family="time", label="same hours", tail="high",

@@ -283,7 +283,9 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
 
     It is the rank among the draws. Beyond the most extreme draws it is an exponential tail, fitted to the outermost
     tenth without the draws that equal its threshold (the generalised Pareto approximation of Knijnenburg et al. 2009
-    with the shape fixed at zero, which never claims a bounded tail).
+    with the shape fixed at zero, which never claims a bounded tail). Its scale is known from few draws only, so the
+    chance is the predictive one, a Pareto tail, which n draws make about as heavy as they must (Aitchison & Dunsmore
+    1975, Statistical Prediction Analysis).
 
     Args:
         value: observed.
@@ -302,5 +304,5 @@ def tail_p(value: float, null: Floats, *, small: bool = False) -> float:
     outer = ordered[ordered > threshold]
     if not len(outer) or value <= threshold:
         return rank
-    scale = float((outer - threshold).mean())
-    return float(min(rank, max(len(outer) / len(null) * np.exp(-(value - threshold) / scale), LEAST)))
+    beyond = (1 + (value - threshold) / (outer - threshold).sum()) ** -len(outer)
+    return float(min(rank, max(len(outer) / len(null) * beyond, LEAST)))

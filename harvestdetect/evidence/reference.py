@@ -16,6 +16,7 @@ from harvestdetect.evidence.cohort import joined_when
 from harvestdetect.evidence.intent import Ordinary, load_prototypes, margins
 from harvestdetect.evidence.nulls import pool_of
 from harvestdetect.evidence.sign_ups import opened_when
+from harvestdetect.evidence.starts import active_days
 from harvestdetect.template.alignment import common_words
 from harvestdetect.template.tokens import token_texts
 from harvestdetect.util.arrays import Floats, Ints, Ints32, unique
@@ -60,6 +61,7 @@ def reference_of(campaigns: Sequence[Campaign], scan: ScanData, *, seed: int) ->
         timed_pool=None
         if timed_row is None
         else pool_of(prompts.account[timed_row], len(inside), inside, row=timed_row),
+        active=active_days(prompts.account[first], prompts.time[first], inside),
         sent=sent,
         volumes=volumes_of(sent),
         users=np.array([len(unique(prompts.account[a.prompts])) for a in scan.assigned], np.int64),

@@ -8,10 +8,10 @@ import numpy as np
 
 from harvestdetect.evidence.least_data import MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, account_starts, observed
+from harvestdetect.evidence.timed_prompts import DAY, HOUR, TimedPrompts, observed
 from harvestdetect.util.arrays import Floats, Ints
 
-__all__ = ["common_start", "flat_day", "no_sittings", "same_hours", "steady_days"]
+__all__ = ["flat_day", "no_sittings", "same_hours", "steady_days"]
 
 
 SESSION: Final = 1_800
@@ -56,19 +56,6 @@ def steady_days(timed: TimedPrompts | None) -> Observation | None:
         sentence=(
             "The daily number of prompts varies little (variance-to-mean ratio {value:.1f}; {expected:.1f} among other "
             "accounts)."
-        ),
-    )
-
-
-def common_start(timed: TimedPrompts | None) -> Observation | None:
-    """Whether the accounts began together."""
-    return observed(
-        timed,
-        _starts,
-        small=True,
-        sentence=(
-            "The accounts' first prompts of this kind lie {value:.1f} days apart (standard deviation); {expected:.1f} "
-            "among other accounts."
         ),
     )
 
@@ -119,11 +106,6 @@ def _days(times: Ints, member: Ints) -> Floats:
     mean = times.shape[1] / length
     square = (counts**2).sum(axis=1) / length - mean**2
     return np.asarray(square / mean)
-
-
-def _starts(times: Ints, member: Ints) -> Floats:
-    """Standard deviation, in days, of the accounts' first prompts."""
-    return np.asarray(np.minimum.reduceat(times, account_starts(member), axis=1).std(axis=1) / DAY)
 
 
 def _together(times: Ints, member: Ints) -> Floats:

@@ -66,11 +66,14 @@ class TimedPrompts:
     times_drawn: dict[int, Ints] = field(default_factory=dict)
     """Times of the groups of each step, by its first group, as far as they were asked for."""
 
+    def plausible(self, time: Ints) -> Bools:
+        """Which times, or NO_TIME, are known and not too far away from the candidate's."""
+        near = (time >= self.median - MAX_DAYS * DAY) & (time <= self.median + MAX_DAYS * DAY)
+        return np.asarray(near & (time != NO_TIME))
+
     def usable(self, low: int, high: int) -> Bools:
         """Which groups of one of :func:`~harvestdetect.evidence.nulls.steps` have plausible times throughout."""
-        drawn = self.time[self.groups.some(low, high)]
-        near = (drawn >= self.median - MAX_DAYS * DAY) & (drawn <= self.median + MAX_DAYS * DAY)
-        return np.asarray(near.all(axis=1))
+        return np.asarray(self.plausible(self.time[self.groups.some(low, high)]).all(axis=1))
 
     def drawn(self, low: int, high: int) -> Ints:
         """The times of the usable groups of one step: int64[g, t]."""

@@ -16,6 +16,7 @@ from harvestdetect.evidence.measures import MEASURES, evidence_of
 from harvestdetect.evidence.nulls import Groups
 from harvestdetect.evidence.shared_values import sharing_of
 from harvestdetect.evidence.sign_ups import Opened
+from harvestdetect.evidence.starts import active_days
 from harvestdetect.evidence.timed_prompts import timed_prompts
 from harvestdetect.evidence.wording import density, fillings_not_copies, rigid_wording, shared_wording
 from harvestdetect.util.arrays import Floats, Ints, Ints32
@@ -33,8 +34,18 @@ def take(ids: Collection[str], *, scan: Any = None, reference: Any = None, **can
     return [evidence_of(m, found) for m, found in taken if found is not None]
 
 
-def time_evidence(groups: Groups, time: Ints, *, ids: Collection[str] = TEMPO) -> list[Evidence]:
-    return take(ids, timed=timed_prompts(groups, time))
+def time_evidence(groups: Groups, time: Ints, account: Ints32, *, ids: Collection[str] = TEMPO) -> list[Evidence]:
+    """Of the candidate that the groups are matched with, and the accounts of all prompts."""
+    inside = np.zeros(int(account[-1]) + 1, bool)
+    inside[account[groups.own]] = True
+    return take(
+        ids,
+        timed=timed_prompts(groups, time),
+        trimmed=SimpleNamespace(prompts=groups.own.astype(np.int32)),
+        scan=SimpleNamespace(corpus=SimpleNamespace(prompts=SimpleNamespace(account=account))),
+        reference=SimpleNamespace(active=active_days(account, time, inside)),
+        seed=0,
+    )
 
 
 def coordination_evidence(

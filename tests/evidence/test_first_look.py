@@ -177,6 +177,10 @@ def groups_of(account: npt.NDArray[np.int32]) -> Groups:
     return groups
 
 
+def timed(account: npt.NDArray[np.int32], time: Ints) -> list[Evidence]:
+    return time_evidence(groups_of(account), time, account)
+
+
 def shared_list(groups: Groups, vectors: Vectors) -> tuple[Observation, OwnSubjects] | None:
     """The measure, and whether the accounts have subjects of their own."""
     work_list = compare_likeness(groups, vectors)
@@ -318,7 +322,7 @@ def times_of(campaign: Ints, rng: np.random.Generator) -> Ints:
 @pytest.mark.parametrize("seed", range(3))
 def test_machines_at_work_around_the_clock_are_found(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    found = by_id(time_evidence(groups_of(account_column()), times_of(machines(rng, CAMPAIGN), rng)))
+    found = by_id(timed(account_column(), times_of(machines(rng, CAMPAIGN), rng)))
     assert set(found) == set(TEMPO)
     for name in ("flat_day", "no_sittings", "steady_days"):
         assert found[name].p_value < 1e-3, name
@@ -330,7 +334,7 @@ def test_machines_at_work_around_the_clock_are_found(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_people_are_not(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    found = time_evidence(groups_of(account_column()), times_of(people(rng, CAMPAIGN), rng))
+    found = timed(account_column(), times_of(people(rng, CAMPAIGN), rng))
     assert len(found) == 5
     assert min(e.p_value for e in found) > 0.01
 
@@ -339,7 +343,7 @@ def test_accounts_that_start_together_are_found() -> None:
     rng = np.random.default_rng(2)
     times = people(rng, CAMPAIGN)
     times[:, 0] = T0 + rng.integers(0, 2 * HOUR, CAMPAIGN)
-    found = by_id(time_evidence(groups_of(account_column()), times_of(times, rng)))
+    found = by_id(timed(account_column(), times_of(times, rng)))
     assert found["common_start"].p_value < 1e-3
     assert found["common_start"].value < 0.1
     assert found["flat_day"].p_value > 0.01
@@ -349,7 +353,7 @@ def test_accounts_that_act_at_the_same_hours_are_found() -> None:
     rng = np.random.default_rng(5)
     hours = np.sort(rng.permutation(DAYS * 24)[:EACH])
     times = T0 + hours[None] * HOUR + rng.integers(0, 600, (CAMPAIGN, EACH))
-    found = by_id(time_evidence(groups_of(account_column()), times_of(times, rng)))
+    found = by_id(timed(account_column(), times_of(times, rng)))
     assert found["same_hours"].p_value < 1e-3
     assert found["same_hours"].value > found["same_hours"].expected
 
@@ -357,15 +361,15 @@ def test_accounts_that_act_at_the_same_hours_are_found() -> None:
 def test_without_times_there_is_no_time_evidence() -> None:
     account = account_column()
     groups = groups_of(account)
-    assert time_evidence(groups, np.full(len(account), NO_TIME)) == []
+    assert time_evidence(groups, np.full(len(account), NO_TIME), account) == []
     rng = np.random.default_rng(0)
     times = times_of(machines(rng, CAMPAIGN), rng)
     some = times.copy()
     some[::4] = NO_TIME
-    assert time_evidence(groups, some) == []
+    assert time_evidence(groups, some, account) == []
     few = times.copy()
     few[: CAMPAIGN * EACH : 30] = NO_TIME
-    found = by_id(time_evidence(groups, few))
+    found = by_id(time_evidence(groups, few, account))
     assert found["no_sittings"].p_value < 1e-3
     assert all(np.isfinite([e.value, e.expected, e.p_value]).all() for e in found.values())
 
@@ -374,12 +378,12 @@ def test_a_background_without_times_proves_nothing() -> None:
     rng = np.random.default_rng(0)
     times = times_of(machines(rng, CAMPAIGN), rng)
     times[CAMPAIGN * EACH :] = NO_TIME
-    assert time_evidence(groups_of(account_column()), times) == []
+    assert timed(account_column(), times) == []
 
 
 def test_few_prompts_have_no_time_evidence() -> None:
     account = account_column(each=1)
-    assert time_evidence(groups_of(account), T0 + np.arange(len(account))) == []
+    assert timed(account, T0 + np.arange(len(account))) == []
 
 
 def test_sittings_need_accounts_that_return() -> None:
@@ -390,18 +394,18 @@ def test_sittings_need_accounts_that_return() -> None:
     account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
     assert counts[:CAMPAIGN].sum() >= MIN_PROMPTS
     times = T0 + np.random.default_rng(0).integers(0, DAYS * DAY, len(account))
-    found = by_id(time_evidence(groups_of(account), times))
+    found = by_id(timed(account, times))
     assert "no_sittings" not in found
     assert "flat_day" in found
     counts[MIN_SAMPLE - 1] = EACH
     account = np.repeat(np.arange(CAMPAIGN + OTHERS, dtype=np.int32), counts)
     times = T0 + np.random.default_rng(0).integers(0, DAYS * DAY, len(account))
-    assert "no_sittings" in by_id(time_evidence(groups_of(account), times))
+    assert "no_sittings" in by_id(timed(account, times))
 
 
 def test_all_at_one_moment() -> None:
     account = account_column()
-    found = time_evidence(groups_of(account), np.full(len(account), T0))
+    found = timed(account, np.full(len(account), T0))
     assert all(np.isfinite([e.value, e.expected, e.p_value]).all() for e in found)
     assert all(e.p_value > 0.5 for e in found)
 

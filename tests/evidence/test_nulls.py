@@ -61,7 +61,7 @@ def test_tail_of_counts(rate: float) -> None:
         assert (found <= level).mean() <= 1.5 * level + 0.001
     null = np.append(np.zeros(990), np.full(9, 0.02))
     assert tail_p(0.04, null) >= 1e-3 * 0.9
-    assert tail_p(1.0, null) < 1e-15
+    assert 1e-12 < tail_p(1.0, null) < 1e-9  # nine draws say little about the scale
 
 
 def test_the_tail_does_not_claim_much_more_than_its_rate() -> None:

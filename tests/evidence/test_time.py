@@ -245,7 +245,7 @@ def test_a_time_far_from_all_others_costs_no_memory() -> None:
     rng = np.random.default_rng(0)
     time = np.concatenate((machines(rng).ravel(), people(rng, OTHERS).ravel()))
     time[0], time[EACH * CAMPAIGN] = 0, 253_402_300_799
-    found = coordination_evidence(GROUPS, time) + time_evidence(GROUPS, time)
+    found = coordination_evidence(GROUPS, time) + time_evidence(GROUPS, time, ACCOUNT)
     assert len(found) == 8
     assert all(np.isfinite([e.value, e.expected, e.p_value]).all() for e in found)
 
@@ -272,9 +272,9 @@ def test_a_measure_that_is_not_wanted_is_not_there_and_changes_no_other() -> Non
     campaign, others = machines(rng), people(rng, OTHERS)
     time = np.concatenate((campaign.ravel(), others.ravel()))
     model = adopted(rng, time)
-    both = time_evidence(GROUPS, time) + coordination_evidence(GROUPS, time, model=model)
+    both = time_evidence(GROUPS, time, ACCOUNT) + coordination_evidence(GROUPS, time, model=model)
     for id_ in (*COORDINATION, "flat_day"):
-        left = time_evidence(GROUPS, time, ids=set(TEMPO) - {id_}) + coordination_evidence(
+        left = time_evidence(GROUPS, time, ACCOUNT, ids=set(TEMPO) - {id_}) + coordination_evidence(
             GROUPS, time, model=model, ids=set(COORDINATION) - {id_}
         )
         assert left == [e for e in both if e.id != id_]
@@ -286,10 +286,10 @@ def test_groups_without_times_cost_no_measure_while_enough_have_them() -> None:
     groups = groups_of(999)
     time[CAMPAIGN * EACH :: 4 * EACH] = NO_TIME
     # some one in eight hundred groups has times throughout, were every account as likely to be drawn
-    assert time_evidence(groups, time) == []
+    assert [e.id for e in time_evidence(groups, time, ACCOUNT)] == ["common_start"]  # compared account by account
     time = np.where(time == NO_TIME, T0, time)
     time[CAMPAIGN * EACH : CAMPAIGN * EACH + 3 * EACH] = NO_TIME
-    assert {"flat_day", "same_hours"} <= {e.id for e in time_evidence(groups, time)}
+    assert {"flat_day", "same_hours"} <= {e.id for e in time_evidence(groups, time, ACCOUNT)}
 
 
 # ---------------------------------------------------------------- sign-ups
