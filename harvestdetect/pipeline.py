@@ -32,7 +32,7 @@ from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.triage import ranked
 from harvestdetect.judge.verdict import Judged, Scale, judge_candidates
 from harvestdetect.settings import Settings
-from harvestdetect.signatures.cells import codebook_of
+from harvestdetect.signatures.cells import codebook_of, fits
 from harvestdetect.signatures.matching import Compared, Scanned, Shared, check_secret, match_signatures
 from harvestdetect.stages import (
     PLAIN,
@@ -247,6 +247,10 @@ def _shared_fits(
 ) -> tuple[SignatureFit, ...]:
     """How the signatures of other providers fit; see :func:`harvestdetect.signatures.matching.match_signatures`."""
     encoder = load_encoder("wording", settings=context.settings, notes=context.note, spare=context.cache)
+    cells = codebook_of(encoder)
+    for file in shared.files:
+        if not fits(file.content.codebook, cells.codebook):
+            context.note(f"{file.name} was made with another model of the wording, so its profiles are not compared")
     names = dict(zip(ranked(judged.judgements), findings, strict=True))
     compared = []
     for i, campaign in enumerate(judged.campaigns):
@@ -265,7 +269,7 @@ def _shared_fits(
             corpus=scan.corpus,
             parts=scan.parts,
             vectors=wording.vectors,
-            cells=codebook_of(encoder),
+            cells=cells,
             candidates=compared,
         ),
     )

@@ -175,5 +175,6 @@ def test_what_is_imported_is_required() -> None:
     required = plain(project["dependencies"])
     extras = project["optional-dependencies"]
     optional = plain(extras["onnx"]) | plain(extras["databases"]) | plain(extras["ray"])
+    optional |= plain(extras["signatures"])
     assert used - required - optional == set(), "imported and not required"
     assert required - used == set(), "required and not imported"

@@ -22,7 +22,7 @@ from harvestdetect.corpus.by_prompt import PromptSegments
 from harvestdetect.embed.encoders import Encoder
 from harvestdetect.embed.static import StaticEncoder
 from harvestdetect.signatures.values import Cell, Codebook
-from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, ranges, unit
+from harvestdetect.util.arrays import AnyInts, Floats, Floats32, Ints, packed_pairs, ranges, unique, unit
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
@@ -140,9 +140,9 @@ def cell_matrix(parts: PromptSegments, prompts: AnyInts, vectors: Rows, cells: C
     row = np.repeat(np.arange(len(chosen)), stop - start)
     distinct, back = np.unique(segment, return_inverse=True)
     near = cells_of(vectors, distinct, cells)[back]
-    pair = np.unique(np.stack([np.repeat(row, near.shape[1]), near.ravel()]), axis=1)
-    ones = np.ones(pair.shape[1], np.float32)
-    return sparse.csr_matrix((ones, (pair[0], pair[1])), shape=(len(chosen), len(cells.centres)))
+    pair = unique(packed_pairs(np.repeat(row, near.shape[1]), near.ravel()))
+    ones = np.ones(len(pair), np.float32)
+    return sparse.csr_matrix((ones, (pair >> 32, pair & 0xFFFFFFFF)), shape=(len(chosen), len(cells.centres)))
 
 
 def shares_of(matrix: sparse.csr_matrix) -> Floats:
@@ -164,8 +164,8 @@ def profile_of(matrix: sparse.csr_matrix, account: AnyInts, *, least_accounts: i
         least_accounts: fewest accounts with prompts in a cell that is exported.
     """
     row, cell = matrix.nonzero()
-    pair = np.unique(np.stack([cell.astype(np.int64), np.asarray(account, np.int64)[row]]), axis=1)
-    accounts = np.bincount(pair[0], minlength=matrix.shape[1])
+    pair = unique(packed_pairs(cell, np.asarray(account, np.int64)[row]))
+    accounts = np.bincount(pair >> 32, minlength=matrix.shape[1])
     rounded = SHARE_STEP * np.rint(1_000 / SHARE_STEP * shares_of(matrix)).astype(np.int64)
     kept = np.flatnonzero((accounts >= least_accounts) & (rounded > 0))
     return tuple(Cell(cell=int(i), share=int(rounded[i])) for i in kept)

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from harvestdetect.context import open_context
+from harvestdetect.context import Context, open_context
 from harvestdetect.corpus.by_prompt import first_rows, parts_by_prompt
+from harvestdetect.corpus.registry import Registry
 from harvestdetect.data import TIERS, Corpus, Template, Tier
 from harvestdetect.dump import read_dumps
 from harvestdetect.embed.encoders import load_encoder
@@ -124,8 +125,7 @@ def export_signatures(
     context = open_context(settings, notes=notes)
     with closing(context.engine):
         registry, _ = load_references(context)
-        names = list(request.dumps or files.values())
-        read = PLAIN.read(read_dumps(names, settings=settings), context, registry=registry)
+        read = _read(list(request.dumps or files), settings, context, registry)
         corpus = read.corpus
         rows = _rows(request.folder, read, files)
         wording = embed("wording", corpus, np.arange(len(corpus.text), dtype=np.int32), context)
@@ -220,8 +220,22 @@ def _chosen(lines: Sequence[_Line], request: Request) -> list[_Line]:
     return [line for line in lines if line.campaign_id in found]
 
 
+def _read(names: list[str], settings: Settings, context: Context, registry: Registry | None) -> Read:
+    """Reads the dumps again.
+
+    Raises:
+        InputError: one of them is not there, or was standard input.
+    """
+    if "-" in names:
+        raise InputError("the scan read standard input, which is gone; scan a file, and export that")
+    try:
+        return PLAIN.read(read_dumps(names, settings=settings), context, registry=registry)
+    except InputError as error:
+        raise InputError(f"{error}; if the dumps were moved, name all of them with --dump") from None
+
+
 def _scan_of(folder: Path) -> tuple[Settings, dict[str, str]]:
-    """The settings by which the scan read, and its files: digest -> name."""
+    """The settings by which the scan read, and its files: name -> digest."""
     file = folder / "run.json"
     run = run_of(file)
     given = (run or {}).get("settings")
@@ -232,7 +246,7 @@ def _scan_of(folder: Path) -> tuple[Settings, dict[str, str]]:
         raise InputError("the scan read a database, whose rows may have changed; scan a file of them, and export that")
     try:
         settings = load_settings(environment={}, flags={n: given[n] for n in _READING if given.get(n) is not None})
-        found = {str(one["sha256"]): str(one["name"]) for one in files}
+        found = {str(one["name"]): str(one["sha256"]) for one in files}
     except (SettingsError, TypeError, KeyError) as error:
         raise InputError(f"cannot use {file}: {error}") from None
     return settings.replace(workers=1, engine="loop"), found
@@ -258,13 +272,13 @@ def _rows(folder: Path, read: Read, files: Mapping[str, str]) -> _Rows:
     except (OSError, pa.ArrowException, KeyError) as error:
         raise InputError(f"cannot read {file}: {short(error)}; scan again") from None
     now = {one.sha256: position for position, one in enumerate(read.files)}
-    gone = [name for digest, name in files.items() if digest not in now]
+    gone = [name for name, digest in files.items() if digest not in now]
     if gone:
         raise InputError(
             f"the dump {short(gone[0])} is not what was scanned, or is not there; give --dump with the same files, or "
             "scan again"
         )
-    position = {name: now[digest] for digest, name in files.items()}
+    position = {name: now[digest] for name, digest in files.items()}
     place = _places(read.corpus)
     campaigns: dict[str, list[int]] = {}
     templates: dict[tuple[str, str], list[int]] = {}

@@ -33,7 +33,7 @@ from harvestdetect.signatures.keys import fingerprint
 from harvestdetect.signatures.shingles import Found, find_shingles, hasher, senders_of
 from harvestdetect.signatures.traits import form_fit, form_of, list_fit, list_of, tempo_fit, tempo_of
 from harvestdetect.signatures.values import LEAST_ACCOUNTS, Hashing, SignedCampaign
-from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints
+from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, packed_pairs, unique
 from harvestdetect.util.vectors import Rows
 
 if TYPE_CHECKING:
@@ -213,8 +213,7 @@ class _Texts:
         corpus = dump.scanned.corpus
         found = find_shingles(corpus, number, size=hashing.words, name_of=hasher(hashing, secret))
         sent = senders_of(corpus, found)
-        pair = np.unique(np.stack([sent.shingle, sent.account]), axis=1)
-        users = np.bincount(pair[0], minlength=len(number))
+        users = np.bincount(unique(packed_pairs(sent.shingle, sent.account)) >> 32, minlength=len(number))
         accounts = max(len(corpus.prompts.accounts), 1)
         weight = np.maximum(np.log(accounts / np.maximum(users, 1)), LEAST_WEIGHT)
         return cls(number=number, found=found, prompt=sent.prompt, shingle=sent.shingle, weight=weight)

@@ -15,7 +15,7 @@ from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import WHOLE_KINDS, Corpus
 from harvestdetect.signatures.values import HASH_LETTERS, Hashing
 from harvestdetect.template.tokens import folded_words
-from harvestdetect.util.arrays import Ints, Ints32, ranges
+from harvestdetect.util.arrays import Ints, Ints32, packed_pairs, ranges, unique
 
 __all__ = ["Found", "Senders", "find_shingles", "hasher", "senders_of", "shingles_of", "words_of"]
 
@@ -92,6 +92,8 @@ def find_shingles(
         name_of: the name of a shingle, such as its hash; None takes the shingle itself.
     """
     segments = np.flatnonzero(corpus.kind < WHOLE_KINDS).astype(np.int32)
+    if not known:
+        segments = segments[:0]
     numbers: dict[str, int] = {}
     rows: list[int] = []
     found: list[int] = []
@@ -138,5 +140,6 @@ def senders_of(corpus: Corpus, found: Found) -> Senders:
     prompt = corpus.posting_prompt[ranges(starts[found.segment], size)].astype(np.int64)
     shingle = np.repeat(found.shingle.astype(np.int64), size)
     once = first_rows(corpus.prompts)[prompt]
-    pair = np.unique(np.stack([shingle[once], prompt[once]]), axis=1)
-    return Senders(shingle=pair[0], prompt=pair[1], account=corpus.prompts.account[pair[1]].astype(np.int64))
+    pair = unique(packed_pairs(shingle[once], prompt[once]))
+    number, row = (pair >> 32).astype(np.int64), (pair & 0xFFFFFFFF).astype(np.int64)
+    return Senders(shingle=number, prompt=row, account=corpus.prompts.account[row].astype(np.int64))
