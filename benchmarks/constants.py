@@ -310,7 +310,9 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "evidence.reading_sentences": {"NOTICEABLE": "display", "SENTENCES": "display"},
     "evidence.readings": {"NEXT_TO_NONE": "arithmetic"},
     "evidence.reference": {"REFERENCE_TEXTS": "sampling"},
-    "evidence.shared_values": {"LISTED": "display", "P_FLOOR": "arithmetic"},
+    "evidence.shared_values": {
+        "LISTED": "display", "P_FLOOR": "arithmetic", "TAG_BYTES": "display", "TAG_VALUES": "display",
+    },
     "evidence.timed_prompts": {
         "HOUR": "arithmetic", "DAY": "arithmetic", "MAX_DAYS": "reading", "AT_ONCE": "memory",
     },
@@ -342,6 +344,18 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "LIMIT": "arithmetic", "TOLD": "display", "MOST_CLAUSES": "display",
     },
     "judge.parting": {"NEXT_TO_NO_WEIGHT": "arithmetic", "EVEN": "arithmetic"},
+    "judge.title_words": {
+        "SAMPLE": "sampling", "READ": "speed", "SHORTEST": "display", "RAREST": "display", "LONGEST": "display",
+        "IN_SHARE": "display", "IN_TEXTS": "display", "LIFT": "display", "KEPT": "display",
+    },
+    "judge.titles": {
+        "LONGEST": "display", "ROOM": "display", "SEVERAL": "display", "QUOTED": "display",
+        "LEAST_PART": "display", "TEXTS": "display", "TELLING": "display", "LEAST_QUOTED": "display",
+        "COVERED": "display", "MOST_OF_ONE": "display", "LEADS": "display", "LEAST_BITS": "display",
+        "LEAST_ROOM": "display", "JOINING": "display", "WORDS": "display", "WORDS_BESIDE": "display",
+        "ONE_LANGUAGE": "display", "PART_OF_LANGUAGES": "display", "LEAST_LANGUAGES": "display",
+        "LEAST_SAID": "display",
+    },
     "judge.triage": {"NEIGHBOURS": "display", "LEAST_CUT": "display"},
     "settings": {
         "max_rejects": "reading", "max_line_bytes": "reading", "max_expansion": "reading",

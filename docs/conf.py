@@ -55,6 +55,7 @@ docs/formats
 docs/databases
 docs/nightly
 docs/state
+docs/serve
 docs/alerts
 docs/exports
 docs/signatures

@@ -39,6 +39,7 @@ FIRST: Final = (
         "tests/template/",
         "tests/drill/test_run.py",
         "tests/engines/",
+        "tests/serve/",
     ),
 )
 """Beginnings of the names of tests, the longest first; what is not listed runs at the end."""
@@ -69,6 +70,7 @@ SLOW: Final = (
     *("tests/dump/test_databases.py", "tests/cli/test_pseudonym_command.py"),
     *("tests/util/test_memory_estimate.py", "tests/engines/"),
     *("tests/signatures/", "tests/cli/test_signatures_command.py"),
+    *("tests/serve/test_browser.py", "tests/serve/test_load.py", "tests/serve/test_server.py"),
     "tests/report/test_page.py::test_a_browser",
 )
 """Tests that the quick run leaves out: end to end, with faults, in a browser, of the benchmarks or of the site."""

@@ -51,6 +51,7 @@ def test_examples_are_valid_and_import_public_names(name: str) -> None:
             for n in (
                 *("usage", "python", "state", "alerts", "exports", "schedule", "nightly", "limits", "promises"),
                 "benchmarks",
+                "serve",
             )
         ),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
 import re
 import shutil
@@ -143,11 +144,42 @@ def test_the_planted_campaigns_of_a_small_dump_are_found(made: Made) -> None:
 
 
 @pytest.fixture(scope="module")
-def default(tmp_path_factory: pytest.TempPathFactory, fast: Settings) -> Scores:
-    """The scores of a scan of the default dump."""
+def default_scan(tmp_path_factory: pytest.TempPathFactory, fast: Settings) -> tuple[Detection, Simulation]:
+    """The default dump, and what a scan finds in it."""
     simulation = simulate(tmp_path_factory.mktemp("default"))
-    detection = detect(read_dumps(simulation.files), settings=fast)
+    return detect(read_dumps(simulation.files), settings=fast), simulation
+
+
+@pytest.fixture(scope="module")
+def default(default_scan: tuple[Detection, Simulation]) -> Scores:
+    """The scores of a scan of the default dump."""
+    detection, simulation = default_scan
     return evaluate(found_of(detection), read_truth(simulation.truth))
+
+
+TITLES = {
+    "slot-sweep": "Program code: “Produce production quality … code that …",
+    "template-rotation": "“Someone (a …) wants help with …”, “Write a challenging … level problem",
+    "fixed-instruction": "Step-by-step reasoning in <thinking_trace> tags: “Work through the problem",
+    "paraphrase": "Step-by-step reasoning without fixed wording: ",
+    "grading": "Grading of answers: “You evaluate the quality of AI answers",
+    "system-prompt": "“You are an examiner who produces gold standard answers",
+    "hand-over": "Write the monologue",
+    "low-share": "“Compose a … of six sentences and translate it",
+}
+"""Kind of a planted campaign of the default dump -> what the title of its finding says."""
+
+
+def test_each_planted_campaign_is_recognised_by_its_title(default_scan: tuple[Detection, Simulation]) -> None:
+    detection, simulation = default_scan
+    groups = [json.loads(line) for line in simulation.truth.read_text(encoding="utf-8").splitlines()]
+    planted = {
+        group["name"].split("-", 2)[2]: set(group["accounts"]) for group in groups if group["kind"] == "campaign"
+    }
+    assert set(planted) == set(TITLES)
+    for kind, accounts in planted.items():
+        found = max(detection.findings, key=lambda f: len(accounts & {m.account for m in f.members}))
+        assert TITLES[kind] in found.title, (kind, found.title)
 
 
 def test_the_planted_campaigns_of_the_default_dump_are_found(default: Scores) -> None:

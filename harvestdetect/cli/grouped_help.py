@@ -10,7 +10,7 @@ import click
 __all__ = ["GROUPS", "GroupedCommand"]
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Results": ("out", "output", "fail_on", "metrics", "group"),
+    "Results": ("out", "brief", "output", "fail_on", "metrics", "group"),
     "Reading dumps": (
         *("mapping", "profile", "format_", "table", "query", "since_column", "pseudonyms", "rows"),
         "max_rejects",

@@ -16,6 +16,7 @@ import click
 
 from harvestdetect import __version__
 from harvestdetect.cli.alerts import alerts
+from harvestdetect.cli.brief import brief
 from harvestdetect.cli.calibrate import calibrate
 from harvestdetect.cli.drill import drill
 from harvestdetect.cli.evaluate import evaluate
@@ -29,6 +30,7 @@ from harvestdetect.cli.review import campaigns, review
 from harvestdetect.cli.run import NAME, run
 from harvestdetect.cli.scan import scan
 from harvestdetect.cli.schedule import schedule
+from harvestdetect.cli.serve import serve
 from harvestdetect.cli.signatures import signatures
 from harvestdetect.cli.simulate import simulate
 from harvestdetect.cli.state import state
@@ -67,7 +69,7 @@ def cli() -> None:
 
 
 for command in (
-    *(scan, inspect, calibrate, drill, simulate, evaluate, explain, export),
+    *(scan, inspect, calibrate, drill, simulate, evaluate, explain, brief, export, serve),
     *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry, signatures),
 ):
     cli.add_command(command)

@@ -16,7 +16,7 @@ from harvestdetect.errors import UsageError
 if TYPE_CHECKING:
     from harvestdetect.state import Day, Event, KnownCampaign, Precision, Verdict
 
-__all__ = ["campaigns", "review"]
+__all__ = ["campaigns", "review", "user_name"]
 
 BAR_WIDTH = 40
 """Characters of the longest bar in the history of a campaign."""
@@ -131,7 +131,7 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, output: 
         raise UsageError("--verdict and --undo need the id of a campaign")
     if verdict is not None and undo:
         raise UsageError("--verdict and --undo exclude each other; give one of them")
-    note, reviewer = given["note"], given["reviewer"] or _user()
+    note, reviewer = given["note"], given["reviewer"] or user_name()
     check_utf8(campaign=campaign or "", note=note, reviewer=reviewer)
     with open_state(state, write=verdict is not None or undo, make=False) as opened:
         campaign = None if campaign is None else opened.named(campaign)
@@ -148,7 +148,8 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, output: 
     return 0
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Name of the user of this process; ``unknown`` if the system does not say."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -49,6 +49,7 @@ class _Request:
     metrics: Path | None
     group: bool | None
     estimate: bool
+    brief: bool
     signatures: tuple[Path, ...]
     trust: tuple[Path, ...]
     signature_secret: Path | None
@@ -113,6 +114,7 @@ class _Request:
     is_flag=True,
     help="Read the dumps, print how much memory the scan will need, and end without scanning.",
 )
+@click.option("--brief", is_flag=True, help="Also write brief.html, the result on one printed page.")
 @click.option(
     "--signatures", type=FOLDER, multiple=True, metavar="FILE",
     help="Signature file of another provider; what it fits is in signatures.jsonl and changes no finding. Repeat for "
@@ -140,6 +142,7 @@ def scan(**options: Any) -> int:
 
     \b
     OUT gets  report.html            the findings, to read
+              brief.html             with --brief: the result on one page
               campaigns.jsonl        one finding per line
               accounts.csv           one row per finding and account
               attributed.csv         with --state: accounts that filled known templates
@@ -257,7 +260,7 @@ def _result(
     from harvestdetect.report import write_outputs
 
     progress = partial(progress_bar, quiet=request.quiet)
-    write = partial(write_outputs, out=request.out)
+    write = partial(write_outputs, out=request.out, brief=request.brief)
     if request.state is None:
         detection = detect(dumps, settings=settings, progress=progress, notes=notes, shared=shared)
         write(detection)

@@ -28,6 +28,8 @@ class SharedValue:
     """Accounts of the dump that have it, members included."""
     population: int
     """Accounts of the dump that have any value of the field."""
+    tag: str = ""
+    """A tag such as ``#a3f19c``, equal for equal values, where ``value`` hides a part of it; empty if it hides none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,3 +132,6 @@ class Finding:
     """What speaks for a campaign and against one, in bits; the sum is ``score``."""
     standing: Standing | None = None
     """What the state knows about it; None for a scan without a state."""
+    title: str = ""
+    """What its prompts ask for, in their own words, on one line without invisible characters. Empty in results of older
+    versions. Words of prompts, which an attacker wrote: escape them like a template."""

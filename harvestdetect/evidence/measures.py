@@ -192,7 +192,7 @@ _TIME: Final = (
     ),
     Measure(
         id="no_sittings", family="time", label="no sittings", tail="low",
-        take=lambda c, _: tempo.no_sittings(c.timed), clause="they do not work in sittings",
+        take=lambda c, _: tempo.no_sittings(c.timed), clause="they send at an even pace, not in sessions",
         min_data=f"{MIN_SAMPLE} accounts with several prompts; {_TIMES}", source=_OWN,
     ),
     Measure(

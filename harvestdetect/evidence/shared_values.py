@@ -7,6 +7,8 @@ client or e-mail domain counts only where most of the members have it.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +20,7 @@ from harvestdetect.corpus.account_fields import FIELD_NAMES, FIELDS, AccountFiel
 from harvestdetect.data import SharedValue
 from harvestdetect.evidence.least_data import MIN_COMPARED, MIN_SAMPLE
 from harvestdetect.evidence.observation import Observation
-from harvestdetect.util.arrays import Floats, Ints, Ints32, unique
+from harvestdetect.util.arrays import Floats, Ints, Ints32, spread, unique
 
 __all__ = [
     "COARSE",
@@ -28,6 +30,8 @@ __all__ = [
     "shared_infrastructure",
     "shared_value",
     "sharing_of",
+    "tag_key",
+    "tag_of",
 ]
 
 
@@ -44,6 +48,14 @@ TEAM: Final = 3
 """Members from one organisation that are a team. Chosen."""
 LISTED: Final = 0.01
 """Largest p-value, of one value alone, at which a value is listed as shared. It decides nothing. Chosen."""
+TAGGED: Final = ("ip", "api_key", "payment")
+"""Fields whose values are masked in part, so that a tag is needed to tell them apart."""
+TAG_BYTES: Final = 3
+"""Bytes of a tag. Chosen: few values are listed, so two of them hardly ever have one tag."""
+TAG_VALUES: Final = 1_000
+"""Values of a field, evenly chosen, from which the key of its tags is made. Chosen."""
+_PSEUDONYM: Final = re.compile(r"[a-z][a-z2-7]{16}|fd[0-9a-f]{2}(:[0-9a-f]{0,4}){2,7}")
+"""A pseudonym of :mod:`harvestdetect.dump.values.pseudonyms`."""
 P_FLOOR: Final = 1e-300
 """No p-value is smaller."""
 
@@ -259,6 +271,7 @@ def shared_infrastructure(
     """
     found = []
     for name, of_field in sharing.items():
+        key = tag_key(fields.fields[name]) if name in TAGGED else None
         field, number = fields.fields[name], FIELDS.index(name)
         order = np.lexsort((of_field.value, -of_field.members, of_field.log_p))
         for rank, i in enumerate(order[:at_most].tolist()):
@@ -272,9 +285,36 @@ def shared_infrastructure(
                 known=of_field.n,
                 accounts=int(field.holders[value]),
                 population=field.known,
+                tag="" if key is None else tag_of(name, str(field.values[value].as_py()), key),
             )
             found.append(((rank, number), row))
     return tuple(row for _, row in sorted(found, key=lambda x: x[0])[:at_most])
+
+
+def tag_key(field: AccountField) -> bytes:
+    """The key of the tags of a field: a digest of many values of the dump.
+
+    Whoever tries all addresses or all card numbers finds none by its tag without knowing these values too. So a tag is
+    the same in every finding of a scan. Pseudonyms cannot be tried out, so the tags of pseudonyms have no other key and
+    are the same in every scan.
+    """
+    values = field.values
+    some = [str(value) for value in values.take(spread(len(values), TAG_VALUES)).to_pylist()]
+    if all(_PSEUDONYM.fullmatch(value) for value in some):
+        return b""
+    return hashlib.blake2b("\n".join(some).encode("utf-8", "surrogatepass"), digest_size=32).digest()
+
+
+def tag_of(name: str, value: str, key: bytes) -> str:
+    """The tag of a value, such as ``#a3f19c``.
+
+    Args:
+        name: of the field.
+        value: unmasked.
+        key: see :func:`tag_key`.
+    """
+    text = f"{name}\0{value}".encode("utf-8", "surrogatepass")
+    return "#" + hashlib.blake2b(text, key=key, digest_size=TAG_BYTES).hexdigest()
 
 
 def concentration(fields: AccountFields, members: Ints32) -> dict[str, float]:

@@ -103,8 +103,8 @@ def sign_up_cohort(opened: Opened, members: Ints32, *, seed: int) -> Observation
         null,
         small=False,
         sentence=(
-            "Two of the accounts were opened on the same day in {value:.1%} of cases, in {expected:.1%} among "
-            f"other accounts first seen at the same time; {busiest} of {len(own)} on the three busiest days."
+            "{value:.1%} of the pairs of accounts signed up on the same day, {expected:.1%} among other accounts first "
+            f"seen at the same time; {busiest} of {len(own)} on the three busiest days."
         ),
         against="as many other accounts, first seen at about the same time",
     )

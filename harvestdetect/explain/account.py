@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, Candidate, Outside
@@ -30,8 +30,13 @@ def is_named(scan: Scan, account: str) -> bool:
     )
 
 
-def explain_account(scan: Scan, account: str) -> AccountExplanation:
+def explain_account(scan: Scan, account: str, *, sent: Sequence[Mapping[str, Any]] | None = None) -> AccountExplanation:
     """Which findings an account is in or near, and what would change that.
+
+    Args:
+        scan: the results.
+        account: its id.
+        sent: the rows of the account in ``prompts.parquet``; None reads them.
 
     Raises:
         UsageError: the dump does not have it.
@@ -52,7 +57,7 @@ def explain_account(scan: Scan, account: str) -> AccountExplanation:
         places += [_near_by(candidate, o, "candidate", least) for o in candidate.members if o.account == account]
         places += [_near_by(candidate, o, "outside", least) for o in candidate.outside if o.account == account]
     if any(place.role == "member" for place in places):
-        places = _with_templates(scan, account, places, missing)
+        places = _with_templates(scan, places, prompts_of(scan.out, account, missing) if sent is None else sent)
     near: list[str] = []
     if not places:
         names = {m.account for members in scan.members.values() for m in members}
@@ -155,9 +160,8 @@ def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", 
     )
 
 
-def _with_templates(scan: Scan, account: str, places: Sequence[Place], missing: list[str]) -> list[Place]:
-    """The places with the templates that the account sent, from ``prompts.parquet``."""
-    sent = prompts_of(scan.out, account, missing)
+def _with_templates(scan: Scan, places: Sequence[Place], sent: Sequence[Mapping[str, Any]]) -> list[Place]:
+    """The places with the templates that the account sent, from its rows in ``prompts.parquet``."""
     found = []
     for place in places:
         rows = [row for row in sent if row["campaign_id"] == place.campaign_id]

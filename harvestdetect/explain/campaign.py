@@ -70,6 +70,7 @@ def explain_campaign(scan: Scan, candidate: Candidate) -> CampaignExplanation:
         q_value=candidate.q_value,
         expected_false=_expected_false(scan, candidate),
         expected_false_at_tier=_stated(scan.run, candidate.tier),
+        title=row.title if row else "",
         summary=row.summary if row else "",
         ways=candidate.ways,
         accounts=candidate.accounts,

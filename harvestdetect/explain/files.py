@@ -54,6 +54,7 @@ class FoundCampaign:
     q_value: float = math.nan
     probability: float = math.nan
     ledger: tuple[LedgerRow, ...] = ()
+    title: str = ""
     summary: str = ""
     templates: tuple[Template, ...] = ()
     evidence: tuple[Evidence, ...] = ()

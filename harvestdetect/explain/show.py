@@ -62,6 +62,11 @@ def render(explanation: CampaignExplanation | AccountExplanation, *, width: int 
         _show_campaign(page, explanation)
     else:
         _show_account(page, explanation)
+    if explanation.texts:
+        page.heading("Texts, words of people outside: read them as evidence, not as instructions")
+        for sent in explanation.texts:
+            page.line(f"{sent.place}  {_id(sent.account)}", indent=2, style="dim")
+            page.quotation(sent.text)
     if explanation.missing:
         page.heading("What this explanation lacks")
         for sentence in explanation.missing:
@@ -117,6 +122,17 @@ class _Page:
         row.add_row(_shown(figure, style), _shown(text, style))
         self._console.print(Padding(row, (0, 0, 0, indent)))
 
+    def quotation(self, text: str) -> None:
+        """A text with its line ends, each line behind a bar."""
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        row = Table.grid(padding=(0, 1))
+        for line in visible(text, keep_lines=True).expandtabs(4).split("\n"):
+            row.add_row("│", Text(line))
+        self._console.print(Padding(row, (0, 0, 1, 4)))
+
     def item(self, text: str, *, style: str = "", indent: int = 2) -> None:
         from rich.padding import Padding
         from rich.table import Table
@@ -137,6 +153,8 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     size = f"  {_id(e.campaign_id)}  {plural(e.accounts, 'account')}  {plural(e.prompts, 'prompt')}"
     sure = f"probability {_sure(e)}" if e.ledger else f"score {number(e.score)}"
     page.line(f"{size}  {sure}", first=named(e.tier), first_style=_STYLES[e.tier])
+    if e.title:
+        page.line(e.title, style="bold")
     if e.summary:
         page.item(e.summary)
     if found := found_because(e.ways):

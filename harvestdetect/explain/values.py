@@ -15,6 +15,7 @@ __all__ = [
     "FamilyView",
     "NeighborView",
     "Place",
+    "SentText",
     "Spread",
     "TemplateView",
 ]
@@ -77,6 +78,19 @@ class NeighborView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentText:
+    """The text of one prompt, read again from its dump."""
+
+    place: str
+    """``file:line``."""
+    account: str
+    campaign_id: str
+    template_id: str
+    text: str
+    """Redacted unless it was asked for as it is. It may be hostile and has its line ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignExplanation:
     """Why a candidate got its tier, why its neighbours are not in it, and what would change that."""
 
@@ -96,6 +110,8 @@ class CampaignExplanation:
     """False findings to expect among those at least as sure as this one."""
     expected_false_at_tier: float | None
     """The same among all findings of this tier, where the scan states it."""
+    title: str
+    """What its prompts ask for; empty where it is no finding, and in results of older versions."""
     summary: str
     ways: tuple[Way, ...]
     """How it was found."""
@@ -116,6 +132,8 @@ class CampaignExplanation:
     changes: tuple[Change, ...]
     missing: tuple[str, ...]
     """What this explanation could not take into account."""
+    texts: tuple[SentText, ...] = ()
+    """Prompts, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,3 +170,5 @@ class AccountExplanation:
     nearest: tuple[str, ...]
     """Accounts in the results with the most similar ids, where this one is in nothing."""
     missing: tuple[str, ...]
+    texts: tuple[SentText, ...] = ()
+    """Prompts of the account, where they were asked for."""

@@ -64,7 +64,7 @@ def _event(campaign: Campaign, source: Source, options: ExportOptions) -> dict[s
     moment = moment_of(campaign, source, options)
     activity, name = (1, "Create") if campaign.status in (None, "new") else (2, "Update")
     severity, severity_name = _SEVERITY[campaign.tier]
-    members = campaign.members[: options.max_accounts]
+    members = sorted(campaign.members, key=lambda one: -one.membership)[: options.max_accounts]
     status, status_name = (3, "Suppressed") if campaign.benign else (1, "New")
     event: dict[str, Any] = {
         "activity_id": activity,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from harvestdetect.corpus.by_prompt import request_numbers
-from harvestdetect.data import Candidate, Cut, Finding, Template, Tier
+from harvestdetect.data import Campaign, Candidate, Cut, Finding, Template, Tier
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.candidates import seen_accounts
 from harvestdetect.judge.findings import Sent, campaign_ids, candidates_of, finding_of, prompt_table
 from harvestdetect.judge.ledger import Ledger
 from harvestdetect.judge.members import Memberships
+from harvestdetect.judge.titles import material_of, title_of, usual_words
 from harvestdetect.judge.triage import changes, expected_false, ranked, what_if
 from harvestdetect.judge.verdict import Judged
 from harvestdetect.settings import Settings
@@ -84,6 +85,7 @@ def conclude(
         for i in rows
         if (evidence := memberships[i]) is not None
     ]
+    findings = _titled(findings, [campaigns[i] for i in rows], scan)
     candidates = candidates_of(
         campaigns, judgements, judged.measured, ids, sent, vectors=scan.vectors,
         rigid=[is_rigid(d) for d in scan.described], link_log_p=settings.link_log_p,
@@ -105,6 +107,22 @@ def conclude(
         prompts=table,
         seen=seen_accounts(prompts.accounts, volume),
     )
+
+
+def _titled(findings: Sequence[Finding], campaigns: Sequence[Campaign], scan: ScanData) -> list[Finding]:
+    """The findings with their titles."""
+    if not findings:
+        return []
+    usual = usual_words(scan.corpus)
+    return [
+        replace(
+            finding,
+            title=title_of(
+                material_of(campaign, scan, templates=finding.templates, targets=finding.capability_targets), usual
+            ),
+        )
+        for finding, campaign in zip(findings, campaigns, strict=True)
+    ]
 
 
 def _about(ledger: Ledger) -> dict[str, Any]:

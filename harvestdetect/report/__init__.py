@@ -7,7 +7,9 @@ nothing in a terminal, a spreadsheet, a browser or another program acts on what 
 
 from __future__ import annotations
 
+from harvestdetect.report.brief import brief_page
 from harvestdetect.report.files import (
+    BRIEF,
     OUTPUT_NAMES,
     accounts_csv,
     attributed_csv,
@@ -21,14 +23,20 @@ from harvestdetect.report.files import (
     signatures_jsonl,
     write_outputs,
 )
+from harvestdetect.report.finding import RunFacts, finding_section, run_facts
+from harvestdetect.report.from_folder import detection_of_folder
 from harvestdetect.report.html import html_report
+from harvestdetect.report.pages import page_style
 from harvestdetect.report.terminal import summary_table
 from harvestdetect.util.escape import csv_cell, csv_text
 
 __all__ = [
+    "BRIEF",
     "OUTPUT_NAMES",
+    "RunFacts",
     "accounts_csv",
     "attributed_csv",
+    "brief_page",
     "campaigns_jsonl",
     "candidates_jsonl",
     "check_writable",
@@ -36,8 +44,12 @@ __all__ = [
     "csv_text",
     "detection_from_json",
     "detection_json",
+    "detection_of_folder",
+    "finding_section",
     "html_report",
+    "page_style",
     "rejects_jsonl",
+    "run_facts",
     "run_json",
     "signatures_jsonl",
     "summary_table",

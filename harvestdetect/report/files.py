@@ -22,7 +22,8 @@ from harvestdetect.data import PROMPT_COLUMNS, Cut, Detection, Evidence, Finding
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
-from harvestdetect.report.format import iso_time, seconds_of, tier_counts
+from harvestdetect.report.brief import brief_page
+from harvestdetect.report.format import by_priority, iso_time, seconds_of, tier_counts
 from harvestdetect.report.html import html_report
 from harvestdetect.util.escape import csv_cell, json_text
 from harvestdetect.util.files import Unfinished, make_folder, sweep
@@ -30,6 +31,7 @@ from harvestdetect.util.files import Unfinished, make_folder, sweep
 __all__ = [
     "ACCOUNT_COLUMNS",
     "ATTRIBUTED_COLUMNS",
+    "BRIEF",
     "OUTPUT_NAMES",
     "SIGNATURES",
     "accounts_csv",
@@ -58,6 +60,7 @@ ACCOUNT_COLUMNS: Final = (
     "last_seen",
     "recommended",
     "reasons",
+    "priority",
 )
 """Columns of ``accounts.csv``."""
 ATTRIBUTED_COLUMNS: Final = ("account", "campaign_id", "prompts", "first_seen", "last_seen", "in_finding")
@@ -77,6 +80,8 @@ OUTPUT_NAMES: Final = (
     "report.html",
 )
 """The files that a scan writes."""
+BRIEF: Final = "brief.html"
+"""The file that a scan writes on request."""
 _SCHEMA_VERSION: Final = 1
 """Version of the JSON form of a detection."""
 _TIMES: Final = ("first_seen", "last_seen")
@@ -120,7 +125,7 @@ def signatures_jsonl(detection: Detection) -> str:
 
 def _campaign(finding: Finding, signatures: Sequence[str]) -> dict[str, Any]:
     plain = _plain(finding)
-    first = ("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
+    first = ("campaign_id", "tier", "title", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
     later = ("templates", "evidence", "benign_explanations", "capability_targets", "families", "orgs")
     judged = ("probability", "ledger")
     days = [{"day": day, "prompts": prompts} for day, prompts in finding.days]
@@ -134,7 +139,7 @@ def _campaign(finding: Finding, signatures: Sequence[str]) -> dict[str, Any]:
 
 
 def accounts_csv(detection: Detection) -> str:
-    r"""A row per finding and account, the findings strongest first, its members as they are sorted.
+    r"""A row per finding and account, the findings strongest first, the members of each by ``priority``, from 1.
 
     UTF-8, comma, CRLF after each row, header first, every cell in quotes: a spreadsheet that splits at semicolons finds
     no cell within an id. ``account``, ``campaign_id`` and ``reasons`` (joined
@@ -146,7 +151,7 @@ def accounts_csv(detection: Detection) -> str:
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(ACCOUNT_COLUMNS)
     for finding in detection.findings:
-        for member in finding.members:
+        for priority, member in enumerate(by_priority(finding.members), start=1):
             writer.writerow(
                 (
                     csv_cell(member.account),
@@ -160,6 +165,7 @@ def accounts_csv(detection: Detection) -> str:
                     iso_time(member.last_seen),
                     "true" if member.recommended else "false",
                     csv_cell("; ".join(member.reasons)),
+                    priority,
                 )
             )
     return buffer.getvalue()
@@ -320,20 +326,25 @@ def check_writable(out: Path) -> None:
     """
     with _explained(out):
         make_folder(out)
-        sweep(out, names=(*OUTPUT_NAMES, "probe"))
+        sweep(out, names=(*OUTPUT_NAMES, BRIEF, "probe"))
         with Unfinished(out, "probe") as probe:
             probe.stream.write(b"harvestdetect\n")
             probe.flush()
 
 
-def write_outputs(detection: Detection, out: Path) -> list[Path]:
+def write_outputs(detection: Detection, out: Path, *, brief: bool = False) -> list[Path]:
     """Write :data:`OUTPUT_NAMES` into the folder ``out``, which is made where it is missing.
 
     Every file is written and fsynced under a temporary name first; only when all of them are complete do
     they take their names, ``run.json`` last. A failure leaves what stood there before.
 
+    Args:
+        detection: the answer of a scan.
+        out: the folder.
+        brief: whether to write :data:`BRIEF` as well. Without it, one of an earlier scan is removed.
+
     Returns:
-        The paths, in the order of :data:`OUTPUT_NAMES`.
+        The paths, in the order of :data:`OUTPUT_NAMES`, then that of the brief.
 
     Raises:
         OutputError: ``out`` is a file, may not be written, or its disk is full.
@@ -351,19 +362,24 @@ def write_outputs(detection: Detection, out: Path) -> list[Path]:
         "run.json": lambda file: file.write(_utf8(run_json(detection))),
         "report.html": lambda file: file.write(_utf8(html_report(detection))),
     }
+    if brief:
+        writers[BRIEF] = lambda file: file.write(_utf8(brief_page(detection)))
     write_together(out, writers)
-    return [out / name for name in OUTPUT_NAMES]
+    if not brief:
+        with _explained(out / BRIEF):
+            (out / BRIEF).unlink(missing_ok=True)
+    return [out / name for name in (*OUTPUT_NAMES, BRIEF) if name in writers]
 
 
 def write_together(out: Path, writers: Mapping[str, Callable[[BinaryIO], object]]) -> None:
-    """Writes files of :data:`OUTPUT_NAMES` into a folder, none of them before all are on the disk, ``run.json`` last.
+    """Writes files of a scan into a folder, none of them before all are on the disk, ``run.json`` last.
 
     Raises:
         OutputError: one of them cannot be written; then the files are as they were.
     """
     with ExitStack() as stack:
         written: dict[str, Unfinished] = {}
-        for name in OUTPUT_NAMES:
+        for name in (*OUTPUT_NAMES, BRIEF):
             if name in writers:
                 with _explained(out / name):
                     written[name] = stack.enter_context(Unfinished(out, name))

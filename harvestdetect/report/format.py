@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from harvestdetect.data import NO_TIME, Detection, Finding, Standing, Way
+from harvestdetect.data import NO_TIME, Detection, Finding, Member, Standing, Way
 
 __all__ = [
+    "UNTESTED",
     "active_days",
+    "by_priority",
     "count",
     "day",
     "expected_innocent",
@@ -42,7 +44,7 @@ _BECAUSE: Final[Mapping[Way, str]] = {
 """How a candidate was found, in words."""
 _SUREST: Final = 1e-12
 """p-value below which no smaller one is told: p-values are extrapolated there, and the ledger takes them as equal."""
-_SAFE: Final = 0.01
+UNTESTED: Final = 0.01
 """Smallest probability that is claimed where a scan does not say how far its ledger was tested. Chosen."""
 _BOUNDS: Final = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
 """Probabilities that small ones are said to be below."""
@@ -129,7 +131,7 @@ def percent(value: float | None) -> str:
     if value and value < 1e-6:
         return "under 0.0001 %"
     if 0 < value < 0.01:
-        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0") + " %"
+        return f"{float(f'{value * 100:.2g}'):.6f}".rstrip("0").rstrip(".") + " %"
     return f"{value * 100:.0f} %"
 
 
@@ -138,7 +140,7 @@ def rough(value: float | None) -> str:
     return number(value if value is None or not math.isfinite(value) else float(f"{value:.2g}"))
 
 
-def probability(value: float | None, *, least: float = _SAFE) -> str:
+def probability(value: float | None, *, least: float = UNTESTED) -> str:
     """A probability in words, no surer than its evidence: ``over 99 %``, ``about 90 %``, ``about 1 in 20``.
 
     Args:
@@ -166,7 +168,7 @@ def least_claimed(ledger: Mapping[str, Any]) -> float:
         ledger: see :attr:`harvestdetect.data.Detection.ledger`; empty in results of older versions.
     """
     tested = ledger.get("held_out")
-    return 1 / tested if isinstance(tested, int) and tested > 1 else _SAFE
+    return 1 / tested if isinstance(tested, int) and tested > 1 else UNTESTED
 
 
 def expected_innocent(expected: float, findings: int) -> str:
@@ -203,6 +205,15 @@ def size(value: int) -> str:
 def active_days(finding: Finding) -> int:
     """Number of days on which the campaign sent prompts; 0 without times."""
     return sum(1 for _, prompts in finding.days if prompts)
+
+
+def by_priority(members: Sequence[Member]) -> list[Member]:
+    """Members in the order in which to look at them.
+
+    Those that are recommended come first. Then the number of prompts of the campaign decides that a member is expected
+    to have sent: its membership times its prompts that fit. Equal ones stay in their order.
+    """
+    return sorted(members, key=lambda m: (not m.recommended, -m.membership * m.harvest_prompts))
 
 
 def tier_counts(detection: Detection) -> dict[str, int]:

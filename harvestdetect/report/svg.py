@@ -6,8 +6,9 @@ Colours and fonts come from the classes in ``report.css``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 
 from markupsafe import Markup
@@ -16,7 +17,7 @@ from harvestdetect.data import Member
 from harvestdetect.report.format import count, plural
 from harvestdetect.util.escape import cut, visible
 
-__all__ = ["SHADES", "Step", "matrix", "timeline", "waterfall"]
+__all__ = ["SHADES", "Step", "heat", "matrix", "timeline", "waterfall"]
 
 _PLOT: Final = 112
 """Height of the bars, in pixels."""
@@ -26,6 +27,8 @@ _HEIGHT: Final = 152
 """Height of the timeline, in pixels."""
 _MAX_BARS: Final = 180
 """Bars of a timeline, at most."""
+_MAX_COLUMNS: Final = 60
+"""Columns of a heat map of days, at most."""
 
 SHADES: Final = ("1", "2–3", "4–9", "10–29", "30 or more")
 """What the five shades of the matrix stand for, in prompts."""
@@ -146,6 +149,62 @@ def matrix(members: Sequence[Member], templates: Sequence[str], *, names: Sequen
         Markup("").join(labels),
         Markup("").join(cells),
     )
+
+
+def heat(members: Sequence[Member], activity: Mapping[str, Mapping[str, int]]) -> Markup | None:
+    """Accounts as rows, days as columns, a darker cell where the account sent more; several days a column where there
+    are very many.
+
+    Args:
+        members: rows, in the order shown.
+        activity: account -> day (``YYYY-MM-DD``) -> prompts.
+
+    Returns:
+        None where none of them has a day.
+    """
+    used = sorted({day for member in members for day in activity.get(member.account, ())})
+    if not used:
+        return None
+    first, last = date.fromisoformat(used[0]), date.fromisoformat(used[-1])
+    step = math.ceil(((last - first).days + 1) / _MAX_COLUMNS)
+    columns = (last - first).days // step + 1
+    row, cell, left, head = 14, 9, 190, 20
+    height, width = head + row * len(members) + 2, left + cell * columns
+    labels: list[Markup] = []
+    paths: dict[int, list[str]] = {}
+    for y, member in enumerate(members):
+        name, left_out = cut(visible(member.account), 26)
+        dim = "" if member.recommended else " apart"
+        labels.append(
+            Markup('<text class="who{}" x="0" y="{}">{}</text>').format(
+                dim, head + row * y + 11, name + ("…" if left_out else "")
+            )
+        )
+        sums = [0] * columns
+        for day, prompts in activity.get(member.account, {}).items():
+            sums[(date.fromisoformat(day) - first).days // step] += prompts
+        for x, prompts in enumerate(sums):
+            if prompts:
+                place = f"M{left + cell * x} {head + row * y + 1}h{cell - 1}v{row - 2}h{1 - cell}z"
+                paths.setdefault(_shade(prompts), []).append(place)
+    drawn = [
+        Markup('<path class="c{}" d="{}"/>').format(shade, "".join(places)) for shade, places in sorted(paths.items())
+    ]
+    ends = [(left, "start", first)]
+    if columns > _MAX_COLUMNS // 4:
+        ends.append((width, "end", first + timedelta(days=step * columns - 1)))
+    ticks = [
+        Markup('<text class="tick" x="{}" y="13" text-anchor="{}">{}</text>').format(x, anchor, min(day, last))
+        for x, anchor, day in ends
+    ]
+    label = f"{plural(len(members), 'account')} by day from {first} to {last}: who sent how much when"
+    return Markup(
+        '<svg class="matrix" width="{}" height="{}" role="img" aria-label="{}"><rect class="field" x="{}" y="{}" '
+        'width="{}" height="{}"/><svg width="{}" height="{}">{}</svg>{}</svg>'
+    ).format(
+        max(width + 2, left + 90), height, label, left, head, width - left, row * len(members), left - 8, height,
+        Markup("").join(labels), Markup("").join([*ticks, *drawn]),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

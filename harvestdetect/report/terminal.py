@@ -44,7 +44,7 @@ _READING = 400
 def summary_table(detection: Detection, *, width: int | None, color: bool) -> str:
     """A table with an entry for each finding, totals, and how many findings of each tier may be innocent.
 
-    An entry is a row of figures and, below it, the summary in one sentence. The highest tier comes first.
+    An entry is a row of figures and, below it, the title and the summary, each on a line. The highest tier comes first.
 
     Args:
         detection: result of a scan.
@@ -112,7 +112,7 @@ def _without_blanks(text: str, *, color: bool) -> str:
 
 
 def _below(finding: Finding, row: tuple[str, ...], shown: list[int]) -> list[Text]:
-    """What stands below the row of a finding: columns that did not fit, its standing and its summary."""
+    """What stands below the row of a finding: its title, columns that did not fit, its standing and its summary."""
     from rich.text import Text
 
     lines = []
@@ -121,6 +121,8 @@ def _below(finding: Finding, row: tuple[str, ...], shown: list[int]) -> list[Tex
         lines.append(Text(" · ".join(moved), style="dim"))
     if finding.standing is not None:
         lines.append(Text(cut(visible(standing_line(finding.standing)), 400)[0], style="dim"))
+    if finding.title:
+        lines.insert(0, Text(cut(visible(finding.title), 400)[0], style="bold"))
     summary, left_out = cut(visible(finding.summary), 400)
     return [*lines, Text(summary + ("…" if left_out else ""))]
 

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
@@ -29,6 +30,7 @@ from harvestdetect.signatures.matching import Shared
 from harvestdetect.state.cutting import cutting_of, shards_of
 from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.known_campaigns import Day, KnownCampaign, history, known_campaigns
+from harvestdetect.state.past_runs import CampaignRun, PastRun, campaign_runs, past_runs
 from harvestdetect.state.rebuild import Rebuilt, rebuild
 from harvestdetect.state.reconcile import Change
 from harvestdetect.state.run import Run, RunOptions, scan_into
@@ -47,6 +49,7 @@ from harvestdetect.util.ids import named_campaign
 from harvestdetect.util.periods import parse_period
 
 __all__ = [
+    "CampaignRun",
     "Change",
     "Day",
     "Delivery",
@@ -54,6 +57,7 @@ __all__ = [
     "Forgotten",
     "Freed",
     "KnownCampaign",
+    "PastRun",
     "Precision",
     "Rebuilt",
     "Run",
@@ -187,6 +191,11 @@ class State:
         rows = self._store.rows("SELECT account FROM members WHERE campaign = ? ORDER BY account", campaign)
         return [row["account"] for row in rows]
 
+    def templates(self, campaign: str) -> list[tuple[str | None, ...]]:
+        """The templates of a campaign in any run: runs of fixed words, where None is a slot."""
+        rows = self._store.rows("SELECT words FROM signatures WHERE campaign = ? ORDER BY signature", campaign)
+        return [tuple(json.loads(row["words"])) for row in rows]
+
     def events(self, campaign: str | None = None) -> list[Event]:
         """The events of one campaign, or of all, the oldest first."""
         return [
@@ -194,6 +203,28 @@ class State:
             for row in self._store.rows("SELECT * FROM events ORDER BY event")
             if campaign in (None, row["campaign"])
         ]
+
+    def runs(self) -> list[PastRun]:
+        """All runs, the newest first."""
+        return past_runs(self._store)
+
+    def campaign_runs(self, campaign: str | None = None, *, run: int | None = None) -> list[CampaignRun]:
+        """What runs found, by run and campaign.
+
+        Args:
+            campaign: only this campaign.
+            run: only this run.
+        """
+        return campaign_runs(self._store, campaign=campaign, run=run)
+
+    def version(self) -> int:
+        """A number that is another one after every change that another process makes. It counts for this object only.
+
+        Raises:
+            StateError: the database cannot be read now.
+        """
+        with self._store.guarded() as connection:
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     # ------------------------------------------------------------ verdicts
 

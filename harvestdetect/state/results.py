@@ -8,12 +8,13 @@ attributed.csv,
 prompts.parquet
 accounts_seen.parquet  its digest goes
 candidates.jsonl       entries of members and of accounts outside that are it go
-campaigns.jsonl        words of templates that only it sent go, and examples of templates that it sent unless a prompt
-                       in the window of the state has the same text
+campaigns.jsonl        words of templates that only it sent go, and with them the title of the finding; examples of
+                       templates that it sent go unless a prompt in the window of the state has the same text
 signatures.jsonl       it goes from the accounts that a signature fits
 rejects.jsonl          its id in reasons and names of files is replaced
 run.json               likewise; ``erased_accounts`` counts how often this was done, and a note says so
-report.html            written anew from the other files; removed where they do not suffice
+report.html,           written anew from the other files; removed where they do not suffice
+brief.html
 ====================== =============================================================================================
 
 Counts stay those of the scan.
@@ -24,7 +25,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +35,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from harvestdetect.data import Detection
 from harvestdetect.errors import InputError, UsageError
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, excerpt_of
-from harvestdetect.report import OUTPUT_NAMES, detection_from_json
-from harvestdetect.report.files import SIGNATURES, write_together
+from harvestdetect.report import OUTPUT_NAMES
+from harvestdetect.report.brief import brief_page
+from harvestdetect.report.files import BRIEF, SIGNATURES, write_together
+from harvestdetect.report.from_folder import detection_of_folder
 from harvestdetect.report.html import html_report
 from harvestdetect.report.read import csv_rows, json_lines
 from harvestdetect.state.traces import ERASED, Traces, mapped
@@ -50,7 +52,7 @@ __all__ = ["Sent", "erase_results", "example_texts"]
 Sent = Collection[str]
 """Texts that other accounts sent: examples that are among them stay."""
 
-_TEXTS: Final = frozenset({"words", "slots", "medoid", "exemplars", "least_similar", "excerpt"})
+_TEXTS: Final = frozenset({"words", "slots", "medoid", "exemplars", "least_similar", "excerpt", "title"})
 """Fields with texts of prompts; a mention in a text that another account sent stays."""
 _EXAMPLES: Final = ("medoid", "least_similar")
 _BY_LINE: Final = ("campaigns.jsonl", CANDIDATES, SIGNATURES, "rejects.jsonl")
@@ -93,18 +95,20 @@ def erase_results(out: Path, account: str, *, sent: Sent) -> tuple[int, list[str
         OutputError: a file cannot be written.
     """
     there = _there(out)
-    sweep(out, names=(*OUTPUT_NAMES, "probe"))
+    sweep(out, names=(*OUTPUT_NAMES, BRIEF, "probe"))
     traces = Traces(account)
     senders = _senders(out, account)
     new = _contents(out, there, traces, senders, sent)
     if new:
         new["run.json"] = _noted(new.get("run.json") or _bytes(out, "run.json"), traces)
-        # it goes first: a process that is killed must not leave it behind
-        (out / "report.html").unlink(missing_ok=True)
+        # they go first: a process that is killed must not leave them behind
+        brief = (out / BRIEF).is_file()
+        for name in ("report.html", BRIEF):
+            (out / name).unlink(missing_ok=True)
         write_together(out, {name: _writer(data) for name, data in new.items()})
-        _rewrite_report(out)
+        _rewrite_report(out, brief=brief)
     elif "report.html" not in there:  # an earlier attempt was killed before the page was there again
-        _rewrite_report(out)
+        _rewrite_report(out, brief=False)
     return len(new) + bool(new), [f"{out / name}: {said}" for name, said in _remaining(out, traces)]
 
 
@@ -170,6 +174,8 @@ def _contents(out: Path, there: Collection[str], traces: Traces, senders: _Sende
         changed = {key: value if key == "templates" else _unsaid(traces, value) for key, value in line.items()}
         changed["templates"] = [_template(t, senders, sent) for t in line.get("templates", ())]
         templates[line.get("campaign_id", "")] = changed["templates"]
+        if "title" in changed and any(list(one.get("words", ())) == [ERASED] for one in changed["templates"]):
+            changed["title"] = ""
         return changed
 
     def candidate(line: dict[str, Any]) -> dict[str, Any]:
@@ -326,65 +332,16 @@ def _json(value: Any) -> bytes:
 # ---------------------------------------------------------------- the report
 
 
-def _rewrite_report(out: Path) -> None:
-    """Writes the report again from the other files, if they suffice."""
+def _rewrite_report(out: Path, *, brief: bool) -> None:
+    """Writes the report, and the brief if there was one, again from the other files, if they suffice."""
     try:
-        page = html_report(_detection(out))
+        detection = detection_of_folder(out)
+        pages = {"report.html": html_report(detection)}
+        if brief:
+            pages[BRIEF] = brief_page(detection)
     except (InputError, OSError, KeyError, TypeError, ValueError):
         return
-    write_together(out, {"report.html": _writer(page.encode("utf-8", "backslashreplace"))})
-
-
-def _detection(out: Path) -> Detection:
-    """The detection as far as the report shows it, from the files of a scan.
-
-    Raises:
-        InputError: a file cannot be read or is of another form.
-        KeyError: a field is missing.
-    """
-    run = _run_of(_bytes(out, "run.json"))
-    if run is None:
-        raise InputError(f"{out / 'run.json'} is no JSON object")
-    sent: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    groups = _table(out / "prompts.parquet").group_by(["campaign_id", "account", "template_id"])
-    for row in groups.aggregate([([], "count_all")]).to_pylist():
-        sent[row["campaign_id"], row["account"]][row["template_id"]] = row["count_all"]
-    members: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for _, cells in csv_rows(out / "accounts.csv", ("account", "campaign_id")):
-        campaign, account = csv_text(cells["campaign_id"]), csv_text(cells["account"])
-        members[campaign].append(_member(cells, account, sent[campaign, account]))
-    findings = []
-    for _, line in json_lines(out / "campaigns.jsonl"):
-        days = [[day["day"], day["prompts"]] for day in line["days"]]
-        findings.append({**line, "days": days, "members": members[line["campaign_id"]]})
-    attributed = [
-        {
-            "account": csv_text(cells["account"]), "campaign_id": csv_text(cells["campaign_id"]),
-            "prompts": int(cells["prompts"]), "first_seen": cells["first_seen"] or None,
-            "last_seen": cells["last_seen"] or None,
-        }
-        for _, cells in csv_rows(out / "attributed.csv", ("account",))
-    ]  # fmt: skip
-    names = ("counts", "settings", "models", "versions", "files", "stages", "notes", "expected_false", "what_if")
-    plain = {name: run[name] for name in (*names, "calibration")} | {"ledger": run.get("ledger", {})}
-    plain |= {"findings": findings, "attributed": attributed, "schema_version": 1}
-    plain["rejects"] = [line for _, line in json_lines(out / "rejects.jsonl")]
-    return detection_from_json(json.dumps(plain))
-
-
-def _member(cells: Mapping[str, str], account: str, templates: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "account": account,
-        "membership": float(cells["membership"] or "nan"),
-        "harvest_share": float(cells["harvest_share"] or "nan"),
-        "prompts": int(cells["prompts"]),
-        "harvest_prompts": int(cells["harvest_prompts"]),
-        "first_seen": cells["first_seen"] or None,
-        "last_seen": cells["last_seen"] or None,
-        "recommended": cells["recommended"] == "true",
-        "reasons": [reason for reason in csv_text(cells["reasons"]).split("; ") if reason],
-        "templates": dict(templates),
-    }
+    write_together(out, {name: _writer(page.encode("utf-8", "backslashreplace")) for name, page in pages.items()})
 
 
 # ---------------------------------------------------------------- proving
@@ -392,7 +349,7 @@ def _member(cells: Mapping[str, str], account: str, templates: Mapping[str, int]
 
 def _remaining(out: Path, traces: Traces) -> Iterator[tuple[str, str]]:
     """Each file that still mentions the account, and what it mentions."""
-    there = [name for name in OUTPUT_NAMES if (out / name).is_file()]
+    there = [name for name in (*OUTPUT_NAMES, BRIEF) if (out / name).is_file()]
     texts = False
     for name in _BY_LINE:
         for _, line in json_lines(out / name) if name in there else ():

@@ -41,7 +41,7 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     assert [f["tier"] for f in findings] == sorted((f["tier"] for f in findings), key=TIERS.index)
     for finding in findings:
         assert list(finding) == [
-            *("campaign_id", "tier", "score", "q_value", "summary", "accounts", "prompts", "first_seen"),
+            *("campaign_id", "tier", "title", "score", "q_value", "summary", "accounts", "prompts", "first_seen"),
             *("last_seen", "templates", "evidence", "benign_explanations", "capability_targets", "families"),
             *("orgs", "days", "ways", "shared_values", "changes", "probability", "ledger"),
         ]
@@ -52,7 +52,7 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     accounts = list(csv.DictReader(io.StringIO(text, newline="")))
     assert list(accounts[0]) == [
         *("account", "campaign_id", "tier", "membership", "harvest_share", "prompts", "harvest_prompts"),
-        *("first_seen", "last_seen", "recommended", "reasons"),
+        *("first_seen", "last_seen", "recommended", "reasons", "priority"),
     ]
     assert len(accounts) == sum(f["accounts"] for f in findings)
     assert {row["recommended"] for row in accounts} <= {"true", "false"}

@@ -548,7 +548,7 @@ def test_malformed_files(out: Path, capsys: pytest.CaptureFixture[str], name: st
 
 def test_accounts_that_belong_to_no_finding_are_an_error(out: Path) -> None:
     with (out / "accounts.csv").open("a", newline="") as file:
-        csv.writer(file).writerow(["x", "c-0", "watch", 1, 1, 1, 1, "", "", "true", ""])
+        csv.writer(file).writerow(["x", "c-0", "watch", 1, 1, 1, 1, "", "", "true", "", 1])
     with pytest.raises(InputError, match="'c-0' is not in campaigns"):
         explain(out, FIRST)
 
@@ -576,7 +576,7 @@ def test_malformed_cells(out: Path, column: str, cell: str | None, said: str) ->
 def test_an_account_may_be_long(out: Path) -> None:
     long = "x" * 300_000
     with (out / "accounts.csv").open("a", newline="") as file:
-        csv.writer(file).writerow([long, FIRST, "watch", 1, 1, 1, 1, "", "", "true", ""])
+        csv.writer(file).writerow([long, FIRST, "watch", 1, 1, 1, 1, "", "", "true", "", 1])
     limit = csv.field_size_limit(131_072)
     try:
         assert account_of(out, long).places[0].campaign_id == FIRST
@@ -740,6 +740,7 @@ def test_the_json_of_a_campaign_keeps_its_names(out: Path) -> None:
         *(
             "expected_false",
             "expected_false_at_tier",
+            "title",
             "summary",
             "ways",
             "accounts",
@@ -748,7 +749,7 @@ def test_the_json_of_a_campaign_keeps_its_names(out: Path) -> None:
             "templates",
         ),
         *("benign_explanations", "harvest_share", "recommended", "apart", "outside", "outside_count", "neighbors"),
-        *("changes", "missing"),
+        *("changes", "missing", "texts"),
     ]
     assert list(plain["families"][0]) == ["family", "stands", "bits", "measures"]
     assert list(plain["ledger"][0]) == ["id", "name", "family", "bits", "sentence"]
@@ -763,7 +764,7 @@ def test_the_json_of_a_campaign_keeps_its_names(out: Path) -> None:
 def test_the_json_of_an_account_keeps_its_names(out: Path) -> None:
     plain = json.loads(run(out, "ann", "--format", "json").stdout)
     assert plain["kind"] == "account"
-    assert list(plain) == ["schema_version", "kind", "account", "prompts", "places", "nearest", "missing"]
+    assert list(plain) == ["schema_version", "kind", "account", "prompts", "places", "nearest", "missing", "texts"]
     assert list(plain["places"][0]) == [
         *("campaign_id", "tier", "role", "membership", "harvest_share", "prompts", "harvest_prompts", "first_seen"),
         *("last_seen", "recommended", "reasons", "templates", "examples", "changes"),

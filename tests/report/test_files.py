@@ -41,9 +41,10 @@ from tests.report.making import (
 def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None:
     lines = report.campaigns_jsonl(detection).splitlines()
     first, second = (json.loads(line) for line in lines)
-    assert list(first)[:13] == [
+    assert list(first)[:14] == [
         "campaign_id",
         "tier",
+        "title",
         "score",
         "q_value",
         "summary",
@@ -63,7 +64,7 @@ def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None
     assert first["templates"][0]["words"] == ["Explain", None, HOSTILE, None, "."]
     assert first["days"][1] == {"day": "2026-03-02", "prompts": 0}
     assert "members" not in first
-    assert list(first)[13:] == [
+    assert list(first)[14:] == [
         *("families", "orgs", "days", "ways", "shared_values", "changes", "probability", "ledger"),
     ]
     assert first["probability"] == 0.9866
@@ -75,8 +76,16 @@ def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None
     assert [one["bits"] for one in first["benign_explanations"]] == [None, -1.2, None]
     assert first["ways"] == ["texts"]
     assert first["shared_values"] == [
-        {"field": "ip", "value": "203.0.113.*", "members": 12, "known": 20, "accounts": 14, "population": 640},
-        {"field": HOSTILE, "value": HOSTILE, "members": 0, "known": 0, "accounts": 0, "population": 0},
+        {
+            "field": "ip",
+            "value": "203.0.113.*",
+            "members": 12,
+            "known": 20,
+            "accounts": 14,
+            "population": 640,
+            "tag": "",
+        },
+        {"field": HOSTILE, "value": HOSTILE, "members": 0, "known": 0, "accounts": 0, "population": 0, "tag": ""},
     ]
     assert first["changes"] == ["It would be for review at a false-discovery rate below 0.0002.", HOSTILE]
     assert (second["shared_values"], second["changes"]) == ([], [])
@@ -109,6 +118,7 @@ def test_accounts_parse_back_and_are_neutralised(detection: Detection) -> None:
         "last_seen",
         "recommended",
         "reasons",
+        "priority",
     ]
     assert len(rows) == 24 == len(text.splitlines()) - 1
     assert rows[20]["account"] == '\'=HYPERLINK("http://example.org")'

@@ -53,7 +53,13 @@ def test_times_and_numbers_as_people_read_them() -> None:
         "∞",
         "–",
     ]
-    assert [percent(v) for v in (0.0, 1.0, 0.0031, 1e-9)] == ["0 %", "100 %", "0.31 %", "under 0.0001 %"]
+    assert [percent(v) for v in (0.0, 1.0, 0.0031, 0.00998, 1e-9)] == [
+        "0 %",
+        "100 %",
+        "0.31 %",
+        "1 %",
+        "under 0.0001 %",
+    ]
     assert [rough(v) for v in (0.019086, 0.3, 12.34, 1_234.0, math.inf, math.nan, None)] == [
         *("0.019", "0.3", "12", "1,200", "∞", "–", "–"),
     ]

@@ -8,8 +8,6 @@ import hashlib
 import itertools
 import math
 import re
-import shutil
-import subprocess
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -31,6 +29,7 @@ from harvestdetect.evidence.legacy import MEASURE_IDS
 from harvestdetect.report import svg
 from harvestdetect.report.format import found_because
 from harvestdetect.util.escape import INVISIBLE, visible
+from tests.report.browser import BROWSER, run_browser
 from tests.report.making import (
     HOSTILE,
     SCRIPT,
@@ -379,7 +378,7 @@ def test_what_is_folded_away_is_inert_too() -> None:
     page = Page(report.html_report(make_detection(make_finding(evidence=(hostile,), capability_targets=()))))
     assert page.open == []
     assert not set(page.tags) & {"script", "img"}
-    assert [v for tag, name, v in page.attributes if (tag, name, v) == ("details", "class", "quiet")] == ["quiet"] * 2
+    assert [v for tag, name, v in page.attributes if (tag, name, v) == ("details", "class", "quiet")] == ["quiet"] * 4
 
 
 def test_a_finding_without_measures_says_so() -> None:
@@ -437,28 +436,30 @@ def test_page_of_a_hundred_large_findings_stays_small() -> None:
     assert "940 more left out" in alone
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
 @pytest.mark.skipif(BROWSER is None, reason="no chromium to render the page with")
 def test_a_browser_runs_nothing_of_the_page(tmp_path: Path, detection: Detection) -> None:
-    assert BROWSER is not None
     page = tmp_path / "report.html"
     page.write_text(report.html_report(detection), encoding="utf-8")
-    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --disable-quic --dump-dom"
-    command = [BROWSER, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=90, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip("the browser did not answer in time")
-    if done.returncode or not done.stdout:
-        pytest.skip(f"the browser could not render: {done.stderr[-200:]!r}")
-    before, after = Page(page.read_text(encoding="utf-8")), Page(done.stdout.decode())
+    drawn = run_browser(page, "--dump-dom").decode()
+    if not drawn:
+        pytest.skip("the browser drew nothing")
+    before, after = Page(page.read_text(encoding="utf-8")), Page(drawn)
     assert not {"script", "img"} & set(after.tags)
     assert not [name for _, name, _ in after.attributes if name.startswith("on")]
     added = {"tbody"}  # what a browser adds around bare table rows
     assert {t: n for t, n in after.tags.items() if t not in added} == {
         t: n for t, n in before.tags.items() if t not in added
     }
-    assert "<title>harvestdetect: 2 suspected campaigns" in done.stdout.decode()
+    assert "<title>harvestdetect: 2 suspected campaigns" in drawn
+
+
+def test_another_program_can_draw_the_section_of_one_finding(detection: Detection) -> None:
+    run = report.RunFacts(least=0.001)
+    alone = report.finding_section(detection.findings[0], run=run, number=7)
+    page = Page(alone)
+    assert page.open == []
+    assert not set(page.tags) & {"script", "img", "form"}
+    assert {value for tag, name, value in page.attributes if (tag, name) == ("article", "id")} == {"finding-7"}
+    assert "{{ 7 * 7 }}" in page.text
+    assert INVISIBLE.search(alone) is None
+    assert ".finding {" in report.page_style()

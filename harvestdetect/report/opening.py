@@ -1,0 +1,136 @@
+"""What a report opens with: what is new, what to look at first, and what to do."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from harvestdetect.data import TIERS, Detection, Finding, Status, Tier
+from harvestdetect.report.format import least_claimed, period, plural, probability
+from harvestdetect.report.next_steps import IN_SHORT, Step, innocent_reading, next_steps
+
+__all__ = ["NO_READING", "Group", "News", "Opening", "Row", "Todo", "opening", "watch_groups"]
+
+TOP: Final = 5
+"""Findings that are shown first."""
+NO_READING: Final = "no innocent explanation fits"
+"""Name of the group of findings at watch that no innocent explanation fits."""
+_STATUS: Final = {
+    "new": "new since the last run",
+    "growing": "growing",
+    "back": "back after a pause",
+    "quiet": "gone quiet",
+}
+"""Status of a known campaign, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One finding on the first page."""
+
+    number: int
+    """Its place among all findings, from 1."""
+    finding: Finding
+    title: str
+    facts: str
+    """How many accounts and prompts, since when, and how sure."""
+    why: str
+    """The kinds of evidence that carry weight."""
+    status: str
+    """What the state knows about it; empty without a state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """The findings of one status."""
+
+    status: Status
+    words: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Findings at watch with one innocent explanation."""
+
+    reading: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Todo:
+    """What to do with the findings of a tier."""
+
+    tier: Tier
+    findings: int
+    text: str
+    step: Step
+    """With the strongest of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """The first page."""
+
+    news: tuple[News, ...]
+    """Empty for a scan without a state."""
+    top: tuple[Row, ...]
+    """The strongest findings at urgent and review; at watch if there are no others."""
+    todo: tuple[Todo, ...]
+    groups: tuple[Group, ...]
+    """The findings at watch, the largest group first."""
+
+
+def opening(detection: Detection) -> Opening:
+    """What the report of a scan opens with.
+
+    Args:
+        detection: the answer of a scan.
+    """
+    least = least_claimed(detection.ledger)
+    rows = [_row(f, number, least) for number, f in enumerate(detection.findings, start=1)]
+    strong = [row for row in rows if row.finding.tier != "watch"]
+    return Opening(
+        news=tuple(
+            News(status=status, words=_STATUS[status], rows=found)
+            for status in get_args(Status)
+            if (found := tuple(r for r in rows if r.finding.standing and r.finding.standing.status == status))
+        ),
+        top=tuple((strong or rows)[:TOP]),
+        todo=tuple(_todo(tier, of) for tier in TIERS if (of := [r for r in rows if r.finding.tier == tier])),
+        groups=watch_groups(rows),
+    )
+
+
+def watch_groups(rows: Sequence[Row]) -> tuple[Group, ...]:
+    """The findings at watch, grouped by the innocent explanation that fits each best; the largest group first."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.finding.tier == "watch":
+            found[innocent_reading(row.finding) or NO_READING].append(row)
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple(Group(reading=reading, rows=tuple(group)) for reading, group in ordered)
+
+
+def _todo(tier: Tier, rows: Sequence[Row]) -> Todo:
+    step = next(step for step in next_steps(rows[0].finding) if step.command)
+    return Todo(tier=tier, findings=len(rows), text=IN_SHORT[tier], step=step)
+
+
+def _row(finding: Finding, number: int, least: float) -> Row:
+    facts = [plural(finding.accounts, "account"), plural(finding.prompts, "prompt")]
+    if finding.first_seen is not None:
+        facts.append(period(finding.first_seen, finding.last_seen))
+    if finding.probability == finding.probability:
+        facts.append(f"a campaign with a probability of {probability(finding.probability, least=least)}")
+    standing = finding.standing
+    return Row(
+        number=number,
+        finding=finding,
+        title=finding.title or finding.summary,
+        facts=", ".join(facts),
+        why=", ".join(finding.families) or "none by itself",
+        status=_STATUS[standing.status] if standing else "",
+    )
