@@ -7,8 +7,8 @@ with the findings.
 Innocent people may send the same words, such as a prompt that is public. So accounts in no finding count only if the
 form of their prompts, their tempo and their list are like the campaign's as well.
 
-A profile says what prompts are about, and innocent people ask about the same. So a profile alone fits a finding that no
-words explain, if it fits this one clearly better than all others. It fits a candidate that is no finding only if it is
+A profile says what prompts are about, and innocent people ask about the same. So a profile alone fits a finding at
+``review`` or above that no words explain, if it fits this one clearly better than all others. It fits a candidate that is no finding only if it is
 nearly the same, like no other candidate, and form, tempo and list are alike as well.
 
 Nothing here changes a finding, a tier or an order.
@@ -49,6 +49,8 @@ HALF: Final = 0.5
 """Share of a finding's members, or of the accounts that a signature fits, from which the two are the same. Chosen."""
 PROFILE_FITS: Final = 0.65
 """Likeness of profiles from which a profile fits a finding. Chosen on tuning data."""
+SURE: Final[tuple[Tier, ...]] = ("urgent", "review")
+"""Tiers of findings that a profile alone can fit: at ``watch`` too many are innocent."""
 CLEARLY: Final = 1.1
 """Least ratio of the likeness of a finding to that of any other finding. Chosen."""
 SAME_PROFILE: Final = 0.9
@@ -360,11 +362,12 @@ def _by_profile(one: _One, dump: _Dump, taken: Collection[str | None]) -> list[S
     candidates = dump.scanned.candidates
     like = np.array([similarity(one.campaign.profile, shares, dump.usual) for shares in dump.shares])
     known = [i for i, c in enumerate(candidates) if c.campaign_id is not None]
-    free = [i for i in known if candidates[i].campaign_id not in taken]
+    free = [i for i in known if candidates[i].campaign_id not in taken and candidates[i].tier in SURE]
     if free:
         best = max(free, key=lambda i: float(like[i]))
         apart = _apart(best, candidates)
-        rest = float(np.max(like[[i for i in apart if i in free]], initial=0.0))
+        # without another finding to compare with, all other candidates stand in
+        rest = float(np.max(like[[i for i in apart if i in free] or apart], initial=0.0))
         as_like = float(np.mean(like[apart] >= like[best])) if apart else 0.0
         if like[best] >= max(PROFILE_FITS, CLEARLY * rest) and as_like <= ALSO_LIKE:
             return [_profiled(one, dump, candidates[best], rest)]
