@@ -8,8 +8,8 @@ Innocent people may send the same words, such as a prompt that is public. So acc
 form of their prompts, their tempo and their list are like the campaign's as well.
 
 A profile says what prompts are about, and innocent people ask about the same. So a profile alone fits a finding at
-``review`` or above that no words explain, if it fits this one clearly better than all others. It fits a candidate that is no finding only if it is
-nearly the same, like no other candidate, and form, tempo and list are alike as well.
+``review`` or above that no words explain, if it fits this one clearly better than all others. It fits a candidate that
+is no finding only if it is nearly the same, like no other candidate, and form, tempo and list are alike as well.
 
 Nothing here changes a finding, a tier or an order.
 """
