@@ -278,10 +278,10 @@ def _print_result(request: _Request, detection: Detection) -> None:
     if request.output == "json":
         answer(detection_json(detection) + "\n", utf8=True)
     else:
-        report = shown(str(request.out / "report.html"))
-        table = summary_table(detection, width=None, color=colored())
+        names = ("report.html", "brief.html") if request.brief else ("report.html",)
+        pages = "".join(shown(str(request.out / name)) + "\n" for name in names)
         fitting = _fitting(detection) if request.signatures else ""
-        answer(f"{table}{fitting}\n{report}\n")
+        answer(summary_table(detection, width=None, color=colored()) + f"{fitting}\n{pages}")
     if not request.quiet:
         for sentence in detection.warnings:
             tell(f"warning: {sentence}")
