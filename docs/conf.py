@@ -59,6 +59,7 @@ docs/serve
 docs/alerts
 docs/exports
 docs/signatures
+docs/search
 docs/schedule
 docs/shapes
 docs/engines

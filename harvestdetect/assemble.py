@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from harvestdetect.context import Context
 from harvestdetect.data import NO_TIME, Attributed, Detection, SignatureFit
 from harvestdetect.dump.columns.names import NOTHING
@@ -29,6 +31,8 @@ class Outcome:
     calibration: Calibration | None = None
     attributed: tuple[Attributed, ...] = ()
     signatures: tuple[SignatureFit, ...] = ()
+    map: pa.Table | None = None
+    """See :attr:`harvestdetect.data.Detection.map`."""
 
 
 def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> Detection:
@@ -58,7 +62,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
         counts.update(first_seen=int(times.min()), last_seen=int(times.max()))
     found: dict[str, Any] = {"findings": ()}
     if (conclusions := outcome.conclusions) is not None:
-        found = {name: getattr(conclusions, name) for name in conclusions.__slots__}
+        found = {name: getattr(conclusions, name) for name in conclusions.__slots__ if name != "found"}
     if outcome.calibration is not None:
         found["calibration"] = _calibrated(outcome.calibration, prompts=counts["prompts"], context=context)
     return Detection(
@@ -80,6 +84,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
         ),
         attributed=outcome.attributed,
         signatures=outcome.signatures,
+        map=outcome.map,
         preambles=read.preambles,
         **found,
     )

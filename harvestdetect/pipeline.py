@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import numpy as np
 
+from harvestdetect.accounts.seeds import Seeds
 from harvestdetect.assemble import Outcome, assemble
 from harvestdetect.cluster.assign import assign_prompts, verbatim_clusters, volumes
 from harvestdetect.context import Context, Progress, open_context
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
-from harvestdetect.data import Attributed, Detection, Family, Finding, SignatureFit
+from harvestdetect.data import Attributed, Detection, Family, Finding, SignatureFit, Template
+from harvestdetect.dump import given
+from harvestdetect.dump.given import Given
 from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.errors import SettingsError
 from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.evidence.reference import reference_of
+from harvestdetect.hunt import hunted, result_sentences
 from harvestdetect.incremental import reusing
 from harvestdetect.judge.attribute import Signature, attribute
 from harvestdetect.judge.calibration import check_calibration
@@ -31,6 +35,7 @@ from harvestdetect.judge.members import with_members
 from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.triage import ranked
 from harvestdetect.judge.verdict import Judged, Scale, judge_candidates
+from harvestdetect.maps import map_table
 from harvestdetect.settings import Settings
 from harvestdetect.signatures.cells import codebook_of, fits
 from harvestdetect.signatures.matching import Compared, Scanned, Shared, check_secret, match_signatures
@@ -46,9 +51,10 @@ from harvestdetect.stages import (
     load_references,
     postings_of,
 )
+from harvestdetect.util.progress import bar_for
 from harvestdetect.util.versions import versions
 
-__all__ = ["Scan", "detect", "estimated", "run_scan"]
+__all__ = ["Scan", "bars", "detect", "estimated", "run_scan"]
 
 PROMPT_DIMENSIONS: Final = 48
 """Number of dimensions to which prompt vectors are reduced for measures of similarity."""
@@ -64,44 +70,68 @@ class Scan:
 
 
 def detect(
-    source: Source,
+    source: Source | Given,
     *,
     settings: Settings | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notes: Callable[[str], None] | None = None,
     leave_out: Sequence[Family] = (),
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
+    seeds: Seeds | None = None,
     shared: Shared | None = None,
 ) -> Detection:
     """Finds campaigns in prompts.
 
+    Many parameters because callers set a few of them by name.
+
     Args:
-        source: what :func:`harvestdetect.read_dumps` yields, prompts in memory, or the window of a state.
+        source: where the prompts come from:
+
+            * what :func:`harvestdetect.read_dumps` yields;
+            * the path of a dump, or a list of paths, globs and folders;
+            * a table: of Arrow, or a DataFrame of pandas or polars, or anything else with ``__arrow_c_stream__``;
+            * rows: an iterable of dicts, whose values may be ``datetime``;
+            * an iterable of :class:`~harvestdetect.data.Prompt`;
+            * the window of a state.
+
+            Columns of tables and rows are recognised and mapped as those of files.
         settings: None takes the defaults.
-        progress: opens progress bars; None shows none.
+        progress: True shows bars, in a terminal or below the cell of a notebook; a function opens bars of its own;
+            None and False show none.
         notes: receives a sentence for each decision that a reader should know; ``Detection.notes`` has them too.
         leave_out: families of evidence that do not count, for ablations. Benign explanations still see their measures.
         signatures: templates of known campaigns; accounts that fill them are attributed to these campaigns.
         new_since: attribute only prompts from this time on (Unix seconds); None attributes all.
+        seeds: texts or accounts that a person chose; the candidate around them is judged beside the others.
         shared: signatures of other providers, see :func:`harvestdetect.signatures.open_signatures`. How they fit is in
             ``Detection.signatures``; they change no finding.
 
     Raises:
         CalibrationError: ``settings.calibration`` cannot be read, or was made with other settings or models.
+        ColumnsError: a table, or the rows, have no column for the account or the prompt.
+        InputError: a dump or a table cannot be read.
+        UsageError: the source is of another type, or a value of a row is.
         SettingsError: ``settings.registry`` cannot be read, or ``leave_out`` names no family.
         EncoderError: a model cannot be found, loaded or trusted.
         NeedsMemoryError: the scan needs more memory than ``settings.memory_gb``, or than there is.
         ScratchError: temporary files cannot be written.
         SignatureError: ``shared`` needs another secret than the one that is given.
     """
-    context = open_context(settings or Settings(), progress=progress, notes=notes, in_state=isinstance(source, Window))
+    settings = settings or Settings()
+    context = open_context(settings, progress=bars(progress), notes=notes, in_state=isinstance(source, Window))
+    read = source if isinstance(source, Window) else given(source, settings)
     return run_scan(
-        source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, shared=shared
+        read, context, leave_out=leave_out, signatures=signatures, new_since=new_since, seeds=seeds, shared=shared
     ).detection
 
 
-def estimated(source: Source, *, settings: Settings | None = None) -> Detection:
+def bars(progress: Progress | bool | None) -> Progress | None:
+    """What opens progress bars, see :func:`detect`."""
+    return progress if callable(progress) else bar_for if progress else None
+
+
+def estimated(source: Source | Given, *, settings: Settings | None = None) -> Detection:
     """Reads prompts and estimates the memory that :func:`detect` would need; nothing is compared.
 
     Args:
@@ -111,10 +141,12 @@ def estimated(source: Source, *, settings: Settings | None = None) -> Detection:
     Returns:
         A detection without findings: ``memory`` has the estimate, ``counts`` what was read.
     """
-    context = open_context(settings or Settings())
+    settings = settings or Settings()
+    prompts = source if isinstance(source, Window) else given(source, settings)
+    context = open_context(settings)
     registry, _ = load_references(context)
     with context.stage("read"), closing(context.engine):
-        read = PLAIN.read(source, context, registry=registry)
+        read = PLAIN.read(prompts, context, registry=registry)
     context.memory.estimate(read.corpus, check=False)
     return assemble(read, context, Outcome(counts={"segments": len(read.corpus.text)}))
 
@@ -127,6 +159,7 @@ def run_scan(
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
     measure_all: bool = False,
+    seeds: Seeds | None = None,
     shared: Shared | None = None,
 ) -> Scan:
     """Runs a scan and closes its engine; arguments as for :func:`detect`.
@@ -139,6 +172,7 @@ def run_scan(
     with closing(context.engine):
         return _run(
             source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all,
+            seeds=seeds,
             shared=shared,
         )  # fmt: skip
 
@@ -151,6 +185,7 @@ def _run(
     signatures: Sequence[Signature],
     new_since: int | None,
     measure_all: bool,
+    seeds: Seeds | None,
     shared: Shared | None,
 ) -> Scan:
     """The stages of a scan, one after the other; arguments as for :func:`run_scan`.
@@ -212,16 +247,32 @@ def _run(
         measured = stages.measure(campaigns, scan, reference, context)
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)
+        templates: Mapping[int, Template] = described.templates
+        if seeds is not None:
+            hunt = hunted(
+                seeds, judged, scan, described, texts, vectors=wording.vectors, kin=kin, ground=ground,
+                volume=volume.prompts, scale=scale, context=context,
+            )  # fmt: skip
+            judged, scan, templates = hunt.judged, hunt.scan, hunt.templates
         judged, memberships = with_members(judged, ground, min_accounts=settings.min_accounts)
         conclusions = conclude(
-            judged, memberships, scan, volume=volume.prompts, templates=described.templates,
+            judged, memberships, scan, volume=volume.prompts, templates=templates,
             files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,
         )  # fmt: skip
+        for sentence in result_sentences(conclusions.candidates) if seeds is not None else ():
+            context.note(sentence)
     attributed: tuple[Attributed, ...] = ()
     if signatures:
         with context.stage("attribute"):
             attributed = attribute(signatures, corpus, wording.vectors, wording.encode, since=new_since)
 
+    plane = None
+    if settings.make_map:
+        with context.stage("map", blas_threads=1):
+            plane = map_table(
+                corpus, parts, wording.vectors, conclusions.found,
+                files=[file.name for file in read.files], seed=settings.seed,
+            )  # fmt: skip
     fitting: tuple[SignatureFit, ...] = ()
     if shared is not None:
         with context.stage("signatures", blas_threads=1):
@@ -237,6 +288,7 @@ def _run(
         conclusions=conclusions,
         calibration=calibration,
         attributed=attributed,
+        map=plane,
         signatures=fitting,
     )
     return Scan(detection=assemble(read, context, outcome), measured=judged.measured)

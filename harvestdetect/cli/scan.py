@@ -20,6 +20,7 @@ from harvestdetect.cli.state_scan import ScanResult, StateScan, check_window, re
 from harvestdetect.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from harvestdetect.accounts.seeds import Seeds
     from harvestdetect.data import Detection
     from harvestdetect.dump import Dumps
     from harvestdetect.settings import Settings
@@ -46,6 +47,7 @@ class _Request:
     window: str | None
     trust_clock: bool
     baseline: bool
+    around: Path | None
     metrics: Path | None
     group: bool | None
     estimate: bool
@@ -94,6 +96,11 @@ class _Request:
     help="With --state: scan although the clock is before the last run or far from the times of the prompts.",
 )
 @click.option(
+    "--around", type=FOLDER, metavar="FILE",
+    help="Judge also the candidate around the texts or accounts in this file: a text, {\"text\": ...} or "
+    "{\"account\": ...} on each line (docs/search.md). Not with --state.",
+)  # fmt: skip
+@click.option(
     "--metrics",
     type=FOLDER,
     metavar="FILE",
@@ -114,6 +121,10 @@ class _Request:
     is_flag=True,
     help="Read the dumps, print how much memory the scan will need, and end without scanning.",
 )
+@click.option(
+    "--no-map", is_flag=True,
+    help="Leave out the map, a sample of the prompts in the plane. It is drawn in the report and kept in map.parquet.",
+)  # fmt: skip
 @click.option("--brief", is_flag=True, help="Also write brief.html, the result on one printed page.")
 @click.option(
     "--signatures", type=FOLDER, multiple=True, metavar="FILE",
@@ -148,6 +159,7 @@ def scan(**options: Any) -> int:
               attributed.csv         with --state: accounts that filled known templates
               signatures.jsonl       with --signatures: what they fit
               prompts.parquet        which prompts belong to which campaign
+              map.parquet            a sample of the prompts in the plane
               candidates.jsonl       all candidates with their evidence, for explain
               accounts_seen.parquet  digests of all accounts, for explain
               rejects.jsonl          rows that could not be read, and why
@@ -184,6 +196,11 @@ def _check(request: _Request) -> None:
     if not request.signatures and (request.trust or request.signature_secret is not None):
         name = "--trust" if request.trust else "--signature-secret"
         raise UsageError(f"{name} needs --signatures; add --signatures FILE, or leave {name} out")
+    if request.around is not None and request.state is not None:
+        raise UsageError(
+            "--around is for a scan without --state, because a state would remember what a person chose as a campaign; "
+            "scan the dumps with --out alone"
+        )
     if request.estimate and request.state is not None:
         raise UsageError(
             "--estimate counts only the named dumps, not the window of --state; leave one of the two options out"
@@ -206,6 +223,7 @@ def _scan(request: _Request, options: dict[str, Any], metrics: MetricsFile, begi
     if settings.workers is None:
         settings = settings.replace(workers=0)
 
+    from harvestdetect.accounts.seeds import load_seeds
     from harvestdetect.dump import expand_sources
     from harvestdetect.report import check_writable
 
@@ -221,8 +239,9 @@ def _scan(request: _Request, options: dict[str, Any], metrics: MetricsFile, begi
         return _print_estimate(names, settings, quiet=request.quiet)
     shared = _shared(request)
     check_writable(request.out)
+    seeds = None if request.around is None else load_seeds(request.around)
     with open_dumps(names, settings, quiet=request.quiet) as dumps:
-        result = _result(request, dumps, settings, notes, begins, shared)
+        result = _result(request, dumps, settings, notes, begins, shared, seeds)
         metrics.done(result.detection, **result.figures)
         _print_result(request, result.detection)
         return _exit_code(request, result, settings)
@@ -253,7 +272,7 @@ def _shared(request: _Request) -> Shared | None:
 
 def _result(
     request: _Request, dumps: Dumps, settings: Settings, notes: Callable[[str], None], begins: Callable[[], object],
-    shared: Shared | None,
+    shared: Shared | None, seeds: Seeds | None,
 ) -> ScanResult:  # fmt: skip
     """Scans, into the state if there is one, and writes the results."""
     from harvestdetect.pipeline import detect
@@ -262,7 +281,7 @@ def _result(
     progress = partial(progress_bar, quiet=request.quiet)
     write = partial(write_outputs, out=request.out, brief=request.brief)
     if request.state is None:
-        detection = detect(dumps, settings=settings, progress=progress, notes=notes, shared=shared)
+        detection = detect(dumps, settings=settings, progress=progress, notes=notes, shared=shared, seeds=seeds)
         write(detection)
         return ScanResult(detection=detection, figures={"window_complete": 1})
     into = StateScan(

@@ -18,7 +18,17 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
-from harvestdetect.data import PROMPT_COLUMNS, Cut, Detection, Evidence, Finding, Member, SignatureFit, StageCost
+from harvestdetect.data import (
+    MAP_COLUMNS,
+    PROMPT_COLUMNS,
+    Cut,
+    Detection,
+    Evidence,
+    Finding,
+    Member,
+    SignatureFit,
+    StageCost,
+)
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
@@ -73,6 +83,7 @@ OUTPUT_NAMES: Final = (
     "attributed.csv",
     SIGNATURES,
     "prompts.parquet",
+    "map.parquet",
     CANDIDATES,
     SEEN,
     "rejects.jsonl",
@@ -86,7 +97,7 @@ _SCHEMA_VERSION: Final = 1
 """Version of the JSON form of a detection."""
 _TIMES: Final = ("first_seen", "last_seen")
 """Fields that are times."""
-_FILES_ONLY: Final = ("candidates", "seen", "prompts")
+_FILES_ONLY: Final = ("candidates", "seen", "prompts", "map")
 """Fields of a detection that have files of their own and no place in its JSON form."""
 _FLOATS: Final = {
     f.name
@@ -271,7 +282,7 @@ def detection_from_json(text: str | bytes) -> Detection:
 
 
 def _without_tables(detection: Detection) -> Detection:
-    return dataclasses.replace(detection, candidates=(), seen=None, prompts=None)
+    return dataclasses.replace(detection, candidates=(), seen=None, prompts=None, map=None)
 
 
 def _plain(value: Any) -> Any:
@@ -356,6 +367,7 @@ def write_outputs(detection: Detection, out: Path, *, brief: bool = False) -> li
         "attributed.csv": lambda file: file.write(_utf8(attributed_csv(detection))),
         SIGNATURES: lambda file: file.write(_utf8(signatures_jsonl(detection))),
         "prompts.parquet": lambda file: _write_prompts(detection, file),
+        "map.parquet": lambda file: _write_map(detection, file),
         CANDIDATES: lambda file: file.write(_utf8(candidates_jsonl(detection))),
         SEEN: lambda file: _write_seen(detection, file),
         "rejects.jsonl": lambda file: file.write(_utf8(rejects_jsonl(detection))),
@@ -395,6 +407,13 @@ def _write_prompts(detection: Detection, file: BinaryIO) -> None:
     import pyarrow.parquet as pq
 
     table = PROMPT_COLUMNS.empty_table() if detection.prompts is None else detection.prompts
+    pq.write_table(table, file, compression="zstd")
+
+
+def _write_map(detection: Detection, file: BinaryIO) -> None:
+    import pyarrow.parquet as pq
+
+    table = MAP_COLUMNS.empty_table() if detection.map is None else detection.map
     pq.write_table(table, file, compression="zstd")
 
 

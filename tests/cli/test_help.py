@@ -23,7 +23,8 @@ def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
         *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
-        *("watch", "health", "pseudonym", "inspect", "registry", "drill", "export", "serve", "brief", "signatures"),
+        *("watch", "health", "pseudonym", "inspect", "registry", "drill", "export", "search", "serve", "brief"),
+        "signatures",
     }
     groups = ("alerts", "registry", "state", "schedule", "signatures")
     inner = {f"{n} {m}": c for n in groups for m, c in cli.commands[n].commands.items()}
@@ -77,13 +78,14 @@ def test_settings_of_the_command_line_are_settings() -> None:
         "output",
         "settings_file",
         "no_cache",
+        "no_map",
         "no_preambles",
         "no_registry",
         "fail_on",
         "quiet",
         "verbose",
     }
-    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate", "brief"}
+    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate", "around", "brief"}
     own |= {"signatures", "trust", "signature_secret"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
