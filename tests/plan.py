@@ -69,6 +69,7 @@ SLOW: Final = (
     *("tests/dump/test_databases.py", "tests/cli/test_pseudonym_command.py"),
     *("tests/util/test_memory_estimate.py", "tests/engines/"),
     *("tests/serve/test_browser.py", "tests/serve/test_load.py", "tests/serve/test_server.py"),
+    "tests/serve/test_screenshots.py",
     "tests/report/test_page.py::test_a_browser",
 )
 """Tests that the quick run leaves out: end to end, with faults, in a browser, of the benchmarks or of the site."""
