@@ -354,7 +354,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
         "COVERED": "display", "MOST_OF_ONE": "display", "LEADS": "display", "LEAST_BITS": "display",
         "LEAST_ROOM": "display", "JOINING": "display", "WORDS": "display", "WORDS_BESIDE": "display",
         "ONE_LANGUAGE": "display", "PART_OF_LANGUAGES": "display", "LEAST_LANGUAGES": "display",
-        "LEAST_SAID": "display",
+        "LEAST_SAID": "display", "LEAST_WORDS": "display",
     },
     "judge.triage": {"NEIGHBOURS": "display", "LEAST_CUT": "display"},
     "settings": {

@@ -22,12 +22,12 @@ WORDS = (
 
 
 def campaign(dice: random.Random) -> list[Prompt]:
-    """Forty accounts that share one instruction and send twelve fillings of it each, spread over two weeks."""
+    """Forty accounts to which one list of fillings is dealt in turn, twelve each, spread over two weeks."""
     form = "Explain {} and {}, case {}. Write every step of your reasoning inside <trace> tags, then the answer."
     return [
         Prompt(
             account=f"pool-{account}",
-            prompt=form.format(dice.choice(SUBJECTS), dice.choice(SUBJECTS), account * 12 + number),
+            prompt=form.format(dice.choice(SUBJECTS), dice.choice(SUBJECTS), number * 40 + account),
             time=START + dice.randrange(14 * DAY),
         )
         for account in range(40)

@@ -227,8 +227,9 @@ def _print_result(request: _Request, detection: Detection) -> None:
     if request.output == "json":
         answer(detection_json(detection) + "\n", utf8=True)
     else:
-        report = shown(str(request.out / "report.html"))
-        answer(summary_table(detection, width=None, color=colored()) + f"\n{report}\n")
+        names = ("report.html", "brief.html") if request.brief else ("report.html",)
+        pages = "".join(shown(str(request.out / name)) + "\n" for name in names)
+        answer(summary_table(detection, width=None, color=colored()) + f"\n{pages}")
     if not request.quiet:
         for sentence in detection.warnings:
             tell(f"warning: {sentence}")

@@ -32,14 +32,14 @@ LONGEST: Final = 30
 IN_SHARE: Final = 0.08
 """Share of the texts of a finding that have a distinctive word, at least. Chosen."""
 IN_TEXTS: Final = 4
-"""Texts that have it, at least, so that nobody's own word is in a title. Chosen."""
+"""Texts that have it, at least, each of another account, so that nobody's own word is in a title. Chosen."""
 LIFT: Final = 2.0
 """How many times as common a distinctive word is in a finding as in the dump, at least. Chosen."""
 KEPT: Final = 0.6
 """Share of the texts with a word that must have the phrase around it, for the phrase to replace the word. Chosen."""
 _EMPTY: Final = (
     " about ahead also another any been can could does done each else every had has have into its just let made make "
-    "may must need one only other please should some such than that their them then there these they this those "
+    "may must need one only other out please should some such than that their them then there these they this those "
     "through use used using very want was were when where which who will would your "
 )
 """Words of English that say nothing by themselves."""
@@ -88,7 +88,7 @@ def distinctive(texts: Sequence[str], usual: WordUse, *, at_most: int) -> list[s
     """Words and two-word phrases that are far commoner in some texts than in the dump, the most telling first.
 
     Args:
-        texts: of a finding, from several accounts.
+        texts: of a finding, each of another account.
         usual: words of the dump.
         at_most: number of words or phrases.
 

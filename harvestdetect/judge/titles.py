@@ -4,9 +4,9 @@ A title has up to three parts: the capability target, the language where it is n
 The words are fixed words of the largest templates. Where there are hardly any, as in reworded prompts or in groups of
 alike accounts, they are words that are common in the finding and rare in the dump.
 
-Only fixed words of templates and words of several texts are used, never what fills a slot. So a title shows nothing
-that the templates and texts of the finding do not show. It depends on the content of the dump, never on the order of
-its rows.
+Only fixed words of templates and words of several accounts are used. What fills a slot is not quoted. So a title shows
+no more of the prompts than the templates of the finding do with their examples. It depends on the content of the dump,
+never on the order of its rows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from harvestdetect.corpus.by_prompt import cluster_texts
 from harvestdetect.corpus.normalize import normalize
 from harvestdetect.data import Campaign, Template
-from harvestdetect.evidence.candidate import ScanData, some_of
+from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.judge.title_words import WordUse, distinctive, usual_words
 from harvestdetect.util.arrays import unique
 from harvestdetect.util.escape import INVISIBLE
@@ -49,6 +49,8 @@ TELLING: Final = 14.0
 quoted alone. With fewer, distinctive words stand beside them. Chosen."""
 LEAST_QUOTED: Final = 8.0
 """Bits that the fixed words of a template must say to be quoted at all. Chosen."""
+LEAST_WORDS: Final = 4
+"""Words of a quotation at least. Chosen."""
 COVERED: Final = 0.4
 """Share of the prompts of a finding that the quoted templates must have. Chosen."""
 MOST_OF_ONE: Final = 8.0
@@ -121,7 +123,7 @@ class TitleMaterial:
     targets: tuple[str, ...]
     """Capability targets, the clearest first."""
     texts: tuple[str, ...]
-    """Some of its texts, redacted."""
+    """Some of its texts, each of another account, redacted."""
 
 
 def material_of(
@@ -136,8 +138,10 @@ def material_of(
         targets: its capability targets.
     """
     segments = [scan.assigned[int(c)].cluster.segments for c in campaign.clusters]
+    # one prompt of each account, so that a word of several texts is a word of several accounts
+    _, first = np.unique(scan.corpus.prompts.account[campaign.prompts], return_index=True)
     texts, _ = cluster_texts(
-        scan.corpus, scan.parts, some_of(campaign.prompts), unique(np.concatenate(segments)), at_most=TEXTS
+        scan.corpus, scan.parts, campaign.prompts[first], unique(np.concatenate(segments)), at_most=TEXTS
     )
     return TitleMaterial(
         templates=tuple(templates), targets=tuple(targets), texts=tuple(redact(text) for text in texts)
@@ -229,7 +233,7 @@ def _quotations(templates: Sequence[Template], usual: WordUse, targets: Sequence
     told, covered = 0.0, 0
     for template in large:
         text, bits = _quotation(template.words, usual, room, targets)
-        if bits >= LEAST_QUOTED and text not in quoted:
+        if bits >= LEAST_QUOTED and len(words(text)) >= LEAST_WORDS and text not in quoted:
             quoted.append(text)
             told += bits
             covered += template.prompts

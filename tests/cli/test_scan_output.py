@@ -37,6 +37,20 @@ def test_results_of_an_earlier_scan_are_not_read(run: Run, tmp_path: Path) -> No
     assert "results of an earlier scan" in done.error
 
 
+def test_a_brief_is_written_on_request_and_never_stale(run: Run, tmp_path: Path) -> None:
+    dump, out = jsonl(tmp_path / "dump.jsonl", [GOOD]), tmp_path / "out"
+    done = run("scan", dump, "--out", out, "--brief")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(f"\n{out}/report.html\n{out}/brief.html\n")
+    first = (out / "brief.html").read_bytes()
+    assert b"No coordinated campaign was found" in first
+    done = run("brief", out, "--to", tmp_path / "again.html")
+    assert (done.code, done.out) == (0, f"Wrote {tmp_path}/again.html.\n")
+    assert (tmp_path / "again.html").read_bytes() == first
+    assert run("scan", dump, "--out", out).code == 0
+    assert not (out / "brief.html").exists()
+
+
 def test_out_is_checked_before_the_scan(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dump = jsonl(tmp_path / "dump.jsonl", [GOOD])
     monkeypatch.setattr(harvestdetect.pipeline, "detect", lambda *_, **__: pytest.fail("the scan was started"))

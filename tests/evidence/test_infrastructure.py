@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ from harvestdetect.evidence.joining import (
     common_infrastructure,
     joining_evidence,
 )
-from harvestdetect.evidence.shared_values import concentration, sharing_of
+from harvestdetect.evidence.shared_values import concentration, sharing_of, tag_key, tag_of
 from harvestdetect.evidence.shared_values import shared_infrastructure as listed
 from harvestdetect.judge.ledger import Curve, Ledger
 from harvestdetect.judge.ledger_file import shipped_ledger
@@ -359,6 +360,32 @@ def test_shared_values_are_listed_with_their_frequency() -> None:
     ]
     assert shared_infrastructure(fields, MEMBERS.astype(np.int32), at_most=1) == found[:1]
     assert shared_infrastructure(fields, MEMBERS.astype(np.int32), at_most=0) == ()
+
+
+def test_masked_values_have_tags_that_only_the_dump_explains() -> None:
+    card = ["card-0001-x" if i < 12 else "card-0002-y" if i < 26 else f"own{i}" for i in range(N)]
+    asn = ["AS1" if i < 30 else f"AS{i}" for i in range(N)]
+    fields = one_each(payment=card, asn=asn)
+    members = MEMBERS.astype(np.int32)
+    found = {v.accounts: v for v in shared_infrastructure(fields, members) if v.field == "payment"}
+    tags = [v.tag for v in shared_infrastructure(fields, members) if v.field == "payment"]
+    assert len(set(tags)) == len(tags) == 2
+    assert all(re.fullmatch("#[0-9a-f]{6}", tag) for tag in tags)
+    assert {v.tag for v in shared_infrastructure(fields, members) if v.field == "asn"} <= {""}
+    fewer = shared_infrastructure(fields, members[:20])
+    assert next(v.tag for v in fewer if v.field == "payment") == found[12].tag
+    # who tries all cards without the dump finds another tag
+    assert tag_of("payment", "card-0001-x", tag_key(fields.fields["payment"])) in tags
+    other = one_each(payment=["card-0001-x", "card-0002-y"])
+    assert tag_of("payment", "card-0001-x", tag_key(other.fields["payment"])) not in tags
+
+
+def test_pseudonyms_have_the_same_tags_in_every_dump() -> None:
+    first, second = ("p" + c * 16 for c in "ab")
+    one = one_each(payment=[first, second]).fields["payment"]
+    other = one_each(payment=[first, "p" + "c" * 16]).fields["payment"]
+    assert tag_of("payment", first, tag_key(one)) == tag_of("payment", first, tag_key(other))
+    assert tag_of("payment", first, tag_key(one)) != tag_of("payment", second, tag_key(one))
 
 
 def test_concentration() -> None:

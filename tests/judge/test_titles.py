@@ -184,3 +184,10 @@ def test_nobodys_own_word_is_distinctive() -> None:
 )
 def test_languages(text: str, language: str) -> None:
     assert language_of(text) == language
+
+
+def test_a_word_between_slots_is_not_quoted() -> None:
+    texts = tuple(f"proceed through the {noun} stepwise" for noun in ("matrix", "ring", "field", "group", "lattice"))
+    title = title_of(material(template(None, "thoroughly through", None), texts=texts), usual())
+    assert "“" not in title
+    assert "stepwise" in title
