@@ -24,7 +24,8 @@ from harvestdetect.util.memory_estimate import Counts, available_gb, check_memor
 __all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context"]
 
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""``progress(what, total)`` opens a bar and yields the function that advances it by a number of items."""
+"""``progress(what, total)`` opens a bar and yields the function that advances it by a number of items. The total is 0
+if it is not known."""
 
 NOMINAL_SPEED: Final = 20_000.0
 """Assumed speed of the meaning view, in UTF-8 bytes per second. It is not measured, so that findings do not depend on
@@ -141,7 +142,7 @@ class Context:
 
     @contextmanager
     def stage(self, name: str, *, blas_threads: int | None = None) -> Iterator[None]:
-        """Measures the time and the peak memory of a stage.
+        """Measures the time and the peak memory of a stage, and shows that it is going on.
 
         Args:
             name: of the stage.
@@ -151,7 +152,7 @@ class Context:
         from threadpoolctl import threadpool_limits
 
         start = time.perf_counter()
-        with threadpool_limits(blas_threads, user_api="blas"):
+        with threadpool_limits(blas_threads, user_api="blas"), self.progress(name, 0):
             yield
         seconds = round(time.perf_counter() - start, 3)
         self.costs.append(StageCost(stage=name, seconds=seconds, peak_memory_mb=peak_memory_mb()))
