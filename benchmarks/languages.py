@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from harvestdetect import Detection, Finding, Prompt, Settings, detect
 
@@ -93,7 +93,7 @@ def lay(language: str, *, seed: int, form: str = "template", people: int = PEOPL
         found.append(Prompt(account=names[i % bots], prompt=text, time=when))
     for name in names[bots:]:
         found += _person(name, words, dice)
-    return Laid(prompts=sorted(found, key=lambda prompt: prompt.time or 0.0), bots=frozenset(names[:bots]))
+    return Laid(prompts=sorted(found, key=lambda prompt: cast(float, prompt.time or 0.0)), bots=frozenset(names[:bots]))
 
 
 def _person(name: str, words: dict[str, Any], dice: random.Random) -> Iterator[Prompt]:

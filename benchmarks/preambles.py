@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from benchmarks.pages import ran_on, write_section
 from benchmarks.planting import plant
@@ -143,7 +143,7 @@ def make_product(seed: int, place: Place) -> Wrap:
 
     def text_of(row: Prompt, rng: random.Random) -> str:
         own = random.Random(row.account)
-        day = time.strftime("%Y-%m-%d", time.gmtime(row.time or 0))
+        day = time.strftime("%Y-%m-%d", time.gmtime(cast(float, row.time or 0.0)))
         slots = f" Today is {day}. Locale: {own.choice(LOCALES)}. Plan: {rng.choice(PLANS)}." if slotted else ""
         return f"You are {name}, the assistant of the {name} app.{slots} {' '.join(rules)}"
 

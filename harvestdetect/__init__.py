@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harvestdetect.pipeline import detect
     from harvestdetect.report import html_report, write_outputs
     from harvestdetect.settings import Settings, load_settings
+    from harvestdetect.simulate.evaluate import evaluate
 
 __all__ = [
     "Detection",
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "calibrate",
     "detect",
+    "evaluate",
     "html_report",
     "load_settings",
     "read_dumps",
@@ -47,6 +49,7 @@ _HOMES = {
     "Settings": "settings",
     "calibrate": "calibration",
     "detect": "pipeline",
+    "evaluate": "simulate.evaluate",
     "html_report": "report",
     "load_settings": "settings",
     "read_dumps": "dump",

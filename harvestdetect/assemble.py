@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from harvestdetect.context import Context
 from harvestdetect.data import NO_TIME, Attributed, Detection
 from harvestdetect.dump.columns.names import NOTHING
@@ -28,6 +30,8 @@ class Outcome:
     conclusions: Conclusions | None = None
     calibration: Calibration | None = None
     attributed: tuple[Attributed, ...] = ()
+    map: pa.Table | None = None
+    """See :attr:`harvestdetect.data.Detection.map`."""
 
 
 def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> Detection:
@@ -57,7 +61,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
         counts.update(first_seen=int(times.min()), last_seen=int(times.max()))
     found: dict[str, Any] = {"findings": ()}
     if (conclusions := outcome.conclusions) is not None:
-        found = {name: getattr(conclusions, name) for name in conclusions.__slots__}
+        found = {name: getattr(conclusions, name) for name in conclusions.__slots__ if name != "found"}
     if outcome.calibration is not None:
         found["calibration"] = _calibrated(outcome.calibration, prompts=counts["prompts"], context=context)
     return Detection(
@@ -78,6 +82,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
             times_wanted=context.settings.mapping.get("timestamp") != NOTHING,
         ),
         attributed=outcome.attributed,
+        map=outcome.map,
         preambles=read.preambles,
         **found,
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from harvestdetect.context import Progress, open_context
-from harvestdetect.data import Batch, Detection
-from harvestdetect.errors import InputError
+from harvestdetect.data import Batch, Detection, Prompt
+from harvestdetect.dump import batches_of, given
+from harvestdetect.dump.given import Given
+from harvestdetect.dump.values.pseudonyms import Pseudonyms
+from harvestdetect.errors import InputError, UsageError
 from harvestdetect.judge.calibration import Calibration, Half, fit_calibration, half_of
 from harvestdetect.judge.ledger_file import shipped_ledger
-from harvestdetect.pipeline import Scan, run_scan
+from harvestdetect.pipeline import Scan, bars, run_scan
 from harvestdetect.settings import Settings
 
 __all__ = ["Calibrated", "calibrate"]
@@ -30,10 +34,10 @@ class Calibrated:
 
 
 def calibrate(
-    read: Callable[[], AbstractContextManager[Iterable[Batch]]],
+    read: Callable[[], AbstractContextManager[Iterable[Batch]]] | Given | Iterable[Prompt],
     *,
     settings: Settings | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notes: Callable[[str], None] | None = None,
     check: Callable[[Detection], None] | None = None,
 ) -> Calibrated:
@@ -44,22 +48,26 @@ def calibrate(
     neighbours are used. A calibration file in the settings is ignored.
 
     Args:
-        read: opens the dump; called three times, must give the same prompts each time.
+        read: paths, a table, rows or prompts, as for :func:`harvestdetect.detect`, that can be read three times. Or a
+            function that opens the dump as a context; it is called three times and must give the same prompts each
+            time.
         settings: of the later scans; None takes the defaults.
-        progress: opens progress bars; None shows none.
+        progress: as for :func:`harvestdetect.detect`.
         notes: receives the notes of the scan of the whole dump.
         check: called with the scan of the whole dump before the halves are scanned; it may raise.
 
     Raises:
         InputError: the dump has no prompts.
+        UsageError: ``read`` is an iterator, which can be read only once.
         CalibrationError, EncoderError, NeedsMemoryError, ScratchError, SettingsError: as
             :func:`harvestdetect.pipeline.detect`.
     """
-    settings = (settings or Settings()).replace(calibration=None)
+    settings = (settings or Settings()).replace(calibration=None, make_map=False)
+    opened = _opener(read, settings)
 
     def scanned(half: int | None) -> Scan:
-        context = open_context(settings, progress=progress, notes=notes if half is None else None)
-        with read() as batches:
+        context = open_context(settings, progress=bars(progress), notes=notes if half is None else None)
+        with opened() as batches:
             return run_scan(batches if half is None else half_of(batches, half), context, measure_all=True)
 
     whole = scanned(None)
@@ -76,3 +84,27 @@ def calibrate(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
     return Calibrated(calibration=calibration, detection=whole.detection, candidates=len(whole.measured))
+
+
+def _opener(source: Any, settings: Settings) -> Callable[[], AbstractContextManager[Iterable[Batch]]]:
+    """What opens a source anew each time."""
+    if callable(source):
+        opener: Callable[[], AbstractContextManager[Iterable[Batch]]] = source
+        return opener
+    if isinstance(source, Iterator):
+        raise UsageError(
+            "calibrate reads its source three times, and an iterator can be read once; give paths, a table or a list"
+        )
+
+    @contextmanager
+    def opened() -> Generator[Iterable[Batch], None, None]:
+        batches = given(source, settings)
+        key = settings.pseudonyms
+        try:
+            yield batches_of(batches, pseudonyms=None if key is None else Pseudonyms.of_file(key))
+        finally:
+            close = getattr(batches, "close", None)
+            if close is not None:
+                close()
+
+    return opened

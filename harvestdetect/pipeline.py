@@ -16,6 +16,8 @@ from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
 from harvestdetect.data import Attributed, Detection, Family
+from harvestdetect.dump import given
+from harvestdetect.dump.given import Given
 from harvestdetect.errors import SettingsError
 from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.candidate import ScanData
@@ -29,6 +31,7 @@ from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import with_members
 from harvestdetect.judge.parting import parts_of
 from harvestdetect.judge.verdict import Scale, judge_candidates
+from harvestdetect.maps import map_table
 from harvestdetect.settings import Settings
 from harvestdetect.stages import (
     PLAIN,
@@ -41,9 +44,10 @@ from harvestdetect.stages import (
     load_references,
     postings_of,
 )
+from harvestdetect.util.progress import bar_for
 from harvestdetect.util.versions import versions
 
-__all__ = ["Scan", "detect", "estimated", "run_scan"]
+__all__ = ["Scan", "bars", "detect", "estimated", "run_scan"]
 
 PROMPT_DIMENSIONS: Final = 48
 """Number of dimensions to which prompt vectors are reduced for measures of similarity."""
@@ -59,10 +63,10 @@ class Scan:
 
 
 def detect(
-    source: Source,
+    source: Source | Given,
     *,
     settings: Settings | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     notes: Callable[[str], None] | None = None,
     leave_out: Sequence[Family] = (),
     signatures: Sequence[Signature] = (),
@@ -71,9 +75,19 @@ def detect(
     """Finds campaigns in prompts.
 
     Args:
-        source: what :func:`harvestdetect.read_dumps` yields, prompts in memory, or the window of a state.
+        source: where the prompts come from:
+
+            * what :func:`harvestdetect.read_dumps` yields;
+            * the path of a dump, or a list of paths, globs and folders;
+            * a table: of Arrow, or a DataFrame of pandas or polars, or anything else with ``__arrow_c_stream__``;
+            * rows: an iterable of dicts, whose values may be ``datetime``;
+            * an iterable of :class:`~harvestdetect.data.Prompt`;
+            * the window of a state.
+
+            Columns of tables and rows are recognised and mapped as those of files.
         settings: None takes the defaults.
-        progress: opens progress bars; None shows none.
+        progress: True shows bars, in a terminal or below the cell of a notebook; a function opens bars of its own;
+            None and False show none.
         notes: receives a sentence for each decision that a reader should know; ``Detection.notes`` has them too.
         leave_out: families of evidence that do not count, for ablations. Benign explanations still see their measures.
         signatures: templates of known campaigns; accounts that fill them are attributed to these campaigns.
@@ -81,16 +95,26 @@ def detect(
 
     Raises:
         CalibrationError: ``settings.calibration`` cannot be read, or was made with other settings or models.
+        ColumnsError: a table, or the rows, have no column for the account or the prompt.
+        InputError: a dump or a table cannot be read.
+        UsageError: the source is of another type, or a value of a row is.
         SettingsError: ``settings.registry`` cannot be read, or ``leave_out`` names no family.
         EncoderError: a model cannot be found, loaded or trusted.
         NeedsMemoryError: the scan needs more memory than ``settings.memory_gb``, or than there is.
         ScratchError: temporary files cannot be written.
     """
-    context = open_context(settings or Settings(), progress=progress, notes=notes, in_state=isinstance(source, Window))
-    return run_scan(source, context, leave_out=leave_out, signatures=signatures, new_since=new_since).detection
+    settings = settings or Settings()
+    context = open_context(settings, progress=bars(progress), notes=notes, in_state=isinstance(source, Window))
+    read = source if isinstance(source, Window) else given(source, settings)
+    return run_scan(read, context, leave_out=leave_out, signatures=signatures, new_since=new_since).detection
 
 
-def estimated(source: Source, *, settings: Settings | None = None) -> Detection:
+def bars(progress: Progress | bool | None) -> Progress | None:
+    """What opens progress bars, see :func:`detect`."""
+    return progress if callable(progress) else bar_for if progress else None
+
+
+def estimated(source: Source | Given, *, settings: Settings | None = None) -> Detection:
     """Reads prompts and estimates the memory that :func:`detect` would need; nothing is compared.
 
     Args:
@@ -100,10 +124,12 @@ def estimated(source: Source, *, settings: Settings | None = None) -> Detection:
     Returns:
         A detection without findings: ``memory`` has the estimate, ``counts`` what was read.
     """
-    context = open_context(settings or Settings())
+    settings = settings or Settings()
+    prompts = source if isinstance(source, Window) else given(source, settings)
+    context = open_context(settings)
     registry, _ = load_references(context)
     with context.stage("read"), closing(context.engine):
-        read = PLAIN.read(source, context, registry=registry)
+        read = PLAIN.read(prompts, context, registry=registry)
     context.memory.estimate(read.corpus, check=False)
     return assemble(read, context, Outcome(counts={"segments": len(read.corpus.text)}))
 
@@ -206,6 +232,14 @@ def _run(
         with context.stage("attribute"):
             attributed = attribute(signatures, corpus, wording.vectors, wording.encode, since=new_since)
 
+    plane = None
+    if settings.make_map:
+        with context.stage("map", blas_threads=1):
+            plane = map_table(
+                corpus, parts, wording.vectors, conclusions.found,
+                files=[file.name for file in read.files], seed=settings.seed,
+            )  # fmt: skip
+
     outcome = Outcome(
         counts={
             "segments": len(corpus.text),
@@ -216,6 +250,7 @@ def _run(
         conclusions=conclusions,
         calibration=calibration,
         attributed=attributed,
+        map=plane,
     )
     return Scan(detection=assemble(read, context, outcome), measured=judged.measured)
 

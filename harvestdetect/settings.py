@@ -143,6 +143,8 @@ class Settings:
     """File that ``harvestdetect calibrate`` made from benign traffic; None uses the reference alone."""
 
     # reporting
+    make_map: bool = True
+    """Whether to place a sample of the prompts in the plane for the report. It changes no finding."""
     report_url: str | None = None
     """Address of the report in alerts, http or https. After the host it may contain ``{campaign}``, ``{run}``,
     ``{started}`` and ``{date}``. None: alerts have no link."""
@@ -206,6 +208,7 @@ class Settings:
             ("use_cache", bool, "true or false"),
             ("use_registry", bool, "true or false"),
             ("find_preambles", bool, "true or false"),
+            ("make_map", bool, "true or false"),
             ("model", str | None, "a folder or name"),
             ("profile", str, "the name of a shape or a TOML file"),
             ("cache", Path | None, "a folder"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
+RUN_NOTEBOOK = """
+import sys
+
+import nbformat
+from nbclient import NotebookClient
+
+notebook = nbformat.read(sys.argv[1], as_version=4)
+NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
+nbformat.write(notebook, sys.argv[2])
+"""
+"""A program that runs a notebook and writes it with its outputs."""
 
 
 @pytest.fixture
@@ -79,6 +91,37 @@ def test_a_calibration_is_made_and_used(outside: dict[str, str], tmp_path: Path)
     assert "calibration.json" in run
 
 
+def test_the_notebook_runs_from_top_to_bottom(outside: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_NOTEBOOK, EXAMPLES / "notebook.ipynb", tmp_path / "done.ipynb"],
+        env={
+            **outside, "TMPDIR": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        },
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    cells = json.loads((tmp_path / "done.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = [
+        {kind: "".join(text) for output in cell["outputs"] for kind, text in output.get("data", {}).items()}
+        for cell in cells
+        if cell["cell_type"] == "code"
+    ]
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    said = "".join("".join(output["text"]) for output in outputs if output["output_type"] == "stream")
+    assert said.startswith("Detection: ")
+    pages = [one["text/html"] for one in shown if "text/html" in one]
+    assert sum("<svg" in page for page in pages) == 3
+    assert sum("<table" in page for page in pages) >= 3
+    assert any(one.get("text/plain", "").startswith("campaign recall") for one in shown)
+
+
+def test_the_notebook_is_kept_without_outputs() -> None:
+    notebook = json.loads((EXAMPLES / "notebook.ipynb").read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        assert cell["cell_type"] == "markdown" or (cell["outputs"] == [] and cell["execution_count"] is None)
+
+
 def test_every_example_is_run_here() -> None:
-    names = {file.name for file in EXAMPLES.iterdir() if file.suffix in (".py", ".sh")}
+    names = {file.name for file in EXAMPLES.iterdir() if file.suffix in (".py", ".sh", ".ipynb")}
     assert names == set(re.findall(r'EXAMPLES / "([\w.]+)"', Path(__file__).read_text(encoding="utf-8")))

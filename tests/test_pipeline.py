@@ -22,7 +22,7 @@ import pytest
 from harvestdetect import Prompt, Settings, detect, read_dumps
 from harvestdetect.context import open_context
 from harvestdetect.data import NO_TIME, PROMPT_SCHEMA, TIERS, Batch, Detection, Reject
-from harvestdetect.errors import SettingsError
+from harvestdetect.errors import InputError, SettingsError, UsageError
 from harvestdetect.evidence.measures import MEASURES
 from harvestdetect.judge.calibration import Half, fit_calibration
 from harvestdetect.judge.calibration_file import save_calibration
@@ -247,7 +247,7 @@ def test_the_run_is_described(made: Made, fast: Settings) -> None:
     assert {"python", "harvestdetect", "numpy", "hdbscan", "faiss-cpu"} <= set(detection.versions)
     assert [s.stage for s in detection.stages] == [
         "read", "encode wording", "cluster wording", "assign", "templates", "campaigns", "accounts", "evidence",
-        "triage",
+        "triage", "map",
     ]  # fmt: skip
     assert all(s.seconds >= 0 and s.peak_memory_mb > 0 for s in detection.stages)
     assert [Path(f.name).name for f in detection.files] == [f.name for f in made.simulation.files]
@@ -605,9 +605,11 @@ def test_hostile_texts_pass_through(fast: Settings) -> None:
     assert detection_from_json(detection_json(found)) == found
 
 
-def test_anything_but_prompts_is_a_type_error(fast: Settings) -> None:
-    with pytest.raises(TypeError, match="detect takes batches or prompts, got str"):
-        detect(["a text"], settings=fast)  # type: ignore[arg-type]
+def test_anything_but_prompts_is_an_error(fast: Settings) -> None:
+    with pytest.raises(UsageError, match=r"a scan takes paths, a table, rows .* got an iterable of int"):
+        detect([3], settings=fast)  # type: ignore[list-item]
+    with pytest.raises(InputError, match="no such file: a text"):
+        detect(["a text"], settings=fast)
 
 
 # ---------------------------------------------------------------- families left out, calibrated scans

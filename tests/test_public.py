@@ -26,6 +26,7 @@ def test_the_package_has_these_names() -> None:
         "__version__",
         "calibrate",
         "detect",
+        "evaluate",
         "html_report",
         "load_settings",
         "read_dumps",

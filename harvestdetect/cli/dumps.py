@@ -70,8 +70,8 @@ def working(what: str, *, quiet: bool) -> AbstractContextManager[Callable[[int],
 
 
 def progress_bar(what: str, total: int, *, quiet: bool) -> AbstractContextManager[Callable[[int], None]]:
-    """As :func:`harvestdetect.cli.progress.progress_bar`, imported only when it is needed."""
-    from harvestdetect.cli.progress import progress_bar as bar
+    """As :func:`harvestdetect.util.progress.progress_bar`, imported only when it is needed."""
+    from harvestdetect.util.progress import progress_bar as bar
 
     return bar(what, total, quiet=quiet)
 

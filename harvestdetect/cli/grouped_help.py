@@ -10,7 +10,7 @@ import click
 __all__ = ["GROUPS", "GroupedCommand"]
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Results": ("out", "brief", "output", "fail_on", "metrics", "group"),
+    "Results": ("out", "brief", "output", "fail_on", "metrics", "group", "no_map"),
     "Reading dumps": (
         *("mapping", "profile", "format_", "table", "query", "since_column", "pseudonyms", "rows"),
         "max_rejects",
@@ -18,7 +18,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Scans into a state": ("state", "window", "trust_clock", "baseline"),
     "Comparing texts": (
         *("encoder", "model", "allow_download", "registry", "no_registry", "no_preambles"),
-        *("min_accounts", "selection", "calibration", "seed"),
+        *("min_accounts", "selection", "calibration", "fdr", "seed"),
     ),
     "Resources": (
         *("threads", "workers", "engine", "ray_address", "memory_gb", "estimate", "work", "cache", "no_cache"),

@@ -208,6 +208,11 @@ _SCAN_OPTIONS: Final = (
         help="How clusters are selected from the tree: by the accounts that come back to them (account), or by the "
         "methods of HDBSCAN (leaf; eom: excess of mass).  [default: account]",
     ),
+    click.option(
+        "--fdr", type=float, metavar="P",
+        help="Largest probability of innocence at review; urgent takes a tenth of it, watch two and a half times as "
+        "much. Lower is more precise, higher finds more.  [default: 0.2]",
+    ),
     click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.  [default: 0]"),
     click.option("--threads", type=int, metavar="N", help="Number of threads; 0 uses all cores.  [default: 0]"),
     _WORKERS,
@@ -296,5 +301,6 @@ def settings_of(options: dict[str, Any], settings_file: str | None) -> Settings:
     flags["allow_download"] = flags.get("allow_download") or None
     flags["use_cache"] = False if flags.pop("no_cache", False) else None
     flags["use_registry"] = False if flags.pop("no_registry") else None
+    flags["make_map"] = False if flags.pop("no_map", False) else None
     flags["find_preambles"] = False if flags.pop("no_preambles", False) else None
     return load_settings(settings_file, flags=flags)

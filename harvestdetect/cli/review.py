@@ -11,6 +11,7 @@ import click
 
 from harvestdetect.cli.console import aligned, answer, json_answer, shown
 from harvestdetect.cli.options import FOLDER, output_option
+from harvestdetect.cli.review_queue import at_terminal, walk
 from harvestdetect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Even
     return "".join(f"{shown(line)}\n" for line in lines)
 
 
-@click.command(short_help="Judge a campaign; list or undo verdicts.")
+@click.command(short_help="Judge campaigns, one after the other or one by its id; list or undo verdicts.")
 @click.argument("state", type=FOLDER, metavar="STATE")
 @click.argument("campaign", required=False, metavar="[CAMPAIGN]")
 @click.option("--verdict", type=click.Choice(["harvest", "benign", "unsure"]), help="The verdict on the campaign.")
@@ -115,11 +116,13 @@ def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Even
 @click.option("--expires", metavar="PERIOD", help="Time until the verdict expires, such as 90d.  [default: never]")
 @click.option("--by", "reviewer", metavar="NAME", help="Name of the reviewer.  [default: the user]")
 @click.option("--undo", is_flag=True, help="Undo the verdict that is in force on the campaign.")
+@click.option("--list", "listed", is_flag=True, help="List the verdicts and ask nothing.")
 @output_option("a table")
-def review(state: Path, campaign: str | None, verdict: Any, undo: bool, output: str, **given: Any) -> int:
+def review(state: Path, campaign: str | None, verdict: Any, undo: bool, listed: bool, output: str, **given: Any) -> int:
     """Give a verdict on CAMPAIGN, an id in the folder STATE or the beginning of one that no other campaign has.
 
-    Without a verdict, the command lists all verdicts with reviewer and date.
+    Without CAMPAIGN, the command shows each campaign that has no verdict, the strongest first, and asks for one. With
+    --list, with --format json, or if it does not run in a terminal, it lists all verdicts with reviewer and date.
 
     A campaign that is judged benign stays at watch and sends no alerts until the verdict expires or is undone. This
     also holds for later findings that its accounts or its template identify as the same campaign. Reports say so.
@@ -131,8 +134,13 @@ def review(state: Path, campaign: str | None, verdict: Any, undo: bool, output: 
         raise UsageError("--verdict and --undo need the id of a campaign")
     if verdict is not None and undo:
         raise UsageError("--verdict and --undo exclude each other; give one of them")
+    if listed and (verdict is not None or undo):
+        raise UsageError("--list gives no verdict; leave it out, or leave out --verdict and --undo")
     note, reviewer = given["note"], given["reviewer"] or user_name()
     check_utf8(campaign=campaign or "", note=note, reviewer=reviewer)
+    if campaign is None and not listed and output == "text" and at_terminal():
+        walk(state, reviewer=reviewer, expires=given["expires"])
+        return 0
     with open_state(state, write=verdict is not None or undo, make=False) as opened:
         campaign = None if campaign is None else opened.named(campaign)
         if verdict is not None and campaign is not None:

@@ -110,6 +110,10 @@ class _Request:
     is_flag=True,
     help="Read the dumps, print how much memory the scan will need, and end without scanning.",
 )
+@click.option(
+    "--no-map", is_flag=True,
+    help="Leave out the map, a sample of the prompts in the plane. It is drawn in the report and kept in map.parquet.",
+)  # fmt: skip
 @click.option("--brief", is_flag=True, help="Also write brief.html, the result on one printed page.")
 @scan_options
 def scan(**options: Any) -> int:
@@ -127,6 +131,7 @@ def scan(**options: Any) -> int:
               accounts.csv           one row per finding and account
               attributed.csv         with --state: accounts that filled known templates
               prompts.parquet        which prompts belong to which campaign
+              map.parquet            a sample of the prompts in the plane
               candidates.jsonl       all candidates with their evidence, for explain
               accounts_seen.parquet  digests of all accounts, for explain
               rejects.jsonl          rows that could not be read, and why

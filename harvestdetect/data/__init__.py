@@ -29,7 +29,7 @@ from harvestdetect.data.corpus import (
     Prompts,
     View,
 )
-from harvestdetect.data.detection import PROMPT_COLUMNS, Cut, Detection, StageCost
+from harvestdetect.data.detection import MAP_COLUMNS, PROMPT_COLUMNS, Cut, Detection, StageCost
 from harvestdetect.data.evidence import TIERS, BenignExplanation, Evidence, Family, LedgerRow, Tier, Verdict
 from harvestdetect.data.findings import Attributed, Finding, Member, SharedValue, Standing, Status
 from harvestdetect.data.geometry import Clusters, Neighbors
@@ -51,6 +51,7 @@ __all__ = [
     "FIELDS",
     "HEAD",
     "KINDS",
+    "MAP_COLUMNS",
     "NO_PROMPTS",
     "NO_TIME",
     "OUTLINE",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from harvestdetect.data.campaigns import Template, Way
 from harvestdetect.data.evidence import BenignExplanation, Evidence, Family, LedgerRow, Tier
+from harvestdetect.data.views import view
 
 __all__ = ["Attributed", "Finding", "Member", "SharedValue", "Standing", "Status"]
 
@@ -91,9 +92,10 @@ class Attributed:
     """Unix seconds; None without times."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding:
-    """A campaign and the judgement on it."""
+    """A campaign and the judgement on it. Its methods make texts and pictures for notebooks, see
+    :mod:`harvestdetect.data.views`."""
 
     campaign_id: str
     tier: Tier
@@ -135,3 +137,17 @@ class Finding:
     title: str = ""
     """What its prompts ask for, in their own words, on one line without invisible characters. Empty in results of older
     versions. Words of prompts, which an attacker wrote: escape them like a template."""
+
+    def plot_timeline(self) -> Any:
+        """Its prompts by day as a picture, see :func:`harvestdetect.notebook.plot_timeline`."""
+        return view("plot_timeline", self)
+
+    def plot_ledger(self) -> Any:
+        """Its ledger as a picture, see :func:`harvestdetect.notebook.plot_ledger`."""
+        return view("plot_ledger", self)
+
+    def __repr__(self) -> str:
+        return str(view("finding_text", self))
+
+    def _repr_html_(self) -> str:
+        return str(view("finding_html", self))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
@@ -72,8 +73,8 @@ class Prompt:
     account: str
     prompt: str | list[tuple[str, str]]
     """A text, or a list of ``(role, text)``."""
-    time: float | None = None
-    """Seconds since 1970-01-01 UTC."""
+    time: float | datetime | None = None
+    """Seconds since 1970-01-01 UTC, or a time; one without a time zone is taken as UTC."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Values of any of :data:`FIELDS`."""
 

@@ -85,7 +85,7 @@ def drill(
             :func:`harvestdetect.pipeline.detect`.
     """
     began = time.perf_counter()
-    settings, fixed = settings or Settings(), fixed or {}
+    settings, fixed = (settings or Settings()).replace(make_map=False), fixed or {}
     if not 1 <= per_scan <= MOST_PER_SCAN:
         raise SettingsError(f"trials per scan must be from 1 to {MOST_PER_SCAN:,}, got {per_scan}")
     levels_of(fixed, infrastructure=True)  # reports a wrong level before a long scan

@@ -10,14 +10,15 @@ Four rooms, each of which imports only from those before it:
 * :mod:`~harvestdetect.dump.formats` recognises the format of a file and reads it by column.
 
 Above them, :mod:`~harvestdetect.dump.file` reads one file and :mod:`~harvestdetect.dump.reader` all of them;
-:mod:`~harvestdetect.dump.in_memory` takes prompts that are in memory, and :mod:`~harvestdetect.dump.inspection` tells
-what a dump seems to be.
+:mod:`~harvestdetect.dump.in_memory` takes prompts that are in memory, :mod:`~harvestdetect.dump.given` tables and rows,
+and :mod:`~harvestdetect.dump.inspection` tells what a dump seems to be.
 """
 
 from __future__ import annotations
 
+from harvestdetect.dump.given import given
 from harvestdetect.dump.in_memory import batches_of
 from harvestdetect.dump.reader import DumpFile, Dumps, check_rejects, read_dumps
 from harvestdetect.dump.storage.sources import expand_sources
 
-__all__ = ["DumpFile", "Dumps", "batches_of", "check_rejects", "expand_sources", "read_dumps"]
+__all__ = ["DumpFile", "Dumps", "batches_of", "check_rejects", "expand_sources", "given", "read_dumps"]

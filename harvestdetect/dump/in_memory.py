@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -84,10 +85,12 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _seconds(value: float | str | None) -> int:
+def _seconds(value: float | str | datetime | None) -> int:
     """Whole seconds. NO_TIME for a value that is not a time, or not in the years 1970 to 2099."""
     try:
+        if isinstance(value, datetime):
+            value = value.replace(tzinfo=value.tzinfo or UTC).timestamp()
         seconds = float(value) if value is not None else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         return NO_TIME
     return int(seconds) if EARLIEST <= seconds < LATEST else NO_TIME

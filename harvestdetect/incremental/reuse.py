@@ -52,7 +52,7 @@ INDIFFERENT: Final = frozenset(
     {
         *("allow_download", "batch_size", "cache", "device", "format", "max_expansion", "max_line_bytes"),
         *("max_rejects", "memory_gb", "threads", "use_cache", "work", "workers", "query", "table", "since_column"),
-        *("engine", "ray_address"),
+        *("engine", "ray_address", "make_map"),
     }
 )
 """Settings that change no finding if the dumps are the same."""

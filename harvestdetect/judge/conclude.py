@@ -39,6 +39,8 @@ class Conclusions:
     """See :attr:`harvestdetect.data.Detection.ledger`."""
     prompts: pa.Table
     """See :func:`harvestdetect.judge.findings.prompt_table`."""
+    found: Mapping[str, Ints32]
+    """Campaign id of each finding -> int32[q], its prompts as positions in the corpus. No part of the detection."""
     seen: pa.Table
     """See :func:`harvestdetect.judge.candidates.seen_accounts`."""
 
@@ -105,6 +107,7 @@ def conclude(
         what_if=what_if(judgements, ledger=ledger, fdr=settings.fdr),
         ledger=_about(ledger),
         prompts=table,
+        found={finding.campaign_id: campaigns[i].prompts for finding, i in zip(findings, rows, strict=True)},
         seen=seen_accounts(prompts.accounts, volume),
     )
 

@@ -25,6 +25,7 @@ from harvestdetect.report.files import (
 from harvestdetect.report.finding import RunFacts, finding_section, run_facts
 from harvestdetect.report.from_folder import detection_of_folder
 from harvestdetect.report.html import html_report
+from harvestdetect.report.map_svg import map_svg
 from harvestdetect.report.pages import page_style
 from harvestdetect.report.terminal import summary_table
 from harvestdetect.util.escape import csv_cell, csv_text
@@ -46,6 +47,7 @@ __all__ = [
     "detection_of_folder",
     "finding_section",
     "html_report",
+    "map_svg",
     "page_style",
     "rejects_jsonl",
     "run_facts",

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
-from harvestdetect.data import PROMPT_COLUMNS, Cut, Detection, Evidence, Finding, Member, StageCost
+from harvestdetect.data import MAP_COLUMNS, PROMPT_COLUMNS, Cut, Detection, Evidence, Finding, Member, StageCost
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
@@ -68,6 +68,7 @@ OUTPUT_NAMES: Final = (
     "accounts.csv",
     "attributed.csv",
     "prompts.parquet",
+    "map.parquet",
     CANDIDATES,
     SEEN,
     "rejects.jsonl",
@@ -81,7 +82,7 @@ _SCHEMA_VERSION: Final = 1
 """Version of the JSON form of a detection."""
 _TIMES: Final = ("first_seen", "last_seen")
 """Fields that are times."""
-_FILES_ONLY: Final = ("candidates", "seen", "prompts")
+_FILES_ONLY: Final = ("candidates", "seen", "prompts", "map")
 """Fields of a detection that have files of their own and no place in its JSON form."""
 _FLOATS: Final = {
     f.name
@@ -249,7 +250,7 @@ def detection_from_json(text: str | bytes) -> Detection:
 
 
 def _without_tables(detection: Detection) -> Detection:
-    return dataclasses.replace(detection, candidates=(), seen=None, prompts=None)
+    return dataclasses.replace(detection, candidates=(), seen=None, prompts=None, map=None)
 
 
 def _plain(value: Any) -> Any:
@@ -333,6 +334,7 @@ def write_outputs(detection: Detection, out: Path, *, brief: bool = False) -> li
         "accounts.csv": lambda file: file.write(_utf8(accounts_csv(detection))),
         "attributed.csv": lambda file: file.write(_utf8(attributed_csv(detection))),
         "prompts.parquet": lambda file: _write_prompts(detection, file),
+        "map.parquet": lambda file: _write_map(detection, file),
         CANDIDATES: lambda file: file.write(_utf8(candidates_jsonl(detection))),
         SEEN: lambda file: _write_seen(detection, file),
         "rejects.jsonl": lambda file: file.write(_utf8(rejects_jsonl(detection))),
@@ -372,6 +374,13 @@ def _write_prompts(detection: Detection, file: BinaryIO) -> None:
     import pyarrow.parquet as pq
 
     table = PROMPT_COLUMNS.empty_table() if detection.prompts is None else detection.prompts
+    pq.write_table(table, file, compression="zstd")
+
+
+def _write_map(detection: Detection, file: BinaryIO) -> None:
+    import pyarrow.parquet as pq
+
+    table = MAP_COLUMNS.empty_table() if detection.map is None else detection.map
     pq.write_table(table, file, compression="zstd")
 
 

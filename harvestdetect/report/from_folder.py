@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harvestdetect.data import Detection
+import pyarrow as pa
+
+from harvestdetect.data import MAP_COLUMNS, Detection
 from harvestdetect.errors import InputError
 from harvestdetect.report.files import detection_from_json
 from harvestdetect.report.read import csv_rows, json_lines, run_of
@@ -37,7 +39,6 @@ def detection_of_folder(out: Path) -> Detection:
 
 
 def _detection(out: Path, run: Mapping[str, Any]) -> Detection:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
@@ -69,7 +70,26 @@ def _detection(out: Path, run: Mapping[str, Any]) -> Detection:
     plain = {name: run[name] for name in (*names, "calibration")} | {"ledger": run.get("ledger", {})}
     plain |= {"findings": findings, "attributed": attributed, "schema_version": 1}
     plain["rejects"] = [line for _, line in json_lines(out / "rejects.jsonl")]
-    return replace(detection_from_json(json.dumps(plain)), prompts=prompts)
+    return replace(detection_from_json(json.dumps(plain)), prompts=prompts, map=_map(out / "map.parquet"))
+
+
+def _map(file: Path) -> pa.Table | None:
+    """The map; None if the scan made none.
+
+    Raises:
+        InputError: the file cannot be read, or has other columns.
+    """
+    import pyarrow.parquet as pq
+
+    if not file.is_file():
+        return None
+    try:
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"cannot read {file}: {str(error).splitlines()[0]}") from None
+    if not table.schema.equals(MAP_COLUMNS):
+        raise InputError(f"{file} has other columns than the map of a scan; scan again, or remove it")
+    return table if table.num_rows else None
 
 
 def _member(cells: Mapping[str, str], account: str, templates: Mapping[str, int]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from harvestdetect.report.format import (
     size,
     tier_counts,
 )
+from harvestdetect.report.map_svg import map_svg
 from harvestdetect.report.opening import opening
 from harvestdetect.report.pages import page_policy, page_style, page_template
 from harvestdetect.report.reading import reading_lines
@@ -98,12 +99,25 @@ def _render(detection: Detection, limits: Limits) -> str:
         read_as=reading_lines(detection.files),
         peak=max((s.peak_memory_mb for s in detection.stages), default=0.0),
         seconds=sum(s.seconds for s in detection.stages),
+        map=_map(detection, limits),
         old=bool(detection.findings) and not any(f.ledger for f in detection.findings),
     )
     return page
 
 
 # ---------------------------------------------------------------- what the template is given
+
+
+def _map(detection: Detection, limits: Limits) -> Markup | None:
+    """The map; None without one, or without a finding to see on it."""
+    if detection.map is None or not detection.findings or not detection.map.num_rows:
+        return None
+    return map_svg(
+        detection.map,
+        detection.findings,
+        linked=limits.findings,
+        prompts=int(detection.counts.get("prompts", 0)) or None,
+    )
 
 
 def headline(detection: Detection) -> str:

@@ -17,14 +17,16 @@ from harvestdetect.data import Member
 from harvestdetect.report.format import count, plural
 from harvestdetect.util.escape import cut, visible
 
-__all__ = ["SHADES", "Step", "heat", "matrix", "timeline", "waterfall"]
+__all__ = ["AXIS", "HEIGHT", "SHADES", "Bars", "Step", "heat", "matrix", "timeline", "timeline_bars", "waterfall"]
 
 _PLOT: Final = 112
 """Height of the bars, in pixels."""
 _TOP: Final = 14
 """Room above the bars, in pixels."""
-_HEIGHT: Final = 152
-"""Height of the timeline, in pixels."""
+HEIGHT: Final = 152
+"""Height of a timeline, in pixels."""
+AXIS: Final = 52
+"""Width of the axis of a timeline, in pixels."""
 _MAX_BARS: Final = 180
 """Bars of a timeline, at most."""
 _MAX_COLUMNS: Final = 60
@@ -34,12 +36,35 @@ SHADES: Final = ("1", "2–3", "4–9", "10–29", "30 or more")
 """What the five shades of the matrix stand for, in prompts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """The pieces of a timeline."""
+
+    axis: Markup
+    """Numbers of prompts, in an area of :data:`AXIS` by :data:`HEIGHT` pixels."""
+    plot: Markup
+    """Bars and days, in an area of any width and :data:`HEIGHT` pixels: positions are in per cent of the width."""
+    caption: str
+    label: str
+    """What the picture shows, for readers who do not see it."""
+
+
 def timeline(days: Sequence[tuple[str, int]]) -> Markup:
     """Bars of prompts per day, as wide as the page; several days a bar where there are very many.
 
     Args:
         days: (``YYYY-MM-DD``, prompts) for each day from first to last; at least one.
     """
+    bars = timeline_bars(days)
+    return Markup(
+        '<figure><figcaption>{}</figcaption><div class="chart">'
+        '<svg class="axis" width="{}" height="{}" aria-hidden="true">{}</svg>'
+        '<svg class="plot" width="100%" height="{}" role="img" aria-label="{}">{}</svg></div></figure>'
+    ).format(bars.caption, AXIS, HEIGHT, bars.axis, HEIGHT, visible(bars.label), bars.plot)
+
+
+def timeline_bars(days: Sequence[tuple[str, int]]) -> Bars:
+    """The pieces of :func:`timeline`."""
     step = math.ceil(len(days) / _MAX_BARS)
     bars = [
         (days[i][0], days[min(i + step, len(days)) - 1][0], sum(n for _, n in days[i : i + step]))
@@ -78,18 +103,14 @@ def timeline(days: Sequence[tuple[str, int]]) -> Markup:
             Markup('<text class="tick{}" x="{:.2f}%" y="{}" text-anchor="{}">{}</text>').format(
                 " mid" if anchor == "middle" and len(bars) > 1 else "",
                 x,
-                _HEIGHT - 6,
+                HEIGHT - 6,
                 anchor,
                 visible(bars[i][0]),
             )
         )
     label = f"Prompts per day from {days[0][0]} to {days[-1][0]}, at most {max(n for _, _, n in bars):,} in a bar"
     caption = "Prompts per day" if step == 1 else f"Prompts per {step} days (one bar for each {step} days)"
-    return Markup(
-        '<figure><figcaption>{}</figcaption><div class="chart">'
-        '<svg class="axis" width="52" height="{}" aria-hidden="true">{}</svg>'
-        '<svg class="plot" width="100%" height="{}" role="img" aria-label="{}">{}</svg></div></figure>'
-    ).format(caption, _HEIGHT, Markup("").join(axis), _HEIGHT, visible(label), Markup("").join(plot))
+    return Bars(axis=Markup("").join(axis), plot=Markup("").join(plot), caption=caption, label=label)
 
 
 def matrix(members: Sequence[Member], templates: Sequence[str], *, names: Sequence[str]) -> Markup:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from harvestdetect.report.finding import finding_section, limits_of
 from harvestdetect.report.format import by_priority, count, day, period
+from harvestdetect.report.map_svg import map_svg
 from harvestdetect.report.svg import timeline
 from harvestdetect.serve.desk import Desk, Moment
 from harvestdetect.serve.queue import Item, View, queue_of
@@ -80,6 +81,7 @@ def finding(desk: Desk, visit: Visit, *, problem: str = "", draft: Draft | None 
         undoable=any(one.undone is None for one in given), why_not=_why_not(desk, moment, item),
         finding=item.finding, revealed=item.campaign_id in visit.session.revealed,
         section=_section(moment, item, revealed=item.campaign_id in visit.session.revealed),
+        map=_map(moment, item),
         accounts=_accounts(desk, moment, item, visit.query.get("accounts", "1")),
         prompts=_prompts(desk, moment, item, visit.query.get("prompts", "1")),
         before=before, after=after, back=_back(visit.session.view), **_past(desk, moment, item),
@@ -112,6 +114,19 @@ def _section(moment: Moment, item: Item, *, revealed: bool) -> Any:
     run = moment.results.facts_of(item.finding)
     number = list(moment.results.findings).index(item.campaign_id) + 1
     return finding_section(shown, run=run, number=number, limits=replace(limits_of(1), members=0))
+
+
+def _map(moment: Moment, item: Item) -> Any:
+    """The prompts of a finding among a sample of the traffic; None if the scan made no map. It has no text of them."""
+    if item.finding is None or moment.results is None or moment.results.detection.map is None:
+        return None
+    detection = moment.results.detection
+    return map_svg(
+        detection.map,
+        (item.finding,),
+        only=item.campaign_id,
+        prompts=int(detection.counts.get("prompts", 0)) or None,
+    )
 
 
 def _accounts(desk: Desk, moment: Moment, item: Item, wanted: str) -> Paged:

@@ -80,9 +80,9 @@ class GroupScore:
     """Campaigns: found at a counted tier. Look-alikes: the group is behind an alarm at a counted tier."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Scores:
-    """The scores of a scan. A ratio is None where its denominator is zero.
+    """The scores of a scan. A ratio is None where its denominator is zero. Its ``repr`` is the table of :func:`render`.
 
     A finding *counts* when its tier is one of ``tiers``. A finding is *false* when fewer than half of its
     accounts are planted in any campaign.
@@ -115,6 +115,9 @@ class Scores:
     """
     rows: tuple[GroupScore, ...]
     """One row per planted group, in the order of the truth."""
+
+    def __repr__(self) -> str:
+        return render(self).rstrip()
 
 
 # ---------------------------------------------------------------- reading
@@ -237,22 +240,29 @@ def found_of(detection: Detection) -> list[Found]:
 
 
 def evaluate(
-    found: Iterable[Found],
-    planted: Iterable[Planted],
+    found: Detection | str | Path | Iterable[Found],
+    planted: str | Path | Iterable[Planted],
     *,
     tiers: Sequence[Tier] = ("urgent", "review"),
 ) -> Scores:
     """Scores findings against the planted groups; see :class:`Scores` for every definition.
 
     Args:
-        found: the findings, in any order.
-        planted: the groups of the truth; groups may have accounts in common.
+        found: the result of a scan, the folder that a scan wrote, or findings in any order.
+        planted: ``truth.jsonl`` or its folder, or the groups of the truth. Groups may have accounts in common.
         tiers: the tiers whose findings count.
 
     Raises:
+        InputError: a file is missing or malformed.
         SettingsError: ``tiers`` is empty or names an unknown tier.
     """
     counted = _checked(tiers)
+    if isinstance(found, Detection):
+        found = found_of(found)
+    elif isinstance(found, str | Path):
+        found = read_findings(found)
+    if isinstance(planted, str | Path):
+        planted = read_truth(planted)
     match = _match(found, tuple(planted), counted)
     groups, ranked, guilty = match.groups, match.ranked, match.guilty
     alarms = [f for f, finding in enumerate(ranked) if match.is_false[f] and finding.tier in counted]

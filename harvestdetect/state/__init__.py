@@ -30,6 +30,7 @@ from harvestdetect.state.cutting import cutting_of, shards_of
 from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.known_campaigns import Day, KnownCampaign, history, known_campaigns
 from harvestdetect.state.past_runs import CampaignRun, PastRun, campaign_runs, past_runs
+from harvestdetect.state.queue import Waiting, waiting
 from harvestdetect.state.rebuild import Rebuilt, rebuild
 from harvestdetect.state.reconcile import Change
 from harvestdetect.state.run import Run, RunOptions, scan_into
@@ -62,6 +63,7 @@ __all__ = [
     "Run",
     "State",
     "Verdict",
+    "Waiting",
     "open_state",
     "rebuild",
 ]
@@ -224,6 +226,15 @@ class State:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     # ------------------------------------------------------------ verdicts
+
+    def queue(self, *, now: int | None = None) -> list[Waiting]:
+        """The campaigns that wait for a verdict, see :func:`harvestdetect.state.queue.waiting`.
+
+        Args:
+            now: Unix seconds, for verdicts that expire; None takes those of the clock.
+        """
+        with self._store.snapshot():
+            return waiting(self._store, now=_moment(now))
 
     def review(
         self, campaign: str, verdict: VerdictName, *, note: str = "", reviewer: str, expires: str | int | None = None,

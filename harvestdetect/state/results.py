@@ -5,7 +5,8 @@ Of results (``--out``) every file is rewritten without the account:
 ====================== =============================================================================================
 accounts.csv,          its rows go
 attributed.csv,
-prompts.parquet
+prompts.parquet,
+map.parquet
 accounts_seen.parquet  its digest goes
 candidates.jsonl       entries of members and of accounts outside that are it go
 campaigns.jsonl        words of templates that only it sent go, and with them the title of the finding; examples of
@@ -54,6 +55,8 @@ Sent = Collection[str]
 _TEXTS: Final = frozenset({"words", "slots", "medoid", "exemplars", "least_similar", "excerpt", "title"})
 """Fields with texts of prompts; a mention in a text that another account sent stays."""
 _EXAMPLES: Final = ("medoid", "least_similar")
+_LOCATED: Final = ("prompts.parquet", "map.parquet")
+"""Tables with an account and a file in each row."""
 
 
 @dataclass(slots=True)
@@ -190,8 +193,9 @@ def _contents(out: Path, there: Collection[str], traces: Traces, senders: _Sende
     for name in ("accounts.csv", "attributed.csv"):
         if name in there and (data := _without_rows(out / name, traces)) is not None:
             new[name] = data
-    if "prompts.parquet" in there and (table := _prompts(_table(out / "prompts.parquet"), traces)) is not None:
-        new["prompts.parquet"] = _parquet(table)
+    for name in _LOCATED:
+        if name in there and (table := _prompts(_table(out / name), traces)) is not None:
+            new[name] = _parquet(table)
     if SEEN in there:
         table = _table(out / SEEN)
         kept = table.filter(pc.not_equal(table["digest"], pa.scalar(account_digest(traces.account), pa.uint64())))
@@ -355,12 +359,14 @@ def _remaining(out: Path, traces: Traces) -> Iterator[tuple[str, str]]:
             if csv_text(cells["account"]) == traces.account:
                 yield name, "a row is of it"
                 break
-    if "prompts.parquet" in there:
-        table = _table(out / "prompts.parquet")
+    for name in _LOCATED:
+        if name not in there:
+            continue
+        table = _table(out / name)
         if traces.account in set(table["account"].to_pylist()):
-            yield "prompts.parquet", "rows are of it"
-        elif any(traces.named(name) for name in set(table["file"].to_pylist()) if name):
-            yield "prompts.parquet", "a name of a file mentions it"
+            yield name, "rows are of it"
+        elif any(traces.named(file) for file in set(table["file"].to_pylist()) if file):
+            yield name, "a name of a file mentions it"
     if SEEN in there and account_digest(traces.account) in set(_table(out / SEEN)["digest"].to_pylist()):
         yield SEEN, "its digest is there"
     if not texts and not traces.is_plain:

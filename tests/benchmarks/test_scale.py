@@ -32,6 +32,7 @@ STAGES = (
         "accounts",
         "evidence",
         "triage",
+        "map",
     ),
     scale.REST,
 )

@@ -73,6 +73,7 @@ def test_settings_of_the_command_line_are_settings() -> None:
         "output",
         "settings_file",
         "no_cache",
+        "no_map",
         "no_preambles",
         "no_registry",
         "fail_on",

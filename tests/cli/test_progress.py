@@ -12,11 +12,11 @@ from typing import Any
 import click
 import pytest
 
-from harvestdetect.cli import progress
 from harvestdetect.cli.dumps import working
 from harvestdetect.cli.main import cli
 from harvestdetect.context import open_context
 from harvestdetect.settings import Settings
+from harvestdetect.util import progress
 
 SLOW = (
     *("scan", "calibrate", "drill", "inspect", "simulate", "export", "explain", "registry suggest"),

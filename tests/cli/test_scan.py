@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 import harvestdetect.pipeline
-from harvestdetect.data import PROMPT_COLUMNS, TIERS
+from harvestdetect.data import MAP_COLUMNS, PROMPT_COLUMNS, TIERS
 from harvestdetect.report import OUTPUT_NAMES, detection_from_json, detection_json
 from tests.cli.support import ANSI, GOOD, Run, did_its_work, jsonl, lines, zstd
 from tests.conftest import PROMPTS, Scanned
@@ -56,6 +57,14 @@ def test_a_scan_prints_the_table_and_writes_the_contract(scanned: Scanned) -> No
     ]
     assert len(accounts) == sum(f["accounts"] for f in findings)
     assert {row["recommended"] for row in accounts} <= {"true", "false"}
+
+    plane = pq.read_table(scanned.out / "map.parquet")
+    assert plane.schema.equals(MAP_COLUMNS)
+    assert {f["campaign_id"] for f in findings} == set(plane["campaign_id"].to_pylist()) - {None}
+    assert set(plane.filter(pc.is_valid(plane["campaign_id"]))["account"].to_pylist()) <= {
+        a["account"] for a in accounts
+    }
+    assert "Map of the prompts" in (scanned.out / "report.html").read_text(encoding="utf-8")
 
     prompts = pq.read_table(scanned.out / "prompts.parquet")
     assert prompts.schema.names == PROMPT_COLUMNS.names
@@ -204,3 +213,15 @@ def test_fail_on_means_at_or_above(
     done = run("scan", jsonl(tmp_path / "dump.jsonl", [GOOD]), "--out", tmp_path / "out", *options)
     assert done.code == code
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_the_map_can_be_left_out_and_the_rate_is_an_option(tmp_path: Path, run: Run) -> None:
+    dump = jsonl(tmp_path / "dump.jsonl", [{**GOOD, "account": f"user-{i}", "prompt": f"poem {i}"} for i in range(30)])
+    assert run("scan", dump, "--out", tmp_path / "with", "--fdr", "0.05").code == 0
+    assert run("scan", dump, "--out", tmp_path / "without", "--no-map").code == 0
+    assert pq.read_table(tmp_path / "with" / "map.parquet").num_rows == 30
+    assert pq.read_table(tmp_path / "without" / "map.parquet").num_rows == 0
+    told = [json.loads((tmp_path / name / "run.json").read_text(encoding="utf-8")) for name in ("with", "without")]
+    assert [(one["settings"]["fdr"], one["settings"]["make_map"]) for one in told] == [(0.05, True), (0.2, False)]
+    assert "map" not in [stage["stage"] for stage in told[1]["stages"]]
+    assert run("scan", dump, "--out", tmp_path / "with", "--fdr", "2").code == 2

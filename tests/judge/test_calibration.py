@@ -19,8 +19,18 @@ import harvestdetect.calibration
 from harvestdetect import __version__
 from harvestdetect.cli.main import main
 from harvestdetect.context import Context
-from harvestdetect.data import PROMPT_SCHEMA, TIERS, BenignExplanation, Detection, Evidence, Family, SourceFile, Tier
-from harvestdetect.errors import CalibrationError, OutputError, SettingsError
+from harvestdetect.data import (
+    PROMPT_SCHEMA,
+    TIERS,
+    BenignExplanation,
+    Detection,
+    Evidence,
+    Family,
+    Prompt,
+    SourceFile,
+    Tier,
+)
+from harvestdetect.errors import CalibrationError, OutputError, SettingsError, UsageError
 from harvestdetect.judge import calibration as calibrating
 from harvestdetect.judge.calibration import (
     CONFIDENCE,
@@ -509,6 +519,20 @@ def test_calibrate_scans_the_whole_and_both_halves(
     check_calibration(found, settings=Settings(encoder="fast", min_accounts=12), version=__version__)
 
 
+def test_calibrate_takes_what_can_be_read_three_times(tmp_path: Path, scans: list[Settings]) -> None:
+    source = dump(tmp_path / "dump.jsonl", 60)
+    rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
+    prompts = [Prompt(account=row["account"], prompt=row["prompt"]) for row in rows]
+    settings = Settings(encoder="fast", min_accounts=12)
+    for given_source in (source, [str(source)], rows, pa.Table.from_pylist(rows), prompts):
+        made = harvestdetect.calibration.calibrate(given_source, settings=settings)
+        assert made.candidates == 60
+        assert made.detection.map is None
+    assert len(scans) == 15
+    with pytest.raises(UsageError, match="calibrate reads its source three times, and an iterator can be read once"):
+        harvestdetect.calibration.calibrate(iter(prompts), settings=settings)
+
+
 @pytest.mark.parametrize("arguments", [[], ["--registry"], ["--no-registry"]])
 def test_calibrate_scans_with_the_registry_that_it_names(
     tmp_path: Path,
@@ -526,7 +550,10 @@ def test_calibrate_scans_with_the_registry_that_it_names(
     code, _, _ = run(capsys, "calibrate", source, "--out", out, "--encoder", "fast", *arguments, *given_file)
     assert code == 0
     expected = Settings(
-        encoder="fast", registry=own if given_file else None, use_registry=arguments != ["--no-registry"]
+        encoder="fast",
+        registry=own if given_file else None,
+        use_registry=arguments != ["--no-registry"],
+        make_map=False,
     )
     assert scans == [expected] * 3
     check_calibration(load_calibration(out), settings=expected, version=__version__)

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import pyarrow as pa
 
 from harvestdetect import report
-from harvestdetect.data import PROMPT_COLUMNS, Detection
+from harvestdetect.data import MAP_COLUMNS, PROMPT_COLUMNS, Detection
 from harvestdetect.serve import Desk, Options, places_of
 from harvestdetect.serve.server import Serving
 from harvestdetect.state import open_state
@@ -120,7 +120,7 @@ def running(folder: Path, state: Path | None = None, *, read_only: bool = False,
 
 
 def with_prompts(detection: Detection, *, each: int = 4) -> Detection:
-    """The detection with so many prompts of each member, a day apart, in a file with a hostile name."""
+    """The detection with so many prompts of each member, a day apart, in a file with a hostile name, and a map."""
     names = [(f.campaign_id, m.account) for f in detection.findings for m in f.members for _ in range(each)]
     count = len(names)
     times = [1_000 * (T0 + 86_400 * (i % each)) for i in range(count)]
@@ -129,7 +129,12 @@ def with_prompts(detection: Detection, *, each: int = 4) -> Detection:
         "campaign_id": [campaign for campaign, _ in names], "template_id": ["t-1"] * count,
         "membership": [0.9] * count, "timestamp": pa.array(times, pa.timestamp("ms", "UTC")),
     }  # fmt: skip
-    return replace(detection, prompts=pa.table(columns, schema=PROMPT_COLUMNS))
+    places = [
+        {"x": 0.01 * i, "y": -0.02 * i, "campaign_id": campaign, "account": HOSTILE, "file": HOSTILE, "line": i}
+        for i, campaign in enumerate([None, *(finding.campaign_id for finding in detection.findings[:40])])
+    ]
+    plane = pa.Table.from_pylist(places, schema=MAP_COLUMNS)
+    return replace(detection, prompts=pa.table(columns, schema=PROMPT_COLUMNS), map=plane)
 
 
 def written(detection: Detection, out: Path) -> Path:

@@ -49,6 +49,16 @@ def test_the_queue_lists_findings_and_leads_to_them(ann: Client) -> None:
     assert FIRST in ann.get("/?tier=%3Cscript%3E&sort=nonsense&page=99999999").text
 
 
+def test_a_finding_is_shown_among_the_traffic(ann: Client) -> None:
+    page = ann.get(OTHER).text
+    drawn = page[page.index('id="map"') : page.index('id="accounts"')]
+    assert re.findall(r'<g class="(.*?)">', drawn) == ["m0"]
+    assert "c-0000000002" in drawn
+    assert "c-0000000001" not in drawn
+    assert "2 other prompts, a sample of the 5,000 of the dump" in drawn
+    assert "style=" not in drawn
+
+
 def test_searching_stays_out_of_addresses(ann: Client) -> None:
     reply = ann.post("/find", {"find": "TRANSLATORS"})
     assert (reply.status, reply.headers["location"]) == (303, "/?show=all")

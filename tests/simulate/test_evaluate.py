@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from harvestdetect.data import Detection, Finding, Member, Tier
 from harvestdetect.errors import InputError, SettingsError
+from harvestdetect.report import write_outputs
 from harvestdetect.simulate.evaluate import Found, Planted, evaluate, found_of, read_findings, read_truth, render
+from tests.report.making import make_detection, make_finding
 
 
 def group(name: str, accounts: Sequence[str], kind: Literal["campaign", "look-alike"] = "campaign") -> Planted:
@@ -390,6 +392,19 @@ def test_found_of_a_detection() -> None:
         findings=(one,), rejects=(), counts={}, settings={}, models={}, versions={}, files=(), stages=()
     )
     assert found_of(detection) == [finding("c", ["a", "b"], "review", 4.0, ["a"])]
+
+
+def test_a_detection_a_folder_and_a_truth_on_the_disk_are_scored(tmp_path: Path) -> None:
+    detection = make_detection(make_finding("c-1"))
+    write_outputs(detection, tmp_path)
+    accounts = [member.account for member in detection.findings[0].members]
+    truth = tmp_path / "truth.jsonl"
+    planted = {"name": "one", "kind": "campaign", "what": "", "accounts": accounts}
+    truth.write_text(json.dumps(planted) + "\n", encoding="utf-8")
+    scores = evaluate(detection, truth)
+    assert scores.campaign_recall == 1.0
+    assert scores == evaluate(str(tmp_path), str(tmp_path)) == evaluate(found_of(detection), read_truth(truth))
+    assert repr(scores).startswith("campaign recall            1.00")
 
 
 # ---------------------------------------------------------------- printing

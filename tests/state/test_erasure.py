@@ -349,6 +349,10 @@ def test_results_are_erased_too(tmp_path: Path, settings: Settings, capsys: pyte
     table = pq.read_table(folder / "prompts.parquet")
     assert set(table["account"].to_pylist()) == set(POOL) - {account}
     assert {Path(name).name for name in table["file"].to_pylist()} == {"[erased].jsonl"}
+    plane = pq.read_table(folder / "map.parquet")
+    assert plane.num_rows
+    assert account not in plane["account"].to_pylist()
+    assert {Path(name).name for name in plane["file"].to_pylist()} == {"[erased].jsonl"}
     seen = pq.read_table(folder / "accounts_seen.parquet")["digest"].to_pylist()
     assert account_digest(account) not in seen
     assert account_digest(POOL[4]) in seen
@@ -361,6 +365,7 @@ def test_results_are_erased_too(tmp_path: Path, settings: Settings, capsys: pyte
     assert run["notes"][-1].startswith("1 accounts were erased from these results after the scan")
     page = (folder / "report.html").read_text()
     assert POOL[4] in page
+    assert "Map of the prompts" in page
     assert "were erased from these results" in page
     assert run_main("explain", folder, after["campaign_id"]) == 0
     assert run_main("state", "forget", state, account, "--out", folder) == 1

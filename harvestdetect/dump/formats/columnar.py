@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Final
 
 from harvestdetect.dump.storage.streams import BrokenStreamError
 
-__all__ = ["rewrite"]
+__all__ = ["plain_schema", "rewrite"]
 
 _ROWS: Final = 20_000
 """Most rows of a row group that is written."""
@@ -33,7 +33,7 @@ def rewrite(file: BinaryIO, kind: str, target: BinaryIO) -> None:
     writer: Any = None
     try:
         schema, batches = _arrow(file) if kind == "arrow" else _orc(file)
-        schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
+        schema = plain_schema(schema)
         writer = pq.ParquetWriter(target, schema, compression="lz4")
         for batch in batches:
             # Offsets of a damaged file may lead out of its buffers.
@@ -47,6 +47,17 @@ def rewrite(file: BinaryIO, kind: str, target: BinaryIO) -> None:
         if writer is not None:
             writer.close()
         target.flush()
+
+
+def plain_schema(schema: Any) -> Any:
+    """A schema with types that Parquet has, and that the reader of Parquet knows.
+
+    Raises:
+        ValueError: types are nested too deeply.
+    """
+    import pyarrow as pa
+
+    return pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
 
 
 def _arrow(file: BinaryIO) -> tuple[Any, Iterator[Any]]:

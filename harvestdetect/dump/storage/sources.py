@@ -22,6 +22,7 @@ from harvestdetect.errors import InputError, UsageError
 from harvestdetect.util.disk import reason_of
 
 __all__ = [
+    "MEMORY",
     "STDIN",
     "Found",
     "Names",
@@ -36,6 +37,8 @@ __all__ = [
 
 STDIN: Final = "-"
 """Name of standard input."""
+MEMORY: Final = "memory://"
+"""Beginning of the names of what is no file on a disk, whatever files there are."""
 _REMOTE: Final = ("s3", "gs", "gcs")
 _START: Final = 1 << 10
 """Bytes at the beginning of a file by which a file without a suffix is taken for a dump."""
@@ -330,7 +333,9 @@ def _expand_remote(source: str, left_out: LeftOut) -> list[str]:
 
 def is_plain_file(name: str) -> bool:
     """Whether a source is a local file that can be read at any offset."""
-    return name != STDIN and _scheme(name) not in _REMOTE and not is_address(name) and os.path.isfile(name)
+    if name == STDIN or name.startswith(MEMORY) or _scheme(name) in _REMOTE or is_address(name):
+        return False
+    return os.path.isfile(name)
 
 
 def source_size(name: str) -> int | None:
