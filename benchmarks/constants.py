@@ -188,6 +188,7 @@ DECISIONS: Final[tuple[Constant, ...]] = (
         EACH="prompts", AGREED="share",
     ),
     *_of("accounts.chains", PART="share"),
+    *_of("accounts.seeds", REACH="cosine"),
     *_of("evidence.least_data", MIN_SAMPLE="items", MIN_COMPARED="items", MIN_PROMPTS="prompts", EXCEPTIONAL="share"),
     *_of("evidence.nulls", HEAVY="times", ALIKE_VOLUME="share"),
     *_of("evidence.reference", NEIGHBOURHOOD="texts"),
@@ -240,6 +241,7 @@ NOT_DECISIONS: Final[Mapping[str, Mapping[str, Reason]]] = {
     "accounts.rare_links": {
         "FOLLOWING": "speed", "AROUND": "sampling", "HOURS": "arithmetic", "DAY": "arithmetic",
     },
+    "accounts.seeds": {"MOST_SEEDS": "reading", "MOST_BYTES": "reading", "_BLOCK": "memory"},
     "accounts.succession": {
         "DAY": "arithmetic", "PAYLOADS": "sampling", "COMPARED": "sampling", "PIECES_AT_ONCE": "memory",
     },

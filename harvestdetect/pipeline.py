@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import numpy as np
 
+from harvestdetect.accounts.seeds import Seeds
 from harvestdetect.assemble import Outcome, assemble
 from harvestdetect.cluster.assign import assign_prompts, verbatim_clusters, volumes
 from harvestdetect.context import Context, Progress, open_context
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
-from harvestdetect.data import Attributed, Detection, Family
+from harvestdetect.data import Attributed, Detection, Family, Template
 from harvestdetect.dump import given
 from harvestdetect.dump.given import Given
 from harvestdetect.errors import SettingsError
 from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.candidate import ScanData
 from harvestdetect.evidence.reference import reference_of
+from harvestdetect.hunt import hunted, result_sentences
 from harvestdetect.incremental import reusing
 from harvestdetect.judge.attribute import Signature, attribute
 from harvestdetect.judge.calibration import check_calibration
@@ -71,6 +73,7 @@ def detect(
     leave_out: Sequence[Family] = (),
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
+    seeds: Seeds | None = None,
 ) -> Detection:
     """Finds campaigns in prompts.
 
@@ -92,6 +95,7 @@ def detect(
         leave_out: families of evidence that do not count, for ablations. Benign explanations still see their measures.
         signatures: templates of known campaigns; accounts that fill them are attributed to these campaigns.
         new_since: attribute only prompts from this time on (Unix seconds); None attributes all.
+        seeds: texts or accounts that a person chose; the candidate around them is judged beside the others.
 
     Raises:
         CalibrationError: ``settings.calibration`` cannot be read, or was made with other settings or models.
@@ -106,7 +110,9 @@ def detect(
     settings = settings or Settings()
     context = open_context(settings, progress=bars(progress), notes=notes, in_state=isinstance(source, Window))
     read = source if isinstance(source, Window) else given(source, settings)
-    return run_scan(read, context, leave_out=leave_out, signatures=signatures, new_since=new_since).detection
+    return run_scan(
+        read, context, leave_out=leave_out, signatures=signatures, new_since=new_since, seeds=seeds
+    ).detection
 
 
 def bars(progress: Progress | bool | None) -> Progress | None:
@@ -142,6 +148,7 @@ def run_scan(
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
     measure_all: bool = False,
+    seeds: Seeds | None = None,
 ) -> Scan:
     """Runs a scan and closes its engine; arguments as for :func:`detect`.
 
@@ -150,8 +157,9 @@ def run_scan(
     """
     with closing(context.engine):
         return _run(
-            source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all
-        )
+            source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all,
+            seeds=seeds,
+        )  # fmt: skip
 
 
 def _run(
@@ -162,6 +170,7 @@ def _run(
     signatures: Sequence[Signature],
     new_since: int | None,
     measure_all: bool,
+    seeds: Seeds | None,
 ) -> Scan:
     """The stages of a scan, one after the other; arguments as for :func:`run_scan`.
 
@@ -222,11 +231,20 @@ def _run(
         measured = stages.measure(campaigns, scan, reference, context)
     with context.stage("triage", blas_threads=1):
         judged = judge_candidates(campaigns, measured, scan, reference, scale=scale, settings=settings)
+        templates: Mapping[int, Template] = described.templates
+        if seeds is not None:
+            hunt = hunted(
+                seeds, judged, scan, described, texts, vectors=wording.vectors, kin=kin, ground=ground,
+                volume=volume.prompts, scale=scale, context=context,
+            )  # fmt: skip
+            judged, scan, templates = hunt.judged, hunt.scan, hunt.templates
         judged, memberships = with_members(judged, ground, min_accounts=settings.min_accounts)
         conclusions = conclude(
-            judged, memberships, scan, volume=volume.prompts, templates=described.templates,
+            judged, memberships, scan, volume=volume.prompts, templates=templates,
             files=[file.name for file in read.files], ledger=scale.ledger, settings=settings,
         )  # fmt: skip
+        for sentence in result_sentences(conclusions.candidates) if seeds is not None else ():
+            context.note(sentence)
     attributed: tuple[Attributed, ...] = ()
     if signatures:
         with context.stage("attribute"):

@@ -151,6 +151,7 @@ _ENCODERS: dict[str, Any] = {}
 def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loads the wording model for the first scan of this process, and not for every scan of a few rows."""
     from harvestdetect import stages
+    from harvestdetect.search import opened
 
     load = stages.load_encoder
 
@@ -160,3 +161,4 @@ def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return _ENCODERS[view]
 
     monkeypatch.setattr(stages, "load_encoder", encoder)
+    monkeypatch.setattr(opened, "load_encoder", encoder)

@@ -64,6 +64,7 @@ SLOW: Final = (
     *("tests/drill/test_run.py", "tests/cli/test_drill_command.py"),
     *("tests/test_docs.py::test_the_first_example", "tests/cli/test_scan", "tests/cli/test_interrupts.py"),
     *("tests/cli/test_export_command.py", "tests/cli/test_simulate_command.py"),
+    *("tests/search/", "tests/cli/test_search_command.py", "tests/accounts/test_seeds.py"),
     *("tests/corpus/test_registry.py", "tests/explain/test_explain.py"),
     *("tests/dump/test_sources.py", "tests/dump/test_limits.py", "tests/dump/test_bad_input.py"),
     *("tests/dump/test_databases.py", "tests/cli/test_pseudonym_command.py"),

@@ -31,7 +31,7 @@ def test_the_first_example_of_the_python_page_finds_its_campaign(environment: di
     assert "40 accounts sent 480 prompts" in first
 
 
-@pytest.mark.parametrize("name", ["docs/python.md", "docs/exports.md", "README.md"])
+@pytest.mark.parametrize("name", ["docs/python.md", "docs/exports.md", "docs/search.md", "README.md"])
 def test_examples_are_valid_and_import_public_names(name: str) -> None:
     import harvestdetect
 
@@ -49,7 +49,8 @@ def test_examples_are_valid_and_import_public_names(name: str) -> None:
         *(
             f"docs/{n}.md"
             for n in (
-                *("usage", "python", "state", "alerts", "exports", "schedule", "nightly", "limits", "promises"),
+                *("usage", "python", "state", "alerts", "exports", "search", "schedule", "nightly", "limits"),
+                "promises",
                 "benchmarks",
                 "serve",
             )

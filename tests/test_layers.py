@@ -19,8 +19,9 @@ ROOMS = (
     *("__init__", "errors", "settings", "util", "data", "engines"),
     *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "accounts"),
     *("evidence", "judge"),
-    *("report", "notebook", "maps", "context", "stages", "incremental", "assemble", "pipeline", "calibration"),
-    *("explain", "simulate", "drill", "ops", "alerts", "state", "export", "serve", "cli", "__main__", "benchmarks"),
+    *("report", "notebook", "maps", "context", "stages", "hunt", "incremental", "assemble", "pipeline", "calibration"),
+    *("explain", "simulate", "drill", "ops", "alerts", "state", "export", "search", "serve", "cli", "__main__"),
+    "benchmarks",
 )
 """From the bottom to the top. A module may import from its own room and from rooms below it."""
 

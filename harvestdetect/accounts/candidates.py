@@ -202,7 +202,10 @@ class _Overlaps:
 
 
 def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:
-    """The prompts of a group, by template; those of no template are one cluster if enough accounts sent them."""
+    """The prompts of a group, by template; those of no template are one cluster if enough accounts sent them.
+
+    Of a group around seeds nothing is left out: a person asked for all of it.
+    """
     refined = refine_clusters(
         [_assigned(group.prompts, source)],
         source.corpus,
@@ -216,7 +219,7 @@ def _clusters(group: AccountGroup, source: Source) -> list[_Cluster]:
     ]
     taken = [one.item.prompts for one in found]
     rest = group.prompts[~np.isin(group.prompts, np.concatenate(taken))] if taken else group.prompts
-    if not found or source.enough_accounts(rest):
+    if not found or source.enough_accounts(rest) or (group.way == "seed" and len(rest)):
         item = _assigned(rest, source)
         one = described(item, source)
         found.append(_Cluster(item, one.description, one.template))

@@ -30,6 +30,7 @@ from harvestdetect.cli.review import campaigns, review
 from harvestdetect.cli.run import NAME, run
 from harvestdetect.cli.scan import scan
 from harvestdetect.cli.schedule import schedule
+from harvestdetect.cli.search import search
 from harvestdetect.cli.serve import serve
 from harvestdetect.cli.simulate import simulate
 from harvestdetect.cli.state import state
@@ -68,7 +69,7 @@ def cli() -> None:
 
 
 for command in (
-    *(scan, inspect, calibrate, drill, simulate, evaluate, explain, brief, export, serve),
+    *(scan, inspect, calibrate, drill, simulate, evaluate, explain, search, brief, export, serve),
     *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry),
 ):
     cli.add_command(command)

@@ -20,6 +20,7 @@ from harvestdetect.cli.state_scan import ScanResult, StateScan, check_window, re
 from harvestdetect.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from harvestdetect.accounts.seeds import Seeds
     from harvestdetect.data import Detection
     from harvestdetect.dump import Dumps
     from harvestdetect.settings import Settings
@@ -45,6 +46,7 @@ class _Request:
     window: str | None
     trust_clock: bool
     baseline: bool
+    around: Path | None
     metrics: Path | None
     group: bool | None
     estimate: bool
@@ -89,6 +91,11 @@ class _Request:
     is_flag=True,
     help="With --state: scan although the clock is before the last run or far from the times of the prompts.",
 )
+@click.option(
+    "--around", type=FOLDER, metavar="FILE",
+    help="Judge also the candidate around the texts or accounts in this file: a text, {\"text\": ...} or "
+    "{\"account\": ...} on each line (docs/search.md). Not with --state.",
+)  # fmt: skip
 @click.option(
     "--metrics",
     type=FOLDER,
@@ -163,6 +170,11 @@ def _check(request: _Request) -> None:
     if request.state is None and any(of_a_state.values()):
         name = next(name for name, given in of_a_state.items() if given)
         raise UsageError(f"{name} needs --state; add --state DIR, or leave {name} out")
+    if request.around is not None and request.state is not None:
+        raise UsageError(
+            "--around is for a scan without --state, because a state would remember what a person chose as a campaign; "
+            "scan the dumps with --out alone"
+        )
     if request.estimate and request.state is not None:
         raise UsageError(
             "--estimate counts only the named dumps, not the window of --state; leave one of the two options out"
@@ -185,6 +197,7 @@ def _scan(request: _Request, options: dict[str, Any], metrics: MetricsFile, begi
     if settings.workers is None:
         settings = settings.replace(workers=0)
 
+    from harvestdetect.accounts.seeds import load_seeds
     from harvestdetect.dump import expand_sources
     from harvestdetect.report import check_writable
 
@@ -199,15 +212,21 @@ def _scan(request: _Request, options: dict[str, Any], metrics: MetricsFile, begi
     if request.estimate:
         return _print_estimate(names, settings, quiet=request.quiet)
     check_writable(request.out)
+    seeds = None if request.around is None else load_seeds(request.around)
     with open_dumps(names, settings, quiet=request.quiet) as dumps:
-        result = _result(request, dumps, settings, notes, begins)
+        result = _result(request, dumps, settings, notes, begins, seeds)
         metrics.done(result.detection, **result.figures)
         _print_result(request, result.detection)
         return _exit_code(request, result, settings)
 
 
 def _result(
-    request: _Request, dumps: Dumps, settings: Settings, notes: Callable[[str], None], begins: Callable[[], object]
+    request: _Request,
+    dumps: Dumps,
+    settings: Settings,
+    notes: Callable[[str], None],
+    begins: Callable[[], object],
+    seeds: Seeds | None,
 ) -> ScanResult:
     """Scans, into the state if there is one, and writes the results."""
     from harvestdetect.pipeline import detect
@@ -216,7 +235,7 @@ def _result(
     progress = partial(progress_bar, quiet=request.quiet)
     write = partial(write_outputs, out=request.out, brief=request.brief)
     if request.state is None:
-        detection = detect(dumps, settings=settings, progress=progress, notes=notes)
+        detection = detect(dumps, settings=settings, progress=progress, notes=notes, seeds=seeds)
         write(detection)
         return ScanResult(detection=detection, figures={"window_complete": 1})
     into = StateScan(

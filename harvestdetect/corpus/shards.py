@@ -46,7 +46,7 @@ from harvestdetect.util.disk import SpareFolder, reason_of
 from harvestdetect.util.files import Unfinished, file_digest, flush_to_disk, make_folder, sweep
 from harvestdetect.util.words import segmenter
 
-__all__ = ["SUFFIX", "ShardFolder", "ShardWriter", "Window", "state_file_name"]
+__all__ = ["SUFFIX", "ShardFolder", "ShardWriter", "Window", "is_of_this_version", "state_file_name"]
 
 SUFFIX: Final = ".shard"
 _KINDS: Final = (".parquet", ".csv", ".jsonl", ".ndjson")
@@ -67,6 +67,18 @@ def state_file_name(name: str, sha256: str) -> str:
         sha256: of its bytes as stored, as hex.
     """
     return f"{key_of({'lasting': True}, kind='prepared', content=_content(name, sha256))}{SUFFIX}"
+
+
+def is_of_this_version(path: Path) -> bool:
+    """Whether a prepared file of a work folder was made with these versions of the package and its libraries."""
+    match = _COPY.match(path.name)
+    return match is not None and match[1] == _versions()
+
+
+def _versions() -> str:
+    """A digest of the versions that the content of a prepared file depends on."""
+    versions = [__version__, pa.__version__, unicodedata.unidata_version, segmenter(), sys.byteorder]
+    return key_of({}, kind="versions", content=versions)[:12]
 
 
 def _content(name: str, sha256: str) -> tuple[object, ...]:
@@ -126,8 +138,7 @@ class ShardFolder:
             "max_windows": cutting.max_windows,
             "registry": cutting.registry.digest if cutting.registry else None,
         }
-        versions = [__version__, pa.__version__, unicodedata.unidata_version, segmenter(), sys.byteorder]
-        self._versions = key_of({}, kind="versions", content=versions)[:12]
+        self._versions = _versions()
         if not change:
             return
         try:

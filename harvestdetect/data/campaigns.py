@@ -12,9 +12,9 @@ from harvestdetect.util.arrays import Floats, Ints32
 
 __all__ = ["Campaign", "Template", "TemplateCluster", "Way"]
 
-Way: TypeAlias = Literal["texts", "accounts", "infrastructure", "succession"]
+Way: TypeAlias = Literal["texts", "accounts", "infrastructure", "succession", "seed"]
 """How a candidate was found: its texts are alike, its accounts are alike in all that they send, its accounts share rare
-values or sign-ups, or its parts continue one another over time."""
+values or sign-ups, its parts continue one another over time, or a person chose texts or accounts that led to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
 from harvestdetect.corpus import account_fields
 from harvestdetect.corpus.account_fields import FIELD_NAMES, FIELDS, AccountField, AccountFields, masked
@@ -271,7 +272,7 @@ def shared_infrastructure(
     """
     found = []
     for name, of_field in sharing.items():
-        key = tag_key(fields.fields[name]) if name in TAGGED else None
+        key = tag_key(fields.fields[name].values) if name in TAGGED else None
         field, number = fields.fields[name], FIELDS.index(name)
         order = np.lexsort((of_field.value, -of_field.members, of_field.log_p))
         for rank, i in enumerate(order[:at_most].tolist()):
@@ -291,14 +292,13 @@ def shared_infrastructure(
     return tuple(row for _, row in sorted(found, key=lambda x: x[0])[:at_most])
 
 
-def tag_key(field: AccountField) -> bytes:
+def tag_key(values: pa.Array) -> bytes:
     """The key of the tags of a field: a digest of many values of the dump.
 
     Whoever tries all addresses or all card numbers finds none by its tag without knowing these values too. So a tag is
     the same in every finding of a scan. Pseudonyms cannot be tried out, so the tags of pseudonyms have no other key and
     are the same in every scan.
     """
-    values = field.values
     some = [str(value) for value in values.take(spread(len(values), TAG_VALUES)).to_pylist()]
     if all(_PSEUDONYM.fullmatch(value) for value in some):
         return b""

@@ -73,6 +73,8 @@ def conclude(
     prompts, judgements, campaigns = scan.corpus.prompts, judged.judgements, judged.campaigns
     ids = campaign_ids(campaigns, templates, prompts.accounts)
     rows = ranked(judgements)
+    # What a person chose is not one of the groups among which false findings are to be expected.
+    unchosen = [j for one, j in zip(campaigns, judgements, strict=True) if one.ways != ("seed",)]
     sent = Sent(prompts=prompts, volume=volume, templates=templates)
     findings = [
         finding_of(
@@ -103,8 +105,8 @@ def conclude(
     return Conclusions(
         findings=tuple(findings),
         candidates=candidates,
-        expected_false=expected_false(judgements, ledger=ledger, fdr=settings.fdr),
-        what_if=what_if(judgements, ledger=ledger, fdr=settings.fdr),
+        expected_false=expected_false(unchosen, ledger=ledger, fdr=settings.fdr),
+        what_if=what_if(unchosen, ledger=ledger, fdr=settings.fdr),
         ledger=_about(ledger),
         prompts=table,
         found={finding.campaign_id: campaigns[i].prompts for finding, i in zip(findings, rows, strict=True)},

@@ -28,7 +28,7 @@ from harvestdetect.judge.triage import Judgement, ranked
 from harvestdetect.settings import Settings
 from harvestdetect.util.arrays import Ints32
 
-__all__ = ["Judged", "Scale", "judge_candidates"]
+__all__ = ["Judged", "Scale", "judge_candidates", "with_seeded"]
 
 SHARED_MEMBERS: Final = 0.1
 """If stronger candidates have at least this share of a candidate's accounts, its other accounts are measured alone."""
@@ -94,6 +94,53 @@ def judge_candidates(
         measured=[with_bits(m, j) for m, j in zip(measured, judgements, strict=True)],
         judgements=judgements,
     )
+
+
+def with_seeded(
+    judged: Judged,
+    chosen: Sequence[Campaign],
+    scan: ScanData,
+    reference: Reference,
+    *,
+    scale: Scale,
+    settings: Settings,
+) -> Judged:
+    """All candidates, with those that a person's choice gave.
+
+    The others stay as they were judged: what a person chose must neither move the null of the dump nor take accounts
+    away from a finding. A chosen candidate is measured and posted like the others, and nothing is taken away from it
+    either. If a finding has the same accounts, the scan had found them without the choice, and that finding is marked
+    instead.
+
+    Args:
+        judged: the other candidates.
+        chosen: candidates with the way ``seed`` alone.
+        scan: the data of the scan, with the clusters of these candidates.
+        reference: other accounts and texts, for comparison.
+        scale: how candidates are judged.
+        settings: of the scan.
+    """
+    bench = _Bench(scan=scan, reference=reference, scale=scale, settings=settings)
+    campaigns, added = list(judged.campaigns), []
+    for one in chosen:
+        same = [i for i in ranked(judged.judgements) if _are_same(judged.campaigns[i].accounts, one.accounts)]
+        if same:
+            campaigns[same[0]] = replace(judged.campaigns[same[0]], ways=(*judged.campaigns[same[0]].ways, *one.ways))
+        else:
+            added.append(one)
+    measured = bench.measure(added)
+    judgements = [scale.judge([*judged.measured, one])[-1] for one in measured]
+    return Judged(
+        campaigns=[*campaigns, *added],
+        measured=[*judged.measured, *(with_bits(m, j) for m, j in zip(measured, judgements, strict=True))],
+        judgements=[*judged.judgements, *judgements],
+    )
+
+
+def _are_same(accounts: Ints32, others: Ints32) -> bool:
+    """Whether two candidates have nearly the same accounts."""
+    both = len(np.intersect1d(accounts, others))
+    return both >= SAME_SET * (len(accounts) + len(others) - both)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

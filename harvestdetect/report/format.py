@@ -40,8 +40,14 @@ _BECAUSE: Final[Mapping[Way, str]] = {
     "accounts": "its accounts are alike in all that they send",
     "infrastructure": "its accounts share rare values or sign-ups, and write alike",
     "succession": "its parts, each with other accounts, continue one another over time",
+    "seed": "a person chose texts or accounts that lead to it",
 }
 """How a candidate was found, in words."""
+_CHOSEN: Final = (
+    "Its probability holds only if the choice was made without knowing what is measured here: evidence that led to the "
+    "choice counts twice."
+)
+"""What is to be kept in mind of a candidate that only seeds gave."""
 _SUREST: Final = 1e-12
 """p-value below which no smaller one is told: p-values are extrapolated there, and the ledger takes them as equal."""
 UNTESTED: Final = 0.01
@@ -84,7 +90,8 @@ def day(seconds: int | None) -> str:
 def found_because(ways: Sequence[Way]) -> str:
     """The ways in which a candidate was found, in one sentence; empty if none is known."""
     reasons = [_BECAUSE[way] for way in ways]
-    return f"Found because {', and because '.join(reasons)}." if reasons else ""
+    found = f"Found because {', and because '.join(reasons)}." if reasons else ""
+    return f"{found} {_CHOSEN}" if tuple(ways) == ("seed",) else found
 
 
 def period(first: int | None, last: int | None) -> str:

@@ -38,6 +38,7 @@ from harvestdetect.state.prepared import (
 from harvestdetect.state.reconcile import Change, Reconciled, reconcile
 from harvestdetect.state.record_campaigns import record_campaigns
 from harvestdetect.state.store import Store
+from harvestdetect.store.models import remove_indexes
 from harvestdetect.util.disk import SpareFolder
 
 __all__ = ["Run", "RunOptions", "scan_into"]
@@ -290,6 +291,7 @@ def _remove_left(store: Store, shards: ShardFolder, since: int | None, added: in
                 (now, row["sha256"]),
             )
             connection.execute("DELETE FROM files WHERE sha256 = ?", (row["sha256"],))
+    remove_indexes(store.folder)  # they have the texts of these files
     for row in rows:
         remove_left(store, shards, row["name"], row["sha256"])
 

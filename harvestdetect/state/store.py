@@ -6,6 +6,7 @@
     STATE/read/          files of dumps as they were prepared (:mod:`harvestdetect.corpus.shards`)
     STATE/vectors/       vectors by text (:mod:`harvestdetect.store.vectors`)
     STATE/neighbors/     neighbours of the last run (:mod:`harvestdetect.store.tables`)
+    STATE/search/        the index of the last search (:mod:`harvestdetect.search`), made from the prepared files
     STATE/aside/         what was damaged or is not named by the database: moved there, never deleted
     STATE/lock           locked by the one process that changes anything
 

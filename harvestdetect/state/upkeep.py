@@ -16,6 +16,7 @@ from harvestdetect.state.prepared import remove_orphans, unexplained
 from harvestdetect.state.rows import COLUMNS, RowError, Told, check_rows, value_error
 from harvestdetect.state.store import DATABASE, DATABASE_ERRORS, Store, damaged, fault
 from harvestdetect.store.folder import Artifact, ArtifactFolder, left_artifacts
+from harvestdetect.store.models import remove_indexes
 from harvestdetect.store.tables import NEIGHBORS, kept_digests
 from harvestdetect.store.vectors import thin_vectors
 from harvestdetect.util.retries import WAITS
@@ -40,7 +41,8 @@ def collect(store: Store, shards: ShardFolder) -> Freed:
     """Removes files that no run will need. Temporary files of stopped runs were removed when the state was opened.
 
     A prepared file that the database does not name is moved into ``STATE/aside``: a stopped run leaves such a file, and
-    so does a database that is older than it. Vectors of texts that were not in the window of the last run go too.
+    so does a database that is older than it. Vectors of texts that were not in the window of the last run go too, and
+    so do search indexes, which the next search makes again.
 
     Raises:
         DamagedStateError: the database is damaged; nothing was changed.
@@ -49,6 +51,7 @@ def collect(store: Store, shards: ShardFolder) -> Freed:
     check_database(store)
     before = _size(store.folder)
     gone, moved = remove_orphans(store, shards)
+    remove_indexes(store.folder)
     _collect_artifacts(store.folder)
     _shrink(store)
     aside = tuple(path.name for path in moved)

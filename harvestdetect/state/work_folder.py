@@ -16,6 +16,7 @@ from harvestdetect.errors import CacheError, OutputError, UsageError
 from harvestdetect.incremental.folder import CLUSTERS
 from harvestdetect.state.traces import Traces, mapped
 from harvestdetect.store.folder import ArtifactFolder, left_artifacts
+from harvestdetect.store.models import SEARCH, remove_indexes
 from harvestdetect.store.tables import NEIGHBORS
 from harvestdetect.store.trust import DamagedFileError
 from harvestdetect.util.files import sweep
@@ -24,6 +25,8 @@ __all__ = ["erase_work"]
 
 _WITH_TEXTS: Final = (NEIGHBORS, CLUSTERS)
 """Kinds of artifacts that may contain texts of the account, or say which texts are like its own."""
+_WHOLLY_GONE: Final = (*_WITH_TEXTS, SEARCH)
+"""Folders in which nothing may be left."""
 
 
 def erase_work(work: Path, account: str) -> tuple[int, list[str]]:
@@ -43,6 +46,7 @@ def erase_work(work: Path, account: str) -> tuple[int, list[str]]:
     for folder in folders:
         sweep(folder)
     gone = 0
+    remove_indexes(work)
     try:
         for path in sorted((work / "read").glob(f"*{SUFFIX}")):
             if _holds(path, account, traces):
@@ -58,7 +62,7 @@ def erase_work(work: Path, account: str) -> tuple[int, list[str]]:
     remains = []
     for path in sorted(path for path in work.rglob("*") if path.is_file()):
         kind = path.relative_to(work).parts[0]
-        if path.suffix == ".tmp" or kind in _WITH_TEXTS:
+        if path.suffix == ".tmp" or kind in _WHOLLY_GONE:
             remains.append(f"{path} could not be removed, another process may write it")
             continue
         with mapped(path) as data:

@@ -40,6 +40,7 @@ from typing import Any, Final, TypeAlias
 from harvestdetect.errors import CacheError
 from harvestdetect.store.columns import Part, check_columns, part_of, read_columns, read_label, write_columns
 from harvestdetect.store.keys import FORMAT
+from harvestdetect.store.models import SEARCH, remove_indexes
 from harvestdetect.store.trust import ABSENT, Condition, DamagedFileError
 from harvestdetect.util.arrays import AnyArray
 from harvestdetect.util.disk import reason_of
@@ -133,7 +134,7 @@ class ArtifactFolder:
             return
         with self._usable():
             make_folder(self.folder)
-            for place in (self.folder / "models", *self._places()):
+            for place in (self.folder / "models", self.folder / SEARCH, *self._places()):
                 sweep(place)
             self._open()
 
@@ -473,7 +474,8 @@ def _is_of_old_version(path: Path) -> bool:
 
 
 def remove_artifacts(folder: Path) -> None:
-    """Removes all artifacts of a folder and its manifest, as far as possible; see :func:`left_artifacts`.
+    """Removes all artifacts of a folder, its manifest and search indexes, as far as possible; see
+    :func:`left_artifacts`.
 
     The manifest goes first, so that it never names a file that was removed.
     """
@@ -482,8 +484,9 @@ def remove_artifacts(folder: Path) -> None:
             Path(f"{folder / MANIFEST}{suffix}").unlink(missing_ok=True)
     for kind in KINDS:
         shutil.rmtree(folder / kind, ignore_errors=True)
+    remove_indexes(folder)
 
 
 def left_artifacts(folder: Path) -> list[str]:
-    """Names of the files and folders of artifacts in a folder."""
-    return [name for name in (*KINDS, MANIFEST, f"{MANIFEST}-journal") if (folder / name).exists()]
+    """Names of the files and folders of artifacts in a folder, and of search indexes."""
+    return [name for name in (*KINDS, SEARCH, MANIFEST, f"{MANIFEST}-journal") if (folder / name).exists()]

@@ -1,8 +1,9 @@
-"""Made models: folders that are written once and trusted by the digests inside them.
+"""Made models and search indexes: folders that are written once and trusted by the digests inside them.
 
 A distilled or exported model is no artifact of :mod:`harvestdetect.store.folder`. It is a folder in the format of
 sentence-transformers or ONNX, so that any program can load it, and so that a container image can bring it along by
-itself (``HARVESTDETECT_MODELS``). Its digests are therefore in the folder, in ``digests.json``.
+itself (``HARVESTDETECT_MODELS``). Its digests are therefore in the folder, in ``digests.json``. A search index has the
+same form, because its files are mapped into memory as they are.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +21,12 @@ from harvestdetect.util.disk import reason_of
 from harvestdetect.util.files import UnfinishedFolder, file_digest, flush_to_disk, set_modes, sweep
 from harvestdetect.util.retries import retried
 
-__all__ = ["is_whole", "publish_folder"]
+__all__ = ["SEARCH", "is_whole", "publish_folder", "remove_indexes"]
 
 DIGESTS: Final = "digests.json"
+SEARCH: Final = "search"
+"""Folder of the search indexes of a state or a work folder. They hold the texts of a window, so they go wherever
+artifacts go."""
 _ATTEMPTS: Final = 3
 """Attempts to put a folder in its place while other processes do so too."""
 
@@ -47,6 +52,16 @@ def is_whole(folder: Path) -> bool:
 def _digest_again(path: Path) -> str:
     """:func:`file_digest`, read again after an error that may pass."""
     return retried(lambda: file_digest(path), path)
+
+
+def remove_indexes(folder: Path, *, but: Collection[str] = ()) -> None:
+    """Removes the search indexes of a state or a work folder, as far as possible, except those of some names."""
+    place = folder / SEARCH
+    for path in sorted(place.glob("*")):
+        if path.name not in but and path.suffix != ".tmp":
+            shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        place.rmdir()
 
 
 def publish_folder(folder: Path, write: Callable[[Path], None]) -> None:

@@ -23,7 +23,7 @@ def test_every_command_and_option_is_documented() -> None:
     assert cli.help
     assert set(cli.commands) == {
         *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
-        *("watch", "health", "pseudonym", "inspect", "registry", "drill", "export", "serve", "brief"),
+        *("watch", "health", "pseudonym", "inspect", "registry", "drill", "export", "search", "serve", "brief"),
     }
     groups = ("alerts", "registry", "state", "schedule")
     inner = {f"{n} {m}": c for n in groups for m, c in cli.commands[n].commands.items()}
@@ -80,7 +80,7 @@ def test_settings_of_the_command_line_are_settings() -> None:
         "quiet",
         "verbose",
     }
-    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate", "brief"}
+    own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate", "around", "brief"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
 

@@ -208,5 +208,5 @@ def test_the_commands_that_write_are_all_there() -> None:
     reading = {"campaigns", "evaluate", "explain", "state verify", "health", "alerts test", "inspect"}
     killed = {"scan", "simulate", "calibrate", "state gc", "state forget", "state rebuild", "review", "schedule print"}
     same = {"watch", "drill", "serve"}  # scan, or judge, and write as other commands do
-    new = {"pseudonym", "registry suggest", "export", "brief"}  # may make new files, each at once
+    new = {"pseudonym", "registry suggest", "export", "brief", "search"}  # may make new files or folders, each at once
     assert names(cli) <= reading | killed | same | new

@@ -1,0 +1,132 @@
+"""A seeded hunt: the candidate around texts or accounts that a person chose is judged beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from harvestdetect.accounts.candidates import with_candidates
+from harvestdetect.accounts.kin import Kin
+from harvestdetect.accounts.seeds import Seeds, compared_texts, seed_group
+from harvestdetect.context import Context
+from harvestdetect.data import Campaign, Candidate, Template, Tier
+from harvestdetect.evidence.account_ground import AccountGround
+from harvestdetect.evidence.candidate import ScanData
+from harvestdetect.evidence.reference import reference_of
+from harvestdetect.judge.parting import parts_of
+from harvestdetect.judge.verdict import Judged, Scale, with_seeded
+from harvestdetect.template.clusters import Source
+from harvestdetect.template.refine import Refined
+from harvestdetect.util.arrays import Ints32, unit
+from harvestdetect.util.vectors import Rows
+
+__all__ = ["Hunted", "hunted", "result_sentences"]
+
+MOSTLY: Final = 0.5
+"""Share of the accounts of a candidate that must be in a finding for it to be named. It decides nothing. Chosen."""
+SUREST: Final = 0.001
+"""Probability beyond which none smaller, or larger on the other side, is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hunted:
+    """All candidates, with those around the seeds."""
+
+    judged: Judged
+    scan: ScanData
+    """The data of the scan, with the clusters of these candidates."""
+    templates: Mapping[int, Template]
+    """By position of the cluster."""
+
+
+def hunted(
+    seeds: Seeds,
+    judged: Judged,
+    scan: ScanData,
+    refined: Refined,
+    texts: Sequence[Campaign],
+    *,
+    vectors: Rows,
+    kin: Kin,
+    ground: AccountGround,
+    volume: Ints32,
+    scale: Scale,
+    context: Context,
+) -> Hunted:
+    """Forms the candidate around seeds, and judges it beside the others, which stay as they are.
+
+    If it holds two populations, the part that is more like a campaign is a candidate beside the whole, as among the
+    candidates of the scan: prompts of innocents may be near a seed as well.
+
+    Many parameters because the hunt needs what all stages made.
+
+    Args:
+        seeds: what a person chose.
+        judged: the candidates of the scan.
+        scan: the data of the scan.
+        refined: its clusters.
+        texts: the candidates of texts, outside of which accounts are drawn for comparison.
+        vectors: float16[n, d], of all segments in the wording view.
+        kin: which accounts are near each other.
+        ground: what is known of accounts, which tells two populations apart.
+        volume: int32[a], requests of every account.
+        scale: how candidates are judged.
+        context: of the scan; its notes say what the seeds led to.
+    """
+    settings = context.settings
+    source = Source(corpus=scan.corpus, parts=scan.parts, vectors=vectors, min_accounts=settings.min_accounts)
+    wanted = compared_texts(seeds)
+    rows = unit(scan.encode(wanted)) if wanted else np.empty((0, vectors.shape[1]), np.float32)
+    found = seed_group(seeds, source, rows, neighbors=scan.neighbors, kin=kin)
+    context.note(found.sentence)
+    if found.group is None:
+        return Hunted(judged=judged, scan=scan, templates=refined.templates)
+    whole, more = with_candidates([found.group], refined, source, volume=volume)
+    scan = replace(scan, assigned=more.assigned, described=more.descriptions)
+    reference = reference_of([*texts, *whole], scan, seed=settings.seed)
+    chosen = [*whole, *parts_of(whole, ground, min_accounts=settings.min_accounts)]
+    judged = with_seeded(judged, chosen, scan, reference, scale=scale, settings=settings)
+    return Hunted(judged=judged, scan=scan, templates=more.templates)
+
+
+def result_sentences(candidates: Sequence[Candidate]) -> list[str]:
+    """What became of the seeds, a sentence for each candidate that they gave or led to."""
+    found = []
+    tiers = {one.campaign_id: one.tier for one in candidates if one.ways != ("seed",)}
+    for one in candidates:
+        if "seed" not in one.ways:
+            continue
+        what = f"the seeds lead to {one.campaign_id}, {'no finding' if one.tier is None else f'at {one.tier}'}"
+        if one.ways != ("seed",):
+            found.append(f"{what}, which the scan finds without them too")
+            continue
+        known = _known(one, tiers)
+        found.append(
+            f"{what}: {one.accounts:,} accounts, {one.prompts:,} prompts, a campaign with a probability "
+            f"{_probability(one.probability)}, if the seeds were chosen without knowing what is measured"
+            + (f"; {known}" if known else "")
+        )
+    return found
+
+
+def _known(candidate: Candidate, tiers: Mapping[str, Tier | None]) -> str:
+    """Which finding has most of the accounts of a candidate that only seeds gave, in words; empty if none has.
+
+    Args:
+        candidate: the candidate.
+        tiers: of the candidates that the scan finds without seeds, by id.
+    """
+    for near in sorted(candidate.neighbors, key=lambda near: (-near.shared, near.campaign_id)):
+        if tiers.get(near.campaign_id) is not None and near.shared >= MOSTLY * candidate.accounts:
+            return f"{near.shared:,} of its accounts are in {near.campaign_id}, which the scan finds without the seeds"
+    return ""
+
+
+def _probability(value: float) -> str:
+    """A probability in words. The ledger claims none beyond 99.9 %."""
+    if value > 1 - SUREST:
+        return f"over {1 - SUREST:.1%}"
+    return f"under {SUREST:.1%}" if value < SUREST else f"of {value:.1%}"
