@@ -48,11 +48,11 @@ def progress_bar(description: str, total: int, *, quiet: bool = False) -> Iterat
     if quiet or not sys.stderr.isatty():
         yield lambda count: None
         return
-    task = _display.open(description, total)
+    task = _terminal.open(description, total)
     try:
-        yield lambda count: _display.advance(task, count)
+        yield lambda count: _terminal.advance(task, count)
     finally:
-        _display.close(task)
+        _terminal.close(task)
 
 
 class _Display:
@@ -95,7 +95,7 @@ class _Display:
                 self._bars.update(task.id, visible=visible)
 
 
-_display: Final = _Display()
+_terminal: Final = _Display()
 """The bars of this process: two displays would write over each other."""
 
 

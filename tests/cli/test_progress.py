@@ -19,7 +19,8 @@ from harvestdetect.settings import Settings
 from harvestdetect.util import progress
 
 SLOW = (
-    *("scan", "calibrate", "drill", "inspect", "simulate", "export", "explain", "registry suggest"),
+    *("scan", "calibrate", "drill", "inspect", "simulate", "export", "explain", "search"),
+    "registry suggest",
     *("state gc", "state verify", "state rebuild", "state forget"),
 )
 """Commands that may take seconds and then end. Others are quick, or run until somebody ends them."""
@@ -40,7 +41,7 @@ def at_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def visible() -> list[str]:
     """Names of the bars that are shown."""
-    bars: Any = progress._display._bars
+    bars: Any = progress._terminal._bars
     return [] if bars is None else [task.description for task in bars.tasks if task.visible]
 
 
@@ -58,7 +59,7 @@ def test_a_bar_without_a_total_makes_room_for_the_bars_inside_of_it(monkeypatch:
                 advance(4)
             assert visible() == ["cluster wording"]
         assert visible() == []
-    assert progress._display._bars is None
+    assert progress._terminal._bars is None
     assert "cluster wording" in terminal.getvalue()
 
 
@@ -66,7 +67,7 @@ def test_a_display_ends_when_a_stage_fails(monkeypatch: pytest.MonkeyPatch) -> N
     at_terminal(monkeypatch)
     with pytest.raises(ValueError, match="no"), working("evidence", quiet=False):
         raise ValueError("no")
-    assert progress._display._bars is None
+    assert progress._terminal._bars is None
     with working("evidence", quiet=False):
         assert visible() == ["evidence"]
 
