@@ -21,7 +21,7 @@ from harvestdetect.util.files import make_folder
 from harvestdetect.util.machine import peak_memory_mb
 from harvestdetect.util.memory_estimate import Counts, available_gb, check_memory, estimate_gb, reading_gb
 
-__all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context"]
+__all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context", "silent"]
 
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """``progress(what, total)`` opens a bar and yields the function that advances it by a number of items. The total is 0
@@ -33,7 +33,8 @@ the machine."""
 
 
 @contextmanager
-def _silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar that nobody sees."""
     yield lambda count: None
 
 
@@ -124,7 +125,7 @@ class Context:
     memory: MemoryBudget
     engine: Engine = field(default_factory=Loop)
     """Runs what can run elsewhere."""
-    progress: Progress = _silent
+    progress: Progress = silent
     tell: Callable[[str], None] | None = None
     """Called with each note at once; None only collects the notes for the result."""
     cache: SpareFolder | None = None
@@ -199,7 +200,7 @@ def open_context(
         memory=MemoryBudget(
             settings=settings, allowed=available_gb() if settings.memory_gb is None else settings.memory_gb
         ),
-        progress=progress or _silent,
+        progress=progress or silent,
         tell=notes,
         cache=spare_cache(settings, notes=note),
         scratch=scratch,
