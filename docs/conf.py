@@ -60,6 +60,7 @@ docs/state
 docs/serve
 docs/alerts
 docs/exports
+docs/signatures
 docs/search
 docs/schedule
 docs/shapes
