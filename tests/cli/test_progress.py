@@ -21,7 +21,7 @@ from harvestdetect.util import progress
 SLOW = (
     *("scan", "calibrate", "drill", "inspect", "simulate", "export", "explain", "search"),
     "registry suggest",
-    *("state gc", "state verify", "state rebuild", "state forget"),
+    *("state gc", "state verify", "state rebuild", "state forget", "signatures export"),
 )
 """Commands that may take seconds and then end. Others are quick, or run until somebody ends them."""
 
