@@ -50,6 +50,8 @@ NAVIGATION = """
 :hidden:
 :caption: Use
 
+docs/tour
+docs/cookbook
 docs/usage
 docs/formats
 docs/databases
@@ -78,6 +80,7 @@ docs/api/index
 :hidden:
 :caption: Trust
 
+docs/alternatives
 docs/benchmarks
 docs/constants
 docs/promises

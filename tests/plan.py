@@ -72,6 +72,7 @@ SLOW: Final = (
     *("tests/util/test_memory_estimate.py", "tests/engines/"),
     *("tests/signatures/", "tests/cli/test_signatures_command.py"),
     *("tests/serve/test_browser.py", "tests/serve/test_load.py", "tests/serve/test_server.py"),
+    "tests/serve/test_screenshots.py",
     "tests/report/test_page.py::test_a_browser",
 )
 """Tests that the quick run leaves out: end to end, with faults, in a browser, of the benchmarks or of the site."""

@@ -279,7 +279,11 @@ def _result(
     from harvestdetect.report import write_outputs
 
     progress = partial(progress_bar, quiet=request.quiet)
-    write = partial(write_outputs, out=request.out, brief=request.brief)
+
+    def write(detection: Detection) -> None:
+        with progress("writing", 0):
+            write_outputs(detection, request.out, brief=request.brief)
+
     if request.state is None:
         detection = detect(dumps, settings=settings, progress=progress, notes=notes, shared=shared, seeds=seeds)
         write(detection)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvestdetect.cli.console import answer, note, quoted, shown
+from harvestdetect.cli.dumps import working
 from harvestdetect.cli.options import FOLDER, TIERS
 from harvestdetect.errors import OutputError, UsageError
 
@@ -100,7 +101,7 @@ def keygen(file: Path, secret: bool, passphrase: bool) -> int:
 )  # fmt: skip
 @click.option("--valid", default="180d", show_default=True, metavar="PERIOD", help="How long partners use the file.")
 @click.option("--reveal-templates", "reveal", is_flag=True, help="Also write the hashed words in clear.")
-@click.option("--quiet", "-q", is_flag=True, help="Print no notes on standard error.")
+@click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on standard error.")
 def export(folder: Path, key: Path, out: Path, **given: Any) -> int:
     """Write what the findings in DIR look like into a signed file.
 
@@ -132,7 +133,8 @@ def export(folder: Path, key: Path, out: Path, **given: Any) -> int:
         secret=None if given["secret"] is None else read_secret(given["secret"]), size=given["size"],
         least_accounts=given["least_accounts"], days=days, reveal=given["reveal"],
     )  # fmt: skip
-    exported = export_signatures(request, own)
+    with working("reading", quiet=given["quiet"]):
+        exported = export_signatures(request, own)
     _save(out, sealed(exported.content, own))
     lines = [line for one in exported.content.campaigns for line in campaign_lines(one, exported.names)]
     _print(lines or ["no finding was exported; --tier watch exports all"])
