@@ -15,7 +15,7 @@ from benchmarks.world_plan import ONE_PROMPT, Campaign
 from benchmarks.world_scene import PHRASINGS, Scene, blended
 from benchmarks.world_texts import Filler, Material, sent
 
-__all__ = ["plant_campaigns"]
+__all__ = ["campaign_writers", "plant_campaigns"]
 
 Writer: TypeAlias = Callable[[int, int], Prompt]
 """From the number of an account and the number of accounts to its next prompt."""
@@ -37,11 +37,33 @@ BARE: Final = ("bare-questions", "small", *ONE_PROMPT)
 """Campaigns that may send items without a template."""
 
 
-def plant_campaigns(scene: Scene) -> None:
-    """Plants every campaign of the plan."""
+def campaign_writers(scene: Scene, *, seed: str | None = None) -> dict[str, Writer]:
+    """What each campaign of the plan sends: its templates and subjects are drawn here, its fillings later.
+
+    Args:
+        scene: where it will be planted.
+        seed: of these draws alone, so that two scenes get the same templates and subjects; None goes on with the draws
+            of the scene.
+    """
+    writers = {}
+    scene.drawn_first = seed is not None
     # campaigns that may have nothing but their items choose theirs first
-    first = sorted(scene.plan.campaigns, key=lambda c: c.kind not in BARE)
-    writers = {campaign.kind: _WRITERS[campaign.kind](scene, campaign) for campaign in first}
+    for campaign in sorted(scene.plan.campaigns, key=lambda c: c.kind not in BARE):
+        if seed is not None:
+            scene.rng.seed(f"{seed}-{campaign.kind}")
+        writers[campaign.kind] = _WRITERS[campaign.kind](scene, campaign)
+    scene.drawn_first = False
+    return writers
+
+
+def plant_campaigns(scene: Scene, writers: Mapping[str, Writer] | None = None) -> None:
+    """Plants every campaign of the plan.
+
+    Args:
+        scene: where.
+        writers: of :func:`campaign_writers`; None makes them.
+    """
+    writers = campaign_writers(scene) if writers is None else writers
     for campaign in scene.plan.campaigns:
         _plant(scene, campaign, writers[campaign.kind])
 

@@ -115,6 +115,8 @@ class Scene:
     """Groups of rewordings that no campaign uses yet."""
     aside: list[Trace]
     """Background accounts that lend no rows, so that those who send little are as many as they are."""
+    drawn_first: bool = False
+    """Whether the domains of passages are drawn when passages are asked for, and not when the first one is used."""
 
     @property
     def rng(self) -> random.Random:
@@ -142,8 +144,19 @@ class Scene:
 
     def passages(self, count: int) -> Iterator[str]:
         """Pieces of the documents of some domains in random order, over and over."""
+        if self.drawn_first:
+            return self._pieces(self._domains(count))
+        return self._passages(count)
+
+    def _passages(self, count: int) -> Iterator[str]:
+        yield from self._pieces(self._domains(count))
+
+    def _domains(self, count: int) -> list[str]:
         domains = self.texts.documents
-        chosen = self.rng.sample(sorted(domains), min(count, len(domains)))
+        return self.rng.sample(sorted(domains), min(count, len(domains)))
+
+    def _pieces(self, chosen: list[str]) -> Iterator[str]:
+        domains = self.texts.documents
         pieces = [x for domain in chosen for passage in domains[domain] for x in chunks(passage, self.rng)]
         while True:
             self.rng.shuffle(pieces)

@@ -50,6 +50,8 @@ NAVIGATION = """
 :hidden:
 :caption: Use
 
+docs/tour
+docs/cookbook
 docs/usage
 docs/formats
 docs/databases
@@ -58,6 +60,7 @@ docs/state
 docs/serve
 docs/alerts
 docs/exports
+docs/signatures
 docs/search
 docs/schedule
 docs/shapes
@@ -77,6 +80,7 @@ docs/api/index
 :hidden:
 :caption: Trust
 
+docs/alternatives
 docs/benchmarks
 docs/constants
 docs/promises

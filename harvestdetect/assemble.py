@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from harvestdetect.context import Context
-from harvestdetect.data import NO_TIME, Attributed, Detection
+from harvestdetect.data import NO_TIME, Attributed, Detection, SignatureFit
 from harvestdetect.dump.columns.names import NOTHING
 from harvestdetect.dump.reading_warnings import dump_warnings
 from harvestdetect.judge.calibration import Calibration, expected_findings
@@ -30,6 +30,7 @@ class Outcome:
     conclusions: Conclusions | None = None
     calibration: Calibration | None = None
     attributed: tuple[Attributed, ...] = ()
+    signatures: tuple[SignatureFit, ...] = ()
     map: pa.Table | None = None
     """See :attr:`harvestdetect.data.Detection.map`."""
 
@@ -82,6 +83,7 @@ def assemble(read: Read, context: Context, outcome: Outcome | None = None) -> De
             times_wanted=context.settings.mapping.get("timestamp") != NOTHING,
         ),
         attributed=outcome.attributed,
+        signatures=outcome.signatures,
         map=outcome.map,
         preambles=read.preambles,
         **found,

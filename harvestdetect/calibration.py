@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from harvestdetect.context import Progress, open_context
+from harvestdetect.context import Progress, open_context, silent
 from harvestdetect.data import Batch, Detection, Prompt
 from harvestdetect.dump import batches_of, given
 from harvestdetect.dump.given import Given
@@ -70,15 +70,18 @@ def calibrate(
         with opened() as batches:
             return run_scan(batches if half is None else half_of(batches, half), context, measure_all=True)
 
-    whole = scanned(None)
-    if check is not None:
-        check(whole.detection)
-    if not whole.detection.counts["prompts"]:
-        raise InputError("the dump has no prompts to learn from")
     halves = []
-    for half in (0, 1):
-        scan = scanned(half)
-        halves.append(Half(candidates=scan.measured, prompts=scan.detection.counts["prompts"]))
+    with (bars(progress) or silent)("scans", 3) as advance:
+        whole = scanned(None)
+        if check is not None:
+            check(whole.detection)
+        if not whole.detection.counts["prompts"]:
+            raise InputError("the dump has no prompts to learn from")
+        for half in (0, 1):
+            advance(1)
+            scan = scanned(half)
+            halves.append(Half(candidates=scan.measured, prompts=scan.detection.counts["prompts"]))
+        advance(1)
     calibration = fit_calibration(
         whole.detection, whole.measured, halves, settings=settings, ledger=shipped_ledger(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

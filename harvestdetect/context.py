@@ -21,10 +21,11 @@ from harvestdetect.util.files import make_folder
 from harvestdetect.util.machine import peak_memory_mb
 from harvestdetect.util.memory_estimate import Counts, available_gb, check_memory, estimate_gb, reading_gb
 
-__all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context"]
+__all__ = ["NOMINAL_SPEED", "Context", "MemoryBudget", "Progress", "open_context", "silent"]
 
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""``progress(what, total)`` opens a bar and yields the function that advances it by a number of items."""
+"""``progress(what, total)`` opens a bar and yields the function that advances it by a number of items. The total is 0
+if it is not known."""
 
 NOMINAL_SPEED: Final = 20_000.0
 """Assumed speed of the meaning view, in UTF-8 bytes per second. It is not measured, so that findings do not depend on
@@ -32,7 +33,8 @@ the machine."""
 
 
 @contextmanager
-def _silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def silent(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar that nobody sees."""
     yield lambda count: None
 
 
@@ -123,7 +125,7 @@ class Context:
     memory: MemoryBudget
     engine: Engine = field(default_factory=Loop)
     """Runs what can run elsewhere."""
-    progress: Progress = _silent
+    progress: Progress = silent
     tell: Callable[[str], None] | None = None
     """Called with each note at once; None only collects the notes for the result."""
     cache: SpareFolder | None = None
@@ -141,7 +143,7 @@ class Context:
 
     @contextmanager
     def stage(self, name: str, *, blas_threads: int | None = None) -> Iterator[None]:
-        """Measures the time and the peak memory of a stage.
+        """Measures the time and the peak memory of a stage, and shows that it is going on.
 
         Args:
             name: of the stage.
@@ -151,7 +153,7 @@ class Context:
         from threadpoolctl import threadpool_limits
 
         start = time.perf_counter()
-        with threadpool_limits(blas_threads, user_api="blas"):
+        with threadpool_limits(blas_threads, user_api="blas"), self.progress(name, 0):
             yield
         seconds = round(time.perf_counter() - start, 3)
         self.costs.append(StageCost(stage=name, seconds=seconds, peak_memory_mb=peak_memory_mb()))
@@ -198,7 +200,7 @@ def open_context(
         memory=MemoryBudget(
             settings=settings, allowed=available_gb() if settings.memory_gb is None else settings.memory_gb
         ),
-        progress=progress or _silent,
+        progress=progress or silent,
         tell=notes,
         cache=spare_cache(settings, notes=note),
         scratch=scratch,

@@ -8,6 +8,7 @@
     │   ├── CalibrationError     a calibration cannot be read, or was made for another kind of scan
     │   └── ColumnsError         a dump lacks a required column; the message names the columns found
     ├── InputError               nothing usable could be read from the dumps (exit 1)
+    │   └── SignatureError       a signature file or a key cannot be read or trusted
     ├── OutputError              OUT cannot be written: permission, disk full (exit 1)
     ├── EncoderError             a model cannot be found, loaded or trusted (exit 1)
     ├── CacheError               the vector cache cannot be used (exit 1)
@@ -46,6 +47,7 @@ __all__ = [
     "OutputError",
     "ScratchError",
     "SettingsError",
+    "SignatureError",
     "StateError",
     "TooManyRejectsError",
     "UnreadableError",
@@ -81,6 +83,10 @@ class ColumnsError(UsageError):
 
 class InputError(HarvestdetectError):
     """Nothing usable could be read."""
+
+
+class SignatureError(InputError):
+    """A signature file or a key cannot be read, is malformed or expired, or is not of a trusted issuer."""
 
 
 class OutputError(HarvestdetectError):

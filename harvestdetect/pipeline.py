@@ -16,9 +16,10 @@ from harvestdetect.context import Context, Progress, open_context
 from harvestdetect.corpus.account_fields import account_values
 from harvestdetect.corpus.by_prompt import parts_by_prompt, prompt_vectors
 from harvestdetect.corpus.shards import Window
-from harvestdetect.data import Attributed, Detection, Family, Template
+from harvestdetect.data import Attributed, Detection, Family, Finding, SignatureFit, Template
 from harvestdetect.dump import given
 from harvestdetect.dump.given import Given
+from harvestdetect.embed.encoders import load_encoder
 from harvestdetect.errors import SettingsError
 from harvestdetect.evidence.account_ground import account_ground
 from harvestdetect.evidence.candidate import ScanData
@@ -32,11 +33,15 @@ from harvestdetect.judge.ledger_file import shipped_ledger
 from harvestdetect.judge.measure import MeasuredCandidate
 from harvestdetect.judge.members import with_members
 from harvestdetect.judge.parting import parts_of
-from harvestdetect.judge.verdict import Scale, judge_candidates
+from harvestdetect.judge.triage import ranked
+from harvestdetect.judge.verdict import Judged, Scale, judge_candidates
 from harvestdetect.maps import map_table
 from harvestdetect.settings import Settings
+from harvestdetect.signatures.cells import codebook_of, fits
+from harvestdetect.signatures.matching import Compared, Scanned, Shared, check_secret, match_signatures
 from harvestdetect.stages import (
     PLAIN,
+    Embedded,
     Source,
     add_accounts,
     by_meaning,
@@ -74,8 +79,11 @@ def detect(
     signatures: Sequence[Signature] = (),
     new_since: int | None = None,
     seeds: Seeds | None = None,
+    shared: Shared | None = None,
 ) -> Detection:
     """Finds campaigns in prompts.
+
+    Many parameters because callers set a few of them by name.
 
     Args:
         source: where the prompts come from:
@@ -96,6 +104,8 @@ def detect(
         signatures: templates of known campaigns; accounts that fill them are attributed to these campaigns.
         new_since: attribute only prompts from this time on (Unix seconds); None attributes all.
         seeds: texts or accounts that a person chose; the candidate around them is judged beside the others.
+        shared: signatures of other providers, see :func:`harvestdetect.signatures.open_signatures`. How they fit is in
+            ``Detection.signatures``; they change no finding.
 
     Raises:
         CalibrationError: ``settings.calibration`` cannot be read, or was made with other settings or models.
@@ -106,12 +116,13 @@ def detect(
         EncoderError: a model cannot be found, loaded or trusted.
         NeedsMemoryError: the scan needs more memory than ``settings.memory_gb``, or than there is.
         ScratchError: temporary files cannot be written.
+        SignatureError: ``shared`` needs another secret than the one that is given.
     """
     settings = settings or Settings()
     context = open_context(settings, progress=bars(progress), notes=notes, in_state=isinstance(source, Window))
     read = source if isinstance(source, Window) else given(source, settings)
     return run_scan(
-        read, context, leave_out=leave_out, signatures=signatures, new_since=new_since, seeds=seeds
+        read, context, leave_out=leave_out, signatures=signatures, new_since=new_since, seeds=seeds, shared=shared
     ).detection
 
 
@@ -149,16 +160,20 @@ def run_scan(
     new_since: int | None = None,
     measure_all: bool = False,
     seeds: Seeds | None = None,
+    shared: Shared | None = None,
 ) -> Scan:
     """Runs a scan and closes its engine; arguments as for :func:`detect`.
 
     With ``measure_all``, every candidate is measured anew: of an earlier scan only prepared files, vectors and
     neighbours are used.
     """
+    if shared is not None:
+        check_secret(shared)
     with closing(context.engine):
         return _run(
             source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all,
             seeds=seeds,
+            shared=shared,
         )  # fmt: skip
 
 
@@ -171,6 +186,7 @@ def _run(
     new_since: int | None,
     measure_all: bool,
     seeds: Seeds | None,
+    shared: Shared | None,
 ) -> Scan:
     """The stages of a scan, one after the other; arguments as for :func:`run_scan`.
 
@@ -257,6 +273,10 @@ def _run(
                 corpus, parts, wording.vectors, conclusions.found,
                 files=[file.name for file in read.files], seed=settings.seed,
             )  # fmt: skip
+    fitting: tuple[SignatureFit, ...] = ()
+    if shared is not None:
+        with context.stage("signatures", blas_threads=1):
+            fitting = _shared_fits(shared, judged, conclusions.findings, scan, wording, context)
 
     outcome = Outcome(
         counts={
@@ -269,8 +289,42 @@ def _run(
         calibration=calibration,
         attributed=attributed,
         map=plane,
+        signatures=fitting,
     )
     return Scan(detection=assemble(read, context, outcome), measured=judged.measured)
+
+
+def _shared_fits(
+    shared: Shared, judged: Judged, findings: Sequence[Finding], scan: ScanData, wording: Embedded, context: Context
+) -> tuple[SignatureFit, ...]:
+    """How the signatures of other providers fit; see :func:`harvestdetect.signatures.matching.match_signatures`."""
+    encoder = load_encoder("wording", settings=context.settings, notes=context.note, spare=context.cache)
+    cells = codebook_of(encoder)
+    for file in shared.files:
+        if not fits(file.content.codebook, cells.codebook):
+            context.note(f"{file.name} was made with another model of the wording, so its profiles are not compared")
+    names = dict(zip(ranked(judged.judgements), findings, strict=True))
+    compared = []
+    for i, campaign in enumerate(judged.campaigns):
+        finding = names.get(i)
+        compared.append(
+            Compared(
+                campaign_id=None if finding is None else finding.campaign_id,
+                tier=None if finding is None else finding.tier,
+                accounts=campaign.accounts,
+                prompts=campaign.prompts,
+            )
+        )
+    return match_signatures(
+        shared,
+        Scanned(
+            corpus=scan.corpus,
+            parts=scan.parts,
+            vectors=wording.vectors,
+            cells=cells,
+            candidates=compared,
+        ),
+    )
 
 
 def _left_out(names: Sequence[Family], context: Context) -> frozenset[Family]:

@@ -23,6 +23,7 @@ FIRST: Final = (
     *(
         "tests/benchmarks/",
         "tests/state/",
+        "tests/signatures/",
         "tests/faults/",
         "tests/cli/",
         "tests/test_examples.py",
@@ -69,7 +70,9 @@ SLOW: Final = (
     *("tests/dump/test_sources.py", "tests/dump/test_limits.py", "tests/dump/test_bad_input.py"),
     *("tests/dump/test_databases.py", "tests/cli/test_pseudonym_command.py"),
     *("tests/util/test_memory_estimate.py", "tests/engines/"),
+    *("tests/signatures/", "tests/cli/test_signatures_command.py"),
     *("tests/serve/test_browser.py", "tests/serve/test_load.py", "tests/serve/test_server.py"),
+    "tests/serve/test_screenshots.py",
     "tests/report/test_page.py::test_a_browser",
 )
 """Tests that the quick run leaves out: end to end, with faults, in a browser, of the benchmarks or of the site."""

@@ -19,9 +19,9 @@ ROOMS = (
     *("__init__", "errors", "settings", "util", "data", "engines"),
     *("neighbors", "store", "dump", "corpus", "embed", "cluster", "template", "campaign", "accounts"),
     *("evidence", "judge"),
-    *("report", "notebook", "maps", "context", "stages", "hunt", "incremental", "assemble", "pipeline", "calibration"),
-    *("explain", "simulate", "drill", "ops", "alerts", "state", "export", "search", "serve", "cli", "__main__"),
-    "benchmarks",
+    *("report", "notebook", "maps", "context", "stages", "hunt", "incremental", "signatures", "assemble", "pipeline"),
+    *("calibration", "explain", "simulate", "drill", "ops", "alerts", "state", "export", "search", "serve", "cli"),
+    *("__main__", "benchmarks"),
 )
 """From the bottom to the top. A module may import from its own room and from rooms below it."""
 
@@ -175,6 +175,7 @@ def test_what_is_imported_is_required() -> None:
     used = {distributions.get(name, name) for name in used}
     required = plain(project["dependencies"])
     extras = project["optional-dependencies"]
-    optional = set().union(*(plain(extras[name]) for name in ("onnx", "databases", "ray", "serve")))
+    named = ("onnx", "databases", "ray", "serve", "signatures")
+    optional = set().union(*(plain(extras[name]) for name in named))
     assert used - required - optional == set(), "imported and not required"
     assert required - used == set(), "required and not imported"

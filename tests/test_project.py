@@ -77,7 +77,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     version = harvestdetect.__version__
     assert PROJECT["version"] == version
     assert re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", text("CHANGELOG.md"), re.MULTILINE)
-    for name in ("Dockerfile", "docs/nightly.md", "docs/schedule.md"):
+    for name in ("Dockerfile", "docs/cookbook.md", "docs/nightly.md", "docs/schedule.md"):
         assert set(re.findall(r"harvestdetect:(\d+\.\d+\.\d+)", text(name))) == {version}, name
     assert f'org.opencontainers.image.version="{version}"' in text("Dockerfile")
 
@@ -86,7 +86,7 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["check", "demo", "docs", "test"])
+@pytest.mark.parametrize("name", ["check", "demo", "docs", "screenshots", "test"])
 def test_scripts_are_sound(name: str) -> None:
     file = ROOT / "scripts" / name
     assert file.stat().st_mode & 0o111

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harvestdetect.dump import Dumps
     from harvestdetect.settings import Settings
 
-__all__ = ["check_read", "no_prompt_message", "open_dumps", "progress_bar", "without_results"]
+__all__ = ["check_read", "no_prompt_message", "open_dumps", "progress_bar", "without_results", "working"]
 
 MEGABYTE: Final = 1_000_000
 """Bytes of a megabyte, the unit of the progress bar."""
@@ -55,12 +55,18 @@ def open_dumps(names: Sequence[str], settings: Settings, *, quiet: bool) -> Gene
 
         def passed(done: int, total: int | None) -> None:
             nonlocal shown
-            if done // MEGABYTE > shown:
-                advance(done // MEGABYTE - shown)
-                shown = done // MEGABYTE
+            now = -(-done // MEGABYTE) if done == total else done // MEGABYTE
+            if now > shown:
+                advance(now - shown)
+                shown = now
 
         with closing(read_dumps(names, settings=settings, progress=passed)) as dumps:
             yield dumps
+
+
+def working(what: str, *, quiet: bool) -> AbstractContextManager[Callable[[int], None]]:
+    """Shows that something is going on whose length is not known; ``what`` is a word or two."""
+    return progress_bar(what, 0, quiet=quiet)
 
 
 def progress_bar(what: str, total: int, *, quiet: bool) -> AbstractContextManager[Callable[[int], None]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from harvestdetect.cli.console import answer, colored
-from harvestdetect.cli.options import FOLDER, output_option
+from harvestdetect.cli.dumps import working
+from harvestdetect.cli.options import FOLDER, output_option, quiet_option
 from harvestdetect.errors import UsageError
 
 __all__ = ["explain"]
@@ -30,9 +31,11 @@ __all__ = ["explain"]
     "--registry.",
 )  # fmt: skip
 @output_option("sentences")
+@quiet_option()
 def explain(
-    out: Path, target: str, account: bool, texts: bool, unredacted: bool, as_registry_entry: bool, output: str
-) -> int:
+    out: Path, target: str, account: bool, texts: bool, unredacted: bool, as_registry_entry: bool, output: str,
+    quiet: bool,
+) -> int:  # fmt: skip
     """Explain why a campaign or an account was judged as it was, and what would change the judgement.
 
     OUT is the folder that a scan wrote. CAMPAIGN is a campaign id or the beginning of one, if only one campaign has
@@ -53,7 +56,8 @@ def explain(
             raise UsageError("--as-registry-entry is for a campaign and excludes --texts and --account")
         answer(registry_entry(out, target, today=datetime.now(UTC).date()), utf8=True)
         return 0
-    explanation = explained(out, target, account=account, texts=texts, redacted=not unredacted)
+    with working("reading", quiet=quiet):
+        explanation = explained(out, target, account=account, texts=texts, redacted=not unredacted)
     if output == "json":
         answer(explanation_json(explanation), utf8=True)
     else:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from harvestdetect.cli.console import answer, note
-from harvestdetect.cli.options import FOLDER, TIERS
+from harvestdetect.cli.dumps import working
+from harvestdetect.cli.options import FOLDER, TIERS, quiet_option
 from harvestdetect.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def _parse_time(ctx: click.Context, param: click.Parameter, value: str | None) -
     "--max-accounts", type=click.IntRange(0), default=1_000, show_default=True, metavar="N",
     help="With ocsf: most accounts in one event, the surest first.",
 )  # fmt: skip
+@quiet_option("no progress and no notes")
 def export(folder: Path, name: str, out: Path | None, table: str | None, **given: Any) -> int:
     """Export the findings in DIR, the folder that scan --out or scan --state named.
 
@@ -114,10 +116,12 @@ def export(folder: Path, name: str, out: Path | None, table: str | None, **given
     from harvestdetect.export import read_source
 
     tier = given["tier"] or KNOWN[name].tier
-    source = read_source(folder, tier=tier, campaigns=given["campaigns"], reveal=given["reveal"])
     options = _options(given)
-    _write(source, name, options, out=out, table=table)
-    _tell(source, name, options, tier=tier, named=bool(given["campaigns"]))
+    with working("exporting", quiet=given["quiet"] or out is None or str(out) == "-"):
+        source = read_source(folder, tier=tier, campaigns=given["campaigns"], reveal=given["reveal"])
+        _write(source, name, options, out=out, table=table)
+    if not given["quiet"]:
+        _tell(source, name, options, tier=tier, named=bool(given["campaigns"]))
     return 0
 
 

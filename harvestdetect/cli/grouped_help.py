@@ -16,6 +16,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "max_rejects",
     ),
     "Scans into a state": ("state", "window", "trust_clock", "baseline"),
+    "Signatures of other providers": ("signatures", "trust", "signature_secret"),
     "Comparing texts": (
         *("encoder", "model", "allow_download", "registry", "no_registry", "no_preambles"),
         *("min_accounts", "selection", "calibration", "fdr", "seed"),

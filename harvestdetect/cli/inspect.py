@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvestdetect.cli.console import aligned, answer, json_answer, shown
+from harvestdetect.cli.dumps import working
 from harvestdetect.cli.grouped_help import GroupedCommand
-from harvestdetect.cli.options import output_option, reading_options, settings_of_reading
+from harvestdetect.cli.options import output_option, quiet_option, reading_options, settings_of_reading
 from harvestdetect.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ LANGUAGES_SHOWN = 6
     "--rows", type=click.IntRange(min=1), default=50_000, show_default=True, metavar="N",
     help="Number of rows to read, over all files; at least 500 of a file, and of at most 100 files.",
 )  # fmt: skip
+@quiet_option()
 @click.option("--verbose", "-v", is_flag=True, help="Print a traceback for internal errors.")
-def inspect(dumps: tuple[str, ...], output: str, rows: int, verbose: bool, **options: Any) -> int:
+def inspect(dumps: tuple[str, ...], output: str, rows: int, quiet: bool, verbose: bool, **options: Any) -> int:
     """Read the beginning of each DUMP, and print how a scan would read it.
 
     For each file: its format, the column of each field, which other columns could be meant, and the format of the
@@ -50,7 +52,9 @@ def inspect(dumps: tuple[str, ...], output: str, rows: int, verbose: bool, **opt
     """
     from harvestdetect.dump.inspection import inspect_dumps
 
-    found = inspect_dumps(dumps, settings=settings_of_reading(options), rows=rows)
+    settings = settings_of_reading(options)
+    with working("reading", quiet=quiet):
+        found = inspect_dumps(dumps, settings=settings, rows=rows)
     if output == "json":
         json_answer(_plain(found), utf8=True)
     else:

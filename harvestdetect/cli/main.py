@@ -32,6 +32,7 @@ from harvestdetect.cli.scan import scan
 from harvestdetect.cli.schedule import schedule
 from harvestdetect.cli.search import search
 from harvestdetect.cli.serve import serve
+from harvestdetect.cli.signatures import signatures
 from harvestdetect.cli.simulate import simulate
 from harvestdetect.cli.state import state
 from harvestdetect.cli.watch import watch
@@ -70,6 +71,6 @@ def cli() -> None:
 
 for command in (
     *(scan, inspect, calibrate, drill, simulate, evaluate, explain, search, brief, export, serve),
-    *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry),
+    *(campaigns, review, alerts, state, schedule, watch, health, pseudonym, registry, signatures),
 ):
     cli.add_command(command)

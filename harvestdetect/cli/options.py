@@ -17,6 +17,7 @@ __all__ = [
     "output_option",
     "parse_max_rejects",
     "preparing_options",
+    "quiet_option",
     "reading_options",
     "scan_options",
     "settings_of",
@@ -39,6 +40,15 @@ def output_option(text: str) -> Callable[[Callable[..., int]], Callable[..., int
         "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,
         help=f"What to print on standard output: {text}, or one JSON object.",
     )  # fmt: skip
+
+
+def quiet_option(what: str = "no progress") -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """The option ``--quiet``.
+
+    Args:
+        what: what the command does not print then.
+    """
+    return click.option("--quiet", "-q", is_flag=True, help=f"Print {what} on standard error.")
 
 
 def parse_max_rejects(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from harvestdetect.cli.console import answer, colored, note, shown, tell
+from harvestdetect.cli.console import answer, colored, note, quoted, shown, tell
 from harvestdetect.cli.dumps import no_prompt_message, open_dumps, progress_bar, without_results
 from harvestdetect.cli.metrics import CommandWithMetrics, MetricsFile
 from harvestdetect.cli.options import FOLDER, TIERS, output_option, parse_max_rejects, scan_options, settings_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harvestdetect.data import Detection
     from harvestdetect.dump import Dumps
     from harvestdetect.settings import Settings
+    from harvestdetect.signatures import Shared
 
 __all__ = ["print_costs", "scan"]
 
@@ -51,6 +52,9 @@ class _Request:
     group: bool | None
     estimate: bool
     brief: bool
+    signatures: tuple[Path, ...]
+    trust: tuple[Path, ...]
+    signature_secret: Path | None
     settings_file: str | None
     quiet: bool
     verbose: bool
@@ -122,6 +126,22 @@ class _Request:
     help="Leave out the map, a sample of the prompts in the plane. It is drawn in the report and kept in map.parquet.",
 )  # fmt: skip
 @click.option("--brief", is_flag=True, help="Also write brief.html, the result on one printed page.")
+@click.option(
+    "--signatures", type=FOLDER, multiple=True, metavar="FILE",
+    help="Signature file of another provider; what it fits is in signatures.jsonl and changes no finding. Repeat for "
+    "more files.  [default: none]",
+)  # fmt: skip
+@click.option(
+    "--trust",
+    type=FOLDER,
+    multiple=True,
+    metavar="FILE",
+    help="With --signatures: public key of an issuer whom you trust. Repeat for more issuers.",
+)
+@click.option(
+    "--signature-secret", type=FOLDER, metavar="FILE",
+    help="With --signatures: secret that you share with the issuers.  [default: none]",
+)  # fmt: skip
 @scan_options
 def scan(**options: Any) -> int:
     """Scan dumps of prompts for campaigns and write the findings into a folder.
@@ -137,6 +157,7 @@ def scan(**options: Any) -> int:
               campaigns.jsonl        one finding per line
               accounts.csv           one row per finding and account
               attributed.csv         with --state: accounts that filled known templates
+              signatures.jsonl       with --signatures: what they fit
               prompts.parquet        which prompts belong to which campaign
               map.parquet            a sample of the prompts in the plane
               candidates.jsonl       all candidates with their evidence, for explain
@@ -170,6 +191,11 @@ def _check(request: _Request) -> None:
     if request.state is None and any(of_a_state.values()):
         name = next(name for name, given in of_a_state.items() if given)
         raise UsageError(f"{name} needs --state; add --state DIR, or leave {name} out")
+    if request.signatures and not request.trust:
+        raise UsageError("--signatures needs --trust; give the public key that you got from the issuer")
+    if not request.signatures and (request.trust or request.signature_secret is not None):
+        name = "--trust" if request.trust else "--signature-secret"
+        raise UsageError(f"{name} needs --signatures; add --signatures FILE, or leave {name} out")
     if request.around is not None and request.state is not None:
         raise UsageError(
             "--around is for a scan without --state, because a state would remember what a person chose as a campaign; "
@@ -211,38 +237,62 @@ def _scan(request: _Request, options: dict[str, Any], metrics: MetricsFile, begi
         _print_rough_estimate(names, settings)
     if request.estimate:
         return _print_estimate(names, settings, quiet=request.quiet)
+    shared = _shared(request)
     check_writable(request.out)
     seeds = None if request.around is None else load_seeds(request.around)
     with open_dumps(names, settings, quiet=request.quiet) as dumps:
-        result = _result(request, dumps, settings, notes, begins, seeds)
+        result = _result(request, dumps, settings, notes, begins, shared, seeds)
         metrics.done(result.detection, **result.figures)
         _print_result(request, result.detection)
         return _exit_code(request, result, settings)
 
 
+def _shared(request: _Request) -> Shared | None:
+    """What other providers shared; None if the scan uses nothing of it.
+
+    Raises:
+        SignatureError: a file or key cannot be read or trusted, or needs another secret.
+    """
+    if not request.signatures:
+        return None
+    from harvestdetect.signatures import Shared, open_signatures
+    from harvestdetect.signatures.keys import others_may_read, read_secret, trusted_key
+    from harvestdetect.signatures.matching import check_secret
+
+    trust = [trusted_key(path) for path in request.trust]
+    files = tuple(open_signatures(path, trust=trust) for path in request.signatures)
+    place = request.signature_secret
+    secret = None if place is None else read_secret(place)
+    if place is not None and others_may_read(place) and not request.quiet:
+        note(f"other users can read {place}; chmod 600 {quoted(place)} keeps the secret")
+    shared = Shared(files=files, secret=secret)
+    check_secret(shared)
+    return shared
+
+
 def _result(
-    request: _Request,
-    dumps: Dumps,
-    settings: Settings,
-    notes: Callable[[str], None],
-    begins: Callable[[], object],
-    seeds: Seeds | None,
-) -> ScanResult:
+    request: _Request, dumps: Dumps, settings: Settings, notes: Callable[[str], None], begins: Callable[[], object],
+    shared: Shared | None, seeds: Seeds | None,
+) -> ScanResult:  # fmt: skip
     """Scans, into the state if there is one, and writes the results."""
     from harvestdetect.pipeline import detect
     from harvestdetect.report import write_outputs
 
     progress = partial(progress_bar, quiet=request.quiet)
-    write = partial(write_outputs, out=request.out, brief=request.brief)
+
+    def write(detection: Detection) -> None:
+        with progress("writing", 0):
+            write_outputs(detection, request.out, brief=request.brief)
+
     if request.state is None:
-        detection = detect(dumps, settings=settings, progress=progress, notes=notes, seeds=seeds)
+        detection = detect(dumps, settings=settings, progress=progress, notes=notes, shared=shared, seeds=seeds)
         write(detection)
         return ScanResult(detection=detection, figures={"window_complete": 1})
     into = StateScan(
         folder=request.state, window=request.window or DEFAULT_WINDOW, trust_clock=request.trust_clock,
         baseline=request.baseline, group=request.group, settings_file=request.settings_file, begins=begins,
     )  # fmt: skip
-    return into.run(dumps, settings=settings, progress=progress, notes=notes, write=write)
+    return into.run(dumps, settings=settings, progress=progress, notes=notes, write=write, shared=shared)
 
 
 def _print_result(request: _Request, detection: Detection) -> None:
@@ -253,13 +303,22 @@ def _print_result(request: _Request, detection: Detection) -> None:
     else:
         names = ("report.html", "brief.html") if request.brief else ("report.html",)
         pages = "".join(shown(str(request.out / name)) + "\n" for name in names)
-        answer(summary_table(detection, width=None, color=colored()) + f"\n{pages}")
+        fitting = _fitting(detection) if request.signatures else ""
+        answer(summary_table(detection, width=None, color=colored()) + f"{fitting}\n{pages}")
     if not request.quiet:
         for sentence in detection.warnings:
             tell(f"warning: {sentence}")
     if request.verbose:
         print_costs(detection)
         tell("memory: " + ", ".join(f"{name} {gb:.2f} GB" for name, gb in detection.memory.items()))
+
+
+def _fitting(detection: Detection) -> str:
+    """What the signatures of other providers fit, a line each."""
+    from harvestdetect.signatures.show import fit_sentence
+
+    lines = [f"{shown(fit_sentence(fit))}\n" for fit in detection.signatures]
+    return "\n" + ("".join(lines) or "No signature fits.\n")
 
 
 def print_costs(detection: Detection) -> None:

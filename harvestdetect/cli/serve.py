@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from harvestdetect.cli.console import answer, note, shown
+from harvestdetect.cli.dumps import working
 from harvestdetect.cli.options import FOLDER
 from harvestdetect.cli.review import user_name
 from harvestdetect.util.periods import MINUTE
@@ -69,7 +70,8 @@ def serve(
     check_options(options)
     desk = Desk(places_of(folder, state, work=work), read_only=read_only, title=shown(str(folder.absolute())))
     try:
-        desk.load()
+        with working("reading", quiet=False):
+            desk.load()
         run(desk, options, notes=note, tell=_tell)
     finally:
         desk.close()

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from harvestdetect.cli.console import answer, quoted
-from harvestdetect.cli.options import FOLDER
+from harvestdetect.cli.dumps import working
+from harvestdetect.cli.options import FOLDER, quiet_option
 from harvestdetect.cli.run import NAME
 
 __all__ = ["simulate"]
@@ -37,7 +38,10 @@ __all__ = ["simulate"]
 )  # fmt: skip
 @click.option("--no-metadata", is_flag=True, help="Write only account, timestamp and prompt.")
 @click.option("--start", default="2026-06-01", show_default=True, metavar="DAY", help="First day of the dump.")
-def simulate(files: tuple[str, ...], out: Path, texts: tuple[str, ...], no_metadata: bool, **options: Any) -> int:
+@quiet_option()
+def simulate(
+    files: tuple[str, ...], out: Path, texts: tuple[str, ...], no_metadata: bool, quiet: bool, **options: Any
+) -> int:
     """Write a labelled dump to try a scan on: background traffic, campaigns and look-alikes.
 
     The dump goes to OUT/dump, and the members of every group to OUT/truth.jsonl. Accounts, networks and times are
@@ -46,7 +50,8 @@ def simulate(files: tuple[str, ...], out: Path, texts: tuple[str, ...], no_metad
     from harvestdetect.report.format import plural
     from harvestdetect.simulate import simulate as write
 
-    made = write(out, texts=(*texts, *files), metadata=not no_metadata, **options)
+    with working("writing prompts", quiet=quiet):
+        made = write(out, texts=(*texts, *files), metadata=not no_metadata, **options)
     n = made.counts
     dump, results = quoted(made.files[0].parent), quoted(out / "scan")
     answer(

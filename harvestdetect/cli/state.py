@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from harvestdetect.cli.console import answer, shown
-from harvestdetect.cli.options import FOLDER
+from harvestdetect.cli.dumps import working
+from harvestdetect.cli.options import FOLDER, quiet_option
 from harvestdetect.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ def state() -> None:
 
 @state.command(short_help="Remove what no later run needs.")
 @click.argument("folder", type=FOLDER, metavar="STATE")
-def gc(folder: Path) -> int:
+@quiet_option()
+def gc(folder: Path, quiet: bool) -> int:
     """Remove files from the folder STATE that no later run needs, and compact its database."""
     from harvestdetect.report.format import plural
     from harvestdetect.state import open_state
 
-    with open_state(folder, write=True, make=False) as opened:
+    with working("cleaning up", quiet=quiet), open_state(folder, write=True, make=False) as opened:
         freed = opened.collect()
     answer(f"{plural(freed.files, 'file')} removed, {freed.bytes / 1e6:,.1f} MB freed.\n")
     if freed.aside:
@@ -45,14 +47,15 @@ def gc(folder: Path) -> int:
 
 @state.command(short_help="Check a state for lost and damaged data.")
 @click.argument("folder", type=FOLDER, metavar="STATE")
-def verify(folder: Path) -> int:
+@quiet_option()
+def verify(folder: Path, quiet: bool) -> int:
     """Read everything in the folder STATE and compare it with its digests. Exit code 1: something is wrong.
 
     The output also lists files that were read but are not in the window, with the reason. These are not errors.
     """
     from harvestdetect.state import open_state
 
-    with open_state(folder) as opened:
+    with working("checking", quiet=quiet), open_state(folder) as opened:
         wrong, left = opened.verify(), opened.left_out()
     answer("".join(f"{shown(sentence)}\n" for sentence in wrong) or "Nothing is wrong.\n")
     answer("".join(f"{shown(sentence)}\n" for sentence in left))
@@ -67,14 +70,16 @@ def verify(folder: Path) -> int:
     "it.  [default: that of scan]",
 )  # fmt: skip
 @click.option("--max-windows", type=int, metavar="N", help="The same for the setting max_windows.")
-def rebuild(folder: Path, segment_characters: int | None, max_windows: int | None) -> int:
+@quiet_option()
+def rebuild(folder: Path, segment_characters: int | None, max_windows: int | None, quiet: bool) -> int:
     """Rebuild the database of the folder STATE from the prepared files and the readable parts of the old database.
 
     The old database and damaged files are moved to STATE/aside. The output lists what is lost.
     """
     from harvestdetect.state import rebuild as rebuild_state
 
-    done = rebuild_state(folder, segment_characters=segment_characters, max_windows=max_windows)
+    with working("rebuilding", quiet=quiet):
+        done = rebuild_state(folder, segment_characters=segment_characters, max_windows=max_windows)
     answer("".join(f"{shown(sentence)}\n" for sentence in done.sentences))
     return 0
 
@@ -94,7 +99,8 @@ def rebuild(folder: Path, segment_characters: int | None, max_windows: int | Non
     "--work", "works", type=FOLDER, multiple=True, metavar="DIR",
     help="Remove files with the account from this work folder too. Repeat for more.",
 )  # fmt: skip
-def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path, ...]) -> int:
+@quiet_option()
+def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path, ...], quiet: bool) -> int:
     """Erase ACCOUNT everywhere in the folder STATE: its id, its prompts, and texts that no other account sent.
 
     The id is also replaced in file names, and words of templates that only this account sent are erased. Then the
@@ -105,7 +111,7 @@ def forget(folder: Path, account: str, outs: tuple[Path, ...], works: tuple[Path
     from harvestdetect.state import open_state
 
     ids = dict.fromkeys((account, spelling(account) or account))  # as it is given, and as it is read from dumps
-    with open_state(folder, write=True, make=False) as opened:
+    with working("erasing", quiet=quiet), open_state(folder, write=True, make=False) as opened:
         found = [opened.forget(one, outs=outs, works=works) for one in ids]
     known = [gone for gone in found if gone.known]
     if not known:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harvestdetect.data import Detection
     from harvestdetect.dump import Dumps
     from harvestdetect.settings import Settings
+    from harvestdetect.signatures import Shared
     from harvestdetect.state import Run
 
 __all__ = ["ScanResult", "StateScan", "check_window", "report_early_failure"]
@@ -50,7 +51,7 @@ class StateScan:
 
     def run(
         self, dumps: Dumps, *, settings: Settings, progress: Any, notes: Callable[[str], None],
-        write: Callable[[Detection], object],
+        write: Callable[[Detection], object], shared: Shared | None = None,
     ) -> ScanResult:  # fmt: skip
         """Scans dumps into the state, sends the alerts, and notes what was done.
 
@@ -60,6 +61,7 @@ class StateScan:
             progress: opens progress bars.
             notes: takes sentences for the user.
             write: writes the results.
+            shared: signatures of other providers.
         """
         from harvestdetect.alerts import load_channels
         from harvestdetect.state import open_state
@@ -70,7 +72,7 @@ class StateScan:
             self.begins()
             run = state.scan(
                 dumps, settings=settings, window=seconds, trust_clock=self.trust_clock, progress=progress, notes=notes,
-                channels=channels, write=write, baseline=self.baseline,
+                channels=channels, write=write, baseline=self.baseline, shared=shared,
             )  # fmt: skip
             statuses = Counter(c.status for c in state.campaigns())
         for sentence in _summary(run):

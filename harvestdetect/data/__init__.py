@@ -6,7 +6,8 @@ Large columns are Arrow or numpy arrays. Times are ``int64`` seconds since 1970-
 :mod:`~harvestdetect.data.reading` has what comes out of a dump, :mod:`~harvestdetect.data.corpus` the segments and
 who sent them, :mod:`~harvestdetect.data.geometry` neighbours and clusters, :mod:`~harvestdetect.data.campaigns`
 templates and campaigns, :mod:`~harvestdetect.data.evidence` one measure and one innocent reading,
-:mod:`~harvestdetect.data.findings` and :mod:`~harvestdetect.data.candidates` the judgement, and
+:mod:`~harvestdetect.data.findings` and :mod:`~harvestdetect.data.candidates` the judgement,
+:mod:`~harvestdetect.data.signatures` how the signatures of other providers fit, and
 :mod:`~harvestdetect.data.detection` the result of a scan.
 """
 
@@ -46,6 +47,7 @@ from harvestdetect.data.reading import (
     Reject,
     SourceFile,
 )
+from harvestdetect.data.signatures import SignatureBy, SignatureFit
 
 __all__ = [
     "FIELDS",
@@ -92,6 +94,8 @@ __all__ = [
     "Reading",
     "Reject",
     "SharedValue",
+    "SignatureBy",
+    "SignatureFit",
     "SourceFile",
     "StageCost",
     "Standing",

@@ -13,6 +13,7 @@ from harvestdetect.data.evidence import Tier
 from harvestdetect.data.findings import Attributed, Finding
 from harvestdetect.data.preambles import Preamble
 from harvestdetect.data.reading import Reject, SourceFile
+from harvestdetect.data.signatures import SignatureFit
 from harvestdetect.data.views import view
 
 __all__ = ["MAP_COLUMNS", "PROMPT_COLUMNS", "Cut", "Detection", "StageCost"]
@@ -99,6 +100,8 @@ class Detection:
     tier."""
     attributed: tuple[Attributed, ...] = ()
     """Accounts that filled templates of known campaigns, members or not. Empty for a scan without a state."""
+    signatures: tuple[SignatureFit, ...] = ()
+    """How signatures of other providers fit. They change no finding. Empty for a scan without any."""
     preambles: tuple[Preamble, ...] = ()
     """Texts that many accounts always send, left out of what was compared."""
     memory: Mapping[str, float] = field(default_factory=dict)

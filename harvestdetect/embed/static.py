@@ -73,6 +73,10 @@ class StaticEncoder:
         """Another process makes the encoder of the same model. The remembered tokens stay here."""
         return StaticEncoder, (self._model,)
 
+    def vocabulary(self) -> tuple[Floats32, str]:
+        """The vectors of all tokens, float32[vocabulary, d], zero for special ones, and the JSON of the tokenizer."""
+        return self._model.matrix, self._model.tokenizer
+
     def encode(self, texts: Sequence[str]) -> Floats32:
         """Unit rows, float32[n, d], in the order of the texts."""
         out = np.empty((len(texts), self.dimensions), dtype=np.float32)

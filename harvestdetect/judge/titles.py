@@ -233,7 +233,7 @@ def _quotations(templates: Sequence[Template], usual: WordUse, targets: Sequence
     told, covered = 0.0, 0
     for template in large:
         text, bits = _quotation(template.words, usual, room, targets)
-        if bits >= LEAST_QUOTED and len(words(text)) >= LEAST_WORDS and text not in quoted:
+        if bits >= LEAST_QUOTED and sum(map(_says, words(text))) >= LEAST_WORDS and text not in quoted:
             quoted.append(text)
             told += bits
             covered += template.prompts
@@ -289,7 +289,12 @@ def _sentences(fixed: Sequence[str | None]) -> list[str]:
 
 def _bits(sentence: str, usual: WordUse) -> float:
     """What the words of a sentence say, each once."""
-    return sum(min(usual.rarity(word), MOST_OF_ONE) for word in set(words(normalize(sentence))) if not word.isdigit())
+    return sum(min(usual.rarity(word), MOST_OF_ONE) for word in set(words(normalize(sentence))) if _says(word))
+
+
+def _says(word: str) -> bool:
+    """Whether a word is more than a number or a letter, such as that of an option."""
+    return not word.isdigit() and (len(word) > 1 or not word.isascii())
 
 
 def _shortened(sentence: str, room: int) -> str:

@@ -20,6 +20,7 @@ from harvestdetect.report.files import (
     detection_json,
     rejects_jsonl,
     run_json,
+    signatures_jsonl,
     write_outputs,
 )
 from harvestdetect.report.finding import RunFacts, finding_section, run_facts
@@ -52,6 +53,7 @@ __all__ = [
     "rejects_jsonl",
     "run_facts",
     "run_json",
+    "signatures_jsonl",
     "summary_table",
     "write_outputs",
 ]

@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -18,7 +18,17 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
-from harvestdetect.data import MAP_COLUMNS, PROMPT_COLUMNS, Cut, Detection, Evidence, Finding, Member, StageCost
+from harvestdetect.data import (
+    MAP_COLUMNS,
+    PROMPT_COLUMNS,
+    Cut,
+    Detection,
+    Evidence,
+    Finding,
+    Member,
+    SignatureFit,
+    StageCost,
+)
 from harvestdetect.errors import InputError, OutputError
 from harvestdetect.evidence.legacy import with_ids
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, candidate_to_dict, seen_accounts
@@ -33,6 +43,7 @@ __all__ = [
     "ATTRIBUTED_COLUMNS",
     "BRIEF",
     "OUTPUT_NAMES",
+    "SIGNATURES",
     "accounts_csv",
     "attributed_csv",
     "campaigns_jsonl",
@@ -42,6 +53,7 @@ __all__ = [
     "detection_json",
     "rejects_jsonl",
     "run_json",
+    "signatures_jsonl",
     "write_outputs",
     "write_together",
 ]
@@ -63,10 +75,13 @@ ACCOUNT_COLUMNS: Final = (
 """Columns of ``accounts.csv``."""
 ATTRIBUTED_COLUMNS: Final = ("account", "campaign_id", "prompts", "first_seen", "last_seen", "in_finding")
 """Columns of ``attributed.csv``."""
+SIGNATURES: Final = "signatures.jsonl"
+"""File with what signatures of other providers fit."""
 OUTPUT_NAMES: Final = (
     "campaigns.jsonl",
     "accounts.csv",
     "attributed.csv",
+    SIGNATURES,
     "prompts.parquet",
     "map.parquet",
     CANDIDATES,
@@ -86,7 +101,7 @@ _FILES_ONLY: Final = ("candidates", "seen", "prompts", "map")
 """Fields of a detection that have files of their own and no place in its JSON form."""
 _FLOATS: Final = {
     f.name
-    for kind in (Cut, Evidence, Finding, Member, StageCost)
+    for kind in (Cut, Evidence, Finding, Member, SignatureFit, StageCost)
     for f in dataclasses.fields(kind)
     if f.type == "float"
 }
@@ -100,12 +115,26 @@ def campaigns_jsonl(detection: Detection) -> str:
     """One finding a line, strongest first.
 
     ``accounts`` and ``prompts`` are counts: the members are in ``accounts.csv``. Times are ISO 8601 in UTC,
-    or null. Numbers that are not finite are null.
+    or null. Numbers that are not finite are null. ``signatures`` has the ids of signatures of other providers that
+    fit; it is there only if some do.
     """
-    return "".join(json_text(_campaign(finding)) + "\n" for finding in detection.findings)
+    fitting: dict[str | None, list[str]] = {}
+    for fit in detection.signatures:
+        fitting.setdefault(fit.campaign_id, []).append(fit.signature)
+    return "".join(
+        json_text(_campaign(finding, fitting.get(finding.campaign_id, ()))) + "\n" for finding in detection.findings
+    )
 
 
-def _campaign(finding: Finding) -> dict[str, Any]:
+def signatures_jsonl(detection: Detection) -> str:
+    """One signature and group that fit a line, see :class:`~harvestdetect.data.SignatureFit`; empty without signatures.
+
+    Times are ISO 8601 in UTC, or null; likenesses that are not known are null.
+    """
+    return "".join(json_text(_rounded(_plain(fit))) + "\n" for fit in detection.signatures)
+
+
+def _campaign(finding: Finding, signatures: Sequence[str]) -> dict[str, Any]:
     plain = _plain(finding)
     first = ("campaign_id", "tier", "title", "score", "q_value", "summary", "accounts", "prompts", *_TIMES)
     later = ("templates", "evidence", "benign_explanations", "capability_targets", "families", "orgs")
@@ -116,6 +145,7 @@ def _campaign(finding: Finding) -> dict[str, Any]:
         **{name: plain[name] for name in first + later},
         "days": days,
         **{name: plain[name] for name in (*last, *judged)},
+        **({"signatures": list(signatures)} if signatures else {}),
     }
 
 
@@ -220,11 +250,13 @@ def detection_json(detection: Detection) -> str:
     """The whole answer as one JSON object, for ``--format json``.
 
     The prompts, the candidates and the accounts seen are left out. Times are ISO 8601 in UTC. An infinite number is
-    written ``1e999``, NaN as null.
+    written ``1e999``, NaN as null. ``signatures`` is there only if some fit.
     """
     plain = _plain(_without_tables(detection))
     for name in _FILES_ONLY:
         del plain[name]
+    if not detection.signatures:
+        del plain["signatures"]
     return json_text({"schema_version": _SCHEMA_VERSION, **plain}, infinity="1e999")
 
 
@@ -333,6 +365,7 @@ def write_outputs(detection: Detection, out: Path, *, brief: bool = False) -> li
         "campaigns.jsonl": lambda file: file.write(_utf8(campaigns_jsonl(detection))),
         "accounts.csv": lambda file: file.write(_utf8(accounts_csv(detection))),
         "attributed.csv": lambda file: file.write(_utf8(attributed_csv(detection))),
+        SIGNATURES: lambda file: file.write(_utf8(signatures_jsonl(detection))),
         "prompts.parquet": lambda file: _write_prompts(detection, file),
         "map.parquet": lambda file: _write_map(detection, file),
         CANDIDATES: lambda file: file.write(_utf8(candidates_jsonl(detection))),

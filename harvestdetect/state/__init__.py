@@ -26,6 +26,7 @@ from harvestdetect.context import Progress
 from harvestdetect.data import Detection
 from harvestdetect.dump import Dumps, read_dumps
 from harvestdetect.settings import Settings
+from harvestdetect.signatures.matching import Shared
 from harvestdetect.state.cutting import cutting_of, shards_of
 from harvestdetect.state.erase import Forgotten, forget
 from harvestdetect.state.known_campaigns import Day, KnownCampaign, history, known_campaigns
@@ -122,6 +123,7 @@ class State:
         channels: Sequence[Channel] = (),
         write: Callable[[Detection], object] | None = None,
         baseline: bool = False,
+        shared: Shared | None = None,
     ) -> Run:
         """Scans dumps into the state, see :func:`harvestdetect.state.run.scan_into`.
 
@@ -138,6 +140,7 @@ class State:
             channels: where alerts go.
             write: gets the detection before the state takes it.
             baseline: whether the first run records its campaigns without sending alerts on them.
+            shared: signatures of other providers that the window is compared with.
 
         Raises:
             ClockError: the clock is before the last run, or far from the prompts.
@@ -148,7 +151,7 @@ class State:
         with closing(dumps):
             options = RunOptions(
                 window=seconds, now=_moment(now), trust_clock=trust_clock, baseline=baseline, channels=channels,
-                progress=progress, notes=notes, write=write,
+                progress=progress, notes=notes, write=write, shared=shared,
             )  # fmt: skip
             return scan_into(self._store, dumps, settings=settings, options=options)
 

@@ -172,7 +172,7 @@ def _ids(findings: Sequence[Finding], known: Sequence[str | None], *, taken: set
 
 
 def _renamed(detection: Detection, findings: Sequence[Finding], ids: Sequence[str]) -> Detection:
-    """The detection with its findings, candidates and prompts under the ids of the state."""
+    """The detection with its findings, candidates, prompts and signatures under the ids of the state."""
     tiers = {f.campaign_id: f.tier for f in findings}
     renamed = dict(zip([f.campaign_id for f in detection.findings], ids, strict=True))
     candidates = tuple(
@@ -183,7 +183,13 @@ def _renamed(detection: Detection, findings: Sequence[Finding], ids: Sequence[st
     )
     ordered = tuple(sorted(findings, key=lambda f: TIERS.index(f.tier)))
     prompts = _renamed_prompts(detection.prompts, renamed)
-    return replace(detection, findings=ordered, candidates=candidates, prompts=prompts)
+    signatures = tuple(
+        replace(fit, campaign_id=renamed[fit.campaign_id], tier=tiers[renamed[fit.campaign_id]])
+        if fit.campaign_id in renamed
+        else fit
+        for fit in detection.signatures
+    )
+    return replace(detection, findings=ordered, candidates=candidates, prompts=prompts, signatures=signatures)
 
 
 def _renamed_prompts(table: pa.Table | None, renamed: Mapping[str, str]) -> pa.Table | None:

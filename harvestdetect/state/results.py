@@ -11,6 +11,7 @@ accounts_seen.parquet  its digest goes
 candidates.jsonl       entries of members and of accounts outside that are it go
 campaigns.jsonl        words of templates that only it sent go, and with them the title of the finding; examples of
                        templates that it sent go unless a prompt in the window of the state has the same text
+signatures.jsonl       it goes from the accounts that a signature fits
 rejects.jsonl          its id in reasons and names of files is replaced
 run.json               likewise; ``erased_accounts`` counts how often this was done, and a note says so
 report.html,           written anew from the other files; removed where they do not suffice
@@ -39,7 +40,7 @@ from harvestdetect.errors import InputError, UsageError
 from harvestdetect.judge.candidates import CANDIDATES, SEEN, account_digest, excerpt_of
 from harvestdetect.report import OUTPUT_NAMES
 from harvestdetect.report.brief import brief_page
-from harvestdetect.report.files import BRIEF, write_together
+from harvestdetect.report.files import BRIEF, SIGNATURES, write_together
 from harvestdetect.report.from_folder import detection_of_folder
 from harvestdetect.report.html import html_report
 from harvestdetect.report.read import csv_rows, json_lines
@@ -55,6 +56,8 @@ Sent = Collection[str]
 _TEXTS: Final = frozenset({"words", "slots", "medoid", "exemplars", "least_similar", "excerpt", "title"})
 """Fields with texts of prompts; a mention in a text that another account sent stays."""
 _EXAMPLES: Final = ("medoid", "least_similar")
+_BY_LINE: Final = ("campaigns.jsonl", CANDIDATES, SIGNATURES, "rejects.jsonl")
+"""Files with an object on each line."""
 _LOCATED: Final = ("prompts.parquet", "map.parquet")
 """Tables with an account and a file in each row."""
 
@@ -181,11 +184,15 @@ def _contents(out: Path, there: Collection[str], traces: Traces, senders: _Sende
     def candidate(line: dict[str, Any]) -> dict[str, Any]:
         return _candidate(line, traces, senders, templates)
 
+    def signature(line: dict[str, Any]) -> dict[str, Any]:
+        return {**line, "members": [one for one in line.get("members", ()) if one != traces.account]}
+
     def reject(line: dict[str, Any]) -> dict[str, Any]:
         return {key: traces.unsaid_in(value) for key, value in line.items()}
 
     new: dict[str, bytes] = {}
-    for name, change in (("campaigns.jsonl", campaign), (CANDIDATES, candidate), ("rejects.jsonl", reject)):
+    by_line = (campaign, candidate, signature, reject)
+    for name, change in zip(_BY_LINE, by_line, strict=True):
         if name in there:
             lines = [(line, change(line)) for _, line in json_lines(out / name)]
             if any(before != after for before, after in lines):
@@ -348,7 +355,7 @@ def _remaining(out: Path, traces: Traces) -> Iterator[tuple[str, str]]:
     """Each file that still mentions the account, and what it mentions."""
     there = [name for name in (*OUTPUT_NAMES, BRIEF) if (out / name).is_file()]
     texts = False
-    for name in ("campaigns.jsonl", CANDIDATES, "rejects.jsonl"):
+    for name in _BY_LINE:
         for _, line in json_lines(out / name) if name in there else ():
             if any(_is_left(traces, key, value) for key, value in _fields(line)):
                 yield name, "a line mentions it"
@@ -378,7 +385,7 @@ def _remaining(out: Path, traces: Traces) -> Iterator[tuple[str, str]]:
 
 
 def _is_left(traces: Traces, key: str, value: str) -> bool:
-    if key == "account":
+    if key in ("account", "members"):
         return value == traces.account
     if key in ("file", "reason"):
         return traces.said(value) or traces.named(value)

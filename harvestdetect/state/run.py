@@ -19,6 +19,7 @@ from harvestdetect.engines.choose import open_engine
 from harvestdetect.errors import CacheError, StateError, UnreadableError, UsageError
 from harvestdetect.pipeline import detect
 from harvestdetect.settings import Settings
+from harvestdetect.signatures.matching import Shared
 from harvestdetect.stages import MAX_REJECTS_KEPT
 from harvestdetect.state.campaign_alerts import alerts_of
 from harvestdetect.state.clock import AHEAD_OF_NOW, check_clock, guard_of, time_of_adding
@@ -69,6 +70,8 @@ class RunOptions:
     """Takes sentences about decisions of the run."""
     write: Callable[[Detection], object] | None = None
     """Gets the detection before the state takes it. If it fails, the state does not change."""
+    shared: Shared | None = None
+    """Signatures of other providers that the window is compared with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,7 +315,7 @@ def _detect(run: _Begun, since: int | None) -> tuple[Detection, set[str]]:
         try:
             found = detect(
                 window, settings=run.settings.replace(work=store.folder), progress=run.options.progress,
-                notes=run.note, signatures=signatures_of(store, now=now), new_since=end,
+                notes=run.note, signatures=signatures_of(store, now=now), new_since=end, shared=run.options.shared,
             )  # fmt: skip
         except UnreadableError:
             raise

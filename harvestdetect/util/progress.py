@@ -36,43 +36,93 @@ def progress_bar(description: str, total: int, *, quiet: bool = False) -> Iterat
         with progress_bar("meaning", total=corpus_size) as advance:
             encode_texts(..., progress=advance)
 
+    Bars that are open at the same time share one display. A bar without a total shows that something is going on, and
+    for how long. It makes room for a bar that is opened inside of it. A bar that has reached its total is no longer
+    shown.
+
     Args:
         description: name of the stage in a word or two; never text from a dump.
-        total: number of items.
+        total: number of items; 0 if it is not known.
         quiet: show nothing. Nothing is shown either if standard error is not a terminal.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda count: None
         return
+    task = _terminal.open(description, total)
+    try:
+        yield lambda count: _terminal.advance(task, count)
+    finally:
+        _terminal.close(task)
 
+
+class _Display:
+    """The bars that are open, in the order in which they were opened."""
+
+    def __init__(self) -> None:
+        self._bars: Any = None
+        self._open: list[Any] = []
+
+    def open(self, description: str, total: int) -> Any:
+        """Adds a bar. Returns its task."""
+        if self._bars is None:
+            self._bars = _new_bars()
+            self._bars.start()
+        self._show_last(False)
+        task = self._bars.add_task(description, total=total or None)
+        self._open.append(task)
+        return task
+
+    def advance(self, task: Any, count: int) -> None:
+        """Counts items of a bar, and hides it when all are done."""
+        self._bars.advance(task, count)
+        if self._bars.tasks[self._bars.task_ids.index(task)].finished:
+            self._bars.update(task, visible=False)
+
+    def close(self, task: Any) -> None:
+        """Removes a bar, and the display with the last one."""
+        self._open.remove(task)
+        self._bars.remove_task(task)
+        self._show_last(True)
+        if not self._open:
+            self._bars.stop()
+            self._bars = None
+
+    def _show_last(self, visible: bool) -> None:
+        """Shows or hides the last bar, if it has no total."""
+        if self._open:
+            task = self._bars.tasks[self._bars.task_ids.index(self._open[-1])]
+            if task.total is None:
+                self._bars.update(task.id, visible=visible)
+
+
+_terminal: Final = _Display()
+"""The bars of this process: two displays would write over each other."""
+
+
+def _new_bars() -> Any:
+    """A display of bars on standard error that leaves nothing behind."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
     from rich.text import Text
+
+    class Count(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.total is None else f"{task.completed:,.0f}/{task.total:,.0f}")
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
+            speed = None if task.total is None else task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:,.0f}/s")
 
-    bar = Progress(
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
+    class Seconds(TimeRemainingColumn):
+        """The time left, or the time since the beginning where the total is not known."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.elapsed or 0:,.0f} s") if task.total is None else super().render(task)
+
+    return Progress(
+        "{task.description}", BarColumn(), Count(), Rate(), Seconds(), console=Console(stderr=True), transient=True
     )
-    with bar:
-        task = bar.add_task(description, total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 @contextmanager

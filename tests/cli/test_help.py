@@ -24,8 +24,9 @@ def test_every_command_and_option_is_documented() -> None:
     assert set(cli.commands) == {
         *("scan", "calibrate", "simulate", "evaluate", "explain", "campaigns", "review", "alerts", "state", "schedule"),
         *("watch", "health", "pseudonym", "inspect", "registry", "drill", "export", "search", "serve", "brief"),
+        "signatures",
     }
-    groups = ("alerts", "registry", "state", "schedule")
+    groups = ("alerts", "registry", "state", "schedule", "signatures")
     inner = {f"{n} {m}": c for n in groups for m, c in cli.commands[n].commands.items()}
     assert set(inner) == {
         *(
@@ -36,6 +37,10 @@ def test_every_command_and_option_is_documented() -> None:
             "state forget",
             "schedule print",
             "registry suggest",
+            "signatures keygen",
+            "signatures export",
+            "signatures show",
+            "signatures verify",
         ),
     }
     for name, command in {**cli.commands, **inner}.items():
@@ -81,6 +86,7 @@ def test_settings_of_the_command_line_are_settings() -> None:
         "verbose",
     }
     own |= {"state", "window", "trust_clock", "metrics", "group", "baseline", "estimate", "around", "brief"}
+    own |= {"signatures", "trust", "signature_secret"}
     known = {f.name for f in dataclasses.fields(Settings)}
     assert {p.name for p in cli.commands["scan"].params} - own - {"format_"} <= known
 

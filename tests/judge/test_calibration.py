@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -531,6 +532,19 @@ def test_calibrate_takes_what_can_be_read_three_times(tmp_path: Path, scans: lis
     assert len(scans) == 15
     with pytest.raises(UsageError, match="calibrate reads its source three times, and an iterator can be read once"):
         harvestdetect.calibration.calibrate(iter(prompts), settings=settings)
+
+
+def test_calibrate_says_which_of_its_three_scans_runs(tmp_path: Path, scans: list[Settings]) -> None:
+    seen: list[tuple[int, int]] = []
+
+    @contextmanager
+    def told(what: str, total: int) -> Iterator[Callable[[int], None]]:
+        assert (what, total) == ("scans", 3)
+        yield lambda count: seen.append((count, len(scans)))
+
+    source = dump(tmp_path / "dump.jsonl", 60)
+    harvestdetect.calibration.calibrate(source, settings=Settings(encoder="fast", min_accounts=12), progress=told)
+    assert seen == [(1, 1), (1, 2), (1, 3)]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--registry"], ["--no-registry"]])

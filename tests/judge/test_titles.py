@@ -191,3 +191,11 @@ def test_a_word_between_slots_is_not_quoted() -> None:
     title = title_of(material(template(None, "thoroughly through", None), texts=texts), usual())
     assert "“" not in title
     assert "stepwise" in title
+
+
+def test_the_letters_of_options_are_not_quoted() -> None:
+    options = template(None, "A.", None, "B.", None, "C.", None, "D.", None)
+    texts = tuple(f"Weigh two routes before deciding {i}. A. {i} B. no C. yes D. all" for i in range(12))
+    title = title_of(material(options, texts=texts), usual())
+    assert "without fixed wording: " in title
+    assert "“" not in title

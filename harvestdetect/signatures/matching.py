@@ -1,0 +1,443 @@
+"""Compares the signatures of other providers with a scan: which accounts send what they describe, and how far it fits.
+
+Words of templates are looked for in every text, whatever was clustered. A prompt fits if it contains enough of a
+template's shingles, each weighted by its rarity in this dump. The accounts that sent such prompts are then compared
+with the findings.
+
+Innocent people may send the same words, such as a prompt that is public. So accounts in no finding count only if the
+form of their prompts, their tempo and their list are like the campaign's as well.
+
+A profile says what prompts are about, and innocent people ask about the same. So a profile alone fits a finding at
+``review`` or above that no words explain, if it fits this one clearly better than all others. It fits a candidate that
+is no finding only if it is nearly the same, like no other candidate, and form, tempo and list are alike as well.
+
+Nothing here changes a finding, a tier or an order.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from harvestdetect.corpus.by_prompt import PromptSegments, first_rows
+from harvestdetect.data import NO_TIME, Corpus, SignatureBy, SignatureFit, Tier
+from harvestdetect.errors import SignatureError
+from harvestdetect.signatures.cells import Cells, cell_matrix, fits, shares_of, similarity
+from harvestdetect.signatures.envelope import Opened
+from harvestdetect.signatures.keys import fingerprint
+from harvestdetect.signatures.shingles import Found, find_shingles, hasher, senders_of
+from harvestdetect.signatures.traits import form_fit, form_of, list_fit, list_of, tempo_fit, tempo_of
+from harvestdetect.signatures.values import LEAST_ACCOUNTS, Hashing, SignedCampaign
+from harvestdetect.util.arrays import AnyInts, Bools, Floats, Ints, packed_pairs, unique
+from harvestdetect.util.vectors import Rows
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+__all__ = ["Compared", "Scanned", "Shared", "check_secret", "match_signatures", "rising"]
+
+FITS: Final = 0.5
+"""Weighted share of a template's shingles that a prompt must contain. Chosen."""
+LEAST_FOUND: Final = 4
+"""Fewest shingles of a template that a prompt must contain. Chosen."""
+HALF: Final = 0.5
+"""Share of a finding's members, or of the accounts that a signature fits, from which the two are the same. Chosen."""
+PROFILE_FITS: Final = 0.65
+"""Likeness of profiles from which a profile fits a finding. Chosen on tuning data."""
+SURE: Final[tuple[Tier, ...]] = ("urgent", "review")
+"""Tiers of findings that a profile alone can fit: at ``watch`` too many are innocent."""
+CLEARLY: Final = 1.1
+"""Least ratio of the likeness of a finding to that of any other finding. Chosen."""
+SAME_PROFILE: Final = 0.9
+"""Likeness of profiles from which a profile fits a candidate that is no finding. Chosen on tuning data."""
+ALONE: Final = 1.25
+"""Least ratio of the likeness of such a candidate to that of any other one. Chosen."""
+SAME_SHAPE: Final = 0.85
+"""Mean likeness of form, tempo and list of such a candidate. Chosen on tuning data: innocent groups reached 0.80."""
+ALSO_LIKE: Final = 0.05
+"""Most of the other candidates that may be as like, as a share of them. Chosen."""
+SHAPE_FITS: Final = 0.75
+"""Mean likeness of form, tempo and list from which accounts in no finding that send the words count. Chosen."""
+OVERLAP: Final = 0.1
+"""Share of common accounts from which two candidates are not compared as different ones. Chosen."""
+ORDERED_PARTS: Final = 200
+"""Parts, evenly chosen, in which the order of shingles is measured."""
+LEAST_WEIGHT: Final = 0.1
+"""Weight of a shingle that all accounts send; the rarest have the logarithm of the number of accounts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One candidate of the scan."""
+
+    campaign_id: str | None
+    """Of its finding; None if it is none."""
+    tier: Tier | None
+    accounts: AnyInts
+    """Its members, ascending."""
+    prompts: AnyInts
+    """Its prompts, ascending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """What signatures are compared with."""
+
+    corpus: Corpus
+    parts: PromptSegments
+    """Of every prompt."""
+    vectors: Rows
+    """float16[n, d], of all segments in the wording view."""
+    cells: Cells
+    candidates: Sequence[Compared]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What partners shared."""
+
+    files: tuple[Opened, ...]
+    """Signature files of issuers that the user trusts."""
+    secret: bytes | None = None
+    """The secret with which they hash, if the user has it."""
+
+
+def check_secret(shared: Shared) -> None:
+    """Checks that the hashes of all files can be computed.
+
+    Raises:
+        SignatureError: a file needs another secret than the one that is given.
+    """
+    own = "" if shared.secret is None else fingerprint(shared.secret)
+    for file in shared.files:
+        needed = file.content.hashing.secret
+        if file.content.hashing.method == "hmac-sha256" and needed != own:
+            what = f"the secret in use is {own}" if own else "none is given"
+            raise SignatureError(
+                f"{file.name} was hashed with the shared secret {needed}, and {what}; give --signature-secret with "
+                "the file that you share with the issuer"
+            )
+
+
+def match_signatures(shared: Shared, scanned: Scanned) -> tuple[SignatureFit, ...]:
+    """Every signature and group that fit.
+
+    Args:
+        shared: the files, and the secret.
+        scanned: the scan.
+
+    Returns:
+        by issuer and signature; those with findings first, the most accounts first.
+
+    Raises:
+        SignatureError: see :func:`check_secret`.
+    """
+    files, secret = shared.files, shared.secret
+    check_secret(shared)
+    dump = _Dump.of(scanned, any(fits(f.content.codebook, scanned.cells.codebook) for f in files))
+    by_hashing: dict[Hashing, list[Opened]] = {}
+    for file in files:
+        by_hashing.setdefault(file.content.hashing, []).append(file)
+    found: list[SignatureFit] = []
+    signatures: list[_One] = []
+    for hashing, own in by_hashing.items():
+        texts = _Texts.of(dump, own, hashing, secret)
+        for file in own:
+            comparable = fits(file.content.codebook, scanned.cells.codebook)
+            for campaign in file.content.campaigns:
+                signatures.append(_One(issuer=file.issuer, campaign=campaign, comparable=comparable))
+                found += _by_words(signatures[-1], texts, dump)
+    taken = {fit.campaign_id for fit in found}
+    sure = {(fit.issuer, fit.signature) for fit in found if fit.campaign_id is not None}
+    for one in signatures:
+        if (one.issuer, one.campaign.id) not in sure:
+            found += _by_profile(one, dump, taken)
+    place = {one: i for i, one in enumerate(sorted({(f.issuer, f.signature) for f in found}))}
+    return tuple(sorted(found, key=lambda f: (place[f.issuer, f.signature], f.campaign_id is None, -f.accounts)))
+
+
+# ---------------------------------------------------------------- what is searched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dump:
+    """The scan, with what all signatures need of it."""
+
+    scanned: Scanned
+    once: Bools
+    """bool[p]: which rows count."""
+    matrix: sparse.csr_matrix | None
+    """Cells of every prompt; None if no profile can be compared."""
+    usual: Floats
+    shares: tuple[Floats, ...]
+    """The shares of each candidate."""
+
+    @classmethod
+    def of(cls, scanned: Scanned, comparable: bool) -> _Dump:
+        once = first_rows(scanned.corpus.prompts)
+        matrix, usual = None, np.empty(0)
+        shares: tuple[Floats, ...] = ()
+        if comparable:
+            matrix = cell_matrix(scanned.parts, np.arange(len(once)), scanned.vectors, scanned.cells)
+            usual = shares_of(matrix[np.flatnonzero(once)])
+            shares = tuple(shares_of(matrix[one.prompts[once[one.prompts]]]) for one in scanned.candidates)
+        return cls(scanned=scanned, once=once, matrix=matrix, usual=usual, shares=shares)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Texts:
+    """Where the shingles of all signatures with one kind of hash occur."""
+
+    number: Mapping[str, int]
+    """Hash of a shingle -> its number."""
+    found: Found
+    prompt: Ints
+    """int64[m]: a prompt with a shingle; one entry for each pair, by shingle and prompt."""
+    shingle: Ints
+    """int64[m]: the shingle."""
+    weight: Floats
+    """float64[shingles]: the rarity of each shingle in the dump."""
+
+    @classmethod
+    def of(cls, dump: _Dump, files: Sequence[Opened], hashing: Hashing, secret: bytes | None) -> _Texts:
+        number: dict[str, int] = {}
+        for file in files:
+            for campaign in file.content.campaigns:
+                for template in campaign.templates:
+                    for run in template.runs:
+                        for one in run.shingles:
+                            number.setdefault(one, len(number))
+        corpus = dump.scanned.corpus
+        found = find_shingles(corpus, number, size=hashing.words, name_of=hasher(hashing, secret))
+        sent = senders_of(corpus, found)
+        users = np.bincount(unique(packed_pairs(sent.shingle, sent.account)) >> 32, minlength=len(number))
+        accounts = max(len(corpus.prompts.accounts), 1)
+        weight = np.maximum(np.log(accounts / np.maximum(users, 1)), LEAST_WEIGHT)
+        return cls(number=number, found=found, prompt=sent.prompt, shingle=sent.shingle, weight=weight)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _One:
+    """One signature."""
+
+    issuer: str
+    campaign: SignedCampaign
+    comparable: bool
+    """Whether its profile can be compared."""
+
+
+# ---------------------------------------------------------------- words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filled:
+    """The prompts that fit the templates of a signature."""
+
+    prompts: Ints
+    """int64[q], ascending."""
+    words: Floats
+    """float64[q]: the weighted share of the shingles of the template that each fits best."""
+    every: Floats
+    """float64[p]: the same for every prompt."""
+    order: float
+    """See :attr:`SignatureFit.order`."""
+    numbers: Ints
+    """All shingles of the signature, ascending."""
+
+
+def _filled(campaign: SignedCampaign, texts: _Texts, dump: _Dump) -> _Filled:
+    count = len(dump.once)
+    every, best = np.zeros(count), np.zeros(count, bool)
+    ordered, all_numbers = [], [np.empty(0, np.int64)]
+    for template in campaign.templates:
+        hashes = dict.fromkeys(one for run in template.runs for one in run.shingles)
+        if len(hashes) < LEAST_FOUND:
+            continue
+        numbers = np.array([texts.number[one] for one in hashes], np.int64)
+        mine = np.isin(texts.shingle, numbers)
+        weight = texts.weight[texts.shingle[mine]]
+        share = np.bincount(texts.prompt[mine], weight, minlength=count) / texts.weight[numbers].sum()
+        several = np.bincount(texts.prompt[mine], minlength=count) >= LEAST_FOUND
+        best |= several & (share >= FITS)
+        every = np.maximum(every, np.where(several, share, 0))
+        ordered.append(_order(numbers, texts.found))
+        all_numbers.append(numbers)
+    known = [one for one in ordered if not math.isnan(one)]
+    prompts = np.flatnonzero(best)
+    return _Filled(
+        prompts=prompts, words=every[prompts], every=every, order=float(np.mean(known)) if known else math.nan,
+        numbers=np.unique(np.concatenate(all_numbers)),
+    )  # fmt: skip
+
+
+def _order(numbers: Ints, found: Found) -> float:
+    """The share of a template's shingles that are in its order, in the parts that contain some; NaN if none does."""
+    rank = {int(number): i for i, number in enumerate(numbers)}
+    mine = np.isin(found.shingle, numbers)
+    segment, shingle, place = found.segment[mine], found.shingle[mine], found.place[mine]
+    edge = np.flatnonzero(np.diff(segment, prepend=-1, append=-1)) if len(segment) else np.zeros(1, np.int64)
+    longest = total = 0
+    steps = max(1, (len(edge) - 1) // ORDERED_PARTS)
+    for start, stop in list(zip(edge[:-1].tolist(), edge[1:].tolist(), strict=True))[::steps]:
+        if stop - start >= LEAST_FOUND:
+            by_place = np.argsort(place[start:stop], kind="stable")
+            longest += rising([rank[int(one)] for one in shingle[start:stop][by_place]])
+            total += stop - start
+    return longest / total if total else math.nan
+
+
+def rising(values: Sequence[int]) -> int:
+    """The length of the longest rising subsequence."""
+    ends: list[int] = []
+    for value in values:
+        place = bisect_left(ends, value)
+        ends[place : place + 1] = [value]
+    return len(ends)
+
+
+# ---------------------------------------------------------------- groups
+
+
+def _by_words(one: _One, texts: _Texts, dump: _Dump) -> list[SignatureFit]:
+    """What the words of one signature fit."""
+    filled = _filled(one.campaign, texts, dump)
+    account = dump.scanned.corpus.prompts.account.astype(np.int64)
+    reached = np.zeros(len(dump.scanned.corpus.prompts.accounts))
+    np.maximum.at(reached, account, filled.every)
+    fitting = np.unique(account[filled.prompts])
+    rest = np.sort(np.delete(reached, fitting))[::-1]
+    others = float(rest[LEAST_ACCOUNTS - 1]) if len(rest) >= LEAST_ACCOUNTS else 0.0
+    found = []
+    for candidate in dump.scanned.candidates:
+        if candidate.campaign_id is None:
+            continue
+        both = np.intersect1d(fitting, candidate.accounts).astype(np.int64)
+        enough = len(both) >= HALF * min(len(candidate.accounts), max(len(fitting), 1))
+        if len(both) >= LEAST_ACCOUNTS and enough:
+            found.append(_fit(one, filled, texts, dump, accounts=both, candidate=candidate, rest=others))
+    if found or len(fitting) < LEAST_ACCOUNTS:
+        return found
+    alone = _fit(one, filled, texts, dump, accounts=fitting, candidate=None, rest=others)
+    return [alone] if _shape(alone) >= SHAPE_FITS else []
+
+
+def _shape(fit: SignatureFit) -> float:
+    """The mean likeness of form, tempo and list, as far as they are known."""
+    return float(np.nanmean((fit.form, fit.tempo, fit.list_shape)))
+
+
+def _fit(
+    one: _One, filled: _Filled, texts: _Texts, dump: _Dump, *, accounts: Ints, candidate: Compared | None, rest: float
+) -> SignatureFit:
+    """A fit of words, with the other likenesses of the same prompts."""
+    corpus = dump.scanned.corpus
+    mine = np.isin(corpus.prompts.account[filled.prompts], accounts)
+    prompts = filled.prompts[mine]
+    here = np.isin(texts.prompt, prompts) & np.isin(texts.shingle, filled.numbers)
+    members: tuple[str, ...] = ()
+    if candidate is None:
+        members = tuple(corpus.prompts.accounts[int(i)].as_py() for i in accounts)
+    return _measured(
+        one, dump, prompts, by="template", candidate=candidate, accounts=len(accounts), rest=rest,
+        words=float(filled.words[mine].mean()), order=filled.order, shingles=len(filled.numbers),
+        found=len(np.unique(texts.shingle[here])), members=members,
+    )  # fmt: skip
+
+
+def _by_profile(one: _One, dump: _Dump, taken: Collection[str | None]) -> list[SignatureFit]:
+    """The group that the profile alone fits, if there is one.
+
+    Args:
+        one: the signature.
+        dump: the scan.
+        taken: findings that the words of some signature fit.
+    """
+    if not one.comparable or dump.matrix is None or not one.campaign.profile:
+        return []
+    candidates = dump.scanned.candidates
+    like = np.array([similarity(one.campaign.profile, shares, dump.usual) for shares in dump.shares])
+    known = [i for i, c in enumerate(candidates) if c.campaign_id is not None]
+    free = [i for i in known if candidates[i].campaign_id not in taken and candidates[i].tier in SURE]
+    if free:
+        best = max(free, key=lambda i: float(like[i]))
+        apart = _apart(best, candidates)
+        # without another finding to compare with, all other candidates stand in
+        rest = float(np.max(like[[i for i in apart if i in free] or apart], initial=0.0))
+        as_like = float(np.mean(like[apart] >= like[best])) if apart else 0.0
+        if like[best] >= max(PROFILE_FITS, CLEARLY * rest) and as_like <= ALSO_LIKE:
+            return [_profiled(one, dump, candidates[best], rest)]
+    members = np.unique(np.concatenate([np.empty(0, np.int64), *(candidates[i].accounts for i in known)]))
+    others = [
+        i
+        for i, c in enumerate(candidates)
+        if c.campaign_id is None and len(np.intersect1d(c.accounts, members)) < HALF * len(c.accounts)
+    ]
+    if not others:
+        return []
+    best = max(others, key=lambda i: float(like[i]))
+    rest = float(np.max(like[_apart(best, candidates)], initial=0.0))
+    if like[best] < max(SAME_PROFILE, ALONE * rest):
+        return []
+    fit = _profiled(one, dump, candidates[best], rest)
+    return [fit] if _shape(fit) >= SAME_SHAPE else []
+
+
+def _apart(chosen: int, candidates: Sequence[Compared]) -> list[int]:
+    """The candidates that share few accounts with one of them."""
+    own = candidates[chosen].accounts
+    return [
+        i
+        for i, other in enumerate(candidates)
+        if i != chosen and len(np.intersect1d(other.accounts, own)) < OVERLAP * len(other.accounts)
+    ]
+
+
+def _profiled(one: _One, dump: _Dump, candidate: Compared, rest: float) -> SignatureFit:
+    """A fit of the profile alone."""
+    names = dump.scanned.corpus.prompts.accounts
+    members = tuple(names[int(i)].as_py() for i in candidate.accounts) if candidate.campaign_id is None else ()
+    prompts = candidate.prompts[dump.once[candidate.prompts]]
+    return _measured(
+        one, dump, prompts, by="profile", candidate=candidate, accounts=len(candidate.accounts), rest=rest,
+        words=math.nan, order=math.nan, shingles=_shingles(one.campaign), found=0, members=members,
+    )  # fmt: skip
+
+
+def _shingles(campaign: SignedCampaign) -> int:
+    """The number of different shingles of a signature."""
+    return len({one for template in campaign.templates for run in template.runs for one in run.shingles})
+
+
+def _measured(
+    one: _One, dump: _Dump, prompts: AnyInts, *, by: SignatureBy, candidate: Compared | None, accounts: int,
+    rest: float, words: float, order: float, shingles: int, found: int, members: tuple[str, ...],
+) -> SignatureFit:  # fmt: skip
+    """A fit with the likeness of profile, form, tempo and list.
+
+    Many parameters because each is a field of the result that only the caller knows.
+    """
+    corpus, campaign = dump.scanned.corpus, one.campaign
+    time = corpus.prompts.time[prompts]
+    time = time[time != NO_TIME]
+    profile = math.nan
+    if one.comparable and dump.matrix is not None and campaign.profile:
+        profile = similarity(campaign.profile, shares_of(dump.matrix[prompts]), dump.usual)
+    return SignatureFit(
+        signature=campaign.id, issuer=one.issuer, by=by,
+        campaign_id=None if candidate is None else candidate.campaign_id,
+        tier=None if candidate is None else candidate.tier,
+        accounts=accounts, prompts=len(prompts), shingles=shingles, found=found, words=words, order=order,
+        profile=profile,
+        form=form_fit(campaign.form, form_of(corpus, dump.scanned.parts, prompts)),
+        tempo=tempo_fit(campaign.tempo, tempo_of(corpus, prompts)),
+        list_shape=list_fit(campaign.list, list_of(corpus, prompts)),
+        rest=rest,
+        first_seen=int(time.min()) if len(time) else None,
+        last_seen=int(time.max()) if len(time) else None,
+        members=members,
+    )  # fmt: skip
