@@ -71,7 +71,8 @@ SLOW: Final = (
     *("tests/dump/test_databases.py", "tests/cli/test_pseudonym_command.py"),
     *("tests/util/test_memory_estimate.py", "tests/engines/"),
     *("tests/signatures/", "tests/cli/test_signatures_command.py"),
-    *("tests/serve/test_browser.py", "tests/serve/test_load.py", "tests/serve/test_server.py"),
+    *("tests/serve/test_browser.py", "tests/serve/test_load.py", "tests/serve/test_search.py"),
+    "tests/serve/test_server.py",
     "tests/serve/test_screenshots.py",
     "tests/report/test_page.py::test_a_browser",
 )

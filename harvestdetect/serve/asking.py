@@ -16,8 +16,7 @@ from harvestdetect.search.seeding import MOST_SEEDS, seed_lines
 from harvestdetect.serve.actions import MAX_REASON, Show
 from harvestdetect.serve.desk import Desk
 from harvestdetect.serve.render import Answer, Visit, redirect, said
-from harvestdetect.serve.results import stamp_of
-from harvestdetect.serve.search_page import MAX_TEXT, search, words_of
+from harvestdetect.serve.search_page import MAX_TEXT, search, token_of, words_of
 from harvestdetect.serve.searching import Answered, Asked, Kind, Question
 
 __all__ = ["ask", "hide_answer", "reveal_answer", "seeds"]
@@ -99,16 +98,6 @@ def seeds(desk: Desk, visit: Visit) -> Show:
         headers={"content-disposition": 'attachment; filename="seeds.jsonl"'},
     )  # fmt: skip
     return lambda: answer
-
-
-def token_of(desk: Desk) -> object:
-    """A value that changes when the campaigns of the folder change. Only for the thread that reads."""
-    known = desk.moment().known
-    run = None if known is None else known.last_run
-    return (
-        None if desk.places.out is None else stamp_of(desk.places.out),
-        None if run is None else (run.number, run.finished),
-    )
 
 
 def _question(desk: Desk, visit: Visit) -> tuple[Question, str]:

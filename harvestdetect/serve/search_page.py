@@ -12,9 +12,10 @@ from harvestdetect.search import Found
 from harvestdetect.serve.desk import Desk, Moment
 from harvestdetect.serve.queue import Item
 from harvestdetect.serve.render import Answer, Visit, page
+from harvestdetect.serve.results import stamp_of
 from harvestdetect.serve.searching import Answered, Asked, CannotSearchError
 
-__all__ = ["MAX_TEXT", "search", "words_of"]
+__all__ = ["MAX_TEXT", "search", "token_of", "words_of"]
 
 MAX_TEXT: Final = 20_000
 """Characters of the longest text that the page takes; the command takes longer ones."""
@@ -34,6 +35,9 @@ _NEAR: Final[Mapping[str, str]] = {
     "wording": "near in wording", "exact": "the same as the text", "meaning": "near in meaning",
 }  # fmt: skip
 """How texts were compared -> what the prompts are."""
+
+_OLDER: Final = "there is a newer scan since this was asked; ask again for its campaigns"
+"""Note on an answer that was given before the last scan."""
 
 
 def search(desk: Desk, visit: Visit, *, problem: str = "", status: int = 200) -> Answer:
@@ -85,6 +89,16 @@ def words_of(desk: Desk, item: Item) -> list[tuple[str, str]]:
     return [(f"T{number}", text) for number, text in enumerate(texts, start=1)][:TEMPLATES]
 
 
+def token_of(desk: Desk) -> object:
+    """A value that changes when the campaigns of the folder change. Only for the thread that reads."""
+    known = desk.moment().known
+    run = None if known is None else known.last_run
+    return (
+        None if desk.places.out is None else stamp_of(desk.places.out),
+        None if run is None else (run.number, run.finished),
+    )
+
+
 def _outcome(visit: Visit, asked: Asked) -> tuple[Answered | None, str, str]:
     """The answer to a question, or why there is none, and the command that helps."""
     if asked.answer.cancelled():
@@ -126,7 +140,7 @@ def _shown(desk: Desk, moment: Moment, asked: Asked, answered: Answered) -> dict
     left = found.account_count - len(found.accounts)
     return {
         "head": _head(asked, found),
-        "notes": answered.notes,
+        "notes": (*answered.notes, *((_OLDER,) if asked.token != token_of(desk) else ())),
         "compared": question.kind == "text",
         "campaigns": [{"c": one, **_campaign(desk, moment, one.campaign_id)} for one in found.campaigns],
         "accounts": [

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from harvestdetect.errors import CacheError, InputError, UsageError
-from harvestdetect.search import open_search
+from harvestdetect.search import is_current, is_made, open_search
 from harvestdetect.search.index import Strings, open_vectors, write_vectors
 from harvestdetect.search.tags import digits_of, is_tag, matching, tag_digests
 from harvestdetect.state.work_folder import erase_work
@@ -56,6 +56,20 @@ def test_a_search_that_is_killed_leaves_no_index(
     with open_search(place.out, work=work) as search:
         assert search.nearest(worlds.TWICE).hits[0].exact
     assert [path.suffix for path in (work / SEARCH).glob("*")] == [""]
+
+
+def test_an_index_that_may_not_be_made_is_missing(place: Place, work: Path) -> None:
+    assert not is_made(place.out, work=work)
+    with pytest.raises(InputError, match="has no search index"):
+        open_search(place.out, work=work, make=False)
+    assert not (work / SEARCH).exists() or not list((work / SEARCH).iterdir())
+    with open_search(place.out, work=work) as search:
+        assert is_made(place.out, work=work)
+        assert is_current(search)
+        remove_indexes(work)
+        assert not is_current(search)
+        open_search(place.out, work=work).close()
+        assert not is_current(search), "another index is at its place"
 
 
 @pytest.mark.parametrize("name", ["text_data.npy", "wording.faiss", "about.json"])

@@ -318,6 +318,16 @@ def test_an_answer_goes_with_its_index(ann: Client, place: Path) -> None:
     assert "of 24 accounts" in asked(ann, text=NEAR).text, "it is made again"
 
 
+def test_an_answer_before_a_newer_scan_says_so(ann: Client, place: Path) -> None:
+    assert "a newer scan" not in asked(ann, text=NEAR).text
+    (place / "out" / "campaigns.jsonl").write_text("")
+    assert "there is a newer scan since this was asked" in ann.get("/search").text
+    page = asked(ann, text=NEAR)
+    assert "a newer scan since" not in page.text
+    assert "of 24 accounts are near" in page.text
+    assert "By campaign" not in page.text, "the newer scan found none"
+
+
 def test_a_folder_that_cannot_be_searched_says_what_helps(tmp_path: Path, place: Path) -> None:
     out = written(make_detection(make_finding("c-0000000001")), tmp_path / "plain")
     with running(out) as server:
