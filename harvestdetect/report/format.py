@@ -158,13 +158,19 @@ def probability(value: float | None, *, least: float = UNTESTED) -> str:
     if value is None or math.isnan(value):
         return "–"
     likely, small = value > 0.5, min(value, 1 - value)
-    if small < max(least, 0.01):
-        bound = next((b for b in _BOUNDS if b >= max(small, least)), _BOUNDS[-1])
+    # a bound is said for all that is beyond the finest one, so that a surer value never sounds less sure
+    if small < _bound(max(least, 0.01)):
+        bound = _bound(max(small, least))
         return f"over {100 * (1 - bound):g} %" if likely else f"under 1 in {1 / bound:,.0f}"
     if small >= 0.1:
         return f"about {5 * round(value * 20)} %"
     one_in = min(_ONE_IN, key=lambda n: abs(math.log(n * small)))
     return f"about {100 - 100 / one_in:.0f} %" if likely else f"about 1 in {one_in}"
+
+
+def _bound(small: float) -> float:
+    """The smallest of the bounds that is no smaller than a probability, or the largest one."""
+    return next((bound for bound in _BOUNDS if bound >= small), _BOUNDS[-1])
 
 
 def least_claimed(ledger: Mapping[str, Any]) -> float:

@@ -30,7 +30,7 @@ def test_results_of_an_earlier_scan_are_not_read(run: Run, tmp_path: Path) -> No
     assert (first.code, first.err) == (0, "")
     done = run("scan", tmp_path, "--out", tmp_path / "out")
     assert done.code == 0
-    assert f"note: skipped 9 files in {tmp_path}/out that an earlier scan wrote\n" in done.err
+    assert f"note: skipped 10 files in {tmp_path}/out that an earlier scan wrote\n" in done.err
     assert [f["name"] for f in json.loads((tmp_path / "out" / "run.json").read_text())["files"]] == [str(dump)]
     done = run("scan", tmp_path / "out", "--out", tmp_path / "out")
     assert done.code == 2

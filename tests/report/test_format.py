@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvestdetect.data import (
@@ -121,6 +121,8 @@ def test_a_probability_in_words_claims_no_more_than_it_may(value: float, held_ou
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(2, 10**6))
+@example(0.977, 0.988, 50)
+@example(0.332, 0.338, 3)
 def test_probabilities_in_words_keep_their_order(one: float, other: float, held_out: int) -> None:
     least = least_claimed({"held_out": held_out})
     low, high = (as_number(probability(p, least=least)) for p in sorted((one, other)))
