@@ -19,7 +19,7 @@ from harvestdetect.serve.searching import Searcher
 from harvestdetect.store.models import SEARCH, remove_indexes
 from tests.report.making import HOSTILE, make_detection, make_finding
 from tests.search import worlds
-from tests.serve.running import Client, Reply, Server, running, until, written
+from tests.serve.running import Client, Reply, Server, running, state_of, until, written
 from tests.serve.test_pages import Elements
 
 NEAR = (
@@ -335,6 +335,11 @@ def test_a_folder_that_cannot_be_searched_says_what_helps(tmp_path: Path, place:
         for page in (ann.get("/search"), asked(ann, text="x y z")):
             assert f"harvestdetect scan DUMP --out {out} --work WORK" in page.text
             assert 'role="alert"' in page.text
+    state = state_of(make_detection(make_finding("c-0000000001")), tmp_path / "state")
+    with running(state) as server:
+        page = asked(server.client(), kind="account", text="user0")
+        assert "Nothing was searched" in page.text
+        assert f"{state}" in page.text
     with running(place / "out", work=place / "gone") as server:
         ann = server.client()
         assert "is not there" in ann.get("/search").text
