@@ -229,7 +229,7 @@ def changes(judgement: Judgement, *, fdr: float) -> tuple[str, ...]:
 
 
 def _named(tier: Tier | None) -> str:
-    return {None: "no finding", "urgent": "urgent", "review": "for review", "watch": "to watch"}[tier]
+    return {None: "no finding", "urgent": "urgent", "review": "at review", "watch": "at watch"}[tier]
 
 
 def what_if(judgements: Sequence[Judgement], *, ledger: Ledger, fdr: float) -> tuple[Cut, ...]:

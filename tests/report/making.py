@@ -157,7 +157,7 @@ def make_finding(campaign_id: str = "c-1", **changes: Any) -> Finding:
             SharedValue(field="ip", value="203.0.113.*", members=12, known=20, accounts=14, population=640),
             SharedValue(field=HOSTILE, value=HOSTILE, members=0, known=0, accounts=0, population=0),
         ),
-        "changes": ("It would be for review at a false-discovery rate below 0.0002.", HOSTILE),
+        "changes": ("It would be at review at a false-discovery rate below 0.0002.", HOSTILE),
     }
     return Finding(**{**values, **changes})
 

@@ -87,7 +87,7 @@ def test_campaigns_have_the_fields_of_the_contract(detection: Detection) -> None
         },
         {"field": HOSTILE, "value": HOSTILE, "members": 0, "known": 0, "accounts": 0, "population": 0, "tag": ""},
     ]
-    assert first["changes"] == ["It would be for review at a false-discovery rate below 0.0002.", HOSTILE]
+    assert first["changes"] == ["It would be at review at a false-discovery rate below 0.0002.", HOSTILE]
     assert (second["shared_values"], second["changes"]) == ([], [])
     assert (second["first_seen"], second["last_seen"], second["orgs"]) == (None, None, None)
 

@@ -186,7 +186,7 @@ def test_page_explains_a_finding(detection: Detection) -> None:
     assert "address 203.0.113.* 12 of 20 60 % 14 of 640 2 %" in text
     assert "0 of 0 0 of 0" in text
     assert text.count("What would change this") == 1
-    assert "It would be for review at a false-discovery rate below 0.0002." in text
+    assert "It would be at review at a false-discovery rate below 0.0002." in text
 
 
 def test_page_says_how_a_finding_was_found() -> None:
