@@ -77,6 +77,8 @@ class Standing:
     """The current verdict in words; empty if there is none."""
     notes: tuple[str, ...] = ()
     """Sentences about campaigns that were merged into it or that it was split from."""
+    fresh: bool = True
+    """Whether this run gave the status its reason. False: an earlier run did, and nothing has changed since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

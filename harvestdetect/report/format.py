@@ -257,10 +257,14 @@ def _power(value: float) -> str:
 
 def standing_line(standing: Standing) -> str:
     """What a state knows of the campaign of a finding, as one line."""
-    parts = [
-        standing.status if standing.status == "new" else f"{standing.status}, known since {day(standing.detected)}"
-    ]
-    if standing.status != "new" and standing.new_accounts:
+    known = f"known since {day(standing.detected)}"
+    if standing.status == "quiet":
+        parts = [f"quiet, {known}"]
+    elif standing.fresh:
+        parts = [standing.status if standing.status == "new" else f"{standing.status}, {known}"]
+    else:
+        parts = [known, "not active since the last run"]
+    if (standing.status != "new" or not standing.fresh) and standing.new_accounts:
         parts.append(plural(standing.new_accounts, "new account"))
     line = "; ".join(parts).capitalize() + "."
     return " ".join([line, *standing.notes, *([standing.verdict] if standing.verdict else [])])

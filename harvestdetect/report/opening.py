@@ -18,7 +18,7 @@ TOP: Final = 5
 NO_READING: Final = "no innocent explanation fits"
 """Name of the group of findings at watch that no innocent explanation fits."""
 _STATUS: Final = {
-    "new": "new since the last run",
+    "new": "found for the first time",
     "growing": "growing",
     "back": "back after a pause",
     "quiet": "gone quiet",
@@ -39,7 +39,7 @@ class Row:
     why: str
     """The kinds of evidence that carry weight."""
     status: str
-    """What the state knows about it; empty without a state."""
+    """What changed in this run; empty if nothing did, and without a state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Opening:
     """The first page."""
 
     news: tuple[News, ...]
-    """Empty for a scan without a state."""
+    """Empty for a scan without a state, and if nothing changed."""
     top: tuple[Row, ...]
     """The strongest findings at urgent and review; at watch if there are no others."""
     todo: tuple[Todo, ...]
@@ -96,7 +96,7 @@ def opening(detection: Detection) -> Opening:
         news=tuple(
             News(status=status, words=_STATUS[status], rows=found)
             for status in get_args(Status)
-            if (found := tuple(r for r in rows if r.finding.standing and r.finding.standing.status == status))
+            if (found := tuple(r for r in rows if _has_news(r.finding, status)))
         ),
         top=tuple((strong or rows)[:TOP]),
         todo=tuple(_todo(tier, of) for tier in TIERS if (of := [r for r in rows if r.finding.tier == tier])),
@@ -112,6 +112,11 @@ def watch_groups(rows: Sequence[Row]) -> tuple[Group, ...]:
             found[innocent_reading(row.finding) or NO_READING].append(row)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(Group(reading=reading, rows=tuple(group)) for reading, group in ordered)
+
+
+def _has_news(finding: Finding, status: Status) -> bool:
+    """Whether this run gave a finding the status."""
+    return finding.standing is not None and finding.standing.fresh and finding.standing.status == status
 
 
 def _todo(tier: Tier, rows: Sequence[Row]) -> Todo:
@@ -132,5 +137,5 @@ def _row(finding: Finding, number: int, least: float) -> Row:
         title=finding.title or finding.summary,
         facts=", ".join(facts),
         why=", ".join(finding.families) or "none by itself",
-        status=_STATUS[standing.status] if standing else "",
+        status=_STATUS[standing.status] if standing and standing.fresh else "",
     )

@@ -113,6 +113,7 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
         standing = Standing(
             status=change.status, detected=now if row is None else row["detected"], new_accounts=change.new_accounts,
             verdict="" if verdict is None else verdict.sentence, notes=_notes(campaign, split_from, matched.merged),
+            fresh=_is_fresh(change, row),
         )  # fmt: skip
         findings.append(_limited(replace(finding, campaign_id=campaign, standing=standing), verdict))
     left = [one for name, one in known.items() if name not in matched.merged and name not in set(ids)]
@@ -248,6 +249,20 @@ def _change(
         summary=finding.summary, grown=figures is not None and finding.accounts >= GROWN * figures["mark"],
         found=True, suppressed=suppressed, targets=finding.capability_targets, excerpt=excerpt,
     )  # fmt: skip
+
+
+def _is_fresh(change: Change, before: sqlite3.Row | None) -> bool:
+    """Whether the status of a campaign has its reason in this run: it is new, sends more, or has gone quiet.
+
+    Args:
+        change: of the run.
+        before: row of the campaign; None if it is new.
+    """
+    if before is None:
+        return True
+    if change.status == "quiet":
+        return bool(before["status"] != "quiet")
+    return _is_later(change.active, json.loads(before["finding"])["active"])
 
 
 def _change_of_absent(

@@ -12,7 +12,7 @@ import pytest
 from harvestdetect import report
 from harvestdetect.data import PROMPT_COLUMNS, BenignExplanation, Detection, Finding, SharedValue, Standing, Status
 from harvestdetect.errors import InputError
-from harvestdetect.report.format import by_priority
+from harvestdetect.report.format import by_priority, day
 from harvestdetect.report.next_steps import next_steps
 from harvestdetect.report.opening import NO_READING, opening
 from harvestdetect.util.escape import INVISIBLE
@@ -59,10 +59,20 @@ def test_the_opening_says_what_is_new_growing_and_quiet() -> None:
     first = opening(make_detection(*found))
     assert [(one.status, len(one.rows)) for one in first.news] == [("new", 2), ("growing", 1), ("quiet", 1)]
     text = text_of(report.html_report(make_detection(*found)))
-    assert "Since the last run 2 new since the last run urgent It is new" in text
+    assert "New and changed in this run 2 found for the first time urgent It is new" in text
     assert "1 gone quiet" in text
     assert opening(make_detection(make_finding())).news == ()
-    assert "Since the last run" not in text_of(report.html_report(make_detection(make_finding())))
+    assert "New and changed" not in text_of(report.html_report(make_detection(make_finding())))
+
+
+def test_what_an_earlier_run_found_is_no_news() -> None:
+    known = dataclasses.replace(standing("new"), fresh=False, new_accounts=0)
+    old = make_detection(make_finding(standing=known))
+    assert opening(old).news == ()
+    assert opening(old).top[0].status == ""
+    text = text_of(report.html_report(old))
+    assert f"Known since {day(T0)}; not active since the last run." in text
+    assert "found for the first time" not in text
 
 
 def test_findings_at_watch_are_folded_by_the_innocent_explanation_that_fits_best() -> None:

@@ -190,6 +190,21 @@ def test_a_campaign_keeps_its_id_while_its_accounts_are_replaced(
     assert sum(d.prompts for d in state.history(identity)) >= 7 * 16 * 3 * 0.9
 
 
+def test_a_campaign_is_news_only_in_the_run_that_found_it(
+    state: State, days: Callable[[str, int], Path], cached: Settings
+) -> None:
+    state.scan([days("one", 0)], settings=cached, now=now(0))
+    first = state.scan([days("one", 1)], settings=cached, now=now(1))
+    again = state.scan([days("one", 1)], settings=cached, now=now(1))
+    known = {f.campaign_id for f in first.detection.findings}
+    assert known
+    found = {f.campaign_id: f.standing for f in again.detection.findings}
+    assert known <= set(found)
+    assert all(standing is not None and not standing.fresh for name, standing in found.items() if name in known)
+    more = state.scan([days("one", 2)], settings=cached, now=now(2))
+    assert any(f.standing is not None and f.standing.fresh for f in more.detection.findings)
+
+
 @given(data=st.data())
 def test_matching_does_not_depend_on_order(data: st.DataObject) -> None:
     accounts = st.frozensets(st.sampled_from([f"a{i}" for i in range(14)]), min_size=1)
