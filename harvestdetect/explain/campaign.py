@@ -25,7 +25,7 @@ from harvestdetect.judge.triage import LEAST_CUT, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
 from harvestdetect.report.ledger import bits
 
-__all__ = ["explain_campaign", "least_of", "named", "setting", "shortfall"]
+__all__ = ["explain_campaign", "least_of", "named", "setting", "shortfall", "would_be"]
 
 LOOSEST: Final = 0.5
 """Largest false-discovery rate at which a change is mentioned: beyond, innocence is the likelier. Chosen."""
@@ -296,7 +296,7 @@ def _by_rate(candidate: Candidate, fdr: float) -> list[Change]:
             now=fdr,
             needed=needed,
             tier=tier,
-            sentence=f"At a false-discovery rate {at} (the scan used {fdr:g}) it would be {named(tier)}.",
+            sentence=f"At a false-discovery rate {at} (the scan used {fdr:g}) it would be {would_be(tier)}.",
         )
         for at, needed, tier in (*up, *reversed(down))
     ]
@@ -311,7 +311,7 @@ def _by_family(candidate: Candidate, fdr: float) -> list[Change]:
             found.append(
                 Change(
                     kind="family", name=result.family, now=result.bits, needed=None, tier=tier,
-                    sentence=f"Without the {bits(result.bits)} bits of {result.family} it would be {named(tier)}.",
+                    sentence=f"Without the {bits(result.bits)} bits of {result.family} it would be {would_be(tier)}.",
                 )
             )  # fmt: skip
     return found
@@ -328,7 +328,7 @@ def _by_reading(candidate: Candidate, fdr: float) -> list[Change]:
             found.append(
                 Change(
                     kind="benign", name=reading.name, now=reading.statistic, needed=None, tier=tier,
-                    sentence=f"Without this reading ({bits(reading.bits)} bits) it would be {named(tier)}: "
+                    sentence=f"Without this reading ({bits(reading.bits)} bits) it would be {would_be(tier)}: "
                     f"{reading.name}. {reading.sentence}",
                 )
             )  # fmt: skip
@@ -346,7 +346,7 @@ def _by_rule(candidate: Candidate) -> list[Change]:
                 Change(
                     kind="benign", name=rule.name, now=rule.statistic, needed=None, tier=tier,
                     sentence=f"Capped at {rule.caps} by: {rule.name}. {rule.sentence} Without it, it would be "
-                    f"{named(tier)}.",
+                    f"{would_be(tier)}.",
                 )
             )  # fmt: skip
     return found
@@ -358,6 +358,11 @@ def _missing(scan: Scan, candidate: Candidate) -> tuple[str, ...]:
     if scan.complete or row is None:
         return tuple(name for name in candidate.missing if name in _FIELDS)
     return tuple(name for name, lacks in (("timestamp", not row.days), ("org", row.orgs is None)) if lacks)
+
+
+def would_be(tier: Tier | None) -> str:
+    """The tier after ``it would be``."""
+    return f"at {tier}" if tier in ("review", "watch") else named(tier)
 
 
 def named(tier: Tier | None) -> str:

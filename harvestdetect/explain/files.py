@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +12,14 @@ import msgspec
 import numpy as np
 
 from harvestdetect.data import (
+    TIERS,
     BenignExplanation,
     Candidate,
     Evidence,
     Family,
     FamilyResult,
     LedgerRow,
+    RateStep,
     Template,
     Tier,
     Way,
@@ -124,7 +126,10 @@ def read_scan(out: Path) -> Scan:
             f"{CANDIDATES} is not there (an older scan wrote this folder; scan again to have it): accounts that were "
             "not taken, candidates that became no finding and tiers at other rates are not known"
         )
-    candidates = {identity: kept.get(identity) or _candidate_of(row) for identity, row in found.items()}
+    candidates = {
+        identity: _with_verdict(kept[identity], row) if identity in kept else _candidate_of(row)
+        for identity, row in found.items()
+    }
     candidates |= {identity: c for identity, c in kept.items() if identity not in found}
     if any(not candidate.ledger for candidate in candidates.values()):
         missing.append(
@@ -139,6 +144,28 @@ def read_scan(out: Path) -> Scan:
         run=_run(out / "run.json", missing),
         complete=complete,
         missing=tuple(missing),
+    )
+
+
+def _with_verdict(candidate: Candidate, row: FoundCampaign) -> Candidate:
+    """The candidate with the benign verdict that holds its finding down.
+
+    ``candidates.jsonl`` has what the evidence gave; only ``campaigns.jsonl`` has the verdict.
+    """
+    held = {b.id for b in candidate.benign_explanations}
+    verdict = next((b for b in row.benign_explanations if b.id == "verdict" and b.id not in held), None)
+    if verdict is None or verdict.caps is None:
+        return candidate
+    steps: list[RateStep] = []
+    for step in candidate.steps:
+        tier = step.tier and max(step.tier, verdict.caps, key=TIERS.index)
+        if not steps or steps[-1].tier != tier:
+            steps.append(replace(step, tier=tier))
+    return replace(
+        candidate,
+        benign_explanations=(*candidate.benign_explanations, verdict),
+        capped_by=(*candidate.capped_by, verdict.name),
+        steps=tuple(steps),
     )
 
 

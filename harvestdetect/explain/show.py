@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harvestdetect.explain.campaign import named
+from harvestdetect.explain.campaign import named, would_be
 from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, Spread
 from harvestdetect.report.format import (
     count,
@@ -160,7 +160,7 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
     if found := found_because(e.ways):
         page.item(found)
     if e.capped_by and e.uncapped != e.tier:
-        page.item(f"By its evidence alone it would be {named(e.uncapped)}; capped by: {'; '.join(e.capped_by)}.")
+        page.item(f"By its evidence alone it would be {would_be(e.uncapped)}; capped by: {'; '.join(e.capped_by)}.")
 
     page.heading("Why these")
     evidence = [m for family in e.families for m in family.measures]

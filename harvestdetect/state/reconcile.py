@@ -332,4 +332,15 @@ def _limited(finding: Finding, verdict: Verdict | None) -> Finding:
     reading = BenignExplanation(
         id="verdict", name="verdict", verdict="fits", statistic=None, sentence=verdict.sentence, caps="watch"
     )
-    return replace(finding, tier="watch", benign_explanations=(*finding.benign_explanations, reading))
+    limited = replace(finding, tier="watch", benign_explanations=(*finding.benign_explanations, reading))
+    return replace(limited, changes=_changes_under_verdict(finding))
+
+
+def _changes_under_verdict(finding: Finding) -> tuple[str, ...]:
+    """What would change the tier of a finding that a benign verdict holds at watch.
+
+    No other rate or rule lifts it, so only the rates at which it would be no finding stay.
+    """
+    without = {"urgent": "urgent", "review": "at review", "watch": ""}[finding.tier]
+    lifted = (f"It would be {without} without the verdict.",) if without else ()
+    return (*lifted, *(change for change in finding.changes if change.startswith("It would be no finding")))

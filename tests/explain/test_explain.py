@@ -336,7 +336,7 @@ def account_of(folder: Path, target: str) -> AccountExplanation:
 def test_why_these(out: Path) -> None:
     shown = text(out, FIRST)
     assert shown.startswith(f"watch {FIRST} 4 accounts 40 prompts probability about 90 %")
-    assert "By its evidence alone it would be review; capped by: " + SCAFFOLD in shown
+    assert "By its evidence alone it would be at review; capped by: " + SCAFFOLD in shown
     assert "Found because its texts are alike." in shown
     assert "One bit: campaigns look like this twice as often as innocent groups." in shown
     rows = [
@@ -381,7 +381,7 @@ def test_what_would_change_it(out: Path) -> None:
     shown = text(out, FIRST)
     assert "At a false-discovery rate below 0.020 (the scan used 0.2) it would be no finding." in shown
     assert "Without the +5.2 bits of structure it would be no finding." in shown
-    assert f"Capped at watch by: {SCAFFOLD}. It is known. Without it, it would be review." in shown
+    assert f"Capped at watch by: {SCAFFOLD}. It is known. Without it, it would be at review." in shown
     assert "Without this reading (−2.8 bits) it would be" not in shown, "the hard rule holds it at watch either way"
     assert "Most of its prompts lack ip: addresses would show shared networks" in shown
     assert "Most of its prompts lack created_at: sign-up times" in shown
@@ -395,6 +395,30 @@ def test_what_would_change_it(out: Path) -> None:
     assert [(c.needed, c.tier) for c in campaign_of(out, LOOSE).changes if c.kind == "rate"] == [(0.2, None)]
 
 
+def test_a_benign_verdict_is_named_and_caps_what_would_be(out: Path) -> None:
+    file, said = out / "campaigns.jsonl", "ann judged it benign on 2026-03-01."
+    reading = {
+        "id": "verdict", "name": "verdict", "verdict": "fits", "statistic": None, "sentence": said, "caps": "watch",
+    }  # fmt: skip
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for row in rows:
+        if row["campaign_id"] == SECOND:
+            row["tier"] = "watch"
+            row["benign_explanations"].append(reading)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = [json.loads(line) for line in (out / CANDIDATES).read_text().splitlines()]
+    lines[0]["tier"] = "watch"
+    (out / CANDIDATES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    held = campaign_of(out, SECOND)
+    assert (held.tier, held.uncapped, held.capped_by) == ("watch", "urgent", ("verdict",))
+    shown = text(out, SECOND)
+    assert "By its evidence alone it would be urgent; capped by: verdict." in shown
+    assert f"Capped at watch by: verdict. {said} Without it, it would be urgent." in shown
+    assert [c.tier for c in held.changes if c.kind == "family"] == []
+    assert [c.tier for c in held.changes if c.kind == "rate"] == []
+    assert "would be at watch" not in shown, "it is"
+
+
 def test_an_innocent_reading_that_decides_is_told(out: Path) -> None:
     reading = BenignExplanation(
         id="passed_on", name=VIRAL, verdict="fits", statistic=0.8, sentence="80% are copies.", bits=-3.0
@@ -404,7 +428,7 @@ def test_an_innocent_reading_that_decides_is_told(out: Path) -> None:
     (change,) = (c for c in campaign_of(out, FIRST).changes if c.kind == "benign")
     assert change.tier == "review"
     assert change.sentence == (
-        f"Without this reading (−3.0 bits) it would be review: {VIRAL}. 80% are copies."
+        f"Without this reading (−3.0 bits) it would be at review: {VIRAL}. 80% are copies."
     )  # fmt: skip
 
 
@@ -433,7 +457,7 @@ def test_two_rules_that_cap(out: Path) -> None:
     write_candidates(out, [make_candidate(benign_explanations=(fits, other)), loose_candidate()])
     held = [c for c in campaign_of(out, FIRST).changes if c.kind == "benign"]
     assert [c.tier for c in held] == ["watch", "watch"]
-    assert all(c.sentence.endswith("Without it, it would be watch.") for c in held)
+    assert all(c.sentence.endswith("Without it, it would be at watch.") for c in held)
 
 
 def test_a_candidate_that_became_no_finding(out: Path) -> None:

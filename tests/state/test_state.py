@@ -318,6 +318,9 @@ def test_a_benign_verdict_holds_a_campaign_down_until_it_expires(
     assert finding.standing is not None
     assert "ann judged it benign" in finding.standing.verdict
     assert finding.benign_explanations[-1].sentence == finding.standing.verdict
+    without = "urgent" if campaign.tier == "urgent" else "at review"
+    assert finding.changes[0] == f"It would be {without} without the verdict."
+    assert all(change.startswith("It would be no finding") for change in finding.changes[1:])
     run = state.scan([days("one", 4)], settings=cached, now=now(5))
     (finding,) = [f for f in run.detection.findings if f.campaign_id == campaign.campaign_id]
     assert finding.tier != "watch"
