@@ -261,6 +261,9 @@ def expected_false(judgements: Sequence[Judgement], *, ledger: Ledger, fdr: floa
     By their ledgers so many of the scan's candidates are innocent. Of the innocent candidates that the ledger was
     tested on, none of which it was fitted on, such a share was at the tier. One more is counted than was seen.
 
+    The probabilities of innocence of the findings at the tier add up to a second estimate. The test knows too few
+    candidates at the tier to contradict the probability that a finding states, so the larger estimate counts.
+
     Args:
         judgements: of all candidates of a scan, those without a tier included.
         ledger: with its held-out innocent candidates.
@@ -272,4 +275,10 @@ def expected_false(judgements: Sequence[Judgement], *, ledger: Ledger, fdr: floa
     innocent = sum(1 - j.probability for j in judgements)
     seen = [tier_of_reach(reach, fdr) for reach in ledger.held_out]
     count = ledger.held_out_count
-    return {t: innocent * (seen.count(t) + 1) / (count + 1) if count else math.nan for t in TIERS}
+    if not count:
+        return dict.fromkeys(TIERS, math.nan)
+    stated = dict.fromkeys(TIERS, 0.0)
+    for one in judgements:
+        if tier := tier_at(one, fdr):
+            stated[tier] += 1 - one.probability
+    return {t: max(innocent * (seen.count(t) + 1) / (count + 1), stated[t]) for t in TIERS}

@@ -324,16 +324,23 @@ def test_what_if_counts_what_judging_again_would_give(candidates: Any, fdr: floa
 # ---------------------------------------------------------------- expected false findings
 
 
-def test_expected_false_is_the_share_of_held_out_innocents_at_the_tier() -> None:
+def test_expected_false_is_the_share_of_held_out_innocents_at_the_tier_or_what_is_stated() -> None:
     ledger = ledger_of(
         held_out=((0.5, 0.05, 0.01), (math.inf, 0.15, 0.04), (math.inf, math.inf, 0.19)), held_out_count=99
     )
     candidates = judged({"text": 0.0}, {"text": 0.0}, {"text": bits_of(0.25)})
     found = expected_false(candidates, ledger=ledger, fdr=FDR)
-    assert found == pytest.approx({"urgent": 1.25 * 1 / 100, "review": 1.25 * 3 / 100, "watch": 1.25 * 2 / 100})
+    assert found == pytest.approx({"urgent": 1.25 * 1 / 100, "review": 1.25 * 3 / 100, "watch": 0.25})
     stricter = expected_false(candidates, ledger=ledger, fdr=0.02)
     assert stricter == pytest.approx({"urgent": 1.25 / 100, "review": 1.25 / 100, "watch": 1.25 * 2 / 100})
     assert expected_false([], ledger=ledger, fdr=FDR) == {"urgent": 0.0, "review": 0.0, "watch": 0.0}
+
+
+def test_no_fewer_false_findings_are_expected_than_their_probabilities_say() -> None:
+    ledger = ledger_of(held_out=((math.inf, math.inf, 0.19),), held_out_count=999)
+    (one,) = candidates = judged({"structure": bits_of(0.2) + 1e-6})
+    assert one.tier == "review"
+    assert expected_false(candidates, ledger=ledger, fdr=FDR)["review"] == pytest.approx(1 - one.probability)
 
 
 def test_without_held_out_innocents_nothing_is_expected() -> None:
