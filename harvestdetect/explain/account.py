@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from harvestdetect.campaign.membership import MIN_MEMBERSHIP
 from harvestdetect.data import TIERS, Candidate, Outside
 from harvestdetect.errors import UsageError
-from harvestdetect.explain.campaign import least_of, named, shortfall
+from harvestdetect.explain.campaign import least_of, left_out, named, shortfall
 from harvestdetect.explain.files import MemberRow, Scan, prompts_of, prompts_seen
 from harvestdetect.explain.values import AccountExplanation, Change, Place, TemplateView
 from harvestdetect.judge.candidates import SEEN, excerpt_of
@@ -142,6 +142,8 @@ def _near_by(candidate: Candidate, account: Outside, role: Literal["candidate", 
     else:
         name, now, needed = "membership", account.membership, MIN_MEMBERSHIP
         sentence = f"It would be a member from a membership of {MIN_MEMBERSHIP:g} on; it is {account.membership:.2f}."
+        if why := left_out(account):
+            needed, sentence = None, f"{why[0].upper()}{why[1:]}."
     return Place(
         campaign_id=candidate.campaign_id,
         tier=candidate.tier,

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, Near, Tier
+from harvestdetect.campaign.membership import MIN_MEMBERSHIP
+from harvestdetect.data import TIERS, BenignExplanation, Candidate, Family, Near, Outside, Tier
 from harvestdetect.explain.files import FoundCampaign, MemberRow, Scan
 from harvestdetect.explain.values import (
     CampaignExplanation,
@@ -25,7 +26,7 @@ from harvestdetect.judge.triage import LEAST_CUT, tier_of
 from harvestdetect.report.format import least_claimed, number, p_value, percent, plural, probability
 from harvestdetect.report.ledger import bits
 
-__all__ = ["explain_campaign", "least_of", "named", "setting", "shortfall", "would_be"]
+__all__ = ["explain_campaign", "least_of", "left_out", "named", "setting", "shortfall", "would_be"]
 
 LOOSEST: Final = 0.5
 """Largest false-discovery rate at which a change is mentioned: beyond, innocence is the likelier. Chosen."""
@@ -229,6 +230,17 @@ def _why_apart(near: Near) -> str:
         f"{shared}, {chance} (log p {near.log_p:.1f}): more than chance, but no link between their texts remained, or "
         "accounts that use one of them only were separated."
     )
+
+
+def left_out(account: Outside) -> str:
+    """Why an account is no member whose prompts of the candidate alone would make it one; empty for any other account.
+
+    Its membership is then that of these prompts: it was left out before its own evidence was weighed.
+    """
+    if account.membership < MIN_MEMBERSHIP:
+        return ""
+    few = "it sent only one of them, or " if account.hits == 1 else ""
+    return f"these prompts alone would make it a member; it is none because {few}its other prompts are of another group"
 
 
 def shortfall(candidate: Candidate, *, least: float) -> str:

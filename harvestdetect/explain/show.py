@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from harvestdetect.explain.campaign import named, would_be
+from harvestdetect.explain.campaign import left_out, named, would_be
 from harvestdetect.explain.values import AccountExplanation, CampaignExplanation, Spread
 from harvestdetect.report.format import (
     count,
@@ -260,7 +260,8 @@ def _show_outside(page: _Page, e: CampaignExplanation) -> None:
         return
     page.item(f"not taken as members, though they sent some of its texts: {plural(e.outside_count, 'account')}")
     for account in e.outside[:SHOWN]:
-        page.item(f"{_id(account.account)}  membership {account.membership:.2f}: {account.why}", indent=4)
+        why = "; ".join(filter(None, (account.why, left_out(account))))
+        page.item(f"{_id(account.account)}  membership {account.membership:.2f}: {why}", indent=4)
     if e.outside_count > min(len(e.outside), SHOWN):
         page.line(f"… and {count(e.outside_count - min(len(e.outside), SHOWN))} more", indent=4, style="dim")
 

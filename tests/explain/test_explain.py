@@ -686,6 +686,17 @@ def test_a_near_member(out: Path) -> None:
     assert "It would be a member from a membership of 0.5 on; it is 0.40." in shown
 
 
+def test_an_account_that_is_no_member_despite_its_membership_says_why(out: Path) -> None:
+    one = Outside(account="near", membership=1.0, hits=1, volume=40, why="1 of its 40 prompts (2%) fits")
+    many = dataclasses.replace(one, account="elsewhere", hits=30)
+    write_candidates(out, [make_candidate(outside=(one, many), outside_count=2), loose_candidate()])
+    shown = text(out, FIRST)
+    assert "fits; these prompts alone would make it a member; it is none because it sent only one of them, or" in shown
+    assert shown.count("its other prompts are of another group") == 2
+    assert "it is none because its other prompts are of another group." in text(out, "elsewhere")
+    assert "It would be a member from" not in text(out, "near")
+
+
 def test_in_a_candidate_that_became_no_finding(out: Path) -> None:
     assert [p.role for p in account_of(out, "maybe").places] == ["candidate"]
     assert "The candidate is no finding: its ledger makes it a campaign with a probability of about 20 %." in text(
