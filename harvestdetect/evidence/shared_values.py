@@ -199,8 +199,8 @@ def _one_value(name: str, field: AccountField, sharing: Sharing, of: str) -> _Re
         value=float(count),
         expected=sharing.n * holders / field.known,
         sentence=(
-            f"{count} {of} share one {FIELD_NAMES[name]} ({shown}), which {holders:,} of {field.known:,} accounts in "
-            f"the dump have ({100 * holders / field.known:.2g} %)."
+            f"{count} {of} share one {FIELD_NAMES[name]} ({shown}), which {holders:,} of {field.known:,} accounts "
+            f"with a known {FIELD_NAMES[name]} have ({100 * holders / field.known:.2g} %)."
         ),
     )
 

@@ -197,7 +197,7 @@ def test_what_nine_of_ten_members_and_one_in_a_hundred_accounts_have_speaks(fiel
     assert found.p_value < 1e-4
     assert (found.value, found.family) == (36.0, "infrastructure")
     assert "36 of 40 members" in found.sentence
-    assert "36 of 4,000 accounts" in found.sentence
+    assert "36 of 4,000 accounts with a known " in found.sentence
 
 
 @pytest.mark.parametrize("field", ["asn", "user_agent", "email_domain"])
