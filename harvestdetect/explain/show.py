@@ -13,14 +13,13 @@ from harvestdetect.explain.values import AccountExplanation, CampaignExplanation
 from harvestdetect.report.format import (
     count,
     few,
-    found_because,
     number,
     p_value,
     percent,
     plural,
     probability,
 )
-from harvestdetect.report.ledger import ONE_BIT, Line, Shown, bits, shown_ledger
+from harvestdetect.report.ledger import ONE_BIT, Line, Shown, bits, found_line, shown_ledger
 from harvestdetect.util.escape import cut, json_text, visible
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
         page.line(e.title, style="bold")
     if e.summary:
         page.item(e.summary)
-    if found := found_because(e.ways):
+    if found := found_line(e.ways, e.ledger):
         page.item(found)
     if e.capped_by and e.uncapped != e.tier:
         page.item(f"By its evidence alone it would be {would_be(e.uncapped)}; capped by: {'; '.join(e.capped_by)}.")

@@ -18,7 +18,6 @@ from harvestdetect.report.format import (
     active_days,
     by_priority,
     count,
-    found_because,
     least_claimed,
     number,
     percent,
@@ -27,7 +26,7 @@ from harvestdetect.report.format import (
     probability,
     standing_line,
 )
-from harvestdetect.report.ledger import Shown, bits, shown_ledger
+from harvestdetect.report.ledger import Shown, bits, found_line, shown_ledger
 from harvestdetect.report.next_steps import next_steps
 from harvestdetect.report.pages import page_template
 from harvestdetect.util.escape import cut, html_text
@@ -185,7 +184,7 @@ def _view(finding: Finding, *, run: RunFacts, number: int, unfolded: bool, limit
         "limits": limits,
         "advised_from": f"{shipped().cut:g}",
         "facts": _facts(finding, advised, apart, least),
-        "found": found_because(finding.ways),
+        "found": found_line(finding.ways, finding.ledger),
         "chance": chance,
         "peers": f"Of all that are at least as sure, {probability(finding.q_value, least=least)} are innocent.",
         "ledger": None if ledger is None else _waterfall(ledger),

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from harvestdetect.data import BenignExplanation, Evidence, Family, LedgerRow
+from harvestdetect.data import BenignExplanation, Evidence, Family, LedgerRow, Way
 from harvestdetect.evidence.explanations import EXPLANATIONS
+from harvestdetect.report.format import found_because
 
-__all__ = ["ONE_BIT", "Block", "Line", "Shown", "bits", "shown_ledger"]
+__all__ = ["ONE_BIT", "Block", "Line", "Shown", "bits", "found_line", "shown_ledger"]
 
 ONE_BIT: Final = (
     "One bit: campaigns look like this twice as often as innocent groups. Two bits: four times as often. "
@@ -20,6 +21,8 @@ LEAST_REST: Final = 0.05
 """Bits from which the sum of the rows that a ledger leaves out is shown."""
 _ORDER: Final[Sequence[Family]] = ("text", "structure", "time", "infrastructure", "intent")
 """The order of the blocks."""
+_FAMILY_OF: Final[Mapping[Way, Family]] = {"texts": "text", "infrastructure": "infrastructure"}
+"""The family that measures what a candidate was found by."""
 _EXPLAINS: Final[Mapping[str, str]] = {row: e.id for e in EXPLANATIONS for row in e.rows}
 """Row of the ledger -> id of the innocent explanation that it speaks for where it speaks against a campaign."""
 
@@ -59,6 +62,22 @@ class Shown:
     rest: float
     """Bits of the rows that are left out because each says next to nothing; 0 if they come to nothing."""
     total: float
+
+
+def found_line(ways: Sequence[Way], rows: Sequence[LedgerRow]) -> str:
+    """How a candidate was found, and which of these ways is no evidence for it by its ledger; empty if none is known.
+
+    Args:
+        ways: in which it was found.
+        rows: its ledger; empty in results of older versions.
+    """
+    found = found_because(ways)
+    weak = []
+    for family in (_FAMILY_OF[way] for way in ways if way in _FAMILY_OF):
+        own = [row.bits for row in rows if row.family == family]
+        if own and sum(own) <= 0:
+            weak.append(f"{family} has {bits(sum(own))} bits")
+    return f"{found} That is how it was found, not what speaks for it: {' and '.join(weak)}." if weak else found
 
 
 def shown_ledger(

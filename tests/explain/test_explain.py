@@ -337,7 +337,9 @@ def test_why_these(out: Path) -> None:
     shown = text(out, FIRST)
     assert shown.startswith(f"watch {FIRST} 4 accounts 40 prompts probability about 90 %")
     assert "By its evidence alone it would be at review; capped by: " + SCAFFOLD in shown
-    assert "Found because its texts are alike." in shown
+    assert (
+        "Found because its texts are alike. That is how it was found, not what speaks for it: text has −0.8 bits."
+    ) in shown
     assert "One bit: campaigns look like this twice as often as innocent groups." in shown
     rows = [
         "−1.5 before any evidence",

@@ -22,12 +22,14 @@ from harvestdetect.data import (
     Detection,
     Evidence,
     Family,
+    LedgerRow,
     SharedValue,
     Way,
 )
 from harvestdetect.evidence.legacy import MEASURE_IDS
 from harvestdetect.report import svg
 from harvestdetect.report.format import found_because
+from harvestdetect.report.ledger import found_line
 from harvestdetect.util.escape import INVISIBLE, visible
 from tests.report.browser import BROWSER, run_browser
 from tests.report.making import (
@@ -193,6 +195,12 @@ def test_page_says_how_a_finding_was_found() -> None:
     text = words_of(make_detection(make_finding(ways=("texts", "accounts"))))
     assert "Found because its texts are alike, and because its accounts are alike in all that they send." in text
     assert "How a group is found" in text
+    rows = (LedgerRow(id="x", name="x", family="infrastructure", bits=-0.3),)
+    said = found_line(("infrastructure",), rows)
+    assert said.endswith("not what speaks for it: infrastructure has −0.3 bits.")
+    assert said in words_of(make_detection(make_finding(ways=("infrastructure",), ledger=rows)))
+    strong = tuple(dataclasses.replace(row, bits=2.0) for row in rows)
+    assert found_line(("infrastructure",), strong) == found_because(("infrastructure",))
     assert all(found_because((way,)) in words_of(make_detection(make_finding(ways=(way,)))) for way in get_args(Way))
     assert "Found because" not in words_of(make_detection(make_finding(ways=())))
 
