@@ -54,4 +54,12 @@ def _in_short(detection: Detection, first: Opening) -> str:
     accounts = {m.account for f in strong for m in f.members if m.recommended}
     targets = list(dict.fromkeys(t for f in strong for t in f.capability_targets[:1]))
     after = f" Most of all they ask for {', '.join(targets[:3])}." if targets else ""
-    return f"{len(accounts):,} accounts look like parts of operations that collect answers of the model.{after}"
+    look = (
+        "account looks like part of an operation that collects"
+        if len(accounts) == 1
+        else ("accounts look like parts of operations that collect")
+    )
+    return (
+        f"{len(accounts):,} {look} answers of the model: those recommended for action in findings at urgent or review."
+        f"{after}"
+    )

@@ -65,6 +65,12 @@ def test_the_opening_says_what_is_new_growing_and_quiet() -> None:
     assert "New and changed" not in text_of(report.html_report(make_detection(make_finding())))
 
 
+def test_the_brief_says_which_accounts_it_counts() -> None:
+    detection = make_detection(make_finding(members=(make_member("a"), make_member("b", recommended=False))), watch(0))
+    text = text_of(report.brief_page(detection))
+    assert "1 account looks like part of an operation that collects answers of the model: those recommended" in text
+
+
 def test_what_an_earlier_run_found_is_no_news() -> None:
     known = dataclasses.replace(standing("new"), fresh=False, new_accounts=0)
     old = make_detection(make_finding(standing=known))
