@@ -318,7 +318,8 @@ def test_a_benign_verdict_holds_a_campaign_down_until_it_expires(
     assert finding.standing is not None
     assert "ann judged it benign" in finding.standing.verdict
     assert finding.benign_explanations[-1].sentence == finding.standing.verdict
-    without = "urgent" if campaign.tier == "urgent" else "at review"
+    (uncapped,) = {c.uncapped for c in run.detection.candidates if c.campaign_id == campaign.campaign_id}
+    without = {"urgent": "urgent", "review": "at review"}[uncapped or ""]
     assert finding.changes[0] == f"It would be {without} without the verdict."
     assert all(change.startswith("It would be no finding") for change in finding.changes[1:])
     run = state.scan([days("one", 4)], settings=cached, now=now(5))
