@@ -57,8 +57,8 @@ _SHOWN: Final = 2_000
 def search(folder: Path, text: str | None, file: Path | None, output: str, **given: Any) -> int:
     """Search by example for the prompts nearest to TEXT and their senders.
 
-    DIR is the folder of scan --out (the scan must have had --work), a state, or the folder of --work. TEXT is a prompt
-    or a part of one; - reads it from standard input, where other users of the machine do not see it.
+    DIR is the folder of scan --out (the scan must have had --work or --state), a state, or the folder of --work. TEXT
+    is a prompt or a part of one; - reads it from standard input, where other users of the machine do not see it.
 
     \b
     harvestdetect search OUT "Think step by step"      who else sends this?

@@ -233,15 +233,18 @@ def test_a_work_folder_is_searched_without_campaigns(place: Place, opened: Searc
 
 
 def test_a_state_is_searched_and_an_erased_account_is_gone(tmp_path: Path, cache: Path) -> None:
-    from harvestdetect import Settings
+    from harvestdetect import Settings, write_outputs
 
     folder, file = tmp_path / "state", worlds.write(tmp_path / "a.jsonl", ROWS)
     with open_state(folder, write=True) as state:
-        state.scan(
+        run = state.scan(
             [file], settings=Settings(encoder="fast", workers=1, threads=1, cache=cache),
             now=worlds.START + 7 * worlds.DAY,
         )  # fmt: skip
         campaign = state.campaigns()[0].campaign_id
+    write_outputs(run.detection, tmp_path / "out")
+    with open_search(tmp_path / "out") as search:
+        assert [one.campaign_id for one in search.nearest(QUESTION).campaigns] == [campaign]
     with open_search(folder) as search:
         found = search.nearest(QUESTION)
         assert [one.campaign_id for one in found.campaigns] == [campaign]
