@@ -34,7 +34,8 @@ _SHOWN: Final = 2_000
 )
 @click.option(
     "--shares", metavar="VALUE",
-    help="Who shares this address, network, card or other value? VALUE is as in the dump, or a tag such as card#a3f1.",
+    help="Who shares this address, network, card or other value? VALUE is as in the dump, a network such as "
+    "203.0.113.0/24, or a tag such as card#a3f1.",
 )  # fmt: skip
 @click.option(
     "--by", type=click.Choice(["wording", "meaning", "exact"]), default="wording", show_default=True,

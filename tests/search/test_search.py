@@ -106,6 +106,17 @@ def test_who_shares_a_card_by_its_value_and_by_its_tag(opened: Search) -> None:
     assert opened.sharing("203.0.113.*").account_count == worlds.POOL
 
 
+def test_a_network_may_be_in_the_notation_of_exports(opened: Search) -> None:
+    for given_as in ("203.0.113.0/24", " 203.0.113.77/24 "):
+        assert opened.sharing(given_as) == opened.sharing("203.0.113.*")
+    for wide in ("203.0.0.0/16", "203.0.113.7/32", "2001:db8::/32"):
+        with pytest.raises(InputError, match="got one with /"):
+            opened.sharing(wide)
+    for nothing in ("203.0.112.0/24", "2001:db8:1::/48", "a/b", "203.0.113.0/x", "/"):
+        with pytest.raises(InputError, match="no prompt of the window has"):
+            opened.sharing(nothing)
+
+
 def test_who_shares_a_value_by_its_tag_in_the_report(opened: Search) -> None:
     cards = sorted({str(row["payment"]) for row in ROWS if "payment" in row})
     tag = report_tag("payment", cards[1], tag_key(pa.array(cards)))
