@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections import Counter
@@ -27,6 +28,8 @@ TEMPLATES: Final = 3
 CHARACTERS: Final = 360
 """Most characters of a template, and of a summary."""
 
+_BLANKS: Final = re.compile(r"[ \t\r\n]+")
+"""Blanks and line breaks. Other controls stay, because they are shown."""
 _VERDICTS: Final[dict[str, VerdictName]] = {"h": "harvest", "b": "benign", "u": "unsure"}
 _QUESTION: Final = "[h]arvest, [b]enign, [u]nsure, [s]kip, un[d]o the last, [q]uit? "
 _WORDS: Final = {"harvest": "h", "benign": "b", "unsure": "u", "skip": "s", "undo": "d", "quit": "q"}
@@ -176,7 +179,7 @@ def _text(one: Waiting, number: int, of: int, folder: Path) -> str:
         f"{number:,} of {of:,}  {campaign.tier}  {campaign.campaign_id}  ({campaign.status}, known since "
         f"{day(campaign.detected)}{merged})",
         *_wrapped(campaign.summary, "  "),
-        f"  It is a campaign: {probability(one.probability)}",
+        f"  It is a campaign: {shown(one.chance or probability(one.probability))}",
         f"  in window: {plural(campaign.window_accounts, 'account')}, {plural(campaign.window_prompts, 'prompt')}; "
         f"ever: {plural(campaign.accounts, 'account')}, {plural(campaign.prompts, 'prompt')}, "
         f"{period(campaign.first_seen, campaign.last_seen)}",
@@ -193,6 +196,6 @@ def _text(one: Waiting, number: int, of: int, folder: Path) -> str:
 def _wrapped(text: str, indent: str) -> list[str]:
     from harvestdetect.util.escape import cut
 
-    kept, left_out = cut(shown(text), CHARACTERS)
+    kept, left_out = cut(shown(_BLANKS.sub(" ", text)), CHARACTERS)
     kept += "…" if left_out else ""
     return textwrap.wrap(kept, WIDTH, initial_indent=indent, subsequent_indent=indent) or [indent.rstrip()]

@@ -34,7 +34,8 @@ _SHOWN: Final = 2_000
 )
 @click.option(
     "--shares", metavar="VALUE",
-    help="Who shares this address, network, card or other value? VALUE is as in the dump, or a tag such as card#a3f1.",
+    help="Who shares this address, network, card or other value? VALUE is as in the dump, a network such as "
+    "203.0.113.0/24, or a tag such as card#a3f1.",
 )  # fmt: skip
 @click.option(
     "--by", type=click.Choice(["wording", "meaning", "exact"]), default="wording", show_default=True,
@@ -57,8 +58,8 @@ _SHOWN: Final = 2_000
 def search(folder: Path, text: str | None, file: Path | None, output: str, **given: Any) -> int:
     """Search by example for the prompts nearest to TEXT and their senders.
 
-    DIR is the folder of scan --out (the scan must have had --work), a state, or the folder of --work. TEXT is a prompt
-    or a part of one; - reads it from standard input, where other users of the machine do not see it.
+    DIR is the folder of scan --out (the scan must have had --work or --state), a state, or the folder of --work. TEXT
+    is a prompt or a part of one; - reads it from standard input, where other users of the machine do not see it.
 
     \b
     harvestdetect search OUT "Think step by step"      who else sends this?

@@ -191,12 +191,14 @@ class Search:
         """The accounts that share an address, a network, a card or another value.
 
         Args:
-            value: the value as it is in the dump, a network such as ``203.0.113.*``, or a tag such as ``card#a3f1``.
+            value: the value as it is in the dump, a network such as ``203.0.113.*`` or ``203.0.113.0/24``, or a tag
+                such as ``card#a3f1``.
             top: most accounts and texts of the answer: the accounts with the most prompts first.
             reveal: as for :meth:`nearest`.
 
         Raises:
-            InputError: no prompt of the window has this value, or several values have the tag.
+            InputError: no prompt of the window has this value, several values have the tag, or the network is of
+                another size than those that are counted.
         """
         _check_top(top)
         if len(value) > _LONGEST_VALUE:

@@ -159,7 +159,8 @@ def _of_scan(folder: Path, work: Path | None) -> Place:
     if work is None:
         if not isinstance(recorded.get("work"), str):
             raise InputError(
-                f"the scan in {folder} kept no texts to search, because it had no --work; run it again with --work DIR"
+                f"the scan in {folder} kept no texts to search, because it had neither --work nor --state; run it "
+                "again with --work DIR"
             )
         work = Path(recorded["work"])
     if not work.is_dir():

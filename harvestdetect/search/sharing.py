@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
 import pyarrow as pa
 
-from harvestdetect.corpus.account_fields import masked
+from harvestdetect.corpus.account_fields import masked, network_of
 from harvestdetect.errors import InputError
 from harvestdetect.evidence.shared_values import TAG_BYTES, TAGGED, tag_key
 from harvestdetect.evidence.shared_values import tag_of as report_tag
@@ -19,6 +20,8 @@ __all__ = ["matching_values", "shown_value", "tag_of"]
 
 _REPORT_TAG: Final = re.compile(rf"#[0-9a-f]{{{2 * TAG_BYTES}}}\Z")
 """The end of a tag as the report has it."""
+_BITS: Final = {IPv4Network: 24, IPv6Network: 48}
+"""Bits of a network whose members are counted, by the version of the address."""
 
 
 def matching_values(index: Index, given: str) -> list[tuple[str, int]]:
@@ -26,10 +29,11 @@ def matching_values(index: Index, given: str) -> list[tuple[str, int]]:
 
     Args:
         index: of the window.
-        given: a value as it is in the dump, or the tag of one, from a search or from the report of the scan.
+        given: a value as it is in the dump, a network such as ``203.0.113.*`` or ``203.0.113.0/24``, or the tag of a
+            value, from a search or from the report of the scan.
 
     Raises:
-        InputError: several values have the tag.
+        InputError: several values have the tag, or the network is of another size than those that are counted.
     """
     tag = is_tag(given)
     if tag is not None and tag[0] in index.fields:
@@ -44,7 +48,26 @@ def matching_values(index: Index, given: str) -> list[tuple[str, int]]:
     if in_report := _by_report_tag(index, given):
         return in_report
     places = ((name, column.values.place(given)) for name, column in index.fields.items())
-    return [(name, place) for name, place in places if place is not None]
+    found_values = [(name, place) for name, place in places if place is not None]
+    return found_values or _by_notation(index, given)
+
+
+def _by_notation(index: Index, given: str) -> list[tuple[str, int]]:
+    """The network that a text names in CIDR notation, as exports write it."""
+    if "/" not in given:
+        return []
+    try:
+        network = ip_network(given[:64].strip(), strict=False)
+    except ValueError:
+        return []
+    if network.prefixlen != _BITS[type(network)]:
+        raise InputError(
+            "only networks of IPv4 with /24 and of IPv6 with /48 can be searched for, got one with "
+            f"/{network.prefixlen}; give one such as 203.0.113.0/24"
+        )
+    name = network_of(str(network.network_address))
+    place = index.fields["network"].values.place(name) if name is not None and "network" in index.fields else None
+    return [] if place is None else [("network", place)]
 
 
 def _by_report_tag(index: Index, given: str) -> list[tuple[str, int]]:

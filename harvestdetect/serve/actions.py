@@ -28,7 +28,7 @@ MAX_REASON = 500
 def find(desk: Desk, visit: Visit) -> Show:
     """Keeps what the queue is searched for, and shows the queue."""
     visit.session.search = visit.form.get("find", "").strip()[:MAX_SEARCH]
-    return lambda: redirect("/?show=all" if visit.session.search else "/")
+    return lambda: redirect("/?show=all&found=yes" if visit.session.search else "/")
 
 
 def verdict(desk: Desk, visit: Visit) -> Show:

@@ -34,6 +34,7 @@ CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
         "last": "last seen",
         "new": "newest",
     },
+    "found": {"": "all", "yes": "only what was searched for"},
 }
 """Name of a choice -> its values and what the page calls them; the first value is the default."""
 
@@ -48,6 +49,8 @@ class View:
     family: str = ""
     where: str = ""
     sort: str = "tier"
+    found: str = ""
+    """``yes``: only findings with the text that the session keeps. Addresses without it start afresh."""
     page: int = 1
 
     def query(self, **changes: Any) -> str:

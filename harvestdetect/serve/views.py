@@ -74,10 +74,12 @@ def missing(desk: Desk, visit: Visit) -> Answer:
 
 
 def queue(desk: Desk, visit: Visit) -> Answer:
-    """The queue of findings."""
+    """The queue of findings. An address that does not ask for what was searched for ends the search."""
     moment, session = desk.moment(), visit.session
     view = view_of(visit.query)
     session.view = view
+    if not view.found:
+        session.search = ""
     rows = queue_of(moment.items, view, search=session.search, campaigns_of=moment.campaigns_of)
     shown = Paged.of(rows, view.page, PAGE, lambda number: f"/?{view.query(page=number)}")
     names = accounts_like(session.search, moment.campaigns_of) if session.search else []

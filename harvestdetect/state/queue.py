@@ -25,6 +25,8 @@ class Waiting:
     campaign: KnownCampaign
     probability: float | None
     """That it is a campaign, by the ledger of the last run that found it; None if that run is not known."""
+    chance: str | None
+    """The same in words, as that run said it, no surer than its ledger was tested; None from an older version."""
     templates: tuple[tuple[str | None, ...], ...]
     """The fixed words of its templates, those of the last run first; None is a slot."""
     seen: int
@@ -51,10 +53,15 @@ def waiting(store: Store, *, now: int) -> list[Waiting]:
     words: dict[str, list[tuple[str | None, ...]]] = {}
     for row in store.rows("SELECT campaign, words FROM signatures ORDER BY last_run DESC, signature"):
         words.setdefault(row["campaign"], []).append(tuple(json.loads(row["words"])))
+    chances = {
+        row["campaign"]: json.loads(row["finding"]).get("probability")
+        for row in store.rows("SELECT campaign, finding FROM campaigns")
+    }
     found = [
         Waiting(
             campaign=one,
             probability=_probability(scores.get(one.campaign_id)),
+            chance=chances[one.campaign_id],
             templates=tuple(words.get(one.campaign_id, ())),
             seen=given.get(one.campaign_id, 0),
         )

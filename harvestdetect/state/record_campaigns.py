@@ -94,6 +94,7 @@ def _figures(change: Change, before: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of a campaign over all runs: the JSON of ``campaigns.finding``.
 
     ``mark`` is the number of accounts when the campaign was new or last changed; growth is measured from it.
+    ``probability`` is what the last run that found it said, in words.
 
     Args:
         change: the campaign after the run.
@@ -107,6 +108,7 @@ def _figures(change: Change, before: Mapping[str, Any]) -> dict[str, Any]:
         "prompts": max(before.get("prompts", 0), change.prompts),
         "summary": change.summary,
         "mark": change.accounts if marked else before["mark"],
+        "probability": before.get("probability") if change.probability is None else change.probability,
     }
 
 

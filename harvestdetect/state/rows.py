@@ -41,6 +41,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     prompts: Count
     summary: str
     mark: Count
+    probability: str | None = None
 
 
 _CAMPAIGN: Final[Mapping[str, Any]] = {"campaign": Id}

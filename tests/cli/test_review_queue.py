@@ -29,10 +29,13 @@ CAMPAIGNS: list[dict[str, Any]] = [
 QUEUE = ["c-first", "c-likely", "c-quiet", "c-watch"]
 
 
-def make(folder: Path, campaigns: list[dict[str, Any]], *, words: str = "Explain", summary: str = "Accounts.") -> Path:
+def make(
+    folder: Path, campaigns: list[dict[str, Any]], *, words: str = "Explain", summary: str = "Accounts.", **told: str
+) -> Path:
     """A state that knows some campaigns, without a scan."""
     figures = {
         "first_seen": T0, "last_seen": T0 + 3 * DAY, "active": T0, "prompts": 90, "summary": summary, "mark": 20,
+        **told,
     }  # fmt: skip
     with open_store(folder, write=True, make=True) as store, store.transaction() as connection:
         connection.execute("INSERT INTO runs (run, started, finished) VALUES (1, ?, ?)", (T0 + 4 * DAY, T0 + 4 * DAY))
@@ -93,6 +96,16 @@ def test_the_queue_is_shown_in_order_and_each_answer_is_recorded(state: Path, wa
     assert "| Explain […] number 0" in first
     assert "2 more templates" in first
     assert f"more: harvestdetect campaigns {state} c-first" in first
+
+
+def test_a_probability_is_as_the_run_said_it(tmp_path: Path, walked: Callable[..., Done]) -> None:
+    folder = make(tmp_path / "state", CAMPAIGNS[:1], probability="over 99.9 %")
+    assert "It is a campaign: over 99.9 %\n" in walked(folder).out
+
+
+def test_line_breaks_of_a_template_are_blanks(tmp_path: Path, walked: Callable[..., Done]) -> None:
+    folder = make(tmp_path / "state", CAMPAIGNS[:1], words="Explain\r\n\n\tthis:\n- one\x0b\u2028")
+    assert "  | Explain this: - one⟨U+000B⟩⟨U+2028⟩ […] number 0\n" in walked(folder).out
 
 
 def test_a_judged_campaign_is_not_asked_for_again(state: Path, walked: Callable[..., Done]) -> None:

@@ -129,7 +129,7 @@ def test_folders_without_anything_to_search(place: Place, tmp_path: Path, cache:
     shutil.copytree(place.out, bare)
     text = (bare / "run.json").read_text().replace(f'"work": "{place.work}"', '"work": null')
     (bare / "run.json").write_text(text)
-    with pytest.raises(InputError, match="had no --work; run it again with --work"):
+    with pytest.raises(InputError, match="had neither --work nor --state; run it again with --work"):
         open_search(bare)
     (bare / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run\.json is missing or damaged"):

@@ -106,6 +106,17 @@ def test_who_shares_a_card_by_its_value_and_by_its_tag(opened: Search) -> None:
     assert opened.sharing("203.0.113.*").account_count == worlds.POOL
 
 
+def test_a_network_may_be_in_the_notation_of_exports(opened: Search) -> None:
+    for given_as in ("203.0.113.0/24", " 203.0.113.77/24 "):
+        assert opened.sharing(given_as) == opened.sharing("203.0.113.*")
+    for wide in ("203.0.0.0/16", "203.0.113.7/32", "2001:db8::/32"):
+        with pytest.raises(InputError, match="got one with /"):
+            opened.sharing(wide)
+    for nothing in ("203.0.112.0/24", "2001:db8:1::/48", "a/b", "203.0.113.0/x", "/"):
+        with pytest.raises(InputError, match="no prompt of the window has"):
+            opened.sharing(nothing)
+
+
 def test_who_shares_a_value_by_its_tag_in_the_report(opened: Search) -> None:
     cards = sorted({str(row["payment"]) for row in ROWS if "payment" in row})
     tag = report_tag("payment", cards[1], tag_key(pa.array(cards)))
@@ -235,15 +246,18 @@ def test_a_work_folder_is_searched_without_campaigns(place: Place, opened: Searc
 
 
 def test_a_state_is_searched_and_an_erased_account_is_gone(tmp_path: Path, cache: Path) -> None:
-    from harvestdetect import Settings
+    from harvestdetect import Settings, write_outputs
 
     folder, file = tmp_path / "state", worlds.write(tmp_path / "a.jsonl", ROWS)
     with open_state(folder, write=True) as state:
-        state.scan(
+        run = state.scan(
             [file], settings=Settings(encoder="fast", workers=1, threads=1, cache=cache),
             now=worlds.START + 7 * worlds.DAY,
         )  # fmt: skip
         campaign = state.campaigns()[0].campaign_id
+    write_outputs(run.detection, tmp_path / "out")
+    with open_search(tmp_path / "out") as search:
+        assert [one.campaign_id for one in search.nearest(QUESTION).campaigns] == [campaign]
     with open_search(folder) as search:
         found = search.nearest(QUESTION)
         assert [one.campaign_id for one in found.campaigns] == [campaign]

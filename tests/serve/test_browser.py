@@ -87,7 +87,7 @@ def _hostile_texts(browser: Any, server: Server) -> None:
         page.click("button:has-text('Find')")
         page.goto(finding)
         hostile = page.locator("#accounts a", has_text="HYPERLINK").first.get_attribute("href")
-        for address in ("/?show=all", finding, f"{finding}?accounts=2&prompts=3", hostile, "/runs", "/audit"):
+        for address in ("/?show=all&found=yes", finding, f"{finding}?accounts=2&prompts=3", hostile, "/runs", "/audit"):
             page.goto(address)
             page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
             assert page.title() != "owned", address

@@ -51,7 +51,7 @@ def test_each_reviewer_has_an_own_session(server: Server) -> None:
     assert ann.secret != bob.secret
     assert '<p class="who-is">bob' in bob.get("/").text
     ann.post("/find", {"find": "translators"})
-    assert "translators" in ann.get("/").text.split("<main")[0]
+    assert "translators" in ann.get("/?found=yes").text.split("<main")[0]
     assert 'value=""' in bob.get("/").text.split("<main")[0]
     bob.secret = ann.secret
     assert bob.post("/find", {"find": "x"}).status == 403

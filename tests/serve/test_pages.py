@@ -61,17 +61,32 @@ def test_a_finding_is_shown_among_the_traffic(ann: Client) -> None:
 
 def test_searching_stays_out_of_addresses(ann: Client) -> None:
     reply = ann.post("/find", {"find": "TRANSLATORS"})
-    assert (reply.status, reply.headers["location"]) == (303, "/?show=all")
-    page = ann.get("/?show=all").text
+    assert (reply.status, reply.headers["location"]) == (303, "/?show=all&found=yes")
+    page = ann.get("/?show=all&found=yes").text
     assert (OTHER in page, FIRST in page) == (True, False)
     ann.post("/find", {"find": "quiet1"})
-    page = ann.get("/?show=all").text
+    page = ann.get("/?show=all&found=yes").text
     assert (OTHER in page, FIRST in page) == (True, False)
     assert "quiet1</a>" in page
     ann.post("/find", {"find": "0000000001"})
-    assert FIRST in ann.get("/").text
+    page = ann.get("/?found=yes").text
+    assert (OTHER in page, FIRST in page) == (False, True)
     ann.post("/find", {"find": ""})
     assert OTHER in ann.get("/").text
+
+
+def test_links_of_tiers_and_pages_end_a_search_and_filters_keep_it(ann: Client) -> None:
+    for address, kept in (("/?tier=review", False), ("/", False), ("/?show=all&sort=new&found=yes", True)):
+        where = ann.post("/find", {"find": "0000000001"}).headers["location"]
+        page = ann.get(where).text
+        assert 'name="found" value="yes"' in page, "the filters ask for what was found"
+        assert f'href="{address}"' in page or kept
+        page = ann.get(address).text
+        assert (OTHER in page) != kept, address
+        assert ('value="0000000001"' in page, "Only findings with" in page) == (kept, kept)
+        page = ann.get(FIRST).text
+        assert ('value="0000000001"' in page) == kept, "the way back leads to what was found"
+        assert ("found=yes" in page) == kept
 
 
 def test_texts_are_hidden_until_somebody_says_why(server: Server, ann: Client, folders: tuple[Path, Path]) -> None:

@@ -14,6 +14,7 @@ from harvestdetect import Settings
 from harvestdetect.alerts import report_link
 from harvestdetect.errors import SettingsError, UsageError
 from harvestdetect.report.format import iso_time
+from harvestdetect.state import open_state
 from harvestdetect.util.ids import named_campaign
 from tests.alerts.receiving import Receiver
 from tests.state.nights import Nights, got, pagerduty, webhook
@@ -279,6 +280,11 @@ def test_campaigns_say_what_is_ever_and_what_is_in_the_window(nights: Nights) ->
     assert nights.run("campaigns", nights.state, known["campaign_id"]) == 0
     assert f"ever: {known['accounts']} accounts" in nights.out_text
     assert f"in the window of the last run: {found['accounts']} accounts, {found['prompts']} prompts" in nights.out_text
+    with open_state(nights.state) as opened:
+        (waiting,) = opened.queue()
+    report = (nights.out / "report.html").read_text(encoding="utf-8")
+    assert waiting.chance
+    assert waiting.chance in report, "the queue says the probability as the report does"
     assert nights.scan(nights.day(12), "--window", "36h") == 0
     assert "in window: 60 prompts" in nights.out_text
     assert (nights.known()[0]["window_prompts"], nights.known()[0]["prompts"]) == (0, known["prompts"])
