@@ -311,10 +311,12 @@ def _is_benign(verdict: Verdict | None) -> bool:
 
 
 def _limited(finding: Finding, verdict: Verdict | None) -> Finding:
-    """The finding, at watch if its campaign is judged benign."""
+    """The finding; at watch, and without an account that is recommended for action, if its campaign is judged benign."""
     if verdict is None or verdict.verdict != "benign":
         return finding
     reading = BenignExplanation(
         id="verdict", name="verdict", verdict="fits", statistic=None, sentence=verdict.sentence, caps="watch"
     )
-    return replace(finding, tier="watch", benign_explanations=(*finding.benign_explanations, reading))
+    members = tuple(replace(member, recommended=False) for member in finding.members)
+    explanations = (*finding.benign_explanations, reading)
+    return replace(finding, tier="watch", benign_explanations=explanations, members=members)

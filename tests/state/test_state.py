@@ -303,9 +303,12 @@ def test_a_benign_verdict_holds_a_campaign_down_until_it_expires(
     assert finding.standing is not None
     assert "ann judged it benign" in finding.standing.verdict
     assert finding.benign_explanations[-1].sentence == finding.standing.verdict
+    assert finding.members
+    assert not any(member.recommended for member in finding.members)
     run = state.scan([days("one", 4)], settings=cached, now=now(5))
     (finding,) = [f for f in run.detection.findings if f.campaign_id == campaign.campaign_id]
     assert finding.tier != "watch"
+    assert any(member.recommended for member in finding.members)
     assert state.precision()[("urgent", "review", "watch").index(given_.tier)].precision == 0
 
 
