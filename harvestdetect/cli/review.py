@@ -102,7 +102,10 @@ def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Even
     ]
     if campaign.verdict is not None:
         lines.append(campaign.verdict.sentence)
-    lines += [f"{_day(e.at)}  {e.what}{': ' if e.detail else ''}{e.detail}" for e in events]
+    lines += [one.sentence() for one in campaign.merged if one.verdict is not None]
+    for e in events:
+        run = "" if e.run is None else f" (run {e.run})"
+        lines.append(f"{_day(e.at)}  {e.what}{': ' if e.detail else ''}{e.detail}{run}")
     most = max((d.prompts for d in days), default=1) or 1
     lines += [f"{d.day}  {d.prompts:>8,}  {'#' * max(1, round(BAR_WIDTH * d.prompts / most))}" for d in days]
     return "".join(f"{shown(line)}\n" for line in lines)

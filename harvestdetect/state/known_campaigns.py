@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harvestdetect.data import TIERS, Status, Tier
 from harvestdetect.judge.attribute import Signature
+from harvestdetect.state.merges import Merged, merges
 from harvestdetect.state.store import Store
 from harvestdetect.state.verdicts import Verdict, standing_verdicts
 
@@ -44,6 +45,8 @@ class KnownCampaign:
     """The campaign that it was split off from."""
     verdict: Verdict | None
     """The verdict in force."""
+    merged: tuple[Merged, ...] = ()
+    """The campaigns that were merged into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ def known_campaigns(store: Store, *, now: int, everything: bool = False) -> list
         everything: whether to include campaigns that were merged into another.
     """
     verdicts = standing_verdicts(store, now=now)
+    merged = merges(store, now=now)
     counts = {
         row["campaign"]: (row["accounts"], row["by_template"])
         for row in store.rows(
@@ -96,7 +100,7 @@ def known_campaigns(store: Store, *, now: int, everything: bool = False) -> list
                 attributed=attributed, prompts=max(days.get(row["campaign"], 0), figures["prompts"]),
                 window_accounts=window_accounts, window_prompts=window_prompts, summary=figures["summary"],
                 merged_into=row["merged_into"], split_from=row["split_from"],
-                verdict=verdicts.get(row["campaign"]),
+                verdict=verdicts.get(row["campaign"]), merged=merged.get(row["campaign"], ()),
             )
         )  # fmt: skip
     return sorted(found, key=lambda c: (TIERS.index(c.tier), -c.accounts, c.campaign_id))
