@@ -92,8 +92,9 @@ def _table(known: Sequence[KnownCampaign], precisions: Sequence[Precision]) -> s
 def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Event]) -> str:
     from harvestdetect.report.format import plural
 
+    held = "" if campaign.tier == campaign.evidence_tier else f" ({campaign.evidence_tier} without the verdict)"
     lines = [
-        f"{campaign.campaign_id}: {campaign.tier}, {campaign.status}",
+        f"{campaign.campaign_id}: {campaign.tier}{held}, {campaign.status}",
         f"ever: {plural(campaign.accounts, 'account')} ({campaign.attributed:,} only by its templates), "
         f"{plural(campaign.prompts, 'prompt')}, {_day(campaign.first_seen)} to {_day(campaign.last_seen)}",
         f"in the window of the last run: {plural(campaign.window_accounts, 'account')}, "

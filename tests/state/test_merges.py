@@ -91,6 +91,21 @@ def test_a_merge_through_another_campaign_keeps_the_verdict(state: State, settin
     assert one.verdict is None
 
 
+def test_a_campaign_judged_benign_is_listed_at_watch(
+    state: State, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scanned(state, settings, tmp_path)
+    given = state.review("c-old", "benign", reviewer="ann")
+    (one,) = [c for c in state.campaigns() if c.campaign_id == "c-old"]
+    assert (one.tier, one.evidence_tier, given.tier) == ("watch", "review", "review")
+    capsys.readouterr()
+    assert run_command(["campaigns", str(state.folder), "c-old"]) == 0
+    assert capsys.readouterr().out.startswith("c-old: watch (review without the verdict), ")
+    state.undo("c-old", reviewer="ann")
+    (one,) = [c for c in state.campaigns() if c.campaign_id == "c-old"]
+    assert (one.tier, one.evidence_tier) == ("review", "review")
+
+
 def test_a_split_is_in_both_histories(state: State) -> None:
     with state._store.transaction() as connection:
         connection.execute("INSERT INTO events VALUES (NULL, ?, 3, 'c-new', 'split', 'c-old')", (now(1),))
