@@ -61,9 +61,11 @@ class Plot:
         """Writes the picture into a file, and returns its path.
 
         Raises:
-            OutputError: the file cannot be written.
+            OutputError: the file cannot be written, or its name ends as that of another format.
         """
         file = Path(path)
+        if file.suffix.lower() not in (".svg", ""):
+            raise OutputError(f"a plot is written as SVG: name {file.stem}.svg in place of {file.name}")
         try:
             file.write_text(self.svg + "\n", encoding="utf-8")
         except OSError as error:

@@ -343,7 +343,7 @@ def check_writable(out: Path) -> None:
             probe.flush()
 
 
-def write_outputs(detection: Detection, out: Path, *, brief: bool = False) -> list[Path]:
+def write_outputs(detection: Detection, out: str | Path, *, brief: bool = False) -> list[Path]:
     """Write :data:`OUTPUT_NAMES` into the folder ``out``, which is made where it is missing.
 
     Every file is written and fsynced under a temporary name first; only when all of them are complete do
@@ -360,6 +360,7 @@ def write_outputs(detection: Detection, out: Path, *, brief: bool = False) -> li
     Raises:
         OutputError: ``out`` is a file, may not be written, or its disk is full.
     """
+    out = Path(out)
     check_writable(out)
     writers: dict[str, Callable[[BinaryIO], object]] = {
         "campaigns.jsonl": lambda file: file.write(_utf8(campaigns_jsonl(detection))),

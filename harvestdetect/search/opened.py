@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -130,10 +130,13 @@ class Search:
             reveal: show whole texts. Otherwise they are redacted and cut.
 
         Raises:
+            UsageError: ``by`` is none of these, or ``top`` is less than one.
             InputError: the text is empty or too long, or no text of the window has a vector of meaning.
             EncoderError: the model cannot be found, loaded or trusted.
         """
         _check_top(top)
+        if by not in get_args(By):
+            raise UsageError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
         index = self._index
         question = question_of(
             text, settings=self._place.settings, registry=self._registry, preambles=index.preambles

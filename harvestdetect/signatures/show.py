@@ -75,6 +75,8 @@ def fit_sentence(fit: SignatureFit) -> str:
         what += f" in {plural(fit.prompts, 'prompt')}, {_percent(fit.words)} of them in a prompt"
     else:
         what = f"by what its prompts are about alone ({_percent(fit.rest)} for the next group)"
+        if fit.shingles:
+            what += f", with {fit.found:,} of its {plural(fit.shingles, 'shingle')}: it may be another campaign"
     likeness = {"profile": fit.profile, "form": fit.form, "tempo": fit.tempo, "list": fit.list_shape}
     also = ", ".join(f"{name} {_percent(value)}" for name, value in likeness.items() if not math.isnan(value))
     return f"signature {fit.signature} of {fit.issuer} fits {where}: {what}; {also}"

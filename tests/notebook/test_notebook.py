@@ -155,6 +155,8 @@ def test_pictures_are_whole_and_inert(name: str, tmp_path: Path) -> None:
     assert plot.save(tmp_path / "plot.svg").read_text(encoding="utf-8") == plot.svg + "\n"
     with pytest.raises(OutputError, match="cannot write"):
         plot.save(tmp_path / "missing" / "plot.svg")
+    with pytest.raises(OutputError, match=r"name plot\.svg in place of plot\.png"):
+        plot.save(tmp_path / "plot.png")
 
 
 def test_the_ledger_shows_each_row_and_its_sum() -> None:

@@ -135,6 +135,8 @@ def test_what_is_not_there_is_said(opened: Search) -> None:
         opened.sharing("card#0000")
     with pytest.raises(UsageError, match="top must be from 1"):
         opened.nearest("lamp", top=0)
+    with pytest.raises(UsageError, match="by must be one of wording, meaning, exact, got 'foo'"):
+        opened.nearest("lamp", by="foo")  # type: ignore[arg-type]
 
 
 def test_a_closed_search_says_so(place: Place) -> None:

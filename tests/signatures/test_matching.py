@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvestdetect import Detection, detect, read_dumps
+from harvestdetect.data.signatures import SignatureFit
 from harvestdetect.errors import SignatureError
 from harvestdetect.report import campaigns_jsonl, detection_from_json, detection_json, run_json, signatures_jsonl
 from harvestdetect.signatures import Exported, Shared, opened, sealed
@@ -119,6 +120,17 @@ def test_a_wrong_or_missing_secret_is_an_error(shared: Shared, elsewhere: Path, 
                 read_dumps([str(elsewhere)], settings=settings), settings=settings,
                 shared=Shared(files=shared.files, secret=secret),
             )  # fmt: skip
+
+
+def test_a_fit_without_the_template_says_so() -> None:
+    fit = SignatureFit(
+        signature="s-1", issuer="A", by="profile", campaign_id="c-1", tier="review", accounts=30, prompts=80, found=0,
+        shingles=57, words=0.0, order=0.0, profile=0.7, form=0.5, tempo=0.4, list_shape=0.3, rest=0.1,
+        first_seen=None, last_seen=None,
+    )  # fmt: skip
+    assert "by what its prompts are about alone" in fit_sentence(fit)
+    assert "with 0 of its 57 shingles: it may be another campaign" in fit_sentence(fit)
+    assert "shingle" not in fit_sentence(replace(fit, shingles=0))
 
 
 def test_a_profile_of_another_model_is_not_compared(
