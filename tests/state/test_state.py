@@ -557,6 +557,7 @@ def test_ids_that_stand_in_everything_take_nothing_else_along(
         assert before
         note = "told by 17, or by x17x"
         opened.review(before[0].campaign_id, "benign", note=note, reviewer="r", now=now(0))
+        before = opened.campaigns(now=now(0))
         for account in ids:
             assert opened.forget(account).prompts == 0
         assert opened.verify() == []
