@@ -92,8 +92,9 @@ def _table(known: Sequence[KnownCampaign], precisions: Sequence[Precision]) -> s
 def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Event]) -> str:
     from harvestdetect.report.format import plural
 
+    held = "" if campaign.tier == campaign.evidence_tier else f" ({campaign.evidence_tier} without the verdict)"
     lines = [
-        f"{campaign.campaign_id}: {campaign.tier}, {campaign.status}",
+        f"{campaign.campaign_id}: {campaign.tier}{held}, {campaign.status}",
         f"ever: {plural(campaign.accounts, 'account')} ({campaign.attributed:,} only by its templates), "
         f"{plural(campaign.prompts, 'prompt')}, {_day(campaign.first_seen)} to {_day(campaign.last_seen)}",
         f"in the window of the last run: {plural(campaign.window_accounts, 'account')}, "
@@ -102,7 +103,10 @@ def _history(campaign: KnownCampaign, days: Sequence[Day], events: Sequence[Even
     ]
     if campaign.verdict is not None:
         lines.append(campaign.verdict.sentence)
-    lines += [f"{_day(e.at)}  {e.what}{': ' if e.detail else ''}{e.detail}" for e in events]
+    lines += [one.sentence() for one in campaign.merged if one.verdict is not None]
+    for e in events:
+        run = "" if e.run is None else f" (run {e.run})"
+        lines.append(f"{_day(e.at)}  {e.what}{': ' if e.detail else ''}{e.detail}{run}")
     most = max((d.prompts for d in days), default=1) or 1
     lines += [f"{d.day}  {d.prompts:>8,}  {'#' * max(1, round(BAR_WIDTH * d.prompts / most))}" for d in days]
     return "".join(f"{shown(line)}\n" for line in lines)

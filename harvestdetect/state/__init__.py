@@ -17,9 +17,10 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from harvestdetect.alerts import Channel, Delivery
 from harvestdetect.context import Progress
@@ -80,9 +81,14 @@ class Event:
     """Number of the run; None for a verdict."""
     campaign_id: str | None
     what: str
-    """``new``, ``split``, ``merged``, ``tier``, ``status`` or ``verdict``."""
+    """``new``, ``split`` (off from another campaign), ``split off`` (another one from it), ``merged`` (into another
+    one), ``merged in`` (another one into it), ``tier``, ``status`` or ``verdict``."""
     detail: str
     """The other campaign, the old and the new value, or the verdict and its reviewer."""
+
+
+_OTHER_SIDE: Final = {"merged": "merged in", "split": "split off"}
+"""Event of a campaign -> the name of the same event for the campaign in its ``detail``."""
 
 
 class State:
@@ -199,12 +205,22 @@ class State:
         return [tuple(json.loads(row["words"])) for row in rows]
 
     def events(self, campaign: str | None = None) -> list[Event]:
-        """The events of one campaign, or of all, the oldest first."""
-        return [
-            Event(at=row["at"], run=row["run"], campaign_id=row["campaign"], what=row["what"], detail=row["detail"])
-            for row in self._store.rows("SELECT * FROM events ORDER BY event")
-            if campaign in (None, row["campaign"])
-        ]
+        """The events of one campaign, or of all, the oldest first.
+
+        A split or merge is an event of the campaign that was split off or merged. Among the events of one campaign, it
+        is there for the other side too.
+        """
+        found = []
+        for row in self._store.rows("SELECT * FROM events ORDER BY event"):
+            event = Event(
+                at=row["at"], run=row["run"], campaign_id=row["campaign"], what=row["what"], detail=row["detail"]
+            )
+            if campaign in (None, event.campaign_id):
+                found.append(event)
+            elif event.what in _OTHER_SIDE and event.detail == campaign:
+                what = _OTHER_SIDE[event.what]
+                found.append(replace(event, campaign_id=campaign, what=what, detail=event.campaign_id or ""))
+        return found
 
     def runs(self) -> list[PastRun]:
         """All runs, the newest first."""

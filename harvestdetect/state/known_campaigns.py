@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harvestdetect.data import TIERS, Status, Tier
 from harvestdetect.judge.attribute import Signature
+from harvestdetect.state.merges import Merged, merges
 from harvestdetect.state.store import Store
 from harvestdetect.state.verdicts import Verdict, standing_verdicts
 
@@ -20,6 +21,9 @@ class KnownCampaign:
     campaign_id: str
     status: Status
     tier: Tier
+    """``watch`` if the verdict in force is benign; else that of the last run that found it."""
+    evidence_tier: Tier
+    """Tier of the last run that found it, by its evidence alone."""
     detected: int
     """Unix seconds of the first run that found it."""
     first_seen: int | None
@@ -44,6 +48,8 @@ class KnownCampaign:
     """The campaign that it was split off from."""
     verdict: Verdict | None
     """The verdict in force."""
+    merged: tuple[Merged, ...] = ()
+    """The campaigns that were merged into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,7 @@ def known_campaigns(store: Store, *, now: int, everything: bool = False) -> list
         everything: whether to include campaigns that were merged into another.
     """
     verdicts = standing_verdicts(store, now=now)
+    merged = merges(store, now=now)
     counts = {
         row["campaign"]: (row["accounts"], row["by_template"])
         for row in store.rows(
@@ -87,16 +94,19 @@ def known_campaigns(store: Store, *, now: int, everything: bool = False) -> list
         if row["merged_into"] is not None and not everything:
             continue
         figures = json.loads(row["finding"])
+        verdict = verdicts.get(row["campaign"])
+        tier: Tier = "watch" if verdict is not None and verdict.verdict == "benign" else row["tier"]
         members, attributed = counts.get(row["campaign"], (0, 0))
         window_accounts, window_prompts = window.get(row["campaign"], (0, 0))
         found.append(
             KnownCampaign(
-                campaign_id=row["campaign"], status=row["status"], tier=row["tier"], detected=row["detected"],
+                campaign_id=row["campaign"], status=row["status"], tier=tier, evidence_tier=row["tier"],
+                detected=row["detected"],
                 first_seen=figures["first_seen"], last_seen=figures["last_seen"], accounts=members,
                 attributed=attributed, prompts=max(days.get(row["campaign"], 0), figures["prompts"]),
                 window_accounts=window_accounts, window_prompts=window_prompts, summary=figures["summary"],
                 merged_into=row["merged_into"], split_from=row["split_from"],
-                verdict=verdicts.get(row["campaign"]),
+                verdict=verdict, merged=merged.get(row["campaign"], ()),
             )
         )  # fmt: skip
     return sorted(found, key=lambda c: (TIERS.index(c.tier), -c.accounts, c.campaign_id))

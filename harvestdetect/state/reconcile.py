@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from harvestdetect.data import TIERS, Attributed, BenignExplanation, Detection, Finding, Standing, Status, Tier
 from harvestdetect.report.format import least_claimed, probability
 from harvestdetect.state.identity import Known, Seen, match, words_of
+from harvestdetect.state.merges import Merged, merges
 from harvestdetect.state.store import Store
 from harvestdetect.state.verdicts import Verdict, standing_verdicts
 
@@ -77,6 +78,8 @@ class Reconciled:
     """New campaign -> the campaign that it was split off from."""
     merged_into: Mapping[str, str]
     """Known campaign -> the campaign that it was merged into."""
+    notes: tuple[str, ...] = ()
+    """Sentences about benign verdicts on merged campaigns; the detection has them too."""
 
 
 def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
@@ -100,6 +103,7 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
     ids = _ids(detection.findings, matched.campaign, taken=set(before))
     split_from = {ids[i]: campaign for i, campaign in matched.split_from.items()}
     verdicts = standing_verdicts(store, now=now)
+    merged = merges(store, now=now, more=matched.merged)
     end = detection.counts.get("last_seen")
     least = least_claimed(detection.ledger)
     changes, findings = [], []
@@ -112,7 +116,8 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
         changes.append(change)
         standing = Standing(
             status=change.status, detected=now if row is None else row["detected"], new_accounts=change.new_accounts,
-            verdict="" if verdict is None else verdict.sentence, notes=_notes(campaign, split_from, matched.merged),
+            verdict="" if verdict is None else verdict.sentence,
+            notes=_notes(split_from.get(campaign), merged.get(campaign, ()), set(matched.merged), verdict),
             fresh=_is_fresh(change, row),
         )  # fmt: skip
         findings.append(_limited(replace(finding, campaign_id=campaign, standing=standing), verdict))
@@ -122,11 +127,18 @@ def reconcile(store: Store, detection: Detection, *, now: int) -> Reconciled:
         changes.append(
             _change_of_absent(one, senders[one.campaign], before[one.campaign], suppressed=suppressed, end=end)
         )
+    notes = tuple(
+        one.sentence(campaign)
+        for campaign in ids
+        for one in merged.get(campaign, ())
+        if one.warns(verdicts.get(campaign))
+    )
     return Reconciled(
-        detection=_renamed(detection, findings, ids),
+        detection=_renamed(replace(detection, notes=(*detection.notes, *notes)), findings, ids),
         changes=tuple(changes),
         split_from=split_from,
         merged_into=matched.merged,
+        notes=notes,
     )
 
 
@@ -315,10 +327,19 @@ def _is_later(time: int | None, than: int | None) -> bool:
 # ---------------------------------------------------------------- findings
 
 
-def _notes(campaign: str, split_from: Mapping[str, str], merged_into: Mapping[str, str]) -> tuple[str, ...]:
-    """What the state records about a split and about merges, a sentence each."""
-    notes = [f"It was split off from {split_from[campaign]}."] if campaign in split_from else []
-    return (*notes, *(f"{old} was merged into it." for old in sorted(merged_into) if merged_into[old] == campaign))
+def _notes(split_from: str | None, merged: Sequence[Merged], new: set[str], verdict: Verdict | None) -> tuple[str, ...]:
+    """What the state records about a split and about merges, a sentence each.
+
+    A merge is told in its run. If the merged campaign was judged benign, later runs tell it too.
+
+    Args:
+        split_from: the campaign that it was split off from in this run; None if it was not.
+        merged: the campaigns that were merged into it in any run.
+        new: the campaigns that were merged in this run.
+        verdict: the verdict in force on it.
+    """
+    notes = [] if split_from is None else [f"It was split off from {split_from}."]
+    return (*notes, *(one.sentence() for one in merged if one.campaign_id in new or one.warns(verdict)))
 
 
 def _is_benign(verdict: Verdict | None) -> bool:
@@ -326,13 +347,15 @@ def _is_benign(verdict: Verdict | None) -> bool:
 
 
 def _limited(finding: Finding, verdict: Verdict | None) -> Finding:
-    """The finding, at watch if its campaign is judged benign."""
+    """The finding; at watch, with no account recommended for action, if its campaign is judged benign."""
     if verdict is None or verdict.verdict != "benign":
         return finding
     reading = BenignExplanation(
         id="verdict", name="verdict", verdict="fits", statistic=None, sentence=verdict.sentence, caps="watch"
     )
-    limited = replace(finding, tier="watch", benign_explanations=(*finding.benign_explanations, reading))
+    members = tuple(replace(member, recommended=False) for member in finding.members)
+    explanations = (*finding.benign_explanations, reading)
+    limited = replace(finding, tier="watch", benign_explanations=explanations, members=members)
     return replace(limited, changes=_changes_under_verdict(finding))
 
 

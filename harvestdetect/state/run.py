@@ -243,6 +243,8 @@ def _judge(run: _Begun, dumps: Dumps, sentences: Sequence[str]) -> _Judged:
         detection, _ = _detect(run, start)
     missing = lost_files(store)
     found = reconcile(store, _with_reading(detection, read, sentences, missing), now=now)
+    for sentence in found.notes:
+        run.note(sentence)
     if run.options.write is not None:
         run.options.write(found.detection)
     bounds = (start, None if start is None else start + window)

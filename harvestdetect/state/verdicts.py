@@ -41,9 +41,17 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict as a sentence."""
+        return self.on("it")
+
+    def on(self, campaign: str) -> str:
+        """The verdict as a sentence.
+
+        Args:
+            campaign: the name of the campaign in the sentence.
+        """
         until = "" if self.expires is None else f" until {day(self.expires)}"
         note = f": {self.note}" if self.note else "."
-        return f"{self.reviewer} judged it {self.verdict} on {day(self.at)}{until}{note}"
+        return f"{self.reviewer} judged {campaign} {self.verdict} on {day(self.at)}{until}{note}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

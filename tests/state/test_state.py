@@ -322,9 +322,12 @@ def test_a_benign_verdict_holds_a_campaign_down_until_it_expires(
     without = {"urgent": "urgent", "review": "at review"}[uncapped or ""]
     assert finding.changes[0] == f"It would be {without} without the verdict."
     assert all(change.startswith("It would be no finding") for change in finding.changes[1:])
+    assert finding.members
+    assert not any(member.recommended for member in finding.members)
     run = state.scan([days("one", 4)], settings=cached, now=now(5))
     (finding,) = [f for f in run.detection.findings if f.campaign_id == campaign.campaign_id]
     assert finding.tier != "watch"
+    assert any(member.recommended for member in finding.members)
     assert state.precision()[("urgent", "review", "watch").index(given_.tier)].precision == 0
 
 
@@ -573,6 +576,7 @@ def test_ids_that_stand_in_everything_take_nothing_else_along(
         assert before
         note = "told by 17, or by x17x"
         opened.review(before[0].campaign_id, "benign", note=note, reviewer="r", now=now(0))
+        before = opened.campaigns(now=now(0))
         for account in ids:
             assert opened.forget(account).prompts == 0
         assert opened.verify() == []
