@@ -172,8 +172,7 @@ def run_scan(
     with closing(context.engine):
         return _run(
             source, context, leave_out=leave_out, signatures=signatures, new_since=new_since, measure_all=measure_all,
-            seeds=seeds,
-            shared=shared,
+            seeds=seeds, shared=shared,
         )  # fmt: skip
 
 

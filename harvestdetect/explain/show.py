@@ -20,7 +20,7 @@ from harvestdetect.report.format import (
     probability,
 )
 from harvestdetect.report.ledger import ONE_BIT, Line, Shown, bits, found_line, shown_ledger
-from harvestdetect.util.escape import cut, json_text, visible
+from harvestdetect.util.escape import json_text, shortened, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -144,8 +144,7 @@ class _Page:
 def _shown(text: str, style: str, limit: int = LONGEST) -> Text:
     from rich.text import Text
 
-    shown, left_out = cut(visible(text), limit)
-    return Text(shown + ("…" if left_out else ""), style=style)
+    return Text(shortened(visible(text), limit), style=style)
 
 
 def _show_campaign(page: _Page, e: CampaignExplanation) -> None:
@@ -321,5 +320,4 @@ def _more(page: _Page, total: int, noun: str) -> None:
 
 def _id(text: str) -> str:
     """An id, not longer than a line."""
-    shown, left_out = cut(text, 64)
-    return shown + ("…" if left_out else "")
+    return shortened(text, 64)

@@ -14,7 +14,7 @@ from harvestdetect.report.format import (
     prompts_read,
     tier_counts,
 )
-from harvestdetect.util.escape import cut, visible
+from harvestdetect.util.escape import shortened, visible
 
 __all__ = ["detection_text", "finding_text", "headline"]
 
@@ -71,5 +71,4 @@ def _line(finding: Finding, least: float | None) -> str:
 
 
 def _cut(text: str) -> str:
-    kept, left_out = cut(visible(text), CHARACTERS)
-    return kept + ("…" if left_out else "")
+    return shortened(visible(text), CHARACTERS)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from harvestdetect.data import Finding
 from harvestdetect.report.format import count, plural
-from harvestdetect.util.escape import cut, visible
+from harvestdetect.util.escape import cut, shortened, visible
 
 __all__ = ["COLORS", "WIDTH", "MapLine", "MapParts", "map_parts", "map_svg"]
 
@@ -176,8 +176,8 @@ def _sign(sign: int) -> Markup:
 
 
 def _tooltip(row: Mapping[str, Any]) -> str:
-    account, left_out = cut(visible(row["account"]), CHARACTERS)
-    return f"{visible(row['campaign_id'])}: account {account}{'…' if left_out else ''}"
+    account = shortened(visible(row["account"]), CHARACTERS)
+    return f"{visible(row['campaign_id'])}: account {account}"
 
 
 def _class(sign: int) -> str:

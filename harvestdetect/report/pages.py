@@ -16,7 +16,7 @@ from harvestdetect.judge.triage import CARRIES
 from harvestdetect.report import svg
 from harvestdetect.report.format import count, day, few, number, p_value, percent, period, plural, rough, size
 from harvestdetect.report.ledger import ONE_BIT, bits
-from harvestdetect.util.escape import cut, html_text, json_text, visible
+from harvestdetect.util.escape import html_text, json_text, shortened, visible
 
 __all__ = ["page_policy", "page_style", "page_template"]
 
@@ -100,8 +100,7 @@ def _prompt(text: str) -> Markup:
 
 def _cut(text: str, limit: int) -> Markup:
     """A text that is cut with a mark, without saying how much was left out."""
-    shown, left_out = cut(text, limit)
-    return html_text(shown + ("…" if left_out else ""))
+    return html_text(shortened(text, limit))
 
 
 def _join(values: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from harvestdetect.data import Member
 from harvestdetect.report.format import count, plural
-from harvestdetect.util.escape import cut, visible
+from harvestdetect.util.escape import shortened, visible
 
 __all__ = ["AXIS", "HEIGHT", "SHADES", "Bars", "Step", "heat", "matrix", "timeline", "timeline_bars", "waterfall"]
 
@@ -134,11 +134,9 @@ def matrix(members: Sequence[Member], templates: Sequence[str], *, names: Sequen
     cells.append(Markup('<text class="tick" x="{}" y="14">in campaign / all</text>').format(end + 10))
     for y, member in enumerate(members):
         top = head + row * y
-        name, left_out = cut(visible(member.account), 26)
+        name = shortened(visible(member.account), 26)
         dim = "" if member.recommended else " apart"
-        labels.append(
-            Markup('<text class="who{}" x="0" y="{}">{}</text>').format(dim, top + 13, name + ("…" if left_out else ""))
-        )
+        labels.append(Markup('<text class="who{}" x="0" y="{}">{}</text>').format(dim, top + 13, name))
         for x, template in enumerate(templates):
             n = member.templates.get(template, 0)
             if n:
@@ -194,13 +192,9 @@ def heat(members: Sequence[Member], activity: Mapping[str, Mapping[str, int]]) -
     labels: list[Markup] = []
     paths: dict[int, list[str]] = {}
     for y, member in enumerate(members):
-        name, left_out = cut(visible(member.account), 26)
+        name = shortened(visible(member.account), 26)
         dim = "" if member.recommended else " apart"
-        labels.append(
-            Markup('<text class="who{}" x="0" y="{}">{}</text>').format(
-                dim, head + row * y + 11, name + ("…" if left_out else "")
-            )
-        )
+        labels.append(Markup('<text class="who{}" x="0" y="{}">{}</text>').format(dim, head + row * y + 11, name))
         sums = [0] * columns
         for day, prompts in activity.get(member.account, {}).items():
             sums[(date.fromisoformat(day) - first).days // step] += prompts

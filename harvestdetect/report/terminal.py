@@ -22,7 +22,7 @@ from harvestdetect.report.format import (
     tier_counts,
 )
 from harvestdetect.report.reading import reading_lines, reject_line
-from harvestdetect.util.escape import cut, visible
+from harvestdetect.util.escape import cut, shortened, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -123,8 +123,7 @@ def _below(finding: Finding, row: tuple[str, ...], shown: list[int]) -> list[Tex
         lines.append(Text(cut(visible(standing_line(finding.standing)), 400)[0], style="dim"))
     if finding.title:
         lines.insert(0, Text(cut(visible(finding.title), 400)[0], style="bold"))
-    summary, left_out = cut(visible(finding.summary), 400)
-    return [*lines, Text(summary + ("…" if left_out else ""))]
+    return [*lines, Text(shortened(visible(finding.summary), 400))]
 
 
 def _cells(finding: Finding, least: float) -> tuple[str, ...]:

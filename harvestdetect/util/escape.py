@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-__all__ = ["INVISIBLE", "csv_cell", "csv_text", "cut", "html_text", "json_text", "toml_text", "visible"]
+__all__ = ["INVISIBLE", "csv_cell", "csv_text", "cut", "html_text", "json_text", "shortened", "toml_text", "visible"]
 
 _HIDDEN: Final = (
     "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f"  # controls, without tab and newline
@@ -48,6 +48,12 @@ def visible(text: str, *, keep_lines: bool = False) -> str:
 def cut(text: str, limit: int) -> tuple[str, int]:
     """The first ``limit`` characters, and the number of characters that were cut off."""
     return (text, 0) if len(text) <= limit else (text[:limit], len(text) - limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The first ``limit`` characters, with a mark after them if more were cut off."""
+    kept, left_out = cut(text, limit)
+    return kept + ("…" if left_out else "")
 
 
 def html_text(text: str, limit: int | None = None) -> Markup:
