@@ -8,6 +8,7 @@ import socket
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from harvestdetect.engines.engine import Engine
 from harvestdetect.engines.loop import Loop
 from harvestdetect.engines.processes import Processes
 
-__all__ = ["ENGINES", "Open", "cluster", "engines"]
+__all__ = ["ENGINES", "Machines", "Open", "cluster", "engines", "machines"]
 
 ENGINES = ("loop", "processes", "ray")
 
@@ -25,9 +26,34 @@ Open: TypeAlias = Callable[..., AbstractContextManager[Any]]
 """Opens an engine with two workers, given a folder; it is closed at the end of the context."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """A cluster that this process is connected to."""
+
+    address: str
+    nodes: Any
+    """The two nodes that the tests have started; None if ``RAY_ADDRESS`` names another cluster."""
+
+    @property
+    def other(self) -> str:
+        """The id of the node that this process is not connected to."""
+        (node,) = self.nodes.worker_nodes
+        return str(node.node_id)
+
+    def kill_other(self) -> None:
+        """Kills all processes of the other node."""
+        (node,) = self.nodes.worker_nodes
+        self.nodes.remove_node(node, allow_graceful=False)
+
+    def add_other(self) -> None:
+        """Starts another node in place of one that was killed."""
+        self.nodes.add_node(**_options())
+        self.nodes.wait_for_nodes()
+
+
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a cluster that this process is connected to: two nodes with one core each, or ``RAY_ADDRESS``."""
+def machines() -> Iterator[Machines]:
+    """A cluster of two nodes with one core each, or that of ``RAY_ADDRESS``."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if "RAY_ADDRESS" not in os.environ:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -40,7 +66,7 @@ def cluster() -> Iterator[str]:
 
         if address := os.environ.get("RAY_ADDRESS"):
             ray.init(address, log_to_driver=False, logging_level="ERROR")
-            yield address
+            yield Machines(address=address, nodes=None)
             ray.shutdown()
             return
         try:
@@ -52,9 +78,15 @@ def cluster() -> Iterator[str]:
                 raise
             pytest.skip(f"Ray cannot be started here: {str(error).splitlines()[0]}")
         ray.init(nodes.address, log_to_driver=False, logging_level="ERROR")
-        yield str(nodes.address)
+        yield Machines(address=str(nodes.address), nodes=nodes)
         ray.shutdown()
         nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster(machines: Machines) -> str:
+    """The address of a cluster that this process is connected to."""
+    return machines.address
 
 
 def _options() -> dict[str, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from harvestdetect.util.arrays import Floats, Ints
 from harvestdetect.util.texts import Texts
 from harvestdetect.util.vectors import RowFile
 
-__all__ = ["always_killed", "double", "fail", "is_same", "killed_once", "ones", "texts_and_sum", "total"]
+__all__ = ["always_killed", "double", "fail", "held", "is_same", "killed_once", "ones", "texts_and_sum", "total"]
 
 
 def double(value: int, plus: int = 0) -> int:
@@ -37,6 +39,16 @@ def always_killed(pid: int, value: int) -> int:
     """Ends any process but the one with this id."""
     if os.getpid() != pid:
         os._exit(1)
+    return double(value)
+
+
+def held(folder: str, value: int) -> int:
+    """Makes a file named by the machine of Ray that it runs on, and waits there until there is a file ``released``."""
+    import ray
+
+    Path(folder, ray.get_runtime_context().get_node_id()).touch()
+    while not Path(folder, "released").exists():
+        time.sleep(0.05)
     return double(value)
 
 

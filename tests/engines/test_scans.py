@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -29,13 +31,15 @@ from harvestdetect.pipeline import run_scan
 from harvestdetect.report import write_outputs
 from harvestdetect.simulate import simulate
 from harvestdetect.util.texts import write_texts
-from tests.engines.conftest import Open
-from tests.engines.tasks import killed_once
+from tests.engines.conftest import Machines, Open
+from tests.engines.tasks import held, killed_once
 
 RESULTS = ("accounts.csv", "campaigns.jsonl", "candidates.jsonl", "prompts.parquet")
 """Files of a scan that depend on nothing but the dump and the settings."""
 KILLED_AT = 9
-"""The call before which a worker is killed."""
+"""The call before which a worker or a machine is killed."""
+PATIENCE: Final = 60.0
+"""Seconds in which both machines of a cluster must have begun a call."""
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +76,14 @@ def written(detection: Detection, out: Path) -> dict[str, bytes]:
 
 
 class Killing:
-    """An engine, one of whose workers is killed when it has begun a few calls."""
+    """An engine with which something is killed when it has begun a few calls."""
 
-    def __init__(self, engine: Engine, mark: str) -> None:
+    def __init__(self, engine: Engine, kill: Callable[[Engine], object]) -> None:
         self._engine = engine
-        self._mark = mark
+        self._kill = kill
         self._begun = 0
-        self._killing: Any = None
+        self.kept: Any = None
+        """What ``kill`` returned; None before."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
@@ -86,8 +91,22 @@ class Killing:
     def submit(self, function: Any, /, *arguments: Any) -> Any:
         self._begun += 1
         if self._begun == KILLED_AT:
-            self._killing = self._engine.submit(killed_once, self._mark, 1)
+            self.kept = self._kill(self._engine)
         return self._engine.submit(function, *arguments)
+
+
+def kill_machine(engine: Engine, machines: Machines, folder: Path) -> list[Any]:
+    """Kills a machine of a cluster of two while a call runs on each of them. Returns what waits for the two results."""
+    other = folder / machines.other
+    waiting = [engine.submit(held, str(folder), value) for value in (1, 2)]
+    end = time.monotonic() + PATIENCE
+    while len(list(folder.iterdir())) < len(waiting):
+        assert time.monotonic() < end, "the machines have not begun the calls"
+        time.sleep(0.05)
+    assert other.exists()
+    machines.kill_other()
+    (folder / "released").touch()
+    return waiting
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +126,31 @@ def test_findings_are_the_same_byte_for_byte(
     with engines(tmp_path) as engine:
         if killed and engine.workers == 1:
             pytest.skip("the loop has no workers")
-        used = Killing(engine, mark) if killed else engine
+        used = Killing(engine, lambda engine: engine.submit(killed_once, mark, 1)) if killed else engine
         detection = found_on(used, dump, settings)
     assert written(detection, tmp_path / "out") == expected
     assert not killed or Path(mark).exists()
+
+
+def test_findings_are_the_same_if_a_machine_is_killed(
+    machines: Machines, dump: Path, expected: dict[str, bytes], cache: Path, tmp_path: Path
+) -> None:
+    from harvestdetect.engines.ray_tasks import RayTasks
+
+    if machines.nodes is None:
+        pytest.skip("the machines of RAY_ADDRESS are not killed")
+    folder = tmp_path / "held"
+    folder.mkdir()
+    settings = Settings(encoder="fast", cache=cache, work=tmp_path / "work", threads=1)
+    try:
+        with closing(RayTasks(machines.address, workers=2, folder=tmp_path)) as engine:
+            used = Killing(engine, lambda engine: kill_machine(engine, machines, folder))
+            detection = found_on(used, dump, settings)
+            assert [result() for result in used.kept] == [2, 4]
+    finally:
+        if not machines.nodes.worker_nodes:
+            machines.add_other()
+    assert written(detection, tmp_path / "out") == expected
 
 
 def test_files_are_prepared_by_workers(engines: Open, dump: Path, tmp_path: Path) -> None:
